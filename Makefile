@@ -1,0 +1,65 @@
+# The front door: `make` lists what there is. Every target works from a fresh clone; CI calls the same targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3#      the Python that .venv is made with, 3.11 or newer
+JOBS ?= 2#              test processes; `make test JOBS=0` runs in one
+ARGS ?=#                more arguments for pytest or the benchmark, such as ARGS='-k domains'
+
+BIN := .venv/bin
+READY := .venv/.ok
+DEMO := pipelines/circuits/demo.yaml
+
+.PHONY: help setup demo test test-nightly lint format manifests check-manifests bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything development needs (the other targets do so when there is none)
+
+# An editable install: only a change of what is installed makes it stale, not a change of the code.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("kftune needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name another with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,train,dev]'
+	@touch $@
+
+demo: $(READY) ## train a dozen LSTMs on real sensor readings here, and write the Experiment that does so on a cluster
+	$(BIN)/kftune run $(DEMO)
+	$(BIN)/kftune best $(DEMO)
+	$(BIN)/kftune render $(DEMO) --target katib --out build/demo
+
+test: $(READY) ## run the tests, without those that need a GPU, a cluster or hours
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-nightly: $(READY) ## run the tests with 10 000 examples a property, and those that take hours
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not gpu and not cluster' $(ARGS)
+
+lint: $(READY) ## check style, types and layers; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## put the code into the house style
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+manifests: $(READY) ## render pipelines/ into manifests/
+	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
+	$(BIN)/kftune render --all pipelines --out "$$new/manifests"; \
+	rm -rf manifests; mv "$$new/manifests" manifests; echo "manifests/ is written"
+
+check-manifests: $(READY) ## fail when manifests/ is not what pipelines/ renders to; changes nothing
+	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
+	$(BIN)/kftune render --all pipelines --out "$$new/manifests" > "$$new/log"; \
+	diff -ru manifests "$$new/manifests" || { echo "manifests/ differs from what pipelines/ renders to: run 'make manifests' and commit the result" >&2; exit 1; }; \
+	echo "manifests/ is up to date"
+
+bench: $(READY) ## measure kftune beside its peers; a peer that is not installed is skipped
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove .venv, caches and what builds leave; studies keep their results
+	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

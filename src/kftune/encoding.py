@@ -1,0 +1,91 @@
+"""Values in disguise: the texts that cross a process border when the plain text could not.
+
+An assignment value that starts with ``kftune:`` is encoded. What carries the disguise also carries what takes it off,
+so a command line copied out of a pod gives the same run anywhere:
+
+    kftune:text:say%20%22hi%22                    a text that substitution or a shell could change
+    kftune:quantile:<domain>:0.25                 the domain's value at 0.25 of its distribution
+    kftune:millionth:<domain>:250000              the same at (250000 + 0.5) / 1 000 000
+    kftune:index:<domain>:3                       point number 3 of the domain's grid
+
+<domain> is the domain's description as percent-encoded JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote, unquote
+
+from kftune.domains import Domain, domain_from_spec
+from kftune.errors import DomainError
+
+PREFIX = "kftune:"
+MILLION = 1_000_000
+
+Mode = Literal["quantile", "millionth", "index"]
+
+_SAFE = re.compile(r"[A-Za-z0-9_.,:+/@%^-]+")
+
+
+class Drawn(NamedTuple):
+    """What a surrogate stands for: the value, and the domain that it was drawn from."""
+
+    domain: Domain
+    value: Any
+
+
+def is_safe(text: str) -> bool:
+    """Whether Katib's substitution, a shell and every YAML reader leave `text` as it is."""
+    return _SAFE.fullmatch(text) is not None and not text.startswith(PREFIX)
+
+
+def encode_text(text: str) -> str:
+    """`text` under a token of safe characters."""
+    return f"{PREFIX}text:{quote(text, safe='')}"
+
+
+def surrogate(mode: Mode, domain: Domain, number: str) -> str:
+    """The text that stands for a value of `domain`.
+
+    Args:
+        mode: How `number` picks the value.
+        domain: The domain to decode through; its description travels in the text.
+        number: A number's text, or the placeholder that an engine replaces with one.
+    """
+    spec = json.dumps(domain.to_spec(), separators=(",", ":"))
+    return f"{PREFIX}{mode}:{quote(spec, safe=',')}:{number}"
+
+
+def decode(text: str) -> str | Drawn:
+    """What `text` stands for: itself, the text it encodes, or a value drawn from a domain.
+
+    Raises:
+        DomainError: The text starts with ``kftune:`` and is none of the forms above.
+    """
+    if not text.startswith(PREFIX):
+        return text
+    mode, _, rest = text[len(PREFIX) :].partition(":")
+    if mode == "text":
+        return unquote(rest, errors="strict")
+    spec, _, number = rest.partition(":")
+    if mode not in ("quantile", "millionth", "index") or not number:
+        raise DomainError(f"an encoded value is {PREFIX}text|quantile|millionth|index:…, but got {text!r}")
+    try:
+        domain = domain_from_spec(json.loads(unquote(spec)))
+        return Drawn(domain, _pick(mode, domain, number))
+    except ValueError as error:
+        raise DomainError(f"cannot decode {text!r}: {error}") from error
+
+
+def _pick(mode: str, domain: Domain, number: str) -> Any:
+    if mode == "index":
+        points, index = domain.grid(), int(number)
+        if not 0 <= index < len(points):
+            raise DomainError(f"index must be from 0 to {len(points) - 1}, but got {number}")
+        return points[index]
+    u = float(number) if mode == "quantile" else (int(number) + 0.5) / MILLION
+    if not 0 <= u <= 1:
+        raise DomainError(f"a quantile must be from 0 to 1, but got {number}")
+    return domain.quantile(u)

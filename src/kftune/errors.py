@@ -1,0 +1,146 @@
+"""Every error that kftune raises on purpose, in one tree.
+
+    KftuneError
+    ├── DomainError (ValueError)        a domain that cannot be, or a value outside of it
+    ├── HparamsError (ValueError)       hyperparameter values, or a class of them, refused
+    ├── UnknownNameError (LookupError)  a name nobody registered; lists the near ones
+    ├── RegistryError                   a registry entry that cannot be used
+    ├── YamlError (ValueError)          text that is not the YAML we read
+    ├── StudyError (ValueError)         a study that cannot be, with its place in the file
+    ├── MetricError (ValueError)        a metric name or value that no collector could read
+    ├── RenderError (ValueError)        a study that the target cannot express
+    ├── StoreError                      results that are locked, damaged or of another study
+    ├── RunError                        the local engine cannot go on
+    ├── MissingExtraError (ImportError) an optional dependency is not installed
+    └── UsageError                      a wrong command line
+
+A class exists where a caller would act differently. Arguments are positional and reach `Exception.__init__`, so that
+each error survives pickling. The text says what must hold, what was given and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KftuneError(Exception):
+    """Anything that kftune refuses; the text is meant for the user."""
+
+
+class DomainError(KftuneError, ValueError):
+    """A domain that cannot be, or a value outside of it."""
+
+
+class HparamsError(KftuneError, ValueError):
+    """Hyperparameter values, or a class of them, that cannot be used."""
+
+
+class UnknownNameError(KftuneError, LookupError):
+    """A name that is not among the known ones.
+
+    Args:
+        kind: What the name should name, e.g. ``hyperparameter``.
+        name: The name given.
+        known: The names that would have been right.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(kind, name, self.known)
+
+    def __str__(self) -> str:
+        return f"unknown {self.kind} {self.name!r}; {suggestion(self.name, self.known)}"
+
+
+class RegistryError(KftuneError):
+    """A registry entry that is wrong, doubled or cannot be imported."""
+
+
+class _PlacedError(KftuneError, ValueError):
+    """An error in a file, with its place when that is known (1-based line and column)."""
+
+    def __init__(
+        self, message: str, file: str | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        super().__init__(message, file, line, column)
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return f"{place}: {self.message}" if place else self.message
+
+
+class YamlError(_PlacedError):
+    """Text that is not the YAML we read."""
+
+
+class StudyError(_PlacedError):
+    """A study that cannot be, with its place in the study file when it came from one."""
+
+
+class MetricError(KftuneError, ValueError):
+    """A metric name or value that no collector could read."""
+
+
+class RenderError(KftuneError, ValueError):
+    """A study that the render target cannot express faithfully."""
+
+
+class StoreError(KftuneError):
+    """Results on disk that are locked, damaged or belong to another study.
+
+    Args:
+        message: What is wrong and what to do.
+        path: The file or folder concerned.
+    """
+
+    def __init__(self, message: str, path: str) -> None:
+        self.message = message
+        self.path = path
+        super().__init__(message, path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class RunError(KftuneError):
+    """The local engine cannot start or go on."""
+
+
+class MissingExtraError(KftuneError, ImportError):
+    """An optional dependency is not installed.
+
+    Args:
+        extra: The kftune extra that brings it.
+        package: The package that could not be imported.
+    """
+
+    def __init__(self, extra: str, package: str) -> None:
+        self.extra = extra
+        self.package = package
+        super().__init__(extra, package)
+
+    def __str__(self) -> str:
+        return f"this needs the package {self.package!r}; install it with: pip install 'kftune[{self.extra}]'"
+
+
+class UsageError(KftuneError):
+    """A wrong command line."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown name: the near ones, else all of them (at most 20)."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(repr(near_name) for near_name in near)}?"
+    if not names:
+        return "there are none"
+    shown = ", ".join(names[:20])
+    return f"known: {shown}{', …' if len(names) > 20 else ''}"

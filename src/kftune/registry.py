@@ -1,0 +1,185 @@
+"""Hyperparameter classes by name: a table of where each lives; looking one up imports that module only.
+
+Built-in classes stand in `BUILT_IN`. A project's own class needs no registration: ``module:Class`` names it. A plug-in
+package declares an entry point in the group ``kftune.hparams``: ``model_type = "package.module:Class"``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from kftune.errors import KftuneError, RegistryError, UnknownNameError, suggestion
+from kftune.hparams import Hparams
+
+
+class Entry(TypedDict):
+    """Where one hyperparameter class lives."""
+
+    class_name: str
+    module_path: str
+    model_type: str
+    description: str
+
+
+BUILT_IN: tuple[Entry, ...] = (
+    Entry(
+        class_name="LstmHparams",
+        module_path="kftune.models.lstm",
+        model_type="lstm",
+        description="LSTM that predicts the next reading of a sensor circuit",
+    ),
+)
+
+ENTRY_POINT_GROUP = "kftune.hparams"
+
+
+class HparamsRegistry(Mapping[str, Entry]):
+    """Class name -> entry. Plug-ins are looked for once, when a name is not found otherwise or all are listed."""
+
+    def __init__(self, entries: Sequence[Entry] = ()) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._plugins_read = False
+        for entry in entries:
+            self.register(**entry)
+
+    def register(self, class_name: str, module_path: str, model_type: str, description: str = "") -> None:
+        """Adds a class. The same entry again changes nothing.
+
+        Raises:
+            RegistryError: Another entry has that class name or model type.
+        """
+        entry = Entry(
+            class_name=class_name, module_path=module_path, model_type=model_type, description=description
+        )
+        for other in self._entries.values():
+            if other == entry:
+                return
+            for key, given in (("class_name", class_name), ("model_type", model_type)):
+                if other[key] == given:  # type: ignore[literal-required]
+                    raise RegistryError(
+                        f"each {key} must belong to one class, but {given!r} of {module_path}:{class_name} "
+                        f"is already that of {other['module_path']}:{other['class_name']}; choose another {key}"
+                    )
+        self._entries[class_name] = entry
+
+    def find(self, name: str) -> Entry:
+        """The entry with this class name or model type.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        for attempt in (self._find, self._find_with_plugins):
+            entry = attempt(name)
+            if entry is not None:
+                return entry
+        known = [*self._entries, *(entry["model_type"] for entry in self._entries.values())]
+        raise UnknownNameError("hyperparameter class", name, known)
+
+    def _find(self, name: str) -> Entry | None:
+        by_type = (entry for entry in self._entries.values() if entry["model_type"] == name)
+        return self._entries.get(name) or next(by_type, None)
+
+    def _find_with_plugins(self, name: str) -> Entry | None:
+        self._read_plugins()
+        return self._find(name)
+
+    def _read_plugins(self) -> None:
+        if self._plugins_read:
+            return
+        self._plugins_read = True
+        from importlib.metadata import entry_points  # as costly to import as half of a start-up
+
+        for point in entry_points(group=ENTRY_POINT_GROUP):
+            package = point.dist.name if point.dist else "a plug-in"
+            self.register(point.attr, point.module, point.name, f"from {package}")
+
+    def __getitem__(self, class_name: str) -> Entry:
+        if class_name not in self._entries:
+            self._read_plugins()
+        return self._entries[class_name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._read_plugins()
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        self._read_plugins()
+        return len(self._entries)
+
+
+HPARAMS_REGISTRY = HparamsRegistry(BUILT_IN)
+register = HPARAMS_REGISTRY.register
+
+
+def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
+    """The hyperparameter class that a study names.
+
+    Args:
+        name: A class name or model type of the registry, or ``module:Class``.
+        folders: Where a project's own modules are looked for before the installed ones.
+
+    Raises:
+        UnknownNameError: No such registry name, or the module has no such class.
+        RegistryError: The module cannot be imported, or what it holds is no `Hparams` class.
+    """
+    module_path, colon, class_name = name.partition(":")
+    if not colon:
+        entry = HPARAMS_REGISTRY.find(name)
+        module_path, class_name = entry["module_path"], entry["class_name"]
+    module = _import(module_path, folders)
+    found = getattr(module, class_name, None)
+    if found is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise UnknownNameError(f"class in module {module_path}", class_name, classes)
+    if not (isinstance(found, type) and issubclass(found, Hparams)):
+        raise RegistryError(f"{module_path}:{class_name} must be a subclass of kftune.Hparams, but is {found!r}")
+    return found
+
+
+def name_of(hparams: type[Hparams]) -> str:
+    """The name under which `load_hparams` finds a class: its registry name if it has one, else ``module:Class``."""
+    entry = HPARAMS_REGISTRY._find(hparams.__name__)
+    if entry is not None and entry["module_path"] == hparams.__module__:
+        return entry["class_name"]
+    return f"{hparams.__module__}:{hparams.__qualname__}"
+
+
+def _import(module_path: str, folders: Sequence[Path]) -> object:
+    for folder in folders:
+        _prefer(folder, module_path)
+    try:
+        return importlib.import_module(module_path)
+    except KftuneError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and module_path.startswith(error.name):
+            looked = ", ".join(map(str, folders)) or "the installed packages"
+            near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
+            raise RegistryError(
+                f"there is no module {module_path!r} (looked in {looked}); {near}"
+            ) from error
+        raise RegistryError(f"module {module_path!r} needs {error.name!r}, which is not installed") from error
+    except (Exception, SystemExit) as error:  # any code may stand in a user's module; its own error is shown
+        raise RegistryError(
+            f"module {module_path!r} must import without an error, but raised {type(error).__name__}: {error}"
+        ) from error
+
+
+def _prefer(folder: Path, module_path: str) -> None:
+    """Puts a folder first on the import path, unless that would give another file than the one already loaded."""
+    top = module_path.partition(".")[0]
+    candidates = [folder / f"{top}.py", folder / top]
+    here = next((path for path in candidates if path.exists()), None)
+    if here is None:
+        return
+    loaded = getattr(sys.modules.get(top), "__file__", None)
+    if loaded and not Path(loaded).resolve().is_relative_to(here.resolve()):
+        raise RegistryError(
+            f"two modules cannot share a name in one process, but {top!r} of {folder} is loaded from {loaded}; rename one"
+        )
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

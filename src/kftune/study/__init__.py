@@ -1,0 +1,24 @@
+"""A study: what is searched, how it is judged, how far it goes, and the step that each trial runs."""
+
+from kftune.study.algorithm import ALGORITHMS, Algorithm
+from kftune.study.load import load_study, study_from_dict
+from kftune.study.model import Budget, KatibTarget, MetricSpec, Objective, Study, Targets
+from kftune.study.step import Resources, SecretKey, Step, Toleration, Volume
+
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "Budget",
+    "KatibTarget",
+    "MetricSpec",
+    "Objective",
+    "Resources",
+    "SecretKey",
+    "Step",
+    "Study",
+    "Targets",
+    "Toleration",
+    "Volume",
+    "load_study",
+    "study_from_dict",
+]

@@ -1,0 +1,91 @@
+"""Study files: YAML to `Study`, with overrides from a command line, and errors with file, line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kftune import yaml_text
+from kftune.errors import StudyError, UsageError
+from kftune.study.model import Study, folders_of
+from kftune.validation import Finding, findings
+
+# Sections whose keys are hyperparameter names, which may hold dots.
+_NAMED_BY_HPARAMS = ("values", "search")
+
+
+def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
+    """The study that a file describes.
+
+    Args:
+        path: The YAML file.
+        overrides: ``budget.max_trials=4`` sets a key, ``~points`` takes one out; values are YAML.
+
+    Raises:
+        StudyError: The file describes no study; file, line and column are on it.
+        YamlError: The file is not YAML.
+        UsageError: An override is not of those forms.
+        OSError: The file cannot be read.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    data = yaml_text.load(text, file=str(path))
+    if not isinstance(data, Mapping):
+        raise StudyError(f"a study file holds a mapping (name:, hparams:, …), but this one holds {data!r}", str(path), 1, 1)
+    changed = [_apply(data, override) for override in overrides]  # type: ignore[arg-type]
+    try:
+        return Study.model_validate(data, context={"folders": folders_of(path)})
+    except ValidationError as error:
+        raise _placed(findings(error, Study), text, str(path), changed) from error
+
+
+def study_from_dict(data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Study:
+    """The study that nested values describe, as a study file would.
+
+    Raises:
+        StudyError: They describe none.
+    """
+    try:
+        return Study.model_validate(dict(data), context={"folders": tuple(folders)})
+    except ValidationError as error:
+        raise Study.own_error(error) from error
+
+
+def _apply(data: dict[str, Any], override: str) -> tuple[str, ...]:
+    """Changes `data` as an override says; gives the path of keys that it changed."""
+    dropped = override.startswith("~")
+    name, equals, text = override.removeprefix("~").partition("=")
+    if not name or bool(equals) == dropped:
+        raise UsageError(f"an override is key=value or ~key, for example budget.max_trials=4, but got {override!r}")
+    section, _, rest = name.partition(".")
+    keys = (section, rest) if rest and section in _NAMED_BY_HPARAMS else tuple(name.split("."))
+    inner: Any = data
+    for key in keys[:-1]:
+        if not isinstance(inner.get(key), dict):
+            inner[key] = {}
+        inner = inner[key]
+    if dropped:
+        if keys[-1] not in inner:
+            raise UsageError(f"~{name} takes out a key of the study, but it has none of that name")
+        del inner[keys[-1]]
+    else:
+        inner[keys[-1]] = yaml_text.load(text, file=f"override {override!r}")
+    return keys
+
+
+def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence[tuple[str, ...]]) -> StudyError:
+    """One error for all findings: the first with its place in front, the others under it with theirs."""
+    lines, first = [], (1, 1)
+    for index, finding in enumerate(found):
+        place = yaml_text.locate(text, finding.path)
+        by_override = any(finding.path[: len(keys)] == keys for keys in overridden)
+        note = " (set by an override)" if by_override else ""
+        if index == 0:
+            first = place
+            lines.append(f"{finding}{note}")
+        else:
+            lines.append(f"{file}:{place[0]}:{place[1]}: {finding}{note}")
+    return StudyError("\n".join(lines), file, *first)

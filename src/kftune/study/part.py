@@ -1,0 +1,42 @@
+"""`Part`: the base of everything that a study is made of. Frozen, unknown keys refused, errors with their path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kftune.errors import StudyError
+from kftune.validation import OwnErrors, findings
+
+
+class Part(BaseModel, metaclass=OwnErrors):
+    """One part of a study."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
+    def __deepcopy__(self, memo: object = None) -> Self:
+        """Itself: parts are frozen, and pydantic copies every default that it cannot hash."""
+        return self
+
+    @classmethod
+    def own_error(cls, error: ValidationError) -> StudyError:
+        """pydantic's findings as one error, a line each."""
+        return StudyError("\n".join(map(str, findings(error, cls))))
+
+
+class PlacedProblem(StudyError):
+    """A study error that knows which key of the study it is about.
+
+    Args:
+        message: What must hold, what was given, what to do.
+        path: The keys that lead to the value, from the top of the study.
+    """
+
+    def __init__(self, message: str, path: Sequence[str | int] = ()) -> None:
+        super().__init__(message)
+        self.path = tuple(path)
+        self.args = (message, self.path)

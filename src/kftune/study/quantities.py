@@ -1,0 +1,77 @@
+"""Durations (``30m``) and Kubernetes quantities (``500m``, ``4Gi``) as people write them in a study."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_DECIMAL = {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
+_BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
+
+
+def parse_duration(value: object) -> float:
+    """Seconds in a duration: a number of seconds, or text such as ``90s``, ``30m``, ``1h30m``, ``2d``."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str) and _DURATION.fullmatch(value.replace(" ", "")):
+        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value.replace(" ", ""))
+        seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    else:
+        raise ValueError(f"a duration is seconds or text such as 90s, 30m, 1h30m, 2d, but got {value!r}")
+    if seconds <= 0:
+        raise ValueError(f"a duration must be above 0, but got {value!r}")
+    return seconds
+
+
+def parse_quantity(text: str) -> Decimal:
+    """The number that a Kubernetes quantity stands for (cores or bytes)."""
+    found = _QUANTITY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"a quantity is a number with an optional suffix (500m, 2, 4Gi), but got {text!r}")
+    return Decimal(found[1]) * Decimal({**_DECIMAL, **_BINARY}.get(found[2] or "", 1))
+
+
+def _quantity(value: object) -> str:
+    text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else repr(value)
+    if parse_quantity(text) <= 0:
+        raise ValueError(f"a quantity must be above 0, but got {text!r}")
+    return text
+
+
+def _text(value: object) -> object:
+    """Numbers and booleans as the text that an environment variable holds."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _no_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a text for a process cannot hold a NUL character")
+    return value
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.smhd ]+$"}]}),
+]
+Quantity = Annotated[
+    str,
+    BeforeValidator(_quantity),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_QUANTITY.pattern}$"}]}),
+]
+Token = Annotated[str, AfterValidator(_no_nul)]
+EnvText = Annotated[
+    str,
+    BeforeValidator(_text),
+    AfterValidator(_no_nul),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}),
+]

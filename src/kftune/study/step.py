@@ -1,0 +1,201 @@
+"""The step that each trial runs: one container, or one process on this machine, with one command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from kftune.study.part import Part, PlacedProblem
+from kftune.study.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
+
+_IMAGE = re.compile(
+    r"(?:(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?)/)?"
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def _image(value: str) -> str:
+    if len(value) > 512 or _IMAGE.fullmatch(value) is None:
+        raise ValueError(
+            f"an image is [registry/]name[:tag][@sha256:digest] with a name in lower case, but got {value!r}"
+        )
+    return value
+
+
+def _env_name(value: str) -> str:
+    if _ENV_NAME.fullmatch(value) is None:
+        raise ValueError(f"an environment variable is letters, digits and '_', but got {value!r}")
+    return value
+
+
+def dns_label(value: str) -> str:
+    """`value`, if Kubernetes takes it as a name of at most 63 characters."""
+    if _DNS_LABEL.fullmatch(value) is None:
+        raise ValueError(
+            f"a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends, but got {value!r}"
+        )
+    return value
+
+
+Image = Annotated[str, AfterValidator(_image)]
+EnvName = Annotated[str, AfterValidator(_env_name)]
+DnsLabel = Annotated[str, AfterValidator(dns_label)]
+
+
+class Resources(Part):
+    """What one trial may use."""
+
+    cpu: Quantity | None = None
+    """Cores of each node (``2``, ``500m``)."""
+    memory: Quantity | None = None
+    """Memory of each node (``4Gi``)."""
+    gpu: int = Field(0, ge=0)
+    """Accelerators of each node."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """The cluster's name for one accelerator."""
+    gpu_type: str | None = None
+    """Product label that the node must carry (``NVIDIA-A100-SXM4-80GB``), put in the node selector."""
+    nodes: int = Field(1, ge=1)
+    """Pods that train one model together; more than one needs the trial kind PyTorchJob or TrainJob."""
+    procs_per_node: int = Field(1, ge=1)
+    """Training processes in each pod, started by torchrun."""
+
+    @model_validator(mode="after")
+    def _one_gpu_each(self) -> Self:
+        if self.gpu and self.procs_per_node > self.gpu:
+            raise PlacedProblem(
+                f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
+                ("procs_per_node",),
+            )
+        return self
+
+    @property
+    def cores(self) -> float | None:
+        """The cores of one node as a number."""
+        return None if self.cpu is None else float(parse_quantity(self.cpu))
+
+
+class SecretKey(Part):
+    """One key of a Kubernetes Secret; the value itself never stands in a study."""
+
+    name: DnsLabel
+    """The Secret's name."""
+    key: str
+    """The key in it."""
+
+
+class Volume(Part):
+    """Storage that the step sees under a path. Exactly one source."""
+
+    name: DnsLabel
+    """Name within the pod."""
+    mount: str = Field(pattern="^/.+")
+    """Absolute path in the container."""
+    claim: DnsLabel | None = None
+    """Source: a PersistentVolumeClaim."""
+    config_map: DnsLabel | None = None
+    """Source: a ConfigMap."""
+    secret: DnsLabel | None = None
+    """Source: a Secret."""
+    empty_dir: bool = False
+    """Source: an empty folder that lives as long as the pod."""
+    size_limit: Quantity | None = None
+    """The most that an empty folder may hold (``1Gi``)."""
+    read_only: bool = False
+    """Whether the step may only read it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        sources = [name for name in ("claim", "config_map", "secret", "empty_dir") if getattr(self, name)]
+        if len(sources) != 1:
+            given = ", ".join(sources) or "none"
+            raise PlacedProblem(f"a volume has one of claim, config_map, secret, empty_dir, but got {given}")
+        return self
+
+
+class Toleration(Part):
+    """A node taint that the step's pods put up with."""
+
+    key: str | None = None
+    """The taint's key; None with operator Exists means every taint."""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    """How the key is compared."""
+    value: str | None = None
+    """The taint's value, with operator Equal."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """The effect put up with; None means all."""
+
+
+class WorkingData(Part):
+    """The data that the step reads: one path here, another in the container. The step finds it in ``KFTUNE_DATA``."""
+
+    path: str | None = None
+    """Path on this machine, relative to the study file."""
+    mount: str | None = Field(None, pattern="^/.+")
+    """Path in the container, inside one of the volumes or the image."""
+
+
+class Step(Part):
+    """One container of a trial. It is run by `module`, or by `command`."""
+
+    name: DnsLabel = "train"
+    """Name of the container."""
+    image: Image | None = None
+    """Image that a cluster runs; a local run needs none."""
+    module: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*$")
+    """Python module to run, as in ``python -m module``."""
+    command: tuple[Token, ...] = ()
+    """Program and its first arguments, one list item each; no shell reads it."""
+    args: tuple[Token, ...] = ()
+    """Further arguments, before those of the hyperparameters."""
+    working_dir: str | None = None
+    """Working directory in the container."""
+    env: dict[EnvName, EnvText] = Field(default_factory=dict)
+    """Environment variables. Nothing secret: use `secrets`."""
+    secrets: dict[EnvName, SecretKey] = Field(default_factory=dict)
+    """Environment variables whose values come from Secrets."""
+    resources: Resources = Resources()
+    """What each trial may use."""
+    volumes: tuple[Volume, ...] = ()
+    """Storage."""
+    data: WorkingData = WorkingData()
+    """Working data."""
+    node_selector: dict[str, EnvText] = Field(default_factory=dict)
+    """Labels that the node must carry."""
+    tolerations: tuple[Toleration, ...] = ()
+    """Taints that the pods put up with."""
+    service_account: DnsLabel | None = None
+    """Service account of the pods; None gives them no token at all."""
+    grace_period: Seconds = 30.0
+    """Time between the request to stop and the kill."""
+
+    @model_validator(mode="after")
+    def _one_command(self) -> Self:
+        if bool(self.module) == bool(self.command):
+            raise PlacedProblem(
+                f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
+                ("module" if self.module else "command",) if self.module or self.command else (),
+            )
+        names = [volume.name for volume in self.volumes]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise PlacedProblem(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
+        both = sorted(set(self.env) & set(self.secrets))
+        if both:
+            raise PlacedProblem(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
+        return self
+
+    def command_line(self, assignment: Mapping[str, str]) -> list[str]:
+        """The step's argv for one assignment: the one place where a command line is made.
+
+        Args:
+            assignment: Hyperparameter name -> text, or a target's placeholder for it.
+        """
+        start = ("python", "-m", self.module) if self.module else self.command
+        return [*start, *self.args, *(f"--{name}={text}" for name, text in assignment.items())]

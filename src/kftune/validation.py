@@ -1,0 +1,125 @@
+"""pydantic's findings in our words: where, what must hold, what was given, and the near names of unknown ones."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from kftune.errors import KftuneError, suggestion
+
+
+class Finding(NamedTuple):
+    """One thing wrong with an input: the path of keys to it, and the message."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.path))}: {self.message}" if self.path else self.message
+
+
+class OwnErrors(type(BaseModel)):  # type: ignore[misc]  # pydantic's metaclass has no public name
+    """Metaclass that turns pydantic's errors into the class's own where the class is called.
+
+    The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not come through here, so it costs nothing.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except ValidationError as error:
+            raise cls.own_error(error) from error  # type: ignore[attr-defined]
+
+
+def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
+    """What an input to `model` has wrong, in pydantic's order; findings of several union arms become one."""
+    found: dict[tuple[str | int, ...], Finding] = {}
+    for detail in error.errors(include_url=False):
+        owner, path = _owner(model, detail["loc"])
+        message = _message(detail, owner, str(path[-1]) if path else "")
+        path = (*path, *_inner_path(detail))
+        found.setdefault(path, Finding(path, message))
+    return list(found.values())
+
+
+def _inner_path(detail: Any) -> tuple[str | int, ...]:
+    """The path that one of our own errors, raised in a validator, points to."""
+    return tuple(getattr((detail.get("ctx") or {}).get("error"), "path", ()))
+
+
+def _message(detail: Any, owner: type[BaseModel] | None, name: str) -> str:
+    if detail["type"] == "extra_forbidden":
+        known = owner.model_fields if owner else ()
+        return f"{owner.__name__ if owner else 'this'} has no key {name!r}; {suggestion(name, known)}"
+    if detail["type"] == "missing":
+        return f"{owner.__name__ if owner else 'this'} needs {name!r}, which has no default"
+    return reworded(detail)
+
+
+def reworded(detail: Any) -> str:
+    """One of pydantic's error details as a sentence: what must hold, and what was given."""
+    given = detail["input"]
+    own = (detail.get("ctx") or {}).get("error")
+    if isinstance(own, KftuneError):
+        return getattr(own, "message", None) or str(own)
+    if own is not None:
+        return str(own)
+    rule = _RULES.get(detail["type"]) or detail["msg"].replace("Input should be", "must be", 1)
+    near = ""
+    if detail["type"] in ("literal_error", "enum"):
+        options = re.findall("'([^']*)'", detail["ctx"]["expected"])
+        near = f"; {suggestion(str(given), options)}"
+    return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near}"
+
+
+_RULES = {
+    "tuple_type": "must be a list, one item each: [python, train.py]",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "string_type": "must be text (put quotes around it)",
+}
+
+
+def _shortened(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= 120 else f"{text[:120]}…"
+
+
+def _owner(
+    model: type[BaseModel], loc: tuple[str | int, ...]
+) -> tuple[type[BaseModel] | None, tuple[str | int, ...]]:
+    """The class that the last part of `loc` belongs to, and `loc` without the names of union arms."""
+    owner: type[BaseModel] | None = model
+    current: Any = model
+    path: list[str | int] = []
+    for part in loc:
+        owner = current if isinstance(current, type) and issubclass(current, BaseModel) else None
+        if owner is not None and part in owner.model_fields:
+            current = owner.model_fields[str(part)].annotation
+        elif owner is None:
+            arms = [arm for arm in _arms(current) if getattr(arm, "__name__", None) == part]
+            if arms:
+                current = arms[0]
+                continue
+            if isinstance(part, str) and part in ("str", "int", "float", "bool", "none", "function-plain[_read]"):
+                continue
+            current = _item(current)
+        path.append(part)
+        models = [arm for arm in _arms(current) if isinstance(arm, type) and issubclass(arm, BaseModel)]
+        if len(models) == 1:
+            current = models[0]
+    return owner, tuple(path)
+
+
+def _arms(annotation: Any) -> tuple[Any, ...]:
+    arms = tuple(arm for part in get_args(annotation) for arm in _arms(part))
+    return arms or (annotation,)
+
+
+def _item(annotation: Any) -> Any:
+    arguments = get_args(annotation)
+    return arguments[-1] if arguments and arguments[-1] is not Ellipsis else arguments[0] if arguments else None
