@@ -137,10 +137,16 @@ class UsageError(KftuneError):
 def suggestion(name: str, known: Iterable[str]) -> str:
     """The remedy for an unknown name: the near ones, else all of them (at most 20)."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    near = near_names(name, names)
     if near:
-        return f"did you mean {' or '.join(repr(near_name) for near_name in near)}?"
+        return near
     if not names:
         return "there are none"
     shown = ", ".join(names[:20])
     return f"known: {shown}{', …' if len(names) > 20 else ''}"
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """A question that offers the names close to an unknown one, or nothing."""
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -94,7 +94,7 @@ class Leaf:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """What validates one value of the field."""
-        annotated = Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
+        annotated: Any = Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
         return TypeAdapter(annotated, config={"allow_inf_nan": False})
 
     def validated(self, value: object) -> Any:
@@ -138,12 +138,16 @@ class Leaf:
             )
 
     @property
+    def type_name(self) -> str:
+        """The declared type as people write it."""
+        named = getattr(self.annotation, "__name__", None)
+        return named if named and not get_args(self.annotation) else str(self.annotation).replace("typing.", "")
+
+    @property
     def declaration(self) -> str:
         """The field with its type and constraints, for messages."""
-        named = getattr(self.annotation, "__name__", None)
-        text = named if named and not get_args(self.annotation) else str(self.annotation).replace("typing.", "")
-        limits = [str(limit) for limit in self.constraints]
-        return f"field {self.name}: {text}{f' ({chr(44).join(limits)})' if limits else ''}"
+        limits = ", ".join(map(_limit, self.constraints))
+        return f"field {self.name}: {self.type_name}{f' ({limits})' if limits else ''}"
 
     def _check_point(self, domain: Domain, point: object) -> None:
         problem = None
@@ -156,9 +160,19 @@ class Leaf:
                 problem = f"it would become {taken!r}{_remedy(point)}"
         if problem:
             raise HparamsError(
-                f"every value of a domain must be one that its field takes as it is, but {self.declaration} with "
-                f"default {self.default!r} and search domain {domain!r} does not take {point!r}: {problem}"
+                f"a field must take every value of its search domain, but {self.declaration}{self._default_note} "
+                f"refuses {point!r} of {domain!r}: {problem}"
             )
+
+    @property
+    def _default_note(self) -> str:
+        return f" with default {self.default!r}" if self.has_default else ""
+
+
+def _limit(constraint: object) -> str:
+    """``gt=0`` for what `Hparam(gt=0)` leaves on a field."""
+    names = (name for name in ("gt", "ge", "lt", "le") if hasattr(constraint, name))
+    return ", ".join(f"{name}={getattr(constraint, name)}" for name in names) or repr(constraint)
 
 
 def _remedy(point: object) -> str:
@@ -204,9 +218,7 @@ def leaves_of(model: type[BaseModel]) -> dict[str, Leaf]:
     return leaves
 
 
-def _walk(
-    model: type[BaseModel], path: tuple[str, ...], defaults: object, when: tuple[Any, ...]
-) -> Iterator[Leaf]:
+def _walk(model: type[BaseModel], path: tuple[str, ...], defaults: object, when: tuple[Any, ...]) -> Iterator[Leaf]:
     for name, field in model.model_fields.items():
         full = (*path, name)
         has_default, default = _default(field, name, defaults)

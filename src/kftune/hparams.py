@@ -13,7 +13,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -65,7 +64,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     return Field(default, **arguments)
 
 
-class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignore[misc]  # __iter__ gives keys
+class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     """Base class of hyperparameters: typed fields, unknown names refused, values frozen."""
 
     model_config = ConfigDict(
@@ -189,7 +188,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignor
         """An instance from a mapping or an OmegaConf ``DictConfig``, interpolations resolved."""
         if isinstance(config, Mapping):
             return cls.from_dict(config)
-        from omegaconf import OmegaConf  # only somebody who has a DictConfig comes here
+        from omegaconf import OmegaConf  # noqa: PLC0415  # only somebody who has a DictConfig comes here
 
         return cls.from_dict(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True)))
 
@@ -232,7 +231,9 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignor
         return cls._from_texts(texts.items())
 
     def override(self, *overrides: str) -> Self:
-        """A changed copy: ``a.b=1`` sets, ``+new=1`` adds (where the class allows extras), ``~a`` goes back to the default.
+        """A changed copy, in Hydra's words.
+
+        ``a.b=1`` sets, ``+new=1`` adds (where the class allows extras), ``~a`` goes back to the default.
 
         Raises:
             HparamsError: An override is not of these forms, or its name or value is refused.
@@ -289,9 +290,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignor
         """Where two instances differ: dotted name -> (value here, value there); None where one has no such field."""
         mine, theirs = self.to_flat(), other.to_flat()
         names = dict.fromkeys((*mine, *theirs))
-        return {
-            name: (mine.get(name), theirs.get(name)) for name in names if mine.get(name) != theirs.get(name)
-        }
+        return {name: (mine.get(name), theirs.get(name)) for name in names if mine.get(name) != theirs.get(name)}
 
     def content_hash(self) -> str:
         """A SHA-256 of the values (hexadecimal) that does not change between runs, machines or field orders."""
@@ -316,7 +315,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignor
 
         The parsed namespace holds typed values under the dotted names, and `from_namespace` makes an instance of it.
         """
-        import argparse  # here, so that reading a class does not cost it
+        import argparse  # noqa: PLC0415  # so that using a class without a parser does not cost it
 
         class Store(argparse.Action):
             def __call__(
@@ -324,7 +323,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignor
                 parser: argparse.ArgumentParser,
                 namespace: argparse.Namespace,
                 values: Any,
-                option_string: str | None = None,  # noqa: ARG002  # argparse passes it
+                option_string: str | None = None,  # argparse passes it
             ) -> None:
                 texts = {**getattr(namespace, _TEXTS, {}), self.dest: values}
                 try:
@@ -426,7 +425,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):  # type: ignor
                 return path, parse_loosely(text)
         if cls.model_config.get("extra") == "allow" and len(path) == 1:
             return path, parse_loosely(text)
-        cls._refuse_name(name)
+        return cls._refuse_name(name)
 
     @classmethod
     def _add(cls, data: dict[str, Any], name: str, text: str) -> None:

@@ -52,9 +52,7 @@ class HparamsRegistry(Mapping[str, Entry]):
         Raises:
             RegistryError: Another entry has that class name or model type.
         """
-        entry = Entry(
-            class_name=class_name, module_path=module_path, model_type=model_type, description=description
-        )
+        entry = Entry(class_name=class_name, module_path=module_path, model_type=model_type, description=description)
         for other in self._entries.values():
             if other == entry:
                 return
@@ -91,7 +89,7 @@ class HparamsRegistry(Mapping[str, Entry]):
         if self._plugins_read:
             return
         self._plugins_read = True
-        from importlib.metadata import entry_points  # as costly to import as half of a start-up
+        from importlib.metadata import entry_points  # noqa: PLC0415  # costs as much as half of a start-up
 
         for point in entry_points(group=ENTRY_POINT_GROUP):
             package = point.dist.name if point.dist else "a plug-in"
@@ -159,9 +157,7 @@ def _import(module_path: str, folders: Sequence[Path]) -> object:
         if error.name and module_path.startswith(error.name):
             looked = ", ".join(map(str, folders)) or "the installed packages"
             near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
-            raise RegistryError(
-                f"there is no module {module_path!r} (looked in {looked}); {near}"
-            ) from error
+            raise RegistryError(f"there is no module {module_path!r} (looked in {looked}); {near}") from error
         raise RegistryError(f"module {module_path!r} needs {error.name!r}, which is not installed") from error
     except (Exception, SystemExit) as error:  # any code may stand in a user's module; its own error is shown
         raise RegistryError(
@@ -179,7 +175,8 @@ def _prefer(folder: Path, module_path: str) -> None:
     loaded = getattr(sys.modules.get(top), "__file__", None)
     if loaded and not Path(loaded).resolve().is_relative_to(here.resolve()):
         raise RegistryError(
-            f"two modules cannot share a name in one process, but {top!r} of {folder} is loaded from {loaded}; rename one"
+            f"two modules cannot share a name in one process, but {top!r} of {folder} is loaded from {loaded}; "
+            f"rename one"
         )
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))

@@ -6,8 +6,9 @@ import re
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
 
-from kftune.errors import KftuneError, suggestion
+from kftune.errors import KftuneError, near_names, suggestion
 
 
 class Finding(NamedTuple):
@@ -20,13 +21,13 @@ class Finding(NamedTuple):
         return f"{'.'.join(map(str, self.path))}: {self.message}" if self.path else self.message
 
 
-class OwnErrors(type(BaseModel)):  # type: ignore[misc]  # pydantic's metaclass has no public name
+class OwnErrors(ModelMetaclass):
     """Metaclass that turns pydantic's errors into the class's own where the class is called.
 
-    The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not come through here, so it costs nothing.
+    The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not come through here.
     """
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         try:
             return super().__call__(*args, **kwargs)
         except ValidationError as error:
@@ -70,7 +71,7 @@ def reworded(detail: Any) -> str:
     near = ""
     if detail["type"] in ("literal_error", "enum"):
         options = re.findall("'([^']*)'", detail["ctx"]["expected"])
-        near = f"; {suggestion(str(given), options)}"
+        near = f"; {near_names(str(given), options)}".rstrip("; ")
     return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near}"
 
 
@@ -89,9 +90,7 @@ def _shortened(given: object) -> str:
     return text if len(text) <= 120 else f"{text[:120]}…"
 
 
-def _owner(
-    model: type[BaseModel], loc: tuple[str | int, ...]
-) -> tuple[type[BaseModel] | None, tuple[str | int, ...]]:
+def _owner(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[type[BaseModel] | None, tuple[str | int, ...]]:
     """The class that the last part of `loc` belongs to, and `loc` without the names of union arms."""
     owner: type[BaseModel] | None = model
     current: Any = model

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from kftune.errors import suggestion
-from kftune.study.part import Part, PlacedProblem
+from kftune.study.part import Part, PartError
 
 
 class Setting(NamedTuple):
@@ -87,7 +87,9 @@ ALGORITHMS: Mapping[str, AlgorithmRules] = {
     "pbt": AlgorithmRules(
         "population based training (on Katib)",
         {
-            "suggestion_trial_dir": Setting("an absolute path", lambda value: str(value).startswith("/"), required=True),
+            "suggestion_trial_dir": Setting(
+                "an absolute path", lambda value: str(value).startswith("/"), required=True
+            ),
             "n_population": _at_least(5, required=True),
             "truncation_threshold": _SHARE,
         },
@@ -110,22 +112,22 @@ class Algorithm(Part):
     def _known(self) -> Self:
         rules = ALGORITHMS.get(self.name)
         if rules is None:
-            raise PlacedProblem(f"unknown algorithm {self.name!r}; {suggestion(self.name, ALGORITHMS)}", ("name",))
+            raise PartError(f"unknown algorithm {self.name!r}; {suggestion(self.name, ALGORITHMS)}", ("name",))
         for name, value in self.settings.items():
             self._check_setting(rules, name, value)
         missing = [name for name, rule in rules.settings.items() if rule.required and name not in self.settings]
         if missing:
             needed = f"{missing[0]} ({rules.settings[missing[0]].rule})"
-            raise PlacedProblem(f"algorithm {self.name} needs the setting {needed}", ("settings",))
+            raise PartError(f"algorithm {self.name} needs the setting {needed}", ("settings",))
         return self
 
     def _check_setting(self, rules: AlgorithmRules, name: str, value: object) -> None:
         path = ("settings", name)
         if name == "random_state":
-            raise PlacedProblem("random_state is written as the algorithm's seed: {seed: 7}", path)
+            raise PartError("random_state is written as the algorithm's seed: {seed: 7}", path)
         rule = rules.settings.get(name)
         if rule is None:
             known = suggestion(name, rules.settings)
-            raise PlacedProblem(f"algorithm {self.name} has no setting {name!r}; {known}", path)
+            raise PartError(f"algorithm {self.name} has no setting {name!r}; {known}", path)
         if not rule.holds(value):
-            raise PlacedProblem(f"setting {name} of {self.name} must be {rule.rule}, but got {value!r}", path)
+            raise PartError(f"setting {name} of {self.name} must be {rule.rule}, but got {value!r}", path)

@@ -34,7 +34,9 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     text = path.read_text(encoding="utf-8")
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, Mapping):
-        raise StudyError(f"a study file holds a mapping (name:, hparams:, …), but this one holds {data!r}", str(path), 1, 1)
+        raise StudyError(
+            f"a study file holds a mapping (name:, hparams:, …), but this one holds {data!r}", str(path), 1, 1
+        )
     changed = [_apply(data, override) for override in overrides]  # type: ignore[arg-type]
     try:
         return Study.model_validate(data, context={"folders": folders_of(path)})

@@ -8,34 +8,32 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
 from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import DomainError, HparamsError, KftuneError, MetricError, suggestion
+from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
 from kftune.fields import Leaf
 from kftune.hparams import Hparams
-from kftune.metrics import MetricDefinition, check_metric_name
+from kftune.metrics import MetricDefinition
 from kftune.registry import load_hparams, name_of
 from kftune.study.algorithm import Algorithm
-from kftune.study.part import Part, PlacedProblem
-from kftune.study.quantities import EnvText, Seconds
-from kftune.study.step import DnsLabel, Step
-
-Direction = Literal["minimize", "maximize"]
-Reduce = Literal["min", "max", "latest"]
+from kftune.study.objective import Budget, MetricSpec, Objective
+from kftune.study.part import Part, PartError
+from kftune.study.step import Step
+from kftune.study.targets import Targets
 
 
 def _hparams(value: object, info: ValidationInfo) -> type[Hparams]:
     if isinstance(value, type) and issubclass(value, Hparams):
         return value
     if not isinstance(value, str):
-        raise PlacedProblem(f"hparams is a registry name or module:Class, but got {value!r}")
+        raise PartError(f"hparams is a registry name or module:Class, but got {value!r}")
     try:
         return load_hparams(value, (info.context or {}).get("folders", ()))
     except KftuneError as error:
-        raise PlacedProblem(str(error)) from error
+        raise PartError(str(error)) from error
 
 
 def _domain(value: object) -> Domain | None:
@@ -44,14 +42,7 @@ def _domain(value: object) -> Domain | None:
     try:
         return domain_from_spec(value)
     except KftuneError as error:
-        raise PlacedProblem(str(error)) from error
-
-
-def _metric_name(value: object) -> str:
-    try:
-        return check_metric_name(value)  # type: ignore[arg-type]  # it refuses what is no string
-    except MetricError as error:
-        raise PlacedProblem(str(error)) from error
+        raise PartError(str(error)) from error
 
 
 def _metric(value: object) -> object:
@@ -74,126 +65,6 @@ SearchDomain = Annotated[
     PlainSerializer(lambda domain: domain and domain.to_spec()),
     WithJsonSchema(_DOMAIN_SCHEMA),
 ]
-MetricName = Annotated[str, BeforeValidator(_metric_name), WithJsonSchema({"type": "string"})]
-
-
-class MetricSpec(Part):
-    """A metric that trials report."""
-
-    name: MetricName
-    """Its name in the metric line, or the name to give to what `regex` finds."""
-    reduce: Reduce | None = None
-    """Which of a trial's values counts: the least, the greatest or the latest."""
-    regex: str | None = None
-    """For scripts that print their own format: a pattern with one group, the value."""
-
-    @model_validator(mode="after")
-    def _regex_compiles(self) -> Self:
-        if self.regex is not None:
-            try:
-                MetricDefinition(self.name, self.regex)
-            except MetricError as error:
-                raise PlacedProblem(str(error), ("regex",)) from error
-        return self
-
-
-class Objective(Part):
-    """What a study tries to make small or large."""
-
-    metric: MetricName
-    """The metric's name."""
-    direction: Direction
-    """Whether less or more is better."""
-    goal: float | None = None
-    """The study ends when a trial gets there."""
-    reduce: Reduce | None = None
-    """Which of a trial's values counts; left out, the best one (min or max by direction)."""
-    regex: str | None = None
-    """For scripts that print their own format: a pattern with one group, the value."""
-
-    @model_validator(mode="after")
-    def _regex_compiles(self) -> Self:
-        self.spec  # noqa: B018  # building it checks the regex
-        return self
-
-    @cached_property
-    def spec(self) -> MetricSpec:
-        """The objective as a metric, its reduction filled in."""
-        reduce = self.reduce or ("min" if self.direction == "minimize" else "max")
-        return MetricSpec(name=self.metric, reduce=reduce, regex=self.regex)
-
-    def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats `than`; the first of two equal ones stays the best."""
-        if than is None:
-            return True
-        return value < than if self.direction == "minimize" else value > than
-
-    def reached(self, value: float) -> bool:
-        """Whether `value` is as good as the goal."""
-        if self.goal is None:
-            return False
-        return value <= self.goal if self.direction == "minimize" else value >= self.goal
-
-
-class Budget(Part):
-    """How far a study goes."""
-
-    max_trials: int = Field(10, ge=1)
-    """Trials in all."""
-    parallel: int = Field(1, ge=1)
-    """Trials at once."""
-    max_failed: int | None = Field(None, ge=0)
-    """The study fails when so many trials have failed or reported no objective; left out, 3 (or all, if fewer)."""
-    trial_timeout: Seconds | None = None
-    """The longest that one trial may take."""
-    wall_clock: Seconds | None = None
-    """The longest that the study may take."""
-
-    @model_validator(mode="after")
-    def _within_max(self) -> Self:
-        for name in ("parallel", "max_failed"):
-            value = getattr(self, name)
-            if value is not None and value > self.max_trials:
-                raise PlacedProblem(
-                    f"{name} must be at most max_trials, but {name}={value} and max_trials={self.max_trials}", (name,)
-                )
-        return self
-
-    @property
-    def failures_allowed(self) -> int:
-        """The number of failed trials that ends the study as failed."""
-        return min(3, self.max_trials) if self.max_failed is None else self.max_failed
-
-
-class KatibTarget(Part):
-    """How the study is written for Katib."""
-
-    version: Literal["0.18", "0.19", "main"] = "0.19"
-    """Katib's version on the cluster."""
-    namespace: DnsLabel | None = None
-    """Namespace of the Experiment."""
-    name: str | None = None
-    """Name of the Experiment; left out, made from the study's name."""
-    encoding: Literal["auto", "native", "surrogate"] = "auto"
-    """How domains go out: as Katib's own where the engine samples them rightly (auto), always, or never."""
-    trial_kind: Literal["Job", "PyTorchJob", "TrainJob"] = "Job"
-    """The object that runs each trial."""
-    runtime: DnsLabel = "torch-distributed"
-    """The training runtime that a TrainJob refers to."""
-    retain: bool = False
-    """Whether finished trials keep their pods and logs."""
-    resume_policy: Literal["Never", "LongRunning", "FromVolume"] = "Never"
-    """What stays of the algorithm service after the end."""
-    labels: dict[str, EnvText] = Field(default_factory=dict)
-    """Labels of the Experiment and its trials."""
-    annotations: dict[str, EnvText] = Field(default_factory=dict)
-    """Annotations of the Experiment."""
-
-
-class Targets(Part):
-    """What a study is rendered for, and how."""
-
-    katib: KatibTarget = KatibTarget()
 
 
 class Study(Part):
@@ -250,7 +121,7 @@ class Study(Part):
                 found[name] = leaf.jsonable(value)
             except HparamsError as error:
                 message = str(error).removeprefix(f"{name}: ")
-                raise PlacedProblem(message, ("values", *_keys(self.values, name))) from error
+                raise PartError(message, ("values", *_keys(self.values, name))) from error
         return found
 
     @cached_property
@@ -264,7 +135,7 @@ class Study(Part):
         """What is searched: dotted name -> domain, in the order of the class."""
         space = {}
         for name, leaf in self.hparams.leaves().items():
-            domain = self.search[name] if name in self.search else leaf.domain
+            domain = self.search.get(name, leaf.domain)
             if domain is not None and name not in self.fixed_values:
                 space[name] = domain
         return space
@@ -310,7 +181,11 @@ class Study(Part):
             point: JSON-able value by dotted name; those that their condition switches off are left out.
         """
         texts = self.encode(self.active(point))
-        return {name: texts.get(name) or self.fixed[name] for name in self.argument_names if name in texts or name in self.fixed}
+        return {
+            name: texts.get(name) or self.fixed[name]
+            for name in self.argument_names
+            if name in texts or name in self.fixed
+        }
 
     def encode(self, point: Mapping[str, Any]) -> dict[str, str]:
         """The text of each value."""
@@ -358,7 +233,7 @@ class Study(Part):
     def _leaf(self, name: str, section: str) -> Leaf:
         leaves = self.hparams.leaves()
         if name not in leaves:
-            raise PlacedProblem(
+            raise PartError(
                 f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}",
                 (section, *_keys(getattr(self, section), name)),
             )
@@ -371,52 +246,54 @@ class Study(Part):
                 self._check_domain(leaf, domain)
         both = next((name for name, domain in self.search.items() if domain and name in self.fixed_values), None)
         if both:
-            raise PlacedProblem(f"a hyperparameter is fixed or searched, but {both} is in values and in search", ("search", both))
+            raise PartError(
+                f"a hyperparameter is fixed or searched, but {both} is in values and in search", ("search", both)
+            )
         if not self.space:
-            raise PlacedProblem(
+            raise PartError(
                 f"a study needs something to search, but neither {self.hparams.__name__} nor search has a domain; "
                 f"for example search: {{{next(iter(self.hparams.leaves()), 'name')}: {{uniform: [0, 1]}}}}",
                 ("search",),
             )
         for name, leaf in self.hparams.leaves().items():
             if not leaf.has_default and name not in self.space and name not in self.fixed_values:
-                raise PlacedProblem(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
+                raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
         try:
             leaf.check_domain(domain)
         except (HparamsError, DomainError) as error:
-            raise PlacedProblem(str(error), ("search", leaf.name)) from error
+            raise PartError(str(error), ("search", leaf.name)) from error
         if isinstance(domain, Conditional):
             if domain.domain is None:
-                raise PlacedProblem(f"{leaf.name}: a condition in a study needs a domain beside it", ("search", leaf.name))
+                raise PartError(f"{leaf.name}: a condition in a study needs a domain beside it", ("search", leaf.name))
             for parent in domain.parents:
                 if parent not in self.hparams.leaves():
                     known = suggestion(parent, self.hparams.leaves())
-                    raise PlacedProblem(
+                    raise PartError(
                         f"a condition must name a hyperparameter, but {leaf.name} depends on {parent!r}; {known}",
                         ("search", leaf.name, "when"),
                     )
             if not leaf.has_default:
-                raise PlacedProblem(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
+                raise PartError(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
 
     def _check_metrics(self) -> None:
         names = [self.objective.metric, *(spec.name for spec in self.metrics)]
         for index, name in enumerate(names[1:]):
             if name in names[: index + 1]:
-                raise PlacedProblem(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
+                raise PartError(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
 
     def _check_algorithm(self) -> None:
         if self.algorithm.name == "grid":
             endless = next((name for name, domain in self.space.items() if math.isinf(domain.size)), None)
             if endless:
-                raise PlacedProblem(
+                raise PartError(
                     f"a grid needs finitely many points, but {endless} is {self.space[endless]!r}; give it a step "
                     f"(quniform, int) or a list (choice), or take the algorithm random",
                     ("search", endless) if endless in self.search else ("algorithm", "name"),
                 )
             if self.size > self.budget.max_trials:
-                raise PlacedProblem(
+                raise PartError(
                     f"a grid tries every point, but it has {self.size} and max_trials={self.budget.max_trials}; "
                     f"set max_trials to {self.size}, make the grid smaller, or take the algorithm random",
                     ("budget", "max_trials") if "max_trials" in self.budget.model_fields_set else ("algorithm", "name"),
@@ -426,24 +303,25 @@ class Study(Part):
         for name, value in point.items():
             if name not in self.space:
                 known = suggestion(name, self.space)
-                raise PlacedProblem(f"a first point sets searched values, but {name!r} is not searched; {known}", ("points", index, name))
+                raise PartError(
+                    f"a first point sets searched values, but {name!r} is not searched; {known}",
+                    ("points", index, name),
+                )
             if not self.space[name].contains(value):
-                raise PlacedProblem(
+                raise PartError(
                     f"a first point must lie in the space, but {name}={value!r} is not in {self.space[name]!r}",
                     ("points", index, name),
                 )
         for name in self.space:
             leaf = self.hparams.leaf(name)
             if name not in point and not (leaf.has_default and self.space[name].contains(leaf.default)):
-                raise PlacedProblem(
+                raise PartError(
                     f"a first point must set {name}, whose default is not in {self.space[name]!r}", ("points", index)
                 )
 
     def first_points(self) -> list[dict[str, Any]]:
         """The points to try first, completed with defaults."""
-        return [
-            {name: point.get(name, self._defaults.get(name)) for name in self.space} for point in self.points
-        ]
+        return [{name: point.get(name, self._defaults.get(name)) for name in self.space} for point in self.points]
 
 
 def _keys(values: Mapping[str, Any], name: str) -> tuple[str, ...]:

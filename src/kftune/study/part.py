@@ -28,7 +28,7 @@ class Part(BaseModel, metaclass=OwnErrors):
         return StudyError("\n".join(map(str, findings(error, cls))))
 
 
-class PlacedProblem(StudyError):
+class PartError(StudyError):
     """A study error that knows which key of the study it is about.
 
     Args:

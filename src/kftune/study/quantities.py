@@ -61,7 +61,9 @@ Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str, when_used="json"),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.smhd ]+$"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.smhd ]+$"}]}
+    ),
 ]
 Quantity = Annotated[
     str,

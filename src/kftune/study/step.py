@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from kftune.study.part import Part, PlacedProblem
+from kftune.study.part import Part, PartError
 from kftune.study.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
 
 _IMAGE = re.compile(
@@ -38,7 +38,8 @@ def dns_label(value: str) -> str:
     """`value`, if Kubernetes takes it as a name of at most 63 characters."""
     if _DNS_LABEL.fullmatch(value) is None:
         raise ValueError(
-            f"a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends, but got {value!r}"
+            f"a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends, "
+            f"but got {value!r}"
         )
     return value
 
@@ -69,7 +70,7 @@ class Resources(Part):
     @model_validator(mode="after")
     def _one_gpu_each(self) -> Self:
         if self.gpu and self.procs_per_node > self.gpu:
-            raise PlacedProblem(
+            raise PartError(
                 f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
                 ("procs_per_node",),
             )
@@ -115,7 +116,7 @@ class Volume(Part):
         sources = [name for name in ("claim", "config_map", "secret", "empty_dir") if getattr(self, name)]
         if len(sources) != 1:
             given = ", ".join(sources) or "none"
-            raise PlacedProblem(f"a volume has one of claim, config_map, secret, empty_dir, but got {given}")
+            raise PartError(f"a volume has one of claim, config_map, secret, empty_dir, but got {given}")
         return self
 
 
@@ -178,17 +179,17 @@ class Step(Part):
     @model_validator(mode="after")
     def _one_command(self) -> Self:
         if bool(self.module) == bool(self.command):
-            raise PlacedProblem(
+            raise PartError(
                 f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
                 ("module" if self.module else "command",) if self.module or self.command else (),
             )
         names = [volume.name for volume in self.volumes]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
-            raise PlacedProblem(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
+            raise PartError(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
         both = sorted(set(self.env) & set(self.secrets))
         if both:
-            raise PlacedProblem(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
+            raise PartError(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
         return self
 
     def command_line(self, assignment: Mapping[str, str]) -> list[str]:

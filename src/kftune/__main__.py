@@ -1,0 +1,7 @@
+"""``python -m kftune``."""
+
+import sys
+
+from kftune.cli import main
+
+sys.exit(main())

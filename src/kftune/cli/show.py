@@ -1,0 +1,89 @@
+"""What a study searches, runs and needs, with everything filled in that the file leaves out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import Any
+
+from kftune.cli.table import table
+from kftune.study import ALGORITHMS, Study, load_study
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("study", help="study file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the study."""
+    study = load_study(arguments.study, arguments.overrides)
+    if arguments.format == "json":
+        print(json.dumps(_facts(study), indent=2))
+    else:
+        print(_text(study))
+    return 0
+
+
+def _facts(study: Study) -> dict[str, Any]:
+    leaves = study.hparams.leaves()
+    return {
+        "name": study.name,
+        "description": study.description,
+        "hparams": f"{study.hparams.__module__}:{study.hparams.__name__}",
+        "search": {name: domain.to_spec() for name, domain in study.space.items()},
+        "size": None if math.isinf(study.size) else study.size,
+        "fixed": study.fixed_values,
+        "defaults": {
+            name: leaf.default for name, leaf in leaves.items() if leaf.has_default and name not in study.argument_names
+        },
+        "metrics": [spec.model_dump(exclude_none=True) for spec in study.metric_specs],
+        "direction": study.objective.direction,
+        "goal": study.objective.goal,
+        "algorithm": study.algorithm.model_dump(),
+        "budget": {**study.budget.model_dump(mode="json"), "max_failed": study.budget.failures_allowed},
+        "command": study.step.command_line({name: study.fixed.get(name, f"<{name}>") for name in study.argument_names}),
+        "step": study.step.model_dump(mode="json", exclude_defaults=True),
+        "targets": study.targets.model_dump(mode="json"),
+    }
+
+
+def _text(study: Study) -> str:
+    facts = _facts(study)
+    searched = [[name, json.dumps(spec), _about(study, name)] for name, spec in facts["search"].items()]
+    fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
+    goal = "" if facts["goal"] is None else f", goal {facts['goal']:g}"
+    budget = study.budget
+    limits = f"{budget.max_trials} trials, {budget.parallel} at once, fails after {budget.failures_allowed} failed"
+    times = [
+        f"{label} {seconds:g} s"
+        for label, seconds in (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
+        if seconds
+    ]
+    size = "endlessly many points" if facts["size"] is None else f"{facts['size']} points"
+    return "\n".join(
+        [
+            f"{study.name}{f': {study.description}' if study.description else ''}",
+            f"  class      {facts['hparams']}",
+            f"  objective  {study.objective.direction} {study.objective.metric} "
+            f"({study.objective.spec.reduce} of a trial's values{goal})",
+            f"  metrics    {', '.join(study.metric_names)}",
+            f"  algorithm  {study.algorithm.name}: {ALGORITHMS[study.algorithm.name].summary}",
+            f"  budget     {', '.join([limits, *times])}",
+            f"  command    {' '.join(facts['command'])}",
+            f"\nsearched ({size}):",
+            _indented(table(["name", "domain", "meaning"], searched)),
+            *(["\nfixed:", _indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
+        ]
+    )
+
+
+def _about(study: Study, name: str) -> str:
+    return study.hparams.leaf(name).description
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

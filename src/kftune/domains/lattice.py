@@ -1,0 +1,122 @@
+"""Ranges with steps: numbers ``low + k * q``, and integers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kftune.domains.domain import Domain, assign, between_logs, decimals, finite, is_number, require
+from kftune.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice(Domain):
+    """The points ``low + k * q`` that lie within [low, high]."""
+
+    low: float
+    high: float
+    q: float
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "q"):
+            assign(self, name, finite(self, name, getattr(self, name)))
+        require(self, self.low < self.high, "low < high", f"low={self.low}, high={self.high}")
+        require(self, 0 < self.q <= self.high - self.low, "0 < q <= high - low", f"q={self.q}")
+
+    @property
+    def size(self) -> int:
+        return int((self.high - self.low) / self.q + 1e-9) + 1
+
+    def point(self, index: int) -> float:
+        """The lattice's point number `index`, rounded to the decimals of `low` and `q`."""
+        places = max(decimals(self.low), decimals(self.q))
+        return round(self.low + index * self.q, places)
+
+    def contains(self, value: object) -> bool:
+        if not is_number(value):
+            return False
+        index = round((value - self.low) / self.q)
+        return 0 <= index < self.size and math.isclose(
+            value,
+            self.point(index),
+            abs_tol=self.q * 1e-9,
+        )
+
+    def grid(self) -> tuple[float, ...]:
+        return tuple(self.point(index) for index in range(self.size))
+
+
+class QUniform(Lattice):
+    """Every point ``low + k * q`` up to `high` alike."""
+
+    __slots__ = ()
+    kind = "quniform"
+
+    def to_spec(self) -> dict[str, Any]:
+        return {self.kind: [self.low, self.high], "q": self.q}
+
+    def quantile(self, u: float) -> float:
+        return self.point(min(int(u * self.size), self.size - 1))
+
+
+class QLogUniform(Lattice):
+    """A log-uniform draw from [low, high], brought to the nearest point ``low + k * q``; ``0 < low``."""
+
+    __slots__ = ()
+    kind = "qloguniform"
+
+    def __post_init__(self) -> None:
+        Lattice.__post_init__(self)
+        require(self, self.low > 0, "0 < low (bounds are values, not exponents)", f"low={self.low}")
+
+    def to_spec(self) -> dict[str, Any]:
+        return {self.kind: [self.low, self.high], "q": self.q}
+
+    def quantile(self, u: float) -> float:
+        drawn = between_logs(self.low, self.high, u)
+        return self.point(min(round((drawn - self.low) / self.q), self.size - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class IntUniform(Domain):
+    """Every integer ``low + k * step`` up to `high` alike, or every order of magnitude alike with `log`."""
+
+    kind: ClassVar[str] = "int"
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise DomainError(f"IntUniform: {name} must be an integer, but got {value!r}")
+        require(self, self.low <= self.high, "low <= high", f"low={self.low}, high={self.high}")
+        require(self, self.step >= 1, "step >= 1", f"step={self.step}")
+        require(self, not self.log or self.low >= 1, "low >= 1 with log", f"low={self.low}")
+
+    @property
+    def size(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
+    def contains(self, value: object) -> bool:
+        return (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and self.low <= value <= self.high
+            and (value - self.low) % self.step == 0
+        )
+
+    def quantile(self, u: float) -> int:
+        if not self.log:
+            return self.low + min(int(u * self.size), self.size - 1) * self.step
+        # Each integer owns the half unit on both sides, so that the ends are as likely as their neighbours.
+        top = self.low + (self.size - 1) * self.step
+        drawn = between_logs(self.low - 0.5, top + 0.5, u)
+        index = round((drawn - self.low) / self.step)
+        return self.low + min(max(index, 0), self.size - 1) * self.step
+
+    def grid(self) -> tuple[int, ...]:
+        return tuple(range(self.low, self.high + 1, self.step))

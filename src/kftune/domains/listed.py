@@ -1,0 +1,144 @@
+"""Domains that list their points, and the constant."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, ClassVar
+
+from kftune.domains.domain import Domain, assign, finite, require, same
+from kftune.errors import DomainError
+
+
+class Listed(Domain):
+    """A domain that lists its points."""
+
+    __slots__ = ()
+    options: tuple[Any, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.options)
+
+    def contains(self, value: object) -> bool:
+        return any(same(option, value) for option in self.options)
+
+    def quantile(self, u: float) -> Any:
+        return self.options[min(int(u * len(self.options)), len(self.options) - 1)]
+
+    def grid(self) -> tuple[Any, ...]:
+        return self.options
+
+    def to_spec(self) -> dict[str, Any]:
+        return {self.kind: list(self.options)}
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.options))})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; make a new one")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen; make a new one")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.options
+
+    def _set_options(self, options: tuple[Any, ...]) -> None:
+        if not options:
+            raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
+        for index, option in enumerate(options):
+            if any(same(option, earlier) for earlier in options[:index]):
+                raise DomainError(f"{type(self).__name__}: values must differ, but {option!r} is there twice")
+        assign(self, "options", options)
+
+
+class Choice(Listed):
+    """One of `options`, which have no order; with `weights` (positive, one an option) not all alike."""
+
+    __slots__ = ("options", "weights")
+    kind = "choice"
+    weights: tuple[float, ...] | None
+
+    def __init__(self, *options: Any, weights: tuple[float, ...] | list[float] | None = None) -> None:
+        self._set_options(options)
+        if weights is not None:
+            weights = tuple(finite(self, "each weight", weight) for weight in weights)
+            given = f"weights={list(weights)} for {len(options)} values"
+            holds = len(weights) == len(options) and min(weights, default=0) > 0
+            require(self, holds, "one weight above 0 for each value", given)
+        assign(self, "weights", weights)
+
+    def quantile(self, u: float) -> Any:
+        if self.weights is None:
+            return Listed.quantile(self, u)
+        bounds = list(accumulate(self.weights))
+        return self.options[min(bisect_right(bounds, u * bounds[-1]), len(self.options) - 1)]
+
+    def to_spec(self) -> dict[str, Any]:
+        spec: dict[str, Any] = {self.kind: list(self.options)}
+        return spec if self.weights is None else {**spec, "weights": list(self.weights)}
+
+    def __repr__(self) -> str:
+        listed = ", ".join(map(repr, self.options))
+        return f"Choice({listed})" if self.weights is None else f"Choice({listed}, weights={self.weights})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _choice, (self.options, self.weights)
+
+
+def _choice(options: tuple[Any, ...], weights: tuple[float, ...] | None) -> Choice:
+    return Choice(*options, weights=weights)
+
+
+class Ordinal(Listed):
+    """One of `options`, whose order means something (small, medium, large)."""
+
+    __slots__ = ("options",)
+    kind = "ordinal"
+
+    def __init__(self, *options: Any) -> None:
+        self._set_options(options)
+
+
+class Discrete(Listed):
+    """One of the numbers `options`."""
+
+    __slots__ = ("options",)
+    kind = "discrete"
+
+    def __init__(self, *options: float) -> None:
+        for option in options:
+            finite(self, "each value", option)
+        self._set_options(options)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Domain):
+    """One value."""
+
+    kind: ClassVar[str] = "constant"
+    value: Any
+
+    @property
+    def size(self) -> int:
+        return 1
+
+    def contains(self, value: object) -> bool:
+        return same(self.value, value)
+
+    def quantile(self, u: float) -> Any:
+        return self.value
+
+    def grid(self) -> tuple[Any, ...]:
+        return (self.value,)
+
+    def to_spec(self) -> dict[str, Any]:
+        return {self.kind: self.value}

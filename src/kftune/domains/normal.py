@@ -1,0 +1,211 @@
+"""Normal and log-normal domains, cut off where bounds are given, and their quantised forms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kftune.domains.domain import Domain, assign, decimals, finite, is_number, require
+
+# The least share of a distribution that its bounds must leave; below it the quantile loses its digits.
+_LEAST_MASS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(Domain):
+    """Normally distributed values, cut off at `low` and `high` where these are given."""
+
+    kind: ClassVar[str] = "normal"
+    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
+    mean: float
+    std: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        _normal_arguments(self)
+
+    def contains(self, value: object) -> bool:
+        return is_number(value) and _within(value, self.low, self.high)
+
+    def quantile(self, u: float) -> float:
+        return _clamped(_truncated_normal(self, self.low, self.high, u), self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal(Domain):
+    """Values whose natural logarithm is normal with `mean` and `std`; `low` and `high` cut off values."""
+
+    kind: ClassVar[str] = "lognormal"
+    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
+    mean: float
+    std: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        _normal_arguments(self, log=True)
+
+    def contains(self, value: object) -> bool:
+        return is_number(value) and value > 0 and _within(value, self.low, self.high)
+
+    def quantile(self, u: float) -> float:
+        drawn = math.exp(_truncated_normal(self, _log(self.low), _log(self.high), u))
+        return _clamped(drawn, self.low, self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class QNormal(Domain):
+    """A normal draw, brought to the nearest multiple of `q` (within [low, high] where these are given)."""
+
+    kind: ClassVar[str] = "qnormal"
+    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
+    mean: float
+    std: float
+    q: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        _normal_arguments(self)
+        _multiples(self)
+
+    @property
+    def size(self) -> float:
+        return _count_multiples(self)
+
+    def contains(self, value: object) -> bool:
+        return _is_multiple(self, value)
+
+    def quantile(self, u: float) -> float:
+        return _nearest_multiple(self, _truncated_normal(self, self.low, self.high, u))
+
+    def grid(self) -> tuple[float, ...]:
+        return _all_multiples(self)
+
+
+@dataclass(frozen=True, slots=True)
+class QLogNormal(Domain):
+    """A log-normal draw, brought to the nearest multiple of `q` (within [low, high] where these are given)."""
+
+    kind: ClassVar[str] = "qlognormal"
+    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
+    mean: float
+    std: float
+    q: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        _normal_arguments(self, log=True)
+        _multiples(self)
+
+    @property
+    def size(self) -> float:
+        return _count_multiples(self)
+
+    def contains(self, value: object) -> bool:
+        return is_number(value) and value >= 0 and _is_multiple(self, value)
+
+    def quantile(self, u: float) -> float:
+        drawn = math.exp(_truncated_normal(self, _log(self.low), _log(self.high), u))
+        return _nearest_multiple(self, drawn)
+
+    def grid(self) -> tuple[float, ...]:
+        return _all_multiples(self)
+
+
+def _log(bound: float | None) -> float | None:
+    return None if bound is None else math.log(bound) if bound > 0 else -math.inf
+
+
+def _within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def _clamped(value: float, low: float | None, high: float | None) -> float:
+    if low is not None:
+        value = max(value, low)
+    return value if high is None else min(value, high)
+
+
+def _normal_arguments(domain: Any, *, log: bool = False) -> None:
+    for name in ("mean", "std", "low", "high"):
+        if getattr(domain, name) is not None or name in ("mean", "std"):
+            assign(domain, name, finite(domain, name, getattr(domain, name)))
+    require(domain, domain.std > 0, "0 < std", f"std={domain.std}")
+    low, high = domain.low, domain.high
+    if low is not None and high is not None:
+        require(domain, low < high, "low < high", f"low={low}, high={high}")
+    if log and high is not None:
+        require(domain, high > 0, "0 < high", f"high={high}")
+    below, above = _share_below(domain, _log(low) if log else low, _log(high) if log else high)
+    rule = f"bounds that keep at least {_LEAST_MASS} of the distribution"
+    require(domain, above - below >= _LEAST_MASS, rule, f"low={low}, high={high}")
+
+
+def _standard_normal() -> Any:
+    # Imported where used: `statistics` costs more start-up than all of this module, and few spaces are normal.
+    from statistics import NormalDist  # noqa: PLC0415
+
+    return NormalDist()
+
+
+def _share_below(domain: Any, low: float | None, high: float | None) -> tuple[float, float]:
+    if low is None and high is None:
+        return 0.0, 1.0
+    cdf = _standard_normal().cdf
+    below = 0.0 if low is None else cdf((low - domain.mean) / domain.std)
+    above = 1.0 if high is None else cdf((high - domain.mean) / domain.std)
+    return below, above
+
+
+def _truncated_normal(domain: Any, low: float | None, high: float | None, u: float) -> float:
+    below, above = _share_below(domain, low, high)
+    share = min(max(below + (above - below) * u, 2.0**-53), 1 - 2.0**-53)
+    return float(domain.mean + domain.std * _standard_normal().inv_cdf(share))
+
+
+def _multiples(domain: Any) -> None:
+    assign(domain, "q", finite(domain, "q", domain.q))
+    require(domain, domain.q > 0, "0 < q", f"q={domain.q}")
+    rule = "a multiple of q within [low, high]"
+    require(domain, _count_multiples(domain) >= 1, rule, f"q={domain.q}, low={domain.low}, high={domain.high}")
+
+
+def _index_range(domain: Any) -> tuple[float, float]:
+    low = -math.inf if domain.low is None else math.ceil(domain.low / domain.q - 1e-9)
+    if isinstance(domain, QLogNormal):
+        low = max(low, 0)
+    high = math.inf if domain.high is None else math.floor(domain.high / domain.q + 1e-9)
+    return low, high
+
+
+def _count_multiples(domain: Any) -> float:
+    low, high = _index_range(domain)
+    return math.inf if math.isinf(high - low) else int(high - low) + 1
+
+
+def _multiple(domain: Any, index: int) -> float:
+    return float(round(index * domain.q, decimals(domain.q)))
+
+
+def _nearest_multiple(domain: Any, value: float) -> float:
+    low, high = _index_range(domain)
+    return _multiple(domain, int(min(max(round(value / domain.q), low), high)))
+
+
+def _is_multiple(domain: Any, value: object) -> bool:
+    if not is_number(value):
+        return False
+    low, high = _index_range(domain)
+    index = round(value / domain.q)
+    return low <= index <= high and math.isclose(value, _multiple(domain, index), abs_tol=domain.q * 1e-9)
+
+
+def _all_multiples(domain: Any) -> tuple[float, ...]:
+    low, high = _index_range(domain)
+    if math.isinf(high - low):
+        return Domain.grid(domain)
+    return tuple(_multiple(domain, index) for index in range(int(low), int(high) + 1))

@@ -1,0 +1,115 @@
+"""What counts in a study, and how far it goes: metrics, the objective, the budget."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from kftune.errors import MetricError
+from kftune.metrics import MetricDefinition, check_metric_name
+from kftune.study.part import Part, PartError
+from kftune.study.quantities import Seconds
+
+Direction = Literal["minimize", "maximize"]
+Reduce = Literal["min", "max", "latest"]
+
+
+def _metric_name(value: str) -> str:
+    try:
+        check_metric_name(value)
+    except MetricError as error:
+        raise PartError(str(error)) from error
+    return value
+
+
+MetricName = Annotated[str, AfterValidator(_metric_name)]
+
+
+class MetricSpec(Part):
+    """A metric that trials report."""
+
+    name: MetricName
+    """Its name in the metric line, or the name to give to what `regex` finds."""
+    reduce: Reduce | None = None
+    """Which of a trial's values counts: the least, the greatest or the latest."""
+    regex: str | None = None
+    """For scripts that print their own format: a pattern with one group, the value."""
+
+    @model_validator(mode="after")
+    def _regex_compiles(self) -> Self:
+        if self.regex is not None:
+            try:
+                MetricDefinition(self.name, self.regex)
+            except MetricError as error:
+                raise PartError(str(error), ("regex",)) from error
+        return self
+
+
+class Objective(Part):
+    """What a study tries to make small or large."""
+
+    metric: MetricName
+    """The metric's name."""
+    direction: Direction
+    """Whether less or more is better."""
+    goal: float | None = None
+    """The study ends when a trial gets there."""
+    reduce: Reduce | None = None
+    """Which of a trial's values counts; left out, the best one (min or max by direction)."""
+    regex: str | None = None
+    """For scripts that print their own format: a pattern with one group, the value."""
+
+    @model_validator(mode="after")
+    def _regex_compiles(self) -> Self:
+        self.spec  # noqa: B018  # building it checks the regex
+        return self
+
+    @cached_property
+    def spec(self) -> MetricSpec:
+        """The objective as a metric, its reduction filled in."""
+        reduce = self.reduce or ("min" if self.direction == "minimize" else "max")
+        return MetricSpec(name=self.metric, reduce=reduce, regex=self.regex)
+
+    def better(self, value: float, than: float | None) -> bool:
+        """Whether `value` beats `than`; the first of two equal ones stays the best."""
+        if than is None:
+            return True
+        return value < than if self.direction == "minimize" else value > than
+
+    def reached(self, value: float) -> bool:
+        """Whether `value` is as good as the goal."""
+        if self.goal is None:
+            return False
+        return value <= self.goal if self.direction == "minimize" else value >= self.goal
+
+
+class Budget(Part):
+    """How far a study goes."""
+
+    max_trials: int = Field(10, ge=1)
+    """Trials in all."""
+    parallel: int = Field(1, ge=1)
+    """Trials at once."""
+    max_failed: int | None = Field(None, ge=0)
+    """The study fails when so many trials have failed or reported no objective; left out, 3 (or all, if fewer)."""
+    trial_timeout: Seconds | None = None
+    """The longest that one trial may take."""
+    wall_clock: Seconds | None = None
+    """The longest that the study may take."""
+
+    @model_validator(mode="after")
+    def _within_max(self) -> Self:
+        for name in ("parallel", "max_failed"):
+            value = getattr(self, name)
+            if value is not None and value > self.max_trials:
+                raise PartError(
+                    f"{name} must be at most max_trials, but {name}={value} and max_trials={self.max_trials}", (name,)
+                )
+        return self
+
+    @property
+    def failures_allowed(self) -> int:
+        """The number of failed trials that ends the study as failed."""
+        return min(3, self.max_trials) if self.max_failed is None else self.max_failed
