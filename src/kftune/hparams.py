@@ -64,7 +64,17 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     return Field(default, **arguments)
 
 
-class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
+class _HparamsMeta(OwnErrors):
+    """Refuses fields that would hide a method of mappings, before pydantic warns of them."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> type:
+        taken = sorted(_RESERVED & set(namespace.get("__annotations__", ())))
+        if taken:
+            raise HparamsError(f"{name}: a field cannot be called {taken[0]!r}, a method of every mapping")
+        return super().__new__(mcs, name, bases, namespace, **kwargs)
+
+
+class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
     """Base class of hyperparameters: typed fields, unknown names refused, values frozen."""
 
     model_config = ConfigDict(
@@ -82,9 +92,6 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        taken = sorted(_RESERVED & set(cls.model_fields))
-        if taken:
-            raise HparamsError(f"{cls.__name__}: a field cannot be called {taken[0]!r}, a method of every mapping")
         cls._leaves = leaves_of(cls)
         cls._has_groups = any(len(leaf.path) > 1 for leaf in cls._leaves.values())
         cls._flags = {f"--{name}": leaf for name, leaf in cls._leaves.items()}

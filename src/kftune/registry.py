@@ -30,7 +30,7 @@ BUILT_IN: tuple[Entry, ...] = (
         class_name="LstmHparams",
         module_path="kftune.models.lstm",
         model_type="lstm",
-        description="LSTM that predicts the next reading of a sensor circuit",
+        description="LSTM that predicts the next readings of a sensor circuit",
     ),
 )
 
@@ -151,8 +151,8 @@ def _import(module_path: str, folders: Sequence[Path]) -> object:
         _prefer(folder, module_path)
     try:
         return importlib.import_module(module_path)
-    except KftuneError:
-        raise
+    except KftuneError as error:  # a class in it is wrong: its own message says how, this says where
+        raise RegistryError(f"{_place(error, module_path)}: {error}") from error
     except ModuleNotFoundError as error:
         if error.name and module_path.startswith(error.name):
             looked = ", ".join(map(str, folders)) or "the installed packages"
@@ -163,6 +163,16 @@ def _import(module_path: str, folders: Sequence[Path]) -> object:
         raise RegistryError(
             f"module {module_path!r} must import without an error, but raised {type(error).__name__}: {error}"
         ) from error
+
+
+def _place(error: BaseException, module_path: str) -> str:
+    """File and line of the statement in a module that raised `error` while the module was imported."""
+    step, place = error.__traceback__, module_path
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__") == module_path:
+            place = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}"
+        step = step.tb_next
+    return place
 
 
 def _prefer(folder: Path, module_path: str) -> None:

@@ -12,10 +12,17 @@ from kftune.errors import KftuneError, near_names, suggestion
 
 
 class Finding(NamedTuple):
-    """One thing wrong with an input: the path of keys to it, and the message."""
+    """One thing wrong with an input.
+
+    Attributes:
+        path: The keys that lead to it.
+        message: What must hold, what was given, what to do.
+        at_key: Whether the last key itself is wrong, not its value.
+    """
 
     path: tuple[str | int, ...]
     message: str
+    at_key: bool = False
 
     def __str__(self) -> str:
         return f"{'.'.join(map(str, self.path))}: {self.message}" if self.path else self.message
@@ -27,7 +34,7 @@ class OwnErrors(ModelMetaclass):
     The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not come through here.
     """
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # of a metaclass
         try:
             return super().__call__(*args, **kwargs)
         except ValidationError as error:
@@ -35,19 +42,23 @@ class OwnErrors(ModelMetaclass):
 
 
 def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
-    """What an input to `model` has wrong, in pydantic's order; findings of several union arms become one."""
+    """What an input to `model` has wrong, unknown keys first; findings of several union arms become one."""
     found: dict[tuple[str | int, ...], Finding] = {}
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         owner, path = _owner(model, detail["loc"])
         message = _message(detail, owner, str(path[-1]) if path else "")
-        path = (*path, *_inner_path(detail))
-        found.setdefault(path, Finding(path, message))
-    return list(found.values())
-
-
-def _inner_path(detail: Any) -> tuple[str | int, ...]:
-    """The path that one of our own errors, raised in a validator, points to."""
-    return tuple(getattr((detail.get("ctx") or {}).get("error"), "path", ()))
+        own = (detail.get("ctx") or {}).get("error")
+        # One of our own errors, raised in a validator, may point further down.
+        path = (*path, *getattr(own, "path", ()))
+        at_key = detail["type"] == "extra_forbidden" or getattr(own, "at_key", False)
+        found.setdefault(path, Finding(path, message, at_key))
+    offered = " ".join(finding.message for finding in found.values() if finding.at_key)
+    # A key that is missing because it was misspelt is told once.
+    missing = {
+        detail["loc"] for detail in details if detail["type"] == "missing" and repr(detail["loc"][-1]) in offered
+    }
+    return [finding for finding in found.values() if finding.path not in missing]
 
 
 def _message(detail: Any, owner: type[BaseModel] | None, name: str) -> str:
@@ -107,6 +118,8 @@ def _owner(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[type[Bas
             if isinstance(part, str) and part in ("str", "int", "float", "bool", "none", "function-plain[_read]"):
                 continue
             current = _item(current)
+        if part == "[key]":
+            continue
         path.append(part)
         models = [arm for arm in _arms(current) if isinstance(arm, type) and issubclass(arm, BaseModel)]
         if len(models) == 1:

@@ -82,7 +82,7 @@ def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence
     """One error for all findings: the first with its place in front, the others under it with theirs."""
     lines, first = [], (1, 1)
     for index, finding in enumerate(found):
-        place = yaml_text.locate(text, finding.path)
+        place = yaml_text.locate(text, finding.path, key=finding.at_key)
         by_override = any(finding.path[: len(keys)] == keys for keys in overridden)
         note = " (set by an override)" if by_override else ""
         if index == 0:

@@ -236,6 +236,7 @@ class Study(Part):
             raise PartError(
                 f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}",
                 (section, *_keys(getattr(self, section), name)),
+                at_key=True,
             )
         return leaves[name]
 
@@ -247,7 +248,9 @@ class Study(Part):
         both = next((name for name, domain in self.search.items() if domain and name in self.fixed_values), None)
         if both:
             raise PartError(
-                f"a hyperparameter is fixed or searched, but {both} is in values and in search", ("search", both)
+                f"a hyperparameter is fixed or searched, but {both} is in values and in search; "
+                f"take it out of one (on a command line: ~search.{both})",
+                ("search", both),
             )
         if not self.space:
             raise PartError(
@@ -336,4 +339,4 @@ def _keys(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def folders_of(path: Path) -> tuple[Path, ...]:
     """Where the modules that a study file names are looked for: its own folder, then the current one."""
-    return (path.resolve().parent, Path.cwd())
+    return tuple(dict.fromkeys((path.resolve().parent, Path.cwd())))

@@ -33,10 +33,12 @@ class PartError(StudyError):
 
     Args:
         message: What must hold, what was given, what to do.
-        path: The keys that lead to the value, from the top of the study.
+        path: The keys that lead to the value, from the part that raises it.
+        at_key: Whether the last key itself is wrong, not its value.
     """
 
-    def __init__(self, message: str, path: Sequence[str | int] = ()) -> None:
+    def __init__(self, message: str, path: Sequence[str | int] = (), at_key: bool = False) -> None:
         super().__init__(message)
         self.path = tuple(path)
-        self.args = (message, self.path)
+        self.at_key = at_key
+        self.args = (message, self.path, at_key)

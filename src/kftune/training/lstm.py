@@ -1,0 +1,207 @@
+"""Trains the LSTM of `kftune.models.lstm`: readings, model, epochs, best checkpoint, from top to bottom.
+
+Shape suffixes: B windows, W hours seen, F features, U hidden units, H hours to predict.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kftune.errors import MetricError
+from kftune.metrics import report
+from kftune.models.lstm import LstmHparams
+from kftune.training import checkpoint
+from kftune.training.data import Circuit, Scale, load_circuit
+from kftune.training.process import Process, start_process
+from kftune.training.windows import FEATURES, Errors, Split, Windows, baselines, split_windows
+
+
+class Forecaster(nn.Module):
+    """An LSTM over the hours seen; its last state says how the reading changes in each of the next hours."""
+
+    def __init__(self, hparams: LstmHparams) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(FEATURES, hparams.lstm_units, num_layers=hparams.layers, batch_first=True)
+        self.dropout = nn.Dropout(hparams.dropout)
+        self.head = nn.Linear(hparams.lstm_units, hparams.horizon_hours)
+
+    def forward(self, seen_BWF: Tensor) -> Tensor:
+        """Readings of the next hours.
+
+        Args:
+            seen_BWF: Features of the hours seen.
+
+        Returns:
+            float32, windows x hours, in the scale of the readings seen.
+        """
+        hidden_BWU, _ = self.lstm(seen_BWF)
+        change_BH: Tensor = self.head(self.dropout(hidden_BWU[:, -1]))
+        return seen_BWF[:, -1:, 0] + change_BH
+
+
+def train(hparams: LstmHparams) -> int:
+    """Trains, reports train_loss, val_loss and val_mae each epoch, and keeps the best epoch's model.
+
+    Returns:
+        The exit status: 0, or 128 plus the number of the signal that stopped it.
+
+    Raises:
+        HparamsError: There is no such circuit, its readings are too few, or a batch is too small to be shared.
+        UsageError: The environment asks for what is not there.
+        MetricError: A loss is not finite any more.
+        OSError: The output folder cannot be written.
+    """
+    started = time.monotonic()
+    with start_process(hparams.seed) as process:
+        process.check_batch_size(hparams.batch_size)
+        split = split_circuit(load_circuit(hparams.circuit, process.data_dir), hparams).to(process.device)
+        model = Forecaster(hparams).to(process.device)
+        summary = _start_summary(hparams, split, model, process)
+        if process.is_first:
+            checkpoint.start_output(process.output_dir, hparams)
+            _print_plan(summary)
+
+        best: dict[str, float] = {"epoch": 0, "val_loss": math.inf}
+        for epoch, metrics in _epochs(model, split, hparams, process):
+            improved = metrics["val_loss"] < best["val_loss"]
+            if improved:
+                best = {"epoch": epoch, **metrics}
+            summary |= {"epochs": epoch, "best": best}
+            if process.is_first:
+                if improved:
+                    _save(process.output_dir, model, split.scale)
+                report(step=epoch, **metrics)
+            if hparams.patience is not None and epoch - best["epoch"] >= hparams.patience:
+                summary["status"] = "out of patience"
+                break
+
+        if process.stopped:
+            summary["status"] = "stopped"
+        if process.is_first:
+            summary["seconds"] = round(time.monotonic() - started, 3)
+            checkpoint.write_json(process.output_dir / "summary.json", summary)
+        return 128 + (process.stop_signal or signal.SIGTERM) if process.stopped else 0
+
+
+def split_circuit(circuit: Circuit, hparams: LstmHparams) -> Split:
+    """The circuit's windows as the hyperparameters want them."""
+    return split_windows(
+        circuit,
+        window_hours=hparams.window_hours,
+        horizon_hours=hparams.horizon_hours,
+        val_fraction=hparams.val_fraction,
+    )
+
+
+def load_trained(folder: Path) -> tuple[LstmHparams, Forecaster, Scale]:
+    """The model that a training left in its output folder, ready to predict.
+
+    Returns:
+        Its hyperparameters, the model of the best epoch, and the scale of its readings.
+
+    Raises:
+        HparamsError: The folder holds no finished epoch.
+    """
+    values, state = checkpoint.load_model(folder)
+    hparams = LstmHparams.from_dict(values)
+    model = Forecaster(hparams)
+    model.load_state_dict(state["state_dict"])
+    return hparams, model.eval(), Scale(**state["scale"])
+
+
+def evaluate(model: nn.Module, windows: Windows, scale: Scale) -> Errors:
+    """The model's errors on all windows, without dropout."""
+    model.eval()
+    with torch.inference_mode():
+        return Errors.of(model(windows.seen_BWF), windows.next_BH, scale)
+
+
+def _epochs(
+    model: Forecaster, split: Split, hparams: LstmHparams, process: Process
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Trains the model epoch by epoch and gives each one's number and metrics; ends early when told to stop."""
+    learner = nn.parallel.DistributedDataParallel(model) if process.world_size > 1 else model
+    optimizer = torch.optim.Adam(model.parameters(), lr=hparams.learning_rate)
+    order = torch.Generator().manual_seed(hparams.seed)
+    for epoch in range(1, hparams.epochs + 1):
+        train_loss = _train_epoch(learner, split.train, optimizer, order, hparams, process)
+        if process.stopped:
+            return
+        val = evaluate(model, split.val, split.scale)
+        if not (math.isfinite(train_loss) and math.isfinite(val.loss)):
+            raise MetricError(
+                f"losses must stay finite, but after epoch {epoch} train_loss is {train_loss} and val_loss is "
+                f"{val.loss}; lower learning_rate or clip_norm"
+            )
+        yield epoch, {"train_loss": train_loss, "val_loss": val.loss, "val_mae": val.mae}
+
+
+def _train_epoch(
+    learner: nn.Module,
+    windows: Windows,
+    optimizer: torch.optim.Optimizer,
+    order: torch.Generator,
+    hparams: LstmHparams,
+    process: Process,
+) -> float:
+    """One pass over the windows in random order; gives the mean squared error of the predictions on the way."""
+    learner.train()
+    squares_and_count = torch.zeros(2, dtype=torch.float64, device=process.device)
+    shuffled = torch.randperm(len(windows), generator=order)
+    for batch in torch.split(shuffled, hparams.batch_size):
+        if process.stops_now:
+            break
+        if len(batch) < process.world_size:
+            continue
+        share = process.share(batch).to(process.device)
+        off_BH = learner(windows.seen_BWF[share]) - windows.next_BH[share]
+        squares = off_BH.square().sum()
+        # DistributedDataParallel averages gradients over processes; their sum over the whole batch is what counts.
+        loss = squares * process.world_size / (len(batch) * hparams.horizon_hours)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learner.parameters(), hparams.clip_norm)
+        optimizer.step()
+        squares_and_count += torch.stack([squares.detach(), squares.new_tensor(off_BH.numel())])
+    total, count = process.total(squares_and_count).tolist()
+    process.agree_to_stop()
+    return total / count if count else math.nan
+
+
+def _save(folder: Path, model: Forecaster, scale: Scale) -> None:
+    checkpoint.save_model(folder, {"state_dict": model.state_dict(), "scale": asdict(scale)})
+
+
+def _start_summary(hparams: LstmHparams, split: Split, model: Forecaster, process: Process) -> dict[str, Any]:
+    return {
+        "status": "completed",
+        "circuit": hparams.circuit,
+        "epochs": 0,
+        "best": None,
+        "baselines": {name: asdict(errors) for name, errors in baselines(split.val, split.scale).items()},
+        "windows": {"train": len(split.train), "val": len(split.val)},
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "device": process.device.type,
+        "processes": process.world_size,
+        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+    }
+
+
+def _print_plan(summary: dict[str, Any]) -> None:
+    windows = summary["windows"]
+    to_beat = min(errors["loss"] for errors in summary["baselines"].values())
+    print(
+        f"{summary['circuit']}: {windows['train']} windows to train on, {windows['val']} to validate with; "
+        f"without a model val_loss would be {to_beat:.4f}",
+        flush=True,
+    )
