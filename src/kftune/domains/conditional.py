@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kftune.domains.domain import Domain, assign, require, same
+from kftune.domains.domain import Domain, assign, plain, require, same
 from kftune.errors import DomainError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditional(Domain):
     """A domain, or with no domain a whole group of fields, that matters only for some choice.
 
@@ -26,12 +26,15 @@ class Conditional(Domain):
     when: Any = ()
 
     def __post_init__(self) -> None:
-        pairs = self.when.items() if isinstance(self.when, Mapping) else self.when
-        when = tuple(
-            (name, tuple(values) if isinstance(values, (list, tuple)) else (values,)) for name, values in pairs
-        )
-        require(self, bool(when) and all(values for _, values in when), "at least one condition", repr(self.when))
-        assign(self, "when", when)
+        if self.domain is not None and (isinstance(self.domain, Conditional) or not isinstance(self.domain, Domain)):
+            raise DomainError(f"Conditional: domain must be a domain without conditions, but got {self.domain!r}")
+        when: dict[str, tuple[Any, ...]] = {}
+        for name, values in _pairs(self.when):
+            options = tuple(plain(self, value) for value in values)
+            # Both conditions on one field hold for the values that they have in common.
+            when[name] = tuple(option for option in options if _among(option, when.get(name, options)))
+        require(self, bool(when) and all(when.values()), "at least one condition, with a value", repr(self.when))
+        assign(self, "when", tuple(when.items()))
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -44,7 +47,7 @@ class Conditional(Domain):
 
     def active(self, values: Mapping[str, Any]) -> bool:
         """Whether the condition holds for the values of the other fields."""
-        return all(any(same(option, values.get(name)) for option in options) for name, options in self.when)
+        return all(_among(values.get(name), options) for name, options in self.when)
 
     def contains(self, value: object) -> bool:
         return self.domain is None or self.domain.contains(value)
@@ -63,3 +66,16 @@ class Conditional(Domain):
         if self.domain is None:
             raise DomainError("Conditional without a domain marks a group of fields; it has no values of its own")
         return self.domain
+
+
+def _among(value: object, options: tuple[Any, ...]) -> bool:
+    return any(same(option, value) for option in options)
+
+
+def _pairs(when: object) -> Iterable[tuple[str, tuple[Any, ...]]]:
+    """Name and values of each condition, from a mapping or from the pairs of another `Conditional`."""
+    pairs = tuple(when.items()) if isinstance(when, Mapping) else when
+    if not isinstance(pairs, tuple):
+        raise DomainError(f"Conditional: when must be a mapping of names to values, but got {when!r}")
+    for name, values in pairs:
+        yield name, tuple(values) if isinstance(values, (list, tuple)) else (values,)

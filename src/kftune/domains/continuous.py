@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from kftune.domains.domain import Domain, assign, between_logs, finite, is_number, require
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Interval(Domain):
     """A continuous range of values, both ends included."""
 
@@ -18,6 +19,7 @@ class Interval(Domain):
         assign(self, "low", finite(self, "low", self.low))
         assign(self, "high", finite(self, "high", self.high))
         require(self, self.low < self.high, "low < high", f"low={self.low}, high={self.high}")
+        require(self, self.high - self.low < math.inf, "a finite high - low", f"low={self.low}, high={self.high}")
 
     def contains(self, value: object) -> bool:
         return is_number(value) and self.low <= value <= self.high

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import fields
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
 
 from kftune.errors import DomainError
 
 if TYPE_CHECKING:
     import random
+
+
+# How far from a whole number of steps, in steps, rounding may bring a quotient of two numbers as people write them.
+STEP_TOLERANCE = 1e-9
 
 
 class Domain(ABC):
@@ -62,17 +68,26 @@ class Domain(ABC):
                 spec[field.name] = value
         return spec
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and repr(self) == repr(other)  # in a text True is not 1
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
 
 def finite(domain: object, name: str, value: object) -> float:
     """`value` as a float; the argument `name` of `domain` must be a finite number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not is_number(value):
         raise DomainError(f"{type(domain).__name__}: {name} must be a finite number, but got {value!r}")
     return float(value)
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether `value` is an int or a float, and no bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether `value` is an int or a float (no bool) that a float can hold."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def assign(domain: object, name: str, value: object) -> None:
@@ -86,6 +101,33 @@ def require(domain: object, holds: bool, rule: str, given: str) -> None:
         raise DomainError(f"{type(domain).__name__}: {rule} must hold, but got {given}")
 
 
+def require_distinct(domain: Any, *extremes: float) -> None:
+    """Refuses a step `q` so small that neighbouring points near `extremes` would be one float."""
+    least = 2 * max(map(math.ulp, extremes))
+    require(domain, domain.q >= least, f"q >= {least}, twice the distance of floats there", f"q={domain.q}")
+
+
+def on_point(value: float, point: float, q: float) -> bool:
+    """Whether `value` is the lattice point `point`, but for rounding."""
+    return math.isclose(value, point, rel_tol=1e-15, abs_tol=q * STEP_TOLERANCE)
+
+
+def plain(domain: object, value: object) -> Any:
+    """`value` as JSON has it: an enum member is its value, a tuple a list."""
+    if isinstance(value, Enum):
+        return plain(domain, value.value)
+    if value is None or isinstance(value, (str, int)) or is_number(value):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(domain, item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: plain(domain, item) for key, item in value.items()}
+    raise DomainError(
+        f"{type(domain).__name__}: a value must be text, a finite number, true, false, null, or a list or mapping of "
+        f"these, but got {value!r}"
+    )
+
+
 def same(one: object, other: object) -> bool:
     """Equality of two values in which True is not 1."""
     return one == other and isinstance(one, bool) == isinstance(other, bool)
@@ -93,6 +135,8 @@ def same(one: object, other: object) -> bool:
 
 def between_logs(low: float, high: float, u: float) -> float:
     """The value at share `u` of the way from `low` to `high`, measured in logarithms."""
+    if u in (0, 1):
+        return high if u else low
     return math.exp(math.log(low) + (math.log(high) - math.log(low)) * u)
 
 

@@ -6,11 +6,22 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kftune.domains.domain import Domain, assign, between_logs, decimals, finite, is_number, require
+from kftune.domains.domain import (
+    STEP_TOLERANCE,
+    Domain,
+    assign,
+    between_logs,
+    decimals,
+    finite,
+    is_number,
+    on_point,
+    require,
+    require_distinct,
+)
 from kftune.errors import DomainError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lattice(Domain):
     """The points ``low + k * q`` that lie within [low, high]."""
 
@@ -22,26 +33,25 @@ class Lattice(Domain):
         for name in ("low", "high", "q"):
             assign(self, name, finite(self, name, getattr(self, name)))
         require(self, self.low < self.high, "low < high", f"low={self.low}, high={self.high}")
-        require(self, 0 < self.q <= self.high - self.low, "0 < q <= high - low", f"q={self.q}")
+        require(self, self.high - self.low < math.inf, "a finite high - low", f"low={self.low}, high={self.high}")
+        holds = self.q > 0 and (self.high - self.low) / self.q > 1 - STEP_TOLERANCE
+        require(self, holds, "0 < q <= high - low", f"q={self.q}")
+        require_distinct(self, self.low, self.high)
 
     @property
     def size(self) -> int:
-        return int((self.high - self.low) / self.q + 1e-9) + 1
+        return int((self.high - self.low) / self.q + STEP_TOLERANCE) + 1
 
     def point(self, index: int) -> float:
         """The lattice's point number `index`, rounded to the decimals of `low` and `q`."""
         places = max(decimals(self.low), decimals(self.q))
-        return round(self.low + index * self.q, places)
+        return min(round(self.low + index * self.q, places) + 0.0, self.high)  # + 0.0 makes 0.0 of -0.0
 
     def contains(self, value: object) -> bool:
-        if not is_number(value):
+        if not is_number(value) or not self.low - self.q < value < self.high + self.q:
             return False
         index = round((value - self.low) / self.q)
-        return 0 <= index < self.size and math.isclose(
-            value,
-            self.point(index),
-            abs_tol=self.q * 1e-9,
-        )
+        return 0 <= index < self.size and on_point(value, self.point(index), self.q)
 
     def grid(self) -> tuple[float, ...]:
         return tuple(self.point(index) for index in range(self.size))
@@ -78,7 +88,7 @@ class QLogUniform(Lattice):
         return self.point(min(round((drawn - self.low) / self.q), self.size - 1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class IntUniform(Domain):
     """Every integer ``low + k * step`` up to `high` alike, or every order of magnitude alike with `log`."""
 
@@ -93,6 +103,9 @@ class IntUniform(Domain):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise DomainError(f"IntUniform: {name} must be an integer, but got {value!r}")
+            require(self, abs(value) < 2**63, "an integer of 64 bits", f"{name}={value}")
+        if not isinstance(self.log, bool):
+            raise DomainError(f"IntUniform: log must be true or false, but got {self.log!r}")
         require(self, self.low <= self.high, "low <= high", f"low={self.low}, high={self.high}")
         require(self, self.step >= 1, "step >= 1", f"step={self.step}")
         require(self, not self.log or self.low >= 1, "low >= 1 with log", f"low={self.low}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, ClassVar
+from math import isfinite
+from typing import Any
 
-from kftune.domains.domain import Domain, assign, finite, require, same
+from kftune.domains.domain import Domain, assign, finite, plain, require, same
 from kftune.errors import DomainError
 
 
@@ -22,7 +22,11 @@ class Listed(Domain):
         return len(self.options)
 
     def contains(self, value: object) -> bool:
-        return any(same(option, value) for option in self.options)
+        try:
+            given = plain(self, value)
+        except DomainError:
+            return False
+        return any(same(option, given) for option in self.options)
 
     def quantile(self, u: float) -> Any:
         return self.options[min(int(u * len(self.options)), len(self.options) - 1)]
@@ -32,12 +36,6 @@ class Listed(Domain):
 
     def to_spec(self) -> dict[str, Any]:
         return {self.kind: list(self.options)}
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and repr(self) == repr(other)
-
-    def __hash__(self) -> int:
-        return hash(repr(self))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.options))})"
@@ -54,6 +52,7 @@ class Listed(Domain):
     def _set_options(self, options: tuple[Any, ...]) -> None:
         if not options:
             raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
+        options = tuple(plain(self, option) for option in options)
         for index, option in enumerate(options):
             if any(same(option, earlier) for earlier in options[:index]):
                 raise DomainError(f"{type(self).__name__}: values must differ, but {option!r} is there twice")
@@ -70,9 +69,11 @@ class Choice(Listed):
     def __init__(self, *options: Any, weights: tuple[float, ...] | list[float] | None = None) -> None:
         self._set_options(options)
         if weights is not None:
+            if not isinstance(weights, (list, tuple)):
+                raise DomainError(f"Choice: weights must be a list, one for each value, but got {weights!r}")
             weights = tuple(finite(self, "each weight", weight) for weight in weights)
             given = f"weights={list(weights)} for {len(options)} values"
-            holds = len(weights) == len(options) and min(weights, default=0) > 0
+            holds = len(weights) == len(options) and min(weights) > 0 and isfinite(sum(weights))
             require(self, holds, "one weight above 0 for each value", given)
         assign(self, "weights", weights)
 
@@ -120,25 +121,19 @@ class Discrete(Listed):
         self._set_options(options)
 
 
-@dataclass(frozen=True, slots=True)
-class Constant(Domain):
+class Constant(Listed):
     """One value."""
 
-    kind: ClassVar[str] = "constant"
-    value: Any
+    __slots__ = ("options",)
+    kind = "constant"
+
+    def __init__(self, value: Any) -> None:
+        self._set_options((value,))
 
     @property
-    def size(self) -> int:
-        return 1
-
-    def contains(self, value: object) -> bool:
-        return same(self.value, value)
-
-    def quantile(self, u: float) -> Any:
-        return self.value
-
-    def grid(self) -> tuple[Any, ...]:
-        return (self.value,)
+    def value(self) -> Any:
+        """The value."""
+        return self.options[0]
 
     def to_spec(self) -> dict[str, Any]:
         return {self.kind: self.value}

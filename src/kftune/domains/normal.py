@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kftune.domains.domain import Domain, assign, decimals, finite, is_number, require
+from kftune.domains.domain import (
+    STEP_TOLERANCE,
+    Domain,
+    assign,
+    decimals,
+    finite,
+    is_number,
+    on_point,
+    require,
+    require_distinct,
+)
 
 # The least share of a distribution that its bounds must leave; below it the quantile loses its digits.
 _LEAST_MASS = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Normal(Domain):
     """Normally distributed values, cut off at `low` and `high` where these are given."""
 
@@ -33,7 +44,7 @@ class Normal(Domain):
         return _clamped(_truncated_normal(self, self.low, self.high, u), self.low, self.high)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LogNormal(Domain):
     """Values whose natural logarithm is normal with `mean` and `std`; `low` and `high` cut off values."""
 
@@ -55,7 +66,7 @@ class LogNormal(Domain):
         return _clamped(drawn, self.low, self.high)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class QNormal(Domain):
     """A normal draw, brought to the nearest multiple of `q` (within [low, high] where these are given)."""
 
@@ -85,7 +96,7 @@ class QNormal(Domain):
         return _all_multiples(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class QLogNormal(Domain):
     """A log-normal draw, brought to the nearest multiple of `q` (within [low, high] where these are given)."""
 
@@ -143,6 +154,10 @@ def _normal_arguments(domain: Any, *, log: bool = False) -> None:
     below, above = _share_below(domain, _log(low) if log else low, _log(high) if log else high)
     rule = f"bounds that keep at least {_LEAST_MASS} of the distribution"
     require(domain, above - below >= _LEAST_MASS, rule, f"low={low}, high={high}")
+    least, most = _extremes(domain, log=log)
+    limits = (math.log(sys.float_info.min), math.log(sys.float_info.max)) if log else (-math.inf, math.inf)
+    holds = limits[0] < least and most < limits[1]
+    require(domain, holds, "draws within the range of a float", f"mean={domain.mean}, std={domain.std}")
 
 
 def _standard_normal() -> Any:
@@ -167,18 +182,27 @@ def _truncated_normal(domain: Any, low: float | None, high: float | None, u: flo
     return float(domain.mean + domain.std * _standard_normal().inv_cdf(share))
 
 
+def _extremes(domain: Any, *, log: bool = False) -> tuple[float, float]:
+    """The least and the greatest draw (of the logarithm, with `log`)."""
+    low, high = (_log(domain.low), _log(domain.high)) if log else (domain.low, domain.high)
+    return _truncated_normal(domain, low, high, 0), _truncated_normal(domain, low, high, 1)
+
+
 def _multiples(domain: Any) -> None:
     assign(domain, "q", finite(domain, "q", domain.q))
     require(domain, domain.q > 0, "0 < q", f"q={domain.q}")
+    log = isinstance(domain, QLogNormal)
+    draws = map(math.exp, _extremes(domain, log=True)) if log else _extremes(domain)
+    require_distinct(domain, *draws, domain.low or 0.0, domain.high or 0.0)
     rule = "a multiple of q within [low, high]"
     require(domain, _count_multiples(domain) >= 1, rule, f"q={domain.q}, low={domain.low}, high={domain.high}")
 
 
 def _index_range(domain: Any) -> tuple[float, float]:
-    low = -math.inf if domain.low is None else math.ceil(domain.low / domain.q - 1e-9)
+    low = -math.inf if domain.low is None else math.ceil(domain.low / domain.q - STEP_TOLERANCE)
     if isinstance(domain, QLogNormal):
         low = max(low, 0)
-    high = math.inf if domain.high is None else math.floor(domain.high / domain.q + 1e-9)
+    high = math.inf if domain.high is None else math.floor(domain.high / domain.q + STEP_TOLERANCE)
     return low, high
 
 
@@ -188,7 +212,7 @@ def _count_multiples(domain: Any) -> float:
 
 
 def _multiple(domain: Any, index: int) -> float:
-    return float(round(index * domain.q, decimals(domain.q)))
+    return _clamped(float(round(index * domain.q, decimals(domain.q))), domain.low, domain.high)
 
 
 def _nearest_multiple(domain: Any, value: float) -> float:
@@ -197,11 +221,11 @@ def _nearest_multiple(domain: Any, value: float) -> float:
 
 
 def _is_multiple(domain: Any, value: object) -> bool:
-    if not is_number(value):
+    if not is_number(value) or math.isinf(value / domain.q):
         return False
     low, high = _index_range(domain)
     index = round(value / domain.q)
-    return low <= index <= high and math.isclose(value, _multiple(domain, index), abs_tol=domain.q * 1e-9)
+    return low <= index <= high and on_point(value, _multiple(domain, index), domain.q)
 
 
 def _all_multiples(domain: Any) -> tuple[float, ...]:

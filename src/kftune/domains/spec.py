@@ -58,12 +58,15 @@ def _domain(kind: str, arguments: object, options: dict[str, Any]) -> Domain:
     if make is Constant:
         positional: list[Any] = [arguments]
     elif isinstance(arguments, Mapping) and not issubclass(make, Listed):
+        twice = arguments.keys() & options.keys()
+        if twice:
+            raise DomainError(f"{kind} takes each argument once, but got {min(twice)!r} twice")
         positional, options = [], {**arguments, **options}
     elif isinstance(arguments, (list, tuple)):
         positional = list(arguments)
     else:
         raise DomainError(f"{kind} takes a list, {_EXAMPLE}; but got {arguments!r}")
-    if not issubclass(make, Listed) and len(positional) > len(make.positional) and make is not Constant:
+    if not issubclass(make, Listed) and len(positional) > len(make.positional):
         names = ", ".join(make.positional)
         raise DomainError(f"{kind} takes [{names}], and options by name; but got {positional!r}")
     known = ("weights",) if make is Choice else () if issubclass(make, Listed) else _argument_names(make)

@@ -1,0 +1,111 @@
+"""Metrics of scripts that print their own format: a name and a regex, as SageMaker's metric definitions have them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from kftune.errors import MetricError
+from kftune.metrics.line import check_metric_name
+from kftune.metrics.re2_syntax import Item, scan
+
+
+class _Definition(NamedTuple):
+    name: str
+    regex: str
+
+
+class MetricDefinition(_Definition):
+    r"""How to find one metric in the lines that a script prints.
+
+    Args:
+        name: What the metric is called in the study.
+        regex: A regex with one group, around the value: ``val loss: ([0-9.eE+-]+)``. It must compile in Python and in
+            RE2, and is searched for in one line at a time; ``\d``, ``\w`` and ``\s`` stand for ASCII characters.
+
+    Raises:
+        MetricError: The name cannot be a metric's, or the regex is none that both can run.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, regex: str) -> MetricDefinition:
+        """Check both."""
+        check_metric_name(name)
+        _check_regex(name, regex)
+        return super().__new__(cls, name, regex)
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The compiled regex."""
+        return re.compile(self.regex, re.ASCII)
+
+
+def check_re2(regex: str) -> None:
+    """Refuse a regex that Python compiles, but RE2 does not or reads otherwise.
+
+    Raises:
+        MetricError: Names the construct, its place and a remedy.
+    """
+    scan(regex)
+
+
+def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
+    """What the group of a definition would misread, in sentences for the user; empty when nothing is suspicious."""
+    group = re.compile(scan(definition.regex).captures[0], re.ASCII)
+    notes = []
+    if group.fullmatch("0.5") and not group.fullmatch("1e-05"):
+        part = group.match("1e-05")
+        read = f"is read as {part[0]!r}" if part and part[0] else "is not read"
+        notes.append(
+            f"the metric {definition.name!r}: a value printed as 1e-05 {read}, since {group.pattern!r} takes no "
+            "exponent; write ([0-9.eE+-]+)"
+        )
+    if group.fullmatch("nan"):
+        notes.append(
+            f"the metric {definition.name!r}: {group.pattern!r} also takes text that is no finite number, such as nan, "
+            "and Katib keeps that as a value; write ([0-9.eE+-]+)"
+        )
+    return tuple(notes)
+
+
+def required_text(definition: MetricDefinition) -> str:
+    """Characters in a row that a line must hold for the regex to match; empty when none are known."""
+    items = scan(definition.regex).items
+    if any(item.kind in {"alternative", "flags"} for item in items):
+        return ""
+    return max((text_of(run) for run in literal_runs(items)), key=len, default="")
+
+
+def literal_runs(items: tuple[Item, ...]) -> list[list[Item]]:
+    """The stretches of plain characters among the pieces of a regex, each character exactly once there."""
+    runs: list[list[Item]] = [[]]
+    for item in items:
+        if item.kind == "literal" and not item.repeated:
+            runs[-1].append(item)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def text_of(run: list[Item]) -> str:
+    """The characters that a stretch of literals stands for."""
+    return "".join(item.text for item in run)
+
+
+def _check_regex(name: str, regex: str) -> None:
+    try:
+        pattern = re.compile(regex, re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise MetricError(f"the regex of the metric {name!r} must compile; {error}; given {regex!r}") from error
+    check_re2(regex)
+    if pattern.groups != 1:
+        raise MetricError(
+            f"the regex of the metric {name!r} must have one group, around the value, as in 'val loss: ([0-9.eE+-]+)'; "
+            f"given {pattern.groups} in {regex!r}; write (?:...) for other brackets"
+        )
+    if "\n" in regex:
+        raise MetricError(
+            f"the regex of the metric {name!r} is searched for in one line at a time; given a line break in {regex!r}; "
+            "leave it out"
+        )

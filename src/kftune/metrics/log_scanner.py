@@ -1,0 +1,257 @@
+"""Finds reports of metrics in a log that comes in pieces: bytes in, raw values and their places out.
+
+The speed comes from three things. A regex of bytes that begins with the plain name makes `re` skip ahead to the next
+place where it stands; what must stand before the name is looked at only there. One regex per name runs over a whole
+block of lines. And a block's values become numbers together.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from kftune.metrics.definition import MetricDefinition, required_text
+from kftune.metrics.line import NUMBER, SPACE, STEP, check_metric_name
+
+LONGEST_LINE = 1 << 20
+"""Bytes of a line without an end that are kept; a longer one is read in parts."""
+
+_SPACE = SPACE.encode()
+_NUMBER = re.compile(NUMBER.encode())
+_STEP_NEEDLE = STEP.encode() + b"="
+_STEP = re.compile(rb"%b(?<![^%b]%b)([0-9]{1,18})(?![^%b])" % (_STEP_NEEDLE, _SPACE, _STEP_NEEDLE, _SPACE))
+
+# What Go's strings.TrimSpace takes off a name beyond RE2's own whitespace, and the last bytes of these in UTF-8.
+_TRIMMED = "\v\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_TRIMMED_ENDS = bytes(sorted({character.encode()[-1] for character in _TRIMMED}))
+
+
+Place = tuple[int, bytes]
+"""A report in a block: where its name begins, and the text of its value."""
+
+
+class Finds(NamedTuple):
+    """What a block has of one metric."""
+
+    texts: list[bytes]
+    """The values' texts, in order."""
+    last: int
+    """Where the last of them is reported; -1 when there is none."""
+
+
+class Scanner(Protocol):
+    """Finds the reports of one metric in a block of whole lines."""
+
+    @property
+    def name(self) -> str:
+        """The metric's name in the study."""
+
+    def places(self, block: bytes) -> list[Place]:
+        """All reports with their places."""
+
+    def finds(self, block: bytes) -> Finds:
+        """All reports, with the place of the last one only."""
+
+
+class LineCutter:
+    """Cuts what comes from a pipe into blocks of whole lines."""
+
+    __slots__ = ("_held", "_pieces")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._held = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The lines that `chunk` completes, as one block; empty when it completes none."""
+        cut = chunk.rfind(b"\n") + 1
+        block = b""
+        if cut:
+            block = b"".join((*self._pieces, chunk[:cut])) if self._pieces else chunk[:cut]
+            self._pieces.clear()
+            self._held = 0
+            chunk = chunk[cut:]
+        if chunk:
+            self._pieces.append(chunk)
+            self._held += len(chunk)
+            if self._held > LONGEST_LINE:
+                block += self._part_of_long_line()
+        return block
+
+    def close(self) -> bytes:
+        """What is left: a last line without its end."""
+        rest = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        return rest
+
+    def _part_of_long_line(self) -> bytes:
+        text = self.close()
+        cut = _last_space(text, 0, len(text)) + 1
+        # A token of this length is no report; the "=" stands for it, as no name can follow on one.
+        rest = text[cut:] if cut else b"="
+        self._pieces.append(rest)
+        self._held = len(rest)
+        return text[:cut]
+
+
+class TokenScanner:
+    """Finds ``name=value`` on metric lines, exactly where METRIC_FORMAT has a match or a value is refused."""
+
+    __slots__ = ("_glued", "_needle", "_token", "name")
+
+    def __init__(self, name: str) -> None:
+        check_metric_name(name)
+        self.name = name
+        self._needle = name.encode() + b"="
+        needle = re.escape(self._needle)
+        self._token = re.compile(rb"%b(?<![^%b]%b)([^%b]*)" % (needle, _SPACE, needle, _SPACE))
+        # a Unicode space right before the name: Katib trims it off
+        self._glued = re.compile(rb"%b(?<=[%b]%b)([^%b]*)" % (needle, re.escape(_TRIMMED_ENDS), needle, _SPACE))
+
+    def places(self, block: bytes) -> list[Place]:
+        """All reports with their places."""
+        found = [(match.start(), match[1]) for match in self._token.finditer(block)]
+        if self._has_glued(block):
+            found += self._glued_places(block)
+            found.sort()
+        return found
+
+    def finds(self, block: bytes) -> Finds:
+        """All reports, with the place of the last one only."""
+        if self._has_glued(block):
+            return _finds(self.places(block))
+        texts = self._token.findall(block)
+        if not texts:
+            return Finds(texts, -1)
+        last = block.rfind(self._needle)
+        while self._token.match(block, last) is None:
+            last = block.rfind(self._needle, 0, last)
+        return Finds(texts, last)
+
+    def _has_glued(self, block: bytes) -> bool:
+        return not (block.isascii() and b"\v" not in block) and self._glued.search(block) is not None
+
+    def _glued_places(self, block: bytes) -> Iterator[Place]:
+        for match in self._glued.finditer(block):
+            line = block.rfind(b"\n", 0, match.start()) + 1
+            begin = max(line, 1 + _last_space(block, line, match.start()))
+            if not block[begin : match.start()].decode("utf-8", "replace").strip(_TRIMMED):
+                yield match.start(), match[1]
+
+
+class DefinitionScanner:
+    """Finds what a metric definition's regex matches, line by line."""
+
+    __slots__ = ("_needle", "_pattern", "name")
+
+    def __init__(self, definition: MetricDefinition) -> None:
+        self.name = definition.name
+        self._pattern = definition.pattern
+        self._needle = required_text(definition).encode()
+
+    def places(self, block: bytes) -> list[Place]:
+        """All reports with their places."""
+        found = []
+        for begin, line in self._lines(block):
+            text = line.decode("utf-8", "surrogateescape")
+            for match in self._pattern.finditer(text):
+                offset = begin + len(text[: match.start()].encode("utf-8", "surrogateescape"))
+                value = (match[1] or "").strip(_TRIMMED + "\t\n\f\r ")
+                found.append((offset, value.encode("utf-8", "surrogateescape")))
+        return found
+
+    def finds(self, block: bytes) -> Finds:
+        """All reports, with the place of the last one only."""
+        return _finds(self.places(block))
+
+    def _lines(self, block: bytes) -> Iterator[tuple[int, bytes]]:
+        """The lines that may match, with their offsets."""
+        begin = 0
+        size = len(block)
+        while begin < size:
+            hit = block.find(self._needle, begin)
+            if hit < 0:
+                return
+            begin = block.rfind(b"\n", begin, hit) + 1 or begin
+            end = block.find(b"\n", hit)
+            end = size if end < 0 else end
+            yield begin, block[begin:end]
+            begin = end + 1
+
+
+def steps_at(block: bytes, offsets: Sequence[int]) -> list[int | None]:
+    """The step of each of a block's reports: the nearest ``step=`` before it on its line.
+
+    Args:
+        block: Whole lines.
+        offsets: Where the reports begin, in rising order.
+    """
+    if _STEP_NEEDLE not in block:
+        return [None] * len(offsets)
+    marks = iter([*((match.start(), int(match[1])) for match in _STEP.finditer(block)), (len(block), 0)])
+    steps: list[int | None] = []
+    seen, step = 0, None
+    mark, number = next(marks)
+    for offset in offsets:
+        while mark < offset:
+            seen, step = mark, number
+            mark, number = next(marks)
+        if block.find(b"\n", seen, offset) >= 0:
+            step = None
+        seen = offset
+        steps.append(step)
+    return steps
+
+
+def step_before(block: bytes, offset: int) -> int | None:
+    """The same for one report."""
+    line = block.rfind(b"\n", 0, offset) + 1
+    end = block.find(b"\n", offset)
+    step = None
+    for match in _STEP.finditer(block, line, end if end >= 0 else len(block)):
+        if match.start() > offset:
+            break
+        step = int(match[1])
+    return step
+
+
+def scanners(names: Sequence[str], definitions: Sequence[MetricDefinition]) -> tuple[Scanner, ...]:
+    """One scanner for each metric: by its definition where it has one, else on metric lines."""
+    defined = {definition.name: definition for definition in definitions}
+    return tuple(
+        DefinitionScanner(defined[name]) if name in defined else TokenScanner(name)
+        for name in dict.fromkeys((*names, *defined))
+    )
+
+
+def finite_number(text: bytes) -> float | None:
+    """The number of a value's text; None unless it is complete and finite."""
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def finite_numbers(texts: list[bytes]) -> list[float] | None:
+    """The numbers of all texts at once; None when `finite_number` may refuse one of them."""
+    try:
+        numbers = list(map(float, texts))
+    except ValueError:
+        return None
+    # float() also takes digit separators, and whitespace, of which a token can hold only this one.
+    joined = b"".join(texts)
+    if b"_" in joined or b"\v" in joined or not math.isfinite(sum(numbers)):
+        return None
+    return numbers
+
+
+def _last_space(block: bytes, begin: int, end: int) -> int:
+    """Where the last whitespace within a line is; -1 when there is none."""
+    return max(block.rfind(space, begin, end) for space in (b" ", b"\t", b"\r", b"\f"))
+
+
+def _finds(places: list[Place]) -> Finds:
+    return Finds([text for _, text in places], places[-1][0] if places else -1)
