@@ -93,23 +93,22 @@ class Budget(Part):
     parallel: int = Field(1, ge=1)
     """Trials at once."""
     max_failed: int | None = Field(None, ge=0)
-    """The study fails when so many trials have failed or reported no objective; left out, 3 (or all, if fewer)."""
+    """The study fails when so many trials have failed or reported no objective (or all, if fewer); left out, 3."""
     trial_timeout: Seconds | None = None
     """The longest that one trial may take."""
     wall_clock: Seconds | None = None
     """The longest that the study may take."""
 
     @model_validator(mode="after")
-    def _within_max(self) -> Self:
-        for name in ("parallel", "max_failed"):
-            value = getattr(self, name)
-            if value is not None and value > self.max_trials:
-                raise PartError(
-                    f"{name} must be at most max_trials, but {name}={value} and max_trials={self.max_trials}", (name,)
-                )
+    def _parallel_within_max(self) -> Self:
+        if self.parallel > self.max_trials:
+            raise PartError(
+                f"parallel must be at most max_trials, but parallel={self.parallel} and max_trials={self.max_trials}",
+                ("parallel",),
+            )
         return self
 
     @property
     def failures_allowed(self) -> int:
         """The number of failed trials that ends the study as failed."""
-        return min(3, self.max_trials) if self.max_failed is None else self.max_failed
+        return min(3 if self.max_failed is None else self.max_failed, self.max_trials)

@@ -1,0 +1,27 @@
+"""YAML text: writing it so that every reader agrees, reading what people write, finding a place in it.
+
+Writing needs no package; PyYAML is imported when something is read.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from kftune.yaml_text.emitter import dump, dump_all, write_all
+
+if TYPE_CHECKING:
+    from kftune.yaml_text.places import locate
+    from kftune.yaml_text.reader import load, load_all, load_file
+
+__all__ = ["dump", "dump_all", "load", "load_all", "load_file", "locate", "write_all"]
+
+_HOMES = {"load": "reader", "load_all": "reader", "load_file": "reader", "locate": "places"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

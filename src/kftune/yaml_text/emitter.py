@@ -1,0 +1,304 @@
+"""Writes plain objects as block-style YAML that every reader of ours and of Kubernetes reads alike.
+
+YAML has no single answer to what a bare word is: kubectl reads ``y`` as true and ``1e3`` as a number,
+PyYAML reads ``12:30:45`` as a number and ``2024-01-01`` as a date. So a string is left bare only when no
+reader of YAML 1.1 or 1.2 could take it for anything else; others are written in double quotes, as in JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from json.encoder import encode_basestring
+from typing import Any, Protocol
+
+from kftune.errors import YamlError
+
+# The start decides: no number, date, indicator or marker of YAML 1.1 or 1.2 begins with a letter, "_", "/",
+# "$", or "--" and a letter. After it, a single space or colon may stand only before one of these characters,
+# so that ": ", " #" and a blank at the end cannot come about; quotes and non-ASCII never stay bare.
+_BARE = re.compile(r"(?:[A-Za-z_/$]|--[A-Za-z])(?:[ :]?[A-Za-z0-9_./@=%+,${}()-])*")
+
+# Words that some reader turns into a boolean, null or a float, in any case.
+_RESERVED = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf", "infinity"))
+
+# Beyond what JSON escapes: characters that YAML forbids, line breaks of YAML 1.1, the byte order mark, and
+# what nobody sees in a review (odd blanks, joiners, direction marks). A fixed list, because
+# str.isprintable() follows the Unicode tables of the running Python, and the text must not.
+_HIDDEN_CHARS = (
+    "\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff0-\uffff\U000e0000-\U000e0fff"
+)
+_HIDDEN = re.compile(f"[{_HIDDEN_CHARS}]")
+
+# What keeps a text of several lines out of a literal block: control and hidden characters, tabs, and blanks
+# at the end of a line, which editors strip.
+_UNBLOCKED = re.compile(f"[\x00-\x09\x0b-\x1f{_HIDDEN_CHARS}]| (?:\n|\\Z)")
+
+_LINE_START = re.compile(r"\n(?=[^\n])")
+
+# libyaml and its Go port look for the ":" of a key at most 1024 characters behind the key's start.
+_LONGEST_KEY = 1000
+
+# The texts remembered take a few MiB at most.
+_CACHED_TEXTS = 4096
+_CACHED_LENGTH = 128
+
+
+class _RefusedError(Exception):
+    """A value that YAML cannot hold; collects the path to it on the way up."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.path: list[str | int] = []
+        super().__init__(reason)
+
+
+class TextSink(Protocol):
+    """Where text goes: an open text file, `sys.stdout`, an `io.StringIO`."""
+
+    def write(self, text: str, /) -> object:
+        """Takes the next piece of text."""
+
+
+class _ScalarTexts(dict[str, str]):
+    """String -> its YAML text, remembered for short strings; emptied when full, so that memory stays flat."""
+
+    def __missing__(self, text: str) -> str:
+        written = _scalar_text(text)
+        if len(text) <= _CACHED_LENGTH:
+            if len(self) >= _CACHED_TEXTS:
+                self.clear()
+            self[text] = written
+        return written
+
+
+class _KeyTexts(dict[str, str]):
+    """Key -> its YAML text with the colon, remembered like the values."""
+
+    def __missing__(self, key: object) -> str:
+        if not isinstance(key, str):
+            raise _RefusedError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
+        key = str.__str__(key)
+        written = _quoted(key) + ":" if "\n" in key else _scalar_text(key) + ":"
+        if len(written) > _LONGEST_KEY:
+            raise _RefusedError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
+        if len(written) <= _CACHED_LENGTH:
+            if len(self) >= _CACHED_TEXTS:
+                self.clear()
+            self[key] = written
+        return written
+
+
+_scalars = _ScalarTexts()
+_keys = _KeyTexts()
+
+
+def dump(value: object) -> str:
+    """The value as one YAML document in block style, keys in the order given.
+
+    Args:
+        value: dicts with string keys, lists, tuples, strings, numbers, booleans and None, nested at will.
+            Instances of their subclasses (enums of text or numbers, numpy.float64) are written as what they
+            hold.
+
+    Returns:
+        The text, ending in a newline; the same value always gives the same text.
+
+    Raises:
+        YamlError: The value or something in it is of another type, has a key that is no string, holds half a
+            surrogate pair, or contains itself.
+    """
+    try:
+        return _document_text(value)
+    except _RefusedError as refused:
+        place = _path_text(refused.path)
+        raise YamlError(f"at {place}: {refused.reason}" if place else refused.reason) from None
+    except RecursionError:
+        raise YamlError("the value contains itself, or is nested too deep; YAML text needs an end") from None
+
+
+def dump_all(documents: Iterable[object]) -> str:
+    """The documents in one text, with ``---`` between them.
+
+    Args:
+        documents: What `dump` takes, any number of times.
+
+    Returns:
+        The text; empty for no documents.
+
+    Raises:
+        YamlError: As for `dump`.
+    """
+    return "---\n".join(map(dump, documents))
+
+
+def write_all(documents: Iterable[object], file: TextSink) -> None:
+    """Writes the documents one by one, as `dump_all` would, and keeps none of them.
+
+    Args:
+        documents: What `dump` takes; may be a generator.
+        file: A text file open for writing in UTF-8, without translation of newlines.
+
+    Raises:
+        YamlError: As for `dump`; the documents before are written by then.
+    """
+    separator = ""
+    for document in documents:
+        file.write(separator + dump(document))
+        separator = "---\n"
+
+
+def _document_text(value: object) -> str:
+    if type(value) not in _ATOMS:
+        value = _plain_form(value)
+    if isinstance(value, str):
+        return _indented(_scalars[value], "") + "\n"
+    if isinstance(value, dict) and value:
+        return _map_text(value, "", "")
+    if isinstance(value, list) and value:
+        return _list_text(value, "", "")
+    return _ATOMS[type(value)](value) + "\n"
+
+
+def _map_text(mapping: dict[str, Any], lead: str, pad: str) -> str:
+    """The lines of a mapping that is not empty; `lead` opens the first (it may hold "- "), `pad` the others.
+
+    Every render goes through this loop: exact types are asked for, and text is added up in place.
+    """
+    text = ""
+    key = ""
+    try:
+        for key, value in mapping.items():
+            kind = type(value)
+            if kind is not str and kind not in _ATOMS:
+                value = _plain_form(value)
+                kind = type(value)
+            if kind is str:
+                scalar = _scalars[value]
+                if "\n" in scalar:
+                    scalar = _indented(scalar, pad)
+                text += f"{lead}{_keys[key]} {scalar}\n"
+            elif kind is dict and value:
+                inner = pad + "  "
+                text += f"{lead}{_keys[key]}\n{_map_text(value, inner, inner)}"
+            elif kind is list and value:
+                text += f"{lead}{_keys[key]}\n{_list_text(value, pad, pad)}"
+            else:
+                text += f"{lead}{_keys[key]} {_ATOMS[kind](value)}\n"
+            lead = pad
+    except _RefusedError as refused:
+        if isinstance(key, str):
+            refused.path.append(key)
+        raise
+    return text
+
+
+def _list_text(items: list[Any], lead: str, pad: str) -> str:
+    """The lines of a list that is not empty, as `_map_text` writes those of a mapping."""
+    text = ""
+    index = 0
+    try:
+        for index, value in enumerate(items):  # noqa: B007 - told when the item is refused
+            kind = type(value)
+            if kind is not str and kind not in _ATOMS:
+                value = _plain_form(value)
+                kind = type(value)
+            if kind is str:
+                scalar = _scalars[value]
+                if "\n" in scalar:
+                    scalar = _indented(scalar, pad)
+                text += f"{lead}- {scalar}\n"
+            elif kind is dict and value:
+                text += _map_text(value, lead + "- ", pad + "  ")
+            elif kind is list and value:
+                text += _list_text(value, lead + "- ", pad + "  ")
+            else:
+                text += f"{lead}- {_ATOMS[kind](value)}\n"
+            lead = pad
+    except _RefusedError as refused:
+        refused.path.append(index)
+        raise
+    return text
+
+
+def _plain_form(value: object) -> object:
+    """A tuple as a list, and an instance of a subclass (an enum, numpy.float64) as what it is underneath."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise _RefusedError(
+        "a value must be a dict, list, string, number, boolean or None, "
+        f"and {value!r:.60} is {_article(value)}; convert it first"
+    )
+
+
+def _scalar_text(text: str) -> str:
+    """The text bare, in double quotes, or as a literal block (with line breaks, not yet indented)."""
+    if _BARE.fullmatch(text) and text.lower() not in _RESERVED:
+        return text
+    if "\n" in text and text[0] not in " \n" and text[-2:] != "\n\n" and not _UNBLOCKED.search(text):
+        return f"|\n{text[:-1]}" if text[-1] == "\n" else f"|-\n{text}"
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    quoted = encode_basestring(text)
+    return quoted if text.isascii() and "\x7f" not in text else _HIDDEN.sub(_escape, quoted)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if 0xD800 <= code <= 0xDFFF:
+        raise _RefusedError(f"text must be Unicode, and U+{code:04X} is half a surrogate pair; drop it")
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _indented(scalar: str, pad: str) -> str:
+    return _LINE_START.sub(f"\n{pad}  ", scalar)
+
+
+def _int_text(value: int) -> str:
+    try:
+        return repr(value)
+    except ValueError:
+        raise _RefusedError("an integer has more digits than readers take; write it as a string") from None
+
+
+def _float_text(value: float) -> str:
+    """The shortest text that all read as this float: to PyYAML ``1e-05`` is a string, ``1.0e-05`` is not."""
+    text = repr(value)
+    if "e" in text and "." not in text:
+        return text.replace("e", ".0e")
+    return _NOT_FINITE.get(text, text)
+
+
+def _article(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _path_text(path: list[str | int]) -> str:
+    """``["name", 0, "spec"]``, innermost first, as ``spec[0].name``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in reversed(path))
+    return "".join(parts).removeprefix(".").encode(errors="backslashreplace").decode()
+
+
+_NOT_FINITE = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}
+
+# Exact type -> text, for all but strings and what takes lines of its own.
+_ATOMS: dict[type, Callable[[Any], str]] = {
+    bool: lambda value: "true" if value else "false",
+    int: _int_text,
+    float: _float_text,
+    type(None): lambda _: "null",
+    dict: lambda _: "{}",
+    list: lambda _: "[]",
+}

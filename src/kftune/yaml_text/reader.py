@@ -1,0 +1,295 @@
+"""Reads YAML that people write, by the core rules of YAML 1.2.
+
+Only ``true`` and ``false`` are booleans, ``1e-4`` is a number, and ``yes``, ``on``, ``12:30`` and
+``2024-01-01`` are text. Duplicate keys are refused, aliases are copied up to a bound, and the merge key
+``<<`` works. Plain objects are made from libyaml's events directly: PyYAML's composer on top of them recurses
+in C without a bound, so that a text of 50 000 brackets ends the process.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+
+from kftune.errors import YamlError
+from kftune.yaml_text.problems import not_utf8, reported
+
+# What aliases may add to one document, in values: anchors in a study add dozens, a "billion laughs" 10**9.
+_MOST_COPIES = 100_000
+
+# Each level is a frame or two of Python, and the text must stay clear of the interpreter's limit of 1000.
+_MOST_LEVELS = 200
+
+# Python converts no more decimal digits than this, and takes a time that grows with their square.
+_MOST_DIGITS = 4000
+
+_CORE_TAG = "tag:yaml.org,2002:"
+_CORE_TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "null": type(None)}
+
+# Source: YAML 1.2.2, section 10.3.2 "Tag Resolution" (core schema).
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_BASED = re.compile(r"0o(?P<octal>[0-7]+)|0x(?P<hexadecimal>[0-9a-fA-F]+)")
+_WORDS: dict[str, object] = {
+    "": None,
+    **dict.fromkeys(("~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **{sign + word: math.inf for sign in ("", "+") for word in (".inf", ".Inf", ".INF")},
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
+_TYPED_STARTS = frozenset(["", *"~nNtTfF.+-0123456789"])
+
+
+def load(text: str, *, file: str = "<text>") -> object:
+    """The one document in the text, as dicts, lists, strings, numbers, booleans and None.
+
+    Args:
+        text: YAML; JSON is YAML too.
+        file: What error messages call the text.
+
+    Returns:
+        The value; None for a text without a document.
+
+    Raises:
+        YamlError: The text is not YAML, or holds a second document, a duplicate key, a tag outside of the
+            core schema, an alias of nothing, aliases that grow past 100 000 values, or more than 200 levels.
+    """
+    documents = _documents(text, file)
+    first = next(documents, None)
+    second = next(documents, None)
+    if second is not None:
+        raise _at(second[0], "only one document may stand here and a second one begins; remove it", file)
+    return None if first is None else first[1]
+
+
+def load_all(text: str, *, file: str = "<text>") -> Iterator[object]:
+    """The documents in the text, one after the other.
+
+    Args:
+        text: YAML documents, with ``---`` between them.
+        file: What error messages call the text.
+
+    Yields:
+        Each document's value, read when it is asked for.
+
+    Raises:
+        YamlError: As for `load`, when the reading comes to the place.
+    """
+    for _, value in _documents(text, file):
+        yield value
+
+
+def load_file(path: str | os.PathLike[str]) -> object:
+    """The one document in a file.
+
+    Args:
+        path: A YAML file in UTF-8.
+
+    Returns:
+        As `load`.
+
+    Raises:
+        YamlError: As for `load`, or the file cannot be read.
+    """
+    file = os.fspath(path)
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise YamlError(f"the file cannot be read: {error.strerror}", file) from error
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise not_utf8(error, file) from None
+    return load(text, file=file)
+
+
+def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
+    """The event that starts each document, with the document's value."""
+    text = text.removeprefix("\ufeff")
+    with reported(text, file):
+        next_event = yaml.CBaseLoader(text).get_event
+        while type(event := next_event()) is not StreamEndEvent:
+            if type(event) is DocumentStartEvent:
+                yield event, _DocumentReader(next_event, file).read()
+
+
+class _DocumentReader:
+    """Makes the value of one document from its events."""
+
+    def __init__(self, next_event: Any, file: str) -> None:
+        self._next = next_event
+        self._file = file
+        self._anchors: dict[str, object] = {}
+        self._copies = 0
+
+    def read(self) -> object:
+        return self._node(self._next(), 0)
+
+    def _node(self, event: Any, level: int) -> object:
+        kind = type(event)
+        if kind is AliasEvent:
+            return self._alias(event, level)
+        value: object
+        if kind is ScalarEvent:
+            value = self._scalar(event)
+        elif level >= _MOST_LEVELS:
+            raise self._too_deep(event)
+        elif kind is MappingStartEvent:
+            value = self._mapping(event, level + 1)
+        else:
+            value = self._sequence(event, level + 1)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _mapping(self, start: Any, level: int) -> dict[object, object]:
+        self._check_tag(start, "map")
+        next_event = self._next
+        result: dict[object, object] = {}
+        merged: list[dict[object, object]] = []
+        places: list[Any] = []
+        while type(event := next_event()) is not MappingEndEvent:
+            key = self._key(event)
+            if key == "<<" and type(event) is ScalarEvent and event.implicit[0]:
+                merged += self._merged(next_event(), level)
+                continue
+            if key in result:
+                raise self._duplicate(event, places[list(result).index(key)])
+            places.append(event)
+            result[key] = self._node(next_event(), level)
+        return _merge(merged, result) if merged else result
+
+    def _sequence(self, start: Any, level: int) -> list[object]:
+        self._check_tag(start, "seq")
+        result: list[object] = []
+        while type(event := self._next()) is not SequenceEndEvent:
+            result.append(self._node(event, level))
+        return result
+
+    def _scalar(self, event: Any) -> object:
+        if event.tag is not None:
+            return self._tagged(event)
+        return self._plain(event) if event.implicit[0] else event.value
+
+    def _plain(self, event: Any) -> object:
+        try:
+            return _plain_value(event.value)
+        except ValueError as error:
+            raise self._wrong(str(error), event) from None
+
+    def _tagged(self, event: Any) -> object:
+        name = event.tag.removeprefix(_CORE_TAG)
+        if name in ("!", "str"):
+            return event.value
+        if name not in _CORE_TYPES:
+            raise self._unknown_tag(event)
+        value = self._plain(event)
+        if name == "float" and type(value) is int:
+            return float(value)
+        if type(value) is not _CORE_TYPES[name]:
+            raise self._wrong(f"!!{name} is wrong before {event.value!r:.40}; remove it, or mend the value", event)
+        return value
+
+    def _key(self, event: Any) -> object:
+        if type(event) is ScalarEvent or type(event) is AliasEvent:
+            key = self._node(event, 0)
+            if not isinstance(key, (dict, list)):
+                return key
+        raise self._wrong("a key must be a single value, not a list or a mapping", event)
+
+    def _merged(self, event: Any, level: int) -> list[dict[object, object]]:
+        """What ``<<:`` brings, in the order of precedence."""
+        value = self._node(event, level)
+        sources: list[Any] = value if isinstance(value, list) else [value]
+        if not all(isinstance(source, dict) for source in sources):
+            raise self._wrong("'<<' takes a mapping or a list of mappings; give it one, such as *name", event)
+        return sources
+
+    def _alias(self, event: Any, level: int) -> object:
+        if event.anchor not in self._anchors:
+            name = event.anchor
+            raise self._wrong(f"the alias *{name} needs a value &{name} that ends before it; add one", event)
+        return self._copied(self._anchors[event.anchor], event, level)
+
+    def _copied(self, value: object, event: Any, level: int) -> object:
+        self._copies += 1
+        if self._copies > _MOST_COPIES:
+            raise self._wrong(f"the aliases grow past {_MOST_COPIES:,} values; write fewer", event)
+        if not isinstance(value, (dict, list)):
+            return value
+        if level >= _MOST_LEVELS:
+            raise self._too_deep(event)
+        if isinstance(value, list):
+            return [self._copied(item, event, level + 1) for item in value]
+        return {key: self._copied(item, event, level + 1) for key, item in value.items()}
+
+    def _check_tag(self, start: Any, core: str) -> None:
+        if start.tag is not None and start.tag not in ("!", _CORE_TAG + core):
+            raise self._unknown_tag(start)
+
+    def _wrong(self, message: str, event: Any) -> YamlError:
+        return _at(event, message, self._file)
+
+    def _too_deep(self, event: Any) -> YamlError:
+        return self._wrong(f"more than {_MOST_LEVELS} levels are nested here; make it flatter", event)
+
+    def _unknown_tag(self, event: Any) -> YamlError:
+        name = event.tag.replace(_CORE_TAG, "!!")
+        return self._wrong(f"the tag {name} is not read here; remove it, or put the value in quotes", event)
+
+    def _duplicate(self, event: Any, first: Any) -> YamlError:
+        name = f"*{event.anchor}" if type(event) is AliasEvent else event.value
+        mark = first.start_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}"
+        return self._wrong(f"the key {name!r} is already given at {place}; keep one of them", event)
+
+
+def _plain_value(text: str) -> object:
+    """What a plain (not quoted) scalar means; ValueError when it is a number that Python cannot hold."""
+    if text[:1] not in _TYPED_STARTS:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        if len(text) > _MOST_DIGITS:
+            raise ValueError(f"a number of {len(text)} digits cannot be read; as text, it needs quotes")
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+        if math.isinf(value):
+            raise ValueError(f"{text:.40} is beyond the largest float; give a smaller number, or .inf")
+        return value
+    if based := _BASED.fullmatch(text):
+        return int(based["octal"], 8) if based["octal"] else int(based["hexadecimal"], 16)
+    return text
+
+
+def _merge(sources: list[dict[object, object]], own: dict[object, object]) -> dict[object, object]:
+    """The keys of all: the mapping's own win over those of a source, an earlier source over a later one."""
+    result: dict[object, object] = {}
+    for source in reversed(sources):
+        result.update(source)
+    result.update(own)
+    return result
+
+
+def _at(event: Any, message: str, file: str) -> YamlError:
+    mark = event.start_mark
+    return YamlError(message, file, mark.line + 1, mark.column + 1)

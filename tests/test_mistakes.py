@@ -1,0 +1,239 @@
+"""What people get to read when they make a mistake: each text stands in tests/snapshots/mistakes.txt.
+
+`KFTUNE_SNAPSHOTS=write .venv/bin/pytest tests/test_mistakes.py` writes the file anew; read its diff before a commit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import kftune
+
+SNAPSHOTS = Path(__file__).parent / "snapshots" / "mistakes.txt"
+
+HPARAMS = '''
+from kftune import Choice, Hparam, Hparams, LogUniform
+
+class Toy(Hparams):
+    """A toy."""
+
+    lr: float = Hparam(1e-3, gt=0, search=LogUniform(1e-4, 1e-2))
+    """Step size."""
+    units: int = Hparam(64, ge=1, search=Choice(32, 64, 128))
+    """Width."""
+    optimizer: str = "adam"
+    epochs: int = 10
+'''
+
+STUDY = """\
+name: toy
+hparams: toy_hparams:Toy
+values: {epochs: 30}
+search:
+  lr: {loguniform: [1e-4, 1e-2]}
+objective: {metric: val_loss, direction: minimize}
+metrics: [train_loss]
+algorithm: {name: tpe, seed: 7, settings: {gamma: 0.3}}
+budget: {max_trials: 6, parallel: 2, max_failed: 1, trial_timeout: 30s}
+step:
+  name: train
+  image: registry.example/toy:1
+  command: [python, train.py]
+  resources: {cpu: 1, memory: 1Gi}
+  env: {MODE: fast}
+targets:
+  katib: {version: "0.19", namespace: team-a}
+"""
+
+
+class Edit(NamedTuple):
+    """A study in which `old` was mistakenly written as `new`."""
+
+    old: str
+    new: str
+
+
+EDITS = {
+    "study: misspelt section": Edit("objective:", "objectve:"),
+    "study: misspelt key of a section": Edit("max_trials: 6", "max_trails: 6"),
+    "study: not a mapping": Edit(STUDY, "- a\n- b\n"),
+    "study: broken YAML": Edit("{epochs: 30}", "{epochs: 30"),
+    "study: a tab for indentation": Edit("  name: train", "\tname: train"),
+    "study: a key twice": Edit("metrics: [train_loss]", "metrics: [train_loss]\nname: again"),
+    "study: no name": Edit("name: toy\n", ""),
+    "hparams: no such module": Edit("toy_hparams:Toy", "toyhparams:Toy"),
+    "hparams: no such class": Edit("toy_hparams:Toy", "toy_hparams:Tow"),
+    "hparams: unknown registry name": Edit("toy_hparams:Toy", "LstmHparam"),
+    "hparams: the module raises": Edit("toy_hparams:Toy", "raising_hparams:Toy"),
+    "hparams: the module needs a missing package": Edit("toy_hparams:Toy", "needing_hparams:Toy"),
+    "hparams: not a class of hyperparameters": Edit("toy_hparams:Toy", "toy_hparams:Choice"),
+    "values: unknown hyperparameter": Edit("{epochs: 30}", "{epoch: 30}"),
+    "values: wrong type": Edit("{epochs: 30}", "{epochs: many}"),
+    "values: fixed and searched": Edit("{epochs: 30}", "{lr: 0.1}"),
+    "search: unknown hyperparameter": Edit("  lr: {log", "  learning_rate: {log"),
+    "search: unknown domain": Edit("loguniform:", "logunifrom:"),
+    "search: empty domain": Edit("{loguniform: [1e-4, 1e-2]}", "{choice: []}"),
+    "search: log domain that touches 0": Edit("[1e-4, 1e-2]", "[0, 1e-2]"),
+    "search: bounds the wrong way round": Edit("[1e-4, 1e-2]", "[1e-2, 1e-4]"),
+    "search: bounds as text": Edit("[1e-4, 1e-2]", '["1e-4", "1e-2"]'),
+    "search: one bound only": Edit("[1e-4, 1e-2]", "[1e-4]"),
+    "search: outside the field's own bounds": Edit("{loguniform: [1e-4, 1e-2]}", "{uniform: [-1, 1]}"),
+    "search: a choice of another type": Edit("{loguniform: [1e-4, 1e-2]}", "{choice: [fast, slow]}"),
+    "search: fractions for an integer": Edit("  lr: {loguniform: [1e-4, 1e-2]}", "  units: {uniform: [1, 9]}"),
+    "search: not a domain": Edit("{loguniform: [1e-4, 1e-2]}", "0.1"),
+    "search: unknown option of a domain": Edit("{loguniform: [1e-4, 1e-2]}", "{loguniform: [1e-4, 1e-2], base: 10}"),
+    "search: nothing left to search": Edit("  lr: {loguniform: [1e-4, 1e-2]}", "  lr: null\n  units: null"),
+    "search: a condition on an unknown name": Edit("1e-2]}", "1e-2], when: {optimiser: adam}}"),
+    "objective: unknown direction": Edit("direction: minimize", "direction: min"),
+    "objective: a metric name that no collector reads": Edit("metric: val_loss", "metric: val loss"),
+    "objective: also among the metrics": Edit("[train_loss]", "[train_loss, val_loss]"),
+    "metrics: a regex without a group": Edit("[train_loss]", "[{name: train_loss, regex: 'loss: .*'}]"),
+    "metrics: a regex that Katib's engine refuses": Edit("[train_loss]", "[{name: a, regex: '(?<=a)b ([0-9.]+)'}]"),
+    "algorithm: unknown": Edit("name: tpe", "name: tpee"),
+    "algorithm: unknown setting": Edit("gamma: 0.3", "gama: 0.3"),
+    "algorithm: setting out of range": Edit("gamma: 0.3", "gamma: 3"),
+    "algorithm: the seed as a setting": Edit("gamma: 0.3", "random_state: 3"),
+    "algorithm: a grid over a continuous domain": Edit("{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: grid}"),
+    "algorithm: a grid larger than the budget": Edit(
+        "  lr: {loguniform: [1e-4, 1e-2]}\nobjective: {metric: val_loss, direction: minimize}\nmetrics: [train_loss]\n"
+        "algorithm: {name: tpe, seed: 7, settings: {gamma: 0.3}}",
+        "  lr: {quniform: [0.1, 0.5], q: 0.1}\nobjective: {metric: val_loss, direction: minimize}\n"
+        "algorithm: {name: grid}",
+    ),
+    "algorithm: a needed setting is missing": Edit("{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: hyperband}"),
+    "budget: more at once than in all": Edit("parallel: 2", "parallel: 20"),
+    "budget: no trials": Edit("max_trials: 6", "max_trials: 0"),
+    "budget: not a duration": Edit("trial_timeout: 30s", "trial_timeout: 30 minutes"),
+    "step: an invalid image name": Edit("registry.example/toy:1", "Toy Image"),
+    "step: the command as one text": Edit("[python, train.py]", "python train.py"),
+    "step: neither command nor module": Edit("  command: [python, train.py]\n", ""),
+    "step: not a quantity": Edit("memory: 1Gi", "memory: 1 GB"),
+    "step: an invalid environment variable": Edit("{MODE: fast}", "{my-mode: fast}"),
+    "step: a secret's value in the study": Edit("{MODE: fast}", "{MODE: fast}\n  secrets: {TOKEN: abc}"),
+    "targets: unknown Katib version": Edit('version: "0.19"', 'version: "0.17"'),
+    "targets: the version as a number": Edit('version: "0.19"', "version: 0.19"),
+    "points: outside the space": Edit("metrics:", "points: [{lr: 1.0, units: 64}]\nmetrics:"),
+    "points: not searched": Edit("metrics:", "points: [{epochs: 3}]\nmetrics:"),
+}
+
+CLASSES = {
+    "class: default outside the domain": "lr: float = Hparam(1.0, search=LogUniform(1e-4, 1e-2))",
+    "class: domain outside the field's bounds": "lr: float = Hparam(0.5, gt=0, lt=1, search=Uniform(0.1, 2))",
+    "class: a choice of another type": "units: int = Hparam(32, search=Choice('32', '64'))",
+    "class: a normal domain on a bounded field": "lr: float = Hparam(0.5, gt=0, search=Normal(0.5, 0.2))",
+    "class: a domain that touches 0": "lr: float = Hparam(0.5, search=LogUniform(0, 1))",
+    "class: two equal choices": "units: int = Hparam(32, search=Choice(32, 32))",
+    "class: weights that do not fit": "units: int = Hparam(32, search=Choice(32, 64, weights=[1]))",
+    "class: a name that mappings use": "items: int = 3",
+}
+
+COMMANDS = {
+    "command: unknown": ["rnu"],
+    "command: study file missing": ["show", "nowhere.yaml"],
+    "command: unknown option": ["show", "study.yaml", "--formt", "json"],
+    "command: an override without a value": ["show", "study.yaml", "budget.max_trials"],
+    "command: an override of an unknown key": ["show", "study.yaml", "budget.max_trails=4"],
+    "command: an override that breaks the study": ["show", "study.yaml", "budget.max_trials=1"],
+    "command: new with a name that is no module": ["new", "hparams", "Text-CNN"],
+    "command: registry show of nothing known": ["registry", "show", "LstmHparms"],
+    "command: results of a study that never ran": ["best", "study.yaml"],
+}
+
+# The script that a run starts in place of train.py, and what is then wrong with it.
+SCRIPTS = {
+    "run: the objective is never reported": "print('train_loss=0.1'); print('valid_loss=0.2')",
+    "run: the objective is NaN": "print('val_loss=nan')",
+    "run: report() is given NaN": "import kftune; kftune.report(val_loss=float('nan'))",
+    "run: the script is missing": None,
+    "run: the script fails": "print('epoch 1'); raise ValueError('no data')",
+    "run: the script knows no such argument": "import sys, toy_hparams; sys.argv.append('--momentum=1'); toy_hparams.Toy.from_args()",
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "toy_hparams.py").write_text(HPARAMS)
+    (folder / "raising_hparams.py").write_text("raise RuntimeError('the licence has run out')\n")
+    (folder / "needing_hparams.py").write_text("import a_package_that_is_not_there\n")
+    (folder / "study.yaml").write_text(STUDY)
+    return folder
+
+
+def _kftune(arguments: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "kftune", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    printed = f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return printed.replace(str(folder.resolve()), "PROJECT").replace(sys.executable, "PYTHON")
+
+
+def _of_edit(edit: Edit, project: Path) -> str:
+    assert edit.old in STUDY
+    (project / "mistake.yaml").write_text(STUDY.replace(edit.old, edit.new, 1))
+    return _kftune(["show", "mistake.yaml"], project)
+
+
+def _of_class(declaration: str, project: Path) -> str:
+    source = f"from kftune import *\n\nclass Wrong(Hparams):\n    {declaration}\n"
+    (project / "wrong_hparams.py").write_text(source)
+    return _kftune(["registry", "show", "wrong_hparams:Wrong"], project)
+
+
+def _of_script(script: str | None, project: Path, name: str) -> str:
+    (project / "train.py").unlink(missing_ok=True)
+    if script is not None:
+        (project / "train.py").write_text(script + "\n")
+    plain = ["budget.parallel=1", "algorithm.name=random", "~algorithm.settings"]
+    printed = _kftune(["run", "study.yaml", *plain, "--dir", f"runs-{name}"], project)
+    printed = printed.replace(str(Path(kftune.__file__).parent), "KFTUNE")
+    printed = re.sub(r"\bline \d+", "line N", printed)
+    printed = re.sub(r"\b(lr=\S+|units=\d+)", "VALUE", printed)
+    return re.sub(r"\b\d+(\.\d+)? ?s\b", "N s", printed)
+
+
+def _texts(project: Path) -> dict[str, str]:
+    texts = {name: _of_edit(edit, project) for name, edit in EDITS.items()}
+    texts |= {name: _of_class(declaration, project) for name, declaration in CLASSES.items()}
+    texts |= {name: _kftune(arguments, project) for name, arguments in COMMANDS.items()}
+    for index, (name, script) in enumerate(SCRIPTS.items()):
+        texts[name] = _of_script(script, project, str(index))
+    return texts
+
+
+def _stored() -> dict[str, str]:
+    if not SNAPSHOTS.exists():
+        return {}
+    parts = re.split(r"^=== (.*)\n", SNAPSHOTS.read_text(), flags=re.M)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+@pytest.fixture(scope="module")
+def texts(project: Path) -> dict[str, str]:
+    found = _texts(project)
+    if os.environ.get("KFTUNE_SNAPSHOTS") == "write":
+        SNAPSHOTS.parent.mkdir(exist_ok=True)
+        SNAPSHOTS.write_text("".join(f"=== {name}\n{text}" for name, text in found.items()))
+    return found
+
+
+@pytest.mark.parametrize("name", [*EDITS, *CLASSES, *COMMANDS, *SCRIPTS])
+def test_a_mistake_is_answered_with_its_recorded_text(name: str, texts: dict[str, str]) -> None:
+    assert texts[name] == _stored().get(name), "read the new text; if it is right, write the snapshots anew"
+
+
+def test_no_mistake_shows_a_traceback(texts: dict[str, str]) -> None:
+    ours = {name: text for name, text in texts.items() if name not in SCRIPTS}
+    assert [name for name, text in ours.items() if "Traceback" in text] == []
+
+
+def test_every_mistake_in_a_file_names_its_place(texts: dict[str, str]) -> None:
+    placed = re.compile(r"mistake\.yaml:\d+:\d+: ")
+    assert [name for name in EDITS if not placed.search(texts[name])] == []
