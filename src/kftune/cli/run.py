@@ -28,15 +28,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the study."""
-    from kftune.cli.places import results_folder
     from kftune.local import run_study
     from kftune.local.events import Event
     from kftune.local.plain import PlainView
     from kftune.local.views import view_for
+    from kftune.results import slug
     from kftune.study import load_study
 
     study = load_study(arguments.study, arguments.overrides)
-    folder = results_folder(arguments.study, arguments.dir)
+    folder = arguments.dir or RUNS / slug(study.name)
 
     def go(on_event: object) -> int:
         outcome = run_study(
@@ -56,8 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.json:
         return go(print_json)
-    where = f"{arguments.study}{f' --dir {arguments.dir}' if arguments.dir else ''}"
-    hints = [f"kftune best {where}", f"kftune logs {where} best"]
+    hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
     with PlainView(sys.stdout, hints) if arguments.plain else view_for(sys.stdout, hints) as view:
         return go(view)
 

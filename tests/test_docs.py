@@ -1,0 +1,129 @@
+"""Every command and code block of README.md and docs/ runs here, in a scratch folder that holds a copy of pipelines/.
+
+A document's blocks run in order: `sh` in bash, `python` in a process of its own. One whose first line is `# file: PATH` is
+written to that path instead. A YAML block without a path is a part of a study: it is laid over a study that is whole.
+`<!-- not run: REASON -->` before a block says why it is only looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from kftune import yaml_text
+from kftune.study import study_from_dict
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    path
+    for path in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "pipelines").rglob("*.md")),
+    )
+    if path.exists()
+]
+BLOCK = re.compile(r"(<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+WHOLE_STUDY = {
+    "name": "whole",
+    "hparams": "LstmHparams",
+    "objective": {"metric": "val_loss", "direction": "minimize"},
+    "step": {"module": "kftune.training", "args": ["lstm"]},
+}
+
+
+class Block(NamedTuple):
+    """One fenced block of a document."""
+
+    language: str
+    code: str
+    reason: str | None
+
+    @property
+    def file(self) -> str | None:
+        found = re.match(r"# file: (\S+)\n", self.code)
+        return found[1] if found else None
+
+
+def _blocks(document: Path) -> list[Block]:
+    found = BLOCK.finditer(document.read_text())
+    return [Block(match["language"], match["code"], match["reason"]) for match in found]
+
+
+def _id(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
+    return tmp_path
+
+
+def _run(command: list[str], code: str, folder: Path, modules: list[Path]) -> None:
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": ":".join(map(str, modules)),
+    }
+    done = subprocess.run(command, input=code, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+
+
+def _check_yaml(code: str) -> None:
+    part = yaml_text.load(code)
+    study = {**WHOLE_STUDY, **part}
+    if "search" in part:
+        study["hparams"] = "LstmHparams"
+        study["search"] = {
+            name: spec for name, spec in part["search"].items() if name in ("learning_rate", "batch_size")
+        }
+    study_from_dict(study)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_id)
+def test_every_block_of_a_document_runs(document: Path, scratch: Path) -> None:
+    folder = scratch / document.parent.relative_to(ROOT) if "pipelines" in document.parts else scratch
+    modules: list[Path] = []
+    for block in _blocks(document):
+        if block.file:
+            path = scratch / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.code)
+            modules.append(path.parent)
+        elif block.reason or block.language == "text":
+            continue
+        elif block.language == "sh":
+            _run(["bash", "-euo", "pipefail"], block.code, folder, modules)
+        elif block.language == "python":
+            _run([sys.executable, "-"], block.code, folder, modules)
+        elif block.language == "yaml":
+            _check_yaml(block.code)
+        else:
+            assert block.language == "toml"
+            tomllib.loads(block.code)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_id)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    targets = LINK.findall(document.read_text())
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_every_make_target_that_a_document_names_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {
+        name for document in DOCUMENTS for name in re.findall(r"(?:^|`)make ([a-z][a-z-]+)", document.read_text(), re.M)
+    }
+    assert named - targets == set()
