@@ -1,0 +1,127 @@
+"""A study as an Experiment of Katib (kubeflow.org/v1beta1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kftune.errors import MetricError, RenderError
+from kftune.metrics import KatibFilters, katib_filters
+from kftune.render.algorithm import algorithm_spec, counts
+from kftune.render.command import script, torchrun_arguments
+from kftune.render.crossing import Crossing, crossings
+from kftune.render.names import LONGEST, checked_name, object_name
+from kftune.render.notes import notes
+from kftune.render.rendering import Rendering
+from kftune.render.trials import KINDS, condition, trial_spec
+from kftune.study import Study
+
+# Kubernetes takes no longer name for what a trial's object is made of.
+_LONGEST_LABEL = 63
+# Source: katib v0.19.0, pkg/controller.v1beta1/suggestion: -xxxxxxxx; pbt/service.py: a UUID.
+_TRIAL_SUFFIX, _PBT_SUFFIX = 9, 37
+
+
+def render_katib(study: Study) -> Rendering:
+    """The Experiment that runs a study.
+
+    Every field that Katib would fill in by itself, and differently from one version to the next, is written out.
+
+    Raises:
+        RenderError: Katib cannot express the study; the text names what, why and a way that works.
+    """
+    found = crossings(study)
+    numbers = counts(study)
+    filters = _filters(study)
+    experiment = {
+        "apiVersion": "kubeflow.org/v1beta1",
+        "kind": "Experiment",
+        "metadata": _metadata(study),
+        "spec": {
+            "objective": _objective(study, filters),
+            "algorithm": algorithm_spec(study),
+            "parallelTrialCount": numbers.parallel,
+            "maxTrialCount": numbers.max_trials,
+            "maxFailedTrialCount": numbers.max_failed,
+            "resumePolicy": "FromVolume" if study.algorithm.name == "pbt" else study.targets.katib.resume_policy,
+            "metricsCollectorSpec": {
+                "collector": {"kind": "StdOut"},
+                "source": {"filter": {"metricsFormat": list(filters.regexes)}},
+            },
+            "parameters": [crossing.parameter for crossing in found if crossing.parameter is not None],
+            "trialTemplate": _trial_template(study, found),
+        },
+    }
+    return Rendering([experiment], notes(study, found, filters.names, numbers))
+
+
+def _metadata(study: Study) -> dict[str, Any]:
+    target = study.targets.katib
+    longest = _longest_name(study)
+    name = object_name(study.name, longest) if target.name is None else checked_name(target.name, longest)
+    metadata: dict[str, Any] = {"name": name}
+    if target.namespace is not None:
+        metadata["namespace"] = target.namespace
+    if target.labels:
+        metadata["labels"] = dict(target.labels)
+    if target.annotations:
+        metadata["annotations"] = dict(target.annotations)
+    return metadata
+
+
+def _longest_name(study: Study) -> int:
+    """The longest Experiment name with which the names of the trials' objects and pods still fit."""
+    kind, nodes = KINDS[study.targets.katib.trial_kind], study.step.resources.nodes
+    trial = _PBT_SUFFIX if study.algorithm.name == "pbt" else _TRIAL_SUFFIX
+    pod = kind.suffix + len(str(nodes - 1)) if kind.suffix else 0
+    return min(LONGEST, _LONGEST_LABEL - trial - pod)
+
+
+def _filters(study: Study) -> KatibFilters:
+    try:
+        return katib_filters(study.metric_names, study.metric_definitions)
+    except MetricError as error:
+        raise RenderError(str(error)) from error
+
+
+def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
+    objective, names = study.objective, filters.names
+    spec: dict[str, Any] = {"type": objective.direction}
+    if objective.goal is not None:
+        spec["goal"] = objective.goal
+    spec["objectiveMetricName"] = names[objective.metric]
+    additional = [names[metric.name] for metric in study.metrics]
+    if additional:
+        spec["additionalMetricNames"] = additional
+    spec["metricStrategies"] = [{"name": names[metric.name], "value": metric.reduce} for metric in study.metric_specs]
+    return spec
+
+
+def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
+    kind = KINDS[study.targets.katib.trial_kind]
+    searched = [crossing for crossing in found if crossing.parameter is not None]
+    template: dict[str, Any] = {
+        "retain": study.targets.katib.retain,
+        "primaryContainerName": kind.container or study.step.name,
+    }
+    if kind.labels:
+        template["primaryPodLabels"] = dict(kind.labels)
+    template["successCondition"] = condition(kind.succeeded)
+    template["failureCondition"] = condition("Failed")
+    template["trialParameters"] = [_trial_parameter(study, crossing.name) for crossing in searched]
+    template["trialSpec"] = trial_spec(study, _script(study, found))
+    return template
+
+
+def _trial_parameter(study: Study, name: str) -> dict[str, str]:
+    description = study.hparams.leaf(name).description
+    if "\n" in description:
+        description = " ".join(description.split())
+    return {"name": name, **({"description": description} if description else {}), "reference": name}
+
+
+def _script(study: Study, found: list[Crossing]) -> str:
+    texts = {**study.fixed, **{crossing.name: crossing.text for crossing in found}}
+    assignment = {name: texts[name] for name in study.argument_names}
+    placeholders = {crossing.name for crossing in found if crossing.parameter is not None}
+    launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
+    return script(study.step, assignment, placeholders, launcher)

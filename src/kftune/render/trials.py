@@ -1,0 +1,166 @@
+"""The object that runs one trial: a Job, a PyTorchJob or a TrainJob.
+
+Source: training-operator v1.8.1 and trainer v2.3 (CRDs); katib v0.19.0, pkg/apis/controller/experiments/v1beta1
+(conditions and labels that Katib takes by itself, written out here so that every version has the same).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kftune.errors import RenderError
+from kftune.render import pods
+from kftune.study import KatibTarget, Step, Study
+
+# Who owns the patches of a TrainJob's runtime; Trainer wants a domain and a path.
+_PATCH_MANAGER = "kftune.io/render"
+# What Trainer sets in every pod itself; it refuses a TrainJob that brings its own.
+_TRAINER_VARIABLES = frozenset(
+    {"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"}
+)
+
+
+class TrialKind(NamedTuple):
+    """What Katib has to know of a kind of object, and how one is made."""
+
+    api_version: str
+    succeeded: str
+    """The condition that the object has when it is done."""
+    container: str | None
+    """The name that its main container must have; None takes the step's."""
+    labels: dict[str, str]
+    """Labels of the pod whose output counts; empty where there is one pod only."""
+    spec: Callable[[Study, str, str], dict[str, Any]]
+    """Makes the object's spec from study, container name and script."""
+    suffix: int
+    """The most characters that the cluster puts behind the object's name, beside the number of the pod."""
+
+
+def trial_spec(study: Study, script: str) -> dict[str, Any]:
+    """The object of one trial, its name left to Katib.
+
+    Raises:
+        RenderError: The kind cannot express the step.
+    """
+    target = study.targets.katib
+    kind = KINDS[target.trial_kind]
+    _check_kind(study.step, target)
+    return {
+        "apiVersion": kind.api_version,
+        "kind": target.trial_kind,
+        "spec": kind.spec(study, kind.container or study.step.name, script),
+    }
+
+
+def condition(kind: str) -> str:
+    """The GJSON expression by which Katib knows that an object has a condition."""
+    return f'status.conditions.#(type=="{kind}")#|#(status=="True")#'
+
+
+def _check_kind(step: Step, target: KatibTarget) -> None:
+    if target.trial_kind == "Job" and step.resources.nodes > 1:
+        raise RenderError(
+            f"a Job trains on one node, but resources.nodes={step.resources.nodes}; "
+            f"set targets.katib.trial_kind to PyTorchJob or TrainJob"
+        )
+    if target.trial_kind != "TrainJob":
+        return
+    if target.version == "0.18":
+        raise RenderError(
+            "Katib 0.18 does not watch TrainJobs, so its trials would never end; set targets.katib.version to 0.19 "
+            "where the cluster has it, or targets.katib.trial_kind to PyTorchJob"
+        )
+    if step.working_dir is not None:
+        raise RenderError(
+            f"a TrainJob has no working directory, but step.working_dir is {step.working_dir!r}; "
+            f"set it in the image (WORKDIR), or set targets.katib.trial_kind to PyTorchJob"
+        )
+    taken = sorted(_TRAINER_VARIABLES & {*step.env, *step.secrets})
+    if taken:
+        raise RenderError(f"Trainer sets {taken[0]} itself and refuses a TrainJob that does; take it out of step.env")
+
+
+def _seconds(study: Study) -> dict[str, int]:
+    timeout = study.budget.trial_timeout
+    return {} if timeout is None else {"activeDeadlineSeconds": math.ceil(timeout)}
+
+
+def _job(study: Study, container: str, script: str) -> dict[str, Any]:
+    template = pods.pod_template(study.step, container, script)
+    template["spec"] = {"restartPolicy": "Never", **template["spec"]}
+    return {"backoffLimit": 0, **_seconds(study), "template": template}
+
+
+def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
+    nodes, processes = study.step.resources.nodes, study.step.resources.procs_per_node
+
+    def replica(count: int) -> dict[str, Any]:
+        template = pods.pod_template(study.step, container, script)
+        return {"replicas": count, "restartPolicy": "Never", "template": template}
+
+    replicas = {"Master": replica(1)}
+    if nodes > 1:
+        replicas["Worker"] = replica(nodes - 1)
+    return {
+        # A pod that failed takes the others with it: they would wait for it and keep their GPUs.
+        "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "Running", **_seconds(study)},
+        "nprocPerNode": str(processes),
+        "pytorchReplicaSpecs": replicas,
+    }
+
+
+def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
+    step = study.step
+    trainer: dict[str, Any] = {
+        "image": pods.image(step),
+        **pods.command(script),
+        "numNodes": step.resources.nodes,
+        "numProcPerNode": step.resources.procs_per_node,
+    }
+    variables = pods.environment(step)
+    if variables:
+        trainer["env"] = variables
+    amounts = pods.resources(step)
+    if amounts:
+        trainer["resourcesPerNode"] = amounts
+    return {
+        "runtimeRef": {"name": study.targets.katib.runtime},
+        **_seconds(study),
+        "trainer": trainer,
+        "runtimePatches": [_patch(step, container)],
+    }
+
+
+def _patch(step: Step, container: str) -> dict[str, Any]:
+    """What a TrainJob has no fields for, as a change to its runtime's pods."""
+    patched: dict[str, Any] = {"name": container, "securityContext": pods.security()}
+    spec: dict[str, Any] = {**pods.placement(step), "containers": [patched]}
+    if step.volumes:
+        patched["volumeMounts"] = pods.mounts(step)
+        spec["volumes"] = pods.volumes(step)
+    pod = {"metadata": pods.pod_metadata(), "spec": spec}
+    jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
+    return {"manager": _PATCH_MANAGER, "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}}
+
+
+KINDS = {
+    "Job": TrialKind("batch/v1", "Complete", None, {}, _job, 0),
+    "PyTorchJob": TrialKind(
+        "kubeflow.org/v1",
+        "Succeeded",
+        "pytorch",
+        {"training.kubeflow.org/job-role": "master"},
+        _pytorch_job,
+        len("-worker-"),
+    ),
+    "TrainJob": TrialKind(
+        "trainer.kubeflow.org/v1alpha1",
+        "Complete",
+        "node",
+        {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
+        _train_job,
+        len("-node-0-") + len("-abcde"),
+    ),
+}
