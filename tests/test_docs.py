@@ -1,7 +1,8 @@
 """Every command and code block of README.md and docs/ runs here, in a scratch folder that holds a copy of pipelines/.
 
-A document's blocks run in order: `sh` in bash, `python` in a process of its own. One whose first line is `# file: PATH` is
-written to that path instead. A YAML block without a path is a part of a study: it is laid over a study that is whole.
+A document's blocks run in order: `sh` in bash, `python` in a process of its own. One whose first line is
+`# file: PATH` is written to that path instead. A YAML block without a path is a part of a study: it is laid over a whole
+study.
 `<!-- not run: REASON -->` before a block says why it is only looked at.
 """
 
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -82,7 +83,7 @@ def _run(command: list[str], code: str, folder: Path, modules: list[Path]) -> No
 
 
 def _check_yaml(code: str) -> None:
-    part = yaml_text.load(code)
+    part: Any = yaml_text.load(code)
     study = {**WHOLE_STUDY, **part}
     if "search" in part:
         study["hparams"] = "LstmHparams"

@@ -153,7 +153,9 @@ SCRIPTS = {
     "run: report() is given NaN": "import kftune; kftune.report(val_loss=float('nan'))",
     "run: the script is missing": None,
     "run: the script fails": "print('epoch 1'); raise ValueError('no data')",
-    "run: the script knows no such argument": "import sys, toy_hparams; sys.argv.append('--momentum=1'); toy_hparams.Toy.from_args()",
+    "run: the script knows no such argument": (
+        "import sys, toy_hparams; sys.argv.append('--momentum=1'); toy_hparams.Toy.from_args()"
+    ),
 }
 
 

@@ -42,9 +42,12 @@ def _to_table(results: Results) -> str:
     return table([header[index] for index in shown], [[row[index] for index in shown] for row in rows]) + "\n"
 
 
-_FORMS = {
-    "text": _to_table,
-    "json": lambda results: to_text(to_json(results)),
-    "csv": to_csv,
-    "seed": lambda results: to_text(to_seed_json(results)),
-}
+def _to_json_text(results: Results) -> str:
+    return to_text(to_json(results))
+
+
+def _to_seed_text(results: Results) -> str:
+    return to_text(to_seed_json(results))
+
+
+_FORMS = {"text": _to_table, "json": _to_json_text, "csv": to_csv, "seed": _to_seed_text}

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the study."""
     from kftune.local import run_study
-    from kftune.local.events import Event
+    from kftune.local.events import Event, OnEvent
     from kftune.local.plain import PlainView
     from kftune.local.views import view_for
     from kftune.results import slug
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     study = load_study(arguments.study, arguments.overrides)
     folder = arguments.dir or RUNS / slug(study.name)
 
-    def go(on_event: object) -> int:
+    def go(on_event: OnEvent) -> int:
         outcome = run_study(
             study,
             folder,
