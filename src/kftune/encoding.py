@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 from kftune.domains import Domain, domain_from_spec
-from kftune.errors import DomainError
+from kftune.errors import DomainError, UnknownNameError
 
 PREFIX = "kftune:"
 MILLION = 1_000_000
@@ -43,7 +43,7 @@ def is_safe(text: str) -> bool:
 
 def encode_text(text: str) -> str:
     """`text` under a token of safe characters."""
-    return f"{PREFIX}text:{quote(text, safe='')}"
+    return f"{PREFIX}text:{_escaped(text)}"
 
 
 def surrogate(mode: Mode, domain: Domain, number: str) -> str:
@@ -55,7 +55,7 @@ def surrogate(mode: Mode, domain: Domain, number: str) -> str:
         number: A number's text, or the placeholder that an engine replaces with one.
     """
     spec = json.dumps(domain.to_spec(), separators=(",", ":"))
-    return f"{PREFIX}{mode}:{quote(spec, safe=',')}:{number}"
+    return f"{PREFIX}{mode}:{_escaped(spec)}:{number}"
 
 
 def decode(text: str) -> str | Drawn:
@@ -67,15 +67,15 @@ def decode(text: str) -> str | Drawn:
     if not text.startswith(PREFIX):
         return text
     mode, _, rest = text[len(PREFIX) :].partition(":")
-    if mode == "text":
-        return unquote(rest, errors="strict")
     spec, _, number = rest.partition(":")
-    if mode not in ("quantile", "millionth", "index") or not number:
+    if mode != "text" and (mode not in ("quantile", "millionth", "index") or not number):
         raise DomainError(f"an encoded value is {PREFIX}text|quantile|millionth|index:…, but got {text!r}")
     try:
-        domain = domain_from_spec(json.loads(unquote(spec)))
+        if mode == "text":
+            return unquote(rest, errors="strict")
+        domain = domain_from_spec(json.loads(unquote(spec, errors="strict")))
         return Drawn(domain, _pick(mode, domain, number))
-    except ValueError as error:
+    except (ValueError, UnknownNameError) as error:
         raise DomainError(f"cannot decode {text!r}: {error}") from error
 
 
@@ -85,7 +85,15 @@ def _pick(mode: str, domain: Domain, number: str) -> Any:
         if not 0 <= index < len(points):
             raise DomainError(f"index must be from 0 to {len(points) - 1}, but got {number}")
         return points[index]
-    u = float(number) if mode == "quantile" else (int(number) + 0.5) / MILLION
-    if not 0 <= u <= 1:
+    if mode == "millionth":
+        if not 0 <= int(number) < MILLION:
+            raise DomainError(f"a millionth must be from 0 to {MILLION - 1}, but got {number}")
+        return domain.quantile((int(number) + 0.5) / MILLION)
+    if not 0 <= float(number) <= 1:
         raise DomainError(f"a quantile must be from 0 to 1, but got {number}")
-    return domain.quantile(u)
+    return domain.quantile(float(number))
+
+
+def _escaped(text: str) -> str:
+    """`text` in characters that are safe, with commas left readable."""
+    return quote(text, safe=",").replace("~", "%7E")

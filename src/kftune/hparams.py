@@ -13,23 +13,41 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticUndefined
 
 from kftune import encoding, yaml_text
 from kftune.domains import Conditional, Domain
 from kftune.encoding import Drawn
 from kftune.errors import HparamsError, KftuneError, suggestion
-from kftune.fields import Leaf, leaves_of, parse_loosely
+from kftune.fields import (
+    TEXTS,
+    Group,
+    Leaf,
+    add_options,
+    apply_override,
+    completed,
+    extras_of,
+    flags_of,
+    get,
+    groups_of,
+    help_text,
+    in_order,
+    leaves_of,
+    place_of,
+    put,
+    refuse_name,
+    remove,
+    texts_by_name,
+    to_json,
+)
 from kftune.validation import OwnErrors, findings
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
-
-_RESERVED = frozenset(dir(Mapping)) - {"__doc__", "__module__"}
 
 
 def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Field
@@ -57,6 +75,8 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     """
     arguments: dict[str, Any] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "description": description}
     arguments = {name: value for name, value in arguments.items() if value is not None}
+    if search is not None and not isinstance(search, Domain):
+        raise HparamsError(f"search takes a domain, for example LogUniform(1e-4, 1e-2), but got {search!r}")
     if search is not None:
         arguments["json_schema_extra"] = {"search": search.to_spec()}
     if default_factory is not None:
@@ -64,17 +84,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     return Field(default, **arguments)
 
 
-class _HparamsMeta(OwnErrors):
-    """Refuses fields that would hide a method of mappings, before pydantic warns of them."""
-
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> type:
-        taken = sorted(_RESERVED & set(namespace.get("__annotations__", ())))
-        if taken:
-            raise HparamsError(f"{name}: a field cannot be called {taken[0]!r}, a method of every mapping")
-        return super().__new__(mcs, name, bases, namespace, **kwargs)
-
-
-class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
+class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     """Base class of hyperparameters: typed fields, unknown names refused, values frozen."""
 
     model_config = ConfigDict(
@@ -83,19 +93,31 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
         protected_namespaces=(),
+        validate_default=True,
+        ser_json_inf_nan="constants",
     )
 
     _leaves: ClassVar[dict[str, Leaf]] = {}
     _flags: ClassVar[dict[str, Leaf]] = {}
-    _has_groups: ClassVar[bool] = False
+    _groups: ClassVar[dict[str, Group]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._refuse_taken(vars(cls).get("__annotations__", ()))  # before pydantic warns of them
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        cls._refuse_taken(cls.model_fields)  # from Python 3.14 on, annotations are not in the namespace
         cls._leaves = leaves_of(cls)
-        cls._has_groups = any(len(leaf.path) > 1 for leaf in cls._leaves.values())
-        cls._flags = {f"--{name}": leaf for name, leaf in cls._leaves.items()}
-        cls._flags.update({f"--{name.replace('_', '-')}": leaf for name, leaf in cls._leaves.items()})
+        cls._groups = groups_of(cls)
+        cls._flags = flags_of(cls._leaves)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_groups(cls, data: Any) -> Any:
+        """Completes groups given in part from the defaults that this class has for them."""
+        return completed(cls._groups, data) if cls._groups and isinstance(data, dict) else data
 
     # -- a mapping ---------------------------------------------------------------------------------------------
 
@@ -145,7 +167,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         """
         found = cls._leaves.get(name)
         if found is None:
-            cls._refuse_name(name)
+            refuse_name(cls, cls._leaves, name)
         return found
 
     @classmethod
@@ -162,6 +184,8 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         Raises:
             HparamsError: A name is unknown, or a value is not what its field takes.
         """
+        if not isinstance(values, Mapping):
+            raise HparamsError(f"{cls.__name__} is made from a mapping of names to values, but got {values!r}")
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -177,27 +201,31 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
             OSError: The file cannot be read.
         """
         found: Any = yaml_text.load_file(path)
-        for part in key.split(".") if key else ():
-            if not isinstance(found, Mapping) or part not in found:
-                known = list(map(str, found)) if isinstance(found, Mapping) else []
-                raise HparamsError(f"{path}: there is no key {key!r} ({part!r} not found); {suggestion(part, known)}")
-            found = found[part]
+        for part in key.split(".") if key is not None else ():
+            inner = {str(name): value for name, value in found.items()} if isinstance(found, Mapping) else {}
+            if part not in inner:
+                raise HparamsError(f"{path}: there is no key {key!r} ({part!r} not found); {suggestion(part, inner)}")
+            found = inner[part]
         if not isinstance(found, Mapping):
-            where = f"key {key!r}" if key else "the file"
+            where = "the file" if key is None else f"key {key!r}"
             raise HparamsError(f"{path}: {where} must hold a mapping of hyperparameters, but holds {found!r}")
         try:
             return cls.from_dict(found)
         except HparamsError as error:
-            raise HparamsError(f"{path}{f', key {key}' if key else ''}: {error}") from error
+            raise HparamsError(f"{path}{'' if key is None else f', key {key}'}: {error}") from error
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """An instance from a mapping or an OmegaConf ``DictConfig``, interpolations resolved."""
-        if isinstance(config, Mapping):
-            return cls.from_dict(config)
-        from omegaconf import OmegaConf  # noqa: PLC0415  # only somebody who has a DictConfig comes here
+        """An instance from a mapping or an OmegaConf ``DictConfig``, interpolations resolved.
 
-        return cls.from_dict(cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True)))
+        Raises:
+            HparamsError: A name is unknown, or a value is not what its field takes.
+        """
+        if type(config).__module__.partition(".")[0] == "omegaconf":
+            from omegaconf import OmegaConf  # noqa: PLC0415  # only somebody who has a DictConfig comes here
+
+            config = OmegaConf.to_container(config, resolve=True)
+        return cls.from_dict(config)
 
     @classmethod
     def from_assignments(cls, assignments: Mapping[str, str]) -> Self:
@@ -220,13 +248,13 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
             HparamsError: A flag is unknown, or a value is not what its field takes.
         """
         if argv is not None:
-            return cls._from_texts(cls._split(argv))
+            return cls._from_texts(texts_by_name(argv, cls._flags))
         arguments = sys.argv[1:]
         if {"-h", "--help"} & set(arguments):
             sys.stdout.write(cls.help_text())
             raise SystemExit(0)
         try:
-            return cls._from_texts(cls._split(arguments))
+            return cls._from_texts(texts_by_name(arguments, cls._flags))
         except KftuneError as error:
             sys.stderr.write(f"{sys.argv[0]}: {error}\n")
             raise SystemExit(2) from error
@@ -234,7 +262,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
     @classmethod
     def from_namespace(cls, namespace: argparse.Namespace) -> Self:
         """An instance from what a parser prepared by `add_to_argparse` read; other arguments are left alone."""
-        texts = vars(namespace).get(_TEXTS, {})
+        texts = vars(namespace).get(TEXTS, {})
         return cls._from_texts(texts.items())
 
     def override(self, *overrides: str) -> Self:
@@ -247,25 +275,14 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         """
         data = self.to_dict()
         for override in overrides:
-            if override.startswith("~"):
-                self._drop(data, override[1:])
-                continue
-            name, equals, text = override.removeprefix("+").partition("=")
-            if not equals:
-                raise HparamsError(f"an override is name=value, +name=value or ~name, but got {override!r}")
-            if override.startswith("+"):
-                self._add(data, name, text)
-            else:
-                leaf = self._leaves.get(name)
-                path, value = (leaf.path, leaf.decode(text)) if leaf else self._inside(name, text)
-                _put(data, path, value)
-        return self.from_dict(data)
+            apply_override(type(self), self._leaves, data, override)
+        return self._valid(data)
 
     # -- to other forms ----------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """Nested JSON-able values."""
-        return self.model_dump(mode="json")
+        return cast("dict[str, Any]", in_order(self.model_dump(mode="json", round_trip=True), self))
 
     def to_yaml(self) -> str:
         """The values as a YAML document."""
@@ -276,16 +293,17 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         flat: dict[str, Any] = {}
         data = self.to_dict()
         for name, leaf in self._leaves.items():
-            present, value = _get(data, leaf.path)
+            present, value = get(data, leaf.path)
             if present and not (leaf.is_group and isinstance(value, dict) and value):
                 flat[name] = value
-        flat.update(self.model_extra or {})
+        for path in extras_of(self):
+            flat[".".join(path)] = get(data, path)[1]
         return flat
 
     def to_assignments(self) -> dict[str, str]:
         """Every value as the text that crosses a process border, by dotted name."""
         return {
-            name: leaf.encode(value) if (leaf := self._leaves.get(name)) else json.dumps(value)
+            name: leaf.encode(value) if (leaf := self._leaves.get(name)) else to_json(name, value)
             for name, value in self.to_flat().items()
         }
 
@@ -307,14 +325,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
     @classmethod
     def help_text(cls) -> str:
         """The fields as a command line's ``--help`` shows them."""
-        lines = [f"{(cls.__doc__ or cls.__name__).strip()}", "", "hyperparameters (--name=value):"]
-        for leaf in cls._leaves.values():
-            notes = [f"default {leaf.encode(leaf.default)}" if leaf.has_default else "required"]
-            if leaf.domain is not None:
-                notes.append(f"searched {json.dumps(leaf.domain.to_spec())}")
-            lines.append(f"  --{leaf.name}")
-            lines.append(f"        {leaf.description} ({'; '.join(notes)})".replace("         (", "        ("))
-        return "\n".join(lines) + "\n"
+        return help_text(cls.__doc__ or cls.__name__, cls._leaves)
 
     @classmethod
     def add_to_argparse(cls, parser: argparse.ArgumentParser) -> None:
@@ -322,37 +333,7 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
 
         The parsed namespace holds typed values under the dotted names, and `from_namespace` makes an instance of it.
         """
-        import argparse  # noqa: PLC0415  # so that using a class without a parser does not cost it
-
-        class Store(argparse.Action):
-            def __call__(
-                self,
-                parser: argparse.ArgumentParser,
-                namespace: argparse.Namespace,
-                values: Any,
-                option_string: str | None = None,  # argparse passes it
-            ) -> None:
-                texts = {**getattr(namespace, _TEXTS, {}), self.dest: values}
-                try:
-                    setattr(namespace, self.dest, leaves[self.dest].validated(leaves[self.dest].decode(values)))
-                except KftuneError as error:
-                    parser.error(str(error))
-                setattr(namespace, _TEXTS, texts)
-
-        leaves = cls._leaves
-        for leaf in leaves.values():
-            flags = dict.fromkeys((f"--{leaf.name}", f"--{leaf.name.replace('_', '-')}"))
-            default = leaf.validated(leaf.default) if leaf.has_default else None
-            described = leaf.description.replace("%", "%%")
-            parser.add_argument(
-                *flags,
-                dest=leaf.name,
-                action=Store,
-                default=default,
-                required=not leaf.has_default,
-                metavar="VALUE",
-                help=f"{described} (default: {str(default).replace('%', '%%')})" if leaf.has_default else described,
-            )
+        add_options(parser, cls._leaves)
 
     @classmethod
     def own_error(cls, error: ValidationError) -> HparamsError:
@@ -368,8 +349,8 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         for name, text in texts:
             leaf = cls._leaves.get(name) or cls._leaves.get(name.replace("-", "_"))
             if leaf is None:
-                path, value = cls._inside(name, text)
-                _put(data, path, value)
+                path, value = place_of(cls, cls._leaves, name, text)
+                put(data, path, value)
                 continue
             if text.startswith(encoding.PREFIX):
                 drawn = encoding.decode(text)
@@ -378,13 +359,8 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
             if len(leaf.path) == 1:
                 data[leaf.name] = leaf.decode(text)
             else:
-                _put(data, leaf.path, leaf.decode(text))
-        if cls._has_groups:
-            cls._fill_group_defaults(data)
-        try:
-            made = cls.model_validate(data)
-        except ValidationError as error:
-            raise cls.own_error(error) from error
+                put(data, leaf.path, leaf.decode(text))
+        made = cls._valid(data)
         return cls._without_inactive(made, data, conditions) if conditions else made
 
     @classmethod
@@ -393,93 +369,23 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=_HparamsMeta):
         for name in cls._leaves:
             condition = conditions.get(name)
             if condition is not None and not condition.active(made.to_flat()):
-                leaf = cls._leaves[name]
-                _put(data, leaf.path, leaf.default)
-                made = cls.from_dict(data)
+                remove(data, cls._leaves[name].path)
+                made = cls._valid(data)
         return made
 
     @classmethod
-    def _fill_group_defaults(cls, data: dict[str, Any]) -> None:
-        """Completes a group that the texts give in part with the defaults that the enclosing class has for it."""
-        for leaf in cls._leaves.values():
-            group = data.get(leaf.path[0]) if len(leaf.path) > 1 else None
-            if isinstance(group, dict) and leaf.has_default and not leaf.is_group:
-                _put(data, leaf.path, leaf.default, keep=True)
+    def _valid(cls, data: dict[str, Any]) -> Self:
+        """An instance from values of which some are still texts, even where the class is strict with others."""
+        try:
+            return cls.model_validate(data, strict=False)
+        except ValidationError as error:
+            raise cls.own_error(error) from error
 
     @classmethod
-    def _split(cls, argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Name and text of each flag; ``--name value`` in two tokens is taken as well."""
-        tokens = iter(argv)
-        for token in tokens:
-            if not token.startswith("--"):
-                raise HparamsError(f"arguments are --name=value, but got {token!r}")
-            flag, equals, text = token.partition("=")
-            leaf = cls._flags.get(flag)
-            if not equals:
-                following = next(tokens, None)
-                if following is None:
-                    raise HparamsError(f"{flag} needs a value: {flag}=VALUE")
-                text = following
-            yield (leaf.name if leaf else flag[2:]), text
-
-    @classmethod
-    def _inside(cls, name: str, text: str) -> tuple[tuple[str, ...], Any]:
-        """Path and value for a name that goes into a field without a type of its own (a dict, or an extra)."""
-        path = tuple(name.split("."))
-        for end in range(len(path) - 1, 0, -1):
-            leaf = cls._leaves.get(".".join(path[:end]))
-            if leaf is not None and leaf.form == "json" and not leaf.is_group:
-                return path, parse_loosely(text)
-        if cls.model_config.get("extra") == "allow" and len(path) == 1:
-            return path, parse_loosely(text)
-        return cls._refuse_name(name)
-
-    @classmethod
-    def _add(cls, data: dict[str, Any], name: str, text: str) -> None:
-        if name in cls._leaves:
-            raise HparamsError(f"+{name} adds a name, but {cls.__name__} has it already; write {name}={text}")
-        if cls.model_config.get("extra") != "allow" and "." not in name:
-            known = suggestion(name, cls._leaves)
-            raise HparamsError(f"{cls.__name__} allows no further names, but got +{name}; {known}")
-        _put(data, *cls._inside(name, text))
-
-    @classmethod
-    def _drop(cls, data: dict[str, Any], name: str) -> None:
-        leaf = cls._leaves.get(name)
-        if leaf is None and name in data and name not in cls.model_fields:
-            del data[name]
-        elif leaf is None:
-            cls._refuse_name(name)
-        elif leaf.has_default:
-            _put(data, leaf.path, leaf.default)
-        else:
-            raise HparamsError(f"~{name} goes back to the default, but {leaf.declaration} has none")
-
-    @classmethod
-    def _refuse_name(cls, name: str) -> NoReturn:
-        raise HparamsError(f"{cls.__name__} has no hyperparameter {name!r}; {suggestion(name, cls._leaves)}")
-
-
-_TEXTS = "_kftune_texts"
-
-
-def _put(data: dict[str, Any], path: Sequence[str], value: Any, *, keep: bool = False) -> None:
-    """Sets a value in nested dicts; with `keep` only where there is none."""
-    for part in path[:-1]:
-        inner = data.get(part)
-        if not isinstance(inner, dict):
-            if keep and part in data:
-                return
-            inner = data[part] = {}
-        data = inner
-    if not keep or path[-1] not in data:
-        data[path[-1]] = value
-
-
-def _get(data: Any, path: Sequence[str]) -> tuple[bool, Any]:
-    """Whether nested dicts hold a path, and the value there."""
-    for part in path:
-        if not isinstance(data, dict) or part not in data:
-            return False, None
-        data = data[part]
-    return True, data
+    def _refuse_taken(cls, names: Iterable[str]) -> None:
+        for name in names:
+            if name == "help" or (hasattr(Hparams, name) and not name.startswith("_")):
+                raise HparamsError(
+                    f"{cls.__name__}: a field cannot be called {name!r}, a name that every hyperparameter class has "
+                    f"for itself; choose another"
+                )

@@ -129,12 +129,20 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
         entry = HPARAMS_REGISTRY.find(name)
         module_path, class_name = entry["module_path"], entry["class_name"]
     module = _import(module_path, folders)
-    found = getattr(module, class_name, None)
+    found = _attribute(module, class_name)
     if found is None:
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        classes = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Hparams)]
         raise UnknownNameError(f"class in module {module_path}", class_name, classes)
     if not (isinstance(found, type) and issubclass(found, Hparams)):
         raise RegistryError(f"{module_path}:{class_name} must be a subclass of kftune.Hparams, but is {found!r}")
+    return found
+
+
+def _attribute(module: object, dotted: str) -> object:
+    """What a module holds under a name; None when it holds nothing."""
+    found = module
+    for part in dotted.split("."):
+        found = getattr(found, part, None)
     return found
 
 
@@ -147,14 +155,13 @@ def name_of(hparams: type[Hparams]) -> str:
 
 
 def _import(module_path: str, folders: Sequence[Path]) -> object:
-    for folder in folders:
-        _prefer(folder, module_path)
+    _prefer_one(folders, module_path)
     try:
         return importlib.import_module(module_path)
     except KftuneError as error:  # a class in it is wrong: its own message says how, this says where
         raise RegistryError(f"{_place(error, module_path)}: {error}") from error
     except ModuleNotFoundError as error:
-        if error.name and module_path.startswith(error.name):
+        if error.name and f"{module_path}.".startswith(f"{error.name}."):
             looked = ", ".join(map(str, folders)) or "the installed packages"
             near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
             raise RegistryError(f"there is no module {module_path!r} (looked in {looked}); {near}") from error
@@ -175,12 +182,12 @@ def _place(error: BaseException, module_path: str) -> str:
     return place
 
 
-def _prefer(folder: Path, module_path: str) -> None:
-    """Puts a folder first on the import path, unless that would give another file than the one already loaded."""
+def _prefer_one(folders: Sequence[Path], module_path: str) -> None:
+    """Puts the first folder that has a module first on the import path, unless another such module is loaded."""
     top = module_path.partition(".")[0]
-    candidates = [folder / f"{top}.py", folder / top]
-    here = next((path for path in candidates if path.exists()), None)
-    if here is None:
+    places = ((folder, place) for folder in folders for place in (folder / f"{top}.py", folder / top) if place.exists())
+    folder, here = next(places, (None, None))
+    if folder is None or here is None:
         return
     loaded = getattr(sys.modules.get(top), "__file__", None)
     if loaded and not Path(loaded).resolve().is_relative_to(here.resolve()):
@@ -188,5 +195,5 @@ def _prefer(folder: Path, module_path: str) -> None:
             f"two modules cannot share a name in one process, but {top!r} of {folder} is loaded from {loaded}; "
             f"rename one"
         )
-    if str(folder) not in sys.path:
+    if sys.path[:1] != [str(folder)]:
         sys.path.insert(0, str(folder))

@@ -34,7 +34,7 @@ class OwnErrors(ModelMetaclass):
     The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not come through here.
     """
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # of a metaclass
+    def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # a field may be called cls
         try:
             return super().__call__(*args, **kwargs)
         except ValidationError as error:
@@ -51,7 +51,7 @@ def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
         own = (detail.get("ctx") or {}).get("error")
         # One of our own errors, raised in a validator, may point further down.
         path = (*path, *getattr(own, "path", ()))
-        at_key = detail["type"] == "extra_forbidden" or getattr(own, "at_key", False)
+        at_key = detail["type"] == "extra_forbidden" or "[key]" in detail["loc"] or getattr(own, "at_key", False)
         found.setdefault(path, Finding(path, message, at_key))
     offered = " ".join(finding.message for finding in found.values() if finding.at_key)
     # A key that is missing because it was misspelt is told once.
@@ -78,7 +78,7 @@ def reworded(detail: Any) -> str:
         return getattr(own, "message", None) or str(own)
     if own is not None:
         return str(own)
-    rule = _RULES.get(detail["type"]) or detail["msg"].replace("Input should be", "must be", 1)
+    rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     near = ""
     if detail["type"] in ("literal_error", "enum"):
         options = re.findall("'([^']*)'", detail["ctx"]["expected"])
@@ -87,7 +87,7 @@ def reworded(detail: Any) -> str:
 
 
 _RULES = {
-    "tuple_type": "must be a list, one item each: [python, train.py]",
+    "tuple_type": "must be a list, one item each: [one, two]",
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",

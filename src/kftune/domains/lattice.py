@@ -115,12 +115,8 @@ class IntUniform(Domain):
         return (self.high - self.low) // self.step + 1
 
     def contains(self, value: object) -> bool:
-        return (
-            isinstance(value, int)
-            and not isinstance(value, bool)
-            and self.low <= value <= self.high
-            and (value - self.low) % self.step == 0
-        )
+        # A whole float counts: a field of floats may be searched over integers.
+        return is_number(value) and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
     def quantile(self, u: float) -> int:
         if not self.log:

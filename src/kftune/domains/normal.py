@@ -41,7 +41,8 @@ class Normal(Domain):
         return is_number(value) and _within(value, self.low, self.high)
 
     def quantile(self, u: float) -> float:
-        return _clamped(_truncated_normal(self, self.low, self.high, u), self.low, self.high)
+        end = _end(self.low, self.high, u)
+        return _clamped(_truncated_normal(self, self.low, self.high, u), self.low, self.high) if end is None else end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +63,10 @@ class LogNormal(Domain):
         return is_number(value) and value > 0 and _within(value, self.low, self.high)
 
     def quantile(self, u: float) -> float:
-        drawn = math.exp(_truncated_normal(self, _log(self.low), _log(self.high), u))
-        return _clamped(drawn, self.low, self.high)
+        low = self.low if self.low and self.low > 0 else None
+        end = _end(low, self.high, u)
+        drawn = math.exp(_truncated_normal(self, _log(low), _log(self.high), u)) if end is None else end
+        return _clamped(drawn, low, self.high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +136,11 @@ def _log(bound: float | None) -> float | None:
 
 def _within(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or low <= value) and (high is None or value <= high)
+
+
+def _end(low: float | None, high: float | None, u: float) -> float | None:
+    """The bound that a quantile of 0 or 1 is, free of rounding."""
+    return low if u == 0 else high if u == 1 else None
 
 
 def _clamped(value: float, low: float | None, high: float | None) -> float:

@@ -124,10 +124,10 @@ class Algorithm(Part):
     def _check_setting(self, rules: AlgorithmRules, name: str, value: object) -> None:
         path = ("settings", name)
         if name == "random_state":
-            raise PartError("random_state is written as the algorithm's seed: {seed: 7}", path)
+            raise PartError("random_state is written as the algorithm's seed: {seed: 7}", path, at_key=True)
         rule = rules.settings.get(name)
         if rule is None:
             known = suggestion(name, rules.settings)
-            raise PartError(f"algorithm {self.name} has no setting {name!r}; {known}", path)
+            raise PartError(f"algorithm {self.name} has no setting {name!r}; {known}", path, at_key=True)
         if not rule.holds(value):
             raise PartError(f"setting {name} of {self.name} must be {rule.rule}, but got {value!r}", path)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from kftune import yaml_text
 from kftune.errors import StudyError, UsageError
-from kftune.study.model import Study, folders_of
+from kftune.study.model import Study, folders_of, keys_to
 from kftune.validation import Finding, findings
 
 # Sections whose keys are hyperparameter names, which may hold dots.
@@ -31,7 +31,11 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         OSError: The file cannot be read.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        given = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
+        raise StudyError(f"a study file must be UTF-8 text, but {given}; save it as UTF-8", str(path)) from error
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, Mapping):
         raise StudyError(
@@ -63,12 +67,15 @@ def _apply(data: dict[str, Any], override: str) -> tuple[str, ...]:
     if not name or bool(equals) == dropped:
         raise UsageError(f"an override is key=value or ~key, for example budget.max_trials=4, but got {override!r}")
     section, _, rest = name.partition(".")
-    keys = (section, rest) if rest and section in _NAMED_BY_HPARAMS else tuple(name.split("."))
+    named = rest and section in _NAMED_BY_HPARAMS
+    keys = (section, *keys_to(data.get(section) or {}, rest)) if named else tuple(name.split("."))
     inner: Any = data
     for key in keys[:-1]:
-        if not isinstance(inner.get(key), dict):
+        if inner.get(key) is None:
             inner[key] = {}
         inner = inner[key]
+        if not isinstance(inner, dict):
+            raise UsageError(f"{override} sets a key of {key}, but {key} is {inner!r}; write {key}=… whole")
     if dropped:
         if keys[-1] not in inner:
             raise UsageError(f"~{name} takes out a key of the study, but it has none of that name")
@@ -83,7 +90,7 @@ def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence
     lines, first = [], (1, 1)
     for index, finding in enumerate(found):
         place = yaml_text.locate(text, finding.path, key=finding.at_key)
-        by_override = any(finding.path[: len(keys)] == keys for keys in overridden)
+        by_override = any(_concerns(finding, keys) for keys in overridden)
         note = " (set by an override)" if by_override else ""
         if index == 0:
             first = place
@@ -91,3 +98,10 @@ def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence
         else:
             lines.append(f"{file}:{place[0]}:{place[1]}: {finding}{note}")
     return StudyError("\n".join(lines), file, *first)
+
+
+def _concerns(finding: Finding, changed: tuple[str, ...]) -> bool:
+    """Whether a finding is about keys that an override changed."""
+    if finding.at_key:  # an unknown key, of which the override may have set a part
+        return changed[: len(finding.path)] == finding.path
+    return finding.path[: len(changed)] == changed

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, Wi
 
 from kftune.domains import Conditional, Domain, domain_from_spec
 from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
-from kftune.fields import Leaf
+from kftune.fields import Leaf, check_condition
 from kftune.hparams import Hparams
 from kftune.metrics import MetricDefinition
 from kftune.registry import load_hparams, name_of
@@ -86,7 +86,7 @@ class Study(Part):
     """Domains that replace those on the class, by dotted name; null switches one off."""
     objective: Objective
     """What counts."""
-    metrics: tuple[Annotated[MetricSpec, BeforeValidator(_metric)], ...] = ()
+    metrics: tuple[Annotated[MetricSpec, BeforeValidator(_metric, json_schema_input_type=str | MetricSpec)], ...] = ()
     """Further metrics to keep."""
     algorithm: Algorithm = Algorithm()
     """How values are chosen."""
@@ -117,11 +117,13 @@ class Study(Part):
         found: dict[str, Any] = {}
         for name, value in self._flatten(self.values):
             leaf = self._leaf(name, "values")
+            if name in found:
+                raise PartError(f"{name} is there twice, as one name and in a group; keep one", ("values",))
             try:
                 found[name] = leaf.jsonable(value)
             except HparamsError as error:
                 message = str(error).removeprefix(f"{name}: ")
-                raise PartError(message, ("values", *_keys(self.values, name))) from error
+                raise PartError(message, ("values", *keys_to(self.values, name))) from error
         return found
 
     @cached_property
@@ -135,7 +137,7 @@ class Study(Part):
         """What is searched: dotted name -> domain, in the order of the class."""
         space = {}
         for name, leaf in self.hparams.leaves().items():
-            domain = self.search.get(name, leaf.domain)
+            domain = self.search[name] if name in self.search else None if self._is_left_out(leaf) else leaf.domain
             if domain is not None and name not in self.fixed_values:
                 space[name] = domain
         return space
@@ -180,12 +182,8 @@ class Study(Part):
         Args:
             point: JSON-able value by dotted name; those that their condition switches off are left out.
         """
-        texts = self.encode(self.active(point))
-        return {
-            name: texts.get(name) or self.fixed[name]
-            for name in self.argument_names
-            if name in texts or name in self.fixed
-        }
+        texts = {**self.fixed, **self.encode(self.active(point))}
+        return {name: texts[name] for name in self.argument_names if name in texts}
 
     def encode(self, point: Mapping[str, Any]) -> dict[str, str]:
         """The text of each value."""
@@ -200,7 +198,7 @@ class Study(Part):
     def identity(self) -> str:
         """A SHA-256 of what makes results comparable: the space, the fixed values, the objective and the command."""
         parts = {
-            "hparams": name_of(self.hparams),
+            "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
             "fixed": self.fixed,
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
             "objective": [self.objective.metric, self.objective.direction, self.objective.spec.reduce],
@@ -230,12 +228,25 @@ class Study(Part):
                 flat.append((name, value))
         return flat
 
+    def _is_left_out(self, leaf: Leaf) -> bool:
+        """Whether a field is part of an optional group that is None here, so that only a study's own `search` is meant.
+
+        A condition on the group, or another of its fields in this study, brings the group in.
+        """
+        for name, group in self.hparams.leaves().items():
+            if group.is_group and leaf.name.startswith(f"{name}."):
+                named = any(other.startswith(f"{name}.") for other in (*self.fixed_values, *self.search))
+                brought_in = name not in self.fixed_values and (named or isinstance(leaf.domain, Conditional))
+                if self.fixed_values.get(name, group.default) is None and not brought_in:
+                    return True
+        return False
+
     def _leaf(self, name: str, section: str) -> Leaf:
         leaves = self.hparams.leaves()
         if name not in leaves:
             raise PartError(
                 f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}",
-                (section, *_keys(getattr(self, section), name)),
+                (section, *keys_to(getattr(self, section), name)),
                 at_key=True,
             )
         return leaves[name]
@@ -259,7 +270,8 @@ class Study(Part):
                 ("search",),
             )
         for name, leaf in self.hparams.leaves().items():
-            if not leaf.has_default and name not in self.space and name not in self.fixed_values:
+            given = leaf.has_default or name in self.space or name in self.fixed_values
+            if not given and not self._is_left_out(leaf):
                 raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
@@ -270,13 +282,13 @@ class Study(Part):
         if isinstance(domain, Conditional):
             if domain.domain is None:
                 raise PartError(f"{leaf.name}: a condition in a study needs a domain beside it", ("search", leaf.name))
-            for parent in domain.parents:
-                if parent not in self.hparams.leaves():
-                    known = suggestion(parent, self.hparams.leaves())
-                    raise PartError(
-                        f"a condition must name a hyperparameter, but {leaf.name} depends on {parent!r}; {known}",
-                        ("search", leaf.name, "when"),
-                    )
+            leaves = self.hparams.leaves()
+            domains = {name: self.search.get(name, other.domain) for name, other in leaves.items()}
+            searched = {name: found for name, found in domains.items() if name not in self.fixed_values}
+            try:
+                check_condition(leaf.name, domain, leaves, searched)
+            except HparamsError as error:
+                raise PartError(str(error), ("search", leaf.name, "when")) from error
             if not leaf.has_default:
                 raise PartError(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
 
@@ -309,13 +321,14 @@ class Study(Part):
                 raise PartError(
                     f"a first point sets searched values, but {name!r} is not searched; {known}",
                     ("points", index, name),
+                    at_key=True,
                 )
             if not self.space[name].contains(value):
                 raise PartError(
                     f"a first point must lie in the space, but {name}={value!r} is not in {self.space[name]!r}",
                     ("points", index, name),
                 )
-        for name in self.space:
+        for name in self.active({name: point.get(name, self._defaults.get(name)) for name in self.space}):
             leaf = self.hparams.leaf(name)
             if name not in point and not (leaf.has_default and self.space[name].contains(leaf.default)):
                 raise PartError(
@@ -324,16 +337,20 @@ class Study(Part):
 
     def first_points(self) -> list[dict[str, Any]]:
         """The points to try first, completed with defaults."""
-        return [{name: point.get(name, self._defaults.get(name)) for name in self.space} for point in self.points]
+        leaves = self.hparams.leaves()
+        return [
+            {name: leaves[name].jsonable(point[name] if name in point else leaves[name].default) for name in self.space}
+            for point in self.points
+        ]
 
 
-def _keys(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def keys_to(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """The keys that lead to a dotted name in a mapping that may be nested or dotted."""
     if name in values:
         return (name,)
     for key, inner in values.items():
         if isinstance(inner, Mapping) and name.startswith(f"{key}."):
-            return (key, *_keys(inner, name.removeprefix(f"{key}.")))
+            return (key, *keys_to(inner, name.removeprefix(f"{key}.")))
     return (name,)
 
 

@@ -27,6 +27,14 @@ def _metric_name(value: str) -> str:
 MetricName = Annotated[str, AfterValidator(_metric_name)]
 
 
+def _check_regex(name: str, regex: str | None) -> None:
+    if regex is not None:
+        try:
+            MetricDefinition(name, regex)
+        except MetricError as error:
+            raise PartError(str(error), ("regex",)) from error
+
+
 class MetricSpec(Part):
     """A metric that trials report."""
 
@@ -39,11 +47,7 @@ class MetricSpec(Part):
 
     @model_validator(mode="after")
     def _regex_compiles(self) -> Self:
-        if self.regex is not None:
-            try:
-                MetricDefinition(self.name, self.regex)
-            except MetricError as error:
-                raise PartError(str(error), ("regex",)) from error
+        _check_regex(self.name, self.regex)
         return self
 
 
@@ -63,7 +67,7 @@ class Objective(Part):
 
     @model_validator(mode="after")
     def _regex_compiles(self) -> Self:
-        self.spec  # noqa: B018  # building it checks the regex
+        _check_regex(self.metric, self.regex)
         return self
 
     @cached_property

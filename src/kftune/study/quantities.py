@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
+import sys
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 _DECIMAL = {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 _BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
 
 
 def parse_duration(value: object) -> float:
     """Seconds in a duration: a number of seconds, or text such as ``90s``, ``30m``, ``1h30m``, ``2d``."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         seconds = float(value)
     elif isinstance(value, str) and _DURATION.fullmatch(value.replace(" ", "")):
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value.replace(" ", ""))
+        parts = re.findall(r"([0-9.]+)([smhd])", value.replace(" ", ""))
         seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
     else:
         raise ValueError(f"a duration is seconds or text such as 90s, 30m, 1h30m, 2d, but got {value!r}")
@@ -60,7 +61,7 @@ def _no_nul(value: str) -> str:
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),
-    PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str, when_used="json"),
+    PlainSerializer(lambda seconds: f"{seconds:.0f}s" if seconds.is_integer() else seconds, when_used="json"),
     WithJsonSchema(
         {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^[0-9.smhd ]+$"}]}
     ),

@@ -1,0 +1,28 @@
+"""A study on this machine: `run_study` starts trials as processes, reads their metrics and keeps their results."""
+
+from __future__ import annotations
+
+from kftune.local.events import (
+    Event,
+    MetricReported,
+    Note,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialStarted,
+)
+from kftune.local.progress import Outcome, Reason
+from kftune.local.run import run_study
+
+__all__ = [
+    "Event",
+    "MetricReported",
+    "Note",
+    "Outcome",
+    "Reason",
+    "StudyFinished",
+    "StudyStarted",
+    "TrialFinished",
+    "TrialStarted",
+    "run_study",
+]

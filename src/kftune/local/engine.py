@@ -1,0 +1,358 @@
+"""The loop of a local run: starts trials, listens to them, keeps their results, and decides when the study is over.
+
+One thread and no waiting but in one `select`. Whatever ends the loop, no trial's process stays behind.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from kftune.local.events import (
+    Event,
+    MetricReported,
+    Note,
+    OnEvent,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialStarted,
+    now,
+)
+from kftune.local.interrupts import Interrupts
+from kftune.local.launch import Launcher
+from kftune.local.process import TrialProcess
+from kftune.local.progress import Outcome, Progress, Reason
+from kftune.local.samplers import Sampler, Suggestion
+from kftune.local.verdict import judge, values_of
+from kftune.metrics import Reducer
+from kftune.results import FINISHED, Ending, State, Trial, Values
+from kftune.results.store import Started, Store
+from kftune.study import Study
+
+_BETWEEN_REPORTS = 0.5
+
+
+class _Running:
+    """A trial whose process runs."""
+
+    __slots__ = ("gpus", "listened", "number", "process", "reducer", "reported", "stopped", "suggestion")
+
+    def __init__(self, number: int, suggestion: Suggestion, reducer: Reducer, gpus: tuple[str, ...]) -> None:
+        self.number = number
+        self.suggestion = suggestion
+        self.reducer = reducer
+        self.gpus = gpus
+        self.process: TrialProcess
+        self.listened: list[int] = []
+        self.reported: dict[str, float] = {}
+        self.stopped = ""
+
+
+class Engine:
+    """Runs one study until it is over.
+
+    Args:
+        study: The study.
+        store: Where results go; earlier ones are in it.
+        sampler: What to try; earlier trials are known to it.
+        launcher: How trials start.
+        interrupts: Tells of Ctrl-C and requests to stop.
+        emit: Called with each event.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        store: Store,
+        sampler: Sampler,
+        launcher: Launcher,
+        interrupts: Interrupts,
+        emit: OnEvent | None = None,
+    ) -> None:
+        self._study = study
+        self._store = store
+        self._sampler = sampler
+        self._launcher = launcher
+        self._interrupts = interrupts
+        self._emit = emit
+        self._definitions = study.metric_definitions
+        trials = store.trials()
+        self._progress = Progress(study, store, trials)
+        self._again = deque(trial for trial in trials if trial.state not in FINISHED)
+        self._next_number = max((trial.number for trial in trials), default=0) + 1
+        self._exhausted = False
+        self._running: dict[int, _Running] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> Outcome:
+        """Runs trials until the study is over, and stops those that then still run."""
+        began = time.monotonic()
+        try:
+            with self._interrupts.listening(self._selector):
+                self._tell_start()
+                reason = self._loop()
+                self._stop_running(reason)
+        finally:
+            self._kill_all()
+            self._selector.close()
+        outcome = self._progress.outcome(reason)
+        self._tell(
+            lambda: StudyFinished(
+                outcome.state,
+                outcome.reason,
+                outcome.message,
+                outcome.counts,
+                self._progress.best_summary(),
+                time.monotonic() - began,
+            )
+        )
+        return outcome
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def _loop(self) -> Reason:
+        while True:
+            reason = self._over()
+            if reason is not None:
+                return reason
+            self._fill()
+            if self._running:
+                self._listen(self._until_next_time())
+
+    def _over(self) -> Reason | None:
+        """What ends the study now, in Katib's order; None while nothing does."""
+        if self._interrupts.count:
+            return "Interrupted"
+        idle = not self._running
+        return self._progress.reached(exhausted=self._exhausted and idle and not self._again)
+
+    def _fill(self) -> None:
+        """Starts trials until as many run as may."""
+        while len(self._running) < self._launcher.parallel and not self._interrupts.count:
+            if self._progress.finished + len(self._running) >= self._study.budget.max_trials:
+                return
+            if self._again:
+                self._start_again(self._again.popleft())
+            elif not self._start_new():
+                return
+            if self._progress.reached():
+                return
+
+    def _start_again(self, trial: Trial) -> None:
+        self._move_aside(trial)
+        self._sampler.repeat(trial.number, trial.point)
+        self._start(trial.number, trial.attempt + 1, Suggestion(trial.point, trial.assignment))
+
+    def _start_new(self) -> bool:
+        if self._exhausted:
+            return False
+        number = self._next_number
+        suggestion = self._sampler.ask(number)
+        if suggestion is None:
+            self._exhausted = True
+            return False
+        self._next_number += 1
+        self._start(number, 1, suggestion)
+        return True
+
+    def _start(self, number: int, attempt: int, suggestion: Suggestion) -> None:
+        name = self._store.name(number)
+        reducer = Reducer(self._study.metric_names, self._definitions)
+        running = _Running(number, suggestion, reducer, self._launcher.devices.take())
+        problem = ""
+        pid = pid_started = None
+        try:
+            process = self._launcher.start(name, suggestion.assignment, self._feeder(running), running.gpus)
+            running.process = process
+            pid, pid_started = process.pid, process.started
+        except (OSError, ValueError) as error:
+            problem = f"the program could not be started: {error}"
+        else:
+            self._running[number] = running
+            self._attend(running)
+        # A process is stored after it was started: a moment in which a kill leaves one that the store does not know.
+        # `leftovers` finds it by its environment.
+        started = Started(number, attempt, suggestion.assignment, suggestion.point, now(), pid, pid_started)
+        self._store.start(started)
+        log = str(self._store.folder.log(name))
+        self._tell(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
+        if problem:
+            self._forget(running)
+            self._end(running, "Failed", problem, 0.0, None)
+
+    def _move_aside(self, trial: Trial) -> None:
+        """Keeps what an attempt that was cut short has left, out of the way of the next."""
+        folder = self._store.folder
+        for path in (folder.log(trial.name), folder.output(trial.name)):
+            if path.exists():
+                path.rename(path.with_name(f"{path.name}.attempt{trial.attempt}"))
+
+    # -- listening ---------------------------------------------------------------------------------------------
+
+    def _attend(self, running: _Running) -> None:
+        """Listens to what the process still has to tell."""
+        wanted = running.process.waits_for
+        descriptors = [descriptor for descriptor, _ in wanted]
+        for descriptor in running.listened:
+            if descriptor not in descriptors:
+                self._selector.unregister(descriptor)
+        for descriptor, callback in wanted:
+            if descriptor not in running.listened:
+                self._selector.register(descriptor, selectors.EVENT_READ, (running, callback))
+        running.listened = descriptors
+
+    def _listen(self, timeout: float | None) -> None:
+        for key, _ in self._selector.select(timeout):
+            if key.data is None:
+                self._interrupts.drain()
+                continue
+            running, callback = key.data
+            if key.fd in running.listened:
+                self._advance(running, callback)
+        moment = time.monotonic()
+        for running in list(self._running.values()):
+            due = running.process.next_time
+            if due is not None and due <= moment:
+                self._advance(running, lambda process=running.process: process.on_time(moment))  # type: ignore[misc]
+
+    def _advance(self, running: _Running, callback: Callable[[], None]) -> None:
+        callback()
+        if running.process.returncode is None:
+            self._attend(running)
+        else:
+            self._finish(running)
+
+    def _until_next_time(self) -> float | None:
+        times = [due for running in self._running.values() if (due := running.process.next_time) is not None]
+        wall = self._progress.wall_clock_left()
+        moment = time.monotonic()
+        waits = [due - moment for due in times] + ([] if wall is None else [wall])
+        return max(0.0, min(waits)) if waits else None
+
+    def _feeder(self, running: _Running) -> Callable[[bytes], object]:
+        feed = running.reducer.feed
+        if self._emit is None:
+            return feed
+
+        def feed_and_tell(chunk: bytes) -> None:
+            for metric in feed(chunk):
+                self._tell_metric(running, metric)
+
+        return feed_and_tell
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def _finish(self, running: _Running) -> None:
+        process = running.process
+        self._forget(running)
+        running.reducer.close()
+        log = self._store.folder.log(self._store.name(running.number))
+        duration, code = process.ended - process.began, process.returncode
+        if running.stopped:
+            self._end(running, "Killed", running.stopped, duration, code)
+        else:
+            state, message = judge(self._study, process, running.reducer, log)
+            self._end(running, state, message, duration, code)
+
+    def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
+        """Keeps a trial's end; when this returns it is on the disk."""
+        number = running.number
+        values = values_of(running.reducer)
+        reduced = values.get(self._study.objective.metric)
+        objective = None if reduced is None else float(reduced.text(self._study.objective.spec.reduce or "latest"))
+        self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
+        scored = state == "Succeeded"
+        self._sampler.tell(number, objective if scored else None)
+        is_best = self._progress.add(number, state, objective)
+        self._tell(
+            lambda: TrialFinished(
+                self._store.name(number),
+                number,
+                state,
+                objective,
+                self._counted(values),
+                running.suggestion.point,
+                round(duration, 3),
+                code,
+                message,
+                is_best,
+                self._progress.finished,
+            )
+        )
+
+    def _forget(self, running: _Running) -> None:
+        for descriptor in running.listened:
+            self._selector.unregister(descriptor)
+        running.listened = []
+        self._running.pop(running.number, None)
+        self._launcher.devices.give_back(running.gpus)
+
+    def _stop_running(self, reason: Reason) -> None:
+        """Asks the trials that still run to end, and waits for them; a second interrupt kills them."""
+        for running in self._running.values():
+            running.stopped = self._progress.stop_message(reason)
+            running.process.stop()
+        if self._running and reason == "Interrupted":
+            grace = self._study.step.grace_period
+            stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
+            self._tell(lambda: Note(stopping))
+        killed = False
+        while self._running:
+            if self._interrupts.count > (1 if reason == "Interrupted" else 0) and not killed:
+                killed = True
+                for running in self._running.values():
+                    running.process.kill()
+            self._listen(self._until_next_time())
+
+    def _kill_all(self) -> None:
+        """After an error: no process stays behind. The trials are stored as running, so they run again."""
+        for running in self._running.values():
+            running.process.reap()
+
+    # -- telling -----------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Callable[[], Event]) -> None:
+        if self._emit is not None:
+            self._emit(event())
+
+    def _tell_start(self) -> None:
+        meta, budget = self._store.meta, self._study.budget
+        self._tell(
+            lambda: StudyStarted(
+                meta.name,
+                str(self._store.folder.path),
+                meta.algorithm,
+                meta.seed,
+                meta.objective.name,
+                meta.direction,
+                meta.goal,
+                budget.max_trials,
+                self._launcher.parallel,
+                self._progress.wall_clock_left(),
+                self._progress.finished,
+                self._progress.best_summary(),
+            )
+        )
+        for note in (*self._launcher.notes, *self._sampler.notes):
+            self._tell(lambda note=note: Note(note))  # type: ignore[misc]
+
+    def _tell_metric(self, running: _Running, metric: str) -> None:
+        moment = time.monotonic()
+        if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
+            return
+        running.reported[metric] = moment
+        reduced = running.reducer.result(metric)
+        if reduced is not None:
+            name, text, step = self._store.name(running.number), reduced.latest, reduced.step
+            self._tell(lambda: MetricReported(name, running.number, metric, float(text), text, step))
+
+    def _counted(self, values: dict[str, Values]) -> dict[str, Any]:
+        return {
+            spec.name: float(values[spec.name].text(spec.reduce or "latest"))
+            for spec in self._study.metric_specs
+            if spec.name in values
+        }

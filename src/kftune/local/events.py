@@ -1,0 +1,125 @@
+"""What a running study tells: small records, for the live view and as JSON lines for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from kftune.results import State
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond: ``2026-11-21T08:30:00.125Z``."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, with its time."""
+
+    kind: ClassVar[str]
+    time: str = field(default_factory=now, kw_only=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as a JSON object: ``event`` (its kind), ``time`` (UTC), and its own fields."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "time"}
+        return {"event": self.kind, "time": self.time, **own}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyStarted(Event):
+    """A run begins, or goes on with earlier results."""
+
+    kind: ClassVar[str] = "study_started"
+    study: str
+    folder: str
+    algorithm: str
+    seed: int
+    objective: str
+    direction: str
+    goal: float | None
+    max_trials: int
+    parallel: int
+    wall_clock: float | None
+    """Seconds that are left of the study's wall clock."""
+    finished: int
+    """Trials that earlier runs have finished."""
+    best: dict[str, Any] | None = None
+    """The best of these: trial, objective, values."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted(Event):
+    """A trial's process runs."""
+
+    kind: ClassVar[str] = "trial_started"
+    trial: str
+    number: int
+    attempt: int
+    values: dict[str, Any]
+    """The searched values."""
+    log: str
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricReported(Event):
+    """A trial reported a metric. Of reports that come in quick succession only some are told."""
+
+    kind: ClassVar[str] = "metric_reported"
+    trial: str
+    number: int
+    metric: str
+    value: float
+    text: str
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished(Event):
+    """A trial has ended, and its result is on the disk."""
+
+    kind: ClassVar[str] = "trial_finished"
+    trial: str
+    number: int
+    state: State
+    objective: float | None
+    metrics: dict[str, float]
+    """The value that counts, of each metric that was reported."""
+    values: dict[str, Any]
+    duration: float
+    exit_code: int | None
+    message: str
+    is_best: bool
+    """Whether it is the best one so far."""
+    finished: int
+    """Trials that count against the budget, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFinished(Event):
+    """The run has ended."""
+
+    kind: ClassVar[str] = "study_finished"
+    state: str
+    """Succeeded, Failed or Interrupted."""
+    reason: str
+    message: str
+    counts: dict[State, int]
+    best: dict[str, Any] | None
+    """trial, objective, metrics, values."""
+    seconds: float
+    """How long this run took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Event):
+    """Something that the user should know."""
+
+    kind: ClassVar[str] = "note"
+    message: str
+
+
+OnEvent = Callable[[Event], None]

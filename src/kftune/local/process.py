@@ -1,0 +1,258 @@
+"""One trial's process: its group, its output as it comes, its time limits and its end. The only place that starts one.
+
+No call here waits. The engine asks `waits_for` what to listen to, calls `on_output` and `on_exit` when that is ready,
+and `on_time` when `next_time` has come, until `returncode` is set.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+CHUNK = 1 << 18
+"""Bytes that are read at once."""
+
+LONGEST_LOG = 1 << 30
+"""Bytes of a log that are kept; a trial in an endless loop would else fill the disk."""
+
+_PIPE = 1 << 20
+# A process that stays behind and holds the pipe has this long to write what it still has.
+_LINGER = 0.25
+# Without pidfd nothing tells that a process has ended.
+_BETWEEN_LOOKS = 0.02
+
+
+class TrialProcess:
+    """A running command in a process group of its own.
+
+    Args:
+        argv: The command; no shell reads it.
+        executable: The program's path.
+        env: The whole environment.
+        cwd: Working folder.
+        log: File that gets everything it prints.
+        feed: Called with each piece of output.
+        timeout: The longest it may run, in seconds.
+        grace: Seconds between the request to stop and the kill.
+
+    Raises:
+        OSError: The program cannot be started.
+        ValueError: An argument cannot be passed to a process.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        executable: str,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        feed: Callable[[bytes], object],
+        timeout: float | None = None,
+        grace: float = 30.0,
+    ) -> None:
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._logged = 0
+        self._feed = feed
+        self._grace = grace
+        self.began = time.monotonic()
+        self.started = since_boot()
+        try:
+            self._process, self._output = _start(argv, executable, env, cwd)
+        except BaseException:
+            os.close(self._log)
+            raise
+        self.pid = self._process.pid
+        self.ended = 0.0
+        self._exit = _pidfd(self.pid)
+        self._open = True
+        self._exited = False
+        self.returncode: int | None = None
+        self.timed_out = False
+        self._stop_at = None if timeout is None else self.began + timeout
+        self._kill_at: float | None = None
+        self._linger_until: float | None = None
+        self._look_at = self.began if self._exit is None else None
+
+    # -- what the engine listens to ----------------------------------------------------------------------------
+
+    @property
+    def waits_for(self) -> list[tuple[int, Callable[[], None]]]:
+        """Descriptors that become readable, each with what to call then."""
+        listened = []
+        if self._open:
+            listened.append((self._output, self.on_output))
+        if self._exit is not None and not self._exited:
+            listened.append((self._exit, self.on_exit))
+        return listened
+
+    @property
+    def next_time(self) -> float | None:
+        """When `on_time` must be called (monotonic clock); None while nothing is due."""
+        if self._exited:
+            return self._linger_until
+        times = [moment for moment in (self._stop_at, self._kill_at, self._look_at) if moment is not None]
+        return min(times, default=None)
+
+    def on_output(self) -> None:
+        """Reads what is there."""
+        if self._open:
+            self._read()
+            self._finish_if_ended()
+
+    def on_exit(self) -> None:
+        """Takes note that the process has ended, and reads the rest of its output."""
+        if self._exited:
+            return
+        self._exited = True
+        self.ended = time.monotonic()
+        while self._open and self._read():
+            pass
+        self._linger_until = self.ended + _LINGER
+        self._finish_if_ended()
+
+    def on_time(self, now: float) -> None:
+        """Does what is due."""
+        if self._look_at is not None:
+            self._look_at = now + _BETWEEN_LOOKS
+            if not self._exited and _has_ended(self.pid):
+                self.on_exit()
+        if self._exited:
+            self._finish_if_ended(late=self._linger_until is not None and now >= self._linger_until)
+        elif self._kill_at is not None and now >= self._kill_at:
+            self.kill()
+        elif self._stop_at is not None and now >= self._stop_at:
+            self.timed_out = True
+            self.stop()
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Asks the process group to end; after the grace period it is killed."""
+        self._stop_at = None
+        if self._kill_at is None:
+            self._signal(signal.SIGTERM)
+            self._kill_at = time.monotonic() + self._grace
+
+    def kill(self) -> None:
+        """Kills the process group."""
+        self._stop_at = self._kill_at = None
+        self._signal(signal.SIGKILL)
+
+    def reap(self) -> None:
+        """Kills the process group and waits for its end."""
+        self.kill()
+        if self.returncode is None:
+            self._feed = _nobody
+            self._exited = True
+            self._finish_if_ended(late=True)
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The process is not reaped before `_finish_if_ended`, so its number still belongs to this group.
+        if self.returncode is None:
+            # macOS says PermissionError of a group in which only the dead are left.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def _finish_if_ended(self, *, late: bool = False) -> None:
+        if self.returncode is not None or not self._exited or (self._open and not late):
+            return
+        # As in a container: when the first process ends, so do all others.
+        self._signal(signal.SIGKILL)
+        while self._open and self._read():
+            pass
+        self.returncode = self._process.wait()
+        if self._open:
+            os.close(self._output)
+            self._open = False
+        if self._exit is not None:
+            os.close(self._exit)
+        os.close(self._log)
+
+    def _read(self) -> bool:
+        """Reads one piece; False when there is none now."""
+        try:
+            chunk = os.read(self._output, CHUNK)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            os.close(self._output)
+            self._open = False
+            return False
+        self._keep(chunk)
+        self._feed(chunk)
+        return True
+
+    def _keep(self, chunk: bytes) -> None:
+        if self._logged >= LONGEST_LOG:
+            return
+        self._logged += len(chunk)
+        if self._logged >= LONGEST_LOG:
+            chunk += b"\n[kftune: the log ends here, it has 1 GiB; metrics are still read]\n"
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(self._log, view) :]
+
+
+def _start(
+    argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path
+) -> tuple[subprocess.Popen[bytes], int]:
+    reader, writer = os.pipe()
+    try:
+        _widen(reader)
+        os.set_blocking(reader, False)
+        process = subprocess.Popen(
+            argv,
+            executable=executable,
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=writer,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return process, reader
+
+
+def _nobody(chunk: bytes) -> None:
+    """Output that nobody reads any more."""
+
+
+def _widen(descriptor: int) -> None:
+    """Makes a pipe hold more, so that a chatty trial does not wait for us."""
+    with suppress(AttributeError, OSError):  # not Linux, or more than this user may have
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not Linux, or a sandbox that forbids it
+        return None
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended; it is left for `wait` to reap."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def since_boot() -> float | None:
+    """Seconds since the machine started, the clock by which the kernel keeps when a process did; None without one."""
+    try:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):  # not Linux
+        return None

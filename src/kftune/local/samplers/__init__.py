@@ -1,0 +1,74 @@
+"""What to try next: the algorithms of a local run.
+
+random, grid and sobol are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from Optuna, which is
+imported when one of them runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kftune.errors import RunError
+from kftune.local.samplers.independent import GridStrategy, RandomStrategy, SobolStrategy
+from kftune.local.samplers.sampler import Sampler, Strategy, numbered_rng
+from kftune.local.samplers.space import Point, Space, Suggestion
+from kftune.results import SCORED, Trial
+from kftune.study import Study
+
+__all__ = ["Point", "Sampler", "Space", "Suggestion", "check_runs_here", "make_sampler"]
+
+_ON_KATIB_ONLY = {
+    "hyperband": "it stops and promotes trials by rounds; here take random or tpe with a small number of epochs",
+    "pbt": "it hands checkpoints from trial to trial; here take tpe or multivariate-tpe",
+}
+_INDEPENDENT: dict[str, Callable[[Space, int], Strategy]] = {
+    "random": RandomStrategy,
+    "grid": GridStrategy,
+    "sobol": SobolStrategy,
+}
+
+
+def check_runs_here(study: Study) -> None:
+    """Makes sure that the study's algorithm is one for a local run.
+
+    Raises:
+        RunError: It runs on Katib only.
+    """
+    why = _ON_KATIB_ONLY.get(study.algorithm.name)
+    if why is not None:
+        raise RunError(f"the algorithm {study.algorithm.name} runs on Katib only: {why}")
+
+
+def make_sampler(study: Study, seed: int, parallel: int = 1, trials: Iterable[Trial] = ()) -> Sampler:
+    """The sampler of a study.
+
+    Args:
+        study: The study.
+        seed: The seed that counts.
+        parallel: How many trials run at once.
+        trials: Those of earlier runs.
+
+    Raises:
+        RunError: The algorithm runs on Katib only, or cannot search this space.
+        MissingExtraError: A package that the algorithm needs is not installed.
+    """
+    check_runs_here(study)
+    earlier = list(trials)
+    space = Space(study)
+    strategy = _strategy(study, space, seed, parallel, len(earlier))
+    scored = [trial for trial in earlier if trial.state in SCORED]
+    strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
+    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier])
+
+
+def _strategy(study: Study, space: Space, seed: int, parallel: int, earlier: int) -> Strategy:
+    name = study.algorithm.name
+    if name in _INDEPENDENT:
+        return _INDEPENDENT[name](space, seed)
+    # The first use of any algorithm that needs Optuna is the place to load it.
+    from kftune.local.samplers.optuna_strategy import optuna_strategy  # noqa: PLC0415
+
+    if earlier:
+        # Else a resumed run would draw its first numbers a second time.
+        seed = numbered_rng(seed, earlier + 1).getrandbits(32)
+    return optuna_strategy(name, space, seed, study.objective.direction, study.algorithm.settings, parallel)

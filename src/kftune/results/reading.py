@@ -1,0 +1,124 @@
+"""Opens a study's results to read them, also while a run writes them."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from kftune.errors import StoreError, UnknownNameError
+from kftune.results.layout import RunFolder
+from kftune.results.records import SCORED, Meta, State, Trial
+from kftune.results.schema import FORMAT, SELECT, damaged, meta_of, trial_of
+
+
+def open_results(folder: str | Path) -> Results:
+    """The results in a folder.
+
+    Raises:
+        StoreError: There are none, or they cannot be read.
+    """
+    layout = RunFolder(Path(folder))
+    if not layout.database.is_file():
+        raise StoreError("there are no results here; kftune run makes them", str(folder))
+    try:
+        return Results(layout)
+    except sqlite3.Error as error:
+        raise StoreError(damaged(layout, error), str(folder)) from error
+
+
+class Results:
+    """One study's results, open for reading.
+
+    Attributes:
+        folder: Where everything is.
+        meta: The study.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._connection = _connect(folder)
+        try:
+            self.meta = self._meta()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _meta(self) -> Meta:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise StoreError(
+                f"these results have format {version}, and this kftune reads {FORMAT}; update kftune",
+                str(self.folder.path),
+            )
+        meta = meta_of(self._connection) if version else None
+        if meta is None:
+            raise StoreError("there are no results here yet; kftune run makes them", str(self.folder.path))
+        return meta
+
+    def trials(self) -> list[Trial]:
+        """Every trial, by number."""
+        return self._select("ORDER BY number")
+
+    def trial(self, name: str) -> Trial:
+        """One trial, by its name or number.
+
+        Raises:
+            UnknownNameError: There is none of that name.
+        """
+        digits = name.removeprefix(f"{self.meta.slug}-")
+        found = self._select("WHERE number = ?", int(digits)) if digits.isascii() and digits.isdigit() else []
+        if not found:
+            raise UnknownNameError("trial", name, [trial.name for trial in self.trials()])
+        return found[0]
+
+    def best(self) -> Trial | None:
+        """The trial with the best objective, of equal ones the first; None while no trial has succeeded."""
+        order = "ASC" if self.meta.direction == "minimize" else "DESC"
+        scored = ", ".join(f"'{state}'" for state in SCORED)
+        where = f"WHERE state IN ({scored}) AND objective IS NOT NULL"
+        found = self._select(f"{where} ORDER BY objective {order}, number LIMIT 1")
+        return found[0] if found else None
+
+    def counts(self) -> dict[State, int]:
+        """State -> number of trials; states that no trial has are left out."""
+        rows = self._fetch("SELECT state, count(*) FROM trials GROUP BY state ORDER BY state")
+        return dict(rows)  # type: ignore[arg-type]
+
+    def active_seconds(self) -> float:
+        """How long runs have been at work on the study, all together."""
+        rows = self._fetch("SELECT value FROM meta WHERE key = 'active_seconds'")
+        return float(str(rows[0][0])) if rows else 0.0
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _select(self, rest: str, *arguments: object) -> list[Trial]:
+        return [trial_of(row, self.meta.slug) for row in self._fetch(f"{SELECT} {rest}", *arguments)]
+
+    def _fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
+        try:
+            return self._connection.execute(query, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(damaged(self.folder, error), str(self.folder.path)) from error
+
+
+def _connect(folder: RunFolder) -> sqlite3.Connection:
+    address = f"file:{quote(str(folder.database.resolve()))}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # A folder that we may not write to, where SQLite cannot make the file that its readers share.
+        connection.close()
+        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection

@@ -1,0 +1,280 @@
+"""`Store`: writes a study's trials as they start and end, so that a kill at any moment loses none that has ended."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from kftune.errors import StoreError
+from kftune.results.layout import RunFolder, trial_name
+from kftune.results.records import FINISHED, Ending, Meta, Trial
+from kftune.results.schema import FORMAT, SELECT, TABLES, damaged, meta_of, meta_to_text, to_json, trial_of
+
+_INSERT = (
+    "INSERT OR REPLACE INTO trials (number, state, attempt, assignment, point, metrics, started, message, pid, "
+    "pid_started) VALUES (?, 'Running', ?, ?, ?, '{}', ?, '', ?, ?)"
+)
+_END = (
+    "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "
+    "pid = NULL, pid_started = NULL WHERE number = ?"
+)
+_ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
+_PATIENCE = 5.0
+_FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
+
+
+class Started(NamedTuple):
+    """A trial whose process runs."""
+
+    number: int
+    attempt: int
+    assignment: dict[str, str]
+    point: dict[str, Any]
+    started: str
+    pid: int | None
+    pid_started: float | None
+
+
+class Store:
+    """The results of one study, open for writing by this process alone.
+
+    The end of a trial is on the disk when `end` returns: one transaction, synchronised as Optuna's SQLite storage does.
+    That a trial has started is only written, not synchronised. It survives the death of this process; after a power
+    cut there is no process left that it could tell of.
+
+    Args:
+        folder: Where the results are; made when missing.
+        meta: The study. A study that is there already must have the same identity; the rest of it is replaced, but for
+            its name in file names and the time of its beginning.
+        keep_seed: Whether the seed that is stored counts, and not the one in `meta`.
+        fresh: Move results that are there aside, and begin with none.
+
+    Raises:
+        StoreError: Another run writes here, the results are those of another study, or they cannot be read.
+    """
+
+    def __init__(self, folder: Path, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
+        self._keep_seed = keep_seed
+        self.folder = RunFolder(folder)
+        self._lock = _lock(self.folder)
+        try:
+            if fresh and self.folder.database.exists():
+                _move_aside(folder)
+                os.close(self._lock)
+                self._lock = _lock(self.folder)
+            self._open(meta)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self, meta: Meta) -> None:
+        self.folder.logs.mkdir(exist_ok=True)
+        self.folder.outputs.mkdir(exist_ok=True)
+        with self._translated():
+            self._connection = sqlite3.connect(self.folder.database, isolation_level=None)
+            try:
+                self._prepare(meta)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare(self, meta: Meta) -> None:
+        run = self._connection.execute
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        version = run("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise StoreError(
+                f"these results have format {version}, and this kftune writes {FORMAT}; update kftune",
+                str(self.folder.path),
+            )
+        if version == 0:
+            self._connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
+        stored = meta_of(self._connection)
+        if stored is not None:
+            _check_same_study(stored, meta, self.folder)
+            seed = stored.seed if self._keep_seed else meta.seed
+            meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
+        run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
+        self.meta = meta
+        row = run("SELECT value FROM meta WHERE key = 'active_seconds'").fetchone()
+        self.active_before = 0.0 if row is None else float(row[0])
+        self._opened = time.monotonic()
+        self._synchronised = True
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    @property
+    def active_seconds(self) -> float:
+        """How long runs of this study have been at work, all together."""
+        return self.active_before + time.monotonic() - self._opened
+
+    def trials(self) -> list[Trial]:
+        """Every trial, by number."""
+        with self._translated():
+            rows = self._connection.execute(f"{SELECT} ORDER BY number").fetchall()
+        return [trial_of(row, self.meta.slug) for row in rows]
+
+    def trial(self, number: int) -> Trial:
+        """One trial."""
+        with self._translated():
+            row = self._connection.execute(f"{SELECT} WHERE number = ?", (number,)).fetchone()
+        return trial_of(row, self.meta.slug)
+
+    def name(self, number: int) -> str:
+        """The name of trial number `number`."""
+        return trial_name(self.meta.slug, number)
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def start(self, trial: Started) -> None:
+        """Keeps that a trial runs."""
+        values = (
+            trial.number,
+            trial.attempt,
+            to_json(trial.assignment),
+            to_json(trial.point),
+            trial.started,
+            trial.pid,
+            trial.pid_started,
+        )
+        with self._translated():
+            self._synchronise(False)
+            self._connection.execute(_INSERT, values)
+
+    def end(self, number: int, ending: Ending) -> None:
+        """Keeps how a trial ended; a trial that has finished stays as it is."""
+        values = (
+            ending.state,
+            to_json(ending.metrics),
+            ending.objective,
+            ending.ended,
+            ending.duration,
+            ending.exit_code,
+            ending.message,
+            number,
+        )
+        with self._translated():
+            self._synchronise(True)
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.execute(f"{_END} AND state NOT IN ({_FINISHED})", values)
+                self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Lets go of the results; other runs may have them then."""
+        try:
+            with self._translated():
+                self._synchronise(True)
+                self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
+        finally:
+            self._connection.close()
+            os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _synchronise(self, wanted: bool) -> None:
+        if wanted != self._synchronised:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._synchronised = wanted
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's errors as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(damaged(self.folder, error), str(self.folder.path)) from error
+
+
+def _lock(folder: RunFolder) -> int:
+    """Locks a folder for this process until the descriptor is closed, by whatever end of the process."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + _PATIENCE
+    while not _locked(descriptor):
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        # A run that was killed while it started a trial holds the lock through that trial, until it is its own program.
+        if _runs(holder) or time.monotonic() > until:
+            os.close(descriptor)
+            raise StoreError(
+                f"only one run at a time may write results here, and process {holder or 'unknown'} does; wait for its "
+                f"end, stop it (kill {holder}), or give this run another folder (--dir)",
+                str(folder.path),
+            )
+        time.sleep(0.01)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _runs(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _move_aside(folder: Path) -> None:
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    number = 1
+    target = folder.with_name(f"{folder.name}.old-{stamp}")
+    while target.exists():
+        number += 1
+        target = folder.with_name(f"{folder.name}.old-{stamp}-{number}")
+    folder.rename(target)
+
+
+def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
+    if stored.identity == meta.identity:
+        return
+    changes = "\n".join(f"  {change}" for change in _changes(stored.compared, meta.compared))
+    raise StoreError(
+        f"results that are compared must come from one space, objective and command, but since these were written the "
+        f"study {meta.name!r} has changed:\n{changes}\n"
+        f"Undo the change, keep both with another folder (--dir), or begin anew (--fresh moves these results aside)",
+        str(folder.path),
+    )
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
+    """One line for each difference of two nested mappings."""
+    lines = []
+    for key in dict.fromkeys((*before, *now)):
+        name, old, new = f"{prefix}{key}", before.get(key), now.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict) and not prefix:
+            lines += _changes(old, new, f"{name}.")
+        else:
+            lines.append(f"{name}: was {_shown(old)}, is {_shown(new)}")
+    return lines
+
+
+def _shown(value: object) -> str:
+    return "not there" if value is None else to_json(value)

@@ -1,0 +1,148 @@
+"""Small studies whose trials are real processes that end at once, for the tests of local runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from kftune import Choice, Conditional, Hparam, Hparams, IntUniform, LogUniform
+from kftune.local import Event, Outcome, TrialFinished, run_study
+from kftune.results import Trial, open_results
+from kftune.study import Study
+
+
+class Net(Hparams):
+    """Something to search."""
+
+    lr: float = Hparam(1e-3, search=LogUniform(1e-4, 1e-1))
+    """Step size."""
+    units: int = Hparam(32, search=IntUniform(8, 256))
+    """Width."""
+    optimizer: str = Hparam("adam", search=Choice("adam", "sgd", "rmsprop"))
+    """Optimizer."""
+
+
+class Tiny(Hparams):
+    """A space of six points."""
+
+    a: int = Hparam(1, search=Choice(1, 2, 3))
+    """Three values."""
+    b: bool = Hparam(False, search=Choice(False, True))
+    """Two values."""
+
+
+class Branches(Hparams):
+    """The momentum matters for sgd only, so there are four points."""
+
+    momentum: float = Hparam(0.5, search=Conditional(Choice(0.1, 0.5, 0.9), when={"optimizer": ("sgd",)}))
+    """Declared before the field that it depends on."""
+    optimizer: str = Hparam("adam", search=Choice("adam", "sgd"))
+    """Decides whether there is a momentum."""
+
+
+def sh(script: str) -> tuple[str, ...]:
+    """A step's command that runs a shell script; the hyperparameters are its $0, $1, …"""
+    return ("sh", "-c", script)
+
+
+def python(script: str) -> tuple[str, ...]:
+    """A step's command that runs a Python script; the hyperparameters are in sys.argv."""
+    return ("python", "-c", script)
+
+
+def study(command: tuple[str, ...] = sh("echo loss=0.5"), trials: int = 3, **parts: Any) -> Study:
+    """A study of `trials` trials; nested parts (`budget`, `step`, `algorithm`, `objective`) are merged in."""
+    data: dict[str, Any] = {"name": "Small study", "hparams": Net, **parts}
+    data["objective"] = {"metric": "loss", "direction": "minimize", **parts.get("objective", {})}
+    data["algorithm"] = {"name": "random", "seed": 7, **parts.get("algorithm", {})}
+    data["budget"] = {"max_trials": trials, **parts.get("budget", {})}
+    data["step"] = {"command": command, "grace_period": 5, **parts.get("step", {})}
+    return Study(**data)
+
+
+def run(a_study: Study, folder: Path, **options: Any) -> tuple[Outcome, list[Event]]:
+    """Runs a study; gives its outcome and everything that it told."""
+    events: list[Event] = []
+    return run_study(a_study, folder, on_event=events.append, **options), events
+
+
+def trials_in(folder: Path) -> list[Trial]:
+    """The trials that are stored."""
+    with open_results(folder) as results:
+        return results.trials()
+
+
+def finished(events: list[Event]) -> list[TrialFinished]:
+    """The ends of trials among events, in their order."""
+    return [event for event in events if isinstance(event, TrialFinished)]
+
+
+def one_trial(a_study: Study, folder: Path, **options: Any) -> Trial:
+    """Runs a study of one trial; gives that trial."""
+    run(a_study, folder, **options)
+    (trial,) = trials_in(folder)
+    return trial
+
+
+def log_of(folder: Path, trial: Trial) -> str:
+    """What a trial printed."""
+    return (folder / "logs" / f"{trial.name}.log").read_text(errors="replace")
+
+
+def wait_until(condition: Any, seconds: float = 20) -> None:
+    """Waits for something to hold."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody has reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat[stat.rindex(b")") + 2 :].split()[0] not in (b"Z", b"X")
+
+
+def stored_rows(folder: Path) -> dict[int, tuple[Any, ...]]:
+    """Number -> row of every finished trial, read straight from SQLite."""
+    path = folder / "trials.db"
+    if not path.exists():
+        return {}
+    connection = sqlite3.connect(path)
+    try:
+        rows = connection.execute("SELECT * FROM trials WHERE ended IS NOT NULL AND state != 'Killed'").fetchall()
+    except sqlite3.OperationalError:  # the first run was killed before it made the tables
+        return {}
+    finally:
+        connection.close()
+    return {row[0]: row for row in rows}
+
+
+def serve() -> None:
+    """Forks a run of a study for each line of standard input, and writes its process number: much faster than to start
+    Python each time. Arguments: the folder of the results, and the keyword arguments of `study` as JSON."""
+    folder, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
+    a_study = study(tuple(arguments.pop("command")), **arguments)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(run_study(a_study, folder).exit_code)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+        os.waitpid(pid, 0)
+        sys.stdout.write("ended\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

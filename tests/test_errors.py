@@ -1,0 +1,115 @@
+"""Errors: one tree, texts that say what to do, and nothing lost between processes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from kftune import errors
+from kftune.errors import (
+    DomainError,
+    HparamsError,
+    KftuneError,
+    MetricError,
+    MissingExtraError,
+    RegistryError,
+    RenderError,
+    RunError,
+    StoreError,
+    StudyError,
+    UnknownNameError,
+    UsageError,
+    YamlError,
+)
+from kftune.study.part import PartError
+
+MADE = [
+    DomainError("low < high"),
+    HparamsError("lr: must be above 0"),
+    UnknownNameError("domain", "unifrm", ("uniform", "normal")),
+    RegistryError("no such module"),
+    YamlError("no key", "study.yaml", 3, 7),
+    StudyError("no name", "study.yaml", 1, 1),
+    StudyError("no name"),
+    PartError("no name", ("step", "name")),
+    PartError("no key", ("step", "nam"), at_key=True),
+    MetricError("no space"),
+    RenderError("no such kind"),
+    StoreError("locked", "/runs/x"),
+    RunError("no GPU"),
+    MissingExtraError("local", "optuna"),
+    UsageError("no such command"),
+]
+
+
+@pytest.mark.parametrize("error", MADE, ids=repr)
+def test_every_error_is_a_kftune_error_and_survives_pickling_and_copying(error):
+    assert isinstance(error, KftuneError)
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  # our own bytes
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+
+
+def test_every_public_error_is_tried_here():
+    public = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, KftuneError)}
+    tried = {parent for error in MADE for parent in type(error).__mro__ if issubclass(parent, KftuneError)}
+    assert {error for error in public if not error.__name__.startswith("_")} <= tried
+
+
+@pytest.mark.parametrize(
+    ("error", "also"),
+    [
+        (DomainError, ValueError),
+        (HparamsError, ValueError),
+        (UnknownNameError, LookupError),
+        (YamlError, ValueError),
+        (StudyError, ValueError),
+        (MetricError, ValueError),
+        (RenderError, ValueError),
+        (MissingExtraError, ImportError),
+    ],
+)
+def test_errors_are_also_what_python_would_raise(error, also):
+    assert issubclass(error, also)
+
+
+def test_an_unknown_name_offers_the_near_ones():
+    near = UnknownNameError("domain", "unifrm", ("uniform", "normal", "quniform"))
+    assert str(near) == "unknown domain 'unifrm'; did you mean 'uniform' or 'quniform'?"
+
+
+def test_an_unknown_name_without_near_ones_lists_the_known():
+    assert str(UnknownNameError("class", "x", ("b", "a"))) == "unknown class 'x'; known: a, b"
+    assert str(UnknownNameError("class", "x", ())) == "unknown class 'x'; there are none"
+
+
+def test_a_long_list_of_known_names_is_cut():
+    text = str(UnknownNameError("class", "x", [f"name{number:02}" for number in range(30)]))
+    assert text.endswith("name18, name19, …")
+    assert "name20" not in text
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (("study.yaml", 3, 7), "study.yaml:3:7: no key"),
+        (("study.yaml", 3), "study.yaml:3: no key"),
+        (("study.yaml",), "study.yaml: no key"),
+        ((), "no key"),
+    ],
+)
+def test_a_placed_error_starts_with_its_place_as_editors_read_it(place, text):
+    assert str(YamlError("no key", *place)) == str(StudyError("no key", *place)) == text
+
+
+def test_a_store_error_names_the_path():
+    assert str(StoreError("locked by process 5", "/runs/x")) == "/runs/x: locked by process 5"
+
+
+def test_a_missing_extra_says_how_to_install_it():
+    assert str(MissingExtraError("local", "optuna")) == (
+        "this needs the package 'optuna'; install it with: pip install 'kftune[local]'"
+    )

@@ -1,0 +1,343 @@
+"""Every algorithm keeps one contract, whatever the space; and what is special to each."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+import warnings
+from typing import Any
+
+import pytest
+from local_study import Branches, Tiny, run, study, trials_in
+
+from kftune import (
+    Choice,
+    Conditional,
+    Discrete,
+    Domain,
+    Hparam,
+    Hparams,
+    IntUniform,
+    LogNormal,
+    LogUniform,
+    Normal,
+    Ordinal,
+    QLogNormal,
+    QLogUniform,
+    QNormal,
+    QUniform,
+    ReverseLogUniform,
+    Uniform,
+)
+from kftune.errors import MissingExtraError, RunError
+from kftune.local.samplers import Space, Suggestion, make_sampler
+from kftune.local.samplers.optuna_strategy import coordinates
+from kftune.study import Study
+
+ALL = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization")
+DOMAINS: dict[str, Domain] = {
+    "uniform": Uniform(-1, 1),
+    "log": LogUniform(1e-5, 1e-1),
+    "reverse": ReverseLogUniform(0.5, 0.999),
+    "quniform": QUniform(0, 1, 0.1),
+    "qlog": QLogUniform(1, 100, 0.5),
+    "normal": Normal(0, 1),
+    "cut": Normal(0, 1, low=0.5, high=2),
+    "lognormal": LogNormal(0, 1),
+    "qnormal": QNormal(0, 10, 0.5),
+    "qlognormal": QLogNormal(1, 1, 0.25),
+    "integer": IntUniform(-3, 40),
+    "stepped": IntUniform(1, 30, step=4),
+    "logged": IntUniform(1, 1000, log=True),
+    "logged_steps": IntUniform(1, 1000, step=3, log=True),
+    "choice": Choice("a", "b", "c"),
+    "weighted": Choice("a", "b", "c", weights=(1, 2, 3)),
+    "mixed": Choice("x", None, 1, True, [1, 2], {"k": 1}),
+    "ordinal": Ordinal("small", "medium", "large"),
+    "discrete": Discrete(1, 10, 2.5),
+    "one": Choice("only"),
+}
+
+
+class Every(Hparams):
+    """A field for every kind of domain; one matters only for some values of another."""
+
+    uniform: float = Hparam(0.0, search=DOMAINS["uniform"])
+    log: float = Hparam(1e-3, search=DOMAINS["log"])
+    reverse: float = Hparam(0.9, search=DOMAINS["reverse"])
+    quniform: float = Hparam(0.5, search=DOMAINS["quniform"])
+    qlog: float = Hparam(1.0, search=DOMAINS["qlog"])
+    normal: float = Hparam(0.0, search=DOMAINS["normal"])
+    cut: float = Hparam(1.0, search=DOMAINS["cut"])
+    lognormal: float = Hparam(1.0, search=DOMAINS["lognormal"])
+    qnormal: float = Hparam(0.0, search=DOMAINS["qnormal"])
+    qlognormal: float = Hparam(1.0, search=DOMAINS["qlognormal"])
+    integer: int = Hparam(0, search=DOMAINS["integer"])
+    stepped: int = Hparam(1, search=DOMAINS["stepped"])
+    logged: int = Hparam(10, search=DOMAINS["logged"])
+    logged_steps: int = Hparam(1, search=DOMAINS["logged_steps"])
+    choice: str = Hparam("a", search=DOMAINS["choice"])
+    weighted: str = Hparam("a", search=DOMAINS["weighted"])
+    mixed: Any = Hparam("x", search=DOMAINS["mixed"])
+    ordinal: str = Hparam("small", search=DOMAINS["ordinal"])
+    discrete: float = Hparam(1, search=DOMAINS["discrete"])
+    one: str = Hparam("only", search=DOMAINS["one"])
+    conditional: float = Hparam(0.5, search=Conditional(Uniform(0, 1), when={"choice": ("a", "b")}))
+
+
+class Two(Hparams):
+    """Two numbers."""
+
+    x: float = Hparam(0.0, search=Uniform(-5, 5))
+    """Best near 1."""
+    y: float = Hparam(1.0, search=LogUniform(0.1, 10))
+    """Best near 2."""
+
+
+class Points(Hparams):
+    """Sixty points."""
+
+    a: int = Hparam(1, search=IntUniform(1, 10))
+    b: bool = Hparam(False, search=Choice(False, True))
+    c: float = Hparam(1, search=Discrete(1, 2.5, 100))
+
+
+def study_of(algorithm: str, hparams: type[Hparams], seed: int | None = 3, trials: int = 100) -> Study:
+    settings: dict[str, Any] = {}
+    if algorithm == "bayesianoptimization":
+        settings = {"n_initial_points": 5}  # so that a few trials reach the model
+    return study(hparams=hparams, trials=trials, algorithm={"name": algorithm, "seed": seed, "settings": settings})
+
+
+def draw(a_study: Study, count: int, *, parallel: int = 1, seed: int = 3) -> list[Suggestion]:
+    """Asks and tells; every fifth trial fails, and up to `parallel` run at once."""
+    sampler = make_sampler(a_study, seed, parallel)
+    drawn: list[Suggestion] = []
+    running: list[tuple[int, Suggestion]] = []
+    for number in range(1, count + 1):
+        suggestion = sampler.ask(number)
+        if suggestion is None:
+            break
+        drawn.append(suggestion)
+        running.append((number, suggestion))
+        if len(running) == parallel:
+            ended, its = running.pop(0)
+            sampler.tell(ended, None if ended % 5 == 0 else float(len(str(its.point))))
+    return drawn
+
+
+def length(algorithm: str) -> int:
+    return 7 if algorithm == "bayesianoptimization" else 40
+
+
+@pytest.mark.parametrize("algorithm", [name for name in ALL if name != "grid"])
+def test_values_lie_in_their_domains_and_only_active_ones_are_there(algorithm):
+    a_study = study_of(algorithm, Every)
+    for suggestion in draw(a_study, length(algorithm), parallel=2):
+        active = suggestion.point["choice"] in ("a", "b")
+        assert set(suggestion.point) == set(a_study.space) - (set() if active else {"conditional"})
+        for name, value in suggestion.point.items():
+            assert a_study.space[name].contains(value), (name, value)
+        assert Every.from_assignments(suggestion.assignment).to_dict()["integer"] == suggestion.point["integer"]
+
+
+@pytest.mark.parametrize("algorithm", ALL)
+def test_the_seed_decides(algorithm):
+    hparams = Points
+    first, second = (draw(study_of(algorithm, hparams), length(algorithm)) for _ in range(2))
+    assert first == second
+    assert draw(study_of(algorithm, hparams), length(algorithm), seed=4) != first
+
+
+@pytest.mark.parametrize("algorithm", ALL)
+def test_no_point_comes_twice_while_the_space_has_others(algorithm):
+    drawn = draw(study_of(algorithm, Points), 10 if algorithm == "bayesianoptimization" else 60, parallel=4)
+    assert len({suggestion.key for suggestion in drawn}) == len(drawn) >= 10
+
+
+@pytest.mark.parametrize("algorithm", [name for name in ALL if name not in ("cmaes", "bayesianoptimization")])
+@pytest.mark.parametrize(("hparams", "count"), [(Tiny, 6), (Branches, 4)])
+def test_a_small_space_is_tried_whole_and_then_nothing_is_left(algorithm, hparams, count):
+    drawn = draw(study_of(algorithm, hparams), 50)
+    assert len(drawn) == len({suggestion.key for suggestion in drawn}) == count
+
+
+@pytest.mark.parametrize("algorithm", ALL)
+def test_an_algorithm_goes_on_with_the_results_of_another(tmp_path, algorithm):
+    run(study(hparams=Points, trials=12, budget={"parallel": 3}), tmp_path)
+    a_study = study_of(algorithm, Points, trials=60)
+    earlier = trials_in(tmp_path)
+    sampler = make_sampler(a_study, 3, 1, earlier)
+    later = [sampler.ask(number) for number in range(13, 17)]
+    assert all(later)
+    tried = [tuple(trial.assignment.items()) for trial in earlier]
+    assert not {suggestion.key for suggestion in later if suggestion} & set(tried)
+
+
+@pytest.mark.parametrize("algorithm", ALL)
+def test_a_trial_that_was_cut_short_can_run_again(algorithm):
+    sampler = make_sampler(study_of(algorithm, Points), 3)
+    sampler.repeat(1, {"a": 4, "b": True, "c": 2.5})
+    sampler.tell(1, 0.5)
+    assert sampler.ask(2) is not None
+
+
+@pytest.mark.parametrize("algorithm", ["tpe", "multivariate-tpe", "cmaes"])
+def test_what_learns_finds_better_values_than_chance(algorithm):
+    def best(name: str, seed: int) -> float:
+        sampler = make_sampler(study_of(name, Two), seed)
+        values: list[float] = []
+        for number in range(1, 81):
+            suggestion = sampler.ask(number)
+            assert suggestion is not None
+            values.append((suggestion.point["x"] - 1) ** 2 + (suggestion.point["y"] - 2) ** 2)
+            sampler.tell(number, values[-1])
+        return sum(sorted(values)[:10])
+
+    assert sum(best(algorithm, seed) < best("random", seed) for seed in (1, 2, 3)) >= 2
+
+
+def test_random_draws_depend_on_seed_and_number_alone():
+    a_study = study_of("random", Every)
+    ordered = draw(a_study, 20)
+    assert draw(a_study, 20, parallel=7) == ordered
+    sampler = make_sampler(a_study, 3)
+    assert sampler.ask(13) == ordered[12]
+
+
+def test_random_draws_follow_the_domains():
+    drawn = draw(study_of("random", Every), 400)
+    weights = [sum(one.point["weighted"] == option for one in drawn) for option in ("a", "b", "c")]
+    assert weights[0] < weights[1] < weights[2]
+    below = sum(one.point["log"] < 1e-3 for one in drawn)
+    assert 150 < below < 250
+
+
+def test_a_point_of_equal_texts_counts_as_the_same():
+    class Alike(Hparams):
+        """Two fields, four points."""
+
+        a: int = Hparam(1, search=Choice(1, 2))
+        b: float = Hparam(1.0, search=Discrete(1, 2))
+
+    assert len(draw(study_of("random", Alike), 20)) == 4
+
+
+def test_a_condition_on_a_field_that_is_declared_later_holds():
+    for suggestion in draw(study_of("random", Branches), 4):
+        assert ("momentum" in suggestion.assignment) == (suggestion.assignment["optimizer"] == "sgd")
+
+
+def test_a_chain_of_conditions_holds():
+    class Chain(Hparams):
+        """c needs b, which needs a."""
+
+        b: bool = Hparam(False, search=Conditional(Choice(False, True), when={"a": (True,)}))
+        c: int = Hparam(0, search=Conditional(IntUniform(0, 3), when={"b": (True,)}))
+        a: bool = Hparam(False, search=Choice(False, True))
+
+    drawn = draw(study_of("random", Chain), 50)
+    assert sorted(tuple(one.assignment.items()) for one in drawn) == sorted(
+        [(("a", "false"),), (("b", "false"), ("a", "true"))]
+        + [(("b", "true"), ("c", str(c)), ("a", "true")) for c in range(4)]
+    )
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_optuna_s_numbers_and_our_values_go_both_ways(name):
+    found = coordinates(Space(study_of("random", Every)))
+    domain = DOMAINS[name]
+    if domain.size == 1:
+        assert name not in found
+        return
+    coordinate, rng = found[name], random.Random(1)
+    for _ in range(50):
+        value = domain.sample(rng)
+        back = coordinate.value(coordinate.number(value))
+        assert domain.contains(back)
+        assert back == pytest.approx(value) if isinstance(value, float) else back == value
+
+
+# -- settings -----------------------------------------------------------------------------------------------------
+
+
+def notes_of(name: str, settings: dict[str, Any], hparams: type[Hparams] = Two) -> list[str]:
+    a_study = study(hparams=hparams, algorithm={"name": name, "settings": settings})
+    return make_sampler(a_study, 3).notes
+
+
+def test_settings_without_a_counterpart_are_told():
+    assert notes_of("tpe", {"gamma": 0.25, "n_EI_candidates": 10, "prior_weight": 2}) == []
+    assert notes_of("cmaes", {"sigma": 0.2, "restart_strategy": "none"}) == []
+    assert notes_of("bayesianoptimization", {"base_estimator": "RF", "n_initial_points": 3, "acq_func": "EI"}) == [
+        "the setting base_estimator of bayesianoptimization has no effect here, only on Katib: it is a Gaussian "
+        "process, no RF",
+        "the setting acq_func of bayesianoptimization has no effect here, only on Katib: Optuna's sampler takes log EI "
+        "and L-BFGS",
+    ]
+    assert notes_of("multivariate-tpe", {"n_startup_trials": 2, "n_ei_candidates": 5}) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [({"gamma": 0.9}, {"gamma": 0.01}), ({"prior_weight": 10}, {}), ({"n_EI_candidates": 1}, {})]
+)
+def test_settings_of_tpe_change_what_it_chooses(one, other):
+    def points(settings: dict[str, Any]) -> list[dict[str, Any]]:
+        sampler = make_sampler(study(hparams=Two, algorithm={"name": "tpe", "settings": settings}), 3)
+        drawn = []
+        for number in range(1, 16):
+            suggestion = sampler.ask(number)
+            assert suggestion is not None
+            drawn.append(suggestion.point)
+            sampler.tell(number, abs(suggestion.point["x"]))
+        return drawn
+
+    assert points(one) != points(other)
+
+
+def test_cmaes_needs_two_numbers():
+    with pytest.raises(RunError) as caught:
+        make_sampler(study_of("cmaes", Branches), 3)
+    assert str(caught.value) == (
+        "cmaes needs two or more numbers to search, but this study has none; take the algorithm tpe or random"
+    )
+
+
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "kftune.local.samplers.optuna_strategy", raising=False)
+    with pytest.raises(MissingExtraError) as caught:
+        make_sampler(study_of("tpe", Two), 3)
+    assert str(caught.value) == "this needs the package 'optuna'; install it with: pip install 'kftune[local]'"
+
+
+def test_a_missing_torch_is_named_for_the_gaussian_process_alone(monkeypatch):
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))
+    with pytest.raises(MissingExtraError, match=r"'torch'; install it with: pip install 'kftune\[train\]'"):
+        make_sampler(study_of("bayesianoptimization", Two), 3)
+    make_sampler(study_of("tpe", Two), 3)
+
+
+def test_no_algorithm_warns(recwarn):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for algorithm in ("tpe", "multivariate-tpe", "cmaes", "sobol", "bayesianoptimization"):
+            draw(study_of(algorithm, Branches if algorithm != "cmaes" else Points), 3)
+
+
+# -- speed --------------------------------------------------------------------------------------------------------
+
+
+def test_random_stays_as_quick_after_thousands_of_trials(tmp_path):
+    sampler = make_sampler(study(trials=6000), 3)
+    seconds = []
+    for start in range(0, 6000, 1000):
+        began = time.process_time()
+        for number in range(start + 1, start + 1001):
+            assert sampler.ask(number) is not None
+        seconds.append(time.process_time() - began)
+    assert min(seconds[3:]) < 3 * min(seconds[:3])
