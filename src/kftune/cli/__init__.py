@@ -15,6 +15,7 @@ COMMANDS = {
     "new": "write a hyperparameter class, its study and its test to start from",
     "show": "what a study searches, runs and needs",
     "run": "run a study on this machine",
+    "lint": "what a cluster would refuse, and where it would hang",
     "render": "write the manifests that do the same on a cluster",
     "best": "the best trial of a study",
     "results": "all trials of a study as JSON or CSV",

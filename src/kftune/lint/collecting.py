@@ -1,0 +1,94 @@
+"""What goes wrong between a trial's log and the metrics that Katib wants.
+
+Source: katib v0.19.0, pkg/metricscollector/v1beta1, cmd/metricscollector/v1beta1; recorded runs of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kftune.lint.findings import finding
+from kftune.lint.go_types import Path
+from kftune.lint.rule import Finding, Severity
+
+_BY_DEFAULT = re.compile(r"[\w|-]+", re.ASCII)
+_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\((?!\?)|\(\?P?<(?![=!])", re.DOTALL)
+_SAFE_PATH = re.compile(r"[A-Za-z0-9_./-]+")
+_COLLECTOR = ("spec", "metricsCollectorSpec")
+
+
+def collecting_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is wrong with names, filters, paths and early stopping."""
+    collecting = spec["metricsCollectorSpec"]
+    kind = collecting["collector"].get("kind", "")
+    source = collecting.get("source") or {}
+    place = source.get("fileSystemPath") or {}
+    reads_text = kind == "StdOut" or (kind == "File" and place.get("format") == "TEXT")
+    filters = (source.get("filter") or {}).get("metricsFormat", [])
+    if reads_text:
+        yield from _name_findings(spec["objective"], bool(filters))
+        yield from _filter_findings(filters)
+    if kind == "File" and place.get("path", "").count("/") == 1:
+        message = (
+            f"the folder of {place['path']} is '/', over which Katib would mount its volume; use a folder of its own"
+        )
+        yield finding("KT246", (*_COLLECTOR, "source", "fileSystemPath", "path"), message)
+    if kind in ("File", "TensorFlowEvent") and not _SAFE_PATH.fullmatch(place.get("path", "")):
+        path = (*_COLLECTOR, "source", "fileSystemPath", "path")
+        yield finding("KT247", path, f"{place.get('path')!r} does not reach the shell as written")
+    if spec.get("earlyStopping") is not None and kind not in ("StdOut", "File"):
+        ends = "its trials fail once there are rules" if kind == "TensorFlowEvent" else "its trials are never stopped"
+        severity: Severity = "fails" if kind == "TensorFlowEvent" else "wrong"
+        yield finding(
+            "KT245", ("spec", "earlyStopping"), f"the collector {kind} knows no early stopping: {ends}", severity
+        )
+    yield from _strategy_findings(spec["objective"])
+
+
+def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Finding]:
+    path = ("spec", "objective")
+    named: list[tuple[str, Path]] = [(objective["objectiveMetricName"], (*path, "objectiveMetricName"))]
+    extra = objective.get("additionalMetricNames", ())
+    named += [(name, (*path, "additionalMetricNames", index)) for index, name in enumerate(extra)]
+    for position, (name, place) in enumerate(named):
+        if ";" in name:
+            yield finding("KT244", place, f"{name!r} holds ';', by which Katib separates the names of metrics")
+        elif not filtered and not _BY_DEFAULT.fullmatch(name):
+            message = f"the default filter finds names of letters, digits, '_', '-' and '|' only, never {name!r}"
+            yield finding("KT240", place, message, "wrong" if position == 0 else "habit")
+
+
+def _filter_findings(filters: list[str]) -> Iterator[Finding]:
+    if not filters:
+        return
+    from kftune.lint.go_regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
+
+    for index, regex in enumerate(filters):
+        path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)
+        if ";" in regex:
+            yield finding("KT241", path, f"{regex!r} holds ';', by which Katib separates filters: it is cut in two")
+            continue
+        try:
+            check(regex)
+        except GoRegexError as error:
+            yield finding("KT242", path, f"the collector stops at the first line with a metric: {error}")
+            continue
+        groups = sum(found[0][0] == "(" for found in _CAPTURE.finditer(regex))
+        if groups < 2:
+            message = f"{regex!r} has {groups} groups and needs two, the name and the value: it finds nothing"
+            yield finding("KT243", path, message)
+
+
+def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:
+    names = {objective["objectiveMetricName"], *objective.get("additionalMetricNames", ())}
+    for index, strategy in enumerate(objective.get("metricStrategies", ())):
+        path = ("spec", "objective", "metricStrategies", index)
+        name, value = strategy.get("name", ""), strategy.get("value", "")
+        if value not in ("min", "max", "latest"):
+            severity: Severity = "wrong" if name == objective["objectiveMetricName"] else "habit"
+            message = f"the strategy of {name!r} is {value!r}; Katib knows min, max and latest"
+            yield finding("KT267", (*path, "value"), message, severity)
+        elif name not in names:
+            yield finding("KT267", (*path, "name"), f"no metric of this Experiment is called {name!r}", "habit")

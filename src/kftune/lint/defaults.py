@@ -1,0 +1,94 @@
+"""What Katib's mutating webhook fills in before the validating one looks.
+
+Source: katib, pkg/apis/controller/experiments/v1beta1 (experiment_defaults.go, constants.go).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+KatibVersion = Literal["0.18", "0.19", "main"]
+VERSIONS: tuple[KatibVersion, ...] = ("0.18", "0.19", "main")
+
+_KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
+
+
+def _condition(kind: str) -> str:
+    return f'status.conditions.#(type=="{kind}")#|#(status=="True")#'
+
+
+_COMPLETE, _SUCCEEDED, _FAILED = map(_condition, ("Complete", "Succeeded", "Failed"))
+
+
+def with_defaults(spec: dict[str, Any], version: KatibVersion) -> dict[str, Any]:
+    """Fills in what is not set.
+
+    Args:
+        spec: A decoded spec; it is changed.
+        version: Whose defaults.
+
+    Returns:
+        The same dict.
+    """
+    spec.setdefault("parallelTrialCount", 3)
+    if not spec.get("resumePolicy"):
+        spec["resumePolicy"] = "Never"
+    _default_objective(spec.get("objective"))
+    _default_template(spec.get("trialTemplate"), version)
+    _default_collector(spec)
+    for parameter in spec.get("parameters", ()):
+        space = parameter.setdefault("feasibleSpace", {})
+        if not space.get("distribution"):
+            space["distribution"] = "uniform"
+    return spec
+
+
+def _default_objective(objective: dict[str, Any] | None) -> None:
+    if objective is None:
+        return
+    strategies = objective.setdefault("metricStrategies", [])
+    named = {strategy.get("name", "") for strategy in strategies}
+    strategy = {"minimize": "min", "maximize": "max"}.get(objective.get("type", ""), "latest")
+    for name in (objective.get("objectiveMetricName", ""), *objective.get("additionalMetricNames", ())):
+        if name not in named:
+            strategies.append({"name": name, "value": strategy})
+
+
+def _default_template(template: dict[str, Any] | None, version: KatibVersion) -> None:
+    trial = template.get("trialSpec") if template else None
+    if template is None or trial is None:
+        return
+    kind = trial["kind"]
+    if kind == "Job" or (kind == "TrainJob" and version != "0.18"):
+        success = _COMPLETE
+    elif kind in _KUBEFLOW_JOBS:
+        success = _SUCCEEDED
+    else:
+        return
+    template["successCondition"] = template.get("successCondition") or success
+    template["failureCondition"] = template.get("failureCondition") or _FAILED
+    if kind != "Job" and not template.get("primaryPodLabels"):
+        template["primaryPodLabels"] = (
+            {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"}
+            if kind == "TrainJob"
+            else {"training.kubeflow.org/job-role": "master"}
+        )
+
+
+def _default_collector(spec: dict[str, Any]) -> None:
+    collecting = spec.setdefault("metricsCollectorSpec", {})
+    kind = collecting.setdefault("collector", {"kind": "StdOut"}).get("kind", "")
+    if kind == "PrometheusMetric":
+        request = collecting.setdefault("source", {}).setdefault("httpGet", {})
+        request["path"] = request.get("path") or "/metrics"
+        if str(request.get("port", 0)) == "0":
+            request["port"] = 8080
+    elif kind == "File":
+        place = collecting.setdefault("source", {}).setdefault("fileSystemPath", {})
+        place["kind"] = place.get("kind") or "File"
+        place["path"] = place.get("path") or "/var/log/katib/metrics.log"
+        place["format"] = place.get("format") or "TEXT"
+    elif kind == "TensorFlowEvent":
+        place = collecting.setdefault("source", {}).setdefault("fileSystemPath", {})
+        place["kind"] = place.get("kind") or "Directory"
+        place["path"] = place.get("path") or "/var/log/katib/tfevent/"

@@ -1,0 +1,14 @@
+"""Makes findings of rules."""
+
+from __future__ import annotations
+
+from kftune.lint.go_types import Path
+from kftune.lint.rule import Finding, Severity
+
+
+def finding(code: str, path: Path, message: str, severity: Severity | None = None) -> Finding:
+    """A finding of a rule, with the rule's remedy and, unless another is given, its severity."""
+    from kftune.lint.rules import RULES  # noqa: PLC0415 - most Experiments need no rule's text
+
+    rule = RULES[code]
+    return Finding(code, severity or rule.severity, path, message, rule.remedy)

@@ -1,0 +1,117 @@
+"""One document's verdict, findings and outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple
+
+from kftune.lint.admission import Verdict, admit, not_yaml
+from kftune.lint.cluster import Cluster
+from kftune.lint.defaults import KatibVersion
+from kftune.lint.findings import finding
+from kftune.lint.go_types import Path, struct
+from kftune.lint.habits import habit_findings
+from kftune.lint.reason import field_text
+from kftune.lint.rule import Finding, worst
+from kftune.lint.rules_admission import code_of_reason
+from kftune.lint.search import search_of, search_problems
+from kftune.lint.search.medianstop import stopping_problems
+from kftune.lint.sources import Document
+from kftune.lint.trial import trial_findings
+
+_LONGEST = 240
+
+Outcome = Literal["refused", "fails", "hangs", "wrong", "ok"]
+
+
+class Judgement(NamedTuple):
+    """What lint says of one document."""
+
+    document: Document
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str | None:
+        """metadata.name, where there is one."""
+        value = self.document.value
+        metadata = value.get("metadata") if isinstance(value, dict) else None
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        return name if isinstance(name, str) else None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst that will happen."""
+        if not self.verdict.admitted:
+            return "refused"
+        found = worst([finding.severity for finding in self.findings if finding.severity != "habit"])
+        return "ok" if found is None or found == "habit" else found
+
+
+def judge(document: Document, cluster: Cluster, version: KatibVersion, old: Any = None) -> Judgement:
+    """Judges one document.
+
+    Args:
+        document: What `kftune.lint.sources` found.
+        cluster: What the cluster holds.
+        version: Which Katib.
+        old: The living object, when this would be an update.
+    """
+    if document.error is not None:
+        verdict = not_yaml(document.error)
+    else:
+        verdict = admit(document.value, cluster=cluster, version=version, old=old)
+    findings = [*_refusals(verdict), *_dropped(verdict)]
+    if verdict.admitted and verdict.spec is not None:
+        findings += _predictions(verdict.spec, version)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster)
+        findings += habit_findings(verdict.spec)
+    return Judgement(document, verdict, tuple(findings))
+
+
+def _refusals(verdict: Verdict) -> Iterator[Finding]:
+    if verdict.admitted:
+        return
+    if not verdict.reasons:
+        code = {"yaml": "KT100", "decode": "KT103", "webhook": "KT105"}.get(verdict.stage, "KT101")
+        if verdict.stage == "server" and verdict.path[:1] == ("metadata",):
+            code = "KT102"
+        if "Kind" in verdict.message and verdict.stage == "decode":
+            code = "KT118"
+        yield finding(code, verdict.path, _short(verdict.message))
+    for reason in verdict.reasons:
+        code = code_of_reason(reason.field, reason.detail)
+        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}")
+
+
+def _short(text: str) -> str:
+    """The beginning of what the server says; it likes to quote whole objects."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _dropped(verdict: Verdict) -> Iterator[Finding]:
+    for path in verdict.unknown:
+        known = _fields_at(path[:-1])
+        near = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        yield finding("KT104", path, f"{field_text(path)} is no field of an Experiment and is dropped{hint}")
+
+
+def _fields_at(path: Path) -> tuple[str, ...]:
+    """The fields that would have been known there."""
+    kind = "=Experiment"
+    for part in path:
+        kind = kind.lstrip("*!")
+        if isinstance(part, int):
+            kind = kind[1:]
+        elif kind[0] == "=":
+            kind = struct(kind[1:]).kinds.get(str(part), "o")
+    kind = kind.lstrip("*!")
+    return tuple(struct(kind[1:]).kinds) if kind[0] == "=" else ()
+
+
+def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
+    problems = search_problems(search_of(spec, version))
+    for problem in (*problems, *stopping_problems(spec.get("earlyStopping"))):
+        yield finding(problem.code, problem.path, problem.message, problem.outcome)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kftune.cli.call import call
+from kftune.lint.example import EXAMPLE, example_text
+
+Lint = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def lint(capsys: pytest.CaptureFixture[str]) -> Lint:
+    def run(*arguments: str) -> tuple[int, str]:
+        code = call("lint", "", list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def as_json(answer: tuple[int, str]) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = json.loads(answer[1])["documents"]
+    return documents
+
+
+def write(folder: Path, text: str, name: str = "e.yaml") -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_a_clean_experiment_passes(lint: Lint, tmp_path: Path):
+    assert lint(write(tmp_path, EXAMPLE)) == (0, "1 Experiment: 1 ok\n")
+
+
+def test_findings_tell_their_place_and_end_in_1(lint: Lint, tmp_path: Path):
+    file = write(tmp_path, "kind: Namespace\n---\n" + EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"))
+    code, text = lint(file)
+    assert code == 1
+    assert f"{file}:16:24: KT107 refused: spec.maxFailedTrialCount" in text
+    assert "1 Experiment: 1 refused" in text
+
+
+def test_the_verdict_is_json_as_documented(lint: Lint, tmp_path: Path):
+    (document,) = as_json(lint(write(tmp_path, example_text("spec: {maxTrialCount: 1}")), "--format", "json"))
+    assert document["name"] == "circuits-lstm"
+    assert (document["admitted"], document["stage"], document["outcome"]) == (False, "webhook", "refused")
+    assert document["reasons"] == [
+        {
+            "field": f"spec.{name}",
+            "type": "Invalid",
+            "detail": "should be less than or equal to spec.maxTrialCount",
+        }
+        for name in ("maxFailedTrialCount", "parallelTrialCount")
+    ]
+    finding = document["findings"][0]
+    assert set(finding) == {"code", "severity", "path", "line", "column", "message", "remedy", "page"}
+
+
+def test_lists_and_folders_are_opened_and_other_objects_passed_over(lint: Lint, tmp_path: Path):
+    write(tmp_path, "key: value\n", "values.yaml")
+    write(tmp_path, "kind: Deployment\napiVersion: apps/v1\n---\n# nothing\n", "other.yml")
+    items = ("-" + textwrap.indent(EXAMPLE, "  ")[1:]) * 2
+    write(tmp_path, f"apiVersion: v1\nkind: List\nitems:\n{items}", "list.yaml")
+    assert lint(str(tmp_path)) == (0, "2 Experiments: 2 ok\n")
+
+
+def test_a_file_that_is_not_yaml_gets_a_document(lint: Lint, tmp_path: Path):
+    (document,) = as_json(lint(write(tmp_path, "a: [\n"), "--format", "json"))
+    assert (document["stage"], document["outcome"], document["name"]) == ("yaml", "refused", None)
+
+
+def test_an_empty_file_gets_a_document_too(lint: Lint, tmp_path: Path):
+    (document,) = as_json(lint(write(tmp_path, ""), "--format", "json"))
+    assert (document["stage"], document["message"]) == ("server", "Object 'Kind' is missing in 'null'")
+
+
+def test_a_kind_of_the_same_name_from_elsewhere_is_passed_over(lint: Lint, tmp_path: Path):
+    rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Experiment\nmetadata: {name: a}\n"
+    assert lint(write(tmp_path, rollout)) == (0, "0 Experiments: none\n")
+
+
+def test_a_study_file_is_rendered_and_judged(lint: Lint):
+    study = Path(__file__).parents[1] / "pipelines" / "circuits" / "study.yaml"
+    assert lint(str(study)) == (0, "1 Experiment: 1 ok\n")
+
+
+def test_standard_input_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(EXAMPLE.encode())))
+    assert lint("-") == (0, "1 Experiment: 1 ok\n")
+
+
+def test_a_change_is_judged_against_the_living_object(lint: Lint, tmp_path: Path):
+    old = write(tmp_path, EXAMPLE + "status: {trials: 5}\n", "old.yaml")
+    new = write(tmp_path, example_text("spec: {maxTrialCount: 5, algorithm: {algorithmName: tpe}}"))
+    (document,) = as_json(lint(new, "--against", old, "--format", "json"))
+    assert [reason["field"] for reason in document["reasons"]] == ["spec.maxTrialCount", "spec"]
+
+
+def test_an_unlabelled_namespace_refuses(lint: Lint, tmp_path: Path):
+    code, text = lint(write(tmp_path, EXAMPLE), "--namespace-unlabelled")
+    assert code == 1
+    assert "KT105 refused" in text
+
+
+def test_rules_are_selected_ignored_and_switched_off(lint: Lint, tmp_path: Path):
+    text = EXAMPLE.replace("        backoffLimit: 0\n", "").replace("image: registry.example/lstm:1.2", "image: lstm")
+    file = write(tmp_path, text)
+    assert lint(file, "--fail-on", "habit")[0] == 1
+    assert "KT301" not in lint(file, "--select", "KT305")[1]
+    assert lint(file, "--ignore", "KT301,KT305", "--fail-on", "habit")[0] == 0
+    silent = write(tmp_path, text.replace("image: lstm", "image: lstm # kftune: ignore[KT305]"), "silent.yaml")
+    assert "KT305" not in lint(silent)[1]
+
+
+def test_habits_do_not_fail_by_default(lint: Lint, tmp_path: Path):
+    assert lint(write(tmp_path, EXAMPLE.replace("        backoffLimit: 0\n", "")))[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [["nowhere.yaml"], [], ["--format", "xml", "x"]])
+def test_wrong_use_ends_in_2(lint: Lint, arguments: list[str]):
+    assert lint(*arguments)[0] == 2
+
+
+def test_other_programs_read_the_findings(lint: Lint, tmp_path: Path):
+    file = write(tmp_path, EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"))
+    assert f"::error file={file},line=12,col=23,title=KT107::refused: " in lint(file, "--format", "github")[1]
+    log = json.loads(lint(file, "--format", "sarif")[1])
+    assert [result["ruleId"] for result in log["runs"][0]["results"]] == ["KT107", "KT107"]
+
+
+def test_a_living_object_that_does_not_decode_is_wrong_use(lint: Lint, tmp_path: Path):
+    old = write(tmp_path, EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: x"), "old.yaml")
+    assert lint(write(tmp_path, EXAMPLE), "--against", old)[0] == 2
+
+
+def test_it_starts_without_heavy_packages():
+    heavy = "{'pydantic', 'optuna', 'torch', 'kfp', 'kubernetes', 'rich', 'kftune.study', 'kftune.render'}"
+    program = f"import sys, kftune.cli.lint; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", program], check=True)
