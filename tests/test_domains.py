@@ -16,7 +16,7 @@ import pytest
 from domain_examples import BY_KIND, CONDITIONAL, DOMAINS, JSON_VALUES, UNCONDITIONAL, U
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 import kftune.domains
 from kftune.domains import (
@@ -413,7 +413,7 @@ HUGE = 10**400
     [
         (lambda: Uniform(1, 1), "Uniform: low < high must hold, but got low=1.0, high=1.0"),
         (lambda: Uniform(2, 1), "Uniform: low < high must hold, but got low=2.0, high=1.0"),
-        (lambda: Uniform("0", 1), "Uniform: low must be a finite number, but got '0'"),
+        (lambda: Uniform("0", 1), "Uniform: low must be a finite number, but got '0'"),  # type: ignore[arg-type]
         (lambda: Uniform(0, True), "Uniform: high must be a finite number, but got True"),
         (lambda: Uniform(0, math.inf), "Uniform: high must be a finite number, but got inf"),
         (lambda: Uniform(math.nan, 1), "Uniform: low must be a finite number, but got nan"),
@@ -448,12 +448,12 @@ HUGE = 10**400
         (lambda: QNormal(0, 1, 5, low=1, high=2), "QNormal: a multiple of q within [low, high] must hold"),
         (lambda: QNormal(1e300, 1, 1e-10), "QNormal: q >= "),
         (lambda: QLogNormal(0, 1, 1, low=0.2, high=0.8), "QLogNormal: a multiple of q within [low, high] must hold"),
-        (lambda: IntUniform(1.0, 2), "IntUniform: low must be an integer, but got 1.0"),
+        (lambda: IntUniform(1.0, 2), "IntUniform: low must be an integer, but got 1.0"),  # type: ignore[arg-type]
         (lambda: IntUniform(1, True), "IntUniform: high must be an integer, but got True"),
         (lambda: IntUniform(2, 1), "IntUniform: low <= high must hold, but got low=2, high=1"),
         (lambda: IntUniform(1, 9, step=0), "IntUniform: step >= 1 must hold, but got step=0"),
         (lambda: IntUniform(0, 9, log=True), "IntUniform: low >= 1 with log must hold, but got low=0"),
-        (lambda: IntUniform(1, 9, log="yes"), "IntUniform: log must be true or false, but got 'yes'"),
+        (lambda: IntUniform(1, 9, log="yes"), "IntUniform: log must be true or false, but got 'yes'"),  # type: ignore[arg-type]
         (lambda: IntUniform(0, 2**63), f"IntUniform: an integer of 64 bits must hold, but got high={2**63}"),
         (lambda: Choice(), "Choice: needs at least one value, but got none"),
         (lambda: Choice("a", "b", "a"), "Choice: values must differ, but 'a' is there twice"),
@@ -467,12 +467,12 @@ HUGE = 10**400
             "one weight above 0 for each value must hold, but got weights=[1.0] for 2",
         ),
         (lambda: Choice("a", "b", weights=[1, 0]), "one weight above 0 for each value must hold"),
-        (lambda: Choice("a", "b", weights=[1, "2"]), "Choice: each weight must be a finite number, but got '2'"),
+        (lambda: Choice("a", "b", weights=[1, "2"]), "Choice: each weight must be a finite number, but got '2'"),  # type: ignore[list-item]
         (lambda: Choice("a", "b", weights=[1e308, 1e308]), "one weight above 0 for each value must hold"),
         (lambda: Choice("a", "b", weights=[]), "one weight above 0 for each value must hold"),
-        (lambda: Choice("a", weights=1), "Choice: weights must be a list, one for each value, but got 1"),
+        (lambda: Choice("a", weights=1), "Choice: weights must be a list, one for each value, but got 1"),  # type: ignore[arg-type]
         (lambda: Discrete(), "Discrete: needs at least one value, but got none"),
-        (lambda: Discrete(1, "2"), "Discrete: each value must be a finite number, but got '2'"),
+        (lambda: Discrete(1, "2"), "Discrete: each value must be a finite number, but got '2'"),  # type: ignore[arg-type]
         (lambda: Discrete(1, True), "Discrete: each value must be a finite number, but got True"),
         (lambda: Ordinal(), "Ordinal: needs at least one value, but got none"),
         (lambda: Constant(math.inf), "Constant: a value must be text"),
@@ -482,7 +482,7 @@ HUGE = 10**400
             lambda: Conditional(Uniform(0, 1), "a"),
             "Conditional: when must be a mapping of names to values, but got 'a'",
         ),
-        (lambda: Conditional(3, {"a": 1}), "Conditional: domain must be a domain without conditions, but got 3"),
+        (lambda: Conditional(3, {"a": 1}), "Conditional: domain must be a domain without conditions, but got 3"),  # type: ignore[arg-type]
         (lambda: Conditional(Conditional(Uniform(0, 1), {"a": 1}), {"b": 1}), "must be a domain without conditions"),
     ],
 )

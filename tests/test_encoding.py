@@ -22,6 +22,12 @@ from kftune.errors import DomainError
 SIGNIFICANT = "$`\"'\\ \t\n\r{}[]()<>|&;*?!#~=\0\x85\u2028\ufeffé"
 
 
+def drawn(text: str) -> Drawn:
+    found = decode(text)
+    assert isinstance(found, Drawn)
+    return found
+
+
 @given(st.text())
 def test_an_encoded_text_is_safe_but_for_its_prefix_and_comes_back(text):
     encoded = encode_text(text)
@@ -61,26 +67,23 @@ def test_empty_encoded_and_significant_texts_are_not_safe(text):
 
 @given(DOMAINS, st.floats(0, 1))
 def test_a_quantile_surrogate_stands_for_the_domains_own_quantile(domain, u):
-    drawn = decode(surrogate("quantile", domain, repr(u)))
-    assert isinstance(drawn, Drawn)
-    assert drawn.domain == domain
-    assert same(drawn.value, domain.quantile(u))
+    found = drawn(surrogate("quantile", domain, repr(u)))
+    assert found.domain == domain
+    assert same(found.value, domain.quantile(u))
 
 
 @given(DOMAINS, st.integers(0, 999_999))
 def test_a_millionth_surrogate_stands_for_the_middle_of_its_millionth(domain, number):
-    drawn = decode(surrogate("millionth", domain, str(number)))
-    assert isinstance(drawn, Drawn)
-    assert same(drawn.value, domain.quantile((number + 0.5) / 1e6))
+    found = drawn(surrogate("millionth", domain, str(number)))
+    assert same(found.value, domain.quantile((number + 0.5) / 1e6))
 
 
 @given(DOMAINS, st.data())
 def test_an_index_surrogate_stands_for_that_point_of_the_grid(domain, data):
     assume(domain.size <= 1000)
     number = data.draw(st.integers(0, domain.size - 1))
-    drawn = decode(surrogate("index", domain, str(number)))
-    assert isinstance(drawn, Drawn)
-    assert same(drawn.value, domain.grid()[number])
+    found = drawn(surrogate("index", domain, str(number)))
+    assert same(found.value, domain.grid()[number])
 
 
 @given(DOMAINS, st.sampled_from(["quantile", "millionth", "index"]))
@@ -94,7 +97,7 @@ def test_a_surrogate_around_a_placeholder_is_safe_apart_from_the_placeholder(dom
 def test_the_domain_travels_readably():
     text = surrogate("quantile", LogUniform(1e-4, 1e-2), "0.5")
     assert text == "kftune:quantile:%7B%22loguniform%22%3A%5B0.0001,0.01%5D%7D:0.5"
-    assert decode(text).value == pytest.approx(1e-3)
+    assert drawn(text).value == pytest.approx(1e-3)
 
 
 def test_a_condition_travels_with_its_domain():
@@ -154,13 +157,13 @@ def test_any_text_with_the_prefix_is_decoded_or_refused_by_an_error_of_ours(text
 
 def test_millionths_of_a_lattice_are_shared_out_evenly():
     domain = QUniform(0.1, 0.7, 0.1)
-    values = [decode(surrogate("millionth", domain, str(number))).value for number in range(500, 1_000_000, 1000)]
+    values = [drawn(surrogate("millionth", domain, str(number))).value for number in range(500, 1_000_000, 1000)]
     assert sorted(set(values)) == list(domain.grid())
     assert max(values.count(point) for point in domain.grid()) - min(values.count(p) for p in domain.grid()) <= 1
 
 
 def test_the_middle_of_a_millionth_is_never_an_end():
     unbounded = LogUniform(1e-4, 1e-2)
-    ends = [decode(surrogate("millionth", unbounded, number)).value for number in ("0", "999999")]
+    ends = [drawn(surrogate("millionth", unbounded, number)).value for number in ("0", "999999")]
     assert unbounded.low < ends[0] < ends[1] < unbounded.high
     assert math.isclose(ends[0], 1e-4, rel_tol=1e-5)

@@ -38,7 +38,11 @@ def made(annotation: Any, default: Any, **more: Any) -> type[Hparams]:
     fields = {"value": (annotation, default), **more}
     namespace = {name: default for name, (_, default) in fields.items() if default is not ...}
     annotations = {name: annotation for name, (annotation, _) in fields.items()}
-    return type(Hparams)("Made", (Hparams,), {**namespace, "__annotations__": annotations, "__module__": __name__})
+    metaclass: Any = type(Hparams)
+    found: type[Hparams] = metaclass(
+        "Made", (Hparams,), {**namespace, "__annotations__": annotations, "__module__": __name__}
+    )
+    return found
 
 
 def leaf(annotation: Any, default: Any = ..., **options: Any) -> Leaf:
@@ -152,14 +156,19 @@ def test_members_of_sets_are_written_in_one_order_wherever_they_stand():
     class Holder(BaseModel):
         members: set[str] = {"b", "a"}
 
-    value = {"a": [{3, 20, 1}], "b": (Holder(),), "c": {(2, 1), (1, 2)}, "d": {"10", "9", 1, True is None}}
+    value: dict[str, Any] = {
+        "a": [{3, 20, 1}],
+        "b": (Holder(),),
+        "c": {(2, 1), (1, 2)},
+        "d": {"10", "9", 1, True is None},
+    }
     dumped = {
         "a": [list({3, 20, 1})],
         "b": [{"members": ["b", "a"]}],
         "c": [[2, 1], [1, 2]],
         "d": ["10", "9", 1, False],
     }
-    held = value["b"][0].members  # type: ignore[index]
+    held = value["b"][0].members
     dumped["b"] = [{"members": list(held)}]
     dumped["c"] = [list(pair) for pair in value["c"]]
     dumped["d"] = list(value["d"])
@@ -406,6 +415,15 @@ def test_a_condition_on_an_optional_group_goes_to_its_fields_and_not_to_the_grou
     assert "inner" not in holder.space()
     assert holder.leaf("inner").is_group
     assert holder.space()["inner.rate"] == Conditional(Uniform(0, 1), {"value": "sgd"})
+
+
+@pytest.mark.parametrize("annotation", [Inner, Inner | None])
+def test_a_group_has_a_condition_and_its_fields_have_the_domains(annotation):
+    for search in (Choice(None, {"rate": 0.5}), Conditional(Uniform(0, 1), {"kind": "a"})):
+        with pytest.raises(HparamsError, match="field value: a group has a condition, and its fields have the domains"):
+            made(annotation, Hparam(Inner(), search=search), kind=(Literal["a"], "a"))
+    with pytest.raises(HparamsError, match="field value: a field needs a domain, but search is Conditional"):
+        made(int, Hparam(1, search=Conditional(None, {"kind": "a"})), kind=(Literal["a"], "a"))
 
 
 # -- declarations that cannot be ---------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def test_it_unpacks_into_a_function_of_its_names():
 def test_values_are_frozen():
     made = Small()
     with pytest.raises(ValueError, match="frozen"):
-        made.lr = 0.5
+        made.lr = 0.5  # type: ignore[misc]
     with pytest.raises(TypeError):
         made["lr"] = 0.5  # type: ignore[index]
 
@@ -96,7 +96,7 @@ def test_equal_values_are_equal_and_hash_alike():
 
 
 def test_instances_copy_and_pickle():
-    made = Model(optimizer={"name": "sgd"}, layers=[1])
+    made = Model(optimizer={"name": "sgd"}, layers=[1])  # type: ignore[arg-type]
     for twin in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):  # noqa: S301
         assert twin == made
 
@@ -116,7 +116,7 @@ def test_mutable_defaults_are_not_shared():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Model(hiden_units=3),
+        lambda: Model(hiden_units=3),  # type: ignore[call-arg]
         lambda: Model.from_dict({"hiden_units": 3}),
         lambda: Model.from_config(OmegaConf.create({"hiden_units": 3})),
     ],
@@ -169,7 +169,7 @@ def test_a_wrong_command_line_says_what_must_hold_and_what_was_given(argv, text)
 
 def test_every_mistake_is_told_at_once():
     with pytest.raises(HparamsError) as caught:
-        Model(hidden_units=0, dropout=1, unknown=3)
+        Model(hidden_units=0, dropout=1, unknown=3)  # type: ignore[call-arg]
     assert str(caught.value).splitlines() == [
         "unknown: Model has no key 'unknown'; known: dropout, hidden_units, layers, optimizer, scheduler",
         "hidden_units: must be greater than or equal to 1, but got 0",
@@ -230,7 +230,7 @@ class Around(Hparams):
         (lambda: Ordered().override("low=3"), "low must be at most high, but low=3 and high=2"),
         (lambda: Ordered.from_args(["--low=300"]), "low: low must be at most 100; choose a smaller one"),
         (lambda: Around.from_args(["--inner.low=3"]), "inner: low must be at most high, but low=3 and high=2"),
-        (lambda: Around(inner={"low": 3}), "inner: low must be at most high, but low=3 and high=2"),
+        (lambda: Around(inner={"low": 3}), "inner: low must be at most high, but low=3 and high=2"),  # type: ignore[arg-type]
         (
             lambda: Around.from_args(["--inner.low=300", "--count=0"]),
             "inner.low: low must be at most 100; choose a smaller one\ncount: must be greater than 0, but got '0'",
@@ -252,7 +252,7 @@ def test_what_a_classs_own_validators_say_comes_through_as_it_is(make, text):
         lambda: Model.from_args(["--optimizer.name=sgd"]),
         lambda: Model.from_args(['--optimizer={"name": "sgd"}']),
         lambda: Model.from_dict({"optimizer": {"name": "sgd"}}),
-        lambda: Model(optimizer={"name": "sgd"}),
+        lambda: Model(optimizer={"name": "sgd"}),  # type: ignore[arg-type]
         lambda: Model().override("optimizer.name=sgd"),
     ],
 )
@@ -278,7 +278,7 @@ def test_defaults_of_the_outermost_class_reach_all_the_way_down():
     made = Deep.from_args(["--model.optimizer.lr=1", "--model.scheduler.name=sgd"])
     assert made.model.optimizer == Optimizer(name="sgd", momentum=0.5, lr=1)
     assert made.model.scheduler == Optimizer(name="sgd", lr=5e-3)
-    assert Deep(model={"optimizer": {"lr": 1}, "scheduler": {"name": "sgd"}}) == made
+    assert Deep(model={"optimizer": {"lr": 1}, "scheduler": {"name": "sgd"}}) == made  # type: ignore[arg-type]
     assert Deep.leaf("model.optimizer.momentum").default == 0.5
     assert Deep.leaf("model.scheduler.lr").default == 5e-3
     assert Model.leaf("optimizer.lr").default == 0.5e-3
@@ -431,7 +431,7 @@ def test_an_omegaconf_config_is_resolved_all_the_way_down(monkeypatch):
         }
     )
     made = Model.from_config(config)
-    assert made == Model(hidden_units=7, dropout=0.25, optimizer={"lr": 0.25, "kwargs": {"list": ["7"]}})
+    assert made == Model(hidden_units=7, dropout=0.25, optimizer={"lr": 0.25, "kwargs": {"list": ["7"]}})  # type: ignore[arg-type]
     assert type(made.optimizer.kwargs["list"]) is list
     assert Model.from_config({"hidden_units": 7}) == Model(hidden_units=7)
     with pytest.raises(InterpolationKeyError):
@@ -439,7 +439,7 @@ def test_an_omegaconf_config_is_resolved_all_the_way_down(monkeypatch):
 
 
 def test_a_dict_and_yaml_are_nested_and_plain():
-    made = Model(optimizer={"name": "sgd", "kwargs": {"a": 1}})
+    made = Model(optimizer={"name": "sgd", "kwargs": {"a": 1}})  # type: ignore[arg-type]
     assert made.to_dict() == {
         "hidden_units": 128,
         "optimizer": {"name": "sgd", "lr": 0.0005, "momentum": 0.9, "kwargs": {"a": 1}},
@@ -461,7 +461,7 @@ def test_flat_values_leave_out_an_optional_group_that_is_there_and_keep_one_that
 
 def test_a_diff_names_what_differs_and_both_values():
     assert Model().diff(Model()) == {}
-    assert Model().diff(Model(optimizer={"lr": 1}, dropout=0.5)) == {
+    assert Model().diff(Model(optimizer={"lr": 1}, dropout=0.5)) == {  # type: ignore[arg-type]
         "dropout": (None, 0.5),
         "optimizer.lr": (0.0005, 1.0),
     }
@@ -573,7 +573,7 @@ def test_further_names_are_taken_only_where_the_class_allows_them():
     assert list(made) == ["known", "new", "text", "quoted"]
     assert made.override("~new").to_dict() == {"known": 1, "text": "abc", "quoted": "1"}
     assert Open.from_args(["--new=1", "--a.b=2"]) == Open(**{"new": 1, "a.b": 2})
-    assert Outer.from_args(["--inner.new=1"]).inner == Open(new=1)
+    assert Outer.from_args(["--inner.new=1"]).inner == Open(new=1)  # type: ignore[call-arg]
 
 
 # -- what a class declares ---------------------------------------------------------------------------------------------
@@ -662,9 +662,8 @@ def test_classes_made_in_a_function_find_each_other():
         inner: Inner = Inner()
         more: list[Inner] = Hparam(default_factory=list)
 
-    assert Holder.from_args(["--inner.units=3", '--more=[{"units": 4}]']) == Holder(
-        inner={"units": 3}, more=[{"units": 4}]
-    )
+    expected = Holder(inner=Inner(units=3), more=[Inner(units=4)])
+    assert Holder.from_args(["--inner.units=3", '--more=[{"units": 4}]']) == expected
 
 
 T = TypeVar("T")
@@ -733,7 +732,7 @@ def test_a_class_that_is_strict_still_reads_texts():
     assert Strict.from_args(made.to_args()) == made
     assert made.override("number=3").number == 3
     with pytest.raises(HparamsError, match="number: must be a valid integer, but got '2'"):
-        Strict(number="2")
+        Strict(number="2")  # type: ignore[arg-type]
 
 
 # -- a hand-written parser ---------------------------------------------------------------------------------------------
@@ -753,7 +752,7 @@ def test_a_hand_written_parser_gets_typed_options_and_keeps_its_own():
     assert vars(namespace)["optimizer.name"] == "adam"
     assert namespace.layers == [1]
     assert namespace.output == "x"
-    assert Model.from_namespace(namespace) == Model(hidden_units=3, optimizer={"lr": 1e-2}, layers=[1])
+    assert Model.from_namespace(namespace) == Model(hidden_units=3, optimizer={"lr": 1e-2}, layers=[1])  # type: ignore[arg-type]
     assert Model.from_namespace(parsed(Model, [])) == Model()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from local_study import finished, is_alive, log_of, one_trial, python, run, sh, study, trials_in
@@ -152,3 +153,14 @@ def test_a_program_without_a_first_line_cannot_start_and_says_so(tmp_path):
     program.chmod(0o755)
     trial = one_trial(study((str(program),), trials=1), tmp_path / "runs")
     assert "Exec format error" in trial.message
+
+
+def test_a_process_left_behind_that_writes_without_end_does_not_hold_the_study(tmp_path):
+    behind = tmp_path / "behind"
+    script = f"setsid yes a=1 & echo $! > {behind}; echo loss=1"
+    began = time.monotonic()
+    outcome, _ = run(study(sh(script), trials=1), tmp_path / "runs")
+    assert time.monotonic() - began < 10
+    assert outcome.counts == {"Succeeded": 1}
+    with suppress(ProcessLookupError):  # it ends by itself when nobody reads any more
+        os.kill(int(behind.read_text()), signal.SIGKILL)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -112,7 +113,8 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
     assert {trial.state for trial in trials} == {"Succeeded"}
     assert len({tuple(trial.assignment.items()) for trial in trials}) == TRIALS
     starts = Counter(ledger.read_text().split())
-    assert all(1 <= starts[trial.name] <= trial.attempt + 1 for trial in trials)
+    assert set(starts) == {trial.name for trial in trials}
+    assert starts.total() <= TRIALS + 2 * KILLS, "a kill costs no more than the trials that ran"
     # The same points as in a run that nobody disturbed.
     undisturbed, _ = run(study(trials=TRIALS), tmp_path / "undisturbed")
     assert undisturbed.counts == {"Succeeded": TRIALS}
@@ -252,6 +254,28 @@ def test_a_killed_trial_s_process_is_gone_before_it_runs_again(tmp_path):
     assert not is_alive(pid)
     (trial,) = trials_in(tmp_path / "runs")
     assert (trial.attempt, trial.state) == (2, "Succeeded")
+
+
+def test_files_of_an_attempt_that_was_never_stored_are_kept_too(tmp_path):
+    folder = tmp_path / "trials"
+    with Runs(tmp_path, command=sh("echo loss=1 > $KFTUNE_OUTPUT_DIR/model; sleep 60"), trials=1) as runs:
+        for aside in range(3):
+            runner = runs.start()
+            wait_until(
+                lambda aside=aside: (
+                    len(list(folder.glob("*.attempt*"))) == aside
+                    and (folder / "small-study-0001" / "model").exists()
+                    and stored_pid(tmp_path)
+                )
+            )
+            kill(tree(runner))
+            runs.wait()
+            connection = sqlite3.connect(tmp_path / "trials.db")
+            connection.execute("UPDATE trials SET attempt = 1")
+            connection.commit()
+            connection.close()
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept == ["small-study-0001", "small-study-0001.attempt1", "small-study-0001.attempt2"]
 
 
 def stored_pid(folder: Path) -> int:

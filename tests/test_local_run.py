@@ -300,19 +300,23 @@ def test_interrupted_trials_run_again_with_the_same_values_and_number(tmp_path):
 
 
 def test_a_resumed_study_first_ends_what_a_killed_run_left(tmp_path):
-    other = tmp_path / "other"
-    script = f"setsid sleep 300 & echo $! > {other}; echo loss=1; sleep 300"
+    script = f"setsid sleep 300 & echo $! > {tmp_path}/$KFTUNE_TRIAL_NAME.pid; echo loss=1; sleep 300"
+
+    def detached() -> list[int]:
+        return [int(path.read_text()) for path in tmp_path.glob("*.pid")]
+
     with runner_of(tmp_path / "runs", script) as runner:
         wait_for_event(runner, "metric_reported")
+        wait_for_event(runner, "metric_reported")
         runner.kill()
-    pids = [trial.pid for trial in trials_in(tmp_path / "runs") if trial.pid]
-    pids.append(int(other.read_text()))
-    assert len(pids) >= 2
+    pids = [*detached(), *(trial.pid for trial in trials_in(tmp_path / "runs") if trial.pid)]
+    assert len(pids) == 4
     assert all(map(is_alive, pids))
     a_study = study(sh(script), trials=10, budget={"trial_timeout": 0.2, "max_failed": 1, "parallel": 2})
     run(a_study, tmp_path / "runs")
     assert not any(map(is_alive, pids))
-    os.kill(int(other.read_text()), signal.SIGKILL)
+    for pid in detached():
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_an_error_of_whoever_listens_leaves_no_process_behind(tmp_path):

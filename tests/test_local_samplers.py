@@ -313,10 +313,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
 
 
 def test_a_missing_torch_is_named_for_the_gaussian_process_alone(monkeypatch):
-    import importlib.util
-
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r"'torch'; install it with: pip install 'kftune\[train\]'"):
         make_sampler(study_of("bayesianoptimization", Two), 3)
     make_sampler(study_of("tpe", Two), 3)

@@ -270,9 +270,9 @@ def test_a_class_that_cannot_be_shows_its_own_error_with_its_line(tmp_path, modu
 def test_a_dotted_path_is_found_from_the_studys_folder(tmp_path, module):
     name = module(CLASS.format(name="Made", default=0.25))
     inner = module(CLASS.format(name="Made", default=0.75), name=f"{name}_package.hparams")
-    assert load_hparams(f"{name}:Made", [tmp_path])().lr == 0.25
+    assert load_hparams(f"{name}:Made", [tmp_path])()["lr"] == 0.25
     found = load_hparams(f"{inner}:Made", [tmp_path])
-    assert found().lr == 0.75
+    assert found()["lr"] == 0.75
     assert name_of(found) == f"{inner}:Made"
     assert issubclass(found, Hparams)
 
@@ -280,7 +280,7 @@ def test_a_dotted_path_is_found_from_the_studys_folder(tmp_path, module):
 def test_a_class_within_a_class_has_a_path_too(tmp_path, module):
     name = module("from kftune import Hparams\n\nclass Outer:\n    class Inner(Hparams):\n        lr: float = 3.0\n")
     found = load_hparams(f"{name}:Outer.Inner", [tmp_path])
-    assert found().lr == 3
+    assert found()["lr"] == 3
     assert name_of(found) == f"{name}:Outer.Inner"
 
 
@@ -288,14 +288,14 @@ def test_the_first_folder_that_has_a_module_wins(tmp_path, module):
     first, second = tmp_path / "first", tmp_path / "second"
     name = module(CLASS.format(name="Made", default=1), folder=first)
     module(CLASS.format(name="Made", default=2), folder=second, name=name)
-    assert load_hparams(f"{name}:Made", [first, second])().lr == 1
+    assert load_hparams(f"{name}:Made", [first, second])()["lr"] == 1
 
 
 def test_a_folder_comes_before_what_is_installed(tmp_path, module):
     name = module(CLASS.format(name="Made", default=2), folder=tmp_path / "installed")
     module(CLASS.format(name="Made", default=1), folder=tmp_path / "project", name=name)
     sys.path[:0] = [str(tmp_path / "installed"), str(tmp_path / "project")]
-    assert load_hparams(f"{name}:Made", [tmp_path / "project"])().lr == 1
+    assert load_hparams(f"{name}:Made", [tmp_path / "project"])()["lr"] == 1
 
 
 def test_two_modules_of_one_name_in_one_process_are_an_error_and_never_mixed_up(tmp_path, module):
@@ -309,7 +309,7 @@ def test_two_modules_of_one_name_in_one_process_are_an_error_and_never_mixed_up(
         f"two modules cannot share a name in one process, but '{name}' of {second} is loaded from "
         f"{first / name}.py; rename one"
     )
-    assert load_hparams(f"{name}:Made", [first])().lr == 1
+    assert load_hparams(f"{name}:Made", [first])()["lr"] == 1
 
 
 def test_a_module_named_like_a_loaded_one_of_python_is_an_error(tmp_path, module):

@@ -137,6 +137,18 @@ def test_nothing_but_the_end_of_a_trial_waits_for_the_disk(tmp_path):
         assert store._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
+def test_a_full_disk_loses_nothing_that_was_stored(tmp_path):
+    with Store(tmp_path, META) as store:
+        add(store, 1, loss=0.5)
+        store._connection.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(StoreError) as caught:
+            add(store, 2, "Failed", message="x" * 100_000)
+        assert "database or disk is full. If the disk is full, make room and run again" in str(caught.value)
+        store._connection.execute("PRAGMA max_page_count = 1000000")
+    with open_results(tmp_path) as results:
+        assert [trial.state for trial in results.trials()] == ["Succeeded", "Running"]
+
+
 def test_the_time_at_work_adds_up_over_runs(tmp_path):
     for _ in range(2):
         with Store(tmp_path, META):

@@ -54,7 +54,7 @@ targets:
 
 
 @pytest.fixture
-def path(tmp_path) -> Path:
+def path(tmp_path: Path) -> Path:
     file = tmp_path / "study.yaml"
     file.write_text(TEXT, encoding="utf-8")
     return file
@@ -379,6 +379,12 @@ def test_a_mistake_in_an_override_says_that_it_comes_from_there(path, override, 
     assert caught.value.message.startswith(text)
     assert caught.value.message.endswith(" (set by an override)")
     assert (caught.value.line, caught.value.column) == place_of(path, mark)
+
+
+def test_an_override_within_what_is_no_mapping_is_wrong_use(path):
+    path.write_text("name: toy\nvalues: 3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"values\.units=1 sets a key of values, but values is 3"):
+        load_study(path, ["values.units=1"])
 
 
 def test_a_mistake_in_the_file_is_not_blamed_on_an_override(path):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from json_schema import problems
+from pydantic import field_validator, model_validator
 from study_examples import Optimizer, Toy, data, toy
 
 from kftune import Choice, Conditional, Hparam, Hparams, IntUniform, LogUniform, Study, Uniform, load_study, yaml_text
@@ -105,7 +106,7 @@ def test_a_study_made_in_python_is_the_same_as_one_from_a_file():
 def test_a_study_is_frozen_and_can_be_pickled():
     made = study_from_dict(FULL)
     with pytest.raises(ValueError, match="frozen"):
-        made.name = "other"
+        made.name = "other"  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301  # our own bytes
 
 
@@ -602,3 +603,42 @@ def test_every_algorithm_has_settings_that_can_be_met(name):
     assert made.algorithm.name == name
     with pytest.raises(StudyError, match=f"algorithm {name} has no setting 'no_such'"):
         toy(algorithm={"name": name, "settings": {**good.get(name, {}), "no_such": 1}}, search=GRID)
+
+
+class Watched(Hparams):
+    low: int = Hparam(1, search=IntUniform(1, 50))
+    high: int = 100
+    rate: float = Hparam(0.5, search=Uniform(0.1, 1))
+
+    @field_validator("low", "high")
+    @classmethod
+    def _not_large(cls, value: int) -> int:
+        if value > 200:
+            raise ValueError("at most 200 fit into memory; choose fewer")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Watched:
+        if self.low > self.high:
+            raise ValueError("low must be at most high")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"values": {"high": 300}}, "values.high: at most 200 fit into memory; choose fewer"),
+        (
+            {"search": {"low": {"int": [1, 201]}}},
+            "search.low: Watched refuses low=201 of IntUniform(low=1, high=201, step=1, log=False): at most 200 fit",
+        ),
+    ],
+)
+def test_what_the_classs_own_validators_refuse_is_refused_before_any_trial(change, text):
+    with pytest.raises(StudyError) as caught:
+        Study(**data(hparams=Watched, **change))
+    assert str(caught.value).startswith(text)
+
+
+def test_fields_that_clash_only_somewhere_in_the_space_are_left_to_the_trials():
+    assert Study(**data(hparams=Watched, search={"low": {"int": [1, 150]}})).size == math.inf

@@ -80,6 +80,7 @@ def _walk(
         group = group_of(field.annotation)
         if group in above:  # a group within itself has no end of fields: it is one value
             group = None
+        _check_kind(".".join(full), domain, is_group=group is not None)
         if group is None or is_optional(field.annotation):
             yield _leaf(full, field, has_default, default, domain, when, is_group=group is not None)
         if group is not None:
@@ -87,6 +88,13 @@ def _walk(
             found = _walk(group, full, default if has_default else None, inner, (*above, group))
             may_be_none = has_default and default is None
             yield from (replace(leaf, is_required=False) for leaf in found) if may_be_none else found
+
+
+def _check_kind(name: str, domain: Domain | None, *, is_group: bool) -> None:
+    marks_group = isinstance(domain, Conditional) and domain.domain is None
+    if domain is not None and marks_group != is_group:
+        rule = "a group has a condition, and its fields have the domains" if is_group else "a field needs a domain"
+        raise HparamsError(f"field {name}: {rule}, but search is {domain!r}")
 
 
 def _check_field(name: str, field: FieldInfo) -> None:

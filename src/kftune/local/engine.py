@@ -121,7 +121,7 @@ class Engine:
                 return reason
             self._fill()
             if self._running:
-                self._listen(self._until_next_time())
+                self._listen(self._progress.wall_clock_left())
 
     def _over(self) -> Reason | None:
         """What ends the study now, in Katib's order; None while nothing does."""
@@ -189,7 +189,11 @@ class Engine:
         folder = self._store.folder
         for path in (folder.log(trial.name), folder.output(trial.name)):
             if path.exists():
-                path.rename(path.with_name(f"{path.name}.attempt{trial.attempt}"))
+                number = trial.attempt
+                # A kill in this very moment leaves files of an attempt that was never stored.
+                while (aside := path.with_name(f"{path.name}.attempt{number}")).exists():
+                    number += 1
+                path.rename(aside)
 
     # -- listening ---------------------------------------------------------------------------------------------
 
@@ -205,8 +209,9 @@ class Engine:
                 self._selector.register(descriptor, selectors.EVENT_READ, (running, callback))
         running.listened = descriptors
 
-    def _listen(self, timeout: float | None) -> None:
-        for key, _ in self._selector.select(timeout):
+    def _listen(self, longest: float | None = None) -> None:
+        """Waits until a process has something to tell or something is due; at most `longest` seconds."""
+        for key, _ in self._selector.select(self._until_next_time(longest)):
             if key.data is None:
                 self._interrupts.drain()
                 continue
@@ -226,11 +231,13 @@ class Engine:
         else:
             self._finish(running)
 
-    def _until_next_time(self) -> float | None:
-        times = [due for running in self._running.values() if (due := running.process.next_time) is not None]
-        wall = self._progress.wall_clock_left()
+    def _until_next_time(self, longest: float | None) -> float | None:
         moment = time.monotonic()
-        waits = [due - moment for due in times] + ([] if wall is None else [wall])
+        waits = [] if longest is None else [longest]
+        for running in self._running.values():
+            due = running.process.next_time
+            if due is not None:
+                waits.append(due - moment)
         return max(0.0, min(waits)) if waits else None
 
     def _feeder(self, running: _Running) -> Callable[[bytes], object]:
@@ -306,7 +313,7 @@ class Engine:
                 killed = True
                 for running in self._running.values():
                     running.process.kill()
-            self._listen(self._until_next_time())
+            self._listen()
 
     def _kill_all(self) -> None:
         """After an error: no process stays behind. The trials are stored as running, so they run again."""

@@ -59,7 +59,7 @@ class TrialProcess:
         grace: float = 30.0,
     ) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        self._logged = 0
+        self._logged = self._received = 0
         self._feed = feed
         self._grace = grace
         self.began = time.monotonic()
@@ -113,8 +113,7 @@ class TrialProcess:
             return
         self._exited = True
         self.ended = time.monotonic()
-        while self._open and self._read():
-            pass
+        self._drain()
         self._linger_until = self.ended + _LINGER
         self._finish_if_ended()
 
@@ -168,8 +167,7 @@ class TrialProcess:
             return
         # As in a container: when the first process ends, so do all others.
         self._signal(signal.SIGKILL)
-        while self._open and self._read():
-            pass
+        self._drain()
         self.returncode = self._process.wait()
         if self._open:
             os.close(self._output)
@@ -177,6 +175,12 @@ class TrialProcess:
         if self._exit is not None:
             os.close(self._exit)
         os.close(self._log)
+
+    def _drain(self) -> None:
+        """Reads what is in the pipe; not more, since a process that was left behind may write without end."""
+        until = self._received + 2 * _PIPE
+        while self._open and self._received < until and self._read():
+            pass
 
     def _read(self) -> bool:
         """Reads one piece; False when there is none now."""
@@ -188,6 +192,7 @@ class TrialProcess:
             os.close(self._output)
             self._open = False
             return False
+        self._received += len(chunk)
         self._keep(chunk)
         self._feed(chunk)
         return True

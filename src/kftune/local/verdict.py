@@ -110,9 +110,13 @@ def _close(one: str, other: str) -> bool:
 
 
 def _line_with(name: str, text: bytes) -> str:
-    words = re.escape(name).replace("_", "[-_ /]").encode()
-    found = re.search(rb"(?i)^.*\b" + words + rb"\b.*[0-9].*$", text, re.MULTILINE)
-    return _readable(found[0]).strip()[:_LONGEST_LINE] if found else ""
+    """The first line that has the name, however it is spelt, and a digit behind it."""
+    words = re.compile(rb"(?i)\b" + re.escape(name).replace("_", "[-_ /]").encode() + rb"\b")
+    for line in text.split(b"\n"):
+        found = words.search(line)
+        if found and re.search(rb"[0-9]", line[found.end() :]):
+            return _readable(line).strip()[:_LONGEST_LINE]
+    return ""
 
 
 def _call(name: str) -> str:

@@ -168,7 +168,8 @@ class Store:
                 self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite may have gone back by itself
+                    self._connection.execute("ROLLBACK")
                 raise
 
     def close(self) -> None:

@@ -68,8 +68,9 @@ def _apply(data: dict[str, Any], override: str) -> tuple[str, ...]:
         raise UsageError(f"an override is key=value or ~key, for example budget.max_trials=4, but got {override!r}")
     section, _, rest = name.partition(".")
     named = rest and section in _NAMED_BY_HPARAMS
-    keys = (section, *keys_to(data.get(section) or {}, rest)) if named else tuple(name.split("."))
-    inner: Any = data
+    inner: Any = data.get(section)
+    keys = (section, *keys_to(inner if isinstance(inner, dict) else {}, rest)) if named else tuple(name.split("."))
+    inner = data
     for key in keys[:-1]:
         if inner.get(key) is None:
             inner[key] = {}

@@ -10,11 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from kftune.domains import Conditional, Domain, domain_from_spec
 from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
-from kftune.fields import Leaf, check_condition
+from kftune.fields import Leaf, check_condition, put
 from kftune.hparams import Hparams
 from kftune.metrics import MetricDefinition
 from kftune.registry import load_hparams, name_of
@@ -23,6 +31,7 @@ from kftune.study.objective import Budget, MetricSpec, Objective
 from kftune.study.part import Part, PartError
 from kftune.study.step import Step
 from kftune.study.targets import Targets
+from kftune.validation import findings
 
 
 def _hparams(value: object, info: ValidationInfo) -> type[Hparams]:
@@ -103,6 +112,7 @@ class Study(Part):
     def _consistent(self) -> Self:
         self.fixed  # noqa: B018  # deriving them is what checks them
         self._check_space()
+        self._check_ends()
         self._check_metrics()
         self._check_algorithm()
         for index, point in enumerate(self.points):
@@ -291,6 +301,29 @@ class Study(Part):
                 raise PartError(str(error), ("search", leaf.name, "when")) from error
             if not leaf.has_default:
                 raise PartError(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
+
+    def _check_ends(self) -> None:
+        """Lets the validators of the class see the fixed values, and both ends of each domain.
+
+        Only what they say of one field by itself counts: two fields that clash here need not clash elsewhere.
+        """
+        for u in (0, 1):
+            point = self.active({name: domain.quantile(u) for name, domain in self.space.items()})
+            values: dict[str, Any] = {}
+            for name, value in {**self.fixed_values, **point}.items():
+                put(values, self.hparams.leaf(name).path, value)
+            try:
+                self.hparams.model_validate(values, strict=False)
+            except ValidationError as error:
+                for finding in findings(error, self.hparams):
+                    self._check_end(".".join(map(str, finding.path)), finding.message, point)
+
+    def _check_end(self, name: str, message: str, point: Mapping[str, Any]) -> None:
+        if name in self.fixed_values:
+            raise PartError(message, ("values", *keys_to(self.values, name)))
+        if name in point:
+            refused = f"{self.hparams.__name__} refuses {name}={point[name]!r} of {self.space[name]!r}: {message}"
+            raise PartError(refused, ("search", name) if name in self.search else ("hparams",))
 
     def _check_metrics(self) -> None:
         names = [self.objective.metric, *(spec.name for spec in self.metrics)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import (
@@ -56,6 +57,7 @@ class OptunaStrategy:
         direction: minimize or maximize.
         replays: Whether earlier results must go through the sampler one by one, since it keeps a state of its own.
         always_all: Whether the sampler needs a number for every name, active or not.
+        asking: Makes what surrounds each question to the sampler.
         notes: What the user should know.
     """
 
@@ -69,12 +71,14 @@ class OptunaStrategy:
         *,
         replays: bool = False,
         always_all: bool = False,
+        asking: Callable[[], AbstractContextManager[None]] = nullcontext,
         notes: Iterable[str] = (),
     ) -> None:
         self.notes = list(notes)
         self._space = space
         self._replays = replays
         self._always_all = always_all
+        self._asking = asking
         self._coordinates = coordinates(space)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(sampler=sampler, direction=direction)
@@ -85,8 +89,9 @@ class OptunaStrategy:
         """What the sampler asks for, again and again."""
         while True:
             self._drop_proposed()
-            trial = self._study.ask()
-            point = self._suggested(trial)
+            with self._asking():
+                trial = self._study.ask()
+                point = self._suggested(trial)
             self._proposed = (point, trial)
             yield point
 
@@ -133,8 +138,9 @@ class OptunaStrategy:
 
     def _enqueued(self, point: Point) -> Trial:
         self._study.enqueue_trial(self._numbers(point))
-        trial = self._study.ask()
-        self._suggested(trial)
+        with self._asking():
+            trial = self._study.ask()
+            self._suggested(trial)
         return trial
 
     def _numbers(self, point: Point) -> dict[str, Any]:
@@ -226,7 +232,7 @@ def _cmaes(space: Space, seed: int, direction: Direction, settings: Mapping[str,
 
 def _gp(space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int) -> OptunaStrategy:
     _need("scipy", "local")
-    _need("torch", "train")
+    torch = _need("torch", "train")
     estimator = settings.get("base_estimator", "GP")
     notes = []
     if estimator != "GP":
@@ -237,18 +243,34 @@ def _gp(space: Space, seed: int, direction: Direction, settings: Mapping[str, An
         if name in settings:
             notes.append(_no_counterpart(name, "bayesianoptimization", "Optuna's sampler takes log EI and L-BFGS"))
     arguments = {"n_startup_trials": settings["n_initial_points"]} if "n_initial_points" in settings else {}
-    return OptunaStrategy(
-        space, GPSampler(seed=seed, warn_independent_sampling=False, **arguments), direction, notes=notes
-    )
+    sampler = GPSampler(seed=seed, warn_independent_sampling=False, **arguments)
+    return OptunaStrategy(space, sampler, direction, asking=lambda: _one_thread(torch), notes=notes)
+
+
+@contextmanager
+def _one_thread(torch: Any) -> Iterator[None]:
+    """Keeps the Gaussian process to one core: its matrices are small, and the others belong to trials.
+
+    With as many threads as cores, beside trials that use these too, a question takes some 20 times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _no_counterpart(setting: str, algorithm: str, why: str) -> str:
     return f"the setting {setting} of {algorithm} has no effect here, only on Katib: {why}"
 
 
-def _need(package: str, extra: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise MissingExtraError(extra, package)
+def _need(package: str, extra: str) -> Any:
+    """A package that Optuna will import; by name here, since no part of kftune but the trainer is written for it."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingExtraError(extra, package) from error
 
 
 def coordinates(space: Space) -> dict[str, Coordinate]:
@@ -271,13 +293,9 @@ def _coordinate(domain: Domain) -> Coordinate:
 
 def _indexed(domain: Domain) -> Coordinate:
     points = domain.grid()
-
-    def index(value: object) -> int:
-        return next(number for number, point in enumerate(points) if same(point, value))
-
     last = len(points) - 1
     distribution = CategoricalDistribution(range(last + 1)) if isinstance(domain, Choice) else IntDistribution(0, last)
-    return Coordinate(distribution, points.__getitem__, index)
+    return Coordinate(distribution, points.__getitem__, lambda value: _index(points, value))
 
 
 def _share(domain: Domain, value: Any) -> float:

@@ -1,0 +1,53 @@
+"""What kftune renders is what kftune's own lint calls right: admitted, and neither failing, hanging nor wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from render_examples import ALGORITHMS, VERSIONS, study_of
+
+from kftune import yaml_text
+from kftune.errors import RenderError
+from kftune.lint.cluster import KatibConfig, cluster_of
+from kftune.lint.judging import judge
+from kftune.lint.sources import Source, documents
+from kftune.render import render
+
+SPECS: dict[str, Any] = {
+    "uniform": {"uniform": [0, 1]},
+    "loguniform": {"loguniform": [1e-5, 1e-1]},
+    "reverse_loguniform": {"reverse_loguniform": [0.9, 0.999]},
+    "quniform": {"quniform": [0.1, 0.7], "q": 0.1},
+    "qloguniform": {"qloguniform": [0.001, 0.5], "q": 0.001},
+    "normal": {"normal": [0, 1]},
+    "truncated normal": {"normal": [0, 1], "low": -1, "high": 1},
+    "lognormal": {"lognormal": [0, 1]},
+    "qnormal": {"qnormal": [8, 4], "q": 2, "low": 0, "high": 16},
+    "int": {"int": [1, 5]},
+    "int with step": {"int": [1, 10], "step": 4},
+    "int, log": {"int": [1, 1024], "log": True},
+    "choice": {"choice": ["a", "b", 'say "hi" $x\n']},
+    "weighted choice": {"choice": ["a", "b"], "weights": [1, 3]},
+    "discrete": {"discrete": [1, 2.5, 4]},
+    "conditional": {"uniform": [0, 1], "when": {"optimizer": ["sgd"]}},
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_a_rendered_domain_lints_as_right_for_every_algorithm(spec: Any, algorithm: str, version: str) -> None:
+    space = {"x": spec} if algorithm == "grid" else {"x": spec, "y": {"uniform": [0, 1]}}
+    try:
+        study = study_of(space, algorithm, version=version)
+        text = yaml_text.dump_all(render(study).documents)
+    except (RenderError, ValueError) as refused:
+        assert "x" in str(refused) or algorithm in str(refused)
+        return
+    [document] = documents(Source(file="rendered", text=text, named=True))
+    judgement = judge(document, cluster_of([document.value], KatibConfig(), labelled=True), version)  # type: ignore[arg-type]
+    # KT210 says that draws leave min and max; a normal domain without bounds is meant to.
+    serious = {found.code for found in judgement.findings if found.severity != "habit"} - {"KT210"}
+    assert (judgement.verdict.admitted, serious) == (True, set()), judgement.findings
+    assert "normal" in next(iter(spec)) or judgement.outcome == "ok"
