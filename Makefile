@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ok
 DEMO := pipelines/circuits/demo.yaml
 
-.PHONY: help setup demo test test-nightly lint format manifests check-manifests bench clean
+.PHONY: help setup demo test test-nightly lint format manifests check-manifests bench bench-peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ check-manifests: $(READY) ## fail when manifests/ is not what pipelines/ renders
 
 bench: $(READY) ## measure kftune beside its peers; a peer that is not installed is skipped
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(READY) ## install what the benchmark compares with, each stack into benchmarks/.venvs
+	$(BIN)/python -m benchmarks setup
 
 clean: ## remove .venv, caches and what builds leave; studies keep their results
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -17,8 +17,8 @@ import pytest
 from local_study import Tiny, is_alive, run, sh, stored_rows, study, trials_in, wait_until
 
 from kftune.errors import StoreError
-from kftune.results import open_results
-from kftune.results.store import Store
+from kftune.results import Ending, open_results
+from kftune.results.store import Ended, Store
 
 KILLS = 20
 TRIALS = 200
@@ -234,9 +234,7 @@ def test_an_end_that_was_stored_is_never_changed(tmp_path):
     with open_results(tmp_path) as results:
         meta, (trial,) = results.meta, results.trials()
     with Store(tmp_path, meta) as store:
-        from kftune.results import Ending
-
-        store.end(1, Ending("Failed", {}, None, "2030-01-01T00:00:00Z", 1.0, 1, "late"))
+        store.write([Ended(1, Ending("Failed", {}, None, "2030-01-01T00:00:00Z", 1.0, 1, "late"))])
         assert store.trial(1) == trial
 
 

@@ -52,6 +52,10 @@ class Listed(Domain):
     def _set_options(self, options: tuple[Any, ...]) -> None:
         if not options:
             raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
+        kinds = set(map(type, options))
+        if kinds in ({int}, {str}) and len(set(options)) == len(options):  # what most lists are
+            assign(self, "options", options)
+            return
         options = tuple(plain(self, option) for option in options)
         for index, option in enumerate(options):
             if any(same(option, earlier) for earlier in options[:index]):

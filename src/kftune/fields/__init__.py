@@ -1,7 +1,7 @@
 """The fields of hyperparameter classes: dotted names, texts on a command line, nested groups, checks of domains."""
 
 from kftune.fields.form import in_order, to_json
-from kftune.fields.groups import Group, completed, extras_of, groups_of
+from kftune.fields.groups import Group, completed, extras_of, groups_of, has_field_validators
 from kftune.fields.leaf import Leaf
 from kftune.fields.nested import get, put, remove
 from kftune.fields.options import TEXTS, add_options, flags_of, help_text, texts_by_name
@@ -20,6 +20,7 @@ __all__ = [
     "flags_of",
     "get",
     "groups_of",
+    "has_field_validators",
     "help_text",
     "in_order",
     "leaves_of",

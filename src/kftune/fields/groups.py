@@ -42,6 +42,20 @@ def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Grou
     return groups
 
 
+def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], ...] = ()) -> bool:
+    """Whether a class, or a group in it, has validators of its own for single fields.
+
+    Args:
+        model: The class.
+        above: The classes that it is a group of; one that contains itself is looked at once.
+    """
+    if model.__pydantic_decorators__.field_validators:
+        return True
+    above = (*above, model)
+    groups = (group_of(field.annotation) for field in model.model_fields.values())
+    return any(has_field_validators(group, above) for group in groups if group is not None and group not in above)
+
+
 def completed(groups: Mapping[str, Group], data: dict[str, Any]) -> dict[str, Any]:
     """`data` with every group that it gives in part completed from the default for that group."""
     filled = dict(data)

@@ -18,7 +18,9 @@ from kftune.validation import reworded
 
 # Every point of a domain up to this size is tried against its field; of a larger one, only the ends.
 _POINTS_TRIED = 256
+_MOST_TAKEN = 256
 
+# What is the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -58,6 +60,8 @@ class Leaf:
         Raises:
             HparamsError: The value holds a number that is not finite.
         """
+        if type(value) is int:
+            return repr(value)
         if type(value) not in _PLAIN:
             value = to_jsonable_python(value)
         if self.form.startswith("text") and isinstance(value, str):
@@ -112,6 +116,8 @@ class Leaf:
     def jsonable(self, value: object) -> Any:
         """`value`, validated, as the JSON-able value that `encode` takes."""
         valid = self.validated(value)
+        if type(valid) in _PLAIN:
+            return valid
         return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
 
     def jsonable_default(self, default: object) -> Any:
@@ -147,8 +153,19 @@ class Leaf:
         if inner is None:
             return
         points = inner.grid() if inner.size <= _POINTS_TRIED else (inner.quantile(0), inner.quantile(1))
+        # Studies are made by the thousand, with the same lists. Of one type, because True is 1 to a set.
+        key = (type(points[0]), points) if set(map(type, points)) in ({int}, {str}) else None
+        if key in self._taken:
+            return
         for point in points:
             self._check_point(domain, point)
+        if key is not None and len(self._taken) < _MOST_TAKEN:
+            self._taken.add(key)
+
+    @cached_property
+    def _taken(self) -> set[Any]:
+        """Lists of values that the field has been found to take."""
+        return set()
 
     def check_default(self) -> None:
         """Makes sure that the default is one of the values of the field's own domain.

@@ -30,10 +30,12 @@ from kftune.local.samplers import Sampler, Suggestion
 from kftune.local.verdict import judge, values_of
 from kftune.metrics import Reducer
 from kftune.results import FINISHED, Ending, State, Trial, Values
-from kftune.results.store import Started, Store
+from kftune.results.store import Ended, Started, Store
 from kftune.study import Study
 
 _BETWEEN_REPORTS = 0.5
+# When a question to the sampler takes longer than this, ends of trials are not kept waiting for the answer.
+_QUICK_ANSWER = 0.01
 
 
 class _Running:
@@ -85,6 +87,8 @@ class Engine:
         self._again = deque(trial for trial in trials if trial.state not in FINISHED)
         self._next_number = max((trial.number for trial in trials), default=0) + 1
         self._exhausted = False
+        self._answer_seconds = 0.0
+        self._changes: list[tuple[Started | Ended, Callable[[], Event]]] = []
         self._running: dict[int, _Running] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -98,6 +102,7 @@ class Engine:
                 self._stop_running(reason)
         finally:
             self._kill_all()
+            self._launcher.discard()
             self._selector.close()
         outcome = self._progress.outcome(reason)
         self._tell(
@@ -120,8 +125,22 @@ class Engine:
             if reason is not None:
                 return reason
             self._fill()
+            self._write()
             if self._running:
+                if self._may_start_more():
+                    self._launcher.prepare(self._store.name(self._next_number))
                 self._listen(self._progress.wall_clock_left())
+
+    def _write(self) -> None:
+        """Stores what has happened since the last time, in one transaction, and then tells of it.
+
+        The next trial starts before the end of the one before is stored, so that the disk is waited for while it runs.
+        """
+        if self._changes:
+            changes, self._changes = self._changes, []
+            self._store.write([change for change, _ in changes])
+            for _, event in changes:
+                self._tell(event)
 
     def _over(self) -> Reason | None:
         """What ends the study now, in Katib's order; None while nothing does."""
@@ -132,15 +151,20 @@ class Engine:
 
     def _fill(self) -> None:
         """Starts trials until as many run as may."""
-        while len(self._running) < self._launcher.parallel and not self._interrupts.count:
-            if self._progress.finished + len(self._running) >= self._study.budget.max_trials:
-                return
+        while len(self._running) < self._launcher.parallel and self._may_start_more():
             if self._again:
                 self._start_again(self._again.popleft())
             elif not self._start_new():
                 return
-            if self._progress.reached():
-                return
+
+    def _may_start_more(self) -> bool:
+        started = self._progress.finished + len(self._running)
+        return (
+            not self._interrupts.count
+            and not self._exhausted
+            and started < self._study.budget.max_trials
+            and not self._progress.reached()
+        )
 
     def _start_again(self, trial: Trial) -> None:
         self._move_aside(trial)
@@ -148,10 +172,11 @@ class Engine:
         self._start(trial.number, trial.attempt + 1, Suggestion(trial.point, trial.assignment))
 
     def _start_new(self) -> bool:
-        if self._exhausted:
-            return False
-        number = self._next_number
+        if self._answer_seconds > _QUICK_ANSWER:
+            self._write()
+        number, asked = self._next_number, time.perf_counter()
         suggestion = self._sampler.ask(number)
+        self._answer_seconds = time.perf_counter() - asked
         if suggestion is None:
             self._exhausted = True
             return False
@@ -177,9 +202,10 @@ class Engine:
         # A process is stored after it was started: a moment in which a kill leaves one that the store does not know.
         # `leftovers` finds it by its environment.
         started = Started(number, attempt, suggestion.assignment, suggestion.point, now(), pid, pid_started)
-        self._store.start(started)
         log = str(self._store.folder.log(name))
-        self._tell(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
+        self._changes.append(
+            (started, lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
+        )
         if problem:
             self._forget(running)
             self._end(running, "Failed", problem, 0.0, None)
@@ -266,30 +292,25 @@ class Engine:
             self._end(running, state, message, duration, code)
 
     def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
-        """Keeps a trial's end; when this returns it is on the disk."""
+        """Takes in how a trial ended; `_write` stores it."""
         number = running.number
         values = values_of(running.reducer)
         reduced = values.get(self._study.objective.metric)
         objective = None if reduced is None else float(reduced.text(self._study.objective.spec.reduce or "latest"))
-        self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
+        ending = Ending(state, values, objective, now(), round(duration, 6), code, message)
         scored = state == "Succeeded"
         self._sampler.tell(number, objective if scored else None)
         is_best = self._progress.add(number, state, objective)
-        self._tell(
-            lambda: TrialFinished(
-                self._store.name(number),
-                number,
-                state,
-                objective,
-                self._counted(values),
-                running.suggestion.point,
-                round(duration, 3),
-                code,
-                message,
-                is_best,
-                self._progress.finished,
+        finished = self._progress.finished
+
+        def event() -> Event:
+            name, point, counted = self._store.name(number), running.suggestion.point, self._counted(values)
+            seconds = round(duration, 3)
+            return TrialFinished(
+                name, number, state, objective, counted, point, seconds, code, message, is_best, finished
             )
-        )
+
+        self._changes.append((Ended(number, ending), event))
 
     def _forget(self, running: _Running) -> None:
         for descriptor in running.listened:
@@ -300,6 +321,7 @@ class Engine:
 
     def _stop_running(self, reason: Reason) -> None:
         """Asks the trials that still run to end, and waits for them; a second interrupt kills them."""
+        self._write()
         for running in self._running.values():
             running.stopped = self._progress.stop_message(reason)
             running.process.stop()
@@ -314,6 +336,7 @@ class Engine:
                 for running in self._running.values():
                     running.process.kill()
             self._listen()
+            self._write()
 
     def _kill_all(self) -> None:
         """After an error: no process stays behind. The trials are stored as running, so they run again."""

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from kftune.errors import RunError
@@ -45,6 +46,7 @@ class Launcher:
         self._folder = folder
         self._cwd = Path.cwd() if study_path is None else study_path.resolve().parent
         self.notes: list[str] = []
+        self._prepared: Path | None = None
         self.devices = _Devices(study, gpus)
         self.parallel = self._limit_parallel()
         self._base = self._environment()
@@ -67,7 +69,10 @@ class Launcher:
             ValueError: A text cannot be passed to a process.
         """
         output = self._folder.output(trial)
-        output.mkdir(exist_ok=True)
+        if output == self._prepared:
+            self._prepared = None
+        else:
+            output.mkdir(exist_ok=True)
         env = {
             **self._base,
             "KFTUNE_TRIAL_NAME": trial,
@@ -87,6 +92,21 @@ class Launcher:
             timeout=self._study.budget.trial_timeout,
             grace=self._study.step.grace_period,
         )
+
+    def prepare(self, trial: str) -> None:
+        """Makes the folder of the trial that will probably start next, while others run and this process has time."""
+        output = self._folder.output(trial)
+        if output != self._prepared:
+            self.discard()
+            output.mkdir(exist_ok=True)
+            self._prepared = output
+
+    def discard(self) -> None:
+        """Takes back what was prepared and not used."""
+        if self._prepared is not None:
+            with suppress(OSError):  # something is in it
+                self._prepared.rmdir()
+            self._prepared = None
 
     # -- inside ------------------------------------------------------------------------------------------------
 

@@ -139,7 +139,7 @@ class LiveView:
             for name, value in end.best["values"].items():
                 table.add_row(Text(name), Text(shown(value)))
             parts.append(table)
-        parts += [Text(f"next: {hint}", style="dim") for hint in self._hints]
+        parts += [Text(f"next: {hint}", style="dim") for hint in (self._hints if end.best else ())]
         return Group(*parts)
 
 

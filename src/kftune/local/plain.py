@@ -71,4 +71,4 @@ def summary(end: StudyFinished, hints: Sequence[str]) -> list[str]:
     if end.best is not None:
         metrics = " ".join(f"{name}={number(value)}" for name, value in end.best["metrics"].items())
         lines += [f"best: {end.best['trial']} {metrics}", f"  {assignments(end.best['values'])}"]
-    return [*lines, *(f"next: {hint}" for hint in hints)]
+    return [*lines, *(f"next: {hint}" for hint in (hints if end.best else ()))]

@@ -64,10 +64,10 @@ def katib_filters(names: Sequence[str], definitions: Sequence[MetricDefinition] 
     Raises:
         MetricError: A definition has no filter, or two metrics would have one name in Katib.
     """
+    if not definitions:
+        return KatibFilters({name: name for name in names}, (METRIC_FORMAT,))
     defined = {definition.name for definition in definitions}
     plain = [name for name in dict.fromkeys(names) if name not in defined]
-    if not definitions:
-        return KatibFilters({name: name for name in plain}, (METRIC_FORMAT,))
     # METRIC_FORMAT would also find the words of the definitions, wherever those stand before a "=".
     filters = [(name, KatibFilter(name, _format_of_one(name))) for name in plain]
     filters += [(definition.name, katib_filter(definition)) for definition in definitions]

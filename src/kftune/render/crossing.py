@@ -118,8 +118,10 @@ def _as_it_is(leaf: Leaf, feasible: Feasible) -> Crossing:
 
 
 def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) -> Crossing:
-    texts = [leaf.encode(value) for value in domain.grid()]
-    tokens = [text for text in texts if not encoding.is_safe(text)]
+    values = domain.grid()
+    texts = [leaf.encode(value) for value in values]
+    # Numbers are safe as they are; most lists hold nothing else.
+    tokens = [] if set(map(type, values)) == {int} else [text for text in texts if not encoding.is_safe(text)]
     if tokens:
         texts = [_token(leaf, text) if text in tokens else text for text in texts]
     parameter = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}

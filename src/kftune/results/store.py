@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -16,21 +16,21 @@ from kftune.results.layout import RunFolder, trial_name
 from kftune.results.records import FINISHED, Ending, Meta, Trial
 from kftune.results.schema import FORMAT, SELECT, TABLES, damaged, meta_of, meta_to_text, to_json, trial_of
 
+_FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _INSERT = (
     "INSERT OR REPLACE INTO trials (number, state, attempt, assignment, point, metrics, started, message, pid, "
     "pid_started) VALUES (?, 'Running', ?, ?, ?, '{}', ?, '', ?, ?)"
 )
 _END = (
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "
-    "pid = NULL, pid_started = NULL WHERE number = ?"
+    f"pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
 _PATIENCE = 5.0
-_FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 
 
 class Started(NamedTuple):
-    """A trial whose process runs."""
+    """A trial's process runs."""
 
     number: int
     attempt: int
@@ -41,12 +41,19 @@ class Started(NamedTuple):
     pid_started: float | None
 
 
+class Ended(NamedTuple):
+    """A trial has ended."""
+
+    number: int
+    ending: Ending
+
+
 class Store:
     """The results of one study, open for writing by this process alone.
 
-    The end of a trial is on the disk when `end` returns: one transaction, synchronised as Optuna's SQLite storage does.
-    That a trial has started is only written, not synchronised. It survives the death of this process; after a power
-    cut there is no process left that it could tell of.
+    The end of a trial is on the disk when `write` returns: one transaction, synchronised as Optuna's SQLite storage
+    does. Where trials have only started it is written, but not synchronised: that survives the death of this process,
+    and after a power cut there is no process left that it could tell of.
 
     Args:
         folder: Where the results are; made when missing.
@@ -133,8 +140,27 @@ class Store:
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    def start(self, trial: Started) -> None:
-        """Keeps that a trial runs."""
+    def write(self, changes: Sequence[Started | Ended]) -> None:
+        """Keeps what has happened, all of it or nothing; a trial that has finished stays as it is."""
+        ends = any(isinstance(change, Ended) for change in changes)
+        with self._translated():
+            self._synchronise(ends)
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                for change in changes:
+                    if isinstance(change, Ended):
+                        self._end(change.number, change.ending)
+                    else:
+                        self._start(change)
+                if ends:
+                    self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite may have gone back by itself
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _start(self, trial: Started) -> None:
         values = (
             trial.number,
             trial.attempt,
@@ -144,12 +170,9 @@ class Store:
             trial.pid,
             trial.pid_started,
         )
-        with self._translated():
-            self._synchronise(False)
-            self._connection.execute(_INSERT, values)
+        self._connection.execute(_INSERT, values)
 
-    def end(self, number: int, ending: Ending) -> None:
-        """Keeps how a trial ended; a trial that has finished stays as it is."""
+    def _end(self, number: int, ending: Ending) -> None:
         values = (
             ending.state,
             to_json(ending.metrics),
@@ -160,17 +183,7 @@ class Store:
             ending.message,
             number,
         )
-        with self._translated():
-            self._synchronise(True)
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.execute(f"{_END} AND state NOT IN ({_FINISHED})", values)
-                self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # SQLite may have gone back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
+        self._connection.execute(_END, values)
 
     def close(self) -> None:
         """Lets go of the results; other runs may have them then."""

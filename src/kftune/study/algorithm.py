@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from kftune.errors import suggestion
 from kftune.study.part import Part, PartError
@@ -108,8 +108,8 @@ class Algorithm(Part):
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """The algorithm's own settings, by the names that Katib has for them."""
 
-    @model_validator(mode="after")
-    def _known(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         rules = ALGORITHMS.get(self.name)
         if rules is None:
             raise PartError(f"unknown algorithm {self.name!r}; {suggestion(self.name, ALGORITHMS)}", ("name",))
@@ -119,7 +119,6 @@ class Algorithm(Part):
         if missing:
             needed = f"{missing[0]} ({rules.settings[missing[0]].rule})"
             raise PartError(f"algorithm {self.name} needs the setting {needed}", ("settings",))
-        return self
 
     def _check_setting(self, rules: AlgorithmRules, name: str, value: object) -> None:
         path = ("settings", name)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
@@ -17,7 +17,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
-    model_validator,
 )
 
 from kftune.domains import Conditional, Domain, domain_from_spec
@@ -108,8 +107,8 @@ class Study(Part):
     targets: Targets = Targets()
     """Options of the render targets."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         self.fixed  # noqa: B018  # deriving them is what checks them
         self._check_space()
         self._check_ends()
@@ -117,7 +116,6 @@ class Study(Part):
         self._check_algorithm()
         for index, point in enumerate(self.points):
             self._check_point(point, index)
-        return self
 
     # -- what it derives ---------------------------------------------------------------------------------------
 
@@ -147,8 +145,9 @@ class Study(Part):
         """What is searched: dotted name -> domain, in the order of the class."""
         space = {}
         for name, leaf in self.hparams.leaves().items():
-            domain = self.search[name] if name in self.search else None if self._is_left_out(leaf) else leaf.domain
-            if domain is not None and name not in self.fixed_values:
+            domain = self.search.get(name, leaf.domain)
+            left_out = name not in self.search and domain is not None and self._is_left_out(leaf)
+            if domain is not None and name not in self.fixed_values and not left_out:
                 space[name] = domain
         return space
 
@@ -164,7 +163,7 @@ class Study(Part):
     @cached_property
     def metric_names(self) -> tuple[str, ...]:
         """Names of all metrics, the objective first."""
-        return tuple(spec.name for spec in self.metric_specs)
+        return (self.objective.metric, *(spec.name for spec in self.metrics))
 
     @cached_property
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
@@ -238,18 +237,27 @@ class Study(Part):
                 flat.append((name, value))
         return flat
 
-    def _is_left_out(self, leaf: Leaf) -> bool:
-        """Whether a field is part of an optional group that is None here, so that only a study's own `search` is meant.
+    @cached_property
+    def _absent_groups(self) -> tuple[str, ...]:
+        """Optional groups that are None here and of which nothing in this study names a field."""
+        named = (*self.fixed_values, *self.search)
+        return tuple(
+            name
+            for name, leaf in self.hparams.leaves().items()
+            if leaf.is_group
+            and self.fixed_values.get(name, leaf.default) is None
+            and (name in self.fixed_values or not any(other.startswith(f"{name}.") for other in named))
+        )
 
-        A condition on the group, or another of its fields in this study, brings the group in.
+    def _is_left_out(self, leaf: Leaf) -> bool:
+        """Whether a field is part of an absent group, so that only a study's own `search` is meant.
+
+        A condition on the group brings it in, unless the study fixes it to null.
         """
-        for name, group in self.hparams.leaves().items():
-            if group.is_group and leaf.name.startswith(f"{name}."):
-                named = any(other.startswith(f"{name}.") for other in (*self.fixed_values, *self.search))
-                brought_in = name not in self.fixed_values and (named or isinstance(leaf.domain, Conditional))
-                if self.fixed_values.get(name, group.default) is None and not brought_in:
-                    return True
-        return False
+        return bool(self._absent_groups) and any(
+            leaf.name.startswith(f"{name}.") and (name in self.fixed_values or not isinstance(leaf.domain, Conditional))
+            for name in self._absent_groups
+        )
 
     def _leaf(self, name: str, section: str) -> Leaf:
         leaves = self.hparams.leaves()
@@ -307,6 +315,8 @@ class Study(Part):
 
         Only what they say of one field by itself counts: two fields that clash here need not clash elsewhere.
         """
+        if not self.hparams.validates_fields():
+            return
         for u in (0, 1):
             point = self.active({name: domain.quantile(u) for name, domain in self.space.items()})
             values: dict[str, Any] = {}

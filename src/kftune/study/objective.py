@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
@@ -45,10 +45,9 @@ class MetricSpec(Part):
     regex: str | None = None
     """For scripts that print their own format: a pattern with one group, the value."""
 
-    @model_validator(mode="after")
-    def _regex_compiles(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         _check_regex(self.name, self.regex)
-        return self
 
 
 class Objective(Part):
@@ -65,16 +64,16 @@ class Objective(Part):
     regex: str | None = None
     """For scripts that print their own format: a pattern with one group, the value."""
 
-    @model_validator(mode="after")
-    def _regex_compiles(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         _check_regex(self.metric, self.regex)
-        return self
 
     @cached_property
     def spec(self) -> MetricSpec:
         """The objective as a metric, its reduction filled in."""
         reduce = self.reduce or ("min" if self.direction == "minimize" else "max")
-        return MetricSpec(name=self.metric, reduce=reduce, regex=self.regex)
+        # Each of them was checked when this objective was made.
+        return MetricSpec.model_construct(name=self.metric, reduce=reduce, regex=self.regex)
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats `than`; the first of two equal ones stays the best."""
@@ -103,14 +102,13 @@ class Budget(Part):
     wall_clock: Seconds | None = None
     """The longest that the study may take."""
 
-    @model_validator(mode="after")
-    def _parallel_within_max(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         if self.parallel > self.max_trials:
             raise PartError(
                 f"parallel must be at most max_trials, but parallel={self.parallel} and max_trials={self.max_trials}",
                 ("parallel",),
             )
-        return self
 
     @property
     def failures_allowed(self) -> int:

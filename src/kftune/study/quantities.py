@@ -14,6 +14,10 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 _DECIMAL = {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 _BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
+_FACTORS: dict[str | None, Decimal] = {
+    None: Decimal(1),
+    **{suffix: Decimal(factor) for suffix, factor in {**_DECIMAL, **_BINARY}.items()},
+}
 
 
 def parse_duration(value: object) -> float:
@@ -35,7 +39,7 @@ def parse_quantity(text: str) -> Decimal:
     found = _QUANTITY.fullmatch(text)
     if found is None:
         raise ValueError(f"a quantity is a number with an optional suffix (500m, 2, 4Gi), but got {text!r}")
-    return Decimal(found[1]) * Decimal({**_DECIMAL, **_BINARY}.get(found[2] or "", 1))
+    return Decimal(found[1]) * _FACTORS[found[2]]
 
 
 def _quantity(value: object) -> str:

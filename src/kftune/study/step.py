@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from kftune.study.part import Part, PartError
 from kftune.study.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
@@ -67,14 +67,13 @@ class Resources(Part):
     procs_per_node: int = Field(1, ge=1)
     """Training processes in each pod, started by torchrun."""
 
-    @model_validator(mode="after")
-    def _one_gpu_each(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         if self.gpu and self.procs_per_node > self.gpu:
             raise PartError(
                 f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
                 ("procs_per_node",),
             )
-        return self
 
     @property
     def cores(self) -> float | None:
@@ -111,13 +110,12 @@ class Volume(Part):
     read_only: bool = False
     """Whether the step may only read it."""
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         sources = [name for name in ("claim", "config_map", "secret", "empty_dir") if getattr(self, name)]
         if len(sources) != 1:
             given = ", ".join(sources) or "none"
             raise PartError(f"a volume has one of claim, config_map, secret, empty_dir, but got {given}")
-        return self
 
 
 class Toleration(Part):
@@ -176,8 +174,8 @@ class Step(Part):
     grace_period: Seconds = 30.0
     """Time between the request to stop and the kill."""
 
-    @model_validator(mode="after")
-    def _one_command(self) -> Self:
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
         if bool(self.module) == bool(self.command):
             raise PartError(
                 f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
@@ -190,7 +188,6 @@ class Step(Part):
         both = sorted(set(self.env) & set(self.secrets))
         if both:
             raise PartError(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
-        return self
 
     def command_line(self, assignment: Mapping[str, str]) -> list[str]:
         """The step's argv for one assignment: the one place where a command line is made.

@@ -42,7 +42,7 @@ _LONGEST_KEY = 1000
 
 # The texts remembered take a few MiB at most.
 _CACHED_TEXTS = 4096
-_CACHED_LENGTH = 128
+_CACHED_LENGTH = 512
 
 
 class _RefusedError(Exception):
@@ -154,19 +154,21 @@ def _document_text(value: object) -> str:
         value = _plain_form(value)
     if isinstance(value, str):
         return _indented(_scalars[value], "") + "\n"
+    lines: list[str] = []
     if isinstance(value, dict) and value:
-        return _map_text(value, "", "")
+        _map_lines(value, "", "", lines.append)
+        return "".join(lines)
     if isinstance(value, list) and value:
-        return _list_text(value, "", "")
+        _list_lines(value, "", "", lines.append)
+        return "".join(lines)
     return _ATOMS[type(value)](value) + "\n"
 
 
-def _map_text(mapping: dict[str, Any], lead: str, pad: str) -> str:
-    """The lines of a mapping that is not empty; `lead` opens the first (it may hold "- "), `pad` the others.
+def _map_lines(mapping: dict[str, Any], lead: str, pad: str, add: Callable[[str], None]) -> None:
+    """Adds the lines of a mapping that is not empty; `lead` opens the first (it may hold "- "), `pad` the others.
 
-    Every render goes through this loop: exact types are asked for, and text is added up in place.
+    Every render goes through this loop: exact types are asked for, and texts come first.
     """
-    text = ""
     key = ""
     try:
         for key, value in mapping.items():
@@ -178,25 +180,25 @@ def _map_text(mapping: dict[str, Any], lead: str, pad: str) -> str:
                 scalar = _scalars[value]
                 if "\n" in scalar:
                     scalar = _indented(scalar, pad)
-                text += f"{lead}{_keys[key]} {scalar}\n"
+                add(f"{lead}{_keys[key]} {scalar}\n")
             elif kind is dict and value:
                 inner = pad + "  "
-                text += f"{lead}{_keys[key]}\n{_map_text(value, inner, inner)}"
+                add(f"{lead}{_keys[key]}\n")
+                _map_lines(value, inner, inner, add)
             elif kind is list and value:
-                text += f"{lead}{_keys[key]}\n{_list_text(value, pad, pad)}"
+                add(f"{lead}{_keys[key]}\n")
+                _list_lines(value, pad, pad, add)
             else:
-                text += f"{lead}{_keys[key]} {_ATOMS[kind](value)}\n"
+                add(f"{lead}{_keys[key]} {_ATOMS[kind](value)}\n")
             lead = pad
     except _RefusedError as refused:
         if isinstance(key, str):
             refused.path.append(key)
         raise
-    return text
 
 
-def _list_text(items: list[Any], lead: str, pad: str) -> str:
-    """The lines of a list that is not empty, as `_map_text` writes those of a mapping."""
-    text = ""
+def _list_lines(items: list[Any], lead: str, pad: str, add: Callable[[str], None]) -> None:
+    """Adds the lines of a list that is not empty, as `_map_lines` does those of a mapping."""
     index = 0
     try:
         for index, value in enumerate(items):  # noqa: B007 - told when the item is refused
@@ -208,18 +210,17 @@ def _list_text(items: list[Any], lead: str, pad: str) -> str:
                 scalar = _scalars[value]
                 if "\n" in scalar:
                     scalar = _indented(scalar, pad)
-                text += f"{lead}- {scalar}\n"
+                add(f"{lead}- {scalar}\n")
             elif kind is dict and value:
-                text += _map_text(value, lead + "- ", pad + "  ")
+                _map_lines(value, lead + "- ", pad + "  ", add)
             elif kind is list and value:
-                text += _list_text(value, lead + "- ", pad + "  ")
+                _list_lines(value, lead + "- ", pad + "  ", add)
             else:
-                text += f"{lead}- {_ATOMS[kind](value)}\n"
+                add(f"{lead}- {_ATOMS[kind](value)}\n")
             lead = pad
     except _RefusedError as refused:
         refused.path.append(index)
         raise
-    return text
 
 
 def _plain_form(value: object) -> object:

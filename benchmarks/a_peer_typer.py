@@ -1,0 +1,12 @@
+"""A command line of two options, as typer's own first example has it."""
+
+import typer
+
+
+def main(name: str, count: int = 1) -> None:
+    for _ in range(count):
+        typer.echo(f"Hello {name}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,49 @@
+"""Writes the expression by which a user of an SDK makes an Experiment from its models, and compiles it.
+
+So that a peer makes the very document that we render, whatever that holds, and pays for its own models only: what runs
+is `V1beta1Experiment(api_version=..., spec=V1beta1ExperimentSpec(...))`, as people write it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+# Wire key -> the model's own name for it, and the model of its value (None for plain data).
+Fields = Mapping[str, tuple[str, type | None]]
+
+
+def builder(folder: Path, experiment: type, fields: Callable[[type], Fields]) -> Callable[..., Any]:
+    """A function that makes the Experiment; it takes the values in which studies differ."""
+    template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
+    names = {tuple(path): f"value{index}" for index, path in enumerate(template["paths"])}
+    models: dict[str, type] = {}
+
+    def expression(value: Any, model: type | None, path: tuple[str | int, ...]) -> str:
+        if path in names:
+            return names[path]
+        if isinstance(value, list):
+            return f"[{', '.join(expression(item, model, (*path, index)) for index, item in enumerate(value))}]"
+        if not isinstance(value, dict):
+            return repr(value)
+        if model is None:
+            pairs = (f"{key!r}: {expression(item, None, (*path, key))}" for key, item in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        models[model.__name__] = model
+        known = fields(model)
+        given = (f"{known[key][0]}={expression(item, known[key][1], (*path, key))}" for key, item in value.items())
+        return f"{model.__name__}({', '.join(given)})"
+
+    made: Callable[..., Any] = eval(  # noqa: S307  # source written above, from our own document
+        f"lambda {', '.join(names.values())}: {expression(template['document'], experiment, ())}", models
+    )
+    return made
+
+
+def values(folder: Path) -> Iterator[list[Any]]:
+    """For each study, the values in which it differs from others."""
+    with (folder / "values.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)

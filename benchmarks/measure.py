@@ -1,0 +1,253 @@
+"""How everything here is measured: ours and its peers in the same run, in turn; what counts is the median of the pairs.
+
+This process stays small (no pydantic, no YAML): a child begins with its parent's memory figure, so what is loaded here
+would be the floor under every peak.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+ROOT = Path(__file__).resolve().parent.parent
+HERE = ROOT / "benchmarks"
+PYTHON = sys.executable
+KFTUNE = str(Path(PYTHON).with_name("kftune"))
+
+# Without settings of Python such as PYTHONDONTWRITEBYTECODE: what is installed has its bytecode beside it, so have we.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+T = TypeVar("T")
+Argv = Sequence[str | Path]
+
+
+class BenchmarkError(Exception):
+    """A side did not do its work."""
+
+
+class Cost(NamedTuple):
+    """What a finished process took."""
+
+    seconds: float
+    peak_mib: float
+    """The largest process, not the sum; below some 11 MiB nothing shows."""
+
+
+class Costs(NamedTuple):
+    """What each run of a command took."""
+
+    seconds: list[float]
+    peaks_mib: list[float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the table: ours against one peer, round by round."""
+
+    ours: str
+    peer: str
+    unit: str
+    our_values: Sequence[float]
+    peer_values: Sequence[float]
+    goal: float
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours over theirs in each round."""
+        return [ours / theirs for ours, theirs in zip(self.our_values, self.peer_values, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the paired ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Half of the paired ratios lie between these."""
+        first, _, third = statistics.quantiles(self.ratios, n=4, method="inclusive")
+        return first, third
+
+    @property
+    def passed(self) -> bool:
+        """Whether the goal is met."""
+        return self.ratio <= self.goal
+
+
+class Skipped(NamedTuple):
+    """A line of the table that cannot be measured here."""
+
+    ours: str
+    peer: str
+    reason: str
+
+
+Line = Comparison | Skipped
+
+
+def in_turn(rounds: int, *sides: Callable[[], T], warm_up: bool = True) -> list[list[T]]:
+    """Calls the sides one after the other, `rounds` times.
+
+    Args:
+        rounds: How often each side counts.
+        sides: Each gives its figure.
+        warm_up: Whether each is called once before, for the caches of files and of bytecode.
+
+    Returns:
+        The figures of each side.
+    """
+    if warm_up:
+        for side in sides:
+            side()
+    figures: list[list[T]] = [[] for _ in sides]
+    for _ in range(rounds):
+        for side, found in zip(sides, figures, strict=True):
+            found.append(side())
+    return figures
+
+
+def process(argv: Argv, *, piped: Path | None = None) -> Cost:
+    """Runs a command to its end; its output is thrown away.
+
+    Args:
+        argv: The command, run in the repository's root.
+        piped: A file that `cat` sends to its standard input through a pipe.
+
+    Raises:
+        BenchmarkError: It failed.
+    """
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        source = subprocess.Popen(["cat", piped], stdout=subprocess.PIPE) if piped else None
+        child = subprocess.Popen(
+            [str(word) for word in argv],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdin=source.stdout if source else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        if source and source.stdout:
+            source.stdout.close()
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - started
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if source:
+            source.wait()
+        if child.returncode != 0:
+            errors.seek(0)
+            raise BenchmarkError(_failed(argv, child.returncode, errors.read().decode(errors="replace")))
+    return Cost(seconds, usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024))
+
+
+def processes_in_turn(rounds: int, *commands: Argv, piped: Path | None = None, warm_up: bool = True) -> list[Costs]:
+    """Runs each command in each round, as `process` does."""
+    sides = [partial(process, argv, piped=piped) for argv in commands]
+    return [
+        Costs([cost.seconds for cost in found], [cost.peak_mib for cost in found])
+        for found in in_turn(rounds, *sides, warm_up=warm_up)
+    ]
+
+
+def output(argv: Argv) -> str:
+    """What a command prints.
+
+    Raises:
+        BenchmarkError: It failed.
+    """
+    words = [str(word) for word in argv]
+    done = subprocess.run(
+        words, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BenchmarkError(_failed(argv, done.returncode, done.stderr))
+    return done.stdout
+
+
+def figures(argv: Argv) -> dict[str, float]:
+    """What a command measured in itself and prints as JSON, on its last line."""
+    found: dict[str, float] = json.loads(output(argv).splitlines()[-1])
+    return found
+
+
+def same_output(*commands: Argv) -> None:
+    """Makes sure that all sides come to the same result.
+
+    Raises:
+        BenchmarkError: They do not.
+    """
+    first, *others = [output(argv) for argv in commands]
+    for argv, other in zip(commands[1:], others, strict=True):
+        if other != first:
+            told = f"{_shown(commands[0])} prints\n{first}\nand {_shown(argv)}\n{other}"
+            raise BenchmarkError(f"the sides must come to the same result, but {told}")
+
+
+class Worker:
+    """A process that repeats one piece of work in chunks (`benchmarks.worker`), for what happens inside a process.
+
+    Each side has its own, with its own packages; they answer in turn.
+    """
+
+    def __init__(self, argv: Argv) -> None:
+        self._argv = argv
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process runs
+        self._process = subprocess.Popen(
+            [str(word) for word in argv],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def chunk(self) -> float:
+        """Microseconds that the work takes, the mean of one chunk.
+
+        Raises:
+            BenchmarkError: The process failed.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            return float(self._process.stdout.readline())
+        except (BrokenPipeError, ValueError):
+            code = self._process.wait()
+            self._errors.seek(0)
+            raise BenchmarkError(_failed(self._argv, code, self._errors.read().decode(errors="replace"))) from None
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+
+def chunks_in_turn(rounds: int, *commands: Argv) -> list[list[float]]:
+    """Microseconds a call for each worker command; chunks are short, so there are three for each round."""
+    workers = [Worker(argv) for argv in commands]
+    try:
+        return in_turn(3 * rounds, *(worker.chunk for worker in workers))
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def _failed(argv: Argv, code: int, errors: str) -> str:
+    return f"{_shown(argv)} must succeed, but exited with {code}:\n{errors.strip()[-2000:]}"
+
+
+def _shown(argv: Argv) -> str:
+    return " ".join(map(str, argv))

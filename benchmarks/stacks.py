@@ -1,0 +1,88 @@
+"""The peers' packages: they conflict with one another, so each stack has a virtual environment of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import HERE, PYTHON, output
+
+VENVS = HERE / ".venvs"
+REMEDY = "make bench-peers"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Packages that live together.
+
+    Attributes:
+        name: The folder below `.venvs`, and `requirements-NAME.txt`.
+        packages: Whose versions are printed; the first is the peer.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+
+    @property
+    def python(self) -> str:
+        """Its interpreter."""
+        return str(VENVS / self.name / "bin" / "python")
+
+    @property
+    def requirements(self) -> Path:
+        """Its exact pins."""
+        return HERE / f"requirements-{self.name}.txt"
+
+    @property
+    def missing(self) -> str | None:
+        """What to say when the peer cannot be measured."""
+        if self.packages[0] in self.versions():
+            return None
+        return f"{self.packages[0]} is not installed; {REMEDY}"
+
+    def versions(self) -> dict[str, str]:
+        """Package -> installed version."""
+        if not Path(self.python).exists():
+            return {}
+        found: dict[str, str] = json.loads(output([self.python, "-c", _VERSIONS, *self.packages]))
+        return found
+
+    def install(self) -> None:
+        """Makes the environment from the pins."""
+        if not Path(self.python).exists():
+            subprocess.run([PYTHON, "-m", "venv", VENVS / self.name], check=True)
+        pip = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--no-deps", "-r", self.requirements], check=True)
+
+
+class MainStack(Stack):
+    """kftune's own environment: Optuna is in it."""
+
+    @property
+    def python(self) -> str:
+        """This interpreter."""
+        return sys.executable
+
+
+_VERSIONS = """
+import importlib.metadata, json, sys
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
+
+MAIN = MainStack("main", ("kftune", "pydantic", "pydantic_core", "PyYAML"))
+OPTUNA = MainStack("main", ("optuna", "SQLAlchemy"))
+KATIB = Stack("katib", ("kubeflow-katib", "kubernetes", "PyYAML"))
+KUBEFLOW = Stack("kubeflow", ("kubeflow", "kubeflow_katib_api", "pydantic", "PyYAML"))
+TYPER = Stack("typer", ("typer", "rich"))
+
+ALL = (MAIN, OPTUNA, KATIB, KUBEFLOW, TYPER)
+PEERS = (KATIB, KUBEFLOW, TYPER)
