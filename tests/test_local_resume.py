@@ -18,7 +18,7 @@ from local_study import Tiny, is_alive, run, sh, stored_rows, study, trials_in, 
 
 from kftune.errors import StoreError
 from kftune.results import Ending, open_results
-from kftune.results.store import Ended, Store
+from kftune.results.store import Store
 
 KILLS = 20
 TRIALS = 200
@@ -114,7 +114,8 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
     assert len({tuple(trial.assignment.items()) for trial in trials}) == TRIALS
     starts = Counter(ledger.read_text().split())
     assert set(starts) == {trial.name for trial in trials}
-    assert starts.total() <= TRIALS + 2 * KILLS, "a kill costs no more than the trials that ran"
+    # Two trials run at once; one that ends between the look at the processes and the kill frees its slot for another.
+    assert starts.total() <= TRIALS + 3 * KILLS, "a kill costs no more than the trials that ran"
     # The same points as in a run that nobody disturbed.
     undisturbed, _ = run(study(trials=TRIALS), tmp_path / "undisturbed")
     assert undisturbed.counts == {"Succeeded": TRIALS}
@@ -234,7 +235,7 @@ def test_an_end_that_was_stored_is_never_changed(tmp_path):
     with open_results(tmp_path) as results:
         meta, (trial,) = results.meta, results.trials()
     with Store(tmp_path, meta) as store:
-        store.write([Ended(1, Ending("Failed", {}, None, "2030-01-01T00:00:00Z", 1.0, 1, "late"))])
+        store.end(1, Ending("Failed", {}, None, "2030-01-01T00:00:00Z", 1.0, 1, "late"))
         assert store.trial(1) == trial
 
 

@@ -18,7 +18,7 @@ from kftune.errors import StoreError, UnknownNameError
 from kftune.results import Ending, Meta, Metric, RunFolder, State, Trial, Values, open_results, slug
 from kftune.results.export import to_csv, to_json, to_rows, to_seed_json, to_text
 from kftune.results.layout import trial_name
-from kftune.results.store import Ended, Started, Store
+from kftune.results.store import Started, Store
 
 META = Meta(
     name="Small study",
@@ -45,7 +45,7 @@ def add(store: Store, number: int, state: State = "Succeeded", loss: float | Non
     point = {"lr": 0.01 * number, "state": "a"}
     assignment = {"lr": repr(point["lr"]), "state": "a", "epochs": "3"}
     started = f"2026-11-21T08:00:0{number}.000Z"
-    store.write([Started(number, 1, assignment, point, started, 4000 + number, 12.5)])
+    store.start(Started(number, 1, assignment, point, started, 4000 + number, 12.5))
     metrics = {}
     if loss is not None:
         metrics["val_loss"] = Values(f"{loss:.2f}", "9", f"{loss + 0.5:.2f}", 4, 3)
@@ -53,7 +53,7 @@ def add(store: Store, number: int, state: State = "Succeeded", loss: float | Non
         metrics["train_loss"] = Values("0.2", "3", "0.25", 4, 3)
     code = 0 if state == "Succeeded" else 1
     ending = Ending(state, metrics, loss, f"2026-11-21T08:01:0{number}.000Z", 60.0, code, message)
-    store.write([Ended(number, ending)])
+    store.end(number, ending)
 
 
 def fill(folder: Path) -> None:
@@ -62,7 +62,7 @@ def fill(folder: Path) -> None:
         add(store, 1, loss=0.5)
         add(store, 2, "Failed", message='exit code 1; its last lines:\n  boom, "bang"')
         add(store, 3, loss=0.25)
-        store.write([Started(4, 2, {"lr": "0.04"}, {"lr": 0.04}, "2026-11-21T08:00:04.000Z", 4004, 13.0)])
+        store.start(Started(4, 2, {"lr": "0.04"}, {"lr": 0.04}, "2026-11-21T08:00:04.000Z", 4004, 13.0))
 
 
 def test_what_is_stored_is_read_back(tmp_path):
@@ -130,13 +130,20 @@ def test_results_of_a_newer_format_are_refused(tmp_path):
             use()
 
 
-def test_nothing_but_the_end_of_a_trial_waits_for_the_disk(tmp_path):
+def test_only_synchronising_waits_for_the_disk(tmp_path):
+    def mode(store: Store) -> object:
+        return store._connection.execute("PRAGMA synchronous").fetchone()[0]
+
     with Store(tmp_path, META) as store:
-        store.write([Started(1, 1, {}, {}, "", None, None)])
-        assert store._connection.execute("PRAGMA synchronous").fetchone()[0] == 1  # NORMAL
-        store.write([Ended(1, Ending("Failed", {}, None, "", 0.0, 1)), Started(2, 1, {}, {}, "", None, None)])
-        assert store._connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
         assert store._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        store.start(Started(1, 1, {}, {}, "", None, None))
+        assert mode(store) == 1  # NORMAL
+        store.end(1, Ending("Failed", {}, None, "", 0.0, 1))
+        assert mode(store) == 1
+        with open_results(tmp_path) as results:
+            assert [trial.state for trial in results.trials()] == ["Failed"]
+        store.synchronise()
+        assert mode(store) == 2  # FULL
 
 
 def test_a_full_disk_loses_nothing_that_was_stored(tmp_path):

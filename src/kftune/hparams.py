@@ -33,7 +33,6 @@ from kftune.fields import (
     flags_of,
     get,
     groups_of,
-    has_field_validators,
     help_text,
     in_order,
     leaves_of,
@@ -101,7 +100,6 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     _leaves: ClassVar[dict[str, Leaf]] = {}
     _flags: ClassVar[dict[str, Leaf]] = {}
     _groups: ClassVar[dict[str, Group]] = {}
-    _validates_fields: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -113,7 +111,6 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         cls._refuse_taken(cls.model_fields)  # from Python 3.14 on, annotations are not in the namespace
         cls._leaves = leaves_of(cls)
         cls._groups = groups_of(cls)
-        cls._validates_fields = has_field_validators(cls)
         cls._flags = flags_of(cls._leaves)
 
     @model_validator(mode="before")
@@ -160,11 +157,6 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     def leaves(cls) -> Mapping[str, Leaf]:
         """The flat table of fields: dotted name -> leaf."""
         return cls._leaves
-
-    @classmethod
-    def validates_fields(cls) -> bool:
-        """Whether the class, or a group in it, has validators of its own for single fields."""
-        return cls._validates_fields
 
     @classmethod
     def leaf(cls, name: str) -> Leaf:

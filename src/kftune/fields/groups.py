@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -42,6 +43,7 @@ def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Grou
     return groups
 
 
+@lru_cache(maxsize=256)
 def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], ...] = ()) -> bool:
     """Whether a class, or a group in it, has validators of its own for single fields.
 

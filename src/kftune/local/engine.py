@@ -30,7 +30,7 @@ from kftune.local.samplers import Sampler, Suggestion
 from kftune.local.verdict import judge, values_of
 from kftune.metrics import Reducer
 from kftune.results import FINISHED, Ending, State, Trial, Values
-from kftune.results.store import Ended, Started, Store
+from kftune.results.store import Started, Store
 from kftune.study import Study
 
 _BETWEEN_REPORTS = 0.5
@@ -88,7 +88,8 @@ class Engine:
         self._next_number = max((trial.number for trial in trials), default=0) + 1
         self._exhausted = False
         self._answer_seconds = 0.0
-        self._changes: list[tuple[Started | Ended, Callable[[], Event]]] = []
+        self._unsaid: list[Callable[[], Event]] = []
+        self._unsynchronised = False
         self._running: dict[int, _Running] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -125,22 +126,23 @@ class Engine:
             if reason is not None:
                 return reason
             self._fill()
-            self._write()
+            self._settle()
             if self._running:
                 if self._may_start_more():
                     self._launcher.prepare(self._store.name(self._next_number))
                 self._listen(self._progress.wall_clock_left())
 
-    def _write(self) -> None:
-        """Stores what has happened since the last time, in one transaction, and then tells of it.
+    def _settle(self) -> None:
+        """Puts ends of trials on the disk, and then tells of them and of what has started.
 
-        The next trial starts before the end of the one before is stored, so that the disk is waited for while it runs.
+        The next trial runs already by then: while the disk is waited for, it has work to do.
         """
-        if self._changes:
-            changes, self._changes = self._changes, []
-            self._store.write([change for change, _ in changes])
-            for _, event in changes:
-                self._tell(event)
+        if self._unsynchronised:
+            self._store.synchronise()
+            self._unsynchronised = False
+        unsaid, self._unsaid = self._unsaid, []
+        for event in unsaid:
+            self._tell(event)
 
     def _over(self) -> Reason | None:
         """What ends the study now, in Katib's order; None while nothing does."""
@@ -173,7 +175,7 @@ class Engine:
 
     def _start_new(self) -> bool:
         if self._answer_seconds > _QUICK_ANSWER:
-            self._write()
+            self._settle()
         number, asked = self._next_number, time.perf_counter()
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
@@ -203,9 +205,8 @@ class Engine:
         # `leftovers` finds it by its environment.
         started = Started(number, attempt, suggestion.assignment, suggestion.point, now(), pid, pid_started)
         log = str(self._store.folder.log(name))
-        self._changes.append(
-            (started, lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
-        )
+        self._store.start(started)
+        self._unsaid.append(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
         if problem:
             self._forget(running)
             self._end(running, "Failed", problem, 0.0, None)
@@ -292,12 +293,13 @@ class Engine:
             self._end(running, state, message, duration, code)
 
     def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
-        """Takes in how a trial ended; `_write` stores it."""
+        """Stores how a trial ended; `_settle` puts it on the disk and tells of it."""
         number = running.number
         values = values_of(running.reducer)
         reduced = values.get(self._study.objective.metric)
         objective = None if reduced is None else float(reduced.text(self._study.objective.spec.reduce or "latest"))
-        ending = Ending(state, values, objective, now(), round(duration, 6), code, message)
+        self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
+        self._unsynchronised = True
         scored = state == "Succeeded"
         self._sampler.tell(number, objective if scored else None)
         is_best = self._progress.add(number, state, objective)
@@ -310,7 +312,7 @@ class Engine:
                 name, number, state, objective, counted, point, seconds, code, message, is_best, finished
             )
 
-        self._changes.append((Ended(number, ending), event))
+        self._unsaid.append(event)
 
     def _forget(self, running: _Running) -> None:
         for descriptor in running.listened:
@@ -321,7 +323,7 @@ class Engine:
 
     def _stop_running(self, reason: Reason) -> None:
         """Asks the trials that still run to end, and waits for them; a second interrupt kills them."""
-        self._write()
+        self._settle()
         for running in self._running.values():
             running.stopped = self._progress.stop_message(reason)
             running.process.stop()
@@ -336,7 +338,7 @@ class Engine:
                 for running in self._running.values():
                     running.process.kill()
             self._listen()
-            self._write()
+            self._settle()
 
     def _kill_all(self) -> None:
         """After an error: no process stays behind. The trials are stored as running, so they run again."""

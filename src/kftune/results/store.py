@@ -21,8 +21,8 @@ _INSERT = (
     "INSERT OR REPLACE INTO trials (number, state, attempt, assignment, point, metrics, started, message, pid, "
     "pid_started) VALUES (?, 'Running', ?, ?, ?, '{}', ?, '', ?, ?)"
 )
-_END = (
-    "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "
+_END = (  # the names in it are our own
+    "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
     f"pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
@@ -41,19 +41,12 @@ class Started(NamedTuple):
     pid_started: float | None
 
 
-class Ended(NamedTuple):
-    """A trial has ended."""
-
-    number: int
-    ending: Ending
-
-
 class Store:
     """The results of one study, open for writing by this process alone.
 
-    The end of a trial is on the disk when `write` returns: one transaction, synchronised as Optuna's SQLite storage
-    does. Where trials have only started it is written, but not synchronised: that survives the death of this process,
-    and after a power cut there is no process left that it could tell of.
+    Every call that changes something is one transaction, and what it wrote survives the death of this process at any
+    moment after. `synchronise` makes it survive a power cut as well, as Optuna's SQLite storage does: the engine calls
+    it once for every end of a trial, when the next one runs already, and tells of the end only then.
 
     Args:
         folder: Where the results are; made when missing.
@@ -113,7 +106,7 @@ class Store:
         row = run("SELECT value FROM meta WHERE key = 'active_seconds'").fetchone()
         self.active_before = 0.0 if row is None else float(row[0])
         self._opened = time.monotonic()
-        self._synchronised = True
+        self._to_disk = True
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -140,27 +133,8 @@ class Store:
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    def write(self, changes: Sequence[Started | Ended]) -> None:
-        """Keeps what has happened, all of it or nothing; a trial that has finished stays as it is."""
-        ends = any(isinstance(change, Ended) for change in changes)
-        with self._translated():
-            self._synchronise(ends)
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                for change in changes:
-                    if isinstance(change, Ended):
-                        self._end(change.number, change.ending)
-                    else:
-                        self._start(change)
-                if ends:
-                    self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # SQLite may have gone back by itself
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def _start(self, trial: Started) -> None:
+    def start(self, trial: Started) -> None:
+        """Keeps that a trial runs."""
         values = (
             trial.number,
             trial.attempt,
@@ -170,9 +144,10 @@ class Store:
             trial.pid,
             trial.pid_started,
         )
-        self._connection.execute(_INSERT, values)
+        self._commit(_INSERT, values, to_disk=False)
 
-    def _end(self, number: int, ending: Ending) -> None:
+    def end(self, number: int, ending: Ending) -> None:
+        """Keeps how a trial ended; one that has finished stays as it is. `synchronise` puts it on the disk."""
         values = (
             ending.state,
             to_json(ending.metrics),
@@ -183,14 +158,24 @@ class Store:
             ending.message,
             number,
         )
-        self._connection.execute(_END, values)
+        self._commit(_END, values, to_disk=False)
+
+    def synchronise(self) -> None:
+        """Puts everything on the disk, and the time at work with it."""
+        self._commit(_ACTIVE, (repr(self.active_seconds),), to_disk=True)
+
+    def _commit(self, statement: str, values: Sequence[object], *, to_disk: bool) -> None:
+        """Runs one statement as a transaction of its own; with `to_disk` it and all before it are synchronised."""
+        with self._translated():
+            if to_disk != self._to_disk:
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
+                self._to_disk = to_disk
+            self._connection.execute(statement, values)
 
     def close(self) -> None:
         """Lets go of the results; other runs may have them then."""
         try:
-            with self._translated():
-                self._synchronise(True)
-                self._connection.execute(_ACTIVE, (repr(self.active_seconds),))
+            self.synchronise()
         finally:
             self._connection.close()
             os.close(self._lock)
@@ -200,11 +185,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _synchronise(self, wanted: bool) -> None:
-        if wanted != self._synchronised:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
-            self._synchronised = wanted
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from pydantic import (
 
 from kftune.domains import Conditional, Domain, domain_from_spec
 from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
-from kftune.fields import Leaf, check_condition, put
+from kftune.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams import Hparams
 from kftune.metrics import MetricDefinition
 from kftune.registry import load_hparams, name_of
@@ -315,7 +315,7 @@ class Study(Part):
 
         Only what they say of one field by itself counts: two fields that clash here need not clash elsewhere.
         """
-        if not self.hparams.validates_fields():
+        if not has_field_validators(self.hparams):
             return
         for u in (0, 1):
             point = self.active({name: domain.quantile(u) for name, domain in self.space.items()})
