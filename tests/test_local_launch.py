@@ -164,7 +164,7 @@ def test_a_study_that_asks_for_a_gpu_is_refused_where_there_is_none(tmp_path, mo
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert refusal(tmp_path, sh("true"), step={"resources": {"gpu": 1}}) == (
         "each trial needs 1 GPU(s) (step.resources.gpu), but here are none; run it elsewhere, or without GPUs "
-        "(--no-gpu)"
+        "(--gpus none)"
     )
 
 

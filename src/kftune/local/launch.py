@@ -215,7 +215,7 @@ class _Devices:
             raise RunError(
                 f"each trial needs {self._each} GPU(s) (step.resources.gpu), but here "
                 f"{'is' if len(self.all) == 1 else 'are'} {len(self.all) or 'none'}; run it elsewhere, or without GPUs "
-                f"(--no-gpu)"
+                f"(--gpus none)"
             )
         if gpus and self._each > len(self.all):
             raise RunError(f"each trial needs {self._each} GPUs (step.resources.gpu), but got {', '.join(gpus)}")

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from kftune.derived import derived
 from kftune.domains import Conditional, Domain, domain_from_spec
 from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
 from kftune.fields import Leaf, check_condition, has_field_validators, put
@@ -119,7 +119,7 @@ class Study(Part):
 
     # -- what it derives ---------------------------------------------------------------------------------------
 
-    @cached_property
+    @derived
     def fixed_values(self) -> dict[str, Any]:
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
@@ -134,13 +134,13 @@ class Study(Part):
                 raise PartError(message, ("values", *keys_to(self.values, name))) from error
         return found
 
-    @cached_property
+    @derived
     def fixed(self) -> dict[str, str]:
         """The fixed hyperparameters as texts, by dotted name."""
         leaves = self.hparams.leaves()
         return {name: leaves[name].encode(value) for name, value in self.fixed_values.items()}
 
-    @cached_property
+    @derived
     def space(self) -> dict[str, Domain]:
         """What is searched: dotted name -> domain, in the order of the class."""
         space = {}
@@ -151,7 +151,7 @@ class Study(Part):
                 space[name] = domain
         return space
 
-    @cached_property
+    @derived
     def metric_specs(self) -> tuple[MetricSpec, ...]:
         """The objective and the further metrics, every reduction filled in."""
         rest = self.objective.spec.reduce if self.objective.reduce is None else "latest"
@@ -160,17 +160,17 @@ class Study(Part):
             *(spec if spec.reduce else spec.model_copy(update={"reduce": rest}) for spec in self.metrics),
         )
 
-    @cached_property
+    @derived
     def metric_names(self) -> tuple[str, ...]:
         """Names of all metrics, the objective first."""
         return (self.objective.metric, *(spec.name for spec in self.metrics))
 
-    @cached_property
+    @derived
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
         """The metrics that are read from a script's own format."""
         return tuple(MetricDefinition(spec.name, spec.regex) for spec in self.metric_specs if spec.regex)
 
-    @cached_property
+    @derived
     def size(self) -> float:
         """The number of different points of the space (conditions aside), or `math.inf`."""
         return math.prod(domain.size for domain in self.space.values())
@@ -199,7 +199,7 @@ class Study(Part):
         leaves = self.hparams.leaves()
         return {name: leaves[name].encode(value) for name, value in point.items()}
 
-    @cached_property
+    @derived
     def argument_names(self) -> tuple[str, ...]:
         """The hyperparameters on a trial's command line, fixed and searched, in the order of the class."""
         return tuple(name for name in self.hparams.leaves() if name in self.space or name in self.fixed_values)
@@ -221,7 +221,7 @@ class Study(Part):
 
     # -- how it checks itself ----------------------------------------------------------------------------------
 
-    @cached_property
+    @derived
     def _defaults(self) -> dict[str, Any]:
         return {name: leaf.default for name, leaf in self.hparams.leaves().items() if leaf.has_default}
 
@@ -237,7 +237,7 @@ class Study(Part):
                 flat.append((name, value))
         return flat
 
-    @cached_property
+    @derived
     def _absent_groups(self) -> tuple[str, ...]:
         """Optional groups that are None here and of which nothing in this study names a field."""
         named = (*self.fixed_values, *self.search)

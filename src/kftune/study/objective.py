@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from kftune.derived import derived
 from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
 from kftune.study.part import Part, PartError
@@ -68,12 +68,11 @@ class Objective(Part):
         """Checks what the fields by themselves cannot."""
         _check_regex(self.metric, self.regex)
 
-    @cached_property
+    @derived
     def spec(self) -> MetricSpec:
         """The objective as a metric, its reduction filled in."""
         reduce = self.reduce or ("min" if self.direction == "minimize" else "max")
-        # Each of them was checked when this objective was made.
-        return MetricSpec.model_construct(name=self.metric, reduce=reduce, regex=self.regex)
+        return MetricSpec(name=self.metric, reduce=reduce, regex=self.regex)
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats `than`; the first of two equal ones stays the best."""

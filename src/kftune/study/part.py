@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kftune.derived import derived
 from kftune.errors import StudyError
 from kftune.validation import OwnErrors, findings
 
@@ -15,7 +16,12 @@ class Part(BaseModel, metaclass=OwnErrors):
     """One part of a study."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, arbitrary_types_allowed=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        ignored_types=(derived,),
     )
 
     def __deepcopy__(self, memo: object = None) -> Self:
