@@ -1,4 +1,4 @@
-"""Writes the expression by which a user of an SDK makes an Experiment from its models, and compiles it.
+"""Writes the module by which a user of an SDK makes an Experiment from its models, and imports it.
 
 So that a peer makes the very document that we render, whatever that holds, and pays for its own models only: what runs
 is `V1beta1Experiment(api_version=..., spec=V1beta1ExperimentSpec(...))`, as people write it.
@@ -6,6 +6,7 @@ is `V1beta1Experiment(api_version=..., spec=V1beta1ExperimentSpec(...))`, as peo
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -36,10 +37,17 @@ def builder(folder: Path, experiment: type, fields: Callable[[type], Fields]) ->
         given = (f"{known[key][0]}={expression(item, known[key][1], (*path, key))}" for key, item in value.items())
         return f"{model.__name__}({', '.join(given)})"
 
-    made: Callable[..., Any] = eval(  # noqa: S307  # source written above, from our own document
-        f"lambda {', '.join(names.values())}: {expression(template['document'], experiment, ())}", models
-    )
-    return made
+    written = folder / f"made_with_{experiment.__module__.partition('.')[0]}.py"
+    made = expression(template["document"], experiment, ())
+    written.write_text(f"def make({', '.join(names.values())}):\n    return {made}\n", encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(written.stem, written)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    vars(module).update(models)
+    spec.loader.exec_module(module)
+    make: Callable[..., Any] = module.make
+    return make
 
 
 def values(folder: Path) -> Iterator[list[Any]]:
