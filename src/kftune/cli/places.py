@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from kftune import yaml_text
 from kftune.errors import StudyError
 from kftune.results import slug
 
@@ -34,6 +33,8 @@ def results_folder(study: Path, given: Path | None = None) -> Path:
         return given
     if study.is_dir():
         return study
+    from kftune import yaml_text  # the folder itself, the quick way, needs no YAML
+
     content = yaml_text.load_file(study)
     name = content.get("name") if isinstance(content, Mapping) else None
     if not isinstance(name, str):

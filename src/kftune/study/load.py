@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from kftune import yaml_text
 from kftune.errors import StudyError, UsageError
-from kftune.study.model import Study, folders_of, keys_to
+from kftune.study.model import Study, keys_to
 from kftune.validation import Finding, findings
 
 # Sections whose keys are hyperparameter names, which may hold dots.
@@ -43,7 +43,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         )
     changed = [_apply(data, override) for override in overrides]  # type: ignore[arg-type]
     try:
-        return Study.model_validate(data, context={"folders": folders_of(path)})
+        return Study.model_validate(data, context={"folders": _folders_of(path)})
     except ValidationError as error:
         raise _placed(findings(error, Study), text, str(path), changed) from error
 
@@ -106,3 +106,8 @@ def _concerns(finding: Finding, changed: tuple[str, ...]) -> bool:
     if finding.at_key:  # an unknown key, of which the override may have set a part
         return changed[: len(finding.path)] == finding.path
     return finding.path[: len(changed)] == changed
+
+
+def _folders_of(path: Path) -> tuple[Path, ...]:
+    """Where the modules that a study file names are looked for: its own folder, then the current one."""
+    return tuple(dict.fromkeys((path.resolve().parent, Path.cwd())))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -395,8 +394,3 @@ def keys_to(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
         if isinstance(inner, Mapping) and name.startswith(f"{key}."):
             return (key, *keys_to(inner, name.removeprefix(f"{key}.")))
     return (name,)
-
-
-def folders_of(path: Path) -> tuple[Path, ...]:
-    """Where the modules that a study file names are looked for: its own folder, then the current one."""
-    return tuple(dict.fromkeys((path.resolve().parent, Path.cwd())))
