@@ -110,7 +110,6 @@ class _Parser:
         self._most = 1  # the largest product of repeats in the innermost open group so far
         self._last: int | None = None  # repeats of the last piece; None when there is nothing to repeat
         self._last_repeat = -1  # where the repetition that has just been read began
-        self._names: set[str] = set()
         self._flags: frozenset[str] = frozenset()
         self._written: list[str] = []
 
@@ -219,9 +218,6 @@ class _Parser:
         name = self._regex[start:end]
         if not _NAME.fullmatch(name):
             _refuse("invalid named capture", self._regex[self._at : end + 1])
-        if name in self._names:
-            _refuse("duplicate capture group name", name)
-        self._names.add(name)
         self._at = end + 1
 
     def _close(self) -> None:
