@@ -349,7 +349,8 @@ def status(case: Case) -> tuple[Told, Told]:
     """The status after each step, and whether the Experiment is completed, restartable, restarted."""
     given = case["input"]
     experiment = given["experiment"]
-    current = experiment_status.status_of(experiment, given["trials"], experiment.get("status"))
+    before = experiment.get("status", None if given["created"] else {})
+    current = experiment_status.status_of(experiment, given["trials"], before)
     if given.get("suggestion_done"):
         current = experiment_status.status_of(experiment, given["trials"], current, suggestions_ended=True)
     said = [_seen(experiment, current)]

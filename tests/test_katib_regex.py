@@ -9,6 +9,7 @@ import re2
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from kftune.errors import MetricError
 from kftune.katib.go.regex import GoRegex, GoRegexError, check, compiled
 
 QUIET = re2.Options()
@@ -185,4 +186,20 @@ def test_groups_of_all_matches(regex, text, matches):
 
 def test_a_regex_is_compiled_once():
     assert compiled("(a)(b)") is compiled("(a)(b)")
-    assert compiled("(a)(b)").groups == 2
+
+
+@pytest.mark.parametrize(
+    ("regex", "groups"),
+    [("(a)(b)", 2), (r"(?:a)\(([(])", 1), ("(?P<a>x)(?<b>y)(?i)", 2), ("((a)|(b))*", 3), (r"\Q(\E", 0)],
+)
+def test_groups_are_counted_without_running_the_regex(regex, groups):
+    assert check(regex) == groups
+
+
+def test_what_python_cannot_run_is_said():
+    nested = "(" * 900 + "a" + ")" * 900
+    assert check(nested) == 900
+    with pytest.raises(MetricError, match="make it flatter"):
+        GoRegex(nested)
+    with pytest.raises(GoRegexError, match="nests too deeply"):
+        check("(" * 1001 + ")" * 1001)
