@@ -274,12 +274,18 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
     spec["objective"]["objectiveMetricName"] = given["objectiveMetricName"]
     spec["metricsCollectorSpec"] = given["metricsCollectorSpec"]
     (container,) = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
-    container |= {"command": given["command"], "args": given["args"], "image": given["image"]}
+    # Go writes no empty list, and the webhook refuses one.
+    for field in ("command", "args"):
+        container.pop(field, None)
+        if given[field]:
+            container[field] = given[field]
+    container["image"] = given["image"]
     used = [f"${{trialParameters.{name}}}" for name in ("lr", "units")]
     container["env"] = [{"name": "USED", "value": " ".join(used)}]
     (document,) = documents(Source("case.yaml", json.dumps(experiment), named=True))
-    findings = [found.code for found in judge(document, cluster(), "0.19").findings if found.code in _OF_COMMANDS]
-    return {"clean": not findings}, {"clean": ran_clean(case)}
+    judgement = judge(document, cluster(), "0.19")
+    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS]
+    return {"clean": judgement.verdict.admitted and not against}, {"clean": ran_clean(case)}
 
 
 _OF_COMMANDS = frozenset({"KT246", "KT247", *(f"KT{number}" for number in range(250, 260))})

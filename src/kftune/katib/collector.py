@@ -30,10 +30,10 @@ FORMATS = ("TEXT", "JSON")
 
 # The default filter for `re`: a name begins where no character of a name stands before it, and nothing is tried twice,
 # so that the time grows with the line alone.
-_VALUE = r"\s*+([+-]?[0-9]*(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?)".replace(r"\s", r"[\t\n\f\r ]")
-_NAME = r"([0-9A-Za-z_|-]++)[\t\n\f\r ]*+="
-_DEFAULT_HERE = re.compile(_NAME + _VALUE)
-_DEFAULT_NEXT = re.compile(r"(?<![0-9A-Za-z_|-])" + _NAME + _VALUE)
+_SPACE = r"[\t\n\f\r ]*+"
+_REPORT = rf"([0-9A-Za-z_|-]++){_SPACE}={_SPACE}([+-]?[0-9]*(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?)"
+_DEFAULT_HERE = re.compile(_REPORT)
+_DEFAULT_NEXT = re.compile(rf"(?<![0-9A-Za-z_|-]){_REPORT}")
 
 
 class CollectorError(KatibError):
