@@ -284,6 +284,16 @@ def test_medianstop_fails_on_a_trial_without_numbers_every_time(values):
             service.rules([Finished("a", True, values)])
 
 
+@pytest.mark.parametrize("setting", [("start_step", str(2**31)), ("min_trials_required", "0")])
+def test_medianstop_fails_on_settings_that_its_check_let_through(setting):
+    with pytest.raises(MedianStopError, match="must"):
+        MedianStop([("min_trials_required", "1"), setting], "loss", "minimize").rules(
+            [Finished("a", setting[0] == "start_step", ["1"])]
+        )
+    with pytest.raises(MedianStopError, match="invalid literal"):
+        MedianStop([("start_step", "x")], "loss", "minimize")
+
+
 def test_medianstop_names_the_first_setting_that_it_refuses():
     refused = refused_setting([("start_step", "4"), ("min_trials_required", "0"), ("x", "1")])
     assert refused == (1, False, "min_trials_required must be greater than zero (>0)")
