@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.medianstop import SETTINGS, refused_setting
 from kftune.lint.search.space import Problem
 
 
-def stopping_problems(stopping: Mapping[str, Any] | None) -> Iterator[Problem]:
+def stopping_problems(stopping: Mapping[str, Any]) -> Iterator[Problem]:
     """The settings of spec.earlyStopping that the service refuses, which fails the Experiment."""
-    if stopping is None or stopping.get("algorithmName") != "medianstop":
+    if stopping.get("algorithmName") != "medianstop":
         return
-    from kftune.katib.medianstop import SETTINGS, refused_setting  # noqa: PLC0415 - most Experiments stop no trials
-
     settings = [
         (setting.get("name", ""), setting.get("value", "")) for setting in stopping.get("algorithmSettings", ())
     ]
