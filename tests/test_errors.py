@@ -11,6 +11,7 @@ from kftune import errors
 from kftune.errors import (
     DomainError,
     HparamsError,
+    KatibError,
     KftuneError,
     MetricError,
     MissingExtraError,
@@ -39,6 +40,7 @@ MADE = [
     PartError("no key", ("step", "nam"), at_key=True),
     MetricError("no space"),
     RenderError("no such kind"),
+    KatibError("Katib stops here"),
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
     MissingExtraError("local", "optuna"),
@@ -72,6 +74,7 @@ def test_every_public_error_is_tried_here():
         (PipelineError, ValueError),
         (MetricError, ValueError),
         (RenderError, ValueError),
+        (KatibError, ValueError),
         (MissingExtraError, ImportError),
     ],
 )
