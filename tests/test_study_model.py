@@ -356,8 +356,8 @@ def test_the_identity_changes_with_what_results_depend_on(change):
 )
 def test_every_metric_has_a_reduction(objective, rest, reductions):
     made = toy(objective={"metric": "a", **objective}, metrics=["b", {"name": "c", "reduce": "max"}])
-    assert made.metric_names == ("a", "b", "c")
-    assert [spec.reduce for spec in made.metric_specs] == reductions
+    assert list(made.reductions) == ["a", "b", "c"]
+    assert list(made.reductions.values()) == reductions
 
 
 def test_definitions_are_those_with_a_regex():

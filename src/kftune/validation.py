@@ -35,8 +35,10 @@ class OwnErrors(ModelMetaclass):
     """
 
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # a field may be called cls
+        if args:
+            return super().__call__(*args, **kwargs)  # Python's own refusal: fields have names
         try:
-            return super().__call__(*args, **kwargs)
+            return cls.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__`, without its detour
         except ValidationError as error:
             raise cls.own_error(error) from error  # type: ignore[attr-defined]
 

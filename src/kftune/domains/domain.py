@@ -90,21 +90,21 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
-def assign(domain: object, name: str, value: object) -> None:
-    """Sets an attribute of a frozen domain while it is being made."""
-    object.__setattr__(domain, name, value)
+# Sets an attribute of a frozen domain while it is being made.
+assign = object.__setattr__
 
 
-def require(domain: object, holds: bool, rule: str, given: str) -> None:
-    """Refuses a domain for which `rule` does not hold."""
+def require(domain: object, holds: bool, rule: str, *names: str) -> None:
+    """Refuses a domain for which `rule` does not hold; `names` are the arguments that it is about."""
     if not holds:
+        given = ", ".join(f"{name}={getattr(domain, name)}" for name in names)
         raise DomainError(f"{type(domain).__name__}: {rule} must hold, but got {given}")
 
 
 def require_distinct(domain: Any, *extremes: float) -> None:
     """Refuses a step `q` so small that neighbouring points near `extremes` would be one float."""
     least = 2 * max(map(math.ulp, extremes))
-    require(domain, domain.q >= least, f"q >= {least}, twice the distance of floats there", f"q={domain.q}")
+    require(domain, domain.q >= least, f"q >= {least}, twice the distance of floats there", "q")
 
 
 def on_point(value: float, point: float, q: float) -> bool:

@@ -70,7 +70,7 @@ def _meta(study: Study, seed: int) -> Meta:
         name=study.name,
         slug=slug(study.name),
         direction=objective.direction,
-        metrics=tuple(Metric(spec.name, spec.reduce or "latest") for spec in study.metric_specs),
+        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
         goal=objective.goal,
         algorithm=study.algorithm.name,
         settings=dict(study.algorithm.settings),
@@ -86,7 +86,7 @@ def _meta(study: Study, seed: int) -> Meta:
             "objective": {
                 "metric": objective.metric,
                 "direction": objective.direction,
-                "reduce": objective.spec.reduce,
+                "reduce": objective.reduction,
             },
             "command": {"line": study.step.command_line({})},
             "hparams": f"{study.hparams.__module__}:{study.hparams.__qualname__}",

@@ -25,13 +25,13 @@ _SHELL_LEAVES = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
 _PYTHON = re.compile(r"python[0-9.]*")
 
 # Words that dash or bash take for themselves where a program's name stands; `env` finds the program instead.
-_SHELL_OWN = re.compile(
-    r"!|\[\[|\.|:|\[|alias|bg|bind|break|builtin|caller|case|cd|chdir|command|compgen|complete|"
-    r"compopt|continue|coproc|declare|dirs|disown|do|done|echo|elif|else|enable|esac|eval|exec|"
-    r"exit|export|false|fc|fg|fi|for|function|getopts|hash|help|history|if|in|jobs|kill|let|"
-    r"local|logout|mapfile|popd|printf|pushd|pwd|read|readarray|readonly|return|select|set|shift|"
-    r"shopt|source|suspend|test|then|time|times|trap|true|type|typeset|ulimit|umask|unalias|"
-    r"unset|until|wait|while"
+_SHELL_OWN = frozenset(
+    """
+    ! [[ . : [ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare
+    dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function getopts hash help
+    history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly return select set
+    shift shopt source suspend test then time times trap true type typeset ulimit umask unalias unset until wait while
+    """.split()
 )
 
 
@@ -92,7 +92,7 @@ def checked_text(text: str, what: str) -> str:
 def program_first(tokens: Sequence[str]) -> Sequence[str]:
     """The tokens, with `env` before a program that a shell would take for a word of its own."""
     first = tokens[0]
-    if _SHELL_OWN.fullmatch(first):
+    if first in _SHELL_OWN:
         return ["env", *tokens]
     if "=" in first:
         raise RenderError(

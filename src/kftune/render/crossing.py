@@ -18,6 +18,8 @@ Form = Literal["native", "list", "surrogate", "fixed"]
 # A range is written out as a list of its values up to this many: more, and nobody reads it.
 LONGEST_LIST = 50
 
+_INTEGERS = frozenset((int,))
+
 # Ranges up to this much wider than the narrowest count as equally wide.
 _AS_WIDE = 1.001
 
@@ -51,7 +53,7 @@ def crossings(study: Study) -> list[Crossing]:
     found = [_crossing(name, domain, study, engine) for name, domain in study.space.items()]
     if algorithm == "cmaes":
         found = _with_one_spread(found, study, engine)
-    if all(crossing.parameter is None for crossing in found):
+    if not any([crossing.parameter for crossing in found]):
         names = ", ".join(study.space)
         raise RenderError(f"Katib needs something to search, but {names} can take one value only; widen a domain")
     return found
@@ -119,10 +121,9 @@ def _as_it_is(leaf: Leaf, feasible: Feasible) -> Crossing:
 
 def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) -> Crossing:
     values = domain.grid()
-    texts = [leaf.encode(value) for value in values]
-    # Numbers are safe as they are; most lists hold nothing else.
-    tokens = [] if set(map(type, values)) == {int} else [text for text in texts if not encoding.is_safe(text)]
-    if tokens:
+    texts, tokens = [leaf.encode(value) for value in values], []
+    if not _INTEGERS.issuperset(map(type, values)):  # they are safe, and most lists hold nothing else
+        tokens = [text for text in texts if not encoding.is_safe(text)]
         texts = [_token(leaf, text) if text in tokens else text for text in texts]
     parameter = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
     form: Form = "native" if reason is None else "list"

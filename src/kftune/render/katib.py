@@ -78,7 +78,7 @@ def _longest_name(study: Study) -> int:
 
 def _filters(study: Study) -> KatibFilters:
     try:
-        return katib_filters(study.metric_names, study.metric_definitions)
+        return katib_filters(tuple(study.reductions), study.metric_definitions)
     except MetricError as error:
         raise RenderError(str(error)) from error
 
@@ -92,7 +92,7 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     additional = [names[metric.name] for metric in study.metrics]
     if additional:
         spec["additionalMetricNames"] = additional
-    spec["metricStrategies"] = [{"name": names[metric.name], "value": metric.reduce} for metric in study.metric_specs]
+    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
     return spec
 
 
@@ -116,12 +116,17 @@ def _trial_parameter(study: Study, name: str) -> dict[str, str]:
     description = study.hparams.leaf(name).description
     if "\n" in description:
         description = " ".join(description.split())
-    return {"name": name, **({"description": description} if description else {}), "reference": name}
+    if not description:
+        return {"name": name, "reference": name}
+    return {"name": name, "description": description, "reference": name}
 
 
 def _script(study: Study, found: list[Crossing]) -> str:
-    texts = {**study.fixed, **{crossing.name: crossing.text for crossing in found}}
+    texts, placeholders = dict(study.fixed), set()
+    for crossing in found:
+        texts[crossing.name] = crossing.text
+        if crossing.parameter is not None:
+            placeholders.add(crossing.name)
     assignment = {name: texts[name] for name in study.argument_names}
-    placeholders = {crossing.name for crossing in found if crossing.parameter is not None}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     return script(study.step, assignment, placeholders, launcher)

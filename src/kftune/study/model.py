@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    PlainValidator,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -25,7 +26,7 @@ from kftune.hparams import Hparams
 from kftune.metrics import MetricDefinition
 from kftune.registry import load_hparams, name_of
 from kftune.study.algorithm import Algorithm
-from kftune.study.objective import Budget, MetricSpec, Objective
+from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
 from kftune.study.part import Part, PartError
 from kftune.study.step import Step
 from kftune.study.targets import Targets
@@ -62,13 +63,13 @@ _DOMAIN_SCHEMA = {
 }
 HparamsClass = Annotated[
     type[Hparams],
-    BeforeValidator(_hparams),
+    PlainValidator(_hparams),
     PlainSerializer(name_of, return_type=str),
     WithJsonSchema({"type": "string", "description": "Registry name, or module:Class"}),
 ]
 SearchDomain = Annotated[
     Domain | None,
-    BeforeValidator(_domain),
+    PlainValidator(_domain),
     PlainSerializer(lambda domain: domain and domain.to_spec()),
     WithJsonSchema(_DOMAIN_SCHEMA),
 ]
@@ -142,32 +143,33 @@ class Study(Part):
     @derived
     def space(self) -> dict[str, Domain]:
         """What is searched: dotted name -> domain, in the order of the class."""
-        space = {}
+        fixed, search, space = self.fixed_values, self.search, {}
         for name, leaf in self.hparams.leaves().items():
-            domain = self.search.get(name, leaf.domain)
-            left_out = name not in self.search and domain is not None and self._is_left_out(leaf)
-            if domain is not None and name not in self.fixed_values and not left_out:
+            domain = search.get(name, leaf.domain)
+            if domain is not None and name not in fixed and (name in search or not self._is_left_out(leaf)):
                 space[name] = domain
         return space
 
     @derived
-    def metric_specs(self) -> tuple[MetricSpec, ...]:
-        """The objective and the further metrics, every reduction filled in."""
-        rest = self.objective.spec.reduce if self.objective.reduce is None else "latest"
-        return (
-            self.objective.spec,
-            *(spec if spec.reduce else spec.model_copy(update={"reduce": rest}) for spec in self.metrics),
-        )
-
-    @derived
-    def metric_names(self) -> tuple[str, ...]:
-        """Names of all metrics, the objective first."""
-        return (self.objective.metric, *(spec.name for spec in self.metrics))
+    def reductions(self) -> dict[str, Reduce]:
+        """Name of each metric, the objective first -> which of a trial's values counts."""
+        objective = self.objective
+        rest = objective.reduction if objective.reduce is None else "latest"
+        found = {objective.metric: objective.reduction}
+        for spec in self.metrics:
+            found[spec.name] = spec.reduce or rest
+        return found
 
     @derived
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
         """The metrics that are read from a script's own format."""
-        return tuple(MetricDefinition(spec.name, spec.regex) for spec in self.metric_specs if spec.regex)
+        found = []
+        if self.objective.regex:
+            found.append(MetricDefinition(self.objective.metric, self.objective.regex))
+        for spec in self.metrics:
+            if spec.regex:
+                found.append(MetricDefinition(spec.name, spec.regex))
+        return tuple(found)
 
     @derived
     def size(self) -> float:
@@ -201,7 +203,8 @@ class Study(Part):
     @derived
     def argument_names(self) -> tuple[str, ...]:
         """The hyperparameters on a trial's command line, fixed and searched, in the order of the class."""
-        return tuple(name for name in self.hparams.leaves() if name in self.space or name in self.fixed_values)
+        space, fixed = self.space, self.fixed_values
+        return tuple([name for name in self.hparams.leaves() if name in space or name in fixed])
 
     def identity(self) -> str:
         """A SHA-256 of what makes results comparable: the space, the fixed values, the objective and the command."""
@@ -209,7 +212,7 @@ class Study(Part):
             "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
             "fixed": self.fixed,
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
-            "objective": [self.objective.metric, self.objective.direction, self.objective.spec.reduce],
+            "objective": [self.objective.metric, self.objective.direction, self.objective.reduction],
             "command": self.step.command_line({}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -230,7 +233,7 @@ class Study(Part):
         for key, value in values.items():
             name = f"{prefix}{key}"
             is_group = name not in leaves or leaves[name].is_group
-            if isinstance(value, Mapping) and is_group and any(leaf.startswith(f"{name}.") for leaf in leaves):
+            if is_group and isinstance(value, Mapping) and any(leaf.startswith(f"{name}.") for leaf in leaves):
                 flat.extend(self._flatten(value, f"{name}."))
             else:
                 flat.append((name, value))
@@ -273,22 +276,22 @@ class Study(Part):
             leaf = self._leaf(name, "search")
             if domain is not None:
                 self._check_domain(leaf, domain)
-        both = next((name for name, domain in self.search.items() if domain and name in self.fixed_values), None)
+        leaves, fixed, space = self.hparams.leaves(), self.fixed_values, self.space
+        both = next((name for name in fixed if self.search.get(name) is not None), None)
         if both:
             raise PartError(
                 f"a hyperparameter is fixed or searched, but {both} is in values and in search; "
                 f"take it out of one (on a command line: ~search.{both})",
                 ("search", both),
             )
-        if not self.space:
+        if not space:
             raise PartError(
                 f"a study needs something to search, but neither {self.hparams.__name__} nor search has a domain; "
-                f"for example search: {{{next(iter(self.hparams.leaves()), 'name')}: {{uniform: [0, 1]}}}}",
+                f"for example search: {{{next(iter(leaves), 'name')}: {{uniform: [0, 1]}}}}",
                 ("search",),
             )
-        for name, leaf in self.hparams.leaves().items():
-            given = leaf.has_default or name in self.space or name in self.fixed_values
-            if not given and not self._is_left_out(leaf):
+        for name, leaf in leaves.items():
+            if not leaf.has_default and name not in space and name not in fixed and not self._is_left_out(leaf):
                 raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
@@ -296,7 +299,7 @@ class Study(Part):
             leaf.check_domain(domain)
         except (HparamsError, DomainError) as error:
             raise PartError(str(error), ("search", leaf.name)) from error
-        if isinstance(domain, Conditional):
+        if type(domain) is Conditional:
             if domain.domain is None:
                 raise PartError(f"{leaf.name}: a condition in a study needs a domain beside it", ("search", leaf.name))
             leaves = self.hparams.leaves()
@@ -335,10 +338,11 @@ class Study(Part):
             raise PartError(refused, ("search", name) if name in self.search else ("hparams",))
 
     def _check_metrics(self) -> None:
-        names = [self.objective.metric, *(spec.name for spec in self.metrics)]
-        for index, name in enumerate(names[1:]):
-            if name in names[: index + 1]:
-                raise PartError(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
+        names = {self.objective.metric}
+        for index, spec in enumerate(self.metrics):
+            if spec.name in names:
+                raise PartError(f"metric names must differ, but {spec.name!r} is there twice", ("metrics", index))
+            names.add(spec.name)
 
     def _check_algorithm(self) -> None:
         if self.algorithm.name == "grid":

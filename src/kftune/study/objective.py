@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from kftune.derived import derived
 from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
 from kftune.study.part import Part, PartError
@@ -27,12 +26,11 @@ def _metric_name(value: str) -> str:
 MetricName = Annotated[str, AfterValidator(_metric_name)]
 
 
-def _check_regex(name: str, regex: str | None) -> None:
-    if regex is not None:
-        try:
-            MetricDefinition(name, regex)
-        except MetricError as error:
-            raise PartError(str(error), ("regex",)) from error
+def _check_regex(name: str, regex: str) -> None:
+    try:
+        MetricDefinition(name, regex)
+    except MetricError as error:
+        raise PartError(str(error), ("regex",)) from error
 
 
 class MetricSpec(Part):
@@ -47,7 +45,8 @@ class MetricSpec(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks what the fields by themselves cannot."""
-        _check_regex(self.name, self.regex)
+        if self.regex is not None:
+            _check_regex(self.name, self.regex)
 
 
 class Objective(Part):
@@ -66,13 +65,13 @@ class Objective(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks what the fields by themselves cannot."""
-        _check_regex(self.metric, self.regex)
+        if self.regex is not None:
+            _check_regex(self.metric, self.regex)
 
-    @derived
-    def spec(self) -> MetricSpec:
-        """The objective as a metric, its reduction filled in."""
-        reduce = self.reduce or ("min" if self.direction == "minimize" else "max")
-        return MetricSpec(name=self.metric, reduce=reduce, regex=self.regex)
+    @property
+    def reduction(self) -> Reduce:
+        """Which of a trial's values counts."""
+        return self.reduce or ("min" if self.direction == "minimize" else "max")
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats `than`; the first of two equal ones stays the best."""

@@ -181,13 +181,14 @@ class Step(Part):
                 f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
                 ("module" if self.module else "command",) if self.module or self.command else (),
             )
-        names = [volume.name for volume in self.volumes]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise PartError(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
-        both = sorted(set(self.env) & set(self.secrets))
-        if both:
-            raise PartError(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
+        names = set()
+        for volume in self.volumes:
+            if volume.name in names:
+                raise PartError(f"volume names must differ, but {volume.name!r} is there twice", ("volumes",))
+            names.add(volume.name)
+        if not self.env.keys().isdisjoint(self.secrets):
+            both = min(self.env.keys() & self.secrets.keys())
+            raise PartError(f"a variable is in env or in secrets, but {both} is in both", ("secrets", both))
 
     def command_line(self, assignment: Mapping[str, str]) -> list[str]:
         """The step's argv for one assignment: the one place where a command line is made.
