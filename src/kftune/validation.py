@@ -37,10 +37,11 @@ class OwnErrors(ModelMetaclass):
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # a field may be called cls
         if args:
             return super().__call__(*args, **kwargs)  # Python's own refusal: fields have names
+        model: Any = cls
         try:
-            return cls.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__`, without its detour
+            return model.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__` does, sooner
         except ValidationError as error:
-            raise cls.own_error(error) from error  # type: ignore[attr-defined]
+            raise model.own_error(error) from error
 
 
 def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:

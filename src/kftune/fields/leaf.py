@@ -20,7 +20,7 @@ from kftune.validation import reworded
 _POINTS_TRIED = 256
 _MOST_TAKEN = 256
 
-_INTEGERS, _TEXTS = {int}, {str}
+_ONE_PLAIN_TYPE = ({int}, {str})
 
 # What is the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
@@ -157,7 +157,7 @@ class Leaf:
         points = inner.grid() if inner.size <= _POINTS_TRIED else (inner.quantile(0), inner.quantile(1))
         # Studies are made by the thousand, with the same lists. Of one type, because True is 1 to a set.
         kinds = set(map(type, points))
-        is_plain_list = kinds == _INTEGERS or kinds == _TEXTS
+        is_plain_list = kinds in _ONE_PLAIN_TYPE
         if is_plain_list and points in self._taken:
             return
         for point in points:

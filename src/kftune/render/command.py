@@ -31,7 +31,7 @@ _SHELL_OWN = frozenset(
     dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function getopts hash help
     history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly return select set
     shift shopt source suspend test then time times trap true type typeset ulimit umask unalias unset until wait while
-    """.split()
+    """.split()  # noqa: SIM905  # one line each would be a page
 )
 
 
@@ -48,10 +48,11 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
         RenderError: The command cannot be started this way, or is too long.
     """
     tokens = step.command_line(assignment)
-    start = tokens[: len(tokens) - len(assignment)]
+    first = len(tokens) - len(assignment)
+    start = tokens[:first]
     parts = [quoted(token) for token in program_first(under_torchrun(start, launcher) if launcher else start)]
-    for name, token in zip(assignment, tokens[len(start) :], strict=True):
-        parts.append(token if name in placeholders else quoted(token))
+    for index, name in enumerate(assignment, first):
+        parts.append(tokens[index] if name in placeholders else quoted(tokens[index]))
     text = " ".join(parts)
     if len(text) > LONGEST_SCRIPT // 4 and len(text.encode()) > LONGEST_SCRIPT:
         raise RenderError(

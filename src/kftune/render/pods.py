@@ -116,8 +116,13 @@ def security() -> dict[str, Any]:
 def resources(step: Step) -> dict[str, Any]:
     """What a trial asks for, which is also the most it gets: no trial is slowed down by what its neighbours take."""
     wanted = step.resources
-    amounts = {"cpu": wanted.cpu, "memory": wanted.memory, wanted.gpu_resource: str(wanted.gpu) if wanted.gpu else None}
-    given = {name: amount for name, amount in amounts.items() if amount is not None}
+    given = {}
+    if (cpu := wanted.cpu) is not None:
+        given["cpu"] = cpu
+    if (memory := wanted.memory) is not None:
+        given["memory"] = memory
+    if gpu := wanted.gpu:
+        given[wanted.gpu_resource] = str(gpu)
     return {"requests": given, "limits": dict(given)} if given else {}
 
 

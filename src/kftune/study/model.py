@@ -112,7 +112,7 @@ class Study(Part):
         self.fixed  # noqa: B018  # deriving them is what checks them
         self._check_space()
         self._check_ends()
-        self._check_metrics()
+        self.reductions  # noqa: B018
         self._check_algorithm()
         for index, point in enumerate(self.points):
             self._check_point(point, index)
@@ -123,12 +123,14 @@ class Study(Part):
     def fixed_values(self) -> dict[str, Any]:
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
+        leaves = self.hparams.leaves()
         for name, value in self._flatten(self.values):
-            leaf = self._leaf(name, "values")
+            if name not in leaves:
+                raise self._unknown(name, "values")
             if name in found:
                 raise PartError(f"{name} is there twice, as one name and in a group; keep one", ("values",))
             try:
-                found[name] = leaf.jsonable(value)
+                found[name] = leaves[name].jsonable(value)
             except HparamsError as error:
                 message = str(error).removeprefix(f"{name}: ")
                 raise PartError(message, ("values", *keys_to(self.values, name))) from error
@@ -154,10 +156,14 @@ class Study(Part):
     def reductions(self) -> dict[str, Reduce]:
         """Name of each metric, the objective first -> which of a trial's values counts."""
         objective = self.objective
-        rest = objective.reduction if objective.reduce is None else "latest"
-        found = {objective.metric: objective.reduction}
-        for spec in self.metrics:
-            found[spec.name] = spec.reduce or rest
+        own = objective.reduction
+        rest = own if objective.reduce is None else "latest"
+        found: dict[str, Reduce] = {objective.metric: own}
+        for index, spec in enumerate(self.metrics):
+            name = spec.name
+            if name in found:
+                raise PartError(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
+            found[name] = spec.reduce or rest
         return found
 
     @derived
@@ -261,22 +267,21 @@ class Study(Part):
             for name in self._absent_groups
         )
 
-    def _leaf(self, name: str, section: str) -> Leaf:
-        leaves = self.hparams.leaves()
-        if name not in leaves:
-            raise PartError(
-                f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}",
-                (section, *keys_to(getattr(self, section), name)),
-                at_key=True,
-            )
-        return leaves[name]
+    def _unknown(self, name: str, section: str) -> PartError:
+        return PartError(
+            f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, self.hparams.leaves())}",
+            (section, *keys_to(getattr(self, section), name)),
+            at_key=True,
+        )
 
     def _check_space(self) -> None:
+        leaves = self.hparams.leaves()
         for name, domain in self.search.items():
-            leaf = self._leaf(name, "search")
+            if name not in leaves:
+                raise self._unknown(name, "search")
             if domain is not None:
-                self._check_domain(leaf, domain)
-        leaves, fixed, space = self.hparams.leaves(), self.fixed_values, self.space
+                self._check_domain(leaves[name], domain)
+        fixed, space = self.fixed_values, self.space
         both = next((name for name in fixed if self.search.get(name) is not None), None)
         if both:
             raise PartError(
@@ -336,13 +341,6 @@ class Study(Part):
         if name in point:
             refused = f"{self.hparams.__name__} refuses {name}={point[name]!r} of {self.space[name]!r}: {message}"
             raise PartError(refused, ("search", name) if name in self.search else ("hparams",))
-
-    def _check_metrics(self) -> None:
-        names = {self.objective.metric}
-        for index, spec in enumerate(self.metrics):
-            if spec.name in names:
-                raise PartError(f"metric names must differ, but {spec.name!r} is there twice", ("metrics", index))
-            names.add(spec.name)
 
     def _check_algorithm(self) -> None:
         if self.algorithm.name == "grid":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
@@ -15,6 +16,7 @@ Direction = Literal["minimize", "maximize"]
 Reduce = Literal["min", "max", "latest"]
 
 
+@lru_cache(256)
 def _metric_name(value: str) -> str:
     try:
         check_metric_name(value)
@@ -26,11 +28,16 @@ def _metric_name(value: str) -> str:
 MetricName = Annotated[str, AfterValidator(_metric_name)]
 
 
-def _check_regex(name: str, regex: str) -> None:
-    try:
-        MetricDefinition(name, regex)
-    except MetricError as error:
-        raise PartError(str(error), ("regex",)) from error
+def _regex(value: str | None, info: ValidationInfo) -> str | None:
+    if value is not None:
+        try:
+            MetricDefinition(info.data.get("name") or info.data.get("metric") or "loss", value)
+        except MetricError as error:
+            raise PartError(str(error)) from error
+    return value
+
+
+MetricRegex = Annotated[str | None, AfterValidator(_regex)]
 
 
 class MetricSpec(Part):
@@ -40,13 +47,8 @@ class MetricSpec(Part):
     """Its name in the metric line, or the name to give to what `regex` finds."""
     reduce: Reduce | None = None
     """Which of a trial's values counts: the least, the greatest or the latest."""
-    regex: str | None = None
+    regex: MetricRegex = None
     """For scripts that print their own format: a pattern with one group, the value."""
-
-    def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        if self.regex is not None:
-            _check_regex(self.name, self.regex)
 
 
 class Objective(Part):
@@ -60,13 +62,8 @@ class Objective(Part):
     """The study ends when a trial gets there."""
     reduce: Reduce | None = None
     """Which of a trial's values counts; left out, the best one (min or max by direction)."""
-    regex: str | None = None
+    regex: MetricRegex = None
     """For scripts that print their own format: a pattern with one group, the value."""
-
-    def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        if self.regex is not None:
-            _check_regex(self.metric, self.regex)
 
     @property
     def reduction(self) -> Reduce:

@@ -18,7 +18,6 @@ class Part(BaseModel, metaclass=OwnErrors):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         ignored_types=(derived,),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
 from typing import Any
 
 from kftune.study.model import Study
+from kftune.study.part import Part
 
 _NUMBER = {"type": "number"}
 _PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
@@ -53,11 +58,27 @@ def study_schema() -> dict[str, Any]:
         "anyOf": [*(_domain(kind) for kind in _DOMAINS), {"type": "null"}],
     }
     schema["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
+    _describe(schema, Study)
+    for part in Part.__subclasses__():
+        if part.__module__.startswith("kftune.study.") and part.__name__ in schema["$defs"]:
+            _describe(schema["$defs"][part.__name__], part)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kftune study",
         **{key: value for key, value in schema.items() if key != "title"},
     }
+
+
+def _describe(schema: dict[str, Any], part: type[Part]) -> None:
+    """Gives each key the docstring that stands under its field.
+
+    pydantic would do so too, but whenever the classes are imported, and finding the docstrings takes long.
+    """
+    definition: Any = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+    for field, below in pairwise(definition.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                schema["properties"][name]["description"] = inspect.cleandoc(text)
 
 
 def _domain(kind: str) -> dict[str, Any]:

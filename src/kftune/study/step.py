@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -17,9 +18,12 @@ _IMAGE = re.compile(
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Studies are made by the thousand, with few images and names.
+_REMEMBERED = 256
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
+@lru_cache(_REMEMBERED)
 def _image(value: str) -> str:
     if len(value) > 512 or _IMAGE.fullmatch(value) is None:
         raise ValueError(
@@ -34,6 +38,7 @@ def _env_name(value: str) -> str:
     return value
 
 
+@lru_cache(_REMEMBERED)
 def dns_label(value: str) -> str:
     """`value`, if Kubernetes takes it as a name of at most 63 characters."""
     if _DNS_LABEL.fullmatch(value) is None:
@@ -197,4 +202,4 @@ class Step(Part):
             assignment: Hyperparameter name -> text, or a target's placeholder for it.
         """
         start = ("python", "-m", self.module) if self.module else self.command
-        return [*start, *self.args, *(f"--{name}={text}" for name, text in assignment.items())]
+        return [*start, *self.args, *[f"--{name}={text}" for name, text in assignment.items()]]
