@@ -114,8 +114,9 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
     assert len({tuple(trial.assignment.items()) for trial in trials}) == TRIALS
     starts = Counter(ledger.read_text().split())
     assert set(starts) == {trial.name for trial in trials}
-    # Two trials run at once; one that ends between the look at the processes and the kill frees its slot for another.
-    assert starts.total() <= TRIALS + 3 * KILLS, "a kill costs no more than the trials that ran"
+    # Two trials run at once, and a slot is free again only when the end of its trial is stored: so a kill finds at most
+    # two trials of which the store has no end. An engine that starts the next one before it stores an end fails here.
+    assert starts.total() <= TRIALS + 2 * KILLS, "a kill costs no more than the trials that ran"
     # The same points as in a run that nobody disturbed.
     undisturbed, _ = run(study(trials=TRIALS), tmp_path / "undisturbed")
     assert undisturbed.counts == {"Succeeded": TRIALS}
