@@ -40,12 +40,6 @@ class Listed(Domain):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.options))})"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen; make a new one")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen; make a new one")
-
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.options
 

@@ -82,12 +82,14 @@ def _meta(study: Study, seed: int) -> Meta:
         identity=study.identity(),
         compared={
             "fixed": study.fixed_values,
+            "defaults": study.defaults(),
             "space": space,
             "objective": {
                 "metric": objective.metric,
                 "direction": objective.direction,
                 "reduce": objective.reduction,
             },
+            "regex": objective.regex,
             "command": {"line": study.step.command_line({})},
             "hparams": f"{study.hparams.__module__}:{study.hparams.__qualname__}",
         },

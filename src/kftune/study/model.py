@@ -20,7 +20,7 @@ from pydantic import (
 
 from kftune.derived import derived
 from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
+from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
 from kftune.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams import Hparams
 from kftune.metrics import MetricDefinition
@@ -49,6 +49,12 @@ def _domain(value: object) -> Domain | None:
         return value
     try:
         return domain_from_spec(value)
+    except UnknownNameError as error:
+        inner = value.get(error.name) if isinstance(value, Mapping) else None
+        if not isinstance(inner, Mapping) or near_names(error.name, error.known):
+            raise PartError(str(error)) from error
+        dotted = f"group.{error.name}: {inner!r}"
+        raise PartError(f"a field of a group is searched under its dotted name, as one key: {dotted}") from error
     except KftuneError as error:
         raise PartError(str(error)) from error
 
@@ -212,13 +218,24 @@ class Study(Part):
         space, fixed = self.space, self.fixed_values
         return tuple([name for name in self.hparams.leaves() if name in space or name in fixed])
 
+    def defaults(self) -> dict[str, Any]:
+        """The class's defaults that trials get, by dotted name: of what is not given, or given on a condition only."""
+        return {
+            name: default
+            for name, default in self._defaults.items()
+            if (name not in self.argument_names or isinstance(self.space.get(name), Conditional))
+            and not self._is_left_out(self.hparams.leaf(name))
+        }
+
     def identity(self) -> str:
-        """A SHA-256 of what makes results comparable: the space, the fixed values, the objective and the command."""
+        """A SHA-256 of what makes results comparable: all values that trials get, the objective and the command."""
         parts = {
             "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
             "fixed": self.fixed,
+            "defaults": self.defaults(),
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
             "objective": [self.objective.metric, self.objective.direction, self.objective.reduction],
+            "regex": self.objective.regex,
             "command": self.step.command_line({}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -55,7 +56,7 @@ def study_schema() -> dict[str, Any]:
     schema = Study.model_json_schema(mode="validation")
     schema["$defs"]["Domain"] = {
         "description": "What a hyperparameter may take; null takes it out of the search",
-        "anyOf": [*(_domain(kind) for kind in _DOMAINS), {"type": "null"}],
+        "anyOf": [*(arm for kind in _DOMAINS for arm in _arms(kind)), {"type": "null"}],
     }
     schema["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
     _describe(schema, Study)
@@ -81,12 +82,23 @@ def _describe(schema: dict[str, Any], part: type[Part]) -> None:
                 schema["properties"][name]["description"] = inspect.cleandoc(text)
 
 
-def _domain(kind: str) -> dict[str, Any]:
-    description, arguments, options, required = _DOMAINS[kind]
-    return {
-        "type": "object",
-        "description": description,
-        "properties": {kind: arguments, **options, "when": _WHEN},
-        "required": [kind, *required],
-        "additionalProperties": False,
-    }
+def _arms(kind: str) -> Iterator[dict[str, Any]]:
+    """How a domain may be written: its arguments in a list or by name, its options beside them or among them."""
+    _, arguments, options, required = _DOMAINS[kind]
+    yield _arm(kind, arguments, options, required)
+    if arguments.get("maxItems") != 2:  # a list of values, which have no names
+        return
+    names = ("mean", "std") if kind.endswith("normal") else ("low", "high")
+    named = dict.fromkeys(names, arguments["items"])
+    yield _arm(kind, _mapping({**named, **options}, (*names, *required)), {}, ())
+    if options:
+        yield _arm(kind, _mapping(named, names), options, required)
+
+
+def _arm(kind: str, arguments: Any, options: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    whole = _mapping({kind: arguments, **options, "when": _WHEN}, (kind, *required))
+    return {"description": _DOMAINS[kind][0], **whole}
+
+
+def _mapping(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
