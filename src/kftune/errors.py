@@ -11,7 +11,7 @@
     ├── RenderError (ValueError)        a study that the target cannot express
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
-    ├── ContainerError                  no container engine answers, or it refuses
+    ├── ContainerError                  no container engine answers, it refuses, or an image is missing
     ├── MissingExtraError (ImportError) an optional dependency is not installed
     └── UsageError                      a wrong command line
 
@@ -115,7 +115,7 @@ class RunError(KftuneError):
 
 
 class ContainerError(KftuneError):
-    """No container engine answers, or it does not do what it was asked to."""
+    """No container engine answers, it does not do what it was asked to, or an image is missing."""
 
 
 class MissingExtraError(KftuneError, ImportError):
