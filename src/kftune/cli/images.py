@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FLAG",
         help="an option for the engine, such as --flag=--pull",
     )
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="how to print the list")
+    parser.add_argument("--format", choices=["text", "json", "names"], default="text", help="how to print the list")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,6 +92,9 @@ def _list(arguments: argparse.Namespace) -> None:
     rows = [(source, built.get(source.name)) for source in with_bases(arguments.names, find_sources(arguments.root))]
     if arguments.format == "json":
         print(json.dumps([_as_json(source.name, source.base, image) for source, image in rows], indent=2))
+        return
+    if arguments.format == "names":
+        print(*(source.name for source, _ in rows), sep="\n")
         return
     cells = [
         [source.name, source.base, *([image.local, image.pushed or "not pushed"] if image else ["not built", ""])]

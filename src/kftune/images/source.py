@@ -42,7 +42,7 @@ def find_sources(root: Path) -> dict[str, Source]:
     """
     dockerfiles = sorted(root.glob(f"{PREFIX}*/Dockerfile"))
     if not dockerfiles:
-        raise ContainerError(f"images are built from {root / PREFIX}NAME/Dockerfile, but there is none")
+        raise ContainerError(f"images are built from {root / PREFIX / 'NAME' / 'Dockerfile'}, but there is none")
     sources = {source.name: source for source in map(_source, dockerfiles)}
     return {name: sources[name] for name in _in_order(sources, sources)}
 
