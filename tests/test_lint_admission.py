@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from kftune.lint.admission import Verdict, admit, not_yaml
-from kftune.lint.cluster import Cluster, KatibConfig, cluster_of, config_of
-from kftune.lint.defaults import KatibVersion
+from kftune.katib.admission import Verdict, admit, not_yaml
+from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
+from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.example import example_text
 from kftune.lint.judging import judge
-from kftune.lint.reading import NotYamlError, pieces, read
 from kftune.lint.sources import Source, documents
 
 DATA = Path(__file__).parent / "data" / "lint"

@@ -9,10 +9,10 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kftune.lint.go_regex import GoRegexError, check
-from kftune.lint.quantity import canonical
-from kftune.lint.reading import NotYamlError, pieces, read
-from kftune.lint.search.numbers import go_float, go_int
+from kftune.katib.go.numbers import go_float, go_int
+from kftune.katib.go.quantity import canonical
+from kftune.katib.go.reading import NotYamlError, pieces, read
+from kftune.katib.go.regex import GoRegexError, check
 
 SCALARS = Path(__file__).parent / "data" / "yaml_scalars.jsonl"
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from kftune.errors import UsageError
-from kftune.lint.cluster import KatibConfig, cluster_of, config_of
-from kftune.lint.defaults import VERSIONS
+from kftune.katib.admission.cluster import KatibConfig, cluster_of, config_of
+from kftune.katib.admission.defaults import VERSIONS
+from kftune.katib.admission.server import KIND
+from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.judging import Judgement, judge
-from kftune.lint.reading import NotYamlError, pieces, read
 from kftune.lint.report import Placed, as_json, as_lines, placed, summary_line
 from kftune.lint.rule import SEVERITIES
-from kftune.lint.server import KIND
 from kftune.lint.sources import Document, Source, decoded, documents, is_judged, sources
 
 _STUDY_KEYS = {"hparams", "objective", "step"}

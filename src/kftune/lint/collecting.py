@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.types import Path
 from kftune.lint.findings import finding
-from kftune.lint.go_types import Path
 from kftune.lint.rule import Finding, Severity
 
 _BY_DEFAULT = re.compile(r"[\w|-]+", re.ASCII)
@@ -63,7 +63,7 @@ def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Fin
 def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     if not filters:
         return
-    from kftune.lint.go_regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
+    from kftune.katib.go.regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
 
     for index, regex in enumerate(filters):
         path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)

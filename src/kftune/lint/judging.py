@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
-from kftune.lint.admission import Verdict, admit, not_yaml
-from kftune.lint.cluster import Cluster
-from kftune.lint.defaults import KatibVersion
+from kftune.katib.admission import Verdict, admit, not_yaml
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.admission.reason import field_text
+from kftune.katib.go.types import Path, struct
 from kftune.lint.findings import finding
-from kftune.lint.go_types import Path, struct
 from kftune.lint.habits import habit_findings
-from kftune.lint.reason import field_text
 from kftune.lint.rule import Finding, worst
 from kftune.lint.rules_admission import code_of_reason
 from kftune.lint.search import search_of, search_problems

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.lint.search.numbers import python_int
+from kftune.katib.go.numbers import python_int
 from kftune.lint.search.space import Problem
 
 _SETTINGS = ("min_trials_required", "start_step")

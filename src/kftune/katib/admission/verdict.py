@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from kftune.errors import UsageError
-from kftune.lint.cluster import INJECTION_LABEL, Cluster
-from kftune.lint.defaults import KatibVersion, with_defaults
-from kftune.lint.go_types import DecodeError, Path, dropped_fields, struct
-from kftune.lint.reading import NotYamlError
-from kftune.lint.reason import Reason
-from kftune.lint.server import server_refusal
-from kftune.lint.webhook import webhook_reasons
+from kftune.katib.admission.cluster import INJECTION_LABEL, Cluster
+from kftune.katib.admission.defaults import KatibVersion, with_defaults
+from kftune.katib.admission.reason import Reason
+from kftune.katib.admission.server import server_refusal
+from kftune.katib.admission.webhook import webhook_reasons
+from kftune.katib.go.reading import NotYamlError
+from kftune.katib.go.types import DecodeError, Path, dropped_fields, struct
 
 Stage = Literal["yaml", "server", "decode", "webhook", "panic", "admitted"]
 
@@ -55,7 +55,7 @@ def admit(
     """Judges one object as the API server and Katib's webhooks do.
 
     Args:
-        value: The JSON value of a document, as `kftune.lint.reading.read` gives it; it is not changed.
+        value: The JSON value of a document, as `kftune.katib.go.reading.read` gives it; it is not changed.
         cluster: What the cluster holds; None for a stock install with labelled namespaces.
         version: Which Katib.
         old: The living object when this is an update, else None.

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kftune.lint.go_types import DecodeError, Path, json_kind, missing_kind, struct
-from kftune.lint.reason import Reason, invalid, required
+from kftune.katib.admission.reason import Reason, invalid, required
+from kftune.katib.go.types import DecodeError, Path, json_kind, missing_kind, struct
 
 API_VERSION = "kubeflow.org/v1beta1"
 KIND = "Experiment"

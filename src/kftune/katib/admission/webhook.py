@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.lint.cluster import Cluster
-from kftune.lint.defaults import KatibVersion
-from kftune.lint.go_text import plain_text
-from kftune.lint.reason import Reason, invalid, required
-from kftune.lint.webhook_collector import collector_reasons
-from kftune.lint.webhook_template import template_reasons
-from kftune.lint.webhook_update import update_reasons
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.admission.reason import Reason, invalid, required
+from kftune.katib.admission.webhook_collector import collector_reasons
+from kftune.katib.admission.webhook_template import template_reasons
+from kftune.katib.admission.webhook_update import update_reasons
+from kftune.katib.go.text import plain_text
 
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _NAME_RULE = (

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError
-from kftune.lint.reading import NotYamlError, pieces, read
+from kftune.katib.go.reading import NotYamlError, pieces, read
 
 INJECTION_LABEL = "katib.kubeflow.org/metrics-collector-injection"
 

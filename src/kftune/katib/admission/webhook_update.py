@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.lint.reason import Reason, invalid
+from kftune.katib.admission.reason import Reason, invalid
 
 _COUNTS = ("maxFailedTrialCount", "maxTrialCount", "parallelTrialCount")
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kftune.lint.cluster import Cluster
-from kftune.lint.go_text import json_text, parameters_text, trial_parameters_text
-from kftune.lint.job import job_problem
-from kftune.lint.reading import NotYamlError, pieces, read
-from kftune.lint.reason import Reason, invalid, required
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.job import job_problem
+from kftune.katib.admission.reason import Reason, invalid, required
+from kftune.katib.go.reading import NotYamlError, pieces, read
+from kftune.katib.go.text import json_text, parameters_text, trial_parameters_text
 
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")

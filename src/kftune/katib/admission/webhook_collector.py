@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.lint.cluster import Cluster
-from kftune.lint.reason import Reason, invalid, required
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.reason import Reason, invalid, required
 
 _PATH = ("spec", "metricsCollectorSpec")
 _KIND = (*_PATH, "collector", "kind")
@@ -92,7 +92,7 @@ def _custom_reasons(collector: Mapping[str, Any], place: Mapping[str, str] | Non
 def _filter_reasons(formats: list[str]) -> Iterator[Reason]:
     if not formats:
         return
-    from kftune.lint.go_regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
+    from kftune.katib.go.regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
 
     path = (*_FILTER, "metricsFormat")
     for index, regex in enumerate(formats):

@@ -21,8 +21,8 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from kftune.lint.experiment_fields import EXPERIMENT_FIELDS
-from kftune.lint.quantity import parse
+from kftune.katib.go.experiment_fields import EXPERIMENT_FIELDS
+from kftune.katib.go.quantity import parse
 
 _TIME = re.compile(
     r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]?\d|2[0-3]):[0-5]\d:[0-5]\d(?:[.,]\d+)?"

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kftune.lint.go_text import json_text, number_text, plain_text
-from kftune.lint.go_types import Path, struct
-from kftune.lint.quantity import canonical
+from kftune.katib.go.quantity import canonical
+from kftune.katib.go.text import json_text, number_text, plain_text
+from kftune.katib.go.types import Path, struct
 
 
 class JobProblem(NamedTuple):

@@ -1,6 +1,6 @@
 """Makes `job_fields.json`: the fields of batch/v1 Job and all below it, with the Go types that decide a conversion.
 
-    python -m kftune.lint.job_schema_source FOLDER
+    python -m kftune.katib.go.job_schema_source FOLDER
 
 FOLDER holds the modules of the package `lightkube-models` (made from the published OpenAPI of Kubernetes; 1.34 was
 used). OpenAPI does not say which Go fields are pointers, nor which integers have 64 bits; the tables here add that.

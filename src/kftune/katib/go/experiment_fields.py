@@ -1,4 +1,4 @@
-"""The fields of a Katib Experiment, in the notation of `kftune.lint.go_types`.
+"""The fields of a Katib Experiment, in the notation of `kftune.katib.go.types`.
 
 Source: katib v0.19.0, pkg/apis/controller/experiments/v1beta1 and common/v1beta1.
 """

@@ -27,7 +27,7 @@ from yaml.events import (
 )
 
 from kftune.errors import YamlError
-from kftune.lint.go_scalars import from_float, resolve
+from kftune.katib.go.scalars import from_float, resolve
 from kftune.yaml_text.problems import reported
 
 # What aliases may add to one document, in values; Go refuses later, but by then a text has grown to 400 000.
