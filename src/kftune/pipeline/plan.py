@@ -26,7 +26,7 @@ from kftune.pipeline.references import (
     Reference,
 )
 from kftune.pipeline.shared import filled
-from kftune.pipeline.steps import StepConfig, TuneStep, hparam_type
+from kftune.pipeline.steps import EXIT_HAS_NO, StepConfig, TuneStep, hparam_type
 from kftune.study import Study
 from kftune.study.model import flat_values, keys_to
 from kftune.study.part import PartError
@@ -289,7 +289,7 @@ class _Planner:
     def _check_exit(self, step: StepConfig) -> None:
         if isinstance(step, TuneStep):
             raise PartError("the exit step cannot be a tune step; use a container", ("exit",))
-        for name in ("when", "after", "for_each", "values_from"):
+        for name in EXIT_HAS_NO:
             if getattr(step, name):
                 raise PartError(
                     f"the exit step runs once, at the end, whatever happened: it has no {name}",

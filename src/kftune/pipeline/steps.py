@@ -76,6 +76,11 @@ def _outputs(**types: Any) -> Any:
 BEST = "best"
 """The output of a tune step under which all best hyperparameters are: ``best.learning_rate``."""
 
+TUNE_HAS_NO = ("module", "command", "args", "outputs", "hparams", "values_from")
+"""The fields of a step that a tune step does not have: its study says what the trials run and search."""
+EXIT_HAS_NO = ("when", "after", "for_each", "values_from")
+"""The fields of a step that the exit step does not have: it runs once, at the end, whatever happened."""
+
 Values = Annotated[dict[str, Any], AfterValidator(_read_values), PlainSerializer(_write_values)]
 
 
@@ -309,7 +314,7 @@ class TuneStep(StepConfig):
 
     def model_post_init(self, context: Any, /) -> None:
         """Checks what the fields by themselves cannot."""
-        for field in ("module", "command", "args", "outputs", "hparams", "values_from"):
+        for field in TUNE_HAS_NO:
             if field in self.model_fields_set:
                 raise PartError(
                     f"a tune step has no {field} of its own: its study says what the trials run and search",
