@@ -58,6 +58,7 @@ PIPELINE = """\
 name: net
 parameters:
   circuit: P1/C1
+  numbers: {type: list, default: [1, 2], description: Any}
   limit: {type: float, default: 0.5, description: Largest val_loss}
 defaults:
   image: registry.example/net:1
@@ -197,6 +198,11 @@ EDITS = {
     ),
     "type: an optional parameter": Edit("{type: float, value:", "{optional: true, value:"),
     "type: a default of another type": Edit("{type: float, default: 0.5,", "{type: float, default: half,"),
+    "type: no value": Edit("days: 56", "days: null"),
+    "type: an unknown key of an input": Edit("days: 56", "days: {vlaue: 56}"),
+    "type: a default for what is always there": Edit(
+        '"${parameters.circuit}", days', '{value: "${parameters.circuit}", default: P1/C2}, days'
+    ),
     "type: a parameter without type and default": Edit("{type: float, default: 0.5, description", "{description"),
     # hyperparameters
     "hparams: unknown name in values": Edit("values: {epochs: 20}", "values: {epoch: 20}"),
@@ -220,12 +226,33 @@ EDITS = {
     "tune: a command of its own": Edit("    study: study.yaml\n", "    study: study.yaml\n    module: net.train\n"),
     "tune: a value that the study searches": Edit("values: {epochs: 3}", "values: {lr: 0.1}"),
     "tune: share of no volume": Edit("    study: study.yaml\n", "    study: study.yaml\n    share: work\n"),
+    "tune: an unknown value": Edit("values: {epochs: 3}", "values: {epoch: 3}"),
+    "tune: a value of another type": Edit("values: {epochs: 3}", "values: {epochs: many}"),
     # loops
     "loop: unknown": Edit("for_each: plants", "for_each: plant"),
     "loop: nobody runs in it": Edit("    for_each: plants\n", ""),
     "loop: items and file": Edit("{file: plants.yaml,", "{items: [a], file: plants.yaml,"),
     "loop: no items": Edit("{file: plants.yaml, at: P1.*, parallel: 2}", "{items: []}"),
     "loop: items of two types": Edit("{file: plants.yaml, at: P1.*, parallel: 2}", "{items: [1, a]}"),
+    "loop: neither items nor file": Edit("{file: plants.yaml, at: P1.*, parallel: 2}", "{parallel: 2}"),
+    "loop: a reference to no list": Edit(
+        "{file: plants.yaml, at: P1.*, parallel: 2}", '{items: "${parameters.circuit}", fields: {circuit: str}}'
+    ),
+    "loop: a field that items lack": Edit("at: P1.*,", "at: P1.*, fields: {untis: int},"),
+    "loop: none at once": Edit("parallel: 2", "parallel: 0"),
+    "loop: a list where a text is wanted": Edit(
+        '{texts: "${steps.note.outputs.text}"}', '{texts: {type: str, value: "${steps.note.outputs.text}"}}'
+    ),
+    "loop: items of another type than said": Edit(
+        "loops:\n  plants: {file: plants.yaml, at: P1.*, parallel: 2}",
+        'loops:\n  plants: {items: "${parameters.numbers}", fields: {circuit: str}}',
+    ),
+    "loop: items of no parameter": Edit(
+        "{file: plants.yaml, at: P1.*, parallel: 2}", '{items: "${parameters.circiut}", fields: {circuit: str}}'
+    ),
+    "loop: items of no step": Edit(
+        "{file: plants.yaml, at: P1.*, parallel: 2}", '{items: "${steps.dta.outputs.circuits}", fields: {circuit: str}}'
+    ),
     "loop: no such file": Edit("plants.yaml", "plant.yaml"),
     "loop: no such key in the file": Edit("P1.*", "P2.*"),
     # conditions
@@ -252,6 +279,9 @@ EDITS = {
         "  volumes: [{name: a, mount: /x, empty_dir: true}, {name: b, mount: /x/, empty_dir: true}]\n",
     ),
     "defaults: a field that only steps have": Edit("  env: {MODE: fast}\n", "  module: net.train\n"),
+    "defaults: fewer than no retries": Edit("  env: {MODE: fast}\n", "  retries: -1\n"),
+    "defaults: a timeout in words": Edit("  env: {MODE: fast}\n", "  timeout: an hour\n"),
+    "defaults: a secret's value in the file": Edit("  env: {MODE: fast}\n", "  secrets: {TOKEN: abc}\n"),
     "exit: waits for others": Edit("exit:\n", "exit:\n  after: [train]\n"),
     "exit: a tune step": Edit("  command: [sh, exit.sh]\n", "  kind: tune\n  study: study.yaml\n"),
     "schedule: four fields": Edit("30 2 * * 1-5", "30 2 * *"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from kftune.errors import KftuneError
 from kftune.hparams import Hparams
+from kftune.pipeline.beside import find_file
 from kftune.pipeline.condition import ConditionField
 from kftune.pipeline.names import LabelValue, flag
 from kftune.pipeline.ports import (
@@ -274,8 +274,7 @@ def _study(value: object, info: ValidationInfo) -> object:
         if overrides:
             raise PartError("overrides change a study file; change the study here instead")
         return value
-    folders = (info.context or {}).get("folders", ())
-    path = next((folder / value for folder in folders if (folder / value).exists()), Path(value))
+    path = find_file(value, (info.context or {}).get("folders", ()), "study")
     try:
         return load_study(path, overrides)
     except KftuneError as error:
