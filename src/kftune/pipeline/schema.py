@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from kftune.pipeline.model import Pipeline
 from kftune.pipeline.ports import PortType
-from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO
+from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO, StepConfig
 from kftune.study.schema import with_domains
 
 _CONSTANT = {"type": ["string", "number", "boolean", "array"]}
@@ -22,6 +22,7 @@ def pipeline_schema() -> dict[str, Any]:
     kinds = [definitions[name]["properties"]["kind"]["const"] for name in steps]
     for name in steps:
         definitions[name]["required"] = ["kind", *definitions[name].get("required", [])]
+        _describe(definitions[name]["properties"])
         _write_short_forms(definitions[name]["properties"])
     _without(definitions["TuneStep"]["properties"], TUNE_HAS_NO)
     definitions["ExitStep"] = _exit_step(definitions["ContainerStep"], [kind for kind in kinds if kind != "tune"])
@@ -37,6 +38,14 @@ def pipeline_schema() -> dict[str, Any]:
         "title": "kftune pipeline",
         **{key: value for key, value in schema.items() if key != "title"},
     }
+
+
+def _describe(properties: dict[str, Any]) -> None:
+    """A field that a kind has another default for means what it means in all of them."""
+    properties["kind"]["description"] = "What the step is for"
+    for name, field in properties.items():
+        if "description" not in field and "$ref" not in field:
+            field["description"] = StepConfig.model_fields[name].description
 
 
 def _write_short_forms(properties: dict[str, Any]) -> None:
@@ -56,7 +65,13 @@ def _without(properties: dict[str, Any], names: tuple[str, ...]) -> None:
 
 
 def _exit_step(container: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
-    properties = {**container["properties"], "kind": {"type": "string", "enum": kinds, "default": "container"}}
+    properties = {**container["properties"]}
+    properties["kind"] = {
+        "type": "string",
+        "enum": kinds,
+        "default": "container",
+        "description": "What the step is for",
+    }
     _without(properties, EXIT_HAS_NO)
     return {
         "type": "object",
