@@ -54,15 +54,8 @@ _DOMAINS: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]]
 def study_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a study file."""
     schema = Study.model_json_schema(mode="validation")
-    schema["$defs"]["Domain"] = {
-        "description": "What a hyperparameter may take; null takes it out of the search",
-        "anyOf": [*(arm for kind in _DOMAINS for arm in _arms(kind)), {"type": "null"}],
-    }
-    schema["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
-    _describe(schema, Study)
-    for part in Part.__subclasses__():
-        if part.__module__.startswith("kftune.study.") and part.__name__ in schema["$defs"]:
-            _describe(schema["$defs"][part.__name__], part)
+    describe(schema, Study)
+    with_domains(schema["$defs"], schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kftune study",
@@ -70,16 +63,43 @@ def study_schema() -> dict[str, Any]:
     }
 
 
-def _describe(schema: dict[str, Any], part: type[Part]) -> None:
-    """Gives each key the docstring that stands under its field.
+def with_domains(definitions: dict[str, Any], study: dict[str, Any]) -> None:
+    """Writes into a study's schema, and the definitions beside it, what each domain looks like."""
+    definitions["Domain"] = {
+        "description": "What a hyperparameter may take; null takes it out of the search",
+        "anyOf": [*(arm for kind in _DOMAINS for arm in _arms(kind)), {"type": "null"}],
+    }
+    study["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
+
+
+def describe(schema: dict[str, Any], part: type[Part]) -> None:
+    """Gives each key of a schema and its definitions the docstring that stands under its field.
 
     pydantic would do so too, but whenever the classes are imported, and finding the docstrings takes long.
     """
-    definition: Any = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
-    for field, below in pairwise(definition.body):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
-                schema["properties"][name]["description"] = inspect.cleandoc(text)
+    parts = {found.__name__: found for found in _below(Part)}
+    _describe(schema, part)
+    for name, definition in schema["$defs"].items():
+        if name in parts:
+            _describe(definition, parts[name])
+
+
+def _below(part: type[Part]) -> Iterator[type[Part]]:
+    for found in part.__subclasses__():
+        yield found
+        yield from _below(found)
+
+
+def _describe(schema: dict[str, Any], part: type[Part]) -> None:
+    for owner in reversed(part.__mro__):
+        if not issubclass(owner, Part):
+            continue
+        definition: Any = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+        for field, below in pairwise(definition.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    if name in schema["properties"]:
+                        schema["properties"][name]["description"] = inspect.cleandoc(text)
 
 
 def _arms(kind: str) -> Iterator[dict[str, Any]]:
