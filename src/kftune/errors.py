@@ -7,6 +7,7 @@
     ├── RegistryError                   a registry entry that cannot be used
     ├── YamlError (ValueError)          text that is not the YAML we read
     ├── StudyError (ValueError)         a study that cannot be, with its place in the file
+    ├── PipelineError (ValueError)      a pipeline that cannot be, with its place in the file
     ├── MetricError (ValueError)        a metric name or value that no collector could read
     ├── RenderError (ValueError)        a study that the target cannot express
     ├── StoreError                      results that are locked, damaged or of another study
@@ -82,6 +83,10 @@ class YamlError(_PlacedError):
 
 class StudyError(_PlacedError):
     """A study that cannot be, with its place in the study file when it came from one."""
+
+
+class PipelineError(_PlacedError):
+    """A pipeline that cannot be, with its place in the pipeline file when it came from one."""
 
 
 class MetricError(KftuneError, ValueError):
