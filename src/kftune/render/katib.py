@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import MetricError, RenderError
@@ -21,10 +22,14 @@ _LONGEST_LABEL = 63
 _TRIAL_SUFFIX, _PBT_SUFFIX = 9, 37
 
 
-def render_katib(study: Study) -> Rendering:
+def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Rendering:
     """The Experiment that runs a study.
 
     Every field that Katib would fill in by itself, and differently from one version to the next, is written out.
+
+    Args:
+        study: What to run.
+        marks: Fixed hyperparameters whose texts are not known yet -> what stands for each, of safe characters only.
 
     Raises:
         RenderError: Katib cannot express the study; the text names what, why and a way that works.
@@ -48,7 +53,7 @@ def render_katib(study: Study) -> Rendering:
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
             },
             "parameters": [crossing.parameter for crossing in found if crossing.parameter is not None],
-            "trialTemplate": _trial_template(study, found),
+            "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
     return Rendering([experiment], notes(study, found, filters.names, numbers))
@@ -96,7 +101,7 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     return spec
 
 
-def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
+def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> dict[str, Any]:
     kind = KINDS[study.targets.katib.trial_kind]
     searched = [crossing for crossing in found if crossing.parameter is not None]
     template: dict[str, Any] = {
@@ -108,7 +113,7 @@ def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
     template["successCondition"] = condition(kind.succeeded)
     template["failureCondition"] = condition("Failed")
     template["trialParameters"] = [_trial_parameter(study, crossing.name) for crossing in searched]
-    template["trialSpec"] = trial_spec(study, _script(study, found))
+    template["trialSpec"] = trial_spec(study, _script(study, found, marks))
     return template
 
 
@@ -119,9 +124,10 @@ def _trial_parameter(study: Study, name: str) -> dict[str, str]:
     return {"name": name, **({"description": description} if description else {}), "reference": name}
 
 
-def _script(study: Study, found: list[Crossing]) -> str:
-    texts = {**study.fixed, **{crossing.name: crossing.text for crossing in found}}
-    assignment = {name: texts[name] for name in study.argument_names}
-    placeholders = {crossing.name for crossing in found if crossing.parameter is not None}
+def _script(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> str:
+    texts = {**study.fixed, **{crossing.name: crossing.text for crossing in found}, **marks}
+    known = {*study.argument_names, *marks}
+    assignment = {name: texts[name] for name in study.hparams.leaves() if name in known}
+    placeholders = {crossing.name for crossing in found if crossing.parameter is not None} | marks.keys()
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     return script(study.step, assignment, placeholders, launcher)
