@@ -123,13 +123,13 @@ class _Graph:
             if argument.is_artifact and argument.optional:
                 yield argument, tag(f"inputs.parameters.{name}") if is_outside else _path_if_there(argument), False
             kind = "artifacts" if argument.is_artifact else "parameters"
-            value = tag(f"inputs.{kind}.{name}") if is_outside else self._value(source, kind)
+            value = tag(f"inputs.{kind}.{name}") if is_outside else self._value_for(node, source, kind)
             yield argument, value, argument.is_artifact
 
     def _side(self, node: Node, side: Reference) -> str:
         if isinstance(side, OutputReference) and self._is_outside(side, node):
             return tag(f"inputs.parameters.{_side_name(node, side)}")
-        return self._value(side, "parameters")
+        return self._value_for(node, side, "parameters")
 
     def _value(self, source: Reference, kind: str) -> str:
         """A value in the DAG where it comes about, or outside of the loop where it does."""
@@ -141,6 +141,9 @@ class _Graph:
             return tag(f"tasks.{source.step}.outputs.{kind}.{wire(source.output)}")
         # Argo has a third word, Error.
         return "{{=sprig.ternary('Succeeded', 'Failed', workflow.status == 'Succeeded')}}"
+
+    def _value_for(self, node: Node, source: Reference, kind: str) -> str:
+        return self._outer_value(source, kind) if node.loop is None else self._value(source, kind)
 
     def _outer_value(self, source: Reference, kind: str) -> str:
         """A value in the main DAG: of a step in a loop, the list of what all items gave."""
