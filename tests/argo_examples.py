@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline_examples import chain, pipeline, step, tune
@@ -10,10 +12,11 @@ from kftune.pipeline import Pipeline
 
 IMAGE = "registry.example/toy:1"
 HOSTILE = [
-    "{{workflow.name}}", "{{ hello }}", "{{{{x}}}}", "{{=1+1}}", "{{item}}", "{{", "}}", "{{{", "$(HOME)", "$$", "${x}", "$",
-    "${trialParameters.lr}", "it's \"quoted\"", "a\nb", "tab\there", "1e-05", "y", "null", "0o17", "#x", "- x", "a: b", "",
-    "grün 😀", "\x7f", "--x=1", "{\"a\":{\"b\":{}}}", "%s", "`id`", "\\",
-]  # fmt: skip
+    *("{{workflow.name}}", "{{ hello }}", "{{{{x}}}}", "{{=1+1}}", "{{item}}", "{{", "}}", "{{{", "{", "}{{"),
+    *("$(HOME)", "$$", "${x}", "$", "${trialParameters.lr}", "$$(x)", "$(KFTUNE_BRACE)", "%s", "`id`", "\\"),
+    *('it\'s "quoted"', "a\nb", "tab\there", "#x", "- x", "a: b", "", "grün 😀", "\x7f", "--x=1"),
+    *("1e-05", "1.0", "y", "null", "0o17", "1_000", "12:30:45", "2024-01-01", '{"a":{"b":{}}}'),
+]
 """Texts that somebody on the way could take for something else."""
 
 
@@ -46,7 +49,7 @@ def everyday() -> Pipeline:
                 "train",
                 inputs={"data": "${steps.data.outputs.data}", "fast": "${parameters.fast}"},
                 outputs={"model": "model", "score": "float"},
-                resources={"cpu": "500m", "memory": "4Gi", "memory_limit": "6Gi", "gpu": 2, "procs_per_node": 2},
+                resources={"cpu": "500m", "memory": "4Gi", "memory_limit": "6Gi", "gpu": 2},
                 node_selector={"zone": "a"},
                 tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
                 retries={"limit": 3, "backoff": "30s", "factor": 2, "max_backoff": "10m"},
@@ -138,8 +141,13 @@ def loops() -> Pipeline:
                     "whole": "${item}",
                 },
                 outputs={
-                    "model": "model", "loss": "float", "steps": "int", "ok": "bool", "name": "str", "curve": "list",
-                },  # fmt: skip
+                    "model": "model",
+                    "loss": "float",
+                    "steps": "int",
+                    "ok": "bool",
+                    "name": "str",
+                    "curve": "list",
+                },
             ),
             "polish": step(
                 **in_circuits,
@@ -198,12 +206,12 @@ def loop_after_a_choice() -> Pipeline:
             "find": step(when="${steps.ask.outputs.go} == true", outputs={"names": "list", "base": "float"}),
             "work": step(for_each="found", inputs={"name": "${item}"}, outputs={"score": "float"}),
             "more": step(
-                for_each="fixed", inputs={"base": "${steps.find.outputs.base}", "number": "${item}"}, outputs={"score": "int"}
+                for_each="fixed",
+                inputs={"base": "${steps.find.outputs.base}", "number": "${item}"},
+                outputs={"score": "int"},
             ),
             "sum": step(inputs={"scores": "${steps.work.outputs.score}", "others": "${steps.more.outputs.score}"}),
-            "again": step(
-                for_each="scores", inputs={"score": "${item}", "all": "${steps.more.outputs.score}"}
-            ),
+            "again": step(for_each="scores", inputs={"score": "${item}", "all": "${steps.more.outputs.score}"}),
         },
         loops={
             "found": {"items": "${steps.find.outputs.names}"},
@@ -224,7 +232,9 @@ def tuned() -> Pipeline:
                 **launcher, **shared, inputs={"data": "${steps.data.outputs.data}", "circuit": "${parameters.circuit}"}
             ),
             "train": step("train", inputs={"name": "${steps.tune.outputs.best_trial}"}),
-            "tune-each": tune(**launcher, for_each="circuits", inputs={"circuit": "${item.circuit}", "title": "it's $5"}),
+            "tune-each": tune(
+                **launcher, for_each="circuits", inputs={"circuit": "${item.circuit}", "title": "it's $5"}
+            ),
             "tune-name": tune(**launcher, for_each="names", inputs={"name": "${item}"}),
             "best": step(inputs={"values": "${steps.tune-each.outputs.objective}"}),
         },
@@ -254,3 +264,64 @@ EXAMPLES = {
     "tuned": tuned,
     "hostile": hostile,
 }
+
+
+_KINDS = ("int", "float", "bool", "str", "list", "dict", "dataset", "model")
+_STANDS_IN: dict[str, Any] = {"int": 0, "float": 0.0, "bool": False, "str": "none", "list": [], "dict": {}}
+
+
+def drawn(chance: random.Random) -> Pipeline:
+    """Any pipeline of a few steps and loops that take from one another.
+
+    Raises:
+        PipelineError: What was drawn does not fit together.
+    """
+    loops: dict[str, Any] = {
+        "static": {"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y z"}]},
+        "texts": {"items": ["u", "v w", "1e-05"], "parallel": 2},
+        "given": {"items": "${parameters.names}"},
+    }
+    items = {"static": ("${item.a}", "${item.b}", "${item}"), "texts": ("${item}",), "given": ("${item}",)}
+    steps: dict[str, Any] = {}
+    for index in range(chance.randint(2, 7)):
+        lists = [f"${{steps.{name}.outputs.{port}}}" for name, port, kind in _ports(steps) if kind == "list"]
+        if lists and "made" not in loops and chance.random() < 0.4:
+            loops["made"], items["made"] = {"items": chance.choice(lists)}, ("${item}",)
+        loop = chance.choice(sorted(loops)) if chance.random() < 0.5 else None
+        outputs = {f"out{number}": chance.choice(_KINDS) for number in range(chance.randint(1, 3))}
+        given: dict[str, Any] = {}
+        for number, (name, port, kind) in enumerate(_some(chance, list(_ports(steps)))):
+            is_list = steps[name].get("for_each") not in (None, loop)
+            if is_list and kind not in _STANDS_IN:
+                continue
+            value: dict[str, Any] = {"value": f"${{steps.{name}.outputs.{port}}}"}
+            if chance.random() < 0.5 and not is_list:
+                value |= {"default": _STANDS_IN[kind]} if kind in _STANDS_IN else {"optional": True}
+            given[f"in{number}"] = value
+        if loop is not None:
+            given |= {f"item{number}": text for number, text in enumerate(_some(chance, list(items[loop])))}
+        fields: dict[str, Any] = {"inputs": given, "outputs": outputs, "after": list(_some(chance, [*steps])[:1])}
+        numbers = [
+            f"${{steps.{name}.outputs.{port}}}"
+            for name, port, kind in _ports(steps)
+            if kind in ("int", "float") and steps[name].get("for_each") in (None, loop)
+        ]
+        if numbers and chance.random() < 0.4:
+            fields["when"] = f"{chance.choice(numbers)} < {chance.choice(['0.5', '1', '${parameters.limit}'])}"
+        steps[f"step-{index}"] = step(**fields, **({"for_each": loop} if loop else {}))
+    used = {fields.get("for_each") for fields in steps.values()}
+    return argo(
+        steps,
+        loops={name: loop for name, loop in loops.items() if name in used},
+        parameters={"names": {"type": "list", "default": chance.choice([[], ["p"], ["q", "r s"]])}, "limit": 0.6},
+    )
+
+
+def _ports(steps: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for name, fields in steps.items():
+        for port, kind in fields["outputs"].items():
+            yield name, port, kind
+
+
+def _some(chance: random.Random, things: list[Any]) -> list[Any]:
+    return chance.sample(things, min(len(things), chance.randint(0, 3)))

@@ -249,7 +249,7 @@ def _outcomes(by_name: Mapping[str, Object], needed: Mapping[str, set[str]]) -> 
         states: dict[str, str] = {}
         for name in in_order(needed):
             task = by_name[name]
-            if not _is_met(task, states):
+            if not is_met(task, states):
                 states[name] = "Omitted"
             else:
                 states[name] = "Skipped" if choice.get(name) else "Succeeded"
@@ -260,7 +260,7 @@ def _may_be_skipped(task: Object) -> bool:
     return bool(task.get("when")) or "{{" in (task.get("withParam") or "") or task.get("withParam") == "[]"
 
 
-def _is_met(task: Object, states: Mapping[str, str]) -> bool:
+def is_met(task: Object, states: Mapping[str, str]) -> bool:
     """Whether a task may start once the ones before it are over."""
     text = task.get("depends") or " && ".join(task.get("dependencies") or ())
     tokens = re.findall(r"[-\w.]+|&&|\|\||[()!]", text)

@@ -14,13 +14,15 @@ from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.pipeline.ports import text_of
 from kftune.render.argo.container import step_template
-from kftune.render.argo.dag import EXIT, MAIN, dag_templates
+from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.rendering import Rendering
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
+# Source: argo-workflows, pull request 16223: since then a skipped step's output counts as not given.
+_FIXED_IN = {"3.7": "3.7.16", "4.0": "4.0.7"}
 
 
 def render_argo(pipeline: Pipeline) -> Rendering:
@@ -31,6 +33,12 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     """
     nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
     tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
+    lacking = relies_on_absence(pipeline)
+    if lacking is not None and pipeline.targets.argo.version == "3.6":
+        raise RenderError(
+            f"Argo 3.6 has no defaults for outputs of skipped steps, which step {lacking!r} needs; set "
+            f"targets.argo.version to 3.7 or newer where the cluster has it, or let no step be skipped before that one"
+        )
     spec = _spec(pipeline, nodes, tunings)
     check_counts(spec["templates"])
     check_run(spec, *_weight(pipeline))
@@ -39,8 +47,13 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     documents += _cron_workflow(pipeline, metadata)
     missing = _without_default(pipeline)
     created = [] if missing else [_workflow(pipeline, metadata)]
-    sizes = [note for document in documents for note in check_size(document)]
-    return Rendering(documents, [*sizes, *_notes(pipeline, nodes, tunings, missing)], created)
+    told = [note for document in documents for note in check_size(document)]
+    if lacking is not None and pipeline.targets.argo.version in _FIXED_IN:
+        told.append(
+            f"{lacking} gets a default when another step is skipped; that needs Argo "
+            f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older ones hand on an empty text, or hang"
+        )
+    return Rendering(documents, [*told, *_notes(pipeline, nodes, tunings, missing)], created)
 
 
 def _metadata(pipeline: Pipeline) -> dict[str, Any]:

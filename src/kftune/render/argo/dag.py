@@ -69,6 +69,12 @@ def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
     return templates
 
 
+def relies_on_absence(pipeline: Pipeline) -> str | None:
+    """A step that gets a default, or no artifact, when another is skipped; None where there is none."""
+    graph = _Graph(pipeline)
+    return next((node.name for node in pipeline.plan.nodes.values() if graph.may_lack(node)), None)
+
+
 class _Graph:
     def __init__(self, pipeline: Pipeline) -> None:
         self._loops = pipeline.loops
@@ -157,6 +163,18 @@ class _Graph:
 
     def _loop_of(self, source: OutputReference) -> str | None:
         return self._nodes[source.step].loop
+
+    def may_lack(self, node: Node) -> bool:
+        """Whether a step runs without something that it takes from another."""
+        for argument in node.arguments.values():
+            if not isinstance(argument.source, OutputReference):
+                continue
+            loop = self._loop_of(argument.source)
+            producer = argument.source.step if loop is None or loop == node.loop else loop
+            stands_in = argument.fan_in or argument.optional or argument.default is not None
+            if stands_in and self._may_be_left_out(producer):
+                return True
+        return False
 
     # -- what waits for what -----------------------------------------------------------------------------------
 
