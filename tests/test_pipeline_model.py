@@ -59,6 +59,9 @@ def circuits_in_python() -> Pipeline:
     data = DataStep(name="data", module="kftune.training", args=("data",), inputs={"circuit": circuit})
     tuned = TuneStep(
         name="tune",
+        image="registry.example/kftune-launcher:1",
+        volumes=[{"name": "shared", "mount": "/shared", "claim": "circuits-shared"}],
+        share="shared",
         study=load_study(CIRCUITS / "study.yaml", overrides),
         inputs={"data": data.outputs.data},
         values={"circuit": circuit},
