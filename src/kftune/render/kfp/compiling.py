@@ -191,8 +191,7 @@ class _Tracer:
         if node.step.has_executor_output:
             given[plain(EXECUTOR_OUTPUT)] = dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER
         if tuning is not None:
-            # JSON can write any character as an escape, and these two are replaced on their way through KFP.
-            given[EXPERIMENT] = tuning.text.replace("$", "\\u0024").replace("{{", "\\u007b\\u007b")
+            given[EXPERIMENT] = tuning.text
             given[RUN] = dsl.PIPELINE_JOB_ID_PLACEHOLDER
             if node.loop is not None:
                 given[ITEM] = self._items[node.loop]
