@@ -5,6 +5,8 @@ kftune lint manifests/                         every YAML file below a folder
 kustomize build . | kftune lint -              standard input
 kftune lint new.yaml --against live.yaml       an edit or a restart of a living Experiment
 
+kftune lint --fix experiment.yaml              write the safe remedies (--diff shows them)
+
 ConfigMaps and Namespaces are taken from the same input. A template in a ConfigMap that is not there is taken as good,
 unless other ConfigMaps of its namespace are given. Exit code 1: a finding at or above --fail-on.
 """
@@ -12,22 +14,22 @@ unless other ConfigMaps of its namespace are given. Exit code 1: a finding at or
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Sequence
+from difflib import unified_diff
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from kftune.errors import UsageError
-from kftune.katib.admission.cluster import KatibConfig, cluster_of, config_of
+from kftune.cli.lint_report import Report
+from kftune.cli.linting import Checker
+from kftune.files import write_text
 from kftune.katib.admission.defaults import VERSIONS
-from kftune.katib.admission.server import KIND
-from kftune.katib.go.reading import NotYamlError, pieces, read
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import Placed, as_json, as_lines, placed, summary_line
+from kftune.lint.report import Found
 from kftune.lint.rule import SEVERITIES
-from kftune.lint.sources import Document, Source, decoded, documents, is_judged, sources
+from kftune.lint.sources import STDIN, Source, sources
 
-_STUDY_KEYS = {"hparams", "objective", "step"}
+if TYPE_CHECKING:
+    from kftune.lint.mending import Mended
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,96 +47,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on", choices=[*SEVERITIES, "never"], default="wrong", help="exit 1 at this severity or a worse one"
     )
+    parser.add_argument("--fix", action="store_true", help="write the safe remedies; standard input goes to output")
+    parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all Experiments of the input."""
-    judged: list[tuple[Judgement, list[Placed]]] = []
-    for judgement in _judgements(arguments):
-        found = [each for each in placed(judgement) if _is_asked(each, arguments)]
-        judged.append((judgement, sorted(found, key=lambda each: (each.line, each.column))))
-    _tell(judged, arguments)
-    return int(_fails(judged, arguments.fail_on))
+    checker = Checker(arguments)
+    given = list(sources(arguments.places))
+    report = Report(sys.stdout, arguments.format, arguments.katib_version)
+    changes: list[Mended] = []
+    if arguments.fix or arguments.diff:
+        mended, changes = checker.mended(given)
+        goes_out = arguments.diff or any(source.file == STDIN for source in given)
+        report = report._replace(stream=sys.stderr if goes_out else sys.stdout)
+        _put_out(given, mended, only_show=arguments.diff)
+        given = mended
+    experiments, studies = checker.all(given)
+    report.tell(experiments, studies, changes, shown_only=arguments.diff)
+    is_left = _fails([*experiments, *studies], arguments.fail_on)
+    return int(is_left or (arguments.diff and bool(changes)))
 
 
-def _tell(judged: list[tuple[Judgement, list[Placed]]], arguments: argparse.Namespace) -> None:
-    if arguments.format == "json":
-        print(json.dumps(as_json(judged, arguments.katib_version), indent=2))
-    elif arguments.format == "sarif":
-        from kftune.lint.exchange import as_sarif
-
-        print(json.dumps(as_sarif(judged), indent=2))
-    elif arguments.format == "github":
-        from kftune.lint.exchange import github_lines
-
-        for line in github_lines(judged):
-            print(line)
-    else:
-        for judgement, found in judged:
-            for line in as_lines(judgement, found):
-                print(line)
-        print(summary_line([judgement for judgement, _ in judged]))
+def _put_out(given: Sequence[Source], mended: Sequence[Source], *, only_show: bool) -> None:
+    """Writes mended texts to where they came from, or shows how they differ."""
+    for old, new in zip(given, mended, strict=True):
+        if only_show:
+            lines = [each.text.splitlines(keepends=True) for each in (old, new)]
+            for line in unified_diff(lines[0], lines[1], fromfile=old.file, tofile=new.file):
+                sys.stdout.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+        elif new.file == STDIN:
+            sys.stdout.write(new.text)
+        elif new.text != old.text:
+            write_text(Path(new.file).resolve(), new.text)
 
 
-def _judgements(arguments: argparse.Namespace) -> Iterator[Judgement]:
-    found: list[tuple[Document, bool]] = []
-    for source in sources(arguments.places):
-        for document in documents(source):
-            if _is_study(document):
-                found += ((rendered, True) for rendered in _rendered(source))
-            else:
-                found.append((document, source.named))
-    cluster = cluster_of(
-        (document.value for document, _ in found), _config(arguments), labelled=not arguments.namespace_unlabelled
-    )
-    old = _old(arguments.against)
-    for document, named in found:
-        if is_judged(document, named):
-            yield judge(document, cluster, arguments.katib_version, old)
-
-
-def _config(arguments: argparse.Namespace) -> KatibConfig:
-    if arguments.katib_config is None:
-        return KatibConfig()
-    return config_of(decoded(Path(arguments.katib_config).read_bytes()), arguments.katib_config)
-
-
-def _old(place: str | None) -> Any:
-    """The first Experiment of the file."""
-    if place is None:
-        return None
-    try:
-        for piece in pieces(decoded(Path(place).read_bytes())):
-            value = read(piece.text)
-            if isinstance(value, dict) and value.get("kind") == KIND:
-                return value
-    except NotYamlError as error:
-        raise UsageError(f"{place}:{error.line}: {error.message}") from None
-    raise UsageError(f"{place} holds no Experiment; --against takes the living one, as kubectl get -o yaml prints it")
-
-
-def _is_study(document: Document) -> bool:
-    return isinstance(document.value, Mapping) and set(document.value) >= _STUDY_KEYS
-
-
-def _rendered(source: Source) -> Iterator[Document]:
-    """The documents that a study file renders to; places are those of the rendered text."""
-    from kftune import yaml_text
-    from kftune.render import render
-    from kftune.study import load_study
-
-    text = yaml_text.dump_all(render(load_study(Path(source.file)), "katib").documents)
-    yield from documents(source._replace(text=text, file=f"{source.file} (rendered)"))
-
-
-def _is_asked(each: Placed, arguments: argparse.Namespace) -> bool:
-    code = each.finding.code
-    selected = tuple(filter(None, arguments.select.split(",")))
-    ignored = tuple(filter(None, arguments.ignore.split(",")))
-    return (not selected or code.startswith(selected)) and not (ignored and code.startswith(ignored))
-
-
-def _fails(judged: list[tuple[Judgement, list[Placed]]], least: str) -> bool:
+def _fails(judged: Sequence[Found], least: str) -> bool:
     if least == "never":
         return False
     worst = SEVERITIES.index(least)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kftune.lint.fixes import FIXES
 from kftune.lint.rule import MEANINGS, Rule
 from kftune.lint.rules import RULES
 
@@ -42,6 +43,8 @@ def page_text(rule: Rule) -> str:
         rule.explanation,
         f"**What to do:** {rule.remedy}.",
     ]
+    if rule.code in FIXES or rule.code == "KT105":
+        parts.append("`kftune lint --fix` does so where it is safe.")
     if rule.fails:
         parts.append(
             f"Laid over the [example](README.md#the-example), this makes the rule speak:\n\n{_yaml(rule.fails)}"

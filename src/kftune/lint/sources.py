@@ -13,6 +13,9 @@ from kftune.katib.admission.server import API_VERSION, KIND
 from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
 from kftune.katib.go.types import Path as JsonPath
 
+STDIN = "<stdin>"
+"""What standard input is called where a file's name stands."""
+
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OTHER_KINDS = frozenset({"Trial", "Suggestion", "Profile", "Notebook", "PodDefault"})
 _LOOKS_LIKE = re.compile(r"kubeflow\.org/v1beta1|^\s*[\"']?kind[\"']?\s*:\s*[\"']?Experiment", re.MULTILINE)
@@ -47,7 +50,7 @@ def sources(places: Sequence[str]) -> Iterator[Source]:
     """
     for place in places:
         if place == "-":
-            yield Source("<stdin>", decoded(sys.stdin.buffer.read()), named=True)
+            yield Source(STDIN, decoded(sys.stdin.buffer.read()), named=True)
             continue
         path = Path(place)
         if path.is_dir():

@@ -1,0 +1,195 @@
+"""What `kftune lint` judges: Experiments, the studies that render to some, and the cluster that the input describes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kftune.errors import KftuneError, RenderError, StudyError, UsageError, YamlError
+from kftune.katib.admission import Verdict
+from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
+from kftune.katib.admission.server import KIND
+from kftune.katib.go.reading import NotYamlError, pieces, read
+from kftune.lint.judging import Judgement, judge
+from kftune.lint.report import Found, Placed, placed
+from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
+
+if TYPE_CHECKING:
+    from kftune.lint.mending import Mended
+    from kftune.study import Study
+
+_STUDY_KEYS = {"hparams", "objective", "step"}
+
+
+class Checker:
+    """Judges as a command line asks for it.
+
+    Args:
+        arguments: What `kftune.cli.lint` declares.
+
+    Raises:
+        UsageError: A file that an argument names is not what it should be.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._version = arguments.katib_version
+        self._labelled = not arguments.namespace_unlabelled
+        self._selected = _codes(arguments.select)
+        self._ignored = _codes(arguments.ignore)
+        self._config = _config(arguments.katib_config)
+        self._old = _old(arguments.against)
+        self._cluster = Cluster()
+
+    def look_at(self, given: Sequence[Source]) -> None:
+        """Takes from the input what the cluster holds."""
+        found = (document.value for source in given for document in documents(source))
+        self._cluster = cluster_of(found, self._config, labelled=self._labelled)
+
+    def judged(self, found: Sequence[Document], *, named: bool) -> list[Found]:
+        """The documents that lint has an opinion of, with the findings that were asked for."""
+        return [
+            self._placed(judge(document, self._cluster, self._version, self._old))
+            for document in found
+            if is_judged(document, named) and not is_study(document)
+        ]
+
+    def all(self, given: Sequence[Source]) -> tuple[list[Found], list[Found]]:
+        """The Experiments of all sources, those that studies render to among them, and the studies."""
+        self.look_at(given)
+        experiments: list[Found] = []
+        studies: list[Found] = []
+        for source in given:
+            found = list(documents(source))
+            experiments += self.judged(found, named=source.named)
+            for document in filter(is_study, found):
+                rendered, study = _rendered(source, document)
+                experiments += self.judged(rendered, named=True)
+                studies.append(self._placed(study))
+        return experiments, studies
+
+    def mended(self, given: Sequence[Source]) -> tuple[list[Source], list[Mended]]:
+        """The sources with all remedies that are safe, and what these are."""
+        from kftune.lint.mending import mended, with_label
+
+        self.look_at(given)
+        unlabelled = self._unlabelled(given)
+        sources: list[Source] = []
+        changes: list[Mended] = []
+        for source in given:
+            text, made = with_label(source, unlabelled) if _is_utf8(source) else (source.text, [])
+            sources.append(source._replace(text=text))
+            changes += made
+        self.look_at(sources)
+        for index, source in enumerate(sources):
+            text, made = (
+                mended(source, partial(self.judged, named=source.named))
+                if _is_utf8(given[index])
+                else (source.text, [])
+            )
+            sources[index] = source._replace(text=text)
+            changes += made
+        return sources, changes
+
+    def _unlabelled(self, given: Sequence[Source]) -> set[str]:
+        """The namespaces whose missing label is a finding."""
+        found = (pair for source in given for pair in self.judged(list(documents(source)), named=source.named))
+        return {
+            str(judgement.verdict.metadata.get("namespace"))
+            for judgement, placed_ones in found
+            if any(each.finding.code == "KT105" for each in placed_ones)
+        }
+
+    def _placed(self, judgement: Judgement) -> Found:
+        found = [each for each in placed(judgement) if self._is_asked(each)]
+        return judgement, sorted(found, key=lambda each: (each.line, each.column))
+
+    def _is_asked(self, each: Placed) -> bool:
+        code = each.finding.code
+        selected = not self._selected or code.startswith(self._selected)
+        return selected and not (self._ignored and code.startswith(self._ignored))
+
+
+def _is_utf8(source: Source) -> bool:
+    """Whether the text, written as UTF-8, is what it was read from."""
+    return source.file == STDIN or Path(source.file).read_bytes() == source.text.encode(errors="surrogateescape")
+
+
+def is_study(document: Document) -> bool:
+    """Whether the document is a kftune study."""
+    return isinstance(document.value, Mapping) and set(document.value) >= _STUDY_KEYS and "kind" not in document.value
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    """The rules that an option names, by code or by its beginning.
+
+    Raises:
+        UsageError: No rule's code begins so.
+    """
+    given = tuple(filter(None, text.replace(" ", "").split(",")))
+    if given:
+        from kftune.errors import suggestion
+        from kftune.lint.rules import RULES
+
+        for beginning in given:
+            if not any(code.startswith(beginning) for code in RULES):
+                raise UsageError(
+                    f"a rule is KT and three digits, or the beginning of that; {beginning!r} is none; "
+                    f"{suggestion(beginning, RULES)}"
+                )
+    return given
+
+
+def _config(place: str | None) -> KatibConfig:
+    return KatibConfig() if place is None else config_of(decoded(Path(place).read_bytes()), place)
+
+
+def _old(place: str | None) -> Any:
+    """The first Experiment of the file."""
+    if place is None:
+        return None
+    try:
+        for piece in pieces(decoded(Path(place).read_bytes())):
+            value = read(piece.text)
+            if isinstance(value, dict) and value.get("kind") == KIND:
+                return value
+    except NotYamlError as error:
+        raise UsageError(f"{place}:{error.line}: {error.message}") from None
+    raise UsageError(f"{place} holds no Experiment; --against takes the living one, as kubectl get -o yaml prints it")
+
+
+def _rendered(source: Source, document: Document) -> tuple[list[Document], Judgement]:
+    """The documents that a study renders to, whose places are those of the rendered text; and what is said of it."""
+    from kftune import yaml_text
+    from kftune.render import render
+
+    try:
+        study = _loaded(source, document)
+        text = yaml_text.dump_all(render(study, "katib").documents)
+    except (StudyError, YamlError, RenderError) as error:
+        return [], _refused(document, error)
+    rendered = source._replace(text=text, file=f"{source.file} (rendered)")
+    return list(documents(rendered)), Judgement(document, Verdict("admitted"), ())
+
+
+def _loaded(source: Source, document: Document) -> Study:
+    from kftune import yaml_text
+    from kftune.study import load_study, study_from_dict
+
+    if source.file != STDIN:
+        return load_study(Path(source.file))
+    value = yaml_text.load(document.piece.text, file=STDIN)
+    return study_from_dict(value if isinstance(value, dict) else {}, (Path.cwd(),))
+
+
+def _refused(document: Document, error: KftuneError) -> Judgement:
+    """What is said of a study that kftune itself refuses."""
+    from kftune.lint.findings import finding
+
+    message = getattr(error, "message", str(error))
+    line, column = getattr(error, "line", None), getattr(error, "column", None)
+    placed_at = (1, 1) if line is None else (line - document.piece.line, column or 1)
+    verdict = Verdict("decode", message=message, line=placed_at[0], column=placed_at[1])
+    return Judgement(document, verdict, (finding("KT400", (), message),))
