@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from kftune.cli.lint_report import Report
 from kftune.cli.linting import Checker
+from kftune.errors import UsageError
 from kftune.files import write_text
 from kftune.katib.admission.defaults import VERSIONS
 from kftune.lint.report import Found
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("places", nargs="+", metavar="FILE|DIR|-", help="YAML files, folders, - for standard input")
+    parser.add_argument("places", nargs="*", metavar="FILE|DIR|-", help="YAML files, folders, - for standard input")
     parser.add_argument("--katib-version", choices=VERSIONS, default="0.19", help="default: 0.19")
     parser.add_argument("--format", choices=["text", "json", "github", "sarif"], default="text")
     parser.add_argument("--against", metavar="OLD.yaml", help="the living Experiment that the input would change")
@@ -49,10 +50,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fix", action="store_true", help="write the safe remedies; standard input goes to output")
     parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
+    parser.add_argument(
+        "--hparams", metavar="CLASS", help="compare NAME, FILE.py:CLASS or MODULE:CLASS with the script of --script"
+    )
+    parser.add_argument("--script", metavar="FILE", help="the training script, where a study's step does not tell it")
+    parser.add_argument(
+        "--run-help",
+        action="store_true",
+        help="run the script with --help where its source does not tell its arguments",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all Experiments of the input."""
+    if not arguments.places and arguments.hparams is None:
+        raise UsageError(
+            "kftune lint judges files, folders or standard input (-); name some, or a class with --hparams"
+        )
     checker = Checker(arguments)
     given = list(sources(arguments.places))
     report = Report(sys.stdout, arguments.format, arguments.katib_version)
@@ -64,8 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
         _put_out(given, mended, only_show=arguments.diff)
         given = mended
     experiments, studies = checker.all(given)
+    if arguments.hparams is not None:
+        studies.append(checker.compared(arguments.hparams))
     report.tell(experiments, studies, changes, shown_only=arguments.diff)
-    is_left = _fails([*experiments, *studies], arguments.fail_on)
+    is_left = _fails([*experiments, *(study.found for study in studies)], arguments.fail_on)
     return int(is_left or (arguments.diff and bool(changes)))
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from kftune.lint.report import Found, as_json, as_lines, summary_line
+from kftune.lint.report import Found, StudyReport, as_json, as_lines, summary_line
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
@@ -23,7 +23,12 @@ class Report(NamedTuple):
     """Which Katib was asked about."""
 
     def tell(
-        self, experiments: Sequence[Found], studies: Sequence[Found], changes: Sequence[Mended], *, shown_only: bool
+        self,
+        experiments: Sequence[Found],
+        studies: Sequence[StudyReport],
+        changes: Sequence[Mended],
+        *,
+        shown_only: bool,
     ) -> None:
         """Writes the report.
 
@@ -33,27 +38,33 @@ class Report(NamedTuple):
             changes: What `--fix` has done.
             shown_only: Whether these changes were only shown.
         """
+        found = [*experiments, *(study.found for study in studies)]
         if self.format == "json":
             self._line(json.dumps(as_json(experiments, self.katib, studies, changes), indent=2))
         elif self.format == "sarif":
             from kftune.lint.exchange import as_sarif
 
-            self._line(json.dumps(as_sarif([*experiments, *studies]), indent=2))
+            self._line(json.dumps(as_sarif(found), indent=2))
         elif self.format == "github":
             from kftune.lint.exchange import github_lines
 
-            for line in github_lines([*experiments, *studies]):
+            for line in github_lines(found):
                 self._line(line)
         else:
             self._text(experiments, studies, changes, "would be fixed" if shown_only else "fixed")
 
     def _text(
-        self, experiments: Sequence[Found], studies: Sequence[Found], changes: Sequence[Mended], done: str
+        self, experiments: Sequence[Found], studies: Sequence[StudyReport], changes: Sequence[Mended], done: str
     ) -> None:
         colours = self.stream.isatty() and "NO_COLOR" not in os.environ
         for change in changes:
             self._line(f"{change.file}:{change.line}:{change.column}: {change.code} {done}: {change.what}")
-        for found in (*studies, *experiments):
+        for study in studies:
+            for line in as_lines(*study.found, colours=colours):
+                self._line(line)
+            if study.note:
+                self._line(f"{study.found[0].document.file}: not compared with a script in full: {study.note}")
+        for found in experiments:
             for line in as_lines(*found, colours=colours):
                 self._line(line)
         self._line(summary_line(experiments, studies, f"{len(changes)} {done}" if changes else ""))

@@ -14,7 +14,7 @@ from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, con
 from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import Found, Placed, placed
+from kftune.lint.report import Found, Placed, StudyReport, placed
 from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Checker:
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
         self._version = arguments.katib_version
         self._labelled = not arguments.namespace_unlabelled
         self._selected = _codes(arguments.select)
@@ -56,18 +57,18 @@ class Checker:
             if is_judged(document, named) and not is_study(document)
         ]
 
-    def all(self, given: Sequence[Source]) -> tuple[list[Found], list[Found]]:
+    def all(self, given: Sequence[Source]) -> tuple[list[Found], list[StudyReport]]:
         """The Experiments of all sources, those that studies render to among them, and the studies."""
         self.look_at(given)
         experiments: list[Found] = []
-        studies: list[Found] = []
+        studies: list[StudyReport] = []
         for source in given:
             found = list(documents(source))
             experiments += self.judged(found, named=source.named)
             for document in filter(is_study, found):
-                rendered, study = _rendered(source, document)
+                rendered, report = self._study(source, document)
                 experiments += self.judged(rendered, named=True)
-                studies.append(self._placed(study))
+                studies.append(report)
         return experiments, studies
 
     def mended(self, given: Sequence[Source]) -> tuple[list[Source], list[Mended]]:
@@ -101,6 +102,30 @@ class Checker:
             for judgement, placed_ones in found
             if any(each.finding.code == "KT105" for each in placed_ones)
         }
+
+    def compared(self, name: str) -> StudyReport:
+        """A hyperparameter class, compared with the script that the command line names."""
+        from kftune.cli.lint_drift import class_drift
+
+        report = class_drift(name, self._arguments)
+        judgement, placed_ones = report.found
+        return report._replace(found=(judgement, [each for each in placed_ones if self._is_asked(each)]))
+
+    def _study(self, source: Source, document: Document) -> tuple[list[Document], StudyReport]:
+        """The documents that a study renders to, whose places are those of the rendered text; and its own report."""
+        from kftune import yaml_text
+        from kftune.cli.lint_drift import study_drift
+        from kftune.render import render
+
+        try:
+            study = _loaded(source, document)
+            text = yaml_text.dump_all(render(study, "katib").documents)
+        except (StudyError, YamlError, RenderError) as error:
+            return [], StudyReport(self._placed(_refused(document, error)), _name(document))
+        found = study_drift(study, _folders(source), self._arguments)
+        judgement = Judgement(document, Verdict("admitted"), found.findings)
+        rendered = source._replace(text=text, file=f"{source.file} (rendered)")
+        return list(documents(rendered)), StudyReport(self._placed(judgement), study.name, found.script, found.note)
 
     def _placed(self, judgement: Judgement) -> Found:
         found = [each for each in placed(judgement) if self._is_asked(each)]
@@ -160,18 +185,15 @@ def _old(place: str | None) -> Any:
     raise UsageError(f"{place} holds no Experiment; --against takes the living one, as kubectl get -o yaml prints it")
 
 
-def _rendered(source: Source, document: Document) -> tuple[list[Document], Judgement]:
-    """The documents that a study renders to, whose places are those of the rendered text; and what is said of it."""
-    from kftune import yaml_text
-    from kftune.render import render
+def _folders(source: Source) -> tuple[Path, ...]:
+    """Where a study's files are looked for: its own folder, then the current one."""
+    own = () if source.file == STDIN else (Path(source.file).resolve().parent,)
+    return tuple(dict.fromkeys((*own, Path.cwd())))
 
-    try:
-        study = _loaded(source, document)
-        text = yaml_text.dump_all(render(study, "katib").documents)
-    except (StudyError, YamlError, RenderError) as error:
-        return [], _refused(document, error)
-    rendered = source._replace(text=text, file=f"{source.file} (rendered)")
-    return list(documents(rendered)), Judgement(document, Verdict("admitted"), ())
+
+def _name(document: Document) -> str | None:
+    name = document.value.get("name") if isinstance(document.value, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _loaded(source: Source, document: Document) -> Study:

@@ -39,6 +39,17 @@ class Placed(NamedTuple):
 Found = tuple[Judgement, list[Placed]]
 
 
+class StudyReport(NamedTuple):
+    """What lint says of a study file, or of a hyperparameter class, and its script."""
+
+    found: Found
+    name: str | None
+    script: str | None = None
+    """The script that it was compared with."""
+    note: str = ""
+    """Why something could not be compared."""
+
+
 def placed(judgement: Judgement) -> Iterator[Placed]:
     """The findings with their places, without those that a comment on their line switches off."""
     piece = judgement.document.piece
@@ -84,7 +95,7 @@ def page(code: str) -> str:
 
 
 def as_json(
-    experiments: Iterable[Found], katib: str, studies: Iterable[Found] = (), mended: Iterable[Mended] = ()
+    experiments: Iterable[Found], katib: str, studies: Iterable[StudyReport] = (), mended: Iterable[Mended] = ()
 ) -> dict[str, Any]:
     """All judgements as one object; its schema is `kftune.lint.schema`."""
     documents = [_document(judgement, found) for judgement, found in experiments]
@@ -92,7 +103,7 @@ def as_json(
     return {
         "katib": katib,
         "documents": documents,
-        "studies": [_study(judgement, found) for judgement, found in studies],
+        "studies": [_study(study) for study in studies],
         "fixed": [change._asdict() for change in mended],
         "summary": dict(sorted(outcomes.items())),
     }
@@ -115,14 +126,15 @@ def _document(judgement: Judgement, found: list[Placed]) -> dict[str, Any]:
     }
 
 
-def _study(judgement: Judgement, found: list[Placed]) -> dict[str, Any]:
-    document = judgement.document
-    name = document.value.get("name") if isinstance(document.value, dict) else None
+def _study(study: StudyReport) -> dict[str, Any]:
+    judgement, found = study.found
     return {
-        "file": document.file,
-        "name": name if isinstance(name, str) else None,
+        "file": judgement.document.file,
+        "name": study.name,
+        "script": study.script,
+        "note": study.note,
         "outcome": judgement.outcome,
-        "findings": _findings(document, found),
+        "findings": _findings(judgement.document, found),
     }
 
 
@@ -153,10 +165,12 @@ def as_lines(judgement: Judgement, found: list[Placed], *, colours: bool = False
         yield f"    {finding.remedy}"
 
 
-def summary_line(experiments: Sequence[Found], studies: Sequence[Found] = (), done: str = "") -> str:
+def summary_line(experiments: Sequence[Found], studies: Sequence[StudyReport] = (), done: str = "") -> str:
     """How many documents and findings there were, and what becomes of them."""
     outcomes = Counter(judgement.outcome for judgement, _ in experiments)
-    severities = Counter(each.finding.severity for _, found in (*experiments, *studies) for each in found)
+    severities = Counter(
+        each.finding.severity for _, found in (*experiments, *(study.found for study in studies)) for each in found
+    )
     parts = [f"{_number(len(experiments), 'Experiment')}: {_counts(outcomes) or 'none'}"]
     if severities:
         parts.append(f"{_number(sum(severities.values()), 'finding')}: {_counts(severities)}")
