@@ -11,6 +11,7 @@ from kftune import errors
 from kftune.errors import (
     DomainError,
     HparamsError,
+    KatibError,
     KftuneError,
     MetricError,
     MissingExtraError,
@@ -37,6 +38,7 @@ MADE = [
     PartError("no key", ("step", "nam"), at_key=True),
     MetricError("no space"),
     RenderError("no such kind"),
+    KatibError("Katib stops here"),
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
     MissingExtraError("local", "optuna"),
@@ -69,6 +71,7 @@ def test_every_public_error_is_tried_here():
         (StudyError, ValueError),
         (MetricError, ValueError),
         (RenderError, ValueError),
+        (KatibError, ValueError),
         (MissingExtraError, ImportError),
     ],
 )
