@@ -21,7 +21,7 @@ COMMANDS = {
     "results": "all trials of a study as JSON or CSV",
     "logs": "what a trial printed",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "the JSON Schema of a study file",
+    "schema": "the JSON Schema of a study file, or of what lint prints",
 }
 
 

@@ -51,6 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fix", action="store_true", help="write the safe remedies; standard input goes to output")
     parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
     parser.add_argument(
+        "--sample-log", metavar="FILE", help="a trial's log: which metrics would be found in it, and which nearly"
+    )
+    parser.add_argument(
         "--hparams", metavar="CLASS", help="compare NAME, FILE.py:CLASS or MODULE:CLASS with the script of --script"
     )
     parser.add_argument("--script", metavar="FILE", help="the training script, where a study's step does not tell it")
@@ -73,16 +76,13 @@ def run(arguments: argparse.Namespace) -> int:
     changes: list[Mended] = []
     if arguments.fix or arguments.diff:
         mended, changes = checker.mended(given)
-        goes_out = arguments.diff or any(source.file == STDIN for source in given)
-        report = report._replace(stream=sys.stderr if goes_out else sys.stdout)
         _put_out(given, mended, only_show=arguments.diff)
+        if arguments.diff or any(source.file == STDIN for source in given):
+            report = report._replace(stream=sys.stderr, done="would be fixed" if arguments.diff else "fixed")
         given = mended
-    experiments, studies = checker.all(given)
-    if arguments.hparams is not None:
-        studies.append(checker.compared(arguments.hparams))
-    report.tell(experiments, studies, changes, shown_only=arguments.diff)
-    is_left = _fails([*experiments, *(study.found for study in studies)], arguments.fail_on)
-    return int(is_left or (arguments.diff and bool(changes)))
+    checked = checker.all(given)._replace(changes=changes)
+    report.tell(checked)
+    return int(_fails(checked.found, arguments.fail_on) or (arguments.diff and bool(changes)))
 
 
 def _put_out(given: Sequence[Source], mended: Sequence[Source], *, only_show: bool) -> None:

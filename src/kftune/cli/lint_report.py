@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from kftune.lint.report import Found, StudyReport, as_json, as_lines, summary_line
+from kftune.lint.report import Checked, Found, StudyReport, as_json, as_lines, summary_line
 
 if TYPE_CHECKING:
-    from kftune.lint.mending import Mended
+    from kftune.lint.sampling import Sample
 
 
 class Report(NamedTuple):
@@ -21,53 +21,58 @@ class Report(NamedTuple):
     """text, json, github or sarif."""
     katib: str
     """Which Katib was asked about."""
+    done: str = "fixed"
+    """What has become of the changes of --fix: fixed, or would be fixed."""
 
-    def tell(
-        self,
-        experiments: Sequence[Found],
-        studies: Sequence[StudyReport],
-        changes: Sequence[Mended],
-        *,
-        shown_only: bool,
-    ) -> None:
-        """Writes the report.
-
-        Args:
-            experiments: What lint says of the Experiments.
-            studies: What it says of study files.
-            changes: What `--fix` has done.
-            shown_only: Whether these changes were only shown.
-        """
-        found = [*experiments, *(study.found for study in studies)]
+    def tell(self, checked: Checked) -> None:
+        """Writes the report."""
         if self.format == "json":
-            self._line(json.dumps(as_json(experiments, self.katib, studies, changes), indent=2))
+            lines = iter([json.dumps(as_json(checked, self.katib), indent=2)])
         elif self.format == "sarif":
             from kftune.lint.exchange import as_sarif
 
-            self._line(json.dumps(as_sarif(found), indent=2))
+            lines = iter([json.dumps(as_sarif(checked.found), indent=2)])
         elif self.format == "github":
             from kftune.lint.exchange import github_lines
 
-            for line in github_lines(found):
-                self._line(line)
+            lines = github_lines(checked.found)
         else:
-            self._text(experiments, studies, changes, "would be fixed" if shown_only else "fixed")
+            lines = self._text(checked)
+        for line in lines:
+            print(line, file=self.stream)
 
-    def _text(
-        self, experiments: Sequence[Found], studies: Sequence[StudyReport], changes: Sequence[Mended], done: str
-    ) -> None:
+    def _text(self, checked: Checked) -> Iterator[str]:
         colours = self.stream.isatty() and "NO_COLOR" not in os.environ
-        for change in changes:
-            self._line(f"{change.file}:{change.line}:{change.column}: {change.code} {done}: {change.what}")
-        for study in studies:
-            for line in as_lines(*study.found, colours=colours):
-                self._line(line)
+        for change in checked.changes:
+            yield f"{change.file}:{change.line}:{change.column}: {change.code} {self.done}: {change.what}"
+        for study in checked.studies:
+            yield from as_lines(*study.found, colours=colours)
             if study.note:
-                self._line(f"{study.found[0].document.file}: not compared with a script in full: {study.note}")
-        for found in experiments:
-            for line in as_lines(*found, colours=colours):
-                self._line(line)
-        self._line(summary_line(experiments, studies, f"{len(changes)} {done}" if changes else ""))
+                yield f"{study.found[0].document.file}: not compared with a script in full: {study.note}"
+        for found in checked.experiments:
+            yield from as_lines(*found, colours=colours)
+        for found, sample in zip(checked.experiments, checked.samples, strict=False):
+            yield from _sample(found, sample)
+        for study in checked.studies:
+            yield from _read_here(study)
+        changed = f"{len(checked.changes)} {self.done}" if checked.changes else ""
+        yield summary_line(checked, changed)
 
-    def _line(self, text: str) -> None:
-        print(text, file=self.stream)
+
+def _sample(found: Found, sample: Sample) -> Iterator[str]:
+    from kftune.lint.sampling import as_lines as sample_lines
+
+    judgement = found[0]
+    name = f" ({judgement.name})" if judgement.name else ""
+    yield f"{sample.log}, as Katib's collector reads it for {judgement.document.file}{name}:"
+    yield from sample_lines(sample)
+
+
+def _read_here(study: StudyReport) -> Iterator[str]:
+    if study.here:
+        yield f"the same log, as kftune run reads it for {study.name}:"
+    for metric in study.here:
+        count = f"{metric.values} value{'' if metric.values == 1 else 's'}"
+        value = "no value" if metric.value is None else f"{count}; {metric.reduce} {metric.value!r}"
+        refused = f"; {metric.refused} refused, no finite number" if metric.refused else ""
+        yield f"  {metric.name}: {value}{refused}"

@@ -14,11 +14,12 @@ from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, con
 from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import Found, Placed, StudyReport, placed
+from kftune.lint.report import Checked, Found, LocalMetric, Placed, StudyReport, placed
 from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
+    from kftune.lint.sampling import Sample
     from kftune.study import Study
 
 _STUDY_KEYS = {"hparams", "objective", "step"}
@@ -57,7 +58,7 @@ class Checker:
             if is_judged(document, named) and not is_study(document)
         ]
 
-    def all(self, given: Sequence[Source]) -> tuple[list[Found], list[StudyReport]]:
+    def all(self, given: Sequence[Source]) -> Checked:
         """The Experiments of all sources, those that studies render to among them, and the studies."""
         self.look_at(given)
         experiments: list[Found] = []
@@ -69,7 +70,31 @@ class Checker:
                 rendered, report = self._study(source, document)
                 experiments += self.judged(rendered, named=True)
                 studies.append(report)
-        return experiments, studies
+        if self._arguments.hparams is not None:
+            studies.append(self._compared(self._arguments.hparams))
+        if self._arguments.sample_log is None:
+            return Checked(experiments, studies)
+        return self._sampled(experiments)._replace(studies=studies)
+
+    def _sampled(self, experiments: Sequence[Found]) -> Checked:
+        """The Experiments with what the sample log says against them, and what they would make of it."""
+        from kftune.lint.sampling import Sample, sample, sample_findings
+
+        file = self._arguments.sample_log
+        log = Path(file).read_bytes()
+        found: list[Found] = []
+        samples: list[Sample] = []
+        for judgement, placed_ones in experiments:
+            spec = judgement.verdict.spec
+            if spec is None or not judgement.verdict.admitted:
+                made = Sample(file, unread="a refused Experiment reads no log")
+            else:
+                made = sample(spec, log, file)
+            more = self._placed(judgement._replace(findings=tuple(sample_findings(made))))[1]
+            joined = judgement._replace(findings=(*judgement.findings, *(each.finding for each in more)))
+            found.append((joined, sorted([*placed_ones, *more], key=lambda each: (each.line, each.column))))
+            samples.append(made)
+        return Checked(found, samples=samples)
 
     def mended(self, given: Sequence[Source]) -> tuple[list[Source], list[Mended]]:
         """The sources with all remedies that are safe, and what these are."""
@@ -103,7 +128,7 @@ class Checker:
             if any(each.finding.code == "KT105" for each in placed_ones)
         }
 
-    def compared(self, name: str) -> StudyReport:
+    def _compared(self, name: str) -> StudyReport:
         """A hyperparameter class, compared with the script that the command line names."""
         from kftune.cli.lint_drift import class_drift
 
@@ -125,7 +150,23 @@ class Checker:
         found = study_drift(study, _folders(source), self._arguments)
         judgement = Judgement(document, Verdict("admitted"), found.findings)
         rendered = source._replace(text=text, file=f"{source.file} (rendered)")
-        return list(documents(rendered)), StudyReport(self._placed(judgement), study.name, found.script, found.note)
+        report = StudyReport(self._placed(judgement), study.name, found.script, found.note, self._read_here(study))
+        return list(documents(rendered)), report
+
+    def _read_here(self, study: Study) -> tuple[LocalMetric, ...]:
+        """What `kftune run` would make of the sample log."""
+        if self._arguments.sample_log is None:
+            return ()
+        from kftune.metrics import reduce_file
+
+        read = reduce_file(self._arguments.sample_log, study.metric_names, study.metric_definitions)
+        found = []
+        for spec in study.metric_specs:
+            reduced, reduce = read.result(spec.name), spec.reduce or "latest"
+            refused = sum(count for (name, _), count in read.refused.items() if name == spec.name)
+            value = None if reduced is None else reduced.text(reduce)
+            found.append(LocalMetric(spec.name, reduce, reduced.count if reduced else 0, value, refused))
+        return tuple(found)
 
     def _placed(self, judgement: Judgement) -> Found:
         found = [each for each in placed(judgement) if self._is_asked(each)]

@@ -1,4 +1,4 @@
-"""The JSON Schema of a study file.
+"""The JSON Schema of a study file, or of what kftune lint --format json prints.
 
 An editor that finds this first line in a study completes and checks it while you type:
   # yaml-language-server: $schema=study.schema.json
@@ -12,12 +12,14 @@ import json
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("what", choices=["study"], help="what the schema is of")
+    parser.add_argument("what", choices=["study", "lint"], help="what the schema is of")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the schema."""
-    from kftune.study.schema import study_schema
-
-    print(json.dumps(study_schema(), indent=2, ensure_ascii=False))
+    if arguments.what == "study":
+        from kftune.study.schema import study_schema as schema
+    else:
+        from kftune.lint.schema import lint_schema as schema
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))
     return 0

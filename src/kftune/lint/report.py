@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.errors import YamlError
@@ -17,6 +17,7 @@ from kftune.yaml_text import locate
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
+    from kftune.lint.sampling import Sample
 
 # Red for what never gets its numbers, yellow for numbers that mislead, cyan for advice.
 _COLOURS = {
@@ -39,6 +40,18 @@ class Placed(NamedTuple):
 Found = tuple[Judgement, list[Placed]]
 
 
+class LocalMetric(NamedTuple):
+    """What `kftune run` reads of one metric in a sample log."""
+
+    name: str
+    reduce: str
+    values: int
+    value: str | None
+    """The value that stands for the trial; None for none."""
+    refused: int
+    """How many values were no finite numbers."""
+
+
 class StudyReport(NamedTuple):
     """What lint says of a study file, or of a hyperparameter class, and its script."""
 
@@ -48,6 +61,24 @@ class StudyReport(NamedTuple):
     """The script that it was compared with."""
     note: str = ""
     """Why something could not be compared."""
+    here: tuple[LocalMetric, ...] = ()
+    """What `kftune run` reads of the sample log."""
+
+
+class Checked(NamedTuple):
+    """All that one call of lint found."""
+
+    experiments: Sequence[Found]
+    studies: Sequence[StudyReport] = ()
+    changes: Sequence[Mended] = ()
+    """What --fix has changed."""
+    samples: Sequence[Sample] = ()
+    """What each Experiment would make of the sample log; empty when there is none."""
+
+    @property
+    def found(self) -> list[Found]:
+        """The findings of all."""
+        return [*self.experiments, *(study.found for study in self.studies)]
 
 
 def placed(judgement: Judgement) -> Iterator[Placed]:
@@ -94,17 +125,17 @@ def page(code: str) -> str:
     return f"docs/lint/{code}.md"
 
 
-def as_json(
-    experiments: Iterable[Found], katib: str, studies: Iterable[StudyReport] = (), mended: Iterable[Mended] = ()
-) -> dict[str, Any]:
+def as_json(checked: Checked, katib: str) -> dict[str, Any]:
     """All judgements as one object; its schema is `kftune.lint.schema`."""
-    documents = [_document(judgement, found) for judgement, found in experiments]
+    documents = [_document(judgement, found) for judgement, found in checked.experiments]
+    for document, sample in zip(documents, checked.samples, strict=False):
+        document["sample"] = sample.as_json()
     outcomes = Counter(document["outcome"] for document in documents)
     return {
         "katib": katib,
         "documents": documents,
-        "studies": [_study(study) for study in studies],
-        "fixed": [change._asdict() for change in mended],
+        "studies": [_study(study) for study in checked.studies],
+        "fixed": [change._asdict() for change in checked.changes],
         "summary": dict(sorted(outcomes.items())),
     }
 
@@ -133,6 +164,7 @@ def _study(study: StudyReport) -> dict[str, Any]:
         "name": study.name,
         "script": study.script,
         "note": study.note,
+        "here": [metric._asdict() for metric in study.here],
         "outcome": judgement.outcome,
         "findings": _findings(judgement.document, found),
     }
@@ -161,20 +193,18 @@ def as_lines(judgement: Judgement, found: list[Placed], *, colours: bool = False
         finding = each.finding
         place = f"{judgement.document.file}:{each.line}:{each.column}"
         severity = f"{colour.get(finding.severity, '')}{finding.code} {finding.severity}{end}"
-        yield f"{bold}{place}{end}: {severity}: {_one_line(finding.message)}"
+        yield f"{bold}{place}{end}: {severity}: {printable(finding.message)}"
         yield f"    {finding.remedy}"
 
 
-def summary_line(experiments: Sequence[Found], studies: Sequence[StudyReport] = (), done: str = "") -> str:
+def summary_line(checked: Checked, changed: str = "") -> str:
     """How many documents and findings there were, and what becomes of them."""
-    outcomes = Counter(judgement.outcome for judgement, _ in experiments)
-    severities = Counter(
-        each.finding.severity for _, found in (*experiments, *(study.found for study in studies)) for each in found
-    )
-    parts = [f"{_number(len(experiments), 'Experiment')}: {_counts(outcomes) or 'none'}"]
+    outcomes = Counter(judgement.outcome for judgement, _ in checked.experiments)
+    severities = Counter(each.finding.severity for _, found in checked.found for each in found)
+    parts = [f"{_number(len(checked.experiments), 'Experiment')}: {_counts(outcomes) or 'none'}"]
     if severities:
         parts.append(f"{_number(sum(severities.values()), 'finding')}: {_counts(severities)}")
-    return "; ".join([*parts, *filter(None, [done])])
+    return "; ".join([*parts, *filter(None, [changed])])
 
 
 def _number(count: int, what: str) -> str:
@@ -186,5 +216,7 @@ def _counts(counter: Mapping[Any, int]) -> str:
     return ", ".join(f"{counter[name]} {name}" for name in (*SEVERITIES, "ok") if counter.get(name))
 
 
-def _one_line(text: str) -> str:
+def printable(text: str) -> str:
+    """A text on one line, with what no terminal shows as escapes."""
+    text = "".join(char if char.isprintable() or char in "\r\n" else f"\\x{ord(char):02x}" for char in text)
     return text.replace("\r", "\\r").replace("\n", "\\n").encode(errors="backslashreplace").decode()
