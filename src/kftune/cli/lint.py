@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on", choices=[*SEVERITIES, "never"], default="wrong", help="exit 1 at this severity or a worse one"
     )
+    parser.add_argument(
+        "--skip-others", action="store_true", help="pass over files without an Experiment or a study, as in a folder"
+    )
     parser.add_argument("--fix", action="store_true", help="write the safe remedies; standard input goes to output")
     parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
     parser.add_argument(
@@ -72,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     checker = Checker(arguments)
     given = list(sources(arguments.places))
+    if arguments.skip_others:
+        given = [source._replace(named=False) for source in given]
     report = Report(sys.stdout, arguments.format, arguments.katib_version)
     changes: list[Mended] = []
     if arguments.fix or arguments.diff:
