@@ -60,6 +60,7 @@ def test_without_the_objective_katib_keeps_nothing():
     [
         ("\x1b[1mval_loss\x1b[0m=0.3", "colour codes stand in it"),
         ("val_loss: 0.3", "':' stands where '=' should"),
+        ("epoch 1: lr: 0.1, val_loss: 0.3", "':' stands where '=' should"),
         ("val_loss 0.3", "a blank stands where '=' should"),
         ("val_loss is 0.3", "a blank stands where '=' should"),
         ("val_loss -> 0.3", "'->' stands where '=' should"),
@@ -78,6 +79,16 @@ def test_a_line_that_is_nearly_a_report_tells_why_it_is_none(line: str, why: str
     assert made.near[0].remedy
 
 
+@pytest.mark.parametrize("line", ["val_loss: 0.3", "'val_loss': 3e-1}", "epoch 1, val_loss -> .3,", "val_loss 0.3"])
+def test_the_filter_that_is_offered_reads_the_line(line: str):
+    (near,) = sampled(line.encode()).near
+    _, told, regex = near.remedy.partition("give metricsFormat this filter: ")
+    assert told
+    rows = collect(line.encode(), ["val_loss"], [regex])
+    assert [float(row.value) for row in rows] == [0.3]
+    assert ";" not in regex
+
+
 @pytest.mark.parametrize("line", ["monitoring val_loss", "best val_loss of all", "validation_losses=3", "x=0.3", ""])
 def test_a_line_that_only_names_the_metric_is_not_near(line: str):
     assert sampled(line.encode()).near == ()
@@ -89,6 +100,8 @@ def test_a_name_that_the_default_filter_cannot_find_gets_a_filter_that_can():
     assert near.why == "the filter does not find such a name"
     regex = near.remedy.removeprefix("give metricsFormat this filter: ")
     assert [row.value for row in collect(b"val/loss=0.3\n", ["val/loss"], [regex])] == ["0.3"]
+    (near,) = sampled(b"epoch 1: val/loss: 0.3\n", change).near
+    assert near.why == "':' stands where '=' should and the filter does not find such a name"
 
 
 @pytest.mark.parametrize(

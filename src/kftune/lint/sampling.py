@@ -17,7 +17,7 @@ from kftune.katib.go.numbers import go_float
 from kftune.lint.findings import finding
 from kftune.lint.report import printable
 from kftune.lint.rule import Finding
-from kftune.metrics import METRIC_FORMAT
+from kftune.metrics.line import METRIC_FORMAT, NUMBER
 
 _MOST_NEAR_LINES = 500
 _MOST_NEAR = 5
@@ -26,7 +26,7 @@ _MOST_ENDS = 3
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _NO_NUMBER = re.compile(r"(=\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
-_SEPARATOR = re.compile(r"(?<=\S)\s*(?::=|:|->|=>|==)\s*(?=[-+.$\[('\"\w])")
+_SEPARATOR = r"\s*(:=|:|->|=>|==)\s*(?=[-+.$\[('\"\w])"
 _IN_BRACKETS = re.compile(r"(=\s*)(?:[A-Za-z_][\w.]*\(|[\[($])")
 _PUNCTUATION = re.compile(r"[,;|()\[\]{}<>%]")
 
@@ -257,8 +257,12 @@ class _Reading:
                 for way in chosen:
                     changed, filters = way.change(changed), way.filters or filters
                 if self._reads(name, changed, filters):
-                    whys = [way.why(text) for way in chosen]
-                    return " and ".join(whys), chosen[0].remedy
+                    why = " and ".join(way.why(text) for way in chosen)
+                    remedy = "; ".join(way.remedy for way in chosen)
+                    regex = _filter_for(name, text)
+                    if self._reads(name, text, [regex]):
+                        remedy = f"print {name}=0.3 as kftune.report does, or give metricsFormat this filter: {regex}"
+                    return why, remedy
         return None
 
     def _reads(self, name: str, text: str, filters: Sequence[str]) -> bool:
@@ -280,6 +284,7 @@ class _Way(NamedTuple):
 
 def _ways(name: str) -> list[_Way]:
     loose = _loosely(name)
+    separated = re.compile(rf"({loose.pattern}['\"]?){_SEPARATOR}", re.IGNORECASE)
     blank = re.compile(rf"(?<![\w/.-]){re.escape(name)}[ \t]+(?:is[ \t]+)?(?=[-+]?\.?[0-9])")
 
     def called(text: str) -> str:
@@ -287,15 +292,15 @@ def _ways(name: str) -> list[_Way]:
         return f"the log calls it {found[0]!r}" if found else ""
 
     def stands(text: str) -> str:
-        found = _SEPARATOR.search(text)
-        return f"{found[0].strip()!r} stands where '=' should" if found else "a blank stands where '=' should"
+        found = separated.search(_COLOUR.sub("", text))
+        return f"{found[2]!r} stands where '=' should" if found else "a blank stands where '=' should"
 
     return [
         _Way(lambda text: _COLOUR.sub("", text), lambda _: "colour codes stand in it", "print without colours"),
         _Way(
-            lambda text: blank.sub(f"{name}=", _SEPARATOR.sub("=", text)),
+            lambda text: blank.sub(f"{name}=", separated.sub(r"\1=", text)),
             stands,
-            f"print {name}=0.3 as kftune.report does, or give metricsFormat a filter for this form",
+            f"print {name}=0.3 as kftune.report does",
         ),
         _Way(
             lambda text: re.sub("['\"]", "", text),
@@ -329,6 +334,13 @@ def _ways(name: str) -> list[_Way]:
             "stop the training at such a value, or report nothing for the step",
         ),
     ]
+
+
+def _filter_for(name: str, text: str) -> str:
+    """A filter for the form in which a line has the metric, as far as one can be."""
+    found = re.search(rf"{re.escape(name)}(['\"]?){_SEPARATOR}(['\"]?)", text)
+    between = f"{found[1]}\\s*{found[2]}\\s*{found[3]}" if found else "\\s+"
+    return f"({re.escape(name)}){between}({NUMBER})"
 
 
 def _loosely(name: str) -> re.Pattern[str]:
