@@ -65,7 +65,7 @@ def class_drift(name: str, arguments: argparse.Namespace) -> StudyReport:
     if arguments.script is None:
         raise UsageError("--hparams compares a class with a script; name that with --script FILE")
     hparams = _loaded(name)
-    folders = tuple(dict.fromkeys((Path(arguments.script).resolve().parent, Path.cwd())))
+    folders = (Path(arguments.script).parent, Path())
     script = _script(Started(Path(arguments.script), "", ()), folders, run_help=arguments.run_help)
     # A step would give what the script needs besides.
     found = [each for each in drift(hparams, passed_by_class(hparams), script, (), ()) if each.code != "KT406"]
@@ -91,7 +91,7 @@ def _script(begun: Started, folders: Sequence[Path], *, run_help: bool) -> Scrip
     file = begun.file
     if file is None or not file.is_file():
         raise UsageError(f"there is no file {file}; --script names the training script")
-    script = read_script(file, tuple(dict.fromkeys((file.resolve().parent, *folders))))
+    script = read_script(file, tuple(dict.fromkeys((file.parent, *folders))))
     if not script.unclear or script.hparams or not run_help:
         return script
     from kftune.local.usage import help_text

@@ -228,8 +228,8 @@ def _old(place: str | None) -> Any:
 
 def _folders(source: Source) -> tuple[Path, ...]:
     """Where a study's files are looked for: its own folder, then the current one."""
-    own = () if source.file == STDIN else (Path(source.file).resolve().parent,)
-    return tuple(dict.fromkeys((*own, Path.cwd())))
+    own = Path() if source.file == STDIN else Path(source.file).parent
+    return (own,) if own.resolve() == Path.cwd() else (own, Path())
 
 
 def _name(document: Document) -> str | None:

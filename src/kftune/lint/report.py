@@ -201,9 +201,11 @@ def summary_line(checked: Checked, changed: str = "") -> str:
     """How many documents and findings there were, and what becomes of them."""
     outcomes = Counter(judgement.outcome for judgement, _ in checked.experiments)
     severities = Counter(each.finding.severity for _, found in checked.found for each in found)
-    parts = [f"{_number(len(checked.experiments), 'Experiment')}: {_counts(outcomes) or 'none'}"]
-    if severities:
-        parts.append(f"{_number(sum(severities.values()), 'finding')}: {_counts(severities)}")
+    parts = []
+    if checked.experiments or not checked.studies:
+        parts.append(f"{_number(len(checked.experiments), 'Experiment')}: {_counts(outcomes) or 'none'}")
+    if severities or not parts:
+        parts.append(f"{_number(sum(severities.values()), 'finding')}: {_counts(severities) or 'none'}")
     return "; ".join([*parts, *filter(None, [changed])])
 
 

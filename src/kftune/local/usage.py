@@ -26,7 +26,9 @@ def help_text(file: Path, folders: Sequence[Path], given: Sequence[str] = (), se
     Raises:
         RunError: It takes longer, or ends with an error.
     """
-    path = os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join(
+        [*(str(folder.resolve()) for folder in folders), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     command = [sys.executable, str(file.resolve()), *given, "--help"]
     try:
         done = subprocess.run(

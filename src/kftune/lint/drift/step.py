@@ -83,4 +83,4 @@ def _file(name: str, given: Sequence[str], folders: Sequence[Path]) -> Started:
 
 
 def _shown(folders: Sequence[Path]) -> str:
-    return " or ".join(map(str, folders))
+    return " or ".join("the current folder" if folder == Path() else str(folder) for folder in folders)
