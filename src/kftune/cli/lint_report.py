@@ -45,12 +45,11 @@ class Report(NamedTuple):
         colours = self.stream.isatty() and "NO_COLOR" not in os.environ
         for change in checked.changes:
             yield f"{change.file}:{change.line}:{change.column}: {change.code} {self.done}: {change.what}"
+        for found in checked.found:
+            yield from as_lines(*found, colours=colours)
         for study in checked.studies:
-            yield from as_lines(*study.found, colours=colours)
             if study.note:
                 yield f"{study.found[0].document.file}: not compared with a script in full: {study.note}"
-        for found in checked.experiments:
-            yield from as_lines(*found, colours=colours)
         for found, sample in zip(checked.experiments, checked.samples, strict=False):
             yield from _sample(found, sample)
         for study in checked.studies:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
     from kftune.lint.sampling import Sample
     from kftune.study import Study
 
-_STUDY_KEYS = {"hparams", "objective", "step"}
+_STUDY_KEYS = {
+    "hparams",
+    "objective",
+    "step",
+    "search",
+    "values",
+    "algorithm",
+    "budget",
+    "metrics",
+    "points",
+    "targets",
+}
+# A further line of a study's error.
+_PLACED = re.compile(r".*?:(\d+):(\d+): (.*)")
 
 
 class Checker:
@@ -134,7 +148,7 @@ class Checker:
 
         report = class_drift(name, self._arguments)
         judgement, placed_ones = report.found
-        return report._replace(found=(judgement, [each for each in placed_ones if self._is_asked(each)]))
+        return report._replace(found=(judgement, self._asked(placed_ones)))
 
     def _study(self, source: Source, document: Document) -> tuple[list[Document], StudyReport]:
         """The documents that a study renders to, whose places are those of the rendered text; and its own report."""
@@ -146,7 +160,8 @@ class Checker:
             study = _loaded(source, document)
             text = yaml_text.dump_all(render(study, "katib").documents)
         except (StudyError, YamlError, RenderError) as error:
-            return [], StudyReport(self._placed(_refused(document, error)), _name(document))
+            judgement, placed_ones = _refused(document, error)
+            return [], StudyReport((judgement, self._asked(placed_ones)), _name(document))
         found = study_drift(study, _folders(source), self._arguments)
         judgement = Judgement(document, Verdict("admitted"), found.findings)
         rendered = source._replace(text=text, file=f"{source.file} (rendered)")
@@ -169,8 +184,12 @@ class Checker:
         return tuple(found)
 
     def _placed(self, judgement: Judgement) -> Found:
-        found = [each for each in placed(judgement) if self._is_asked(each)]
-        return judgement, sorted(found, key=lambda each: (each.line, each.column))
+        return judgement, self._asked(placed(judgement))
+
+    def _asked(self, found: Iterable[Placed]) -> list[Placed]:
+        """The findings that were asked for, by line."""
+        asked = (each for each in found if self._is_asked(each))
+        return sorted(asked, key=lambda each: (each.line, each.column))
 
     def _is_asked(self, each: Placed) -> bool:
         code = each.finding.code
@@ -184,8 +203,12 @@ def _is_utf8(source: Source) -> bool:
 
 
 def is_study(document: Document) -> bool:
-    """Whether the document is a kftune study."""
-    return isinstance(document.value, Mapping) and set(document.value) >= _STUDY_KEYS and "kind" not in document.value
+    """Whether the document is a kftune study, or was meant to be one."""
+    value = document.value
+    if not isinstance(value, Mapping) or not {"kind", "apiVersion"}.isdisjoint(value):
+        return False
+    known = len(_STUDY_KEYS & value.keys())
+    return known > 3 or (known > 1 and isinstance(value.get("hparams"), str))
 
 
 def _codes(text: str) -> tuple[str, ...]:
@@ -194,7 +217,7 @@ def _codes(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: No rule's code begins so.
     """
-    given = tuple(filter(None, text.replace(" ", "").split(",")))
+    given = tuple(filter(None, text.upper().replace(" ", "").split(",")))
     if given:
         from kftune.errors import suggestion
         from kftune.lint.rules import RULES
@@ -247,12 +270,20 @@ def _loaded(source: Source, document: Document) -> Study:
     return study_from_dict(value if isinstance(value, dict) else {}, (Path.cwd(),))
 
 
-def _refused(document: Document, error: KftuneError) -> Judgement:
-    """What is said of a study that kftune itself refuses."""
+def _refused(document: Document, error: KftuneError) -> Found:
+    """What is said of a study that kftune itself refuses: a finding for each line of the error."""
     from kftune.lint.findings import finding
 
-    message = getattr(error, "message", str(error))
-    line, column = getattr(error, "line", None), getattr(error, "column", None)
-    placed_at = (1, 1) if line is None else (line - document.piece.line, column or 1)
-    verdict = Verdict("decode", message=message, line=placed_at[0], column=placed_at[1])
-    return Judgement(document, verdict, (finding("KT400", (), message),))
+    first, *others = str(getattr(error, "message", error)).split("\n")
+    places = [(getattr(error, "line", None) or 1, getattr(error, "column", None) or 1)]
+    messages = [first]
+    for line in others:
+        told = _PLACED.fullmatch(line)
+        if told:
+            places.append((int(told[1]), int(told[2])))
+            messages.append(told[3])
+        else:
+            messages[-1] += f" {line.strip()}"
+    found = [finding("KT400", (), message) for message in messages]
+    judgement = Judgement(document, Verdict("decode", message=first), tuple(found))
+    return judgement, [Placed(each, *place) for each, place in zip(found, places, strict=True)]

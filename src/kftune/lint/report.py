@@ -77,8 +77,9 @@ class Checked(NamedTuple):
 
     @property
     def found(self) -> list[Found]:
-        """The findings of all."""
-        return [*self.experiments, *(study.found for study in self.studies)]
+        """The findings of all, by file."""
+        found = [*(study.found for study in self.studies), *self.experiments]
+        return sorted(found, key=lambda pair: pair[0].document.file)
 
 
 def placed(judgement: Judgement) -> Iterator[Placed]:
