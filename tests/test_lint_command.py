@@ -99,7 +99,7 @@ def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lin
         *[["a.yaml:1:1", "KT400 refused"]] * 3,
         ["a.yaml:1:10", "KT400 refused"],
         ["a.yaml:2:22", "KT400 refused"],
-        ["b.yaml:23:9", "KT301 habit"],
+        ["b.yaml:31:9", "KT301 habit"],
         ["c.yaml:12:23", "KT107 refused"],
         ["c.yaml:14:24", "KT107 refused"],
     ]
