@@ -4,8 +4,10 @@ kftune lint experiment.yaml                    a file of any YAML documents, or 
 kftune lint manifests/                         every YAML file below a folder
 kustomize build . | kftune lint -              standard input
 kftune lint new.yaml --against live.yaml       an edit or a restart of a living Experiment
-
-kftune lint --fix experiment.yaml              write the safe remedies (--diff shows them)
+kftune lint experiment.yaml --fix              write the safe remedies (--diff shows them)
+kftune lint experiment.yaml --sample-log LOG   which metrics Katib would find in a log
+kftune lint study.yaml                         also: does it fit the class and the script's arguments?
+kftune lint --hparams FILE.py:CLASS --script FILE
 
 ConfigMaps and Namespaces are taken from the same input. A template in a ConfigMap that is not there is taken as good,
 unless other ConfigMaps of its namespace are given. Exit code 1: a finding at or above --fail-on.
@@ -16,14 +18,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.cli.lint_report import Report
 from kftune.cli.linting import Checker
 from kftune.errors import UsageError
-from kftune.files import write_text
 from kftune.katib.admission.defaults import VERSIONS
 from kftune.lint.report import Found
 from kftune.lint.rule import SEVERITIES
@@ -92,6 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _put_out(given: Sequence[Source], mended: Sequence[Source], *, only_show: bool) -> None:
     """Writes mended texts to where they came from, or shows how they differ."""
+    from difflib import unified_diff
+
+    from kftune.files import write_text
+
     for old, new in zip(given, mended, strict=True):
         if only_show:
             lines = [each.text.splitlines(keepends=True) for each in (old, new)]
