@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from kftune.lint.report import Checked, Found, StudyReport, as_json, as_lines, summary_line
+from kftune.lint.report import Checked, Found, as_json, as_lines, summary_line
 
 if TYPE_CHECKING:
     from kftune.lint.sampling import Sample
+    from kftune.lint.studies import StudyReport
 
 
 class Report(NamedTuple):

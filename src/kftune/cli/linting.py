@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kftune.errors import KftuneError, RenderError, StudyError, UsageError, YamlError
-from kftune.katib.admission import Verdict
+from kftune.errors import UsageError
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
 from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import Checked, Found, LocalMetric, Placed, StudyReport, placed
+from kftune.lint.report import Checked, Found, Placed, placed
 from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
     from kftune.lint.sampling import Sample
-    from kftune.study import Study
+    from kftune.lint.studies import StudyReport
 
 _STUDY_KEYS = {
     "hparams",
@@ -35,8 +33,6 @@ _STUDY_KEYS = {
     "points",
     "targets",
 }
-# A further line of a study's error.
-_PLACED = re.compile(r".*?:(\d+):(\d+): (.*)")
 
 
 class Checker:
@@ -81,11 +77,15 @@ class Checker:
             found = list(documents(source))
             experiments += self.judged(found, named=source.named)
             for document in filter(is_study, found):
-                rendered, report = self._study(source, document)
+                from kftune.cli.lint_study import judge_study
+
+                rendered, report = judge_study(source, document, self._arguments)
                 experiments += self.judged(rendered, named=True)
-                studies.append(report)
+                studies.append(self._only_asked(report))
         if self._arguments.hparams is not None:
-            studies.append(self._compared(self._arguments.hparams))
+            from kftune.cli.lint_study import judge_class
+
+            studies.append(self._only_asked(judge_class(self._arguments.hparams, self._arguments)))
         if self._arguments.sample_log is None:
             return Checked(experiments, studies)
         return self._sampled(experiments)._replace(studies=studies)
@@ -142,49 +142,12 @@ class Checker:
             if any(each.finding.code == "KT105" for each in placed_ones)
         }
 
-    def _compared(self, name: str) -> StudyReport:
-        """A hyperparameter class, compared with the script that the command line names."""
-        from kftune.cli.lint_drift import class_drift
-
-        report = class_drift(name, self._arguments)
-        judgement, placed_ones = report.found
-        return report._replace(found=(judgement, self._asked(placed_ones)))
-
-    def _study(self, source: Source, document: Document) -> tuple[list[Document], StudyReport]:
-        """The documents that a study renders to, whose places are those of the rendered text; and its own report."""
-        from kftune import yaml_text
-        from kftune.cli.lint_drift import study_drift
-        from kftune.render import render
-
-        try:
-            study = _loaded(source, document)
-            text = yaml_text.dump_all(render(study, "katib").documents)
-        except (StudyError, YamlError, RenderError) as error:
-            judgement, placed_ones = _refused(document, error)
-            return [], StudyReport((judgement, self._asked(placed_ones)), _name(document))
-        found = study_drift(study, _folders(source), self._arguments)
-        judgement = Judgement(document, Verdict("admitted"), found.findings)
-        rendered = source._replace(text=text, file=f"{source.file} (rendered)")
-        report = StudyReport(self._placed(judgement), study.name, found.script, found.note, self._read_here(study))
-        return list(documents(rendered)), report
-
-    def _read_here(self, study: Study) -> tuple[LocalMetric, ...]:
-        """What `kftune run` would make of the sample log."""
-        if self._arguments.sample_log is None:
-            return ()
-        from kftune.metrics import reduce_file
-
-        read = reduce_file(self._arguments.sample_log, study.metric_names, study.metric_definitions)
-        found = []
-        for spec in study.metric_specs:
-            reduced, reduce = read.result(spec.name), spec.reduce or "latest"
-            refused = sum(count for (name, _), count in read.refused.items() if name == spec.name)
-            value = None if reduced is None else reduced.text(reduce)
-            found.append(LocalMetric(spec.name, reduce, reduced.count if reduced else 0, value, refused))
-        return tuple(found)
-
     def _placed(self, judgement: Judgement) -> Found:
         return judgement, self._asked(placed(judgement))
+
+    def _only_asked(self, report: StudyReport) -> StudyReport:
+        judgement, found = report.found
+        return report._replace(found=(judgement, self._asked(found)))
 
     def _asked(self, found: Iterable[Placed]) -> list[Placed]:
         """The findings that were asked for, by line."""
@@ -247,43 +210,3 @@ def _old(place: str | None) -> Any:
     except NotYamlError as error:
         raise UsageError(f"{place}:{error.line}: {error.message}") from None
     raise UsageError(f"{place} holds no Experiment; --against takes the living one, as kubectl get -o yaml prints it")
-
-
-def _folders(source: Source) -> tuple[Path, ...]:
-    """Where a study's files are looked for: its own folder, then the current one."""
-    own = Path() if source.file == STDIN else Path(source.file).parent
-    return (own,) if own.resolve() == Path.cwd() else (own, Path())
-
-
-def _name(document: Document) -> str | None:
-    name = document.value.get("name") if isinstance(document.value, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _loaded(source: Source, document: Document) -> Study:
-    from kftune import yaml_text
-    from kftune.study import load_study, study_from_dict
-
-    if source.file != STDIN:
-        return load_study(Path(source.file))
-    value = yaml_text.load(document.piece.text, file=STDIN)
-    return study_from_dict(value if isinstance(value, dict) else {}, (Path.cwd(),))
-
-
-def _refused(document: Document, error: KftuneError) -> Found:
-    """What is said of a study that kftune itself refuses: a finding for each line of the error."""
-    from kftune.lint.findings import finding
-
-    first, *others = str(getattr(error, "message", error)).split("\n")
-    places = [(getattr(error, "line", None) or 1, getattr(error, "column", None) or 1)]
-    messages = [first]
-    for line in others:
-        told = _PLACED.fullmatch(line)
-        if told:
-            places.append((int(told[1]), int(told[2])))
-            messages.append(told[3])
-        else:
-            messages[-1] += f" {line.strip()}"
-    found = [finding("KT400", (), message) for message in messages]
-    judgement = Judgement(document, Verdict("decode", message=first), tuple(found))
-    return judgement, [Placed(each, *place) for each, place in zip(found, places, strict=True)]

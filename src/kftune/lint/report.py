@@ -18,6 +18,7 @@ from kftune.yaml_text import locate
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
     from kftune.lint.sampling import Sample
+    from kftune.lint.studies import StudyReport
 
 # Red for what never gets its numbers, yellow for numbers that mislead, cyan for advice.
 _COLOURS = {
@@ -38,31 +39,6 @@ class Placed(NamedTuple):
 
 
 Found = tuple[Judgement, list[Placed]]
-
-
-class LocalMetric(NamedTuple):
-    """What `kftune run` reads of one metric in a sample log."""
-
-    name: str
-    reduce: str
-    values: int
-    value: str | None
-    """The value that stands for the trial; None for none."""
-    refused: int
-    """How many values were no finite numbers."""
-
-
-class StudyReport(NamedTuple):
-    """What lint says of a study file, or of a hyperparameter class, and its script."""
-
-    found: Found
-    name: str | None
-    script: str | None = None
-    """The script that it was compared with."""
-    note: str = ""
-    """Why something could not be compared."""
-    here: tuple[LocalMetric, ...] = ()
-    """What `kftune run` reads of the sample log."""
 
 
 class Checked(NamedTuple):
@@ -135,7 +111,7 @@ def as_json(checked: Checked, katib: str) -> dict[str, Any]:
     return {
         "katib": katib,
         "documents": documents,
-        "studies": [_study(study) for study in checked.studies],
+        "studies": [study.as_json() for study in checked.studies],
         "fixed": [change._asdict() for change in checked.changes],
         "summary": dict(sorted(outcomes.items())),
     }
@@ -154,24 +130,12 @@ def _document(judgement: Judgement, found: list[Placed]) -> dict[str, Any]:
             {"field": reason.field, "type": reason.type, "detail": reason.detail} for reason in verdict.reasons
         ],
         "outcome": judgement.outcome,
-        "findings": _findings(document, found),
+        "findings": findings_json(document, found),
     }
 
 
-def _study(study: StudyReport) -> dict[str, Any]:
-    judgement, found = study.found
-    return {
-        "file": judgement.document.file,
-        "name": study.name,
-        "script": study.script,
-        "note": study.note,
-        "here": [metric._asdict() for metric in study.here],
-        "outcome": judgement.outcome,
-        "findings": _findings(judgement.document, found),
-    }
-
-
-def _findings(document: Document, found: list[Placed]) -> list[dict[str, Any]]:
+def findings_json(document: Document, found: list[Placed]) -> list[dict[str, Any]]:
+    """The findings of a document for programs."""
     return [
         {
             "code": each.finding.code,
