@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 
 from kftune.cli.call import call
+from kftune.lint.drift.reading import read_script
+from kftune.lint.drift.usage import script_of_usage
 from kftune.lint.rules import RULES
 from kftune.lint.rules_drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
 
@@ -244,6 +248,23 @@ def test_what_cannot_be_told_is_no_finding(part: str, lint: Lint, project: Path)
 @pytest.mark.parametrize(("script", "codes"), OTHER_LIBRARIES.values(), ids=OTHER_LIBRARIES)
 def test_other_libraries_are_read_from_their_signatures(script: str, codes: list[str], lint: Lint, project: Path):
     assert codes_of(lint, project, script) == codes
+
+
+@pytest.mark.parametrize("module", ["calendar", "gzip", "tarfile", "json.tool", "trace", "pickle", "py_compile"])
+def test_the_arguments_of_a_script_of_others_are_those_that_its_help_names(module: str):
+    file = Path(importlib.import_module(module).__file__ or "")
+    script = read_script(file, [file.parent])
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
+    named = {flag for each in script_of_usage(module, done.stdout).arguments for flag in each.flags}
+    assert {flag for each in script.arguments for flag in each.flags if flag.startswith("--")} == named - {"--version"}
+    assert script.unclear == ()
+
+
+def test_no_source_makes_the_reader_crash():
+    files = sorted(Path(argparse.__file__).parent.glob("[a-d]*.py"))
+    assert len(files) > 20
+    for file in files:
+        read_script(file, [])
 
 
 def test_what_parse_known_args_ignores_gives_wrong_numbers(lint: Lint, project: Path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import stat
 import sys
 from collections.abc import Callable
@@ -230,6 +231,43 @@ def test_a_text_in_another_encoding_is_not_written(lint: Lint, tmp_path: Path):
     file.write_bytes(content)
     assert lint("--fix", str(file))[0] == 1
     assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_mangled_text_makes_it_crash_or_goes_on_for_ever(seed: int):
+    chance = random.Random(seed)
+    pieces = [
+        "\t",
+        "&a ",
+        "*a",
+        "|",
+        ">-",
+        "'",
+        '"',
+        "- ",
+        ": ",
+        "\n",
+        "---\n",
+        "<<: ",
+        "# c\n",
+        "\r\n",
+        "🙂",
+        "~",
+        "[1]",
+    ]
+    for _ in range(40):
+        text = EXAMPLE.replace('"0.01"', "0.01").replace("backoffLimit: 0", "x: 0").replace("[sh, -c]", "[/bin/sh, -c]")
+        for _ in range(chance.randint(1, 4)):
+            start = chance.randrange(len(text))
+            text = text[:start] + chance.choice(pieces) + text[start + chance.choice([0, 0, 1, 7]) :]
+        after = fixed(text)
+        assert fixed(after) == after
+        assert len(codes_of(after)) <= len(codes_of(text)) or not is_admitted(text)
+
+
+def is_admitted(text: str) -> bool:
+    found = looked_at(list(documents(Source("x.yaml", text, named=True))))
+    return all(judgement.verdict.admitted for judgement, _ in found)
 
 
 def test_hundreds_of_mistakes_are_mended_in_seconds():

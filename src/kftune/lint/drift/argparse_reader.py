@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Script
-from kftune.lint.drift.source import Module, statements
+from kftune.lint.drift.source import Module, spelled, statements
 
 _PARSER = "argparse.ArgumentParser"
 _NO_VALUE = frozenset({"store_true", "store_false", "store_const", "append_const", "count"})
@@ -135,7 +135,7 @@ class _Scope:
         call = node.value
         if not isinstance(call, ast.Call):
             return
-        names = {ast.unparse(target) for target in node.targets}
+        names = {spelled(target) for target in node.targets} - {""}
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if self._module.name(call.func) == _PARSER or method in ("add_argument_group", "add_mutually_exclusive_group"):
             self._parsers |= names
@@ -145,7 +145,7 @@ class _Scope:
     def _called(self, node: ast.Call, *, conditional: bool) -> None:
         name = self._module.name(node.func)
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        owner = spelled(node.func.value) if isinstance(node.func, ast.Attribute) else ""
         if name == _PARSER:
             self._parser(node)
         elif method == "add_argument":
@@ -169,7 +169,7 @@ class _Scope:
                 self._reader.without_abbreviations()
             elif keyword.arg == "parents":
                 parents = keyword.value.elts if isinstance(keyword.value, ast.List) else None
-                if parents is None or not all(ast.unparse(parent) in self._parsers for parent in parents):
+                if parents is None or not all(spelled(parent) in self._parsers for parent in parents):
                     self._reader.doubt(self._module, node, "the parser has parents from elsewhere")
             elif keyword.arg in (None, "prefix_chars"):
                 self._reader.doubt(self._module, node, "how the parser is made is not told")
@@ -192,7 +192,7 @@ class _Scope:
     def _given_away(self, node: ast.Call, owner: str) -> None:
         """A parser that goes where nobody can follow may come back with more arguments."""
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if owner not in self._parsers and any(ast.unparse(each) in self._parsers for each in given):
+        if owner not in self._parsers and any(spelled(each) in self._parsers for each in given):
             called = ast.unparse(node.func)
             self._reader.doubt(self._module, node, f"{called} may add arguments to the parser")
 

@@ -12,7 +12,8 @@ from typing import Any
 from kftune.lint.drift.script import UNKNOWN, Kind
 
 _KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "bool"}
-_LONGEST_SOURCE = 2_000_000
+_LONGEST_SOURCE = 1_000_000
+_MOST_MODULES = 100
 
 
 class SourceError(Exception):
@@ -25,14 +26,17 @@ class Module:
     Args:
         file: The file.
         folders: Where the modules that it imports are looked for.
+        modules: Those that have been read already.
 
     Raises:
         SourceError: The file is no Python, or cannot be read.
     """
 
-    def __init__(self, file: Path, folders: Sequence[Path]) -> None:
+    def __init__(self, file: Path, folders: Sequence[Path], modules: dict[Path, Module | None] | None = None) -> None:
         self.file = file
         self.folders = folders
+        self._modules: dict[Path, Module | None] = {file: self} if modules is None else modules
+        self._homes: dict[str, Module | None] = {}
         try:
             text = file.read_bytes()
             if len(text) > _LONGEST_SOURCE:
@@ -141,13 +145,21 @@ class Module:
         home, _, attribute = name.rpartition(".")
         if not home or not attribute:
             return (self, name) if name in self.functions or name in self.classes else None
-        file = self._file_of(home)
-        if file is None:
+        if home not in self._homes:
+            self._homes[home] = self._home(home)
+        found = self._homes[home]
+        return None if found is None else (found, attribute)
+
+    def _home(self, name: str) -> Module | None:
+        file = self._file_of(name)
+        if file is None or len(self._modules) >= _MOST_MODULES:
             return None
-        try:
-            return Module(file, self.folders), attribute
-        except SourceError:
-            return None
+        if file not in self._modules:
+            try:
+                self._modules[file] = Module(file, self.folders, self._modules)
+            except SourceError:
+                self._modules[file] = None
+        return self._modules[file]
 
     def _file_of(self, module: str) -> Path | None:
         dots = len(module) - len(module.lstrip("."))
@@ -176,16 +188,26 @@ def module_file(module: str, folders: Sequence[Path], *, run: bool = False) -> P
     return None
 
 
-def statements(nodes: Sequence[ast.AST], *, conditional: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+def statements(nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.AST, bool]]:
     """All nodes below some, in the order of the text, and whether a condition or a loop stands above each."""
-    for node in nodes:
+    waiting = [(node, False) for node in reversed(nodes)]
+    while waiting:
+        node, conditional = waiting.pop()
         yield node, conditional
-        below = (
-            conditional
-            or isinstance(node, (ast.For, ast.While, ast.Try))
-            or (isinstance(node, ast.If) and not _asks_for_main(node))
+        below = conditional or (
+            not _asks_for_main(node) if isinstance(node, ast.If) else isinstance(node, (ast.For, ast.While, ast.Try))
         )
-        yield from statements(list(ast.iter_child_nodes(node)), conditional=below)
+        waiting += [(child, below) for child in reversed(list(ast.iter_child_nodes(node)))]
+
+
+def spelled(node: ast.AST) -> str:
+    """`a.b` for a name or an attribute; empty for other expressions."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = spelled(node.value)
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
 
 
 def _asks_for_main(node: ast.If) -> bool:
