@@ -55,11 +55,6 @@ class Checker:
         self._old = _old(arguments.against)
         self._cluster = Cluster()
 
-    def look_at(self, given: Sequence[Source]) -> None:
-        """Takes from the input what the cluster holds."""
-        found = (document.value for source in given for document in documents(source))
-        self._cluster = cluster_of(found, self._config, labelled=self._labelled)
-
     def judged(self, found: Sequence[Document], *, named: bool) -> list[Found]:
         """The documents that lint has an opinion of, with the findings that were asked for."""
         return [
@@ -70,11 +65,9 @@ class Checker:
 
     def all(self, given: Sequence[Source]) -> Checked:
         """The Experiments of all sources, those that studies render to among them, and the studies."""
-        self.look_at(given)
         experiments: list[Found] = []
         studies: list[StudyReport] = []
-        for source in given:
-            found = list(documents(source))
+        for source, found in self._read(given):
             experiments += self.judged(found, named=source.named)
             for document in filter(is_study, found):
                 from kftune.cli.lint_study import judge_study
@@ -98,7 +91,7 @@ class Checker:
         log = Path(file).read_bytes()
         found: list[Found] = []
         samples: list[Sample] = []
-        for judgement, placed_ones in experiments:
+        for judgement, asked in experiments:
             spec = judgement.verdict.spec
             if spec is None or not judgement.verdict.admitted:
                 made = Sample(file, unread="a refused Experiment reads no log")
@@ -106,7 +99,7 @@ class Checker:
                 made = sample(spec, log, file)
             more = self._placed(judgement._replace(findings=tuple(sample_findings(made))))[1]
             joined = judgement._replace(findings=(*judgement.findings, *(each.finding for each in more)))
-            found.append((joined, sorted([*placed_ones, *more], key=lambda each: (each.line, each.column))))
+            found.append((joined, sorted([*asked, *more], key=lambda each: (each.line, each.column))))
             samples.append(made)
         return Checked(found, samples=samples)
 
@@ -114,33 +107,33 @@ class Checker:
         """The sources with all remedies that are safe, and what these are."""
         from kftune.lint.mending import mended, with_label
 
-        self.look_at(given)
-        unlabelled = self._unlabelled(given)
-        sources: list[Source] = []
+        unlabelled = {
+            str(judgement.verdict.metadata.get("namespace"))
+            for source, found in self._read(given)
+            for judgement, asked in self.judged(found, named=source.named)
+            if any(each.finding.code == "KT105" for each in asked)
+        }
         changes: list[Mended] = []
-        for source in given:
-            text, made = with_label(source, unlabelled) if _is_utf8(source) else (source.text, [])
-            sources.append(source._replace(text=text))
-            changes += made
-        self.look_at(sources)
+        sources = list(given)
+        for index, source in enumerate(given):
+            if _is_utf8(source):
+                text, made = with_label(source, unlabelled)
+                sources[index] = source._replace(text=text)
+                changes += made
+        self._read(sources)
         for index, source in enumerate(sources):
-            text, made = (
-                mended(source, partial(self.judged, named=source.named))
-                if _is_utf8(given[index])
-                else (source.text, [])
-            )
-            sources[index] = source._replace(text=text)
-            changes += made
+            if _is_utf8(given[index]):
+                text, made = mended(source, partial(self.judged, named=source.named))
+                sources[index] = source._replace(text=text)
+                changes += made
         return sources, changes
 
-    def _unlabelled(self, given: Sequence[Source]) -> set[str]:
-        """The namespaces whose missing label is a finding."""
-        found = (pair for source in given for pair in self.judged(list(documents(source)), named=source.named))
-        return {
-            str(judgement.verdict.metadata.get("namespace"))
-            for judgement, placed_ones in found
-            if any(each.finding.code == "KT105" for each in placed_ones)
-        }
+    def _read(self, given: Sequence[Source]) -> list[tuple[Source, list[Document]]]:
+        """The documents of the sources; what they say of the cluster counts from here on."""
+        read_ones = [(source, list(documents(source))) for source in given]
+        values = (document.value for _, found in read_ones for document in found)
+        self._cluster = cluster_of(values, self._config, labelled=self._labelled)
+        return read_ones
 
     def _placed(self, judgement: Judgement) -> Found:
         return judgement, self._asked(placed(judgement))
