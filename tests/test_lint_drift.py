@@ -280,6 +280,30 @@ def test_a_bool_that_argparse_takes_for_true_is_wrong(lint: Lint, project: Path)
     assert codes_of(lint, project, script_text(GOOD + 'parser.add_argument("--amp", type=bool)')) == ["KT404"]
 
 
+@pytest.mark.parametrize(
+    ("parser", "told"),
+    [
+        ("type=float", ["KT407 fails beta", "KT407 wrong mode"]),
+        ("type=lambda text: text", ["KT407 wrong mode"]),
+        ("class", []),
+    ],
+)
+def test_a_value_in_disguise_needs_the_class(parser: str, told: list[str], lint: Lint, project: Path):
+    (project / "toy_hparams.py").write_text(
+        "from kftune import Choice, Hparam, Hparams, ReverseLogUniform\nclass ToyHparams(Hparams):\n"
+        "    beta: float = Hparam(0.99, search=ReverseLogUniform(0.9, 0.999))\n"
+        "    mode: str = Hparam('a', search=Choice('a', 'b c'))\n"
+        "    size: int = Hparam(1, search=Choice(1, 2))\n"
+    )
+    part = f'parser.add_argument("--beta", {parser})\nparser.add_argument("--mode")\n'
+    part += 'parser.add_argument("--size", type=int)'
+    own = "from toy_hparams import ToyHparams\nToyHparams.add_to_argparse(parser)"
+    (project / "train.py").write_text(script_text(own if parser == "class" else part))
+    found = study_of(lint("study.yaml", "--format", "json"))["findings"]
+    names = [each["message"].split("--")[1].partition("=")[0] for each in found]
+    assert [f"{each['code']} {each['severity']} {name}" for each, name in zip(found, names, strict=True)] == told
+
+
 def test_findings_stand_in_the_study_and_point_to_the_script(lint: Lint, project: Path):
     (project / "study.yaml").write_text(
         EXAMPLE_STUDY + "search:\n  learning_rate: {loguniform: [1e-4, 1e-2]}\nvalues:\n  epochs: 5\n"

@@ -6,14 +6,15 @@ import argparse
 import ast
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from kftune import encoding
 from kftune.errors import KftuneError, RenderError, RunError, StudyError, UsageError, YamlError
 from kftune.hparams import Hparams
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
-from kftune.lint.drift.compare import drift, passed_by_class, passed_by_study
+from kftune.lint.drift.compare import disguise_findings, drift, passed_by_class, passed_by_study
 from kftune.lint.drift.reading import read_script
 from kftune.lint.drift.script import Script
 from kftune.lint.drift.source import Module, SourceError
@@ -52,12 +53,12 @@ def judge_study(
     except (StudyError, YamlError, RenderError) as error:
         name = document.value.get("name") if isinstance(document.value, dict) else None
         return [], StudyReport(_refused(document, error), name if isinstance(name, str) else None)
-    findings, script, note = _drift(study, _folders(source), arguments)
+    rendered = list(documents(source._replace(text=text, file=f"{source.file} (rendered)")))
+    findings, script, note = _drift(study, _folders(source), arguments, _disguised(rendered))
     judgement = Judgement(document, Verdict("admitted"), tuple(findings))
     found = (judgement, list(placed(judgement)))
     here = () if arguments.sample_log is None else tuple(_read_here(study, arguments.sample_log))
-    rendered = source._replace(text=text, file=f"{source.file} (rendered)")
-    return list(documents(rendered)), StudyReport(found, study.name, script, note, here)
+    return rendered, StudyReport(found, study.name, script, note, here)
 
 
 def _study(source: Source, document: Document) -> Study:
@@ -102,8 +103,20 @@ def _read_here(study: Study, log: str) -> Iterator[LocalMetric]:
         yield LocalMetric(spec.name, reduce, reduced.count if reduced else 0, value, refused)
 
 
+def _disguised(rendered: Iterable[Document]) -> set[str]:
+    """The hyperparameters that rendered documents send as what only a class decodes."""
+    found: set[str] = set()
+    for document in rendered:
+        found.update(re.findall(rf"--([\w.-]+)=['\"]*{encoding.PREFIX}", document.piece.text))
+        spec = document.value.get("spec") if isinstance(document.value, dict) else None
+        for parameter in spec.get("parameters", ()) if isinstance(spec, dict) else ():
+            texts = parameter.get("feasibleSpace", {}).get("list", ())
+            found |= {parameter["name"]} if any(text.startswith(encoding.PREFIX) for text in texts) else set()
+    return found
+
+
 def _drift(
-    study: Study, folders: Sequence[Path], arguments: argparse.Namespace
+    study: Study, folders: Sequence[Path], arguments: argparse.Namespace, disguised: set[str]
 ) -> tuple[list[Finding], str | None, str]:
     """What a study and its script say differently, the script, and why something could not be compared."""
     if study.step.module and study.step.module.partition(".")[0] == "kftune":
@@ -114,7 +127,9 @@ def _drift(
     if begun.file is None:
         return [], None, begun.why
     script = _script(begun, folders, run_help=arguments.run_help)
-    found = drift(study.hparams, passed_by_study(study), script, begun.given, ("step",))
+    passed = passed_by_study(study)
+    found = drift(study.hparams, passed, script, begun.given, ("step",))
+    found += disguise_findings(study.hparams, passed, script, disguised)
     return found, str(begun.file), _note(script, study.hparams)
 
 

@@ -63,7 +63,7 @@ def _changes(*tried: tuple[str | None, str]) -> Iterator[Change]:
 def _other_type(spot: Spot) -> Iterator[Change]:
     """Quotes around a number that should be text; no quotes around text that should be a number."""
     value = spot.at(spot.path)
-    name = field_text(spot.path[-2:])
+    name = field_text(spot.path[-3:] if isinstance(spot.path[-2:][0], int) else spot.path[-2:])
     if isinstance(value, (bool, int, float)):
         yield from _changes((edits.quoted(spot.text, spot.full), f"{name} put in quotes"))
     elif isinstance(value, str) and isinstance(resolve(value), (bool, int, float)):
@@ -132,12 +132,13 @@ def _restart_policy(spot: Spot) -> Iterator[Change]:
 
 
 def _shell(spot: Spot) -> Iterator[Change]:
-    """The shell by its name, where it was given by its path."""
-    command = spot.at(spot.path)
-    first = command[0] if isinstance(command, list) and command else None
+    """The shell by its name, where the container's command gives it by its path."""
+    fields = [index for index, part in enumerate(spot.path) if part in ("command", "args")]
+    path: Path = (*spot.path[: fields[-1]], "command", 0) if fields else ()
+    first = spot.at(path)
     found = re.fullmatch(r"/(?:usr/)?(?:local/)?bin/(sh|bash)", first) if isinstance(first, str) else None
     if found:
-        yield from _changes((edits.replaced(spot.text, (*spot.full, 0), found[1]), f"{first} written {found[1]}"))
+        yield from _changes((edits.replaced(spot.text, (*spot.prefix, *path), found[1]), f"{first} written {found[1]}"))
 
 
 def _last_newline(spot: Spot) -> Iterator[Change]:

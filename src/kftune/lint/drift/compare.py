@@ -180,6 +180,33 @@ def _read(argument: Argument, text: str) -> Any:
     return bool(text) if argument.kind == "truthy" else text
 
 
+# -- values in disguise ---------------------------------------------------------------------------------------
+
+
+def disguise_findings(
+    hparams: type[Hparams], passed: Sequence[Passed], script: Script, disguised: set[str]
+) -> Iterator[Finding]:
+    """What a rendered Experiment sends in a form that only a hyperparameter class decodes.
+
+    Args:
+        hparams: The class.
+        passed: What reaches the script.
+        script: What the script takes.
+        disguised: The hyperparameters that go out so.
+    """
+    for each in passed if script.hparams != hparams.__name__ else ():
+        argument = script.exact(each.leaf.name) if each.leaf.name in disguised else None
+        if argument is None or argument.kind in ("unknown", "flag"):
+            continue
+        refuses = argument.kind in ("int", "float", "bool") or argument.choices is not None
+        effect = "cannot read it, and the trial fails" if refuses else "takes it for the value"
+        message = (
+            f"on Katib --{each.leaf.name}= brings {encoding.PREFIX}..., which stands for a value of {each.leaf.name}: "
+            f"{argument.place} {effect}"
+        )
+        yield finding("KT407", each.path, message, "fails" if refuses else "wrong")
+
+
 # -- what nobody gives ----------------------------------------------------------------------------------------
 
 
