@@ -74,7 +74,7 @@ RULES = (
         "fails",
         "A value in disguise that the script cannot read",
         "What Katib's engines draw wrongly goes out as a number, or a token, that the hyperparameter class turns into "
-        "the value: reverse logarithms, weights, conditions, quantised logarithms, and texts that a shell would change. "
+        "the value: reverse and quantised logarithms, weights, conditions, and texts that a shell would change. "
         "A script with a parser of its own gets kftune:... instead. Runs on this machine do not show it.",
         "read the arguments with CLASS.from_args() or CLASS.add_to_argparse(parser), or use a domain that Katib has",
         "kftune, encoding of domains",
