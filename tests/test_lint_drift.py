@@ -358,8 +358,25 @@ def test_the_script_of_a_module_of_a_package_is_found(lint: Lint, project: Path)
         "parser = argparse.ArgumentParser()\nadd(parser)\nparser.parse_args()\n"
     )
     (project / "study.yaml").write_text(EXAMPLE_STUDY.replace("command: [python, train.py]", "module: pkg"))
+    (project / "pkg" / "training.py").write_text(
+        "from toy_hparams import ToyHparams as T\ndef main():\n    T.from_args()\n"
+    )
+    reads_by_class = "from pkg.training import main\nif __name__ == '__main__':\n    main()\n"
+    assert codes_of(lint, project, "") == ["KT401"]
+    (project / "study.yaml").write_text(EXAMPLE_STUDY)
+    (project / "train.py").write_text(reads_by_class)
+    study = study_of(lint("study.yaml", "--format", "json"))
+    assert (study["findings"], study["note"]) == ([], "")
+
+
+def test_the_arguments_of_another_file_are_told_at_their_place(lint: Lint, project: Path):
+    (project / "options.py").write_text(
+        f"import argparse\ndef parse():\n    parser = argparse.ArgumentParser()\n    {UNITS}"
+        "    return parser.parse_args()\n"
+    )
+    (project / "train.py").write_text("import options\narguments = options.parse()\n")
     (found,) = study_of(lint("study.yaml", "--format", "json"))["findings"]
-    assert found["code"] == "KT401"
+    assert (found["code"], found["path"]) == ("KT401", "hparams")
 
 
 @pytest.mark.parametrize("command", ["[/app/run.sh]", "[python, gone.py]", "[python, -c, 'pass']", "[torchrun, --x]"])

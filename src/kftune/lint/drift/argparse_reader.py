@@ -1,4 +1,4 @@
-"""The arguments of a script that uses argparse."""
+"""The arguments of a script that uses argparse, or has them read by a hyperparameter class."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ _MOST_FUNCTIONS = 50
 
 
 def argparse_script(module: Module) -> Script | None:
-    """What a script takes; None when it makes no parser of argparse."""
+    """What a script takes; None when it neither makes a parser of argparse nor calls `from_args` of a class."""
     reader = _Reader(module)
     reader.follow()
+    if reader.class_that_reads:
+        return Script(str(module.file), "kftune", hparams=reader.class_that_reads)
     return reader.script() if reader.makes_parser else None
 
 
@@ -32,6 +34,7 @@ class _Reader:
 
     def __init__(self, module: Module) -> None:
         self.makes_parser = False
+        self.class_that_reads = ""
         self._main = module
         self._open: list[tuple[Module, Sequence[ast.AST]]] = [(module, module.tree.body)]
         self._seen: set[tuple[str, str]] = set()
@@ -157,6 +160,8 @@ class _Scope:
             self._parses(node, method)
         elif method == "set_defaults":
             self._set_defaults(node)
+        elif method == "from_args" and owner:
+            self._reader.class_that_reads = name.rpartition(".")[0].rpartition(".")[2]
         elif method == "add_to_argparse":
             self._reader.takes_class(owner.rpartition(".")[2])
         elif not self._reader.calls(self._module, name) and name not in _HARMLESS:

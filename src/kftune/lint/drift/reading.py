@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,19 +20,9 @@ def read_script(file: Path, folders: Sequence[Path]) -> Script:
     """
     try:
         module = Module(file, folders)
-        script = _by_class(module) or argparse_script(module) or signature_script(module)
+        script = argparse_script(module) or signature_script(module)
     except SourceError as error:
         return Script(str(file), "", unclear=(str(error),))
     except RecursionError:
         return Script(str(file), "", unclear=(f"{file} is nested too deeply",))
     return script or Script(str(file), "", unclear=(f"{file} makes no parser that kftune knows",))
-
-
-def _by_class(module: Module) -> Script | None:
-    """A script that has its arguments read by a hyperparameter class."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "from_args":
-            owner = module.name(node.func.value)
-            if owner:
-                return Script(str(module.file), "kftune", hparams=owner.rpartition(".")[2])
-    return None
