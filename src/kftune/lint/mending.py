@@ -42,30 +42,41 @@ def mended(source: Source, look: Look) -> tuple[str, list[Mended]]:
         source: The text.
         look: Judges documents, and leaves out findings that nobody asked for.
     """
-    text = source.text
-    changes: list[Mended] = []
-    # From the end, so that the places in front stay where they are.
-    for piece, start in reversed(_with_places(text)):
-        new, told = _mended_piece(piece, source, look)
-        text = text[:start] + new + text[start + len(piece.text) :]
-        changes = [*told, *changes]
-    return text, changes
+    return _rewritten(source, lambda piece: _mended_piece(piece, source, look))
 
 
 def with_label(source: Source, namespaces: set[str]) -> tuple[str, list[Mended]]:
     """A text whose Namespaces of these names carry Katib's label."""
-    text = source.text
+    return (
+        _rewritten(source, lambda piece: _labelled_piece(piece, source, namespaces))
+        if namespaces
+        else (source.text, [])
+    )
+
+
+def _rewritten(source: Source, rewrite: Callable[[Piece], tuple[str, list[Mended]]]) -> tuple[str, list[Mended]]:
+    """A text with all its documents rewritten; what stands between them stays."""
+    parts: list[str] = []
     changes: list[Mended] = []
-    for piece, start in reversed(_with_places(text)):
-        new = piece.text
-        for document in _documents(source, piece.text) if namespaces else ():
-            name = _namespace(document.value)
-            changed = labelled(new, document.prefix, document.value) if name in namespaces else None
-            if changed is not None and _is_labelled(_documents(source, changed), str(name)):
-                new = changed
-                what = f"Namespace {name} labelled {INJECTION_LABEL}: enabled"
-                changes.insert(0, Mended(source.file, piece.line + 1, 1, "KT105", what))
-        text = text[:start] + new + text[start + len(piece.text) :]
+    end = 0
+    for piece, start in _with_places(source.text):
+        new, made = rewrite(piece)
+        parts += [source.text[end:start], new]
+        changes += made
+        end = start + len(piece.text)
+    return "".join([*parts, source.text[end:]]), changes
+
+
+def _labelled_piece(piece: Piece, source: Source, namespaces: set[str]) -> tuple[str, list[Mended]]:
+    text = piece.text
+    changes: list[Mended] = []
+    for document in _documents(source, piece.text):
+        name = _namespace(document.value)
+        changed = labelled(text, document.prefix, document.value) if name in namespaces else None
+        if changed is not None and _is_labelled(_documents(source, changed), str(name)):
+            text = changed
+            what = f"Namespace {name} labelled {INJECTION_LABEL}: enabled"
+            changes.append(Mended(source.file, piece.line + 1, 1, "KT105", what))
     return text, changes
 
 
