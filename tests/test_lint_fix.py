@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -198,6 +200,16 @@ def test_standard_input_goes_to_standard_output(lint: Lint, monkeypatch: pytest.
     code, out, told = lint("--fix", "-")
     assert (code, out) == (0, EXAMPLE)
     assert "1 fixed" in told
+
+
+def test_bytes_that_are_no_utf8_go_out_as_they_came(tmp_path: Path):
+    content = EXAMPLE.replace("val_loss", "verl\xfcst").encode("latin-1")
+    odd = tmp_path / os.fsdecode(b"\xff.yaml")
+    odd.write_bytes(content)
+    command = [sys.executable, "-m", "kftune", "lint", "--fix", "-", str(odd)]
+    done = subprocess.run(command, input=content, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, content)
+    assert b"\\udcff.yaml:9:30: KT100 refused" in done.stderr
 
 
 def test_only_what_was_asked_for_is_mended(lint: Lint, tmp_path: Path):

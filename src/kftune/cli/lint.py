@@ -100,11 +100,18 @@ def _put_out(given: Sequence[Source], mended: Sequence[Source], *, only_show: bo
         if only_show:
             lines = [each.text.splitlines(keepends=True) for each in (old, new)]
             for line in unified_diff(lines[0], lines[1], fromfile=old.file, tofile=new.file):
-                sys.stdout.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+                _write_out(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
         elif new.file == STDIN:
-            sys.stdout.write(new.text)
+            _write_out(new.text)
         elif new.text != old.text:
             write_text(Path(new.file).resolve(), new.text)
+
+
+def _write_out(text: str) -> None:
+    """Bytes that are no UTF-8 go out as they came in."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+    sys.stdout.buffer.flush()
 
 
 def _fails(judged: Sequence[Found], least: str) -> bool:

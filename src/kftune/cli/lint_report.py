@@ -40,7 +40,8 @@ class Report(NamedTuple):
         else:
             lines = self._text(checked)
         for line in lines:
-            print(line, file=self.stream)
+            # File names may hold bytes that are no UTF-8.
+            print(line.encode(errors="backslashreplace").decode(), file=self.stream)
 
     def _text(self, checked: Checked) -> Iterator[str]:
         colours = self.stream.isatty() and "NO_COLOR" not in os.environ

@@ -36,7 +36,7 @@ RULES = (
         "A name with other dashes",
         "--learning_rate and --learning-rate are two names to argparse and click, and typer makes dashes of a "
         "function's underscores. Trials get the name of the class, with underscores.",
-        "give the script both: add_argument('--learning-rate', '--learning_rate')",
+        "give the script both spellings, as in add_argument('--learning-rate', '--learning_rate')",
     ),
     _rule(
         "KT403",
