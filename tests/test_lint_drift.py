@@ -87,6 +87,8 @@ UNCLEAR = {
     "declared twice": UNITS
     + 'import sys\nif sys.argv:\n    parser.add_argument("--learning_rate", type=int)\nelse:\n    '
     + RATE,
+    "a text that is converted": UNITS + 'parser.add_argument("--learning_rate", default=0.001)\n'
+    "print(float(parser.parse_args().learning_rate))",
     "a default from elsewhere": GOOD.replace("64", "int('6' + '4')"),
     "choices from elsewhere": 'import lib\nparser.add_argument("--units", type=int, choices=lib.SIZES)\n' + RATE,
     "required on a condition": GOOD + 'import sys\nif sys.argv:\n    parser.add_argument("--data", required=True)',

@@ -17,6 +17,7 @@ _PARSING = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args",
 _KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "truthy"}
 # What a parser may be given to without getting more arguments.
 _HARMLESS = frozenset({"argcomplete.autocomplete", "print", "isinstance", "id", "repr", "vars"})
+_CONVERTERS = frozenset({"int", "float", "bool", "eval", "json.loads", "ast.literal_eval", "decimal.Decimal"})
 _MOST_FUNCTIONS = 50
 
 
@@ -44,6 +45,7 @@ class _Reader:
         self._abbreviates = True
         self._defaults: dict[str, Any] = {}
         self._all_defaults_known = True
+        self._converted: set[str] = set()
         self._hparams = ""
 
     def follow(self) -> None:
@@ -71,6 +73,8 @@ class _Reader:
     def _with_defaults(self) -> Iterator[Argument]:
         for argument in self._arguments:
             name = argument.name.lstrip("-").replace("-", "_")
+            if argument.kind == "text" and name in self._converted:
+                argument = argument._replace(kind="unknown")
             if not self._all_defaults_known:
                 yield argument._replace(default=UNKNOWN)
             else:
@@ -95,6 +99,9 @@ class _Reader:
 
     def default(self, name: str, value: Any) -> None:
         self._defaults[name] = value
+
+    def converts(self, name: str) -> None:
+        self._converted.add(name)
 
     def defaults_unknown(self) -> None:
         self._all_defaults_known = False
@@ -154,18 +161,29 @@ class _Scope:
         elif method == "add_argument":
             if owner not in self._subparsers:
                 self._argument(node, conditional=conditional)
-        elif method in ("add_parser", "add_subparsers"):
-            self._reader.doubt(self._module, node, "there are subcommands")
         elif method in _PARSING:
             self._parses(node, method)
+        elif method and self._configured(node, method, owner):
+            return
+        elif name in _CONVERTERS:
+            for each in node.args:
+                self._reader.converts(each.attr if isinstance(each, ast.Attribute) else "")
+        elif not self._reader.calls(self._module, name) and name not in _HARMLESS:
+            self._given_away(node, owner)
+
+    def _configured(self, node: ast.Call, method: str, owner: str) -> bool:
+        """Takes in a call that says more of the parser, or of the class that reads; False when it is none."""
+        if method in ("add_parser", "add_subparsers"):
+            self._reader.doubt(self._module, node, "there are subcommands")
         elif method == "set_defaults":
             self._set_defaults(node)
         elif method == "from_args" and owner:
-            self._reader.class_that_reads = name.rpartition(".")[0].rpartition(".")[2]
-        elif method == "add_to_argparse":
-            self._reader.takes_class(owner.rpartition(".")[2])
-        elif not self._reader.calls(self._module, name) and name not in _HARMLESS:
-            self._given_away(node, owner)
+            self._reader.class_that_reads = self._module.name(node.func).split(".")[-2]
+        elif method == "add_to_argparse" and owner:
+            self._reader.takes_class(self._module.name(node.func).split(".")[-2])
+        else:
+            return False
+        return True
 
     def _parser(self, node: ast.Call) -> None:
         self._reader.makes_parser = True

@@ -139,7 +139,9 @@ def _value_findings(each: Passed, argument: Argument) -> Iterator[Finding]:
             yield finding("KT403", each.path, f"--{name}={text}: {argument.place} {error}, and the trial fails")
             return
         if problem:
-            yield finding("KT404", each.path, f"--{name}={text}: {argument.place} {problem}")
+            # A text may still be converted where nobody can see it.
+            severity: Severity | None = "habit" if argument.kind == "text" else None
+            yield finding("KT404", each.path, f"--{name}={text}: {argument.place} {problem}", severity)
             return
 
 
@@ -161,8 +163,8 @@ def _misread(argument: Argument, value: Any, text: str) -> str | None:
         return None
     if argument.kind == "truthy" and read != value:
         return f"has type=bool, which makes {read} of every text"
-    if argument.kind == "text" and not isinstance(value, str) and isinstance(argument.default, (bool, int, float)):
-        return f"has no type: the value stays the text {text!r}, where its default {argument.default!r} is none"
+    if argument.kind == "text" and not isinstance(value, str) and isinstance(argument.default, (int, float)):
+        return f"has no type: the value stays the text {text!r}, where the default {argument.default!r} is a number"
     return None
 
 
