@@ -11,7 +11,7 @@ from kftune.katib.admission.defaults import VERSIONS
 from kftune.katib.go.reading import read
 from kftune.lint.example import EXAMPLE
 from kftune.lint.judging import judge
-from kftune.lint.report import as_json, placed
+from kftune.lint.report import Checked, as_json, placed
 from kftune.lint.rules import RULES
 from kftune.lint.sources import Source, decoded, documents
 
@@ -47,7 +47,7 @@ def survives(text: str) -> None:
     for document in documents(Source("fuzz.yaml", text, named=True)):
         for version in VERSIONS:
             judgement = judge(document, Cluster(), version)
-            as_json([(judgement, list(placed(judgement)))], version)
+            as_json(Checked([(judgement, list(placed(judgement)))]), version)
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

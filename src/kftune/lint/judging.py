@@ -10,7 +10,7 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
-from kftune.katib.go.types import Path, struct
+from kftune.katib.go.types import known_fields
 from kftune.lint.findings import finding
 from kftune.lint.habits import habit_findings
 from kftune.lint.rule import Finding, worst
@@ -91,23 +91,10 @@ def _short(text: str) -> str:
 
 def _dropped(verdict: Verdict) -> Iterator[Finding]:
     for path in verdict.unknown:
-        known = _fields_at(path[:-1])
+        known = known_fields("Experiment", path[:-1])
         near = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield finding("KT104", path, f"{field_text(path)} is no field of an Experiment and is dropped{hint}")
-
-
-def _fields_at(path: Path) -> tuple[str, ...]:
-    """The fields that would have been known there."""
-    kind = "=Experiment"
-    for part in path:
-        kind = kind.lstrip("*!")
-        if isinstance(part, int):
-            kind = kind[1:]
-        elif kind[0] == "=":
-            kind = struct(kind[1:]).kinds.get(str(part), "o")
-    kind = kind.lstrip("*!")
-    return tuple(struct(kind[1:]).kinds) if kind[0] == "=" else ()
 
 
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
