@@ -282,6 +282,17 @@ RULES = (
         _WRAPPER,
     ),
     _rule(
+        "KT258",
+        "fails",
+        "A script for bash that sh is to run",
+        "What an image calls sh is often dash, which has no [[ ]], arrays, <<<, &> or set -o pipefail. Katib keeps bash "
+        "where the command says so.",
+        "write command: [bash, -c], or a script that every sh reads",
+        _script(f"set -o pipefail; {_RUN}"),
+        _container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),
+        _WRAPPER,
+    ),
+    _rule(
         "KT261",
         "wrong",
         "A value that breaks the template",

@@ -39,8 +39,9 @@ def trial_findings(spec: Mapping[str, Any], metadata: Mapping[str, Any], cluster
     if trial is not None:
         found += _kind_findings(trial, cluster)
         collector = spec["metricsCollectorSpec"]["collector"].get("kind", "")
+        stops = spec.get("earlyStopping") is not None
         for pod in pods_of(trial):
-            found += _container_findings(pod, template["primaryContainerName"], collector)
+            found += _container_findings(pod, template["primaryContainerName"], collector, stops=stops)
             found += _pod_findings(pod, str(trial.get("kind")))
     return found
 
@@ -114,13 +115,13 @@ def _kind_findings(trial: Mapping[str, Any], cluster: Cluster) -> Iterator[Findi
         yield finding("KT234", (*TRIAL, "kind"), message)
 
 
-def _container_findings(pod: Pod, primary: str, collector: str) -> Iterator[Finding]:
+def _container_findings(pod: Pod, primary: str, collector: str, *, stops: bool) -> Iterator[Finding]:
     named = [(container, path) for container, path in pod.containers() if container.get("name") == primary]
     if not named:
         message = f"this pod has no container {primary!r} (primaryContainerName): Katib's webhook refuses the pod"
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
     elif collector in _WRAPPED:
-        yield from command_findings(*named[0], collector)
+        yield from command_findings(*named[0], collector, early_stopping=stops)
         others = [(container, path) for container, path in pod.containers() if container.get("name") != primary]
         if others:
             message = f"the collector waits until {others[0][0].get('name')!r} has ended too"
