@@ -155,7 +155,15 @@ def test_lint_tells_the_commands_that_the_wrapper_broke_from_those_that_ran_well
 @pytest.mark.parametrize("collector", WRAPPED)
 def test_a_large_or_deep_script_ends_soon(collector: str):
     start = time.perf_counter()
-    for text in ["(" * 5000, "$(" * 5000, "a;" * 20_000, "'" + "x" * 200_000, "if a; then " * 5000, "x=(" * 2000, "`" * 999]:
+    for text in [
+        "(" * 5000,
+        "$(" * 5000,
+        "a;" * 20_000,
+        "'" + "x" * 200_000,
+        "if a; then " * 5000,
+        "x=(" * 2000,
+        "`" * 999,
+    ]:
         list(command_findings({"command": ["sh", "-c", text]}, (), collector))
         list(command_findings({"command": ["bash", "-c", text]}, (), collector))
         list(command_findings({"command": ["train", text]}, (), collector))

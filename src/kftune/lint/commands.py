@@ -29,13 +29,49 @@ _LOUD_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _HARMLESS_TOKEN = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
 _HARMLESS_SCRIPT = re.compile(r"[A-Za-z0-9_./:,@%+^= -]*[A-Za-z0-9_./:,@%+^=-]")
 _FIRST_WORDS = frozenset(
-    "! case coproc do done elif else esac exec exit false fi for function if set then time until while".split()
+    [
+        "!",
+        "case",
+        "coproc",
+        "do",
+        "done",
+        "elif",
+        "else",
+        "esac",
+        "exec",
+        "exit",
+        "false",
+        "fi",
+        "for",
+        "function",
+        "if",
+        "set",
+        "then",
+        "time",
+        "until",
+        "while",
+    ]
 )
+_LONGEST_SCRIPT = 30_000  # beyond this a script is a program; reading it would take longer than all the rest
 _LOG = "/var/log/katib/metrics.log"
 _MARK = "/var/log/katib/mark.pid"
 # What bash has and dash does not, though dash reads the line.
-_BASH_COMMANDS = frozenset("[[ coproc declare let mapfile popd pushd readarray shopt source typeset".split())
-_BASH_EXPANSION = re.compile(r"\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
+_BASH_COMMANDS = frozenset(
+    [
+        "[[",
+        "coproc",
+        "declare",
+        "let",
+        "mapfile",
+        "popd",
+        "pushd",
+        "readarray",
+        "shopt",
+        "source",
+        "typeset",
+    ]
+)
+_BASH_EXPANSION = re.compile(r"(?:^|[\s;&|])\(\(|\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
 
 
 class _Context(NamedTuple):
@@ -72,7 +108,12 @@ def command_findings(
     if tokens[0] in _OWN and tokens[1:2] == ["-c"]:
         context = _Context(field, collector == "StdOut", tokens[0] == "bash", early_stopping)
         yield from _script_findings(tokens[2:], context)
-    elif tokens in (["sh"], ["bash"]):
+    elif tokens in (
+        ["sh"],
+        [
+            "bash",
+        ],
+    ):
         yield finding(
             "KT255", (*path, "command"), "a shell without a script stops Katib's webhook, and no pod comes up"
         )
@@ -119,6 +160,8 @@ def _token_findings(tokens: list[str], places: list[Path], context: _Context) ->
     if tokens[-1].endswith("\n") and all(map(_is_kept, tokens[:-1])):
         yield from _newline(places[-1], context)
         return
+    if sum(map(len, tokens)) > _LONGEST_SCRIPT:
+        return
     changed = next((index for index, token in enumerate(tokens) if not _is_kept(token)), None)
     nested = _nested_script(tokens)
     try:
@@ -129,7 +172,10 @@ def _token_findings(tokens: list[str], places: list[Path], context: _Context) ->
         code = "KT250" if nested else "KT254"
         yield finding(code, where, f"the shell line has no quotes, and the shell runs nothing: {error}", "fails")
         return
-    if nested is not None and changed is not None:
+    if tokens[0] == "exec":
+        message = "exec replaces the shell, so that Katib's mark of completion is never written"
+        yield finding("KT253", places[0], message)
+    elif nested is not None and changed is not None:
         shown = " ".join(tokens[:nested])
         message = f"{shown!r} is not taken for a shell: of the script only the first word is run"
         yield finding("KT250", places[0], message)
@@ -139,21 +185,13 @@ def _token_findings(tokens: list[str], places: list[Path], context: _Context) ->
         message = f"the shell line has no quotes: {what} does not reach the program as written"
         yield finding("KT254", places[changed], message)
     elif first is None or [word.text for word in first.words] != tokens:
-        yield from _command_word_findings(tokens, places[0])
+        if tokens[0] != "time":
+            yield finding("KT254", places[0], f"{tokens[0]!r} is a word of the shell, and no program runs by that name")
     else:
         maybe = next((index for index, word in enumerate(first.words) if set(word.expansions) & set("?[")), None)
         if maybe is not None:
             message = f"the shell replaces {tokens[maybe]!r} by names of files, should it find any"
             yield finding("KT254", places[maybe], message, "habit")
-
-
-def _command_word_findings(tokens: list[str], place: Path) -> Iterator[Finding]:
-    if tokens[0] == "time":
-        return
-    if tokens[0] == "exec":
-        yield finding("KT253", place, "exec replaces the shell, so that Katib's mark of completion is never written")
-    else:
-        yield finding("KT254", place, f"{tokens[0]!r} is a word of the shell, and no program is run by that name")
 
 
 def _is_kept(token: str) -> bool:
@@ -180,6 +218,8 @@ def _is_changed(word: Word) -> bool:
     found = set(word.expansions) - set("?[")
     if word.raw.startswith("-"):
         found.discard("*")
+    if not word.raw.startswith("~"):
+        found.discard("~")  # `x=~` is bash's, and not when it is called sh
     return bool(found)
 
 
@@ -207,6 +247,8 @@ def _script_findings(words: list[str], context: _Context) -> Iterator[Finding]:
         message = f"Katib appends {' '.join(words[1:])[:60]!r} to the script; they are no arguments of it any more"
         yield finding("KT254", context.path, message)
     if _HARMLESS_SCRIPT.fullmatch(script) and script.split(maxsplit=1)[0] not in _FIRST_WORDS:
+        return
+    if len(script) > _LONGEST_SCRIPT:
         return
     alone = _parsed(script, context)
     try:
@@ -247,7 +289,7 @@ def _compared(script: str, alone: Script | None, line: Script, context: _Context
     bad = follow(line, programs_succeed=False, log=_LOG, mark=_MARK)
     bare = follow(alone, programs_succeed=True, log=_LOG, mark=_MARK) if alone is not None else None
     bare_bad = follow(alone, programs_succeed=False, log=_LOG, mark=_MARK) if alone is not None else None
-    misread = _misread_by_dash(script, line) if not context.bash else None
+    misread = _misread_by_dash(script, line, good) if not context.bash else None
     if misread is not None:
         yield _bash_finding(misread, context)
     elif script.endswith("\n") and (not good.marked or bad.marked) and alone is not None:
@@ -264,18 +306,23 @@ def _compared(script: str, alone: Script | None, line: Script, context: _Context
         yield from _output_findings(good, bad, bare, bare_bad, context)
 
 
-def _misread_by_dash(script: str, line: Script) -> str | None:
-    """What only bash understands, though dash reads it without an error."""
+def _misread_by_dash(script: str, line: Script, good: Trace) -> str | None:
+    """What only bash understands, though dash reads it without an error; None also where it makes no difference."""
     found = _BASH_EXPANSION.search(re.sub(r"'[^']*'", "", script))
     if found is not None:
         return f"{found[0]!r} is bash's"
     for command in simple_commands(line):
         words = [word.text for word in command.words]
-        if command.name in _BASH_COMMANDS:
+        if command.name in _BASH_COMMANDS and not _is_same_without(line, good):
             return f"{command.name!r} is bash's"
         if command.name == "set" and "pipefail" in words:
             return "'set -o pipefail' is bash's"
     return None
+
+
+def _is_same_without(line: Script, good: Trace) -> bool:
+    dash = follow(line, programs_succeed=True, log=_LOG, mark=_MARK, missing=_BASH_COMMANDS)
+    return dash.marked == good.marked and _words(dash) == _words(good)
 
 
 def _words(trace: Trace) -> list[list[str]]:
@@ -313,7 +360,10 @@ def _output_findings(
         return
     seen = [ran for ran in (bare or good).ran if ran.visible]
     captured = [ran for ran in good.ran if ran.captured]
-    if context.captures and seen and not captured:
+    if good.ran and all(ran.left for ran in good.ran):
+        message = "a command in the background: Katib's mark is written before the training is over"
+        yield finding("KT252", context.path, message, "wrong")
+    elif context.captures and seen and not captured:
         yield finding("KT252", context.path, "no output of the training is captured", "wrong")
     elif context.captures and len(captured) < len(seen):
         yield finding("KT252", context.path, "only the output of the last of several commands is captured")

@@ -285,8 +285,8 @@ RULES = (
         "KT258",
         "fails",
         "A script for bash that sh is to run",
-        "What an image calls sh is often dash, which has no [[ ]], arrays, <<<, &> or set -o pipefail. Katib keeps bash "
-        "where the command says so.",
+        "What an image calls sh is often dash, which has no [[ ]], arrays, <<<, &> or set -o pipefail. Katib keeps "
+        "bash where the command says so.",
         "write command: [bash, -c], or a script that every sh reads",
         _script(f"set -o pipefail; {_RUN}"),
         _container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),

@@ -104,7 +104,8 @@ _META = frozenset(" \t\n;&|<>()")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _BRACES = re.compile(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
-_RESERVED = frozenset("! { } if then elif else fi for while until do done case esac in".split())
+_QUOTED = re.compile(r"""\\.?|'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
 _CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
 _REDIRECTS = frozenset({"<", ">", ">>", "<&", ">&", "<>", ">|", "<<", "<<-", "<<<", "&>", "&>>"})
 _DEEPEST = 60
@@ -183,8 +184,9 @@ class _Lexer:
             else:
                 if sign in "*?[" or (sign == "~" and self._begins_home(start)):
                     expansions.add(sign)
-                plain.append(sign)
-                self.place += 1
+                run = _PLAIN.match(text, begin)
+                self.place = run.end() if run is not None else begin + 1
+                plain.append(text[begin : self.place])
         raw = text[start : self.place]
         if raw.isdigit() and text[self.place : self.place + 1] in ("<", ">"):
             return Token("number", raw)
@@ -211,7 +213,7 @@ class _Lexer:
     def _double_quoted(self, expansions: set[str]) -> str:
         text = self.text
         self.place += 1
-        plain = []
+        plain: list[str] = []
         while self.place < len(text):
             sign, begin = text[self.place], self.place
             if sign == '"':
@@ -242,7 +244,7 @@ class _Lexer:
         following = text[self.place + 1 : self.place + 2]
         if following in ("(", "{"):
             expansions.add("$")
-            self.place = self._closed(self.place + 1)
+            self.place = self.closed(self.place + 1)
         elif self.bash and following == "'":
             end = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL).match(text, self.place + 2)
             if end is None:
@@ -254,24 +256,19 @@ class _Lexer:
                 expansions.add("$")
             self.place = named.end() if named is not None else self.place + 1
 
-    def _closed(self, start: int) -> int:
+    def closed(self, start: int) -> int:
         """The place behind the bracket that closes the one at `start`, quotes passed over."""
         text, place = self.text, start + 1
         stack = [")" if text[start] == "(" else "}"]
         while place < len(text):
             sign = text[place]
-            if sign == "\\":
-                place += 1
-            elif sign == "'" and stack[-1] == ")":
-                place = text.find("'", place + 1)
-                if place < 0:
+            if sign in '\\"' or (sign == "'" and stack[-1] == ")"):
+                quoted = _QUOTED.match(text, place)
+                if quoted is None:
                     break
-            elif sign == '"':
-                end = re.compile(r'(?:[^"\\]|\\.)*"', re.DOTALL).match(text, place + 1)
-                if end is None:
-                    break
-                place = end.end() - 1
-            elif sign == stack[-1]:
+                place = quoted.end()
+                continue
+            if sign == stack[-1]:
                 stack.pop()
                 if not stack:
                     return place + 1
@@ -408,9 +405,13 @@ class _Parser:
         return inside
 
     def _round(self) -> Compound:
-        if self.bash and self.lexer.text.startswith("(", self.lexer.place) and self.lexer.text[self.lexer.place - 1] == "(":
+        if (
+            self.bash
+            and self.lexer.text.startswith("(", self.lexer.place)
+            and self.lexer.text[self.lexer.place - 1] == "("
+        ):
             try:
-                self.lexer.place = self.lexer._closed(self.lexer.place - 1)
+                self.lexer.place = self.lexer.closed(self.lexer.place - 1)
             except ShellSyntaxError:
                 raise ShellSyntaxError("a '((' is never closed") from None
             self.token = self.lexer.token()
@@ -539,7 +540,7 @@ class _Parser:
         raw = self.next().text
         assignments.append(raw)
         if raw.endswith("=") and self.is_operator("(") and self.bash:
-            self.lexer.place = self.lexer._closed(self.lexer.place - 1)
+            self.lexer.place = self.lexer.closed(self.lexer.place - 1)
             self.token = self.lexer.token()
 
     def redirect(self) -> Redirect | None:

@@ -5,18 +5,78 @@ Programs are not known here, so that a line is followed twice: once with all of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from kftune.lint.shell import AndOr, Compound, Pipeline, Redirect, Script, Simple, Word
 
 # Commands of the shell, or so small that nobody would take one for a training; they succeed here.
 _BUILTINS = frozenset(
-    ". : [ [[ alias cd date declare echo export hash let local ls mkdir mkfifo popd printf pushd pwd read readonly rm "
-    "shift shopt sleep source test times touch trap true type ulimit umask unalias unset wait typeset break continue "
-    "kill".split()
+    [
+        ".",
+        ":",
+        "[",
+        "[[",
+        "alias",
+        "cd",
+        "date",
+        "declare",
+        "echo",
+        "export",
+        "hash",
+        "let",
+        "local",
+        "ls",
+        "mkdir",
+        "mkfifo",
+        "popd",
+        "printf",
+        "pushd",
+        "pwd",
+        "read",
+        "readonly",
+        "rm",
+        "shift",
+        "shopt",
+        "sleep",
+        "source",
+        "test",
+        "times",
+        "touch",
+        "trap",
+        "true",
+        "type",
+        "ulimit",
+        "umask",
+        "unalias",
+        "unset",
+        "wait",
+        "typeset",
+        "break",
+        "continue",
+        "kill",
+    ]
 )
 # Programs that pass lines on, and do not fail because those before them did.
-_FILTERS = frozenset("awk cat cut grep head sed sort stdbuf tail tee tr ts uniq wc".split())
+_FILTERS = frozenset(
+    [
+        "awk",
+        "cat",
+        "cut",
+        "grep",
+        "head",
+        "sed",
+        "sort",
+        "stdbuf",
+        "tail",
+        "tee",
+        "tr",
+        "ts",
+        "uniq",
+        "wc",
+    ]
+)
 _DEEPEST = 30
 
 
@@ -28,6 +88,8 @@ class Ran(NamedTuple):
     """Whether its output goes into the metrics file."""
     visible: bool
     """Whether its output goes to the standard output of the line, and to no file of the script's own."""
+    left: bool
+    """Whether nothing waits for its end."""
 
 
 class Trace(NamedTuple):
@@ -49,7 +111,9 @@ class _EndedError(Exception):
         self.by = by
 
 
-def follow(script: Script, *, programs_succeed: bool, log: str, mark: str) -> Trace:
+def follow(
+    script: Script, *, programs_succeed: bool, log: str, mark: str, missing: frozenset[str] = frozenset()
+) -> Trace:
     """Follows a script.
 
     Args:
@@ -57,8 +121,9 @@ def follow(script: Script, *, programs_succeed: bool, log: str, mark: str) -> Tr
         programs_succeed: What every program does.
         log: The file that counts as captured.
         mark: The file whose writing counts as completed.
+        missing: Commands that the shell does not have.
     """
-    run = _Run(programs_succeed, log, mark)
+    run = _Run(programs_succeed, log, mark, missing)
     ended_by = ""
     try:
         status = run.script(script, captured=False, visible=True)
@@ -68,16 +133,18 @@ def follow(script: Script, *, programs_succeed: bool, log: str, mark: str) -> Tr
 
 
 class _Run:
-    def __init__(self, programs_succeed: bool, log: str, mark: str) -> None:
+    def __init__(self, programs_succeed: bool, log: str, mark: str, missing: frozenset[str]) -> None:
         self.programs_succeed = programs_succeed
         self.log = log
         self.mark = mark
+        self.missing = missing
         self.ran: list[Ran] = []
         self.marked = False
         self.stops_at_errors = False
         self.pipes_fail = False
         self.functions: dict[str, Compound] = {}
         self.depth = 0
+        self.in_background = 0
 
     def script(self, script: Script, *, captured: bool, visible: bool, condition: bool = False) -> bool:
         status = True
@@ -88,7 +155,9 @@ class _Run:
     def _and_or(self, item: AndOr, captured: bool, visible: bool, condition: bool) -> bool:
         rest = item.rest
         if item.background:
+            self.in_background += 1
             self._apart(lambda: self._chain(item.first, rest, captured, visible, condition=True))
+            self.in_background -= 1
             return True
         return self._chain(item.first, rest, captured, visible, condition=condition)
 
@@ -120,17 +189,16 @@ class _Run:
             status = self._command(commands[0], captured, visible)
         else:
             goes_to_log, is_seen = self._output(commands[-1].redirects, captured, visible)
-            statuses = [
-                self._apart(lambda command=command: self._command(command, goes_to_log, is_seen))
-                for command in commands
-            ]
+            if isinstance(commands[-1], Simple) and not commands[-1].words:
+                goes_to_log = False
+            statuses = [self._apart(partial(self._command, command, goes_to_log, is_seen)) for command in commands]
             status = all(statuses) if self.pipes_fail else statuses[-1]
         return not status if pipeline.negated else status
 
-    def _apart(self, run: object) -> bool:
+    def _apart(self, run: Callable[[], bool]) -> bool:
         """Runs a part in a process of its own, which ends without the rest."""
         try:
-            return bool(run())  # type: ignore[operator]
+            return run()
         except _EndedError as ended:
             return ended.status
 
@@ -188,15 +256,19 @@ class _Run:
             status = len(words) == 1 or not words[1].text.strip("0")
             raise _EndedError(status if len(words) > 1 else self.programs_succeed or not self.ran, "exit")
         if name == "exec" and len(words) > 1:
-            self.ran.append(Ran(words[1:], captured, visible))
+            self.ran.append(Ran(words[1:], captured, visible, self.in_background > 0))
             raise _EndedError(self.programs_succeed, "exec")
         if name == "set":
             self._set([word.text for word in words[1:]])
+        if name == "wait":
+            self.ran = [ran._replace(left=False) for ran in self.ran]
+        if name in self.missing:
+            return False
         if not name or name in _BUILTINS or name in ("set", "exec"):
             return True
         if name == "false":
             return False
-        self.ran.append(Ran(words, captured, visible))
+        self.ran.append(Ran(words, captured, visible, self.in_background > 0))
         return self.programs_succeed or name in _FILTERS
 
     def _set(self, options: list[str]) -> None:
