@@ -157,41 +157,57 @@ def _image_findings(container: Mapping[str, Any], path: Path) -> Iterator[Findin
 def _token_findings(tokens: list[str], places: list[Path], context: _Context) -> Iterator[Finding]:
     if all(map(_HARMLESS_TOKEN.fullmatch, tokens)) and tokens[0] not in _FIRST_WORDS and "=" not in tokens[0]:
         return
-    if tokens[-1].endswith("\n") and all(map(_is_kept, tokens[:-1])):
-        yield from _newline(places[-1], context)
-        return
     if sum(map(len, tokens)) > _LONGEST_SCRIPT:
         return
     changed = next((index for index, token in enumerate(tokens) if not _is_kept(token)), None)
-    nested = _nested_script(tokens)
-    try:
-        line = parse(_line(tokens, context), bash=False)
-        first = next(simple_commands(line), None)
-    except ShellSyntaxError as error:
-        where = places[changed if changed is not None else 0]
-        code = "KT250" if nested else "KT254"
-        yield finding(code, where, f"the shell line has no quotes, and the shell runs nothing: {error}", "fails")
-        return
-    if tokens[0] == "exec":
+    if changed == len(tokens) - 1 and tokens[-1].endswith("\n"):
+        yield from _newline(places[-1], context)
+    elif changed is not None:
+        yield _changed_finding(tokens, changed, places, context)
+    elif tokens[0] == "exec":
         message = "exec replaces the shell, so that Katib's mark of completion is never written"
         yield finding("KT253", places[0], message)
-    elif nested is not None and changed is not None:
+    else:
+        yield from _unchanged_findings(tokens, places, context)
+
+
+def _changed_finding(tokens: list[str], changed: int, places: list[Path], context: _Context) -> Finding:
+    """A token that the shell does not hand on as it is."""
+    nested = _nested_script(tokens)
+    if tokens[0] == "exec" and nested is None:
+        message = "exec replaces the shell, so that Katib's mark of completion is never written"
+        return finding("KT253", places[0], message)
+    try:
+        parse(_line(tokens, context), bash=False)
+    except ShellSyntaxError as error:
+        code = "KT250" if nested else "KT254"
+        message = f"the shell line has no quotes, and the shell runs nothing: {error}"
+        return finding(code, places[changed], message, "fails")
+    if nested is not None:
         shown = " ".join(tokens[:nested])
         message = f"{shown!r} is not taken for a shell: of the script only the first word is run"
-        yield finding("KT250", places[0], message)
-    elif changed is not None:
-        token = tokens[changed]
-        what = "an empty argument" if not token else repr(token[:60])
-        message = f"the shell line has no quotes: {what} does not reach the program as written"
-        yield finding("KT254", places[changed], message)
-    elif first is None or [word.text for word in first.words] != tokens:
+        return finding("KT250", places[0], message)
+    what = repr(tokens[changed][:60]) if tokens[changed] else "an empty argument"
+    message = f"the shell line has no quotes: {what} does not reach the program as written"
+    return finding("KT254", places[changed], message)
+
+
+def _unchanged_findings(tokens: list[str], places: list[Path], context: _Context) -> Iterator[Finding]:
+    """Tokens that are whole words, which may still mean something to the shell."""
+    try:
+        first = next(simple_commands(parse(_line(tokens, context), bash=False)), None)
+    except ShellSyntaxError as error:
+        message = f"the shell line has no quotes, and the shell runs nothing: {error}"
+        yield finding("KT254", places[0], message, "fails")
+        return
+    if first is None or [word.text for word in first.words] != tokens:
         if tokens[0] != "time":
             yield finding("KT254", places[0], f"{tokens[0]!r} is a word of the shell, and no program runs by that name")
-    else:
-        maybe = next((index for index, word in enumerate(first.words) if set(word.expansions) & set("?[")), None)
-        if maybe is not None:
-            message = f"the shell replaces {tokens[maybe]!r} by names of files, should it find any"
-            yield finding("KT254", places[maybe], message, "habit")
+        return
+    maybe = next((index for index, word in enumerate(first.words) if set(word.expansions) & set("?[")), None)
+    if maybe is not None:
+        message = f"the shell replaces {tokens[maybe]!r} by names of files, should it find any"
+        yield finding("KT254", places[maybe], message, "habit")
 
 
 def _is_kept(token: str) -> bool:

@@ -31,11 +31,7 @@ def cleaned(value: Any, node: Node | None, path: Path, pruned: list[Path]) -> An
 def _map(value: Mapping[str, Any], node: Node | None, path: Path, pruned: list[Path]) -> dict[str, Any]:
     if node is not None and node.kind[0] == "{":
         inside = node.items
-        return {
-            key: cleaned(item, inside, (*path, key), pruned)
-            for key, item in value.items()
-            if item is not None
-        }
+        return {key: cleaned(item, inside, (*path, key), pruned) for key, item in value.items() if item is not None}
     return cleaned_fields(value, fields_of(node.kind[1:]) if node and node.kind[0] == "=" else {}, path, pruned)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kftune.katib.admission.server import metadata_reasons
 from kftune.katib.crd.cleaning import cleaned_fields
-from kftune.katib.crd.schema import kind_of, fields_of
+from kftune.katib.crd.schema import fields_of, kind_of
 from kftune.katib.crd.validation import MISSING, Problem, problems
 from kftune.katib.go.types import DecodeError, Path, struct
 

@@ -123,7 +123,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         ),
         "not-the-node": (
             Rule(
-                "containerNames must not include the main node container because PET_* envs are always injected into it",
+                "containerNames must not include the main node container because PET_* envs are always injected into "
+                "it",
                 lambda it: "node" not in it,
             ),
         ),

@@ -291,14 +291,12 @@ _ARGO_TYPES: dict[str, dict[str, Any]] = {
     "argo/RetryStrategy": {"retryPolicy": {"enum": ["Always", "OnFailure", "OnError", "OnTransientError"]}},
     "argo/ResourceTemplate": {"action": {"enum": ["get", "create", "apply", "delete", "replace", "patch"]}},
     "argo/Plugin": {"!": {"open": True}},
-    "argo/NodeStatus": {"children": "*"},
 }
 
 # Kubernetes' types as its CRDs have them.
 _KUBERNETES_TYPES: dict[str, dict[str, Any]] = {
     "EmbeddedMeta": {"annotations": "{s", "finalizers": "[s", "labels": "{s", "name": "s", "namespace": "s"},
     "ObjectMeta": {"annotations": "{s", "finalizers": "[s", "labels": "{s", "name": "s", "namespace": "s"},
-    "1.28/ObjectMeta": {"annotations": "{s", "finalizers": "[s", "labels": "{s", "name": "s", "namespace": "s"},
     "ContainerPort": {"protocol": {"is": "s", "default": "TCP"}},
     "1.28/ContainerPort": {"protocol": {"is": "s", "default": "TCP"}},
 }

@@ -251,7 +251,6 @@ def _same_lists(value: list[Any], old: list[Any], node: Node) -> bool:
         return sorted(map(json.dumps, value)) == sorted(map(json.dumps, old))
     if "keys" in node.more:
         return all(
-            (before := _item_before(item, old, node)) is not MISSING and is_same(item, before, inside)
-            for item in value
+            (before := _item_before(item, old, node)) is not MISSING and is_same(item, before, inside) for item in value
         )
     return all(is_same(item, before, inside) for item, before in zip(value, old, strict=True))
