@@ -23,7 +23,7 @@ def habit_findings(run: RunObject | None) -> list[Finding]:
 def _habits(trial: Mapping[str, Any]) -> Iterator[Finding]:
     if trial.get("kind") == "Job":
         yield from _job_findings(trial)
-    if "{{" in json_text(trial):
+    if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
         yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in what their steps create")
     for pod in pods_of(trial):
         yield from _pod_findings(pod)

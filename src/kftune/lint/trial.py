@@ -19,9 +19,13 @@ from kftune.lint.run_object import RunObject, template_findings
 _TEMPLATE = ("spec", "trialTemplate")
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 _LONGEST_PBT_NAME = 26
-_MOST_BYTES = 1_500_000
-_BYTES_A_SUGGESTION = 45
-_BYTES_A_VALUE = 38
+_MOST_BYTES = 1_572_864  # etcd's --max-request-bytes
+# What JSON needs around them: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
+_BYTES_A_SUGGESTION = 47
+_BYTES_A_VALUE = 23
+_BYTES_OF_DOUBLE = 19
+_BYTES_A_RULE = 100
+_BYTES_OF_PBT = 160
 
 
 def trial_findings(
@@ -96,13 +100,30 @@ def _budget_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
 def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     """All suggestions stand in the status of one object, and etcd takes 1.5 MiB of it."""
     a_trial = _BYTES_A_SUGGESTION + len(name)
-    a_trial += sum(_BYTES_A_VALUE + len(parameter.get("name", "")) for parameter in spec.get("parameters", ()))
+    for parameter in spec.get("parameters", ()):
+        a_trial += _BYTES_A_VALUE + len(parameter.get("name", "").encode()) + _value_bytes(parameter)
+    if spec.get("earlyStopping") is not None:
+        a_trial += _BYTES_A_RULE + len(spec["objective"]["objectiveMetricName"])
+    if spec["algorithm"]["algorithmName"] == "pbt":
+        a_trial += _BYTES_OF_PBT + len(name)
     most = spec.get("maxTrialCount") or 0
     if most * a_trial > _MOST_BYTES:
         message = (
-            f"{most} trials of about {a_trial} bytes do not fit into the Suggestion object, which may have 1.5 MiB"
+            f"{most} trials of about {a_trial} bytes do not fit into the Suggestion object, which may have 1.5 MiB: "
+            f"after about {_MOST_BYTES // a_trial} no more are made"
         )
         yield finding("KT235", ("spec", "maxTrialCount"), message)
+
+
+def _value_bytes(parameter: Mapping[str, Any]) -> int:
+    """How long a value is written: a double has all its digits, others are as long as those that are given."""
+    space = parameter["feasibleSpace"]
+    listed = space.get("list")
+    if listed:
+        return sum(len(text.encode()) for text in listed) // len(listed)
+    if parameter.get("parameterType") == "double" and not space.get("step"):
+        return _BYTES_OF_DOUBLE
+    return max(len(space.get("min", "")), len(space.get("max", "")))
 
 
 def _pbt_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
