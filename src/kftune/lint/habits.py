@@ -12,6 +12,7 @@ from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
 from kftune.lint.rule import Finding
 from kftune.lint.run_object import RunObject
 
+_NO = ("false", "no", "n", "off")
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
 
 
@@ -40,7 +41,7 @@ def _job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
 def _pod_findings(pod: Pod) -> Iterator[Finding]:
     annotations = as_map(as_map(pod.template.get("metadata")).get("annotations"))
     labels = as_map(as_map(pod.template.get("metadata")).get("labels"))
-    if "sidecar.istio.io/inject" not in {*annotations, *labels}:
+    if not any(str(given.get("sidecar.istio.io/inject")).lower() in _NO for given in (annotations, labels)):
         message = "where Istio injects its proxy, the collector waits for that proxy for ever"
         yield finding("KT307", (*pod.path, "metadata"), message)
     unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True
