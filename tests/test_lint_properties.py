@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
 from domain_examples import DOMAINS
 from hypothesis import given
 from hypothesis import strategies as st
+from mutations import MUTATIONS, places, spoilt
 from render_examples import ALGORITHMS, ENCODINGS, VERSIONS, make_study, study_of
 
 from kftune import yaml_text
@@ -128,3 +131,117 @@ def test_whatever_step_is_rendered_is_right(
     except KftuneError:
         return
     assert_right(study, target["version"])
+
+
+# ------------------------------------------------------------------------------------------------------ one change
+
+OFF = "removed|null|an empty list|an empty map|an empty text"
+TEXTS = (
+    "a blank at the end|a newline at the end|another case|a quote inside|a semicolon at the end|a comment at the end|"
+    "a placeholder of nobody|a pipe at the end|exec in front|very long|letters not in ASCII"
+)
+# What lint lets pass: the field's path, the mutations, and why the trial comes to no harm.
+HARMLESS = [
+    (r"objective\.goal", OFF, "a search without a goal ends at maxTrialCount"),
+    (r"objective\.metricStrategies", OFF, "the webhook fills in the strategy of the objective's type"),
+    (r"metricStrategies\.0", "removed|doubled", "the webhook fills it in; the same twice is the same"),
+    (r"spec\.parallelTrialCount", OFF, "3 at a time by default"),
+    (r"spec\.maxFailedTrialCount", OFF + "|zero", "the search goes on whatever fails, or ends at the first failure"),
+    (r"spec\.resumePolicy", OFF, "Never by default"),
+    (r"metricsCollectorSpec(\.collector)?", OFF, "StdOut by default, and `loss` is found by its filter"),
+    (r"metricsCollectorSpec\.source(\.filter(\.metricsFormat)?)?", OFF, "the default filter finds `loss` too"),
+    (r"metricsFormat\.0", "removed|doubled", "the default filter, or the same one twice"),
+    (r"metricsFormat\.0", TEXTS, "a filter for other logs; `kftune lint --sample-log` holds it against one"),
+    (r"feasibleSpace\.(min|max)", "a (blank|newline) at the end|a bound with a blank", "random reads it with Python"),
+    (r"parameters\.2\.feasibleSpace\.min", "a negative bound", "another range"),
+    (r"feasibleSpace\.distribution", OFF, "uniform by default: another search"),
+    (r"feasibleSpace\.list\.\d", OFF + "|doubled|very long|letters not in ASCII", "another list of values"),
+    (r"feasibleSpace\.list\.\d", "a number that is no number|a negative bound|an endless bound", "another value"),
+    (r"trialTemplate\.retain", OFF + "|the other flag", "finished trials stay or go"),
+    (r"trialTemplate\.(success|failure)Condition", OFF, "the webhook fills in the kind's own"),
+    (r"primaryPodLabels", OFF, "the webhook fills in the kind's own"),
+    (r"primaryPodLabels\..*", "removed", "the other label, or the kind's own, finds the same pod"),
+    (r"trialParameters\.\d\.description", OFF + "|" + TEXTS, "nobody reads it"),
+    (r"activeDeadlineSeconds", "removed|null|a huge number", "no deadline, or a far one"),
+    (r"sidecar\.istio\.io/inject", "another case", "Istio takes FALSE too"),
+    (r"args\.0", "a blank at the end|very long|letters not in ASCII", "another argument, which arrives as written"),
+    (r"env(\.0)?", OFF + "|doubled", "the program gets another environment; of two the last counts"),
+    (r"env\.0\.(name|value)", OFF + "|" + TEXTS, "the program gets another environment, as it is written"),
+    (r"(resources|resourcesPerNode)(\.requests|\.limits)?", OFF, "requests are as limits, and a runtime has its own"),
+    (r"(requests|limits)\.\w+(\.com/gpu)?", "removed|a number (for a text|without its quotes)", "another amount"),
+    (r"volumeMounts(\.0)?", OFF, "the program has no such folder"),
+    (r"mountPath", TEXTS, "another folder, called as it is written"),
+    (
+        r"allowPrivilegeEscalation|automountServiceAccountToken",
+        OFF + "|the other flag",
+        "training needs neither",
+    ),
+    (r"capabilities(\.drop(\.0)?)?", OFF + "|doubled|" + TEXTS, "fewer are dropped; training needs none"),
+    (r"seccompProfile", OFF, "the node's own profile"),
+    (r"emptyDir", OFF, "a volume without a source is an empty folder"),
+    # PyTorchJob
+    (r"runPolicy(\.\w+)?", OFF, "the operator's own policy"),
+    (r"runPolicy\.backoffLimit", "a negative number", "read as no limit"),
+    (r"runPolicy\.cleanPodPolicy", TEXTS, "the operator knows None, Running and All, and else does nothing"),
+    (r"nprocPerNode", OFF + "|" + TEXTS + "|a number that is no number|a.* bound( with a blank)?", "torchrun reads it"),
+    (r"Master\.(replicas|restartPolicy)", OFF, "one, never restarted"),
+    # TrainJob
+    (r"trainer\.image", OFF, "the runtime's own image"),
+    (r"trainer\.num(Nodes|ProcPerNode)", OFF + "|zero", "the runtime's own number"),
+    (r"runtimePatches.*", OFF, "a smaller patch"),
+    (r"runtimePatches\.0\.manager", "a semicolon at the end", "Trainer's webhook takes it in a path"),
+    (r"runtimePatches.*inject", ".*", "Trainer's runtime decides"),
+    (r"runtimePatches.*containers\.0\.name", TEXTS, "another container of the runtime"),
+    (r"runtimePatches.*runAsNonRoot", "the other flag", "the runtime's container decides"),
+]
+
+
+def _manifest(kind: str) -> str:
+    study = make_study(
+        objective={"metric": "loss", "direction": "minimize", "goal": 0.1},
+        budget={"max_trials": 12, "parallel": 2, "max_failed": 3, "trial_timeout": "4h"},
+        step={
+            "image": "registry.example/plain:1",
+            "command": ["train"],
+            "env": {"A": "b"},
+            "resources": {"cpu": 2, "memory": "4Gi", "gpu": 1},
+            "volumes": [{"name": "data", "mount": "/data", "empty_dir": True}],
+        },
+        katib={"trial_kind": kind},
+    )
+    return yaml_text.dump_all(render(study).documents)
+
+
+def _is_harmless(path: str, mutation: str) -> bool:
+    return any(
+        re.search(rf"(^|\.)(?:{place})$", path) and re.fullmatch(named, mutation) for place, named, _ in HARMLESS
+    )
+
+
+def test_there_are_mutations_of_many_kinds():
+    assert len(MUTATIONS) >= 30
+
+
+@pytest.mark.parametrize("kind", ["Job", "PyTorchJob", "TrainJob"])
+def test_a_change_of_one_field_is_told_or_does_no_harm(kind: str):
+    (document,) = documents(Source("rendered", _manifest(kind), named=True))
+    assert judge(document, Cluster(), "0.19").findings == ()
+    silent = []
+    for path, _ in places(document.value):
+        for name, mutation in MUTATIONS.items():
+            changed = spoilt(document.value, path, mutation)
+            if changed is None or judge(document._replace(value=changed), Cluster(), "0.19").findings:
+                continue
+            if not _is_harmless(".".join(map(str, path)), name):
+                silent.append((".".join(map(str, path)), name))
+    assert silent == []
+
+
+def test_every_row_of_the_table_is_needed():
+    used = set()
+    for kind in ("Job", "PyTorchJob", "TrainJob"):
+        (document,) = documents(Source("rendered", _manifest(kind), named=True))
+        for path, _ in places(document.value):
+            text = ".".join(map(str, path))
+            used |= {place for place, _, _ in HARMLESS if re.search(rf"(^|\.)(?:{place})$", text)}
+    assert {place for place, _, _ in HARMLESS} == used

@@ -99,6 +99,28 @@ def setting_findings(container: Mapping[str, Any], path: Path, refused: str) -> 
     yield from _resource_findings(as_map(container.get("resources")), (*path, "resources"), refused)
 
 
+def patch_findings(pod: Pod, refused: str) -> Iterator[Finding]:
+    """What is wrong with a patch of a pod, which leaves out what the pod has already.
+
+    Args:
+        pod: The patch and its path.
+        refused: What comes of it.
+    """
+    yield from _label_findings(pod, refused)
+    yield from _volume_findings(pod, refused)
+    yield from _seccomp_findings(as_map(pod.spec.get("securityContext")), (*pod.path, "spec"), refused)
+    for group in ("initContainers", "containers"):
+        for container, path in pod.containers(group):
+            name = str(container.get("name"))
+            if not _LABEL.fullmatch(name):
+                yield finding("KT271", (*path, "name"), f"{name[:60]!r} is no container's name: {refused}")
+            mounts = {str(mount.get("name")) for mount in map(as_map, as_list(container.get("volumeMounts")))}
+            for mount in sorted(mount for mount in mounts if not _LABEL.fullmatch(mount)):
+                yield finding("KT272", (*path, "volumeMounts"), f"{mount[:60]!r} is no name for a volume: {refused}")
+            yield from _mount_findings(container, path, mounts, refused)
+            yield from _seccomp_findings(as_map(container.get("securityContext")), path, refused)
+
+
 def _seccomp_findings(context: Mapping[str, Any], path: Path, refused: str) -> Iterator[Finding]:
     profile = context.get("seccompProfile")
     if isinstance(profile, dict) and profile.get("type") not in _SECCOMP:
