@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from recorded import recorded
+from recorded import cases
 
 from kftune.katib.admission.reason import field_text
 from kftune.katib.crd.objects import is_known, judge_object
@@ -34,7 +34,7 @@ def told(case: dict[str, Any]) -> tuple[bool, bool, list[str]]:
 def test_every_recorded_answer_is_the_same(file: str):
     wrong = {
         case["id"]: (told(case), case["errors"])
-        for case in recorded(file)
+        for case in cases(file)
         if told(case) != (case["ok"], case["strict_ok"], sorted(case["pruned"]))
     }
     assert wrong == {}
@@ -43,7 +43,7 @@ def test_every_recorded_answer_is_the_same(file: str):
 @pytest.mark.parametrize("file", FILES)
 def test_a_problem_is_told_at_the_field_that_the_server_names(file: str):
     """Rules that the server could not check are left out, and a name that does not match is told without a field."""
-    for case in recorded(file):
+    for case in cases(file):
         verdict = judge_object(read(case["yaml"]), read(case["old"]) if "old" in case else None)
         fields = {error["field"] for error in case["errors"]} - {"<nil>", ""}
         named = {field_text(problem.path) for problem in verdict.problems}

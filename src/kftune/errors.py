@@ -7,8 +7,10 @@
     ├── RegistryError                   a registry entry that cannot be used
     ├── YamlError (ValueError)          text that is not the YAML we read
     ├── StudyError (ValueError)         a study that cannot be, with its place in the file
+    ├── PipelineError (ValueError)      a pipeline that cannot be, with its place in the file
     ├── MetricError (ValueError)        a metric name or value that no collector could read
     ├── RenderError (ValueError)        a study that the target cannot express
+    ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
     ├── MissingExtraError (ImportError) an optional dependency is not installed
@@ -84,12 +86,20 @@ class StudyError(_PlacedError):
     """A study that cannot be, with its place in the study file when it came from one."""
 
 
+class PipelineError(_PlacedError):
+    """A pipeline that cannot be, with its place in the pipeline file when it came from one."""
+
+
 class MetricError(KftuneError, ValueError):
     """A metric name or value that no collector could read."""
 
 
 class RenderError(KftuneError, ValueError):
     """A study that the render target cannot express faithfully."""
+
+
+class KatibError(KftuneError, ValueError):
+    """Where Katib's own code stops too, in its words as far as they do not name Go's types."""
 
 
 class StoreError(KftuneError):

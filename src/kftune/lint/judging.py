@@ -17,7 +17,6 @@ from kftune.lint.rule import Finding, worst
 from kftune.lint.rules_admission import code_of_reason
 from kftune.lint.run_object import run_object
 from kftune.lint.search import search_of, search_problems
-from kftune.lint.search.medianstop import stopping_problems
 from kftune.lint.sources import Document
 from kftune.lint.trial import trial_findings
 
@@ -119,5 +118,10 @@ def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Findin
         from kftune.lint.search.nas import nas_problems  # noqa: PLC0415 - few Experiments ask for it
 
         problems += nas_problems(spec)
-    for problem in (*problems, *stopping_problems(spec.get("earlyStopping"))):
+    stopping = spec.get("earlyStopping")
+    if stopping is not None:
+        from kftune.lint.search.medianstop import stopping_problems  # noqa: PLC0415 - brings in Katib's collector
+
+        problems = [*problems, *stopping_problems(stopping)]
+    for problem in problems:
         yield finding(problem.code, problem.path, problem.message, problem.outcome)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import field_text
-from kftune.katib.admission.webhook_template import object_of, placeholder
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import object_of
+from kftune.katib.substitution import placeholder
 from kftune.lint.findings import finding
 from kftune.lint.pods import TRIAL, as_map
 from kftune.lint.rule import Finding
@@ -59,7 +60,7 @@ def run_object(spec: Mapping[str, Any], cluster: Cluster) -> RunObject | None:
         return None
     for name, value in _examples(spec).items():
         text = text.replace(name, value)
-    made = object_of(text)
+    made = _read(text)
     place = template["configMap"]
     where = f"{place['configMapName']}/{place['templatePath']}"
     return RunObject(made, lambda: made, where) if made else None
@@ -71,7 +72,7 @@ def template_findings(spec: Mapping[str, Any], cluster: Cluster, run: RunObject 
     text = _text(template["configMap"], cluster) if template.get("configMap") is not None else None
     if text is None:
         return
-    if object_of(text) is None:
+    if _read(text) is None:
         message = "Katib reads the template before it puts values in, and as it stands it is not YAML; quote ${...}"
         yield finding("KT262", _CONFIG_MAP, message)
     elif run is None:
@@ -86,6 +87,13 @@ def template_findings(spec: Mapping[str, Any], cluster: Cluster, run: RunObject 
 def _text(place: Mapping[str, Any], cluster: Cluster) -> str | None:
     data = cluster.config_maps.get((place["configMapNamespace"], place["configMapName"]), {})
     return data.get(place["templatePath"])
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    try:
+        return object_of(text)
+    except ValueError:
+        return None
 
 
 def _examples(spec: Mapping[str, Any]) -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
-from kftune.katib.admission.webhook_template import is_meta_reference, placeholder
+from kftune.katib.admission.webhook_template import is_meta_reference
 from kftune.katib.go.types import Path
+from kftune.katib.substitution import placeholder
 from kftune.lint.collecting import collecting_findings
 from kftune.lint.commands import command_findings, is_spoilt
 from kftune.lint.conditions import condition_findings, label_findings

@@ -6,7 +6,6 @@ pkg/controller.v1beta1/experiment/manifest/generator.go (GetTrialTemplate).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,14 +13,13 @@ from typing import Any, NamedTuple
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import Reason, invalid, required
-from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.katib.go.text import json_text, parameters_text, trial_parameters_text
+from kftune.katib.go.unstructured import object_of
+from kftune.katib.substitution import META, META_INDEXED, SubstitutionError, config_map_text, placeholder
 
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\..+?\}")
-_META = re.compile(r"\$\{trialSpec\.(.+?)\}")
-_META_INDEXED = re.compile(r"(.+)\[(.+)]")
 META_KEYS = frozenset({"Name", "Namespace", "Kind", "APIVersion", "Annotations", "Labels"})
 
 
@@ -34,16 +32,11 @@ class _Text(NamedTuple):
 
 def is_meta_reference(reference: str) -> bool:
     """Whether a reference names something of the trial's own object, such as `${trialSpec.Name}`."""
-    found = _META.search(reference)
+    found = META.search(reference)
     if found is None:
         return False
-    indexed = _META_INDEXED.search(found[1])
+    indexed = META_INDEXED.search(found[1])
     return found[1] in META_KEYS or (indexed is not None and indexed[1] in META_KEYS)
-
-
-def placeholder(name: str) -> str:
-    """What stands in a template for a trial parameter."""
-    return f"${{trialParameters.{name}}}"
 
 
 def template_reasons(spec: Mapping[str, Any], cluster: Cluster) -> list[Reason]:
@@ -96,17 +89,13 @@ def _template_text(template: Mapping[str, Any], cluster: Cluster) -> _Text:
     if trial is not None:
         return _Text(json_text(trial))
     place = template["configMap"]
-    namespace, name, key = (place[field] for field in ("configMapNamespace", "configMapName", "templatePath"))
-    data = cluster.config_maps.get((namespace, name))
-    if data is not None and key in data:
-        return _Text(data[key])
-    if data is not None:
-        detail = f"unable to find trial template in ConfigMap: TemplatePath: {key}, ConfigMap: {dict(data)}"
-        return _Text(None, invalid(_TEMPLATE, f"unable to parse spec.trialTemplate: {detail}"))
-    if cluster.knows_config_maps_of(namespace):
-        detail = f'unable to parse spec.trialTemplate: configMap not found: configmaps "{name}" not found'
-        return _Text(None, invalid(_TEMPLATE, detail))
-    return _Text(None)
+    namespace, name = place["configMapNamespace"], place["configMapName"]
+    if (namespace, name) not in cluster.config_maps and not cluster.knows_config_maps_of(namespace):
+        return _Text(None)
+    try:
+        return _Text(config_map_text({"spec": {"trialTemplate": template}}, cluster.config_maps))
+    except SubstitutionError as error:
+        return _Text(None, invalid(_TEMPLATE, f"unable to parse spec.trialTemplate: {error}"))
 
 
 def _references(spec: Mapping[str, Any], template: Mapping[str, Any], text: str) -> tuple[list[Reason], str | None]:
@@ -164,8 +153,9 @@ def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
         shown = trial_parameters_text(template["trialParameters"])
         detail = f"parameters: [{' '.join(left)}] in spec.trialTemplate not found in spec.trialParameters: {shown}"
         yield invalid(path, detail, field="spec.trialTemplate")
-    made = object_of(text)
-    if made is None:
+    try:
+        made = object_of(text)
+    except ValueError:
         detail = f"unable to convert spec.trialTemplate: {text} to unstructured"
         yield invalid(path, detail, field="spec.trialTemplate")
         return
@@ -185,24 +175,3 @@ def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
         if problem is not None:
             where = (*path, *problem.path) if inline else path
             yield invalid(where, f"invalid spec.trialTemplate: {problem.detail}", field="spec.trialTemplate")
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"JSON has no {name}")
-
-
-def object_of(text: str) -> dict[str, Any] | None:
-    """The object in a text; None where Katib cannot read one, empty for a text without anything."""
-    try:
-        made: object = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        try:
-            first = next(pieces(text), None)
-            made = read(first.text) if first is not None else None
-        except NotYamlError:
-            return None
-    if made is None:
-        return {}
-    if not isinstance(made, dict) or not isinstance(made.get("kind"), str) or not made["kind"]:
-        return None
-    return made
