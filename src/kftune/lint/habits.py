@@ -8,7 +8,7 @@ from typing import Any
 
 from kftune.katib.go.text import json_text
 from kftune.lint.findings import finding
-from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
+from kftune.lint.pods import TRIAL, Pod, as_list, as_map, pods_of
 from kftune.lint.rule import Finding
 from kftune.lint.run_object import RunObject
 
@@ -51,7 +51,7 @@ def _pod_findings(pod: Pod) -> Iterator[Finding]:
         if not unprivileged and as_map(container.get("securityContext")).get("runAsNonRoot") is not True:
             yield finding("KT304", path, "the container may run as root")
         yield from _image_findings(container, path)
-        for index, variable in enumerate(map(as_map, container.get("env") or ())):
+        for index, variable in enumerate(map(as_map, as_list(container.get("env")))):
             name = str(variable.get("name", ""))
             if variable.get("value") and _SECRET.search(name):
                 yield finding("KT306", (*path, "env", index, "value"), f"{name} looks like a secret, in plain text")

@@ -13,7 +13,7 @@ from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import Path, struct
 from kftune.lint.findings import finding
 from kftune.lint.habits import habit_findings
-from kftune.lint.rule import Finding, worst
+from kftune.lint.rule import SEVERITIES, Finding, worst
 from kftune.lint.rules_admission import code_of_reason
 from kftune.lint.run_object import run_object
 from kftune.lint.search import search_of, search_problems
@@ -21,6 +21,7 @@ from kftune.lint.sources import Document
 from kftune.lint.trial import trial_findings
 
 _LONGEST = 240
+_MOST_FINDINGS = 1000  # of one document; the worst are kept
 
 Outcome = Literal["refused", "fails", "hangs", "wrong", "ok"]
 
@@ -68,6 +69,8 @@ def judge(document: Document, cluster: Cluster, version: KatibVersion, old: Any 
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
         findings += habit_findings(run)
+    if len(findings) > _MOST_FINDINGS:
+        findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return Judgement(document, verdict, tuple(findings))
 
 
