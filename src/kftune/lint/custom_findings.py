@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.reason import field_text
+from kftune.katib.crd.objects import is_known, judge_object
 from kftune.katib.go.types import Path
 from kftune.lint.findings import finding
 from kftune.lint.pod_findings import patch_findings, setting_findings
@@ -29,8 +30,6 @@ def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[F
         experiment: The Experiment's name, of which the trial's is made.
         primary: The name of the container that Katib looks for.
     """
-    from kftune.katib.crd.objects import is_known, judge_object  # noqa: PLC0415 - most trials are Jobs
-
     if not is_known(run.value):
         return
     example = run.example()

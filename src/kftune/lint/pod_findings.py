@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from kftune.katib.admission.server import metadata_reasons
@@ -18,12 +19,7 @@ from kftune.lint.rule import Finding
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII but for '=', since Kubernetes 1.34
-# Source: github.com/distribution/reference (regexp.go).
-_IMAGE = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
-    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?"
-)
+_ORDINARY_IMAGE = re.compile(r"[a-z0-9.]+(?:[./-][a-z0-9]+)*:[a-z0-9.]{1,30}")
 _SECCOMP = ("RuntimeDefault", "Unconfined", "Localhost")
 _PULL = ("Always", "IfNotPresent", "Never", "")
 _NOT_BELOW_ZERO = ("backoffLimit", "activeDeadlineSeconds", "parallelism", "completions", "ttlSecondsAfterFinished")
@@ -35,6 +31,19 @@ _VOLUME_NEEDS = {
     "secret": "secretName",
     "nfs": "server",
 }
+
+
+@cache
+def _image() -> re.Pattern[str]:
+    """An image's name; it takes longer to compile than most files to lint, so that it is left for odd names.
+
+    Source: github.com/distribution/reference (regexp.go).
+    """
+    part = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+    return re.compile(
+        rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?{part}(?:/{part})*"
+        r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?"
+    )
 
 
 def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
@@ -92,7 +101,13 @@ def setting_findings(container: Mapping[str, Any], path: Path, refused: str) -> 
         refused: What comes of it.
     """
     image = container.get("image")
-    if isinstance(image, str) and image and "${" not in image and not _IMAGE.fullmatch(image):
+    if (
+        isinstance(image, str)
+        and image
+        and not _ORDINARY_IMAGE.fullmatch(image)
+        and "${" not in image
+        and not _image().fullmatch(image)
+    ):
         message = f"{image[:80]!r} is no image that can be pulled, which is [registry/]name[:tag][@sha256:digest]"
         yield finding("KT278", (*path, "image"), message)
     yield from _variable_findings(container, path, refused)

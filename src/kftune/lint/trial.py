@@ -12,7 +12,6 @@ from kftune.katib.substitution import placeholder
 from kftune.lint.collecting import collecting_findings
 from kftune.lint.commands import command_findings, is_spoilt
 from kftune.lint.conditions import condition_findings, label_findings
-from kftune.lint.custom_findings import custom_findings, trainer_container
 from kftune.lint.findings import finding
 from kftune.lint.pod_findings import job_findings, pod_findings
 from kftune.lint.pods import TRIAL, Pod, pods_of, texts
@@ -61,6 +60,8 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
     if run.kind == ("batch/v1", "Job"):
         yield from job_findings(run.value)
     else:
+        from kftune.lint.custom_findings import custom_findings  # noqa: PLC0415 - most trials are Jobs
+
         refusals = list(custom_findings(run, experiment, primary))
         yield from refusals
         if any(refusal.code == "KT274" for refusal in refusals):
@@ -68,6 +69,8 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
     yield from condition_findings(template, run.kind[1])
     yield from label_findings(template, run)
     if run.kind[1] == "TrainJob":
+        from kftune.lint.custom_findings import trainer_container  # noqa: PLC0415 - most trials are Jobs
+
         yield from _command_findings(trainer_container(run.value), (*TRIAL, "spec", "trainer"), spec)
     for pod in pods_of(run.value):
         yield from _container_findings(pod, primary, spec)
