@@ -12,7 +12,7 @@ from kftune.katib.go.types import Path
 from kftune.lint.findings import finding
 from kftune.lint.pod_findings import patch_findings, setting_findings
 from kftune.lint.pods import TRIAL, Pod, as_list, as_map
-from kftune.lint.rule import Finding
+from kftune.lint.rule import Finding, Severity
 from kftune.lint.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
@@ -35,9 +35,11 @@ def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[F
     example = run.example()
     verdict = judge_object(example, name=experiment + _TRIAL_NAME)
     kind = run.kind[1]
+    # Argo comes with CRDs that look at everything, or, as with KFP, at nothing.
+    severity: Severity | None = "habit" if run.kind[0].startswith("argoproj.io/") else None
     for problem in verdict.problems:
         detail = f"{field_text(problem.path) or kind}: {problem.detail}"
-        yield finding("KT274", (*TRIAL, *problem.path), f"the API server refuses this {kind}: {detail}")
+        yield finding("KT274", (*TRIAL, *problem.path), f"the API server refuses this {kind}: {detail}", severity)
     for path in verdict.pruned:
         yield finding("KT275", (*TRIAL, *path), f"{field_text(path)} is no field of {kind} and is dropped")
     if verdict.stored and kind == "TrainJob":

@@ -77,7 +77,8 @@ _FILTERS = frozenset(
         "wc",
     ]
 )
-_DEEPEST = 30
+_MOST_CALLS = 200
+_DEEPEST = 20
 
 
 class Ran(NamedTuple):
@@ -143,6 +144,7 @@ class _Run:
         self.stops_at_errors = False
         self.pipes_fail = False
         self.functions: dict[str, Compound] = {}
+        self.calls = 0
         self.depth = 0
         self.in_background = 0
 
@@ -213,13 +215,7 @@ class _Run:
         captured, visible = self._output(command.redirects, captured, visible)
         if isinstance(command, Simple):
             return self._simple(command, captured, visible)
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            return True
-        try:
-            return self._compound(command, captured, visible)
-        finally:
-            self.depth -= 1
+        return self._compound(command, captured, visible)
 
     def _compound(self, command: Compound, captured: bool, visible: bool) -> bool:
         kind, parts = command.kind, command.parts
@@ -250,8 +246,8 @@ class _Run:
             return True
         name = command.name
         words = command.words
-        if name in self.functions and self.depth < _DEEPEST:
-            return self._command(self.functions[name], captured, visible)
+        if name in self.functions:
+            return self._call(self.functions[name], captured, visible)
         if name == "exit":
             status = len(words) == 1 or not words[1].text.strip("0")
             raise _EndedError(status if len(words) > 1 else self.programs_succeed or not self.ran, "exit")
@@ -270,6 +266,17 @@ class _Run:
             return False
         self.ran.append(Ran(words, captured, visible, self.in_background > 0))
         return self.programs_succeed or name in _FILTERS
+
+    def _call(self, function: Compound, captured: bool, visible: bool) -> bool:
+        """Runs a function, unless it calls itself for ever."""
+        self.calls += 1
+        self.depth += 1
+        try:
+            if self.calls > _MOST_CALLS or self.depth > _DEEPEST:
+                return True
+            return self._command(function, captured, visible)
+        finally:
+            self.depth -= 1
 
     def _set(self, options: list[str]) -> None:
         for index, option in enumerate(options):

@@ -64,7 +64,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
 
         refusals = list(custom_findings(run, experiment, primary))
         yield from refusals
-        if any(refusal.code == "KT274" for refusal in refusals):
+        if any(refusal.code == "KT274" and refusal.severity != "habit" for refusal in refusals):
             return  # its pods come no further
     yield from condition_findings(template, run.kind[1])
     yield from label_findings(template, run)
