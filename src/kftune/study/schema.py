@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from kftune.study.model import Study
+from kftune.study.part import Part
 
 _NUMBER = {"type": "number"}
 _PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
@@ -50,9 +56,13 @@ def study_schema() -> dict[str, Any]:
     schema = Study.model_json_schema(mode="validation")
     schema["$defs"]["Domain"] = {
         "description": "What a hyperparameter may take; null takes it out of the search",
-        "anyOf": [*(_domain(kind) for kind in _DOMAINS), {"type": "null"}],
+        "anyOf": [*(arm for kind in _DOMAINS for arm in _arms(kind)), {"type": "null"}],
     }
     schema["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
+    _describe(schema, Study)
+    for part in Part.__subclasses__():
+        if part.__module__.startswith("kftune.study.") and part.__name__ in schema["$defs"]:
+            _describe(schema["$defs"][part.__name__], part)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kftune study",
@@ -60,12 +70,35 @@ def study_schema() -> dict[str, Any]:
     }
 
 
-def _domain(kind: str) -> dict[str, Any]:
-    description, arguments, options, required = _DOMAINS[kind]
-    return {
-        "type": "object",
-        "description": description,
-        "properties": {kind: arguments, **options, "when": _WHEN},
-        "required": [kind, *required],
-        "additionalProperties": False,
-    }
+def _describe(schema: dict[str, Any], part: type[Part]) -> None:
+    """Gives each key the docstring that stands under its field.
+
+    pydantic would do so too, but whenever the classes are imported, and finding the docstrings takes long.
+    """
+    definition: Any = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+    for field, below in pairwise(definition.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                schema["properties"][name]["description"] = inspect.cleandoc(text)
+
+
+def _arms(kind: str) -> Iterator[dict[str, Any]]:
+    """How a domain may be written: its arguments in a list or by name, its options beside them or among them."""
+    _, arguments, options, required = _DOMAINS[kind]
+    yield _arm(kind, arguments, options, required)
+    if arguments.get("maxItems") != 2:  # a list of values, which have no names
+        return
+    names = ("mean", "std") if kind.endswith("normal") else ("low", "high")
+    named = dict.fromkeys(names, arguments["items"])
+    yield _arm(kind, _mapping({**named, **options}, (*names, *required)), {}, ())
+    if options:
+        yield _arm(kind, _mapping(named, names), options, required)
+
+
+def _arm(kind: str, arguments: Any, options: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    whole = _mapping({kind: arguments, **options, "when": _WHEN}, (kind, *required))
+    return {"description": _DOMAINS[kind][0], **whole}
+
+
+def _mapping(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
