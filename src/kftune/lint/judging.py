@@ -13,13 +13,15 @@ from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import known_fields
 from kftune.lint.findings import finding
 from kftune.lint.habits import habit_findings
-from kftune.lint.rule import Finding, worst
+from kftune.lint.rule import SEVERITIES, Finding, worst
 from kftune.lint.rules_admission import code_of_reason
+from kftune.lint.run_object import run_object
 from kftune.lint.search import search_of, search_problems
 from kftune.lint.sources import Document
 from kftune.lint.trial import trial_findings
 
 _LONGEST = 240
+_MOST_FINDINGS = 1000  # of one document; the worst are kept
 
 Outcome = Literal["refused", "fails", "hangs", "wrong", "ok"]
 
@@ -64,8 +66,11 @@ def judge(document: Document, cluster: Cluster, version: KatibVersion, old: Any 
     findings = [*_refusals(verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
         findings += _predictions(verdict.spec, version)
-        findings += trial_findings(verdict.spec, verdict.metadata, cluster)
-        findings += habit_findings(verdict.spec)
+        run = run_object(verdict.spec, cluster)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
+        findings += habit_findings(run)
+    if len(findings) > _MOST_FINDINGS:
+        findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return Judgement(document, verdict, tuple(findings))
 
 
@@ -99,6 +104,10 @@ def _dropped(verdict: Verdict) -> Iterator[Finding]:
 
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     problems = search_problems(search_of(spec, version))
+    if spec["algorithm"]["algorithmName"] in ("enas", "darts"):
+        from kftune.lint.search.nas import nas_problems  # noqa: PLC0415 - few Experiments ask for it
+
+        problems += nas_problems(spec)
     stopping = spec.get("earlyStopping")
     if stopping is not None:
         from kftune.lint.search.medianstop import stopping_problems  # noqa: PLC0415 - brings in Katib's collector

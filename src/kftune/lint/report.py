@@ -13,7 +13,7 @@ from kftune.katib.go.types import Path
 from kftune.lint.judging import Judgement
 from kftune.lint.rule import SEVERITIES, Finding
 from kftune.lint.sources import Document
-from kftune.yaml_text import locate
+from kftune.yaml_text import locate, locate_all
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
@@ -27,6 +27,7 @@ _COLOURS = {
     "habit": "\033[36m",
 }
 
+_FEW = 2  # places that are found faster one by one
 _IGNORED = re.compile(r"#\s*kftune:\s*ignore\[([A-Z0-9, ]+)\]")
 
 
@@ -62,21 +63,22 @@ def placed(judgement: Judgement) -> Iterator[Placed]:
     """The findings with their places, without those that a comment on their line switches off."""
     piece = judgement.document.piece
     lines = piece.text.splitlines()
-    for finding in judgement.findings:
-        line, column = _place(judgement, finding)
+    for finding, (line, column) in zip(judgement.findings, _places(judgement), strict=True):
         if not _is_ignored(lines, line, finding.code):
             yield Placed(finding, piece.line + line, column)
 
 
-def _place(judgement: Judgement, finding: Finding) -> tuple[int, int]:
-    verdict, document = judgement.verdict, judgement.document
+def _places(judgement: Judgement) -> list[tuple[int, int]]:
+    verdict, document, findings = judgement.verdict, judgement.document, judgement.findings
     if verdict.line is not None and verdict.column is not None:
-        return verdict.line, verdict.column
-    path = _existing((*document.prefix, *finding.path), document)
+        return [(verdict.line, verdict.column)] * len(findings)
+    wanted = [(_existing((*document.prefix, *finding.path), document), finding.code == "KT104") for finding in findings]
     try:
-        return locate(document.piece.text, path, key=finding.code == "KT104")
+        if len(wanted) > _FEW:
+            return locate_all(document.piece.text, wanted)
+        return [locate(document.piece.text, path, key=key) for path, key in wanted]
     except YamlError:
-        return 1, 1
+        return [(1, 1)] * len(findings)
 
 
 def _existing(path: Path, document: Document) -> Path:
@@ -84,11 +86,14 @@ def _existing(path: Path, document: Document) -> Path:
     value: Any = document.value
     path = path[len(document.prefix) :]
     for length, part in enumerate(path):
-        inside = dict(enumerate(value)) if isinstance(value, list) else value
-        if not isinstance(inside, dict) or part not in inside:
+        if isinstance(value, list):
+            known = isinstance(part, int) and part < len(value)
+        else:
+            known = isinstance(value, dict) and part in value
+        if not known:
             path = path[:length]
             break
-        value = inside[part]
+        value = value[part]
     return (*document.prefix, *path)
 
 

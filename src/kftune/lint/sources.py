@@ -16,6 +16,7 @@ from kftune.katib.go.types import Path as JsonPath
 STDIN = "<stdin>"
 """What standard input is called where a file's name stands."""
 
+_MOST_DOCUMENTS = 5000
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OTHER_KINDS = frozenset({"Trial", "Suggestion", "Profile", "Notebook", "PodDefault"})
 _LOOKS_LIKE = re.compile(r"kubeflow\.org/v1beta1|^\s*[\"']?kind[\"']?\s*:\s*[\"']?Experiment", re.MULTILINE)
@@ -92,8 +93,16 @@ def documents(source: Source) -> Iterator[Document]:
     """
     found = False
     last = Piece("", 0)
+    count = 0
     for index, piece in enumerate(pieces(source.text)):
         last = piece
+        if piece.text.strip() in ("", "---"):
+            continue
+        count += 1
+        if count > _MOST_DOCUMENTS:
+            told = f"a text has at most {_MOST_DOCUMENTS} documents here; make several files of it"
+            yield Document(source.file, index, piece, None, NotYamlError(told, None, 1, 1))
+            return
         try:
             value = read(piece.text)
         except NotYamlError as error:
