@@ -10,23 +10,23 @@ from kftune.katib.go.text import json_text
 from kftune.lint.findings import finding
 from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
 from kftune.lint.rule import Finding
+from kftune.lint.run_object import RunObject
 
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
 
 
-def habit_findings(spec: Mapping[str, Any]) -> list[Finding]:
-    """The findings about the trial template's habits."""
-    trial = spec["trialTemplate"].get("trialSpec")
-    if trial is None:
-        return []
-    found: list[Finding] = []
+def habit_findings(run: RunObject | None) -> list[Finding]:
+    """The findings about the habits of the trial's object, where it is known."""
+    return list(run.placed(_habits(run.value))) if run is not None else []
+
+
+def _habits(trial: Mapping[str, Any]) -> Iterator[Finding]:
     if trial.get("kind") == "Job":
-        found += _job_findings(trial)
-        if "{{" in json_text(trial):
-            found.append(finding("KT308", TRIAL, "Argo and KFP replace {{...}} in what their steps create"))
+        yield from _job_findings(trial)
+    if "{{" in json_text(trial):
+        yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in what their steps create")
     for pod in pods_of(trial):
-        found += _pod_findings(pod)
-    return found
+        yield from _pod_findings(pod)
 
 
 def _job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:

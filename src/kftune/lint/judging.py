@@ -15,6 +15,7 @@ from kftune.lint.findings import finding
 from kftune.lint.habits import habit_findings
 from kftune.lint.rule import Finding, worst
 from kftune.lint.rules_admission import code_of_reason
+from kftune.lint.run_object import run_object
 from kftune.lint.search import search_of, search_problems
 from kftune.lint.search.medianstop import stopping_problems
 from kftune.lint.sources import Document
@@ -65,8 +66,9 @@ def judge(document: Document, cluster: Cluster, version: KatibVersion, old: Any 
     findings = [*_refusals(verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
         findings += _predictions(verdict.spec, version)
-        findings += trial_findings(verdict.spec, verdict.metadata, cluster)
-        findings += habit_findings(verdict.spec)
+        run = run_object(verdict.spec, cluster)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
+        findings += habit_findings(run)
     return Judgement(document, verdict, tuple(findings))
 
 

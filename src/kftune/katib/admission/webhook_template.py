@@ -164,7 +164,7 @@ def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
         shown = trial_parameters_text(template["trialParameters"])
         detail = f"parameters: [{' '.join(left)}] in spec.trialTemplate not found in spec.trialParameters: {shown}"
         yield invalid(path, detail, field="spec.trialTemplate")
-    made = _object_of(text)
+    made = object_of(text)
     if made is None:
         detail = f"unable to convert spec.trialTemplate: {text} to unstructured"
         yield invalid(path, detail, field="spec.trialTemplate")
@@ -191,7 +191,7 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"JSON has no {name}")
 
 
-def _object_of(text: str) -> dict[str, Any] | None:
+def object_of(text: str) -> dict[str, Any] | None:
     """The object in a text; None where Katib cannot read one, empty for a text without anything."""
     try:
         made: object = json.loads(text, parse_constant=_no_constant)

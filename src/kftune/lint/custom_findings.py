@@ -1,0 +1,89 @@
+"""What is wrong with a trial's object of a custom kind: TrainJob, PyTorchJob, and others whose schema is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kftune.katib.admission.reason import field_text
+from kftune.lint.findings import finding
+from kftune.lint.pods import TRIAL, as_list, as_map
+from kftune.lint.rule import Finding
+from kftune.lint.run_object import RunObject
+
+_TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
+_OWN_VARIABLES = frozenset({"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"})
+_TRAINERS_OWN = frozenset({"node", "dataset-initializer", "model-initializer"})
+
+
+def custom_findings(run: RunObject, experiment: str) -> Iterator[Finding]:
+    """What the API server, and the webhooks of the kind, say when the trial creates its object.
+
+    Args:
+        run: The trial's object.
+        experiment: The Experiment's name, of which the trial's is made.
+    """
+    from kftune.katib.crd.objects import is_known, judge_object  # noqa: PLC0415 - most trials are Jobs
+
+    if not is_known(run.value):
+        return
+    example = run.example()
+    verdict = judge_object(example, name=experiment + _TRIAL_NAME)
+    kind = run.kind[1]
+    for problem in verdict.problems:
+        detail = f"{field_text(problem.path) or kind}: {problem.detail}"
+        yield finding("KT274", (*TRIAL, *problem.path), f"the API server refuses this {kind}: {detail}")
+    for path in verdict.pruned:
+        yield finding("KT275", (*TRIAL, *path), f"{field_text(path)} is no field of {kind} and is dropped")
+    if verdict.stored and kind == "TrainJob":
+        yield from _train_job_findings(example)
+    elif verdict.stored and kind == "PyTorchJob":
+        yield from _pytorch_job_findings(example)
+
+
+def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
+    """Source: kubeflow/trainer 8c0f5059b, pkg/runtime/framework/plugins (jobset, torch), read."""
+    spec = as_map(job.get("spec"))
+    refused = "Trainer's webhook refuses the TrainJob"
+    if not spec:
+        yield finding("KT274", (*TRIAL, "spec"), f"a TrainJob without runtimeRef names no runtime: {refused}")
+    for index, variable in enumerate(as_list(as_map(spec.get("trainer")).get("env"))):
+        if variable.get("name") in _OWN_VARIABLES and "torch" in str(as_map(spec.get("runtimeRef")).get("name")):
+            path = (*TRIAL, "spec", "trainer", "env", index, "name")
+            yield finding("KT274", path, f"{variable['name']} is set by the torch runtime: {refused}")
+    for index, patch in enumerate(as_list(spec.get("runtimePatches"))):
+        path = (*TRIAL, "spec", "runtimePatches", index)
+        manager = str(patch.get("manager", ""))
+        if not ("/" in manager and "." in manager.partition("/")[0]):
+            message = f"manager {manager!r} is no name with a domain, such as example.org/me: {refused}"
+            yield finding("KT274", (*path, "manager"), message)
+        if _patches_own_variables(patch):
+            message = (
+                f"the variables of node and the initializers are set in spec.trainer and spec.initializer: {refused}"
+            )
+            yield finding("KT274", path, message)
+
+
+def _patches_own_variables(patch: Mapping[str, Any]) -> bool:
+    spec = as_map(as_map(as_map(patch.get("trainingRuntimeSpec")).get("template")).get("spec"))
+    for job in as_list(spec.get("replicatedJobs")):
+        pod = as_map(as_map(as_map(as_map(job.get("template")).get("spec")).get("template")).get("spec"))
+        for container in as_list(pod.get("containers")):
+            if container.get("name") in _TRAINERS_OWN and container.get("env"):
+                return True
+    return False
+
+
+def _pytorch_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
+    """Source: kubeflow/training-operator v1.8.1, pkg/webhooks/pytorch/pytorchjob_webhook.go, read."""
+    refused = "the training operator's webhook refuses the PyTorchJob"
+    path = (*TRIAL, "spec", "pytorchReplicaSpecs")
+    for name, replica in as_map(as_map(job.get("spec")).get("pytorchReplicaSpecs")).items():
+        if name not in ("Master", "Worker"):
+            yield finding("KT274", (*path, name), f"{name!r} is neither Master nor Worker: {refused}")
+        count = as_map(replica).get("replicas")
+        if name == "Master" and count is not None and count != 1:
+            yield finding("KT274", (*path, name, "replicas"), f"there is one Master, not {count}: {refused}")
+        pod = as_map(as_map(as_map(replica).get("template")).get("spec"))
+        if not any(as_map(container).get("name") == "pytorch" for container in as_list(pod.get("containers"))):
+            yield finding("KT274", (*path, name), f"no container of {name} is called pytorch: {refused}")
