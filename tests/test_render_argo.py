@@ -100,7 +100,7 @@ def test_a_chain_becomes_a_workflow_template_that_runs_it():
             "metadata": {"name": "toy"},
             "spec": {
                 "entrypoint": "Pipeline",
-                "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+                "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
                 "templates": [
                     {
                         "name": "Pipeline",
@@ -194,7 +194,7 @@ def test_a_pipeline_s_own_settings_stand_in_the_spec():
             ]
         },
         "serviceAccountName": "runner",
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "activeDeadlineSeconds": 21600,
         "parallelism": 4,
         "ttlStrategy": {"secondsAfterSuccess": 86400, "secondsAfterFailure": 604800},
@@ -260,10 +260,11 @@ def test_several_processes_are_started_by_torchrun():
     ]
 
 
-def test_every_pod_meets_the_restricted_standard():
+def test_every_container_meets_the_restricted_standard():
     for name in EXAMPLES:
         spec = render_argo(EXAMPLES[name]()).documents[0]["spec"]
-        assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        # Not for the whole pod: the image of Argo's own containers has root as its user, and they would not start.
+        assert spec["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
         for template in spec["templates"]:
             if "container" not in template:
                 continue
@@ -708,7 +709,7 @@ def test_older_versions_that_get_defaults_wrong_are_named():
 def test_an_unknown_target_is_answered_with_the_known_ones():
     with pytest.raises(UnknownNameError, match="did you mean 'argo'"):
         render_pipeline(argo(chain()), "argos")
-    assert list(PIPELINE_TARGETS) == ["argo"]
+    assert "argo" in PIPELINE_TARGETS
 
 
 # --------------------------------------------------------------------------------------------------------- always alike

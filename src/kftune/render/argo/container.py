@@ -166,7 +166,7 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
         what = "the image of kftune's launcher" if tuning else "an image"
         raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
     # A command always: without one, Argo's controller looks the image up in its registry.
-    container: dict[str, Any] = {"image": step.image, "command": start, "args": rest}
+    container: dict[str, Any] = {"image": pods.image(step), "command": start, "args": rest}
     if not rest:
         del container["args"]
     if step.working_dir is not None:
