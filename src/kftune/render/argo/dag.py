@@ -249,12 +249,11 @@ class _Graph:
 
     def _loop_task(self, name: str) -> dict[str, Any]:
         source = self._loops[name].source
-        needed, waits = self._needed[name], dict[str, bool]()
-        producers = [other for node in self._members[name] for other in node.dependencies]
-        for other in producers:
+        waits: dict[str, bool] = {}
+        for other in (other for node in self._members[name] for other in node.dependencies):
             if self._nodes[other].loop != name:
                 unit = self._nodes[other].loop or other
-                waits[unit] = unit in needed
+                waits[unit] = unit in self._needed[name]
         task: dict[str, Any] = {"name": name, "template": f"Loop-{name}"}
         if waits:
             task["depends"] = self._depends(waits)
