@@ -81,6 +81,11 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
         except GoRegexError as error:
             yield finding("KT242", path, f"the collector stops at the first line with a metric: {error}")
             continue
+        if "\n" in regex:
+            yield finding(
+                "KT243", path, f"{regex!r} holds a newline, and each line is looked at alone: it finds nothing"
+            )
+            continue
         groups = sum(found[0][0] == "(" for found in _CAPTURE.finditer(regex))
         if groups < 2:
             message = f"{regex!r} has {groups} groups and needs two, the name and the value: it finds nothing"

@@ -100,6 +100,7 @@ def command_findings(
     field = (*path, "args" if arguments else "command")
     if not command:
         yield from _image_findings(container, path)
+        yield from _argument_findings(arguments, path)
         return
     known = {str(as_map(variable).get("name")) for variable in as_list(container.get("env"))}
     tokens = [_expanded(token, known) for token in command + arguments]
@@ -149,6 +150,15 @@ def _image_findings(container: Mapping[str, Any], path: Path) -> Iterator[Findin
     if not named or not re.search(r":[\w.-]+$|@sha256:", rest):
         message = f"there is no command, and Katib cannot look up that of {image!r}: it needs registry and tag"
         yield finding("KT256", (*path, "image"), message)
+
+
+def _argument_findings(arguments: list[str], path: Path) -> Iterator[Finding]:
+    """Arguments of the image's own entrypoint, which Katib puts into the shell line too."""
+    for index, token in enumerate(arguments):
+        if not _is_kept(_expanded(token, set())):
+            message = f"the shell line has no quotes: {token[:60]!r} does not reach the image's entrypoint as written"
+            yield finding("KT254", (*path, "args", index), message)
+            return
 
 
 # ------------------------------------------------------------------------------------- a program and its arguments
@@ -249,6 +259,37 @@ def _nested_script(tokens: list[str]) -> int | None:
         if re.fullmatch("-[a-z]*c[a-z]*", tokens[index]):
             return index + 1
     return None
+
+
+def is_spoilt(texts: list[str], placeholder: str, value: str) -> bool:
+    """Whether a value, put into command and args as it is, is not one whole argument any more.
+
+    Args:
+        texts: The container's command and args.
+        placeholder: What the value is put in for.
+        value: One of its values.
+    """
+    if _HARMLESS_TOKEN.fullmatch(value):
+        return False
+    line = " ".join(texts[2:] if texts[0] in _OWN and texts[1:2] == ["-c"] else texts)
+    try:
+        wanted = _all_words(line.replace(placeholder, _STAND_IN))
+    except ShellSyntaxError:
+        return False  # told elsewhere
+    try:
+        got = _all_words(line.replace(placeholder, value))
+    except ShellSyntaxError:
+        return True
+    return got != [word.replace(_STAND_IN, value) for word in wanted]
+
+
+_STAND_IN = "kftune-stands-here"
+
+
+def _all_words(line: str) -> list[str]:
+    script = parse(_expanded(line, set()), bash=True)
+    words = [word for command in simple_commands(script) for word in command.words]
+    return [word.text if not set(word.expansions) - set("?[") else f"{word.text}\0{word.expansions}" for word in words]
 
 
 # ----------------------------------------------------------------------------------------------- a script for sh -c

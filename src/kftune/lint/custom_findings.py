@@ -7,6 +7,7 @@ from typing import Any
 
 from kftune.katib.admission.reason import field_text
 from kftune.lint.findings import finding
+from kftune.lint.pod_findings import setting_findings
 from kftune.lint.pods import TRIAL, as_list, as_map
 from kftune.lint.rule import Finding
 from kftune.lint.run_object import RunObject
@@ -16,12 +17,13 @@ _OWN_VARIABLES = frozenset({"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK",
 _TRAINERS_OWN = frozenset({"node", "dataset-initializer", "model-initializer"})
 
 
-def custom_findings(run: RunObject, experiment: str) -> Iterator[Finding]:
+def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[Finding]:
     """What the API server, and the webhooks of the kind, say when the trial creates its object.
 
     Args:
         run: The trial's object.
         experiment: The Experiment's name, of which the trial's is made.
+        primary: The name of the container that Katib looks for.
     """
     from kftune.katib.crd.objects import is_known, judge_object  # noqa: PLC0415 - most trials are Jobs
 
@@ -37,6 +39,7 @@ def custom_findings(run: RunObject, experiment: str) -> Iterator[Finding]:
         yield finding("KT275", (*TRIAL, *path), f"{field_text(path)} is no field of {kind} and is dropped")
     if verdict.stored and kind == "TrainJob":
         yield from _train_job_findings(example)
+        yield from _trainer_findings(run.value, primary)
     elif verdict.stored and kind == "PyTorchJob":
         yield from _pytorch_job_findings(example)
 
@@ -62,6 +65,26 @@ def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
                 f"the variables of node and the initializers are set in spec.trainer and spec.initializer: {refused}"
             )
             yield finding("KT274", path, message)
+
+
+def _trainer_findings(job: Mapping[str, Any], primary: str) -> Iterator[Finding]:
+    """Trainer puts spec.trainer into the container `node` of the runtime's pods."""
+    spec = as_map(job.get("spec"))
+    trainer = trainer_container(job)
+    yield from setting_findings(trainer, (*TRIAL, "spec", "trainer"), "no pod is created")
+    if primary != "node":
+        message = f"the training's container in a TrainJob is called node, not {primary!r}: Katib's webhook refuses it"
+        yield finding("KT233", ("spec", "trialTemplate", "primaryContainerName"), message)
+    if as_map(spec.get("initializer")):
+        message = f"the initializers' pods have no container {primary!r}: Katib's webhook refuses them"
+        yield finding("KT233", (*TRIAL, "spec", "initializer"), message)
+
+
+def trainer_container(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What a TrainJob's spec.trainer makes of the container `node`."""
+    trainer = as_map(as_map(job.get("spec")).get("trainer"))
+    fields = {name: trainer[name] for name in ("image", "command", "args", "env") if trainer.get(name) is not None}
+    return {"name": "node", **fields, "resources": trainer.get("resourcesPerNode")}
 
 
 def _patches_own_variables(patch: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
 from kftune.lint.rule import Finding
 from kftune.lint.run_object import RunObject
 
+_NO = ("false", "no", "n", "off")
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
 
 
@@ -23,7 +24,7 @@ def habit_findings(run: RunObject | None) -> list[Finding]:
 def _habits(trial: Mapping[str, Any]) -> Iterator[Finding]:
     if trial.get("kind") == "Job":
         yield from _job_findings(trial)
-    if "{{" in json_text(trial):
+    if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
         yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in what their steps create")
     for pod in pods_of(trial):
         yield from _pod_findings(pod)
@@ -40,7 +41,7 @@ def _job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
 def _pod_findings(pod: Pod) -> Iterator[Finding]:
     annotations = as_map(as_map(pod.template.get("metadata")).get("annotations"))
     labels = as_map(as_map(pod.template.get("metadata")).get("labels"))
-    if "sidecar.istio.io/inject" not in {*annotations, *labels}:
+    if not any(str(given.get("sidecar.istio.io/inject")).lower() in _NO for given in (annotations, labels)):
         message = "where Istio injects its proxy, the collector waits for that proxy for ever"
         yield finding("KT307", (*pod.path, "metadata"), message)
     unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True

@@ -115,5 +115,9 @@ def _fields_at(path: Path) -> tuple[str, ...]:
 
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     problems = search_problems(search_of(spec, version))
+    if spec["algorithm"]["algorithmName"] in ("enas", "darts"):
+        from kftune.lint.search.nas import nas_problems  # noqa: PLC0415 - few Experiments ask for it
+
+        problems += nas_problems(spec)
     for problem in (*problems, *stopping_problems(spec.get("earlyStopping"))):
         yield finding(problem.code, problem.path, problem.message, problem.outcome)

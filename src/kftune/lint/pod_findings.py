@@ -18,6 +18,13 @@ from kftune.lint.rule import Finding
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII but for '=', since Kubernetes 1.34
+# Source: github.com/distribution/reference (regexp.go).
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?"
+)
+_SECCOMP = ("RuntimeDefault", "Unconfined", "Localhost")
 _PULL = ("Always", "IfNotPresent", "Never", "")
 _NOT_BELOW_ZERO = ("backoffLimit", "activeDeadlineSeconds", "parallelism", "completions", "ttlSecondsAfterFinished")
 _PLAIN_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
@@ -37,6 +44,9 @@ def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
         value = spec.get(name)
         if isinstance(value, int) and value < 0:
             yield finding("KT276", (*TRIAL, "spec", name), f"{name} is {value}, and below 0 no Job is created")
+    if spec.get("activeDeadlineSeconds") == 0:
+        message = "activeDeadlineSeconds is 0: each trial's Job is stopped before it begins"
+        yield finding("KT276", (*TRIAL, "spec", "activeDeadlineSeconds"), message, "fails")
     if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
         yield finding("KT276", (*TRIAL, "spec"), "an Indexed Job needs completions: no Job is created")
     elif spec.get("completionMode") not in (None, "Indexed", "NonIndexed"):
@@ -63,13 +73,38 @@ def pod_findings(pod: Pod, kind: str) -> Iterator[Finding]:
     if not as_list(pod.spec.get("containers")):
         yield finding("KT271", (*pod.path, "spec", "containers"), f"a pod has at least one container: {refused}")
     names: set[str] = set()
-    volumes = {volume.get("name") for volume in map(as_map, as_list(pod.spec.get("volumes")))}
+    volumes = {str(volume.get("name")) for volume in map(as_map, as_list(pod.spec.get("volumes")))}
+    yield from _seccomp_findings(as_map(pod.spec.get("securityContext")), (*pod.path, "spec"), refused)
     for group in ("initContainers", "containers"):
         for container, path in pod.containers(group):
             yield from _container_findings(container, path, names, refused)
             yield from _mount_findings(container, path, volumes, refused)
-            yield from _variable_findings(container, path, refused)
-            yield from _resource_findings(as_map(container.get("resources")), (*path, "resources"), refused)
+            yield from _seccomp_findings(as_map(container.get("securityContext")), path, refused)
+            yield from setting_findings(container, path, refused)
+
+
+def setting_findings(container: Mapping[str, Any], path: Path, refused: str) -> Iterator[Finding]:
+    """What is wrong with a container's image, variables and resources.
+
+    Args:
+        container: The container.
+        path: Where it stands.
+        refused: What comes of it.
+    """
+    image = container.get("image")
+    if isinstance(image, str) and image and "${" not in image and not _IMAGE.fullmatch(image):
+        message = f"{image[:80]!r} is no image that can be pulled, which is [registry/]name[:tag][@sha256:digest]"
+        yield finding("KT278", (*path, "image"), message)
+    yield from _variable_findings(container, path, refused)
+    yield from _resource_findings(as_map(container.get("resources")), (*path, "resources"), refused)
+
+
+def _seccomp_findings(context: Mapping[str, Any], path: Path, refused: str) -> Iterator[Finding]:
+    profile = context.get("seccompProfile")
+    if isinstance(profile, dict) and profile.get("type") not in _SECCOMP:
+        at = (*path, "securityContext", "seccompProfile")
+        message = f"type is RuntimeDefault, Unconfined or Localhost, not {profile.get('type')!r}: {refused}"
+        yield finding("KT277", at, message)
 
 
 def _label_findings(pod: Pod, refused: str) -> Iterator[Finding]:
@@ -129,11 +164,11 @@ def _container_findings(container: Mapping[str, Any], path: Path, names: set[str
             yield finding("KT271", (*path, "ports", index), f"{number} is no port: {refused}")
 
 
-def _mount_findings(container: Mapping[str, Any], path: Path, volumes: set[Any], refused: str) -> Iterator[Finding]:
+def _mount_findings(container: Mapping[str, Any], path: Path, volumes: set[str], refused: str) -> Iterator[Finding]:
     places: set[str] = set()
     for index, mount in enumerate(map(as_map, as_list(container.get("volumeMounts")))):
         at = (*path, "volumeMounts", index)
-        if mount.get("name") not in volumes:
+        if str(mount.get("name")) not in volumes:
             message = f"volumeMounts names {mount.get('name')!r}, which is no volume of the pod: {refused}"
             yield finding("KT272", (*at, "name"), message)
         place = mount.get("mountPath")

@@ -124,6 +124,27 @@ RULES = (
         _COLLECTOR,
     ),
     _rule(
+        "KT237",
+        "hangs",
+        "A condition that the trial's object never has",
+        "Katib looks into the object's status with a GJSON path. One that finds nothing leaves the trial running.",
+        "leave the conditions out for Jobs and Kubeflow's jobs, or name a condition that the kind has",
+        "spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Succeeded\")#'}}",
+        "spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Complete\")#'}}",
+    ),
+    _rule(
+        "KT239",
+        "wrong",
+        "Labels that no pod has",
+        "Katib adds its collector to pods with all of primaryPodLabels. When none has them, the trial ends without "
+        "metrics.",
+        "leave primaryPodLabels out, or give labels that the pods of the kind have",
+        "spec: {trialTemplate: {primaryPodLabels: {role: main}}}",
+        "spec: {trialTemplate: {primaryPodLabels: {role: main}, trialSpec: {spec: {template: {metadata: "
+        "{labels: {role: main}}}}}}}",
+        _WRAPPER,
+    ),
+    _rule(
         "KT240",
         "wrong",
         "A metric that the default filter cannot find",
@@ -320,6 +341,18 @@ RULES = (
         "",
     ),
     _rule(
+        "KT263",
+        "wrong",
+        "A value that the shell changes",
+        "Values are put into the shell line as they are: blanks, quotes, ; and # in one are read by the shell.",
+        "put the placeholder into quotes in the script, or use values without such signs",
+        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
+        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a b']}}]}",
+        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
+        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a_b']}}]}",
+        _WRAPPER,
+    ),
+    _rule(
         "KT264",
         "hangs",
         "A name too long for pbt",
@@ -438,5 +471,15 @@ RULES = (
         _container(_PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
         _container(_PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
         "Kubernetes, pkg/apis/core/validation",
+    ),
+    _rule(
+        "KT278",
+        "hangs",
+        "An image that nobody can pull",
+        "The kubelet reads the image's name and finds that it is none; the pod waits for ever.",
+        "write [registry/]name[:tag][@sha256:digest], the name in small letters",
+        _container(_PLAIN).replace("registry.example/lstm:1", "registry.example/LSTM:1"),
+        _container(_PLAIN),
+        "github.com/distribution/reference; Kubernetes, InvalidImageName",
     ),
 )

@@ -134,7 +134,10 @@ def environment(step: Step) -> list[dict[str, Any]]:
     if step.data.mount is not None and DATA_VARIABLE not in {*step.env, *step.secrets, *step.config_maps}:
         variables.append({"name": DATA_VARIABLE, "value": _literal(step.data.mount, "step.data.mount")})
     for name, value in step.env.items():
-        variables.append({"name": name, "value": _literal(value, f"step.env.{name}")})
+        variable = {"name": name}
+        if value:  # an empty one is left out: Katib refuses a Job that Go would write otherwise
+            variable["value"] = _literal(value, f"step.env.{name}")
+        variables.append(variable)
     for name, secret in step.secrets.items():
         key = plain(secret.key, f"step.secrets.{name}.key")
         variables.append({"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": key}}})

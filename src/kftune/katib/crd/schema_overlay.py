@@ -297,6 +297,7 @@ _ARGO_TYPES: dict[str, dict[str, Any]] = {
 _KUBERNETES_TYPES: dict[str, dict[str, Any]] = {
     "EmbeddedMeta": {"annotations": "{s", "finalizers": "[s", "labels": "{s", "name": "s", "namespace": "s"},
     "ObjectMeta": {"annotations": "{s", "finalizers": "[s", "labels": "{s", "name": "s", "namespace": "s"},
+    "1.28/ObjectMeta": {"annotations": "{s", "finalizers": "[s", "labels": "{s", "name": "s", "namespace": "s"},
     "ContainerPort": {"protocol": {"is": "s", "default": "TCP"}},
     "1.28/ContainerPort": {"protocol": {"is": "s", "default": "TCP"}},
 }
