@@ -317,6 +317,11 @@ def test_a_parameter_without_a_default_is_asked_for_at_each_run():
     assert any("argo submit --from workflowtemplate/toy -p rows=VALUE" in note for note in rendering.notes)
 
 
+def test_a_description_holds_no_tags():
+    pipeline = argo({"a": step()}, parameters={"x": {"type": "int", "default": 1, "description": "as in {{x}}"}})
+    assert render_argo(pipeline).documents[0]["spec"]["arguments"]["parameters"][0]["description"] == "as in { {x}}"
+
+
 def test_what_a_cluster_needs_for_it_is_said():
     notes = "\n".join(render_argo(EXAMPLES["tuned"]()).notes)
     for text in ("workflowtaskresults", "artifact repository", "USER that is a number", "experiments (kubeflow.org)"):
@@ -689,6 +694,9 @@ PAIR = {"items": [1, 2]}
             lambda: argo({"a": step(volumes=[{"name": "v", "mount": "/kftune/outputs", "empty_dir": True}])}),
             "a place outside of /kftune",
         ),
+        (lambda: argo({"a": step()}, parameters={"json": 1}), "the name 'json' for itself; call the parameter"),
+        (lambda: argo({"name": step()}), "the name 'name' for itself; call the step"),
+        (lambda: argo({"a": step(for_each="name")}, loops={"name": PAIR}), "the name 'name' for itself; call the loop"),
         (lambda: argo({"a": step(working_dir="/{{workflow.name}}")}), "working_dir .* must not hold '{{'"),
         (lambda: argo({"a": step(node_selector={"zone": "{{x}}"})}), "node_selector.zone .* must not hold '{{'"),
     ],

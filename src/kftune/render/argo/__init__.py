@@ -31,6 +31,7 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     Raises:
         RenderError: Argo cannot express the pipeline; the text names what, why and a way that works.
     """
+    _check_names(pipeline)
     nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
     tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
     lacking = relies_on_absence(pipeline)
@@ -54,6 +55,19 @@ def render_argo(pipeline: Pipeline) -> Rendering:
             f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older ones hand on an empty text, or hang"
         )
     return Rendering(documents, [*told, *_notes(pipeline, nodes, tunings, missing)], created)
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    """Refuses names that tags of Argo's own have: ``{{workflow.parameters.json}}``, ``{{tasks.name}}``."""
+    for what, names, taken, other in (
+        ("parameter", pipeline.run_parameters, "json", "json_text"),
+        ("step", pipeline.steps, "name", "make-name"),
+        ("loop", pipeline.loops, "name", "names"),
+    ):
+        if taken in names:
+            raise RenderError(
+                f"Argo uses the name {taken!r} for itself; call the {what} something else, such as {other}"
+            )
 
 
 def _metadata(pipeline: Pipeline) -> dict[str, Any]:
@@ -102,7 +116,8 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
 def _parameter(name: str, parameter: Any) -> dict[str, Any]:
     written: dict[str, Any] = {"name": name}
     if parameter.description:
-        written["description"] = parameter.description
+        # Argo looks for its tags here too, and a description may be cut apart without harm.
+        written["description"] = parameter.description.replace("{{", "{ {")
     if parameter.value is not None:
         written["value"] = carried(text_of(parameter.value), f"the default of parameter {name!r}")
         if parameter.type == "bool":
