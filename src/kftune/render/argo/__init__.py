@@ -6,6 +6,7 @@ list. Source: argo-workflows v4.1.2, linter and controller, run.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -47,7 +48,8 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     documents = [{"apiVersion": _API, "kind": "WorkflowTemplate", "metadata": metadata, "spec": spec}]
     documents += _cron_workflow(pipeline, metadata)
     missing = _without_default(pipeline)
-    created = [] if missing else [_workflow(pipeline, metadata)]
+    # With a spec of its own, so that it runs where nobody may put a template.
+    created = [] if missing else [_workflow(pipeline, metadata, copy.deepcopy(spec))]
     told = [note for document in documents for note in check_size(document)]
     if lacking is not None and pipeline.targets.argo.version in _FIXED_IN:
         told.append(
@@ -148,12 +150,11 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> list[dict
     return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": dict(metadata), "spec": spec}]
 
 
-def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     own = {
         "generateName": f"{pipeline.name}-",
         **{key: metadata[key] for key in ("namespace", "labels") if key in metadata},
     }
-    spec = {"workflowTemplateRef": {"name": pipeline.name}}
     return {"apiVersion": _API, "kind": "Workflow", "metadata": own, "spec": spec}
 
 
