@@ -697,8 +697,28 @@ PAIR = {"items": [1, 2]}
         (lambda: argo({"a": step()}, parameters={"json": 1}), "the name 'json' for itself; call the parameter"),
         (lambda: argo({"name": step()}), "the name 'name' for itself; call the step"),
         (lambda: argo({"a": step(for_each="name")}, loops={"name": PAIR}), "the name 'name' for itself; call the loop"),
-        (lambda: argo({"a": step(working_dir="/{{workflow.name}}")}), "working_dir .* must not hold '{{'"),
-        (lambda: argo({"a": step(node_selector={"zone": "{{x}}"})}), "node_selector.zone .* must not hold '{{'"),
+        (
+            lambda: argo({"a": step(working_dir="/{{workflow.name}}")}),
+            r"container\.workingDir of step 'a' must not hold '{{'",
+        ),
+        (
+            lambda: argo({"a": step(tolerations=[{"key": "{{x}}", "operator": "Exists"}])}),
+            r"tolerations\[0\]\.key of step 'a' must not hold",
+        ),
+        (
+            lambda: argo(
+                {
+                    "ask": SKIPPING["ask"],
+                    "maybe": {**SKIPPING["maybe"], "outputs": {"x": "str"}},
+                    "b": step(inputs={"x": {"value": "${steps.maybe.outputs.x}", "default": "{{workflow.name}}"}}),
+                }
+            ),
+            "the default of x must not hold '{{'",
+        ),
+        (
+            lambda: argo({"a": step(node_selector={"zone": "{{x}}"})}),
+            r"nodeSelector\.zone of step 'a' must not hold '{{'",
+        ),
     ],
 )
 def test_what_argo_cannot_do_is_refused_with_a_way_that_works(pipeline, message):

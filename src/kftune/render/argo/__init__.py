@@ -147,14 +147,12 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> list[dict
         "concurrencyPolicy": schedule.concurrency.capitalize(),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
-    return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": dict(metadata), "spec": spec}]
+    return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": copy.deepcopy(metadata), "spec": spec}]
 
 
 def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
-    own = {
-        "generateName": f"{pipeline.name}-",
-        **{key: metadata[key] for key in ("namespace", "labels") if key in metadata},
-    }
+    kept = {key: metadata[key] for key in ("namespace", "labels") if key in metadata}
+    own = {"generateName": f"{pipeline.name}-", **copy.deepcopy(kept)}
     return {"apiVersion": _API, "kind": "Workflow", "metadata": own, "spec": spec}
 
 
