@@ -22,7 +22,11 @@ __all__ = ["PIPELINE_TARGETS", "TARGETS", "Rendering", "render", "render_pipelin
 
 TARGETS: Mapping[str, Callable[[Study], Rendering]] = {"katib": render_katib}
 
-PIPELINE_TARGETS: Mapping[str, str] = {"argo": "kftune.render.argo:render_argo"}
+PIPELINE_TARGETS: Mapping[str, str] = {
+    "argo": "kftune.render.argo:render_argo",
+    "kfp": "kftune.render.kfp:render_kfp",
+    "kfp-objects": "kftune.render.kfp:render_kfp_objects",
+}
 """Target -> what renders a pipeline for it, imported when it is asked for: whoever renders a study needs none of it."""
 
 

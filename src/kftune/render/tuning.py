@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
 from kftune.pipeline import Constant, Node, TuneStep
+from kftune.pipeline.steps import hparam_type
 from kftune.render.command import quoted
+from kftune.render.crossing import crossings
 from kftune.render.katib import render_katib
+from kftune.study import Study
 
 _MARK = re.compile("@kftune:([A-Za-z0-9_.]+)@")
 
@@ -30,13 +33,26 @@ class Tuning(NamedTuple):
     """The artifacts, by the step's argument, that trials get over the shared volume; marks stand for their paths."""
     share: str | None
     """Where the launcher and the trials see that volume."""
+    best: dict[str, dict[str, Any]]
+    """How the launcher makes each best value of what Katib gives: `kftune.launcher.best` says how it reads this."""
     notes: list[str]
     """What whoever applies it should know."""
 
     @property
     def text(self) -> str:
-        """The Experiment as compact JSON."""
-        return json.dumps(self.experiment, ensure_ascii=False, separators=(",", ":"))
+        """The Experiment as one JSON text that nothing on its way changes."""
+        return _wire(self.experiment)
+
+    @property
+    def best_text(self) -> str:
+        """`best` as one JSON text."""
+        return _wire(self.best)
+
+
+def _wire(value: Any) -> str:
+    """Compact JSON in which nothing looks like a variable of the kubelet or a tag of Argo: escapes write those."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("$", "\\u0024").replace("{{", "\\u007b\\u007b")
 
 
 def mark(name: str) -> str:
@@ -79,7 +95,20 @@ def tuning_of(node: Node) -> Tuning:
         for name, argument in given.items()
         if not argument.is_artifact and not isinstance(argument.source, Constant)
     )
-    return Tuning(rendering.documents[0], (*in_run, *node.hparams), artifacts, share, rendering.notes)
+    best = _best(study)
+    return Tuning(rendering.documents[0], (*in_run, *node.hparams), artifacts, share, best, rendering.notes)
+
+
+def _best(study: Study) -> dict[str, dict[str, Any]]:
+    leaves = study.hparams.leaves()
+    return {
+        crossing.name: {
+            "text": crossing.text,
+            "type": hparam_type(study.hparams, crossing.name),
+            **({"default": leaf.encode(leaf.default)} if (leaf := leaves[crossing.name]).has_default else {}),
+        }
+        for crossing in crossings(study)
+    }
 
 
 def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, values: Mapping[str, str]) -> list[str]:
@@ -99,6 +128,7 @@ def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, v
         "kftune.launcher",
         f"--experiment={experiment}",
         f"--run-id={run_id}",
+        f"--best={tuning.best_text}",
         *(f"--value-{name}={values[name]}" for name in tuning.run_values),
         *(f"--artifact-{name}={values[name]}" for name in tuning.artifacts),
         *([f"--share={tuning.share}"] if tuning.share is not None else []),
@@ -106,11 +136,15 @@ def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, v
     ]
 
 
-def put_in(script: str, texts: Mapping[str, str]) -> str:
-    """A trial's command with the run's texts in the places of their marks, as the launcher does it.
+def put_in(value: Any, texts: Mapping[str, str]) -> Any:
+    """An Experiment, or a part of it, with the run's texts in the places of their marks, as the launcher does it.
 
     Args:
-        script: The command, one shell command.
+        value: Any JSON value; marks stand in it only where a shell reads them.
         texts: The text of each argument.
     """
-    return _MARK.sub(lambda found: quoted(texts[found[1]]), script)
+    if isinstance(value, str):
+        return _MARK.sub(lambda found: quoted(texts[found[1]]) if found[1] in texts else found[0], value)
+    if isinstance(value, dict):
+        return {key: put_in(inner, texts) for key, inner in value.items()}
+    return [put_in(inner, texts) for inner in value] if isinstance(value, list) else value
