@@ -532,17 +532,18 @@ def test_a_control_character_that_argo_cannot_hand_on_is_refused_in_a_default():
 
 def test_a_tune_step_runs_the_launcher_with_its_experiment():
     container = template_of(EXAMPLES["tuned"](), "tune")["container"]
-    experiment, *rest = container["args"]
+    tuning = tuning_of(EXAMPLES["tuned"]().node("tune"))
+    experiment, run_id, best, *rest = container["args"]
     assert container["command"] == ["python", "-m", "kftune.launcher"]
+    assert run_id == "--run-id={{inputs.parameters.RUN_ID}}"
+    assert json.loads(best.removeprefix("--best=")) == tuning.best
     assert rest == [
-        "--run-id={{inputs.parameters.RUN_ID}}",
         "--value-circuit={{inputs.parameters.circuit}}",
         "--artifact-data=/kftune/inputs/data",
         "--share=/shared",
         *(f"--output-{name}=/kftune/outputs/{name.replace('.', '-')}" for name in OUTPUTS_OF_TUNE),
     ]
-    text = experiment.removeprefix("--experiment=").replace("$$", "$")
-    assert json.loads(text) == tuning_of(EXAMPLES["tuned"]().node("tune")).experiment
+    assert json.loads(experiment.removeprefix("--experiment=")) == tuning.experiment
 
 
 OUTPUTS_OF_TUNE = ["best.kind", "best.momentum", "best.optimizer.lr", "best_trial", "objective", "report"]
