@@ -380,6 +380,12 @@ def test_trials_take_from_the_defaults_what_their_study_leaves_out():
     assert made.node("tune").step.resources.cpu is None, "the container that watches needs no more than it says itself"
 
 
+def test_a_tune_step_cannot_set_what_its_study_searches_not_even_by_the_class():
+    assert "optimizer.lr" in pipeline({"tune": tune()}).node("tune").step.study.space
+    with pytest.raises(PipelineError, match=r"set or searched, but the study searches optimizer\.lr"):
+        pipeline({"tune": tune(values={"optimizer": {"lr": 0.1}})})
+
+
 def test_constants_of_a_tune_step_are_fixed_in_its_study():
     made = pipeline({"tune": tune(values={"units": 8})})
     assert made.node("tune").step.study.fixed["units"] == "8"
@@ -460,6 +466,23 @@ def test_within_a_loop_outputs_go_item_by_item_and_outside_as_a_list():
     assert not made.inputs_of("check")["model"].fan_in
     losses = made.inputs_of("sum")["losses"]
     assert (losses.type, losses.fan_in, losses.element) == ("list", True, "float")
+
+
+def test_a_hyperparameter_can_be_the_list_of_what_a_loop_gave():
+    steps = {
+        "one": step(for_each="each", outputs={"tag": "str"}),
+        "train": step("train", hparams=Toy, values={"tags": "${steps.one.outputs.tag}"}),
+    }
+    tags = pipeline(steps, loops={"each": {"items": [1, 2]}}).inputs_of("train")["tags"]
+    assert (tags.role, tags.type, tags.fan_in, tags.element) == ("hparam", "str", True, "str")
+
+
+def test_a_step_outside_a_loop_runs_with_what_the_steps_that_were_not_skipped_gave():
+    steps = {
+        "one": step(for_each="each", when="${item} > 1", inputs={"k": "${item}"}, outputs={"x": "int"}),
+        "sum": step(inputs={"xs": "${steps.one.outputs.x}"}),
+    }
+    assert pipeline(steps, loops={"each": {"items": [1, 2]}}).skippable == ("one",)
 
 
 def test_a_loop_runs_over_a_parameter_or_an_output():

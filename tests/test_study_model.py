@@ -512,7 +512,7 @@ VOLUME = {"name": "a", "mount": "/a", "claim": "c"}
         ({"budget": {"parallel": 11}}, "budget.parallel: parallel must be at most max_trials, but parallel=11"),
         ({"budget": {"max_trials": 0}}, "budget.max_trials: must be greater than or equal to 1"),
         ({"budget": {"trial_timeout": math.inf}}, "budget.trial_timeout: "),
-        ({"step": {"image": "a"}}, "step: a step has either module or command, but got module=None, command=[]"),
+        ({"step": {"image": "a"}}, "step: a step has either module or command, but this one has neither"),
         ({"step": STEP | {"module": "a"}}, "step.module: a step has either module or command"),
         ({"step": {"module": "a b"}}, "step.module: must match pattern"),
         ({"step": STEP | {"image": "Toy:1"}}, "step.image: an image is [registry/]name[:tag][@sha256:digest]"),

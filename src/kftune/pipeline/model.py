@@ -13,7 +13,8 @@ from kftune.derived import derived
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LoopName, PipelineName, StepName
 from kftune.pipeline.part import PipelinePart
-from kftune.pipeline.plan import Argument, Node, Plan, make_plan
+from kftune.pipeline.plan import Argument, Node, Plan
+from kftune.pipeline.planning import make_plan
 from kftune.pipeline.ports import Parameter, Parameters
 from kftune.pipeline.references import Reference
 from kftune.pipeline.schedule import Schedule
