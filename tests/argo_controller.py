@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from argo_traps import is_met
+from katib_as_run import kubelet_expanded
 
 Object = dict[str, Any]
 Writes = Callable[[str, list[str]], Mapping[str, str]]
@@ -90,8 +91,8 @@ class _Controller:
         variables: dict[str, str] = {}
         for variable in template["container"].get("env", []):
             if "value" in variable:
-                variables[variable["name"]] = _expanded(_filled(variable["value"], scope), variables)
-        argv = [_expanded(_filled(text, scope), variables) for text in texts]
+                variables[variable["name"]] = kubelet_expanded(_filled(variable["value"], scope), variables)
+        argv = [kubelet_expanded(_filled(text, scope), variables) for text in texts]
         lying = {
             artifact["path"]: scope[f"inputs.artifacts.{artifact['name']}"]
             for artifact in template.get("inputs", {}).get("artifacts", [])
@@ -210,15 +211,6 @@ def _filled(text: str, scope: Mapping[str, str]) -> str:
 
 def _task_status(path: str, scope: Mapping[str, str]) -> str:
     return scope.get(f"tasks.{path.split('.')[1]}.status", "Succeeded")
-
-
-def _expanded(text: str, variables: Mapping[str, str]) -> str:
-    """`text` with `$(NAME)` and `$$` replaced, as a kubelet does it."""
-
-    def value_of(found: re.Match[str]) -> str:
-        return "$" if found[0] == "$$" else variables.get(found[1], found[0])
-
-    return re.sub(r"\$\$|\$\(([^)]*)\)", value_of, text)
 
 
 # ---------------------------------------------------------------------------------------------------------- expressions

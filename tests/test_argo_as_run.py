@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from pathlib import Path
-
 import pytest
 from argo_as_run import lint
 from argo_traps import traps
+from recorded import recorded
 
-CASES = [
-    json.loads(line)
-    for line in gzip.decompress(Path(__file__).with_name("data").joinpath("argo.jsonl.gz").read_bytes()).splitlines()
-]
+CASES = recorded("argo")
 
 # The controller was given the pods' outputs by hand ("1" for each), a cluster without other objects, and pods that
 # never fail: verdicts that hang on this are not to be had from the manifest.

@@ -92,7 +92,7 @@ def command(script: str) -> dict[str, Any]:
     return {"command": ["sh", "-c"], "args": [script]}
 
 
-def image(step: Step) -> str:
+def image(step: Container) -> str:
     """The step's image.
 
     Raises:

@@ -6,6 +6,7 @@ list. Source: argo-workflows v4.1.2, linter and controller, run.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,6 +32,7 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     Raises:
         RenderError: Argo cannot express the pipeline; the text names what, why and a way that works.
     """
+    _check_names(pipeline)
     nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
     tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
     lacking = relies_on_absence(pipeline)
@@ -46,7 +48,8 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     documents = [{"apiVersion": _API, "kind": "WorkflowTemplate", "metadata": metadata, "spec": spec}]
     documents += _cron_workflow(pipeline, metadata)
     missing = _without_default(pipeline)
-    created = [] if missing else [_workflow(pipeline, metadata)]
+    # With a spec of its own, so that it runs where nobody may put a template.
+    created = [] if missing else [_workflow(pipeline, metadata, copy.deepcopy(spec))]
     told = [note for document in documents for note in check_size(document)]
     if lacking is not None and pipeline.targets.argo.version in _FIXED_IN:
         told.append(
@@ -54,6 +57,19 @@ def render_argo(pipeline: Pipeline) -> Rendering:
             f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older ones hand on an empty text, or hang"
         )
     return Rendering(documents, [*told, *_notes(pipeline, nodes, tunings, missing)], created)
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    """Refuses names that tags of Argo's own have: ``{{workflow.parameters.json}}``, ``{{tasks.name}}``."""
+    for what, names, taken, other in (
+        ("parameter", pipeline.run_parameters, "json", "json_text"),
+        ("step", pipeline.steps, "name", "make-name"),
+        ("loop", pipeline.loops, "name", "names"),
+    ):
+        if taken in names:
+            raise RenderError(
+                f"Argo uses the name {taken!r} for itself; call the {what} something else, such as {other}"
+            )
 
 
 def _metadata(pipeline: Pipeline) -> dict[str, Any]:
@@ -81,8 +97,8 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
         spec["arguments"] = {"parameters": parameters}
     if target.service_account is not None:
         spec["serviceAccountName"] = target.service_account
-    # For Argo's own containers too; they run as a user that is not root.
-    spec["securityContext"] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    # Who may run as whom stands on our containers: Argo's own beside them run as root where nobody set it up otherwise.
+    spec["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}}
     if pipeline.timeout is not None:
         spec["activeDeadlineSeconds"] = math.ceil(pipeline.timeout)
     if pipeline.parallel is not None:
@@ -102,7 +118,8 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
 def _parameter(name: str, parameter: Any) -> dict[str, Any]:
     written: dict[str, Any] = {"name": name}
     if parameter.description:
-        written["description"] = parameter.description
+        # Argo looks for its tags here too, and a description may be cut apart without harm.
+        written["description"] = parameter.description.replace("{{", "{ {")
     if parameter.value is not None:
         written["value"] = carried(text_of(parameter.value), f"the default of parameter {name!r}")
         if parameter.type == "bool":
@@ -130,15 +147,12 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> list[dict
         "concurrencyPolicy": schedule.concurrency.capitalize(),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
-    return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": dict(metadata), "spec": spec}]
+    return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": copy.deepcopy(metadata), "spec": spec}]
 
 
-def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    own = {
-        "generateName": f"{pipeline.name}-",
-        **{key: metadata[key] for key in ("namespace", "labels") if key in metadata},
-    }
-    spec = {"workflowTemplateRef": {"name": pipeline.name}}
+def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: metadata[key] for key in ("namespace", "labels") if key in metadata}
+    own = {"generateName": f"{pipeline.name}-", **copy.deepcopy(kept)}
     return {"apiVersion": _API, "kind": "Workflow", "metadata": own, "spec": spec}
 
 
@@ -164,7 +178,10 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
     )
     if any(argument.is_artifact for node in nodes for argument in node.arguments.values()):
         yield "steps hand artifacts on through the artifact repository that Argo is set up with; without one they fail"
-    yield "no container may run as root: images need a USER that is a number"
+    yield (
+        "no container of a step may run as root: images need a USER that is a number; where the namespace enforces "
+        "the restricted standard, Argo's own containers need the image argoexec-nonroot and executor.securityContext"
+    )
     if missing:
         yield (
             f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, Constant, Node, Retries, TuneStep
+from kftune.pipeline import EXECUTOR_OUTPUT, Argument, Constant, Node, Retries, TuneStep
 from kftune.pipeline.ports import text_of
 from kftune.render import pods
-from kftune.render.argo.text import BRACE_VARIABLE, literal, needs_brace, plain, tag, wire
+from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
 from kftune.render.command import torchrun_arguments, under_torchrun
 from kftune.render.names import object_name
 from kftune.render.tuning import Tuning, launcher_command
@@ -62,6 +62,7 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
         volumes.append({"name": _OUTPUT_VOLUME, "emptyDir": {}})
     if volumes:
         template["volumes"] = volumes
+    check_tags(template, node.name)
     return template
 
 
@@ -92,13 +93,17 @@ def _inputs(node: Node) -> dict[str, Any]:
     return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
 
 
-def default_of(argument: Any) -> dict[str, Any]:
-    """What stands in for a value that nobody wrote, because its producer was skipped or its loop had no items."""
+def default_of(argument: Argument) -> dict[str, Any]:
+    """What stands in for a value that nobody wrote, because its producer was skipped or its loop had no items.
+
+    Raises:
+        RenderError: Argo or the kubelet would change it on the way.
+    """
     if argument.fan_in:
         return {"default": "[]"}
     if argument.default is None:
         return {}
-    return {"default": text_of(argument.default)}
+    return {"default": carried(text_of(argument.default), f"the default of {argument.name}")}
 
 
 def _outputs(node: Node) -> dict[str, Any]:
@@ -122,8 +127,6 @@ def _placement(node: Node) -> dict[str, Any]:
     placed = pods.placement(node.step)
     names = ("serviceAccountName", "nodeSelector", "tolerations")
     fields: dict[str, Any] = {name: placed[name] for name in names if name in placed}
-    for key, value in fields.get("nodeSelector", {}).items():
-        plain(value, f"node_selector.{key} of step {node.name!r}")
     if "terminationGracePeriodSeconds" in placed:
         patch = {"terminationGracePeriodSeconds": placed["terminationGracePeriodSeconds"]}
         fields["podSpecPatch"] = json.dumps(patch, separators=(",", ":"))
@@ -166,11 +169,11 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
         what = "the image of kftune's launcher" if tuning else "an image"
         raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
     # A command always: without one, Argo's controller looks the image up in its registry.
-    container: dict[str, Any] = {"image": step.image, "command": start, "args": rest}
+    container: dict[str, Any] = {"image": pods.image(step), "command": start, "args": rest}
     if not rest:
         del container["args"]
     if step.working_dir is not None:
-        container["workingDir"] = plain(step.working_dir, f"working_dir of step {node.name!r}")
+        container["workingDir"] = step.working_dir
     if variables:
         container["env"] = variables
     amounts = pods.resources(step)
@@ -225,8 +228,7 @@ def _environment(node: Node) -> list[dict[str, Any]]:
     sources: Mapping[str, Mapping[str, Any]] = {"secretKeyRef": step.secrets, "configMapKeyRef": step.config_maps}
     for kind, entries in sources.items():
         for name, entry in entries.items():
-            key = plain(entry.key, f"the key for {name} of step {node.name!r}")
-            variables.append({"name": name, "valueFrom": {kind: {"name": entry.name, "key": key}}})
+            variables.append({"name": name, "valueFrom": {kind: {"name": entry.name, "key": entry.key}}})
     return variables
 
 
@@ -240,7 +242,7 @@ def _mounts(node: Node) -> list[dict[str, Any]]:
                 f"step {node.name!r} has {volume.name!r} at {volume.mount}"
             )
         read_only = {"readOnly": True} if volume.read_only else {}
-        mounts.append({"name": volume.name, "mountPath": plain(volume.mount, f"volume {volume.name}"), **read_only})
+        mounts.append({"name": volume.name, "mountPath": volume.mount, **read_only})
     if node.outputs:
         mounts.append({"name": _OUTPUT_VOLUME, "mountPath": OUTPUTS})
     return mounts

@@ -10,7 +10,6 @@ skipped, has a default: Argo fails otherwise.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -27,30 +26,29 @@ from kftune.pipeline import (
     Reference,
     TuneStep,
 )
-from kftune.pipeline.ports import text_of
 from kftune.render.argo.container import INPUTS, RUN_ID, default_of
-from kftune.render.argo.text import carried, expression, path_of, tag, wire
+from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, items_text, key_tag
+from kftune.render.argo.text import expression, path_of, tag, wire
 
 MAIN, EXIT = "Pipeline", "Exit"
 
-# The inputs of a loop's DAGs that are not handed in from outside.
-_ITEMS, _ITEM, _KEY = "ITEMS", "ITEM", "ITEM-KEY"
-# Keys of an item beside its fields, which have no "-".
-_WHOLE, _NUMBER = "whole-item", "item-number"
+# The input of `Loop-x` for items that a step writes.
+_ITEMS = "ITEMS"
 # What a skipped step gives to the list of all items, which leaves it out.
 _SKIPPED = "kftune:skipped"
 _CASTS = {"int": "asInt(#)", "float": "asFloat(#)", "bool": "# == 'true'"}
 
 
 class _Handed(NamedTuple):
-    """Something from outside that a step in a loop takes: an input of the loop's DAGs."""
+    """Something that a task gives to its template."""
 
     name: str
+    """The template's input."""
     value: str
-    """What the loop's own task gives."""
+    """The value, or the tag of it; of an artifact, where it comes from."""
     is_artifact: bool = False
     rest: Mapping[str, Any] = {}
-    """`default`, `optional`."""
+    """What else the input has: `default`, `optional`."""
 
 
 def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -112,7 +110,7 @@ class _Graph:
             )
         )
         if isinstance(node.step, TuneStep):
-            item = f".{tag(f'inputs.parameters.{_KEY}')}" if node.loop is not None else ""
+            item = f".{tag(f'inputs.parameters.{KEY}')}" if node.loop is not None else ""
             identity = {"name": RUN_ID, "value": f"{tag('workflow.uid')}.{node.name}{item}"}
             arguments = {**arguments, "parameters": [*arguments.get("parameters", []), identity]}
         if arguments:
@@ -142,7 +140,7 @@ class _Graph:
         if isinstance(source, ParameterReference):
             return tag(f"workflow.parameters.{source.name}")
         if isinstance(source, ItemReference):
-            return tag(f"inputs.parameters.{_item_input(source.field)}")
+            return tag(f"inputs.parameters.{item_input(source.field)}")
         if isinstance(source, OutputReference):
             return tag(f"tasks.{source.step}.outputs.{kind}.{wire(source.output)}")
         # Argo has a third word, Error.
@@ -249,12 +247,11 @@ class _Graph:
 
     def _loop_task(self, name: str) -> dict[str, Any]:
         source = self._loops[name].source
-        needed, waits = self._needed[name], dict[str, bool]()
-        producers = [other for node in self._members[name] for other in node.dependencies]
-        for other in producers:
+        waits: dict[str, bool] = {}
+        for other in (other for node in self._members[name] for other in node.dependencies):
             if self._nodes[other].loop != name:
                 unit = self._nodes[other].loop or other
-                waits[unit] = unit in needed
+                waits[unit] = unit in self._needed[name]
         task: dict[str, Any] = {"name": name, "template": f"Loop-{name}"}
         if waits:
             task["depends"] = self._depends(waits)
@@ -269,12 +266,12 @@ class _Graph:
     def loop_templates(self, name: str) -> list[dict[str, Any]]:
         """The DAG that goes through the items of a loop, and the one that runs for each."""
         loop, members, handed = self._loops[name], self._members[name], self._handed[name]
-        fields = _item_fields(members)
+        fields = item_fields(members)
         needs_key = any(isinstance(node.step, TuneStep) for node in members)
         each: dict[str, Any] = {"name": "each", "template": f"Body-{name}"}
-        passed = [_Handed(_item_input(field), _item_tag(loop, field)) for field in fields]
+        passed = [_Handed(item_input(field), item_tag(loop, field)) for field in fields]
         if needs_key:
-            passed.append(_Handed(_KEY, tag(f"item.{_NUMBER}") if _has_mappings(loop) else tag("item")))
+            passed.append(_Handed(KEY, key_tag(loop)))
         through = [
             other._replace(value=tag(f"inputs.{'artifacts' if other.is_artifact else 'parameters'}.{other.name}"))
             for other in handed
@@ -298,7 +295,7 @@ class _Graph:
 
     def _with_param(self, name: str, loop: Loop, fields: list[str | None]) -> str:
         if loop.entries is not None:
-            return _items_text(name, loop, loop.entries, fields)
+            return items_text(name, loop, loop.entries, fields)
         if isinstance(loop.source, ParameterReference):
             return tag(f"workflow.parameters.{loop.source.name}")
         return tag(f"inputs.parameters.{_ITEMS}")
@@ -382,46 +379,3 @@ def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
         (artifacts if one.is_artifact else parameters).append({"name": one.name, **one.rest})
     inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
     return {"inputs": inputs} if inputs else {}
-
-
-# -- items -------------------------------------------------------------------------------------------------------------
-
-
-def _item_input(field: str | None) -> str:
-    return _ITEM if field is None else f"{_ITEM}_{field}"
-
-
-def _item_fields(members: Iterable[Node]) -> list[str | None]:
-    """The fields of an item that the steps of a loop take; None stands for all of it."""
-    found: dict[str | None, None] = {}
-    for node in members:
-        sources = [argument.source for argument in node.arguments.values()]
-        for source in (*sources, *(node.condition.references if node.condition else ())):
-            if isinstance(source, ItemReference):
-                found[source.field] = None
-    return sorted(found, key=lambda field: field or "")
-
-
-def _has_mappings(loop: Loop) -> bool:
-    return loop.entries is not None and isinstance(loop.entries[0], Mapping)
-
-
-def _item_tag(loop: Loop, field: str | None) -> str:
-    if field is not None:
-        return tag(f"item.{field}")
-    return tag(f"item.{_WHOLE}") if _has_mappings(loop) else tag("item")
-
-
-def _items_text(name: str, loop: Loop, entries: Iterable[Any], fields: list[str | None]) -> str:
-    """The items as Argo gets them: texts, since it would write numbers anew; of mappings, what is used of them."""
-    items: list[Any] = []
-    for index, entry in enumerate(entries):
-        what = f"item {index} of loop {name!r}"
-        if not isinstance(entry, Mapping):
-            items.append(carried(text_of(entry), what))
-            continue
-        item = {field: carried(text_of(entry[field]), f"{field} of {what}") for field in fields if field is not None}
-        if None in fields:
-            item[_WHOLE] = carried(text_of(entry), what)
-        items.append({_NUMBER: str(index), **item})
-    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))

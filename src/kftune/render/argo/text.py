@@ -17,6 +17,7 @@ from kftune.render.command import checked_text
 BRACE_VARIABLE = "KFTUNE_BRACE"
 """The variable that holds one brace, where a container's texts need it."""
 
+_OUR_TAG = re.compile(r"\{\{inputs\.parameters\.[A-Za-z0-9_-]+\}\}")
 _SECOND_BRACE = re.compile(r"(?<=\{)\{")
 # The kernel takes no longer argument (MAX_ARG_STRLEN, 131 072 bytes with the NUL at its end).
 _LONGEST_ARGUMENT = 131_071
@@ -74,15 +75,28 @@ def carried(text: str, what: str) -> str:
     return text
 
 
-def plain(text: str, what: str) -> str:
-    """`text` for a field of a pod, where nobody but Argo would replace anything.
+def check_tags(value: object, step: str, path: str = "") -> None:
+    """Makes sure that a step's template holds no tags but ours, wherever in it that may be.
+
+    Args:
+        value: The template, or a part of it.
+        step: The step's name, for the error.
+        path: Where in the template the part is.
 
     Raises:
-        RenderError: Argo would take it for a tag of its own.
+        RenderError: Argo would fill in something that is not ours, or it is no text that could be written down.
     """
-    if "{{" in text:
-        raise RenderError(f"{what} must not hold '{{{{', where Argo's own tags begin, but is {text!r:.80}")
-    return checked_text(text, what)
+    if isinstance(value, str):
+        what = f"{path} of step {step!r}"
+        if "{{" in _OUR_TAG.sub("", checked_text(value, what)):
+            raise RenderError(f"{what} must not hold '{{{{', where Argo's own tags begin, but is {value!r:.80}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_tags(key, step, path)
+            check_tags(item, step, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            check_tags(item, step, f"{path}[{index}]")
 
 
 def wire(name: str) -> str:
