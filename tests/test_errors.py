@@ -9,8 +9,10 @@ import pytest
 
 from kftune import errors
 from kftune.errors import (
+    ContainerError,
     DomainError,
     HparamsError,
+    KatibError,
     KftuneError,
     MetricError,
     MissingExtraError,
@@ -39,8 +41,10 @@ MADE = [
     PartError("no key", ("step", "nam"), at_key=True),
     MetricError("no space"),
     RenderError("no such kind"),
+    KatibError("Katib stops here"),
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
+    ContainerError("no engine answers"),
     MissingExtraError("local", "optuna"),
     UsageError("no such command"),
 ]
@@ -72,6 +76,7 @@ def test_every_public_error_is_tried_here():
         (PipelineError, ValueError),
         (MetricError, ValueError),
         (RenderError, ValueError),
+        (KatibError, ValueError),
         (MissingExtraError, ImportError),
     ],
 )

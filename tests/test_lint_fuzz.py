@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from kftune.lint.cluster import Cluster
-from kftune.lint.defaults import VERSIONS
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import VERSIONS
+from kftune.katib.go.reading import read
 from kftune.lint.example import EXAMPLE
 from kftune.lint.judging import judge
-from kftune.lint.reading import read
 from kftune.lint.report import as_json, placed
 from kftune.lint.rules import RULES
 from kftune.lint.sources import Source, decoded, documents

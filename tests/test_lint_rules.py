@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kftune.lint.cluster import Cluster
+from kftune.katib.admission.cluster import Cluster
 from kftune.lint.example import EXAMPLE, example_text
 from kftune.lint.judging import judge
 from kftune.lint.pages import all_pages

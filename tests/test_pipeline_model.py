@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from pipeline_examples import chain, pipeline, step, tune
-from pydantic import ValidationError
 from study_examples import Toy, toy
 
 from kftune.errors import PipelineError
@@ -59,6 +58,9 @@ def circuits_in_python() -> Pipeline:
     data = DataStep(name="data", module="kftune.training", args=("data",), inputs={"circuit": circuit})
     tuned = TuneStep(
         name="tune",
+        image="registry.example/kftune-launcher:1",
+        volumes=[{"name": "shared", "mount": "/shared", "claim": "circuits-shared"}],
+        share="shared",
         study=load_study(CIRCUITS / "study.yaml", overrides),
         inputs={"data": data.outputs.data},
         values={"circuit": circuit},
@@ -132,7 +134,7 @@ def test_what_a_pipeline_writes_is_short():
 
 
 def test_pipelines_are_frozen_and_can_be_copied_and_pickled(circuits):
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(PipelineError, match="replace"):
         circuits.name = "other"
     assert copy.deepcopy(circuits) is circuits
     assert pickle.loads(pickle.dumps(circuits)).plan == circuits.plan  # noqa: S301  # our own bytes
@@ -528,3 +530,13 @@ def test_the_exit_step_knows_how_the_run_ended():
     assert made.plan.exit.name == "exit"
     assert made.plan.exit.arguments["status"].source == run_status()
     assert "exit" not in made.order
+
+
+def test_images_are_replaced_everywhere_and_nowhere_else(circuits):
+    other = circuits.with_images(lambda image: f"{image}-x")
+    for name, node in circuits.plan.nodes.items():
+        image = node.step.image
+        assert other.node(name).step.image == (None if image is None else f"{image}-x")
+        assert other.node(name).arguments == node.arguments
+    assert other.node("tune").step.study.step.image == "registry.example/circuits:1-x"
+    assert circuits.node("tune").step.study.step.image == "registry.example/circuits:1"

@@ -9,7 +9,7 @@ from render_examples import ALGORITHMS, VERSIONS, study_of
 
 from kftune import yaml_text
 from kftune.errors import RenderError, StudyError
-from kftune.lint.cluster import KatibConfig, cluster_of
+from kftune.katib.admission.cluster import KatibConfig, cluster_of
 from kftune.lint.judging import judge
 from kftune.lint.sources import Source, documents
 from kftune.render import render

@@ -10,8 +10,10 @@
     ├── PipelineError (ValueError)      a pipeline that cannot be, with its place in the file
     ├── MetricError (ValueError)        a metric name or value that no collector could read
     ├── RenderError (ValueError)        a study that the target cannot express
+    ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
+    ├── ContainerError                  no container engine answers, it refuses, or an image is missing
     ├── MissingExtraError (ImportError) an optional dependency is not installed
     └── UsageError                      a wrong command line
 
@@ -97,6 +99,10 @@ class RenderError(KftuneError, ValueError):
     """A study that the render target cannot express faithfully."""
 
 
+class KatibError(KftuneError, ValueError):
+    """Where Katib's own code stops too, in its words as far as they do not name Go's types."""
+
+
 class StoreError(KftuneError):
     """Results on disk that are locked, damaged or belong to another study.
 
@@ -116,6 +122,23 @@ class StoreError(KftuneError):
 
 class RunError(KftuneError):
     """The local engine cannot start or go on."""
+
+
+class ContainerError(KftuneError):
+    """No container engine answers, it does not do what it was asked to, or an image is missing."""
+
+
+class ClusterError(KftuneError):
+    """A cluster that cannot be reached, or that refuses something.
+
+    Args:
+        message: What it refuses and why.
+        status: The HTTP status of its answer; None without one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class MissingExtraError(KftuneError, ImportError):

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from kftune.errors import UsageError
-from kftune.lint.cluster import KatibConfig, cluster_of, config_of
-from kftune.lint.defaults import VERSIONS
+from kftune.katib.admission.cluster import KatibConfig, cluster_of, config_of
+from kftune.katib.admission.defaults import VERSIONS
+from kftune.katib.admission.server import KIND
+from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.judging import Judgement, judge
-from kftune.lint.reading import NotYamlError, pieces, read
 from kftune.lint.report import Placed, as_json, as_lines, placed, summary_line
 from kftune.lint.rule import SEVERITIES
-from kftune.lint.server import KIND
 from kftune.lint.sources import Document, Source, decoded, documents, is_judged, sources
 
 _STUDY_KEYS = {"hparams", "objective", "step"}
@@ -120,10 +120,12 @@ def _is_study(document: Document) -> bool:
 def _rendered(source: Source) -> Iterator[Document]:
     """The documents that a study file renders to; places are those of the rendered text."""
     from kftune import yaml_text
+    from kftune.images.studies import pinned
     from kftune.render import render
     from kftune.study import load_study
 
-    text = yaml_text.dump_all(render(load_study(Path(source.file)), "katib").documents)
+    path = Path(source.file)
+    text = yaml_text.dump_all(render(pinned(load_study(path), path), "katib").documents)
     yield from documents(source._replace(text=text, file=f"{source.file} (rendered)"))
 
 

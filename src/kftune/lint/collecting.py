@@ -9,12 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.types import Path
 from kftune.lint.findings import finding
-from kftune.lint.go_types import Path
 from kftune.lint.rule import Finding, Severity
 
 _BY_DEFAULT = re.compile(r"[\w|-]+", re.ASCII)
-_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\((?!\?)|\(\?P?<(?![=!])", re.DOTALL)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 _COLLECTOR = ("spec", "metricsCollectorSpec")
 
@@ -63,7 +62,7 @@ def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Fin
 def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     if not filters:
         return
-    from kftune.lint.go_regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
+    from kftune.katib.go.regex import GoRegexError, check  # noqa: PLC0415 - most Experiments have no filter
 
     for index, regex in enumerate(filters):
         path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)
@@ -71,11 +70,10 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
             yield finding("KT241", path, f"{regex!r} holds ';', by which Katib separates filters: it is cut in two")
             continue
         try:
-            check(regex)
+            groups = check(regex)
         except GoRegexError as error:
             yield finding("KT242", path, f"the collector stops at the first line with a metric: {error}")
             continue
-        groups = sum(found[0][0] == "(" for found in _CAPTURE.finditer(regex))
         if groups < 2:
             message = f"{regex!r} has {groups} groups and needs two, the name and the value: it finds nothing"
             yield finding("KT243", path, message)

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.types import Path
 from kftune.lint.findings import finding
-from kftune.lint.go_types import Path
 from kftune.lint.pods import texts
 from kftune.lint.rule import Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kftune import yaml_text
-from kftune.lint.reading import read
+from kftune.katib.go.reading import read
 
 EXAMPLE = """\
 apiVersion: kubeflow.org/v1beta1

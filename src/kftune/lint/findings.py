@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kftune.lint.go_types import Path
+from kftune.katib.go.types import Path
 from kftune.lint.rule import Finding, Severity
 
 

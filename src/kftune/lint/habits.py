@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.text import json_text
 from kftune.lint.findings import finding
-from kftune.lint.go_text import json_text
 from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
 from kftune.lint.rule import Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kftune.lint.go_types import Path
+from kftune.katib.go.types import Path
 
 TRIAL: Path = ("spec", "trialTemplate", "trialSpec")
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from kftune.errors import YamlError
-from kftune.lint.go_types import Path
+from kftune.katib.admission.reason import field_text
+from kftune.katib.go.types import Path
 from kftune.lint.judging import Judgement
-from kftune.lint.reason import field_text
 from kftune.lint.rule import Finding
 from kftune.lint.sources import Document
 from kftune.yaml_text import locate

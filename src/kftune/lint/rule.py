@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from kftune.lint.go_types import Path
+from kftune.katib.go.types import Path
 
 Severity = Literal["refused", "fails", "hangs", "wrong", "habit"]
 

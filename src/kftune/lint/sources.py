@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError
-from kftune.lint.go_types import Path as JsonPath
-from kftune.lint.reading import NotYamlError, Piece, pieces, read
-from kftune.lint.server import API_VERSION, KIND
+from kftune.katib.admission.server import API_VERSION, KIND
+from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
+from kftune.katib.go.types import Path as JsonPath
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OTHER_KINDS = frozenset({"Trial", "Suggestion", "Profile", "Notebook", "PodDefault"})

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.lint.cluster import Cluster
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.webhook_template import is_meta_reference
+from kftune.katib.go.quantity import parse
 from kftune.lint.collecting import collecting_findings
 from kftune.lint.commands import command_findings
 from kftune.lint.findings import finding
 from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
-from kftune.lint.quantity import parse
 from kftune.lint.rule import Finding
-from kftune.lint.webhook_template import is_meta_reference
 
 _TEMPLATE = ("spec", "trialTemplate")
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")

@@ -9,6 +9,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from kftune.local.events import (
@@ -188,7 +189,7 @@ class Engine:
 
     def _start(self, number: int, attempt: int, suggestion: Suggestion) -> None:
         name = self._store.name(number)
-        reducer = Reducer(self._study.metric_names, self._definitions)
+        reducer = Reducer(tuple(self._study.reductions), self._definitions)
         running = _Running(number, suggestion, reducer, self._launcher.devices.take())
         problem = ""
         pid = pid_started = None
@@ -297,7 +298,7 @@ class Engine:
         number = running.number
         values = values_of(running.reducer)
         reduced = values.get(self._study.objective.metric)
-        objective = None if reduced is None else float(reduced.text(self._study.objective.spec.reduce or "latest"))
+        objective = None if reduced is None else float(reduced.text(self._study.objective.reduction))
         self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
         self._unsynchronised = True
         scored = state == "Succeeded"
@@ -342,8 +343,9 @@ class Engine:
 
     def _kill_all(self) -> None:
         """After an error: no process stays behind. The trials are stored as running, so they run again."""
-        for running in self._running.values():
-            running.process.reap()
+        with ExitStack() as all_of_them:  # also those after one that makes trouble
+            for running in self._running.values():
+                all_of_them.callback(running.process.reap)
 
     # -- telling -----------------------------------------------------------------------------------------------
 
@@ -383,8 +385,5 @@ class Engine:
             self._tell(lambda: MetricReported(name, running.number, metric, float(text), text, step))
 
     def _counted(self, values: dict[str, Values]) -> dict[str, Any]:
-        return {
-            spec.name: float(values[spec.name].text(spec.reduce or "latest"))
-            for spec in self._study.metric_specs
-            if spec.name in values
-        }
+        reductions = self._study.reductions.items()
+        return {name: float(values[name].text(how)) for name, how in reductions if name in values}

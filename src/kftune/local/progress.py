@@ -108,8 +108,8 @@ class Progress:
         best = self.best()
         if best is None:
             return None
-        specs = [spec for spec in self._study.metric_specs if spec.name in best.metrics]
-        metrics = {spec.name: float(best.metrics[spec.name].text(spec.reduce or "latest")) for spec in specs}
+        reductions = self._study.reductions.items()
+        metrics = {name: float(best.metrics[name].text(how)) for name, how in reductions if name in best.metrics}
         return {"trial": best.name, "objective": best.objective, "metrics": metrics, "values": best.point}
 
     def outcome(self, reason: Reason) -> Outcome:

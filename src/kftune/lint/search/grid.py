@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from kftune.katib.go.numbers import python_float, python_int
 from kftune.lint.search import shared
-from kftune.lint.search.numbers import python_float, python_int
 from kftune.lint.search.optuna import seed_problems, settings_problems
 from kftune.lint.search.space import Parameter, Problem, Search, doubled_names
 

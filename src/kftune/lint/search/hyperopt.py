@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from kftune.katib.go.numbers import python_float, python_int
 from kftune.lint.search import shared
-from kftune.lint.search.numbers import python_float, python_int
 from kftune.lint.search.space import Parameter, Problem, Search, doubled_names
 
 _SETTINGS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from kftune.lint.defaults import KatibVersion
-from kftune.lint.go_types import Path
+from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.go.types import Path
 
 Outcome = Literal["fails", "hangs", "wrong", "habit"]
 

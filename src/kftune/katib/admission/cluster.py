@@ -1,0 +1,148 @@
+"""What the cluster holds, as far as a verdict depends on it: Katib's configuration, ConfigMaps, Namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from kftune.errors import UsageError
+from kftune.katib.go.reading import NotYamlError, pieces, read
+
+INJECTION_LABEL = "katib.kubeflow.org/metrics-collector-injection"
+
+
+class KatibConfig(NamedTuple):
+    """The ConfigMap katib-config; without arguments, the one of a stock install.
+
+    Source: katib v0.19.0, manifests/v1beta1/installs/katib-standalone/katib-config.yaml.
+    """
+
+    algorithms: frozenset[str] = frozenset(
+        [
+            "random",
+            "tpe",
+            "grid",
+            "multivariate-tpe",
+            "hyperband",
+            "bayesianoptimization",
+            "cmaes",
+            "sobol",
+            "enas",
+            "darts",
+            "pbt",
+        ]
+    )
+    early_stoppings: frozenset[str] = frozenset({"medianstop"})
+    collectors: frozenset[str] = frozenset({"StdOut", "File", "TensorFlowEvent"})
+    trial_kinds: frozenset[tuple[str, str]] = frozenset(
+        {
+            ("trainer.kubeflow.org/v1alpha1", "TrainJob"),
+            ("batch/v1", "Job"),
+            ("kubeflow.org/v1", "TFJob"),
+            ("kubeflow.org/v1", "PyTorchJob"),
+            ("kubeflow.org/v1", "MPIJob"),
+            ("kubeflow.org/v1", "XGBoostJob"),
+        }
+    )
+
+
+class Cluster(NamedTuple):
+    """What an Experiment would find."""
+
+    config: KatibConfig = KatibConfig()
+    config_maps: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType({})
+    """(namespace, name) -> data."""
+    namespaces: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    """Name -> labels, of those that were given."""
+    labelled: bool = True
+    """Whether a namespace that was not given has the label for metrics collection."""
+
+    def is_labelled(self, namespace: str | None) -> bool:
+        """Whether Katib takes Experiments in the namespace."""
+        labels = self.namespaces.get(namespace or "")
+        if labels is None:
+            return self.labelled
+        return labels.get(INJECTION_LABEL) == "enabled"
+
+    def knows_config_maps_of(self, namespace: str) -> bool:
+        """Whether ConfigMaps of the namespace were given; then one that was not given does not exist."""
+        return any(place == namespace for place, _ in self.config_maps)
+
+
+def cluster_of(objects: Iterable[object], config: KatibConfig, *, labelled: bool) -> Cluster:
+    """The cluster that a set of manifests describes.
+
+    Args:
+        objects: All objects of the input, of any kind.
+        config: Katib's configuration.
+        labelled: Whether namespaces that are not among the objects have Katib's label.
+    """
+    config_maps: dict[tuple[str, str], Mapping[str, str]] = {}
+    namespaces: dict[str, Mapping[str, str]] = {}
+    for found in objects:
+        if not isinstance(found, dict) or found.get("kind") not in ("ConfigMap", "Namespace"):
+            continue
+        metadata = _mapping(found.get("metadata"))
+        name = str(metadata.get("name"))
+        if found["kind"] == "Namespace":
+            namespaces[name] = _mapping(metadata.get("labels"))
+        else:
+            data = {key: text for key, text in _mapping(found.get("data")).items() if isinstance(text, str)}
+            config_maps[str(metadata.get("namespace") or "default"), name] = data
+    return Cluster(config, config_maps, namespaces, labelled)
+
+
+def config_of(text: str, file: str) -> KatibConfig:
+    """Katib's configuration from the text of a ConfigMap katib-config, or of the file inside of it.
+
+    Raises:
+        UsageError: The text holds no such configuration.
+    """
+    try:
+        for piece in pieces(text):
+            value = read(piece.text)
+            config = _inner_config(value)
+            if config is not None:
+                return _config(config)
+    except NotYamlError as error:
+        raise UsageError(f"{file}: {error.message}") from None
+    raise UsageError(f"{file}: a katib-config holds `runtime` and `init`, and this has neither; give that ConfigMap")
+
+
+def _inner_config(value: object) -> Mapping[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    if "runtime" in value or "init" in value:
+        return value
+    inner = _mapping(value.get("data")).get("katib-config.yaml")
+    return _inner_config(read(inner)) if isinstance(inner, str) else None
+
+
+def _config(given: Mapping[str, Any]) -> KatibConfig:
+    runtime = _mapping(given.get("runtime"))
+    controller = _mapping(_mapping(given.get("init")).get("controller"))
+    kinds = controller.get("trialResources")
+    stock = KatibConfig()
+    return KatibConfig(
+        _names(runtime, "suggestions", "algorithmName"),
+        _names(runtime, "earlyStoppings", "algorithmName"),
+        _names(runtime, "metricsCollectors", "kind"),
+        frozenset(_trial_kind(str(kind)) for kind in kinds) if isinstance(kinds, list) else stock.trial_kinds,
+    )
+
+
+def _names(runtime: Mapping[str, Any], section: str, key: str) -> frozenset[str]:
+    entries = runtime.get(section)
+    return frozenset(str(_mapping(entry).get(key)) for entry in entries) if isinstance(entries, list) else frozenset()
+
+
+def _trial_kind(text: str) -> tuple[str, str]:
+    """`TrainJob.v1alpha1.trainer.kubeflow.org` as (apiVersion, kind)."""
+    kind, _, rest = text.partition(".")
+    version, _, group = rest.partition(".")
+    return (f"{group}/{version}" if group else version, kind)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,178 @@
+"""Whether an object converts to a batch/v1 Job without loss, which Katib asks of every Job template.
+
+Katib converts the object to Go's Job, writes that back as JSON and compares. So a misspelt field is refused, and also
+what Go leaves out when it writes: `value: ""` of a variable, an empty list or map, `hostNetwork: false`, null, and a
+quantity in another spelling (`1024Mi` for `1Gi`), save below resources.limits and resources.requests.
+
+Source: katib v0.19.0, pkg/webhook/v1beta1/experiment/validator (validateTrialJob); k8s.io/apimachinery, pkg/runtime
+(converter.go).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kftune.katib.go.quantity import canonical
+from kftune.katib.go.text import json_text, number_text, plain_text
+from kftune.katib.go.types import Path, struct
+
+
+class JobProblem(NamedTuple):
+    """Why an object is no Job."""
+
+    path: Path
+    detail: str
+    """In the webhook's words."""
+    lost: bool
+    """Whether the type fits but the value would be lost."""
+
+
+class _UnfitError(Exception):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+
+
+def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
+    """The first thing that keeps an object from being a Job; wrong types come before what is lost.
+
+    Args:
+        template: The object, its placeholders already replaced.
+    """
+    walk = _Walk()
+    try:
+        walk.fields(template, "Job", ())
+    except _UnfitError as unfit:
+        detail = f"unable to convert spec.TrialTemplate: {plain_text(template)} to Job: {unfit.reason}"
+        return JobProblem(unfit.path, detail, lost=False)
+    if walk.lost is None:
+        return None
+    path, value = walk.lost
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    shown = number_text(value) if number else plain_text(value)
+    detail = f"unable to convert: {pointer} - {shown} to Job, converted template: {json_text(template)}"
+    return JobProblem(path, detail, lost=True)
+
+
+class _Walk:
+    """One comparison; keeps the first value that would be lost."""
+
+    def __init__(self) -> None:
+        self.lost: tuple[Path, Any] | None = None
+
+    def fields(self, value: Any, name: str, path: Path) -> None:
+        if type(value) is not dict:
+            raise _UnfitError(path, f"cannot restore struct from: {_kind(value)}")
+        kinds = struct(name).kinds
+        for key, item in value.items():
+            kind = kinds.get(key)
+            if kind is None:
+                self._lose((*path, key), item)
+            else:
+                self._value(item, kind, (*path, key))
+
+    def _lose(self, path: Path, value: object) -> None:
+        exempt = any(
+            part == "resources" and following in ("limits", "requests")
+            for part, following in itertools.pairwise(path[:-1])
+        )
+        if self.lost is None and not exempt:
+            self.lost = (path, value)
+
+    def _value(self, value: Any, kind: str, path: Path) -> None:
+        mark = kind[0] if kind[0] in "*!" else ""
+        kind = kind.lstrip("*!")
+        if value is None:
+            if mark != "!" or kind[0] not in "[t":
+                self._lose(path, value)
+            return
+        head = kind[0]
+        if head == "=":
+            self.fields(value, kind[1:], path)
+        elif head == "[":
+            self._list(value, kind[1:], path)
+        elif head == "{":
+            self._map(value, kind[1:], path)
+        elif head != "o":
+            self._scalar(value, head, path)
+        if not mark and not value and value is not None:
+            self._lose(path, value)
+
+    def _list(self, value: Any, item_kind: str, path: Path) -> None:
+        if type(value) is not list:
+            raise _UnfitError(path, f"cannot restore slice from {_kind(value)}")
+        for index, item in enumerate(value):
+            self._value(item, "!" + item_kind, (*path, index))
+
+    def _map(self, value: Any, item_kind: str, path: Path) -> None:
+        if type(value) is not dict:
+            raise _UnfitError(path, f"cannot restore map from {_kind(value)}")
+        for key, item in value.items():
+            self._value(item, "!" + item_kind, (*path, key))
+
+    def _scalar(self, value: Any, head: str, path: Path) -> None:
+        if head in _PLAIN:
+            if type(value) is not _PLAIN[head][0]:
+                raise _unfit(value, _PLAIN[head][1], path)
+        elif head in "iI":
+            self._integer(value, 32 if head == "i" else 64, path)
+        elif head == "q":
+            self._quantity(value, path)
+        elif head == "t":
+            self._time(value, path)
+        elif type(value) is not str and not (type(value) is int and -(2**31) <= value < 2**31):
+            raise _unfit(value, "int32", path)
+
+    def _time(self, value: Any, path: Path) -> None:
+        written = _utc(value) if type(value) is str else None
+        if written is None:
+            raise _UnfitError(path, f"parsing time {value!r} as RFC 3339: cannot parse it")
+        if written != value:
+            self._lose(path, value)
+
+    def _integer(self, value: Any, bits: int, path: Path) -> None:
+        if type(value) is float and value == int(value):
+            self._lose(path, value)
+        elif type(value) is not int:
+            raise _unfit(value, f"int{bits}", path)
+        elif not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+            self._lose(path, value)
+
+    def _quantity(self, value: Any, path: Path) -> None:
+        if type(value) is bool or isinstance(value, (dict, list)):
+            raise _unfit(value, "Quantity", path)
+        written = canonical(str(value).strip())
+        if written is None:
+            raise _UnfitError(
+                path, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+            )
+        if written != value:
+            self._lose(path, value)
+
+
+_PLAIN: dict[str, tuple[type, str]] = {"s": (str, "string"), "b": (bool, "bool")}
+
+
+def _kind(value: object) -> str:
+    names: dict[type, str] = {str: "string", bool: "bool", int: "int64", float: "float64", list: "slice", dict: "map"}
+    return names.get(type(value), "interface")
+
+
+def _unfit(value: object, wanted: str, path: Path) -> _UnfitError:
+    return _UnfitError(path, f"cannot convert {_kind(value)} to {wanted}")
+
+
+def _utc(text: str) -> str | None:
+    """A time as Go writes it back: whole seconds, in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return text if text.endswith("Z") and "." not in text and "T" in text else ""

@@ -1,0 +1,133 @@
+"""What the API server itself refuses before Katib sees the object: no kind, another kind, metadata.
+
+Source: k8s.io/apimachinery pkg/api/validation (objectmeta.go), pkg/util/validation; recorded in the tests' corpus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kftune.katib.admission.reason import Reason, invalid, required
+from kftune.katib.go.types import DecodeError, Path, json_kind, missing_kind, struct
+
+API_VERSION = "kubeflow.org/v1beta1"
+KIND = "Experiment"
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DNS_LABEL = re.compile(_LABEL)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+_SUBDOMAIN_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+_LABEL_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+    "and must start and end with an alphanumeric character"
+)
+_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+_QUALIFIED_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', "
+    "and must start and end with an alphanumeric character"
+)
+_NAME = (253, _SUBDOMAIN, _SUBDOMAIN_RULE)
+_MOST_ANNOTATIONS = 262_144
+
+
+class Refusal(NamedTuple):
+    """The server's answer, when it is a refusal."""
+
+    message: str
+    reasons: tuple[Reason, ...] = ()
+    path: Path = ()
+
+
+def server_refusal(value: object) -> Refusal | None:
+    """What the API server says against a value, if anything."""
+    if value is not None and not isinstance(value, dict):
+        return Refusal(f"json: cannot unmarshal {json_kind(value)} into Go value of type map[string]interface {{}}")
+    kind = value.get("kind") if value is not None else None
+    if value is None or not isinstance(kind, str) or not kind:
+        return Refusal(missing_kind(value), path=("kind",))
+    version = value.get("apiVersion")
+    shown = version if isinstance(version, str) else ""
+    if (shown, kind) != (API_VERSION, KIND):
+        return Refusal(
+            f"not {API_VERSION} {KIND}: {shown} {kind}", path=("apiVersion" if shown != API_VERSION else "kind",)
+        )
+    if "metadata" not in value:
+        return Refusal("metadata: name or generateName is required")
+    try:
+        metadata = struct("ObjectMeta").decode(value["metadata"])
+    except DecodeError as error:
+        return Refusal(error.message.replace("type v1beta1.", "type v1."), path=("metadata", *error.path))
+    reasons = tuple(_metadata_reasons(metadata))
+    return Refusal("", reasons) if reasons else None
+
+
+def _metadata_reasons(metadata: Mapping[str, Any]) -> Iterator[Reason]:
+    prefix = metadata.get("generateName", "")
+    if prefix:
+        # What is generated ends in a letter, so that the prefix may end in "-".
+        for rule in _broken(f"{prefix[:-2]}a" if len(prefix) > 1 and prefix[-1] == "-" else prefix, *_NAME):
+            yield invalid(("metadata", "generateName"), rule)
+    name = metadata.get("name", "")
+    if not name:
+        yield required(("metadata", "name"), "name or generateName is required")
+    else:
+        for rule in _broken(name, *_NAME):
+            yield invalid(("metadata", "name"), rule)
+    namespace = metadata.get("namespace", "")
+    if namespace:
+        for rule in _broken(namespace, 63, _DNS_LABEL, _LABEL_RULE):
+            yield invalid(("metadata", "namespace"), rule)
+    labels = metadata.get("labels", {})
+    for key, text in labels.items():
+        at = ("metadata", "labels", key)
+        for rule in _broken_key(key):
+            yield invalid(at, rule, field="metadata.labels")
+        for rule in _broken(text, 63, _LABEL_VALUE, _VALUE_RULE):
+            yield invalid(at, rule, field="metadata.labels")
+    yield from _annotation_reasons(metadata.get("annotations", {}))
+
+
+def _annotation_reasons(annotations: Mapping[str, str]) -> Iterator[Reason]:
+    size = 0
+    for key, text in annotations.items():
+        size += len(key.encode(errors="replace")) + len(text.encode(errors="replace"))
+        for rule in _broken_key(key.lower()):
+            yield invalid(("metadata", "annotations", key), rule, field="metadata.annotations")
+    if size > _MOST_ANNOTATIONS:
+        detail = f"may not be more than {_MOST_ANNOTATIONS} bytes"
+        yield Reason("metadata.annotations", "TooLong", detail, ("metadata", "annotations"))
+
+
+def _broken(text: str, longest: int, pattern: re.Pattern[str], rule: str) -> Iterator[str]:
+    if len(text.encode(errors="replace")) > longest:
+        yield f"must be no more than {longest} characters"
+    if not pattern.fullmatch(text):
+        yield rule
+
+
+def _broken_key(key: str) -> Iterator[str]:
+    """What is wrong with the key of a label or an annotation: `name`, or `prefix/name`."""
+    prefix, slash, name = key.rpartition("/")
+    if slash:
+        if not prefix:
+            yield "prefix part must be non-empty"
+        elif "/" in prefix:
+            yield f"a qualified name {_QUALIFIED_RULE.removeprefix('name part ')}"
+            return
+        else:
+            yield from (f"prefix part {rule}" for rule in _broken(prefix, *_NAME))
+    if not name:
+        yield "name part must be non-empty"
+    else:
+        yield from (f"name part {rule}" for rule in _broken(name, 63, _QUALIFIED, _QUALIFIED_RULE))
