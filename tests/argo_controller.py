@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from argo_traps import is_met
-from katib_as_run import kubelet_expanded
+
+from kftune.katib.kubelet import expanded
 
 Object = dict[str, Any]
 Writes = Callable[[str, list[str]], Mapping[str, str]]
@@ -91,8 +92,8 @@ class _Controller:
         variables: dict[str, str] = {}
         for variable in template["container"].get("env", []):
             if "value" in variable:
-                variables[variable["name"]] = kubelet_expanded(_filled(variable["value"], scope), variables)
-        argv = [kubelet_expanded(_filled(text, scope), variables) for text in texts]
+                variables[variable["name"]] = expanded(_filled(variable["value"], scope), variables)
+        argv = [expanded(_filled(text, scope), variables) for text in texts]
         lying = {
             artifact["path"]: scope[f"inputs.artifacts.{artifact['name']}"]
             for artifact in template.get("inputs", {}).get("artifacts", [])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from argo_as_run import lint
 from argo_traps import traps
-from recorded import recorded
+from recorded import cases
 
-CASES = recorded("argo")
+CASES = cases("argo")
 
 # The controller was given the pods' outputs by hand ("1" for each), a cluster without other objects, and pods that
 # never fail: verdicts that hang on this are not to be had from the manifest.
