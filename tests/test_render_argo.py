@@ -576,10 +576,9 @@ def test_each_tuning_of_a_run_has_a_name_of_its_own_which_a_retry_keeps():
 @pytest.mark.parametrize("text", [text for text in HOSTILE if "\0" not in text])
 def test_what_the_launcher_puts_in_reaches_the_trial_byte_by_byte(text, tmp_path):
     tuning = tuning_of(EXAMPLES["tuned"]().node("tune"))
-    job = tuning.experiment["spec"]["trialTemplate"]["trialSpec"]
-    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (container,) = tuning.experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
     container["args"] = [put_in(container["args"][0], {"circuit": text, "data": "/shared/@kftune:circuit@"})]
-    job = substituted(job, {"kind": "adam", "momentum": "0.5", "optimizer.lr": "0.1"})
+    job = substituted(tuning.experiment, {"kind": "adam", "momentum": "0.5", "optimizer.lr": "0.1"})
     stand_in(tmp_path, "python")
     arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], tmp_path)
     assert arguments[:3] == ["train.py", "--data=/shared/@kftune:circuit@", f"--circuit={text}"]
