@@ -62,6 +62,7 @@ class TrialProcess:
         self._logged = self._received = 0
         self._feed = feed
         self._grace = grace
+        self.timeout = timeout
         self.began = time.monotonic()
         self.started = since_boot()
         try:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable
 from kftune.errors import RunError
 from kftune.local.samplers.independent import GridStrategy, RandomStrategy, SobolStrategy
 from kftune.local.samplers.sampler import Sampler, Strategy, numbered_rng
-from kftune.local.samplers.space import Point, Space, Suggestion
+from kftune.local.samplers.space import Point, Searched, Space, Suggestion
 from kftune.results import SCORED, Trial
-from kftune.study import Study
+from kftune.study.algorithm import Algorithm
+from kftune.study.objective import Direction
 
-__all__ = ["Point", "Sampler", "Space", "Suggestion", "check_runs_here", "make_sampler"]
+__all__ = ["Point", "Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
 
 _ON_KATIB_ONLY = {
     "hyperband": "it stops and promotes trials by rounds; here take random or tpe with a small number of epochs",
@@ -28,22 +29,31 @@ _INDEPENDENT: dict[str, Callable[[Space, int], Strategy]] = {
 }
 
 
-def check_runs_here(study: Study) -> None:
-    """Makes sure that the study's algorithm is one for a local run.
+def check_runs_here(algorithm: str) -> None:
+    """Makes sure that an algorithm is one for a local run.
 
     Raises:
         RunError: It runs on Katib only.
     """
-    why = _ON_KATIB_ONLY.get(study.algorithm.name)
+    why = _ON_KATIB_ONLY.get(algorithm)
     if why is not None:
-        raise RunError(f"the algorithm {study.algorithm.name} runs on Katib only: {why}")
+        raise RunError(f"the algorithm {algorithm} runs on Katib only: {why}")
 
 
-def make_sampler(study: Study, seed: int, parallel: int = 1, trials: Iterable[Trial] = ()) -> Sampler:
-    """The sampler of a study.
+def make_sampler(
+    searched: Searched,
+    algorithm: Algorithm,
+    direction: Direction,
+    seed: int,
+    parallel: int = 1,
+    trials: Iterable[Trial] = (),
+) -> Sampler:
+    """The sampler of a study or an Experiment.
 
     Args:
-        study: The study.
+        searched: What is searched.
+        algorithm: How values are chosen.
+        direction: Whether less or more is better.
         seed: The seed that counts.
         parallel: How many trials run at once.
         trials: Those of earlier runs.
@@ -52,17 +62,19 @@ def make_sampler(study: Study, seed: int, parallel: int = 1, trials: Iterable[Tr
         RunError: The algorithm runs on Katib only, or cannot search this space.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
-    check_runs_here(study)
+    check_runs_here(algorithm.name)
     earlier = list(trials)
-    space = Space(study)
-    strategy = _strategy(study, space, seed, parallel, len(earlier))
+    space = Space(searched)
+    strategy = _strategy(algorithm, direction, space, seed, parallel, len(earlier))
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
     return Sampler(space, strategy, seed, [trial.assignment for trial in earlier])
 
 
-def _strategy(study: Study, space: Space, seed: int, parallel: int, earlier: int) -> Strategy:
-    name = study.algorithm.name
+def _strategy(
+    algorithm: Algorithm, direction: Direction, space: Space, seed: int, parallel: int, earlier: int
+) -> Strategy:
+    name = algorithm.name
     if name in _INDEPENDENT:
         return _INDEPENDENT[name](space, seed)
     # The first use of any algorithm that needs Optuna is the place to load it.
@@ -71,4 +83,4 @@ def _strategy(study: Study, space: Space, seed: int, parallel: int, earlier: int
     if earlier:
         # Else a resumed run would draw its first numbers a second time.
         seed = numbered_rng(seed, earlier + 1).getrandbits(32)
-    return optuna_strategy(name, space, seed, study.objective.direction, study.algorithm.settings, parallel)
+    return optuna_strategy(name, space, seed, direction, algorithm.settings, parallel)
