@@ -110,7 +110,7 @@ def parameters_of(spec: Mapping[str, Any]) -> tuple[list[Parameter], list[str]]:
         found.append(parameter._replace(late=name in surrogates and isinstance(surrogates[name][1], Conditional)))
     if not found:
         raise RunError(
-            "an Experiment needs parameters to run here, and this one has none (nasConfig is for Katib only)"
+            "an Experiment needs parameters to run here, and has none here (nasConfig is for Katib only)"
         )
     return found, notes
 

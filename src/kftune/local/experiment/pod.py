@@ -216,7 +216,7 @@ def _all_of(source: Mapping[str, Any], known: Known) -> dict[str, str]:
 
 
 def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
-    field = _map(source.get("fieldRef")).get("fieldPath")
+    field = str(_map(source.get("fieldRef")).get("fieldPath"))
     if field in known.fields:
         return known.fields[field]
     reference = _map(source.get("configMapKeyRef"))
