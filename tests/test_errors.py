@@ -9,6 +9,7 @@ import pytest
 
 from kftune import errors
 from kftune.errors import (
+    ContainerError,
     DomainError,
     HparamsError,
     KftuneError,
@@ -39,6 +40,7 @@ MADE = [
     RenderError("no such kind"),
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
+    ContainerError("no engine answers"),
     MissingExtraError("local", "optuna"),
     UsageError("no such command"),
 ]

@@ -11,6 +11,7 @@
     ├── RenderError (ValueError)        a study that the target cannot express
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
+    ├── ContainerError                  no container engine answers, or it refuses
     ├── MissingExtraError (ImportError) an optional dependency is not installed
     └── UsageError                      a wrong command line
 
@@ -111,6 +112,10 @@ class StoreError(KftuneError):
 
 class RunError(KftuneError):
     """The local engine cannot start or go on."""
+
+
+class ContainerError(KftuneError):
+    """No container engine answers, or it does not do what it was asked to."""
 
 
 class MissingExtraError(KftuneError, ImportError):
