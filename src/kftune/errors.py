@@ -9,6 +9,7 @@
     ├── StudyError (ValueError)         a study that cannot be, with its place in the file
     ├── MetricError (ValueError)        a metric name or value that no collector could read
     ├── RenderError (ValueError)        a study that the target cannot express
+    ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
     ├── ContainerError                  no container engine answers, or it refuses
@@ -91,6 +92,10 @@ class MetricError(KftuneError, ValueError):
 
 class RenderError(KftuneError, ValueError):
     """A study that the render target cannot express faithfully."""
+
+
+class KatibError(KftuneError, ValueError):
+    """Where Katib's own code stops too, in its words as far as they do not name Go's types."""
 
 
 class StoreError(KftuneError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 _GO_INT = re.compile(r"[-+]?[0-9]+")
-_GO_FLOAT = re.compile(
-    r"[-+]?(?:(?:[0-9]+(?:_[0-9]+)*)?\.?(?:[0-9]+(?:_[0-9]+)*)?(?:[eE][-+]?[0-9]+)?"
-    r"|0[xX](?P<hex>_?[0-9a-fA-F_]*\.?[0-9a-fA-F_]*)[pP][-+]?[0-9]+)"
-)
-_GO_WORDS = frozenset(("inf", "infinity", "nan"))
+# An underscore stands between two digits, or behind 0x.
+_DIGITS = r"[0-9](?:_?[0-9])*"
+_HEX = r"[0-9a-fA-F](?:_?[0-9a-fA-F])*"
+_GO_DECIMAL = re.compile(rf"[-+]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?")
+_GO_HEX = re.compile(rf"[-+]?0[xX](?:_?{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][-+]?{_DIGITS}")
+_GO_INFINITY = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE | re.ASCII)
 _MOST_DIGITS = 4000
 
 
@@ -41,14 +43,22 @@ def go_int(text: str) -> int | None:
 
 
 def go_float(text: str) -> float | None:
-    """`strconv.ParseFloat`, or None where Go refuses."""
-    if text.lstrip("+-").lower() in _GO_WORDS and not text.startswith(("+-", "-+", "++", "--")):
-        return None if text[0] in "+-" and text[1:].lower() == "nan" else float(text)
-    found = _GO_FLOAT.fullmatch(text)
-    if found is None or not any(character.isdigit() for character in text):
-        return None
-    try:
-        value = float.fromhex(text.replace("_", "")) if found["hex"] is not None else float(text.replace("_", ""))
-    except (ValueError, OverflowError):
+    """`strconv.ParseFloat`, or None where Go refuses, which it also does beyond the largest float64."""
+    if _GO_DECIMAL.fullmatch(text):
+        value = float(text)
+    elif _GO_HEX.fullmatch(text):
+        try:
+            value = float.fromhex(text.replace("_", ""))
+        except OverflowError:
+            return None
+    elif text.isascii() and (text.lower() == "nan" or _GO_INFINITY.fullmatch(text)):
+        return float(text)
+    else:
         return None
     return None if math.isinf(value) else value
+
+
+def positional(value: float) -> str:
+    """`strconv.FormatFloat(value, 'f', -1, 64)` of a finite number: the shortest digits, never an exponent."""
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0")

@@ -1,78 +1,31 @@
-"""Does Go's regexp package compile a regex, and if not, in which words does it refuse?
+"""Go's regexps: does one compile, in which words is it refused, and what does it find?
 
-Source: Go, regexp/syntax/parse.go with the flags of `regexp.Compile` (Perl).
+One walk over a regex refuses what Go refuses, and writes it again for Python's `re`: Go's classes as code points, its
+anchors and its flags spelled out. Both engines take the leftmost match and of its ways the first, as Perl does.
+
+Source: Go, regexp/syntax/parse.go with the flags of `regexp.Compile` (Perl), regexp/regexp.go (allMatches).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from typing import NoReturn
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple, NoReturn
+
+from kftune.katib.go import regex_classes as classes
+from kftune.katib.go.regex_classes import Ranges
 
 _MOST_REPEATS = 1000
 _MOST_NESTED = 1000
 _REPEAT = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
-_POSIX = re.compile(r"\[:\^?([a-z]*):\]")
-_POSIX_NAMES = frozenset(
-    [
-        "alnum",
-        "alpha",
-        "ascii",
-        "blank",
-        "cntrl",
-        "digit",
-        "graph",
-        "lower",
-        "print",
-        "punct",
-        "space",
-        "upper",
-        "word",
-        "xdigit",
-    ]
-)
-_CATEGORIES = frozenset(
-    [
-        "Any",
-        "C",
-        "Cc",
-        "Cf",
-        "Co",
-        "Cs",
-        "L",
-        "Ll",
-        "Lm",
-        "Lo",
-        "Lt",
-        "Lu",
-        "M",
-        "Mc",
-        "Me",
-        "Mn",
-        "N",
-        "Nd",
-        "Nl",
-        "No",
-        "P",
-        "Pc",
-        "Pd",
-        "Pe",
-        "Pf",
-        "Pi",
-        "Po",
-        "Ps",
-        "S",
-        "Sc",
-        "Sk",
-        "Sm",
-        "So",
-        "Z",
-        "Zl",
-        "Zp",
-        "Zs",
-    ]
-)
+_POSIX = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
+_OCTAL = re.compile(r"[0-7]{1,3}")
+_HEX = re.compile(r"x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2}))")
+_CONTROLS = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
+_WORD_EDGE = r"(?a:\b)"
+_EDGES = {"A": r"\A", "b": _WORD_EDGE, "B": f"(?!{_WORD_EDGE})", "z": r"\Z"}
 
 
 class GoRegexError(ValueError):
@@ -91,24 +44,78 @@ def check(regex: str) -> None:
     _Parser(regex).parse()
 
 
+class GoRegex:
+    """A regex that finds what Go's `regexp` finds.
+
+    Go's time grows with the text alone; Python's may grow much faster for a regex of nested repetitions.
+
+    Args:
+        regex: The regex.
+
+    Raises:
+        GoRegexError: Go does not compile it.
+    """
+
+    def __init__(self, regex: str) -> None:
+        self.pattern = re.compile(_Parser(regex).parse())
+
+    @property
+    def groups(self) -> int:
+        """How many capturing groups it has."""
+        return self.pattern.groups
+
+    def find_all(self, text: str) -> Iterator[tuple[str, ...]]:
+        """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty.
+
+        Args:
+            text: Decoded as UTF-8 with `surrogateescape`, so that other bytes are kept.
+        """
+        start, last_end = 0, -1
+        while start <= len(text) and (found := self.pattern.search(text, start)) is not None:
+            empty = found.end() == start
+            if not (empty and found.start() == last_end):
+                yield (found[0], *(group or "" for group in found.groups()))
+            last_end = found.end()
+            start = start + 1 if empty else last_end
+
+
+@cache
+def compiled(regex: str) -> GoRegex:
+    """The same, made once for each regex."""
+    return GoRegex(regex)
+
+
 def _refuse(code: str, what: str) -> NoReturn:
     raise GoRegexError(f"error parsing regexp: {code}: `{what}`")
 
 
+class _Group(NamedTuple):
+    """What surrounds an open group."""
+
+    most: int
+    flags: frozenset[str]
+    start: int
+
+
 class _Parser:
-    """Walks over a regex once; a stack holds, per open group, how often its innermost pieces may repeat."""
+    """Walks over a regex once, and writes it again for Python.
+
+    A stack holds, per open group, how often its innermost pieces may repeat, its flags and where it begins.
+    """
 
     def __init__(self, regex: str) -> None:
         self._regex = regex
         self._at = 0
-        # Per open group: the largest product of repeats inside so far.
-        self._outer: list[int] = []
-        self._most = 1
+        self._outer: list[_Group] = []
+        self._most = 1  # the largest product of repeats in the innermost open group so far
         self._last: int | None = None  # repeats of the last piece; None when there is nothing to repeat
         self._last_repeat = -1  # where the repetition that has just been read began
         self._names: set[str] = set()
+        self._flags: frozenset[str] = frozenset()
+        self._written: list[str] = []
 
-    def parse(self) -> None:
+    def parse(self) -> str:
+        """The regex for Python."""
         regex = self._regex
         while self._at < len(regex):
             char = regex[self._at]
@@ -118,62 +125,89 @@ class _Parser:
                 self._close()
             elif char == "|":
                 self._at += 1
-                self._last = None
-                self._last_repeat = -1
+                self._written.append("|")
+                self._nothing_to_repeat()
             elif char == "[":
                 self._class()
             elif char in "*+?":
-                self._repeat(1, self._at + 1)
+                self._repeat(1, self._at + 1, char)
             elif char == "{" and (found := _REPEAT.match(regex, self._at)):
                 self._counted(found)
             elif char == "\\":
                 self._escape()
             else:
                 self._at += 1
-                self._piece()
+                self._piece(self._plain(char))
         if self._outer:
             _refuse("missing closing )", regex)
+        return "".join(self._written)
 
-    def _piece(self, repeats: int = 1) -> None:
+    def _plain(self, char: str) -> str:
+        if char == ".":
+            return r"[\s\S]" if "s" in self._flags else r"[^\n]"
+        if char == "^":
+            return "(?m:^)" if "m" in self._flags else r"\A"
+        if char == "$":
+            return "(?m:$)" if "m" in self._flags else r"\Z"
+        return self._literal(char)
+
+    def _literal(self, char: str) -> str:
+        single = ((ord(char), ord(char)),)
+        if "i" in self._flags:
+            return classes.text_of(classes.folded(single))
+        return re.escape(char) if char != "\ufffd" else classes.text_of(single)
+
+    def _piece(self, text: str, repeats: int = 1) -> None:
+        self._written.append(text)
         self._last = repeats
+        self._last_repeat = -1
+
+    def _nothing_to_repeat(self) -> None:
+        self._last = None
         self._last_repeat = -1
 
     def _open(self) -> None:
         regex, start = self._regex, self._at
+        flags = self._flags
+        opening = "("
         if regex.startswith("(?", start):
-            if self._perl_group():
+            opening = self._perl_group()
+            if not opening:
                 return
         else:
             self._at += 1
-        self._outer.append(self._most)
+        self._outer.append(_Group(self._most, flags, len(self._written)))
         if len(self._outer) > _MOST_NESTED:
             _refuse("expression nests too deeply", regex)
+        self._written.append(opening)
         self._most = 1
-        self._last = None
-        self._last_repeat = -1
+        self._nothing_to_repeat()
 
-    def _perl_group(self) -> bool:
-        """Reads what stands behind `(?`; True when it sets flags and opens no group."""
+    def _perl_group(self) -> str:
+        """Reads what stands behind `(?`; nothing when it sets flags and opens no group."""
         regex, start = self._regex, self._at
         for opening in ("(?P<", "(?<"):
             if regex.startswith(opening, start) and regex[start + 3 : start + 4] not in (
                 ("=", "!") if opening == "(?<" else ()
             ):
                 self._named(start + len(opening))
-                return False
+                return "("
         at = start + 2
         negative = seen = False
+        flags = set(self._flags)
         while at < len(regex):
             char = regex[at]
             at += 1
             if char in "imsU":
                 seen = True
+                (flags.discard if negative else flags.add)(char)
             elif char == "-" and not negative:
                 negative, seen = True, False
             elif char in ":)" and (seen or not negative):
                 self._at = at
                 self._last_repeat = -1
-                return char == ")"
+                self._flags = frozenset(flags)
+                return "(?:" if char == ":" else ""
             else:
                 _refuse("invalid or unsupported Perl syntax", regex[start:at])
         _refuse("missing closing )", regex)
@@ -194,9 +228,13 @@ class _Parser:
         if not self._outer:
             _refuse("unexpected )", self._regex)
         inner = self._most
-        self._most = max(self._outer.pop(), inner)
+        around = self._outer.pop()
+        self._most = max(around.most, inner)
+        self._flags = around.flags
         self._at += 1
-        self._piece(inner)
+        text = "".join(self._written[around.start :]) + ")"
+        del self._written[around.start :]
+        self._piece(text, inner)
 
     def _counted(self, found: re.Match[str]) -> None:
         low_text, comma, high_text = found.groups()
@@ -206,12 +244,15 @@ class _Parser:
             high = -1 if not high_text else int(high_text) if len(high_text) < 9 else _MOST_REPEATS + 1
         if low > _MOST_REPEATS or high > _MOST_REPEATS or (0 <= high < low):
             _refuse("invalid repeat count", found[0])
-        self._repeat(max(low, high, 1) if low >= 2 or high >= 2 else 1, found.end())
+        times = max(low, high, 1) if low >= 2 or high >= 2 else 1
+        self._repeat(times, found.end(), f"{{{low},{high if high >= 0 else ''}}}")
 
-    def _repeat(self, times: int, end: int) -> None:
+    def _repeat(self, times: int, end: int, operator: str) -> None:
         regex, start = self._regex, self._at
+        lazy = "U" in self._flags
         if regex.startswith("?", end):
             end += 1
+            lazy = not lazy
         if self._last_repeat >= 0:
             _refuse("invalid nested repetition operator", regex[self._last_repeat : end])
         if self._last is None:
@@ -223,22 +264,40 @@ class _Parser:
         self._at = end
         self._last = repeats
         self._last_repeat = start
+        self._written[-1] = f"(?:{self._written[-1]}){operator}{'?' if lazy else ''}"
 
     def _escape(self) -> None:
         regex, start = self._regex, self._at
         letter = regex[start + 1 : start + 2]
-        if letter and letter in "AbBzdDsSwW":
+        if letter in _EDGES:
             self._at += 2
+            self._piece(_EDGES[letter])
         elif letter == "Q":
             end = regex.find("\\E", start + 2)
+            for char in regex[start + 2 : end if end >= 0 else None]:
+                self._piece(self._literal(char))
             self._at = len(regex) if end < 0 else end + 2
-            if end == start + 2 or start + 2 == len(regex):
-                return
-        elif letter and letter in "pP":
-            self._at = self._unicode_class(start)
+        elif (found := self._class_by_name(start)) is not None:
+            named, self._at = found
+            self._piece(classes.text_of(named))
         else:
-            self._at = self._escaped(start)[1]
-        self._piece()
+            code, self._at = self._escaped(start)
+            self._piece(self._literal(chr(code)))
+
+    def _class_by_name(self, start: int) -> tuple[Ranges, int] | None:
+        r"""What `\d`, `\S` or `\pL` at `start` stands for, and where it ends."""
+        letter = self._regex[start + 1 : start + 2]
+        if letter and letter in "dDsSwW":
+            found, end = classes.PERL[letter.lower()], start + 2
+            negative = letter.isupper()
+        elif letter and letter in "pP":
+            found, end, caret = self._unicode_class(start)
+            negative = (letter == "P") != caret
+        else:
+            return None
+        if "i" in self._flags:
+            found = classes.folded(found)
+        return classes.negated(found) if negative else found, end
 
     def _escaped(self, start: int) -> tuple[int, int]:
         """The character of the escape at `start`, and where it ends."""
@@ -248,20 +307,19 @@ class _Parser:
             _refuse("trailing backslash at end of expression", "")
         if letter in "01234567":
             if letter == "0" or regex[start + 2 : start + 3] in tuple("01234567"):
-                digits = re.compile("[0-7]{1,3}").match(regex, start + 1)
+                digits = _OCTAL.match(regex, start + 1)
                 assert digits is not None  # noqa: S101 - the first digit was seen
                 return int(digits[0], 8), digits.end()
         elif letter == "x":
-            found = re.compile(r"x(?:\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2}))").match(regex, start + 1)
-            if found and (code := int(found[1] or found[2], 16)) <= 0x10FFFF:
+            found = _HEX.match(regex, start + 1)
+            if found and (code := int(found[1] or found[2], 16)) <= classes.LAST:
                 return code, found.end()
         elif letter in "aftnrv" or (letter.isascii() and not letter.isalnum()):
-            return ord(
-                {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}.get(letter, letter)
-            ), start + 2
+            return ord(_CONTROLS.get(letter, letter)), start + 2
         _refuse("invalid escape sequence", regex[start : start + 2])
 
-    def _unicode_class(self, start: int) -> int:
+    def _unicode_class(self, start: int) -> tuple[Ranges, int, bool]:
+        """The class, where it ends, and whether a ^ negates it."""
         regex = self._regex
         if not regex.startswith("{", start + 2):
             end = start + 3
@@ -271,43 +329,48 @@ class _Parser:
             if close < 0:
                 _refuse("invalid character class range", regex[start:])
             end = close + 1
-            name = regex[start + 3 : close].removeprefix("^")
-        if name not in _CATEGORIES and name not in _scripts():
+            name = regex[start + 3 : close]
+        found = classes.unicode_class(name.removeprefix("^"))
+        if found is None:
             _refuse("invalid character class range", regex[start:end])
-        return end
+        return found, end, name.startswith("^")
 
     def _class(self) -> None:
         regex, start = self._regex, self._at
         at = start + 1
-        if regex.startswith("^", at):
-            at += 1
+        negative = regex.startswith("^", at)
+        at += negative
         first = True
+        items: list[tuple[int, int]] = []
         while first or not regex.startswith("]", at):
             if at >= len(regex):
                 _refuse("missing closing ]", regex[start:])
-            at = self._class_item(at, start)
+            item, at = self._class_item(at, start)
+            items += item
             first = False
         self._at = at + 1
-        self._piece()
+        found = classes.ranges(items)
+        self._piece(classes.text_of(classes.negated(found) if negative else found))
 
-    def _class_item(self, at: int, start: int) -> int:
+    def _class_item(self, at: int, start: int) -> tuple[Ranges, int]:
         regex = self._regex
         if posix := _POSIX.match(regex, at):
-            if posix[1] not in _POSIX_NAMES:
+            if posix[2] not in classes.POSIX:
                 _refuse("invalid character class range", posix[0])
-            return posix.end()
-        if regex[at] == "\\":
-            letter = regex[at + 1 : at + 2]
-            if letter and letter in "pP":
-                return self._unicode_class(at)
-            if letter and letter in "dDsSwW":
-                return at + 2
+            found = self._cased(classes.POSIX[posix[2]])
+            return classes.negated(found) if posix[1] else found, posix.end()
+        if regex[at] == "\\" and (named := self._class_by_name(at)) is not None:
+            return named
         low, end = self._class_char(at, start)
+        high = low
         if regex.startswith("-", end) and end + 1 < len(regex) and regex[end + 1] != "]":
             high, end = self._class_char(end + 1, start)
             if high < low:
                 _refuse("invalid character class range", regex[at:end])
-        return end
+        return self._cased(((low, high),)), end
+
+    def _cased(self, found: Ranges) -> Ranges:
+        return classes.folded(found) if "i" in self._flags else found
 
     def _class_char(self, at: int, start: int) -> tuple[int, int]:
         if at >= len(self._regex):
@@ -315,18 +378,3 @@ class _Parser:
         if self._regex[at] == "\\":
             return self._escaped(at)
         return ord(self._regex[at]), at + 1
-
-
-_found_scripts: set[str] = set()
-
-
-def _scripts() -> set[str]:
-    """Names of Unicode scripts: the first words of letters' names give all that a filter may plausibly use."""
-    if not _found_scripts:
-        for code in range(0x41, 0x20000):
-            word = unicodedata.name(chr(code), "").split(" ")[0]
-            if word.isalpha():
-                _found_scripts.add(word.capitalize())
-        _found_scripts.update(("Han", "Common", "Inherited"))
-        _found_scripts.difference_update(("Cjk",))
-    return _found_scripts

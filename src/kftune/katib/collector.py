@@ -1,0 +1,221 @@
+"""Katib's metrics collector: the rows that it stores of a trial's log.
+
+Katib reads the whole file when the training has ended; `Collector` takes the same lines one by one while it runs.
+
+Source: katib v0.19.0, pkg/metricscollector/v1beta1/file-metricscollector and cmd/metricscollector/v1beta1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from kftune.errors import KatibError
+from kftune.katib.go import times
+from kftune.katib.go.json_reading import loads
+from kftune.katib.go.numbers import go_int, positional
+from kftune.katib.go.regex import GoRegex, GoRegexError, compiled
+from kftune.katib.go.text import trim_space
+
+DEFAULT_FILTER = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
+"""What is looked for when no filter is given."""
+
+UNAVAILABLE = "unavailable"
+"""What is stored for a metric that was not reported."""
+
+FORMATS = ("TEXT", "JSON")
+
+# The default filter for `re`: a name begins where no character of a name stands before it, and nothing is tried twice,
+# so that the time grows with the line alone.
+_VALUE = r"\s*+([+-]?[0-9]*(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?)".replace(r"\s", r"[\t\n\f\r ]")
+_NAME = r"([0-9A-Za-z_|-]++)[\t\n\f\r ]*+="
+_DEFAULT_HERE = re.compile(_NAME + _VALUE)
+_DEFAULT_NEXT = re.compile(r"(?<![0-9A-Za-z_|-])" + _NAME + _VALUE)
+
+
+class CollectorError(KatibError):
+    """The collector ends with an error, and the trial's pod fails."""
+
+
+class CollectorPanic(CollectorError):  # noqa: N818 - it is Go's word for it
+    """The collector's process crashes."""
+
+
+class Row(NamedTuple):
+    """One reported value, as it is stored."""
+
+    name: str
+    value: str
+    """Bytes that are no UTF-8 are kept as `surrogateescape` writes them; such a row cannot be sent to the database."""
+    timestamp: str = times.ZERO
+
+
+def collect(
+    log: bytes,
+    metrics: Sequence[str],
+    filters: Sequence[str] = (),
+    format: str = "TEXT",
+) -> list[Row]:
+    """The rows of a log.
+
+    Args:
+        log: All that was written.
+        metrics: The metrics' names, the objective first.
+        filters: Regexes whose first two groups are name and value; none for the default one.
+        format: `TEXT` or `JSON`.
+
+    Returns:
+        The rows in their order; one row `unavailable` when the objective is not among them.
+
+    Raises:
+        CollectorError: A line is no JSON object, or the format is another.
+        CollectorPanic: No metric, or a filter that Go does not compile at a line with a metric's name.
+    """
+    collector = Collector(metrics, filters, format)
+    for line in log.split(b"\n"):
+        collector.line(line)
+    return collector.rows()
+
+
+def as_passed(metrics: Sequence[str], filters: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What the collector's process makes of names and filters, which reach it joined by `;`."""
+    joined = ";".join(metrics), ";".join(filters)
+    names, regexes = (text.split(";") if text else [] for text in joined)
+    return names, regexes
+
+
+class Collector:
+    """Reads a log line by line.
+
+    Args:
+        metrics: The metrics' names, the objective first.
+        filters: Regexes whose first two groups are name and value; none for the default one.
+        format: `TEXT` or `JSON`.
+
+    Raises:
+        CollectorError: The format is another.
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[str],
+        filters: Sequence[str] = (),
+        format: str = "TEXT",
+    ) -> None:
+        if format not in FORMATS:
+            raise CollectorError("format must be set TEXT or JSON")
+        self._metrics = tuple(metrics)
+        self._filters = tuple(filters)
+        self._read = self._text_rows if format == "TEXT" else self._json_rows
+        self._rows: list[Row] = []
+
+    def line(self, line: bytes) -> list[Row]:
+        """The rows of one line.
+
+        Args:
+            line: Without its newline; it may be empty.
+
+        Raises:
+            CollectorError: The line is no JSON object.
+            CollectorPanic: The line has a metric's name, and Go does not compile a filter.
+        """
+        found = list(self._read(line.decode("utf-8", "surrogateescape")))
+        self._rows += found
+        return found
+
+    def rows(self) -> list[Row]:
+        """What is stored at the end.
+
+        Raises:
+            CollectorPanic: There are no metrics.
+        """
+        if not self._metrics:
+            raise CollectorPanic("index out of range [0] with length 0: there must be a metric")
+        if all(row.name != self._metrics[0] for row in self._rows):
+            return [Row(self._metrics[0], UNAVAILABLE)]
+        return list(self._rows)
+
+    def _text_rows(self, line: str) -> Iterator[Row]:
+        if not any(name in line for name in self._metrics):
+            return
+        timestamp = _leading_timestamp(line)
+        for name, value in matches(line, self._filters):
+            if name in self._metrics:
+                yield Row(name, value, timestamp)
+
+    def _json_rows(self, line: str) -> Iterator[Row]:
+        if not line:
+            return
+        try:
+            found = json_object(line)
+        except ValueError as error:
+            raise CollectorError(f"failed to parse the json object: {error}") from None
+        timestamp = _json_timestamp(found.get("timestamp")) or times.ZERO
+        for name in self._metrics:
+            value = found.get(name)
+            if isinstance(value, str):
+                yield Row(name, value, timestamp)
+
+
+def matches(line: str, filters: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name and value, trimmed, of each match of each filter in a line.
+
+    Raises:
+        CollectorPanic: Go does not compile a filter.
+    """
+    if not filters:
+        yield from _default_matches(line)
+    for regex in filters:
+        for groups in _compiled(regex).find_all(line):
+            if len(groups) > 2:
+                yield trim_space(groups[1]), trim_space(groups[2])
+
+
+def json_object(line: str) -> dict[str, object]:
+    """A line of a JSON log; empty for `null`.
+
+    Raises:
+        ValueError: It is no JSON object, in Go's words.
+    """
+    found = loads(line)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        kind = {list: "array", str: "string", bool: "bool"}.get(type(found), "number")
+        raise ValueError(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+    return found
+
+
+def _compiled(regex: str) -> GoRegex:
+    try:
+        return compiled(regex)
+    except GoRegexError as error:
+        raise CollectorPanic(
+            f"invalid memory address or nil pointer dereference: a filter must be a regex of Go; {error}"
+        ) from None
+
+
+def _default_matches(line: str) -> Iterator[tuple[str, str]]:
+    found = _DEFAULT_NEXT.search(line)
+    while found is not None:
+        yield found[1], found[2]
+        end = found.end()
+        found = _DEFAULT_HERE.match(line, end) or _DEFAULT_NEXT.search(line, end)
+
+
+def _leading_timestamp(line: str) -> str:
+    first, blank, _ = line.partition(" ")
+    return first if blank and times.parse(first) is not None else times.ZERO
+
+
+def _json_timestamp(value: object) -> str | None:
+    """A text that is a timestamp, or a number of seconds, whose fraction's digits are taken for nanoseconds."""
+    if isinstance(value, str):
+        return value if times.parse(value) is not None else None
+    if not isinstance(value, float) or not math.isfinite(value):
+        return None
+    whole, _, fraction = positional(value).partition(".")
+    seconds, nanoseconds = go_int(whole), go_int(fraction or "0")
+    return None if seconds is None or nanoseconds is None else times.unix_text(seconds, nanoseconds)
