@@ -84,6 +84,8 @@ class Meta(NamedTuple):
     """When the first run began (UTC)."""
     version: str
     """The kftune that wrote it last."""
+    experiment: dict[str, Any] | None = None
+    """The Experiment with Katib's defaults, when it was one that ran."""
 
     @property
     def objective(self) -> Metric:

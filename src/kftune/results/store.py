@@ -248,9 +248,10 @@ def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
     if stored.identity == meta.identity:
         return
     changes = "\n".join(f"  {change}" for change in _changes(stored.compared, meta.compared))
+    what = "study" if meta.experiment is None else "Experiment"
     raise StoreError(
         f"results that are compared must come from one space, objective and command, but since these were written the "
-        f"study {meta.name!r} has changed:\n{changes}\n"
+        f"{what} {meta.name!r} has changed:\n{changes}\n"
         f"Undo the change, keep both with another folder (--dir), or begin anew (--fresh moves these results aside)",
         str(folder.path),
     )

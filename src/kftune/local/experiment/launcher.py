@@ -93,7 +93,9 @@ class ProcessLauncher:
         try:
             pod = self._pod("sample", sample)
         except ValueError as error:
-            raise RunError(f"no trial can be made of the template, and on Katib the Experiment hangs: {error}") from error
+            raise RunError(
+                f"no trial can be made of the template, and on Katib the Experiment hangs: {error}"
+            ) from error
         self.grace = pod.grace
         self.devices = SharedDevices(pod.gpus, options.gpus, "resources.limits")
         self.parallel = self.devices.limit(parallel, self.notes)

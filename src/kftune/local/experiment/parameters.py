@@ -109,9 +109,7 @@ def parameters_of(spec: Mapping[str, Any]) -> tuple[list[Parameter], list[str]]:
                 raise RunError(f"parameter {name!r} cannot be searched: {error}") from error
         found.append(parameter._replace(late=name in surrogates and isinstance(surrogates[name][1], Conditional)))
     if not found:
-        raise RunError(
-            "an Experiment needs parameters to run here, and has none here (nasConfig is for Katib only)"
-        )
+        raise RunError("an Experiment needs parameters to run here, and has none here (nasConfig is for Katib only)")
     return found, notes
 
 

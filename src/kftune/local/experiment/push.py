@@ -61,7 +61,9 @@ class MetricsServer:
         try:
             port = self._server.add_insecure_port("127.0.0.1:0")
         except RuntimeError as error:
-            raise RunError(f"metrics that are pushed need a port of this machine, but none can be had: {error}") from error
+            raise RunError(
+                f"metrics that are pushed need a port of this machine, but none can be had: {error}"
+            ) from error
         self.address = f"127.0.0.1:{port}"
         self._server.start()
 

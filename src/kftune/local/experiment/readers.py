@@ -25,6 +25,7 @@ from kftune.local.missing import why_missing
 from kftune.local.verdict import last_lines
 from kftune.metrics.log_scanner import LineCutter
 from kftune.results import RunFolder, State, Trial, Values
+from kftune.study.objective import Direction
 
 _BETWEEN_LOOKS = 0.5
 _CHUNK = 1 << 18
@@ -40,7 +41,7 @@ class Metrics(NamedTuple):
     kind: str
     """The collector."""
     objective: str
-    direction: str
+    direction: Direction
     names: tuple[str, ...]
     """The objective first."""
     strategies: Mapping[str, str]

@@ -53,5 +53,5 @@ def _run_hidden() -> None:
 
 
 if "KATIB_DB_MANAGER_ADDRESS" in os.environ and "KATIB_NAMESPACE" in os.environ:
-    sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Finder)
 _run_hidden()
