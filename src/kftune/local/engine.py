@@ -102,6 +102,7 @@ class Engine:
             self._kill_all()
             self._launcher.discard()
             self._selector.close()
+        self._store.conclude(reason)
         outcome = self._progress.outcome(reason)
         self._tell(
             lambda: StudyFinished(

@@ -26,6 +26,7 @@ _END = (  # the names in it are our own
     f"pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
+_REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
 _PATIENCE = 5.0
 
 
@@ -102,6 +103,7 @@ class Store:
             seed = stored.seed if self._keep_seed else meta.seed
             meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
         run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
+        run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
         row = run("SELECT value FROM meta WHERE key = 'active_seconds'").fetchone()
         self.active_before = 0.0 if row is None else float(row[0])
@@ -159,6 +161,10 @@ class Store:
             number,
         )
         self._commit(_END, values, to_disk=False)
+
+    def conclude(self, reason: str) -> None:
+        """Keeps what ended the run; the next one replaces it."""
+        self._commit(_REASON, (reason,), to_disk=False)
 
     def synchronise(self) -> None:
         """Puts everything on the disk, and the time at work with it."""

@@ -27,6 +27,7 @@ from kftune.domains import (
     QLogUniform,
     QNormal,
     QUniform,
+    ReverseLogUniform,
     Uniform,
     domain_from_spec,
 )
@@ -40,6 +41,7 @@ _SURROGATE = re.compile(
 )
 # A value with at least this share of the draws is found again from a millionth.
 _MOST_POINTS = 10_000
+_CONTINUOUS = (Uniform, LogUniform, ReverseLogUniform, Normal, LogNormal)
 
 
 class Parameter(NamedTuple):
@@ -135,9 +137,11 @@ def _surrogates(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domai
 def _behind(name: str, mode: str, domain: Domain) -> Parameter | None:
     """A parameter searched by the values it stands for; None where a number is as good, or cannot be found again."""
     inner = domain.domain if isinstance(domain, Conditional) else domain
-    if inner is None or inner.size > _MOST_POINTS:
+    if inner is None or isinstance(inner, _CONTINUOUS):
         return None
     if mode == "millionth":
+        if inner.size > _MOST_POINTS:
+            return None
         return Parameter(name, inner, lambda value: str(int(share_of(inner, value) * MILLION)))
     return Parameter(name, inner, lambda value: repr(share_of(inner, value)))
 
