@@ -22,22 +22,21 @@ def sh(script: str) -> dict[str, Any]:
 
 def python(script: str, *arguments: str) -> dict[str, Any]:
     """A container that runs a Python script."""
-    return {"command": ["python", "-c", script], "args": list(arguments)}
+    return {"command": ["python", "-c", script], **({"args": list(arguments)} if arguments else {})}
 
 
 def experiment(container: dict[str, Any] | None = None, trials: int = 3, **parts: Any) -> dict[str, Any]:
-    """An Experiment of `trials` trials, one at a time; `parts` are laid over its spec, `pod` and `job` over the trial's.
+    """An Experiment of `trials` trials, one at a time, each of which gets ``$LR``, ``$UNITS`` and ``$OPT``.
 
-    The container gets ``$LR``, ``$UNITS`` and ``$OPT``.
+    `parts` are laid over its spec, `objective`, `algorithm` and `template` over these parts of it, `job` over the
+    trial's spec; `trial` takes its place, `volumes` are those of its pod.
     """
-    given = {
-        "name": "main",
-        "image": "registry.example/x:1",
-        **(sh("echo loss=0.5") if container is None else container),
-    }
+    container = sh("echo loss=0.5") if container is None else container
+    given = {"name": "main", "image": "registry.example/x:1", **container}
     variables = [{"name": name, "value": f"${{trialParameters.{name.lower()}}}"} for name in ("LR", "UNITS", "OPT")]
     given["env"] = [*variables, *given.get("env", [])]
-    pod = {"restartPolicy": "Never", "containers": [given], **parts.pop("pod", {})}
+    volumes = {"volumes": parts.pop("volumes")} if "volumes" in parts else {}
+    pod = {"restartPolicy": "Never", "containers": [given], **volumes}
     job = {"backoffLimit": 0, "template": {"spec": pod}, **parts.pop("job", {})}
     trial = parts.pop("trial", {"apiVersion": "batch/v1", "kind": "Job", "spec": job})
     names = ("lr", "units", "opt")

@@ -7,6 +7,7 @@ from typing import Any
 
 from kftune.errors import RunError, StudyError, suggestion
 from kftune.katib.go.numbers import python_float, python_int
+from kftune.local.samplers import check_runs_here
 from kftune.study import ALGORITHMS, Algorithm
 
 _NAS = ("enas", "darts")
@@ -32,6 +33,7 @@ def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algo
         )
     if name not in ALGORITHMS:
         raise RunError(f"the algorithm {name!r} is not known here; {suggestion(name, ALGORITHMS)}")
+    check_runs_here(name)
     settings = {each.get("name", ""): each.get("value", "") for each in given.get("algorithmSettings", ())}
     state = settings.pop("random_state", None)
     if seed is None and state is not None:

@@ -28,7 +28,7 @@ from kftune.local.interrupts import Interrupts
 from kftune.local.leftovers import stop_leftovers
 from kftune.local.plan import Plan
 from kftune.local.progress import Outcome
-from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.samplers import make_sampler
 from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
@@ -81,7 +81,6 @@ def run_experiment(
         raise RunError(f"Katib does not take this Experiment:\n{_reasons(verdict)}")
     spec = verdict.spec
     algorithm, about_algorithm = algorithm_of(spec, seed)
-    check_runs_here(algorithm.name)
     parameters, about_parameters = parameters_of(spec)
     space = ParameterSpace(parameters)
     metrics, parallel = metrics_of(spec), int(spec["parallelTrialCount"])
