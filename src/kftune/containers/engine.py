@@ -159,6 +159,17 @@ class Engine:
             raise ContainerError(f"{self.kind} {arguments[0]} failed: {_reason(done.stderr)}")
         return done.stdout
 
+    def stream(self, *arguments: str) -> None:
+        """Runs a command whose output is for people; it goes to our standard error, and takes as long as it takes.
+
+        Raises:
+            ContainerError: It fails.
+        """
+        # Descriptor 2: what a command prints is not a result of ours.
+        code = subprocess.run([self.program, *arguments], stdin=subprocess.DEVNULL, stdout=2, check=False).returncode
+        if code:
+            raise ContainerError(f"{self.kind} {arguments[0]} failed with exit code {code}; the lines above say why")
+
     def _run(self, arguments: list[str], patience: float | None) -> subprocess.CompletedProcess[str]:
         return _called([self.program, *arguments], patience)
 

@@ -146,7 +146,7 @@ class Step(Part):
     name: DnsLabel = "train"
     """Name of the container."""
     image: Image | None = None
-    """Image that a cluster runs; a local run needs none."""
+    """Image that a cluster runs; a local run needs none. ``images/NAME`` is one of the project, through its lock."""
     module: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*$")
     """Python module to run, as in ``python -m module``."""
     command: tuple[Token, ...] = ()

@@ -12,6 +12,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import cast
 
 from kftune.errors import KftuneError, MetricError, MissingExtraError, UsageError
@@ -92,5 +93,12 @@ def _models() -> str:
     return "\n".join(["models:", *lines, "", "python -m kftune.training MODEL --help lists a model's hyperparameters."])
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    # The first process of a container is not ended by a signal that it does not handle, and torch takes its time to
+    # be imported; from then on training itself listens.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main(sys.argv[1:]))
