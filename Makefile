@@ -13,7 +13,8 @@ BIN := .venv/bin
 READY := .venv/.ok
 DEMO := pipelines/circuits/demo.yaml
 
-.PHONY: help setup demo test test-nightly lint format manifests check-manifests bench bench-peers build-images sbom clean
+.PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests bench bench-peers \
+  build-images sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ test: $(READY) ## run the tests, without those that need a GPU, a cluster or hou
 
 test-nightly: $(READY) ## run the tests with 10 000 examples a property, and those that take hours
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not gpu and not cluster' $(ARGS)
+
+conformance: $(READY) ## hold kftune against what the engines' own code said; ARGS=--show prints each disagreement
+	$(BIN)/python tests/conformance.py $(ARGS)
 
 lint: $(READY) ## check style, types and layers; changes nothing
 	$(BIN)/ruff check

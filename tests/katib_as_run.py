@@ -1,6 +1,6 @@
-"""What happens to a trial on a cluster, redone here: Katib's substitution, Katib's wrapper, the kubelet, a shell.
+"""What happens to a trial on a cluster, with our own account of Katib and of the kubelet, and a real shell.
 
-`test_render_command.py` holds these against recorded runs of Katib's own code.
+`test_conformance.py` holds that account against recorded runs of Katib's own code.
 """
 
 from __future__ import annotations
@@ -14,58 +14,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from kftune.katib.go.text import json_text
+from kftune.katib.kubelet import expanded, expanded_variables
+from kftune.katib.substitution import run_object
+from kftune.katib.wrapper import METRICS_LOG, wrap
 
-METRICS_LOG = "/var/log/katib/metrics.log"
-# Go's encoding/json writes these as escapes wherever they stand in a string.
-GO_ESCAPES = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-
-
-def go_json(value: object) -> str:
-    """JSON as Go's json.Marshal writes it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return "".join(GO_ESCAPES.get(character, character) for character in text)
+STDOUT = {"collector": {"kind": "StdOut"}}
 
 
-def substituted(template: object, values: Mapping[str, str]) -> Any:
-    """An inline trialSpec with its placeholders replaced, or an error where Katib has one."""
-    text = go_json(template)
-    for name, value in values.items():
-        text = text.replace(f"${{trialParameters.{name}}}", value)
-    try:
-        return json.loads(text)
-    except ValueError:
-        return yaml.safe_load(text)
+def substituted(experiment: Mapping[str, Any], values: Mapping[str, str]) -> Any:
+    """The object of a trial of an Experiment.
+
+    Args:
+        experiment: The Experiment.
+        values: Trial parameter -> value.
+    """
+    declared = experiment["spec"]["trialTemplate"]["trialParameters"]
+    assignments = [(parameter["reference"], values[parameter["name"]]) for parameter in declared]
+    return run_object(experiment, assignments, name="trial", namespace="space")
 
 
 def leftover_placeholders(template: object, names: Sequence[str]) -> list[str]:
     """What the webhook finds to be undeclared."""
-    text = go_json(template)
+    text = json_text(template)
     for name in names:
         text = text.replace(f"${{trialParameters.{name}}}", "test-value")
     return re.findall(r"\$\{trialParameters\..+?\}", text)
-
-
-def wrapped(command: Sequence[str], args: Sequence[str], log: str = METRICS_LOG) -> tuple[list[str], list[str]]:
-    """Command and args of the training container after Katib's pod webhook, collector StdOut."""
-    tokens = [*command, *args]
-    start = ["sh", "-c"]
-    if tokens[0] in ("sh", "bash") and tokens[1:2] == ["-c"]:
-        start, tokens = tokens[:2], tokens[2:]
-    folder = log.rpartition("/")[0]
-    text = " ".join([*tokens, f"1>{log}", "2>&1", "&&", "echo", "completed", ">", f"{folder}/$$$$.pid"])
-    return start, [text]
-
-
-def kubelet_expanded(text: str, variables: Mapping[str, str]) -> str:
-    """`$(NAME)` and `$$` as Kubernetes expands them in commands, arguments and values of variables."""
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return variables.get(match[1], match[0])
-
-    return re.sub(r"\$\$|\$\(([^)]*)\)", replaced, text, flags=re.DOTALL)
 
 
 def stand_in(folder: Path, name: str = "train") -> Path:
@@ -85,14 +59,12 @@ def run_trial(container: Mapping[str, Any], folder: Path, shell: str = "sh") -> 
         folder: An empty folder; what stands in for the training program is in it.
         shell: The shell that the image calls ``sh``.
     """
-    (start, *_), args = wrapped(container["command"], container.get("args", []), str(folder / "metrics.log"))
-    assert start == "sh"
-    variables: dict[str, str] = {}
-    for variable in container.get("env", []):
-        variables[variable["name"]] = kubelet_expanded(variable["value"], variables)
+    wrapped = wrap(container["command"], container.get("args", []), STDOUT)
+    assert wrapped.command == ("sh", "-c")
+    variables = expanded_variables((variable["name"], variable["value"]) for variable in container.get("env", []))
     received = folder / "received.json"
     received.unlink(missing_ok=True)
-    script = kubelet_expanded(args[0], variables)
+    script = expanded(wrapped.args[0].replace(METRICS_LOG.rpartition("/")[0], str(folder)), variables)
     environment = {
         **variables,
         "PATH": f"{folder}:{os.environ['PATH']}",

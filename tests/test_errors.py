@@ -12,6 +12,7 @@ from kftune.errors import (
     ContainerError,
     DomainError,
     HparamsError,
+    KatibError,
     KftuneError,
     MetricError,
     MissingExtraError,
@@ -38,6 +39,7 @@ MADE = [
     PartError("no key", ("step", "nam"), at_key=True),
     MetricError("no space"),
     RenderError("no such kind"),
+    KatibError("Katib stops here"),
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
     ContainerError("no engine answers"),
@@ -71,6 +73,7 @@ def test_every_public_error_is_tried_here():
         (StudyError, ValueError),
         (MetricError, ValueError),
         (RenderError, ValueError),
+        (KatibError, ValueError),
         (MissingExtraError, ImportError),
     ],
 )

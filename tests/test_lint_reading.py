@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 import re2
 from hypothesis import given
@@ -13,26 +9,6 @@ from kftune.katib.go.numbers import go_float, go_int
 from kftune.katib.go.quantity import canonical
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.katib.go.regex import GoRegexError, check
-
-SCALARS = Path(__file__).parent / "data" / "yaml_scalars.jsonl"
-
-
-def kind_of(plain: str) -> str:
-    try:
-        document: Any = read(f"a: {plain}\n")
-    except NotYamlError:
-        return "error"
-    value = document["a"]
-    if isinstance(value, str):
-        return "string" if value == plain else "other string"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e21:
-        return "int"  # its JSON has no point and no exponent
-    return type(value).__name__
-
-
-def test_every_recorded_scalar_is_read_as_kubectl_reads_it():
-    rows = [json.loads(line) for line in SCALARS.read_text(encoding="utf-8").splitlines()]
-    assert [(row["plain"], kind_of(row["plain"])) for row in rows] == [(row["plain"], row["kubectl"]) for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from katib_as_run import kubelet_expanded, leftover_placeholders, run_trial, stand_in, substituted, wrapped
+from katib_as_run import leftover_placeholders, run_trial, stand_in, substituted
 from render_examples import Loose, Plain, container_of, make_study, parameters_of
 
 from kftune.domains import Choice, Conditional, ReverseLogUniform
 from kftune.errors import RenderError
 from kftune.render import render
 
-DATA = Path(__file__).parent / "data"
 SHELLS = [shell for shell in ("dash", "bash", "sh") if shutil.which(shell)]
 
 HOSTILE = [
@@ -54,43 +51,11 @@ ANY_TOKEN = st.text(st.characters(exclude_characters="\0", exclude_categories=["
 HOSTILE_TOKEN = st.one_of(st.sampled_from(HOSTILE), ANY_TOKEN, st.text("$(){}'\"\\ \n;&|<>`#", max_size=12))
 
 
-def recorded(name):
-    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("trial")
     stand_in(made)
     return made
-
-
-# -- what stands in for Katib does as Katib did ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "case", recorded("katib_substituted_commands.jsonl"), ids=lambda case: repr(case["values"])[:40]
-)
-def test_our_substitution_does_what_katib_did(case):
-    template = {"spec": {"containers": [{"command": case["command"], "image": "i", "name": "fit"}]}}
-    try:
-        found = substituted(template, case["values"])["spec"]["containers"][0]["command"]
-    except Exception:  # any error counts; what Go says of it is not ours to repeat
-        found = None
-    assert found == case["received"]
-
-
-@pytest.mark.parametrize("case", recorded("katib_wrapped_commands.jsonl"), ids=lambda case: repr(case["command"])[:40])
-def test_our_wrapper_does_what_katib_did(case):
-    assert list(wrapped(case["command"], case["args"])) == case["wrapped"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expanded"),
-    [("$$", "$"), ("$$(A)", "$(A)"), ("$(A)", "1"), ("$(B)", "$(B)"), ("$A $", "$A $"), ("$$$(A)", "$1"), ("$(", "$(")],
-)
-def test_our_kubelet_expands_as_kubernetes_does(text, expanded):
-    assert kubelet_expanded(text, {"A": "1"}) == expanded
 
 
 # -- hostile texts ---------------------------------------------------------------------------------------------------
@@ -111,7 +76,7 @@ def test_hostile_texts_arrive_wherever_they_stand(shell, folder):
     template = experiment["spec"]["trialTemplate"]["trialSpec"]
     assert leftover_placeholders(template, ["lr", "units", "dropout"]) == []
     values = {"lr": "0.001", "units": "64", "dropout": "0.25"}
-    job = substituted(template, values)
+    job = substituted(experiment, values)
     arguments, variables = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder, shell)
     assert arguments == [
         *HOSTILE,
@@ -130,9 +95,10 @@ def test_hostile_texts_arrive_wherever_they_stand(shell, folder):
 @example(["$", "{trialParameters.lr}"], "'${trialParameters.lr}", SHELLS[0])
 def test_any_argument_and_any_fixed_value_arrive(folder, tokens, fixed, shell):
     study = make_study(step={"image": "i", "command": ["train"], "args": tokens}, values={"label": fixed})
-    template = render(study).documents[0]["spec"]["trialTemplate"]["trialSpec"]
+    experiment = render(study).documents[0]
+    template = experiment["spec"]["trialTemplate"]["trialSpec"]
     assert leftover_placeholders(template, ["lr", "units", "dropout"]) == []
-    job = substituted(template, {"lr": "1e-05", "units": "64", "dropout": "0.30000000000000004"})
+    job = substituted(experiment, {"lr": "1e-05", "units": "64", "dropout": "0.30000000000000004"})
     arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder, shell)
     assert arguments[: len(tokens)] == tokens
     received = Plain.from_args(arguments[len(tokens) :])
@@ -147,7 +113,7 @@ def test_any_choice_arrives(folder, options, data):
     assert len(set(texts["x"])) == len(options)
     index = data.draw(st.integers(0, len(options) - 1))
     values = {name: listed[index] for name, listed in texts.items()}
-    job = substituted(experiment["spec"]["trialTemplate"]["trialSpec"], values)
+    job = substituted(experiment, values)
     arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder)
     assert Loose.from_args(arguments) == Loose(x=options[index], optimizer=options[index])
 
@@ -156,7 +122,7 @@ def test_choices_that_are_no_text_arrive(folder):
     options = [None, True, 3, -2.5, "3", "null", [1, "a b"], {"k": "$x"}]
     experiment = render(make_study(hparams=Loose, search={"x": Choice(*options)})).documents[0]
     for option, text in zip(options, parameters_of(experiment)["x"]["feasibleSpace"]["list"], strict=True):
-        job = substituted(experiment["spec"]["trialTemplate"]["trialSpec"], {"x": text})
+        job = substituted(experiment, {"x": text})
         arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder)
         assert Loose.from_args(arguments).x == option
 
@@ -167,7 +133,7 @@ def test_a_surrogate_arrives_as_its_value(folder):
     experiment = render(make_study(hparams=Loose, search=search)).documents[0]
     for optimizer, expected in (("kftune:text:it%27s%20%24HOME", domain.quantile(0.25)), ("adam", None)):
         values = {"x": "0.25", "optimizer": optimizer}
-        job = substituted(experiment["spec"]["trialTemplate"]["trialSpec"], values)
+        job = substituted(experiment, values)
         arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder)
         assert Loose.from_args(arguments).x == expected
 
@@ -195,9 +161,7 @@ def test_a_program_named_like_a_word_of_the_shell_is_run_as_a_program(word):
 def test_the_program_and_not_the_builtin_of_its_name_runs(shell, folder):
     stand_in(folder, "exec")
     study = make_study(step={"image": "i", "command": ["exec", "x"]})
-    job = substituted(
-        render(study).documents[0]["spec"]["trialTemplate"]["trialSpec"], {"lr": "1", "units": "2", "dropout": "0"}
-    )
+    job = substituted(render(study).documents[0], {"lr": "1", "units": "2", "dropout": "0"})
     arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder, shell)
     assert arguments[0] == "x"
 

@@ -20,14 +20,13 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recorded import cases
 from ruamel.yaml import YAML
 
 from kftune.errors import KftuneError, YamlError
 from kftune.yaml_text import dump, dump_all, load, load_all, write_all
 
-RECORDED = [
-    json.loads(line) for line in (Path(__file__).parent / "data" / "yaml_scalars.jsonl").read_text().splitlines()
-]
+RECORDED = cases("scalars")
 SCALARS = [case["plain"] for case in RECORDED]
 
 KUBECTL = shutil.which("kubectl")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import KatibError
@@ -77,6 +78,19 @@ def collect(
     for line in log.split(b"\n"):
         collector.line(line)
     return collector.rows()
+
+
+def collect_file(path: Path, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT") -> list[Row]:
+    """The same of a file, which like Katib it reads as a whole.
+
+    Raises:
+        CollectorError: It cannot be read, or as for `collect`.
+    """
+    try:
+        log = path.read_bytes()
+    except OSError as error:
+        raise CollectorError(f"failed to open the file: {error}") from None
+    return collect(log, metrics, filters, format)
 
 
 def as_passed(metrics: Sequence[str], filters: Sequence[str]) -> tuple[list[str], list[str]]:

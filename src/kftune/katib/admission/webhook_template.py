@@ -6,7 +6,6 @@ pkg/controller.v1beta1/experiment/manifest/generator.go (GetTrialTemplate).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,8 +13,8 @@ from typing import Any, NamedTuple
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import Reason, invalid, required
-from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.katib.go.text import json_text, parameters_text, trial_parameters_text
+from kftune.katib.go.unstructured import object_of
 
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")
@@ -164,8 +163,9 @@ def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
         shown = trial_parameters_text(template["trialParameters"])
         detail = f"parameters: [{' '.join(left)}] in spec.trialTemplate not found in spec.trialParameters: {shown}"
         yield invalid(path, detail, field="spec.trialTemplate")
-    made = _object_of(text)
-    if made is None:
+    try:
+        made = object_of(text)
+    except ValueError:
         detail = f"unable to convert spec.trialTemplate: {text} to unstructured"
         yield invalid(path, detail, field="spec.trialTemplate")
         return
@@ -185,24 +185,3 @@ def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
         if problem is not None:
             where = (*path, *problem.path) if inline else path
             yield invalid(where, f"invalid spec.trialTemplate: {problem.detail}", field="spec.trialTemplate")
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"JSON has no {name}")
-
-
-def _object_of(text: str) -> dict[str, Any] | None:
-    """The object in a text; None where Katib cannot read one, empty for a text without anything."""
-    try:
-        made: object = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        try:
-            first = next(pieces(text), None)
-            made = read(first.text) if first is not None else None
-        except NotYamlError:
-            return None
-    if made is None:
-        return {}
-    if not isinstance(made, dict) or not isinstance(made.get("kind"), str) or not made["kind"]:
-        return None
-    return made

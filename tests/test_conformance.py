@@ -1,0 +1,73 @@
+"""Every case of tests/corpus: what kftune says is what the engines' own code said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conformance import PARTS, Disagreement, agreement, main, verdict_of
+from recorded import CORPUS, cases
+
+PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
+
+
+def shown(wrong: list[Disagreement]) -> list[str]:
+    return [f"{one.case}: said {dict(one.said)}, recorded {dict(one.recorded)}"[:600] for one in wrong[:5]]
+
+
+@pytest.mark.parametrize("name", [name for name, part in PARTS.items() if part.goal == 1.0 and part.compare])
+def test_every_case_agrees(name: str) -> None:
+    found = agreement(PARTS[name])
+    assert not found.disagreements, shown(found.disagreements)
+    assert found.compared
+
+
+def test_every_search_outcome_is_predicted_or_explained_by_name() -> None:
+    found = agreement(PARTS["engines, static"])
+    explained = re.findall(r"^\| `([\w-]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(one.case for one in found.disagreements) == sorted(explained)
+    assert found.share >= 0.99
+
+
+def test_the_page_shows_what_the_program_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    table = re.search(r"^```text\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    assert table is not None
+    names = [line[:26].strip() for line in table[1].splitlines()[1:]]
+    assert main(names) == 0
+    assert capsys.readouterr().out == table[1]
+    assert names == [name for name, part in PARTS.items() if part.goal is not None and part.compare is not None]
+
+
+def test_every_file_of_the_corpus_has_its_part_and_its_line_in_the_readme() -> None:
+    files = {path.name.removesuffix(".jsonl.xz") for path in CORPUS.glob("*.jsonl.xz")}
+    rows = re.findall(r"^\| `([\w-]+)` \| ([\d ]+) \|", (CORPUS / "README.md").read_text(encoding="utf-8"), re.M)
+    assert files == {part.file for part in PARTS.values()}
+    assert {name: int(count.replace(" ", "")) for name, count in rows} == {name: len(cases(name)) for name in files}
+
+
+def test_the_program_fails_below_a_goal_and_shows_what_differs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["scalars", "medianstop"]) == 0
+    assert re.search(r"^medianstop +38 +38 +100\.00% +100%$", capsys.readouterr().out, re.M)
+    wrong = PARTS["scalars"]._replace(compare=lambda case: ({"kubectl": "int"}, {"kubectl": case["kubectl"]}))
+    monkeypatch.setitem(PARTS, "scalars", wrong)
+    assert main(["--show", "scalars"]) == 1
+    told = capsys.readouterr().out
+    assert "BELOW" in told
+    assert "said     kubectl: int\n        recorded kubectl: float" in told
+
+
+def test_details_and_messages_of_admission_begin_as_recorded() -> None:
+    wrong = []
+    for case in cases("admission"):
+        verdict, want = verdict_of(case, "0.19"), case["0.19"]
+        for reason, recorded_reason in zip(verdict.reasons, want["reasons"], strict=True):
+            if not reason.detail.startswith(recorded_reason["detail"][:80]):
+                wrong.append((case["id"], reason.detail[:90], recorded_reason["detail"]))
+        message = want.get("message", "")
+        # Words for text that is not YAML are our own; the recorded namespace was called "off".
+        if want["stage"] not in ("yaml",) and "lacks label" not in message and verdict.message[:150] != message[:150]:
+            wrong.append((case["id"], verdict.message, message))
+    assert not wrong
