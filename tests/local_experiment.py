@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune.local import Event, Outcome
-from kftune.local.experiment import run_experiment
+from kftune.local.experiment import Options, run_experiment
 
 LR = {"name": "lr", "parameterType": "double", "feasibleSpace": {"min": "0.01", "max": "0.1"}}
 UNITS = {"name": "units", "parameterType": "int", "feasibleSpace": {"min": "1", "max": "64"}}
@@ -29,14 +29,13 @@ def experiment(container: dict[str, Any] | None = None, trials: int = 3, **parts
     """An Experiment of `trials` trials, one at a time, each of which gets ``$LR``, ``$UNITS`` and ``$OPT``.
 
     `parts` are laid over its spec, `objective`, `algorithm` and `template` over these parts of it, `job` over the
-    trial's spec; `trial` takes its place, `volumes` are those of its pod.
+    trial's spec, `pod` over that of its pod; `trial` takes the trial's place.
     """
     container = sh("echo loss=0.5") if container is None else container
     given = {"name": "main", "image": "registry.example/x:1", **container}
     variables = [{"name": name, "value": f"${{trialParameters.{name.lower()}}}"} for name in ("LR", "UNITS", "OPT")]
     given["env"] = [*variables, *given.get("env", [])]
-    volumes = {"volumes": parts.pop("volumes")} if "volumes" in parts else {}
-    pod = {"restartPolicy": "Never", "containers": [given], **volumes}
+    pod = {"restartPolicy": "Never", "containers": [given], **parts.pop("pod", {})}
     job = {"backoffLimit": 0, "template": {"spec": pod}, **parts.pop("job", {})}
     trial = parts.pop("trial", {"apiVersion": "batch/v1", "kind": "Job", "spec": job})
     names = ("lr", "units", "opt")
@@ -78,11 +77,12 @@ def collected(kind: str, **source: Any) -> dict[str, Any]:
 
 
 def serve(arguments: Sequence[str]) -> None:
-    """Runs the Experiment of a file. Arguments: the file, the folder of the results."""
+    """Runs the Experiment of a file. Arguments: the file, the folder of the results, `container` to run in images."""
     from kftune.katib.go.reading import read
 
     value: Any = read(Path(arguments[0]).read_text())
-    sys.exit(run_experiment(value, arguments[1]).exit_code)
+    options = Options(runtime="container" if "container" in arguments[2:] else "process")
+    sys.exit(run_experiment(value, arguments[1], options=options).exit_code)
 
 
 if __name__ == "__main__":

@@ -404,7 +404,8 @@ def test_a_run_that_is_killed_goes_on_and_loses_no_finished_trial(tmp_path):
     before: dict[int, Any] = {}
     for kills in range(4):
         runner = subprocess.Popen(command)
-        wait_until(lambda least=len(before) + 3: len(stored_rows(folder)) >= least)
+        least = len(before) + 3
+        wait_until(lambda least=least: len(stored_rows(folder)) >= least)
         runner.send_signal(signal.SIGKILL)
         runner.wait()
         after = stored_rows(folder)
@@ -481,14 +482,14 @@ def test_volumes_are_folders_of_the_trial_or_those_that_are_given(tmp_path):
     volumes = [{"name": "work", "emptyDir": {}}, {"name": "data", "persistentVolumeClaim": {"claimName": "d"}}]
     mounts = [{"name": "work", "mountPath": "/work"}, {"name": "data", "mountPath": "/mnt/data"}]
     container = {**sh("cp /mnt/data/loss /work/copy; echo loss=$(cat /work/copy)"), "volumeMounts": mounts}
-    trial = one_trial(container, tmp_path / "runs", volumes=volumes, options=Options(mounts={"data": data}))
+    trial = one_trial(container, tmp_path / "runs", pod={"volumes": volumes}, options=Options(mounts={"data": data}))
     assert trial.objective == 0.125
     assert (tmp_path / "runs" / "trials" / "small-0001" / "work" / "copy").exists()
-    _, events = run(experiment(container, volumes=volumes, trials=1), tmp_path / "without")
+    _, events = run(experiment(container, pod={"volumes": volumes}, trials=1), tmp_path / "without")
     notes = [event.message for event in events if isinstance(event, Note)]
     assert "the volume data (persistentVolumeClaim) is not here; a trial finds nothing at /mnt/data (--mount)" in notes
     with pytest.raises(RunError, match=r"'dta' is neither; its volumes are: work, data"):
-        one_trial(container, tmp_path / "wrong", volumes=volumes, options=Options(mounts={"dta": data}))
+        one_trial(container, tmp_path / "wrong", pod={"volumes": volumes}, options=Options(mounts={"dta": data}))
 
 
 def test_gpus_are_shared_out(tmp_path):

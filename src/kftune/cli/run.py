@@ -108,6 +108,7 @@ def _experiment(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent]
     chosen = choose(arguments.study, arguments.name, arguments.overrides)
     folder = arguments.dir or RUNS / slug(chosen.name)
     options = Options(
+        runtime=arguments.runtime,
         env=variables(arguments.env),
         mounts=mounts(arguments.mount),
         working_dir=arguments.working_dir and arguments.working_dir.resolve(),

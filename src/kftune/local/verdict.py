@@ -27,7 +27,8 @@ def judge(plan: Plan, process: TrialProcess, reader: Reader, log: Path) -> tuple
         limit = process.timeout
         return "Failed", f"ran longer than {plan.limit_name} ({limit:g} s) and was stopped{last_lines(log)}"
     if process.returncode != 0:
-        return "Failed", f"{_exit_text(process.returncode or 0)}{last_lines(log)}"
+        text = process.exit_text or _exit_text
+        return "Failed", f"{text(process.returncode or 0)}{last_lines(log)}"
     failed = reader.why_failed()
     if failed:
         return "Failed", failed

@@ -1,30 +1,28 @@
-"""Starts the trials of an Experiment: as processes of this machine."""
+"""What it takes to start the trials of an Experiment, whatever they run in."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
 from kftune.local.devices import SharedDevices
-from kftune.local.experiment.pod import Known, Mount, Pod, environment, moved, names_of, pod_of, tokens
-from kftune.local.launch import OutputFolders, process_environment, trial_variables
+from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of
+from kftune.local.launch import OutputFolders
 from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
 
-_PYTHON = ("python", "python3")
-# What a shell leaves as it is; the wrapper quotes nothing.
-_SAFE_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
+Runtime = Literal["process", "container"]
 
 
 class Options(NamedTuple):
     """How the trials of an Experiment run on this machine."""
 
+    runtime: Runtime = "process"
+    """As processes of this machine, or each in its image."""
     env: Mapping[str, str] = {}
     """Variables for every trial; they count before those of the template."""
     mounts: Mapping[str, Path] = {}
@@ -38,7 +36,7 @@ class Options(NamedTuple):
 
 
 class Template(NamedTuple):
-    """What the launcher has to know of an Experiment."""
+    """What a launcher has to know of an Experiment."""
 
     run_object: Callable[[str, Mapping[str, str]], Mapping[str, Any]]
     """The object of a trial, by its name and assignment; a ValueError where Katib can make none."""
@@ -46,24 +44,30 @@ class Template(NamedTuple):
     """The template's primaryContainerName."""
     wrapped: Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
     """Command and args as Katib's webhook leaves them."""
-    metrics_path: str
-    """Where the collector reads, in the container; empty where it reads no file."""
-    is_folder: bool
-    """Whether that is a folder."""
+    metrics_folder: str
+    """The folder in the container that the collector shares with the trial; empty where there is none."""
     namespace: str
     config_maps: Mapping[str, Mapping[str, str]]
     """Those of the namespace that are known: name -> data."""
     folder: Path
     """That of the Experiment's file."""
-    variables: Mapping[str, str]
-    """What every trial gets besides."""
+    push_address: str
+    """Where metrics are pushed to; empty where they are not."""
 
 
-class ProcessLauncher:
-    """Starts each trial's container as a process of this machine.
+class Place(NamedTuple):
+    """A folder or file here that stands for a path of the container."""
 
-    ``python`` is the interpreter that runs kftune. Paths of the container that stand for a volume, or for the metrics
-    file, are replaced in command and variables by folders of the trial.
+    path: str
+    """In the container."""
+    here: Path
+    of_trial: bool
+    """Whether it belongs to the trial, and is made for it."""
+    read_only: bool = False
+
+
+class TemplateLauncher(ABC):
+    """Starts trials from an Experiment's template.
 
     Args:
         template: What is run.
@@ -80,6 +84,7 @@ class ProcessLauncher:
 
     Raises:
         RunError: No trial could run.
+        ContainerError: Trials run in containers, and no engine answers.
     """
 
     def __init__(
@@ -93,15 +98,15 @@ class ProcessLauncher:
         try:
             pod = self._pod("sample", sample)
         except ValueError as error:
-            raise RunError(
-                f"no trial can be made of the template, and on Katib the Experiment hangs: {error}"
-            ) from error
+            raise RunError(f"no trial can be made of the template; on Katib the Experiment hangs: {error}") from error
         self.grace = pod.grace
         self.devices = SharedDevices(pod.gpus, options.gpus, "resources.limits")
         self.parallel = self.devices.limit(parallel, self.notes)
+        self._check_mounts(pod)
         self._check(pod)
         self._note_what_differs(pod)
 
+    @abstractmethod
     def start(
         self, trial: str, assignment: Mapping[str, str], feed: Callable[[bytes], object], gpus: Sequence[str] = ()
     ) -> TrialProcess:
@@ -111,33 +116,10 @@ class ProcessLauncher:
             OSError: The program cannot be started.
             ValueError: No object can be made of these values, or a text cannot be passed to a process.
         """
-        pod = self._pod(trial, assignment)
-        output = self._outputs.take(trial)
-        places = self._places(pod, output)
-        for place in (*places.values(), str(output)):
-            if place.startswith(str(output)):
-                Path(place).mkdir(parents=True, exist_ok=True)
-        move = moved(places)
-        cwd = self._cwd(pod, move)
-        own = {name: move(value) for name, value in self._variables(pod, trial).items()}
-        env = {**process_environment(own, cwd, self.parallel), **trial_variables(trial, output)}
-        env.update(self._template.variables)
-        self._add_path(env)
-        if self.devices.used:
-            env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        argv = tokens(pod, own, move)
-        program = argv[0]
-        executable = sys.executable if program in _PYTHON else self._found(program, cwd, env)
-        return TrialProcess(
-            [executable if program in _PYTHON else program, *argv[1:]],
-            executable=executable,
-            env=env,
-            cwd=cwd,
-            log=self._folder.log(trial),
-            feed=feed,
-            timeout=pod.deadline,
-            grace=pod.grace,
-        )
+
+    @abstractmethod
+    def _check(self, pod: Pod) -> None:
+        """Finds out what would make every trial fail."""
 
     def prepare(self, trial: str) -> None:
         """Makes the folder of the trial that will probably start next."""
@@ -147,7 +129,11 @@ class ProcessLauncher:
         """Takes back what was prepared and not used."""
         self._outputs.discard()
 
-    # -- inside ------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def remove_leftovers(self) -> None:
+        """Ends what a killed run has left, beside processes."""
+
+    # -- what a trial gets -------------------------------------------------------------------------------------
 
     def _pod(self, trial: str, assignment: Mapping[str, str]) -> Pod:
         pod = pod_of(self._template.run_object(trial, assignment), self._template.primary)
@@ -156,117 +142,78 @@ class ProcessLauncher:
         command, args = self._template.wrapped(pod.command, pod.args)
         return pod._replace(command=tuple(command), args=tuple(args))
 
-    def _variables(self, pod: Pod, trial: str) -> dict[str, str]:
+    def _known(self, trial: str) -> Known:
         fields = {
             "metadata.name": trial,
             "metadata.namespace": self._template.namespace,
             "metadata.labels['katib.kubeflow.org/trial']": trial,
         }
-        return environment(pod, Known(self._options.env, os.environ, self._template.config_maps, fields))
+        return Known(self._options.env, os.environ, self._template.config_maps, fields)
 
-    def _places(self, pod: Pod, output: Path) -> dict[str, str]:
-        """Path in the container -> what stands for it here."""
-        places = {mount.path: str(output / mount.volume) for mount in pod.mounts if mount.kind == "emptyDir"}
+    def _variables(self, pod: Pod, trial: str) -> dict[str, str]:
+        return environment(pod, self._known(trial))
+
+    def _places(self, pod: Pod, output: Path) -> list[Place]:
+        """What stands here for paths of the container; no path comes twice."""
+        places = {place.path: place for place in self._volumes(pod, output)}
+        for path, given in self._options.mounts.items():
+            if path.startswith("/"):
+                places[path] = Place(path, given, of_trial=False)
+        metrics = self._template.metrics_folder
+        if metrics:
+            places[metrics] = Place(metrics, output / "metrics", of_trial=True)
+        return [place for path, place in places.items() if path]
+
+    def _volumes(self, pod: Pod, output: Path) -> Iterator[Place]:
         for mount in pod.mounts:
             given = self._options.mounts.get(mount.volume)
             if given is not None:
-                places[mount.path] = str(given / mount.sub_path if mount.sub_path else given)
-        places |= {path: str(given) for path, given in self._options.mounts.items() if path.startswith("/")}
-        metrics = metrics_folder(self._template.metrics_path, self._template.is_folder)
-        if metrics:
-            places[metrics] = str(output / "metrics")
-        places.pop("", None)
-        return places
+                here = given / mount.sub_path if mount.sub_path else given
+                yield Place(mount.path, here, False, mount.read_only)
+            elif self._is_made_here(mount):
+                yield Place(mount.path, output / mount.volume / mount.sub_path, True, mount.read_only)
 
-    def _cwd(self, pod: Pod, move: Callable[[str], str]) -> Path:
-        if self._options.working_dir is not None:
-            return self._options.working_dir
-        given = Path(move(pod.working_dir)) if pod.working_dir else None
-        return given if given is not None and given.is_dir() else self._template.folder
+    def _is_made_here(self, mount: Mount) -> bool:
+        """Whether the volume is an empty folder, or files that stand in the input."""
+        return mount.kind == "emptyDir" or (
+            mount.kind == "configMap" and mount.source.get("name") in self._template.config_maps
+        )
 
-    def _add_path(self, env: dict[str, str]) -> None:
-        """The template's own PYTHONPATH additions stand first."""
-        extra = self._template.variables.get("PYTHONPATH")
-        if extra:
-            env["PYTHONPATH"] = os.pathsep.join(filter(None, (extra, os.environ.get("PYTHONPATH", ""))))
+    def _make(self, pod: Pod, places: Sequence[Place]) -> None:
+        """Makes the folders of a trial, and the files of its ConfigMaps."""
+        for place in places:
+            if place.of_trial:
+                place.here.mkdir(parents=True, exist_ok=True)
+        for mount in pod.mounts:
+            data = self._template.config_maps.get(str(mount.source.get("name")))
+            if mount.kind != "configMap" or data is None:
+                continue
+            for place in places:
+                if place.path == mount.path and place.of_trial:
+                    for name, text in data.items():
+                        (place.here / name).write_text(text, encoding="utf-8")
 
-    @staticmethod
-    def _found(program: str, cwd: Path, env: Mapping[str, str]) -> str:
-        if "/" in program:
-            return str(cwd / program)
-        return shutil.which(program, path=env["PATH"]) or program
+    # -- what is told ------------------------------------------------------------------------------------------
 
-    def _check(self, pod: Pod) -> None:
-        """Finds out what would make every trial fail."""
-        if not pod.command:
+    def _check_mounts(self, pod: Pod) -> None:
+        known = names_of(pod.mounts)
+        unknown = sorted(name for name in self._options.mounts if not name.startswith("/") and name not in known)
+        if unknown:
             raise RunError(
-                f"container {pod.container!r} has no command, so that the image's own would run, which is not known "
-                f"here; give the command in the template, or run it in its image (--runtime container)"
-            )
-        output = self._folder.output("sample")
-        if self._options.strict_wrapper and not _SAFE_PATH.fullmatch(str(output)):
-            raise RunError(
-                f"Katib's shell line quotes no path, so with --strict-wrapper the results' folder must be of letters, "
-                f"digits and ./_-, and is {str(self._folder.path)!r}; give another one (--dir)"
-            )
-        move = moved(self._places(pod, output))
-        cwd = self._cwd(pod, move)
-        if not cwd.is_dir():
-            raise RunError(f"the working folder must be there, but {cwd} is not; give another one (--working-dir)")
-        own = self._variables(pod, "sample")
-        argv = tokens(pod, own, move)
-        env = process_environment(own, cwd, 1)
-        if argv[0] in _PYTHON:
-            self._check_script(argv, cwd)
-            return
-        found = self._found(argv[0], cwd, env)
-        if not os.access(found, os.X_OK) or not Path(found).is_file():
-            raise RunError(
-                f"the container's program must be one that runs here, but {argv[0]!r} is not found; install it, give "
-                f"its folder (--mount /PATH=HERE), or run it in its image (--runtime container)"
+                f"--mount names a volume of the container or an absolute path in it, but {unknown[0]!r} is neither; "
+                f"its volumes are: {', '.join(known) or 'none'}"
             )
 
-    @staticmethod
-    def _check_script(argv: Sequence[str], cwd: Path) -> None:
-        if len(argv) > 1 and argv[1].endswith(".py") and not (cwd / argv[1]).is_file():
-            raise RunError(
-                f"the container's script must be there, but {cwd / argv[1]} is not; give the folder that it is looked "
-                f"for from (--working-dir), the one that stands for its own (--mount /PATH=HERE), or run it in its "
-                f"image (--runtime container)"
-            )
+    def _missing(self, pod: Pod) -> list[Mount]:
+        """The volumes that only a cluster has."""
+        return [
+            mount for mount in pod.mounts if not self._is_made_here(mount) and mount.volume not in self._options.mounts
+        ]
 
     def _note_what_differs(self, pod: Pod) -> None:
-        missing = [
-            mount
-            for mount in pod.mounts
-            if mount.kind != "emptyDir" and mount.volume not in self._options.mounts and not Path(mount.path).exists()
-        ]
-        unknown = sorted(name for name in self._options.mounts if not name.startswith("/"))
-        for name in set(unknown) - set(names_of(pod.mounts)):
-            raise RunError(
-                f"--mount names a volume of the container or an absolute path in it, but {name!r} is neither; its "
-                f"volumes are: {', '.join(names_of(pod.mounts)) or 'none'}"
-            )
-        self.notes += map(_about_mount, missing)
-        if pod.working_dir and self._options.working_dir is None and not Path(pod.working_dir).is_dir():
-            self.notes.append(
-                f"the container's workingDir {pod.working_dir} is not here; trials run in {self._template.folder} "
-                f"(--working-dir)"
-            )
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:
             self.notes.append("trials run without a GPU, though the template asks for one")
-
-
-def metrics_folder(path: str, is_folder: bool) -> str:
-    """The folder in the container that the collector shares with the trial; empty when there is none."""
-    if not path:
-        return ""
-    return path.rstrip("/") if is_folder else path.rpartition("/")[0]
-
-
-def _about_mount(mount: Mount) -> str:
-    return f"the volume {mount.volume} ({mount.kind}) is not here; a trial finds nothing at {mount.path} (--mount)"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
+from kftune.katib.kubelet import expanded
 
-_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)", re.DOTALL)
 _REPLICAS = {
     "PyTorchJob": "pytorchReplicaSpecs",
     "TFJob": "tfReplicaSpecs",
@@ -31,8 +31,15 @@ class Mount(NamedTuple):
     path: str
     kind: str
     """What it is: emptyDir, persistentVolumeClaim, …"""
+    source: Mapping[str, Any]
+    """What the volume says of itself."""
     sub_path: str
     read_only: bool
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is an empty folder in memory."""
+        return self.kind == "emptyDir" and self.source.get("medium") == "Memory"
 
 
 class Pod(NamedTuple):
@@ -55,6 +62,10 @@ class Pod(NamedTuple):
     """Containers beside the primary one."""
     retries: int
     """How often a cluster would start a failed trial again."""
+    user: tuple[int, int] | None
+    """User and group by number, where the template says so."""
+    read_only: bool
+    """Whether its file system is read-only."""
 
     @property
     def gpus(self) -> int:
@@ -117,7 +128,8 @@ def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[st
         min((float(seconds) for seconds in deadlines if seconds is not None), default=None),
         float(spec.get("terminationGracePeriodSeconds") or _GRACE),
         tuple(str(_map(container).get("name")) for container in others),
-        0 if spec.get("restartPolicy") == "Never" and retries == 0 else int(retries or 0),
+        int(retries or 0),
+        _map(spec.get("securityContext")),
     )
 
 
@@ -132,7 +144,7 @@ def _from_trainer(spec: Mapping[str, Any], primary: str) -> Pod:
     resources = {"limits": _map(_map(trainer.get("resourcesPerNode")).get("limits"))}
     container = {**trainer, "name": primary, "resources": resources}
     deadline = spec.get("activeDeadlineSeconds")
-    return _pod(container, {}, None if deadline is None else float(deadline), _GRACE, (), 0)
+    return _pod(container, {}, None if deadline is None else float(deadline), _GRACE, (), 0, {})
 
 
 def _pod(
@@ -142,14 +154,16 @@ def _pod(
     grace: float,
     others: tuple[str, ...],
     retries: int,
+    security: Mapping[str, Any],
 ) -> Pod:
     mounts = []
     for each in map(_map, container.get("volumeMounts") or ()):
         name = str(each.get("name"))
-        kinds = [kind for kind in volumes.get(name, {}) if kind != "name"]
+        volume = volumes.get(name, {})
+        kind = next((key for key in volume if key != "name"), "unknown")
         path = str(each.get("mountPath", "")).rstrip("/")
         read_only, sub_path = bool(each.get("readOnly")), str(each.get("subPath", ""))
-        mounts.append(Mount(name, path, kinds[0] if kinds else "unknown", sub_path, read_only))
+        mounts.append(Mount(name, path, kind, _map(volume.get(kind)), sub_path, read_only))
     return Pod(
         str(container.get("name")),
         str(container.get("image", "")),
@@ -164,7 +178,16 @@ def _pod(
         grace,
         others,
         retries,
+        _user(_map(container.get("securityContext")), security),
+        bool(_map(container.get("securityContext")).get("readOnlyRootFilesystem")),
     )
+
+
+def _user(own: Mapping[str, Any], of_pod: Mapping[str, Any]) -> tuple[int, int] | None:
+    user = own.get("runAsUser", of_pod.get("runAsUser"))
+    if user is None:
+        return None
+    return int(user), int(own.get("runAsGroup", of_pod.get("runAsGroup", user)))
 
 
 # -- variables -----------------------------------------------------------------------------------------------------
@@ -181,6 +204,13 @@ class Known(NamedTuple):
     """Name -> data, of the Experiment's namespace."""
     fields: Mapping[str, str]
     """Field path -> text, of the trial's pod."""
+
+
+def fetched_names(pod: Pod, known: Known) -> set[str]:
+    """The variables whose values may be secret: those of the cluster's objects, and those that the user gave."""
+    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in _map(each.get("valueFrom"))} | set(
+        known.given
+    )
 
 
 def environment(pod: Pod, known: Known) -> dict[str, str]:
@@ -232,18 +262,6 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
         f"the variable {name} comes from the cluster ({what}), and is not known here; set it in the environment, or "
         f"give --env {name}=..."
     )
-
-
-def expanded(text: str, variables: Mapping[str, str]) -> str:
-    """`$(NAME)` and `$$` as a kubelet replaces them in commands, arguments and values of variables.
-
-    Source: kubernetes, third_party/forked/golang/expansion/expand.go.
-    """
-
-    def replaced(match: re.Match[str]) -> str:
-        return "$" if match[0] == "$$" else variables.get(match[1], match[0])
-
-    return _REFERENCE.sub(replaced, text)
 
 
 def moved(places: Mapping[str, str]) -> Callable[[str], str]:

@@ -20,8 +20,9 @@ from kftune.katib.wrapper import metrics_path, wrap
 from kftune.local.engine import Engine
 from kftune.local.events import OnEvent, now
 from kftune.local.experiment.algorithm import algorithm_of
-from kftune.local.experiment.launcher import Options, ProcessLauncher, Template
+from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
 from kftune.local.experiment.parameters import ParameterSpace, parameters_of
+from kftune.local.experiment.processes import ProcessLauncher
 from kftune.local.experiment.push import MetricsServer
 from kftune.local.experiment.readers import Metrics, Readers, metrics_of
 from kftune.local.interrupts import Interrupts
@@ -32,8 +33,6 @@ from kftune.local.samplers import make_sampler
 from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
-
-_FOR_TRIALS = Path(__file__).with_name("for_trials")
 
 
 def run_experiment(
@@ -89,12 +88,13 @@ def run_experiment(
     with ExitStack() as stack:
         server = stack.enter_context(_server()) if metrics.kind == "Push" else None
         template = _template(verdict, cluster, metrics, place, server, options.strict_wrapper)
-        launcher = ProcessLauncher(template, sample, parallel, RunFolder(path), options)
+        launcher = _launcher(template, sample, parallel, RunFolder(path), options)
         drawn = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
         meta = _meta(verdict, space, metrics, algorithm, drawn)
         store = stack.enter_context(Store(path, meta, keep_seed=algorithm.seed is None, fresh=fresh))
         trials = store.trials()
         stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
+        launcher.remove_leftovers()
         readers = Readers(
             metrics,
             spec.get("earlyStopping"),
@@ -110,6 +110,17 @@ def run_experiment(
             raise RunError("\n".join([*launcher.notes, *sampler.notes]))
         plan = _plan(spec, meta, readers, launcher.grace)
         return Engine(plan, store, sampler, launcher, Interrupts(), on_event).run()
+
+
+def _launcher(
+    template: Template, sample: Mapping[str, str], parallel: int, folder: RunFolder, options: Options
+) -> TemplateLauncher:
+    if options.runtime == "container":
+        # Runs as processes need nothing of containers.
+        from kftune.local.experiment.containers import ContainerLauncher  # noqa: PLC0415
+
+        return ContainerLauncher(template, sample, parallel, folder, options)
+    return ProcessLauncher(template, sample, parallel, folder, options)
 
 
 def _reasons(verdict: Verdict) -> str:
@@ -170,23 +181,16 @@ def _template(
             raise RunError(f"Katib's webhook refuses the pod of every trial: {error}") from error
         return found.command, found.args
 
-    variables = {}
-    if server is not None:
-        variables = {
-            "KATIB_DB_MANAGER_ADDRESS": server.address,
-            "KATIB_NAMESPACE": namespace,
-            "PYTHONPATH": str(_FOR_TRIALS),
-        }
+    path = metrics_path(spec["metricsCollectorSpec"]) if strict_wrapper else metrics.path
     return Template(
         make,
         spec["trialTemplate"]["primaryContainerName"],
         wrapped,
-        metrics_path(spec["metricsCollectorSpec"]) if strict_wrapper else metrics.path,
-        metrics.is_folder,
+        path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
         namespace,
         {name: data for (owner, name), data in cluster.config_maps.items() if owner == namespace},
         Path.cwd() if place is None else Path(place).resolve().parent,
-        variables,
+        "" if server is None else server.address,
     )
 
 
