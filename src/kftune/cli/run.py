@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.cli.places import RUNS
+from kftune.errors import UsageError
 
 if TYPE_CHECKING:
     from kftune.local.events import OnEvent
@@ -58,13 +59,26 @@ def _add_own_of_experiments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--strict-wrapper", action="store_true", help="through the shell line that Katib makes")
 
 
+def _refuse_own_of_experiments(arguments: argparse.Namespace) -> None:
+    for name in ("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"):
+        if getattr(arguments, name) not in (None, False, []):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for a Katib Experiment, and {arguments.study} is a study; change the study")
+    if arguments.runtime != "process":
+        raise UsageError(f"--runtime is for a Katib Experiment, and {arguments.study} is a study")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Runs the study or the Experiment."""
     from kftune.local.events import Event
     from kftune.local.plain import PlainView
     from kftune.local.views import view_for
 
-    folder, go = (_experiment if _is_experiment(arguments.study) else _study)(arguments)
+    if _is_experiment(arguments.study):
+        folder, go = _experiment(arguments)
+    else:
+        _refuse_own_of_experiments(arguments)
+        folder, go = _study(arguments)
 
     def print_json(event: Event) -> None:
         sys.stdout.write(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")

@@ -20,6 +20,7 @@ from kftune.katib.wrapper import metrics_path, wrap
 from kftune.local.engine import Engine
 from kftune.local.events import OnEvent, now
 from kftune.local.experiment.algorithm import algorithm_of
+from kftune.local.experiment.as_katib import engine_parameters
 from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
 from kftune.local.experiment.parameters import ParameterSpace, parameters_of
 from kftune.local.experiment.processes import ProcessLauncher
@@ -81,7 +82,8 @@ def run_experiment(
     spec = verdict.spec
     algorithm, about_algorithm = algorithm_of(spec, seed)
     parameters, about_parameters = parameters_of(spec)
-    space = ParameterSpace(parameters)
+    declared = ParameterSpace(parameters)
+    space = ParameterSpace(engine_parameters(spec, algorithm.name)) if as_katib else declared
     metrics, parallel = metrics_of(spec), int(spec["parallelTrialCount"])
     path = Path(folder).resolve()
     sample = space.assignment({name: domain.quantile(0.5) for name, domain in space.space.items()})
@@ -90,7 +92,7 @@ def run_experiment(
         template = _template(verdict, cluster, metrics, place, server, options.strict_wrapper)
         launcher = _launcher(template, sample, parallel, RunFolder(path), options)
         drawn = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
-        meta = _meta(verdict, space, metrics, algorithm, drawn)
+        meta = _meta(verdict, declared, metrics, algorithm, drawn, as_katib=as_katib)
         store = stack.enter_context(Store(path, meta, keep_seed=algorithm.seed is None, fresh=fresh))
         trials = store.trials()
         stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
@@ -104,7 +106,9 @@ def run_experiment(
             wrapped=options.strict_wrapper,
         )
         readers.recall(trials)
-        sampler = make_sampler(space, algorithm, metrics.direction, store.meta.seed, launcher.parallel, trials)
+        sampler = make_sampler(
+            space, algorithm, metrics.direction, store.meta.seed, launcher.parallel, trials, as_katib=as_katib
+        )
         launcher.notes[:0] = [*notes, *about_algorithm, *about_parameters]
         if strict and (launcher.notes or sampler.notes):
             raise RunError("\n".join([*launcher.notes, *sampler.notes]))
@@ -194,7 +198,9 @@ def _template(
     )
 
 
-def _meta(verdict: Verdict, space: ParameterSpace, metrics: Metrics, algorithm: Algorithm, seed: int) -> Meta:
+def _meta(
+    verdict: Verdict, space: ParameterSpace, metrics: Metrics, algorithm: Algorithm, seed: int, *, as_katib: bool
+) -> Meta:
     spec: dict[str, Any] = verdict.spec or {}
     name = str(verdict.metadata.get("name"))
     most = spec.get("maxTrialCount")
@@ -208,6 +214,7 @@ def _meta(verdict: Verdict, space: ParameterSpace, metrics: Metrics, algorithm: 
         "objective": {**objective, "strategies": dict(metrics.strategies)},
         "collector": {"spec": spec["metricsCollectorSpec"]},
         "template": spec["trialTemplate"],
+        "engine": "as Katib" if as_katib else "as declared",
     }
     return Meta(
         name=name,

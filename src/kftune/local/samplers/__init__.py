@@ -47,6 +47,8 @@ def make_sampler(
     seed: int,
     parallel: int = 1,
     trials: Iterable[Trial] = (),
+    *,
+    as_katib: bool = False,
 ) -> Sampler:
     """The sampler of a study or an Experiment.
 
@@ -57,6 +59,7 @@ def make_sampler(
         seed: The seed that counts.
         parallel: How many trials run at once.
         trials: Those of earlier runs.
+        as_katib: Give points in the orders of Katib's engines where these are known, and let points come twice.
 
     Raises:
         RunError: The algorithm runs on Katib only, or cannot search this space.
@@ -65,10 +68,16 @@ def make_sampler(
     check_runs_here(algorithm.name)
     earlier = list(trials)
     space = Space(searched)
-    strategy = _strategy(algorithm, direction, space, seed, parallel, len(earlier))
+    if as_katib and algorithm.name in ("grid", "sobol"):
+        # Only these runs need it.
+        from kftune.local.samplers.katib_orders import KatibGrid, KatibSobol  # noqa: PLC0415
+
+        strategy: Strategy = (KatibGrid if algorithm.name == "grid" else KatibSobol)(space, seed)
+    else:
+        strategy = _strategy(algorithm, direction, space, seed, parallel, len(earlier))
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
-    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier])
+    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=as_katib)
 
 
 def _strategy(

@@ -44,12 +44,22 @@ class Sampler:
         strategy: How the algorithm chooses.
         seed: The study's seed.
         tried: The assignments of all earlier trials.
+        repeats: Whether a point may come twice.
     """
 
-    def __init__(self, space: Space, strategy: Strategy, seed: int, tried: Iterable[dict[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        space: Space,
+        strategy: Strategy,
+        seed: int,
+        tried: Iterable[dict[str, str]] = (),
+        *,
+        repeats: bool = False,
+    ) -> None:
         self._space = space
         self._strategy = strategy
         self._seed = seed
+        self._repeats = repeats
         self._tried = {tuple(assignment.items()) for assignment in tried}
         self._first = [space.suggestion(point) for point in space.first_points()]
         self._left: list[Suggestion] | None = None
@@ -62,7 +72,7 @@ class Sampler:
     def ask(self, number: int) -> Suggestion | None:
         """What trial `number` shall try; None when nothing is left that was not tried."""
         for suggestion in self._candidates(number):
-            if suggestion.key not in self._tried:
+            if self._repeats or suggestion.key not in self._tried:
                 self._tried.add(suggestion.key)
                 self._strategy.accept(number, suggestion.point)
                 return suggestion
@@ -80,6 +90,8 @@ class Sampler:
         yield from self._first
         for point in islice(self._strategy.proposals(number), self._strategy.patience):
             yield self._space.suggestion(point)
+        if self._repeats:
+            return
         rng = numbered_rng(self._seed, number)
         if self._strategy.patience is not None:
             for _ in range(_RANDOM_DRAWS):
