@@ -178,7 +178,8 @@ class Engine:
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
         if suggestion is None:
-            self._exhausted = True
+            # The end of a trial may bring new ones.
+            self._exhausted = not self._running
             return False
         self._next_number += 1
         self._start(number, 1, suggestion)

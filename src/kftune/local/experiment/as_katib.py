@@ -53,6 +53,10 @@ def engine_parameters(spec: Mapping[str, Any], algorithm: str) -> list[Parameter
     Raises:
         RunError: The engine makes no suggestion of this space, so that the Experiment fails or hangs.
     """
+    if algorithm not in _ENGINES:
+        raise RunError(
+            f"--as-katib does not know the engine of {algorithm}, only of {', '.join(_ENGINES)}; run without it"
+        )
     return [_parameter(given, algorithm) for given in spec.get("parameters", ())]
 
 

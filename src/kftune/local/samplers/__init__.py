@@ -1,7 +1,7 @@
 """What to try next: the algorithms of a local run.
 
-random, grid and sobol are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from Optuna, which is
-imported when one of them runs.
+random, grid, sobol and hyperband are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from Optuna,
+which is imported when one of them runs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kftune.errors import RunError
+from kftune.local.samplers.hyperband import HyperbandStrategy
 from kftune.local.samplers.independent import GridStrategy, RandomStrategy, SobolStrategy
 from kftune.local.samplers.sampler import Sampler, Strategy, numbered_rng
 from kftune.local.samplers.space import Point, Searched, Space, Suggestion
@@ -19,7 +20,6 @@ from kftune.study.objective import Direction
 __all__ = ["Point", "Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
 
 _ON_KATIB_ONLY = {
-    "hyperband": "it stops and promotes trials by rounds; here take random or tpe with a small number of epochs",
     "pbt": "it hands checkpoints from trial to trial; here take tpe or multivariate-tpe",
 }
 _INDEPENDENT: dict[str, Callable[[Space, int], Strategy]] = {
@@ -86,6 +86,8 @@ def _strategy(
     name = algorithm.name
     if name in _INDEPENDENT:
         return _INDEPENDENT[name](space, seed)
+    if name == "hyperband":
+        return HyperbandStrategy(space, seed, direction, algorithm.settings)
     # The first use of any algorithm that needs Optuna is the place to load it.
     from kftune.local.samplers.optuna_strategy import optuna_strategy  # noqa: PLC0415
 

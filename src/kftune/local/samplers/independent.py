@@ -14,6 +14,7 @@ class Unlearning:
     """A strategy that takes no notice of results."""
 
     patience: int | None = None
+    only_its_own = False
 
     def __init__(self) -> None:
         self.notes: list[str] = []

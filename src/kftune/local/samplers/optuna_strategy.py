@@ -60,6 +60,7 @@ class OptunaStrategy:
     """
 
     patience: int | None = 5
+    only_its_own = False
 
     def __init__(
         self,

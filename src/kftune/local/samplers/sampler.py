@@ -17,10 +17,12 @@ class Strategy(Protocol):
 
     Attributes:
         patience: How many of its proposals may turn out as tried already before others are asked; None means all.
+        only_its_own: Whether nothing but its proposals may be tried; it may have none until running trials have ended.
         notes: What the user should know of it.
     """
 
     patience: int | None
+    only_its_own: bool
     notes: list[str]
 
     def proposals(self, number: int) -> Iterator[Point]:
@@ -70,7 +72,7 @@ class Sampler:
         return self._strategy.notes
 
     def ask(self, number: int) -> Suggestion | None:
-        """What trial `number` shall try; None when nothing is left that was not tried."""
+        """What trial `number` shall try; None when nothing is left, or nothing until a running trial has ended."""
         for suggestion in self._candidates(number):
             if self._repeats or suggestion.key not in self._tried:
                 self._tried.add(suggestion.key)
@@ -90,7 +92,7 @@ class Sampler:
         yield from self._first
         for point in islice(self._strategy.proposals(number), self._strategy.patience):
             yield self._space.suggestion(point)
-        if self._repeats:
+        if self._repeats or self._strategy.only_its_own:
             return
         rng = numbered_rng(self._seed, number)
         if self._strategy.patience is not None:
