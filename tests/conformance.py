@@ -1,6 +1,6 @@
 """Holds kftune against everything in tests/corpus, and prints how far they agree: `make conformance`.
 
-    python tests/conformance.py [--show] [NAME...]
+    python tests/conformance.py [--show] [--corpus FOLDER] [NAME...]
 
 Exit 1 when a part agrees less than its goal. Writes nothing.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recorded import Case, cases, cluster, first
+from recorded import Case, cases, cluster, first, read_from
 
 from kftune import yaml_text
 from kftune.katib import status as experiment_status
@@ -171,8 +171,9 @@ def stopping(case: Case) -> tuple[Told, Told]:
     given, recorded = case["input"], dict(case["result"])
     if "best_so_far" in recorded:
         recorded["best_so_far"] = _comparable(go_float(recorded["best_so_far"]))
-    if "fatal" in recorded:
-        recorded["fatal"] = True
+    for kind in ("fatal", "panic"):
+        if kind in recorded:
+            recorded[kind] = True
     recorded.pop("flag_error", None)
     try:
         rules = [stop_rule(flag) for flag in given["stop_rule_flags"]]
@@ -194,6 +195,8 @@ def _watched(given: Mapping[str, Any], rules: list[StopRule]) -> Told:
         except StoppingError:
             said.pop("n_stops", None)
             return {**said, "fatal": True, "line": number}
+        except CollectorPanic:
+            return {**said, "panic": True, "line": number}
         if stops:
             said = {"stopped": True, "stop_line": number, "n_stops": 1}
     said["rules_left"] = [rule.flag for rule in watch.left]
@@ -274,12 +277,18 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
     spec["objective"]["objectiveMetricName"] = given["objectiveMetricName"]
     spec["metricsCollectorSpec"] = given["metricsCollectorSpec"]
     (container,) = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
-    container |= {"command": given["command"], "args": given["args"], "image": given["image"]}
+    # Go writes no empty list, and the webhook refuses one.
+    for field in ("command", "args"):
+        container.pop(field, None)
+        if given[field]:
+            container[field] = given[field]
+    container["image"] = given["image"]
     used = [f"${{trialParameters.{name}}}" for name in ("lr", "units")]
     container["env"] = [{"name": "USED", "value": " ".join(used)}]
     (document,) = documents(Source("case.yaml", json.dumps(experiment), named=True))
-    findings = [found.code for found in judge(document, cluster(), "0.19").findings if found.code in _OF_COMMANDS]
-    return {"clean": not findings}, {"clean": ran_clean(case)}
+    judgement = judge(document, cluster(), "0.19")
+    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS]
+    return {"clean": judgement.verdict.admitted and not against}, {"clean": ran_clean(case)}
 
 
 _OF_COMMANDS = frozenset({"KT246", "KT247", *(f"KT{number}" for number in range(250, 260))})
@@ -349,7 +358,8 @@ def status(case: Case) -> tuple[Told, Told]:
     """The status after each step, and whether the Experiment is completed, restartable, restarted."""
     given = case["input"]
     experiment = given["experiment"]
-    current = experiment_status.status_of(experiment, given["trials"], experiment.get("status"))
+    before = experiment.get("status", None if given["created"] else {})
+    current = experiment_status.status_of(experiment, given["trials"], before)
     if given.get("suggestion_done"):
         current = experiment_status.status_of(experiment, given["trials"], current, suggestions_ended=True)
     said = [_seen(experiment, current)]
@@ -416,7 +426,7 @@ class Agreement(NamedTuple):
     @property
     def share(self) -> float:
         """From 0 to 1."""
-        return 1 - len(self.disagreements) / self.compared
+        return 1 - len(self.disagreements) / self.compared if self.compared else 1.0
 
 
 def agreement(part: Part) -> Agreement:
@@ -425,7 +435,7 @@ def agreement(part: Part) -> Agreement:
     compared = 0
     wrong = []
     for number, case in enumerate(cases(part.file)):
-        told = part.compare(case)
+        told = _told(part.compare, case)
         if told is not None:
             compared += 1
             said, recorded = told
@@ -434,12 +444,22 @@ def agreement(part: Part) -> Agreement:
     return Agreement(compared, wrong)
 
 
+def _told(compare: Callable[[Case], tuple[Told, Told] | None], case: Case) -> tuple[Told, Told] | None:
+    try:
+        return compare(case)
+    except Exception as error:  # a crash is a disagreement like another
+        return {"crash": repr(error)}, {"crash": None}
+
+
 def main(arguments: list[str]) -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which part, of {', '.join(PARTS)}; all without")
     parser.add_argument("--show", action="store_true", help="also print each disagreement")
+    parser.add_argument("--corpus", type=Path, help="another folder with such files, compressed or not")
     options = parser.parse_args(arguments)
+    if options.corpus:
+        read_from(options.corpus)
     unknown = sorted({*options.names} - {*PARTS})
     if unknown:
         parser.error(f"there is no part {unknown[0]!r}; the parts are {', '.join(map(repr, PARTS))}")
@@ -450,6 +470,9 @@ def main(arguments: list[str]) -> int:
 
 def _is_below_goal(name: str, show: bool) -> bool:
     part = PARTS[name]
+    if not cases(part.file):
+        print(f"{name:26}      -      -         -  no such file")
+        return False
     if part.compare is None:
         print(f"{name:26}{len(cases(part.file)):7}      -         -  not compared")
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conformance import PARTS, Disagreement, agreement, main, verdict_of
-from recorded import CORPUS, cases
+from recorded import CORPUS, cases, read_from
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
 
@@ -57,6 +57,26 @@ def test_the_program_fails_below_a_goal_and_shows_what_differs(
     told = capsys.readouterr().out
     assert "BELOW" in told
     assert "said     kubectl: int\n        recorded kubectl: float" in told
+
+
+def test_another_folder_of_cases_is_compared_and_a_crash_is_a_disagreement(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        '{"plain": "1", "kubectl": "int", "pyyaml": "\u2028"}',
+        '{"plain": "yes", "kubectl": "bool"}',
+        "{}",
+    ]
+    (tmp_path / "scalars.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    try:
+        assert main(["--corpus", str(tmp_path), "--show", "scalars", "status"]) == 1
+    finally:
+        read_from(CORPUS)
+    told = capsys.readouterr().out
+    assert re.search(r"^scalars +3 +2 +66\.67% +100%  BELOW$", told, re.M)
+    assert "KeyError('plain')" in told
+    assert re.search(r"^status +- .*no such file$", told, re.M)
+    assert len(cases("scalars")) == 239
 
 
 def test_details_and_messages_of_admission_begin_as_recorded() -> None:

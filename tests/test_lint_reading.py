@@ -21,6 +21,8 @@ from kftune.katib.go.regex import GoRegexError, check
         ("1: a\n1.5: b\ntrue: c\n", {"1": "a", "1.5": "b", "true": "c"}),
         ("a: 0o17\nb: 010\nc: 1_000\nd: 12.0\n", {"a": 15, "b": 8, "c": 1000, "d": 12}),
         ("a: !!str 3\nb: !other 4\nc: !!int 3\nd: !!float 2\n", {"a": "3", "b": "4", "c": 3, "d": 2}),
+        ("a: \"it\\'s\\ \\x41\"\nb: 'it\\''s'\nc: it\\'s\n", {"a": "it's A", "b": "it\\'s", "c": "it\\'s"}),
+        ('{"a": "b\\/c"}', {"a": "b/c"}),
         ("", None),
         ("# nothing\n", None),
     ],
@@ -52,7 +54,9 @@ def test_pieces_know_how_many_lines_stand_before_them():
     ]
 
 
-@pytest.mark.parametrize("text", ["a: *b", "a: .inf", "a: .nan", "? [a]\n: b", "? {}\n: b", "a: !!int x", "a: \x00"])
+@pytest.mark.parametrize(
+    "text", ["a: *b", "a: .inf", "a: .nan", "? [a]\n: b", "? {}\n: b", "a: !!int x", "a: \x00", 'a: "\\/"']
+)
 def test_what_go_refuses_is_refused(text: str):
     with pytest.raises(NotYamlError):
         read(text)

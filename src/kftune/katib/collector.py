@@ -30,10 +30,10 @@ FORMATS = ("TEXT", "JSON")
 
 # The default filter for `re`: a name begins where no character of a name stands before it, and nothing is tried twice,
 # so that the time grows with the line alone.
-_VALUE = r"\s*+([+-]?[0-9]*(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?)".replace(r"\s", r"[\t\n\f\r ]")
-_NAME = r"([0-9A-Za-z_|-]++)[\t\n\f\r ]*+="
-_DEFAULT_HERE = re.compile(_NAME + _VALUE)
-_DEFAULT_NEXT = re.compile(r"(?<![0-9A-Za-z_|-])" + _NAME + _VALUE)
+_SPACE = r"[\t\n\f\r ]*+"
+_REPORT = rf"([0-9A-Za-z_|-]++){_SPACE}={_SPACE}([+-]?[0-9]*(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?)"
+_DEFAULT_HERE = re.compile(_REPORT)
+_DEFAULT_NEXT = re.compile(rf"(?<![0-9A-Za-z_|-]){_REPORT}")
 
 
 class CollectorError(KatibError):
@@ -121,6 +121,7 @@ class Collector:
         if format not in FORMATS:
             raise CollectorError("format must be set TEXT or JSON")
         self._metrics = tuple(metrics)
+        self._needles = tuple(name.encode("utf-8", "surrogateescape") for name in metrics)
         self._filters = tuple(filters)
         self._read = self._text_rows if format == "TEXT" else self._json_rows
         self._rows: list[Row] = []
@@ -135,7 +136,7 @@ class Collector:
             CollectorError: The line is no JSON object.
             CollectorPanic: The line has a metric's name, and Go does not compile a filter.
         """
-        found = list(self._read(line.decode("utf-8", "surrogateescape")))
+        found = list(self._read(line))
         self._rows += found
         return found
 
@@ -151,19 +152,23 @@ class Collector:
             return [Row(self._metrics[0], UNAVAILABLE)]
         return list(self._rows)
 
-    def _text_rows(self, line: str) -> Iterator[Row]:
-        if not any(name in line for name in self._metrics):
+    def _text_rows(self, line: bytes) -> Iterator[Row]:
+        for needle in self._needles:
+            if needle in line:
+                break
+        else:
             return
-        timestamp = _leading_timestamp(line)
-        for name, value in matches(line, self._filters):
+        text = line.decode("utf-8", "surrogateescape")
+        timestamp = _leading_timestamp(text)
+        for name, value in matches(text, self._filters):
             if name in self._metrics:
                 yield Row(name, value, timestamp)
 
-    def _json_rows(self, line: str) -> Iterator[Row]:
+    def _json_rows(self, line: bytes) -> Iterator[Row]:
         if not line:
             return
         try:
-            found = json_object(line)
+            found = json_object(line.decode("utf-8", "surrogateescape"))
         except ValueError as error:
             raise CollectorError(f"failed to parse the json object: {error}") from None
         timestamp = _json_timestamp(found.get("timestamp")) or times.ZERO

@@ -17,6 +17,7 @@ from kftune.katib.stopping import StopRule
 MIN_TRIALS_REQUIRED = 3
 START_STEP = 4
 SETTINGS = ("min_trials_required", "start_step")
+_MOST_STEPS = 2**31 - 1
 
 Setting = tuple[str, str]
 """Name and value as text."""
@@ -68,10 +69,13 @@ class MedianStop:
         settings: As they stand in the Experiment; of equal names the last counts.
         objective: The objective's metric.
         objective_type: `maximize`, else smaller is better.
+
+    Raises:
+        MedianStopError: A setting is no integer; see `refused_setting`.
     """
 
     def __init__(self, settings: Iterable[Setting], objective: str, objective_type: str) -> None:
-        given = {name: int(value) for name, value in settings if name in SETTINGS}
+        given = {name: _whole(name, text) for name, text in settings if name in SETTINGS}
         self._min_trials = given.get("min_trials_required", MIN_TRIALS_REQUIRED)
         self._start_step = given.get("start_step", START_STEP)
         self._objective = objective
@@ -85,13 +89,16 @@ class MedianStop:
             trials: All trials of the Experiment so far.
 
         Raises:
-            MedianStopError: A trial that succeeded has no reports, or one that is no number.
+            MedianStopError: A trial that succeeded has no reports, or one that is no number; or there is no rule to be
+                made with these settings.
         """
         for trial in trials:
             if trial.succeeded and trial.name not in self._means:
                 self._means[trial.name] = self._mean(trial)
         if len(self._means) < self._min_trials:
             return []
+        if not self._means or self._start_step > _MOST_STEPS:
+            raise MedianStopError("min_trials_required must be above 0, and start_step must have 32 bits")
         mean = _sum(self._means.values()) / len(self._means)
         return [StopRule(self._objective, str(mean), self._comparison, self._start_step)]
 
@@ -106,6 +113,13 @@ class MedianStop:
                 raise MedianStopError(f"trial {trial.name}: could not convert string to float: {text!r}")
             numbers.append(number)
         return _sum(numbers) / len(numbers)
+
+
+def _whole(name: str, text: str) -> int:
+    whole = python_int(text)
+    if whole is None:
+        raise MedianStopError(f"{name}: invalid literal for int() with base 10: {text!r}")
+    return whole
 
 
 def _sum(numbers: Iterable[float]) -> float:

@@ -42,7 +42,7 @@ def status_of(
     Args:
         experiment: The Experiment; its `spec` counts.
         trials: Its Trials in the order of the list: `metadata.name`, `spec`, `status.conditions`, `status.observation`.
-        previous_status: The status so far; None for a new Experiment.
+        previous_status: The status so far; None for an Experiment that has just been created, an empty one before that.
         now: The time of day as it is written into the status.
         suggestions_ended: Whether the algorithm says that it has no more suggestions.
 
@@ -50,7 +50,7 @@ def status_of(
         The status as a client reads it; the arguments are not changed.
     """
     spec = experiment.get("spec") or {}
-    status = copy.deepcopy(dict(previous_status)) if previous_status else new_status(now=now)
+    status = new_status(now=now) if previous_status is None else _complete(previous_status)
     if not trials:
         return status
     reached = _summarize(status, spec, trials)
@@ -61,8 +61,7 @@ def status_of(
 
 def new_status(*, now: str = EPOCH) -> dict[str, Any]:
     """The status of an Experiment that has just been created."""
-    status: dict[str, Any] = {"startTime": now, "completionTime": None, "conditions": []}
-    status["currentOptimalTrial"] = {"observation": {}}
+    status = _complete({"startTime": now})
     _set(status, "Created", "True", "ExperimentCreated", "Experiment is created", now)
     return status
 
@@ -100,6 +99,12 @@ def is_restartable(experiment: Mapping[str, Any], status: Mapping[str, Any]) -> 
         and succeeded.get("reason") == "ExperimentMaxTrialsReached"
         and policy in ("LongRunning", "FromVolume")
     )
+
+
+def _complete(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with what is always written."""
+    always: dict[str, Any] = {"completionTime": None, "conditions": [], "currentOptimalTrial": {"observation": {}}}
+    return {**always, **copy.deepcopy(dict(status))}
 
 
 def _summarize(status: dict[str, Any], spec: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> bool:

@@ -16,8 +16,11 @@ from kftune.errors import KatibError
 from kftune.katib.go.text import json_text, plain_text
 from kftune.katib.go.unstructured import object_of, set_metadata, string_map
 
-_META = re.compile(r"\$\{trialSpec\.(.+?)\}")
-_META_INDEXED = re.compile(r"(.+)\[(.+)]")
+META = re.compile(r"\$\{trialSpec\.(.+?)\}")
+"""A reference to something of the trial's own object, such as `${trialSpec.Name}`; the group is its key."""
+
+META_INDEXED = re.compile(r"(.+)\[(.+)]")
+"""A key with an index, such as `Labels[team]`."""
 
 
 class SubstitutionError(KatibError):
@@ -26,6 +29,11 @@ class SubstitutionError(KatibError):
 
 class SubstitutionPanic(SubstitutionError):  # noqa: N818 - it is Go's word for it
     """Katib's controller crashes."""
+
+
+def placeholder(name: str) -> str:
+    """What stands in a template for a trial parameter."""
+    return f"${{trialParameters.{name}}}"
 
 
 def run_object(
@@ -60,8 +68,8 @@ def run_object(
     text = json_text(trial) if trial is not None else _given(config_map)
     if trial is None:
         trial = _object(text)
-    for placeholder, value in _replacements(template, trial, assignments, name, namespace).items():
-        text = text.replace(f"${{trialParameters.{placeholder}}}", value)
+    for parameter, value in _replacements(template, trial, assignments, name, namespace).items():
+        text = text.replace(placeholder(parameter), value)
     made = _object(text)
     set_metadata(made, "name", name)
     set_metadata(made, "namespace", namespace)
@@ -132,7 +140,7 @@ def _replacements(
     index = ""  # kept from one reference to the next, as in Katib
     for parameter in template.get("trialParameters") or ():
         reference = parameter.get("reference", "")
-        meta = _META.search(reference)
+        meta = META.search(reference)
         if meta is None:
             if reference not in assigned:
                 raise SubstitutionError(
@@ -143,7 +151,7 @@ def _replacements(
             count += 1
             continue
         key = meta[1]
-        if indexed := _META_INDEXED.search(key):
+        if indexed := META_INDEXED.search(key):
             key, index = indexed.groups()
         values[parameter.get("name", "")] = _metadata(trial, key, index, reference, name, namespace)
     if len(assignments) != count:

@@ -14,7 +14,6 @@ from kftune.lint.findings import finding
 from kftune.lint.rule import Finding, Severity
 
 _BY_DEFAULT = re.compile(r"[\w|-]+", re.ASCII)
-_CAPTURE = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\((?!\?)|\(\?P?<(?![=!])", re.DOTALL)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 _COLLECTOR = ("spec", "metricsCollectorSpec")
 
@@ -71,11 +70,10 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
             yield finding("KT241", path, f"{regex!r} holds ';', by which Katib separates filters: it is cut in two")
             continue
         try:
-            check(regex)
+            groups = check(regex)
         except GoRegexError as error:
             yield finding("KT242", path, f"the collector stops at the first line with a metric: {error}")
             continue
-        groups = sum(found[0][0] == "(" for found in _CAPTURE.finditer(regex))
         if groups < 2:
             message = f"{regex!r} has {groups} groups and needs two, the name and the value: it finds nothing"
             yield finding("KT243", path, message)

@@ -16,7 +16,6 @@ from kftune.lint.habits import habit_findings
 from kftune.lint.rule import Finding, worst
 from kftune.lint.rules_admission import code_of_reason
 from kftune.lint.search import search_of, search_problems
-from kftune.lint.search.medianstop import stopping_problems
 from kftune.lint.sources import Document
 from kftune.lint.trial import trial_findings
 
@@ -113,5 +112,10 @@ def _fields_at(path: Path) -> tuple[str, ...]:
 
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     problems = search_problems(search_of(spec, version))
-    for problem in (*problems, *stopping_problems(spec.get("earlyStopping"))):
+    stopping = spec.get("earlyStopping")
+    if stopping is not None:
+        from kftune.lint.search.medianstop import stopping_problems  # noqa: PLC0415 - brings in Katib's collector
+
+        problems = [*problems, *stopping_problems(stopping)]
+    for problem in problems:
         yield finding(problem.code, problem.path, problem.message, problem.outcome)

@@ -15,12 +15,11 @@ from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.go.text import json_text, parameters_text, trial_parameters_text
 from kftune.katib.go.unstructured import object_of
+from kftune.katib.substitution import META, META_INDEXED, SubstitutionError, config_map_text, placeholder
 
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\..+?\}")
-_META = re.compile(r"\$\{trialSpec\.(.+?)\}")
-_META_INDEXED = re.compile(r"(.+)\[(.+)]")
 META_KEYS = frozenset({"Name", "Namespace", "Kind", "APIVersion", "Annotations", "Labels"})
 
 
@@ -33,16 +32,11 @@ class _Text(NamedTuple):
 
 def is_meta_reference(reference: str) -> bool:
     """Whether a reference names something of the trial's own object, such as `${trialSpec.Name}`."""
-    found = _META.search(reference)
+    found = META.search(reference)
     if found is None:
         return False
-    indexed = _META_INDEXED.search(found[1])
+    indexed = META_INDEXED.search(found[1])
     return found[1] in META_KEYS or (indexed is not None and indexed[1] in META_KEYS)
-
-
-def placeholder(name: str) -> str:
-    """What stands in a template for a trial parameter."""
-    return f"${{trialParameters.{name}}}"
 
 
 def template_reasons(spec: Mapping[str, Any], cluster: Cluster) -> list[Reason]:
@@ -95,17 +89,13 @@ def _template_text(template: Mapping[str, Any], cluster: Cluster) -> _Text:
     if trial is not None:
         return _Text(json_text(trial))
     place = template["configMap"]
-    namespace, name, key = (place[field] for field in ("configMapNamespace", "configMapName", "templatePath"))
-    data = cluster.config_maps.get((namespace, name))
-    if data is not None and key in data:
-        return _Text(data[key])
-    if data is not None:
-        detail = f"unable to find trial template in ConfigMap: TemplatePath: {key}, ConfigMap: {dict(data)}"
-        return _Text(None, invalid(_TEMPLATE, f"unable to parse spec.trialTemplate: {detail}"))
-    if cluster.knows_config_maps_of(namespace):
-        detail = f'unable to parse spec.trialTemplate: configMap not found: configmaps "{name}" not found'
-        return _Text(None, invalid(_TEMPLATE, detail))
-    return _Text(None)
+    namespace, name = place["configMapNamespace"], place["configMapName"]
+    if (namespace, name) not in cluster.config_maps and not cluster.knows_config_maps_of(namespace):
+        return _Text(None)
+    try:
+        return _Text(config_map_text({"spec": {"trialTemplate": template}}, cluster.config_maps))
+    except SubstitutionError as error:
+        return _Text(None, invalid(_TEMPLATE, f"unable to parse spec.trialTemplate: {error}"))
 
 
 def _references(spec: Mapping[str, Any], template: Mapping[str, Any], text: str) -> tuple[list[Reason], str | None]:

@@ -12,7 +12,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -32,6 +32,10 @@ from kftune.yaml_text.problems import reported
 
 # What aliases may add to one document, in values; Go refuses later, but by then a text has grown to 400 000.
 _MOST_COPIES = 400_000
+
+# libyaml does not know the escape \' that Go knows; each one costs a read of the text.
+_MOST_QUOTES = 100
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
 # Each level is a frame or two of Python; Go stops at 10 000.
 _MOST_LEVELS = 150
@@ -85,23 +89,56 @@ def read(text: str) -> object:
     Raises:
         NotYamlError: The text is not YAML, or its value cannot be written as JSON.
     """
-    try:
-        with reported(text, "<text>"):
-            return _read(text)
-    except NotYamlError:
-        raise
-    except YamlError as error:
-        raise NotYamlError(error.message, None, error.line, error.column) from None
-    except RecursionError:
-        raise NotYamlError(f"more than {_MOST_LEVELS} levels are nested; make it flatter", None, 1, 1) from None
+    for _ in range(_MOST_QUOTES):
+        try:
+            with reported(text, "<text>"):
+                return _read(text)
+        except NotYamlError:
+            raise
+        except YamlError as error:
+            place = _offset(text, error)
+            if not text.startswith("\\'", place):
+                raise NotYamlError(error.message, None, error.line, error.column) from None
+            text = text[:place] + text[place + 1 :]
+        except RecursionError:
+            raise NotYamlError(f"more than {_MOST_LEVELS} levels are nested; make it flatter", None, 1, 1) from None
+    raise NotYamlError(f"more than {_MOST_QUOTES} times \\' stands in double quotes; write '", None, 1, 1)
 
 
 def _read(text: str) -> object:
     next_event = yaml.CBaseLoader(text).get_event
+    # JSON, which has this escape, is read before YAML is tried.
+    slashes = "\\/" in text and not text.lstrip().startswith("{")
     while type(event := next_event()) is not StreamEndEvent:
         if type(event) is DocumentStartEvent:
+            if slashes:
+                next_event = _without_escaped_slash(text, next_event)
             return _Reader(next_event).node(next_event(), 0)
     return None
+
+
+def _offset(text: str, error: YamlError) -> int:
+    """Where in the text an error is."""
+    begin = 0
+    for _ in range((error.line or 1) - 1):
+        begin = text.find("\n", begin) + 1
+    return begin + (error.column or 1) - 1
+
+
+def _without_escaped_slash(text: str, next_event: Callable[[], Any]) -> Callable[[], Any]:
+    """Refuses the escape that libyaml knows and Go does not."""
+
+    def checked() -> Any:
+        event = next_event()
+        if type(event) is ScalarEvent and event.style == '"' and _has_escaped_slash(text, event):
+            raise _wrong("double quotes hold an unknown escape, \\/; write the slash alone", event)
+        return event
+
+    return checked
+
+
+def _has_escaped_slash(text: str, event: Any) -> bool:
+    return _ESCAPED_SLASH.search(text, event.start_mark.index, event.end_mark.index) is not None
 
 
 class _Reader:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple, NoReturn
 
+from kftune.errors import MetricError
 from kftune.katib.go import regex_classes as classes
 from kftune.katib.go.regex_classes import Ranges
 
@@ -32,16 +33,21 @@ class GoRegexError(ValueError):
     """A regex that Go refuses; the text is Go's, such as ``missing closing ): `(a` ``."""
 
 
-def check(regex: str) -> None:
+def check(regex: str) -> int:
     """Refuses what Go refuses.
 
     Args:
         regex: The regex.
 
+    Returns:
+        How many capturing groups it has.
+
     Raises:
         GoRegexError: Go does not compile it.
     """
-    _Parser(regex).parse()
+    parser = _Parser(regex)
+    parser.parse()
+    return parser.groups
 
 
 class GoRegex:
@@ -54,15 +60,18 @@ class GoRegex:
 
     Raises:
         GoRegexError: Go does not compile it.
+        MetricError: Go does, and Python cannot: some hundred groups stand inside of one another.
     """
 
     def __init__(self, regex: str) -> None:
-        self.pattern = re.compile(_Parser(regex).parse())
-
-    @property
-    def groups(self) -> int:
-        """How many capturing groups it has."""
-        return self.pattern.groups
+        written = _Parser(regex).parse()
+        try:
+            self._pattern = re.compile(written)
+        except RecursionError:
+            message = (
+                f"a regex must not nest hundreds of groups, which Python does not run: {regex[:40]!r}; make it flatter"
+            )
+            raise MetricError(message) from None
 
     def find_all(self, text: str) -> Iterator[tuple[str, ...]]:
         """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty.
@@ -71,7 +80,7 @@ class GoRegex:
             text: Decoded as UTF-8 with `surrogateescape`, so that other bytes are kept.
         """
         start, last_end = 0, -1
-        while start <= len(text) and (found := self.pattern.search(text, start)) is not None:
+        while start <= len(text) and (found := self._pattern.search(text, start)) is not None:
             empty = found.end() == start
             if not (empty and found.start() == last_end):
                 yield (found[0], *(group or "" for group in found.groups()))
@@ -110,9 +119,9 @@ class _Parser:
         self._most = 1  # the largest product of repeats in the innermost open group so far
         self._last: int | None = None  # repeats of the last piece; None when there is nothing to repeat
         self._last_repeat = -1  # where the repetition that has just been read began
-        self._names: set[str] = set()
         self._flags: frozenset[str] = frozenset()
         self._written: list[str] = []
+        self.groups = 0
 
     def parse(self) -> str:
         """The regex for Python."""
@@ -180,6 +189,7 @@ class _Parser:
         if len(self._outer) > _MOST_NESTED:
             _refuse("expression nests too deeply", regex)
         self._written.append(opening)
+        self.groups += opening == "("
         self._most = 1
         self._nothing_to_repeat()
 
@@ -219,9 +229,6 @@ class _Parser:
         name = self._regex[start:end]
         if not _NAME.fullmatch(name):
             _refuse("invalid named capture", self._regex[self._at : end + 1])
-        if name in self._names:
-            _refuse("duplicate capture group name", name)
-        self._names.add(name)
         self._at = end + 1
 
     def _close(self) -> None:

@@ -14,20 +14,15 @@ Source: sigs.k8s.io/json, encoding/json (decode.go).
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
+from kftune.katib.go import times
 from kftune.katib.go.experiment_fields import EXPERIMENT_FIELDS
 from kftune.katib.go.quantity import parse
-
-_TIME = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]?\d|2[0-3]):[0-5]\d:[0-5]\d(?:[.,]\d+)?"
-    r"(?:Z|[-+](?:[01]\d|2[0-4]):[0-5]\d)"
-)
 
 Path = tuple[str | int, ...]
 
@@ -260,7 +255,7 @@ def _int_or_text(value: Any) -> Any:
 def _time(value: Any) -> str:
     if type(value) is not str:
         raise _MismatchError(value, "string")
-    if not _TIME.fullmatch(value):
+    if times.parse(value) is None:
         raise _custom(value, f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse it')
     return value
 

@@ -9,9 +9,9 @@ from kftune.katib.medianstop import SETTINGS, refused_setting
 from kftune.lint.search.space import Problem
 
 
-def stopping_problems(stopping: Mapping[str, Any] | None) -> Iterator[Problem]:
+def stopping_problems(stopping: Mapping[str, Any]) -> Iterator[Problem]:
     """The settings of spec.earlyStopping that the service refuses, which fails the Experiment."""
-    if stopping is None or stopping.get("algorithmName") != "medianstop":
+    if stopping.get("algorithmName") != "medianstop":
         return
     settings = [
         (setting.get("name", ""), setting.get("value", "")) for setting in stopping.get("algorithmSettings", ())
