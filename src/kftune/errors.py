@@ -7,6 +7,7 @@
     ├── RegistryError                   a registry entry that cannot be used
     ├── YamlError (ValueError)          text that is not the YAML we read
     ├── StudyError (ValueError)         a study that cannot be, with its place in the file
+    ├── PipelineError (ValueError)      a pipeline that cannot be, with its place in the file
     ├── MetricError (ValueError)        a metric name or value that no collector could read
     ├── RenderError (ValueError)        a study that the target cannot express
     ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
@@ -84,6 +85,10 @@ class YamlError(_PlacedError):
 
 class StudyError(_PlacedError):
     """A study that cannot be, with its place in the study file when it came from one."""
+
+
+class PipelineError(_PlacedError):
+    """A pipeline that cannot be, with its place in the pipeline file when it came from one."""
 
 
 class MetricError(KftuneError, ValueError):

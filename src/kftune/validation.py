@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, get_args
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
@@ -78,6 +79,11 @@ def reworded(detail: Any) -> str:
         return getattr(own, "message", None) or str(own)
     if own is not None:
         return str(own)
+    if detail["type"] == "union_tag_not_found":
+        return "must say its kind: one of data, train, tune, evaluate, register, container"
+    if detail["type"] == "union_tag_invalid":
+        options = re.findall("'([^']*)'", detail["ctx"]["expected_tags"])
+        return f"there is no kind {detail['ctx']['tag']!r}; {suggestion(detail['ctx']['tag'], options)}"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     near = ""
     if detail["type"] in ("literal_error", "enum"):
@@ -110,6 +116,9 @@ def _owner(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[type[Bas
         owner = current if isinstance(current, type) and issubclass(current, BaseModel) else None
         if owner is not None and part in owner.model_fields:
             current = owner.model_fields[str(part)].annotation
+        elif owner is None and part in (kinds := _kinds(current)):
+            current = kinds[part]
+            continue
         elif owner is None:
             arms = [arm for arm in _arms(current) if getattr(arm, "__name__", None) == part]
             if arms:
@@ -125,6 +134,18 @@ def _owner(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[type[Bas
         if len(models) == 1:
             current = models[0]
     return owner, tuple(path)
+
+
+def _kinds(annotation: Any) -> dict[str | int, type[BaseModel]]:
+    """The arms of a union whose members are told apart by their field `kind`, by that kind."""
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if get_origin(inner) not in (Union, UnionType):
+        return {}
+    return {
+        arm.model_fields["kind"].default: arm
+        for arm in get_args(inner)
+        if isinstance(arm, type) and issubclass(arm, BaseModel) and "kind" in arm.model_fields
+    }
 
 
 def _arms(annotation: Any) -> tuple[Any, ...]:

@@ -89,7 +89,7 @@ class Engine:
         Raises:
             ContainerError: There is no such container, or the engine does not do it.
         """
-        self.call("stop", f"--time={max(0, round(grace))}", name, patience=_PATIENCE + grace)
+        self.call("stop", "-t", str(max(0, round(grace))), name, patience=_PATIENCE + grace)
 
     def kill(self, name: str) -> None:
         """Kills a container at once.

@@ -132,10 +132,10 @@ class Launcher:
 
     def _environment(self) -> dict[str, str]:
         step = self._study.step
-        missing = sorted(name for name in step.secrets if name not in os.environ)
+        missing = sorted(name for name in (*step.secrets, *step.config_maps) if name not in os.environ)
         if missing:
             raise RunError(
-                f"secrets come from the environment here, but it has no {', '.join(missing)}; "
+                f"secrets and config maps come from the environment here, but it has no {', '.join(missing)}; "
                 f"for example: export {missing[0]}=..."
             )
         env = process_environment(step.env, self._cwd, self.parallel)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
@@ -117,23 +118,31 @@ def security() -> dict[str, Any]:
 
 
 def resources(step: Step) -> dict[str, Any]:
-    """What a trial asks for, which is also the most it gets: no trial is slowed down by what its neighbours take."""
+    """What a trial asks for, and the most it gets; left out, the same: its neighbours then never slow it down."""
     wanted = step.resources
-    amounts = {"cpu": wanted.cpu, "memory": wanted.memory, wanted.gpu_resource: str(wanted.gpu) if wanted.gpu else None}
-    given = {name: amount for name, amount in amounts.items() if amount is not None}
-    return {"requests": given, "limits": dict(given)} if given else {}
+    gpus = {wanted.gpu_resource: str(wanted.gpu)} if wanted.gpu else {}
+    asked = _given({"cpu": wanted.cpu, "memory": wanted.memory, **gpus})
+    most = _given({"cpu": wanted.cpu_limit or wanted.cpu, "memory": wanted.memory_limit or wanted.memory, **gpus})
+    return _given({"requests": asked or None, "limits": most or None})
+
+
+def _given(amounts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: amount for name, amount in amounts.items() if amount is not None}
 
 
 def environment(step: Step) -> list[dict[str, Any]]:
-    """The environment variables: the data's place, plain values, and values out of Secrets."""
+    """The environment variables: the data's place, plain values, and values out of Secrets and ConfigMaps."""
     variables: list[dict[str, Any]] = []
-    if step.data.mount is not None and DATA_VARIABLE not in step.env and DATA_VARIABLE not in step.secrets:
+    if step.data.mount is not None and DATA_VARIABLE not in {*step.env, *step.secrets, *step.config_maps}:
         variables.append({"name": DATA_VARIABLE, "value": _literal(step.data.mount, "step.data.mount")})
     for name, value in step.env.items():
         variables.append({"name": name, "value": _literal(value, f"step.env.{name}")})
     for name, secret in step.secrets.items():
         key = plain(secret.key, f"step.secrets.{name}.key")
         variables.append({"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": key}}})
+    for name, config in step.config_maps.items():
+        key = plain(config.key, f"step.config_maps.{name}.key")
+        variables.append({"name": name, "valueFrom": {"configMapKeyRef": {"name": config.name, "key": key}}})
     return variables
 
 

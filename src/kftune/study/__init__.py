@@ -4,13 +4,14 @@ from kftune.study.algorithm import ALGORITHMS, Algorithm
 from kftune.study.load import load_study, study_from_dict
 from kftune.study.model import Study
 from kftune.study.objective import Budget, MetricSpec, Objective
-from kftune.study.step import Resources, SecretKey, Step, Toleration, Volume
+from kftune.study.step import ConfigKey, Resources, SecretKey, Step, Toleration, Volume
 from kftune.study.targets import KatibTarget, Targets
 
 __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Budget",
+    "ConfigKey",
     "KatibTarget",
     "MetricSpec",
     "Objective",

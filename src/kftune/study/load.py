@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from kftune import yaml_text
-from kftune.errors import StudyError, UsageError
+from kftune.errors import KftuneError, StudyError, UsageError
 from kftune.study.model import Study, keys_to
+from kftune.study.part import Part
 from kftune.validation import Finding, findings
+
+Loaded = TypeVar("Loaded", bound=Part)
+
+
+class _Error(Protocol):
+    def __call__(self, message: str, file: str | None, line: int | None, column: int | None, /) -> KftuneError: ...
+
 
 # Sections whose keys are hyperparameter names, which may hold dots.
 _NAMED_BY_HPARAMS = ("values", "search")
@@ -30,22 +38,33 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         UsageError: An override is not of those forms.
         OSError: The file cannot be read.
     """
-    path = Path(path)
+    return load_part(Path(path), Study, StudyError, "a study file holds a mapping (name:, hparams:, …)", overrides)
+
+
+def load_part(path: Path, model: type[Loaded], error: _Error, rule: str, overrides: Sequence[str] = ()) -> Loaded:
+    """What a file describes.
+
+    Args:
+        path: The YAML file.
+        model: Its class.
+        error: Makes the error for a file that describes none, from a message, file, line and column.
+        rule: What the file must hold.
+        overrides: As for `load_study`.
+    """
     try:
         text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        given = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
-        raise StudyError(f"a study file must be UTF-8 text, but {given}; save it as UTF-8", str(path)) from error
+    except UnicodeDecodeError as problem:
+        given = f"byte {problem.start + 1} is {problem.object[problem.start]:#04x}"
+        raise error(f"the file must be UTF-8 text, but {given}; save it as UTF-8", str(path), None, None) from problem
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, Mapping):
-        raise StudyError(
-            f"a study file holds a mapping (name:, hparams:, …), but this one holds {data!r}", str(path), 1, 1
-        )
+        raise error(f"{rule}, but this one holds {data!r}", str(path), 1, 1)
     changed = [_apply(data, override) for override in overrides]  # type: ignore[arg-type]
     try:
-        return Study.model_validate(data, context={"folders": _folders_of(path)})
-    except ValidationError as error:
-        raise _placed(findings(error, Study), text, str(path), changed) from error
+        return model.model_validate(data, context={"folders": _folders_of(path)})
+    except ValidationError as problem:
+        message, place = _placed(findings(problem, model), text, str(path), changed)
+        raise error(message, str(path), *place) from problem
 
 
 def study_from_dict(data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Study:
@@ -86,8 +105,10 @@ def _apply(data: dict[str, Any], override: str) -> tuple[str, ...]:
     return keys
 
 
-def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence[tuple[str, ...]]) -> StudyError:
-    """One error for all findings: the first with its place in front, the others under it with theirs."""
+def _placed(
+    found: Sequence[Finding], text: str, file: str, overridden: Sequence[tuple[str, ...]]
+) -> tuple[str, tuple[int, int]]:
+    """One message for all findings, and the place of the first; the others stand under it with theirs."""
     lines, first = [], (1, 1)
     for index, finding in enumerate(found):
         place = yaml_text.locate(text, finding.path, key=finding.at_key)
@@ -98,7 +119,7 @@ def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence
             lines.append(f"{finding}{note}")
         else:
             lines.append(f"{file}:{place[0]}:{place[1]}: {finding}{note}")
-    return StudyError("\n".join(lines), file, *first)
+    return "\n".join(lines), first
 
 
 def _concerns(finding: Finding, changed: tuple[str, ...]) -> bool:

@@ -122,7 +122,7 @@ class Study(Part):
     def fixed_values(self) -> dict[str, Any]:
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
-        for name, value in self._flatten(self.values):
+        for name, value in flat_values(self.hparams, self.values):
             leaf = self._leaf(name, "values")
             if name in found:
                 raise PartError(f"{name} is there twice, as one name and in a group; keep one", ("values",))
@@ -223,18 +223,6 @@ class Study(Part):
     @derived
     def _defaults(self) -> dict[str, Any]:
         return {name: leaf.default for name, leaf in self.hparams.leaves().items() if leaf.has_default}
-
-    def _flatten(self, values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-        leaves = self.hparams.leaves()
-        flat = []
-        for key, value in values.items():
-            name = f"{prefix}{key}"
-            is_group = name not in leaves or leaves[name].is_group
-            if isinstance(value, Mapping) and is_group and any(leaf.startswith(f"{name}.") for leaf in leaves):
-                flat.extend(self._flatten(value, f"{name}."))
-            else:
-                flat.append((name, value))
-        return flat
 
     @derived
     def _absent_groups(self) -> tuple[str, ...]:
@@ -394,3 +382,17 @@ def keys_to(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
         if isinstance(inner, Mapping) and name.startswith(f"{key}."):
             return (key, *keys_to(inner, name.removeprefix(f"{key}.")))
     return (name,)
+
+
+def flat_values(hparams: type[Hparams], values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Values of hyperparameters by dotted name, from a mapping that may be nested or dotted; unknown names stay."""
+    leaves = hparams.leaves()
+    flat = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        is_group = name not in leaves or leaves[name].is_group
+        if isinstance(value, Mapping) and is_group and any(leaf.startswith(f"{name}.") for leaf in leaves):
+            flat.extend(flat_values(hparams, value, f"{name}."))
+        else:
+            flat.append((name, value))
+    return flat

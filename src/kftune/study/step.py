@@ -1,4 +1,4 @@
-"""The step that each trial runs: one container, or one process on this machine, with one command line."""
+"""One container, or one process on this machine: how it is set up, its command line, and the step of a trial."""
 
 from __future__ import annotations
 
@@ -56,6 +56,10 @@ class Resources(Part):
     """Cores of each node (``2``, ``500m``)."""
     memory: Quantity | None = None
     """Memory of each node (``4Gi``)."""
+    cpu_limit: Quantity | None = None
+    """Most cores of each node; left out, as many as `cpu`."""
+    memory_limit: Quantity | None = None
+    """Most memory of each node; left out, as much as `memory`."""
     gpu: int = Field(0, ge=0)
     """Accelerators of each node."""
     gpu_resource: str = "nvidia.com/gpu"
@@ -74,6 +78,13 @@ class Resources(Part):
                 f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
                 ("procs_per_node",),
             )
+        for name in ("cpu", "memory"):
+            asked, most = getattr(self, name), getattr(self, f"{name}_limit")
+            if asked and most and parse_quantity(most) < parse_quantity(asked):
+                raise PartError(
+                    f"a limit must be at least what is asked for, but {name}_limit={most} and {name}={asked}",
+                    (f"{name}_limit",),
+                )
 
     @property
     def cores(self) -> float | None:
@@ -86,6 +97,15 @@ class SecretKey(Part):
 
     name: DnsLabel
     """The Secret's name."""
+    key: str
+    """The key in it."""
+
+
+class ConfigKey(Part):
+    """One key of a Kubernetes ConfigMap."""
+
+    name: DnsLabel
+    """The ConfigMap's name."""
     key: str
     """The key in it."""
 
@@ -140,31 +160,23 @@ class WorkingData(Part):
     """Path in the container, inside one of the volumes or the image."""
 
 
-class Step(Part):
-    """One container of a trial. It is run by `module`, or by `command`."""
+class Container(Part):
+    """How a container is set up: its image, what it may use and see, and where and as whom it may run."""
 
-    name: DnsLabel = "train"
-    """Name of the container."""
     image: Image | None = None
     """Image that a cluster runs; a local run needs none. ``images/NAME`` is one of the project, through its lock."""
-    module: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*$")
-    """Python module to run, as in ``python -m module``."""
-    command: tuple[Token, ...] = ()
-    """Program and its first arguments, one list item each; no shell reads it."""
-    args: tuple[Token, ...] = ()
-    """Further arguments, before those of the hyperparameters."""
     working_dir: str | None = None
     """Working directory in the container."""
     env: dict[EnvName, EnvText] = Field(default_factory=dict)
     """Environment variables. Nothing secret: use `secrets`."""
     secrets: dict[EnvName, SecretKey] = Field(default_factory=dict)
     """Environment variables whose values come from Secrets."""
+    config_maps: dict[EnvName, ConfigKey] = Field(default_factory=dict)
+    """Environment variables whose values come from ConfigMaps."""
     resources: Resources = Resources()
-    """What each trial may use."""
+    """What it may use."""
     volumes: tuple[Volume, ...] = ()
     """Storage."""
-    data: WorkingData = WorkingData()
-    """Working data."""
     node_selector: dict[str, EnvText] = Field(default_factory=dict)
     """Labels that the node must carry."""
     tolerations: tuple[Toleration, ...] = ()
@@ -176,11 +188,6 @@ class Step(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks what the fields by themselves cannot."""
-        if bool(self.module) == bool(self.command):
-            raise PartError(
-                f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
-                ("module" if self.module else "command",) if self.module or self.command else (),
-            )
         names = [volume.name for volume in self.volumes]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
@@ -188,12 +195,55 @@ class Step(Part):
         both = sorted(set(self.env) & set(self.secrets))
         if both:
             raise PartError(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
+        thrice = sorted(set(self.config_maps) & {*self.env, *self.secrets})
+        if thrice:
+            raise PartError(
+                f"a variable is in one of env, secrets and config_maps, but {thrice[0]} is in two",
+                ("config_maps", thrice[0]),
+            )
+
+
+class Command(Part):
+    """What a container runs: a Python module, or a program. No shell reads any of it."""
+
+    module: str | None = Field(None, pattern=r"^[A-Za-z_][\w.]*$")
+    """Python module to run, as in ``python -m module``."""
+    command: tuple[Token, ...] = ()
+    """Program and its first arguments, one list item each; no shell reads it."""
+    args: tuple[Token, ...] = ()
+    """Further arguments, before those of the hyperparameters."""
 
     def command_line(self, assignment: Mapping[str, str]) -> list[str]:
-        """The step's argv for one assignment: the one place where a command line is made.
+        """The argv for one assignment: the one place where a command line is made.
 
         Args:
-            assignment: Hyperparameter name -> text, or a target's placeholder for it.
+            assignment: Name -> text, or a target's placeholder for it.
         """
         start = ("python", "-m", self.module) if self.module else self.command
         return [*start, *self.args, *(f"--{name}={text}" for name, text in assignment.items())]
+
+    def check_command(self) -> None:
+        """Makes sure that there is one way to start it.
+
+        Raises:
+            PartError: There is none, or there are two.
+        """
+        if bool(self.module) == bool(self.command):
+            raise PartError(
+                f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
+                ("module" if self.module else "command",) if self.module or self.command else (),
+            )
+
+
+class Step(Container, Command):
+    """One container of a trial. It is run by `module`, or by `command`."""
+
+    name: DnsLabel = "train"
+    """Name of the container."""
+    data: WorkingData = WorkingData()
+    """Working data."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        self.check_command()
+        super().model_post_init(context)

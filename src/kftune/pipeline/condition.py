@@ -1,0 +1,126 @@
+"""``when``: one comparison of two values, read by us and never evaluated as code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from kftune.pipeline.ports import SCALAR_TYPES, type_of
+from kftune.pipeline.references import Reference, parse
+from kftune.study.part import PartError
+
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+
+_ORDERED = ("<", "<=", ">", ">=")
+_COMPARISON = re.compile(r"\s*(?P<left>.+?)\s*(?P<operator>==|!=|<=|>=|<|>)\s*(?P<right>.+?)\s*")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
+_QUOTED = re.compile(r"'([A-Za-z0-9 ._/:+-]*)'|\"([A-Za-z0-9 ._/:+-]*)\"")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A step runs only when this holds.
+
+    Attributes:
+        left: A reference, or a constant.
+        operator: How they are compared.
+        right: A reference, or a constant.
+    """
+
+    left: Any
+    operator: Operator
+    right: Any
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """What must be known before it can be judged."""
+        return tuple(side for side in (self.left, self.right) if isinstance(side, Reference))
+
+    def __str__(self) -> str:
+        return f"{_written(self.left)} {self.operator} {_written(self.right)}"
+
+    def check(self, left: str, right: str) -> None:
+        """Makes sure that values of two types can be compared.
+
+        Raises:
+            PartError: They cannot.
+        """
+        for side, given in ((self.left, left), (self.right, right)):
+            if given not in SCALAR_TYPES:
+                raise PartError(f"when compares numbers, texts and booleans, but {_written(side)} is of type {given}")
+        numbers = {left, right} <= {"int", "float"}
+        if not numbers and left != right:
+            raise PartError(f"when compares values of one type, but got {left} and {right} in {str(self)!r}")
+        if not numbers and self.operator in _ORDERED:
+            raise PartError(
+                f"{self.operator} compares numbers, but got two of type {left} in {str(self)!r}; use == or !="
+            )
+
+    def holds(self, left: Any, right: Any) -> bool:
+        """Whether it holds for these values of its two sides."""
+        if self.operator in ("==", "!="):
+            return bool(left == right) is (self.operator == "==")
+        if self.operator in ("<", "<="):
+            return bool(left < right or (self.operator == "<=" and left == right))
+        return bool(left > right or (self.operator == ">=" and left == right))
+
+
+def read_condition(value: object) -> Condition:
+    """The condition that a text is.
+
+    Raises:
+        PartError: It is none.
+    """
+    if isinstance(value, Condition):
+        return _checked(value)
+    found = _COMPARISON.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise PartError(
+            f"when is one comparison with ==, !=, <, <=, > or >=, for example "
+            f"${{steps.evaluate.outputs.val_loss}} < 0.5, but got {value!r}"
+        )
+    return _checked(Condition(_side(found["left"]), found["operator"], _side(found["right"])))  # type: ignore[arg-type]
+
+
+def _checked(condition: Condition) -> Condition:
+    if not condition.references:
+        raise PartError(f"when depends on something of the run, but {str(condition)!r} has no reference")
+    return condition
+
+
+def _side(text: str) -> Any:
+    if text.startswith("${"):
+        return parse(text)
+    if text in ("true", "false"):
+        return text == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    quoted = _QUOTED.fullmatch(text)
+    if quoted is None:
+        raise PartError(
+            f"a side of when is a reference, a number, true, false or a text in quotes (letters, digits, blanks and "
+            f"._/:+-), but got {text!r}"
+        )
+    return quoted[1] if quoted[1] is not None else quoted[2]
+
+
+def _written(side: Any) -> str:
+    if isinstance(side, Reference):
+        return str(side)
+    if isinstance(side, str):
+        return f"'{side}'"
+    return str(side).lower() if type_of(side) == "bool" else repr(side)
+
+
+ConditionField = Annotated[
+    Condition,
+    BeforeValidator(read_condition),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "description": "One comparison: ${steps.evaluate.outputs.val_loss} < 0.5"}),
+]

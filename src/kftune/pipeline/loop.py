@@ -1,0 +1,179 @@
+"""Loops: steps that run once for each of several items, such as the circuits of a plant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, WithJsonSchema
+
+from kftune import yaml_text
+from kftune.errors import YamlError, suggestion
+from kftune.pipeline.names import PortName, port_name
+from kftune.pipeline.part import PipelinePart
+from kftune.pipeline.ports import ParameterType, type_of
+from kftune.pipeline.references import OutputReference, ParameterReference, Reference, read_value, write_value
+from kftune.study.part import PartError
+
+KEY = "key"
+"""The field of an item from a file that holds the keys which lead to it: ``PLANT001.CIRCUIT01``."""
+
+
+def _items(value: object) -> object:
+    found = tuple(value) if isinstance(value, (list, tuple)) else read_value(value)
+    if isinstance(found, tuple):
+        read_value([*found])
+    elif not isinstance(found, (ParameterReference, OutputReference)):
+        raise PartError(
+            f"items is a list, or a reference to a parameter or output of type list, but got {write_value(value)!r}"
+        )
+    return found
+
+
+class Loop(PipelinePart):
+    """What the steps that name it in `for_each` run for: each item of a list, or each entry of a YAML file.
+
+    Steps of one loop see one another's outputs item by item. A step outside of it that takes one of their output
+    parameters gets the list of all, in the order of the items; artifacts stay inside.
+    """
+
+    items: Annotated[
+        Any,
+        BeforeValidator(_items),
+        PlainSerializer(lambda value: [*value] if isinstance(value, tuple) else write_value(value)),
+        WithJsonSchema({"anyOf": [{"type": "array", "minItems": 1}, {"type": "string"}]}),
+    ] = ()
+    """The items: a list, or a reference to a parameter or output of type list."""
+    file: str | None = None
+    """A YAML file of items instead, by its path from the pipeline file."""
+    at: str = "*"
+    """Where in the file the items are: keys with dots between, ``*`` for every key (``PLANT001.*``, ``*.*``)."""
+    item: ParameterType = "str"
+    """The type of an item, where `items` is a reference."""
+    fields: dict[PortName, ParameterType] = Field(default_factory=dict)
+    """The fields of an item and their types, where items are mappings; left out, those that all items have."""
+    parallel: int | None = Field(None, ge=1)
+    """Items at once; left out, all."""
+
+    _entries: tuple[Any, ...] | None = PrivateAttr(None)
+    _types: dict[str, str] = PrivateAttr(default_factory=dict)
+    _item_type: str = PrivateAttr("str")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Reads the items and finds their types."""
+        if (self.items == ()) == (self.file is None):
+            given = "both" if self.file is not None else "neither of them, or an empty list"
+            path = ("items",) if "items" in self.model_fields_set else ()
+            raise PartError(f"a loop has either items (at least one) or file, but got {given}", path)
+        if isinstance(self.items, Reference):
+            self._types, self._item_type = dict(self.fields), "dict" if self.fields else self.item
+            return
+        entries = self.items if self.file is None else _entries(self.file, self.at, (context or {}).get("folders", ()))
+        where = ("items",) if self.file is None else ("file",)
+        self._entries = entries
+        self._item_type, self._types = _typed(entries, where)
+        for name, wanted in self.fields.items():
+            self._check_field(name, wanted)
+
+    @property
+    def entries(self) -> tuple[Any, ...] | None:
+        """The items where they are known before the run: all scalars of one type, or all mappings."""
+        return self._entries
+
+    @property
+    def source(self) -> Reference | None:
+        """Where the items come from in the run, where they are not known before."""
+        return self.items if isinstance(self.items, Reference) else None
+
+    def type_of(self, field: str | None) -> str:
+        """The type of an item, or of a field of it.
+
+        Raises:
+            PartError: Items have no such field.
+        """
+        if field is None:
+            return self._item_type
+        if field not in self._types:
+            hint = suggestion(field, self._types) if self._types else "the items are no mappings"
+            raise PartError(f"the items have no field {field!r}; {hint}")
+        return self._types[field]
+
+    def _check_field(self, name: str, wanted: str) -> None:
+        found = self._types.get(name)
+        if found is None:
+            raise PartError(
+                f"all items must have the field {name!r}; {suggestion(name, self._types)}", ("fields", name)
+            )
+        if found != wanted and not (found == "int" and wanted == "float"):
+            raise PartError(f"the items' {name!r} is of type {found}, not {wanted}", ("fields", name))
+        self._types[name] = wanted
+
+
+def _typed(entries: tuple[Any, ...], where: tuple[str | int, ...]) -> tuple[str, dict[str, str]]:
+    """The type of all items, and those of the fields that all have."""
+    kinds = {_kind(entry, (*where, index)) for index, entry in enumerate(entries)}
+    if kinds == {"int", "float"}:
+        kinds = {"float"}
+    if len(kinds) > 1:
+        raise PartError(f"items must be of one type, but these are of {', '.join(sorted(kinds))}", where)
+    kind = kinds.pop()
+    if kind == "list":
+        raise PartError("an item is a number, a text, a boolean or a mapping, but these are lists", where)
+    if kind != "dict":
+        return kind, {}
+    types: dict[str, str] = {}
+    common = [name for name in entries[0] if all(name in entry for entry in entries)]
+    for name in common:
+        port_name(name)
+        of_all = {_kind(entry[name], (*where, index, name)) for index, entry in enumerate(entries)}
+        if of_all == {"int", "float"}:
+            of_all = {"float"}
+        if len(of_all) > 1:
+            raise PartError(
+                f"a field is of one type in all items, but {name!r} is of {', '.join(sorted(of_all))}", where
+            )
+        types[name] = of_all.pop()
+    return kind, types
+
+
+def _kind(value: Any, path: tuple[str | int, ...]) -> str:
+    try:
+        return type_of(value)
+    except PartError as error:
+        raise PartError(error.message, path) from error
+
+
+def _entries(file: str, at: str, folders: Any) -> tuple[Any, ...]:
+    path = next((folder / file for folder in folders if (folder / file).exists()), Path(file))
+    try:
+        content = yaml_text.load_file(path)
+    except (OSError, YamlError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PartError(f"the items' file cannot be read: {path}: {reason}", ("file",)) from error
+    if isinstance(content, list):
+        found = tuple(content)
+    else:
+        found = tuple(_with_key(keys, entry) for keys, entry in _found(content, at.split("."), path))
+    if not found:
+        raise PartError(f"a loop needs at least one item, but {path} has none at {at!r}", ("at",))
+    return found
+
+
+def _found(content: Any, pattern: list[str], path: Path, keys: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
+    if not pattern:
+        return [(".".join(keys), content)]
+    if not isinstance(content, Mapping):
+        raise PartError(f"{path}: {'.'.join(keys) or 'the file'} must be a mapping, but is {content!r}", ("at",))
+    if pattern[0] != "*" and pattern[0] not in content:
+        raise PartError(f"{path}: there is no key {pattern[0]!r}; {suggestion(pattern[0], map(str, content))}", ("at",))
+    chosen = content if pattern[0] == "*" else {pattern[0]: content[pattern[0]]}
+    return [pair for key, inner in chosen.items() for pair in _found(inner, pattern[1:], path, (*keys, str(key)))]
+
+
+def _with_key(keys: str, entry: Any) -> Any:
+    if not isinstance(entry, Mapping):
+        return entry
+    if KEY in entry:
+        raise PartError(f"an entry of the items' file must not have a field {KEY!r}, which is its place", ("file",))
+    return {KEY: keys, **entry}

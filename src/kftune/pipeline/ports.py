@@ -1,0 +1,219 @@
+"""What goes into a step and comes out of it: parameters (values, as text) and artifacts (files or folders, by path).
+
+How a container gets them, on every target and here (`docs/guides/pipelines.md` has it in full):
+
+- every input is one token ``--name=value``; a parameter's value is its text, an artifact's the path where it lies
+- every output is one token ``--name=path``; what the step writes there is the output: a parameter as text, an
+  artifact as a file or a folder; the folder above is there
+- hyperparameters follow the inputs in the form of `Hparams.from_args`
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from kftune.errors import suggestion
+from kftune.pipeline.names import PortName
+from kftune.pipeline.part import PipelinePart
+from kftune.pipeline.references import OutputReference, Reference, read_value, write_value
+from kftune.study.part import PartError
+
+ParameterType = Literal["int", "float", "bool", "str", "list", "dict"]
+ArtifactType = Literal["dataset", "model", "metrics", "html", "markdown", "artifact"]
+PortType = Literal[
+    "int", "float", "bool", "str", "list", "dict", "dataset", "model", "metrics", "html", "markdown", "artifact"
+]
+
+PARAMETER_TYPES: tuple[str, ...] = get_args(ParameterType)
+ARTIFACT_TYPES: tuple[str, ...] = get_args(ArtifactType)
+SCALAR_TYPES = ("int", "float", "bool", "str")
+
+EXECUTOR_OUTPUT = "executor-output"
+"""The argument that a step with a metrics output gets besides: where to write what KFP's page shows."""
+
+# bool before int: True is an int to Python.
+_TYPES: tuple[tuple[type, ParameterType], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float"),
+    (str, "str"),
+    (list, "list"),
+    (tuple, "list"),
+    (dict, "dict"),
+)
+
+
+def is_artifact(port_type: str) -> bool:
+    """Whether a type is a file or folder, and not a value."""
+    return port_type in ARTIFACT_TYPES
+
+
+def type_of(value: object) -> ParameterType:
+    """The type of a constant.
+
+    Raises:
+        PartError: It is nothing that a parameter can hold.
+    """
+    found = next((name for kind, name in _TYPES if isinstance(value, kind)), None)
+    if found is None:
+        raise PartError(f"a value is a number, a text, true or false, a list or a mapping, but got {value!r}")
+    if not isinstance(value, str):
+        text_of(value)
+    return found
+
+
+def text_of(value: object) -> str:
+    """A value as it stands on a command line and in an output file: texts as they are, all else as JSON.
+
+    Raises:
+        PartError: It holds what JSON cannot, such as NaN.
+    """
+    if isinstance(value, str):
+        if "\0" in value:
+            raise PartError("a text for a process cannot hold a NUL character")
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise PartError(f"a value must be one that JSON has, but got {value!r}: {error}") from error
+
+
+def typed_value(value: Any, wanted: str) -> Any:
+    """`value` as one of a parameter type; a whole number is also a float.
+
+    Raises:
+        PartError: It is of another type.
+    """
+    if wanted == "float" and type(value) is int:
+        return float(value)
+    given = type_of(value)
+    if given != wanted:
+        raise PartError(f"must be of type {wanted}, but {value!r} is of type {given}")
+    if given == "float" and not math.isfinite(value):
+        raise PartError(f"must be a finite number, but got {value!r}")
+    return [*value] if isinstance(value, tuple) else value
+
+
+def fits(given: str, wanted: str) -> bool:
+    """Whether what is of one type can be passed where another is wanted."""
+    return given == wanted or (given == "int" and wanted == "float") or (wanted == "artifact" and is_artifact(given))
+
+
+class Input(PipelinePart):
+    """What a step takes: a constant, or a reference."""
+
+    type: PortType | None = None
+    """Its type; left out, that of the value."""
+    value: Annotated[
+        Any,
+        BeforeValidator(read_value),
+        PlainSerializer(write_value),
+        WithJsonSchema({"description": "A constant, or a reference such as ${steps.train.outputs.model}"}),
+    ]
+    """The value, or where it comes from."""
+    default: Any = None
+    """Of a parameter: what the step gets when whoever would write it was skipped; left out, the step is skipped too."""
+    optional: bool = False
+    """Of an artifact: whether the step runs without it when whoever would write it was skipped."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        if isinstance(self.value, Reference):
+            return
+        if self.type is not None and is_artifact(self.type):
+            raise PartError(
+                f"an artifact comes from a step, but a {self.type} input is given as {self.value!r}; "
+                f"refer to an output: ${{steps.STEP.outputs.NAME}}",
+                ("value",),
+            )
+        if self.value is None:
+            raise PartError("an input needs a value, but got null; leave the input out instead", ("value",))
+        try:
+            typed_value(self.value, self.type) if self.type else type_of(self.value)
+        except PartError as error:
+            raise PartError(error.message, ("value",)) from error
+
+
+class Output(PipelinePart):
+    """What a step writes."""
+
+    type: PortType
+    """Its type."""
+    description: str = ""
+    """What it is."""
+
+
+class Parameter(PipelinePart):
+    """A value that is chosen when a run starts."""
+
+    type: ParameterType | None = None
+    """Its type; left out, that of the default."""
+    default: Any = None
+    """Its value when nobody gives another; left out, it must be given."""
+    description: str = ""
+    """What it is, unit first."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        if self.default is None and self.type is None:
+            raise PartError("a parameter needs a default or a type, but has neither; for example {type: float}")
+        try:
+            checked = type_of(self.default) if self.type is None else None
+            if self.type is not None and self.default is not None:
+                typed_value(self.default, self.type)
+        except PartError as error:
+            raise PartError(error.message, ("default",)) from error
+        if checked is not None:
+            self.__dict__["type"] = checked
+
+    @property
+    def value(self) -> Any:
+        """The default as a value of the type; None where it must be given."""
+        return None if self.default is None else typed_value(self.default, str(self.type))
+
+
+def read_input(value: object) -> object:
+    """The long form of an input: a mapping is one already."""
+    return value if isinstance(value, (dict, Input)) else {"value": value}
+
+
+def read_output(value: object) -> object:
+    """The long form of an output, of which often only the type is written."""
+    return {"type": value} if isinstance(value, str) else value
+
+
+def read_parameter(value: object) -> object:
+    """The long form of a parameter, of which often only the default is written."""
+    return value if isinstance(value, (dict, Parameter)) else {"default": value}
+
+
+class Outputs(dict[str, Output]):
+    """The outputs of a step by name; as attributes, references to them: ``train.outputs.model``."""
+
+    def __init__(self, step: str = "", outputs: dict[str, Output] | None = None) -> None:
+        super().__init__(outputs or {})
+        self._step = step
+
+    def __getattr__(self, name: str) -> OutputReference:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if not self._step:
+            raise AttributeError(f"only a step with a name can be referred to; give it one: name={name!r}")
+        if name not in self and not any(known.startswith(f"{name}.") for known in self):
+            raise AttributeError(f"step {self._step!r} has no output {name!r}; {suggestion(name, self)}")
+        return OutputReference(self._step, name)
+
+
+# What a type checker should let people write is more than what the fields then hold: {"data": fetch.outputs.data}.
+if TYPE_CHECKING:
+    Inputs = dict[str, Any]
+    OutputsField = Any
+    Parameters = dict[str, Any]
+else:
+    Inputs = dict[PortName, Annotated[Input, BeforeValidator(read_input)]]
+    OutputsField = dict[PortName, Annotated[Output, BeforeValidator(read_output)]]
+    Parameters = dict[PortName, Annotated[Parameter, BeforeValidator(read_parameter)]]

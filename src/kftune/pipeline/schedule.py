@@ -1,0 +1,70 @@
+"""When a pipeline runs by itself."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from kftune.pipeline.part import PipelinePart
+
+_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6))
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_PART = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>[0-9]+))?")
+
+
+def _cron(value: str) -> str:
+    if value in _WORDS:
+        return value
+    fields = value.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(
+            f"cron is five fields (minute, hour, day of the month, month, day of the week) or one of "
+            f"{', '.join(_WORDS)}, but {value!r} has {len(fields)}"
+        )
+    for text, (what, low, high) in zip(fields, _FIELDS, strict=True):
+        for part in text.split(","):
+            if not _fits(part, low, high, _MONTHS if what == "month" else _DAYS if high == 6 else []):
+                raise ValueError(
+                    f"the {what} of a cron is *, numbers from {low} to {high}, ranges and steps (1-5, */15), "
+                    f"but got {text!r}"
+                )
+    return " ".join(fields)
+
+
+def _fits(part: str, low: int, high: int, names: list[str]) -> bool:
+    found = _PART.fullmatch(part)
+    if found is None or (found["first"] == "*" and found["last"]) or found["step"] == "0":
+        return False
+    ends = [end for end in (found["first"], found["last"]) if end not in (None, "*")]
+    numbers = [
+        names.index(end.lower()) + low if end.lower() in names else int(end) if end.isdigit() else -1 for end in ends
+    ]
+    return all(low <= number <= high for number in numbers) and numbers == sorted(numbers)
+
+
+def _timezone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo("Europe/London")
+    except zoneinfo.ZoneInfoNotFoundError:  # this machine knows no time zones
+        return value
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+        raise ValueError(f"a time zone is a name such as Europe/Berlin or UTC, but got {value!r}") from error
+    return value
+
+
+class Schedule(PipelinePart):
+    """When a pipeline runs by itself."""
+
+    cron: Annotated[str, AfterValidator(_cron)]
+    """Five fields, as in ``30 2 * * 1-5``; Sunday is 0."""
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    """The zone whose clock counts."""
+    concurrency: Literal["allow", "forbid", "replace"] = "forbid"
+    """What happens when the run before is not over: both go on, the new one is left out, or the old one is stopped."""

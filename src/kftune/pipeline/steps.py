@@ -1,0 +1,364 @@
+"""The kinds of steps: what each is for, and what it cannot do without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from kftune.errors import KftuneError
+from kftune.hparams import Hparams
+from kftune.pipeline.condition import ConditionField
+from kftune.pipeline.names import LabelValue, flag
+from kftune.pipeline.ports import (
+    EXECUTOR_OUTPUT,
+    Inputs,
+    Output,
+    Outputs,
+    OutputsField,
+)
+from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
+from kftune.pipeline.shared import SharedFields
+from kftune.study import Study, load_study
+from kftune.study.model import HparamsClass
+from kftune.study.part import PartError
+from kftune.study.step import Command, DnsLabel
+
+
+def _read_values(value: object) -> object:
+    return (
+        {key: _read_values(inner) for key, inner in value.items()} if isinstance(value, Mapping) else read_value(value)
+    )
+
+
+def _write_values(value: object) -> object:
+    return (
+        {key: _write_values(inner) for key, inner in value.items()}
+        if isinstance(value, Mapping)
+        else write_value(value)
+    )
+
+
+def _all_best(value: object) -> object:
+    found = parse(value) if isinstance(value, str) else value
+    if not isinstance(found, OutputReference) or found.output != BEST:
+        raise PartError(
+            f"values_from is all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, "
+            f"but got {str(write_value(value))!r}"
+        )
+    return found
+
+
+def _names(value: object) -> object:
+    """Names of steps, for which steps themselves may stand in Python."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    return tuple(step.name if isinstance(step, StepConfig) else step for step in value)
+
+
+def _outputs(**types: Any) -> Any:
+    return Field(
+        default_factory=lambda: {name: Output(type=kind) for name, kind in types.items()}, validate_default=True
+    )
+
+
+BEST = "best"
+"""The output of a tune step under which all best hyperparameters are: ``best.learning_rate``."""
+
+Values = Annotated[dict[str, Any], AfterValidator(_read_values), PlainSerializer(_write_values)]
+
+
+class StepConfig(SharedFields, Command):
+    """What all kinds of steps have; a step is one of `DataStep`, `TrainStep`, …."""
+
+    NEEDS_COMMAND: ClassVar[bool] = True
+
+    name: SkipJsonSchema[str] = ""
+    """Its name; in a file, the key that it stands under."""
+    description: str = ""
+    """One sentence for whoever reads it next."""
+    job_type: LabelValue = "step"
+    """What kind of work it is, as a label of its pods."""
+    inputs: Inputs = Field(default_factory=dict)
+    """What it takes: a constant or a reference each, or both with a type (``{type: float, value: 1}``)."""
+    outputs: OutputsField = Field(default_factory=dict)
+    """What it writes: a type each, or a type and a description."""
+    hparams: HparamsClass | None = None
+    """The class of its hyperparameters."""
+    values: Values = Field(default_factory=dict)
+    """Hyperparameters by dotted name: a reference, or another default than the class has."""
+    values_from: Annotated[
+        OutputReference | None,
+        BeforeValidator(_all_best),
+        PlainSerializer(write_value),
+        WithJsonSchema({"type": "string"}),
+    ] = None
+    """Hyperparameters from a tune step: ``${steps.tune.outputs.best}``."""
+    when: ConditionField | None = None
+    """It runs only when this comparison holds; else it is skipped, with all that need its outputs."""
+    after: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Steps that must be over before it, beside those that it takes something from."""
+    for_each: str | None = None
+    """The loop that it is in: it runs once for each item."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_instance(cls, data: Any) -> Any:
+        """In Python, an instance of hyperparameters stands for its class and its values."""
+        if not isinstance(data, dict) or not isinstance(data.get("hparams"), Hparams):
+            return data
+        hparams = data["hparams"]
+        return {**data, "hparams": type(hparams), "values": {**hparams.to_dict(), **data.get("values", {})}}
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        if type(self) is StepConfig:
+            raise PartError(
+                "a step has a kind: make a DataStep, TrainStep, TuneStep, EvaluateStep, RegisterStep or ContainerStep"
+            )
+        super().model_post_init(context)
+        self.__dict__["outputs"] = Outputs(self.name, self.outputs)
+        if self.NEEDS_COMMAND:
+            self.check_command()
+        for field in ("command", "args"):
+            for index, text in enumerate(getattr(self, field)):
+                refuse_reference(text, "an argument", (field, index))
+        self.check_hparams()
+        self._check_flags()
+
+    def check_hparams(self) -> None:
+        """Makes sure that there is a class where there are values.
+
+        Raises:
+            PartError: There is none.
+        """
+        for field in ("values", "values_from"):
+            if getattr(self, field) and self.hparams is None:
+                raise PartError(f"{field} needs a class: give hparams, for example hparams: LstmHparams", (field,))
+
+    def named(self, name: str) -> Self:
+        """The same step under a name."""
+        step = self.model_copy(update={"name": name})
+        step.__dict__["outputs"] = Outputs(name, self.outputs)
+        return step
+
+    @property
+    def hyperparameters(self) -> type[Hparams] | None:
+        """The class of the hyperparameters that its command line may have."""
+        return self.hparams
+
+    @property
+    def has_executor_output(self) -> bool:
+        """Whether it gets the argument ``--executor-output``: it has metrics to show."""
+        return any(output.type == "metrics" for output in self.outputs.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as a pipeline file writes it, without what is left at its default."""
+        written = self.model_dump(mode="json", exclude_defaults=True, exclude={"name", "kind"})
+        for name, given in written.get("inputs", {}).items():
+            if set(given) == {"value"} and not isinstance(given["value"], dict):
+                written["inputs"][name] = given["value"]
+        for name, given in written.get("outputs", {}).items():
+            if set(given) == {"type"}:
+                written["outputs"][name] = given["type"]
+        return {"kind": getattr(self, "kind"), **written}  # noqa: B009  # each kind declares its own
+
+    def has_output(self, *types: str) -> bool:
+        """Whether it writes something of one of these types."""
+        return any(output.type in types for output in self.outputs.values())
+
+    def _flags(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        hparams = self.hyperparameters
+        yield from ((name, "an input", ("inputs", name)) for name in self.inputs)
+        yield from ((name, "an output", ("outputs", name)) for name in self.outputs)
+        yield from ((name, "a hyperparameter", ("hparams",)) for name in (hparams.leaves() if hparams else ()))
+        if self.has_executor_output:
+            yield EXECUTOR_OUTPUT, "the argument that metrics bring with them", ()
+
+    def _check_flags(self) -> None:
+        seen: dict[str, tuple[str, tuple[str, ...]]] = {}
+        for name, what, path in self._flags():
+            other, other_path = seen.setdefault(flag(name), (what, path))
+            if other_path != path:
+                raise PartError(
+                    f"--{name} can mean one thing only, but it is {other} and {what}; rename the one or the other",
+                    path if path[:1] != ("hparams",) else other_path,
+                    at_key=True,
+                )
+
+
+class DataStep(StepConfig):
+    """Makes or fetches data; it writes a dataset."""
+
+    kind: Literal["data"] = "data"
+    job_type: LabelValue = "data"
+    outputs: OutputsField = _outputs(data="dataset")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        super().model_post_init(context)
+        if not self.has_output("dataset"):
+            raise PartError("a data step writes data: give it an output of type dataset", ("outputs",))
+
+
+class TrainStep(StepConfig):
+    """Trains a model with its hyperparameters; it writes a model."""
+
+    kind: Literal["train"] = "train"
+    job_type: LabelValue = "training"
+    outputs: OutputsField = _outputs(model="model")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        super().model_post_init(context)
+        if not self.has_output("model"):
+            raise PartError("a train step writes a model: give it an output of type model", ("outputs",))
+
+
+class EvaluateStep(StepConfig):
+    """Judges a model; it writes metrics, or numbers that others compare."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    job_type: LabelValue = "evaluation"
+    outputs: OutputsField = _outputs(metrics="metrics")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        super().model_post_init(context)
+        if not self.has_output("metrics", "float", "int"):
+            raise PartError("an evaluate step writes numbers: give it an output of type metrics or float", ("outputs",))
+
+
+class RegisterStep(StepConfig):
+    """Hands a model over: it writes a model card and a manifest that belong to the model."""
+
+    kind: Literal["register"] = "register"
+    job_type: LabelValue = "registration"
+    outputs: OutputsField = _outputs(card="markdown", manifest="artifact")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        super().model_post_init(context)
+        if not self.inputs:
+            raise PartError(
+                "a register step takes a model: give it an input such as model: ${steps.train.outputs.model}"
+            )
+
+
+class ContainerStep(StepConfig):
+    """Anything else that runs in a container."""
+
+    kind: Literal["container"] = "container"
+
+
+def _study(value: object, info: ValidationInfo) -> object:
+    """The study of a file; whatever else is left to the model."""
+    overrides = info.data.get("overrides", ())
+    if not isinstance(value, str):
+        if overrides:
+            raise PartError("overrides change a study file; change the study here instead")
+        return value
+    folders = (info.context or {}).get("folders", ())
+    path = next((folder / value for folder in folders if (folder / value).exists()), Path(value))
+    try:
+        return load_study(path, overrides)
+    except KftuneError as error:
+        raise PartError(f"the study cannot be used: {error}") from error
+    except OSError as error:
+        raise PartError(f"the study cannot be read: {path}: {error.strerror}") from error
+
+
+class TuneStep(StepConfig):
+    """Searches hyperparameters with a study; it writes the best of them.
+
+    Outputs: ``best.NAME`` for each searched hyperparameter, ``best_trial`` (its name), ``objective`` (its value) and
+    ``report`` (HTML). What the trials run, and how their containers are set up, is the study's own step; what that
+    leaves out comes from the pipeline's defaults. The fields here are those of the container that watches over it.
+    """
+
+    NEEDS_COMMAND: ClassVar[bool] = False
+
+    kind: Literal["tune"] = "tune"
+    job_type: LabelValue = "tuning"
+    overrides: tuple[str, ...] = ()
+    """Changes to the study file, such as ``budget.max_trials=4``."""
+    study: Annotated[Study, BeforeValidator(_study, json_schema_input_type=str | Study)]
+    """The study: a file, by its path from the pipeline file, or the study itself."""
+    study_file: SkipJsonSchema[str | None] = Field(None, exclude=True)
+    """The file that the study was read from."""
+    share: DnsLabel | None = None
+    """A volume with a claim, through which trials on a cluster get the input artifacts; their pods see no others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _remember_file(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("study"), str):
+            return {**data, "study_file": data["study"]}
+        return data
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        for field in ("module", "command", "args", "outputs", "hparams", "values_from"):
+            if field in self.model_fields_set:
+                raise PartError(
+                    f"a tune step has no {field} of its own: its study says what the trials run and search",
+                    (field,),
+                    at_key=True,
+                )
+        self.__dict__["outputs"] = self._study_outputs()
+        super().model_post_init(context)
+        if self.share is not None:
+            shared = next((volume for volume in self.volumes if volume.name == self.share), None)
+            if shared is not None and shared.claim is None:
+                raise PartError(f"share needs a volume with a claim, but {self.share!r} has none", ("share",))
+
+    def check_hparams(self) -> None:
+        """The class is the study's."""
+
+    @property
+    def hyperparameters(self) -> type[Hparams]:
+        """The class of the study's hyperparameters."""
+        return self.study.hparams
+
+    def to_dict(self) -> dict[str, Any]:
+        """The step as a pipeline file writes it, without what is left at its default."""
+        written = super().to_dict()
+        written.pop("outputs", None)
+        written["study"] = self.study_file or self.study.to_dict()
+        return written
+
+    def _study_outputs(self) -> dict[str, Output]:
+        best = {
+            f"{BEST}.{name}": Output(type=hparam_type(self.study.hparams, name), description=f"Best value of {name}")
+            for name in self.study.space
+        }
+        return {
+            **best,
+            "best_trial": Output(type="str", description="Name of the best trial"),
+            "objective": Output(type="float", description=f"{self.study.objective.metric} of the best trial"),
+            "report": Output(type="html", description="All trials"),
+        }
+
+
+_PLAIN_TYPES: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "str"}
+
+
+def hparam_type(hparams: type[Hparams], name: str) -> Any:
+    """The parameter type that carries a hyperparameter; ``str``, its text, where no other carries all its values."""
+    return _PLAIN_TYPES.get(hparams.leaf(name).annotation, "str")
+
+
+AnyStep = Annotated[
+    DataStep | TrainStep | TuneStep | EvaluateStep | RegisterStep | ContainerStep, Field(discriminator="kind")
+]
