@@ -20,7 +20,6 @@ def study_plan(study: Study) -> Plan:
         direction=objective.direction,
         goal=objective.goal,
         max_trials=budget.max_trials,
-        parallel=budget.parallel,
         max_failed=budget.failures_allowed,
         reader=lambda trial: StudyReader(study),
         wall_clock=budget.wall_clock,

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
 from kftune.local.devices import SharedDevices
-from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of
+from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of, unknown_sources
 from kftune.local.launch import OutputFolders
 from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
@@ -213,6 +213,8 @@ class TemplateLauncher(ABC):
     def _note_what_differs(self, pod: Pod) -> None:
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
+        for source in unknown_sources(pod, self._known("sample")):
+            self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:

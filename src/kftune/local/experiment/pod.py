@@ -234,15 +234,21 @@ def environment(pod: Pod, known: Known) -> dict[str, str]:
     return {**found, **known.given}
 
 
+def unknown_sources(pod: Pod, known: Known) -> list[str]:
+    """The Secrets and ConfigMaps whose variables only the cluster knows."""
+    found = []
+    for source in pod.env_from:
+        secret, config_map = _map(source.get("secretRef")), _map(source.get("configMapRef"))
+        if secret:
+            found.append(f"Secret {secret.get('name')}")
+        elif config_map.get("name") not in known.config_maps:
+            found.append(f"ConfigMap {config_map.get('name')}")
+    return found
+
+
 def _all_of(source: Mapping[str, Any], known: Known) -> dict[str, str]:
-    prefix = str(source.get("prefix") or "")
-    for kind, data in (("configMapRef", known.config_maps), ("secretRef", {})):
-        reference = _map(source.get(kind))
-        name = str(reference.get("name", ""))
-        if name in data:
-            return {prefix + key: text for key, text in data[name].items()}
-        # Which variables a Secret would bring is not known here; those that the user has set reach the trial anyway.
-    return {}
+    data = known.config_maps.get(str(_map(source.get("configMapRef")).get("name")), {})
+    return {f"{source.get('prefix') or ''}{key}": text for key, text in data.items()}
 
 
 def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:

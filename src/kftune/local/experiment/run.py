@@ -21,11 +21,12 @@ from kftune.local.engine import Engine
 from kftune.local.events import OnEvent, now
 from kftune.local.experiment.algorithm import algorithm_of
 from kftune.local.experiment.as_katib import engine_parameters
+from kftune.local.experiment.collecting import Readers
 from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
+from kftune.local.experiment.metrics import Metrics, metrics_of
 from kftune.local.experiment.parameters import ParameterSpace, parameters_of
 from kftune.local.experiment.processes import ProcessLauncher
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import Metrics, Readers, metrics_of
 from kftune.local.interrupts import Interrupts
 from kftune.local.leftovers import stop_leftovers
 from kftune.local.plan import Plan
@@ -147,7 +148,6 @@ def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -
         direction=meta.direction,
         goal=meta.goal,
         max_trials=meta.max_trials,
-        parallel=meta.parallel,
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
         grace=grace,
