@@ -281,7 +281,7 @@ def test_a_metrics_file_is_read_where_its_path_is_an_argument(tmp_path, format, 
     )
     trial = one_trial(container, tmp_path, metricsCollectorSpec=collected("File", **place))
     assert trial.metrics["loss"][:3] == ("0.25", "0.5", "0.25")
-    assert (tmp_path / "trials" / "small-0001" / "metrics" / "metrics.log").read_text() == lines
+    assert (tmp_path / "trials" / "small-0001" / "files" / "katib" / "metrics.log").read_text() == lines
     assert not Path("/katib").exists()
 
 
@@ -297,6 +297,17 @@ def test_a_line_that_is_no_json_fails_the_trial_as_on_katib(tmp_path):
     trial = one_trial(container, tmp_path, metricsCollectorSpec=collected("File", **place))
     assert trial.state == "Failed"
     assert "collector ends with an error" in trial.message
+
+
+def test_a_program_may_be_told_the_folder_above_that_of_its_event_files(tmp_path):
+    events = Path(__file__).parent / "data" / "events"
+    objective = {"objectiveMetricName": "accuracy"}
+    place = {"fileSystemPath": {"path": "/my-logs/test", "kind": "Directory"}}
+    copy = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2].split('=')[1] + '/test', dirs_exist_ok=True)"
+    container = python(copy, str(events / "eval"), "--log-path=/my-logs")
+    parts = {"objective": objective, "metricsCollectorSpec": collected("TensorFlowEvent", **place)}
+    assert one_trial(container, tmp_path, **parts).metrics["accuracy"].latest == "0.9"
+    assert not Path("/my-logs").exists()
 
 
 def test_event_files_are_read(tmp_path):

@@ -10,7 +10,8 @@ from kftune.errors import KatibError, RunError
 from kftune.katib.collector import Row
 from kftune.katib.medianstop import Finished, MedianStop
 from kftune.katib.stopping import StopRule
-from kftune.local.experiment.metrics import Metrics
+from kftune.katib.wrapper import METRICS_LOG
+from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
 from kftune.local.experiment.readers import EventReader, FileReader, OutputReader, PushReader, RowsReader
 from kftune.results import RunFolder, State, Trial
@@ -76,9 +77,11 @@ class Readers:
 
     def local_path(self, trial: str) -> Path:
         """What stands here for the path at which the collector reads."""
-        path = self.metrics.path or "/var/log/katib/metrics.log"
-        folder = self._folder.output(trial) / "metrics"
-        return folder if self.metrics.is_folder else folder / path.rpartition("/")[2]
+        path, output = self.metrics.path or METRICS_LOG, self._folder.output(trial)
+        if self.metrics.is_folder:
+            return local_folder(output, path)
+        folder, _, name = path.rpartition("/")
+        return local_folder(output, folder) / name
 
     def _rules(self) -> list[StopRule]:
         if self._service is None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
 from kftune.local.devices import SharedDevices
+from kftune.local.experiment.metrics import local_folder
 from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of, unknown_sources
 from kftune.local.launch import OutputFolders
 from kftune.local.process import TrialProcess
@@ -161,7 +162,7 @@ class TemplateLauncher(ABC):
                 places[path] = Place(path, given, of_trial=False)
         metrics = self._template.metrics_folder
         if metrics:
-            places[metrics] = Place(metrics, output / "metrics", of_trial=True)
+            places[metrics] = Place(metrics, local_folder(output, metrics), of_trial=True)
         return [place for path, place in places.items() if path]
 
     def _volumes(self, pod: Pod, output: Path) -> Iterator[Place]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
@@ -29,6 +30,11 @@ class Metrics(NamedTuple):
     path: str
     """Where the collector reads, in the container."""
     is_folder: bool
+
+
+def local_folder(output: Path, folder: str) -> Path:
+    """What stands in a trial's output folder for the folder in which its collector reads."""
+    return output / "files" / folder.strip("/")
 
 
 def metrics_of(spec: Mapping[str, Any]) -> Metrics:

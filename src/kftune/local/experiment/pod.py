@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
@@ -270,17 +270,24 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
     )
 
 
-def moved(places: Mapping[str, str]) -> Callable[[str], str]:
+def moved(places: Mapping[str, str], above: Mapping[str, str]) -> Callable[[str], str]:
     """Makes what replaces paths of the container by those that stand for them here.
 
     Args:
-        places: Path in the container -> path here; the longest counts first.
+        places: Path in the container -> path here, for it and all below; the longest counts first.
+        above: The same for paths by themselves, not for what is below.
     """
-    if not places:
+    if not places and not above:
         return lambda text: text
-    listed = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w./-])(?:{listed})(?![\w.-])")
-    return lambda text: pattern.sub(lambda match: places[match[0]], text)
+    whole = [rf"(?:{_any_of(places)})(?![\w.-])"] if places else []
+    alone = [rf"(?:{_any_of(above)})(?!/?[\w.-])"] if above else []
+    pattern = re.compile(rf"(?<![\w./-])(?:{'|'.join((*whole, *alone))})")
+    known = {**above, **places}
+    return lambda text: pattern.sub(lambda match: known[match[0]], text)
+
+
+def _any_of(paths: Iterable[str]) -> str:
+    return "|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True))
 
 
 def tokens(pod: Pod, variables: Mapping[str, str], move: Callable[[str], str]) -> list[str]:
