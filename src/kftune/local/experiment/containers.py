@@ -82,7 +82,8 @@ class ContainerLauncher(TemplateLauncher):
         variables: Mapping[str, str],
         gpus: Sequence[str],
     ) -> Container:
-        memory = {mount.path for mount in pod.mounts if mount.in_memory}
+        given_here = self._options.mounts
+        memory = {mount.path for mount in pod.mounts if mount.in_memory and mount.volume not in given_here}
         secret = fetched_names(pod, self._known(trial)) & set(variables)
         given = {**variables, **trial_variables(trial, Path(_OUTPUT)), **self._for_push(variables)}
         folders = [Folder(place.here, place.path, place.read_only) for place in places if place.path not in memory]
