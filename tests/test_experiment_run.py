@@ -206,7 +206,6 @@ def test_what_one_machine_cannot_run_is_told_with_what_would_do(tmp_path, trial,
             {"metricsCollectorSpec": collected("Custom", **{"fileSystemPath": {"path": "/a/b", "kind": "File"}})},
             "Custom is not run locally",
         ),
-        ({"algorithm": {"algorithmName": "pbt"}}, "pbt runs on Katib only"),
         ({"algorithm": {"algorithmName": "darts"}}, "darts searches for architectures"),
     ],
 )

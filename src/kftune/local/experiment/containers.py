@@ -48,7 +48,7 @@ class ContainerLauncher(TemplateLauncher):
         pod = self._pod(trial, assignment)
         output = self._outputs.take(trial)
         places = [*self._places(pod, output), Place(_OUTPUT, output, of_trial=True)]
-        self._make(pod, places)
+        self._make(pod, trial, places)
         for place in places:
             if place.of_trial:
                 place.here.chmod(0o1777)  # as an emptyDir is: the image's user is anybody

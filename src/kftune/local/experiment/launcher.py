@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
 
 Runtime = Literal["process", "container"]
+
+_CHECKPOINTS = "checkpoints"
 
 
 class Options(NamedTuple):
@@ -54,6 +57,8 @@ class Template(NamedTuple):
     """That of the Experiment's file."""
     push_address: str
     """Where metrics are pushed to; empty where they are not."""
+    checkpoints: str = ""
+    """The folder in the container that a trial hands on to others; empty where there is none."""
 
 
 class Place(NamedTuple):
@@ -82,6 +87,7 @@ class TemplateLauncher(ABC):
         notes: What the user should know of how trials run here.
         devices: The GPUs that trials share.
         grace: Seconds between the request to stop and the kill.
+        parent_of: Names the trial from whose checkpoints another one goes on; None where it begins anew.
 
     Raises:
         RunError: No trial could run.
@@ -95,6 +101,7 @@ class TemplateLauncher(ABC):
         self._folder = folder
         self._options = options
         self.notes: list[str] = []
+        self.parent_of: Callable[[str], str | None] = lambda trial: None
         self._outputs = OutputFolders(folder)
         try:
             pod = self._pod("sample", sample)
@@ -163,6 +170,9 @@ class TemplateLauncher(ABC):
         metrics = self._template.metrics_folder
         if metrics:
             places[metrics] = Place(metrics, local_folder(output, metrics), of_trial=True)
+        if self._template.checkpoints:
+            path = self._template.checkpoints
+            places[path] = Place(path, output / _CHECKPOINTS, of_trial=True)
         return [place for path, place in places.items() if path]
 
     def _volumes(self, pod: Pod, output: Path) -> Iterator[Place]:
@@ -180,8 +190,13 @@ class TemplateLauncher(ABC):
             mount.kind == "configMap" and mount.source.get("name") in self._template.config_maps
         )
 
-    def _make(self, pod: Pod, places: Sequence[Place]) -> None:
-        """Makes the folders of a trial, and the files of its ConfigMaps."""
+    def _make(self, pod: Pod, trial: str, places: Sequence[Place]) -> None:
+        """Makes the folders of a trial, with what it goes on from, and the files of its ConfigMaps."""
+        parent = self.parent_of(trial)
+        if parent is not None:
+            given, own = (self._folder.output(name) / _CHECKPOINTS for name in (parent, trial))
+            if given.is_dir() and not own.exists():
+                shutil.copytree(given, own, symlinks=True)
         for place in places:
             if place.of_trial:
                 place.here.mkdir(parents=True, exist_ok=True)

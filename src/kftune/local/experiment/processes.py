@@ -43,7 +43,7 @@ class ProcessLauncher(TemplateLauncher):
         pod = self._pod(trial, assignment)
         output = self._outputs.take(trial)
         places = self._places(pod, output)
-        self._make(pod, places)
+        self._make(pod, trial, places)
         move = self._move(places, output)
         cwd = self._cwd(pod, move)
         own = {name: move(value) for name, value in self._variables(pod, trial).items()}
