@@ -346,6 +346,22 @@ def test_a_trial_that_is_worse_than_the_others_is_stopped_early(tmp_path):
     assert status_of(tmp_path)["earlyStoppedTrialList"] == ["small-0003", "small-0004"]
 
 
+def test_values_that_are_no_numbers_do_not_spoil_the_rules(tmp_path):
+    script = "echo loss=nan; echo loss=0.1; echo loss=0.1"
+    outcome, _ = run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "a")
+    assert outcome.counts == {"Succeeded": 4}
+    with pytest.raises(RunError, match="early stopping has no answer, and on Katib the Experiment hangs"):
+        run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "b", as_katib=True)
+
+
+def test_texts_of_further_metrics_are_kept_as_katib_has_them(tmp_path):
+    source = {"filter": {"metricsFormat": [r"(\w+)=(\S+)"]}}
+    objective = {"additionalMetricNames": ["best"]}
+    container = sh("echo loss=0.5 best=conv3x3; echo loss=0.25 best=pool")
+    trial = one_trial(container, tmp_path, objective=objective, metricsCollectorSpec=collected("StdOut", **source))
+    assert (trial.objective, trial.metrics["best"][:3]) == (0.25, ("unavailable", "unavailable", "pool"))
+
+
 def test_rules_are_made_of_earlier_runs_too(tmp_path):
     script = "echo loss=$BASE; echo loss=$BASE; test $BASE = 0.1 || sleep 20"
     run(experiment(sh(script), trials=2, earlyStopping=STOPPING), tmp_path, options=Options(env={"BASE": "0.1"}))

@@ -13,7 +13,14 @@ from kftune.katib.stopping import StopRule
 from kftune.katib.wrapper import METRICS_LOG
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import EventReader, FileReader, OutputReader, PushReader, RowsReader
+from kftune.local.experiment.readers import (
+    EventReader,
+    FileReader,
+    OutputReader,
+    PushReader,
+    RowsReader,
+    is_finite,
+)
 from kftune.results import RunFolder, State, Trial
 
 
@@ -69,10 +76,15 @@ class Readers:
                 reader.reread(self._folder.log(trial.name))
                 self.remember(trial.name, reader.rows, trial.state)
 
+    def counted(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows without those in which the objective is no finite number, unless it counts as it does on Katib."""
+        objective = self.metrics.objective
+        return [row for row in rows if self.as_katib or row.name != objective or is_finite(row.value)]
+
     def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
         """Keeps what a trial reported of the objective, for the rules of later ones."""
         if self._service is not None:
-            values = [row.value for row in rows if row.name == self.metrics.objective]
+            values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
             self._finished.append(Finished(trial, state == "Succeeded", values))
 
     def local_path(self, trial: str) -> Path:

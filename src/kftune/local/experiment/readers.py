@@ -31,6 +31,12 @@ _BETWEEN_LOOKS = 0.5
 _CHUNK = 1 << 18
 
 
+def is_finite(text: str) -> bool:
+    """Whether a reported value is a finite number."""
+    number = go_float(text)
+    return number is not None and math.isfinite(number)
+
+
 class RowsReader:
     """What the readers of all collectors share: rows in, an observation out.
 
@@ -63,7 +69,7 @@ class RowsReader:
     def latest(self, metric: str) -> Values | None:
         """The latest report, if it is a finite number."""
         text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
-        if text is None or not _is_finite(text):
+        if text is None or not is_finite(text):
             return None
         return Values(text, text, text, 1)
 
@@ -77,7 +83,7 @@ class RowsReader:
     def close(self) -> None:
         """Reads what is left, and makes the observation."""
         self._read_rest()
-        counted = self.rows if self._readers.as_katib else [row for row in self.rows if _is_finite(row.value)]
+        counted = self._readers.counted(self.rows)
         if all(row.name != self._metrics.objective for row in counted):
             return  # as in Katib, one missing objective takes the other metrics with it
         try:
@@ -311,8 +317,3 @@ class PushReader(RowsReader):
             f"exit code 0, but {self._metrics.objective!r} was never pushed; report it with report_metrics of "
             f"kubeflow.katib (it reaches this machine without its address)"
         )
-
-
-def _is_finite(text: str) -> bool:
-    number = go_float(text)
-    return number is not None and math.isfinite(number)
