@@ -14,7 +14,7 @@ READY := .venv/.ok
 DEMO := pipelines/circuits/demo.yaml
 
 .PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests bench bench-peers \
-  build-images sbom clean
+	build-images sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

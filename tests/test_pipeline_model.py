@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from pipeline_examples import chain, pipeline, step, tune
-from pydantic import ValidationError
 from study_examples import Toy, toy
 
 from kftune.errors import PipelineError
@@ -78,7 +77,7 @@ def circuits_in_python() -> Pipeline:
         module="kftune.training",
         args=("evaluate",),
         inputs={"data": data.outputs.data, "model": train.outputs.model},
-        outputs={"metrics": "metrics", "val_loss": "float", "mae": "float", "report": "html"},
+        outputs={"metrics": "metrics", "val_loss": "float", "val_mae": "float", "report": "html"},
     )
     register = RegisterStep(
         name="register",
@@ -87,8 +86,14 @@ def circuits_in_python() -> Pipeline:
         when=Condition(evaluate.outputs.val_loss, "<", parameter("max_val_loss")),
         inputs={
             "model": train.outputs.model,
-            "val_loss": evaluate.outputs.val_loss,
-            "mae": evaluate.outputs.mae,
+            "metrics": evaluate.outputs.metrics,
+            "title": "circuits-lstm",
+            "revision": parameter("revision"),
+        },
+        outputs={
+            "registered": {"type": "model", "description": "The model's files with card and manifest beside them"},
+            "card": "markdown",
+            "manifest": "artifact",
         },
     )
     whole = load_pipeline(CIRCUITS / "pipeline.yaml")
@@ -126,7 +131,7 @@ def test_what_a_pipeline_writes_is_short():
 
 
 def test_pipelines_are_frozen_and_can_be_copied_and_pickled(circuits):
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(PipelineError, match="replace"):
         circuits.name = "other"
     assert copy.deepcopy(circuits) is circuits
     assert pickle.loads(pickle.dumps(circuits)).plan == circuits.plan  # noqa: S301  # our own bytes
@@ -247,7 +252,7 @@ def test_a_command_line_has_inputs_hyperparameters_and_outputs_one_token_each(ci
     argv = node.command_line({name: f"<{name}>" for name in node.argument_names})
     assert argv == [
         *("python", "-m", "kftune.training", "evaluate", "--data=<data>", "--model=<model>"),
-        *("--metrics=<metrics>", "--val_loss=<val_loss>", "--mae=<mae>", "--report=<report>"),
+        *("--metrics=<metrics>", "--val_loss=<val_loss>", "--val_mae=<val_mae>", "--report=<report>"),
         "--executor-output=<executor-output>",
     ]
     with pytest.raises(KeyError):
@@ -266,7 +271,7 @@ def test_an_optional_artifact_may_be_left_out_of_a_command_line():
 
 def test_hyperparameters_that_no_reference_sets_are_parameters_of_the_run(circuits):
     seen = circuits.run_parameters
-    assert list(seen)[:2] == ["circuit", "max_val_loss"]
+    assert list(seen)[:3] == ["circuit", "max_val_loss", "revision"]
     assert (seen["train_layers"].type, seen["train_layers"].default) == ("int", 1)
     assert "Layers" in seen["train_layers"].description
     assert (seen["train_patience"].type, seen["train_patience"].default) == ("str", "null")
@@ -371,6 +376,12 @@ def test_trials_take_from_the_defaults_what_their_study_leaves_out():
     assert made.node("tune").step.resources.cpu is None, "the container that watches needs no more than it says itself"
 
 
+def test_a_tune_step_cannot_set_what_its_study_searches_not_even_by_the_class():
+    assert "optimizer.lr" in pipeline({"tune": tune()}).node("tune").step.study.space
+    with pytest.raises(PipelineError, match=r"set or searched, but the study searches optimizer\.lr"):
+        pipeline({"tune": tune(values={"optimizer": {"lr": 0.1}})})
+
+
 def test_constants_of_a_tune_step_are_fixed_in_its_study():
     made = pipeline({"tune": tune(values={"units": 8})})
     assert made.node("tune").step.study.fixed["units"] == "8"
@@ -451,6 +462,23 @@ def test_within_a_loop_outputs_go_item_by_item_and_outside_as_a_list():
     assert not made.inputs_of("check")["model"].fan_in
     losses = made.inputs_of("sum")["losses"]
     assert (losses.type, losses.fan_in, losses.element) == ("list", True, "float")
+
+
+def test_a_hyperparameter_can_be_the_list_of_what_a_loop_gave():
+    steps = {
+        "one": step(for_each="each", outputs={"tag": "str"}),
+        "train": step("train", hparams=Toy, values={"tags": "${steps.one.outputs.tag}"}),
+    }
+    tags = pipeline(steps, loops={"each": {"items": [1, 2]}}).inputs_of("train")["tags"]
+    assert (tags.role, tags.type, tags.fan_in, tags.element) == ("hparam", "str", True, "str")
+
+
+def test_a_step_outside_a_loop_runs_with_what_the_steps_that_were_not_skipped_gave():
+    steps = {
+        "one": step(for_each="each", when="${item} > 1", inputs={"k": "${item}"}, outputs={"x": "int"}),
+        "sum": step(inputs={"xs": "${steps.one.outputs.x}"}),
+    }
+    assert pipeline(steps, loops={"each": {"items": [1, 2]}}).skippable == ("one",)
 
 
 def test_a_loop_runs_over_a_parameter_or_an_output():

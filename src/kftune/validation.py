@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
@@ -36,15 +36,48 @@ class OwnErrors(ModelMetaclass):
     """
 
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # a field may be called cls
+        if args:
+            return super().__call__(*args, **kwargs)  # Python's own refusal: fields have names
+        model: Any = cls
         try:
-            return super().__call__(*args, **kwargs)
+            return model.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__` does, sooner
         except ValidationError as error:
-            raise cls.own_error(error) from error  # type: ignore[attr-defined]
+            raise model.own_error(error) from error
+
+
+class Frozen:
+    """Instances whose fields cannot be set; the class has `own_error`, and `_remedy` says what to do instead."""
+
+    if not TYPE_CHECKING:  # or mypy would let any attribute be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            try:
+                super().__setattr__(name, value)
+            except ValidationError as error:
+                raise self._refusal(name, error) from error
+
+        def __delattr__(self, name: str) -> None:
+            try:
+                super().__delattr__(name)
+            except ValidationError as error:
+                raise self._refusal(name, error) from error
+
+    def _refusal(self, name: str, error: ValidationError) -> KftuneError:
+        owner: Any = type(self)
+        refused: KftuneError = owner.own_error(error)
+        if error.errors()[0]["type"] != "frozen_instance":
+            return refused
+        what = f"{owner.__name__} is frozen, so its {name} stays as it is; make a changed copy"
+        return type(refused)(f"{what}: {self._remedy(name)}")
+
+    def _remedy(self, name: str) -> str:
+        raise NotImplementedError
 
 
 def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
     """What an input to `model` has wrong, unknown keys first; findings of several union arms become one."""
     found: dict[tuple[str | int, ...], Finding] = {}
+    lacking = set()
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         owner, path = _owner(model, detail["loc"])
@@ -54,12 +87,12 @@ def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
         path = (*path, *getattr(own, "path", ()))
         at_key = detail["type"] == "extra_forbidden" or "[key]" in detail["loc"] or getattr(own, "at_key", False)
         found.setdefault(path, Finding(path, message, at_key))
+        if detail["type"] == "missing":
+            lacking.add(path)
     offered = " ".join(finding.message for finding in found.values() if finding.at_key)
     # A key that is missing because it was misspelt is told once.
-    missing = {
-        detail["loc"] for detail in details if detail["type"] == "missing" and repr(detail["loc"][-1]) in offered
-    }
-    return [finding for finding in found.values() if finding.path not in missing]
+    misspelt = {path for path in lacking if repr(path[-1]) in offered}
+    return [finding for finding in found.values() if finding.path not in misspelt]
 
 
 def _message(detail: Any, owner: type[BaseModel] | None, name: str) -> str:
@@ -84,6 +117,9 @@ def reworded(detail: Any) -> str:
     if detail["type"] == "union_tag_invalid":
         options = re.findall("'([^']*)'", detail["ctx"]["expected_tags"])
         return f"there is no kind {detail['ctx']['tag']!r}; {suggestion(detail['ctx']['tag'], options)}"
+    if detail["type"] == "too_short":
+        least = detail["ctx"]["min_length"]
+        return f"must have at least {least} {'entry' if least == 1 else 'entries'}, but got {_shortened(given)}"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     near = ""
     if detail["type"] in ("literal_error", "enum"):

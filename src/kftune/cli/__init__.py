@@ -13,7 +13,7 @@ from kftune._version import __version__
 # Command -> what it does. The module of `run` is kftune.cli.run: `configure(parser)` and `run(arguments) -> exit code`.
 COMMANDS = {
     "new": "write a hyperparameter class, its study and its test to start from",
-    "show": "what a study searches, runs and needs",
+    "show": "what a study or pipeline searches, runs and needs",
     "run": "run a study, or a Katib Experiment, on this machine",
     "status": "how far a study or an Experiment is",
     "lint": "what a cluster would refuse, and where it would hang",
@@ -23,7 +23,7 @@ COMMANDS = {
     "logs": "what a trial printed",
     "images": "build the images of a project, and lock what was built",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "the JSON Schema of a study file",
+    "schema": "the JSON Schema of a study or pipeline file",
 }
 
 

@@ -1,26 +1,31 @@
-"""What a study searches, runs and needs, with everything filled in that the file leaves out."""
+"""What a study or a pipeline searches, runs and needs, with everything filled in that the file leaves out."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from kftune import yaml_text
 from kftune.cli.table import table
 from kftune.study import ALGORITHMS, Study, load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("study", help="study file")
+    parser.add_argument("file", help="study file or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the study."""
-    study = load_study(arguments.study, arguments.overrides)
+    """Prints the study or the pipeline."""
+    if _is_pipeline(arguments.file):
+        return _show_pipeline(arguments)
+    study = load_study(arguments.file, arguments.overrides)
     if arguments.format == "json":
         print(json.dumps(_facts(study), indent=2))
     else:
@@ -28,8 +33,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _is_pipeline(file: str) -> bool:
+    content = yaml_text.load_file(Path(file))
+    return isinstance(content, Mapping) and "steps" in content
+
+
+def _show_pipeline(arguments: argparse.Namespace) -> int:
+    from kftune.cli.show_pipeline import facts, text
+    from kftune.pipeline import load_pipeline
+
+    found = facts(load_pipeline(arguments.file, arguments.overrides))
+    print(json.dumps(found, indent=2, ensure_ascii=False) if arguments.format == "json" else text(found))
+    return 0
+
+
 def _facts(study: Study) -> dict[str, Any]:
     leaves = study.hparams.leaves()
+    regexes = dict(study.metric_definitions)
     return {
         "name": study.name,
         "description": study.description,
@@ -40,7 +60,10 @@ def _facts(study: Study) -> dict[str, Any]:
         "defaults": {
             name: leaf.default for name, leaf in leaves.items() if leaf.has_default and name not in study.argument_names
         },
-        "metrics": [spec.model_dump(exclude_none=True) for spec in study.metric_specs],
+        "metrics": [
+            {"name": name, "reduce": how, **({"regex": regexes[name]} if name in regexes else {})}
+            for name, how in study.reductions.items()
+        ],
         "direction": study.objective.direction,
         "goal": study.objective.goal,
         "algorithm": study.algorithm.model_dump(),
@@ -69,8 +92,8 @@ def _text(study: Study) -> str:
             f"{study.name}{f': {study.description}' if study.description else ''}",
             f"  class      {facts['hparams']}",
             f"  objective  {study.objective.direction} {study.objective.metric} "
-            f"({study.objective.spec.reduce} of a trial's values{goal})",
-            f"  metrics    {', '.join(study.metric_names)}",
+            f"({study.objective.reduction} of a trial's values{goal})",
+            f"  metrics    {', '.join(study.reductions)}",
             f"  algorithm  {study.algorithm.name}: {ALGORITHMS[study.algorithm.name].summary}",
             f"  budget     {', '.join([limits, *times])}",
             f"  command    {' '.join(facts['command'])}",

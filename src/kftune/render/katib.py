@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kftune.errors import MetricError, RenderError
+from kftune.fields import Leaf
 from kftune.metrics import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
@@ -70,15 +71,15 @@ def _metadata(study: Study) -> dict[str, Any]:
 
 def _longest_name(study: Study) -> int:
     """The longest Experiment name with which the names of the trials' objects and pods still fit."""
-    kind, nodes = KINDS[study.targets.katib.trial_kind], study.step.resources.nodes
+    kind = KINDS[study.targets.katib.trial_kind]
     trial = _PBT_SUFFIX if study.algorithm.name == "pbt" else _TRIAL_SUFFIX
-    pod = kind.suffix + len(str(nodes - 1)) if kind.suffix else 0
+    pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0
     return min(LONGEST, _LONGEST_LABEL - trial - pod)
 
 
 def _filters(study: Study) -> KatibFilters:
     try:
-        return katib_filters(study.metric_names, study.metric_definitions)
+        return katib_filters(tuple(study.reductions), study.metric_definitions)
     except MetricError as error:
         raise RenderError(str(error)) from error
 
@@ -92,36 +93,43 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     additional = [names[metric.name] for metric in study.metrics]
     if additional:
         spec["additionalMetricNames"] = additional
-    spec["metricStrategies"] = [{"name": names[metric.name], "value": metric.reduce} for metric in study.metric_specs]
+    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
     return spec
 
 
 def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
-    kind = KINDS[study.targets.katib.trial_kind]
+    target = study.targets.katib
+    kind = KINDS[target.trial_kind]
     searched = [crossing for crossing in found if crossing.parameter is not None]
+    leaves = study.hparams.leaves()
     template: dict[str, Any] = {
-        "retain": study.targets.katib.retain,
+        "retain": target.retain,
         "primaryContainerName": kind.container or study.step.name,
     }
     if kind.labels:
         template["primaryPodLabels"] = dict(kind.labels)
     template["successCondition"] = condition(kind.succeeded)
     template["failureCondition"] = condition("Failed")
-    template["trialParameters"] = [_trial_parameter(study, crossing.name) for crossing in searched]
+    template["trialParameters"] = [_trial_parameter(leaves[crossing.name]) for crossing in searched]
     template["trialSpec"] = trial_spec(study, _script(study, found))
     return template
 
 
-def _trial_parameter(study: Study, name: str) -> dict[str, str]:
-    description = study.hparams.leaf(name).description
+def _trial_parameter(leaf: Leaf) -> dict[str, str]:
+    name, description = leaf.name, leaf.description
     if "\n" in description:
         description = " ".join(description.split())
-    return {"name": name, **({"description": description} if description else {}), "reference": name}
+    if not description:
+        return {"name": name, "reference": name}
+    return {"name": name, "description": description, "reference": name}
 
 
 def _script(study: Study, found: list[Crossing]) -> str:
-    texts = {**study.fixed, **{crossing.name: crossing.text for crossing in found}}
+    texts, placeholders = dict(study.fixed), set()
+    for crossing in found:
+        texts[crossing.name] = crossing.text
+        if crossing.parameter is not None:
+            placeholders.add(crossing.name)
     assignment = {name: texts[name] for name in study.argument_names}
-    placeholders = {crossing.name for crossing in found if crossing.parameter is not None}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     return script(study.step, assignment, placeholders, launcher)

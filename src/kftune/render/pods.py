@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
@@ -120,14 +119,19 @@ def security() -> dict[str, Any]:
 def resources(step: Step) -> dict[str, Any]:
     """What a trial asks for, and the most it gets; left out, the same: its neighbours then never slow it down."""
     wanted = step.resources
-    gpus = {wanted.gpu_resource: str(wanted.gpu)} if wanted.gpu else {}
-    asked = _given({"cpu": wanted.cpu, "memory": wanted.memory, **gpus})
-    most = _given({"cpu": wanted.cpu_limit or wanted.cpu, "memory": wanted.memory_limit or wanted.memory, **gpus})
-    return _given({"requests": asked or None, "limits": most or None})
-
-
-def _given(amounts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: amount for name, amount in amounts.items() if amount is not None}
+    asked: dict[str, Any] = {}
+    most: dict[str, Any] = {}
+    if (cpu := wanted.cpu) is not None:
+        asked["cpu"] = cpu
+    if (cpu := wanted.cpu_limit or cpu) is not None:
+        most["cpu"] = cpu
+    if (memory := wanted.memory) is not None:
+        asked["memory"] = memory
+    if (memory := wanted.memory_limit or memory) is not None:
+        most["memory"] = memory
+    if gpu := wanted.gpu:
+        asked[wanted.gpu_resource] = most[wanted.gpu_resource] = str(gpu)
+    return {**({"requests": asked} if asked else {}), **({"limits": most} if most else {})}
 
 
 def environment(step: Step) -> list[dict[str, Any]]:

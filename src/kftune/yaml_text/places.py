@@ -45,7 +45,6 @@ def locate(
     Raises:
         YamlError: The text is not YAML before the place.
     """
-    text = text.removeprefix("\\ufeff")
     with reported(text, file):
         return _located(yaml.CBaseLoader(text).get_event, path, key, document)
 
