@@ -58,6 +58,9 @@ def circuits_in_python() -> Pipeline:
     data = DataStep(name="data", module="kftune.training", args=("data",), inputs={"circuit": circuit})
     tuned = TuneStep(
         name="tune",
+        image="registry.example/kftune-launcher:1",
+        volumes=[{"name": "shared", "mount": "/shared", "claim": "circuits-shared"}],
+        share="shared",
         study=load_study(CIRCUITS / "study.yaml", overrides),
         inputs={"data": data.outputs.data},
         values={"circuit": circuit},
@@ -527,3 +530,13 @@ def test_the_exit_step_knows_how_the_run_ended():
     assert made.plan.exit.name == "exit"
     assert made.plan.exit.arguments["status"].source == run_status()
     assert "exit" not in made.order
+
+
+def test_images_are_replaced_everywhere_and_nowhere_else(circuits):
+    other = circuits.with_images(lambda image: f"{image}-x")
+    for name, node in circuits.plan.nodes.items():
+        image = node.step.image
+        assert other.node(name).step.image == (None if image is None else f"{image}-x")
+        assert other.node(name).arguments == node.arguments
+    assert other.node("tune").step.study.step.image == "registry.example/circuits:1-x"
+    assert circuits.node("tune").step.study.step.image == "registry.example/circuits:1"

@@ -9,8 +9,8 @@ a skipped one runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kftune.pipeline.condition import Condition
@@ -165,6 +165,25 @@ class Plan:
     nodes: Mapping[str, Node]
     exit: Node | None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def with_images(self, resolve: Callable[[str], str]) -> Plan:
+        """The same plan with other images, those of trials too.
+
+        Args:
+            resolve: Gives for each image the one that runs in its place.
+        """
+        nodes = {name: _with_images(node, resolve) for name, node in self.nodes.items()}
+        return Plan(nodes, None if self.exit is None else _with_images(self.exit, resolve), self.parameters)
+
+
+def _with_images(node: Node, resolve: Callable[[str], str]) -> Node:
+    step = node.step
+    if isinstance(step, TuneStep) and step.study.step.image is not None:
+        trial = step.study.step.model_copy(update={"image": resolve(step.study.step.image)})
+        step = step.model_copy(update={"study": step.study.model_copy(update={"step": trial})})
+    if step.image is not None:
+        step = step.model_copy(update={"image": resolve(step.image)})
+    return replace(node, step=step)
 
 
 def with_values(study: Study, values: Mapping[str, Any]) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import MetricError, RenderError
@@ -22,10 +23,14 @@ _LONGEST_LABEL = 63
 _TRIAL_SUFFIX, _PBT_SUFFIX = 9, 37
 
 
-def render_katib(study: Study) -> Rendering:
+def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Rendering:
     """The Experiment that runs a study.
 
     Every field that Katib would fill in by itself, and differently from one version to the next, is written out.
+
+    Args:
+        study: What to run.
+        marks: Fixed hyperparameters whose texts are not known yet -> what stands for each, of safe characters only.
 
     Raises:
         RenderError: Katib cannot express the study; the text names what, why and a way that works.
@@ -49,7 +54,7 @@ def render_katib(study: Study) -> Rendering:
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
             },
             "parameters": [crossing.parameter for crossing in found if crossing.parameter is not None],
-            "trialTemplate": _trial_template(study, found),
+            "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
     return Rendering([experiment], notes(study, found, filters.names, numbers))
@@ -97,7 +102,7 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     return spec
 
 
-def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
+def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> dict[str, Any]:
     target = study.targets.katib
     kind = KINDS[target.trial_kind]
     searched = [crossing for crossing in found if crossing.parameter is not None]
@@ -111,7 +116,7 @@ def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
     template["successCondition"] = condition(kind.succeeded)
     template["failureCondition"] = condition("Failed")
     template["trialParameters"] = [_trial_parameter(leaves[crossing.name]) for crossing in searched]
-    template["trialSpec"] = trial_spec(study, _script(study, found))
+    template["trialSpec"] = trial_spec(study, _script(study, found, marks))
     return template
 
 
@@ -124,12 +129,13 @@ def _trial_parameter(leaf: Leaf) -> dict[str, str]:
     return {"name": name, "description": description, "reference": name}
 
 
-def _script(study: Study, found: list[Crossing]) -> str:
-    texts, placeholders = dict(study.fixed), set()
+def _script(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> str:
+    texts, placeholders = {**study.fixed, **marks}, {*marks}
     for crossing in found:
         texts[crossing.name] = crossing.text
         if crossing.parameter is not None:
             placeholders.add(crossing.name)
-    assignment = {name: texts[name] for name in study.argument_names}
+    names = study.argument_names if not marks else [name for name in study.hparams.leaves() if name in texts]
+    assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     return script(study.step, assignment, placeholders, launcher)
