@@ -195,6 +195,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "study.yaml").write_text(EXAMPLE_STUDY)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    sys.modules.pop("toy_hparams", None)  # other tests have one too
     yield tmp_path
     sys.modules.pop("toy_hparams", None)
 
