@@ -127,6 +127,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
 EXAMPLE_HPARAMS = '''\
 from kftune import Choice, Hparam, Hparams, LogUniform
 
+
 class ToyHparams(Hparams):
     """A toy."""
 
