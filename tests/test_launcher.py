@@ -21,7 +21,7 @@ from kftune.errors import ClusterError
 from kftune.launcher.best import best_texts
 from kftune.launcher.launch import experiment_name
 from kftune.launcher.report import objective_value
-from kftune.pipeline import Node
+from kftune.pipeline import EXECUTOR_OUTPUT, Node
 from kftune.render.tuning import Tuning, launcher_command, tuning_of
 
 RUN = "run-1/tune"
@@ -44,6 +44,7 @@ def command(folder: Path, *more: str) -> tuple[list[str], str, Node]:
     """The launcher's real command line, with outputs below a folder; the Experiment's name; the step."""
     node, tuning = tune_node()
     values = {name: str(folder / "outputs" / name) for name in node.outputs}
+    values[EXECUTOR_OUTPUT] = str(folder / "executor.json")
     line = launcher_command(node, tuning, tuning.text, RUN, values)
     name = experiment_name(tuning.experiment["metadata"]["name"], RUN)
     return [sys.executable, *line[1:], "--poll=0.05", *more], name, node
@@ -131,6 +132,9 @@ def test_it_creates_waits_and_writes_every_output(cluster, tmp_path):
     assert outputs["objective"] == "0.25"
     for each in best:
         assert outputs[f"best.{each}"]
+    assert json.loads(outputs["metrics"]) == {node.step.study.objective.metric: 0.25}  # type: ignore[attr-defined]
+    told = json.loads((tmp_path / "executor.json").read_text())["artifacts"]["metrics"]["artifacts"]
+    assert told == [{"metadata": json.loads(outputs["metrics"])}]
     assert "<svg" in outputs["report"]
     assert "trial-1" in outputs["report"]
     created = server.objects["experiments", name]

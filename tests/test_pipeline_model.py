@@ -361,6 +361,7 @@ def test_a_tune_step_has_an_output_for_each_searched_hyperparameter(circuits):
         "best.batch_size": "int",
         "best_trial": "str",
         "objective": "float",
+        "metrics": "metrics",
         "report": "html",
     }
 

@@ -542,11 +542,12 @@ def test_a_tune_step_runs_the_launcher_with_its_experiment():
         "--artifact-data=/kftune/inputs/data",
         "--share=/shared",
         *(f"--output-{name}=/kftune/outputs/{name.replace('.', '-')}" for name in OUTPUTS_OF_TUNE),
+        "--executor-output=/kftune/outputs/executor-output",
     ]
     assert json.loads(experiment.removeprefix("--experiment=")) == tuning.experiment
 
 
-OUTPUTS_OF_TUNE = ["best.kind", "best.momentum", "best.optimizer.lr", "best_trial", "objective", "report"]
+OUTPUTS_OF_TUNE = ["best.kind", "best.momentum", "best.optimizer.lr", "best_trial", "objective", "metrics", "report"]
 
 
 def test_two_runs_do_not_search_the_same_study_at_once_but_the_items_of_a_loop_do():

@@ -108,6 +108,10 @@ def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
         return render(pinned(load_study(path, overrides), path), target)
     from kftune.pipeline import load_pipeline
 
+    if target.startswith("kfp"):
+        from kftune.render.kfp import import_without_client
+
+        import_without_client()
     return render_pipeline(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
 
 

@@ -16,15 +16,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from kftune import outputs
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError, KftuneError, UsageError
 from kftune.files import write_text
 from kftune.launcher.best import best_texts
 from kftune.launcher.launch import Launch, experiment_name
-from kftune.launcher.report import assignments, objective_value, report_page
+from kftune.launcher.report import assignments, metric_values, objective_value, report_page
 from kftune.pipeline.steps import BEST
 from kftune.render.tuning import put_in
 
+METRICS = "metrics"
 _PREFIXES = ("value", "artifact", "output")
 
 
@@ -72,7 +74,7 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
         if found is None:
             _tell(f"asked to stop; the Experiment {launch.name} goes on" if arguments.delete != "always" else "stopped")
             return 143
-        _write(found, launch.trials(), wanted, values, named["output"])
+        _write(found, launch.trials(), wanted, values, named["output"], arguments.executor_output)
     finally:
         if arguments.delete == "always":
             launch.delete()
@@ -87,6 +89,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, dict[
     parser.add_argument("--experiment", required=True, help="the Experiment: JSON, or a file that holds it")
     parser.add_argument("--run-id", required=True, help="the same for each try of one step of one run")
     parser.add_argument("--best", required=True, help="how best values are made of Katib's texts: JSON")
+    parser.add_argument("--executor-output", help="where KFP wants to be told what its page shows")
     parser.add_argument("--share", type=Path, help="a volume that the trials see under the same path")
     parser.add_argument("--namespace", help="where the Experiment is created (default: the Experiment's, the pod's)")
     parser.add_argument("--poll", type=float, default=10.0, help="seconds between two looks (default: 10)")
@@ -140,7 +143,8 @@ def _write(
     trials: Sequence[Mapping[str, Any]],
     wanted: Mapping[str, Any],
     fixed: Mapping[str, str],
-    outputs: Mapping[str, str],
+    paths: Mapping[str, str],
+    executor_output: str | None,
 ) -> None:
     optimal = found.get("status", {}).get("currentOptimalTrial") or {}
     if not optimal.get("bestTrialName"):
@@ -149,10 +153,13 @@ def _write(
     value = objective_value(optimal.get("observation"), found["spec"]["objective"])
     texts = {f"{BEST}.{name}": text for name, text in best.items()}
     texts |= {"best_trial": optimal["bestTrialName"], "objective": str(value), "report": report_page(found, trials)}
-    for name, path in outputs.items():
-        if name not in texts:
-            raise UsageError(f"--output-{name} is none of {', '.join(texts)}")
-        write_text(Path(path), texts[name])
+    for name, path in paths.items():
+        if name == METRICS:
+            outputs.write_metrics(path, metric_values(optimal.get("observation")), executor_output)
+        elif name in texts:
+            write_text(Path(path), texts[name])
+        else:
+            raise UsageError(f"--output-{name} is none of {', '.join([*texts, METRICS])}")
     for name, text in best.items():
         _tell(f"best {name}: {text}")
 

@@ -70,6 +70,12 @@ def assignments(given: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {str(pair["name"]): str(pair["value"]) for pair in given}
 
 
+def metric_values(observation: Mapping[str, Any] | None) -> dict[str, float]:
+    """The latest value of each metric that is a finite number."""
+    found = {str(metric["name"]): _number(metric.get("latest")) for metric in (observation or {}).get("metrics", [])}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def objective_value(observation: Mapping[str, Any] | None, objective: Mapping[str, Any]) -> str | None:
     """The text of the objective that counts for a trial; None when it reported none.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
-from kftune.pipeline import Constant, Node, TuneStep
+from kftune.pipeline import EXECUTOR_OUTPUT, Constant, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
 from kftune.render.command import quoted
 from kftune.render.crossing import crossings
@@ -133,6 +133,7 @@ def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, v
         *(f"--artifact-{name}={values[name]}" for name in tuning.artifacts),
         *([f"--share={tuning.share}"] if tuning.share is not None else []),
         *(f"--output-{name}={values[name]}" for name in node.outputs),
+        f"--{EXECUTOR_OUTPUT}={values[EXECUTOR_OUTPUT]}",
     ]
 
 
