@@ -90,7 +90,6 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
         protected_namespaces=(),
         validate_default=True,
@@ -392,3 +391,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
                     f"{cls.__name__}: a field cannot be called {name!r}, a name that every hyperparameter class has "
                     f"for itself; choose another"
                 )
+
+
+# For the classes below it only: it has no fields of its own, and reading its source takes longer than all else here.
+Hparams.model_config["use_attribute_docstrings"] = True
