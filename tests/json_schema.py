@@ -18,7 +18,8 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 _ANNOTATIONS = {"title", "description", "default", "$schema", "$defs", "search", "properties"}
 # Keyword -> whether it holds; each speaks only of values of its own type.
 _RULES: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "type": ("any", lambda value, name: _TYPES[name](value)),
+    "type": ("any", lambda value, name: any(_TYPES[one](value) for one in ([name] if isinstance(name, str) else name))),
+    "const": ("any", lambda value, wanted: value == wanted),
     "enum": ("any", lambda value, options: value in options),
     "minimum": ("number", lambda value, bound: value >= bound),
     "maximum": ("number", lambda value, bound: value <= bound),
@@ -55,6 +56,12 @@ def _any_of(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str) -
         yield f"{at}: fits no alternative"
 
 
+def _one_of(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
+    fitting = sum(not any(problems(value, arm, root, at)) for arm in schema["oneOf"])
+    if fitting != 1:
+        yield f"{at}: fits {fitting} alternatives"
+
+
 def _items(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
     for index, item in enumerate(value if isinstance(value, list) else ()):
         yield from problems(item, schema["items"], root, f"{at}[{index}]")
@@ -72,4 +79,10 @@ def _properties(value: Any, schema: dict[str, Any], root: dict[str, Any], at: st
 
 
 # `properties` is read together with `additionalProperties`, which must stand beside it.
-_INNER = {"$ref": _reference, "anyOf": _any_of, "items": _items, "additionalProperties": _properties}
+_INNER = {
+    "$ref": _reference,
+    "anyOf": _any_of,
+    "oneOf": _one_of,
+    "items": _items,
+    "additionalProperties": _properties,
+}

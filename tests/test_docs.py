@@ -1,8 +1,8 @@
 """Every command and code block of README.md and docs/ runs here, in a scratch folder that holds a copy of pipelines/.
 
 A document's blocks run in order: `sh` in bash, `python` in a process of its own. One whose first line is
-`# file: PATH` is written to that path instead. A YAML block without a path is a part of a study: it is laid over a
-whole study.
+`# file: PATH` is written to that path instead. A YAML block without a path is a part of a study, or of a pipeline when
+it has a key that only pipelines have: it is laid over a whole one.
 `<!-- not run: REASON -->` before a block says why it is only looked at.
 """
 
@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from kftune import yaml_text
-from kftune.study import study_from_dict
+from kftune.pipeline import Pipeline, pipeline_from_dict
+from kftune.study import Study, study_from_dict
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -43,6 +44,18 @@ WHOLE_STUDY = {
     "objective": {"metric": "val_loss", "direction": "minimize"},
     "step": {"module": "kftune.training", "args": ["lstm"]},
 }
+
+WHOLE_PIPELINE: dict[str, Any] = {
+    "name": "whole",
+    "parameters": {"circuit": "PLANT001/CIRCUIT01", "limit": 0.5},
+    "steps": {
+        "data": {"kind": "data", "module": "kftune.training", "args": ["data"]},
+        "tune": {"kind": "tune", "study": WHOLE_STUDY},
+        "train": {"kind": "train", "module": "kftune.training", "args": ["lstm"]},
+        "evaluate": {"kind": "evaluate", "module": "kftune.training", "outputs": {"val_loss": "float"}},
+    },
+}
+PIPELINE_KEYS = set(Pipeline.model_fields) - set(Study.model_fields)
 
 
 class Block(NamedTuple):
@@ -85,6 +98,10 @@ def _run(command: list[str], code: str, folder: Path, modules: list[Path]) -> No
 
 def _check_yaml(code: str) -> None:
     part: Any = yaml_text.load(code)
+    if PIPELINE_KEYS & set(part):
+        steps = {**WHOLE_PIPELINE["steps"], **part.get("steps", {})}
+        pipeline_from_dict({**WHOLE_PIPELINE, **part, "steps": steps}, [ROOT / "pipelines" / "circuits"])
+        return
     study = {**WHOLE_STUDY, **part}
     if "search" in part:
         study["hparams"] = "LstmHparams"

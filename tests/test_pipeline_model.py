@@ -78,7 +78,7 @@ def circuits_in_python() -> Pipeline:
         module="kftune.training",
         args=("evaluate",),
         inputs={"data": data.outputs.data, "model": train.outputs.model},
-        outputs={"metrics": "metrics", "val_loss": "float", "mae": "float", "report": "html"},
+        outputs={"metrics": "metrics", "val_loss": "float", "val_mae": "float", "report": "html"},
     )
     register = RegisterStep(
         name="register",
@@ -87,8 +87,14 @@ def circuits_in_python() -> Pipeline:
         when=Condition(evaluate.outputs.val_loss, "<", parameter("max_val_loss")),
         inputs={
             "model": train.outputs.model,
-            "val_loss": evaluate.outputs.val_loss,
-            "mae": evaluate.outputs.mae,
+            "metrics": evaluate.outputs.metrics,
+            "title": "circuits-lstm",
+            "revision": parameter("revision"),
+        },
+        outputs={
+            "registered": {"type": "model", "description": "The model's files with card and manifest beside them"},
+            "card": "markdown",
+            "manifest": "artifact",
         },
     )
     whole = load_pipeline(CIRCUITS / "pipeline.yaml")
@@ -247,7 +253,7 @@ def test_a_command_line_has_inputs_hyperparameters_and_outputs_one_token_each(ci
     argv = node.command_line({name: f"<{name}>" for name in node.argument_names})
     assert argv == [
         *("python", "-m", "kftune.training", "evaluate", "--data=<data>", "--model=<model>"),
-        *("--metrics=<metrics>", "--val_loss=<val_loss>", "--mae=<mae>", "--report=<report>"),
+        *("--metrics=<metrics>", "--val_loss=<val_loss>", "--val_mae=<val_mae>", "--report=<report>"),
         "--executor-output=<executor-output>",
     ]
     with pytest.raises(KeyError):
@@ -266,7 +272,7 @@ def test_an_optional_artifact_may_be_left_out_of_a_command_line():
 
 def test_hyperparameters_that_no_reference_sets_are_parameters_of_the_run(circuits):
     seen = circuits.run_parameters
-    assert list(seen)[:2] == ["circuit", "max_val_loss"]
+    assert list(seen)[:3] == ["circuit", "max_val_loss", "revision"]
     assert (seen["train_layers"].type, seen["train_layers"].default) == ("int", 1)
     assert "Layers" in seen["train_layers"].description
     assert (seen["train_patience"].type, seen["train_patience"].default) == ("str", "null")

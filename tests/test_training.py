@@ -239,9 +239,16 @@ def test_a_batch_must_give_each_process_a_window():
 
 
 MISTAKES = {
-    "no model": ([], "the first argument must be the model to train (lstm), but got none"),
-    "a flag first": (["--epochs=3"], "the first argument must be the model to train (lstm), but got --epochs=3"),
+    "no model": (
+        [],
+        "the first argument must be the model to train (lstm) or a step (data, evaluate, register), but got none",
+    ),
+    "a flag first": (
+        ["--epochs=3"],
+        "the first argument must be the model to train (lstm) or a step (data, evaluate, register), but got --epochs=3",
+    ),
     "a misspelt model": (["lsmt"], "did you mean 'lstm'?"),
+    "a misspelt step": (["evalute"], "did you mean 'evaluate'?"),
     "a misspelt flag": (["lstm", "--learning_rat=0.1"], "did you mean 'learning_rate'?"),
     "a value out of bounds": (["lstm", "--learning_rate=0"], "learning_rate"),
     "a value of another type": (["lstm", "--epochs=many"], "epochs"),

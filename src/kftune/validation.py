@@ -45,6 +45,7 @@ class OwnErrors(ModelMetaclass):
 def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
     """What an input to `model` has wrong, unknown keys first; findings of several union arms become one."""
     found: dict[tuple[str | int, ...], Finding] = {}
+    lacking = set()
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         owner, path = _owner(model, detail["loc"])
@@ -54,12 +55,12 @@ def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
         path = (*path, *getattr(own, "path", ()))
         at_key = detail["type"] == "extra_forbidden" or "[key]" in detail["loc"] or getattr(own, "at_key", False)
         found.setdefault(path, Finding(path, message, at_key))
+        if detail["type"] == "missing":
+            lacking.add(path)
     offered = " ".join(finding.message for finding in found.values() if finding.at_key)
     # A key that is missing because it was misspelt is told once.
-    missing = {
-        detail["loc"] for detail in details if detail["type"] == "missing" and repr(detail["loc"][-1]) in offered
-    }
-    return [finding for finding in found.values() if finding.path not in missing]
+    misspelt = {path for path in lacking if repr(path[-1]) in offered}
+    return [finding for finding in found.values() if finding.path not in misspelt]
 
 
 def _message(detail: Any, owner: type[BaseModel] | None, name: str) -> str:
@@ -84,6 +85,9 @@ def reworded(detail: Any) -> str:
     if detail["type"] == "union_tag_invalid":
         options = re.findall("'([^']*)'", detail["ctx"]["expected_tags"])
         return f"there is no kind {detail['ctx']['tag']!r}; {suggestion(detail['ctx']['tag'], options)}"
+    if detail["type"] == "too_short":
+        least = detail["ctx"]["min_length"]
+        return f"must have at least {least} {'entry' if least == 1 else 'entries'}, but got {_shortened(given)}"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     near = ""
     if detail["type"] in ("literal_error", "enum"):

@@ -13,7 +13,7 @@ from kftune._version import __version__
 # Command -> what it does. The module of `run` is kftune.cli.run: `configure(parser)` and `run(arguments) -> exit code`.
 COMMANDS = {
     "new": "write a hyperparameter class, its study and its test to start from",
-    "show": "what a study searches, runs and needs",
+    "show": "what a study or pipeline searches, runs and needs",
     "run": "run a study on this machine",
     "lint": "what a cluster would refuse, and where it would hang",
     "render": "write the manifests that do the same on a cluster",
@@ -21,7 +21,7 @@ COMMANDS = {
     "results": "all trials of a study as JSON or CSV",
     "logs": "what a trial printed",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "the JSON Schema of a study file",
+    "schema": "the JSON Schema of a study or pipeline file",
 }
 
 

@@ -1,30 +1,49 @@
-"""What a study searches, runs and needs, with everything filled in that the file leaves out."""
+"""What a study or a pipeline searches, runs and needs, with everything filled in that the file leaves out."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from kftune import yaml_text
 from kftune.cli.table import table
 from kftune.study import ALGORITHMS, Study, load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("study", help="study file")
+    parser.add_argument("file", help="study file or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the study."""
-    study = load_study(arguments.study, arguments.overrides)
+    """Prints the study or the pipeline."""
+    if _is_pipeline(arguments.file):
+        return _show_pipeline(arguments)
+    study = load_study(arguments.file, arguments.overrides)
     if arguments.format == "json":
         print(json.dumps(_facts(study), indent=2))
     else:
         print(_text(study))
+    return 0
+
+
+def _is_pipeline(file: str) -> bool:
+    content = yaml_text.load_file(Path(file))
+    return isinstance(content, Mapping) and "steps" in content
+
+
+def _show_pipeline(arguments: argparse.Namespace) -> int:
+    from kftune.cli.show_pipeline import facts, text
+    from kftune.pipeline import load_pipeline
+
+    found = facts(load_pipeline(arguments.file, arguments.overrides))
+    print(json.dumps(found, indent=2, ensure_ascii=False) if arguments.format == "json" else text(found))
     return 0
 
 

@@ -105,7 +105,7 @@ def _side(text: str) -> Any:
     if quoted is None:
         raise PartError(
             f"a side of when is a reference, a number, true, false or a text in quotes (letters, digits, blanks and "
-            f"._/:+-), but got {text!r}"
+            f"._/:+-), but got {text}"
         )
     return quoted[1] if quoted[1] is not None else quoted[2]
 

@@ -67,8 +67,8 @@ def instance_resources(name: str, further: Mapping[str, Resources]) -> Resources
         return further[name]
     if name not in _AMOUNTS:
         raise PartError(
-            f"unknown instance type {name!r}; {suggestion(name, [*_AMOUNTS, *further])}; "
-            f"or say under instances: what it has"
+            f"unknown instance type {name!r} (what one of your own has is said under instances:); "
+            f"{suggestion(name, [*_AMOUNTS, *further])}"
         )
     cpu, memory, gpu = _AMOUNTS[name]
     return Resources(cpu=str(cpu), memory=f"{memory}Gi", gpu=gpu)

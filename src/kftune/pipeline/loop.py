@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, WithJ
 
 from kftune import yaml_text
 from kftune.errors import YamlError, suggestion
+from kftune.pipeline.beside import find_file
 from kftune.pipeline.names import PortName, port_name
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.ports import ParameterType, type_of
@@ -63,9 +64,9 @@ class Loop(PipelinePart):
     def model_post_init(self, context: Any, /) -> None:
         """Reads the items and finds their types."""
         if (self.items == ()) == (self.file is None):
-            given = "both" if self.file is not None else "neither of them, or an empty list"
             path = ("items",) if "items" in self.model_fields_set else ()
-            raise PartError(f"a loop has either items (at least one) or file, but got {given}", path)
+            given = "both" if self.file is not None else "an empty list" if path else "neither"
+            raise PartError(f"a loop has either items (at least one) or a file of items, but got {given}", path)
         if isinstance(self.items, Reference):
             self._types, self._item_type = dict(self.fields), "dict" if self.fields else self.item
             return
@@ -110,13 +111,22 @@ class Loop(PipelinePart):
         self._types[name] = wanted
 
 
+def element_type(items: Sequence[Any], path: tuple[str | int, ...]) -> str:
+    """The type that all items have.
+
+    Raises:
+        PartError: They are of several.
+    """
+    return _typed(tuple(items), path)[0]
+
+
 def _typed(entries: tuple[Any, ...], where: tuple[str | int, ...]) -> tuple[str, dict[str, str]]:
     """The type of all items, and those of the fields that all have."""
     kinds = {_kind(entry, (*where, index)) for index, entry in enumerate(entries)}
     if kinds == {"int", "float"}:
         kinds = {"float"}
     if len(kinds) > 1:
-        raise PartError(f"items must be of one type, but these are of {', '.join(sorted(kinds))}", where)
+        raise PartError(f"items must all be of one type, but these are {' and '.join(sorted(kinds))}", where)
     kind = kinds.pop()
     if kind == "list":
         raise PartError("an item is a number, a text, a boolean or a mapping, but these are lists", where)
@@ -145,12 +155,13 @@ def _kind(value: Any, path: tuple[str | int, ...]) -> str:
 
 
 def _entries(file: str, at: str, folders: Any) -> tuple[Any, ...]:
-    path = next((folder / file for folder in folders if (folder / file).exists()), Path(file))
     try:
+        path = find_file(file, folders, "items")
         content = yaml_text.load_file(path)
-    except (OSError, YamlError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PartError(f"the items' file cannot be read: {path}: {reason}", ("file",)) from error
+    except PartError as error:
+        raise PartError(error.message, ("file",)) from error
+    except YamlError as error:
+        raise PartError(f"the items cannot be read: {error}", ("file",)) from error
     if isinstance(content, list):
         found = tuple(content)
     else:

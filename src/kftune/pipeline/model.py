@@ -113,11 +113,12 @@ class Pipeline(PipelinePart):
                 raise PartError(
                     f"a loop and a step cannot share a name, but both are called {name!r}", ("loops", name), at_key=True
                 )
-            if not any(step.for_each == name for step in self.steps.values()):
+        self.plan  # noqa: B018  # making it is what checks the steps
+        for name in self.loops:
+            if not self.members(name):
                 raise PartError(
                     f"a loop needs a step that names it: give one for_each: {name}", ("loops", name), at_key=True
                 )
-        self.plan  # noqa: B018  # making it is what checks the steps
 
     @derived
     def plan(self) -> Plan:

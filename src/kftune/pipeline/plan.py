@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from kftune.errors import KftuneError, StudyError, suggestion
 from kftune.hparams import Hparams
 from kftune.pipeline.condition import Condition
+from kftune.pipeline.instances import instance_resources
+from kftune.pipeline.loop import Loop, element_type
 from kftune.pipeline.names import plain
 from kftune.pipeline.ports import EXECUTOR_OUTPUT, Output, Parameter, fits, is_artifact, text_of, type_of, typed_value
 from kftune.pipeline.references import (
@@ -26,7 +28,7 @@ from kftune.pipeline.references import (
     Reference,
 )
 from kftune.pipeline.shared import filled
-from kftune.pipeline.steps import StepConfig, TuneStep, hparam_type
+from kftune.pipeline.steps import BEST, EXIT_HAS_NO, StepConfig, TuneStep, hparam_type
 from kftune.study import Study
 from kftune.study.model import flat_values, keys_to
 from kftune.study.part import PartError
@@ -206,10 +208,13 @@ def make_plan(pipeline: Pipeline) -> Plan:
 class _Planner:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        _check_instance(pipeline)
         self._steps = {name: self._filled(step, ("steps", name)) for name, step in pipeline.steps.items()}
         self._parameters = dict(pipeline.parameters)
 
     def plan(self) -> Plan:
+        for name, loop in self._pipeline.loops.items():
+            self._check_items(name, loop)
         drafts = {name: self._draft(step, ("steps", name)) for name, step in self._steps.items()}
         waits = {name: self._waits_for(drafts[name]) for name in drafts}
         _refuse_cycle(waits, lambda name: ("steps", name), "steps must not wait for one another")
@@ -238,12 +243,22 @@ class _Planner:
         """The tune step with its constants in the study, and the trials set up as the defaults say."""
         shared = [volume.name for volume in step.volumes]
         if step.share is not None and step.share not in shared:
-            raise PartError(
-                f"share names a volume, but there is none {step.share!r}; {suggestion(step.share, shared)}", ("share",)
-            )
+            hint = suggestion(step.share, shared) if shared else "give it volumes: [{name: …, claim: …, mount: …}]"
+            raise PartError(f"share names one of the step's volumes, but none is {step.share!r}; {hint}", ("share",))
         defaults, study = self._pipeline.defaults, step.study
+        given = flat_values(study.hparams, step.values)
+        searched = next((name for name, _ in given if name in study.space), None)
+        if searched is not None:
+            raise PartError(
+                f"a hyperparameter is set or searched, but the study searches {searched}; take it out here, or out of "
+                f"the search: overrides: [search.{searched}=null]",
+                ("values", *keys_to(step.values, searched)),
+                at_key=True,
+            )
         constants = {
-            name: value for name, value in flat_values(study.hparams, step.values) if not isinstance(value, Reference)
+            name: _jsonable(study.hparams, name, value, ("values", *keys_to(step.values, name)))
+            for name, value in given
+            if not isinstance(value, Reference)
         }
         trial = filled(study.step, defaults, self._pipeline.instances)
         try:
@@ -289,10 +304,10 @@ class _Planner:
     def _check_exit(self, step: StepConfig) -> None:
         if isinstance(step, TuneStep):
             raise PartError("the exit step cannot be a tune step; use a container", ("exit",))
-        for name in ("when", "after", "for_each", "values_from"):
+        for name in EXIT_HAS_NO:
             if getattr(step, name):
                 raise PartError(
-                    f"the exit step runs once, at the end, whatever happened: it has no {name}",
+                    f"the exit step runs once, at the end, whatever happened; take {name!r} out",
                     ("exit", name),
                     at_key=True,
                 )
@@ -310,7 +325,11 @@ class _Planner:
             return Argument(name, wanted, Constant(value, text_of(value)))
         found, fan_in, element = self._resolved(step, given.value, path, is_exit)
         if given.type is not None and not fits(found, given.type):
-            raise PartError(f"{name} is of type {given.type}, but {given.value} is of type {found}", (*path, "type"))
+            raise PartError(
+                f"{name} is of type {given.type}, but {given.value} is of type {found}; "
+                f"leave the type out, or refer to another output",
+                (*path, "type"),
+            )
         wanted = given.type or found
         self._check_absence(given, wanted, isinstance(given.value, OutputReference), path)
         default = None if given.default is None else typed_value(given.default, wanted)
@@ -339,17 +358,9 @@ class _Planner:
         if hparams is None:
             return
         given: dict[str, Any] = {}
-        leaves = hparams.leaves()
         for name, value in flat_values(hparams, step.values):
             where = (*path, "values", *keys_to(step.values, name))
-            if name not in leaves:
-                raise PartError(
-                    f"{hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}", where, at_key=True
-                )
-            if isinstance(step, TuneStep) and name in step.study.space:
-                raise PartError(
-                    f"a hyperparameter is set or searched, but the study searches {name}", where, at_key=True
-                )
+            _refuse_unknown(hparams, name, where)
             given[name] = self._reference_or_value(step, hparams, name, value, where, is_exit)
         best = self._best(step, hparams, path, is_exit)
         both = next((name for name in best if name in given), None)
@@ -371,12 +382,9 @@ class _Planner:
     def _reference_or_value(
         self, step: StepConfig, hparams: type[Hparams], name: str, value: Any, path: Path, is_exit: bool
     ) -> Any:
-        leaf, wanted = hparams.leaf(name), hparam_type(hparams, name)
         if not isinstance(value, Reference):
-            try:
-                return leaf.jsonable(value)
-            except KftuneError as error:
-                raise PartError(str(error).removeprefix(f"{name}: "), path) from error
+            return _jsonable(hparams, name, value, path)
+        leaf, wanted = hparams.leaf(name), hparam_type(hparams, name)
         found, _, _ = self._resolved(step, value, path, is_exit)
         takes_text = wanted == "str" and leaf.annotation is not str and not is_artifact(found)
         if not (fits(found, wanted) or takes_text):
@@ -393,7 +401,9 @@ class _Planner:
         missing = next((name for name in producer.study.space if name not in hparams.leaves()), None)
         if missing is not None:
             raise PartError(
-                f"{hparams.__name__} must have all that {producer.name!r} searches, but has no {missing!r}", where
+                f"{hparams.__name__} must have all that {producer.name!r} searches, but has no {missing!r}; "
+                f"name single ones under values: ${{steps.{producer.name}.outputs.{BEST}.NAME}}",
+                where,
             )
         return {
             name: self._reference_or_value(step, hparams, name, step.values_from[name], where, is_exit)
@@ -470,17 +480,38 @@ class _Planner:
 
     def _producer(self, step: StepConfig, reference: OutputReference, path: Path, is_exit: bool) -> StepConfig:
         if is_exit:
-            raise PartError(f"the exit step runs even if nothing else did, so it cannot take {reference}", path)
+            raise PartError(
+                f"the exit step runs even if nothing else did, so it cannot take {reference}; "
+                f"it can take parameters and ${{run.status}}",
+                path,
+            )
         return self._steps[self._known(reference.step, step.name, path)]
 
     def _known(self, name: str, own: str, path: Path) -> str:
         if name == own:
-            raise PartError(f"step {own!r} cannot wait for itself", path)
+            raise PartError(f"a step waits for others, but {own!r} would wait for itself; name another step", path)
         if self._pipeline.exit is not None and name == self._pipeline.exit.name:
             raise PartError(f"{name!r} is the exit step, which runs last: nothing can wait for it", path)
         if name not in self._pipeline.steps:
             raise PartError(f"there is no step {name!r}; {suggestion(name, self._pipeline.steps)}", path)
         return name
+
+    def _check_items(self, name: str, loop: Loop) -> None:
+        """Makes sure that what a loop gets its items from is a list of such items, as far as that is known."""
+        member = next((step for step in self._steps.values() if step.for_each == name), None)
+        if loop.source is None or member is None:
+            return
+        path = ("loops", name, "items")
+        found, _, element = self._resolved(member, loop.source, path, False)
+        if found != "list":
+            raise PartError(f"items is a list, but {loop.source} is of type {found}", path)
+        if isinstance(loop.source, ParameterReference):
+            default = self._pipeline.parameters[loop.source.name].value
+            element = element_type(default, path) if default else None
+        wanted = loop.type_of(None)
+        if element is not None and not fits(element, wanted):
+            say = "fields: {NAME: TYPE}" if element == "dict" else f"item: {element}"
+            raise PartError(f"items are of type {wanted}, but those of {loop.source} are {element}; say {say}", path)
 
     # -- all steps ---------------------------------------------------------------------------------------------
 
@@ -533,6 +564,32 @@ class _Planner:
         )
 
 
+def _check_instance(pipeline: Pipeline) -> None:
+    """Makes sure of the defaults' instance, so that a mistake there is not told of a step."""
+    if pipeline.defaults.instance_type is not None:
+        try:
+            instance_resources(pipeline.defaults.instance_type, pipeline.instances)
+        except PartError as error:
+            raise PartError(error.message, ("defaults", "instance_type")) from error
+
+
+def _refuse_unknown(hparams: type[Hparams], name: str, path: Path) -> None:
+    leaves = hparams.leaves()
+    if name not in leaves:
+        raise PartError(
+            f"{hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}", path, at_key=True
+        )
+
+
+def _jsonable(hparams: type[Hparams], name: str, value: Any, path: Path) -> Any:
+    """A constant for a hyperparameter, as JSON has it."""
+    _refuse_unknown(hparams, name, path)
+    try:
+        return hparams.leaf(name).jsonable(value)
+    except KftuneError as error:
+        raise PartError(str(error).removeprefix(f"{name}: "), path) from error
+
+
 def _present(hparams: type[Hparams], given: Mapping[str, Any]) -> list[str]:
     """The hyperparameters on a command line: all but those of optional groups that are None and stay so."""
     leaves = hparams.leaves()
@@ -575,4 +632,5 @@ def _refuse_cycle(waits: Mapping[str, Iterable[str]], path_of: Any, rule: str) -
         if walked[-1] in walked[:-1]:
             break
     cycle = walked[walked.index(walked[-1]) :]
-    raise PartError(f"{rule}, but {' waits for '.join(name.strip() for name in cycle)}", path_of(cycle[0]))
+    walk = " waits for ".join(name.strip() for name in cycle)
+    raise PartError(f"{rule}, but {walk}; take one of these references out", path_of(cycle[0]))

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from kftune.errors import near_names
 from kftune.study.part import PartError
 
 MARK = "${"
@@ -21,6 +22,7 @@ _TEXT = re.compile(
     r"\$\{(?:parameters\.(?P<parameter>[^.{}]+)|steps\.(?P<step>[^.{}]+)\.outputs\.(?P<output>[^{}]+)"
     r"|(?P<item>item)(?:\.(?P<field>[^.{}]+))?|(?P<status>run\.status))\}"
 )
+_FIRST_WORDS = ("parameters", "steps", "item", "run")
 _LOOKS_LIKE = re.compile(r"\$\{\s*(?:parameters|steps|items?|run)\b")
 
 
@@ -146,9 +148,17 @@ def parse(text: str) -> Reference:
     """
     found = _TEXT.fullmatch(text)
     if found is None:
+        within = _TEXT.search(text)
+        if within is not None:
+            raise PartError(
+                f"a reference stands alone, but {text!r} has more than {within[0]}; "
+                f"make it an input of its own, and let the step put the text together"
+            )
+        word = re.sub(r"\$\{\s*(\w*).*", r"\1", text, flags=re.DOTALL)
+        hint = "" if word in _FIRST_WORDS else near_names(word, _FIRST_WORDS)
         raise PartError(
-            f"a reference stands alone and is ${{parameters.NAME}}, ${{steps.STEP.outputs.NAME}}, ${{item}}, "
-            f"${{item.FIELD}} or ${{run.status}}, but got {text!r}"
+            f"a reference is ${{parameters.NAME}}, ${{steps.STEP.outputs.NAME}}, ${{item}}, ${{item.FIELD}} or "
+            f"${{run.status}}, but got {text!r}{hint and f'; {hint}'}"
         )
     if found["parameter"]:
         return ParameterReference(found["parameter"])

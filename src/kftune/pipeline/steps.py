@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from kftune.errors import KftuneError
 from kftune.hparams import Hparams
+from kftune.pipeline.beside import find_file
 from kftune.pipeline.condition import ConditionField
 from kftune.pipeline.names import LabelValue, flag
 from kftune.pipeline.ports import (
@@ -75,6 +75,11 @@ def _outputs(**types: Any) -> Any:
 
 BEST = "best"
 """The output of a tune step under which all best hyperparameters are: ``best.learning_rate``."""
+
+TUNE_HAS_NO = ("module", "command", "args", "outputs", "hparams", "values_from")
+"""The fields of a step that a tune step does not have: its study says what the trials run and search."""
+EXIT_HAS_NO = ("when", "after", "for_each", "values_from")
+"""The fields of a step that the exit step does not have: it runs once, at the end, whatever happened."""
 
 Values = Annotated[dict[str, Any], AfterValidator(_read_values), PlainSerializer(_write_values)]
 
@@ -269,8 +274,7 @@ def _study(value: object, info: ValidationInfo) -> object:
         if overrides:
             raise PartError("overrides change a study file; change the study here instead")
         return value
-    folders = (info.context or {}).get("folders", ())
-    path = next((folder / value for folder in folders if (folder / value).exists()), Path(value))
+    path = find_file(value, (info.context or {}).get("folders", ()), "study")
     try:
         return load_study(path, overrides)
     except KftuneError as error:
@@ -309,7 +313,7 @@ class TuneStep(StepConfig):
 
     def model_post_init(self, context: Any, /) -> None:
         """Checks what the fields by themselves cannot."""
-        for field in ("module", "command", "args", "outputs", "hparams", "values_from"):
+        for field in TUNE_HAS_NO:
             if field in self.model_fields_set:
                 raise PartError(
                     f"a tune step has no {field} of its own: its study says what the trials run and search",

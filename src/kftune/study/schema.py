@@ -48,16 +48,21 @@ _DOMAINS: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]]
 def study_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a study file."""
     schema = Study.model_json_schema(mode="validation")
-    schema["$defs"]["Domain"] = {
-        "description": "What a hyperparameter may take; null takes it out of the search",
-        "anyOf": [*(_domain(kind) for kind in _DOMAINS), {"type": "null"}],
-    }
-    schema["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
+    with_domains(schema["$defs"], schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kftune study",
         **{key: value for key, value in schema.items() if key != "title"},
     }
+
+
+def with_domains(definitions: dict[str, Any], study: dict[str, Any]) -> None:
+    """Writes into a study's schema, and the definitions beside it, what each domain looks like."""
+    definitions["Domain"] = {
+        "description": "What a hyperparameter may take; null takes it out of the search",
+        "anyOf": [*(_domain(kind) for kind in _DOMAINS), {"type": "null"}],
+    }
+    study["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
 
 
 def _domain(kind: str) -> dict[str, Any]:

@@ -230,7 +230,8 @@ class Command(Part):
         """
         if bool(self.module) == bool(self.command):
             raise PartError(
-                f"a step has either module or command, but got module={self.module!r}, command={list(self.command)}",
+                f"a step has either module or command, but this one has {'both' if self.module else 'neither'}; "
+                f"for example module: package.module",
                 ("module" if self.module else "command",) if self.module or self.command else (),
             )
 

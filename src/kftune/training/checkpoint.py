@@ -2,15 +2,20 @@
 
 ``hparams.json``   the hyperparameters, as `Hparams.from_dict` takes them
 ``model.pt``       the best epoch's weights and what else a prediction needs; loads with ``weights_only=True``
-``summary.json``   how training ended, and its best epoch beside the baselines
+``summary.json``   how training ended, its epochs, and the best of them beside the baselines
+
+The same hyperparameters, readings and versions give the same bytes.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError  # only the error: nothing is unpickled here
 from typing import Any
 
 import torch
@@ -45,23 +50,55 @@ def save_model(folder: Path, state: Mapping[str, Any]) -> None:
         folder: The output folder.
         state: Tensors, numbers, text, and dicts and lists of them.
     """
-    _replace(folder / "model.pt", lambda temporary: torch.save(dict(state), temporary))
+    # Into memory first: a file's name would be written into it.
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    _replace(folder / "model.pt", lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
 def load_model(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The hyperparameters and the state that a training left in its output folder.
 
     Raises:
-        HparamsError: The folder holds no finished epoch.
+        HparamsError: The folder holds no finished epoch, or files of something else.
     """
+    hparams = _read_json(folder / "hparams.json")
+    path = folder / "model.pt"
+    rule = f"{path} must hold the weights of a training and nothing else"
+    if not path.exists():
+        raise _missing(path)
+    if not zipfile.is_zipfile(path):
+        raise HparamsError(f"{rule}, but is no file that torch.save has written")
     try:
-        hparams = json.loads((folder / "hparams.json").read_text(encoding="utf-8"))
-        state = torch.load(folder / "model.pt", map_location="cpu", weights_only=True)
+        return hparams, torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, ValueError) as error:
+        raise HparamsError(f"{rule}, but: {str(error).partition(chr(10))[0]}") from error
+
+
+def load_summary(folder: Path) -> dict[str, Any]:
+    """How the training that wrote `folder` ended.
+
+    Raises:
+        HparamsError: It has not ended.
+    """
+    return _read_json(folder / "summary.json")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise HparamsError(
-            f"an output folder holds hparams.json and model.pt once an epoch is done, but {error.filename} is missing"
-        ) from error
-    return hparams, state
+        raise _missing(path) from error
+    except ValueError as error:
+        raise HparamsError(f"{path} must hold JSON, but does not: {error}") from error
+    return found
+
+
+def _missing(path: Path) -> HparamsError:
+    return HparamsError(
+        f"the folder of a training holds hparams.json and model.pt once an epoch is done, and summary.json at the "
+        f"end, but {path} is missing"
+    )
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

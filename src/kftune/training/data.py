@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from kftune.errors import HparamsError
+from kftune.files import write_text
 
 HOUR = timedelta(hours=1)
 MEASURED = "PLANT001/CIRCUIT01"
@@ -104,6 +105,16 @@ def read_circuit(name: str, path: Path) -> Circuit:
     except OSError as error:
         raise HparamsError(f"circuit: cannot read the readings of {name}: {error.strerror}: {path}") from error
     return _parse(name, text, str(path))
+
+
+def write_circuit(circuit: Circuit, path: Path) -> None:
+    """Writes readings in the format of `read_circuit`.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    lines = [f"{time.isoformat()},{flow!r}" for time, flow in zip(circuit.times, circuit.flow, strict=True)]
+    write_text(path, "\n".join(["Time,Water flow [l/s]", *lines]) + "\n")
 
 
 @cache

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kftune.errors import MetricError
+from kftune.errors import HparamsError, MetricError
 from kftune.metrics import report
 from kftune.models.lstm import LstmHparams
 from kftune.training import checkpoint
-from kftune.training.data import Circuit, Scale, load_circuit
+from kftune.training.data import Circuit, Scale, load_circuit, read_circuit
 from kftune.training.process import Process, start_process
 from kftune.training.windows import FEATURES, Errors, Split, Windows, baselines, split_windows
 
@@ -49,8 +49,13 @@ class Forecaster(nn.Module):
         return seen_BWF[:, -1:, 0] + change_BH
 
 
-def train(hparams: LstmHparams) -> int:
+def train(hparams: LstmHparams, data: Path | None = None, output: Path | None = None) -> int:
     """Trains, reports train_loss, val_loss and val_mae each epoch, and keeps the best epoch's model.
+
+    Args:
+        hparams: Hyperparameters.
+        data: The circuit's readings, in the format of `read_circuit`; None takes those that the environment names.
+        output: The folder to write; None takes the one that the environment names.
 
     Returns:
         The exit status: 0, or 128 plus the number of the signal that stopped it.
@@ -64,11 +69,14 @@ def train(hparams: LstmHparams) -> int:
     started = time.monotonic()
     with start_process(hparams.seed) as process:
         process.check_batch_size(hparams.batch_size)
-        split = split_circuit(load_circuit(hparams.circuit, process.data_dir), hparams).to(process.device)
+        folder = output or process.output_dir
+        name = hparams.circuit
+        circuit = load_circuit(name, process.data_dir) if data is None else read_circuit(name, data)
+        split = split_circuit(circuit, hparams).to(process.device)
         model = Forecaster(hparams).to(process.device)
         summary = _start_summary(hparams, split, model, process)
         if process.is_first:
-            checkpoint.start_output(process.output_dir, hparams)
+            checkpoint.start_output(folder, hparams)
             _print_plan(summary)
 
         best: dict[str, float] = {"epoch": 0, "val_loss": math.inf}
@@ -77,9 +85,10 @@ def train(hparams: LstmHparams) -> int:
             if improved:
                 best = {"epoch": epoch, **metrics}
             summary |= {"epochs": epoch, "best": best}
+            summary["history"].append({"epoch": epoch, **metrics})
             if process.is_first:
                 if improved:
-                    _save(process.output_dir, model, split.scale)
+                    _save(folder, model, split.scale)
                 report(step=epoch, **metrics)
             if hparams.patience is not None and epoch - best["epoch"] >= hparams.patience:
                 summary["status"] = "out of patience"
@@ -88,18 +97,19 @@ def train(hparams: LstmHparams) -> int:
         if process.stopped:
             summary["status"] = "stopped"
         if process.is_first:
-            summary["seconds"] = round(time.monotonic() - started, 3)
-            checkpoint.write_json(process.output_dir / "summary.json", summary)
+            checkpoint.write_json(folder / "summary.json", summary)
+            print(f"{summary['status']} after {time.monotonic() - started:.1f} s", flush=True)
         return 128 + (process.stop_signal or signal.SIGTERM) if process.stopped else 0
 
 
-def split_circuit(circuit: Circuit, hparams: LstmHparams) -> Split:
-    """The circuit's windows as the hyperparameters want them."""
+def split_circuit(circuit: Circuit, hparams: LstmHparams, scale: Scale | None = None) -> Split:
+    """The circuit's windows as the hyperparameters want them, in a trained model's scale or one of their own."""
     return split_windows(
         circuit,
         window_hours=hparams.window_hours,
         horizon_hours=hparams.horizon_hours,
         val_fraction=hparams.val_fraction,
+        scale=scale,
     )
 
 
@@ -115,8 +125,33 @@ def load_trained(folder: Path) -> tuple[LstmHparams, Forecaster, Scale]:
     values, state = checkpoint.load_model(folder)
     hparams = LstmHparams.from_dict(values)
     model = Forecaster(hparams)
-    model.load_state_dict(state["state_dict"])
-    return hparams, model.eval(), Scale(**state["scale"])
+    try:
+        model.load_state_dict(state["state_dict"])
+        return hparams, model.eval(), Scale(**state["scale"])
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise HparamsError(f"{folder}: model.pt must hold the weights that hparams.json asks for: {error}") from error
+
+
+def judge(folder: Path, data: Path) -> tuple[LstmHparams, dict[str, float]]:
+    """How good a trained model is on the readings for validation.
+
+    Args:
+        folder: What its training wrote.
+        data: The circuit's readings, in the format of `read_circuit`.
+
+    Returns:
+        Its hyperparameters; ``val_loss`` and ``val_mae`` as training reports them, and ``baseline_loss``: the val_loss
+        of the best prediction without a model.
+
+    Raises:
+        HparamsError: The model or the readings cannot be used.
+    """
+    hparams, model, scale = load_trained(folder)
+    with start_process(hparams.seed) as process:
+        split = split_circuit(read_circuit(hparams.circuit, data), hparams, scale).to(process.device)
+        errors = evaluate(model.to(process.device), split.val, scale)
+        to_beat = min(baseline.loss for baseline in baselines(split.val, scale).values())
+    return hparams, {"val_loss": errors.loss, "val_mae": errors.mae, "baseline_loss": to_beat}
 
 
 def evaluate(model: nn.Module, windows: Windows, scale: Scale) -> Errors:
@@ -188,6 +223,7 @@ def _start_summary(hparams: LstmHparams, split: Split, model: Forecaster, proces
         "circuit": hparams.circuit,
         "epochs": 0,
         "best": None,
+        "history": [],
         "baselines": {name: asdict(errors) for name, errors in baselines(split.val, split.scale).items()},
         "windows": {"train": len(split.train), "val": len(split.val)},
         "parameters": sum(weights.numel() for weights in model.parameters()),

@@ -72,7 +72,9 @@ class Errors:
         return cls(off_BH.square().mean().item(), off_BH.abs().mean().item() * scale.spread)
 
 
-def split_windows(circuit: Circuit, *, window_hours: int, horizon_hours: int, val_fraction: float) -> Split:
+def split_windows(
+    circuit: Circuit, *, window_hours: int, horizon_hours: int, val_fraction: float, scale: Scale | None = None
+) -> Split:
     """Every stretch of hours without a gap or a fault, split by time; no window lies on both sides.
 
     Args:
@@ -80,14 +82,16 @@ def split_windows(circuit: Circuit, *, window_hours: int, horizon_hours: int, va
         window_hours: Hours seen.
         horizon_hours: Hours to predict.
         val_fraction: Share of the readings, the newest, whose hours are predicted in validation only.
+        scale: That of a model which is trained already; None takes it from the readings to train on.
 
     Raises:
         HparamsError: One side has no window.
     """
     length = window_hours + horizon_hours
     first_val = round(len(circuit.flow) * (1 - val_fraction))
-    # The scale knows the training readings only, as the model does.
-    scale = Scale.of(circuit.flow[:first_val]) if first_val > 1 else Scale(0.0, 1.0)
+    if scale is None:
+        # The scale knows the training readings only, as the model does.
+        scale = Scale.of(circuit.flow[:first_val]) if first_val > 1 else Scale(0.0, 1.0)
     starts = list(_unbroken_starts(circuit, scale, length))
     train = [start for start in starts if start + length <= first_val]
     val = [start for start in starts if start + window_hours >= first_val]

@@ -1,0 +1,235 @@
+"""A pipeline as `kftune show` tells it: its steps in order, their fields by where they come from, its parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kftune.cli.table import table
+from kftune.pipeline import Argument, Constant, Node, Pipeline, TuneStep
+
+FORMAT = "kftune.pipeline/1"
+
+# Fields whose keys may come from different places, and so are told key by key.
+_BY_KEY = ("resources", "env", "secrets", "config_maps", "node_selector", "inputs", "outputs", "values")
+
+
+def facts(pipeline: Pipeline) -> dict[str, Any]:
+    """Everything about a pipeline as JSON has it; docs/guides/pipelines.md says what the keys mean."""
+    levels: dict[str, int] = {}
+    for name in pipeline.order:
+        levels[name] = 1 + max((levels[other] for other in pipeline.dependencies(name)), default=0)
+    written = pipeline.to_dict()
+    nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
+    given = {**written["steps"], **({pipeline.plan.exit.name: written["exit"]} if pipeline.plan.exit else {})}
+    return {
+        "format": FORMAT,
+        "name": pipeline.name,
+        "description": pipeline.description,
+        "content_hash": pipeline.content_hash(),
+        "schedule": None if pipeline.schedule is None else pipeline.schedule.model_dump(mode="json"),
+        "parallel": pipeline.parallel,
+        "timeout": pipeline.timeout,
+        "parameters": {
+            name: {"type": given.type, "default": given.default, "description": given.description}
+            for name, given in pipeline.run_parameters.items()
+        },
+        "loops": {
+            name: {
+                "steps": [*pipeline.members(name)],
+                "items": None if loop.entries is None else [*loop.entries],
+                "from": None if loop.source is None else str(loop.source),
+                "parallel": loop.parallel,
+            }
+            for name, loop in pipeline.loops.items()
+        },
+        "shared": written.get("defaults", {}),
+        "steps": {node.name: _step(node, given[node.name], written, levels.get(node.name)) for node in nodes},
+        "exit": None if pipeline.exit is None else pipeline.exit.name,
+        "targets": pipeline.targets.model_dump(mode="json"),
+    }
+
+
+def _step(node: Node, own: Mapping[str, Any], pipeline: Mapping[str, Any], level: int | None) -> dict[str, Any]:
+    complete = {**node.step.to_dict(), "job_type": node.step.job_type}
+    shared, derived = _by_source(complete, own, pipeline.get("defaults", {}))
+    return {
+        "kind": own["kind"],
+        "own": {name: value for name, value in own.items() if name != "kind"},
+        "shared": shared,
+        "derived": {
+            **derived,
+            "level": level,
+            "waits_for": [*node.dependencies],
+            "takes_nothing_from": [*node.waits_only],
+            "skippable": node.skippable,
+            "inputs": {name: _argument(given) for name, given in node.inputs.items()},
+            "hparams": {name: _argument(given) for name, given in node.hparams.items()},
+            "outputs": {name: output.type for name, output in node.outputs.items()},
+            **_runs(node),
+        },
+    }
+
+
+def _by_source(
+    complete: Mapping[str, Any], own: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a complete step has from the defaults, and what from its kind or its instance."""
+    shared: dict[str, Any] = {}
+    derived: dict[str, Any] = {}
+    for name, value in complete.items():
+        if name in _BY_KEY:
+            rest = {key: inner for key, inner in value.items() if key not in own.get(name, {})}
+            from_defaults = {key: inner for key, inner in rest.items() if defaults.get(name, {}).get(key) == inner}
+            shared |= {name: from_defaults} if from_defaults else {}
+            left = {key: inner for key, inner in rest.items() if key not in from_defaults}
+            derived |= {name: left} if left else {}
+        elif name in defaults and name not in own:
+            shared[name] = value
+        elif name not in own:
+            derived[name] = value
+    return shared, {name: value for name, value in derived.items() if name not in ("kind", "outputs")}
+
+
+def _argument(given: Argument) -> dict[str, Any]:
+    constant = isinstance(given.source, Constant)
+    told: dict[str, Any] = {"type": given.type, "value" if constant else "from": _source(given)}
+    told |= {} if given.default is None else {"default": given.default}
+    return told | ({"optional": True} if given.optional else {})
+
+
+def _source(given: Argument) -> Any:
+    return given.source.value if isinstance(given.source, Constant) else str(given.source)
+
+
+def _runs(node: Node) -> dict[str, Any]:
+    """What is started: the step's own command line, or the trials of its study."""
+    if not isinstance(node.step, TuneStep):
+        return {"command": node.command_line({name: f"<{name}>" for name in node.argument_names})}
+    study = node.step.study
+    names = dict.fromkeys((*node.inputs, *node.hparams, *study.argument_names))
+    tokens = {
+        name: study.fixed[name] if name in study.fixed and name not in node.hparams else f"<{name}>" for name in names
+    }
+    return {
+        "trials": {
+            "study": study.name,
+            "search": {name: domain.to_spec() for name, domain in study.space.items()},
+            "objective": f"{study.objective.direction} {study.objective.metric}",
+            "algorithm": study.algorithm.name,
+            "max_trials": study.budget.max_trials,
+            "parallel": study.budget.parallel,
+            "command": study.step.command_line(tokens),
+            "container": {
+                name: value
+                for name, value in study.step.model_dump(mode="json", exclude_defaults=True).items()
+                if name not in ("name", "module", "command", "args")
+            },
+        }
+    }
+
+
+def text(found: Mapping[str, Any]) -> str:
+    """What people read of `facts`."""
+    parameters = [
+        [name, about["type"], _short(about["default"]), about["description"]]
+        for name, about in found["parameters"].items()
+    ]
+    limits = [(name, found[name]) for name in ("schedule", "parallel", "timeout") if found[name] is not None]
+    parts = [
+        ": ".join(part for part in (found["name"], found["description"]) if part),
+        *(f"  {name:<9} {_short(value)}" for name, value in limits),
+        "\ngraph (steps with the same number can run at once):",
+        _columns([_place(found, name) for name in found["steps"]]),
+        "\nrun parameters:",
+        _indented(table(["name", "type", "default", "meaning"], parameters)) if parameters else "  none",
+    ]
+    if found["shared"]:
+        parts += ["\nshared by all steps:", _columns(_rows(found["shared"]))]
+    for name, step in found["steps"].items():
+        parts += [f"\n{name} ({step['kind']}{', at the end' if name == found['exit'] else ''})", _fields(step)]
+    return "\n".join(parts)
+
+
+def _place(found: Mapping[str, Any], name: str) -> list[str]:
+    derived, own = found["steps"][name]["derived"], found["steps"][name]["own"]
+    only_after = derived["takes_nothing_from"]
+    takes = [other for other in derived["waits_for"] if other not in only_after]
+    notes = [
+        f"takes from {', '.join(takes)}" if takes else "",
+        f"after {', '.join(only_after)}" if only_after else "",
+        f"for each of {_loop(found, own['for_each'])}" if "for_each" in own else "",
+        f"when {own['when']}" if "when" in own else "",
+        "may be skipped" if derived["skippable"] and "when" not in own else "",
+        "at the end, whatever happened" if name == found["exit"] else "",
+    ]
+    return [str(derived["level"] or ""), name, "; ".join(note for note in notes if note)]
+
+
+def _loop(found: Mapping[str, Any], name: str) -> str:
+    loop = found["loops"][name]
+    items = loop["from"] if loop["items"] is None else f"{len(loop['items'])} items"
+    limit = "" if loop["parallel"] is None else f", {loop['parallel']} at once"
+    return f"{name} ({items}{limit})"
+
+
+def _fields(step: Mapping[str, Any]) -> str:
+    derived = step["derived"]
+    own = {name: value for name, value in step["own"].items() if name not in _TOLD_OTHERWISE}
+    rest = {name: value for name, value in derived.items() if name not in (*_TOLD_OTHERWISE, "hparams")}
+    categories = {
+        "own": _rows(own),
+        "shared": [[", ".join(name for name, _ in _rows(step["shared"])), ""]] if step["shared"] else [],
+        "takes": [[name, _told(given)] for part in ("inputs", "hparams") for name, given in derived[part].items()],
+        "writes": [[name, kind] for name, kind in derived["outputs"].items()],
+        "derived": _rows(rest),
+    }
+    lines = [
+        f"{'' if index else category:<8} {line}"
+        for category, rows in categories.items()
+        for index, line in enumerate(_columns(rows).splitlines())
+    ]
+    return "\n".join(f"  {line}" for line in lines)
+
+
+# The graph, or what a step takes and writes, has these.
+_TOLD_OTHERWISE = (
+    *("level", "waits_for", "takes_nothing_from", "skippable", "when", "for_each", "after"),
+    *("inputs", "outputs", "values"),
+)
+
+
+def _rows(fields: Mapping[str, Any]) -> list[list[str]]:
+    """A field a row; those whose keys come from different places, a key a row."""
+    rows = []
+    for name, value in fields.items():
+        by_key = isinstance(value, dict) and name in (*_BY_KEY, "trials")
+        rows += (
+            [[f"{name}.{key}", _short(inner)] for key, inner in value.items()] if by_key else [[name, _short(value)]]
+        )
+    return rows
+
+
+def _told(given: Mapping[str, Any]) -> str:
+    """One argument: its type, where it comes from, and what it is when its producer was skipped."""
+    source = f"from {given['from']}" if "from" in given else _short(given["value"])
+    absent = (
+        f", else {_short(given['default'])}" if "default" in given else ", or nothing" if "optional" in given else ""
+    )
+    return f"{given['type']} {source}{absent}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return " ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _columns(rows: list[list[str]]) -> str:
+    """Rows without a heading."""
+    return _indented("\n".join(table([""] * len(rows[0]), rows).splitlines()[1:])) if rows else ""
+
+
+def _indented(lines: str) -> str:
+    return "\n".join(f"  {line}" for line in lines.splitlines())

@@ -1,0 +1,81 @@
+"""The published JSON Schema of a pipeline file."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from kftune.pipeline.model import Pipeline
+from kftune.pipeline.ports import PortType
+from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO, StepConfig
+from kftune.study.schema import with_domains
+
+_CONSTANT = {"type": ["string", "number", "boolean", "array"]}
+_DEFS = "#/$defs/"
+
+
+def pipeline_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a pipeline file."""
+    schema = Pipeline.model_json_schema(mode="validation")
+    definitions = schema["$defs"]
+    with_domains(definitions, definitions["Study"])
+    steps = sorted(name for name in definitions if name.endswith("Step") and "kind" in definitions[name]["properties"])
+    kinds = [definitions[name]["properties"]["kind"]["const"] for name in steps]
+    for name in steps:
+        definitions[name]["required"] = ["kind", *definitions[name].get("required", [])]
+        _describe(definitions[name]["properties"])
+        _write_short_forms(definitions[name]["properties"])
+    _without(definitions["TuneStep"]["properties"], TUNE_HAS_NO)
+    definitions["ExitStep"] = _exit_step(definitions["ContainerStep"], [kind for kind in kinds if kind != "tune"])
+    properties = schema["properties"]
+    properties["steps"]["additionalProperties"] = {"oneOf": [{"$ref": f"{_DEFS}{name}"} for name in steps]}
+    properties["exit"] = {
+        "$ref": f"{_DEFS}ExitStep",
+        "description": properties["exit"]["description"],
+    }
+    properties["parameters"]["additionalProperties"] = _short_or(_CONSTANT, "Parameter")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "kftune pipeline",
+        **{key: value for key, value in schema.items() if key != "title"},
+    }
+
+
+def _describe(properties: dict[str, Any]) -> None:
+    """A field that a kind has another default for means what it means in all of them."""
+    properties["kind"]["description"] = "What the step is for"
+    for name, field in properties.items():
+        if "description" not in field and "$ref" not in field:
+            field["description"] = StepConfig.model_fields[name].description
+
+
+def _write_short_forms(properties: dict[str, Any]) -> None:
+    """What people mostly write: the value of an input, the type of an output."""
+    properties["inputs"]["additionalProperties"] = _short_or(_CONSTANT, "Input")
+    types = {"type": "string", "enum": [*get_args(PortType)]}
+    properties["outputs"]["additionalProperties"] = _short_or(types, "Output")
+
+
+def _short_or(short: dict[str, Any], name: str) -> dict[str, Any]:
+    return {"anyOf": [short, {"$ref": f"{_DEFS}{name}"}]}
+
+
+def _without(properties: dict[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        del properties[name]
+
+
+def _exit_step(container: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
+    properties = {**container["properties"]}
+    properties["kind"] = {
+        "type": "string",
+        "enum": kinds,
+        "default": "container",
+        "description": "What the step is for",
+    }
+    _without(properties, EXIT_HAS_NO)
+    return {
+        "type": "object",
+        "description": "The step that runs at the end, whatever happened.",
+        "properties": properties,
+        "additionalProperties": False,
+    }

@@ -1,0 +1,145 @@
+"""``python -m kftune.training register``: a model card and a manifest for a trained model. It loads no torch.
+
+The manifest (JSON) holds ``name``, ``files`` (path -> bytes and SHA-256), ``hparams``, ``metrics``, ``revision`` and
+``created``; the last two are null unless given, so that the same model has the same manifest whenever it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kftune.errors import HparamsError
+from kftune.files import write_text
+from kftune.training.arguments import step_arguments
+
+USAGE = """\
+usage: python -m kftune.training register --model=PATH --card=PATH --manifest=PATH [--name=value ...]
+
+Describes a trained model: what it is, how good it is, and which files belong to it.
+
+arguments:
+  --model        the folder that a training wrote
+  --card         the file to write: the model card, Markdown
+  --manifest     the file to write: files with their SHA-256, hyperparameters, metrics and source as JSON
+  --registered   a folder to write: the model's files with card.md and manifest.json beside them
+  --metrics      metrics as JSON, as evaluate writes them
+  --title        what the model is called (default: model)
+  --revision     revision of the source that trained it
+  --created      when it was registered, ISO 8601; left out, nobody knows
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Writes card and manifest and gives the exit status.
+
+    Raises:
+        UsageError: The arguments are not those of the step.
+        HparamsError: The folder holds no finished model, or the metrics are none.
+        OSError: A file cannot be read or written.
+    """
+    further = ("registered", "metrics", "title", "revision", "created")
+    given = step_arguments("register", argv, ("model", "card", "manifest"), further)
+    folder = Path(given["model"])
+    manifest: dict[str, Any] = {
+        "name": given.get("title", "model"),
+        "revision": given.get("revision"),
+        "created": given.get("created"),
+        "hparams": _mapping(folder / "hparams.json"),
+        "metrics": _metrics(Path(given["metrics"])) if "metrics" in given else {},
+        "files": _files(folder),
+    }
+    card = model_card(manifest, _mapping(folder / "summary.json"))
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    write_text(Path(given["card"]), card)
+    write_text(Path(given["manifest"]), text)
+    if "registered" in given:
+        _write_package(folder, Path(given["registered"]), card, text)
+    print(f"{manifest['name']}: {len(manifest['files'])} files", flush=True)
+    return 0
+
+
+def model_card(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """The Markdown of a model card.
+
+    Args:
+        manifest: As it is written.
+        summary: What the training left in ``summary.json``.
+    """
+    windows, versions = summary["windows"], summary["versions"]
+    source = [("source revision", manifest["revision"]), ("registered", manifest["created"])]
+    parts = [
+        f"# {_plain(manifest['name'])}",
+        f"Predicts the readings of {_plain(summary['circuit'])}. Trained for {summary['epochs']} epochs on "
+        f"{windows['train']} windows; kept is epoch {summary['best']['epoch']}, the best on {windows['val']} windows "
+        f"for validation.",
+        "## Metrics",
+        _table(("metric", "value"), [(name, f"{value:.4g}") for name, value in manifest["metrics"].items()]),
+        "## Limits",
+        "Faults and gaps were left out of training, so the model knows normal operation only. The readings for "
+        "validation also chose the epoch to keep: expect a little more error on new ones.",
+        "## Hyperparameters",
+        _table(("name", "value"), manifest["hparams"].items()),
+        "## Source",
+        _table(("what", "value"), [(what, value or "not given") for what, value in source] + [*versions.items()]),
+        "## Files",
+        _table(
+            ("file", "bytes", "SHA-256"),
+            [(name, about["bytes"], about["sha256"]) for name, about in manifest["files"].items()],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heading: Sequence[str], rows: Any) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines)
+
+
+def _plain(value: object) -> str:
+    """A value as Markdown that means nothing but itself."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    marks = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#"})
+    return " ".join(text.translate(marks).split())
+
+
+def _files(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): _described(path) for path in files}
+
+
+def _described(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise HparamsError(
+            f"register needs what a finished training and its evaluation wrote, but {path} is missing"
+        ) from error
+    except ValueError as error:
+        raise HparamsError(f"{path} must hold JSON, but does not: {error}") from error
+    if not isinstance(found, dict):
+        raise HparamsError(f"{path} must hold a JSON mapping, but holds {found!r}")
+    return found
+
+
+def _metrics(path: Path) -> dict[str, float]:
+    found = _mapping(path)
+    wrong = next((name for name, value in found.items() if type(value) not in (int, float)), None)
+    if wrong is not None:
+        raise HparamsError(f"{path} must hold a number for each metric, but {wrong!r} is {found[wrong]!r}")
+    return found
+
+
+def _write_package(model: Path, target: Path, card: str, manifest: str) -> None:
+    shutil.copytree(model, target, dirs_exist_ok=True)
+    write_text(target / "card.md", card)
+    write_text(target / "manifest.json", manifest)  # last: where it is, everything is
