@@ -5,13 +5,16 @@ SHELL := bash
 
 PYTHON ?= python3#      the Python that .venv is made with, 3.11 or newer
 JOBS ?= 2#              test processes; `make test JOBS=0` runs in one
+BUILD_FLAGS ?=#         options for the container engine's build, such as BUILD_FLAGS='--pull --build-arg=TORCH_INDEX=...'
+PUSH ?=#                where build-images pushes to, such as PUSH=registry.example/team; nothing is pushed without it
 ARGS ?=#                more arguments for pytest or the benchmark, such as ARGS='-k domains'
 
 BIN := .venv/bin
 READY := .venv/.ok
 DEMO := pipelines/circuits/demo.yaml
 
-.PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests bench bench-peers clean
+.PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests bench bench-peers \
+	build-images sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +47,7 @@ lint: $(READY) ## check style, types and layers; changes nothing
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/hadolint images/*/Dockerfile
 
 format: $(READY) ## put the code into the house style
 	$(BIN)/ruff check --fix-only
@@ -65,6 +69,21 @@ bench: $(READY) ## measure kftune beside its peers; a peer that is not installed
 
 bench-peers: $(READY) ## install what the benchmark compares with, each stack into benchmarks/.venvs
 	$(BIN)/python -m benchmarks setup
+
+build-images: $(READY) ## build images/ with docker or podman and write images/images.lock.json
+	$(BIN)/kftune images build $(addprefix --flag=,$(BUILD_FLAGS)) $(if $(PUSH),--push=$(PUSH))
+
+# A venv of its own: nobody else needs the two dozen packages.
+build/sbom/tool: Makefile
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	@touch $@
+
+sbom: $(READY) build/sbom/tool ## write build/sbom/IMAGE.cdx.json: the Python packages of each image that was built (CycloneDX)
+	@for name in $$($(BIN)/kftune images list --format names); do \
+	  $(BIN)/kftune images packages $$name | build/sbom/tool/bin/cyclonedx-py requirements - --output-reproducible --output-file build/sbom/$$name.cdx.json; \
+	  echo "wrote build/sbom/$$name.cdx.json"; \
+	done
 
 clean: ## remove .venv, caches and what builds leave; studies keep their results
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -9,6 +9,7 @@ import pytest
 
 from kftune import errors
 from kftune.errors import (
+    ContainerError,
     DomainError,
     HparamsError,
     KatibError,
@@ -43,6 +44,7 @@ MADE = [
     KatibError("Katib stops here"),
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
+    ContainerError("no engine answers"),
     MissingExtraError("local", "optuna"),
     UsageError("no such command"),
 ]

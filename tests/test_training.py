@@ -206,6 +206,20 @@ def test_a_stop_signal_ends_training_with_the_best_model_kept(output_dir: Path, 
     assert evaluate(model, val, scale).loss == pytest.approx(found["best"]["val_loss"], rel=1e-6)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux to see that torch is being imported")
+def test_a_stop_signal_while_torch_is_imported_ends_the_process_at_once(output_dir: Path):
+    # The first process of a container is not ended by a signal without a handler; here that would give -15.
+    with subprocess.Popen(command("lstm", "--epochs=100000"), stderr=subprocess.PIPE, text=True) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        until = time.monotonic() + 60
+        while "libtorch" not in maps.read_text() and time.monotonic() < until:
+            time.sleep(0.005)
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (143, "")
+    assert not output_dir.exists()
+
+
 def test_torch_uses_the_threads_that_omp_num_threads_allows():
     code = (
         "import torch; from kftune.training.process import start_process\n"

@@ -13,6 +13,7 @@
     ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
+    ├── ContainerError                  no container engine answers, it refuses, or an image is missing
     ├── MissingExtraError (ImportError) an optional dependency is not installed
     └── UsageError                      a wrong command line
 
@@ -121,6 +122,10 @@ class StoreError(KftuneError):
 
 class RunError(KftuneError):
     """The local engine cannot start or go on."""
+
+
+class ContainerError(KftuneError):
+    """No container engine answers, it does not do what it was asked to, or an image is missing."""
 
 
 class MissingExtraError(KftuneError, ImportError):

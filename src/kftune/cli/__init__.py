@@ -20,6 +20,7 @@ COMMANDS = {
     "best": "the best trial of a study",
     "results": "all trials of a study as JSON or CSV",
     "logs": "what a trial printed",
+    "images": "build the images of a project, and lock what was built",
     "registry": "list, show or check the registered hyperparameter classes",
     "schema": "the JSON Schema of a study or pipeline file",
 }

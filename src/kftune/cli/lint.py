@@ -120,10 +120,12 @@ def _is_study(document: Document) -> bool:
 def _rendered(source: Source) -> Iterator[Document]:
     """The documents that a study file renders to; places are those of the rendered text."""
     from kftune import yaml_text
+    from kftune.images.studies import pinned
     from kftune.render import render
     from kftune.study import load_study
 
-    text = yaml_text.dump_all(render(load_study(Path(source.file)), "katib").documents)
+    path = Path(source.file)
+    text = yaml_text.dump_all(render(pinned(load_study(path), path), "katib").documents)
     yield from documents(source._replace(text=text, file=f"{source.file} (rendered)"))
 
 

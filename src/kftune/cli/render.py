@@ -16,6 +16,7 @@ from pathlib import Path
 from kftune import yaml_text
 from kftune.errors import UsageError
 from kftune.files import write_text
+from kftune.images.studies import pinned
 from kftune.render import TARGETS, Rendering, render
 from kftune.study import load_study
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("kftune render takes a study file, or --all DIR")
     if arguments.all is not None:
         return _render_all(arguments)
-    rendering = render(load_study(arguments.study, arguments.overrides), arguments.target)
+    rendering = render(pinned(load_study(arguments.study, arguments.overrides), arguments.study), arguments.target)
     text = _text(rendering, arguments.format)
     if arguments.out is None:
         sys.stdout.write(text)
@@ -54,7 +55,7 @@ def _render_all(arguments: argparse.Namespace) -> int:
         raise UsageError("kftune render --all needs --out DIR")
     count = 0
     for path in _studies(arguments.all):
-        rendering = render(load_study(path), arguments.target)
+        rendering = render(pinned(load_study(path), path), arguments.target)
         target = arguments.out / path.relative_to(arguments.all).parent / _file_name(path, arguments)
         write_text(target, _text(rendering, arguments.format))
         print(f"wrote {target}")

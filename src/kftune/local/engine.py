@@ -9,6 +9,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from kftune.local.events import (
@@ -342,8 +343,9 @@ class Engine:
 
     def _kill_all(self) -> None:
         """After an error: no process stays behind. The trials are stored as running, so they run again."""
-        for running in self._running.values():
-            running.process.reap()
+        with ExitStack() as all_of_them:  # also those after one that makes trouble
+            for running in self._running.values():
+                all_of_them.callback(running.process.reap)
 
     # -- telling -----------------------------------------------------------------------------------------------
 

@@ -40,6 +40,8 @@ class TrialProcess:
         feed: Called with each piece of output.
         timeout: The longest it may run, in seconds.
         grace: Seconds between the request to stop and the kill.
+        clean_up: Called once at the end of a process that was asked to stop or was killed. It ends what runs outside of
+            the process group, such as the container whose client this process is.
 
     Raises:
         OSError: The program cannot be started.
@@ -57,11 +59,14 @@ class TrialProcess:
         feed: Callable[[bytes], object],
         timeout: float | None = None,
         grace: float = 30.0,
+        clean_up: Callable[[], object] | None = None,
     ) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._logged = self._received = 0
         self._feed = feed
         self._grace = grace
+        self._clean_up = clean_up
+        self._cut_short = False
         self.began = time.monotonic()
         self.started = since_boot()
         try:
@@ -135,6 +140,7 @@ class TrialProcess:
 
     def stop(self) -> None:
         """Asks the process group to end; after the grace period it is killed."""
+        self._cut_short = True
         self._stop_at = None
         if self._kill_at is None:
             self._signal(signal.SIGTERM)
@@ -142,6 +148,7 @@ class TrialProcess:
 
     def kill(self) -> None:
         """Kills the process group."""
+        self._cut_short = True
         self._stop_at = self._kill_at = None
         self._signal(signal.SIGKILL)
 
@@ -175,6 +182,8 @@ class TrialProcess:
         if self._exit is not None:
             os.close(self._exit)
         os.close(self._log)
+        if self._clean_up is not None and (self._cut_short or self.returncode < 0):
+            self._clean_up()
 
     def _drain(self) -> None:
         """Reads what is in the pipe; not more, since a process that was left behind may write without end."""

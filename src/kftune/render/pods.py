@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
+from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
 from kftune.study import Step, Volume
 
@@ -95,8 +96,10 @@ def image(step: Step) -> str:
     """The step's image.
 
     Raises:
-        RenderError: It has none.
+        RenderError: It has none, or one of the project that nobody looked up: a render reads no lock file.
     """
+    if step.image is not None and step.image.startswith(PREFIX):
+        raise RenderError(f"{step.image} is an image of the project; look it up first: kftune.images.resolve")
     if step.image is None:
         raise RenderError(
             "a cluster needs an image to run, but step.image is not set; for example registry.example/app:1"

@@ -164,7 +164,7 @@ class Container(Part):
     """How a container is set up: its image, what it may use and see, and where and as whom it may run."""
 
     image: Image | None = None
-    """Image that a cluster runs; a local run needs none."""
+    """Image that a cluster runs; a local run needs none. ``images/NAME`` is one of the project, through its lock."""
     working_dir: str | None = None
     """Working directory in the container."""
     env: dict[EnvName, EnvText] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
 from kftune.errors import KftuneError, MetricError, MissingExtraError, UnknownNameError, UsageError
@@ -136,5 +137,12 @@ def _models() -> str:
     return "\n".join(["models:", *lines, "", steps, "", told])
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    # The first process of a container is not ended by a signal that it does not handle, and torch takes its time to
+    # be imported; from then on training itself listens.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main(sys.argv[1:]))

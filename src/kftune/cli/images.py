@@ -1,0 +1,107 @@
+"""Builds the images of a project, images/NAME/Dockerfile, and says what each name stands for.
+
+kftune images list                                    each image, and what was last built of it
+kftune images build                                   all of them, tagged localhost/NAME:GIT-REVISION
+kftune images build train --push registry.example/team
+kftune images lock                                    write images/images.lock.json from images that are here already
+kftune images packages train                          the Python packages in an image
+
+A study names such an image by its folder: `image: images/train`. docker or podman builds, whichever answers;
+KFTUNE_CONTAINER_ENGINE names one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from kftune.cli.table import table
+from kftune.containers import find_engine
+from kftune.errors import UsageError
+from kftune.images import LockedImage, lock_of
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("action", choices=["list", "build", "lock", "packages"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="images (default: all)")
+    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the current one)")
+    parser.add_argument("--push", metavar="REGISTRY", help="push what was built, such as to registry.example/team")
+    parser.add_argument("--base", metavar="IMAGE", help="the image to build on, such as one pinned by digest")
+    parser.add_argument("--tag", help="a tag in place of the git revision")
+    parser.add_argument(
+        "--flag",
+        action="append",
+        default=[],
+        metavar="FLAG",
+        help="an option for the engine, such as --flag=--pull",
+    )
+    parser.add_argument("--format", choices=["text", "json", "names"], default="text", help="how to print the list")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Does what is asked for."""
+    if arguments.action != "build" and (arguments.push or arguments.base or arguments.flag):
+        raise UsageError("--push, --base and --flag belong to kftune images build")
+    if arguments.action == "list":
+        _list(arguments)
+    elif arguments.action == "packages":
+        _packages(arguments)
+    else:
+        _build(arguments)
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    from kftune.images.build import build_images, lock_images
+
+    engine = find_engine()
+    if arguments.action == "lock":
+        lock = lock_images(engine, arguments.root, arguments.names, tag=arguments.tag)
+    else:
+        lock = build_images(
+            engine,
+            arguments.root,
+            arguments.names,
+            tag=arguments.tag,
+            base=arguments.base,
+            flags=arguments.flag,
+            registry=arguments.push,
+            tell=lambda text: print(text, file=sys.stderr),
+        )
+    print(f"wrote {lock.path}")
+
+
+def _packages(arguments: argparse.Namespace) -> None:
+    from kftune.images.build import python_packages
+
+    if len(arguments.names) != 1:
+        raise UsageError("kftune images packages takes the name of one image")
+    image = lock_of(arguments.root).image(arguments.names[0])
+    for package in python_packages(find_engine(), image.local):
+        print(package)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    from kftune.images.source import find_sources, with_bases
+
+    built = lock_of(arguments.root).images
+    rows = [(source, built.get(source.name)) for source in with_bases(arguments.names, find_sources(arguments.root))]
+    if arguments.format == "json":
+        print(json.dumps([_as_json(source.name, source.base, image) for source, image in rows], indent=2))
+        return
+    if arguments.format == "names":
+        print(*(source.name for source, _ in rows), sep="\n")
+        return
+    cells = [
+        [source.name, source.base, *([image.local, image.pushed or "not pushed"] if image else ["not built", ""])]
+        for source, image in rows
+    ]
+    print(table(["image", "base", "built", "pushed"], cells))
+
+
+def _as_json(name: str, base: str, image: LockedImage | None) -> dict[str, object]:
+    return {"name": name, "base": base, "built": None if image is None else asdict(image)}

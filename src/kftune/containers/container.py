@@ -1,0 +1,154 @@
+"""What is run in a container, as one value: image, command, limits, and what it may see of this machine.
+
+The defaults allow nothing: no network, no capability, no write outside of /tmp, no image from a registry.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from kftune.errors import ContainerError
+
+Network = Literal["none", "default", "host"]
+
+IMAGE_USER = 10001
+"""User and group of the images in images/."""
+
+# Both engines take these names for containers; volumes and labels follow the same rule here.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+# podman reads `NAME*` as every variable that starts so.
+_VARIABLE = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder or file of this machine that the container sees.
+
+    Attributes:
+        source: Where it is here; it must be there.
+        target: Absolute path in the container.
+        read_only: Whether the container may only read it.
+    """
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """An empty folder in memory that ends with the container, as an emptyDir does; everyone may write to it.
+
+    What is in it counts as the container's memory. For one that lies on a disk, mount a `Folder` of your own.
+
+    Attributes:
+        target: Absolute path in the container.
+        size: The most that it may hold, in bytes; None sets no limit but the container's memory.
+    """
+
+    target: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container to be run once.
+
+    Attributes:
+        image: Its reference; ``localhost/NAME:TAG`` for one that was built here.
+        name: Its name, by which it is stopped and removed; no other container may have it.
+        command: Program and first arguments in place of the image's ENTRYPOINT; empty leaves that.
+        args: Arguments in place of the image's CMD. As in a pod, a command without args runs without the image's CMD.
+        env: Variables. Nothing secret: they stand in the command line, which everyone here can read.
+        secrets: Names of variables that get their values from the environment of the process that runs the argv.
+        working_dir: Working folder; None leaves the image's.
+        folders: What it sees of this machine's files.
+        scratch: Empty folders in memory. /tmp is one even when it is not listed.
+        cpus: Cores; None for all.
+        memory: Bytes, without any swap; None for all.
+        pids: Processes and threads.
+        user: User and group by number; None takes the image's.
+        read_only: Whether its file system outside of `folders` and `scratch` is read-only.
+        network: ``none``; ``default`` is the engine's own network, ``host`` this machine's.
+        pull: Whether an image that is not here is fetched from its registry.
+        gpus: Devices as CUDA_VISIBLE_DEVICES names them, by index or UUID; ``all`` for every one.
+        labels: By these a container is found again; see `Engine.leftovers`.
+    """
+
+    image: str
+    name: str
+    command: Sequence[str] = ()
+    args: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
+    working_dir: str | None = None
+    folders: Sequence[Folder] = ()
+    scratch: Sequence[Scratch] = ()
+    cpus: float | None = None
+    memory: int | None = None
+    pids: int = 4096
+    user: tuple[int, int] | None = None
+    read_only: bool = True
+    network: Network = "none"
+    pull: bool = False
+    gpus: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuses what an engine would take for something else.
+
+        Raises:
+            ContainerError: A part of it cannot be.
+        """
+        if not self.image or self.image.startswith("-"):
+            raise ContainerError(f"a container needs an image such as localhost/train:1, but got {self.image!r}")
+        if _NAME.fullmatch(self.name) is None:
+            raise ContainerError(f"a container's name is letters, digits, '_', '.' and '-', but got {self.name!r}")
+        for variable in (*self.env, *self.secrets):
+            if _VARIABLE.fullmatch(variable) is None:
+                raise ContainerError(f"a variable's name is letters, digits, '_', '.' and '-', but got {variable!r}")
+        for folder in self.folders:
+            _check_target(folder.target)
+            if not folder.source.exists():
+                raise ContainerError(f"what is mounted at {folder.target} must be there, but {folder.source} is not")
+        for scratch in self.scratch:
+            _check_target(scratch.target)
+        targets = self.targets
+        twice = next((target for target in targets if targets.count(target) > 1), None)
+        if twice:
+            raise ContainerError(f"one thing can be mounted at a path, but {twice} is given twice")
+
+    @property
+    def targets(self) -> list[str]:
+        """The paths in the container where something is mounted."""
+        given = [*(folder.target for folder in self.folders), *(scratch.target for scratch in self.scratch)]
+        return [str(PurePosixPath(target)) for target in given]
+
+
+def _check_target(target: str) -> None:
+    """`--tmpfs` knows no way to write these characters."""
+    if not target.startswith("/") or target == "/" or any(character in target for character in ":,\n\0"):
+        raise ContainerError(
+            f"a mount's target must be an absolute path below / without ':', ',' or line breaks, but got {target!r}"
+        )
+
+
+def open_to_containers(folder: Path) -> tuple[int, int]:
+    """Makes `folder` one that a container may write to, and gives the user to run that container as.
+
+    That is the user who runs kftune, so that the files are theirs; root gives the folder to the user of the images
+    instead, so that no container runs as root.
+
+    Raises:
+        OSError: The folder cannot be given away.
+    """
+    user, group = os.getuid(), os.getgid()
+    if user != 0:
+        return user, group
+    os.chown(folder, IMAGE_USER, IMAGE_USER)
+    return IMAGE_USER, IMAGE_USER

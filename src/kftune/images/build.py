@@ -1,0 +1,196 @@
+"""Builds the images of a project, pushes them when asked to, and writes the lock."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kftune.containers import Container, Engine
+from kftune.errors import ContainerError
+from kftune.images.lock import LOCK_FILE, Lock, LockedImage, lock_of
+from kftune.images.source import Source, find_sources, with_bases
+
+_REVISION = "org.opencontainers.image.revision"
+_BASE = "org.opencontainers.image.base.name"
+_TAG_DIGITS = 12
+
+
+class Version(NamedTuple):
+    """What images are built from, and under which tag.
+
+    Attributes:
+        revision: The commit that is checked out, ``-dirty`` after it when files differ; ``unknown`` without git.
+        tag: The tag.
+    """
+
+    revision: str
+    tag: str
+
+    def local(self, name: str) -> str:
+        """The image's reference on this machine. In full, since an engine looks for a short one in its registries."""
+        return f"localhost/{name}:{self.tag}"
+
+
+def version_of(root: Path, tag: str | None = None) -> Version:
+    """The version that a build in `root` has; the lock file's own changes do not count.
+
+    Args:
+        root: The project.
+        tag: A tag in place of the revision's first digits.
+
+    Raises:
+        ContainerError: No tag is given, and `root` is in no git repository.
+    """
+    try:
+        commit = _git(root, "rev-parse", "--verify", "HEAD")
+        changed = "-dirty" if _git(root, "status", "--porcelain", "--", ".", f":(exclude){LOCK_FILE}") else ""
+    except ContainerError as error:
+        if tag is not None:
+            return Version("unknown", tag)
+        raise ContainerError(f"images are tagged by git revision, but {error}; or give a tag: --tag 1.2.3") from None
+    return Version(commit + changed, tag or commit[:_TAG_DIGITS] + changed)
+
+
+def build_images(
+    engine: Engine,
+    root: Path,
+    names: Sequence[str] = (),
+    *,
+    tag: str | None = None,
+    base: str | None = None,
+    flags: Sequence[str] = (),
+    registry: str | None = None,
+    tell: Callable[[str], object] = str,
+) -> Lock:
+    """Builds images and those that they are built on, one after the other, and writes the lock when all are done.
+
+    Args:
+        engine: What builds.
+        root: The project: its folder ``images/``, and what the Dockerfiles copy from.
+        names: Images to build; none for all.
+        tag: Tag in place of the git revision.
+        base: Image to build on in place of the Dockerfiles' own, such as one pinned by digest.
+        flags: More options for the engine's ``build``.
+        registry: Where to push to, such as ``registry.example/team``; None pushes nothing.
+        tell: Called with what is done.
+
+    Raises:
+        ContainerError: An image cannot be built or pushed; its own output says why.
+        UnknownNameError: There is no such image.
+    """
+    chosen = with_bases(names, find_sources(root))
+    version = version_of(root, tag)
+    for source in chosen:
+        tell(f"building {version.local(source.name)}")
+        engine.stream("build", *_options(source, version, base), *flags, str(root))
+    pushed = {}
+    for source in chosen if registry is not None else ():
+        tell(f"pushing {registry}/{source.name}:{version.tag}")
+        pushed[source.name] = _push(engine, version.local(source.name), f"{registry}/{source.name}")
+    return _write_lock(engine, root, chosen, version, pushed)
+
+
+def lock_images(engine: Engine, root: Path, names: Sequence[str] = (), *, tag: str | None = None) -> Lock:
+    """Writes the lock from images that are here already.
+
+    Args:
+        engine: What holds them.
+        root: The project.
+        names: Images to lock; none for all.
+        tag: Tag in place of the git revision.
+
+    Raises:
+        ContainerError: One is not here.
+        UnknownNameError: There is no such image.
+    """
+    chosen = with_bases(names, find_sources(root))
+    return _write_lock(engine, root, chosen, version_of(root, tag), {})
+
+
+def python_packages(engine: Engine, image: str) -> list[str]:
+    """The Python packages in an image, as ``name==version``.
+
+    Raises:
+        ContainerError: The image does not run, or holds no Python.
+    """
+    listing = ["python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
+    container = Container(image=image, name=f"kftune-packages-{_digits(image)}", command=listing)
+    _, *arguments = engine.run_argv(container)
+    return engine.call(*arguments).splitlines()
+
+
+def _digits(image: str) -> str:
+    return "".join(character if character.isalnum() else "-" for character in image)
+
+
+def _options(source: Source, version: Version, base: str | None) -> Iterable[str]:
+    yield f"--file={source.dockerfile}"
+    yield f"--tag={version.local(source.name)}"
+    yield f"--build-arg=REVISION={version.revision}"
+    if source.below is not None:
+        yield f"--build-arg=BASE_IMAGE={version.local(source.below)}"
+    elif base is not None:
+        yield f"--build-arg=BASE_IMAGE={base}"
+
+
+def _push(engine: Engine, local: str, repository: str) -> str:
+    """Pushes an image; gives its reference by digest, which only the registry decides."""
+    remote = f"{repository}:{local.rpartition(':')[2]}"
+    engine.call("tag", local, remote)
+    if engine.kind == "podman":
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "digest"
+            engine.stream("push", f"--digestfile={file}", remote)
+            return f"{repository}@{file.read_text(encoding='ascii').strip()}"
+    engine.stream("push", remote)
+    digests: list[str] = _inspected(engine, remote, "RepoDigests") or []
+    found = next((digest for digest in digests if digest.startswith(f"{repository}@")), None)
+    if found is None:
+        raise ContainerError(f"{engine.kind} must know the digest of {remote} after its push, but knows {digests}")
+    return found
+
+
+def _write_lock(engine: Engine, root: Path, chosen: Iterable[Source], version: Version, pushed: dict[str, str]) -> Lock:
+    path = root / LOCK_FILE
+    known = find_sources(root)
+    images = {name: image for name, image in lock_of(root).images.items() if name in known}
+    for source in chosen:
+        before, now = images.get(source.name), _locked(engine, version.local(source.name))
+        # The same image as before is still where it was pushed to.
+        kept = before.pushed if before is not None and before.id == now.id else None
+        images[source.name] = replace(now, pushed=pushed.get(source.name, kept))
+    lock = Lock(path, images)
+    lock.write()
+    return lock
+
+
+def _locked(engine: Engine, local: str) -> LockedImage:
+    """What the image itself says of its making, in labels that its Dockerfile writes."""
+    identity = engine.image_id(local)
+    if identity is None:
+        raise ContainerError(f"{local} is not here; build it: kftune images build")
+    labels = _inspected(engine, local, "Config.Labels") or {}
+    missing = [label for label in (_REVISION, _BASE) if not labels.get(label)]
+    if missing:
+        raise ContainerError(f"{local} must carry the label {missing[0]}; see images/train/Dockerfile for how it does")
+    return LockedImage(local, identity, labels[_REVISION], labels[_BASE])
+
+
+def _inspected(engine: Engine, image: str, part: str) -> Any:
+    return json.loads(engine.call("image", "inspect", f"--format={{{{json .{part}}}}}", image))
+
+
+def _git(root: Path, *arguments: str) -> str:
+    program = shutil.which("git")
+    if program is None:
+        raise ContainerError("git is not installed")
+    done = subprocess.run([program, "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ContainerError(f"git says: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout.strip()

@@ -1,0 +1,93 @@
+"""The folders below ``images/``: which there are, what each is built on, and in which order that can be done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from kftune.errors import ContainerError, UnknownNameError
+from kftune.images.lock import PREFIX
+
+# Source: the distribution specification's rule for one component of a repository's name.
+_NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_BASE = re.compile(r"^ARG\s+BASE_IMAGE=(\S+)", re.MULTILINE)
+
+
+class Source(NamedTuple):
+    """One image's folder.
+
+    Attributes:
+        name: The folder's name.
+        dockerfile: Its Dockerfile.
+        base: The default of ``ARG BASE_IMAGE``, the image that it is built on: ``images/NAME`` for another of these.
+    """
+
+    name: str
+    dockerfile: Path
+    base: str
+
+    @property
+    def below(self) -> str | None:
+        """The image of the same project that it is built on."""
+        return self.base.removeprefix(PREFIX) if self.base.startswith(PREFIX) else None
+
+
+def find_sources(root: Path) -> dict[str, Source]:
+    """The images of the project in `root`, each after the one that it is built on, else by name.
+
+    Raises:
+        ContainerError: There are none, or one cannot be built.
+    """
+    dockerfiles = sorted(root.glob(f"{PREFIX}*/Dockerfile"))
+    if not dockerfiles:
+        raise ContainerError(f"images are built from {root / PREFIX / 'NAME' / 'Dockerfile'}, but there is none")
+    sources = {source.name: source for source in map(_source, dockerfiles)}
+    return {name: sources[name] for name in _in_order(sources, sources)}
+
+
+def with_bases(names: Iterable[str], sources: Mapping[str, Source]) -> list[Source]:
+    """The images of these names and those that they are built on, in order; all of them without a name.
+
+    Raises:
+        UnknownNameError: There is no such image.
+    """
+    asked = [name.removeprefix(PREFIX) for name in names]
+    for name in asked:
+        if name not in sources:
+            raise UnknownNameError("image", name, sources)
+    return [sources[name] for name in _in_order(asked or sources, sources)]
+
+
+def _source(dockerfile: Path) -> Source:
+    name = dockerfile.parent.name
+    if _NAME.fullmatch(name) is None:
+        raise ContainerError(
+            f"an image's folder is named by small letters, digits and '.', '_' or '-' between them, but got {name!r}"
+        )
+    found = _BASE.search(dockerfile.read_text(encoding="utf-8"))
+    if found is None:
+        raise ContainerError(f"{dockerfile} must begin with ARG BASE_IMAGE=…, so that the base can be pinned")
+    return Source(name, dockerfile, found[1].strip("\"'"))
+
+
+def _in_order(names: Iterable[str], sources: Mapping[str, Source]) -> list[str]:
+    ordered: dict[str, None] = {}
+    for name in names:
+        ordered.update(dict.fromkeys(reversed(list(_down_from(name, sources)))))
+    return list(ordered)
+
+
+def _down_from(name: str, sources: Mapping[str, Source]) -> Iterator[str]:
+    """An image, the one that it is built on, and so on."""
+    seen: list[str] = []
+    below: str | None = name
+    while below is not None:
+        if below not in sources:
+            raise UnknownNameError(f"image that {PREFIX}{seen[-1]} is built on:", below, sources)
+        if below in seen:
+            raise ContainerError(f"images must not be built on one another in a circle: {' on '.join([*seen, below])}")
+        seen.append(below)
+        yield below
+        below = sources[below].below
