@@ -12,7 +12,7 @@ import pytest
 from local_study import finished, log_of, one_trial, python, run, sh, study, trials_in
 
 from kftune.errors import RunError
-from kftune.local.launch import find_gpus
+from kftune.local.devices import find_gpus
 
 PRINT_ENV = python(
     "import os, json, sys\nprint(json.dumps({**os.environ, 'exe': sys.executable, 'cwd': os.getcwd()}))\n"

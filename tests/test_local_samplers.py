@@ -6,6 +6,7 @@ import random
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -31,8 +32,10 @@ from kftune import (
     Uniform,
 )
 from kftune.errors import MissingExtraError, RunError
-from kftune.local.samplers import Space, Suggestion, make_sampler
+from kftune.local.samplers import Sampler, Space, Suggestion
+from kftune.local.samplers import make_sampler as sampler_of
 from kftune.local.samplers.optuna_strategy import coordinates
+from kftune.results import Trial
 from kftune.study import Study
 
 ALL = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization")
@@ -108,6 +111,10 @@ def study_of(algorithm: str, hparams: type[Hparams], seed: int | None = 3, trial
     if algorithm == "bayesianoptimization":
         settings = {"n_initial_points": 5}  # so that a few trials reach the model
     return study(hparams=hparams, trials=trials, algorithm={"name": algorithm, "seed": seed, "settings": settings})
+
+
+def make_sampler(a_study: Study, seed: int, parallel: int = 1, earlier: Sequence[Trial] = ()) -> Sampler:
+    return sampler_of(a_study, a_study.algorithm, a_study.objective.direction, seed, parallel, earlier)
 
 
 def draw(a_study: Study, count: int, *, parallel: int = 1, seed: int = 3) -> list[Suggestion]:

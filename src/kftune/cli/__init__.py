@@ -14,7 +14,8 @@ from kftune._version import __version__
 COMMANDS = {
     "new": "write a hyperparameter class, its study and its test to start from",
     "show": "what a study or pipeline searches, runs and needs",
-    "run": "run a study on this machine",
+    "run": "run a study, or a Katib Experiment, on this machine",
+    "status": "how far a study or an Experiment is",
     "lint": "what a cluster would refuse, and where it would hang",
     "render": "write the manifests that do the same on a cluster",
     "best": "the best trial of a study",

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 
 from kftune.local.events import (
     Event,
@@ -24,15 +23,13 @@ from kftune.local.events import (
     now,
 )
 from kftune.local.interrupts import Interrupts
-from kftune.local.launch import Launcher
+from kftune.local.plan import Launcher, Plan, Reader, counted
 from kftune.local.process import TrialProcess
 from kftune.local.progress import Outcome, Progress, Reason
 from kftune.local.samplers import Sampler, Suggestion
-from kftune.local.verdict import judge, values_of
-from kftune.metrics import Reducer
-from kftune.results import FINISHED, Ending, State, Trial, Values
+from kftune.local.verdict import judge
+from kftune.results import FINISHED, SCORED, Ending, State, Trial
 from kftune.results.store import Started, Store
-from kftune.study import Study
 
 _BETWEEN_REPORTS = 0.5
 # When a question to the sampler takes longer than this, ends of trials are not kept waiting for the answer.
@@ -42,12 +39,12 @@ _QUICK_ANSWER = 0.01
 class _Running:
     """A trial whose process runs."""
 
-    __slots__ = ("gpus", "listened", "number", "process", "reducer", "reported", "stopped", "suggestion")
+    __slots__ = ("gpus", "listened", "number", "process", "reader", "reported", "stopped", "suggestion")
 
-    def __init__(self, number: int, suggestion: Suggestion, reducer: Reducer, gpus: tuple[str, ...]) -> None:
+    def __init__(self, number: int, suggestion: Suggestion, reader: Reader, gpus: tuple[str, ...]) -> None:
         self.number = number
         self.suggestion = suggestion
-        self.reducer = reducer
+        self.reader = reader
         self.gpus = gpus
         self.process: TrialProcess
         self.listened: list[int] = []
@@ -56,10 +53,10 @@ class _Running:
 
 
 class Engine:
-    """Runs one study until it is over.
+    """Runs one study, or one Experiment, until it is over.
 
     Args:
-        study: The study.
+        plan: What is run.
         store: Where results go; earlier ones are in it.
         sampler: What to try; earlier trials are known to it.
         launcher: How trials start.
@@ -69,22 +66,21 @@ class Engine:
 
     def __init__(
         self,
-        study: Study,
+        plan: Plan,
         store: Store,
         sampler: Sampler,
         launcher: Launcher,
         interrupts: Interrupts,
         emit: OnEvent | None = None,
     ) -> None:
-        self._study = study
+        self._plan = plan
         self._store = store
         self._sampler = sampler
         self._launcher = launcher
         self._interrupts = interrupts
         self._emit = emit
-        self._definitions = study.metric_definitions
         trials = store.trials()
-        self._progress = Progress(study, store, trials)
+        self._progress = Progress(plan, store, trials)
         self._again = deque(trial for trial in trials if trial.state not in FINISHED)
         self._next_number = max((trial.number for trial in trials), default=0) + 1
         self._exhausted = False
@@ -106,6 +102,7 @@ class Engine:
             self._kill_all()
             self._launcher.discard()
             self._selector.close()
+        self._store.conclude(reason)
         outcome = self._progress.outcome(reason)
         self._tell(
             lambda: StudyFinished(
@@ -165,7 +162,7 @@ class Engine:
         return (
             not self._interrupts.count
             and not self._exhausted
-            and started < self._study.budget.max_trials
+            and started < self._plan.max_trials
             and not self._progress.reached()
         )
 
@@ -181,7 +178,8 @@ class Engine:
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
         if suggestion is None:
-            self._exhausted = True
+            # The end of a trial may bring new ones.
+            self._exhausted = not self._running
             return False
         self._next_number += 1
         self._start(number, 1, suggestion)
@@ -189,8 +187,7 @@ class Engine:
 
     def _start(self, number: int, attempt: int, suggestion: Suggestion) -> None:
         name = self._store.name(number)
-        reducer = Reducer(self._study.metric_names, self._definitions)
-        running = _Running(number, suggestion, reducer, self._launcher.devices.take())
+        running = _Running(number, suggestion, self._plan.reader(name), self._launcher.devices.take())
         problem = ""
         pid = pid_started = None
         try:
@@ -251,9 +248,20 @@ class Engine:
             due = running.process.next_time
             if due is not None and due <= moment:
                 self._advance(running, lambda process=running.process: process.on_time(moment))  # type: ignore[misc]
+            due = running.reader.next_look
+            if due is not None and due <= moment:
+                self._look(running)
+
+    def _look(self, running: _Running) -> None:
+        for metric in running.reader.look():
+            self._tell_metric(running, metric)
+        if running.reader.stop:
+            running.process.stop()
 
     def _advance(self, running: _Running, callback: Callable[[], None]) -> None:
         callback()
+        if running.reader.stop:
+            running.process.stop()
         if running.process.returncode is None:
             self._attend(running)
         else:
@@ -263,13 +271,13 @@ class Engine:
         moment = time.monotonic()
         waits = [] if longest is None else [longest]
         for running in self._running.values():
-            due = running.process.next_time
-            if due is not None:
-                waits.append(due - moment)
+            for due in (running.process.next_time, running.reader.next_look):
+                if due is not None:
+                    waits.append(due - moment)
         return max(0.0, min(waits)) if waits else None
 
     def _feeder(self, running: _Running) -> Callable[[bytes], object]:
-        feed = running.reducer.feed
+        feed = running.reader.feed
         if self._emit is None:
             return feed
 
@@ -284,33 +292,33 @@ class Engine:
     def _finish(self, running: _Running) -> None:
         process = running.process
         self._forget(running)
-        running.reducer.close()
+        running.reader.close()
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
         if running.stopped:
             self._end(running, "Killed", running.stopped, duration, code)
         else:
-            state, message = judge(self._study, process, running.reducer, log)
+            state, message = judge(self._plan, process, running.reader, log)
+            if running.reader.stop and not process.timed_out:
+                state, message = "EarlyStopped", running.reader.stop
             self._end(running, state, message, duration, code)
 
     def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
         """Stores how a trial ended; `_settle` puts it on the disk and tells of it."""
         number = running.number
-        values = values_of(running.reducer)
-        reduced = values.get(self._study.objective.metric)
-        objective = None if reduced is None else float(reduced.text(self._study.objective.spec.reduce or "latest"))
+        values, objective = running.reader.values, running.reader.objective
         self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
         self._unsynchronised = True
-        scored = state == "Succeeded"
-        self._sampler.tell(number, objective if scored else None)
+        running.reader.ended(state)
+        self._sampler.tell(number, objective if state in SCORED else None)
         is_best = self._progress.add(number, state, objective)
         finished = self._progress.finished
 
         def event() -> Event:
-            name, point, counted = self._store.name(number), running.suggestion.point, self._counted(values)
-            seconds = round(duration, 3)
+            name, point = self._store.name(number), running.suggestion.point
+            metrics, seconds = counted(values, self._plan.metrics), round(duration, 3)
             return TrialFinished(
-                name, number, state, objective, counted, point, seconds, code, message, is_best, finished
+                name, number, state, objective, metrics, point, seconds, code, message, is_best, finished
             )
 
         self._unsaid.append(event)
@@ -329,7 +337,7 @@ class Engine:
             running.stopped = self._progress.stop_message(reason)
             running.process.stop()
         if self._running and reason == "Interrupted":
-            grace = self._study.step.grace_period
+            grace = self._plan.grace
             stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
             self._tell(lambda: Note(stopping))
         killed = False
@@ -354,7 +362,7 @@ class Engine:
             self._emit(event())
 
     def _tell_start(self) -> None:
-        meta, budget = self._store.meta, self._study.budget
+        meta = self._store.meta
         self._tell(
             lambda: StudyStarted(
                 meta.name,
@@ -364,7 +372,7 @@ class Engine:
                 meta.objective.name,
                 meta.direction,
                 meta.goal,
-                budget.max_trials,
+                self._plan.max_trials,
                 self._launcher.parallel,
                 self._progress.wall_clock_left(),
                 self._progress.finished,
@@ -379,14 +387,7 @@ class Engine:
         if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
             return
         running.reported[metric] = moment
-        reduced = running.reducer.result(metric)
-        if reduced is not None:
-            name, text, step = self._store.name(running.number), reduced.latest, reduced.step
+        values = running.reader.latest(metric)
+        if values is not None:
+            name, text, step = self._store.name(running.number), values.latest, values.step
             self._tell(lambda: MetricReported(name, running.number, metric, float(text), text, step))
-
-    def _counted(self, values: dict[str, Values]) -> dict[str, Any]:
-        return {
-            spec.name: float(values[spec.name].text(spec.reduce or "latest"))
-            for spec in self._study.metric_specs
-            if spec.name in values
-        }

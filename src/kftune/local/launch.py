@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.machinery
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +11,48 @@ from contextlib import suppress
 from pathlib import Path
 
 from kftune.errors import RunError
+from kftune.local.devices import SharedDevices
 from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
 from kftune.study import Study
 
 _PYTHON = ("python", "python3")
+
+
+class OutputFolders:
+    """Makes the folders into which trials write.
+
+    Args:
+        folder: Where results go.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._prepared: Path | None = None
+
+    def take(self, trial: str) -> Path:
+        """The folder of the trial that starts now."""
+        output = self._folder.output(trial)
+        if output == self._prepared:
+            self._prepared = None
+        else:
+            output.mkdir(exist_ok=True)
+        return output
+
+    def prepare(self, trial: str) -> None:
+        """Makes the folder of the trial that will probably start next."""
+        output = self._folder.output(trial)
+        if output != self._prepared:
+            self.discard()
+            output.mkdir(exist_ok=True)
+            self._prepared = output
+
+    def discard(self) -> None:
+        """Takes back what was prepared and not used."""
+        if self._prepared is not None:
+            with suppress(OSError):  # something is in it
+                self._prepared.rmdir()
+            self._prepared = None
 
 
 class Launcher:
@@ -46,9 +82,9 @@ class Launcher:
         self._folder = folder
         self._cwd = Path.cwd() if study_path is None else study_path.resolve().parent
         self.notes: list[str] = []
-        self._prepared: Path | None = None
-        self.devices = _Devices(study, gpus)
-        self.parallel = self._limit_parallel()
+        self._outputs = OutputFolders(folder)
+        self.devices = SharedDevices(study.step.resources.gpu, gpus)
+        self.parallel = self.devices.limit(study.budget.parallel, self.notes)
         self._base = self._environment()
         self._argv_start, self._executable = self._program()
         self._note_what_differs()
@@ -68,17 +104,8 @@ class Launcher:
             OSError: The program cannot be started.
             ValueError: A text cannot be passed to a process.
         """
-        output = self._folder.output(trial)
-        if output == self._prepared:
-            self._prepared = None
-        else:
-            output.mkdir(exist_ok=True)
-        env = {
-            **self._base,
-            "KFTUNE_TRIAL_NAME": trial,
-            "KATIB_TRIAL_NAME": trial,
-            "KFTUNE_OUTPUT_DIR": str(output),
-        }
+        output = self._outputs.take(trial)
+        env = {**self._base, **trial_variables(trial, output)}
         if self.devices.used:
             env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         argv = self._study.step.command_line(assignment)
@@ -95,31 +122,13 @@ class Launcher:
 
     def prepare(self, trial: str) -> None:
         """Makes the folder of the trial that will probably start next, while others run and this process has time."""
-        output = self._folder.output(trial)
-        if output != self._prepared:
-            self.discard()
-            output.mkdir(exist_ok=True)
-            self._prepared = output
+        self._outputs.prepare(trial)
 
     def discard(self) -> None:
         """Takes back what was prepared and not used."""
-        if self._prepared is not None:
-            with suppress(OSError):  # something is in it
-                self._prepared.rmdir()
-            self._prepared = None
+        self._outputs.discard()
 
     # -- inside ------------------------------------------------------------------------------------------------
-
-    def _limit_parallel(self) -> int:
-        wanted = self._study.budget.parallel
-        possible = self.devices.trials_at_once
-        if possible is None or possible >= wanted:
-            return wanted
-        self.notes.append(
-            f"{possible} of {wanted} trials at once: each has {self._study.step.resources.gpu} of the "
-            f"{len(self.devices.all)} GPUs here"
-        )
-        return possible
 
     def _environment(self) -> dict[str, str]:
         step = self._study.step
@@ -129,13 +138,7 @@ class Launcher:
                 f"secrets and config maps come from the environment here, but it has no {', '.join(missing)}; "
                 f"for example: export {missing[0]}=..."
             )
-        env = {**os.environ, **step.env}
-        env["PATH"] = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), env.get("PATH", os.defpath))))
-        folders = dict.fromkeys((str(self._cwd), str(Path.cwd()), *filter(None, [env.get("PYTHONPATH")])))
-        env["PYTHONPATH"] = os.pathsep.join(folders)
-        env["PYTHONUNBUFFERED"] = "1"
-        if "OMP_NUM_THREADS" not in env:
-            env["OMP_NUM_THREADS"] = str(max(1, _cores() // self.parallel))
+        env = process_environment(step.env, self._cwd, self.parallel)
         if step.data.path is not None:
             env["KFTUNE_DATA"] = str(self._data(step.data.path))
         return env
@@ -197,53 +200,27 @@ class Launcher:
             self.notes.append("trials run without a GPU, though the study asks for one")
 
 
-class _Devices:
-    """The GPUs here, shared out so that no two trials have the same one.
+def process_environment(own: Mapping[str, str], cwd: Path, parallel: int) -> dict[str, str]:
+    """What every trial's process finds: this environment, its own variables, and the Python that runs kftune.
 
-    Attributes:
-        all: Every device.
-        used: Whether trials are told which devices they may see.
-        trials_at_once: How many trials the devices are enough for; None when they set no limit.
+    Args:
+        own: The variables of the step or container.
+        cwd: The trial's working folder; Python finds the modules in it.
+        parallel: How many trials share the cores.
     """
-
-    def __init__(self, study: Study, gpus: Sequence[str] | None) -> None:
-        self._each = study.step.resources.gpu
-        self.used = bool(self._each) or (gpus is not None and not gpus)
-        self.all = tuple(find_gpus() if gpus is None else gpus) if self._each else ()
-        self._free = list(self.all)
-        if gpus is None and self._each > len(self.all):
-            raise RunError(
-                f"each trial needs {self._each} GPU(s) (step.resources.gpu), but here "
-                f"{'is' if len(self.all) == 1 else 'are'} {len(self.all) or 'none'}; run it elsewhere, or without GPUs "
-                f"(--gpus none)"
-            )
-        if gpus and self._each > len(self.all):
-            raise RunError(f"each trial needs {self._each} GPUs (step.resources.gpu), but got {', '.join(gpus)}")
-        self.trials_at_once = len(self.all) // self._each if self.all else None
-
-    def take(self) -> tuple[str, ...]:
-        """The devices of one more trial."""
-        if not self.all:
-            return ()
-        taken, self._free = self._free[: self._each], self._free[self._each :]
-        return tuple(taken)
-
-    def give_back(self, devices: Sequence[str]) -> None:
-        """Devices that a trial no longer uses; the lowest are taken first."""
-        self._free = sorted((*self._free, *devices), key=self.all.index)
+    env = {**os.environ, **own}
+    env["PATH"] = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), env.get("PATH", os.defpath))))
+    folders = dict.fromkeys((str(cwd), str(Path.cwd()), *filter(None, [env.get("PYTHONPATH")])))
+    env["PYTHONPATH"] = os.pathsep.join(folders)
+    env["PYTHONUNBUFFERED"] = "1"
+    if "OMP_NUM_THREADS" not in env:
+        env["OMP_NUM_THREADS"] = str(max(1, _cores() // parallel))
+    return env
 
 
-def find_gpus() -> tuple[str, ...]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        listed = [device.strip() for device in visible.split(",")]
-        # CUDA itself stops reading at the first that is none.
-        end = next((index for index, device in enumerate(listed) if device in ("", "-1")), len(listed))
-        return tuple(listed[:end])
-    # A container may hold any of the machine's device files; CUDA counts those that it finds from 0.
-    count = sum(1 for path in Path("/dev").glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
-    return tuple(map(str, range(count)))
+def trial_variables(trial: str, output: Path) -> dict[str, str]:
+    """What tells a trial who it is, and where its files go."""
+    return {"KFTUNE_TRIAL_NAME": trial, "KATIB_TRIAL_NAME": trial, "KFTUNE_OUTPUT_DIR": str(output)}
 
 
 def _cores() -> int:

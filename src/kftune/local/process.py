@@ -43,6 +43,9 @@ class TrialProcess:
         clean_up: Called once at the end of a process that was asked to stop or was killed. It ends what runs outside of
             the process group, such as the container whose client this process is.
 
+    Attributes:
+        exit_text: Says what an exit code means, where that is not what it means of any process.
+
     Raises:
         OSError: The program cannot be started.
         ValueError: An argument cannot be passed to a process.
@@ -65,6 +68,7 @@ class TrialProcess:
         self._logged = self._received = 0
         self._feed = feed
         self._grace = grace
+        self.timeout = timeout
         self._clean_up = clean_up
         self._cut_short = False
         self.began = time.monotonic()
@@ -81,6 +85,7 @@ class TrialProcess:
         self._exited = False
         self.returncode: int | None = None
         self.timed_out = False
+        self.exit_text: Callable[[int], str] | None = None
         self._stop_at = None if timeout is None else self.began + timeout
         self._kill_at: float | None = None
         self._linger_until: float | None = None

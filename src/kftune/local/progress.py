@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
+from kftune.local.plan import Plan, counted
 from kftune.results import FINISHED, SCORED, State, Trial
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import Store
-from kftune.study import Study
 
 Reason = Literal[
     "GoalReached", "MaxFailedReached", "MaxTrialsReached", "SearchSpaceExhausted", "WallClock", "Interrupted"
@@ -46,13 +46,13 @@ class Progress:
     """Counts what finishes.
 
     Args:
-        study: The study.
+        plan: What is run.
         store: Its results.
         trials: Those of earlier runs.
     """
 
-    def __init__(self, study: Study, store: Store, trials: Iterable[Trial]) -> None:
-        self._study = study
+    def __init__(self, plan: Plan, store: Store, trials: Iterable[Trial]) -> None:
+        self._plan = plan
         self._store = store
         self._states: dict[int, State] = {}
         self._best: tuple[float, int] | None = None
@@ -72,7 +72,7 @@ class Progress:
         if self._best is not None and best == objective:
             # Trials may end in another order than they began in: of equal ones the first number is the best.
             self._best = (objective, min(number, self._best[1]))
-        elif self._study.objective.better(objective, best):
+        elif self._plan.better(objective, best):
             self._best = (objective, number)
         return self._best is not None and self._best[1] == number
 
@@ -82,12 +82,12 @@ class Progress:
         Source: katib, pkg/controller.v1beta1/experiment/util/status_util.go: the goal, then failed trials, then trials
         in all. What Katib has not comes after that.
         """
-        budget = self._study.budget
-        if self._best is not None and self._study.objective.reached(self._best[0]):
+        plan = self._plan
+        if self._best is not None and plan.reached(self._best[0]):
             return "GoalReached"
-        if self.failed and self.failed >= budget.failures_allowed:
+        if self.failed and plan.max_failed is not None and self.failed >= plan.max_failed:
             return "MaxFailedReached"
-        if self.finished >= budget.max_trials:
+        if self.finished >= plan.max_trials:
             return "MaxTrialsReached"
         if exhausted:
             return "SearchSpaceExhausted"
@@ -96,7 +96,7 @@ class Progress:
 
     def wall_clock_left(self) -> float | None:
         """Seconds until the study's wall clock has run out, over all its runs; None when it has none."""
-        limit = self._study.budget.wall_clock
+        limit = self._plan.wall_clock
         return None if limit is None else limit - self._store.active_seconds
 
     def best(self) -> Trial | None:
@@ -108,8 +108,7 @@ class Progress:
         best = self.best()
         if best is None:
             return None
-        specs = [spec for spec in self._study.metric_specs if spec.name in best.metrics]
-        metrics = {spec.name: float(best.metrics[spec.name].text(spec.reduce or "latest")) for spec in specs}
+        metrics = counted(best.metrics, self._plan.metrics)
         return {"trial": best.name, "objective": best.objective, "metrics": metrics, "values": best.point}
 
     def outcome(self, reason: Reason) -> Outcome:
@@ -130,19 +129,19 @@ class Progress:
         }.get(reason, "stopped: the study is over")
 
     def _message(self, reason: Reason, best: Trial | None) -> str:
-        budget, objective = self._study.budget, self._study.objective
+        plan = self._plan
         none = "" if best is not None else "; no trial has succeeded"
         if reason == "GoalReached" and best is not None:
-            return f"{best.name} has reached the goal: {objective.metric}={best.objective} (goal {objective.goal:g})"
+            return f"{best.name} has reached the goal: {plan.objective.name}={best.objective} (goal {plan.goal:g})"
         if reason == "MaxFailedReached":
             return (
-                f"{self.failed} of {self.finished} trials have failed (max_failed={budget.failures_allowed}); kftune "
-                f"logs shows what they printed. To go on, raise budget.max_failed; to begin anew, run with --fresh"
+                f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
+                f"shows what they printed. To go on, raise {plan.failed_hint}; to begin anew, run with --fresh"
             )
         if reason == "MaxTrialsReached":
-            return f"{self.finished} trials have finished (max_trials={budget.max_trials}){none}"
+            return f"{self.finished} trials have finished (max_trials={plan.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
             return f"the space has no point left that was not tried, after {self.finished} trials{none}"
         if reason == "WallClock":
-            return f"the wall clock of {budget.wall_clock:g} s has run out after {self.finished} trials{none}"
-        return f"interrupted after {self.finished} of {budget.max_trials} trials; the same command goes on from here"
+            return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
+        return f"interrupted after {self.finished} of {plan.max_trials} trials; the same command goes on from here"

@@ -15,6 +15,7 @@ from kftune.local.launch import Launcher
 from kftune.local.leftovers import stop_leftovers
 from kftune.local.progress import Outcome
 from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.study_plan import study_plan
 from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
 from kftune.results.store import Store
 from kftune.study import Study
@@ -50,18 +51,20 @@ def run_study(
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
-    check_runs_here(study)
+    check_runs_here(study.algorithm.name)
     path = Path(folder).resolve()
     launcher = Launcher(study, RunFolder(path), None if study_path is None else Path(study_path), gpus)
     seed = random.SystemRandom().getrandbits(32) if study.algorithm.seed is None else study.algorithm.seed
     with Store(path, _meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
         trials = store.trials()
         stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
-        sampler = make_sampler(study, store.meta.seed, launcher.parallel, trials)
+        sampler = make_sampler(
+            study, study.algorithm, study.objective.direction, store.meta.seed, launcher.parallel, trials
+        )
         notes = [*launcher.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
-        return Engine(study, store, sampler, launcher, Interrupts(), on_event).run()
+        return Engine(study_plan(study), store, sampler, launcher, Interrupts(), on_event).run()
 
 
 def _meta(study: Study, seed: int) -> Meta:

@@ -102,8 +102,8 @@ def _seed_result(trial: Trial, meta: Meta) -> dict[str, Any]:
         values = trial.metrics.get(metric.name)
         best = _best_of(metric, meta)
         if best != "latest":
-            result[f"best_{metric.name}"] = None if values is None else float(values.text(best))
-        result[f"final_{metric.name}"] = None if values is None else float(values.latest)
+            result[f"best_{metric.name}"] = None if values is None else values.number(best)
+        result[f"final_{metric.name}"] = None if values is None else values.number("latest")
     reported = trial.metrics.get(meta.objective.name)
     result["total_epochs"] = 0 if reported is None else reported.count
     if not completed:

@@ -91,6 +91,11 @@ class Results:
         rows = self._fetch("SELECT value FROM meta WHERE key = 'active_seconds'")
         return float(str(rows[0][0])) if rows else 0.0
 
+    def reason(self) -> str | None:
+        """What ended the last run, such as ``MaxTrialsReached``; None while the first one runs, or was killed."""
+        rows = self._fetch("SELECT value FROM meta WHERE key = 'reason'")
+        return str(rows[0][0]) if rows else None
+
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()

@@ -17,6 +17,10 @@ UNSUCCESSFUL: tuple[State, ...] = ("Failed", "MetricsUnavailable")
 """States that count as a failure."""
 
 
+UNAVAILABLE = "unavailable"
+"""What Katib has for a value that was never reported, or is no number."""
+
+
 class Values(NamedTuple):
     """What one trial reported of one metric; the texts are as it printed them."""
 
@@ -31,6 +35,17 @@ class Values(NamedTuple):
     def text(self, reduce: str) -> str:
         """The value that stands for the trial."""
         return self.min if reduce == "min" else self.max if reduce == "max" else self.latest
+
+    def number(self, reduce: str) -> float | None:
+        """The same as a number; None when the text is none.
+
+        Source: katib, suggestionclient.go: the latest stands in for a least or greatest that is unavailable.
+        """
+        text = self.text(reduce)
+        try:
+            return float(self.latest if text == UNAVAILABLE else text)
+        except ValueError:
+            return None
 
 
 class Metric(NamedTuple):
@@ -69,6 +84,8 @@ class Meta(NamedTuple):
     """When the first run began (UTC)."""
     version: str
     """The kftune that wrote it last."""
+    experiment: dict[str, Any] | None = None
+    """The Experiment with Katib's defaults, when it was one that ran."""
 
     @property
     def objective(self) -> Metric:

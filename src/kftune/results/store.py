@@ -26,6 +26,7 @@ _END = (  # the names in it are our own
     f"pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
+_REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
 _PATIENCE = 5.0
 
 
@@ -102,6 +103,7 @@ class Store:
             seed = stored.seed if self._keep_seed else meta.seed
             meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
         run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
+        run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
         row = run("SELECT value FROM meta WHERE key = 'active_seconds'").fetchone()
         self.active_before = 0.0 if row is None else float(row[0])
@@ -159,6 +161,10 @@ class Store:
             number,
         )
         self._commit(_END, values, to_disk=False)
+
+    def conclude(self, reason: str) -> None:
+        """Keeps what ended the run; the next one replaces it."""
+        self._commit(_REASON, (reason,), to_disk=False)
 
     def synchronise(self) -> None:
         """Puts everything on the disk, and the time at work with it."""
@@ -248,9 +254,10 @@ def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
     if stored.identity == meta.identity:
         return
     changes = "\n".join(f"  {change}" for change in _changes(stored.compared, meta.compared))
+    what = "study" if meta.experiment is None else "Experiment"
     raise StoreError(
         f"results that are compared must come from one space, objective and command, but since these were written the "
-        f"study {meta.name!r} has changed:\n{changes}\n"
+        f"{what} {meta.name!r} has changed:\n{changes}\n"
         f"Undo the change, keep both with another folder (--dir), or begin anew (--fresh moves these results aside)",
         str(folder.path),
     )

@@ -76,7 +76,7 @@ ALGORITHMS: Mapping[str, AlgorithmRules] = {
     ),
     "sobol": AlgorithmRules("a low-discrepancy sequence", {}, seeded=False),
     "hyperband": AlgorithmRules(
-        "successive halving (on Katib)",
+        "successive halving in brackets; on Katib only the first one",
         {
             "r_l": Setting("a number above 0", lambda value: _is_float(value) and value > 0, required=True),
             "resource_name": Setting("a parameter's name", lambda value: isinstance(value, str), required=True),

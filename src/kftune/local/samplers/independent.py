@@ -14,6 +14,7 @@ class Unlearning:
     """A strategy that takes no notice of results."""
 
     patience: int | None = None
+    only_its_own = False
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -73,7 +74,7 @@ class SobolStrategy(Unlearning):
         except ImportError as error:
             raise MissingExtraError("local", "scipy") from error
         self._space = space
-        self._sequence = qmc.Sobol(len(space.domains), scramble=True, seed=seed)
+        self._sequence = qmc.Sobol(max(1, space.dimensions), scramble=True, seed=seed)
 
     def proposals(self, number: int) -> Iterator[Point]:
         """The points of the sequence, each once."""

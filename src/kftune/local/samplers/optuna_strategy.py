@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import (
     Choice,
-    Discrete,
     Domain,
     IntUniform,
     LogUniform,
-    Ordinal,
     QUniform,
     Uniform,
-    same,
 )
+from kftune.domains.listed import Listed
 from kftune.errors import MissingExtraError, RunError
+from kftune.local.samplers.shares import index_of, share_of
 from kftune.local.samplers.space import Point, Space
 from kftune.study.objective import Direction
 
@@ -34,8 +33,6 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
-
-_BISECTIONS = 60
 
 
 class Coordinate(NamedTuple):
@@ -57,11 +54,13 @@ class OptunaStrategy:
         direction: minimize or maximize.
         replays: Whether earlier results must go through the sampler one by one, since it keeps a state of its own.
         always_all: Whether the sampler needs a number for every name, active or not.
+        shares: Whether it searches shares of each range, from 0 to 1.
         asking: Makes what surrounds each question to the sampler.
         notes: What the user should know.
     """
 
     patience: int | None = 5
+    only_its_own = False
 
     def __init__(
         self,
@@ -71,6 +70,7 @@ class OptunaStrategy:
         *,
         replays: bool = False,
         always_all: bool = False,
+        shares: bool = False,
         asking: Callable[[], AbstractContextManager[None]] = nullcontext,
         notes: Iterable[str] = (),
     ) -> None:
@@ -79,7 +79,7 @@ class OptunaStrategy:
         self._replays = replays
         self._always_all = always_all
         self._asking = asking
-        self._coordinates = coordinates(space)
+        self._coordinates = coordinates(space, shares=shares)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(sampler=sampler, direction=direction)
         self._running: dict[int, Trial] = {}
@@ -227,7 +227,9 @@ def _cmaes(space: Space, seed: int, direction: Direction, settings: Mapping[str,
     if settings.get("restart_strategy", "none") != "none":
         notes.append(_no_counterpart("restart_strategy", "cmaes", "Optuna's sampler does not restart"))
     sampler = CmaEsSampler(seed=seed, sigma0=settings.get("sigma"), warn_independent_sampling=False)
-    return OptunaStrategy(space, sampler, direction, replays=True, always_all=True, notes=notes)
+    # The sampler itself scales every range to a share. With our own shares the numbers are the same in a study, and in
+    # the Experiment rendered from it, where they stand for the values.
+    return OptunaStrategy(space, sampler, direction, replays=True, always_all=True, shares=True, notes=notes)
 
 
 def _gp(space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int) -> OptunaStrategy:
@@ -273,54 +275,42 @@ def _need(package: str, extra: str) -> Any:
         raise MissingExtraError(extra, package) from error
 
 
-def coordinates(space: Space) -> dict[str, Coordinate]:
-    """How Optuna sees each name; those with a single value are left out."""
-    return {name: _coordinate(domain) for name, domain in space.domains.items() if domain.size > 1}
+def coordinates(space: Space, *, shares: bool = False) -> dict[str, Coordinate]:
+    """How Optuna sees each name; those with a single value are left out.
+
+    Args:
+        space: What is searched.
+        shares: Whether each range is searched by shares of it, from 0 to 1.
+    """
+    return {name: _coordinate(domain, shares) for name, domain in space.domains.items() if domain.size > 1}
 
 
-def _coordinate(domain: Domain) -> Coordinate:
+def _coordinate(domain: Domain, shares: bool) -> Coordinate:
     """Optuna's own distribution where it is the same one, else a share from 0 to 1 of ours."""
+    if isinstance(domain, Listed):
+        return _indexed(domain) if getattr(domain, "weights", None) is None else _shared(domain)
+    return _shared(domain) if shares else _ranged(domain)
+
+
+def _ranged(domain: Domain) -> Coordinate:
     if isinstance(domain, Uniform | LogUniform):
         log = isinstance(domain, LogUniform)
         return Coordinate(FloatDistribution(domain.low, domain.high, log=log), float, float)
     if isinstance(domain, IntUniform) and (domain.step == 1 or not domain.log):
         high = domain.low + (int(domain.size) - 1) * domain.step
         return Coordinate(IntDistribution(domain.low, high, log=domain.log, step=domain.step), int, int)
-    if isinstance(domain, QUniform | Ordinal | Discrete) or (isinstance(domain, Choice) and domain.weights is None):
-        return _indexed(domain)
-    return Coordinate(FloatDistribution(0, 1), domain.quantile, lambda value: _share(domain, value))
+    return _indexed(domain) if isinstance(domain, QUniform) else _shared(domain)
+
+
+def _shared(domain: Domain) -> Coordinate:
+    return Coordinate(FloatDistribution(0, 1), domain.quantile, lambda value: share_of(domain, value))
 
 
 def _indexed(domain: Domain) -> Coordinate:
     points = domain.grid()
     last = len(points) - 1
     distribution = CategoricalDistribution(range(last + 1)) if isinstance(domain, Choice) else IntDistribution(0, last)
-    return Coordinate(distribution, points.__getitem__, lambda value: _index(points, value))
-
-
-def _share(domain: Domain, value: Any) -> float:
-    """The middle of the shares at which the domain's quantile is `value`."""
-    if isinstance(domain, Choice):
-        order = domain.grid()
-        rank: Callable[[float], Any] = lambda u: _index(order, domain.quantile(u))  # noqa: E731
-        target: Any = _index(order, value)
-    else:
-        rank, target = domain.quantile, value
-    return (_first_share(lambda u: rank(u) >= target) + _first_share(lambda u: rank(u) > target)) / 2
-
-
-def _first_share(holds: Callable[[float], bool]) -> float:
-    low, high = 0.0, 1.0
-    if holds(low):
-        return low
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
-
-
-def _index(points: tuple[Any, ...], value: object) -> int:
-    return next(number for number, point in enumerate(points) if same(point, value))
+    return Coordinate(distribution, points.__getitem__, lambda value: index_of(points, value))
 
 
 def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:

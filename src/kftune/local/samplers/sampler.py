@@ -17,10 +17,12 @@ class Strategy(Protocol):
 
     Attributes:
         patience: How many of its proposals may turn out as tried already before others are asked; None means all.
+        only_its_own: Whether nothing but its proposals may be tried; it may have none until running trials have ended.
         notes: What the user should know of it.
     """
 
     patience: int | None
+    only_its_own: bool
     notes: list[str]
 
     def proposals(self, number: int) -> Iterator[Point]:
@@ -44,12 +46,22 @@ class Sampler:
         strategy: How the algorithm chooses.
         seed: The study's seed.
         tried: The assignments of all earlier trials.
+        repeats: Whether a point may come twice.
     """
 
-    def __init__(self, space: Space, strategy: Strategy, seed: int, tried: Iterable[dict[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        space: Space,
+        strategy: Strategy,
+        seed: int,
+        tried: Iterable[dict[str, str]] = (),
+        *,
+        repeats: bool = False,
+    ) -> None:
         self._space = space
         self._strategy = strategy
         self._seed = seed
+        self._repeats = repeats
         self._tried = {tuple(assignment.items()) for assignment in tried}
         self._first = [space.suggestion(point) for point in space.first_points()]
         self._left: list[Suggestion] | None = None
@@ -60,9 +72,9 @@ class Sampler:
         return self._strategy.notes
 
     def ask(self, number: int) -> Suggestion | None:
-        """What trial `number` shall try; None when nothing is left that was not tried."""
+        """What trial `number` shall try; None when nothing is left, or nothing until a running trial has ended."""
         for suggestion in self._candidates(number):
-            if suggestion.key not in self._tried:
+            if self._repeats or suggestion.key not in self._tried:
                 self._tried.add(suggestion.key)
                 self._strategy.accept(number, suggestion.point)
                 return suggestion
@@ -80,6 +92,8 @@ class Sampler:
         yield from self._first
         for point in islice(self._strategy.proposals(number), self._strategy.patience):
             yield self._space.suggestion(point)
+        if self._repeats or self._strategy.only_its_own:
+            return
         rng = numbered_rng(self._seed, number)
         if self._strategy.patience is not None:
             for _ in range(_RANDOM_DRAWS):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kftune.domains import Conditional, Domain
-from kftune.study import Study
 
 Point = dict[str, Any]
 """Searched values by dotted name; a value whose condition does not hold is left out."""
@@ -29,21 +28,43 @@ class Suggestion(NamedTuple):
         return tuple(self.assignment.items())
 
 
+class Searched(Protocol):
+    """What is searched: a study, or the parameters of an Experiment."""
+
+    @property
+    def space(self) -> Mapping[str, Domain]:
+        """Name -> domain, in the order in which numbers are drawn."""
+
+    @property
+    def size(self) -> float:
+        """The number of different points, conditions aside, or `math.inf`."""
+
+    def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """`point` without the values whose condition does not hold."""
+
+    def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
+        """The texts that a trial gets."""
+
+    def first_points(self) -> list[dict[str, Any]]:
+        """What to try first."""
+
+
 class Space:
-    """The searched hyperparameters of a study.
+    """The searched hyperparameters of a study or of an Experiment.
 
     Attributes:
         domains: Name -> domain without its condition; a name stands behind those that its condition names.
         conditional: The names that have a condition.
     """
 
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self.conditional = frozenset(name for name, domain in study.space.items() if isinstance(domain, Conditional))
+    def __init__(self, searched: Searched) -> None:
+        self._searched = searched
+        space = searched.space
+        self.conditional = frozenset(name for name, domain in space.items() if isinstance(domain, Conditional))
         self.domains: dict[str, Domain] = {}
         # A class takes a conditional parent only above its child, so this order has parents first.
-        for name in sorted(study.space, key=self.conditional.__contains__):
-            domain = study.space[name]
+        for name in sorted(space, key=self.conditional.__contains__):
+            domain = space[name]
             inner = domain.domain if isinstance(domain, Conditional) else domain
             if inner is not None:
                 self.domains[name] = inner
@@ -51,17 +72,25 @@ class Space:
     @property
     def listable(self) -> bool:
         """Whether the points are few enough to go through them all."""
-        return self._study.size <= LARGEST_LISTED
+        return self._searched.size <= LARGEST_LISTED
 
     def is_active(self, name: str, point: Point) -> bool:
         """Whether a name's condition holds, given the values of the names before it."""
-        return name not in self.conditional or name in self._study.active({**point, name: None})
+        return name not in self.conditional or name in self._searched.active({**point, name: None})
+
+    @property
+    def dimensions(self) -> int:
+        """How many uniform numbers a draw takes."""
+        return sum(domain.size > 1 for domain in self.domains.values())
 
     def draw(self, uniform: Callable[[], float]) -> Point:
-        """A point made of one uniform number for each name, active or not."""
+        """A point made of one uniform number for each name, active or not.
+
+        A domain of one value takes none: rendered for Katib, it is no parameter, and the others shall draw the same.
+        """
         point: Point = {}
         for name, domain in self.domains.items():
-            u = uniform()
+            u = uniform() if domain.size > 1 else 0.5
             if self.is_active(name, point):
                 point[name] = domain.quantile(u)
         return point
@@ -76,11 +105,11 @@ class Space:
 
     def suggestion(self, point: Point) -> Suggestion:
         """A point with the texts that its trial gets."""
-        return Suggestion(point, self._study.assignment(point))
+        return Suggestion(point, self._searched.assignment(point))
 
     def first_points(self) -> list[Point]:
         """What the study says to try first."""
-        return [self.reduced(point) for point in self._study.first_points()]
+        return [self.reduced(point) for point in self._searched.first_points()]
 
     def all_points(self) -> Iterator[Point]:
         """Every point once.

@@ -1,0 +1,67 @@
+"""How far a study or an Experiment is, also while it runs.
+
+Of an Experiment, -o yaml and -o json give the object with its status, as a client of Katib reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from kftune.cli.places import add_results_arguments, results_folder
+from kftune.results import Results, open_results
+from kftune.results.export import trial_to_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    add_results_arguments(parser)
+    parser.add_argument("-o", "--format", choices=["text", "json", "yaml"], default="text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the status."""
+    with open_results(results_folder(arguments.study, arguments.dir)) as results:
+        if arguments.format == "text":
+            print(_text(results))
+            return 0
+        data = _data(results)
+    if arguments.format == "json":
+        print(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        from kftune import yaml_text
+
+        sys.stdout.write(yaml_text.dump(data))
+    return 0
+
+
+def _data(results: Results) -> dict[str, Any]:
+    from kftune.results.experiment import experiment_with_status
+
+    experiment = experiment_with_status(results)
+    if experiment is not None:
+        return experiment
+    best = results.best()
+    return {
+        "name": results.meta.name,
+        "reason": results.reason(),
+        "max_trials": results.meta.max_trials,
+        "counts": results.counts(),
+        "best": None if best is None else trial_to_json(best, results),
+    }
+
+
+def _text(results: Results) -> str:
+    meta, counts, best = results.meta, results.counts(), results.best()
+    what = "study" if meta.experiment is None else "Experiment"
+    told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
+    lines = [
+        f"{what} {meta.name}: {results.reason() or 'runs, or was cut short'}",
+        f"  trials  {told} (at most {meta.max_trials})",
+    ]
+    if best is not None:
+        value = best.metrics[meta.objective.name].text(meta.objective.reduce)
+        lines.append(f"  best    {best.name}: {meta.objective.name}={value}")
+    return "\n".join(lines)

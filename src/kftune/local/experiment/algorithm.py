@@ -1,0 +1,58 @@
+"""The algorithm of an Experiment: its settings are texts, and the seed is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kftune.errors import RunError, StudyError, suggestion
+from kftune.katib.go.numbers import python_float, python_int
+from kftune.local.samplers import check_runs_here
+from kftune.study import ALGORITHMS, Algorithm
+
+_NAS = ("enas", "darts")
+_LARGEST_SEED = 2**32 - 1
+
+
+def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algorithm, list[str]]:
+    """The algorithm by its Katib name and settings, and what should be known of it.
+
+    Args:
+        spec: A decoded spec.
+        seed: The seed that counts instead of the setting random_state.
+
+    Raises:
+        RunError: It does not run here, or a setting is wrong.
+    """
+    given = spec["algorithm"]
+    name = given.get("algorithmName", "")
+    if name in _NAS:
+        raise RunError(
+            f"{name} searches for architectures in a service of its own, which runs on Katib only; here an Experiment "
+            f"runs with {', '.join(other for other in ALGORITHMS if other not in ('hyperband', 'pbt'))}"
+        )
+    if name not in ALGORITHMS:
+        raise RunError(f"the algorithm {name!r} is not known here; {suggestion(name, ALGORITHMS)}")
+    check_runs_here(name)
+    settings = {each.get("name", ""): each.get("value", "") for each in given.get("algorithmSettings", ())}
+    state = settings.pop("random_state", None)
+    if seed is None and state is not None:
+        seed = python_int(state)
+        if seed is None or not 0 <= seed <= _LARGEST_SEED:
+            raise RunError(f"random_state of {name} must be an integer from 0 to {_LARGEST_SEED}, and is {state!r}")
+    rules = ALGORITHMS[name].settings
+    unknown = [setting for setting in settings if setting not in rules]
+    notes = [f"{name} has no setting {setting!r}; it has no effect" for setting in unknown]
+    known = {setting: _typed(text) for setting, text in settings.items() if setting in rules and text}
+    try:
+        return Algorithm(name=name, seed=seed, settings=known), notes
+    except StudyError as error:
+        raise RunError(f"spec.algorithm: {error}") from error
+
+
+def _typed(text: str) -> str | int | float:
+    whole = python_int(text)
+    if whole is not None:
+        return whole
+    number = python_float(text)
+    return text if number is None else number

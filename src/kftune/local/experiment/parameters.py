@@ -1,0 +1,241 @@
+"""The parameters of an Experiment as domains: what they are meant to be, not what an engine makes of them.
+
+Where the Experiment was rendered from a study and a parameter is a number that stands for a value, the value is what is
+searched, so that study and Experiment choose alike.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from kftune.domains import (
+    Choice,
+    Conditional,
+    Constant,
+    Domain,
+    IntUniform,
+    LogNormal,
+    LogUniform,
+    Normal,
+    Ordinal,
+    QLogNormal,
+    QLogUniform,
+    QNormal,
+    QUniform,
+    ReverseLogUniform,
+    Uniform,
+    domain_from_spec,
+)
+from kftune.encoding import MILLION, PREFIX
+from kftune.errors import DomainError, KftuneError, RunError
+from kftune.katib.go.numbers import python_float, python_int
+from kftune.local.samplers.shares import share_of
+
+_SURROGATE = re.compile(
+    rf"{PREFIX}(?P<mode>quantile|millionth):(?P<spec>[^:\s'\"\\]+):\$\{{trialParameters\.(?P<name>[^}}]+)\}}"
+)
+# A value with at least this share of the draws is found again from a millionth.
+_MOST_POINTS = 10_000
+_CONTINUOUS = (Uniform, LogUniform, ReverseLogUniform, Normal, LogNormal)
+
+
+class Parameter(NamedTuple):
+    """One parameter as it is searched."""
+
+    name: str
+    domain: Domain
+    text: Callable[[Any], str]
+    """What stands for a value in the assignment."""
+    late: bool = False
+    """Whether it has a condition in the study; such names are drawn last."""
+
+
+class ParameterSpace:
+    """The searched parameters of an Experiment.
+
+    Args:
+        parameters: How each is searched.
+
+    Raises:
+        RunError: Two have the same name.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        ordered = sorted(parameters, key=lambda parameter: parameter.late)
+        self.space: dict[str, Domain] = {parameter.name: parameter.domain for parameter in ordered}
+        self._texts = {parameter.name: parameter.text for parameter in parameters}
+        if len(self.space) < len(parameters):
+            names = [parameter.name for parameter in parameters]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RunError(f"parameter names must differ, but {twice!r} is there twice; rename one")
+
+    @property
+    def size(self) -> float:
+        """The number of different points, or `math.inf`."""
+        return math.prod(domain.size for domain in self.space.values())
+
+    def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """All of `point`: an Experiment knows no conditions."""
+        return dict(point)
+
+    def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
+        """The texts that a trial gets, in the order of the Experiment."""
+        return {name: text(point[name]) for name, text in self._texts.items() if name in point}
+
+    def first_points(self) -> list[dict[str, Any]]:
+        """None: an Experiment has no points to try first."""
+        return []
+
+
+def parameters_of(spec: Mapping[str, Any]) -> tuple[list[Parameter], list[str]]:
+    """The parameters of a decoded spec, and what should be known of them.
+
+    Raises:
+        RunError: A parameter cannot be searched.
+    """
+    surrogates = dict(_surrogates(spec))
+    notes: list[str] = []
+    found = []
+    for given in spec.get("parameters", ()):
+        name = given.get("name", "")
+        parameter = None if name not in surrogates else _behind(name, *surrogates[name])
+        if parameter is None:
+            try:
+                parameter = _as_declared(given, notes)
+            except DomainError as error:
+                raise RunError(f"parameter {name!r} cannot be searched: {error}") from error
+        found.append(parameter._replace(late=name in surrogates and isinstance(surrogates[name][1], Conditional)))
+    if not found:
+        raise RunError("an Experiment needs parameters to run here, and has none here (nasConfig is for Katib only)")
+    return found, notes
+
+
+# -- surrogates ----------------------------------------------------------------------------------------------------
+
+
+def _surrogates(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domain]]]:
+    """Parameters whose number stands for a value: name -> (mode, domain of the value)."""
+    template = spec["trialTemplate"]
+    references = {each.get("name"): each.get("reference", "") for each in template.get("trialParameters", ())}
+    text = json.dumps(template.get("trialSpec"))
+    for match in _SURROGATE.finditer(text):
+        reference = references.get(match["name"])
+        if reference is None:
+            continue
+        try:
+            domain = domain_from_spec(json.loads(unquote(match["spec"], errors="strict")))
+        except (KftuneError, ValueError):  # the program says so better
+            continue
+        yield reference, (match["mode"], domain)
+
+
+def _behind(name: str, mode: str, domain: Domain) -> Parameter | None:
+    """A parameter searched by the values it stands for; None where a number is as good, or cannot be found again."""
+    inner = domain.domain if isinstance(domain, Conditional) else domain
+    if inner is None or isinstance(inner, _CONTINUOUS):
+        return None
+    if mode == "millionth":
+        if inner.size > _MOST_POINTS:
+            return None
+        return Parameter(name, inner, lambda value: str(int(share_of(inner, value) * MILLION)))
+    return Parameter(name, inner, lambda value: repr(share_of(inner, value)))
+
+
+# -- as declared ---------------------------------------------------------------------------------------------------
+
+
+def _as_declared(given: Mapping[str, Any], notes: list[str]) -> Parameter:
+    name, kind, space = given.get("name", ""), given.get("parameterType", ""), given["feasibleSpace"]
+    if kind in ("categorical", "discrete"):
+        texts = list(dict.fromkeys(space.get("list", ())))
+        if len(texts) < len(space.get("list", ())):
+            notes.append(f"{name}: the list has values twice; each is tried as often as the others")
+        return Parameter(name, Choice(*texts) if kind == "categorical" else Ordinal(*texts), str)
+    if kind not in ("int", "double"):
+        raise RunError(f"parameter {name!r} is of type {kind!r}; write double, int, discrete or categorical")
+    distribution = space.get("distribution", "uniform")
+    if distribution in ("normal", "logNormal"):
+        notes.append(f"{name}: min and max set the middle and six deviations; a few values lie beyond, as on Katib")
+    make = _whole if kind == "int" else _number
+    domain = make(name, space, distribution)
+    return Parameter(name, domain, str if kind == "int" else _float_text)
+
+
+def _float_text(value: Any) -> str:
+    return repr(float(value))
+
+
+def _whole(name: str, space: Mapping[str, Any], distribution: str) -> Domain:
+    low, high, step = (_int(name, space, field) for field in ("min", "max", "step"))
+    step = step or 1
+    if low is None or high is None:
+        raise RunError(f"parameter {name!r} needs min and max")
+    if distribution == "normal":
+        return QNormal(*_three_sigma(low, high), q=step) if low < high else Constant(low)
+    if distribution == "logNormal":
+        return QLogNormal(*_log_three_sigma(name, low, high), q=step) if low < high else Constant(low)
+    return IntUniform(low, high, step, log=distribution == "logUniform")
+
+
+def _number(name: str, space: Mapping[str, Any], distribution: str) -> Domain:
+    low, high, step = (_float(name, space, field) for field in ("min", "max", "step"))
+    if low is None or high is None:
+        raise RunError(f"parameter {name!r} needs min and max")
+    if low == high or (step is not None and step > high - low > 0):
+        return Constant(low)
+    if step is not None:
+        return _stepped(name, low, high, step, distribution)
+    if distribution == "normal":
+        return Normal(*_three_sigma(low, high))
+    if distribution == "logNormal":
+        return LogNormal(*_log_three_sigma(name, low, high))
+    return LogUniform(low, high) if distribution == "logUniform" else Uniform(low, high)
+
+
+def _stepped(name: str, low: float, high: float, step: float, distribution: str) -> Domain:
+    if distribution == "normal":
+        return QNormal(*_three_sigma(low, high), q=step)
+    if distribution == "logNormal":
+        return QLogNormal(*_log_three_sigma(name, low, high), q=step)
+    return QLogUniform(low, high, step) if distribution == "logUniform" else QUniform(low, high, step)
+
+
+def _three_sigma(low: float, high: float) -> tuple[float, float]:
+    """Mean and deviation.
+
+    Source: katib, hyperopt/base_service.py. The ends were written down rounded; 15 digits give back what was meant.
+    """
+    return float(f"{(low + high) / 2:.15g}"), float(f"{(high - low) / 6:.15g}")
+
+
+def _log_three_sigma(name: str, low: float, high: float) -> tuple[float, float]:
+    """Mean and deviation of the logarithm."""
+    if low <= 0:
+        raise RunError(f"parameter {name!r} is logNormal, so min must be above 0, and is {low:g}")
+    ends = math.log(low), math.log(high)
+    return round((ends[0] + ends[1]) / 2, 13), round((ends[1] - ends[0]) / 6, 13)
+
+
+def _int(name: str, space: Mapping[str, Any], field: str) -> int | None:
+    text = space.get(field, "")
+    if not text:
+        return None
+    value = python_int(text)
+    if value is None:
+        raise RunError(f"parameter {name!r}: {field} must be an integer such as 10, and is {text!r}")
+    return value
+
+
+def _float(name: str, space: Mapping[str, Any], field: str) -> float | None:
+    text = space.get(field, "")
+    if not text:
+        return None
+    value = python_float(text)
+    if value is None or not math.isfinite(value):
+        raise RunError(f"parameter {name!r}: {field} must be a finite number, and is {text!r}")
+    return value

@@ -1,0 +1,448 @@
+"""Reads what the trials of an Experiment report, as each of Katib's collectors does.
+
+The rows are Katib's own (`kftune.katib.collector`), exact to the character. One thing is not reproduced unless asked
+for: a value that is no finite number counts here as not reported, where Katib may take it for the best.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kftune.errors import KatibError, RunError
+from kftune.katib import event_files
+from kftune.katib.aggregation import observation
+from kftune.katib.collector import UNAVAILABLE, Collector, Row, as_passed
+from kftune.katib.go.numbers import go_float
+from kftune.katib.medianstop import Finished, MedianStop
+from kftune.katib.stopping import StopRule, StopWatch
+from kftune.local.experiment.push import MetricsServer
+from kftune.local.missing import why_missing
+from kftune.local.verdict import last_lines
+from kftune.metrics.log_scanner import LineCutter
+from kftune.results import RunFolder, State, Trial, Values
+from kftune.study.objective import Direction
+
+_BETWEEN_LOOKS = 0.5
+_CHUNK = 1 << 18
+_NOT_HERE = {
+    "PrometheusMetric": "Katib itself has no collector for it; print the metrics, or write them to a file",
+    "Custom": "its container runs in the trial's pod only; print the metrics, write them to a file, or push them",
+}
+
+
+class Metrics(NamedTuple):
+    """What an Experiment says of its metrics."""
+
+    kind: str
+    """The collector."""
+    objective: str
+    direction: Direction
+    names: tuple[str, ...]
+    """The objective first."""
+    strategies: Mapping[str, str]
+    filters: tuple[str, ...]
+    format: str
+    path: str
+    """Where the collector reads, in the container."""
+    is_folder: bool
+
+
+def metrics_of(spec: Mapping[str, Any]) -> Metrics:
+    """The metrics of a decoded spec with its defaults.
+
+    Raises:
+        RunError: Its collector does not run here.
+    """
+    objective, collecting = spec["objective"], spec["metricsCollectorSpec"]
+    kind = collecting["collector"].get("kind", "")
+    if kind in _NOT_HERE:
+        raise RunError(f"the collector {kind} is not run locally: {_NOT_HERE[kind]}")
+    source = collecting.get("source") or {}
+    place = source.get("fileSystemPath") or {}
+    name = objective["objectiveMetricName"]
+    return Metrics(
+        kind,
+        name,
+        objective["type"],
+        tuple(dict.fromkeys((name, *objective.get("additionalMetricNames", ())))),
+        {each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())},
+        tuple((source.get("filter") or {}).get("metricsFormat", ())) if kind in ("StdOut", "File") else (),
+        place.get("format") or "TEXT" if kind == "File" else "TEXT",
+        place.get("path", "") if kind in ("File", "TensorFlowEvent") else "",
+        kind == "TensorFlowEvent",
+    )
+
+
+class Readers:
+    """Makes the reader of each trial, and the rules by which it is stopped early.
+
+    Args:
+        metrics: The Experiment's metrics.
+        stopping: spec.earlyStopping, if there is one.
+        folder: Where results go.
+        server: Takes metrics that are pushed, if any are.
+        as_katib: Whether values that are no finite numbers count as they do on Katib.
+        wrapped: Whether the output goes to a file, as on a cluster, and success is told by a mark in a file.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        stopping: Mapping[str, Any] | None,
+        folder: RunFolder,
+        server: MetricsServer | None = None,
+        *,
+        as_katib: bool = False,
+        wrapped: bool = False,
+    ) -> None:
+        self.metrics = metrics
+        self.server = server
+        self.as_katib = as_katib
+        self.wrapped = wrapped
+        self._folder = folder
+        self._finished: list[Finished] = []
+        self._service = None if stopping is None else _service(metrics, stopping)
+
+    def make(self, trial: str) -> RowsReader:
+        """The reader of the trial that starts now."""
+        kind = self.metrics.kind
+        if kind == "Push":
+            return PushReader(self, trial)
+        if kind == "TensorFlowEvent":
+            return EventReader(self, trial)
+        rules = self._rules()
+        if kind == "File" or self.wrapped:
+            return FileReader(self, trial, rules)
+        return OutputReader(self, trial, rules)
+
+    def recall(self, trials: Iterable[Trial]) -> None:
+        """Reads the logs of earlier trials again, as far as rules are made of them."""
+        if self._service is None:
+            return
+        for trial in trials:
+            if trial.state == "Succeeded":
+                reader = self.make(trial.name)
+                reader.reread(self._folder.log(trial.name))
+                self.remember(trial.name, reader.rows, trial.state)
+
+    def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
+        """Keeps what a trial reported of the objective, for the rules of later ones."""
+        if self._service is not None:
+            values = [row.value for row in rows if row.name == self.metrics.objective]
+            self._finished.append(Finished(trial, state == "Succeeded", values))
+
+    def local_path(self, trial: str) -> Path:
+        """What stands here for the path at which the collector reads."""
+        path = self.metrics.path or "/var/log/katib/metrics.log"
+        folder = self._folder.output(trial) / "metrics"
+        return folder if self.metrics.is_folder else folder / path.rpartition("/")[2]
+
+    def _rules(self) -> list[StopRule]:
+        if self._service is None:
+            return []
+        try:
+            return self._service.rules(self._finished)
+        except KatibError as error:
+            raise RunError(f"early stopping has no answer, and on Katib the Experiment hangs: {error}") from error
+
+
+def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | None:
+    if metrics.kind not in ("StdOut", "File"):
+        return None
+    name = stopping.get("algorithmName", "")
+    if name != "medianstop":
+        raise RunError(f"early stopping by {name!r} is not known here; medianstop is, or leave spec.earlyStopping out")
+    settings = [(each.get("name", ""), each.get("value", "")) for each in stopping.get("algorithmSettings", ())]
+    return MedianStop(settings, metrics.objective, metrics.direction)
+
+
+class RowsReader:
+    """What the readers of all collectors share: rows in, an observation out.
+
+    Attributes:
+        rows: What was reported so far.
+        stop: Why the trial shall stop; empty as long as it need not.
+    """
+
+    next_look: float | None = None
+
+    def __init__(self, readers: Readers, trial: str) -> None:
+        self.rows: list[Row] = []
+        self.stop = ""
+        self._readers = readers
+        self._metrics = readers.metrics
+        self._trial = trial
+        self._failure = ""
+        self._values: dict[str, Values] = {}
+
+    # -- while it runs -----------------------------------------------------------------------------------------
+
+    def feed(self, chunk: bytes) -> Sequence[str]:
+        """Nothing that is printed counts."""
+        return ()
+
+    def look(self) -> Sequence[str]:
+        """Nothing comes from elsewhere."""
+        return ()
+
+    def latest(self, metric: str) -> Values | None:
+        """The latest report, if it is a finite number."""
+        text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
+        if text is None or not _is_finite(text):
+            return None
+        return Values(text, text, text, 1)
+
+    def _take(self, rows: Iterable[Row]) -> list[str]:
+        found = list(rows)
+        self.rows += found
+        return list(dict.fromkeys(row.name for row in found))
+
+    # -- when it has ended -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Reads what is left, and makes the observation."""
+        self._read_rest()
+        counted = self.rows if self._readers.as_katib else [row for row in self.rows if _is_finite(row.value)]
+        if all(row.name != self._metrics.objective for row in counted):
+            return  # as in Katib, one missing objective takes the other metrics with it
+        try:
+            found = observation(counted, self._metrics.names)
+        except KatibError as error:
+            self._failure = f"Katib's controller would try for ever: {error}"
+            return
+        for metric in found:
+            if metric.latest != UNAVAILABLE:
+                count = sum(row.name == metric.name for row in counted)
+                self._values[metric.name] = Values(metric.min, metric.max, metric.latest, count)
+
+    def _read_rest(self) -> None:
+        """Reads what could not be read while the trial ran."""
+
+    def reread(self, log: Path) -> None:
+        """Reads an earlier trial's report from the files that it left."""
+        self._read_rest()
+
+    @property
+    def values(self) -> dict[str, Values]:
+        """The observation, without what is unavailable."""
+        return self._values
+
+    @property
+    def objective(self) -> float | None:
+        """The objective's value by its strategy."""
+        values = self._values.get(self._metrics.objective)
+        if values is None:
+            return None
+        text = values.text(self._metrics.strategies.get(self._metrics.objective, "latest"))
+        number = go_float(values.latest if text == UNAVAILABLE else text)
+        return number if number is not None and math.isfinite(number) else None
+
+    def why_failed(self) -> str:
+        """Why Katib would take a trial with exit code 0 for a failed one."""
+        return self._failure
+
+    def why_unavailable(self, log: Path) -> str:
+        """Why there is no objective."""
+        name = self._metrics.objective
+        if name in self._values:
+            return ""
+        refused = [row.value for row in self.rows if row.name == name]
+        if refused:
+            texts = ", ".join(text or "an empty text" for text in dict.fromkeys(refused[:3]))
+            return (
+                f"the objective {name!r} was reported, but never as a finite number ({texts}); Katib counts such a "
+                f"trial as succeeded, and may take it for the best"
+            )
+        return self._why_missing(log)
+
+    def _why_missing(self, log: Path) -> str:
+        name = self._metrics.objective
+        if not self._metrics.filters:
+            return why_missing(name, log, {})
+        filters = ", ".join(map(repr, self._metrics.filters))
+        return f"no line of the log gives {name!r} by the filter {filters}{last_lines(log)}"
+
+    def ended(self, state: State) -> None:
+        """Keeps the reports for the rules of later trials."""
+        self._readers.remember(self._trial, self.rows, state)
+
+
+class _LinesReader(RowsReader):
+    """Reads a text line by line, and watches for the rules of early stopping."""
+
+    def __init__(self, readers: Readers, trial: str, rules: Sequence[StopRule]) -> None:
+        super().__init__(readers, trial)
+        metrics = readers.metrics
+        names, filters = as_passed(metrics.names, metrics.filters)
+        self._collector = Collector(names, filters, metrics.format)
+        self._cutter = LineCutter()
+        watch = partial(StopWatch, objective=metrics.objective, objective_type=metrics.direction, filters=filters)
+        self._watch = watch(rules, format=metrics.format) if rules else None
+        self._rules = rules
+
+    def _lines(self, chunk: bytes) -> list[str]:
+        block = self._cutter.feed(chunk)
+        if not block or self._failure:
+            return []
+        return self._block(block[:-1] if block.endswith(b"\n") else block)
+
+    def _block(self, block: bytes) -> list[str]:
+        found: list[Row] = []
+        for line in block.split(b"\n"):
+            try:
+                found += self._collector.line(line)
+            except KatibError as error:
+                self._fail(error)
+                break
+            if self._watch is not None:
+                self._look_at_rules(self._watch, line)
+        return self._take(found)
+
+    def _look_at_rules(self, watch: StopWatch, line: bytes) -> None:
+        try:
+            if watch.line(line):
+                self._stop()
+        except KatibError as error:
+            # A rule that cannot be looked at ends the trial on Katib, and is dropped here.
+            self._watch = None
+            if self._readers.as_katib:
+                self._fail(error)
+
+    def _stop(self) -> None:
+        self._watch = None
+        rules = " and ".join(f"{rule.name} {rule.comparison} than {rule.value}" for rule in self._rules)
+        step = f" after {self._rules[0].start_step} reports" if self._rules[0].start_step else ""
+        self.stop = f"stopped early by the median rule: {rules}{step}"
+
+    def _fail(self, error: KatibError) -> None:
+        self._failure = f"Katib's collector ends with an error, and the trial fails: {error}"
+
+    def _rest_of_lines(self) -> None:
+        rest = self._cutter.close()
+        if rest and not self._failure:
+            self._block(rest)
+
+
+class OutputReader(_LinesReader):
+    """StdOut: what the trial prints."""
+
+    def feed(self, chunk: bytes) -> Sequence[str]:
+        """Takes a piece of the trial's output; gives the metrics that were reported in it."""
+        return self._lines(chunk)
+
+    def _read_rest(self) -> None:
+        self._rest_of_lines()
+
+    def reread(self, log: Path) -> None:
+        """Reads an earlier trial's log."""
+        with log.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                self._lines(chunk)
+        self._rest_of_lines()
+
+
+class FileReader(_LinesReader):
+    """File, and StdOut behind Katib's own shell line: a file that the trial writes."""
+
+    def __init__(self, readers: Readers, trial: str, rules: Sequence[StopRule]) -> None:
+        super().__init__(readers, trial, rules)
+        self._path = readers.local_path(trial)
+        self._position = 0
+        self.next_look = time.monotonic() + _BETWEEN_LOOKS
+
+    def look(self) -> Sequence[str]:
+        """Reads what the file has grown by."""
+        self.next_look = time.monotonic() + _BETWEEN_LOOKS
+        names: list[str] = []
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                while chunk := file.read(_CHUNK):
+                    self._position += len(chunk)
+                    names += self._lines(chunk)
+        except OSError:
+            return names
+        return names
+
+    def _read_rest(self) -> None:
+        self.look()
+        self._rest_of_lines()
+
+    def why_failed(self) -> str:
+        """Without the file, and behind Katib's own shell line without its mark, the collector fails."""
+        if self._failure:
+            return self._failure
+        if self._readers.wrapped and not self._is_marked():
+            return (
+                "the shell line that Katib makes of the command ended without Katib's mark of completion: its "
+                "collector fails, and the trial with it"
+            )
+        if not self._path.is_file():
+            path = self._metrics.path
+            return (
+                f"nothing was written to {self._path}, which stands for {path} here: Katib's collector fails, and the "
+                f"trial with it. A program that has the path in its code runs in its image (--runtime container), or "
+                f"takes it as an argument"
+            )
+        return ""
+
+    def _is_marked(self) -> bool:
+        marks = self._path.parent.glob("*.pid")
+        return any(mark.read_text(errors="replace").strip() == "completed" for mark in marks)
+
+    def _why_missing(self, log: Path) -> str:
+        return super()._why_missing(self._path)
+
+
+class EventReader(RowsReader):
+    """TensorFlowEvent: event files below a folder."""
+
+    def _read_rest(self) -> None:
+        found = event_files.rows(self._readers.local_path(self._trial), self._metrics.names)
+        self._take(Row(*row) for row in found)
+
+    def _why_missing(self, log: Path) -> str:
+        place = self._readers.local_path(self._trial)
+        return (
+            f"no event file below {place}, which stands for {self._metrics.path} here, has the tag "
+            f"{self._metrics.objective!r}"
+        )
+
+
+class PushReader(RowsReader):
+    """Push: what the trial sends by Katib's `report_metrics`."""
+
+    def __init__(self, readers: Readers, trial: str) -> None:
+        super().__init__(readers, trial)
+        if readers.server is None:
+            raise RunError("metrics that are pushed need a server")
+        self._server = readers.server
+        self._server.forget(trial)
+        self.next_look = time.monotonic() + _BETWEEN_LOOKS
+
+    def look(self) -> Sequence[str]:
+        """Looks what has been pushed since."""
+        self.next_look = time.monotonic() + _BETWEEN_LOOKS
+        before = len(self.rows)
+        self.rows = [Row(*row) for row in self._server.rows(self._trial)]
+        return list(dict.fromkeys(row.name for row in self.rows[before:] if row.name in self._metrics.names))
+
+    def _read_rest(self) -> None:
+        self.look()
+        self.rows = [row for row in self.rows if row.name in self._metrics.names]
+
+    def _why_missing(self, log: Path) -> str:
+        return (
+            f"exit code 0, but {self._metrics.objective!r} was never pushed; report it with report_metrics of "
+            f"kubeflow.katib (it reaches this machine without its address)"
+        )
+
+
+def _is_finite(text: str) -> bool:
+    number = go_float(text)
+    return number is not None and math.isfinite(number)

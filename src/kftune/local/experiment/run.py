@@ -1,0 +1,242 @@
+"""`run_experiment`: a Katib Experiment on this machine, as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from kftune._version import __version__
+from kftune.errors import KatibError, RunError
+from kftune.katib.admission import Verdict, admit
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.substitution import config_map_text, run_object
+from kftune.katib.wrapper import metrics_path, wrap
+from kftune.local.engine import Engine
+from kftune.local.events import OnEvent, now
+from kftune.local.experiment.algorithm import algorithm_of
+from kftune.local.experiment.as_katib import engine_parameters
+from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
+from kftune.local.experiment.parameters import ParameterSpace, parameters_of
+from kftune.local.experiment.processes import ProcessLauncher
+from kftune.local.experiment.push import MetricsServer
+from kftune.local.experiment.readers import Metrics, Readers, metrics_of
+from kftune.local.interrupts import Interrupts
+from kftune.local.leftovers import stop_leftovers
+from kftune.local.plan import Plan
+from kftune.local.progress import Outcome
+from kftune.local.samplers import make_sampler
+from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
+from kftune.results.store import Store
+from kftune.study import Algorithm
+
+
+def run_experiment(
+    experiment: Mapping[str, Any],
+    folder: str | Path,
+    *,
+    place: str | Path | None = None,
+    cluster: Cluster | None = None,
+    version: KatibVersion = "0.19",
+    options: Options = Options(),  # noqa: B008  # it is frozen
+    seed: int | None = None,
+    as_katib: bool = False,
+    on_event: OnEvent | None = None,
+    notes: Sequence[str] = (),
+    strict: bool = False,
+    fresh: bool = False,
+) -> Outcome:
+    """Runs an Experiment here until its budget is used up, its goal is reached, or it is interrupted.
+
+    Its algorithm means what it says: where Katib's engine is known to leave the space, a local run does not. Results
+    that the folder has already are gone on with, as with a study.
+
+    Args:
+        experiment: The Experiment, as `kftune.katib.go.reading.read` gives it.
+        folder: Where results go.
+        place: The Experiment's file: trials run in its folder.
+        cluster: What the cluster holds: the ConfigMap of the template, and those that variables come from.
+        version: Which Katib.
+        options: How trials run.
+        seed: The seed that counts instead of the setting random_state.
+        as_katib: Choose values as Katib's engines do, where they are known to be wrong.
+        on_event: Called with what happens.
+        notes: Told at the start, besides the run's own.
+        strict: Refuse an Experiment of which something is to be noted.
+        fresh: Move earlier results aside, and begin anew.
+
+    Raises:
+        RunError: Katib would not take the Experiment, or it cannot run here.
+        StoreError: Another run writes to the folder, or it holds the results of another Experiment.
+        MissingExtraError: A package that it needs is not installed.
+    """
+    cluster = cluster or Cluster()
+    verdict = admit(experiment, cluster=cluster, version=version)
+    if not verdict.admitted or verdict.spec is None:
+        raise RunError(f"Katib does not take this Experiment:\n{_reasons(verdict)}")
+    spec = verdict.spec
+    algorithm, about_algorithm = algorithm_of(spec, seed)
+    parameters, about_parameters = parameters_of(spec)
+    declared = ParameterSpace(parameters)
+    space = ParameterSpace(engine_parameters(spec, algorithm.name)) if as_katib else declared
+    metrics, parallel = metrics_of(spec), int(spec["parallelTrialCount"])
+    path = Path(folder).resolve()
+    sample = space.assignment({name: domain.quantile(0.5) for name, domain in space.space.items()})
+    with ExitStack() as stack:
+        server = stack.enter_context(_server()) if metrics.kind == "Push" else None
+        template = _template(verdict, cluster, metrics, place, server, options.strict_wrapper)
+        launcher = _launcher(template, sample, parallel, RunFolder(path), options)
+        drawn = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
+        meta = _meta(verdict, declared, metrics, algorithm, drawn, as_katib=as_katib)
+        store = stack.enter_context(Store(path, meta, keep_seed=algorithm.seed is None, fresh=fresh))
+        trials = store.trials()
+        stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
+        launcher.remove_leftovers()
+        readers = Readers(
+            metrics,
+            spec.get("earlyStopping"),
+            store.folder,
+            server,
+            as_katib=as_katib,
+            wrapped=options.strict_wrapper,
+        )
+        readers.recall(trials)
+        sampler = make_sampler(
+            space, algorithm, metrics.direction, store.meta.seed, launcher.parallel, trials, as_katib=as_katib
+        )
+        launcher.notes[:0] = [*notes, *about_algorithm, *about_parameters]
+        if strict and (launcher.notes or sampler.notes):
+            raise RunError("\n".join([*launcher.notes, *sampler.notes]))
+        plan = _plan(spec, meta, readers, launcher.grace)
+        return Engine(plan, store, sampler, launcher, Interrupts(), on_event).run()
+
+
+def _launcher(
+    template: Template, sample: Mapping[str, str], parallel: int, folder: RunFolder, options: Options
+) -> TemplateLauncher:
+    if options.runtime == "container":
+        # Runs as processes need nothing of containers.
+        from kftune.local.experiment.containers import ContainerLauncher  # noqa: PLC0415
+
+        return ContainerLauncher(template, sample, parallel, folder, options)
+    return ProcessLauncher(template, sample, parallel, folder, options)
+
+
+def _reasons(verdict: Verdict) -> str:
+    lines = [f"{reason.field}: {reason.detail}" for reason in verdict.reasons] or [verdict.message]
+    return "\n".join(f"  {line}" for line in lines)
+
+
+@contextmanager
+def _server() -> Iterator[MetricsServer]:
+    server = MetricsServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -> Plan:
+    return Plan(
+        metrics=meta.metrics,
+        direction=meta.direction,
+        goal=meta.goal,
+        max_trials=meta.max_trials,
+        parallel=meta.parallel,
+        max_failed=spec.get("maxFailedTrialCount"),
+        reader=readers.make,
+        grace=grace,
+        limit_name="activeDeadlineSeconds",
+        failed_hint="maxFailedTrialCount",
+    )
+
+
+def _template(
+    verdict: Verdict,
+    cluster: Cluster,
+    metrics: Metrics,
+    place: str | Path | None,
+    server: MetricsServer | None,
+    strict_wrapper: bool,
+) -> Template:
+    spec: dict[str, Any] = verdict.spec or {}
+    namespace = verdict.metadata.get("namespace") or "default"
+    given = {"metadata": dict(verdict.metadata), "spec": spec}
+    try:
+        text = config_map_text(given, cluster.config_maps)
+    except KatibError as error:
+        raise RunError(f"the trial template must be in the input, beside the Experiment: {error}") from error
+
+    def make(trial: str, assignment: Mapping[str, str]) -> Mapping[str, Any]:
+        try:
+            return run_object(given, list(assignment.items()), name=trial, namespace=namespace, config_map=text)
+        except KatibError as error:
+            raise ValueError(str(error)) from error
+
+    def wrapped(command: Sequence[str], args: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+        try:
+            found = wrap(command, args, spec["metricsCollectorSpec"], early_stopping="earlyStopping" in spec)
+        except KatibError as error:
+            raise RunError(f"Katib's webhook refuses the pod of every trial: {error}") from error
+        return found.command, found.args
+
+    path = metrics_path(spec["metricsCollectorSpec"]) if strict_wrapper else metrics.path
+    return Template(
+        make,
+        spec["trialTemplate"]["primaryContainerName"],
+        wrapped,
+        path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
+        namespace,
+        {name: data for (owner, name), data in cluster.config_maps.items() if owner == namespace},
+        Path.cwd() if place is None else Path(place).resolve().parent,
+        "" if server is None else server.address,
+    )
+
+
+def _meta(
+    verdict: Verdict, space: ParameterSpace, metrics: Metrics, algorithm: Algorithm, seed: int, *, as_katib: bool
+) -> Meta:
+    spec: dict[str, Any] = verdict.spec or {}
+    name = str(verdict.metadata.get("name"))
+    most = spec.get("maxTrialCount")
+    if most is None:
+        raise RunError("an Experiment without maxTrialCount never ends here; give it one: maxTrialCount=20")
+    domains = {parameter: domain.to_spec() for parameter, domain in space.space.items()}
+    objective = {"metric": metrics.objective, "direction": metrics.direction}
+    compared = {
+        "fixed": {},
+        "space": domains,
+        "objective": {**objective, "strategies": dict(metrics.strategies)},
+        "collector": {"spec": spec["metricsCollectorSpec"]},
+        "template": spec["trialTemplate"],
+        "engine": "as Katib" if as_katib else "as declared",
+    }
+    return Meta(
+        name=name,
+        slug=slug(name),
+        direction=metrics.direction,
+        metrics=tuple(Metric(each, metrics.strategies.get(each, "latest")) for each in metrics.names),
+        goal=spec["objective"].get("goal"),
+        algorithm=algorithm.name,
+        settings=dict(algorithm.settings),
+        seed=seed,
+        max_trials=most,
+        parallel=int(spec["parallelTrialCount"]),
+        fixed={},
+        space=domains,
+        identity=hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest(),
+        compared=compared,
+        created=now(),
+        version=__version__,
+        experiment={
+            "apiVersion": "kubeflow.org/v1beta1",
+            "kind": "Experiment",
+            "metadata": dict(verdict.metadata),
+            "spec": spec,
+        },
+    )

@@ -1,0 +1,95 @@
+"""The results of an Experiment as a client of Katib reads them: the object with its status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kftune.katib.status import is_completed, new_status, status_of
+from kftune.results.reading import Results
+from kftune.results.records import FINISHED, UNAVAILABLE, Meta, Trial
+
+# What ends a run here, and has no counterpart in Katib but that its suggestions have come to an end.
+_SUGGESTIONS_ENDED = ("SearchSpaceExhausted", "WallClock")
+
+
+def experiment_with_status(results: Results) -> dict[str, Any] | None:
+    """The Experiment and how far it is; None when the results are those of a study.
+
+    The status is what Katib's controller would make of the trials. A trial that was stopped by an interrupt counts as
+    pending, since the next run starts it again.
+    """
+    meta = results.meta
+    if meta.experiment is None:
+        return None
+    trials = sorted(results.trials(), key=lambda trial: (trial.started or "", trial.number))
+    status = _status(meta, trials, results.reason())
+    metadata = {**meta.experiment["metadata"], "creationTimestamp": _seconds(meta.created)}
+    return {**meta.experiment, "metadata": metadata, "status": status}
+
+
+def _status(meta: Meta, trials: Sequence[Trial], reason: str | None) -> dict[str, Any]:
+    experiment: Mapping[str, Any] = meta.experiment or {}
+    over = reason not in (None, "Interrupted")
+    status = new_status(now=_seconds(meta.created))
+    if not trials:
+        return status
+    as_katib = [_as_katib(trial, experiment, over) for trial in trials]
+    begun = [{**each, "status": {}} for each in as_katib]
+    status = status_of(experiment, begun, status, now=_seconds(trials[0].started or meta.created))
+    ended = reason in _SUGGESTIONS_ENDED
+
+    def after(moment: str) -> dict[str, Any]:
+        seen = [each for each, trial in zip(as_katib, trials, strict=True) if (trial.ended or "") <= moment]
+        left = [each for each, trial in zip(begun, trials, strict=True) if (trial.ended or "") > moment]
+        return status_of(experiment, [*seen, *left], status, now=_seconds(moment), suggestions_ended=ended)
+
+    moments = sorted({trial.ended for trial in trials if trial.ended and trial.state in FINISHED})
+    if not moments:
+        return status_of(experiment, as_katib, status, now=_seconds(trials[-1].started or meta.created))
+    return {**after(_first_completed(moments, after)), **_counts(experiment, as_katib)}
+
+
+def _first_completed(moments: Sequence[str], after: Any) -> str:
+    """The moment at which it was over, or the last one when it is not."""
+    low, high = 0, len(moments) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_completed(after(moments[middle])) else (middle + 1, high)
+    return moments[low]
+
+
+def _counts(experiment: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Counts, lists and the best trial of all trials; Katib keeps these up to date after the end too."""
+    status = status_of(experiment, trials)
+    return {name: value for name, value in status.items() if name not in ("startTime", "completionTime", "conditions")}
+
+
+def _as_katib(trial: Trial, experiment: Mapping[str, Any], over: bool) -> dict[str, Any]:
+    """A trial as an object of Katib, as far as the status depends on it."""
+    objective = experiment["spec"]["objective"]
+    names = (objective["objectiveMetricName"], *objective.get("additionalMetricNames", ()))
+    pending = trial.state == "Killed" and not over
+    status: dict[str, Any] = {"conditions": [] if pending else [{"type": trial.state, "status": "True"}]}
+    if trial.metrics and trial.state in FINISHED:
+        status["observation"] = {"metrics": list(_metrics(trial, dict.fromkeys(names)))}
+    return {
+        "metadata": {"name": trial.name},
+        "spec": {
+            "objective": objective,
+            "parameterAssignments": [{"name": name, "value": text} for name, text in trial.assignment.items()],
+        },
+        "status": status,
+    }
+
+
+def _metrics(trial: Trial, names: Mapping[str, None]) -> Iterator[dict[str, str]]:
+    for name in names:
+        values = trial.metrics.get(name)
+        texts = (UNAVAILABLE,) * 3 if values is None else (values.min, values.max, values.latest)
+        yield {"name": name, "min": texts[0], "max": texts[1], "latest": texts[2]}
+
+
+def _seconds(moment: str) -> str:
+    """A time as Kubernetes writes it."""
+    return f"{moment[:19]}Z"
