@@ -1,8 +1,8 @@
 """Runs a whole pipeline on this machine, studies included.
 
 kftune pipeline run pipelines/circuits/pipeline.yaml
-kftune pipeline run pipelines/circuits/pipeline.yaml circuit=PLANT001/CIRCUIT02 --runtime container
-kftune pipeline run pipelines/circuits/pipeline.yaml steps.data.cache=false
+kftune pipeline run pipelines/circuits/pipeline.yaml circuit=PLANT001/CIRCUIT02 steps.data.cache=false
+kftune pipeline run pipelines/circuits/pipeline.yaml --runtime container --image images/train
 
 name=value sets a parameter of the run; a key with dots changes the file. Everything goes to runs/NAME/RUN. Calling it
 again goes on with a run that has not succeeded, at the steps that are not done; a new run takes results of earlier ones
@@ -32,6 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--runtime", choices=["process", "container"], default="process", help="what a step is (default: process)"
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="[IMAGE=]IMAGE",
+        help="in containers, what runs in place of every image, or of one: images/train, registry/x:1=images/train",
     )
     parser.add_argument("--dir", type=Path, help=f"folder of the runs (default: {RUNS}/NAME)")
     parser.add_argument("--fresh", action="store_true", help="begin a new run, and take nothing from earlier ones")
@@ -66,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             parameters,
             pipeline_path=arguments.pipeline,
             runtime=arguments.runtime,
+            images=_images(arguments.image),
             parallel=arguments.parallel,
             on_event=on_event,  # type: ignore[arg-type]
             fresh=arguments.fresh,
@@ -76,3 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         return go(print_json)
     with PlainView(sys.stdout) if arguments.plain else view_for(sys.stdout) as view:
         return go(view)
+
+
+def _images(given: list[str]) -> dict[str, str]:
+    pairs = [text.rpartition("=") for text in given]
+    return {name: image for name, _, image in pairs}

@@ -10,7 +10,7 @@ from typing import Any
 
 from kftune.containers import Container, Folder, Scratch, find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
-from kftune.images import PREFIX, resolve
+from kftune.images import resolve
 from kftune.local.pipeline.folder import RunFolder, TaskFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.pipeline.starter import Feed, Starter, outputs_of
@@ -34,12 +34,22 @@ LABEL_OF_STEP = "io.kftune.step"
 class Containers(Starter):
     """Starts each step in a container. A tune step is a process, and each of its trials a container.
 
+    Args:
+        pipeline: The pipeline.
+        run: Where the run's files are.
+        place: The folder of the pipeline's file.
+        parallel: Steps at once.
+        images: Image in the file -> the one to run here; under the empty name, the one for all others.
+
     Raises:
         ContainerError: No container engine answers.
     """
 
-    def __init__(self, pipeline: Pipeline, run: RunFolder, place: Path, parallel: int) -> None:
+    def __init__(
+        self, pipeline: Pipeline, run: RunFolder, place: Path, parallel: int, images: Mapping[str, str]
+    ) -> None:
         super().__init__(pipeline, run, place, parallel)
+        self._images = images
         self._engine = find_engine()
         self._ids: dict[str, str] = {}
         self._label = hashlib.sha256(str(run.path).encode()).hexdigest()[:32]
@@ -115,10 +125,11 @@ class Containers(Starter):
         return self._id(step.study.step if isinstance(step, TuneStep) else step)
 
     def _image(self, setup: Setup) -> str:
-        if setup.image is None:
+        image = self._images.get(setup.image or "", self._images.get("", setup.image))
+        if image is None:
             raise RunError("in a container it needs an image; give it one, for example image: images/train")
         try:
-            return resolve(setup.image, self._place, "here")
+            return resolve(image, self._place, "here")
         except ContainerError as error:
             raise RunError(str(error)) from error
 
@@ -128,13 +139,10 @@ class Containers(Starter):
         if image not in self._ids:
             found = self._engine.image_id(image)
             if found is None:
-                remedy = (
-                    f"build it: kftune images build {setup.image.removeprefix(PREFIX)}"
-                    if setup.image and setup.image.startswith(PREFIX)
-                    else f"fetch it ({self._engine.kind} pull {image}), or name another one: "
-                    f"defaults.image=images/train"
+                raise RunError(
+                    f"its image {image} must be on this machine, but is not; build it (kftune images build) or fetch "
+                    f"it ({self._engine.kind} pull), or run another one in its place: --image images/train"
                 )
-                raise RunError(f"its image {image} must be on this machine, but is not; {remedy}")
             self._ids[image] = found
         return self._ids[image]
 

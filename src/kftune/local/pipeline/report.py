@@ -35,10 +35,10 @@ svg {{ border: 1px solid #d0d7de; margin: 1rem 0; max-width: 100% }}
 
 
 def report_page(results: Results) -> str:
-    """The page of a study's results."""
+    """The page of a study's results; nothing in it changes when the same study runs again."""
     meta, trials, best = results.meta, results.trials(), results.best()
     names = [*meta.space]
-    head = ["trial", "state", meta.objective.name, *names, "seconds"]
+    head = ["trial", "state", meta.objective.name, *names]
     shown = "no trial has succeeded" if best is None else f"the best is {best.objective:.6g}, of {best.name}"
     return _PAGE.format(
         title=escape(meta.name),
@@ -54,8 +54,7 @@ def report_page(results: Results) -> str:
 
 def _row(trial: Trial, names: list[str], is_best: bool) -> str:
     objective = "" if trial.objective is None else f"{trial.objective:.6g}"
-    seconds = "" if trial.duration is None else f"{trial.duration:.1f}"
-    cells = [trial.name, trial.state, objective, *(trial.assignment.get(name, "") for name in names), seconds]
+    cells = [trial.name, trial.state, objective, *(trial.assignment.get(name, "") for name in names)]
     mark = ' class="best"' if is_best else ""
     return f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
 

@@ -53,6 +53,7 @@ def run_pipeline(
     *,
     pipeline_path: str | Path | None = None,
     runtime: Runtime = "process",
+    images: Mapping[str, str] | None = None,
     parallel: int | None = None,
     on_event: OnEvent | None = None,
     fresh: bool = False,
@@ -68,6 +69,8 @@ def run_pipeline(
         parameters: Run parameter -> value, of its type; the others have their defaults.
         pipeline_path: Its file: steps run in its folder, and find its modules. None takes the current folder.
         runtime: Whether steps are processes, or containers with their image.
+        images: For containers, image in the file -> the one to run here (``images/NAME`` is one of the project); under
+            the empty name, the one for all others.
         parallel: Steps at once; None takes the pipeline's own, else the number of cores.
         on_event: Called with what happens.
         fresh: Begin a new run, and take nothing from earlier ones.
@@ -81,10 +84,14 @@ def run_pipeline(
     files = PipelineFolder(Path(folder).resolve())
     place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
     at_once = parallel or pipeline.parallel or os.cpu_count() or 1
+    if images and runtime == "process":
+        raise RunError("images are for steps in containers, but these are processes; ask for the runtime container")
     graph = Graph(pipeline, values)
     lock = take_lock(files.lock)
     try:
-        return _Run(pipeline, values, files, place, runtime, at_once, graph, on_event or _nobody, fresh).go()
+        return _Run(
+            pipeline, values, files, place, runtime, images or {}, at_once, graph, on_event or _nobody, fresh
+        ).go()
     finally:
         os.close(lock)
 
@@ -97,6 +104,7 @@ class _Run:
         files: PipelineFolder,
         place: Path,
         runtime: Runtime,
+        images: Mapping[str, str],
         at_once: int,
         graph: Graph,
         emit: OnEvent,
@@ -107,13 +115,14 @@ class _Run:
         self._files = files
         self._place = place
         self._runtime = runtime
+        self._images = images
         self._at_once = at_once
         self._graph = graph
         self._emit = emit
         self._fresh = fresh
 
     def go(self) -> PipelineOutcome:
-        content = [self._pipeline.content_hash(), dict(self._values), self._runtime]
+        content = [self._pipeline.content_hash(), dict(self._values), self._runtime, dict(self._images)]
         identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         earlier = None if self._fresh else self._files.unfinished(identity)
         run, meta = earlier or (None, {})
@@ -169,7 +178,7 @@ class _Run:
             return Processes(self._pipeline, run, self._place, self._at_once)
         from kftune.local.pipeline.containers import Containers  # noqa: PLC0415  # processes need no engine
 
-        return Containers(self._pipeline, run, self._place, self._at_once)
+        return Containers(self._pipeline, run, self._place, self._at_once, self._images)
 
     def _tell_start(self, run: RunFolder, starter: Starter, *, resumed: bool) -> None:
         exit_node = self._pipeline.plan.exit
