@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from kftune.errors import HparamsError, UnknownNameError, UsageError
+from kftune.errors import KftuneError, UnknownNameError, UsageError
 from kftune.pipeline import ParameterReference, Pipeline
 from kftune.pipeline.ports import typed_value
 from kftune.study.part import PartError
@@ -62,8 +62,9 @@ def _check_hparam(pipeline: Pipeline, name: str, text: str) -> None:
             hparams = node.step.hyperparameters
             if argument.source == ParameterReference(name) and hparams is not None:
                 try:
-                    hparams.leaf(argument.name).decode(text)
-                except HparamsError as error:
+                    leaf = hparams.leaf(argument.name)
+                    leaf.jsonable(leaf.decode(text))
+                except KftuneError as error:
                     raise UsageError(
                         f"the parameter {name} sets {argument.name} of step {node.name}: {error}"
                     ) from error

@@ -60,7 +60,8 @@ def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -
         leaf = study.hparams.leaf(name)
         # A hyperparameter that was not active has no value in the best trial.
         text = best.assignment[name] if name in best.assignment else leaf.encode(leaf.default)
-        outputs.write(paths[f"{BEST}.{name}"], text if hparam_type(study.hparams, name) == "str" else leaf.decode(text))
+        is_text = hparam_type(study.hparams, name) == "str"
+        outputs.write(paths[f"{BEST}.{name}"], text if is_text else leaf.jsonable(leaf.decode(text)))
     outputs.write(paths["best_trial"], best.name)
     outputs.write(paths["objective"], float(best.objective or 0.0))
     with open_results(results) as stored:
