@@ -1,6 +1,6 @@
 """What a task's result depends on, as one key: with the same key an earlier run's result is taken.
 
-That is the command line, the study of a tune step, the variables, the texts of its inputs, the contents of its input
+That is the command line, the study of a tune step, the variables, the network, the texts of its inputs, the contents of its input
 artifacts, the outputs, and the code: in a container the image by its id; in a process the program, the Python package
 of its module, and the Python files beside the pipeline's file. Of secrets only the names count.
 """
@@ -44,6 +44,7 @@ def key_of(node: Node, values: Mapping[str, Given], code: str, environ: Mapping[
         "secrets": sorted(step.secrets),
         "config_maps": {name: environ.get(name) for name in sorted(step.config_maps)},
         "working_dir": step.working_dir,
+        "network": step.network,
         "code": code,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
