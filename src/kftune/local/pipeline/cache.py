@@ -1,8 +1,9 @@
 """What a task's result depends on, as one key: with the same key an earlier run's result is taken.
 
-That is the command line, the study of a tune step, the variables, the network, the texts of its inputs, the contents of its input
-artifacts, the outputs, and the code: in a container the image by its id; in a process the program, the Python package
-of its module, and the Python files beside the pipeline's file. Of secrets only the names count.
+That is the command line, the study of a tune step, the variables, the network, the texts of its inputs, the contents of
+its input artifacts, the outputs, and the code: in a container the image by its id; in a process the program, the Python
+package of its module, and the Python files beside the pipeline's file (of trials: the study's). Of secrets only the
+names count.
 """
 
 from __future__ import annotations
