@@ -115,6 +115,32 @@ def test_a_pipeline_with_a_study_gives_the_same_in_containers_as_in_processes(pr
         assert made[0] == made[1]
 
 
+def test_studies_with_one_name_run_at_once(project):
+    hparams = (
+        "from kftune import Choice, Hparam, Hparams\n\n\n"
+        'class Pair(Hparams):\n    """Pair."""\n\n    depth: int = Hparam(1, search=Choice(1, 2))\n    """Depth."""\n'
+    )
+    (project.folder / "pair_hparams.py").write_text(hparams)
+    study = {
+        "name": "pair",
+        "hparams": "pair_hparams:Pair",
+        "objective": {"metric": "loss", "direction": "minimize"},
+        "algorithm": {"name": "grid"},
+        "budget": {"max_trials": 2},
+        "step": {
+            "image": IMAGE,
+            "command": ["python", "-c", GIVEN + "print(f\"loss={int(given['depth']) * int(given['by'])}\")"],
+        },
+    }
+    steps = {
+        "tune": {"kind": "tune", "study": study, "for_each": "signs", "inputs": {"by": "${item}"}},
+        "all": step(GIVEN + "print(given['them'])", inputs={"them": "${steps.tune.outputs.best.depth}"}),
+    }
+    run = project.run(project.pipeline(steps, loops={"signs": {"items": [1, -1]}}), runtime="container")
+    assert run.outcome.state == "Succeeded", [end.message for end in run.ends.values()]
+    assert run.log("all") == "[1,2]\n"
+
+
 def test_a_container_that_fails_or_takes_too_long_is_told_and_gone(project, engine):
     steps = {
         "bad": step("import sys; print('the reason'); sys.exit(3)"),

@@ -19,6 +19,7 @@ from kftune.local.pipeline.folder import RunFolder, TaskFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.process import TrialProcess
 from kftune.pipeline import EXECUTOR_OUTPUT, Node, Pipeline
+from kftune.pipeline.beside import find_file
 from kftune.pipeline.steps import TuneStep
 
 MARK = "KFTUNE_STEP_DIR"
@@ -134,7 +135,9 @@ class Starter(ABC):
 
     def study_folder(self, step: TuneStep) -> Path:
         """The folder of a tune step's study file."""
-        return self._place if step.study_file is None else (self._place / step.study_file).resolve().parent
+        if step.study_file is None:
+            return self._place
+        return find_file(step.study_file, (self._place, Path.cwd()), "study").resolve().parent
 
     def _start_tune(
         self, task: Task, values: Mapping[str, Given], folder: TaskFolder, gpus: Sequence[str] | None, feed: Feed

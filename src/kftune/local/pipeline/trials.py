@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from kftune.containers import Container, Folder, find_engine, how_it_ended, open_to_containers
 from kftune.local.devices import SharedDevices
 from kftune.local.launch import OutputFolders, trial_variables
-from kftune.local.pipeline.containers import LABEL_OF_RUN, set_up
+from kftune.local.pipeline.containers import set_up
 from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
 from kftune.study import Study
@@ -44,6 +45,8 @@ class TrialContainers:
         self._engine = find_engine()
         self._inputs = [Folder(Path(source), target, read_only=True) for source, target in how["inputs"]]
         self._env = {}
+        # Trials of several tune steps may have one name.
+        self._name = hashlib.sha256(str(folder.path).encode()).hexdigest()[:12]
         if study.step.data.path is not None:
             target = study.step.data.mount or _DATA
             self._inputs.append(Folder((place / study.step.data.path).resolve(), target, read_only=True))
@@ -67,7 +70,7 @@ class TrialContainers:
         user = open_to_containers(output)
         container = Container(
             image=self._how["image"],
-            name=f"kftune-{self._how['labels'][LABEL_OF_RUN][:8]}-{trial}",
+            name=f"kftune-{self._name}-{trial}",
             command=step.command_line(assignment),
             folders=[*self._inputs, Folder(output, _OUTPUT)],
             user=user,
