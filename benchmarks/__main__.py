@@ -26,6 +26,7 @@ ROWS = {
     "d": "d_metrics",
     "e": "e_best",
     "f": "f_argv",
+    "g": "g_pipeline",
 }
 
 

@@ -12,18 +12,23 @@ import base64
 import json
 import math
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from argo_as_run import lint
 from recorded import Case, cases, cluster, first, read_from
+from wrapped_runs import breakage
 
 from kftune import yaml_text
 from kftune.katib import status as experiment_status
 from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.admission.reason import field_text
 from kftune.katib.aggregation import AggregationError, observation
 from kftune.katib.collector import CollectorError, CollectorPanic, Row, as_passed, collect, collect_file
+from kftune.katib.crd.objects import judge_object
 from kftune.katib.go.numbers import go_float
 from kftune.katib.go.reading import NotYamlError
 from kftune.katib.go.types import DecodeError, struct
@@ -270,7 +275,7 @@ def wrapper(case: Case) -> tuple[Told, Told]:
 
 
 def command_verdict(case: Case) -> tuple[Told, Told]:
-    """Whether lint has anything against a command, and whether anything went wrong when it ran."""
+    """Whether lint has anything against a command, and whether the wrapper broke anything when it ran."""
     given = case["input"]
     experiment: Any = first(EXAMPLE)
     spec = experiment["spec"]
@@ -287,30 +292,13 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
     container["env"] = [{"name": "USED", "value": " ".join(used)}]
     (document,) = documents(Source("case.yaml", json.dumps(experiment), named=True))
     judgement = judge(document, cluster(), "0.19")
-    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS]
-    return {"clean": judgement.verdict.admitted and not against}, {"clean": ran_clean(case)}
+    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS and found.severity != "habit"]
+    with tempfile.TemporaryDirectory() as folder:
+        clean = "run" in case and case["result"].get("ok", False) and not breakage(case, Path(folder))
+    return {"clean": judgement.verdict.admitted and not against}, {"clean": clean}
 
 
 _OF_COMMANDS = frozenset({"KT246", "KT247", *(f"KT{number}" for number in range(250, 260))})
-
-
-def ran_clean(case: Case) -> bool:
-    """Whether a recorded run went as its author meant it: arguments, exit code, mark of completion and output."""
-    return "run" in case and all(
-        _shell_ran_clean(case, run, case.get("argv_kept", {}).get(shell, True)) for shell, run in case["run"].items()
-    )
-
-
-def _shell_ran_clean(case: Case, run: Mapping[str, Any], argv_kept: bool) -> bool:
-    given = case["input"]
-    if "skipped" in run:
-        return False
-    code = given["train_rc"] if given["train_rc"] != 143 else 0
-    if code and given["rules"]:
-        code = 1
-    captured = given["metricsCollectorSpec"]["collector"]["kind"] != "StdOut" or run["stdout_captured"]
-    completed = run["collector_verdict"] == "completed"
-    return argv_kept and captured and run["rc"] == code and completed == (code == 0)
 
 
 def substitution(case: Case) -> tuple[Told, Told]:
@@ -393,8 +381,20 @@ def _seen(experiment: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str
     }
 
 
+def custom_object(case: Case) -> tuple[Told, Told]:
+    """Whether the API server stores a custom object, whether kubectl applies it, and what is dropped."""
+    verdict = judge_object(first(case["yaml"]), first(case["old"]) if "old" in case else None)
+    said = {"ok": verdict.stored, "strict_ok": verdict.applied, "pruned": sorted(map(field_text, verdict.pruned))}
+    return said, {"ok": case["ok"], "strict_ok": case["strict_ok"], "pruned": sorted(case["pruned"])}
+
+
 def _recorded_status(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: result[key] for key in ("status", "completed", "restartable", "completion_time_set")}
+
+
+def argo(case: Case) -> tuple[Told, Told]:
+    """Whether Argo's linter takes the manifest, as the tests' substitute for it says."""
+    return {"ok": lint(case.get("yaml", "")) is None}, {"ok": case["ok"]}
 
 
 PARTS: dict[str, Part] = {
@@ -410,10 +410,10 @@ PARTS: dict[str, Part] = {
     "wrapper, lint on its run": Part("wrapper", command_verdict, goal=None),
     "substitution": Part("substitution", substitution),
     "status": Part("status", status),
-    "crd-trainer": Part("crd-trainer", None),
-    "crd-argo": Part("crd-argo", None),
-    "crd-other": Part("crd-other", None),
-    "argo": Part("argo", None),
+    "crd-trainer": Part("crd-trainer", custom_object),
+    "crd-argo": Part("crd-argo", custom_object),
+    "crd-other": Part("crd-other", custom_object),
+    "argo": Part("argo", argo),
 }
 
 

@@ -24,7 +24,11 @@ IMAGE = os.environ.get("KFTUNE_TEST_IMAGE", "docker.io/library/python:3.11-slim-
 def _found() -> Engine | str:
     try:
         engine = find_engine()
-        return engine if engine.image_id(IMAGE) else f"{engine.kind} has no image {IMAGE} here"
+        if engine.image_id(IMAGE) is None:
+            return f"{engine.kind} has no image {IMAGE} here"
+        # An engine that cannot run anything, for reasons of its own, is none.
+        engine.call("run", "--rm", "--pull=never", "--network=none", "--entrypoint=true", IMAGE)
+        return engine
     except ContainerError as error:
         return str(error)
 

@@ -80,5 +80,5 @@ def test_a_trial_of_the_demo_really_trains(tmp_path: Path, monkeypatch: pytest.M
     _, *arguments = study.step.command_line({**study.fixed, **study.encode(point)})
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    for metric in study.metric_names:
+    for metric in study.reductions:
         assert done.stdout.count(f"{metric}=") == 2

@@ -336,9 +336,9 @@ def test_domains_are_frozen(domain):
     for name in (
         [field.name for field in dataclasses.fields(domain)] if dataclasses.is_dataclass(domain) else ["options"]
     ):
-        with pytest.raises(AttributeError):
+        with pytest.raises(DomainError, match=r"frozen, so .* stays as it is; make a new one"):
             setattr(domain, name, 1)
-        with pytest.raises(AttributeError):
+        with pytest.raises(DomainError, match="frozen"):
             delattr(domain, name)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kftune import errors
 from kftune.errors import (
+    ClusterError,
     ContainerError,
     DomainError,
     HparamsError,
@@ -45,6 +46,7 @@ MADE = [
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
     ContainerError("no engine answers"),
+    ClusterError("the cluster says no", 403),
     MissingExtraError("local", "optuna"),
     UsageError("no such command"),
 ]

@@ -187,6 +187,13 @@ def test_the_encoding_changes_nothing_for_what_does_not_learn(algorithm, encodin
     assert same(drawn_by_study(study_of(domains, algorithm), 40), found)
 
 
+@pytest.mark.parametrize("algorithm", ["tpe", "multivariate-tpe", "cmaes"])
+def test_numbers_that_stand_for_values_change_nothing_but_the_last_digits_for_what_learns(algorithm):
+    domains = {"x": Uniform(-1, 3), "y": LogUniform(1e-4, 1), "z": IntUniform(1, 5)}
+    found = drawn_by_experiment(study_of(domains, algorithm, targets={"katib": {"encoding": "surrogate"}}), 30)
+    assert same(drawn_by_study(study_of(domains, algorithm), 30), found, rounding=1e-9)
+
+
 @pytest.mark.parametrize("name", ["log", "choice", "discrete", "integer"])
 def test_a_gaussian_process_chooses_the_same_where_no_number_stands_for_a_continuous_value(name):
     pytest.importorskip("torch")

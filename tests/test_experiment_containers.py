@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from container_engine import IMAGE, needed_engine
-from local_experiment import collected, experiment, run, sh
+from local_experiment import collected, experiment, python, run, sh
 from local_study import log_of, trials_in, wait_until
 
 from kftune.containers import Engine
@@ -104,6 +104,19 @@ def test_volumes_and_the_metrics_file_are_mounted(engine, tmp_path):
     trial = one_trial(container, tmp_path / "b", options=Options(mounts={"data": data}), **parts)
     assert (trial.state, trial.objective) == ("Succeeded", 0.125), trial.message
     assert (tmp_path / "b" / "trials" / "small-0001" / "work" / "x").exists()
+
+
+def test_metrics_can_be_pushed_out_of_the_image(engine, tmp_path):
+    pytest.importorskip("grpc")
+    script = """
+import os, socket, sys
+host, port = os.environ["KATIB_DB_MANAGER_ADDRESS"].split(":")
+socket.create_connection((host, int(port)), 5).close()
+print("reached", "sitecustomize" in sys.modules, os.environ["KATIB_NAMESPACE"])
+"""
+    trial = one_trial(python(script), tmp_path, metricsCollectorSpec=collected("Push"))
+    assert log_of(tmp_path, trial) == "reached True team-a\n"
+    assert trial.state == "MetricsUnavailable"
 
 
 def test_katib_s_shell_line_runs_in_the_image(engine, tmp_path):

@@ -206,7 +206,6 @@ def test_what_one_machine_cannot_run_is_told_with_what_would_do(tmp_path, trial,
             {"metricsCollectorSpec": collected("Custom", **{"fileSystemPath": {"path": "/a/b", "kind": "File"}})},
             "Custom is not run locally",
         ),
-        ({"algorithm": {"algorithmName": "pbt"}}, "pbt runs on Katib only"),
         ({"algorithm": {"algorithmName": "darts"}}, "darts searches for architectures"),
     ],
 )
@@ -281,7 +280,7 @@ def test_a_metrics_file_is_read_where_its_path_is_an_argument(tmp_path, format, 
     )
     trial = one_trial(container, tmp_path, metricsCollectorSpec=collected("File", **place))
     assert trial.metrics["loss"][:3] == ("0.25", "0.5", "0.25")
-    assert (tmp_path / "trials" / "small-0001" / "metrics" / "metrics.log").read_text() == lines
+    assert (tmp_path / "trials" / "small-0001" / "files" / "katib" / "metrics.log").read_text() == lines
     assert not Path("/katib").exists()
 
 
@@ -297,6 +296,17 @@ def test_a_line_that_is_no_json_fails_the_trial_as_on_katib(tmp_path):
     trial = one_trial(container, tmp_path, metricsCollectorSpec=collected("File", **place))
     assert trial.state == "Failed"
     assert "collector ends with an error" in trial.message
+
+
+def test_a_program_may_be_told_the_folder_above_that_of_its_event_files(tmp_path):
+    events = Path(__file__).parent / "data" / "events"
+    objective = {"objectiveMetricName": "accuracy"}
+    place = {"fileSystemPath": {"path": "/my-logs/test", "kind": "Directory"}}
+    copy = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2].split('=')[1] + '/test', dirs_exist_ok=True)"
+    container = python(copy, str(events / "eval"), "--log-path=/my-logs")
+    parts = {"objective": objective, "metricsCollectorSpec": collected("TensorFlowEvent", **place)}
+    assert one_trial(container, tmp_path, **parts).metrics["accuracy"].latest == "0.9"
+    assert not Path("/my-logs").exists()
 
 
 def test_event_files_are_read(tmp_path):
@@ -334,6 +344,22 @@ def test_a_trial_that_is_worse_than_the_others_is_stopped_early(tmp_path):
     assert (trials[2].duration or 99) < 5
     assert outcome.reason == "MaxTrialsReached"
     assert status_of(tmp_path)["earlyStoppedTrialList"] == ["small-0003", "small-0004"]
+
+
+def test_values_that_are_no_numbers_do_not_spoil_the_rules(tmp_path):
+    script = "echo loss=nan; echo loss=0.1; echo loss=0.1"
+    outcome, _ = run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "a")
+    assert outcome.counts == {"Succeeded": 4}
+    with pytest.raises(RunError, match="early stopping has no answer, and on Katib the Experiment hangs"):
+        run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "b", as_katib=True)
+
+
+def test_texts_of_further_metrics_are_kept_as_katib_has_them(tmp_path):
+    source = {"filter": {"metricsFormat": [r"(\w+)=(\S+)"]}}
+    objective = {"additionalMetricNames": ["best"]}
+    container = sh("echo loss=0.5 best=conv3x3; echo loss=0.25 best=pool")
+    trial = one_trial(container, tmp_path, objective=objective, metricsCollectorSpec=collected("StdOut", **source))
+    assert (trial.objective, trial.metrics["best"][:3]) == (0.25, ("unavailable", "unavailable", "pool"))
 
 
 def test_rules_are_made_of_earlier_runs_too(tmp_path):

@@ -83,8 +83,11 @@ def test_it_unpacks_into_a_function_of_its_names():
 
 def test_values_are_frozen():
     made = Small()
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(HparamsError, match=r"Small is frozen, so its lr stays .*: hparams\.override\('lr=\.\.\.'\)"):
         made.lr = 0.5  # type: ignore[misc]
+    with pytest.raises(HparamsError, match="frozen"):
+        del made.lr
+    assert made.override("lr=0.5").lr == 0.5
     with pytest.raises(TypeError):
         made["lr"] = 0.5  # type: ignore[index]
 

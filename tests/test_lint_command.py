@@ -73,6 +73,93 @@ def test_lists_and_folders_are_opened_and_other_objects_passed_over(lint: Lint, 
     assert lint(str(tmp_path)) == (0, "2 Experiments: 2 ok\n")
 
 
+def test_hidden_folders_are_passed_over_and_each_file_is_read_once(lint: Lint, tmp_path: Path):
+    for name in (".venv", ".git", "sub"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, EXAMPLE)
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "sub" / "e.yaml")
+    inside = str(tmp_path / "sub" / "e.yaml")
+    assert lint(str(tmp_path), inside, inside) == (0, "1 Experiment: 1 ok\n")
+
+
+def test_what_a_shell_gives_as_a_file_is_read(tmp_path: Path):
+    write(tmp_path, EXAMPLE)
+    program = f"{sys.executable} -m kftune lint <(cat {tmp_path}/e.yaml)"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1 Experiment: 1 ok\n"), done.stderr
+
+
+def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lint, tmp_path: Path):
+    write(tmp_path, EXAMPLE.replace("        backoffLimit: 0\n", ""), "b.yaml")
+    write(tmp_path, EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"), "c.yaml")
+    write(tmp_path, "hparams: nosuch:Class\nbudget: {max_trials: 0}\n", "a.yaml")
+    lines = lint(str(tmp_path))[1].splitlines()
+    told = [line.removeprefix(f"{tmp_path}/").split(": ")[:2] for line in lines if not line.startswith(" ")]
+    assert told[:-1] == [
+        *[["a.yaml:1:1", "KT400 refused"]] * 3,
+        ["a.yaml:1:10", "KT400 refused"],
+        ["a.yaml:2:22", "KT400 refused"],
+        ["b.yaml:31:9", "KT301 habit"],
+        ["c.yaml:12:23", "KT107 refused"],
+        ["c.yaml:14:24", "KT107 refused"],
+    ]
+    assert lines[-1] == "2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 habit"
+
+
+@pytest.mark.parametrize("key", ["objective", "step", "hparams"])
+def test_a_study_with_a_misspelt_key_is_told_as_a_study(key: str, lint: Lint, tmp_path: Path):
+    study = (
+        "name: x\nhparams: LstmHparams\nobjective: {metric: a, direction: minimize}\nstep: {module: kftune.training}\n"
+    )
+    file = write(tmp_path, (study + "budget: {max_trials: 2}\nvalues: {}\n").replace(f"{key}:", f"{key}s:"))
+    code, text = lint(file)
+    assert code == 1
+    assert "KT400 refused" in text
+    assert f"did you mean '{key}'?" in text
+
+
+def test_bytes_that_are_no_utf8_are_told_as_such(lint: Lint, tmp_path: Path):
+    (tmp_path / "e.yaml").write_bytes(EXAMPLE.replace("val_loss", "verl\xfcst").encode("latin-1"))
+    assert "e.yaml:9:30: KT100 refused: the byte 0xfc here is no UTF-8" in lint(str(tmp_path / "e.yaml"))[1]
+
+
+def test_colours_are_for_terminals_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import io
+
+    from kftune.cli.lint_report import Report
+    from kftune.cli.linting import Checker
+    from kftune.lint.sources import sources
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    file = write(tmp_path, EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    arguments = arguments_of([file])
+    checked = Checker(arguments).all(list(sources([file])))
+    texts = []
+    for stream in (Terminal(), io.StringIO()):
+        Report(stream, "text", "0.19").tell(checked)
+        texts.append(stream.getvalue())
+    assert "\x1b[31mKT107 refused\x1b[0m" in texts[0]
+    assert "\x1b" not in texts[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    Report(stream, "text", "0.19").tell(checked)
+    assert stream.getvalue() == texts[1]
+
+
+def arguments_of(given: list[str]) -> Any:
+    import argparse
+
+    from kftune.cli.lint import configure
+
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    return parser.parse_args(given)
+
+
 def test_a_file_that_is_not_yaml_gets_a_document(lint: Lint, tmp_path: Path):
     (document,) = as_json(lint(write(tmp_path, "a: [\n"), "--format", "json"))
     assert (document["stage"], document["outcome"], document["name"]) == ("yaml", "refused", None)

@@ -1,112 +1,117 @@
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mangled import LARGE, SEEDS, mangled
+from mutations import MUTATIONS, Mutation, places, spoilt
 
-from kftune.katib.admission.cluster import Cluster
-from kftune.katib.admission.defaults import VERSIONS
+from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
+from kftune.katib.admission.defaults import VERSIONS, KatibVersion
 from kftune.katib.go.reading import read
 from kftune.lint.example import EXAMPLE
 from kftune.lint.judging import judge
-from kftune.lint.report import as_json, placed
+from kftune.lint.report import Checked, as_json, placed
 from kftune.lint.rules import RULES
-from kftune.lint.sources import Source, decoded, documents
+from kftune.lint.sources import Document, Source, documents
 
 VALUES: list[Any] = [
     *[None, True, 0, -1, 1.5, 1e300, 2**31, 2**63, "", "x", "NaN", "\u0000", "${trialParameters.lr}", "-.5", "é"],
     *[[], {}, [None], [[]], {"a": None}, {"kind": "Job"}, [{}], ["x"], {"name": "main"}],
 ]
-SIGNS = [
-    "\t",
-    "\x00",
-    "{",
-    "}",
-    "[",
-    "]",
-    "&a ",
-    "*a",
-    "!!x ",
-    "|",
-    ">",
-    "'",
-    '"',
-    "%",
-    "@",
-    "- ",
-    ": ",
-    "\n",
-    "---\n",
-    "<<: ",
-]
+SECOND = 1.0
+MOST_MEMORY = 200  # MB
 
 
-def survives(text: str) -> None:
-    for document in documents(Source("fuzz.yaml", text, named=True)):
-        for version in VERSIONS:
-            judgement = judge(document, Cluster(), version)
-            as_json([(judgement, list(placed(judgement)))], version)
+def survives(text: str, version: KatibVersion = "0.19") -> None:
+    judge_all(list(documents(Source("fuzz.yaml", text, named=True))), version)
 
 
-def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        found += paths(item, (*path, key))
-    return found
+def judge_all(found: list[Document], version: KatibVersion) -> None:
+    cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
+    judgements = [judge(document, cluster, version) for document in found]
+    told = as_json(Checked([(judgement, list(placed(judgement))) for judgement in judgements]), version)
+    json.dumps(told)
+    assert {finding.code for judgement in judgements for finding in judgement.findings} <= set(RULES)
 
 
-def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = changed(value[path[0]], path[1:], new)
-    return copy
+def _put(value: Any) -> Mutation:
+    return lambda name, _: [(name, value)]
 
 
 def test_no_value_in_any_place_makes_it_crash():
     example = read(EXAMPLE)
-    source = Source("fuzz.yaml", EXAMPLE, named=True)
-    (document,) = documents(source)
-    for path in paths(example):
+    (document,) = documents(Source("fuzz.yaml", EXAMPLE, named=True))
+    for path, _ in places(example):
         for value in VALUES:
+            changed = spoilt(example, path, _put(value))
             for version in VERSIONS:
-                judgement = judge(document._replace(value=changed(example, path, value)), Cluster(), version)
-                assert {finding.code for finding in judgement.findings} <= set(RULES)
+                judge(document._replace(value=changed), Cluster(), version)
 
 
-@pytest.mark.slow
-def test_no_mangled_text_makes_it_crash():
+def _mangled_texts(count: int) -> None:
     chance = random.Random(7)
-    for _ in range(1500):
-        text = EXAMPLE
-        for _ in range(chance.randint(1, 5)):
-            start = chance.randrange(len(text))
-            cut = chance.choice([0, 0, 1, 5, 40])
-            text = text[:start] + chance.choice(SIGNS) * chance.choice([1, 1, 3]) + text[start + cut :]
-        survives(text)
+    for number in range(count):
+        text = mangled(chance)
+        start = time.process_time()
+        survives(text, VERSIONS[number % 3])
+        assert time.process_time() - start < SECOND, text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[" * 500_000,
-        "{a: " * 200_000,
-        "a: " + "9" * 1_000_000,
-        "- " * 200_000,
-        "\t" * 1000,
-        "a: &a [*a, *a]",
-        "? " * 50_000,
-        "!" * 100_000,
-        "x: |\n" + "  y\n" * 100_000,
-        "k: v\n" * 100_000,
-        decoded(bytes(range(256)) * 1000),
-    ],
-    ids=str.__len__,
-)
-def test_large_and_odd_texts_end_soon(text: str):
-    start = time.perf_counter()
-    survives(text)
-    assert time.perf_counter() - start < 10  # a second each on an idle machine
+def _spoilt_objects(count: int) -> None:
+    chance = random.Random(7)
+    seeds = [list(documents(Source("fuzz.yaml", text, named=True))) for text in SEEDS]
+    changes = [*MUTATIONS.values(), *map(_put, VALUES)]
+    for _ in range(count):
+        found = list(chance.choice(seeds))
+        at = chance.randrange(len(found))
+        value = found[at].value
+        for _ in range(chance.choice([1, 2, 3])):
+            where = list(places(value))
+            changed = spoilt(value, chance.choice(where)[0], chance.choice(changes)) if where else None
+            value = value if changed is None else changed
+        found[at] = found[at]._replace(value=value)
+        judge_all(found, "0.19")
+
+
+def test_some_hundreds_of_mangled_texts_end_soon_and_without_a_crash():
+    _mangled_texts(500)
+
+
+def test_some_hundreds_of_spoilt_objects_are_judged():
+    _spoilt_objects(600)
+
+
+@pytest.mark.nightly
+def test_twenty_thousand_mangled_texts_end_soon_and_without_a_crash():
+    _mangled_texts(20_000)
+
+
+@pytest.mark.nightly
+def test_twenty_thousand_spoilt_objects_are_judged():
+    _spoilt_objects(20_000)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_megabyte_of_anything_ends_within_a_second(name: str):
+    start = time.process_time()
+    survives(LARGE[name])
+    assert time.process_time() - start < 2 * SECOND  # a second on an idle machine
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", LARGE)
+def test_a_megabyte_of_anything_fits_into_little_memory(name: str):
+    here = str(Path(__file__).parent)
+    code = (
+        f"import resource, sys; sys.path.insert(0, {here!r}); import mangled, test_lint_fuzz as it; "
+        f"it.survives(mangled.LARGE[{name!r}]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < MOST_MEMORY

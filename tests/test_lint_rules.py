@@ -41,7 +41,7 @@ def test_each_severity_has_a_meaning():
 
 
 def test_codes_say_what_kind_of_rule_they_are():
-    assert all(len(code) == 5 and code[:3] in ("KT1", "KT2", "KT3") for code in RULES)
+    assert all(len(code) == 5 and code[:3] in ("KT1", "KT2", "KT3", "KT4", "KT5") for code in RULES)
     assert all((rule.severity == "habit") for code, rule in RULES.items() if code.startswith("KT3"))
 
 

@@ -86,7 +86,8 @@ def test_a_missing_secret_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("API_TOKEN", raising=False)
     step = {"secrets": {"API_TOKEN": {"name": "tokens", "key": "api"}}}
     assert refusal(tmp_path, sh("true"), step=step) == (
-        "secrets come from the environment here, but it has no API_TOKEN; for example: export API_TOKEN=..."
+        "secrets and config maps come from the environment here, but it has no API_TOKEN; "
+        "for example: export API_TOKEN=..."
     )
 
 

@@ -1,23 +1,30 @@
-"""The committed manifests are what `pipelines/` renders to, and Katib's own models take them whole."""
+"""The committed manifests are what `pipelines/` renders to, and the engines' own models take them whole."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from argo_as_run import lint
+from argo_traps import traps
+from hera.workflows import models
 from kubeflow_katib_api.models import V1beta1Experiment
 
 from kftune import yaml_text
-from kftune.render import render
+from kftune.katib.crd.objects import judge_object
+from kftune.pipeline import load_pipeline
+from kftune.render import render, render_pipeline
 from kftune.study import load_study
 
 ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.katib.yaml"))
+ARGO = sorted((ROOT / "manifests").rglob("*.argo.yaml"))
 
 
-def _study_of(manifest: Path) -> Path:
+def _source_of(manifest: Path, target: str) -> Path:
     folder = ROOT / "pipelines" / manifest.parent.relative_to(ROOT / "manifests")
-    return folder / manifest.name.replace(".katib.yaml", ".yaml")
+    return folder / manifest.name.replace(f".{target}.yaml", ".yaml")
 
 
 def _id(path: Path) -> str:
@@ -26,11 +33,12 @@ def _id(path: Path) -> str:
 
 def test_there_are_manifests() -> None:
     assert MANIFESTS
+    assert ARGO
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=_id)
 def test_a_manifest_is_what_its_study_renders_to(manifest: Path) -> None:
-    assert [yaml_text.load_file(manifest)] == render(load_study(_study_of(manifest)), "katib").documents
+    assert [yaml_text.load_file(manifest)] == render(load_study(_source_of(manifest, "katib")), "katib").documents
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=_id)
@@ -38,3 +46,25 @@ def test_katibs_own_model_takes_a_manifest_and_loses_no_key(manifest: Path) -> N
     experiment = yaml_text.load_file(manifest)
     taken = V1beta1Experiment.model_validate(experiment)
     assert taken.model_dump(by_alias=True, exclude_none=True, mode="json") == experiment
+
+
+@pytest.mark.parametrize("manifest", ARGO, ids=_id)
+def test_a_manifest_is_what_its_pipeline_renders_to(manifest: Path) -> None:
+    rendering = render_pipeline(load_pipeline(_source_of(manifest, "argo")), "argo")
+    assert list(yaml_text.load_all(manifest.read_text())) == rendering.documents
+    run = manifest.with_name(manifest.name.replace(".argo.", ".argo-run."))
+    assert [yaml_text.load_file(run)] == rendering.created
+
+
+@pytest.mark.parametrize("manifest", ARGO, ids=_id)
+def test_argo_takes_a_manifest_and_loses_no_key(manifest: Path) -> None:
+    run = manifest.with_name(manifest.name.replace(".argo.", ".argo-run."))
+    text = f"{manifest.read_text()}---\n{run.read_text()}"
+    assert lint(text) is None
+    assert traps(text) == []
+    for document in yaml_text.load_all(text):
+        assert isinstance(document, dict)
+        assert judge_object(document).applied
+        model: Any = getattr(models, document["kind"])
+        taken = model.model_validate(document)
+        assert taken.model_dump(by_alias=True, exclude_none=True, mode="json") == document

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from pipeline_examples import chain, pipeline, step, tune
-from pydantic import ValidationError
 from study_examples import Toy, toy
 
 from kftune.errors import PipelineError
@@ -59,6 +58,9 @@ def circuits_in_python() -> Pipeline:
     data = DataStep(name="data", module="kftune.training", args=("data",), inputs={"circuit": circuit})
     tuned = TuneStep(
         name="tune",
+        image="registry.example/kftune-launcher:1",
+        volumes=[{"name": "shared", "mount": "/shared", "claim": "circuits-shared"}],
+        share="shared",
         study=load_study(CIRCUITS / "study.yaml", overrides),
         inputs={"data": data.outputs.data},
         values={"circuit": circuit},
@@ -132,7 +134,7 @@ def test_what_a_pipeline_writes_is_short():
 
 
 def test_pipelines_are_frozen_and_can_be_copied_and_pickled(circuits):
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(PipelineError, match="replace"):
         circuits.name = "other"
     assert copy.deepcopy(circuits) is circuits
     assert pickle.loads(pickle.dumps(circuits)).plan == circuits.plan  # noqa: S301  # our own bytes
@@ -359,6 +361,7 @@ def test_a_tune_step_has_an_output_for_each_searched_hyperparameter(circuits):
         "best.batch_size": "int",
         "best_trial": "str",
         "objective": "float",
+        "metrics": "metrics",
         "report": "html",
     }
 
@@ -375,6 +378,12 @@ def test_trials_take_from_the_defaults_what_their_study_leaves_out():
     trial = made.node("tune").step.study.step
     assert (trial.env, trial.resources.cpu, trial.image) == ({"MODE": "fast"}, "2", "registry.example/toy:1")
     assert made.node("tune").step.resources.cpu is None, "the container that watches needs no more than it says itself"
+
+
+def test_a_tune_step_cannot_set_what_its_study_searches_not_even_by_the_class():
+    assert "optimizer.lr" in pipeline({"tune": tune()}).node("tune").step.study.space
+    with pytest.raises(PipelineError, match=r"set or searched, but the study searches optimizer\.lr"):
+        pipeline({"tune": tune(values={"optimizer": {"lr": 0.1}})})
 
 
 def test_constants_of_a_tune_step_are_fixed_in_its_study():
@@ -459,6 +468,23 @@ def test_within_a_loop_outputs_go_item_by_item_and_outside_as_a_list():
     assert (losses.type, losses.fan_in, losses.element) == ("list", True, "float")
 
 
+def test_a_hyperparameter_can_be_the_list_of_what_a_loop_gave():
+    steps = {
+        "one": step(for_each="each", outputs={"tag": "str"}),
+        "train": step("train", hparams=Toy, values={"tags": "${steps.one.outputs.tag}"}),
+    }
+    tags = pipeline(steps, loops={"each": {"items": [1, 2]}}).inputs_of("train")["tags"]
+    assert (tags.role, tags.type, tags.fan_in, tags.element) == ("hparam", "str", True, "str")
+
+
+def test_a_step_outside_a_loop_runs_with_what_the_steps_that_were_not_skipped_gave():
+    steps = {
+        "one": step(for_each="each", when="${item} > 1", inputs={"k": "${item}"}, outputs={"x": "int"}),
+        "sum": step(inputs={"xs": "${steps.one.outputs.x}"}),
+    }
+    assert pipeline(steps, loops={"each": {"items": [1, 2]}}).skippable == ("one",)
+
+
 def test_a_loop_runs_over_a_parameter_or_an_output():
     fields = {"circuit": "str"}
     over = looped(items="${parameters.which}", fields=fields)
@@ -505,3 +531,13 @@ def test_the_exit_step_knows_how_the_run_ended():
     assert made.plan.exit.name == "exit"
     assert made.plan.exit.arguments["status"].source == run_status()
     assert "exit" not in made.order
+
+
+def test_images_are_replaced_everywhere_and_nowhere_else(circuits):
+    other = circuits.with_images(lambda image: f"{image}-x")
+    for name, node in circuits.plan.nodes.items():
+        image = node.step.image
+        assert other.node(name).step.image == (None if image is None else f"{image}-x")
+        assert other.node(name).arguments == node.arguments
+    assert other.node("tune").step.study.step.image == "registry.example/circuits:1-x"
+    assert circuits.node("tune").step.study.step.image == "registry.example/circuits:1"

@@ -16,6 +16,7 @@ from pydantic import field_validator, model_validator
 from study_examples import Optimizer, Toy, data, toy
 
 from kftune import Choice, Conditional, Hparam, Hparams, IntUniform, LogUniform, Study, Uniform, load_study, yaml_text
+from kftune.domains import domain_from_spec
 from kftune.errors import StudyError
 from kftune.study import ALGORITHMS, Budget, Objective, Resources, Step, study_from_dict
 from kftune.study.quantities import parse_duration, parse_quantity
@@ -105,8 +106,11 @@ def test_a_study_made_in_python_is_the_same_as_one_from_a_file():
 
 def test_a_study_is_frozen_and_can_be_pickled():
     made = study_from_dict(FULL)
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(StudyError, match=r"Study is frozen, .*: study\.replace\(name=\.\.\.\)"):
         made.name = "other"  # type: ignore[misc]
+    assert made.replace(name="other").to_dict() == {**made.to_dict(), "name": "other"}
+    with pytest.raises(StudyError, match="parallel must be at most max_trials"):
+        made.budget.replace(max_trials=1, parallel=2)
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301  # our own bytes
 
 
@@ -137,6 +141,33 @@ def test_the_schema_takes_what_the_model_takes(whole):
 
 
 @pytest.mark.parametrize(
+    "spec",
+    [
+        {"uniform": [0, 1]},
+        {"uniform": {"low": 0, "high": 1}},
+        {"quniform": [0, 1], "q": 0.5},
+        {"quniform": {"low": 0, "high": 1}, "q": 0.5},
+        {"quniform": {"low": 0, "high": 1, "q": 0.5}},
+        {"normal": {"mean": 0, "std": 1, "low": 0}, "when": {"kind": ["sgd"]}},
+        {"int": {"low": 1, "high": 9, "step": 2}},
+        {"choice": [1, 2]},
+        {"constant": {"a": 1}},
+    ],
+    ids=str,
+)
+def test_the_schema_takes_each_way_to_write_a_domain(spec):
+    domain_from_spec(spec)
+    assert list(problems(data(search={"units": spec}), study_schema())) == []
+
+
+def test_a_group_in_the_search_is_answered_with_the_dotted_name_of_its_field():
+    with pytest.raises(StudyError, match=r"search\.optimizer: .* dotted name, as one key: group\.lr: \{'uniform'"):
+        toy(search={"optimizer": {"lr": {"uniform": [0, 1]}}})
+    with pytest.raises(StudyError, match="did you mean 'uniform'"):
+        toy(search={"optimizer.lr": {"unifrm": {"low": 0, "high": 1}}})
+
+
+@pytest.mark.parametrize(
     ("change", "where"),
     [
         ({"nam": "x"}, "$.nam: not a property"),
@@ -151,6 +182,9 @@ def test_the_schema_takes_what_the_model_takes(whole):
         ({"search": {"units": {"unifrm": [0, 1]}}}, "$.search.units: fits no alternative"),
         ({"search": {"units": {"int": [0, 1.5]}}}, "$.search.units: fits no alternative"),
         ({"search": {"units": {"quniform": [0, 1]}}}, "$.search.units: fits no alternative"),
+        ({"search": {"units": {"quniform": {"low": 0, "high": 1}}}}, "$.search.units: fits no alternative"),
+        ({"search": {"units": {"uniform": {"low": 0}}}}, "$.search.units: fits no alternative"),
+        ({"search": {"units": {"choice": {"a": 1}}}}, "$.search.units: fits no alternative"),
         ({"search": {"units": 3}}, "$.search.units: fits no alternative"),
         ({"step": {"command": "python train.py"}}, "$.step.command: type array"),
         ({"step": {"resources": {"cpu": "two"}}}, "$.step.resources.cpu: fits no alternative"),
@@ -298,7 +332,7 @@ def test_first_points_are_completed_with_defaults_and_typed_as_the_fields_are():
 
 
 def test_the_identity_stays_what_it_was_in_stored_results():
-    assert toy().identity() == "f48e25529ee0cf76e43cd16f8dbd71e9e3721de3bb2f4163f23913b5ee23333a"
+    assert toy().identity() == "5a6133d98068c478b53e6f01c9c28316d82e966a3dc8242ec8d11cf4464c162f"
     assert study_from_dict(data(hparams="lstm")).identity() == study_from_dict(data(hparams="LstmHparams")).identity()
 
 
@@ -356,8 +390,8 @@ def test_the_identity_changes_with_what_results_depend_on(change):
 )
 def test_every_metric_has_a_reduction(objective, rest, reductions):
     made = toy(objective={"metric": "a", **objective}, metrics=["b", {"name": "c", "reduce": "max"}])
-    assert made.metric_names == ("a", "b", "c")
-    assert [spec.reduce for spec in made.metric_specs] == reductions
+    assert list(made.reductions) == ["a", "b", "c"]
+    assert list(made.reductions.values()) == reductions
 
 
 def test_definitions_are_those_with_a_regex():
@@ -512,7 +546,7 @@ VOLUME = {"name": "a", "mount": "/a", "claim": "c"}
         ({"budget": {"parallel": 11}}, "budget.parallel: parallel must be at most max_trials, but parallel=11"),
         ({"budget": {"max_trials": 0}}, "budget.max_trials: must be greater than or equal to 1"),
         ({"budget": {"trial_timeout": math.inf}}, "budget.trial_timeout: "),
-        ({"step": {"image": "a"}}, "step: a step has either module or command, but got module=None, command=[]"),
+        ({"step": {"image": "a"}}, "step: a step has either module or command, but this one has neither"),
         ({"step": STEP | {"module": "a"}}, "step.module: a step has either module or command"),
         ({"step": {"module": "a b"}}, "step.module: must match pattern"),
         ({"step": STEP | {"image": "Toy:1"}}, "step.image: an image is [registry/]name[:tag][@sha256:digest]"),

@@ -220,6 +220,11 @@ MISTAKES = {
     "no such circuit": (["data", "--circuit=P1", "--data=x"], "a name must be like PLANT001/CIRCUIT01"),
     "no readings": (["lstm", "--data=nowhere"], "cannot read the readings of PLANT001/CIRCUIT01"),
     "no model": (["evaluate", "--model=nowhere", "--data=x"], "nowhere/hparams.json is missing"),
+    "a model that nothing was learned for": (
+        ["register", "--model=empty", "--card=c", "--manifest=m"],
+        "has no 'best'",
+    ),
+    "a model of something else": (["register", "--model=other", "--card=c", "--manifest=m"], "must hold JSON"),
     "no model to register": (["register", "--model=nowhere", "--card=c", "--manifest=m"], "hparams.json is missing"),
 }
 
@@ -229,6 +234,9 @@ def test_a_mistake_gives_one_message(
     argv: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)
+    for name, summary in {"empty": '{"circuit": "c", "epochs": 1, "best": null}', "other": "no JSON"}.items():
+        write_text(tmp_path / name / "hparams.json", "{}")
+        write_text(tmp_path / name / "summary.json", summary)
     assert main(argv) == 2
     printed = capsys.readouterr()
     assert text in printed.err

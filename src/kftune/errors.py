@@ -128,6 +128,19 @@ class ContainerError(KftuneError):
     """No container engine answers, it does not do what it was asked to, or an image is missing."""
 
 
+class ClusterError(KftuneError):
+    """A cluster that cannot be reached, or that refuses something.
+
+    Args:
+        message: What it refuses and why.
+        status: The HTTP status of its answer; None without one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class MissingExtraError(KftuneError, ImportError):
     """An optional dependency is not installed.
 

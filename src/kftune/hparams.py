@@ -43,7 +43,7 @@ from kftune.fields import (
     texts_by_name,
     to_json,
 )
-from kftune.validation import OwnErrors, findings
+from kftune.validation import Frozen, OwnErrors, findings
 
 if TYPE_CHECKING:
     import argparse
@@ -84,7 +84,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     return Field(default, **arguments)
 
 
-class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
+class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     """Base class of hyperparameters: typed fields, unknown names refused, values frozen."""
 
     model_config = ConfigDict(
@@ -334,6 +334,9 @@ class Hparams(BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         The parsed namespace holds typed values under the dotted names, and `from_namespace` makes an instance of it.
         """
         add_options(parser, cls._leaves)
+
+    def _remedy(self, name: str) -> str:
+        return f"hparams.override('{name}=...')"
 
     @classmethod
     def own_error(cls, error: ValidationError) -> HparamsError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
@@ -36,10 +36,42 @@ class OwnErrors(ModelMetaclass):
     """
 
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # a field may be called cls
+        if args:
+            return super().__call__(*args, **kwargs)  # Python's own refusal: fields have names
+        model: Any = cls
         try:
-            return super().__call__(*args, **kwargs)
+            return model.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__` does, sooner
         except ValidationError as error:
-            raise cls.own_error(error) from error  # type: ignore[attr-defined]
+            raise model.own_error(error) from error
+
+
+class Frozen:
+    """Instances whose fields cannot be set; the class has `own_error`, and `_remedy` says what to do instead."""
+
+    if not TYPE_CHECKING:  # or mypy would let any attribute be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            try:
+                super().__setattr__(name, value)
+            except ValidationError as error:
+                raise self._refusal(name, error) from error
+
+        def __delattr__(self, name: str) -> None:
+            try:
+                super().__delattr__(name)
+            except ValidationError as error:
+                raise self._refusal(name, error) from error
+
+    def _refusal(self, name: str, error: ValidationError) -> KftuneError:
+        owner: Any = type(self)
+        refused: KftuneError = owner.own_error(error)
+        if error.errors()[0]["type"] != "frozen_instance":
+            return refused
+        what = f"{owner.__name__} is frozen, so its {name} stays as it is; make a changed copy"
+        return type(refused)(f"{what}: {self._remedy(name)}")
+
+    def _remedy(self, name: str) -> str:
+        raise NotImplementedError
 
 
 def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:

@@ -4,6 +4,10 @@ kftune lint experiment.yaml                    a file of any YAML documents, or 
 kftune lint manifests/                         every YAML file below a folder
 kustomize build . | kftune lint -              standard input
 kftune lint new.yaml --against live.yaml       an edit or a restart of a living Experiment
+kftune lint experiment.yaml --fix              write the safe remedies (--diff shows them)
+kftune lint experiment.yaml --sample-log LOG   which metrics Katib would find in a log
+kftune lint study.yaml                         also: does it fit the class and the script's arguments?
+kftune lint --hparams FILE.py:CLASS --script FILE
 
 ConfigMaps and Namespaces are taken from the same input. A template in a ConfigMap that is not there is taken as good,
 unless other ConfigMaps of its namespace are given. Exit code 1: a finding at or above --fail-on.
@@ -12,27 +16,26 @@ unless other ConfigMaps of its namespace are given. Exit code 1: a finding at or
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from kftune.cli.lint_report import Report
+from kftune.cli.linting import Checker
 from kftune.errors import UsageError
-from kftune.katib.admission.cluster import KatibConfig, cluster_of, config_of
 from kftune.katib.admission.defaults import VERSIONS
-from kftune.katib.admission.server import KIND
-from kftune.katib.go.reading import NotYamlError, pieces, read
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import Placed, as_json, as_lines, placed, summary_line
+from kftune.lint.report import Found
 from kftune.lint.rule import SEVERITIES
-from kftune.lint.sources import Document, Source, decoded, documents, is_judged, sources
+from kftune.lint.sources import STDIN, Source, sources
 
-_STUDY_KEYS = {"hparams", "objective", "step"}
+if TYPE_CHECKING:
+    from kftune.lint.mending import Mended
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("places", nargs="+", metavar="FILE|DIR|-", help="YAML files, folders, - for standard input")
+    parser.add_argument("places", nargs="*", metavar="FILE|DIR|-", help="YAML files, folders, - for standard input")
     parser.add_argument("--katib-version", choices=VERSIONS, default="0.19", help="default: 0.19")
     parser.add_argument("--format", choices=["text", "json", "github", "sarif"], default="text")
     parser.add_argument("--against", metavar="OLD.yaml", help="the living Experiment that the input would change")
@@ -45,98 +48,73 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on", choices=[*SEVERITIES, "never"], default="wrong", help="exit 1 at this severity or a worse one"
     )
+    parser.add_argument(
+        "--skip-others", action="store_true", help="pass over files without an Experiment or a study, as in a folder"
+    )
+    parser.add_argument("--fix", action="store_true", help="write the safe remedies; standard input goes to output")
+    parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
+    parser.add_argument(
+        "--sample-log", metavar="FILE", help="a trial's log: which metrics would be found in it, and which nearly"
+    )
+    parser.add_argument(
+        "--hparams", metavar="CLASS", help="compare NAME, FILE.py:CLASS or MODULE:CLASS with the script of --script"
+    )
+    parser.add_argument("--script", metavar="FILE", help="the training script, where a study's step does not tell it")
+    parser.add_argument(
+        "--run-help",
+        action="store_true",
+        help="run the script with --help where its source does not tell its arguments",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all Experiments of the input."""
-    judged: list[tuple[Judgement, list[Placed]]] = []
-    for judgement in _judgements(arguments):
-        found = [each for each in placed(judgement) if _is_asked(each, arguments)]
-        judged.append((judgement, sorted(found, key=lambda each: (each.line, each.column))))
-    _tell(judged, arguments)
-    return int(_fails(judged, arguments.fail_on))
+    if not arguments.places and arguments.hparams is None:
+        raise UsageError(
+            "kftune lint judges files, folders or standard input (-); name some, or a class with --hparams"
+        )
+    checker = Checker(arguments)
+    given = list(sources(arguments.places))
+    if arguments.skip_others:
+        given = [source._replace(named=False) for source in given]
+    report = Report(sys.stdout, arguments.format, arguments.katib_version)
+    changes: list[Mended] = []
+    if arguments.fix or arguments.diff:
+        mended, changes = checker.mended(given)
+        _put_out(given, mended, only_show=arguments.diff)
+        if arguments.diff or any(source.file == STDIN for source in given):
+            report = report._replace(stream=sys.stderr, done="would be fixed" if arguments.diff else "fixed")
+        given = mended
+    checked = checker.all(given)._replace(changes=changes)
+    report.tell(checked)
+    return int(_fails(checked.found, arguments.fail_on) or (arguments.diff and bool(changes)))
 
 
-def _tell(judged: list[tuple[Judgement, list[Placed]]], arguments: argparse.Namespace) -> None:
-    if arguments.format == "json":
-        print(json.dumps(as_json(judged, arguments.katib_version), indent=2))
-    elif arguments.format == "sarif":
-        from kftune.lint.exchange import as_sarif
+def _put_out(given: Sequence[Source], mended: Sequence[Source], *, only_show: bool) -> None:
+    """Writes mended texts to where they came from, or shows how they differ."""
+    from difflib import unified_diff
 
-        print(json.dumps(as_sarif(judged), indent=2))
-    elif arguments.format == "github":
-        from kftune.lint.exchange import github_lines
+    from kftune.files import write_text
 
-        for line in github_lines(judged):
-            print(line)
-    else:
-        for judgement, found in judged:
-            for line in as_lines(judgement, found):
-                print(line)
-        print(summary_line([judgement for judgement, _ in judged]))
+    for old, new in zip(given, mended, strict=True):
+        if only_show:
+            lines = [each.text.splitlines(keepends=True) for each in (old, new)]
+            for line in unified_diff(lines[0], lines[1], fromfile=old.file, tofile=new.file):
+                _write_out(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+        elif new.file == STDIN:
+            _write_out(new.text)
+        elif new.text != old.text:
+            write_text(Path(new.file).resolve(), new.text)
 
 
-def _judgements(arguments: argparse.Namespace) -> Iterator[Judgement]:
-    found: list[tuple[Document, bool]] = []
-    for source in sources(arguments.places):
-        for document in documents(source):
-            if _is_study(document):
-                found += ((rendered, True) for rendered in _rendered(source))
-            else:
-                found.append((document, source.named))
-    cluster = cluster_of(
-        (document.value for document, _ in found), _config(arguments), labelled=not arguments.namespace_unlabelled
-    )
-    old = _old(arguments.against)
-    for document, named in found:
-        if is_judged(document, named):
-            yield judge(document, cluster, arguments.katib_version, old)
+def _write_out(text: str) -> None:
+    """Bytes that are no UTF-8 go out as they came in."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+    sys.stdout.buffer.flush()
 
 
-def _config(arguments: argparse.Namespace) -> KatibConfig:
-    if arguments.katib_config is None:
-        return KatibConfig()
-    return config_of(decoded(Path(arguments.katib_config).read_bytes()), arguments.katib_config)
-
-
-def _old(place: str | None) -> Any:
-    """The first Experiment of the file."""
-    if place is None:
-        return None
-    try:
-        for piece in pieces(decoded(Path(place).read_bytes())):
-            value = read(piece.text)
-            if isinstance(value, dict) and value.get("kind") == KIND:
-                return value
-    except NotYamlError as error:
-        raise UsageError(f"{place}:{error.line}: {error.message}") from None
-    raise UsageError(f"{place} holds no Experiment; --against takes the living one, as kubectl get -o yaml prints it")
-
-
-def _is_study(document: Document) -> bool:
-    return isinstance(document.value, Mapping) and set(document.value) >= _STUDY_KEYS
-
-
-def _rendered(source: Source) -> Iterator[Document]:
-    """The documents that a study file renders to; places are those of the rendered text."""
-    from kftune import yaml_text
-    from kftune.images.studies import pinned
-    from kftune.render import render
-    from kftune.study import load_study
-
-    path = Path(source.file)
-    text = yaml_text.dump_all(render(pinned(load_study(path), path), "katib").documents)
-    yield from documents(source._replace(text=text, file=f"{source.file} (rendered)"))
-
-
-def _is_asked(each: Placed, arguments: argparse.Namespace) -> bool:
-    code = each.finding.code
-    selected = tuple(filter(None, arguments.select.split(",")))
-    ignored = tuple(filter(None, arguments.ignore.split(",")))
-    return (not selected or code.startswith(selected)) and not (ignored and code.startswith(ignored))
-
-
-def _fails(judged: list[tuple[Judgement, list[Placed]]], least: str) -> bool:
+def _fails(judged: Sequence[Found], least: str) -> bool:
     if least == "never":
         return False
     worst = SEVERITIES.index(least)

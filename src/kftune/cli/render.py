@@ -1,8 +1,9 @@
-"""Writes the manifests that run a study on a cluster. Same study, same bytes.
+"""Writes the manifests that run a study or a pipeline on a cluster. Same file, same bytes.
 
 kftune render study.yaml                          to the screen
 kftune render study.yaml --out build              to build/study.katib.yaml
-kftune render --all pipelines --out manifests     every study below pipelines/, one folder a project
+kftune render pipeline.yaml --target argo         a pipeline, for Argo Workflows
+kftune render --all pipelines --out manifests     all files below pipelines/, one folder a project
 """
 
 from __future__ import annotations
@@ -10,43 +11,44 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kftune import yaml_text
 from kftune.errors import UsageError
 from kftune.files import write_text
+from kftune.images import resolve
 from kftune.images.studies import pinned
-from kftune.render import TARGETS, Rendering, render
+from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render, render_pipeline
 from kftune.study import load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("study", nargs="?", type=Path, help="study file")
+    parser.add_argument("file", nargs="?", type=Path, help="study or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
-    parser.add_argument("--all", type=Path, metavar="DIR", help="render every study file below DIR")
-    parser.add_argument("--target", choices=TARGETS, default="katib")
+    parser.add_argument("--all", type=Path, metavar="DIR", help="render every study and pipeline file below DIR")
+    parser.add_argument("--target", choices=[*TARGETS, *PIPELINE_TARGETS], help="(default: all that take the file)")
     parser.add_argument("--out", type=Path, help="a .yaml or .json file, or a folder (default: the screen)")
     parser.add_argument("--format", choices=["yaml", "json"], default="yaml")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Renders one study or all below a folder."""
-    if (arguments.study is None) == (arguments.all is None):
-        raise UsageError("kftune render takes a study file, or --all DIR")
+    """Renders one file or all below a folder."""
+    if (arguments.file is None) == (arguments.all is None):
+        raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
     if arguments.all is not None:
         return _render_all(arguments)
-    rendering = render(pinned(load_study(arguments.study, arguments.overrides), arguments.study), arguments.target)
-    text = _text(rendering, arguments.format)
-    if arguments.out is None:
-        sys.stdout.write(text)
-    else:
-        named = arguments.out.suffix in (".yaml", ".yml", ".json")
-        path = arguments.out if named else arguments.out / _file_name(arguments.study, arguments)
-        write_text(path, text)
-        print(f"wrote {path}")
-    _tell(rendering, arguments.study)
+    for target in _targets(arguments.file, _is_pipeline(arguments.file), arguments.target):
+        rendering = _rendering(arguments.file, arguments.overrides, target)
+        if arguments.out is None:
+            sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
+        elif arguments.out.suffix in (".yaml", ".yml", ".json"):
+            _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
+        else:
+            _write_into(arguments.out, arguments.file, rendering, target, arguments.format)
+        _tell(rendering, arguments.file)
     return 0
 
 
@@ -54,37 +56,83 @@ def _render_all(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         raise UsageError("kftune render --all needs --out DIR")
     count = 0
-    for path in _studies(arguments.all):
-        rendering = render(pinned(load_study(path), path), arguments.target)
-        target = arguments.out / path.relative_to(arguments.all).parent / _file_name(path, arguments)
-        write_text(target, _text(rendering, arguments.format))
-        print(f"wrote {target}")
-        _tell(rendering, path)
-        count += 1
+    for path, is_pipeline in _files(arguments.all):
+        if arguments.target is not None and arguments.target not in _targets_of(is_pipeline):
+            continue
+        for target in _targets(path, is_pipeline, arguments.target):
+            rendering = _rendering(path, (), target)
+            folder = arguments.out / path.relative_to(arguments.all).parent
+            _write_into(folder, path, rendering, target, arguments.format)
+            _tell(rendering, path)
+            count += 1
     if count == 0:
-        raise UsageError(f"there is no study file below {arguments.all}")
+        what = "study or pipeline file" if arguments.target is None else f"file for {arguments.target}"
+        raise UsageError(f"there is no {what} below {arguments.all}")
     return 0
 
 
-def _studies(folder: Path) -> Iterator[Path]:
-    """The study files below a folder, by name; other YAML files are passed over."""
+def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """The study files below a folder and the pipeline files, by name, and which they are; others are passed over."""
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
         content = yaml_text.load_file(path)
         if isinstance(content, Mapping) and {"hparams", "objective", "step"} <= set(content):
-            yield path
+            yield path, False
+        elif _describes_pipeline(content):
+            yield path, True
 
 
-def _file_name(study: Path, arguments: argparse.Namespace) -> str:
-    return f"{study.stem}.{arguments.target}.{arguments.format}"
+def _is_pipeline(path: Path) -> bool:
+    return _describes_pipeline(yaml_text.load_file(path))
 
 
-def _text(rendering: Rendering, form: str) -> str:
+def _describes_pipeline(content: object) -> bool:
+    return isinstance(content, Mapping) and "steps" in content
+
+
+def _targets_of(is_pipeline: bool) -> list[str]:
+    return [*(PIPELINE_TARGETS if is_pipeline else TARGETS)]
+
+
+def _targets(path: Path, is_pipeline: bool, wanted: str | None) -> list[str]:
+    known = _targets_of(is_pipeline)
+    if wanted is None:
+        return known
+    if wanted not in known:
+        kind = "a pipeline" if is_pipeline else "a study"
+        raise UsageError(f"{path} is {kind}, which is rendered for {', '.join(known)}, not for {wanted}")
+    return [wanted]
+
+
+def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
+    if target in TARGETS:
+        return render(pinned(load_study(path, overrides), path), target)
+    from kftune.pipeline import load_pipeline
+
+    if target.startswith("kfp"):
+        from kftune.render.kfp import import_without_client
+
+        import_without_client()
+    return render_pipeline(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+
+
+def _write_into(folder: Path, path: Path, rendering: Rendering, target: str, form: str) -> None:
+    """Writes what is applied, and apart from it what is created anew for each run."""
+    _write(folder / f"{path.stem}.{target}.{form}", rendering.documents, form)
+    if rendering.created:
+        _write(folder / f"{path.stem}.{target}-run.{form}", rendering.created, form)
+
+
+def _write(path: Path, documents: Sequence[dict[str, Any]], form: str) -> None:
+    write_text(path, _text(documents, form))
+    print(f"wrote {path}")
+
+
+def _text(documents: Sequence[dict[str, Any]], form: str) -> str:
     if form == "yaml":
-        return yaml_text.dump_all(rendering.documents)
-    documents = rendering.documents
+        return yaml_text.dump_all(documents)
     return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
 
 
-def _tell(rendering: Rendering, study: Path) -> None:
+def _tell(rendering: Rendering, path: Path) -> None:
     for note in rendering.notes:
-        print(f"note: {study}: {note}", file=sys.stderr)
+        print(f"note: {path}: {note}", file=sys.stderr)

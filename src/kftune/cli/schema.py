@@ -1,4 +1,4 @@
-"""The JSON Schema of a study file or of a pipeline file.
+"""The JSON Schema of a study or pipeline file, or of what kftune lint --format json prints.
 
 An editor that finds this first line in a file completes and checks it while you type:
   # yaml-language-server: $schema=study.schema.json
@@ -12,14 +12,16 @@ import json
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("what", choices=["study", "pipeline"], help="what the schema is of")
+    parser.add_argument("what", choices=["study", "pipeline", "lint"], help="what the schema is of")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the schema."""
-    if arguments.what == "pipeline":
+    if arguments.what == "study":
+        from kftune.study.schema import study_schema as schema
+    elif arguments.what == "pipeline":
         from kftune.pipeline.schema import pipeline_schema as schema
     else:
-        from kftune.study.schema import study_schema as schema
+        from kftune.lint.schema import lint_schema as schema
     print(json.dumps(schema(), indent=2, ensure_ascii=False))
     return 0

@@ -49,6 +49,7 @@ def _show_pipeline(arguments: argparse.Namespace) -> int:
 
 def _facts(study: Study) -> dict[str, Any]:
     leaves = study.hparams.leaves()
+    regexes = dict(study.metric_definitions)
     return {
         "name": study.name,
         "description": study.description,
@@ -59,7 +60,10 @@ def _facts(study: Study) -> dict[str, Any]:
         "defaults": {
             name: leaf.default for name, leaf in leaves.items() if leaf.has_default and name not in study.argument_names
         },
-        "metrics": [spec.model_dump(exclude_none=True) for spec in study.metric_specs],
+        "metrics": [
+            {"name": name, "reduce": how, **({"regex": regexes[name]} if name in regexes else {})}
+            for name, how in study.reductions.items()
+        ],
         "direction": study.objective.direction,
         "goal": study.objective.goal,
         "algorithm": study.algorithm.model_dump(),
@@ -88,8 +92,8 @@ def _text(study: Study) -> str:
             f"{study.name}{f': {study.description}' if study.description else ''}",
             f"  class      {facts['hparams']}",
             f"  objective  {study.objective.direction} {study.objective.metric} "
-            f"({study.objective.spec.reduce} of a trial's values{goal})",
-            f"  metrics    {', '.join(study.metric_names)}",
+            f"({study.objective.reduction} of a trial's values{goal})",
+            f"  metrics    {', '.join(study.reductions)}",
             f"  algorithm  {study.algorithm.name}: {ALGORITHMS[study.algorithm.name].summary}",
             f"  budget     {', '.join([limits, *times])}",
             f"  command    {' '.join(facts['command'])}",

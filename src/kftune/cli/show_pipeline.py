@@ -32,8 +32,8 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
         "parallel": pipeline.parallel,
         "timeout": pipeline.timeout,
         "parameters": {
-            name: {"type": given.type, "default": given.default, "description": given.description}
-            for name, given in pipeline.run_parameters.items()
+            name: {"type": parameter.type, "default": parameter.default, "description": parameter.description}
+            for name, parameter in pipeline.run_parameters.items()
         },
         "loops": {
             name: {
@@ -133,7 +133,7 @@ def _runs(node: Node) -> dict[str, Any]:
 def text(found: Mapping[str, Any]) -> str:
     """What people read of `facts`."""
     parameters = [
-        [name, about["type"], _short(about["default"]), about["description"]]
+        [name, about["type"], _default(about["default"]), about["description"]]
         for name, about in found["parameters"].items()
     ]
     limits = [(name, found[name]) for name in ("schedule", "parallel", "timeout") if found[name] is not None]
@@ -218,6 +218,10 @@ def _told(given: Mapping[str, Any]) -> str:
         f", else {_short(given['default'])}" if "default" in given else ", or nothing" if "optional" in given else ""
     )
     return f"{given['type']} {source}{absent}"
+
+
+def _default(value: object) -> str:
+    return "must be given" if value is None else _short(value)
 
 
 def _short(value: object) -> str:

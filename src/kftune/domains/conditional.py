@@ -33,7 +33,7 @@ class Conditional(Domain):
             options = tuple(plain(self, value) for value in values)
             # Both conditions on one field hold for the values that they have in common.
             when[name] = tuple(option for option in options if _among(option, when.get(name, options)))
-        require(self, bool(when) and all(when.values()), "at least one condition, with a value", repr(self.when))
+        require(self, bool(when) and all(when.values()), "at least one condition, with a value", "when")
         assign(self, "when", tuple(when.items()))
 
     @property

@@ -18,8 +18,8 @@ class Interval(Domain):
     def __post_init__(self) -> None:
         assign(self, "low", finite(self, "low", self.low))
         assign(self, "high", finite(self, "high", self.high))
-        require(self, self.low < self.high, "low < high", f"low={self.low}, high={self.high}")
-        require(self, self.high - self.low < math.inf, "a finite high - low", f"low={self.low}, high={self.high}")
+        require(self, self.low < self.high, "low < high", "low", "high")
+        require(self, self.high - self.low < math.inf, "a finite high - low", "low", "high")
 
     def contains(self, value: object) -> bool:
         return is_number(value) and self.low <= value <= self.high
@@ -46,7 +46,7 @@ class LogUniform(Interval):
 
     def __post_init__(self) -> None:
         Interval.__post_init__(self)
-        require(self, self.low > 0, "0 < low (bounds are values, not exponents)", f"low={self.low}")
+        require(self, self.low > 0, "0 < low (bounds are values, not exponents)", "low")
 
     def quantile(self, u: float) -> float:
         return self._clamp(between_logs(self.low, self.high, u))
@@ -65,8 +65,7 @@ class ReverseLogUniform(Interval):
 
     def __post_init__(self) -> None:
         Interval.__post_init__(self)
-        given = f"low={self.low}, high={self.high}"
-        require(self, 0 <= self.low and self.high < 1, "0 <= low < high < 1", given)
+        require(self, 0 <= self.low and self.high < 1, "0 <= low < high < 1", "low", "high")
 
     def quantile(self, u: float) -> float:
         return self._clamp(1 - between_logs(1 - self.low, 1 - self.high, u))

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeGuard
 
 from kftune.errors import DomainError
 
@@ -30,6 +30,24 @@ class Domain(ABC):
     __slots__ = ()
     kind: ClassVar[str]
     positional: ClassVar[tuple[str, ...]] = ("low", "high")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__setattr__" in vars(cls):  # that of a frozen dataclass, which has an error of its own
+            cls.__setattr__ = Domain.__setattr__  # type: ignore[method-assign]
+            cls.__delattr__ = Domain.__delattr__  # type: ignore[method-assign]
+
+    if not TYPE_CHECKING:  # or mypy would let any attribute be set
+
+        def __setattr__(self, name: str, value: object) -> None:
+            self._refuse_change(name)
+
+        def __delattr__(self, name: str) -> None:
+            self._refuse_change(name)
+
+    def _refuse_change(self, name: str) -> NoReturn:
+        kind = type(self).__name__
+        raise DomainError(f"a domain is frozen, so {name} of {self!r} stays as it is; make a new one: {kind}(...)")
 
     @abstractmethod
     def quantile(self, u: float) -> Any:
@@ -90,21 +108,21 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
-def assign(domain: object, name: str, value: object) -> None:
-    """Sets an attribute of a frozen domain while it is being made."""
-    object.__setattr__(domain, name, value)
+# Sets an attribute of a frozen domain while it is being made.
+assign = object.__setattr__
 
 
-def require(domain: object, holds: bool, rule: str, given: str) -> None:
-    """Refuses a domain for which `rule` does not hold."""
+def require(domain: object, holds: bool, rule: str, *names: str) -> None:
+    """Refuses a domain for which `rule` does not hold; `names` are the arguments that it is about."""
     if not holds:
+        given = ", ".join(f"{name}={getattr(domain, name)}" for name in names)
         raise DomainError(f"{type(domain).__name__}: {rule} must hold, but got {given}")
 
 
 def require_distinct(domain: Any, *extremes: float) -> None:
     """Refuses a step `q` so small that neighbouring points near `extremes` would be one float."""
     least = 2 * max(map(math.ulp, extremes))
-    require(domain, domain.q >= least, f"q >= {least}, twice the distance of floats there", f"q={domain.q}")
+    require(domain, domain.q >= least, f"q >= {least}, twice the distance of floats there", "q")
 
 
 def on_point(value: float, point: float, q: float) -> bool:

@@ -32,10 +32,10 @@ class Lattice(Domain):
     def __post_init__(self) -> None:
         for name in ("low", "high", "q"):
             assign(self, name, finite(self, name, getattr(self, name)))
-        require(self, self.low < self.high, "low < high", f"low={self.low}, high={self.high}")
-        require(self, self.high - self.low < math.inf, "a finite high - low", f"low={self.low}, high={self.high}")
+        require(self, self.low < self.high, "low < high", "low", "high")
+        require(self, self.high - self.low < math.inf, "a finite high - low", "low", "high")
         holds = self.q > 0 and (self.high - self.low) / self.q > 1 - STEP_TOLERANCE
-        require(self, holds, "0 < q <= high - low", f"q={self.q}")
+        require(self, holds, "0 < q <= high - low", "q")
         require_distinct(self, self.low, self.high)
 
     @property
@@ -78,7 +78,7 @@ class QLogUniform(Lattice):
 
     def __post_init__(self) -> None:
         Lattice.__post_init__(self)
-        require(self, self.low > 0, "0 < low (bounds are values, not exponents)", f"low={self.low}")
+        require(self, self.low > 0, "0 < low (bounds are values, not exponents)", "low")
 
     def to_spec(self) -> dict[str, Any]:
         return {self.kind: [self.low, self.high], "q": self.q}
@@ -103,12 +103,12 @@ class IntUniform(Domain):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise DomainError(f"IntUniform: {name} must be an integer, but got {value!r}")
-            require(self, abs(value) < 2**63, "an integer of 64 bits", f"{name}={value}")
+            require(self, abs(value) < 2**63, "an integer of 64 bits", name)
         if not isinstance(self.log, bool):
             raise DomainError(f"IntUniform: log must be true or false, but got {self.log!r}")
-        require(self, self.low <= self.high, "low <= high", f"low={self.low}, high={self.high}")
-        require(self, self.step >= 1, "step >= 1", f"step={self.step}")
-        require(self, not self.log or self.low >= 1, "low >= 1 with log", f"low={self.low}")
+        require(self, self.low <= self.high, "low <= high", "low", "high")
+        require(self, self.step >= 1, "step >= 1", "step")
+        require(self, not self.log or self.low >= 1, "low >= 1 with log", "low")
 
     @property
     def size(self) -> int:

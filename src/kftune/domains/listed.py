@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import isfinite
 from typing import Any
 
-from kftune.domains.domain import Domain, assign, finite, plain, require, same
+from kftune.domains.domain import Domain, assign, finite, plain, same
 from kftune.errors import DomainError
 
 
@@ -40,12 +40,6 @@ class Listed(Domain):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.options))})"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen; make a new one")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is frozen; make a new one")
-
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.options
 
@@ -76,9 +70,9 @@ class Choice(Listed):
             if not isinstance(weights, (list, tuple)):
                 raise DomainError(f"Choice: weights must be a list, one for each value, but got {weights!r}")
             weights = tuple(finite(self, "each weight", weight) for weight in weights)
-            given = f"weights={list(weights)} for {len(options)} values"
-            holds = len(weights) == len(options) and min(weights) > 0 and isfinite(sum(weights))
-            require(self, holds, "one weight above 0 for each value", given)
+            if len(weights) != len(options) or min(weights) <= 0 or not isfinite(sum(weights)):
+                given = f"weights={list(weights)} for {len(options)} values"
+                raise DomainError(f"Choice: one weight above 0 for each value must hold, but got {given}")
         assign(self, "weights", weights)
 
     def quantile(self, u: float) -> Any:

@@ -153,19 +153,19 @@ def _normal_arguments(domain: Any, *, log: bool = False) -> None:
     for name in ("mean", "std", "low", "high"):
         if getattr(domain, name) is not None or name in ("mean", "std"):
             assign(domain, name, finite(domain, name, getattr(domain, name)))
-    require(domain, domain.std > 0, "0 < std", f"std={domain.std}")
+    require(domain, domain.std > 0, "0 < std", "std")
     low, high = domain.low, domain.high
     if low is not None and high is not None:
-        require(domain, low < high, "low < high", f"low={low}, high={high}")
+        require(domain, low < high, "low < high", "low", "high")
     if log and high is not None:
-        require(domain, high > 0, "0 < high", f"high={high}")
+        require(domain, high > 0, "0 < high", "high")
     below, above = _share_below(domain, _log(low) if log else low, _log(high) if log else high)
     rule = f"bounds that keep at least {_LEAST_MASS} of the distribution"
-    require(domain, above - below >= _LEAST_MASS, rule, f"low={low}, high={high}")
+    require(domain, above - below >= _LEAST_MASS, rule, "low", "high")
     least, most = _extremes(domain, log=log)
     limits = (math.log(sys.float_info.min), math.log(sys.float_info.max)) if log else (-math.inf, math.inf)
     holds = limits[0] < least and most < limits[1]
-    require(domain, holds, "draws within the range of a float", f"mean={domain.mean}, std={domain.std}")
+    require(domain, holds, "draws within the range of a float", "mean", "std")
 
 
 def _standard_normal() -> Any:
@@ -198,12 +198,12 @@ def _extremes(domain: Any, *, log: bool = False) -> tuple[float, float]:
 
 def _multiples(domain: Any) -> None:
     assign(domain, "q", finite(domain, "q", domain.q))
-    require(domain, domain.q > 0, "0 < q", f"q={domain.q}")
+    require(domain, domain.q > 0, "0 < q", "q")
     log = isinstance(domain, QLogNormal)
     draws = map(math.exp, _extremes(domain, log=True)) if log else _extremes(domain)
     require_distinct(domain, *draws, domain.low or 0.0, domain.high or 0.0)
     rule = "a multiple of q within [low, high]"
-    require(domain, _count_multiples(domain) >= 1, rule, f"q={domain.q}, low={domain.low}, high={domain.high}")
+    require(domain, _count_multiples(domain) >= 1, rule, "q", "low", "high")
 
 
 def _index_range(domain: Any) -> tuple[float, float]:

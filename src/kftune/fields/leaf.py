@@ -20,6 +20,8 @@ from kftune.validation import reworded
 _POINTS_TRIED = 256
 _MOST_TAKEN = 256
 
+_ONE_PLAIN_TYPE = ({int}, {str})
+
 # What is the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -149,18 +151,19 @@ class Leaf:
         Raises:
             HparamsError: Some value is outside the field's constraints or of another type.
         """
-        inner = domain.domain if isinstance(domain, Conditional) else domain
+        inner = domain.domain if type(domain) is Conditional else domain
         if inner is None:
             return
         points = inner.grid() if inner.size <= _POINTS_TRIED else (inner.quantile(0), inner.quantile(1))
         # Studies are made by the thousand, with the same lists. Of one type, because True is 1 to a set.
-        key = (type(points[0]), points) if set(map(type, points)) in ({int}, {str}) else None
-        if key in self._taken:
+        kinds = set(map(type, points))
+        is_plain_list = kinds in _ONE_PLAIN_TYPE
+        if is_plain_list and points in self._taken:
             return
         for point in points:
             self._check_point(domain, point)
-        if key is not None and len(self._taken) < _MOST_TAKEN:
-            self._taken.add(key)
+        if is_plain_list and len(self._taken) < _MOST_TAKEN:
+            self._taken.add(points)
 
     @cached_property
     def _taken(self) -> set[Any]:
@@ -203,6 +206,8 @@ class Leaf:
         except HparamsError as error:
             problem = str(error).partition(": ")[2]
         else:
+            if taken is point:
+                return
             if not same(taken, point) or (isinstance(taken, int) and isinstance(point, float)):
                 problem = f"it would become {taken!r}{_remedy(point)}"
         if problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -120,13 +121,9 @@ def python_packages(engine: Engine, image: str) -> list[str]:
         ContainerError: The image does not run, or holds no Python.
     """
     listing = ["python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
-    container = Container(image=image, name=f"kftune-packages-{_digits(image)}", command=listing)
+    container = Container(image=image, name=f"kftune-packages-{os.getpid()}", command=listing)
     _, *arguments = engine.run_argv(container)
     return engine.call(*arguments).splitlines()
-
-
-def _digits(image: str) -> str:
-    return "".join(character if character.isalnum() else "-" for character in image)
 
 
 def _options(source: Source, version: Version, base: str | None) -> Iterable[str]:

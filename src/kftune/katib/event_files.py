@@ -19,6 +19,8 @@ from kftune.katib.wire import Field, WireError, bytes_of, fields, packed, text_o
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _LARGEST = 1 << 30
+# Scalars are small; checking the bytes of images and graphs would take seconds, and nobody reads them here.
+_CHECKED = 1 << 16
 _FLOAT, _DOUBLE, _HALF, _BFLOAT16 = 1, 2, 19, 14
 _INTEGERS = {3: "i", 9: "q", 4: "B", 5: "h", 6: "b", 17: "H", 22: "I", 23: "Q"}
 
@@ -90,7 +92,7 @@ def _records(file: Path) -> Iterator[bytes]:
             record, footer = stream.read(length), stream.read(_FOOTER.size)
             if len(footer) < _FOOTER.size:
                 return  # the writer is not done
-            if _FOOTER.unpack(footer)[0] != _masked(record):
+            if length <= _CHECKED and _FOOTER.unpack(footer)[0] != _masked(record):
                 raise WireError("a record is damaged")
             yield record
 

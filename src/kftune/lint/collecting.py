@@ -5,6 +5,7 @@ Source: katib v0.19.0, pkg/metricscollector/v1beta1, cmd/metricscollector/v1beta
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from kftune.lint.findings import finding
 from kftune.lint.rule import Finding, Severity
 
 _BY_DEFAULT = re.compile(r"[\w|-]+", re.ASCII)
-_SAFE_PATH = re.compile(r"[A-Za-z0-9_./-]+")
+_SAFE_PATH = re.compile(r"[\w./:,@%+^=-]+")
 _COLLECTOR = ("spec", "metricsCollectorSpec")
 
 
@@ -29,10 +30,8 @@ def collecting_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if reads_text:
         yield from _name_findings(spec["objective"], bool(filters))
         yield from _filter_findings(filters)
-    if kind == "File" and place.get("path", "").count("/") == 1:
-        message = (
-            f"the folder of {place['path']} is '/', over which Katib would mount its volume; use a folder of its own"
-        )
+    if _is_mounted_over_root(kind, place):
+        message = f"for {place['path']} Katib would mount its volume over '/'; use a folder of its own"
         yield finding("KT246", (*_COLLECTOR, "source", "fileSystemPath", "path"), message)
     if kind in ("File", "TensorFlowEvent") and not _SAFE_PATH.fullmatch(place.get("path", "")):
         path = (*_COLLECTOR, "source", "fileSystemPath", "path")
@@ -44,6 +43,13 @@ def collecting_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
             "KT245", ("spec", "earlyStopping"), f"the collector {kind} knows no early stopping: {ends}", severity
         )
     yield from _strategy_findings(spec["objective"])
+
+
+def _is_mounted_over_root(kind: str, place: Mapping[str, Any]) -> bool:
+    """Katib mounts a volume over the folder of a file, and over a folder itself."""
+    path = posixpath.normpath(place.get("path", ""))
+    folder = posixpath.dirname(path) if place.get("kind") == "File" else path
+    return kind in ("File", "TensorFlowEvent") and folder.strip("/") == "" and path != "."
 
 
 def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Finding]:
@@ -73,6 +79,11 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
             groups = check(regex)
         except GoRegexError as error:
             yield finding("KT242", path, f"the collector stops at the first line with a metric: {error}")
+            continue
+        if "\n" in regex:
+            yield finding(
+                "KT243", path, f"{regex!r} holds a newline, and each line is looked at alone: it finds nothing"
+            )
             continue
         if groups < 2:
             message = f"{regex!r} has {groups} groups and needs two, the name and the value: it finds nothing"

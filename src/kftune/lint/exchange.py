@@ -7,11 +7,9 @@ from typing import Any
 
 from kftune._version import __version__
 from kftune.lint.judging import Judgement
-from kftune.lint.report import Placed, page
+from kftune.lint.report import Found, Placed, page
 from kftune.lint.rule import Severity
 from kftune.lint.rules import RULES
-
-Found = tuple[Judgement, list[Placed]]
 
 
 def github_lines(judged: Iterable[Found]) -> Iterator[str]:

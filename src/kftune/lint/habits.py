@@ -8,25 +8,26 @@ from typing import Any
 
 from kftune.katib.go.text import json_text
 from kftune.lint.findings import finding
-from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
+from kftune.lint.pods import TRIAL, Pod, as_list, as_map, pods_of
 from kftune.lint.rule import Finding
+from kftune.lint.run_object import RunObject
 
+_NO = ("false", "no", "n", "off")
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
 
 
-def habit_findings(spec: Mapping[str, Any]) -> list[Finding]:
-    """The findings about the trial template's habits."""
-    trial = spec["trialTemplate"].get("trialSpec")
-    if trial is None:
-        return []
-    found: list[Finding] = []
+def habit_findings(run: RunObject | None) -> list[Finding]:
+    """The findings about the habits of the trial's object, where it is known."""
+    return list(run.placed(_habits(run.value))) if run is not None else []
+
+
+def _habits(trial: Mapping[str, Any]) -> Iterator[Finding]:
     if trial.get("kind") == "Job":
-        found += _job_findings(trial)
-        if "{{" in json_text(trial):
-            found.append(finding("KT308", TRIAL, "Argo and KFP replace {{...}} in what their steps create"))
+        yield from _job_findings(trial)
+    if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
+        yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in what their steps create")
     for pod in pods_of(trial):
-        found += _pod_findings(pod)
-    return found
+        yield from _pod_findings(pod)
 
 
 def _job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
@@ -40,7 +41,7 @@ def _job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
 def _pod_findings(pod: Pod) -> Iterator[Finding]:
     annotations = as_map(as_map(pod.template.get("metadata")).get("annotations"))
     labels = as_map(as_map(pod.template.get("metadata")).get("labels"))
-    if "sidecar.istio.io/inject" not in {*annotations, *labels}:
+    if not any(str(given.get("sidecar.istio.io/inject")).lower() in _NO for given in (annotations, labels)):
         message = "where Istio injects its proxy, the collector waits for that proxy for ever"
         yield finding("KT307", (*pod.path, "metadata"), message)
     unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True
@@ -50,7 +51,7 @@ def _pod_findings(pod: Pod) -> Iterator[Finding]:
         if not unprivileged and as_map(container.get("securityContext")).get("runAsNonRoot") is not True:
             yield finding("KT304", path, "the container may run as root")
         yield from _image_findings(container, path)
-        for index, variable in enumerate(map(as_map, container.get("env") or ())):
+        for index, variable in enumerate(map(as_map, as_list(container.get("env")))):
             name = str(variable.get("name", ""))
             if variable.get("value") and _SECRET.search(name):
                 yield finding("KT306", (*path, "env", index, "value"), f"{name} looks like a secret, in plain text")

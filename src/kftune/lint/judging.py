@@ -10,16 +10,18 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
-from kftune.katib.go.types import Path, struct
+from kftune.katib.go.types import known_fields
 from kftune.lint.findings import finding
 from kftune.lint.habits import habit_findings
-from kftune.lint.rule import Finding, worst
+from kftune.lint.rule import SEVERITIES, Finding, worst
 from kftune.lint.rules_admission import code_of_reason
+from kftune.lint.run_object import run_object
 from kftune.lint.search import search_of, search_problems
 from kftune.lint.sources import Document
 from kftune.lint.trial import trial_findings
 
 _LONGEST = 240
+_MOST_FINDINGS = 1000  # of one document; the worst are kept
 
 Outcome = Literal["refused", "fails", "hangs", "wrong", "ok"]
 
@@ -64,8 +66,11 @@ def judge(document: Document, cluster: Cluster, version: KatibVersion, old: Any 
     findings = [*_refusals(verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
         findings += _predictions(verdict.spec, version)
-        findings += trial_findings(verdict.spec, verdict.metadata, cluster)
-        findings += habit_findings(verdict.spec)
+        run = run_object(verdict.spec, cluster)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
+        findings += habit_findings(run)
+    if len(findings) > _MOST_FINDINGS:
+        findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return Judgement(document, verdict, tuple(findings))
 
 
@@ -91,27 +96,18 @@ def _short(text: str) -> str:
 
 def _dropped(verdict: Verdict) -> Iterator[Finding]:
     for path in verdict.unknown:
-        known = _fields_at(path[:-1])
+        known = known_fields("Experiment", path[:-1])
         near = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield finding("KT104", path, f"{field_text(path)} is no field of an Experiment and is dropped{hint}")
 
 
-def _fields_at(path: Path) -> tuple[str, ...]:
-    """The fields that would have been known there."""
-    kind = "=Experiment"
-    for part in path:
-        kind = kind.lstrip("*!")
-        if isinstance(part, int):
-            kind = kind[1:]
-        elif kind[0] == "=":
-            kind = struct(kind[1:]).kinds.get(str(part), "o")
-    kind = kind.lstrip("*!")
-    return tuple(struct(kind[1:]).kinds) if kind[0] == "=" else ()
-
-
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     problems = search_problems(search_of(spec, version))
+    if spec["algorithm"]["algorithmName"] in ("enas", "darts"):
+        from kftune.lint.search.nas import nas_problems  # noqa: PLC0415 - few Experiments ask for it
+
+        problems += nas_problems(spec)
     stopping = spec.get("earlyStopping")
     if stopping is not None:
         from kftune.lint.search.medianstop import stopping_problems  # noqa: PLC0415 - brings in Katib's collector

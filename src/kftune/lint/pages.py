@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kftune.lint.fixes import FIXES
 from kftune.lint.rule import MEANINGS, Rule
 from kftune.lint.rules import RULES
+from kftune.lint.rules_drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
 
 
 def main(arguments: list[str]) -> int:
@@ -42,6 +44,8 @@ def page_text(rule: Rule) -> str:
         rule.explanation,
         f"**What to do:** {rule.remedy}.",
     ]
+    if rule.code in FIXES or rule.code == "KT105":
+        parts.append("`kftune lint --fix` does so where it is safe.")
     if rule.fails:
         parts.append(
             f"Laid over the [example](README.md#the-example), this makes the rule speak:\n\n{_yaml(rule.fails)}"
@@ -50,6 +54,13 @@ def page_text(rule: Rule) -> str:
         parts.append(f"And this passes:\n\n{_yaml(rule.passes)}")
     elif rule.fails:
         parts.append("The example itself passes.")
+    if rule.code in EXAMPLES:
+        fails, passes = EXAMPLES[rule.code]
+        parts.append(
+            "With this [class and this study](README.md#the-example-of-drift), the script makes the rule "
+            f"speak:\n\n```python\n{script_text(fails)}```"
+        )
+        parts.append(f"And this passes:\n\n```python\n{script_text(passes)}```")
     parts.append(f"Source: {rule.source}.")
     return "\n\n".join(parts) + "\n"
 
@@ -71,7 +82,9 @@ def _contents() -> str:
         "These pages are made of the rules: `python -m kftune.lint.pages docs/lint`.\n\n"
         f"{meanings}\n\n| rule | severity | |\n|---|---|---|\n{rows}\n\n"
         "A comment switches a finding off on its line: `# kftune: ignore[KT305]`.\n\n"
-        f"## The example\n\nThe examples on the pages are laid over this Experiment:\n\n```yaml\n{EXAMPLE}```\n"
+        f"## The example\n\nThe examples on the pages are laid over this Experiment:\n\n```yaml\n{EXAMPLE}```\n\n"
+        "## The example of drift\n\nThe scripts on the pages from KT401 on belong to this class and this study:\n\n"
+        f"```python\n{EXAMPLE_HPARAMS}```\n\n```yaml\n{EXAMPLE_STUDY}```\n"
     )
 
 

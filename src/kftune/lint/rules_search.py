@@ -39,6 +39,15 @@ _EPOCHS = (
 )
 _PBT = "suggestion_trial_dir=/opt/katib/data n_population=5 truncation_threshold=0.4"
 
+_NAS = (
+    "spec: {algorithm: {algorithmName: enas}, parameters: null, trialTemplate: {trialParameters: ["
+    "{name: lr, reference: architecture}, {name: units, reference: nn_config}]}, "
+)
+_OPERATION = (
+    "{operationType: convolution, parameters: [{name: filter_size, parameterType: categorical, "
+    "feasibleSpace: {list: ['3', '5']}}]}"
+)
+
 RULES = (
     _rule(
         "KT201",
@@ -253,6 +262,19 @@ RULES = (
         "pbt makes a list of values of each parameter, and a double needs a step for that.",
         "give feasibleSpace.step",
         _spec(_algorithm("pbt", _PBT), "resumePolicy: FromVolume", _rate("min: '0.01', max: '0.1'")),
+    ),
+    _rule(
+        "KT225",
+        "fails",
+        "A nasConfig that the engine refuses",
+        "enas wants the sizes and the number of layers of the graph, and both want operations with parameters. darts "
+        "answers one request only, and fails at the second.",
+        "give what is missing; for darts set maxTrialCount to parallelTrialCount",
+        _NAS + "nasConfig: {graphConfig: {numLayers: 8, inputSizes: [32]}, operations: [" + _OPERATION + "]}}",
+        _NAS
+        + "nasConfig: {graphConfig: {numLayers: 8, inputSizes: [32], outputSizes: [10]}, operations: ["
+        + _OPERATION
+        + "]}}",
     ),
     _rule(
         "KT226",

@@ -33,6 +33,14 @@ def _script(text: str) -> str:
     return _container(f'command: [sh, -c], args: ["{text}"]')
 
 
+def _train_job(spec: str) -> str:
+    nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
+    return (
+        "spec: {trialTemplate: {primaryContainerName: node, trialSpec: {apiVersion: trainer.kubeflow.org/v1alpha1, "
+        f"kind: TrainJob, spec: {{{nothing}, {spec}}}}}}}}}"
+    )
+
+
 def _collector(inside: str) -> str:
     return f"spec: {{metricsCollectorSpec: {{{inside}}}}}"
 
@@ -114,6 +122,27 @@ RULES = (
         f"{{name: proxy, image: 'registry.example/proxy:1', {_LIMITS}}}]}}}}}}}}}}}}",
         "",
         _COLLECTOR,
+    ),
+    _rule(
+        "KT237",
+        "hangs",
+        "A condition that the trial's object never has",
+        "Katib looks into the object's status with a GJSON path. One that finds nothing leaves the trial running.",
+        "leave the conditions out for Jobs and Kubeflow's jobs, or name a condition that the kind has",
+        "spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Succeeded\")#'}}",
+        "spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Complete\")#'}}",
+    ),
+    _rule(
+        "KT239",
+        "wrong",
+        "Labels that no pod has",
+        "Katib adds its collector to pods with all of primaryPodLabels. When none has them, the trial ends without "
+        "metrics.",
+        "leave primaryPodLabels out, or give labels that the pods of the kind have",
+        "spec: {trialTemplate: {primaryPodLabels: {role: main}}}",
+        "spec: {trialTemplate: {primaryPodLabels: {role: main}, trialSpec: {spec: {template: {metadata: "
+        "{labels: {role: main}}}}}}}",
+        _WRAPPER,
     ),
     _rule(
         "KT240",
@@ -282,6 +311,17 @@ RULES = (
         _WRAPPER,
     ),
     _rule(
+        "KT258",
+        "fails",
+        "A script for bash that sh is to run",
+        "What an image calls sh is often dash, which has no [[ ]], arrays, <<<, &> or set -o pipefail. Katib keeps "
+        "bash where the command says so.",
+        "write command: [bash, -c], or a script that every sh reads",
+        _script(f"set -o pipefail; {_RUN}"),
+        _container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),
+        _WRAPPER,
+    ),
+    _rule(
         "KT261",
         "wrong",
         "A value that breaks the template",
@@ -289,6 +329,28 @@ RULES = (
         "use values of letters, digits and signs such as . - _ /",
         "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
         "{name: units, parameterType: categorical, feasibleSpace: {list: ['a\\b']}}]}",
+    ),
+    _rule(
+        "KT262",
+        "hangs",
+        "A template of a ConfigMap that values break",
+        "Katib reads the text of a ConfigMap before and after it puts values in. An unquoted placeholder in {...} or "
+        "[...] is not YAML, and an unquoted one in block style becomes a number where the Job wants text.",
+        "put each placeholder in quotes",
+        "",
+        "",
+    ),
+    _rule(
+        "KT263",
+        "wrong",
+        "A value that the shell changes",
+        "Values are put into the shell line as they are: blanks, quotes, ; and # in one are read by the shell.",
+        "put the placeholder into quotes in the script, or use values without such signs",
+        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
+        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a b']}}]}",
+        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
+        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a_b']}}]}",
+        _WRAPPER,
     ),
     _rule(
         "KT264",
@@ -354,5 +416,70 @@ RULES = (
         "spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {containers: [{name: main, "
         f"image: 'registry.example/lstm:1', {_PLAIN}, "
         "resources: {limits: {cpu: '1'}, requests: {cpu: '2'}}}]}}}}}}",
+    ),
+    _rule(
+        "KT274",
+        "hangs",
+        "A run object that its CRD refuses",
+        "The webhook looks into Jobs only. A TrainJob or PyTorchJob that breaks the schema of its CRD, or a rule of "
+        "its operator's webhook, is refused when the trial is created, and Katib tries again for ever.",
+        "mend the field named; the schemas are those of Trainer 2.3 and training-operator 1.8",
+        _train_job(
+            "runtimeRef: {name: torch-distributed}, trainer: {numNodes: -1, args: ["
+            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
+        ),
+        _train_job(
+            "runtimeRef: {name: torch-distributed}, trainer: {numNodes: 1, args: ["
+            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
+        ),
+        "kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server",
+    ),
+    _rule(
+        "KT275",
+        "habit",
+        "A field of the run object that is dropped",
+        "The API server keeps only the fields that the CRD knows, and says nothing: the trial runs without what the "
+        "field asks for.",
+        "correct the name of the field, or write what it asks for in the way of the CRD's version",
+        _train_job(
+            "runtimeRef: {name: torch-distributed}, ttlSecondsAfterFinished: 60, trainer: {args: ["
+            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
+        ),
+        _train_job(
+            "runtimeRef: {name: torch-distributed}, trainer: {args: ["
+            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
+        ),
+        "kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server",
+    ),
+    _rule(
+        "KT276",
+        "hangs",
+        "A Job that the API server refuses",
+        "Counts and times are not below 0, an Indexed Job says how many completions it wants, and a Job makes its own "
+        "selector.",
+        "mend the field named",
+        "spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
+        "",
+        "Kubernetes, pkg/apis/batch/validation",
+    ),
+    _rule(
+        "KT277",
+        "hangs",
+        "A pod that the API server refuses",
+        "Volumes have names of their own and one source each, variables one value, labels at most 63 characters.",
+        "mend the field named",
+        _container(_PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
+        _container(_PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
+        "Kubernetes, pkg/apis/core/validation",
+    ),
+    _rule(
+        "KT278",
+        "hangs",
+        "An image that nobody can pull",
+        "The kubelet reads the image's name and finds that it is none; the pod waits for ever.",
+        "write [registry/]name[:tag][@sha256:digest], the name in small letters",
+        _container(_PLAIN).replace("registry.example/lstm:1", "registry.example/LSTM:1"),
+        _container(_PLAIN),
+        "github.com/distribution/reference; Kubernetes, InvalidImageName",
     ),
 )

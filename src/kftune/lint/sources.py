@@ -13,6 +13,10 @@ from kftune.katib.admission.server import API_VERSION, KIND
 from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
 from kftune.katib.go.types import Path as JsonPath
 
+STDIN = "<stdin>"
+"""What standard input is called where a file's name stands."""
+
+_MOST_DOCUMENTS = 5000
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OTHER_KINDS = frozenset({"Trial", "Suggestion", "Profile", "Notebook", "PodDefault"})
 _LOOKS_LIKE = re.compile(r"kubeflow\.org/v1beta1|^\s*[\"']?kind[\"']?\s*:\s*[\"']?Experiment", re.MULTILINE)
@@ -40,26 +44,39 @@ class Source(NamedTuple):
 
 
 def sources(places: Sequence[str]) -> Iterator[Source]:
-    """The texts of the files, folders and `-` for standard input.
+    """The texts of the files, folders and `-` for standard input; each file once.
+
+    Folders and files below a folder whose names begin with a dot are passed over.
 
     Raises:
         UsageError: A place does not exist, or a folder holds no YAML.
+        OSError: A file cannot be read.
     """
-    for place in places:
+    seen: set[Path] = set()
+    for place in dict.fromkeys(places):
         if place == "-":
-            yield Source("<stdin>", decoded(sys.stdin.buffer.read()), named=True)
+            yield Source(STDIN, decoded(sys.stdin.buffer.read()), named=True)
             continue
         path = Path(place)
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-            if not files:
-                raise UsageError(f"{place} holds no YAML file; give a folder or a file with Experiments")
-            for file in files:
-                yield Source(str(file), decoded(file.read_bytes()), named=False)
-        elif path.is_file():
-            yield Source(place, decoded(path.read_bytes()), named=True)
-        else:
+        if not path.exists():
             raise UsageError(f"{place} is neither a file nor a folder; give one, or - for standard input")
+        for file in _files_below(path) if path.is_dir() else [path]:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield Source(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=not path.is_dir())
+
+
+def _files_below(folder: Path) -> list[Path]:
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix in _SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+    if not files:
+        raise UsageError(f"{folder} holds no YAML file; give a folder or a file with Experiments")
+    return files
 
 
 def decoded(content: bytes) -> str:
@@ -76,8 +93,16 @@ def documents(source: Source) -> Iterator[Document]:
     """
     found = False
     last = Piece("", 0)
+    count = 0
     for index, piece in enumerate(pieces(source.text)):
         last = piece
+        if piece.text.strip() in ("", "---"):
+            continue
+        count += 1
+        if count > _MOST_DOCUMENTS:
+            told = f"a text has at most {_MOST_DOCUMENTS} documents here; make several files of it"
+            yield Document(source.file, index, piece, None, NotYamlError(told, None, 1, 1))
+            return
         try:
             value = read(piece.text)
         except NotYamlError as error:

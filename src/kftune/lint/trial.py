@@ -7,42 +7,93 @@ from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.webhook_template import is_meta_reference
-from kftune.katib.go.quantity import parse
+from kftune.katib.go.types import Path
+from kftune.katib.substitution import placeholder
 from kftune.lint.collecting import collecting_findings
-from kftune.lint.commands import command_findings
+from kftune.lint.commands import command_findings, is_spoilt
+from kftune.lint.conditions import condition_findings, label_findings
 from kftune.lint.findings import finding
-from kftune.lint.pods import TRIAL, Pod, as_map, pods_of
+from kftune.lint.pod_findings import job_findings, pod_findings
+from kftune.lint.pods import TRIAL, Pod, pods_of, texts
 from kftune.lint.rule import Finding
+from kftune.lint.run_object import RunObject, template_findings
 
 _TEMPLATE = ("spec", "trialTemplate")
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 _LONGEST_PBT_NAME = 26
-_MOST_BYTES = 1_500_000
-_BYTES_A_SUGGESTION = 45
-_BYTES_A_VALUE = 38
+_MOST_BYTES = 1_572_864  # etcd's --max-request-bytes
+# What JSON needs around them: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
+_BYTES_A_SUGGESTION = 47
+_BYTES_A_VALUE = 23
+_BYTES_OF_DOUBLE = 19
+_BYTES_A_RULE = 100
+_BYTES_OF_PBT = 160
 
 
-def trial_findings(spec: Mapping[str, Any], metadata: Mapping[str, Any], cluster: Cluster) -> list[Finding]:
+def trial_findings(
+    spec: Mapping[str, Any], metadata: Mapping[str, Any], cluster: Cluster, run: RunObject | None
+) -> list[Finding]:
     """The findings about counts, references, containers, metrics and pods.
 
     Args:
         spec: The decoded spec with its defaults.
         metadata: The decoded metadata.
         cluster: What the cluster holds.
+        run: The trial's object, where it is known.
     """
     template = spec["trialTemplate"]
-    trial = template.get("trialSpec")
     found = [*_reference_findings(spec, template), *_value_findings(spec), *_budget_findings(spec)]
     found += _size_findings(spec, str(metadata.get("name", "")))
     found += _pbt_findings(spec, str(metadata.get("name", "")))
     found += collecting_findings(spec)
-    if trial is not None:
-        found += _kind_findings(trial, cluster)
-        collector = spec["metricsCollectorSpec"]["collector"].get("kind", "")
-        for pod in pods_of(trial):
-            found += _container_findings(pod, template["primaryContainerName"], collector)
-            found += _pod_findings(pod, str(trial.get("kind")))
+    found += template_findings(spec, cluster, run)
+    if run is not None:
+        found += run.placed(_run_findings(run, spec, str(metadata.get("name", "")), cluster))
     return found
+
+
+def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, cluster: Cluster) -> Iterator[Finding]:
+    """What goes wrong with the trial's object, its pods and their containers."""
+    template = spec["trialTemplate"]
+    primary = template["primaryContainerName"]
+    yield from _kind_findings(run.kind, cluster)
+    if run.kind == ("batch/v1", "Job"):
+        yield from job_findings(run.value)
+    else:
+        from kftune.lint.custom_findings import custom_findings  # noqa: PLC0415 - most trials are Jobs
+
+        refusals = list(custom_findings(run, experiment, primary))
+        yield from refusals
+        if any(refusal.code == "KT274" and refusal.severity != "habit" for refusal in refusals):
+            return  # its pods come no further
+    yield from condition_findings(template, run.kind[1])
+    yield from label_findings(template, run)
+    if run.kind[1] == "TrainJob":
+        from kftune.lint.custom_findings import trainer_container  # noqa: PLC0415 - most trials are Jobs
+
+        yield from _command_findings(trainer_container(run.value), (*TRIAL, "spec", "trainer"), spec)
+    for pod in pods_of(run.value):
+        yield from _container_findings(pod, primary, spec)
+        yield from pod_findings(pod, run.kind[1])
+
+
+def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """What Katib's wrapper, if there is one, makes of the training's command, and of the values put into it."""
+    collector = spec["metricsCollectorSpec"]["collector"].get("kind", "")
+    words = [*texts(container.get("command")), *texts(container.get("args"))]
+    if collector not in _WRAPPED or not words:
+        return
+    yield from command_findings(container, path, collector, early_stopping=spec.get("earlyStopping") is not None)
+    named = {
+        parameter.get("reference"): parameter.get("name") for parameter in spec["trialTemplate"]["trialParameters"]
+    }
+    for index, parameter in enumerate(spec.get("parameters", ())):
+        for place, value in enumerate(parameter["feasibleSpace"].get("list", ())):
+            if is_spoilt(words, placeholder(str(named.get(parameter.get("name")))), value):
+                at = ("spec", "parameters", index, "feasibleSpace", "list", place)
+                message = f"the shell line has no quotes round this value: {value[:60]!r} does not arrive as written"
+                yield finding("KT263", at, message)
+                break
 
 
 def _reference_findings(spec: Mapping[str, Any], template: Mapping[str, Any]) -> Iterator[Finding]:
@@ -81,13 +132,30 @@ def _budget_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
 def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     """All suggestions stand in the status of one object, and etcd takes 1.5 MiB of it."""
     a_trial = _BYTES_A_SUGGESTION + len(name)
-    a_trial += sum(_BYTES_A_VALUE + len(parameter.get("name", "")) for parameter in spec.get("parameters", ()))
+    for parameter in spec.get("parameters", ()):
+        a_trial += _BYTES_A_VALUE + len(parameter.get("name", "").encode()) + _value_bytes(parameter)
+    if spec.get("earlyStopping") is not None:
+        a_trial += _BYTES_A_RULE + len(spec["objective"]["objectiveMetricName"])
+    if spec["algorithm"]["algorithmName"] == "pbt":
+        a_trial += _BYTES_OF_PBT + len(name)
     most = spec.get("maxTrialCount") or 0
     if most * a_trial > _MOST_BYTES:
         message = (
-            f"{most} trials of about {a_trial} bytes do not fit into the Suggestion object, which may have 1.5 MiB"
+            f"{most} trials of about {a_trial} bytes do not fit into the Suggestion object, which may have 1.5 MiB: "
+            f"after about {_MOST_BYTES // a_trial} no more are made"
         )
         yield finding("KT235", ("spec", "maxTrialCount"), message)
+
+
+def _value_bytes(parameter: Mapping[str, Any]) -> int:
+    """How long a value is written: a double has all its digits, others are as long as those that are given."""
+    space = parameter["feasibleSpace"]
+    listed = space.get("list")
+    if listed:
+        return sum(len(text.encode()) for text in listed) // len(listed)
+    if parameter.get("parameterType") == "double" and not space.get("step"):
+        return _BYTES_OF_DOUBLE
+    return max(len(space.get("min", "")), len(space.get("max", "")))
 
 
 def _pbt_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
@@ -107,60 +175,25 @@ def _pbt_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
         yield finding("KT265", path, "with Push pbt's volume is not mounted into the trials", "wrong")
 
 
-def _kind_findings(trial: Mapping[str, Any], cluster: Cluster) -> Iterator[Finding]:
-    kind = (str(trial.get("apiVersion")), str(trial.get("kind")))
+def _kind_findings(kind: tuple[str, str], cluster: Cluster) -> Iterator[Finding]:
     if kind not in cluster.config.trial_kinds:
         message = f"Katib does not watch {kind[1]} of {kind[0]} unless katib-config lists it: the trial never completes"
         yield finding("KT234", (*TRIAL, "kind"), message)
 
 
-def _container_findings(pod: Pod, primary: str, collector: str) -> Iterator[Finding]:
+def _container_findings(pod: Pod, primary: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     named = [(container, path) for container, path in pod.containers() if container.get("name") == primary]
     if not named:
         message = f"this pod has no container {primary!r} (primaryContainerName): Katib's webhook refuses the pod"
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
-    elif collector in _WRAPPED:
-        yield from command_findings(*named[0], collector)
+        return
+    container, path = named[0]
+    if not texts(container.get("command")) and spec["metricsCollectorSpec"]["collector"].get("kind") in _WRAPPED:
+        yield from command_findings(container, path, "StdOut")
+    else:
+        yield from _command_findings(container, path, spec)
+    if spec["metricsCollectorSpec"]["collector"].get("kind") in _WRAPPED:
         others = [(container, path) for container, path in pod.containers() if container.get("name") != primary]
         if others:
             message = f"the collector waits until {others[0][0].get('name')!r} has ended too"
             yield finding("KT236", others[0][1], message)
-
-
-def _pod_findings(pod: Pod, kind: str) -> Iterator[Finding]:
-    """What the API server refuses when the trial's object is created; only a Job's pod is checked there."""
-    if kind != "Job":
-        return
-    policy = pod.spec.get("restartPolicy")
-    if policy not in ("Never", "OnFailure"):
-        message = f"a Job's restartPolicy is Never or OnFailure, and this is {policy or 'not given'}: no Job is created"
-        yield finding("KT270", (*pod.path, "spec", "restartPolicy"), message)
-    names: set[str] = set()
-    volumes = {volume.get("name") for volume in map(as_map, pod.spec.get("volumes") or ())}
-    for group in ("initContainers", "containers"):
-        for container, path in pod.containers(group):
-            name = str(container.get("name") or "")
-            if name in names:
-                yield finding("KT271", (*path, "name"), f"two containers are called {name!r}: no Job is created")
-            names.add(name)
-            if not name or not container.get("image"):
-                missing = "name" if not name else "image"
-                yield finding("KT271", path, f"a container has no {missing}: no Job is created")
-            yield from _mount_findings(container, path, volumes)
-            yield from _resource_findings(as_map(container.get("resources")), (*path, "resources"))
-
-
-def _mount_findings(container: Mapping[str, Any], path: tuple[str | int, ...], volumes: set[Any]) -> Iterator[Finding]:
-    for index, mount in enumerate(map(as_map, container.get("volumeMounts") or ())):
-        if mount.get("name") not in volumes:
-            message = f"volumeMounts names {mount.get('name')!r}, which is no volume of the pod: no Job is created"
-            yield finding("KT272", (*path, "volumeMounts", index, "name"), message)
-
-
-def _resource_findings(resources: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Finding]:
-    limits = as_map(resources.get("limits"))
-    for name, text in as_map(resources.get("requests")).items():
-        asked, most = parse(str(text)), parse(str(limits.get(name, "")))
-        if asked is not None and most is not None and asked > most:
-            message = f"the request of {name}, {text}, is above its limit, {limits[name]}: no Job is created"
-            yield finding("KT273", (*path, "requests", name), message)

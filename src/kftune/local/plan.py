@@ -106,8 +106,6 @@ class Plan(NamedTuple):
     """minimize or maximize."""
     goal: float | None
     max_trials: int
-    parallel: int
-    """Trials at once, as asked for; the launcher may have devices for fewer."""
     max_failed: int | None
     """The run fails when so many trials have failed; None sets no limit."""
     reader: Callable[[str], Reader]

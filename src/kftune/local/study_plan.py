@@ -16,11 +16,10 @@ def study_plan(study: Study) -> Plan:
     """What the engine has to know of a study."""
     budget, objective = study.budget, study.objective
     return Plan(
-        metrics=tuple(Metric(spec.name, spec.reduce or "latest") for spec in study.metric_specs),
+        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
         direction=objective.direction,
         goal=objective.goal,
         max_trials=budget.max_trials,
-        parallel=budget.parallel,
         max_failed=budget.failures_allowed,
         reader=lambda trial: StudyReader(study),
         wall_clock=budget.wall_clock,
@@ -40,7 +39,7 @@ class StudyReader:
 
     def __init__(self, study: Study) -> None:
         self._objective = study.objective
-        self._reducer = Reducer(study.metric_names, study.metric_definitions)
+        self._reducer = Reducer(tuple(study.reductions), study.metric_definitions)
         self.feed = self._reducer.feed
 
     def look(self) -> Sequence[str]:
@@ -65,7 +64,7 @@ class StudyReader:
     def objective(self) -> float | None:
         """The objective's value that stands for the trial."""
         reduced = self._reducer.result(self._objective.metric)
-        return None if reduced is None else reduced.value(self._objective.spec.reduce or "latest")
+        return None if reduced is None else reduced.value(self._objective.reduction)
 
     def why_failed(self) -> str:
         """Nothing that is printed makes a trial fail."""

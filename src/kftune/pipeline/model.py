@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -13,7 +13,8 @@ from kftune.derived import derived
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LoopName, PipelineName, StepName
 from kftune.pipeline.part import PipelinePart
-from kftune.pipeline.plan import Argument, Node, Plan, make_plan
+from kftune.pipeline.plan import Argument, Node, Plan
+from kftune.pipeline.planning import make_plan
 from kftune.pipeline.ports import Parameter, Parameters
 from kftune.pipeline.references import Reference
 from kftune.pipeline.schedule import Schedule
@@ -155,6 +156,16 @@ class Pipeline(PipelinePart):
     def skippable(self) -> tuple[str, ...]:
         """The steps that may be skipped."""
         return tuple(name for name, node in self.plan.nodes.items() if node.skippable)
+
+    def with_images(self, resolve: Callable[[str], str]) -> Pipeline:
+        """The same pipeline whose steps and trials run other images.
+
+        Args:
+            resolve: Gives for each image the one that runs in its place.
+        """
+        copy = self.model_copy()
+        copy.__dict__["plan"] = self.plan.with_images(resolve)
+        return copy
 
     def to_dict(self) -> dict[str, Any]:
         """The pipeline as its file writes it, without what is left at its default."""

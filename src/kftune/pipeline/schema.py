@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 from kftune.pipeline.model import Pipeline
 from kftune.pipeline.ports import PortType
-from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO, StepConfig
-from kftune.study.schema import with_domains
+from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO
+from kftune.study.schema import describe, with_domains
 
 _CONSTANT = {"type": ["string", "number", "boolean", "array"]}
 _DEFS = "#/$defs/"
@@ -17,12 +17,13 @@ def pipeline_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a pipeline file."""
     schema = Pipeline.model_json_schema(mode="validation")
     definitions = schema["$defs"]
+    describe(schema, Pipeline)
     with_domains(definitions, definitions["Study"])
     steps = sorted(name for name in definitions if name.endswith("Step") and "kind" in definitions[name]["properties"])
     kinds = [definitions[name]["properties"]["kind"]["const"] for name in steps]
     for name in steps:
         definitions[name]["required"] = ["kind", *definitions[name].get("required", [])]
-        _describe(definitions[name]["properties"])
+        definitions[name]["properties"]["kind"]["description"] = "What the step is for"
         _write_short_forms(definitions[name]["properties"])
     _without(definitions["TuneStep"]["properties"], TUNE_HAS_NO)
     definitions["ExitStep"] = _exit_step(definitions["ContainerStep"], [kind for kind in kinds if kind != "tune"])
@@ -38,14 +39,6 @@ def pipeline_schema() -> dict[str, Any]:
         "title": "kftune pipeline",
         **{key: value for key, value in schema.items() if key != "title"},
     }
-
-
-def _describe(properties: dict[str, Any]) -> None:
-    """A field that a kind has another default for means what it means in all of them."""
-    properties["kind"]["description"] = "What the step is for"
-    for name, field in properties.items():
-        if "description" not in field and "$ref" not in field:
-            field["description"] = StepConfig.model_fields[name].description
 
 
 def _write_short_forms(properties: dict[str, Any]) -> None:

@@ -286,9 +286,10 @@ def _study(value: object, info: ValidationInfo) -> object:
 class TuneStep(StepConfig):
     """Searches hyperparameters with a study; it writes the best of them.
 
-    Outputs: ``best.NAME`` for each searched hyperparameter, ``best_trial`` (its name), ``objective`` (its value) and
-    ``report`` (HTML). What the trials run, and how their containers are set up, is the study's own step; what that
-    leaves out comes from the pipeline's defaults. The fields here are those of the container that watches over it.
+    Outputs: ``best.NAME`` for each searched hyperparameter, ``best_trial`` (its name), ``objective`` (its value),
+    ``metrics`` (of the best trial) and ``report`` (HTML). What the trials run, and how their containers are set up, is
+    the study's own step; what that leaves out comes from the pipeline's defaults. The fields here are those of the
+    container that watches over it.
     """
 
     NEEDS_COMMAND: ClassVar[bool] = False
@@ -351,6 +352,7 @@ class TuneStep(StepConfig):
             **best,
             "best_trial": Output(type="str", description="Name of the best trial"),
             "objective": Output(type="float", description=f"{self.study.objective.metric} of the best trial"),
+            "metrics": Output(type="metrics", description="Metrics of the best trial"),
             "report": Output(type="html", description="All trials"),
         }
 

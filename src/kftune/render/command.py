@@ -25,13 +25,13 @@ _SHELL_LEAVES = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
 _PYTHON = re.compile(r"python[0-9.]*")
 
 # Words that dash or bash take for themselves where a program's name stands; `env` finds the program instead.
-_SHELL_OWN = re.compile(
-    r"!|\[\[|\.|:|\[|alias|bg|bind|break|builtin|caller|case|cd|chdir|command|compgen|complete|"
-    r"compopt|continue|coproc|declare|dirs|disown|do|done|echo|elif|else|enable|esac|eval|exec|"
-    r"exit|export|false|fc|fg|fi|for|function|getopts|hash|help|history|if|in|jobs|kill|let|"
-    r"local|logout|mapfile|popd|printf|pushd|pwd|read|readarray|readonly|return|select|set|shift|"
-    r"shopt|source|suspend|test|then|time|times|trap|true|type|typeset|ulimit|umask|unalias|"
-    r"unset|until|wait|while"
+_SHELL_OWN = frozenset(
+    """
+    ! [[ . : [ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare
+    dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function getopts hash help
+    history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly return select set
+    shift shopt source suspend test then time times trap true type typeset ulimit umask unalias unset until wait while
+    """.split()  # noqa: SIM905  # one line each would be a page
 )
 
 
@@ -48,10 +48,11 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
         RenderError: The command cannot be started this way, or is too long.
     """
     tokens = step.command_line(assignment)
-    start = tokens[: len(tokens) - len(assignment)]
+    first = len(tokens) - len(assignment)
+    start = tokens[:first]
     parts = [quoted(token) for token in program_first(under_torchrun(start, launcher) if launcher else start)]
-    for name, token in zip(assignment, tokens[len(start) :], strict=True):
-        parts.append(token if name in placeholders else quoted(token))
+    for index, name in enumerate(assignment, first):
+        parts.append(tokens[index] if name in placeholders else quoted(tokens[index]))
     text = " ".join(parts)
     if len(text) > LONGEST_SCRIPT // 4 and len(text.encode()) > LONGEST_SCRIPT:
         raise RenderError(
@@ -92,7 +93,7 @@ def checked_text(text: str, what: str) -> str:
 def program_first(tokens: Sequence[str]) -> Sequence[str]:
     """The tokens, with `env` before a program that a shell would take for a word of its own."""
     first = tokens[0]
-    if _SHELL_OWN.fullmatch(first):
+    if first in _SHELL_OWN:
         return ["env", *tokens]
     if "=" in first:
         raise RenderError(

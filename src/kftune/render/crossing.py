@@ -18,6 +18,8 @@ Form = Literal["native", "list", "surrogate", "fixed"]
 # A range is written out as a list of its values up to this many: more, and nobody reads it.
 LONGEST_LIST = 50
 
+_INTEGERS = frozenset((int,))
+
 # Ranges up to this much wider than the narrowest count as equally wide.
 _AS_WIDE = 1.001
 
@@ -48,10 +50,11 @@ def crossings(study: Study) -> list[Crossing]:
     """
     algorithm, target = study.algorithm.name, study.targets.katib
     engine = engine_of(algorithm, target.version)
-    found = [_crossing(name, domain, study, engine) for name, domain in study.space.items()]
+    leaves = study.hparams.leaves()
+    found = [_crossing(leaves[name], domain, study, engine) for name, domain in study.space.items()]
     if algorithm == "cmaes":
         found = _with_one_spread(found, study, engine)
-    if all(crossing.parameter is None for crossing in found):
+    if not any(crossing.parameter for crossing in found):
         names = ", ".join(study.space)
         raise RenderError(f"Katib needs something to search, but {names} can take one value only; widen a domain")
     return found
@@ -77,14 +80,13 @@ def _takes(algorithm: str, domain: Domain, version: str) -> bool:
     return is_list(domain) or _listable(domain, engine) or isinstance(native(domain, engine), Feasible)
 
 
-def _crossing(name: str, domain: Domain, study: Study, engine: Engine) -> Crossing:
-    leaf = study.hparams.leaf(name)
+def _crossing(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> Crossing:
     if domain.size == 1:
         return _fixed(leaf, domain)
     if is_list(domain):
         return _listed(leaf, domain, engine.discrete if type(domain) is Discrete else "categorical")
     form = study.targets.katib.encoding
-    if study.algorithm.settings.get("resource_name") == name:
+    if study.algorithm.settings.get("resource_name") == leaf.name:
         return _resource(leaf, domain, study)
     if form == "surrogate":
         return _surrogate(leaf, domain, engine, "targets.katib.encoding is surrogate")
@@ -94,7 +96,7 @@ def _crossing(name: str, domain: Domain, study: Study, engine: Engine) -> Crossi
     if _listable(domain, engine):
         return _listed(leaf, domain, "categorical", feasible)
     if form == "native":
-        raise refused(study, name, feasible)
+        raise refused(study, leaf.name, feasible)
     return _surrogate(leaf, domain, engine, feasible)
 
 
@@ -119,10 +121,12 @@ def _as_it_is(leaf: Leaf, feasible: Feasible) -> Crossing:
 
 def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) -> Crossing:
     values = domain.grid()
-    texts = [leaf.encode(value) for value in values]
-    # Numbers are safe as they are; most lists hold nothing else.
-    tokens = [] if set(map(type, values)) == {int} else [text for text in texts if not encoding.is_safe(text)]
-    if tokens:
+    tokens: list[str] = []
+    if _INTEGERS.issuperset(map(type, values)):  # safe as they are, and most lists hold nothing else
+        texts = list(map(str, values))
+    else:
+        texts = [leaf.encode(value) for value in values]
+        tokens = [text for text in texts if not encoding.is_safe(text)]
         texts = [_token(leaf, text) if text in tokens else text for text in texts]
     parameter = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
     form: Form = "native" if reason is None else "list"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import MetricError, RenderError
+from kftune.fields import Leaf
 from kftune.metrics import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
@@ -21,10 +23,14 @@ _LONGEST_LABEL = 63
 _TRIAL_SUFFIX, _PBT_SUFFIX = 9, 37
 
 
-def render_katib(study: Study) -> Rendering:
+def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Rendering:
     """The Experiment that runs a study.
 
     Every field that Katib would fill in by itself, and differently from one version to the next, is written out.
+
+    Args:
+        study: What to run.
+        marks: Fixed hyperparameters whose texts are not known yet -> what stands for each, of safe characters only.
 
     Raises:
         RenderError: Katib cannot express the study; the text names what, why and a way that works.
@@ -48,7 +54,7 @@ def render_katib(study: Study) -> Rendering:
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
             },
             "parameters": [crossing.parameter for crossing in found if crossing.parameter is not None],
-            "trialTemplate": _trial_template(study, found),
+            "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
     return Rendering([experiment], notes(study, found, filters.names, numbers))
@@ -70,15 +76,15 @@ def _metadata(study: Study) -> dict[str, Any]:
 
 def _longest_name(study: Study) -> int:
     """The longest Experiment name with which the names of the trials' objects and pods still fit."""
-    kind, nodes = KINDS[study.targets.katib.trial_kind], study.step.resources.nodes
+    kind = KINDS[study.targets.katib.trial_kind]
     trial = _PBT_SUFFIX if study.algorithm.name == "pbt" else _TRIAL_SUFFIX
-    pod = kind.suffix + len(str(nodes - 1)) if kind.suffix else 0
+    pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0
     return min(LONGEST, _LONGEST_LABEL - trial - pod)
 
 
 def _filters(study: Study) -> KatibFilters:
     try:
-        return katib_filters(study.metric_names, study.metric_definitions)
+        return katib_filters(tuple(study.reductions), study.metric_definitions)
     except MetricError as error:
         raise RenderError(str(error)) from error
 
@@ -92,36 +98,44 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     additional = [names[metric.name] for metric in study.metrics]
     if additional:
         spec["additionalMetricNames"] = additional
-    spec["metricStrategies"] = [{"name": names[metric.name], "value": metric.reduce} for metric in study.metric_specs]
+    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
     return spec
 
 
-def _trial_template(study: Study, found: list[Crossing]) -> dict[str, Any]:
-    kind = KINDS[study.targets.katib.trial_kind]
+def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> dict[str, Any]:
+    target = study.targets.katib
+    kind = KINDS[target.trial_kind]
     searched = [crossing for crossing in found if crossing.parameter is not None]
+    leaves = study.hparams.leaves()
     template: dict[str, Any] = {
-        "retain": study.targets.katib.retain,
+        "retain": target.retain,
         "primaryContainerName": kind.container or study.step.name,
     }
     if kind.labels:
         template["primaryPodLabels"] = dict(kind.labels)
     template["successCondition"] = condition(kind.succeeded)
     template["failureCondition"] = condition("Failed")
-    template["trialParameters"] = [_trial_parameter(study, crossing.name) for crossing in searched]
-    template["trialSpec"] = trial_spec(study, _script(study, found))
+    template["trialParameters"] = [_trial_parameter(leaves[crossing.name]) for crossing in searched]
+    template["trialSpec"] = trial_spec(study, _script(study, found, marks))
     return template
 
 
-def _trial_parameter(study: Study, name: str) -> dict[str, str]:
-    description = study.hparams.leaf(name).description
+def _trial_parameter(leaf: Leaf) -> dict[str, str]:
+    name, description = leaf.name, leaf.description
     if "\n" in description:
         description = " ".join(description.split())
-    return {"name": name, **({"description": description} if description else {}), "reference": name}
+    if not description:
+        return {"name": name, "reference": name}
+    return {"name": name, "description": description, "reference": name}
 
 
-def _script(study: Study, found: list[Crossing]) -> str:
-    texts = {**study.fixed, **{crossing.name: crossing.text for crossing in found}}
-    assignment = {name: texts[name] for name in study.argument_names}
-    placeholders = {crossing.name for crossing in found if crossing.parameter is not None}
+def _script(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> str:
+    texts, placeholders = {**study.fixed, **marks}, {*marks}
+    for crossing in found:
+        texts[crossing.name] = crossing.text
+        if crossing.parameter is not None:
+            placeholders.add(crossing.name)
+    names = study.argument_names if not marks else [name for name in study.hparams.leaves() if name in texts]
+    assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     return script(study.step, assignment, placeholders, launcher)

@@ -30,8 +30,9 @@ def notes(study: Study, found: Sequence[Crossing], metrics: Mapping[str, str], c
 
 
 def _about_hyperparameters(study: Study, found: Sequence[Crossing]) -> Iterator[str]:
-    algorithm = study.algorithm.name
+    algorithm, disguised = study.algorithm.name, False
     for crossing in found:
+        disguised = disguised or crossing.form == "surrogate" or bool(crossing.tokens)
         if crossing.form == "surrogate":
             yield (
                 f"{crossing.name} goes to Katib as a number that the trial turns into the value; "
@@ -41,7 +42,7 @@ def _about_hyperparameters(study: Study, found: Sequence[Crossing]) -> Iterator[
             yield f"{crossing.name} goes to Katib as a list of its values; {algorithm}: {crossing.reason}"
         if crossing.tokens:
             yield f"{crossing.name}: values such as {crossing.tokens[0]!r} go to Katib under a safe token"
-    if any(crossing.form == "surrogate" or crossing.tokens for crossing in found):
+    if disguised:
         yield "the step must read its arguments by Hparams.from_args, which turns such numbers and tokens into values"
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
 from kftune.study import Step, Volume
+from kftune.study.step import Container
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/{common,pod}: what Katib adds to the pod of a trial.
 _KATIB_CONTAINER = "metrics-logger-and-collector"
@@ -52,7 +52,7 @@ def _pod_spec(step: Step, name: str, script: str) -> dict[str, Any]:
     return spec
 
 
-def placement(step: Step) -> dict[str, Any]:
+def placement(step: Container) -> dict[str, Any]:
     """What decides where a pod runs, as whom, and how long it may take to stop."""
     spec: dict[str, Any] = {}
     if step.service_account is not None:
@@ -92,7 +92,7 @@ def command(script: str) -> dict[str, Any]:
     return {"command": ["sh", "-c"], "args": [script]}
 
 
-def image(step: Step) -> str:
+def image(step: Container) -> str:
     """The step's image.
 
     Raises:
@@ -117,17 +117,22 @@ def security() -> dict[str, Any]:
     }
 
 
-def resources(step: Step) -> dict[str, Any]:
+def resources(step: Container) -> dict[str, Any]:
     """What a trial asks for, and the most it gets; left out, the same: its neighbours then never slow it down."""
     wanted = step.resources
-    gpus = {wanted.gpu_resource: str(wanted.gpu)} if wanted.gpu else {}
-    asked = _given({"cpu": wanted.cpu, "memory": wanted.memory, **gpus})
-    most = _given({"cpu": wanted.cpu_limit or wanted.cpu, "memory": wanted.memory_limit or wanted.memory, **gpus})
-    return _given({"requests": asked or None, "limits": most or None})
-
-
-def _given(amounts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: amount for name, amount in amounts.items() if amount is not None}
+    asked: dict[str, Any] = {}
+    most: dict[str, Any] = {}
+    if (cpu := wanted.cpu) is not None:
+        asked["cpu"] = cpu
+    if (cpu := wanted.cpu_limit or cpu) is not None:
+        most["cpu"] = cpu
+    if (memory := wanted.memory) is not None:
+        asked["memory"] = memory
+    if (memory := wanted.memory_limit or memory) is not None:
+        most["memory"] = memory
+    if gpu := wanted.gpu:
+        asked[wanted.gpu_resource] = most[wanted.gpu_resource] = str(gpu)
+    return {**({"requests": asked} if asked else {}), **({"limits": most} if most else {})}
 
 
 def environment(step: Step) -> list[dict[str, Any]]:
@@ -136,7 +141,10 @@ def environment(step: Step) -> list[dict[str, Any]]:
     if step.data.mount is not None and DATA_VARIABLE not in {*step.env, *step.secrets, *step.config_maps}:
         variables.append({"name": DATA_VARIABLE, "value": _literal(step.data.mount, "step.data.mount")})
     for name, value in step.env.items():
-        variables.append({"name": name, "value": _literal(value, f"step.env.{name}")})
+        variable = {"name": name}
+        if value:  # an empty one is left out: Katib refuses a Job that Go would write otherwise
+            variable["value"] = _literal(value, f"step.env.{name}")
+        variables.append(variable)
     for name, secret in step.secrets.items():
         key = plain(secret.key, f"step.secrets.{name}.key")
         variables.append({"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": key}}})
@@ -146,7 +154,7 @@ def environment(step: Step) -> list[dict[str, Any]]:
     return variables
 
 
-def volumes(step: Step) -> list[dict[str, Any]]:
+def volumes(step: Container) -> list[dict[str, Any]]:
     """The volumes of the pod."""
     return [{"name": volume.name, **_source(volume)} for volume in step.volumes]
 

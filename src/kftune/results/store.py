@@ -213,7 +213,12 @@ def _move_aside(folder: Path) -> None:
 def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
     if stored.identity == meta.identity:
         return
-    changes = "\n".join(f"  {change}" for change in _changes(stored.compared, meta.compared))
+    # Older results keep fewer parts; a part that they do not keep cannot be compared.
+    kept = {key: value for key, value in meta.compared.items() if key in stored.compared}
+    found = _changes(stored.compared, kept)
+    if not found and stored.compared.keys() < meta.compared.keys():
+        return
+    changes = "\n".join(f"  {change}" for change in found)
     what = "study" if meta.experiment is None else "Experiment"
     raise StoreError(
         f"results that are compared must come from one space, objective and command, but since these were written the "

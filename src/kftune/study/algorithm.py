@@ -115,10 +115,9 @@ class Algorithm(Part):
             raise PartError(f"unknown algorithm {self.name!r}; {suggestion(self.name, ALGORITHMS)}", ("name",))
         for name, value in self.settings.items():
             self._check_setting(rules, name, value)
-        missing = [name for name, rule in rules.settings.items() if rule.required and name not in self.settings]
-        if missing:
-            needed = f"{missing[0]} ({rules.settings[missing[0]].rule})"
-            raise PartError(f"algorithm {self.name} needs the setting {needed}", ("settings",))
+        for name, setting in rules.settings.items():
+            if setting.required and name not in self.settings:
+                raise PartError(f"algorithm {self.name} needs the setting {name} ({setting.rule})", ("settings",))
 
     def _check_setting(self, rules: AlgorithmRules, name: str, value: object) -> None:
         path = ("settings", name)

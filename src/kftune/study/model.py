@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    PlainValidator,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -19,13 +20,13 @@ from pydantic import (
 
 from kftune.derived import derived
 from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import DomainError, HparamsError, KftuneError, suggestion
+from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
 from kftune.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams import Hparams
 from kftune.metrics import MetricDefinition
 from kftune.registry import load_hparams, name_of
 from kftune.study.algorithm import Algorithm
-from kftune.study.objective import Budget, MetricSpec, Objective
+from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
 from kftune.study.part import Part, PartError
 from kftune.study.step import Step
 from kftune.study.targets import Targets
@@ -48,6 +49,12 @@ def _domain(value: object) -> Domain | None:
         return value
     try:
         return domain_from_spec(value)
+    except UnknownNameError as error:
+        inner = value.get(error.name) if isinstance(value, Mapping) else None
+        if not isinstance(inner, Mapping) or near_names(error.name, error.known):
+            raise PartError(str(error)) from error
+        dotted = f"group.{error.name}: {inner!r}"
+        raise PartError(f"a field of a group is searched under its dotted name, as one key: {dotted}") from error
     except KftuneError as error:
         raise PartError(str(error)) from error
 
@@ -62,13 +69,13 @@ _DOMAIN_SCHEMA = {
 }
 HparamsClass = Annotated[
     type[Hparams],
-    BeforeValidator(_hparams),
+    PlainValidator(_hparams),
     PlainSerializer(name_of, return_type=str),
     WithJsonSchema({"type": "string", "description": "Registry name, or module:Class"}),
 ]
 SearchDomain = Annotated[
     Domain | None,
-    BeforeValidator(_domain),
+    PlainValidator(_domain),
     PlainSerializer(lambda domain: domain and domain.to_spec()),
     WithJsonSchema(_DOMAIN_SCHEMA),
 ]
@@ -111,7 +118,7 @@ class Study(Part):
         self.fixed  # noqa: B018  # deriving them is what checks them
         self._check_space()
         self._check_ends()
-        self._check_metrics()
+        self.reductions  # noqa: B018
         self._check_algorithm()
         for index, point in enumerate(self.points):
             self._check_point(point, index)
@@ -122,12 +129,14 @@ class Study(Part):
     def fixed_values(self) -> dict[str, Any]:
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
+        leaves = self.hparams.leaves()
         for name, value in flat_values(self.hparams, self.values):
-            leaf = self._leaf(name, "values")
+            if name not in leaves:
+                raise self._unknown(name, "values")
             if name in found:
                 raise PartError(f"{name} is there twice, as one name and in a group; keep one", ("values",))
             try:
-                found[name] = leaf.jsonable(value)
+                found[name] = leaves[name].jsonable(value)
             except HparamsError as error:
                 message = str(error).removeprefix(f"{name}: ")
                 raise PartError(message, ("values", *keys_to(self.values, name))) from error
@@ -142,32 +151,37 @@ class Study(Part):
     @derived
     def space(self) -> dict[str, Domain]:
         """What is searched: dotted name -> domain, in the order of the class."""
-        space = {}
+        fixed, search, space = self.fixed_values, self.search, {}
         for name, leaf in self.hparams.leaves().items():
-            domain = self.search.get(name, leaf.domain)
-            left_out = name not in self.search and domain is not None and self._is_left_out(leaf)
-            if domain is not None and name not in self.fixed_values and not left_out:
+            domain = search.get(name, leaf.domain)
+            if domain is not None and name not in fixed and (name in search or not self._is_left_out(leaf)):
                 space[name] = domain
         return space
 
     @derived
-    def metric_specs(self) -> tuple[MetricSpec, ...]:
-        """The objective and the further metrics, every reduction filled in."""
-        rest = self.objective.spec.reduce if self.objective.reduce is None else "latest"
-        return (
-            self.objective.spec,
-            *(spec if spec.reduce else spec.model_copy(update={"reduce": rest}) for spec in self.metrics),
-        )
-
-    @derived
-    def metric_names(self) -> tuple[str, ...]:
-        """Names of all metrics, the objective first."""
-        return (self.objective.metric, *(spec.name for spec in self.metrics))
+    def reductions(self) -> dict[str, Reduce]:
+        """Name of each metric, the objective first -> which of a trial's values counts."""
+        objective = self.objective
+        own = objective.reduction
+        rest = own if objective.reduce is None else "latest"
+        found: dict[str, Reduce] = {objective.metric: own}
+        for index, spec in enumerate(self.metrics):
+            name = spec.name
+            if name in found:
+                raise PartError(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
+            found[name] = spec.reduce or rest
+        return found
 
     @derived
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
         """The metrics that are read from a script's own format."""
-        return tuple(MetricDefinition(spec.name, spec.regex) for spec in self.metric_specs if spec.regex)
+        found = []
+        if self.objective.regex:
+            found.append(MetricDefinition(self.objective.metric, self.objective.regex))
+        for spec in self.metrics:
+            if spec.regex:
+                found.append(MetricDefinition(spec.name, spec.regex))
+        return tuple(found)
 
     @derived
     def size(self) -> float:
@@ -201,15 +215,27 @@ class Study(Part):
     @derived
     def argument_names(self) -> tuple[str, ...]:
         """The hyperparameters on a trial's command line, fixed and searched, in the order of the class."""
-        return tuple(name for name in self.hparams.leaves() if name in self.space or name in self.fixed_values)
+        space, fixed = self.space, self.fixed_values
+        return tuple([name for name in self.hparams.leaves() if name in space or name in fixed])
+
+    def defaults(self) -> dict[str, Any]:
+        """The class's defaults that trials get, by dotted name: of what is not given, or given on a condition only."""
+        return {
+            name: default
+            for name, default in self._defaults.items()
+            if (name not in self.argument_names or isinstance(self.space.get(name), Conditional))
+            and not self._is_left_out(self.hparams.leaf(name))
+        }
 
     def identity(self) -> str:
-        """A SHA-256 of what makes results comparable: the space, the fixed values, the objective and the command."""
+        """A SHA-256 of what makes results comparable: all values that trials get, the objective and the command."""
         parts = {
             "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
             "fixed": self.fixed,
+            "defaults": self.defaults(),
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
-            "objective": [self.objective.metric, self.objective.direction, self.objective.spec.reduce],
+            "objective": [self.objective.metric, self.objective.direction, self.objective.reduction],
+            "regex": self.objective.regex,
             "command": self.step.command_line({}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -246,37 +272,36 @@ class Study(Part):
             for name in self._absent_groups
         )
 
-    def _leaf(self, name: str, section: str) -> Leaf:
-        leaves = self.hparams.leaves()
-        if name not in leaves:
-            raise PartError(
-                f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, leaves)}",
-                (section, *keys_to(getattr(self, section), name)),
-                at_key=True,
-            )
-        return leaves[name]
+    def _unknown(self, name: str, section: str) -> PartError:
+        return PartError(
+            f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, self.hparams.leaves())}",
+            (section, *keys_to(getattr(self, section), name)),
+            at_key=True,
+        )
 
     def _check_space(self) -> None:
+        leaves = self.hparams.leaves()
         for name, domain in self.search.items():
-            leaf = self._leaf(name, "search")
+            if name not in leaves:
+                raise self._unknown(name, "search")
             if domain is not None:
-                self._check_domain(leaf, domain)
-        both = next((name for name, domain in self.search.items() if domain and name in self.fixed_values), None)
+                self._check_domain(leaves[name], domain)
+        fixed, space = self.fixed_values, self.space
+        both = next((name for name in fixed if self.search.get(name) is not None), None)
         if both:
             raise PartError(
                 f"a hyperparameter is fixed or searched, but {both} is in values and in search; "
                 f"take it out of one (on a command line: ~search.{both})",
                 ("search", both),
             )
-        if not self.space:
+        if not space:
             raise PartError(
                 f"a study needs something to search, but neither {self.hparams.__name__} nor search has a domain; "
-                f"for example search: {{{next(iter(self.hparams.leaves()), 'name')}: {{uniform: [0, 1]}}}}",
+                f"for example search: {{{next(iter(leaves), 'name')}: {{uniform: [0, 1]}}}}",
                 ("search",),
             )
-        for name, leaf in self.hparams.leaves().items():
-            given = leaf.has_default or name in self.space or name in self.fixed_values
-            if not given and not self._is_left_out(leaf):
+        for name, leaf in leaves.items():
+            if not leaf.has_default and name not in space and name not in fixed and not self._is_left_out(leaf):
                 raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
@@ -284,7 +309,7 @@ class Study(Part):
             leaf.check_domain(domain)
         except (HparamsError, DomainError) as error:
             raise PartError(str(error), ("search", leaf.name)) from error
-        if isinstance(domain, Conditional):
+        if type(domain) is Conditional:
             if domain.domain is None:
                 raise PartError(f"{leaf.name}: a condition in a study needs a domain beside it", ("search", leaf.name))
             leaves = self.hparams.leaves()
@@ -321,12 +346,6 @@ class Study(Part):
         if name in point:
             refused = f"{self.hparams.__name__} refuses {name}={point[name]!r} of {self.space[name]!r}: {message}"
             raise PartError(refused, ("search", name) if name in self.search else ("hparams",))
-
-    def _check_metrics(self) -> None:
-        names = [self.objective.metric, *(spec.name for spec in self.metrics)]
-        for index, name in enumerate(names[1:]):
-            if name in names[: index + 1]:
-                raise PartError(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
 
     def _check_algorithm(self) -> None:
         if self.algorithm.name == "grid":

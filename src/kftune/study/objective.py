@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from kftune.derived import derived
 from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
 from kftune.study.part import Part, PartError
@@ -16,6 +16,7 @@ Direction = Literal["minimize", "maximize"]
 Reduce = Literal["min", "max", "latest"]
 
 
+@lru_cache(256)
 def _metric_name(value: str) -> str:
     try:
         check_metric_name(value)
@@ -27,12 +28,16 @@ def _metric_name(value: str) -> str:
 MetricName = Annotated[str, AfterValidator(_metric_name)]
 
 
-def _check_regex(name: str, regex: str | None) -> None:
-    if regex is not None:
+def _regex(value: str | None, info: ValidationInfo) -> str | None:
+    if value is not None:
         try:
-            MetricDefinition(name, regex)
+            MetricDefinition(info.data.get("name") or info.data.get("metric") or "loss", value)
         except MetricError as error:
-            raise PartError(str(error), ("regex",)) from error
+            raise PartError(str(error)) from error
+    return value
+
+
+MetricRegex = Annotated[str | None, AfterValidator(_regex)]
 
 
 class MetricSpec(Part):
@@ -42,12 +47,8 @@ class MetricSpec(Part):
     """Its name in the metric line, or the name to give to what `regex` finds."""
     reduce: Reduce | None = None
     """Which of a trial's values counts: the least, the greatest or the latest."""
-    regex: str | None = None
+    regex: MetricRegex = None
     """For scripts that print their own format: a pattern with one group, the value."""
-
-    def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        _check_regex(self.name, self.regex)
 
 
 class Objective(Part):
@@ -61,18 +62,13 @@ class Objective(Part):
     """The study ends when a trial gets there."""
     reduce: Reduce | None = None
     """Which of a trial's values counts; left out, the best one (min or max by direction)."""
-    regex: str | None = None
+    regex: MetricRegex = None
     """For scripts that print their own format: a pattern with one group, the value."""
 
-    def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        _check_regex(self.metric, self.regex)
-
-    @derived
-    def spec(self) -> MetricSpec:
-        """The objective as a metric, its reduction filled in."""
-        reduce = self.reduce or ("min" if self.direction == "minimize" else "max")
-        return MetricSpec(name=self.metric, reduce=reduce, regex=self.regex)
+    @property
+    def reduction(self) -> Reduce:
+        """Which of a trial's values counts."""
+        return self.reduce or ("min" if self.direction == "minimize" else "max")
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether `value` beats `than`; the first of two equal ones stays the best."""

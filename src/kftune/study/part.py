@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kftune.derived import derived
 from kftune.errors import StudyError
-from kftune.validation import OwnErrors, findings
+from kftune.validation import Frozen, OwnErrors, findings
 
 
-class Part(BaseModel, metaclass=OwnErrors):
+class Part(Frozen, BaseModel, metaclass=OwnErrors):
     """One part of a study."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         ignored_types=(derived,),
@@ -27,6 +26,17 @@ class Part(BaseModel, metaclass=OwnErrors):
     def __deepcopy__(self, memo: object = None) -> Self:
         """Itself: parts are frozen, and pydantic copies every default that it cannot hash."""
         return self
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, checked like one made anew.
+
+        Raises:
+            StudyError: It cannot be.
+        """
+        return type(self)(**{**{name: getattr(self, name) for name in self.model_fields_set}, **changes})
+
+    def _remedy(self, name: str) -> str:
+        return f"{type(self).__name__.lower()}.replace({name}=...)"
 
     @classmethod
     def own_error(cls, error: ValidationError) -> StudyError:

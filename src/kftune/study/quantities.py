@@ -36,17 +36,22 @@ def parse_duration(value: object) -> float:
 
 def parse_quantity(text: str) -> Decimal:
     """The number that a Kubernetes quantity stands for (cores or bytes)."""
-    found = _QUANTITY.fullmatch(text)
-    if found is None:
-        raise ValueError(f"a quantity is a number with an optional suffix (500m, 2, 4Gi), but got {text!r}")
+    found = _number_and_suffix(text)
     return Decimal(found[1]) * _FACTORS[found[2]]
 
 
 def _quantity(value: object) -> str:
     text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else repr(value)
-    if parse_quantity(text) <= 0:
+    if not _number_and_suffix(text)[1].strip("0."):
         raise ValueError(f"a quantity must be above 0, but got {text!r}")
     return text
+
+
+def _number_and_suffix(text: str) -> re.Match[str]:
+    found = _QUANTITY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"a quantity is a number with an optional suffix (500m, 2, 4Gi), but got {text!r}")
+    return found
 
 
 def _text(value: object) -> object:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from kftune.study.model import Study
+from kftune.study.part import Part
 
 _NUMBER = {"type": "number"}
 _PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
@@ -48,6 +54,7 @@ _DOMAINS: dict[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]]
 def study_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a study file."""
     schema = Study.model_json_schema(mode="validation")
+    describe(schema, Study)
     with_domains(schema["$defs"], schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -60,17 +67,58 @@ def with_domains(definitions: dict[str, Any], study: dict[str, Any]) -> None:
     """Writes into a study's schema, and the definitions beside it, what each domain looks like."""
     definitions["Domain"] = {
         "description": "What a hyperparameter may take; null takes it out of the search",
-        "anyOf": [*(_domain(kind) for kind in _DOMAINS), {"type": "null"}],
+        "anyOf": [*(arm for kind in _DOMAINS for arm in _arms(kind)), {"type": "null"}],
     }
     study["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
 
 
-def _domain(kind: str) -> dict[str, Any]:
-    description, arguments, options, required = _DOMAINS[kind]
-    return {
-        "type": "object",
-        "description": description,
-        "properties": {kind: arguments, **options, "when": _WHEN},
-        "required": [kind, *required],
-        "additionalProperties": False,
-    }
+def describe(schema: dict[str, Any], part: type[Part]) -> None:
+    """Gives each key of a schema and its definitions the docstring that stands under its field.
+
+    pydantic would do so too, but whenever the classes are imported, and finding the docstrings takes long.
+    """
+    parts = {found.__name__: found for found in _below(Part)}
+    _describe(schema, part)
+    for name, definition in schema["$defs"].items():
+        if name in parts:
+            _describe(definition, parts[name])
+
+
+def _below(part: type[Part]) -> Iterator[type[Part]]:
+    for found in part.__subclasses__():
+        yield found
+        yield from _below(found)
+
+
+def _describe(schema: dict[str, Any], part: type[Part]) -> None:
+    for owner in reversed(part.__mro__):
+        if not issubclass(owner, Part):
+            continue
+        definition: Any = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+        for field, below in pairwise(definition.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    if name in schema["properties"]:
+                        schema["properties"][name]["description"] = inspect.cleandoc(text)
+
+
+def _arms(kind: str) -> Iterator[dict[str, Any]]:
+    """How a domain may be written: its arguments in a list or by name, its options beside them or among them."""
+    _, arguments, options, required = _DOMAINS[kind]
+    yield _arm(kind, arguments, options, required)
+    if arguments.get("maxItems") != 2:  # a list of values, which have no names
+        return
+    names = ("mean", "std") if kind.endswith("normal") else ("low", "high")
+    named = dict.fromkeys(names, arguments["items"])
+    yield _arm(kind, _mapping({**named, **options}, (*names, *required)), {}, ())
+    if options:
+        yield _arm(kind, _mapping(named, names), options, required)
+
+
+def _arm(kind: str, arguments: Any, options: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    whole = _mapping({kind: arguments, **options, "when": _WHEN}, (kind, *required))
+    return {"description": _DOMAINS[kind][0], **whole}
+
+
+def _mapping(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}

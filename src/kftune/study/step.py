@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -17,9 +18,12 @@ _IMAGE = re.compile(
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Studies are made by the thousand, with few images and names.
+_REMEMBERED = 256
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
+@lru_cache(_REMEMBERED)
 def _image(value: str) -> str:
     if len(value) > 512 or _IMAGE.fullmatch(value) is None:
         raise ValueError(
@@ -34,6 +38,7 @@ def _env_name(value: str) -> str:
     return value
 
 
+@lru_cache(_REMEMBERED)
 def dns_label(value: str) -> str:
     """`value`, if Kubernetes takes it as a name of at most 63 characters."""
     if _DNS_LABEL.fullmatch(value) is None:
@@ -188,18 +193,19 @@ class Container(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks what the fields by themselves cannot."""
-        names = [volume.name for volume in self.volumes]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise PartError(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
-        both = sorted(set(self.env) & set(self.secrets))
-        if both:
-            raise PartError(f"a variable is in env or in secrets, but {both[0]} is in both", ("secrets", both[0]))
-        thrice = sorted(set(self.config_maps) & {*self.env, *self.secrets})
-        if thrice:
+        names = set()
+        for volume in self.volumes:
+            if volume.name in names:
+                raise PartError(f"volume names must differ, but {volume.name!r} is there twice", ("volumes",))
+            names.add(volume.name)
+        if not self.env.keys().isdisjoint(self.secrets):
+            both = min(self.env.keys() & self.secrets.keys())
+            raise PartError(f"a variable is in env or in secrets, but {both} is in both", ("secrets", both))
+        if self.config_maps and not self.config_maps.keys().isdisjoint({*self.env, *self.secrets}):
+            thrice = min(self.config_maps.keys() & {*self.env, *self.secrets})
             raise PartError(
-                f"a variable is in one of env, secrets and config_maps, but {thrice[0]} is in two",
-                ("config_maps", thrice[0]),
+                f"a variable is in one of env, secrets and config_maps, but {thrice} is in two",
+                ("config_maps", thrice),
             )
 
 
@@ -220,7 +226,7 @@ class Command(Part):
             assignment: Name -> text, or a target's placeholder for it.
         """
         start = ("python", "-m", self.module) if self.module else self.command
-        return [*start, *self.args, *(f"--{name}={text}" for name, text in assignment.items())]
+        return [*start, *self.args, *[f"--{name}={text}" for name, text in assignment.items()]]
 
     def check_command(self) -> None:
         """Makes sure that there is one way to start it.

@@ -22,6 +22,7 @@ import torch
 
 from kftune.errors import HparamsError
 from kftune.hparams import Hparams
+from kftune.training.folder import missing, read_json
 
 
 def start_output(folder: Path, hparams: Hparams) -> None:
@@ -62,43 +63,17 @@ def load_model(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
         HparamsError: The folder holds no finished epoch, or files of something else.
     """
-    hparams = _read_json(folder / "hparams.json")
+    hparams = read_json(folder / "hparams.json")
     path = folder / "model.pt"
     rule = f"{path} must hold the weights of a training and nothing else"
     if not path.exists():
-        raise _missing(path)
+        raise missing(path)
     if not zipfile.is_zipfile(path):
         raise HparamsError(f"{rule}, but is no file that torch.save has written")
     try:
         return hparams, torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, ValueError) as error:
         raise HparamsError(f"{rule}, but: {str(error).partition(chr(10))[0]}") from error
-
-
-def load_summary(folder: Path) -> dict[str, Any]:
-    """How the training that wrote `folder` ended.
-
-    Raises:
-        HparamsError: It has not ended.
-    """
-    return _read_json(folder / "summary.json")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise _missing(path) from error
-    except ValueError as error:
-        raise HparamsError(f"{path} must hold JSON, but does not: {error}") from error
-    return found
-
-
-def _missing(path: Path) -> HparamsError:
-    return HparamsError(
-        f"the folder of a training holds hparams.json and model.pt once an epoch is done, and summary.json at the "
-        f"end, but {path} is missing"
-    )
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

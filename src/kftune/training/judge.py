@@ -8,6 +8,7 @@ from pathlib import Path
 from kftune import outputs
 from kftune.files import write_text
 from kftune.training.arguments import step_arguments
+from kftune.training.folder import read_summary
 
 USAGE = """\
 usage: python -m kftune.training evaluate --model=PATH --data=PATH [--name=PATH ...]
@@ -37,7 +38,6 @@ def run(argv: Sequence[str]) -> int:
     further = ("metrics", "val_loss", "val_mae", "report", "executor-output")
     given = step_arguments("evaluate", argv, ("model", "data"), further)
     # Only now: a mistake on the command line need not wait for torch.
-    from kftune.training.checkpoint import load_summary  # noqa: PLC0415
     from kftune.training.lstm import judge  # noqa: PLC0415
     from kftune.training.page import evaluation_page  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ def run(argv: Sequence[str]) -> int:
         if name in given:
             outputs.write(given[name], metrics[name])
     if "report" in given:
-        page = evaluation_page(hparams.circuit, metrics, hparams.to_dict(), load_summary(folder)["history"])
+        page = evaluation_page(hparams.circuit, metrics, hparams.to_dict(), read_summary(folder)["history"])
         write_text(Path(given["report"]), page)
     print(" ".join(f"{name}={value:.6g}" for name, value in metrics.items()), flush=True)
     return 0

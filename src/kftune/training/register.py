@@ -16,6 +16,7 @@ from typing import Any
 from kftune.errors import HparamsError
 from kftune.files import write_text
 from kftune.training.arguments import step_arguments
+from kftune.training.folder import read_json, read_summary
 
 USAGE = """\
 usage: python -m kftune.training register --model=PATH --card=PATH --manifest=PATH [--name=value ...]
@@ -49,11 +50,11 @@ def run(argv: Sequence[str]) -> int:
         "name": given.get("title", "model"),
         "revision": given.get("revision"),
         "created": given.get("created"),
-        "hparams": _mapping(folder / "hparams.json"),
+        "hparams": read_json(folder / "hparams.json"),
         "metrics": _metrics(Path(given["metrics"])) if "metrics" in given else {},
         "files": _files(folder),
     }
-    card = model_card(manifest, _mapping(folder / "summary.json"))
+    card = model_card(manifest, read_summary(folder))
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     write_text(Path(given["card"]), card)
     write_text(Path(given["manifest"]), text)
@@ -117,22 +118,8 @@ def _described(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise HparamsError(
-            f"register needs what a finished training and its evaluation wrote, but {path} is missing"
-        ) from error
-    except ValueError as error:
-        raise HparamsError(f"{path} must hold JSON, but does not: {error}") from error
-    if not isinstance(found, dict):
-        raise HparamsError(f"{path} must hold a JSON mapping, but holds {found!r}")
-    return found
-
-
 def _metrics(path: Path) -> dict[str, float]:
-    found = _mapping(path)
+    found = read_json(path)
     wrong = next((name for name, value in found.items() if type(value) not in (int, float)), None)
     if wrong is not None:
         raise HparamsError(f"{path} must hold a number for each metric, but {wrong!r} is {found[wrong]!r}")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from kftune.yaml_text.emitter import dump, dump_all, write_all
 
 if TYPE_CHECKING:
-    from kftune.yaml_text.places import locate
+    from kftune.yaml_text.places import locate, locate_all
     from kftune.yaml_text.reader import load, load_all, load_file
 
-__all__ = ["dump", "dump_all", "load", "load_all", "load_file", "locate", "write_all"]
+__all__ = ["dump", "dump_all", "load", "load_all", "load_file", "locate", "locate_all", "write_all"]
 
-_HOMES = {"load": "reader", "load_all": "reader", "load_file": "reader", "locate": "places"}
+_HOMES = {"load": "reader", "load_all": "reader", "load_file": "reader", "locate": "places", "locate_all": "places"}
 
 
 def __getattr__(name: str) -> object:

@@ -62,15 +62,21 @@ class TextSink(Protocol):
 
 
 class _ScalarTexts(dict[str, str]):
-    """String -> its YAML text, remembered for short strings; emptied when full, so that memory stays flat."""
+    """String -> the rest of its line, remembered for short strings; emptied when full, so that memory stays flat.
+
+    Empty for a string that takes several lines, whose text depends on where it stands.
+    """
 
     def __missing__(self, text: str) -> str:
         written = _scalar_text(text)
+        if "\n" in written:
+            return ""
+        rest = f" {written}\n"
         if len(text) <= _CACHED_LENGTH:
             if len(self) >= _CACHED_TEXTS:
                 self.clear()
-            self[text] = written
-        return written
+            self[text] = rest
+        return rest
 
 
 class _KeyTexts(dict[str, str]):
@@ -153,18 +159,18 @@ def _document_text(value: object) -> str:
     if type(value) not in _ATOMS:
         value = _plain_form(value)
     if isinstance(value, str):
-        return _indented(_scalars[value], "") + "\n"
+        return _indented(_scalar_text(value), "") + "\n"
     lines: list[str] = []
     if isinstance(value, dict) and value:
-        _map_lines(value, "", "", lines.append)
+        _map_lines(value, "", "", lines)
         return "".join(lines)
     if isinstance(value, list) and value:
-        _list_lines(value, "", "", lines.append)
+        _list_lines(value, "", "", lines)
         return "".join(lines)
     return _ATOMS[type(value)](value) + "\n"
 
 
-def _map_lines(mapping: dict[str, Any], lead: str, pad: str, add: Callable[[str], None]) -> None:
+def _map_lines(mapping: dict[str, Any], lead: str, pad: str, lines: list[str]) -> None:
     """Adds the lines of a mapping that is not empty; `lead` opens the first (it may hold "- "), `pad` the others.
 
     Every render goes through this loop: exact types are asked for, and texts come first.
@@ -173,23 +179,24 @@ def _map_lines(mapping: dict[str, Any], lead: str, pad: str, add: Callable[[str]
     try:
         for key, value in mapping.items():
             kind = type(value)
-            if kind is not str and kind not in _ATOMS:
+            if kind is str:
+                lines.append(f"{lead}{_keys[key]}{_scalars[value] or _block(value, pad)}")
+                lead = pad
+                continue
+            if kind not in _ATOMS:
                 value = _plain_form(value)
                 kind = type(value)
-            if kind is str:
-                scalar = _scalars[value]
-                if "\n" in scalar:
-                    scalar = _indented(scalar, pad)
-                add(f"{lead}{_keys[key]} {scalar}\n")
-            elif kind is dict and value:
+            if kind is dict and value:
+                lines.append(f"{lead}{_keys[key]}\n")
                 inner = pad + "  "
-                add(f"{lead}{_keys[key]}\n")
-                _map_lines(value, inner, inner, add)
+                _map_lines(value, inner, inner, lines)
             elif kind is list and value:
-                add(f"{lead}{_keys[key]}\n")
-                _list_lines(value, pad, pad, add)
+                lines.append(f"{lead}{_keys[key]}\n")
+                _list_lines(value, pad, pad, lines)
+            elif kind is str:  # it was of a subclass
+                lines.append(f"{lead}{_keys[key]}{_scalars[value] or _block(value, pad)}")
             else:
-                add(f"{lead}{_keys[key]} {_ATOMS[kind](value)}\n")
+                lines.append(f"{lead}{_keys[key]} {_ATOMS[kind](value)}\n")
             lead = pad
     except _RefusedError as refused:
         if isinstance(key, str):
@@ -197,30 +204,36 @@ def _map_lines(mapping: dict[str, Any], lead: str, pad: str, add: Callable[[str]
         raise
 
 
-def _list_lines(items: list[Any], lead: str, pad: str, add: Callable[[str], None]) -> None:
+def _list_lines(items: list[Any], lead: str, pad: str, lines: list[str]) -> None:
     """Adds the lines of a list that is not empty, as `_map_lines` does those of a mapping."""
     index = 0
     try:
         for index, value in enumerate(items):  # noqa: B007 - told when the item is refused
             kind = type(value)
-            if kind is not str and kind not in _ATOMS:
+            if kind is str:
+                lines.append(f"{lead}-{_scalars[value] or _block(value, pad)}")
+                lead = pad
+                continue
+            if kind not in _ATOMS:
                 value = _plain_form(value)
                 kind = type(value)
-            if kind is str:
-                scalar = _scalars[value]
-                if "\n" in scalar:
-                    scalar = _indented(scalar, pad)
-                add(f"{lead}- {scalar}\n")
-            elif kind is dict and value:
-                _map_lines(value, lead + "- ", pad + "  ", add)
+            if kind is dict and value:
+                _map_lines(value, lead + "- ", pad + "  ", lines)
             elif kind is list and value:
-                _list_lines(value, lead + "- ", pad + "  ", add)
+                _list_lines(value, lead + "- ", pad + "  ", lines)
+            elif kind is str:  # it was of a subclass
+                lines.append(f"{lead}-{_scalars[value] or _block(value, pad)}")
             else:
-                add(f"{lead}- {_ATOMS[kind](value)}\n")
+                lines.append(f"{lead}- {_ATOMS[kind](value)}\n")
             lead = pad
     except _RefusedError as refused:
         refused.path.append(index)
         raise
+
+
+def _block(text: str, pad: str) -> str:
+    """The rest of the line, and further ones, for a text that takes several lines."""
+    return f" {_indented(_scalar_text(text), pad)}\n"
 
 
 def _plain_form(value: object) -> object:

@@ -45,9 +45,73 @@ def locate(
     Raises:
         YamlError: The text is not YAML before the place.
     """
-    text = text.removeprefix("\\ufeff")
     with reported(text, file):
         return _located(yaml.CBaseLoader(text).get_event, path, key, document)
+
+
+def locate_all(text: str, wanted: Sequence[tuple[Sequence[str | int], bool]]) -> list[tuple[int, int]]:
+    """The same for many values of the first document, in one pass through the text.
+
+    Args:
+        text: The YAML text.
+        wanted: Paths, each with whether to give the place of the value's key.
+
+    Returns:
+        Line and column of each, from 1.
+
+    Raises:
+        YamlError: The text is not YAML.
+    """
+    root = _Wanted()
+    for index, (path, _) in enumerate(wanted):
+        node = root
+        node.below.append(index)
+        for part in path:
+            node = node.parts.setdefault(part if isinstance(part, int) else str(part), _Wanted())
+            node.below.append(index)
+    text = text.removeprefix("\ufeff")
+    marks: list[Any] = [None] * len(wanted)
+    with reported(text, "<text>"):
+        next_event = yaml.CBaseLoader(text).get_event
+        event = _document_root(next_event, 0)
+        for index in root.below:
+            marks[index] = event.start_mark
+        _place_below(next_event, event, root, [key for _, key in wanted], marks)
+    return [(mark.line + 1, mark.column + 1) for mark in marks]
+
+
+class _Wanted:
+    """What is asked for below one place: by part, and as indices of the paths that go through it."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str | int, _Wanted] = {}
+        self.below: list[int] = []
+
+
+def _place_below(next_event: _NextEvent, event: Any, node: _Wanted, keys: Sequence[bool], marks: list[Any]) -> None:
+    """Marks what is wanted inside of the value that has begun with the event, and passes over the rest of it."""
+    if not node.parts or not isinstance(event, _OPENING):
+        _skip(next_event, event)
+        return
+    parts = dict(node.parts)
+    index = 0
+    while not isinstance(head := next_event(), _CLOSING):
+        value = head
+        wanted: _Wanted | None
+        if type(event) is SequenceStartEvent:
+            wanted = parts.pop(index, None)
+            index += 1
+        else:
+            wanted = parts.pop(head.value, None) if type(head) is ScalarEvent else None
+            if type(head) is not ScalarEvent:
+                _skip(next_event, head)
+            value = next_event()
+        if wanted is None:
+            _skip(next_event, value)
+            continue
+        for each in wanted.below:
+            marks[each] = (head if keys[each] else value).start_mark
+        _place_below(next_event, value, wanted, keys, marks)
 
 
 def _located(next_event: _NextEvent, path: Sequence[str | int], key: bool, document: int) -> tuple[int, int]:

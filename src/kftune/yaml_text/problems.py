@@ -95,6 +95,8 @@ def reported(text: str, file: str) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         message = "half a surrogate pair stands here, which is no character; remove it"
+        if "\udc80" <= text[error.start] <= "\udcff":  # how `surrogateescape` keeps a byte that is no UTF-8
+            message = f"the byte 0x{ord(text[error.start]) - 0xDC00:02x} here is no UTF-8; save the file as UTF-8"
         raise YamlError(message, file, *_end(text[: error.start])) from None
     except ReaderError as error:
         message = f"the control character U+{error.character:04X} cannot stand here; remove or escape it"

@@ -68,11 +68,12 @@ def server_refusal(value: object) -> Refusal | None:
         metadata = struct("ObjectMeta").decode(value["metadata"])
     except DecodeError as error:
         return Refusal(error.message.replace("type v1beta1.", "type v1."), path=("metadata", *error.path))
-    reasons = tuple(_metadata_reasons(metadata))
+    reasons = tuple(metadata_reasons(metadata))
     return Refusal("", reasons) if reasons else None
 
 
-def _metadata_reasons(metadata: Mapping[str, Any]) -> Iterator[Reason]:
+def metadata_reasons(metadata: Mapping[str, Any]) -> Iterator[Reason]:
+    """What the API server says of decoded metadata, of whatever kind the object is."""
     prefix = metadata.get("generateName", "")
     if prefix:
         # What is generated ends in a letter, so that the prefix may end in "-".

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-_INT64 = frozenset(
+INT64 = frozenset(
     {
         "activeDeadlineSeconds",
         "terminationGracePeriodSeconds",
@@ -202,7 +202,7 @@ def _type(name: str, annotation: str) -> str:
         scalar = "o"
     if scalar is None:
         return "=" + annotation.rsplit(".", maxsplit=1)[-1]
-    return "I" if scalar == "i" and name in _INT64 else scalar
+    return "I" if scalar == "i" and name in INT64 else scalar
 
 
 def _mark(owner: str, name: str, annotation: str, required: bool) -> str:

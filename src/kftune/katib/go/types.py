@@ -137,6 +137,21 @@ def struct(name: str) -> Struct:
     return Struct(name, _kubernetes_fields()[name])
 
 
+def known_fields(name: str, path: Path) -> tuple[str, ...]:
+    """The fields that a struct knows at a path below it; empty where it takes anything."""
+    kind = f"={name}"
+    for part in path:
+        kind = kind.lstrip("*!")
+        if kind[0] == "=":
+            kind = struct(kind[1:]).kinds.get(str(part), "o")
+        elif kind[0] in "[{":
+            kind = kind[1:]
+        else:
+            return ()
+    kind = kind.lstrip("*!")
+    return tuple(struct(kind[1:]).kinds) if kind[0] == "=" else ()
+
+
 @cache
 def _kubernetes_fields() -> dict[str, dict[str, str]]:
     # Not importlib.resources: it takes longer to import than all of this package.

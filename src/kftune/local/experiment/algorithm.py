@@ -7,7 +7,6 @@ from typing import Any
 
 from kftune.errors import RunError, StudyError, suggestion
 from kftune.katib.go.numbers import python_float, python_int
-from kftune.local.samplers import check_runs_here
 from kftune.study import ALGORITHMS, Algorithm
 
 _NAS = ("enas", "darts")
@@ -29,11 +28,10 @@ def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algo
     if name in _NAS:
         raise RunError(
             f"{name} searches for architectures in a service of its own, which runs on Katib only; here an Experiment "
-            f"runs with {', '.join(other for other in ALGORITHMS if other not in ('hyperband', 'pbt'))}"
+            f"runs with {', '.join(ALGORITHMS)}"
         )
     if name not in ALGORITHMS:
         raise RunError(f"the algorithm {name!r} is not known here; {suggestion(name, ALGORITHMS)}")
-    check_runs_here(name)
     settings = {each.get("name", ""): each.get("value", "") for each in given.get("algorithmSettings", ())}
     state = settings.pop("random_state", None)
     if seed is None and state is not None:

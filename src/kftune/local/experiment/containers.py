@@ -48,7 +48,7 @@ class ContainerLauncher(TemplateLauncher):
         pod = self._pod(trial, assignment)
         output = self._outputs.take(trial)
         places = [*self._places(pod, output), Place(_OUTPUT, output, of_trial=True)]
-        self._make(pod, places)
+        self._make(pod, trial, places)
         for place in places:
             if place.of_trial:
                 place.here.chmod(0o1777)  # as an emptyDir is: the image's user is anybody
@@ -82,7 +82,8 @@ class ContainerLauncher(TemplateLauncher):
         variables: Mapping[str, str],
         gpus: Sequence[str],
     ) -> Container:
-        memory = {mount.path for mount in pod.mounts if mount.in_memory}
+        given_here = self._options.mounts
+        memory = {mount.path for mount in pod.mounts if mount.in_memory and mount.volume not in given_here}
         secret = fetched_names(pod, self._known(trial)) & set(variables)
         given = {**variables, **trial_variables(trial, Path(_OUTPUT)), **self._for_push(variables)}
         folders = [Folder(place.here, place.path, place.read_only) for place in places if place.path not in memory]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
 from kftune.local.devices import SharedDevices
-from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of
+from kftune.local.experiment.metrics import local_folder
+from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of, unknown_sources
 from kftune.local.launch import OutputFolders
 from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
 
 Runtime = Literal["process", "container"]
+
+_CHECKPOINTS = "checkpoints"
 
 
 class Options(NamedTuple):
@@ -53,6 +57,8 @@ class Template(NamedTuple):
     """That of the Experiment's file."""
     push_address: str
     """Where metrics are pushed to; empty where they are not."""
+    checkpoints: str = ""
+    """The folder in the container that a trial hands on to others; empty where there is none."""
 
 
 class Place(NamedTuple):
@@ -81,6 +87,7 @@ class TemplateLauncher(ABC):
         notes: What the user should know of how trials run here.
         devices: The GPUs that trials share.
         grace: Seconds between the request to stop and the kill.
+        parent_of: Names the trial from whose checkpoints another one goes on; None where it begins anew.
 
     Raises:
         RunError: No trial could run.
@@ -94,6 +101,7 @@ class TemplateLauncher(ABC):
         self._folder = folder
         self._options = options
         self.notes: list[str] = []
+        self.parent_of: Callable[[str], str | None] = lambda trial: None
         self._outputs = OutputFolders(folder)
         try:
             pod = self._pod("sample", sample)
@@ -161,7 +169,10 @@ class TemplateLauncher(ABC):
                 places[path] = Place(path, given, of_trial=False)
         metrics = self._template.metrics_folder
         if metrics:
-            places[metrics] = Place(metrics, output / "metrics", of_trial=True)
+            places[metrics] = Place(metrics, local_folder(output, metrics), of_trial=True)
+        if self._template.checkpoints:
+            path = self._template.checkpoints
+            places[path] = Place(path, output / _CHECKPOINTS, of_trial=True)
         return [place for path, place in places.items() if path]
 
     def _volumes(self, pod: Pod, output: Path) -> Iterator[Place]:
@@ -179,8 +190,13 @@ class TemplateLauncher(ABC):
             mount.kind == "configMap" and mount.source.get("name") in self._template.config_maps
         )
 
-    def _make(self, pod: Pod, places: Sequence[Place]) -> None:
-        """Makes the folders of a trial, and the files of its ConfigMaps."""
+    def _make(self, pod: Pod, trial: str, places: Sequence[Place]) -> None:
+        """Makes the folders of a trial, with what it goes on from, and the files of its ConfigMaps."""
+        parent = self.parent_of(trial)
+        if parent is not None:
+            given, own = (self._folder.output(name) / _CHECKPOINTS for name in (parent, trial))
+            if given.is_dir() and not own.exists():
+                shutil.copytree(given, own, symlinks=True)
         for place in places:
             if place.of_trial:
                 place.here.mkdir(parents=True, exist_ok=True)
@@ -213,6 +229,8 @@ class TemplateLauncher(ABC):
     def _note_what_differs(self, pod: Pod) -> None:
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
+        for source in unknown_sources(pod, self._known("sample")):
+            self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:

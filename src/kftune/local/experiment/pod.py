@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
@@ -234,15 +234,21 @@ def environment(pod: Pod, known: Known) -> dict[str, str]:
     return {**found, **known.given}
 
 
+def unknown_sources(pod: Pod, known: Known) -> list[str]:
+    """The Secrets and ConfigMaps whose variables only the cluster knows."""
+    found = []
+    for source in pod.env_from:
+        secret, config_map = _map(source.get("secretRef")), _map(source.get("configMapRef"))
+        if secret:
+            found.append(f"Secret {secret.get('name')}")
+        elif config_map.get("name") not in known.config_maps:
+            found.append(f"ConfigMap {config_map.get('name')}")
+    return found
+
+
 def _all_of(source: Mapping[str, Any], known: Known) -> dict[str, str]:
-    prefix = str(source.get("prefix") or "")
-    for kind, data in (("configMapRef", known.config_maps), ("secretRef", {})):
-        reference = _map(source.get(kind))
-        name = str(reference.get("name", ""))
-        if name in data:
-            return {prefix + key: text for key, text in data[name].items()}
-        # Which variables a Secret would bring is not known here; those that the user has set reach the trial anyway.
-    return {}
+    data = known.config_maps.get(str(_map(source.get("configMapRef")).get("name")), {})
+    return {f"{source.get('prefix') or ''}{key}": text for key, text in data.items()}
 
 
 def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
@@ -264,17 +270,24 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
     )
 
 
-def moved(places: Mapping[str, str]) -> Callable[[str], str]:
+def moved(places: Mapping[str, str], above: Mapping[str, str]) -> Callable[[str], str]:
     """Makes what replaces paths of the container by those that stand for them here.
 
     Args:
-        places: Path in the container -> path here; the longest counts first.
+        places: Path in the container -> path here, for it and all below; the longest counts first.
+        above: The same for paths by themselves, not for what is below.
     """
-    if not places:
+    if not places and not above:
         return lambda text: text
-    listed = "|".join(re.escape(path) for path in sorted(places, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w./-])(?:{listed})(?![\w.-])")
-    return lambda text: pattern.sub(lambda match: places[match[0]], text)
+    whole = [rf"(?:{_any_of(places)})(?![\w.-])"] if places else []
+    alone = [rf"(?:{_any_of(above)})(?!/?[\w.-])"] if above else []
+    pattern = re.compile(rf"(?<![\w./-])(?:{'|'.join((*whole, *alone))})")
+    known = {**above, **places}
+    return lambda text: pattern.sub(lambda match: known[match[0]], text)
+
+
+def _any_of(paths: Iterable[str]) -> str:
+    return "|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True))
 
 
 def tokens(pod: Pod, variables: Mapping[str, str], move: Callable[[str], str]) -> list[str]:

@@ -7,10 +7,11 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kftune.errors import RunError
-from kftune.local.experiment.launcher import TemplateLauncher
+from kftune.local.experiment.launcher import Place, TemplateLauncher
+from kftune.local.experiment.metrics import local_folder
 from kftune.local.experiment.pod import Mount, Pod, moved, tokens
 from kftune.local.launch import process_environment, trial_variables
 from kftune.local.process import TrialProcess
@@ -42,8 +43,8 @@ class ProcessLauncher(TemplateLauncher):
         pod = self._pod(trial, assignment)
         output = self._outputs.take(trial)
         places = self._places(pod, output)
-        self._make(pod, places)
-        move = moved({place.path: str(place.here) for place in places})
+        self._make(pod, trial, places)
+        move = self._move(places, output)
         cwd = self._cwd(pod, move)
         own = {name: move(value) for name, value in self._variables(pod, trial).items()}
         env = self._environment(own, cwd) | trial_variables(trial, output)
@@ -74,6 +75,15 @@ class ProcessLauncher(TemplateLauncher):
             env["PYTHONPATH"] = os.pathsep.join((str(FOR_TRIALS), env["PYTHONPATH"]))
         return env
 
+    def _move(self, places: Sequence[Place], output: Path) -> Callable[[str], str]:
+        """What replaces paths in texts.
+
+        A program may be told the folder above the one in which the collector reads, and make that by itself.
+        """
+        folder = PurePosixPath(self._template.metrics_folder or "/")
+        above = {str(parent): str(local_folder(output, str(parent))) for parent in list(folder.parents)[:-1]}
+        return moved({place.path: str(place.here) for place in places}, above)
+
     def _cwd(self, pod: Pod, move: Callable[[str], str]) -> Path:
         if self._options.working_dir is not None:
             return self._options.working_dir
@@ -92,7 +102,7 @@ class ProcessLauncher(TemplateLauncher):
                 f"Katib's shell line quotes no path, so with --strict-wrapper the results' folder must be of letters, "
                 f"digits and ./_-, and is {str(self._folder.path)!r}; give another one (--dir)"
             )
-        move = moved({place.path: str(place.here) for place in self._places(pod, output)})
+        move = self._move(self._places(pod, output), output)
         cwd = self._cwd(pod, move)
         if not cwd.is_dir():
             raise RunError(f"the working folder must be there, but {cwd} is not; give another one (--working-dir)")

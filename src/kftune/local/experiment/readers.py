@@ -8,157 +8,33 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from kftune.errors import KatibError, RunError
 from kftune.katib import event_files
 from kftune.katib.aggregation import observation
 from kftune.katib.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.go.numbers import go_float
-from kftune.katib.medianstop import Finished, MedianStop
 from kftune.katib.stopping import StopRule, StopWatch
-from kftune.local.experiment.push import MetricsServer
 from kftune.local.missing import why_missing
 from kftune.local.verdict import last_lines
 from kftune.metrics.log_scanner import LineCutter
-from kftune.results import RunFolder, State, Trial, Values
-from kftune.study.objective import Direction
+from kftune.results import State, Values
+
+if TYPE_CHECKING:
+    from kftune.local.experiment.collecting import Readers
 
 _BETWEEN_LOOKS = 0.5
 _CHUNK = 1 << 18
-_NOT_HERE = {
-    "PrometheusMetric": "Katib itself has no collector for it; print the metrics, or write them to a file",
-    "Custom": "its container runs in the trial's pod only; print the metrics, write them to a file, or push them",
-}
 
 
-class Metrics(NamedTuple):
-    """What an Experiment says of its metrics."""
-
-    kind: str
-    """The collector."""
-    objective: str
-    direction: Direction
-    names: tuple[str, ...]
-    """The objective first."""
-    strategies: Mapping[str, str]
-    filters: tuple[str, ...]
-    format: str
-    path: str
-    """Where the collector reads, in the container."""
-    is_folder: bool
-
-
-def metrics_of(spec: Mapping[str, Any]) -> Metrics:
-    """The metrics of a decoded spec with its defaults.
-
-    Raises:
-        RunError: Its collector does not run here.
-    """
-    objective, collecting = spec["objective"], spec["metricsCollectorSpec"]
-    kind = collecting["collector"].get("kind", "")
-    if kind in _NOT_HERE:
-        raise RunError(f"the collector {kind} is not run locally: {_NOT_HERE[kind]}")
-    source = collecting.get("source") or {}
-    place = source.get("fileSystemPath") or {}
-    name = objective["objectiveMetricName"]
-    return Metrics(
-        kind,
-        name,
-        objective["type"],
-        tuple(dict.fromkeys((name, *objective.get("additionalMetricNames", ())))),
-        {each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())},
-        tuple((source.get("filter") or {}).get("metricsFormat", ())) if kind in ("StdOut", "File") else (),
-        place.get("format") or "TEXT" if kind == "File" else "TEXT",
-        place.get("path", "") if kind in ("File", "TensorFlowEvent") else "",
-        kind == "TensorFlowEvent",
-    )
-
-
-class Readers:
-    """Makes the reader of each trial, and the rules by which it is stopped early.
-
-    Args:
-        metrics: The Experiment's metrics.
-        stopping: spec.earlyStopping, if there is one.
-        folder: Where results go.
-        server: Takes metrics that are pushed, if any are.
-        as_katib: Whether values that are no finite numbers count as they do on Katib.
-        wrapped: Whether the output goes to a file, as on a cluster, and success is told by a mark in a file.
-    """
-
-    def __init__(
-        self,
-        metrics: Metrics,
-        stopping: Mapping[str, Any] | None,
-        folder: RunFolder,
-        server: MetricsServer | None = None,
-        *,
-        as_katib: bool = False,
-        wrapped: bool = False,
-    ) -> None:
-        self.metrics = metrics
-        self.server = server
-        self.as_katib = as_katib
-        self.wrapped = wrapped
-        self._folder = folder
-        self._finished: list[Finished] = []
-        self._service = None if stopping is None else _service(metrics, stopping)
-
-    def make(self, trial: str) -> RowsReader:
-        """The reader of the trial that starts now."""
-        kind = self.metrics.kind
-        if kind == "Push":
-            return PushReader(self, trial)
-        if kind == "TensorFlowEvent":
-            return EventReader(self, trial)
-        rules = self._rules()
-        if kind == "File" or self.wrapped:
-            return FileReader(self, trial, rules)
-        return OutputReader(self, trial, rules)
-
-    def recall(self, trials: Iterable[Trial]) -> None:
-        """Reads the logs of earlier trials again, as far as rules are made of them."""
-        if self._service is None:
-            return
-        for trial in trials:
-            if trial.state == "Succeeded":
-                reader = self.make(trial.name)
-                reader.reread(self._folder.log(trial.name))
-                self.remember(trial.name, reader.rows, trial.state)
-
-    def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
-        """Keeps what a trial reported of the objective, for the rules of later ones."""
-        if self._service is not None:
-            values = [row.value for row in rows if row.name == self.metrics.objective]
-            self._finished.append(Finished(trial, state == "Succeeded", values))
-
-    def local_path(self, trial: str) -> Path:
-        """What stands here for the path at which the collector reads."""
-        path = self.metrics.path or "/var/log/katib/metrics.log"
-        folder = self._folder.output(trial) / "metrics"
-        return folder if self.metrics.is_folder else folder / path.rpartition("/")[2]
-
-    def _rules(self) -> list[StopRule]:
-        if self._service is None:
-            return []
-        try:
-            return self._service.rules(self._finished)
-        except KatibError as error:
-            raise RunError(f"early stopping has no answer, and on Katib the Experiment hangs: {error}") from error
-
-
-def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | None:
-    if metrics.kind not in ("StdOut", "File"):
-        return None
-    name = stopping.get("algorithmName", "")
-    if name != "medianstop":
-        raise RunError(f"early stopping by {name!r} is not known here; medianstop is, or leave spec.earlyStopping out")
-    settings = [(each.get("name", ""), each.get("value", "")) for each in stopping.get("algorithmSettings", ())]
-    return MedianStop(settings, metrics.objective, metrics.direction)
+def is_finite(text: str) -> bool:
+    """Whether a reported value is a finite number."""
+    number = go_float(text)
+    return number is not None and math.isfinite(number)
 
 
 class RowsReader:
@@ -193,7 +69,7 @@ class RowsReader:
     def latest(self, metric: str) -> Values | None:
         """The latest report, if it is a finite number."""
         text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
-        if text is None or not _is_finite(text):
+        if text is None or not is_finite(text):
             return None
         return Values(text, text, text, 1)
 
@@ -207,7 +83,7 @@ class RowsReader:
     def close(self) -> None:
         """Reads what is left, and makes the observation."""
         self._read_rest()
-        counted = self.rows if self._readers.as_katib else [row for row in self.rows if _is_finite(row.value)]
+        counted = self._readers.counted(self.rows)
         if all(row.name != self._metrics.objective for row in counted):
             return  # as in Katib, one missing objective takes the other metrics with it
         try:
@@ -441,8 +317,3 @@ class PushReader(RowsReader):
             f"exit code 0, but {self._metrics.objective!r} was never pushed; report it with report_metrics of "
             f"kubeflow.katib (it reaches this machine without its address)"
         )
-
-
-def _is_finite(text: str) -> bool:
-    number = go_float(text)
-    return number is not None and math.isfinite(number)

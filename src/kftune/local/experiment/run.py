@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,17 @@ from kftune.local.engine import Engine
 from kftune.local.events import OnEvent, now
 from kftune.local.experiment.algorithm import algorithm_of
 from kftune.local.experiment.as_katib import engine_parameters
+from kftune.local.experiment.collecting import Readers
 from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
+from kftune.local.experiment.metrics import Metrics, metrics_of
 from kftune.local.experiment.parameters import ParameterSpace, parameters_of
 from kftune.local.experiment.processes import ProcessLauncher
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import Metrics, Readers, metrics_of
 from kftune.local.interrupts import Interrupts
 from kftune.local.leftovers import stop_leftovers
 from kftune.local.plan import Plan
 from kftune.local.progress import Outcome
-from kftune.local.samplers import make_sampler
+from kftune.local.samplers import Sampler, make_sampler
 from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
@@ -90,6 +91,7 @@ def run_experiment(
     with ExitStack() as stack:
         server = stack.enter_context(_server()) if metrics.kind == "Push" else None
         template = _template(verdict, cluster, metrics, place, server, options.strict_wrapper)
+        template = template._replace(checkpoints=str(algorithm.settings.get("suggestion_trial_dir", "")).rstrip("/"))
         launcher = _launcher(template, sample, parallel, RunFolder(path), options)
         drawn = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
         meta = _meta(verdict, declared, metrics, algorithm, drawn, as_katib=as_katib)
@@ -109,11 +111,22 @@ def run_experiment(
         sampler = make_sampler(
             space, algorithm, metrics.direction, store.meta.seed, launcher.parallel, trials, as_katib=as_katib
         )
+        launcher.parent_of = _parents(sampler, store)
         launcher.notes[:0] = [*notes, *about_algorithm, *about_parameters]
         if strict and (launcher.notes or sampler.notes):
             raise RunError("\n".join([*launcher.notes, *sampler.notes]))
         plan = _plan(spec, meta, readers, launcher.grace)
         return Engine(plan, store, sampler, launcher, Interrupts(), on_event).run()
+
+
+def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:
+    """The trial that another one goes on from, by names."""
+
+    def parent_of(trial: str) -> str | None:
+        parent = sampler.parent_of(int(trial.rpartition("-")[2]))
+        return None if parent is None else store.name(parent)
+
+    return parent_of
 
 
 def _launcher(
@@ -147,7 +160,6 @@ def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -
         direction=meta.direction,
         goal=meta.goal,
         max_trials=meta.max_trials,
-        parallel=meta.parallel,
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
         grace=grace,

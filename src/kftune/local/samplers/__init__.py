@@ -1,7 +1,7 @@
 """What to try next: the algorithms of a local run.
 
-random, grid, sobol and hyperband are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from Optuna,
-which is imported when one of them runs.
+random, grid, sobol, hyperband and pbt are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from
+Optuna, which is imported when one of them runs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from kftune.errors import RunError
 from kftune.local.samplers.hyperband import HyperbandStrategy
 from kftune.local.samplers.independent import GridStrategy, RandomStrategy, SobolStrategy
+from kftune.local.samplers.pbt import PbtStrategy
 from kftune.local.samplers.sampler import Sampler, Strategy, numbered_rng
 from kftune.local.samplers.space import Point, Searched, Space, Suggestion
 from kftune.results import SCORED, Trial
@@ -20,7 +21,8 @@ from kftune.study.objective import Direction
 __all__ = ["Point", "Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
 
 _ON_KATIB_ONLY = {
-    "pbt": "it hands checkpoints from trial to trial; here take tpe or multivariate-tpe",
+    "pbt": "its checkpoints go from trial to trial by a volume; here take tpe or multivariate-tpe, or run the "
+    "Experiment that kftune render makes of the study",
 }
 _INDEPENDENT: dict[str, Callable[[Space, int], Strategy]] = {
     "random": RandomStrategy,
@@ -30,7 +32,7 @@ _INDEPENDENT: dict[str, Callable[[Space, int], Strategy]] = {
 
 
 def check_runs_here(algorithm: str) -> None:
-    """Makes sure that an algorithm is one for a local run.
+    """Makes sure that an algorithm is one for studies on this machine.
 
     Raises:
         RunError: It runs on Katib only.
@@ -62,10 +64,9 @@ def make_sampler(
         as_katib: Give points in the orders of Katib's engines where these are known, and let points come twice.
 
     Raises:
-        RunError: The algorithm runs on Katib only, or cannot search this space.
+        RunError: The algorithm cannot search this space.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
-    check_runs_here(algorithm.name)
     earlier = list(trials)
     space = Space(searched)
     if as_katib and algorithm.name in ("grid", "sobol"):
@@ -74,24 +75,27 @@ def make_sampler(
 
         strategy: Strategy = (KatibGrid if algorithm.name == "grid" else KatibSobol)(space, seed)
     else:
-        strategy = _strategy(algorithm, direction, space, seed, parallel, len(earlier))
+        strategy = _strategy(algorithm, direction, space, seed, parallel, earlier)
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
-    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=as_katib)
+    repeats = as_katib or algorithm.name == "pbt"
+    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
 
 
 def _strategy(
-    algorithm: Algorithm, direction: Direction, space: Space, seed: int, parallel: int, earlier: int
+    algorithm: Algorithm, direction: Direction, space: Space, seed: int, parallel: int, earlier: list[Trial]
 ) -> Strategy:
     name = algorithm.name
     if name in _INDEPENDENT:
         return _INDEPENDENT[name](space, seed)
     if name == "hyperband":
         return HyperbandStrategy(space, seed, direction, algorithm.settings)
+    if name == "pbt":
+        return PbtStrategy(space, seed, direction, algorithm.settings, earlier)
     # The first use of any algorithm that needs Optuna is the place to load it.
     from kftune.local.samplers.optuna_strategy import optuna_strategy  # noqa: PLC0415
 
     if earlier:
         # Else a resumed run would draw its first numbers a second time.
-        seed = numbered_rng(seed, earlier + 1).getrandbits(32)
+        seed = numbered_rng(seed, len(earlier) + 1).getrandbits(32)
     return optuna_strategy(name, space, seed, direction, algorithm.settings, parallel)

@@ -94,6 +94,10 @@ class HyperbandStrategy:
         """Trial `number` has ended with that objective; without one it goes no further."""
         self._results[self._numbers.pop(number)] = value
 
+    def parent_of(self, number: int) -> int | None:
+        """None: every trial begins anew."""
+        return None
+
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Points and objectives of earlier runs."""
         for point, value in results:

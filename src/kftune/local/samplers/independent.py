@@ -25,6 +25,10 @@ class Unlearning:
     def tell(self, number: int, value: float | None) -> None:
         """Nothing to do."""
 
+    def parent_of(self, number: int) -> int | None:
+        """None: every trial begins anew."""
+        return None
+
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Nothing to do."""
 

@@ -112,6 +112,10 @@ class OptunaStrategy:
         else:
             self._study.tell(trial, value)
 
+    def parent_of(self, number: int) -> int | None:
+        """None: every trial begins anew."""
+        return None
+
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Earlier results as trials of the study."""
         if self._replays:

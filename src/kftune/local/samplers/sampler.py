@@ -34,6 +34,9 @@ class Strategy(Protocol):
     def tell(self, number: int, value: float | None) -> None:
         """Trial `number` has ended with that objective; None when it has none."""
 
+    def parent_of(self, number: int) -> int | None:
+        """The trial from whose checkpoint trial `number` goes on; None where it begins anew."""
+
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Points and objectives of earlier runs, in the order of their numbers; called before anything else."""
 
@@ -87,6 +90,10 @@ class Sampler:
     def tell(self, number: int, value: float | None) -> None:
         """Trial `number` has ended with that objective; None when it has none."""
         self._strategy.tell(number, value)
+
+    def parent_of(self, number: int) -> int | None:
+        """The trial from whose checkpoint trial `number` goes on; None where it begins anew."""
+        return self._strategy.parent_of(number)
 
     def _candidates(self, number: int) -> Iterator[Suggestion]:
         yield from self._first

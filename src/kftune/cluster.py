@@ -1,0 +1,184 @@
+"""The objects of a cluster that kftune reads and writes, through the Kubernetes client."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import kubernetes
+import urllib3
+from kubernetes.client.rest import ApiException
+
+from kftune.errors import ClusterError
+
+_GROUP, _VERSION = "kubeflow.org", "v1beta1"
+# Source: Kubernetes, service account admission: where every pod with a token finds its namespace.
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_BUSY = (429, 500, 502, 503, 504)
+
+Answer = TypeVar("Answer")
+
+
+class Namespace:
+    """One namespace of the cluster that this process is in, or that the kubeconfig points to.
+
+    Args:
+        name: The namespace; None takes that of the pod, or of the kubeconfig's context.
+        patience: Seconds for which a server that does not answer is asked again.
+
+    Raises:
+        ClusterError: There is no cluster to talk to.
+    """
+
+    def __init__(self, name: str | None = None, patience: float = 300.0) -> None:
+        try:
+            kubernetes.config.load_incluster_config()
+            own = _OWN_NAMESPACE.read_text(encoding="utf-8").strip()
+        except (kubernetes.config.ConfigException, OSError):
+            own = _from_kubeconfig()
+        self.name = name or own
+        self._patience = patience
+        self._objects = kubernetes.client.CustomObjectsApi()
+        self._core = kubernetes.client.CoreV1Api()
+
+    def create_experiment(self, experiment: dict[str, Any]) -> bool:
+        """Creates an Experiment; false when there is one of this name already.
+
+        Raises:
+            ClusterError: The cluster refuses it.
+        """
+        try:
+            self._ask(
+                "create the Experiment",
+                lambda: self._objects.create_namespaced_custom_object(
+                    _GROUP, _VERSION, self.name, "experiments", experiment
+                ),
+            )
+        except ClusterError as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    def experiment(self, name: str) -> dict[str, Any]:
+        """An Experiment as it is now.
+
+        Raises:
+            ClusterError: There is none.
+        """
+        return self._object("experiments", name)
+
+    def suggestion(self, experiment: str) -> dict[str, Any]:
+        """The Suggestion of an Experiment: what its algorithm's service is doing.
+
+        Raises:
+            ClusterError: There is none.
+        """
+        return self._object("suggestions", experiment)
+
+    def trials(self, experiment: str) -> list[dict[str, Any]]:
+        """The trials of an Experiment.
+
+        Raises:
+            ClusterError: The cluster does not give them.
+        """
+        found = self._ask(
+            "list the trials",
+            lambda: self._objects.list_namespaced_custom_object(
+                _GROUP, _VERSION, self.name, "trials", label_selector=f"katib.kubeflow.org/experiment={experiment}"
+            ),
+        )
+        return list(found.get("items", []))
+
+    def delete_experiment(self, name: str) -> None:
+        """Deletes an Experiment with its trials; nothing when there is none.
+
+        Raises:
+            ClusterError: The cluster refuses it.
+        """
+        try:
+            self._ask(
+                "delete the Experiment",
+                lambda: self._objects.delete_namespaced_custom_object(_GROUP, _VERSION, self.name, "experiments", name),
+            )
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+
+    def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
+        """The pods of an Experiment that do not run, and why: (name, reason).
+
+        Raises:
+            ClusterError: The cluster does not give them.
+        """
+        pods = self._ask(
+            "list the pods",
+            lambda: self._core.list_namespaced_pod(
+                self.name, label_selector=f"katib.kubeflow.org/experiment={experiment}"
+            ),
+        )
+        for pod in pods.items:
+            for reason in _why_waiting(pod):
+                yield pod.metadata.name, reason
+
+    def _object(self, plural: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask(
+            f"read {plural.rstrip('s')} {name!r}",
+            lambda: self._objects.get_namespaced_custom_object(_GROUP, _VERSION, self.name, plural, name),
+        )
+        return found
+
+    def _ask(self, what: str, question: Callable[[], Answer]) -> Answer:
+        """The server's answer; a server that is busy or away is asked again for a while."""
+        end = time.monotonic() + self._patience
+        wait = 1.0
+        while True:
+            try:
+                return question()
+            except ApiException as error:
+                if error.status not in _BUSY or time.monotonic() + wait > end:
+                    raise ClusterError(f"cannot {what}: {_said(error)}", error.status) from None
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if time.monotonic() + wait > end:
+                    raise ClusterError(f"cannot {what}: the cluster does not answer: {error}") from None
+            time.sleep(wait)
+            wait = min(wait * 2, 30.0)
+
+
+def _from_kubeconfig() -> str:
+    try:
+        # The client itself looks at the variable once, when it is imported.
+        file = os.environ.get("KUBECONFIG")
+        kubernetes.config.load_kube_config(file)
+        _, context = kubernetes.config.list_kube_config_contexts(file)
+    except (kubernetes.config.ConfigException, OSError) as error:
+        raise ClusterError(
+            f"there is no cluster to talk to: this is no pod with a service account's token, and {error}; "
+            f"set KUBECONFIG, or give the pod a service account"
+        ) from None
+    return str(context["context"].get("namespace") or "default")
+
+
+def _said(error: ApiException) -> str:
+    """What the server says, without its envelope."""
+    try:
+        message = json.loads(error.body)["message"]
+    except (TypeError, ValueError, KeyError):
+        message = error.reason
+    hint = "; give the service account that right (docs/guides/kubectl.md)" if error.status == 403 else ""
+    return f"{message} ({error.status}){hint}"
+
+
+def _why_waiting(pod: Any) -> Iterator[str]:
+    status = pod.status
+    for condition in status.conditions or []:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            yield f"{condition.reason}: {condition.message}"
+    for container in [*(status.init_container_statuses or []), *(status.container_statuses or [])]:
+        waiting = container.state.waiting if container.state else None
+        if waiting is not None and waiting.reason not in (None, "ContainerCreating", "PodInitializing"):
+            yield f"container {container.name}: {waiting.reason}: {waiting.message or ''}".rstrip(": ")

@@ -1,0 +1,146 @@
+"""The rules that CRDs write in CEL, each by hand.
+
+Source: the CRDs named in `schema_overlay.py` (x-kubernetes-validations).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+
+class Rule(NamedTuple):
+    """One rule: what it says, and whether a value keeps it."""
+
+    message: str
+    holds: Callable[[Any], bool]
+
+
+# `self == oldSelf`: they are asked of edits only, and need both values.
+TRANSITIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "immutable": "field is immutable",
+        "immutable-optimization": "OptimizationJobSpec is immutable and cannot be updated after creation",
+    }
+)
+
+_LOCATIONS = ("artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin", "raw", "s3")
+_BODIES = (
+    "container",
+    "containerSet",
+    "dag",
+    "data",
+    "http",
+    "plugin",
+    "resource",
+    "script",
+    "steps",
+    "suspend",
+)
+
+
+def _double(text: object) -> float:
+    """`double(text)`; what does not convert fails the rule, as NaN does."""
+    try:
+        found = float(str(text))
+    except ValueError:
+        return math.nan
+    return math.nan if math.isinf(found) else found
+
+
+def _all_parameters_are_choices(spec: Any) -> bool:
+    if "grid" not in (spec.get("searchAlgorithm") or {}):
+        return True
+    return all("categorical" in (parameter.get("searchSpace") or {}) for parameter in spec.get("parameters", ()))
+
+
+def _at_most_one(names: tuple[str, ...], given: Any) -> bool:
+    return sum(name in given for name in names) <= 1
+
+
+def _templates_are_timed_well(templates: Any) -> bool:
+    timed = [each for each in templates if "timeout" in each or "activeDeadlineSeconds" in each]
+    return not any("dag" in each or "steps" in each for each in timed)
+
+
+def _templates_do_one_thing(templates: Any) -> bool:
+    return all(_at_most_one(_BODIES, template) for template in templates)
+
+
+def _task_follows_one_way(task: Any) -> bool:
+    return "depends" not in task or not ("dependencies" in task or "continueOn" in task)
+
+
+def _task_begins_with_a_letter(task: Any) -> bool:
+    follows = "depends" in task or "dependencies" in task
+    return not follows or not str(task.get("name", ""))[:1].isdigit()
+
+
+RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+    {
+        "short-label-name": (
+            Rule(
+                "metadata.name must match RFC 1035 DNS label format",
+                lambda it: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", it["metadata"]["name"]) is not None,
+            ),
+        ),
+        "short-name": (
+            Rule("metadata.name must be no more than 63 characters", lambda it: len(it["metadata"]["name"]) <= 63),
+        ),
+        "managed-by": (
+            Rule(
+                "ManagedBy must be trainer.kubeflow.org/trainjob-controller or kueue.x-k8s.io/multikueue if set",
+                lambda it: it in ("trainer.kubeflow.org/trainjob-controller", "kueue.x-k8s.io/multikueue"),
+            ),
+        ),
+        "at-least-one-process": (Rule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),),
+        "parallel-trials": (
+            Rule(
+                "parallelTrials cannot exceed numTrials",
+                lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0),
+            ),
+        ),
+        "grid-of-choices": (
+            Rule(
+                "Grid search requires all parameters to be Categorical; Uniform and LogUniform are not supported.",
+                _all_parameters_are_choices,
+            ),
+        ),
+        "min-above-zero": (Rule("min must be strictly greater than 0", lambda it: _double(it["min"]) > 0),),
+        "min-below-max": (
+            Rule("min must be strictly less than max", lambda it: _double(it["min"]) < _double(it["max"])),
+        ),
+        "no-name": (
+            Rule(
+                "name and namespace cannot be set in a template.", lambda it: "name" not in it and "namespace" not in it
+            ),
+        ),
+        "one-ml-policy": (
+            Rule("Only one of the policy can be configured", lambda it: _at_most_one(("flux", "mpi", "torch"), it)),
+        ),
+        "not-the-node": (
+            Rule(
+                "containerNames must not include the main node container because PET_* envs are always injected into "
+                "it",
+                lambda it: "node" not in it,
+            ),
+        ),
+        "one-artifact-location": (
+            Rule("at most one artifact location can be specified", lambda it: _at_most_one(_LOCATIONS, it)),
+        ),
+        "argo-templates": (
+            Rule("timeout cannot be applied to steps or dag templates", _templates_are_timed_well),
+            Rule("template must have at most one template type", _templates_do_one_thing),
+        ),
+        "argo-task": (
+            Rule("cannot use both 'depends' and 'dependencies' or 'continueOn'", _task_follows_one_way),
+            Rule(
+                "task name cannot begin with a digit when using 'depends' or 'dependencies'",
+                _task_begins_with_a_letter,
+            ),
+        ),
+    }
+)

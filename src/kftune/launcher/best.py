@@ -1,0 +1,67 @@
+"""The best values as outputs of a step: Katib's texts turned back into what the trials made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kftune import encoding
+from kftune.domains import Conditional
+from kftune.errors import ClusterError
+from kftune.pipeline.ports import text_of
+
+
+def best_texts(
+    wanted: Mapping[str, Mapping[str, str]], given: Mapping[str, str], fixed: Mapping[str, str]
+) -> dict[str, str]:
+    """The text of each best value, as the outputs of a step hold it.
+
+    Args:
+        wanted: How each is made, by hyperparameter: ``text`` (what a trial gets, with ``${trialParameters.NAME}`` where
+            Katib puts its value), ``type`` (the output's) and, where there is one, ``default`` (the text where the
+            value's condition does not hold).
+        given: Katib's text for each parameter of the best trial.
+        fixed: Texts of other hyperparameters, on which conditions may depend.
+
+    Raises:
+        ClusterError: The best trial lacks a parameter, or has a text that stands for nothing.
+    """
+    found: dict[str, Any] = {}
+    for name, how in wanted.items():
+        placeholder = f"${{trialParameters.{name}}}"
+        if placeholder in how["text"] and name not in given:
+            raise ClusterError(f"the best trial has no value for {name}, only for {', '.join(given) or 'none'}")
+        found[name] = encoding.decode(how["text"].replace(placeholder, given.get(name, "")))
+    values = {
+        **{name: _value(text) for name, text in fixed.items()},
+        **{name: _plain(one) for name, one in found.items()},
+    }
+    return {name: _text(found[name], how, values) for name, how in wanted.items()}
+
+
+def _text(found: str | encoding.Drawn, how: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    if isinstance(found, encoding.Drawn):
+        domain, value = found
+        if isinstance(domain, Conditional) and "default" in how and not domain.active(values):
+            return how["default"]
+        found = text_of(value)
+    if how["type"] == "int":
+        # Engines write whole numbers with a point at times; an output of type int has none.
+        return str(int(float(found)))
+    return found
+
+
+def _plain(found: str | encoding.Drawn) -> Any:
+    return found.value if isinstance(found, encoding.Drawn) else _value(found)
+
+
+def _value(text: str) -> Any:
+    """A text as the value that a condition compares with."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,161 @@
+"""Creates the Experiment of a run or attaches to it, and follows it to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kftune.cluster import Namespace
+from kftune.errors import ClusterError
+from kftune.render.names import LONGEST
+
+_CONTENT = "kftune.io/content"
+_RUN = "kftune.io/run-id"
+# Without news for this long, somebody should hear why.
+_LONG_SILENCE = 300.0
+
+
+def experiment_name(base: str, run_id: str) -> str:
+    """The Experiment's name in a run: the same whenever the step is tried again."""
+    mark = hashlib.sha256(run_id.encode()).hexdigest()[:10]
+    return f"{base[: LONGEST - len(mark) - 1].rstrip('-')}-{mark}"
+
+
+class Launch:
+    """One Experiment of one run.
+
+    Args:
+        namespace: Where it is.
+        experiment: What it is; its name is the beginning of its name in this run.
+        run_id: What tells this tuning from all others.
+        say: Called with each line for the log.
+        poll: Seconds between two looks at it.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        experiment: dict[str, Any],
+        run_id: str,
+        say: Callable[[str], object] = print,
+        poll: float = 10.0,
+    ) -> None:
+        self._namespace = namespace
+        self._say = say
+        self._poll = poll
+        self.name = experiment_name(experiment["metadata"]["name"], run_id)
+        spec = json.dumps(experiment["spec"], sort_keys=True)
+        content = hashlib.sha256(spec.encode()).hexdigest()
+        metadata = {**experiment["metadata"], "name": self.name, "namespace": namespace.name}
+        metadata["annotations"] = {**metadata.get("annotations", {}), _RUN: run_id, _CONTENT: content}
+        self._experiment = {**experiment, "metadata": metadata}
+
+    def start(self) -> None:
+        """Creates the Experiment, or attaches to the one that an earlier try has created.
+
+        Raises:
+            ClusterError: The cluster refuses it, or has another Experiment under the name.
+        """
+        if self._namespace.create_experiment(self._experiment):
+            self._say(f"created Experiment {self._namespace.name}/{self.name}")
+            return
+        found = self._namespace.experiment(self.name)
+        annotations = found["metadata"].get("annotations", {})
+        if annotations.get(_CONTENT) != self._experiment["metadata"]["annotations"][_CONTENT]:
+            raise ClusterError(
+                f"there is an Experiment {self._namespace.name}/{self.name} already, and it is not what this step "
+                f"would create; delete it, or start a new run"
+            )
+        self._say(f"attached to Experiment {self._namespace.name}/{self.name}, which an earlier try has created")
+
+    def wait(self, stop: threading.Event) -> dict[str, Any] | None:
+        """The Experiment once it has succeeded; None when `stop` was set before.
+
+        Raises:
+            ClusterError: It has failed, or is gone.
+        """
+        told, told_at = "", time.monotonic()
+        while True:
+            found = self._namespace.experiment(self.name)
+            state = _state(found)
+            if state.get("type") == "Succeeded":
+                self._say(f"succeeded: {_counts(found)}")
+                return found
+            if state.get("type") == "Failed":
+                raise ClusterError("\n  ".join([f"the Experiment has failed: {_told(state)}", *self._failures()]))
+            news = _counts(found)
+            if news != told:
+                self._say(news)
+                told, told_at = news, time.monotonic()
+            elif time.monotonic() - told_at >= _LONG_SILENCE:
+                self._say("\n  ".join(["nothing has changed for a while", *self.obstacles()]))
+                told_at = time.monotonic()
+            if stop.wait(self._poll):
+                return None
+
+    def delete(self) -> None:
+        """Deletes the Experiment."""
+        self._namespace.delete_experiment(self.name)
+        self._say(f"deleted Experiment {self.name}")
+
+    def trials(self) -> list[dict[str, Any]]:
+        """Its trials."""
+        return self._namespace.trials(self.name)
+
+    def obstacles(self) -> list[str]:
+        """What is known of why it does not get on."""
+        try:
+            return list(self._obstacles())
+        except ClusterError as error:
+            return [f"why is not known: {error}"]
+
+    def _obstacles(self) -> Iterator[str]:
+        try:
+            suggestion = self._namespace.suggestion(self.name)
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+            yield "there is no Suggestion: Katib has not seen the Experiment, or does not know its algorithm"
+            return
+        for condition in suggestion.get("status", {}).get("conditions", []):
+            if condition.get("type") == "Failed" and condition.get("status") == "True":
+                yield f"the algorithm has failed: {_told(condition)}"
+            if condition.get("type") == "DeploymentReady" and condition.get("status") == "False":
+                yield f"the algorithm's service is not ready: {_told(condition)}"
+        for name, reason in self._namespace.waiting_pods(self.name):
+            yield f"pod {name}: {reason}"
+        for trial in self.trials():
+            state = _state(trial)
+            if state.get("type") == "MetricsUnavailable":
+                yield f"trial {trial['metadata']['name']}: it ended, and its objective was not found in what it printed"
+
+    def _failures(self) -> Iterator[str]:
+        for trial in self.trials():
+            state = _state(trial)
+            if state.get("type") in ("Failed", "MetricsUnavailable"):
+                yield f"trial {trial['metadata']['name']}: {_told(state)}"
+
+
+def _state(found: dict[str, Any]) -> dict[str, Any]:
+    """The last condition that holds."""
+    conditions = found.get("status", {}).get("conditions") or []
+    held = [condition for condition in conditions if condition.get("status") == "True"]
+    return dict(held[-1]) if held else {}
+
+
+def _told(condition: dict[str, Any]) -> str:
+    return ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
+
+
+def _counts(found: dict[str, Any]) -> str:
+    status = found.get("status", {})
+    names = ("trialsRunning", "trialsPending", "trialsSucceeded", "trialsEarlyStopped", "trialsFailed", "trialsKilled")
+    counts = Counter({name.removeprefix("trials").lower(): status.get(name, 0) for name in names})
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    best = status.get("currentOptimalTrial", {}).get("bestTrialName")
+    return f"trials: {told or 'none yet'}" + (f"; best so far {best}" if best else "")

@@ -1,0 +1,114 @@
+"""Makes the reader of each trial of an Experiment, and the rules by which it is stopped early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kftune.errors import KatibError, RunError
+from kftune.katib.collector import Row
+from kftune.katib.medianstop import Finished, MedianStop
+from kftune.katib.stopping import StopRule
+from kftune.katib.wrapper import METRICS_LOG
+from kftune.local.experiment.metrics import Metrics, local_folder
+from kftune.local.experiment.push import MetricsServer
+from kftune.local.experiment.readers import (
+    EventReader,
+    FileReader,
+    OutputReader,
+    PushReader,
+    RowsReader,
+    is_finite,
+)
+from kftune.results import RunFolder, State, Trial
+
+
+class Readers:
+    """Makes the reader of each trial, and the rules by which it is stopped early.
+
+    Args:
+        metrics: The Experiment's metrics.
+        stopping: spec.earlyStopping, if there is one.
+        folder: Where results go.
+        server: Takes metrics that are pushed, if any are.
+        as_katib: Whether values that are no finite numbers count as they do on Katib.
+        wrapped: Whether the output goes to a file, as on a cluster, and success is told by a mark in a file.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        stopping: Mapping[str, Any] | None,
+        folder: RunFolder,
+        server: MetricsServer | None = None,
+        *,
+        as_katib: bool = False,
+        wrapped: bool = False,
+    ) -> None:
+        self.metrics = metrics
+        self.server = server
+        self.as_katib = as_katib
+        self.wrapped = wrapped
+        self._folder = folder
+        self._finished: list[Finished] = []
+        self._service = None if stopping is None else _service(metrics, stopping)
+
+    def make(self, trial: str) -> RowsReader:
+        """The reader of the trial that starts now."""
+        kind = self.metrics.kind
+        if kind == "Push":
+            return PushReader(self, trial)
+        if kind == "TensorFlowEvent":
+            return EventReader(self, trial)
+        rules = self._rules()
+        if kind == "File" or self.wrapped:
+            return FileReader(self, trial, rules)
+        return OutputReader(self, trial, rules)
+
+    def recall(self, trials: Iterable[Trial]) -> None:
+        """Reads the logs of earlier trials again, as far as rules are made of them."""
+        if self._service is None:
+            return
+        for trial in trials:
+            if trial.state == "Succeeded":
+                reader = self.make(trial.name)
+                reader.reread(self._folder.log(trial.name))
+                self.remember(trial.name, reader.rows, trial.state)
+
+    def counted(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows without those in which the objective is no finite number, unless it counts as it does on Katib."""
+        objective = self.metrics.objective
+        return [row for row in rows if self.as_katib or row.name != objective or is_finite(row.value)]
+
+    def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
+        """Keeps what a trial reported of the objective, for the rules of later ones."""
+        if self._service is not None:
+            values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
+            self._finished.append(Finished(trial, state == "Succeeded", values))
+
+    def local_path(self, trial: str) -> Path:
+        """What stands here for the path at which the collector reads."""
+        path, output = self.metrics.path or METRICS_LOG, self._folder.output(trial)
+        if self.metrics.is_folder:
+            return local_folder(output, path)
+        folder, _, name = path.rpartition("/")
+        return local_folder(output, folder) / name
+
+    def _rules(self) -> list[StopRule]:
+        if self._service is None:
+            return []
+        try:
+            return self._service.rules(self._finished)
+        except KatibError as error:
+            raise RunError(f"early stopping has no answer, and on Katib the Experiment hangs: {error}") from error
+
+
+def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | None:
+    if metrics.kind not in ("StdOut", "File"):
+        return None
+    name = stopping.get("algorithmName", "")
+    if name != "medianstop":
+        raise RunError(f"early stopping by {name!r} is not known here; medianstop is, or leave spec.earlyStopping out")
+    settings = [(each.get("name", ""), each.get("value", "")) for each in stopping.get("algorithmSettings", ())]
+    return MedianStop(settings, metrics.objective, metrics.direction)

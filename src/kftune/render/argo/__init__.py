@@ -1,0 +1,194 @@
+"""A pipeline as objects of Argo Workflows: a WorkflowTemplate, a CronWorkflow where it has a schedule, and a Workflow.
+
+What Argo's linter passes and its controller then stumbles over cannot come out of here; `docs/guides/argo.md` has the
+list. Source: argo-workflows v4.1.2, linter and controller, run.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kftune.errors import RenderError
+from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.pipeline.ports import text_of
+from kftune.render.argo.container import step_template
+from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
+from kftune.render.argo.size import check_counts, check_run, check_size
+from kftune.render.argo.text import carried
+from kftune.render.rendering import Rendering
+from kftune.render.tuning import Tuning, tuning_of
+
+_API = "argoproj.io/v1alpha1"
+# Source: argo-workflows, pull request 16223: since then a skipped step's output counts as not given.
+_FIXED_IN = {"3.7": "3.7.16", "4.0": "4.0.7"}
+
+
+def render_argo(pipeline: Pipeline) -> Rendering:
+    """The objects that run a pipeline.
+
+    Raises:
+        RenderError: Argo cannot express the pipeline; the text names what, why and a way that works.
+    """
+    _check_names(pipeline)
+    nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
+    tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
+    lacking = relies_on_absence(pipeline)
+    if lacking is not None and pipeline.targets.argo.version == "3.6":
+        raise RenderError(
+            f"Argo 3.6 has no defaults for outputs of skipped steps, which step {lacking!r} needs; set "
+            f"targets.argo.version to 3.7 or newer where the cluster has it, or let no step be skipped before that one"
+        )
+    spec = _spec(pipeline, nodes, tunings)
+    check_counts(spec["templates"])
+    check_run(spec, *_weight(pipeline))
+    metadata = _metadata(pipeline)
+    documents = [{"apiVersion": _API, "kind": "WorkflowTemplate", "metadata": metadata, "spec": spec}]
+    documents += _cron_workflow(pipeline, metadata)
+    missing = _without_default(pipeline)
+    # With a spec of its own, so that it runs where nobody may put a template.
+    created = [] if missing else [_workflow(pipeline, metadata, copy.deepcopy(spec))]
+    told = [note for document in documents for note in check_size(document)]
+    if lacking is not None and pipeline.targets.argo.version in _FIXED_IN:
+        told.append(
+            f"{lacking} gets a default when another step is skipped; that needs Argo "
+            f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older ones hand on an empty text, or hang"
+        )
+    return Rendering(documents, [*told, *_notes(pipeline, nodes, tunings, missing)], created)
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    """Refuses names that tags of Argo's own have: ``{{workflow.parameters.json}}``, ``{{tasks.name}}``."""
+    for what, names, taken, other in (
+        ("parameter", pipeline.run_parameters, "json", "json_text"),
+        ("step", pipeline.steps, "name", "make-name"),
+        ("loop", pipeline.loops, "name", "names"),
+    ):
+        if taken in names:
+            raise RenderError(
+                f"Argo uses the name {taken!r} for itself; call the {what} something else, such as {other}"
+            )
+
+
+def _metadata(pipeline: Pipeline) -> dict[str, Any]:
+    target = pipeline.targets.argo
+    metadata: dict[str, Any] = {"name": pipeline.name}
+    if target.namespace is not None:
+        metadata["namespace"] = target.namespace
+    if target.labels:
+        metadata["labels"] = dict(target.labels)
+    annotations = dict(target.annotations)
+    if pipeline.description:
+        annotations.setdefault("workflows.argoproj.io/description", pipeline.description)
+    if annotations:
+        metadata["annotations"] = annotations
+    return metadata
+
+
+def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) -> dict[str, Any]:
+    target = pipeline.targets.argo
+    spec: dict[str, Any] = {"entrypoint": MAIN}
+    if pipeline.plan.exit is not None:
+        spec["onExit"] = EXIT
+    parameters = [_parameter(name, parameter) for name, parameter in pipeline.run_parameters.items()]
+    if parameters:
+        spec["arguments"] = {"parameters": parameters}
+    if target.service_account is not None:
+        spec["serviceAccountName"] = target.service_account
+    # Who may run as whom stands on our containers: Argo's own beside them run as root where nobody set it up otherwise.
+    spec["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}}
+    if pipeline.timeout is not None:
+        spec["activeDeadlineSeconds"] = math.ceil(pipeline.timeout)
+    if pipeline.parallel is not None:
+        spec["parallelism"] = pipeline.parallel
+    kept = {"secondsAfterSuccess": target.keep_succeeded, "secondsAfterFailure": target.keep_failed}
+    if any(kept.values()):
+        spec["ttlStrategy"] = {key: math.ceil(seconds) for key, seconds in kept.items() if seconds is not None}
+    if target.mutex is not None:
+        spec["synchronization"] = {"mutexes": [{"name": target.mutex}]}
+    if target.labels:
+        spec["workflowMetadata"] = {"labels": dict(target.labels)}
+    steps = [step_template(node, target.version, tunings.get(node.name)) for node in nodes]
+    spec["templates"] = [*dag_templates(pipeline), *steps]
+    return spec
+
+
+def _parameter(name: str, parameter: Any) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": name}
+    if parameter.description:
+        # Argo looks for its tags here too, and a description may be cut apart without harm.
+        written["description"] = parameter.description.replace("{{", "{ {")
+    if parameter.value is not None:
+        written["value"] = carried(text_of(parameter.value), f"the default of parameter {name!r}")
+        if parameter.type == "bool":
+            written["enum"] = ["true", "false"]
+    return written
+
+
+def _without_default(pipeline: Pipeline) -> list[str]:
+    return [name for name, parameter in pipeline.run_parameters.items() if parameter.value is None]
+
+
+def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    schedule = pipeline.schedule
+    if schedule is None:
+        return []
+    missing = _without_default(pipeline)
+    if missing:
+        raise RenderError(
+            f"a pipeline that runs by itself needs a default for every parameter, but {missing[0]!r} has none; "
+            f"give it one, or take out schedule"
+        )
+    spec = {
+        "schedules": [schedule.cron],
+        "timezone": schedule.timezone,
+        "concurrencyPolicy": schedule.concurrency.capitalize(),
+        "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
+    }
+    return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": copy.deepcopy(metadata), "spec": spec}]
+
+
+def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: metadata[key] for key in ("namespace", "labels") if key in metadata}
+    own = {"generateName": f"{pipeline.name}-", **copy.deepcopy(kept)}
+    return {"apiVersion": _API, "kind": "Workflow", "metadata": own, "spec": spec}
+
+
+def _weight(pipeline: Pipeline) -> tuple[int, int]:
+    """The nodes of a run, and the bytes of the values that its loops hand out, as far as they are known before it."""
+    count, size = 1, 0
+    for node in pipeline.plan.nodes.values():
+        entries = () if node.loop is None else pipeline.loops[node.loop].entries or ()
+        times = 1 if node.loop is None else len(entries)
+        count += times * (2 if node.step.retries.limit else 1)
+    for name, loop in pipeline.loops.items():
+        entries = loop.entries or ()
+        count += 1 + len(entries)
+        texts = sum(len(text_of(entry)) for entry in entries)
+        size += texts * (1 + len(pipeline.members(name)))
+    return count, size
+
+
+def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning], missing: list[str]) -> Iterator[str]:
+    yield (
+        "every step's service account needs create and patch on workflowtaskresults (argoproj.io); its token is in the "
+        "step's pod, since Argo's own container there needs it"
+    )
+    if any(argument.is_artifact for node in nodes for argument in node.arguments.values()):
+        yield "steps hand artifacts on through the artifact repository that Argo is set up with; without one they fail"
+    yield (
+        "no container of a step may run as root: images need a USER that is a number; where the namespace enforces "
+        "the restricted standard, Argo's own containers need the image argoexec-nonroot and executor.securityContext"
+    )
+    if missing:
+        yield (
+            f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "
+            f"-p {missing[0]}=VALUE"
+        )
+    if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
+        yield "Argo runs every step anew; cache counts elsewhere"
+    for name, tuning in tunings.items():
+        yield f"{name}: its service account needs create, get and delete on experiments (kubeflow.org)"
+        yield from (f"{name}: {note}" for note in tuning.notes)

@@ -1,0 +1,381 @@
+"""The steps and loops of a pipeline as DAGs of Argo: what waits for what, and how values get from one to the other.
+
+A loop is two DAGs: `Loop-x` runs `Body-x` for each item, some at once, and makes one list of what all items gave; so
+a loop without items is a task like any other. Steps and loops are lower case, so our own names are not.
+
+Two rules keep a run from hanging or failing without a word. Whoever refers to a task waits for it, by the state that it
+needs: Argo checks that only for values that begin with the tag. And whoever may find nothing there, because a step was
+skipped, has a default: Argo fails otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kftune.errors import RenderError
+from kftune.pipeline import (
+    Argument,
+    Constant,
+    ItemReference,
+    Loop,
+    Node,
+    OutputReference,
+    ParameterReference,
+    Pipeline,
+    Reference,
+    TuneStep,
+)
+from kftune.render.argo.container import INPUTS, RUN_ID, default_of
+from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, items_text, key_tag
+from kftune.render.argo.text import expression, path_of, tag, wire
+
+MAIN, EXIT = "Pipeline", "Exit"
+
+# The input of `Loop-x` for items that a step writes.
+_ITEMS = "ITEMS"
+# What a skipped step gives to the list of all items, which leaves it out.
+_SKIPPED = "kftune:skipped"
+_CASTS = {"int": "asInt(#)", "float": "asFloat(#)", "bool": "# == 'true'"}
+
+
+class _Handed(NamedTuple):
+    """Something that a task gives to its template."""
+
+    name: str
+    """The template's input."""
+    value: str
+    """The value, or the tag of it; of an artifact, where it comes from."""
+    is_artifact: bool = False
+    rest: Mapping[str, Any] = {}
+    """What else the input has: `default`, `optional`."""
+
+
+def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The DAGs of a pipeline, that where a run begins first.
+
+    Raises:
+        RenderError: Argo cannot express how the steps hang together.
+    """
+    graph = _Graph(pipeline)
+    templates = [{"name": MAIN, "dag": {"tasks": list(graph.main_tasks())}}]
+    for name in pipeline.loops:
+        templates += graph.loop_templates(name)
+    node = pipeline.plan.exit
+    if node is not None:
+        templates.append({"name": EXIT, "dag": {"tasks": [graph.task(node)]}})
+    return templates
+
+
+def relies_on_absence(pipeline: Pipeline) -> str | None:
+    """A step that gets a default, or no artifact, when another is skipped; None where there is none."""
+    graph = _Graph(pipeline)
+    return next((node.name for node in pipeline.plan.nodes.values() if graph.may_lack(node)), None)
+
+
+class _Graph:
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._loops = pipeline.loops
+        self._nodes = pipeline.plan.nodes
+        self._members = {name: [self._nodes[step] for step in pipeline.members(name)] for name in pipeline.loops}
+        self._handed = {name: list(self._handed_in(members)) for name, members in self._members.items()}
+        self._needed = {name: self._needed_by_all(name) for name in pipeline.loops}
+
+    def main_tasks(self) -> Iterator[dict[str, Any]]:
+        """The steps outside of loops, and the loops, in order."""
+        done = set()
+        for node in self._nodes.values():
+            if node.loop is None:
+                yield self.task(node)
+            elif node.loop not in done:
+                done.add(node.loop)
+                yield self._loop_task(node.loop)
+
+    # -- steps -------------------------------------------------------------------------------------------------
+
+    def task(self, node: Node) -> dict[str, Any]:
+        """The task that runs a step, in the DAG that it belongs to."""
+        task: dict[str, Any] = {"name": node.name, "template": node.name}
+        needed = _needed_producers(node)
+        waits = {self._task_of(name, node): name in needed for name in node.dependencies if self._is_beside(name, node)}
+        if waits:
+            task["depends"] = self._depends(waits)
+        if node.condition is not None and node.condition_types is not None:
+            paths = {side: path_of(self._side(node, side)) for side in node.condition.references}
+            task["when"] = expression(node.condition, node.condition_types, paths)
+        arguments = _arguments(
+            (
+                _Handed(wire(argument.name), value, is_artifact, _optional(argument) if is_artifact else {})
+                for argument, value, is_artifact in self._given(node)
+            )
+        )
+        if isinstance(node.step, TuneStep):
+            item = f".{tag(f'inputs.parameters.{KEY}')}" if node.loop is not None else ""
+            identity = {"name": RUN_ID, "value": f"{tag('workflow.uid')}.{node.name}{item}"}
+            arguments = {**arguments, "parameters": [*arguments.get("parameters", []), identity]}
+        if arguments:
+            task["arguments"] = arguments
+        return task
+
+    def _given(self, node: Node) -> Iterator[tuple[Argument, str, bool]]:
+        """What a step's task gives it; of an optional artifact the path too, which is empty where there is none."""
+        for argument in node.arguments.values():
+            if isinstance(argument.source, Constant):
+                continue
+            source, is_outside = argument.source, self._is_outside(argument.source, node)
+            name = f"{node.name}_{wire(argument.name)}"
+            if argument.is_artifact and argument.optional:
+                yield argument, tag(f"inputs.parameters.{name}") if is_outside else _path_if_there(argument), False
+            kind = "artifacts" if argument.is_artifact else "parameters"
+            value = tag(f"inputs.{kind}.{name}") if is_outside else self._value_for(node, source, kind)
+            yield argument, value, argument.is_artifact
+
+    def _side(self, node: Node, side: Reference) -> str:
+        if isinstance(side, OutputReference) and self._is_outside(side, node):
+            return tag(f"inputs.parameters.{_side_name(node, side)}")
+        return self._value_for(node, side, "parameters")
+
+    def _value(self, source: Reference, kind: str) -> str:
+        """A value in the DAG where it comes about, or outside of the loop where it does."""
+        if isinstance(source, ParameterReference):
+            return tag(f"workflow.parameters.{source.name}")
+        if isinstance(source, ItemReference):
+            return tag(f"inputs.parameters.{item_input(source.field)}")
+        if isinstance(source, OutputReference):
+            return tag(f"tasks.{source.step}.outputs.{kind}.{wire(source.output)}")
+        # Argo has a third word, Error.
+        return "{{=sprig.ternary('Succeeded', 'Failed', workflow.status == 'Succeeded')}}"
+
+    def _value_for(self, node: Node, source: Reference, kind: str) -> str:
+        return self._outer_value(source, kind) if node.loop is None else self._value(source, kind)
+
+    def _outer_value(self, source: Reference, kind: str) -> str:
+        """A value in the main DAG: of a step in a loop, the list of what all items gave."""
+        if isinstance(source, OutputReference) and (loop := self._nodes[source.step].loop) is not None:
+            return tag(f"tasks.{loop}.outputs.parameters.{_collected(source)}")
+        return self._value(source, kind)
+
+    def _is_outside(self, source: Reference, node: Node) -> bool:
+        """Whether a step in a loop takes something from outside of it."""
+        return isinstance(source, OutputReference) and node.loop is not None and self._loop_of(source) != node.loop
+
+    def _loop_of(self, source: OutputReference) -> str | None:
+        return self._nodes[source.step].loop
+
+    def may_lack(self, node: Node) -> bool:
+        """Whether a step runs without something that it takes from another."""
+        for argument in node.arguments.values():
+            if not isinstance(argument.source, OutputReference):
+                continue
+            loop = self._loop_of(argument.source)
+            producer = argument.source.step if loop is None or loop == node.loop else loop
+            stands_in = argument.fan_in or argument.optional or argument.default is not None
+            if stands_in and self._may_be_left_out(producer):
+                return True
+        return False
+
+    # -- what waits for what -----------------------------------------------------------------------------------
+
+    def _is_beside(self, name: str, node: Node) -> bool:
+        """Whether a step waits in its own DAG for another: what comes from outside of its loop the loop waits for."""
+        return node.loop is None or self._nodes[name].loop == node.loop
+
+    def _task_of(self, name: str, node: Node) -> str:
+        loop = self._nodes[name].loop
+        return name if loop is None or loop == node.loop else loop
+
+    def _depends(self, waits: Mapping[str, bool]) -> str:
+        """The states for which a task waits.
+
+        Args:
+            waits: Another task -> whether this one needs something of it.
+        """
+        return " && ".join(
+            f"{name}.Succeeded"
+            if needed or not self._may_be_left_out(name)
+            else f"({name}.Succeeded || {name}.Skipped || {name}.Omitted)"
+            for name, needed in waits.items()
+        )
+
+    def _may_be_left_out(self, name: str) -> bool:
+        if name in self._loops:
+            return any(self._may_be_left_out(other) for other in self._needed[name])
+        return self._nodes[name].skippable
+
+    # -- loops -------------------------------------------------------------------------------------------------
+
+    def _handed_in(self, members: Iterable[Node]) -> Iterator[_Handed]:
+        for node in members:
+            for argument in node.arguments.values():
+                source = argument.source
+                if isinstance(source, Constant) or not self._is_outside(source, node):
+                    continue
+                name = f"{node.name}_{wire(argument.name)}"
+                kind = "artifacts" if argument.is_artifact else "parameters"
+                if argument.is_artifact and argument.optional:
+                    yield _Handed(name, _path_if_there(argument), False, {"default": ""})
+                rest = _optional(argument) if argument.is_artifact else default_of(argument)
+                yield _Handed(name, self._outer_value(source, kind), argument.is_artifact, rest)
+            for side in node.condition.references if node.condition else ():
+                if isinstance(side, OutputReference) and self._is_outside(side, node):
+                    yield _Handed(_side_name(node, side), self._outer_value(side, "parameters"))
+
+    def _needed_by_all(self, name: str) -> set[str]:
+        """The tasks outside of a loop without which none of its steps runs.
+
+        Raises:
+            RenderError: Some of its steps would run without a task that may be skipped, and some would not.
+        """
+        needed: dict[str, set[str]] = {}
+        for node in self._members[name]:
+            own = _needed_producers(node)
+            inside = {other for other in own if self._nodes[other].loop == name}
+            needed[node.name] = (own - inside).union(*(needed[other] for other in inside))
+        by_all = set.intersection(*needed.values())
+        source = self._loops[name].source
+        if isinstance(source, OutputReference):
+            by_all.add(source.step)
+        for step, others in needed.items():
+            for other in sorted(others - by_all):
+                if self._nodes[other].skippable:
+                    raise RenderError(
+                        f"a loop of Argo runs or is skipped as a whole, but of loop {name!r} the step {step!r} alone "
+                        f"cannot run without {other!r}, which may be skipped; give that input a default, or put "
+                        f"{step!r} into a loop of its own"
+                    )
+        return {self._nodes[other].loop or other for other in by_all}
+
+    def _loop_task(self, name: str) -> dict[str, Any]:
+        source = self._loops[name].source
+        waits: dict[str, bool] = {}
+        for other in (other for node in self._members[name] for other in node.dependencies):
+            if self._nodes[other].loop != name:
+                unit = self._nodes[other].loop or other
+                waits[unit] = unit in self._needed[name]
+        task: dict[str, Any] = {"name": name, "template": f"Loop-{name}"}
+        if waits:
+            task["depends"] = self._depends(waits)
+        items = (
+            [_Handed(_ITEMS, self._outer_value(source, "parameters"))] if isinstance(source, OutputReference) else []
+        )
+        arguments = _arguments([*items, *self._handed[name]])
+        if arguments:
+            task["arguments"] = arguments
+        return task
+
+    def loop_templates(self, name: str) -> list[dict[str, Any]]:
+        """The DAG that goes through the items of a loop, and the one that runs for each."""
+        loop, members, handed = self._loops[name], self._members[name], self._handed[name]
+        fields = item_fields(members)
+        needs_key = any(isinstance(node.step, TuneStep) for node in members)
+        each: dict[str, Any] = {"name": "each", "template": f"Body-{name}"}
+        passed = [_Handed(item_input(field), item_tag(loop, field)) for field in fields]
+        if needs_key:
+            passed.append(_Handed(KEY, key_tag(loop)))
+        through = [
+            other._replace(value=tag(f"inputs.{'artifacts' if other.is_artifact else 'parameters'}.{other.name}"))
+            for other in handed
+        ]
+        arguments = _arguments([*passed, *through])
+        if arguments:
+            each["arguments"] = arguments
+        each["withParam"] = self._with_param(name, loop, fields)
+        items = [_Handed(_ITEMS, "")] if isinstance(loop.source, OutputReference) else []
+        outer: dict[str, Any] = {"name": f"Loop-{name}", **_inputs([*items, *handed])}
+        body: dict[str, Any] = {"name": f"Body-{name}", **_inputs([*passed, *handed])}
+        collected = self._collected_of(name)
+        if collected:
+            body["outputs"] = {"parameters": [self._body_output(source) for source in collected]}
+            outer["outputs"] = {"parameters": [self._list_output(source, loop) for source in collected]}
+        if loop.parallel is not None:
+            outer["parallelism"] = loop.parallel
+        outer["dag"] = {"tasks": [each]}
+        body["dag"] = {"tasks": [self.task(node) for node in members]}
+        return [outer, body]
+
+    def _with_param(self, name: str, loop: Loop, fields: list[str | None]) -> str:
+        if loop.entries is not None:
+            return items_text(name, loop, loop.entries, fields)
+        if isinstance(loop.source, ParameterReference):
+            return tag(f"workflow.parameters.{loop.source.name}")
+        return tag(f"inputs.parameters.{_ITEMS}")
+
+    def _collected_of(self, name: str) -> list[OutputReference]:
+        """The outputs of a loop's steps that are taken outside of it."""
+        found: dict[OutputReference, None] = {}
+        sources: list[tuple[object, str | None]] = [
+            (argument.source, node.loop) for node in self._nodes.values() for argument in node.arguments.values()
+        ]
+        sources += [(loop.source, other) for other, loop in self._loops.items()]
+        for source, taker in sources:
+            if isinstance(source, OutputReference) and self._loop_of(source) == name and taker != name:
+                found[source] = None
+        return sorted(found, key=lambda source: (list(self._nodes).index(source.step), source.output))
+
+    def _body_output(self, source: OutputReference) -> dict[str, Any]:
+        value: dict[str, Any] = {"parameter": self._value(source, "parameters")}
+        if self._nodes[source.step].skippable:
+            value["default"] = _SKIPPED
+        return {"name": _collected(source), "valueFrom": value}
+
+    def _list_output(self, source: OutputReference, loop: Loop) -> dict[str, Any]:
+        """The list of what all items gave. Argo makes texts of numbers and booleans in it, which they become again."""
+        name, node = _collected(source), self._nodes[source.step]
+        cast = _CASTS.get(node.outputs[source.output].type)
+        value: dict[str, Any] = {"parameter": tag(f"tasks.each.outputs.parameters.{name}")}
+        if cast is not None or node.skippable:
+            found = f"jsonpath({path_of(value['parameter'])}, '$')"
+            found = f"filter({found}, {{# != '{_SKIPPED}'}})" if node.skippable else found
+            value = {"expression": f"toJson({f'map({found}, {{{cast}}})' if cast is not None else found})"}
+        if loop.entries is None:
+            value["default"] = "[]"
+        return {"name": name, "valueFrom": value}
+
+
+def _needed_producers(node: Node) -> set[str]:
+    """The steps without whose outputs a step is skipped."""
+    sources = [
+        argument.source
+        for argument in node.arguments.values()
+        if argument.default is None and not argument.optional and not argument.fan_in
+    ]
+    sources += node.condition.references if node.condition else ()
+    return {source.step for source in sources if isinstance(source, OutputReference)}
+
+
+def _optional(argument: Argument) -> dict[str, Any]:
+    return {"optional": True} if argument.optional else {}
+
+
+def _path_if_there(argument: Argument) -> str:
+    there = f"tasks['{argument.producer}'].status == 'Succeeded'"
+    return f"{{{{=sprig.ternary('{INPUTS}/{wire(argument.name)}', '', {there})}}}}"
+
+
+def _side_name(node: Node, side: OutputReference) -> str:
+    return f"{node.name}_WHEN_{_collected(side)}"
+
+
+def _collected(source: OutputReference) -> str:
+    return f"{source.step}_{wire(source.output)}"
+
+
+def _arguments(given: Iterable[_Handed]) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = []
+    artifacts: list[dict[str, Any]] = []
+    for one in given:
+        if one.is_artifact:
+            optional = {"optional": True} if one.rest.get("optional") else {}
+            artifacts.append({"name": one.name, "from": one.value, **optional})
+        else:
+            parameters.append({"name": one.name, "value": one.value})
+    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+
+
+def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = []
+    artifacts: list[dict[str, Any]] = []
+    for one in handed:
+        (artifacts if one.is_artifact else parameters).append({"name": one.name, **one.rest})
+    inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return {"inputs": inputs} if inputs else {}

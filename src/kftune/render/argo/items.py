@@ -1,0 +1,75 @@
+"""The items of a loop: as texts that Argo hands out, and where it has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kftune.pipeline import ItemReference, Loop, Node
+from kftune.pipeline.ports import text_of
+from kftune.render.argo.text import carried, tag
+
+KEY = "ITEM-KEY"
+"""The input of `Body-x` for what tells an item from the others."""
+
+_ITEM = "ITEM"
+# Keys of an item beside its fields, which have no "-".
+_WHOLE, _NUMBER = "whole-item", "item-number"
+
+
+def item_input(field: str | None) -> str:
+    """The input of `Body-x` for a field of the item; None stands for all of it."""
+    return _ITEM if field is None else f"{_ITEM}_{field}"
+
+
+def item_fields(members: Iterable[Node]) -> list[str | None]:
+    """The fields of an item that the steps of a loop take; None stands for all of it."""
+    found: dict[str | None, None] = {}
+    for node in members:
+        sources = [argument.source for argument in node.arguments.values()]
+        for source in (*sources, *(node.condition.references if node.condition else ())):
+            if isinstance(source, ItemReference):
+                found[source.field] = None
+    return sorted(found, key=lambda field: field or "")
+
+
+def _has_mappings(loop: Loop) -> bool:
+    return loop.entries is not None and isinstance(loop.entries[0], Mapping)
+
+
+def item_tag(loop: Loop, field: str | None) -> str:
+    """Where Argo has a field of the item; None stands for all of it."""
+    if field is not None:
+        return tag(f"item.{field}")
+    return tag(f"item.{_WHOLE}") if _has_mappings(loop) else tag("item")
+
+
+def key_tag(loop: Loop) -> str:
+    """What tells an item from the others of its loop."""
+    return tag(f"item.{_NUMBER}") if _has_mappings(loop) else tag("item")
+
+
+def items_text(name: str, loop: Loop, entries: Iterable[Any], fields: list[str | None]) -> str:
+    """The items as Argo gets them: texts, since it would write numbers anew; of mappings, what is used of them.
+
+    Args:
+        name: The loop's.
+        loop: The loop.
+        entries: Its items.
+        fields: The fields that are used; None stands for all of an item.
+
+    Raises:
+        RenderError: Argo or the kubelet would change a text on the way.
+    """
+    items: list[Any] = []
+    for index, entry in enumerate(entries):
+        what = f"item {index} of loop {name!r}"
+        if not isinstance(entry, Mapping):
+            items.append(carried(text_of(entry), what))
+            continue
+        item = {field: carried(text_of(entry[field]), f"{field} of {what}") for field in fields if field is not None}
+        if None in fields:
+            item[_WHOLE] = carried(text_of(entry), what)
+        items.append({_NUMBER: str(index), **item})
+    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))

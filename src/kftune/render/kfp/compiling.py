@@ -1,0 +1,315 @@
+"""A pipeline traced by kfp's own compiler into its intermediate representation (IR).
+
+Source: kfp 2.17, dsl and compiler. Every argument is passed explicitly: KFP 2.17.0 fails where a container component
+relies on a default of its own (kubeflow/pipelines 14175).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from google.protobuf import json_format
+from kfp import dsl
+from kfp.dsl import PipelineConfig
+from kfp.dsl.pipeline_channel import PipelineParameterChannel
+
+from kftune.errors import RenderError
+from kftune.pipeline import (
+    EXECUTOR_OUTPUT,
+    Argument,
+    Condition,
+    Constant,
+    ItemReference,
+    Node,
+    OutputReference,
+    ParameterReference,
+    Pipeline,
+    Reference,
+    StatusReference,
+)
+from kftune.pipeline.names import plain
+from kftune.pipeline.ports import text_of
+from kftune.render.kfp.components import (
+    EXPERIMENT,
+    ITEM,
+    LARGEST_INT,
+    RUN,
+    TYPES,
+    component_of,
+    constant_component,
+    input_type,
+)
+from kftune.render.kfp.groups import Block, Group, Placing
+from kftune.render.kfp.settings import apply_settings
+from kftune.render.tuning import Tuning
+
+
+def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str, Any]]:
+    """The IR: the pipeline spec, and the platform spec where there is one.
+
+    Args:
+        pipeline: What to compile.
+        tunings: What each tune step runs, by its name.
+
+    Raises:
+        RenderError: KFP cannot run it so.
+    """
+    target = pipeline.targets.kfp
+    timeout = None
+    if pipeline.timeout is not None and target.version == "2.17":
+        timeout = PipelineConfig(active_deadline_seconds=math.ceil(pipeline.timeout))
+    decorate = dsl.pipeline(
+        name=pipeline.name,
+        description=" ".join(pipeline.description.split()) or None,
+        pipeline_root=target.pipeline_root,
+        pipeline_config=timeout,
+    )
+    graph = decorate(_Tracer(pipeline, tunings).function())
+    spec, platform = graph.pipeline_spec, graph.platform_spec
+    for name, given in pipeline.run_parameters.items():
+        if given.description:
+            spec.root.input_definitions.parameters[name].description = " ".join(given.description.split())
+    documents = [json_format.MessageToDict(spec), json_format.MessageToDict(platform)]
+    return [_sorted(document) for document in documents if document]
+
+
+def _sorted(value: Any) -> Any:
+    """`value` with all keys in order: a map of protobuf has none."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
+
+
+class _Tracer:
+    """Makes the tasks of a pipeline while kfp watches."""
+
+    def __init__(self, pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> None:
+        self._pipeline = pipeline
+        self._tunings = tunings
+        self._placing = Placing(pipeline)
+        self._types = {name: str(given.type) for name, given in pipeline.run_parameters.items()}
+        self._tasks: dict[str, Any] = {}
+        self._inputs: dict[str, Any] = {}
+        self._items: dict[str, Any] = {}
+        self._other_branch: dict[tuple[str, str], Any] = {}
+
+    def function(self) -> Any:
+        """The function that kfp calls with a channel for each parameter of the run."""
+        parameters = self._pipeline.run_parameters
+
+        def body(*channels: Any) -> None:
+            self._inputs = dict(zip(parameters, channels, strict=True))
+            self._run()
+
+        body.__name__ = self._pipeline.name.replace("-", "_")
+        body.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # kfp reads the signature and nothing else
+            [
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    annotation=TYPES[str(given.type)],
+                    default=inspect.Parameter.empty if given.default is None else _carried(given.value, name),
+                )
+                for name, given in parameters.items()
+            ]
+        )
+        return body
+
+    def _run(self) -> None:
+        block = self._placing.block()
+        exit_node = self._pipeline.plan.exit
+        if exit_node is None:
+            self._run_block(block)
+            return
+        with dsl.ExitHandler(self._task(exit_node), name=f"before-{exit_node.name}"):
+            self._run_block(block)
+
+    def _run_block(self, block: Block) -> None:
+        for item in block.items:
+            if isinstance(item, Node):
+                self._tasks[item.name] = self._task(item)
+            elif item.group is not None and item.group.kind == "loop":
+                self._run_loop(item, item.group)
+            elif item.group is not None:
+                self._run_condition(item, item.group)
+
+    def _run_loop(self, block: Block, group: Group) -> None:
+        loop = self._pipeline.loops[group.name]
+        source = loop.source
+        items = [_item(entry) for entry in loop.entries or ()] if source is None else self._channel(source)
+        with dsl.ParallelFor(items, name=group.name, parallelism=loop.parallel or 0) as item:
+            self._items[group.name] = item
+            self._run_block(block)
+
+    def _run_condition(self, block: Block, group: Group) -> None:
+        node = self._pipeline.node(group.name)
+        with dsl.If(self._operation(node), name=f"when-{node.name}"):
+            self._run_block(block)
+        wanted = list(self._wanted_of_other_branch(block))
+        if not wanted:
+            return
+        with dsl.Else(name=f"without-{node.name}"):
+            for consumer, argument in wanted:
+                source = cast("OutputReference", argument.source)
+                producer = self._pipeline.node(source.step)
+                output = producer.outputs[source.output].type
+                name = f"{consumer.name}-{plain(argument.name)}-default".replace("_", "-").lower()
+                task = constant_component(name, producer, output)(text=text_of(argument.default))
+                task.set_display_name(name)
+                self._other_branch[consumer.name, argument.name] = task
+
+    def _wanted_of_other_branch(self, block: Block) -> Iterator[tuple[Node, Argument]]:
+        inside = {node.name for node in block.nodes}
+        for node in self._pipeline.plan.nodes.values():
+            for argument in node.arguments.values():
+                is_taken_out = argument.producer in inside and node.name not in inside
+                if is_taken_out and self._placing.from_other_branch(node, argument):
+                    yield node, argument
+
+    # -- one task ----------------------------------------------------------------------------------------------
+
+    def _task(self, node: Node) -> Any:
+        tuning = self._tunings.get(node.name)
+        with _told(node.name):
+            component = component_of(node, self._types, tuning)
+            task = component(**self._arguments(node, tuning))
+            for name in node.waits_only:
+                task.after(self._tasks[name])
+            apply_settings(task, node, self._pipeline.targets.kfp.version)
+        return task
+
+    def _arguments(self, node: Node, tuning: Tuning | None) -> dict[str, Any]:
+        given = {
+            plain(name): self._value(node, argument)
+            for name, argument in node.arguments.items()
+            if not isinstance(argument.source, StatusReference)
+        }
+        if node.step.has_executor_output:
+            given[plain(EXECUTOR_OUTPUT)] = dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER
+        if tuning is not None:
+            given[EXPERIMENT] = tuning.text
+            given[RUN] = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+            if node.loop is not None:
+                given[ITEM] = self._items[node.loop]
+        return given
+
+    def _value(self, node: Node, argument: Argument) -> Any:
+        source = argument.source
+        if isinstance(source, Constant):
+            wanted = input_type(argument, self._types)
+            return _checked(source.text, argument.name) if wanted == "str" else _carried(source.value, argument.name)
+        if isinstance(source, ItemReference):
+            return self._item(node, source)
+        if argument.fan_in:
+            return dsl.Collected(self._channel(source))
+        if self._placing.from_other_branch(node, argument):
+            other = self._other_branch[node.name, argument.name]
+            return dsl.OneOf(self._channel(source), other.outputs["value"])
+        return self._channel(source)
+
+    def _item(self, node: Node, source: ItemReference) -> Any:
+        item = self._items[cast("str", node.loop)]
+        if source.field is None:
+            return item
+        if source.field in _OWN_OF_KFP and self._pipeline.loops[cast("str", node.loop)].source is not None:
+            raise RenderError(
+                f"KFP takes {source.field!r} of an item for something of its own, and items that come in the run "
+                f"cannot be changed here; give the field another name, such as {_wire_field(source.field)}"
+            )
+        return getattr(item, _wire_field(source.field))
+
+    def _channel(self, source: Reference) -> Any:
+        if isinstance(source, ParameterReference):
+            return self._inputs[source.name]
+        found = cast("OutputReference", source)
+        return self._tasks[found.step].outputs[plain(found.output)]
+
+    # -- conditions --------------------------------------------------------------------------------------------
+
+    def _operation(self, node: Node) -> Any:
+        condition, types = cast("Condition", node.condition), cast("tuple[str, str]", node.condition_types)
+        left, right = (self._side(node, condition, side, types) for side in (condition.left, condition.right))
+        # A constant on the left: Python turns the comparison round, and kfp writes it with the channel first.
+        return _COMPARE[condition.operator](left, right)
+
+    def _side(self, node: Node, condition: Condition, side: Any, types: tuple[str, str]) -> Any:
+        kinds = set(types)
+        if isinstance(side, ItemReference):
+            if kinds != {"str"}:
+                raise RenderError(
+                    f"KFP has the fields of a loop's items as texts, but step {node.name!r} compares {condition} as "
+                    f"numbers; let a step write the number, and compare its output"
+                )
+            return self._item(node, side)
+        if isinstance(side, Reference):
+            return self._channel(side)
+        return float(side) if kinds == {"int", "float"} else side
+
+
+_COMPARE = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+
+
+# Source: kfp 2.17, dsl/for_loop.py: a field of an item is an attribute of kfp's object, beside the object's own.
+_OWN_OF_KFP = frozenset(dir(PipelineParameterChannel)) | {
+    "name",
+    "channel_type",
+    "task_name",
+    "items_or_pipeline_channel",
+    "is_with_items_loop_argument",
+}
+
+
+def _wire_field(name: str) -> str:
+    return f"{name}_value" if name in _OWN_OF_KFP else name
+
+
+def _item(entry: Any) -> Any:
+    """An item as texts: KFP has one type for all fields of an item."""
+    if isinstance(entry, dict):
+        return {_wire_field(key): _checked(text_of(value), key) for key, value in entry.items()}
+    return _checked(text_of(entry), "an item")
+
+
+def _carried(value: Any, name: str) -> Any:
+    """`value`, if KFP carries it unchanged.
+
+    Raises:
+        RenderError: It would arrive as another.
+    """
+    if type(value) is int and abs(value) > LARGEST_INT:
+        raise RenderError(
+            f"KFP carries numbers as doubles, so {name}={value} would arrive as another; give it as a text"
+        )
+    if isinstance(value, str):
+        return _checked(value, name)
+    if isinstance(value, (list, dict)):
+        _checked(text_of(value), name)
+    return value
+
+
+def _checked(text: str, name: str) -> str:
+    if "{{" in text:
+        raise RenderError(f"{name} must not hold '{{{{', which KFP replaces, but got {text!r}; put it into a file")
+    return text
+
+
+@contextmanager
+def _told(step: str) -> Iterator[None]:
+    """Says of what step kfp's own errors are."""
+    try:
+        yield
+    except RenderError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise RenderError(f"KFP's compiler refuses step {step!r}: {error}") from error

@@ -1,0 +1,220 @@
+"""One step as a component of KFP: its typed inputs and outputs, and its command line with KFP's placeholders."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kfp import dsl
+
+from kftune.errors import RenderError
+from kftune.pipeline import (
+    EXECUTOR_OUTPUT,
+    Argument,
+    Constant,
+    ItemReference,
+    Node,
+    ParameterReference,
+    StatusReference,
+)
+from kftune.pipeline.names import plain
+from kftune.pipeline.ports import PARAMETER_TYPES
+from kftune.render.command import torchrun_arguments, under_torchrun
+from kftune.render.tuning import Tuning, launcher_command
+
+# Every number of KFP is a double on its way.
+LARGEST_INT = 2**53
+
+TYPES: Mapping[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "list": list,
+    "dict": dict,
+    "dataset": dsl.Dataset,
+    "model": dsl.Model,
+    "metrics": dsl.Metrics,
+    "html": dsl.HTML,
+    "markdown": dsl.Markdown,
+    "artifact": dsl.Artifact,
+}
+
+EXPERIMENT, RUN, ITEM, STATUS = "experiment", "run_id", "item", "run_status"
+"""Inputs that a component has beside those of its step."""
+
+# KFP gives the exit step all that it knows of the end as JSON; the step gets the one word that it was promised. The
+# text of the script is fixed: status, argument and command line are arguments of it.
+_STATUS_SCRIPT = (
+    'case "$1" in *\'"state":"SUCCEEDED"\'*|*\'"state": "SUCCEEDED"\'*) status=Succeeded;; *) status=Failed;; esac; '
+    'argument=$2; shift 2; exec "$@" "$argument$status"'
+)
+_WRITE_SCRIPT = 'mkdir -p "$(dirname "$2")" && printf %s "$1" > "$2"'
+
+
+def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning | None) -> Any:
+    """The component that runs a step.
+
+    Args:
+        node: The step.
+        parameter_types: The type of each parameter of the run.
+        tuning: What a tune step runs.
+
+    Raises:
+        RenderError: KFP cannot run it so.
+    """
+    inputs = {name: input_type(argument, parameter_types) for name, argument in node.arguments.items()}
+    if node.step.working_dir is not None:
+        raise RenderError(
+            f"KFP starts every container in its image's working directory, but step {node.name!r} has working_dir; "
+            f"set it with WORKDIR in the image"
+        )
+    if node.step.resources.nodes > 1:
+        raise RenderError(
+            f"a step of KFP runs on one node, but step {node.name!r} has {node.step.resources.nodes}; set "
+            f"instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
+        )
+    inputs |= _further_inputs(node, tuning)
+
+    def line(values: dict[str, str]) -> list[str]:
+        return _line(node, values) if tuning is None else _tuning_line(node, tuning, values)
+
+    return _component(node.name, _image(node, tuning), node.step.description, inputs, node.outputs, line)
+
+
+def constant_component(name: str, like: Node, output_type: str) -> Any:
+    """A component that writes its one input, for what a skipped step would have written."""
+
+    def line(values: dict[str, str]) -> list[str]:
+        return ["sh", "-c", _WRITE_SCRIPT, "sh", values["text"], values["value"]]
+
+    outputs = {"value": _OutputOf(output_type)}
+    return _component(name, _image(like, None), "", {"text": "str"}, outputs, line)
+
+
+class _OutputOf:
+    """What of an output counts here."""
+
+    def __init__(self, output_type: str) -> None:
+        self.type = output_type
+
+
+def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
+    """The type that a component declares: that of what it is given, since KFP converts none.
+
+    Items of a loop are texts: KFP knows one type only for all fields of them.
+    """
+    source = argument.source
+    if isinstance(source, ItemReference):
+        return "str"
+    if isinstance(source, StatusReference):
+        return "status"
+    if isinstance(source, ParameterReference):
+        return parameter_types[source.name]
+    if isinstance(source, Constant) and type(source.value) is int and abs(source.value) > LARGEST_INT:
+        return "str"
+    return argument.type
+
+
+def _further_inputs(node: Node, tuning: Tuning | None) -> dict[str, str]:
+    further = {EXECUTOR_OUTPUT: "str"} if node.step.has_executor_output else {}
+    if tuning is not None:
+        further |= {EXPERIMENT: "str", RUN: "str", **({ITEM: "str"} if node.loop is not None else {})}
+    return further
+
+
+def _image(node: Node, tuning: Tuning | None) -> str:
+    if node.step.image is None:
+        what = "the image of kftune's launcher" if tuning else "an image"
+        raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
+    return node.step.image
+
+
+def _line(node: Node, values: dict[str, str]) -> list[str]:
+    arguments = len([name for name in node.argument_names if name in values])
+    tokens = node.command_line(values)
+    start = [literal(token, f"an argument of step {node.name!r}") for token in tokens[: len(tokens) - arguments]]
+    launcher = torchrun_arguments(node.step.resources, "Job")
+    if launcher:
+        start = under_torchrun(start, launcher)
+    rest = tokens[len(tokens) - arguments :]
+    status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
+    if status is None:
+        return [*start, *rest]
+    kept = [token for token in rest if not token.startswith(f"--{status}=")]
+    return ["sh", "-c", _STATUS_SCRIPT, "sh", values[status], f"--{status}=", *start, *kept]
+
+
+def _tuning_line(node: Node, tuning: Tuning, values: dict[str, str]) -> list[str]:
+    run = f"{values[RUN]}/{node.name}" + (f"/{values[ITEM]}" if ITEM in values else "")
+    return launcher_command(node, tuning, values[EXPERIMENT], run, values)
+
+
+def literal(text: str, what: str) -> str:
+    """`text`, if nothing on its way changes it.
+
+    Raises:
+        RenderError: KFP, Argo below it or the kubelet would replace something in it.
+    """
+    for mark in ("{{", "$(", "$$"):
+        if mark in text:
+            raise RenderError(
+                f"{what} must not hold {mark!r}, which is replaced on its way through KFP, but got {text!r}; "
+                f"put it into a file or a variable of the image"
+            )
+    return text
+
+
+def _component(
+    name: str,
+    image: str,
+    description: str,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, Any],
+    line: Callable[[dict[str, str]], list[str]],
+) -> Any:
+    """A container component made of types and a command line, without a function's source.
+
+    Raises:
+        RenderError: Two of its names are one to KFP.
+    """
+    names = [*inputs, *outputs]
+    annotations = [_input(kind) for kind in inputs.values()] + [_output(output.type) for output in outputs.values()]
+    known: dict[str, str] = {}
+    for given in names:
+        other = known.setdefault(plain(given), given)
+        if other != given:
+            raise RenderError(
+                f"KFP takes letters, digits and '_' in names, so {given!r} and {other!r} of step {name!r} would be "
+                f"one; rename one of them"
+            )
+
+    def body(*placeholders: Any) -> dsl.ContainerSpec:
+        tokens = line({given: _text(holder) for given, holder in zip(names, placeholders, strict=True)})
+        first = 3 if tokens[1:2] in (["-m"], ["-c"]) else 1
+        return dsl.ContainerSpec(image=image, command=tokens[:first], args=tokens[first:])
+
+    body.__name__ = name.replace("-", "_")
+    body.__doc__ = " ".join(description.split())
+    body.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # kfp reads the signature and nothing else
+        [
+            inspect.Parameter(plain(given), inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+            for given, annotation in zip(names, annotations, strict=True)
+        ]
+    )
+    return dsl.container_component(body)
+
+
+def _input(kind: str) -> Any:
+    if kind == "status":
+        return dsl.PipelineTaskFinalStatus
+    return TYPES[kind] if kind in PARAMETER_TYPES else dsl.Input[TYPES[kind]]
+
+
+def _output(kind: str) -> Any:
+    return dsl.OutputPath(TYPES[kind]) if kind in PARAMETER_TYPES else dsl.Output[TYPES[kind]]
+
+
+def _text(placeholder: Any) -> str:
+    return str(getattr(placeholder, "path", placeholder))

@@ -1,0 +1,125 @@
+"""How a task of KFP runs: what it may use, where, how often, and what its container sees."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from kfp import kubernetes
+
+from kftune.errors import RenderError
+from kftune.pipeline import Node, TuneStep
+from kftune.render.kfp.components import literal
+from kftune.study import Volume
+from kftune.study.quantities import parse_quantity
+
+# Source: kfp 2.17, dsl/pipeline_task.py: what its setters take.
+_CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
+_MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
+
+
+def apply_settings(task: Any, node: Node, version: str) -> None:
+    """Sets everything about a task that is not its arguments.
+
+    Raises:
+        RenderError: KFP has no setting for something.
+    """
+    step = node.step
+    task.set_display_name(node.name)
+    task.set_caching_options(enable_caching=step.cache and not isinstance(step, TuneStep))
+    retries = step.retries
+    if retries.limit:
+        most = retries.max_backoff
+        task.set_retry(
+            num_retries=retries.limit,
+            backoff_duration=f"{math.ceil(retries.backoff or 0)}s",
+            backoff_factor=retries.factor,
+            **({} if most is None else {"backoff_max_duration": f"{math.ceil(most)}s"}),
+        )
+    if step.timeout is not None:
+        kubernetes.set_timeout(task, math.ceil(step.timeout))
+    _set_resources(task, node)
+    _set_place(task, node)
+    for name, text in step.env.items():
+        # The kubelet expands `$(NAME)` and `$$` in values of variables.
+        task.set_env_variable(name, _without_braces(text, f"env.{name} of step {node.name!r}").replace("$", "$$"))
+    for name, secret in step.secrets.items():
+        kubernetes.use_secret_as_env(task, secret.name, {literal(secret.key, f"secrets.{name}.key"): name})
+    for name, entry in step.config_maps.items():
+        kubernetes.use_config_map_as_env(task, entry.name, {literal(entry.key, f"config_maps.{name}.key"): name})
+    for volume in step.volumes:
+        _mount(task, volume)
+    kubernetes.add_pod_label(task, "kftune.io/job-type", step.job_type)
+    # No Istio proxy beside the step: it would never end.
+    kubernetes.add_pod_annotation(task, "sidecar.istio.io/inject", "false")
+    if version == "2.17":
+        kubernetes.set_security_context(task, run_as_non_root=True)
+
+
+def _set_resources(task: Any, node: Node) -> None:
+    wanted = node.step.resources
+    if wanted.cpu is not None:
+        task.set_cpu_request(_cpu(wanted.cpu))
+    cpu_limit = wanted.cpu_limit or wanted.cpu
+    if cpu_limit is not None:
+        task.set_cpu_limit(_cpu(cpu_limit))
+    if wanted.memory is not None:
+        task.set_memory_request(_memory(wanted.memory))
+    memory_limit = wanted.memory_limit or wanted.memory
+    if memory_limit is not None:
+        task.set_memory_limit(_memory(memory_limit))
+    if wanted.gpu:
+        task.set_accelerator_type(wanted.gpu_resource)
+        task.set_accelerator_limit(wanted.gpu)
+
+
+def _set_place(task: Any, node: Node) -> None:
+    step = node.step
+    for key, value in step.node_selector.items():
+        kubernetes.add_node_selector(task, key, literal(value, f"node_selector.{key} of step {node.name!r}"))
+    if step.resources.gpu_type is not None:
+        label = f"{step.resources.gpu_resource}.product"
+        kubernetes.add_node_selector(task, label, literal(step.resources.gpu_type, "resources.gpu_type"))
+    for toleration in step.tolerations:
+        kubernetes.add_toleration(
+            task,
+            key=toleration.key,
+            operator=toleration.operator,
+            value=toleration.value,
+            effect=toleration.effect,
+        )
+
+
+def _cpu(quantity: str) -> str:
+    return quantity if _CPU.fullmatch(quantity) else f"{math.ceil(parse_quantity(quantity) * 1000)}m"
+
+
+def _memory(quantity: str) -> str:
+    """A quantity as KFP takes it: a whole number, and `K` where Kubernetes writes `k`."""
+    if _MEMORY.fullmatch(quantity):
+        return quantity
+    return str(math.ceil(parse_quantity(quantity)))
+
+
+def _mount(task: Any, volume: Volume) -> None:
+    place = literal(volume.mount, f"the mount of volume {volume.name}")
+    if volume.claim is not None:
+        if volume.read_only:
+            raise RenderError(
+                f"KFP mounts a claim for reading and writing, but volume {volume.name!r} is read_only; "
+                f"take read_only out, or use a claim that is itself read-only"
+            )
+        kubernetes.mount_pvc(task, volume.claim, place)
+    elif volume.config_map is not None:
+        kubernetes.use_config_map_as_volume(task, volume.config_map, place)
+    elif volume.secret is not None:
+        kubernetes.use_secret_as_volume(task, volume.secret, place)
+    else:
+        kubernetes.empty_dir_mount(task, volume.name, place, size_limit=volume.size_limit)
+
+
+def _without_braces(text: str, what: str) -> str:
+    if "{{" in text:
+        raise RenderError(f"{what} must not hold '{{{{', which Argo below KFP replaces, but got {text!r}")
+    return text

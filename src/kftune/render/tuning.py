@@ -1,0 +1,151 @@
+"""What a tune step runs on a cluster: kftune's launcher, and the Experiment that it is to create.
+
+The Experiment is rendered before anybody knows what the run hands on, so a mark stands for each such text. The
+launcher puts the texts there, quoted for the shell of the trials.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kftune.errors import RenderError
+from kftune.pipeline import EXECUTOR_OUTPUT, Constant, Node, TuneStep
+from kftune.pipeline.steps import hparam_type
+from kftune.render.command import quoted
+from kftune.render.crossing import crossings
+from kftune.render.katib import render_katib
+from kftune.study import Study
+
+_MARK = re.compile("@kftune:([A-Za-z0-9_.]+)@")
+
+
+class Tuning(NamedTuple):
+    """The Experiment of a tune step, and what the launcher has to put into it."""
+
+    experiment: dict[str, Any]
+    """The Experiment, with marks."""
+    run_values: tuple[str, ...]
+    """The parameters, by the step's argument, whose texts take the places of their marks."""
+    artifacts: tuple[str, ...]
+    """The artifacts, by the step's argument, that trials get over the shared volume; marks stand for their paths."""
+    share: str | None
+    """Where the launcher and the trials see that volume."""
+    best: dict[str, dict[str, Any]]
+    """How the launcher makes each best value of what Katib gives: `kftune.launcher.best` says how it reads this."""
+    notes: list[str]
+    """What whoever applies it should know."""
+
+    @property
+    def text(self) -> str:
+        """The Experiment as one JSON text that nothing on its way changes."""
+        return _wire(self.experiment)
+
+    @property
+    def best_text(self) -> str:
+        """`best` as one JSON text."""
+        return _wire(self.best)
+
+
+def _wire(value: Any) -> str:
+    """Compact JSON in which nothing looks like a variable of the kubelet or a tag of Argo: escapes write those."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("$", "\\u0024").replace("{{", "\\u007b\\u007b")
+
+
+def mark(name: str) -> str:
+    """What stands in an Experiment for a text that only the run has: safe in a shell, and in nobody's values."""
+    return f"@kftune:{name}@"
+
+
+def tuning_of(node: Node) -> Tuning:
+    """What a tune step runs.
+
+    Raises:
+        RenderError: Katib cannot express its study, or its trials could not see what they are given.
+    """
+    step = node.step
+    if not isinstance(step, TuneStep):
+        raise TypeError(f"{node.name} is no tune step")
+    given = node.inputs
+    artifacts = tuple(name for name, argument in given.items() if argument.is_artifact)
+    tokens = tuple(
+        f"--{name}={argument.source.text if isinstance(argument.source, Constant) else mark(name)}"
+        for name, argument in given.items()
+    )
+    trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *tokens)})
+    share = None
+    if artifacts:
+        volume = next((volume for volume in step.volumes if volume.name == step.share), None)
+        if volume is None:
+            raise RenderError(
+                f"the trials of step {node.name!r} run in pods of their own, which see its {artifacts[0]} only over a "
+                f"volume with a claim; name it in volumes, and again in share"
+            )
+        share = volume.mount
+        if all(other.name != volume.name for other in trial.volumes):
+            trial = trial.model_copy(update={"volumes": (*trial.volumes, volume)})
+    study = step.study.model_copy(update={"step": trial})
+    marks = {name: mark(name) for name in node.hparams}
+    rendering = render_katib(study, marks)
+    in_run = tuple(
+        name
+        for name, argument in given.items()
+        if not argument.is_artifact and not isinstance(argument.source, Constant)
+    )
+    best = _best(study)
+    return Tuning(rendering.documents[0], (*in_run, *node.hparams), artifacts, share, best, rendering.notes)
+
+
+def _best(study: Study) -> dict[str, dict[str, Any]]:
+    leaves = study.hparams.leaves()
+    return {
+        crossing.name: {
+            "text": crossing.text,
+            "type": hparam_type(study.hparams, crossing.name),
+            **({"default": leaf.encode(leaf.default)} if (leaf := leaves[crossing.name]).has_default else {}),
+        }
+        for crossing in crossings(study)
+    }
+
+
+def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, values: Mapping[str, str]) -> list[str]:
+    """The launcher's command line: the one place where it is made.
+
+    Args:
+        node: The tune step.
+        tuning: What it runs.
+        experiment: The Experiment's text as the target writes it, or the path of a file that holds it.
+        run_id: What tells this tuning from all others and stays the same when the step is tried again; the
+            Experiment's name is made of it.
+        values: For each argument and output of the step its text, path, or a target's placeholder.
+    """
+    return [
+        "python",
+        "-m",
+        "kftune.launcher",
+        f"--experiment={experiment}",
+        f"--run-id={run_id}",
+        f"--best={tuning.best_text}",
+        *(f"--value-{name}={values[name]}" for name in tuning.run_values),
+        *(f"--artifact-{name}={values[name]}" for name in tuning.artifacts),
+        *([f"--share={tuning.share}"] if tuning.share is not None else []),
+        *(f"--output-{name}={values[name]}" for name in node.outputs),
+        f"--{EXECUTOR_OUTPUT}={values[EXECUTOR_OUTPUT]}",
+    ]
+
+
+def put_in(value: Any, texts: Mapping[str, str]) -> Any:
+    """An Experiment, or a part of it, with the run's texts in the places of their marks, as the launcher does it.
+
+    Args:
+        value: Any JSON value; marks stand in it only where a shell reads them.
+        texts: The text of each argument.
+    """
+    if isinstance(value, str):
+        return _MARK.sub(lambda found: quoted(texts[found[1]]) if found[1] in texts else found[0], value)
+    if isinstance(value, dict):
+        return {key: put_in(inner, texts) for key, inner in value.items()}
+    return [put_in(inner, texts) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,251 @@
+"""Small changes to YAML text that somebody wrote: everything else stays as it is, byte by byte.
+
+Each function takes a text of one document and a path in it, and gives the changed text, or None where the value does
+not stand there to be changed: it comes from an alias or a merge key, or it is written in a way that has no safe change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import yaml
+from yaml.events import (
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+_Path = Sequence[str | int]
+_Tree = Mapping[str, "_Tree | str"]
+
+_BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[+-]?([1-9]?)")
+# Of a number in another notation, such as 0x10 or 1_000, nobody knows whether the text or the number is meant.
+_QUOTABLE = re.compile(r"[A-Za-z]+|[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
+_ESCAPE = re.compile(r"\\.|[^\\]", re.DOTALL)
+
+
+class _Node(NamedTuple):
+    """Where a value stands in the text."""
+
+    event: Any
+    key: Any
+    """The event of its key; None for an item and for the document's value."""
+    first: Any
+    """The event with which the content of a mapping or a list begins; its end event when it is empty."""
+
+
+def quoted(text: str, path: _Path) -> str | None:
+    """The plain scalar at the path, a word or a decimal number, in double quotes."""
+    node = _found(text, path)
+    span = _plain_span(text, node and node.event)
+    if span is None or not _QUOTABLE.fullmatch(text[slice(*span)]):
+        return None
+    return f'{text[: span[0]]}"{text[slice(*span)]}"{text[span[1] :]}'
+
+
+def unquoted(text: str, path: _Path) -> str | None:
+    """The quoted scalar at the path without its quotes."""
+    node = _found(text, path)
+    span = _quoted_span(text, node and node.event)
+    if node is None or span is None or text[span[0] + 1 : span[1] - 1] != node.event.value:
+        return None
+    return text[: span[0]] + str(node.event.value) + text[span[1] :]
+
+
+def replaced(text: str, path: _Path, value: str) -> str | None:
+    """Another text in the place of a scalar on one line, in the quotes that are there."""
+    node = _found(text, path)
+    return None if node is None else _with_scalar(text, node.event, value)
+
+
+def renamed(text: str, path: _Path, name: str) -> str | None:
+    """Another name for the key that the path ends in."""
+    node = _found(text, path)
+    return None if node is None else _with_scalar(text, node.key, name)
+
+
+def inserted(text: str, path: _Path, tree: _Tree) -> str | None:
+    """New keys at the beginning of the mapping at the path.
+
+    Args:
+        text: The document.
+        path: The way to the mapping.
+        tree: Key -> YAML of a scalar, or the keys below it.
+    """
+    node = _found(text, path)
+    if node is None or type(node.event) is not MappingStartEvent:
+        return None
+    if node.event.flow_style:
+        return _inserted_in_flow(text, node, tree)
+    return _inserted_in_block(text, node, tree)
+
+
+def without_last_newline(text: str, path: _Path) -> str | None:
+    """The scalar at the path without the line breaks at its end."""
+    node = _found(text, path)
+    event: Any = node and node.event
+    if not isinstance(event, ScalarEvent) or not event.value.endswith("\n"):
+        return None
+    if event.style in ("|", ">"):
+        return _with_stripping_header(text, event)
+    span = _quoted_span(text, event) if event.style == '"' else None
+    if span is None:
+        return None
+    pieces = _ESCAPE.findall(text[span[0] + 1 : span[1] - 1])
+    while pieces and pieces[-1] == "\\n":
+        pieces.pop()
+    return text[: span[0] + 1] + "".join(pieces) + text[span[1] - 1 :]
+
+
+def _with_stripping_header(text: str, event: Any) -> str | None:
+    # The mark may stand before an anchor; no anchor holds '|' or '>' behind a blank.
+    line_end = text.find("\n", event.start_mark.index)
+    head = text[event.start_mark.index : line_end]
+    found = next(
+        (match for match in _BLOCK_HEADER.finditer(head) if head[: match.start()].strip()[:1] in ("", "&")), None
+    )
+    if found is None:
+        return None
+    start = event.start_mark.index + found.start()
+    header = f"{found[1]}{found[2] or found[3]}-"
+    return text[:start] + header + text[event.start_mark.index + found.end() :]
+
+
+def _inserted_in_flow(text: str, node: _Node, tree: _Tree) -> str | None:
+    if type(node.first) is MappingEndEvent:
+        at = node.event.end_mark.index
+        return f"{text[:at]}{_flow(tree, '')}{text[at:]}"
+    at = node.first.start_mark.index
+    quote = '"' if text[at] == '"' else ""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    gap = " " if line.strip() else _line_break(text, at) + line
+    return f"{text[:at]}{_flow(tree, quote)},{gap}{text[at:]}"
+
+
+def _flow(tree: _Tree, quote: str) -> str:
+    """Keys and values between braces, as JSON when the text's own keys are in quotes."""
+    return ", ".join(
+        f"{quote}{key}{quote}: " + (f"{{{_flow(value, quote)}}}" if isinstance(value, Mapping) else _json(value, quote))
+        for key, value in tree.items()
+    )
+
+
+def _json(value: str, quote: str) -> str:
+    return value if not quote or not value[0].isalpha() else f"{quote}{value}{quote}"
+
+
+def _inserted_in_block(text: str, node: _Node, tree: _Tree) -> str | None:
+    """New lines behind the mapping's own key, before the comments that its first key may have."""
+    at = node.first.start_mark.index
+    start = text.rfind("\n", 0, at) + 1
+    indent = text[start:at]
+    if indent.strip(" "):
+        return None
+    while start and _is_comment(text[text.rfind("\n", 0, start - 1) + 1 : start]):
+        start = text.rfind("\n", 0, start - 1) + 1
+    lines = "".join(line + _line_break(text, at) for line in _block(tree, indent))
+    return text[:start] + lines + text[start:]
+
+
+def _block(tree: _Tree, indent: str) -> list[str]:
+    lines = []
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{key}:", *_block(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {value}")
+    return lines
+
+
+def _is_comment(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _line_break(text: str, at: int) -> str:
+    """The line break that the text uses before the place."""
+    before = text.rfind("\n", 0, at)
+    return "\r\n" if before > 0 and text[before - 1] == "\r" else "\n"
+
+
+def _with_scalar(text: str, event: Any, value: str) -> str | None:
+    if span := _plain_span(text, event):
+        return text[: span[0]] + value + text[span[1] :]
+    span = _quoted_span(text, event)
+    if span is None or "\n" in text[slice(*span)]:
+        return None
+    quote = text[span[0]]
+    escaped = value.replace("'", "''") if quote == "'" else value.replace("\\", "\\\\").replace('"', '\\"')
+    return f"{text[: span[0] + 1]}{escaped}{text[span[1] - 1 :]}"
+
+
+def _plain_span(text: str, event: Any) -> tuple[int, int] | None:
+    """Where a plain scalar on one line stands, without its anchor."""
+    if not _is_scalar(event, None, "") or not event.value:
+        return None
+    end = event.end_mark.index
+    start = end - len(event.value)
+    return (start, end) if text[start:end] == event.value else None
+
+
+def _quoted_span(text: str, event: Any) -> tuple[int, int] | None:
+    """Where a scalar in quotes stands, quotes included, without its anchor."""
+    if not _is_scalar(event, "'", '"'):
+        return None
+    end = event.end_mark.index
+    start = text.find(event.style, event.start_mark.index)
+    before = text[event.start_mark.index : start].strip()
+    return (start, end) if before[:1] in ("", "&") and text[end - 1] == event.style else None
+
+
+def _is_scalar(event: Any, *styles: str | None) -> bool:
+    """Whether it is a scalar without a tag, written in one of the styles."""
+    return type(event) is ScalarEvent and event.style in styles and event.tag is None
+
+
+def _found(text: str, path: _Path) -> _Node | None:
+    """The value at the path; of a key that comes twice the last one, which is the one that counts."""
+    next_event = yaml.CBaseLoader(text).get_event
+    while type(event := next_event()) is not StreamEndEvent:
+        if type(event) is DocumentStartEvent:
+            return _below(next_event, next_event(), None, list(path))
+    return None
+
+
+def _below(next_event: Callable[[], Any], event: Any, key: Any, path: list[str | int]) -> _Node | None:
+    """The value that a path leads to from a value just begun, which is read to its end."""
+    if type(event) is MappingStartEvent:
+        return _below_mapping(next_event, event, key, path)
+    if type(event) is SequenceStartEvent:
+        return _below_sequence(next_event, event, key, path)
+    return None if path else _Node(event, key, None)
+
+
+def _below_mapping(next_event: Callable[[], Any], start: Any, key: Any, path: list[str | int]) -> _Node | None:
+    found = None
+    first = head = next_event()
+    while type(head) is not MappingEndEvent:
+        if path and type(head) is ScalarEvent and head.value == path[0]:
+            found = _below(next_event, next_event(), head, path[1:])
+        else:
+            _below(next_event, head, None, [""])
+            _below(next_event, next_event(), None, [""])
+        head = next_event()
+    return found if path else _Node(start, key, first)
+
+
+def _below_sequence(next_event: Callable[[], Any], start: Any, key: Any, path: list[str | int]) -> _Node | None:
+    found = None
+    index = 0
+    first = item = next_event()
+    while type(item) is not SequenceEndEvent:
+        below = _below(next_event, item, None, path[1:] if path and path[0] == index else [""])
+        found = below if path and path[0] == index else found
+        item = next_event()
+        index += 1
+    return found if path else _Node(start, key, first)

@@ -1,0 +1,117 @@
+"""A small Kubernetes API server: it keeps objects in memory and answers the real client over HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+
+
+class Server:
+    """What the cluster holds, and what it is told to do.
+
+    Attributes:
+        objects: (plural, name) -> object.
+        requests: Method and path of each request so far.
+        failures: Statuses with which the next requests are answered.
+        on_read: Called before each read of an object: the world moves on.
+    """
+
+    def __init__(self) -> None:
+        self.objects: Objects = {}
+        self.requests: list[str] = []
+        self.failures: list[int] = []
+        self.on_read: Callable[[Server], None] = lambda server: None
+
+    def answer(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        """Status and body for a request."""
+        url = urlsplit(target)
+        self.requests.append(f"{method} {url.path}")
+        if self.failures:
+            status = self.failures.pop(0)
+            return status, _status(status, "told to fail")
+        parts = url.path.strip("/").split("/")
+        parts = parts[parts.index("namespaces") + 2 :]
+        plural, name = parts[0], parts[1] if len(parts) > 1 else None
+        if method == "POST" and body is not None:
+            key = (plural, body["metadata"]["name"])
+            if key in self.objects:
+                return 409, _status(409, f"{plural} {key[1]!r} already exists")
+            self.objects[key] = body
+            return 201, body
+        if name is None:
+            self.on_read(self)
+            return 200, {"kind": "List", "items": list(self._listed(plural, parse_qs(url.query)))}
+        if method == "GET":
+            self.on_read(self)
+        found = self.objects.get((plural, name))
+        if found is None:
+            return 404, _status(404, f"{plural} {name!r} not found")
+        if method == "DELETE":
+            del self.objects[plural, name]
+            return 200, _status(200, "deleted")
+        return 200, found
+
+    def _listed(self, plural: str, query: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+        key, _, value = query.get("labelSelector", ["="])[0].partition("=")
+        for (kind, _), found in self.objects.items():
+            if kind == plural and found["metadata"].get("labels", {}).get(key) == value:
+                yield found
+
+
+def _status(code: int, message: str) -> dict[str, Any]:
+    return {"kind": "Status", "apiVersion": "v1", "code": code, "message": message, "reason": str(code)}
+
+
+@contextmanager
+def serving(folder: Path, namespace: str = "team-a") -> Iterator[tuple[Server, Path]]:
+    """The server, and a kubeconfig that points to it."""
+    server = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _reply(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            text = self.rfile.read(length)
+            status, body = server.answer(self.command, self.path, json.loads(text) if text else None)
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = _reply  # noqa: N815  # http.server's names
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, daemon=True)
+    thread.start()
+    config = folder / "kubeconfig"
+    address = f"http://127.0.0.1:{http.server_address[1]}"
+    config.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "here",
+                "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": namespace}}],
+                "clusters": [{"name": "here", "cluster": {"server": address}}],
+                "users": [{"name": "me", "user": {}}],
+            }
+        )
+    )
+    try:
+        yield server, config
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
