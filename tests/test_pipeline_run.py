@@ -340,6 +340,7 @@ def test_a_tune_step_runs_its_study_and_hands_on_the_best_values(project):
     made = run.ends["tune"].outputs
     assert made["objective"] == made["best.depth"] + 100.5
     assert made["best_trial"].startswith("own-000")
+    assert json.loads(Path(made["metrics"]).read_text()) == {"loss": made["objective"]}
     page = Path(made["report"]).read_text()
     assert page.count("<tr") == 5
     assert made["best_trial"] in page
@@ -348,7 +349,8 @@ def test_a_tune_step_runs_its_study_and_hands_on_the_best_values(project):
     assert any(line.startswith("[4/4] own-000") for line in lines)
     assert (run.outcome.folder / "steps" / "tune" / "study" / "trials.db").exists()
     again = project.run(project.pipeline(steps, parameters={"bias": 0.5}), fresh=True)
-    assert again.ends["tune"].outputs | {"report": ""} == made | {"report": ""}
+    paths = {"report": "", "metrics": ""}
+    assert again.ends["tune"].outputs | paths == made | paths
     assert Path(again.ends["tune"].outputs["report"]).read_text() == page
 
 

@@ -152,7 +152,7 @@ class Starter(ABC):
             "place": str(place),
             "folders": [str(place), str(self._place), str(Path.cwd())],
             "results": str(folder.study),
-            "outputs": {name: str(folder.outputs / name) for name in task.node.outputs},
+            "outputs": {name: str(folder.outputs / name) for name in outputs_of(task.node)},
             "gpus": None if gpus is None else list(gpus),
             **further,
         }

@@ -7,6 +7,7 @@ Exit status: 0 done, 1 the study failed, 2 it cannot run, 130 interrupted.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from kftune.local.pipeline.report import report_page
 from kftune.local.plain import PlainView
 from kftune.local.progress import Outcome
 from kftune.local.run import run_study
+from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import Trial, open_results
 from kftune.study import Study, study_from_dict
@@ -64,6 +66,10 @@ def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -
         outputs.write(paths[f"{BEST}.{name}"], text if is_text else leaf.jsonable(leaf.decode(text)))
     outputs.write(paths["best_trial"], best.name)
     outputs.write(paths["objective"], float(best.objective or 0.0))
+    # As the step does on a cluster: the latest, also of a metric that counts by its least or greatest.
+    latest = {name: values.number("latest") for name, values in best.metrics.items()}
+    metrics = {name: value for name, value in latest.items() if value is not None and math.isfinite(value)}
+    outputs.write_metrics(paths["metrics"], metrics, paths[EXECUTOR_OUTPUT])
     with open_results(results) as stored:
         write_text(Path(paths["report"]), report_page(stored))
 
