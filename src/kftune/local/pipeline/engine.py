@@ -127,11 +127,7 @@ class Engine:
             self._selector.close()
         every = [*self._graph.all, *([self._exit] if self._exit else [])]
         counts = dict(sorted(Counter(str(task.state) for task in every).items()))
-        results = {
-            task.name: {name: each.shown for name, each in task.made.items()}
-            for task in self._graph.last()
-            if task.made
-        }
+        results = self._graph.results()
         self._emit(PipelineFinished(ended.state, ended.message, counts, results, time.monotonic() - began))
         return ended
 
@@ -165,7 +161,7 @@ class Engine:
             if self._running:
                 longest = max(running.process.grace for running in self._running)
                 count = len(self._running)
-                self._emit(Note(f"stopping {count} steps, which may take {longest:g} s; Ctrl-C again kills them"))
+                self._emit(Note(f"stopping what runs ({count}), which may take {longest:g} s; Ctrl-C again kills it"))
             self._stop_all("the run was interrupted")
             return Ended("Interrupted", "interrupted; the same command goes on from here")
         if self._deadline is not None and time.monotonic() >= self._deadline:

@@ -152,11 +152,15 @@ class Graph:
                 found[name] = given
         return found
 
-    def last(self) -> list[Task]:
+    def _last(self) -> list[Task]:
         """The tasks that were done, and that no other done one waited for."""
         done = [task for task in self.all if task.state in DONE]
         waited_for = {name for task in done for name in task.node.dependencies}
         return [task for task in done if task.node.name not in waited_for]
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What the last tasks wrote, by task and output: a value, or the path of an artifact."""
+        return {task.name: {name: each.shown for name, each in task.made.items()} for task in self._last() if task.made}
 
     # -- loops -------------------------------------------------------------------------------------------------
 

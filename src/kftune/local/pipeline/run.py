@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -96,45 +97,35 @@ def run_pipeline(
         os.close(lock)
 
 
+@dataclass
 class _Run:
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        values: Mapping[str, Any],
-        files: PipelineFolder,
-        place: Path,
-        runtime: Runtime,
-        images: Mapping[str, str],
-        at_once: int,
-        graph: Graph,
-        emit: OnEvent,
-        fresh: bool,
-    ) -> None:
-        self._pipeline = pipeline
-        self._values = values
-        self._files = files
-        self._place = place
-        self._runtime = runtime
-        self._images = images
-        self._at_once = at_once
-        self._graph = graph
-        self._emit = emit
-        self._fresh = fresh
+    """One run, under the lock."""
+
+    pipeline: Pipeline
+    values: Mapping[str, Any]
+    files: PipelineFolder
+    place: Path
+    runtime: Runtime
+    images: Mapping[str, str]
+    at_once: int
+    graph: Graph
+    emit: OnEvent
+    fresh: bool
 
     def go(self) -> PipelineOutcome:
-        content = [self._pipeline.content_hash(), dict(self._values), self._runtime, dict(self._images)]
+        content = [self.pipeline.content_hash(), dict(self.values), self.runtime, dict(self.images)]
         identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        earlier = None if self._fresh else self._files.unfinished(identity)
+        earlier = None if self.fresh else self.files.unfinished(identity)
         run, meta = earlier or (None, {})
         if run is None:
-            run = self._files.new_run(identity)
+            run = self.files.new_run(identity)
             meta = {
-                "pipeline": self._pipeline.name,
+                "pipeline": self.pipeline.name,
                 "run": run.name,
                 "identity": identity,
-                "content_hash": self._pipeline.content_hash(),
-                "parameters": dict(self._values),
-                "runtime": self._runtime,
+                "content_hash": self.pipeline.content_hash(),
+                "parameters": dict(self.values),
+                "runtime": self.runtime,
                 "created": now(),
             }
         starter = self._starter(run)
@@ -143,23 +134,19 @@ class _Run:
         run.write({**meta, "version": __version__, "state": "Running"})
         self._tell_start(run, starter, resumed=earlier is not None)
         engine = Engine(
-            self._pipeline,
-            self._graph,
-            self._files,
+            self.pipeline,
+            self.graph,
+            self.files,
             run,
             starter,
-            self._at_once,
+            self.at_once,
             Interrupts(),
-            self._emit,
-            use_cache=not self._fresh,
+            self.emit,
+            use_cache=not self.fresh,
         )
         ended = engine.run()
-        steps = {task.name: task.state for task in self._graph.all}
-        results = {
-            task.name: {name: each.shown for name, each in task.made.items()}
-            for task in self._graph.last()
-            if task.made
-        }
+        steps = {task.name: task.state for task in self.graph.all}
+        results = self.graph.results()
         run.write(
             {
                 **meta,
@@ -174,31 +161,31 @@ class _Run:
         return PipelineOutcome(ended.state, ended.message, run.path, results)
 
     def _starter(self, run: RunFolder) -> Starter:
-        if self._runtime == "process":
-            return Processes(self._pipeline, run, self._place, self._at_once)
+        if self.runtime == "process":
+            return Processes(self.pipeline, run, self.place, self.at_once)
         from kftune.local.pipeline.containers import Containers  # noqa: PLC0415  # processes need no engine
 
-        return Containers(self._pipeline, run, self._place, self._at_once, self._images)
+        return Containers(self.pipeline, run, self.place, self.at_once, self.images)
 
     def _tell_start(self, run: RunFolder, starter: Starter, *, resumed: bool) -> None:
-        exit_node = self._pipeline.plan.exit
-        steps = {name: None if tasks is None else len(tasks) for name, tasks in self._graph.tasks.items()}
+        exit_node = self.pipeline.plan.exit
+        steps = {name: None if tasks is None else len(tasks) for name, tasks in self.graph.tasks.items()}
         if exit_node is not None:
             steps[exit_node.name] = 1
-        self._emit(
+        self.emit(
             PipelineStarted(
-                self._pipeline.name,
+                self.pipeline.name,
                 run.name,
                 str(run.path),
-                self._runtime,
-                self._at_once,
-                dict(self._values),
+                self.runtime,
+                self.at_once,
+                dict(self.values),
                 steps,
                 resumed,
             )
         )
         if resumed:
-            self._emit(Note(f"going on with run {run.name}, which has not succeeded (--fresh begins anew)"))
+            self.emit(Note(f"going on with run {run.name}, which has not succeeded (--fresh begins anew)"))
 
 
 def _with_defaults(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Starter(ABC):
                 self._check(node)
             except RunError as error:
                 raise RunError(f"step {node.name}: {error}") from error
-        volumes = sorted({volume.name for node in self.nodes for volume in node.step.volumes if not volume.empty_dir})
+        volumes = sorted({name for node in self.nodes for name in _of_cluster(node)})
         if volumes:
             self.notes.append(f"volumes of a cluster are not here: {', '.join(volumes)}")
         several = [
@@ -173,6 +173,12 @@ class Starter(ABC):
     def own_variables(self, folder: TaskFolder) -> dict[str, str]:
         """What tells a process whose it is."""
         return {MARK: str(folder.work)}
+
+
+def _of_cluster(node: Node) -> Iterator[str]:
+    """The volumes of a step that only a cluster has; trials here need none to see their inputs."""
+    share = node.step.share if isinstance(node.step, TuneStep) else None
+    yield from (volume.name for volume in node.step.volumes if not volume.empty_dir and volume.name != share)
 
 
 def outputs_of(node: Node) -> Iterator[str]:
