@@ -97,6 +97,6 @@ class PipelineFinished(Event):
     counts: dict[str, int]
     """State -> number of steps; each item of a loop counts."""
     results: dict[str, dict[str, Any]]
-    """The last steps that ran, and what they wrote."""
+    """The last steps that ran, and what they wrote; and every model that was written outside of loops."""
     seconds: float
     """How long this run took."""

@@ -159,8 +159,18 @@ class Graph:
         return [task for task in done if task.node.name not in waited_for]
 
     def results(self) -> dict[str, dict[str, Any]]:
-        """What the last tasks wrote, by task and output: a value, or the path of an artifact."""
-        return {task.name: {name: each.shown for name, each in task.made.items()} for task in self._last() if task.made}
+        """What the last tasks wrote, and every model outside of loops: a value, or the path of an artifact."""
+        last = set(self._last())
+        found = {
+            task.name: {
+                name: each.shown
+                for name, each in task.made.items()
+                if task in last or (each.type == "model" and task.index is None)
+            }
+            for task in self.all
+            if task.state in DONE
+        }
+        return {task: outputs for task, outputs in found.items() if outputs}
 
     # -- loops -------------------------------------------------------------------------------------------------
 

@@ -70,9 +70,10 @@ class LiveView:
         return Group(Text(head, style="bold"), Text(near(board.start.folder), style="dim"), self._table())
 
     def _table(self) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for column in ("step", "state", "items", "time", ""):
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
+        for column in ("step", "state", "items", "time"):
+            table.add_column(column, no_wrap=True)
+        table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
         rows = list(self._board.rows.values())
         shown = rows if len(rows) <= _MOST_ROWS else [row for row in rows if row.state][-_MOST_ROWS:]
         for row in shown:
@@ -88,6 +89,8 @@ class LiveView:
             *(Text(line, style="red") for line in about_failures(self._board)),
         ]
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for name, value in about_results(end):
             table.add_row(Text(name), Text(value))
         return [*parts, table]

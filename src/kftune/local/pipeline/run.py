@@ -33,7 +33,8 @@ class PipelineOutcome(NamedTuple):
         state: Succeeded, Failed or Interrupted.
         message: The same in a sentence.
         folder: Where everything is.
-        results: The last steps that ran, and what they wrote: a value, or the path of an artifact.
+        results: What the last steps wrote, and every model outside of loops: by step and output, a value or the path of
+            an artifact.
     """
 
     state: State
