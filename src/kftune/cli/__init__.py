@@ -15,6 +15,7 @@ COMMANDS = {
     "new": "write a hyperparameter class, its study and its test to start from",
     "show": "what a study or pipeline searches, runs and needs",
     "run": "run a study, or a Katib Experiment, on this machine",
+    "pipeline": "run a whole pipeline on this machine",
     "status": "how far a study or an Experiment is",
     "lint": "what a cluster would refuse, and where it would hang",
     "render": "write the manifests that do the same on a cluster",

@@ -15,6 +15,7 @@ from kftune.local.devices import SharedDevices
 from kftune.local.process import TrialProcess
 from kftune.results import RunFolder
 from kftune.study import Study
+from kftune.study.step import Container
 
 _PYTHON = ("python", "python3")
 
@@ -86,7 +87,7 @@ class Launcher:
         self.devices = SharedDevices(study.step.resources.gpu, gpus)
         self.parallel = self.devices.limit(study.budget.parallel, self.notes)
         self._base = self._environment()
-        self._argv_start, self._executable = self._program()
+        self._argv_start, self._executable = find_program(study.step.command_line({}), self._cwd, self._base)
         self._note_what_differs()
 
     def start(
@@ -132,12 +133,7 @@ class Launcher:
 
     def _environment(self) -> dict[str, str]:
         step = self._study.step
-        missing = sorted(name for name in (*step.secrets, *step.config_maps) if name not in os.environ)
-        if missing:
-            raise RunError(
-                f"secrets and config maps come from the environment here, but it has no {', '.join(missing)}; "
-                f"for example: export {missing[0]}=..."
-            )
+        check_variables(step)
         env = process_environment(step.env, self._cwd, self.parallel)
         if step.data.path is not None:
             env["KFTUNE_DATA"] = str(self._data(step.data.path))
@@ -149,46 +145,6 @@ class Launcher:
             raise RunError(f"the step's data must be there, but {data} is not; see step.data.path in the study")
         return data
 
-    def _program(self) -> tuple[str, str]:
-        """The first word of the command line, and the file to run."""
-        argv = self._study.step.command_line({})
-        program = argv[0]
-        if program in _PYTHON:
-            self._check_script(argv)
-            return sys.executable, sys.executable
-        if "/" in program:
-            path = self._cwd / program
-            found = str(path) if os.access(path, os.X_OK) and path.is_file() else None
-            where = f"{path} is {'not a program' if path.exists() else 'not there'}"
-        else:
-            found = shutil.which(program, path=self._base["PATH"])
-            where = f"no folder on PATH has {program!r}"
-        if found is None:
-            raise RunError(
-                f"the step's program must be one that runs here, but {where}; install it, or change step.command"
-            )
-        return program, found
-
-    def _check_script(self, argv: Sequence[str]) -> None:
-        if len(argv) > 1 and argv[1].endswith(".py") and not (self._cwd / argv[1]).is_file():
-            raise RunError(
-                f"the step's script must be there, but {self._cwd / argv[1]} is not; it is looked for from the study "
-                f"file's folder"
-            )
-        if len(argv) > 2 and argv[1] == "-m":
-            self._check_module(argv[2])
-
-    def _check_module(self, module: str) -> None:
-        """Looks for a module's package without running any of its code."""
-        top = module.partition(".")[0]
-        folders = [*self._base["PYTHONPATH"].split(os.pathsep), *sys.path]
-        known = top in sys.builtin_module_names or top in sys.stdlib_module_names
-        if not known and importlib.machinery.PathFinder.find_spec(top, folders) is None:
-            raise RunError(
-                f"the step's module must be one that this Python finds, but {top!r} is not installed and not in "
-                f"{self._cwd}; install it, or change step.module"
-            )
-
     def _note_what_differs(self) -> None:
         resources = self._study.step.resources
         if resources.nodes * resources.procs_per_node > 1:
@@ -198,6 +154,72 @@ class Launcher:
             )
         if resources.gpu and not self.devices.all:
             self.notes.append("trials run without a GPU, though the study asks for one")
+
+
+def check_variables(container: Container) -> None:
+    """Makes sure that the values of secrets and config maps are in this environment.
+
+    Raises:
+        RunError: Some are not.
+    """
+    missing = sorted(name for name in (*container.secrets, *container.config_maps) if name not in os.environ)
+    if missing:
+        raise RunError(
+            f"secrets and config maps come from the environment here, but it has no {', '.join(missing)}; "
+            f"for example: export {missing[0]}=..."
+        )
+
+
+def find_program(argv: Sequence[str], cwd: Path, env: Mapping[str, str], file: str = "study") -> tuple[str, str]:
+    """The first word of a command line, and the file to run; ``python`` is the interpreter that runs kftune.
+
+    Args:
+        argv: The command line.
+        cwd: Where it runs.
+        env: Its environment, as `process_environment` makes it.
+        file: What kind of file the command line stands in.
+
+    Raises:
+        RunError: There is no such program, script or module here.
+    """
+    program = argv[0]
+    if program in _PYTHON:
+        _check_script(argv, cwd, env, file)
+        return sys.executable, sys.executable
+    if "/" in program:
+        path = cwd / program
+        found = str(path) if os.access(path, os.X_OK) and path.is_file() else None
+        where = f"{path} is {'not a program' if path.exists() else 'not there'}"
+    else:
+        found = shutil.which(program, path=env["PATH"])
+        where = f"no folder on PATH has {program!r}"
+    if found is None:
+        raise RunError(
+            f"the step's program must be one that runs here, but {where}; install it, or change step.command"
+        )
+    return program, found
+
+
+def _check_script(argv: Sequence[str], cwd: Path, env: Mapping[str, str], file: str) -> None:
+    if len(argv) > 1 and argv[1].endswith(".py") and not (cwd / argv[1]).is_file():
+        raise RunError(
+            f"the step's script must be there, but {cwd / argv[1]} is not; it is looked for from the {file} "
+            f"file's folder"
+        )
+    if len(argv) > 2 and argv[1] == "-m":
+        _check_module(argv[2], cwd, env)
+
+
+def _check_module(module: str, cwd: Path, env: Mapping[str, str]) -> None:
+    """Looks for a module's package without running any of its code."""
+    top = module.partition(".")[0]
+    folders = [*env["PYTHONPATH"].split(os.pathsep), *sys.path]
+    known = top in sys.builtin_module_names or top in sys.stdlib_module_names
+    if not known and importlib.machinery.PathFinder.find_spec(top, folders) is None:
+        raise RunError(
+            f"the step's module must be one that this Python finds, but {top!r} is not installed and not in {cwd}; "
+            f"install it, or change step.module"
+        )
 
 
 def process_environment(own: Mapping[str, str], cwd: Path, parallel: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,7 +37,23 @@ def stop_leftovers(trials: Iterable[Trial], outputs: Path) -> int:
     groups = [trial.pid for trial in trials if trial.pid and _is_same(trial.pid, trial.pid_started)]
     for group in groups:
         _kill_group(group)
-    mark = f"KFTUNE_OUTPUT_DIR={outputs}/".encode()
+    return stop_marked(f"KFTUNE_OUTPUT_DIR={outputs}/", groups)
+
+
+def stop_marked(start: str, groups: Sequence[int] = ()) -> int:
+    """Kills every process of this user with an environment variable that starts so.
+
+    Args:
+        start: The beginning of ``NAME=value``.
+        groups: Processes that are to end as well.
+
+    Returns:
+        How many processes there were.
+
+    Raises:
+        RunError: Some of them cannot be killed.
+    """
+    mark = start.encode()
     found = set(groups)
     until = time.monotonic() + _PATIENCE
     while alive := {pid for pid in _marked(mark) if _alive(pid)} | {pid for pid in groups if _alive(pid)}:
@@ -46,7 +62,7 @@ def stop_leftovers(trials: Iterable[Trial], outputs: Path) -> int:
             _kill(pid)
         if time.monotonic() > until:
             listed = ", ".join(map(str, sorted(alive)))
-            raise RunError(f"trials of an earlier run must end first, but these processes do not: {listed}; kill them")
+            raise RunError(f"processes of an earlier run must end first, but these do not: {listed}; kill them")
         time.sleep(0.01)
     return len(found)
 

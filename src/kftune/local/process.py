@@ -67,7 +67,7 @@ class TrialProcess:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._logged = self._received = 0
         self._feed = feed
-        self._grace = grace
+        self.grace = grace
         self.timeout = timeout
         self._clean_up = clean_up
         self._cut_short = False
@@ -149,7 +149,7 @@ class TrialProcess:
         self._stop_at = None
         if self._kill_at is None:
             self._signal(signal.SIGTERM)
-            self._kill_at = time.monotonic() + self._grace
+            self._kill_at = time.monotonic() + self.grace
 
     def kill(self) -> None:
         """Kills the process group."""

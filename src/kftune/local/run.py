@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kftune._version import __version__
 from kftune.errors import RunError
+from kftune.local import plan
 from kftune.local.engine import Engine
 from kftune.local.events import OnEvent, now
 from kftune.local.interrupts import Interrupts
@@ -30,6 +31,7 @@ def run_study(
     gpus: Sequence[str] | None = None,
     strict: bool = False,
     fresh: bool = False,
+    launch: Callable[[RunFolder], plan.Launcher] | None = None,
 ) -> Outcome:
     """Runs a study here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -45,6 +47,7 @@ def run_study(
             sequence lets trials that ask for a GPU run without.
         strict: Refuse a study of which something, such as an algorithm's setting, has no effect here.
         fresh: Move earlier results aside, and begin anew.
+        launch: Makes what starts trials in another way than as processes; `study_path` and `gpus` then have no meaning.
 
     Raises:
         RunError: The study cannot run here.
@@ -53,7 +56,11 @@ def run_study(
     """
     check_runs_here(study.algorithm.name)
     path = Path(folder).resolve()
-    launcher = Launcher(study, RunFolder(path), None if study_path is None else Path(study_path), gpus)
+    launcher: plan.Launcher
+    if launch is not None:
+        launcher = launch(RunFolder(path))
+    else:
+        launcher = Launcher(study, RunFolder(path), None if study_path is None else Path(study_path), gpus)
     seed = random.SystemRandom().getrandbits(32) if study.algorithm.seed is None else study.algorithm.seed
     with Store(path, _meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
         trials = store.trials()

@@ -23,17 +23,20 @@ def judge(plan: Plan, process: TrialProcess, reader: Reader, log: Path) -> tuple
 
     Source: katib, a trial without its objective is MetricsUnavailable (pkg/controller.v1beta1/trial).
     """
-    if process.timed_out:
-        limit = process.timeout
-        return "Failed", f"ran longer than {plan.limit_name} ({limit:g} s) and was stopped{last_lines(log)}"
-    if process.returncode != 0:
-        text = process.exit_text or _exit_text
-        return "Failed", f"{text(process.returncode or 0)}{last_lines(log)}"
-    failed = reader.why_failed()
+    failed = why_failed(process, log, plan.limit_name) or reader.why_failed()
     if failed:
         return "Failed", failed
     unavailable = reader.why_unavailable(log)
     return ("MetricsUnavailable", unavailable) if unavailable else ("Succeeded", "")
+
+
+def why_failed(process: TrialProcess, log: Path, limit_name: str) -> str:
+    """Why a process that has ended has failed; empty when it has not."""
+    if process.timed_out:
+        return f"ran longer than {limit_name} ({process.timeout:g} s) and was stopped{last_lines(log)}"
+    if process.returncode:
+        return f"{(process.exit_text or _exit_text)(process.returncode)}{last_lines(log)}"
+    return ""
 
 
 def _exit_text(code: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from kftune.errors import StoreError
 from kftune.results.layout import RunFolder, trial_name
+from kftune.results.lock import take_lock
 from kftune.results.records import FINISHED, Ending, Meta, Trial
 from kftune.results.schema import FORMAT, SELECT, TABLES, damaged, meta_of, meta_to_text, to_json, trial_of
 
@@ -27,7 +27,6 @@ _END = (  # the names in it are our own
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
-_PATIENCE = 5.0
 
 
 class Started(NamedTuple):
@@ -63,12 +62,12 @@ class Store:
     def __init__(self, folder: Path, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
         self.folder = RunFolder(folder)
-        self._lock = _lock(self.folder)
+        self._lock = take_lock(self.folder.lock)
         try:
             if fresh and self.folder.database.exists():
                 _move_aside(folder)
                 os.close(self._lock)
-                self._lock = _lock(self.folder)
+                self._lock = take_lock(self.folder.lock)
             self._open(meta)
         except BaseException:
             os.close(self._lock)
@@ -199,45 +198,6 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise StoreError(damaged(self.folder, error), str(self.folder.path)) from error
-
-
-def _lock(folder: RunFolder) -> int:
-    """Locks a folder for this process until the descriptor is closed, by whatever end of the process."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
-    until = time.monotonic() + _PATIENCE
-    while not _locked(descriptor):
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-        # A run that was killed while it started a trial holds the lock through that trial, until it is its own program.
-        if _runs(holder) or time.monotonic() > until:
-            os.close(descriptor)
-            raise StoreError(
-                f"only one run at a time may write results here, and process {holder or 'unknown'} does; wait for its "
-                f"end, stop it (kill {holder}), or give this run another folder (--dir)",
-                str(folder.path),
-            )
-        time.sleep(0.01)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _runs(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _move_aside(folder: Path) -> None:

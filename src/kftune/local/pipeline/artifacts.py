@@ -1,0 +1,144 @@
+"""What a step wrote: read, checked against its type, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kftune.errors import RunError
+from kftune.pipeline import Output
+from kftune.pipeline.ports import is_artifact, typed_value
+from kftune.study.part import PartError
+
+_LONGEST_TEXT = 1 << 20
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Made:
+    """One output of a step that has run.
+
+    Attributes:
+        type: Its type.
+        path: Where it lies.
+        value: A parameter's value; None of an artifact.
+        digest: SHA-256 of an artifact's content; empty of a parameter.
+    """
+
+    type: str
+    path: Path
+    value: Any = None
+    digest: str = ""
+
+    @property
+    def shown(self) -> Any:
+        """What to tell of it: the value, or the path."""
+        return str(self.path) if self.digest else self.value
+
+
+def collect(outputs: Mapping[str, Output], folder: Path) -> dict[str, Made]:
+    """What a step wrote into its folder of outputs.
+
+    Raises:
+        RunError: An output is missing, or is not of its type.
+    """
+    made = {}
+    for name, output in outputs.items():
+        path = folder / name
+        if not path.exists():
+            there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+            raise RunError(
+                f"exit code 0, but the output {name} is not there: a step writes it to the path that --{name}= gives "
+                f"(it wrote {there})"
+            )
+        if is_artifact(output.type):
+            made[name] = Made(output.type, path, digest=digest_of(path))
+        else:
+            made[name] = Made(output.type, path, value=_read(name, output.type, path))
+    return made
+
+
+def _read(name: str, wanted: str, path: Path) -> Any:
+    if not path.is_file():
+        raise RunError(f"the output {name} is of type {wanted}, so it is a file with a text, but a folder was written")
+    if path.stat().st_size > _LONGEST_TEXT:
+        raise RunError(
+            f"the output {name} is of type {wanted} and must have at most 1 MiB, but has {path.stat().st_size} bytes; "
+            f"make it an artifact"
+        )
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RunError(f"the output {name} is of type {wanted} and must be UTF-8, but is not: {error}") from error
+    if wanted == "str":
+        return text
+    shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    try:
+        return typed_value(json.loads(text, parse_constant=_refuse), wanted)
+    except PartError as error:
+        raise RunError(f"the output {name} {error.message}") from error
+    except ValueError as error:
+        must = f"the output {name} is of type {wanted}, so its file must hold JSON"
+        raise RunError(f"{must}, but holds {shown}") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise PartError(f"must be finite, but holds {constant}")
+
+
+def digest_of(path: Path) -> str:
+    """A SHA-256 (hexadecimal) of a file's content, or of a folder's: names, files and links in it."""
+    if path.is_dir():
+        hashed = hashlib.sha256(b"folder\0")
+        for inner in _sorted(path):
+            kind = b"link" if inner.is_symlink() else b"folder" if inner.is_dir() else b"file"
+            content = os.fsencode(inner.readlink()) if kind == b"link" else b""
+            content = _file_digest(inner) if kind == b"file" else content
+            hashed.update(b"\0".join((kind, os.fsencode(inner.relative_to(path)), content, b"")))
+        return hashed.hexdigest()
+    return _file_digest(path).decode()
+
+
+def _sorted(folder: Path) -> Iterator[Path]:
+    for inner in sorted(folder.iterdir()):
+        yield inner
+        if inner.is_dir() and not inner.is_symlink():
+            yield from _sorted(inner)
+
+
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode()
+
+
+def copy(source: Path, target: Path) -> None:
+    """Puts a file or folder also at `target`; no bytes are copied where both can share them.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, copy_function=_link)
+    else:
+        _link(str(source), str(target))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def empty(folder: Path) -> Path:
+    """Makes `folder` an empty one, whatever is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder

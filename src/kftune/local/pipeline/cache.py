@@ -1,0 +1,79 @@
+"""What a task's result depends on, as one key: with the same key an earlier run's result is taken.
+
+That is the command line, the study of a tune step, the variables, the network, the texts of its inputs, the contents of
+its input artifacts, the outputs, and the code: in a container the image by its id; in a process the program, the Python
+package of its module, and the Python files beside the pipeline's file (of trials: the study's). Of secrets only the
+names count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kftune.local.pipeline.graph import Given
+from kftune.pipeline import Node
+from kftune.pipeline.steps import TuneStep
+
+
+def key_of(node: Node, values: Mapping[str, Given], code: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The key of a task.
+
+    Args:
+        node: The step.
+        values: What it gets.
+        code: What stands for the code that it runs.
+        environ: Where the values of config maps come from.
+    """
+    texts = {
+        name: f"sha256:{given.artifact.digest}" if given.artifact else given.text for name, given in values.items()
+    }
+    places = {name: f"<{name}>" for name in node.argument_names if name not in node.arguments or name in values}
+    step = node.step
+    study = step.study.to_dict() if isinstance(step, TuneStep) else None
+    content = {
+        "argv": None if study else node.command_line(places),
+        "study": study,
+        "values": texts,
+        "outputs": {name: output.type for name, output in node.outputs.items()},
+        "env": step.env,
+        "secrets": sorted(step.secrets),
+        "config_maps": {name: environ.get(name) for name in sorted(step.config_maps)},
+        "working_dir": step.working_dir,
+        "network": step.network,
+        "code": code,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def code_of(argv: Sequence[str], folder: Path, search: Sequence[str] = ()) -> str:
+    """What stands for the code that a process runs, as far as a command line tells.
+
+    Args:
+        argv: The command line, with the program's path as its first word.
+        folder: Where it runs; Python files there count.
+        search: Where Python looks for modules, before its own folders.
+    """
+    files = {*folder.glob("*.py"), *_files(argv, folder, search)}
+    hashed = hashlib.sha256()
+    for path in sorted(files):
+        hashed.update(f"{path}\0".encode())
+        hashed.update(hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()
+
+
+def _files(argv: Sequence[str], folder: Path, search: Sequence[str]) -> Iterator[Path]:
+    yield from (path for token in argv[1:2] if (path := folder / token).is_file())
+    if Path(argv[0]).resolve() != Path(sys.executable).resolve() and Path(argv[0]).is_file():
+        yield Path(argv[0])
+    if len(argv) > 2 and argv[1] == "-m":
+        found = importlib.machinery.PathFinder.find_spec(argv[2].partition(".")[0], [*search, *sys.path])
+        for place in (found.submodule_search_locations or ()) if found else ():
+            yield from Path(place).rglob("*.py")
+        if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
+            yield Path(found.origin)

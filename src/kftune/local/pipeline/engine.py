@@ -1,0 +1,469 @@
+"""The loop of a pipeline's run: starts what is ready, listens to it, keeps what it wrote, tries again what failed.
+
+One thread and no waiting but in one `select`. Whatever ends the loop, no step's process stays behind.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from kftune.errors import RunError
+from kftune.local.devices import find_gpus
+from kftune.local.events import Note, OnEvent, now
+from kftune.local.interrupts import Interrupts
+from kftune.local.pipeline.artifacts import Made, collect, copy, digest_of, empty
+from kftune.local.pipeline.events import PipelineFinished, StepFinished, StepPrinted, StepRetries, StepStarted
+from kftune.local.pipeline.folder import PipelineFolder, RunFolder
+from kftune.local.pipeline.graph import DONE, Given, Graph, Task, TaskState
+from kftune.local.pipeline.starter import Starter
+from kftune.local.process import TrialProcess
+from kftune.local.verdict import readable, why_failed
+from kftune.pipeline import Pipeline
+from kftune.pipeline.shared import Retries
+from kftune.pipeline.steps import TuneStep
+
+_BETWEEN_LINES = 0.5
+
+State = Literal["Succeeded", "Failed", "Interrupted"]
+
+
+class Ended(NamedTuple):
+    """How a run ended."""
+
+    state: State
+    message: str
+
+
+@dataclass(eq=False)
+class _Running:
+    """A task whose process runs."""
+
+    task: Task
+    values: Mapping[str, Given]
+    key: str
+    attempt: int
+    gpus: tuple[str, ...]
+    started: str
+    process: TrialProcess = field(init=False)
+    listened: list[int] = field(default_factory=list)
+    stopped: str = ""
+
+
+class _Waiting(NamedTuple):
+    """A task that will be tried again."""
+
+    task: Task
+    values: Mapping[str, Given]
+    key: str
+    attempt: int
+    due: float
+
+
+class Engine:
+    """Runs one pipeline until nothing is left to run.
+
+    Args:
+        pipeline: The pipeline.
+        graph: Its tasks.
+        folder: The files of all its runs.
+        run: The files of this one.
+        starter: How tasks start.
+        parallel: Steps at once.
+        interrupts: Tells of Ctrl-C and requests to stop.
+        emit: Called with each event.
+        use_cache: Whether results of earlier runs are taken.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        graph: Graph,
+        folder: PipelineFolder,
+        run: RunFolder,
+        starter: Starter,
+        parallel: int,
+        interrupts: Interrupts,
+        emit: OnEvent,
+        *,
+        use_cache: bool = True,
+    ) -> None:
+        self._pipeline = pipeline
+        self._graph = graph
+        self._folder = folder
+        self._run_folder = run
+        self._starter = starter
+        self._parallel = parallel
+        self._interrupts = interrupts
+        self._emit = emit
+        self._use_cache = use_cache
+        self._devices = Devices(starter)
+        self._running: list[_Running] = []
+        self._waiting: list[_Waiting] = []
+        self._selector = selectors.DefaultSelector()
+        self._deadline: float | None = None
+        self._exit: Task | None = None
+
+    def run(self) -> Ended:
+        """Runs everything, then the exit step."""
+        began = time.monotonic()
+        self._deadline = None if self._pipeline.timeout is None else began + self._pipeline.timeout
+        try:
+            with self._interrupts.listening(self._selector):
+                for note in (*self._starter.notes, *self._devices.notes):
+                    self._emit(Note(note))
+                ended = self._all_steps()
+                if ended.state != "Interrupted" and self._pipeline.plan.exit is not None:
+                    ended = self._exit_step(ended)
+        finally:
+            with ExitStack() as all_of_them:  # also those after one that makes trouble
+                for running in self._running:
+                    all_of_them.callback(running.process.reap)
+            self._selector.close()
+        every = [*self._graph.all, *([self._exit] if self._exit else [])]
+        counts = dict(sorted(Counter(str(task.state) for task in every).items()))
+        results = self._graph.results()
+        self._emit(PipelineFinished(ended.state, ended.message, counts, results, time.monotonic() - began))
+        return ended
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def _all_steps(self) -> Ended:
+        while True:
+            ended = self._cut_short()
+            if ended is not None:
+                return ended
+            ready, over = self._graph.settle()
+            for task in over:
+                self._tell_end(task)
+            if self._start_waiting() or any([self._take(task) for task in self._startable(ready)]):  # noqa: C419
+                continue  # what is done at once may have made others ready
+            if not self._running and not self._waiting:
+                return self._judged()
+            self._listen()
+
+    def _judged(self) -> Ended:
+        failed = self._graph.failed
+        if not failed:
+            return Ended("Succeeded", "all steps are done")
+        names = ", ".join(task.name for task in failed[:5])
+        more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+        return Ended("Failed", f"{names}{more} failed; the same command goes on from there")
+
+    def _cut_short(self) -> Ended | None:
+        """Stops what runs when the run is to end before its time."""
+        if self._interrupts.count:
+            if self._running:
+                longest = max(running.process.grace for running in self._running)
+                count = len(self._running)
+                self._emit(Note(f"stopping what runs ({count}), which may take {longest:g} s; Ctrl-C again kills it"))
+            self._stop_all("the run was interrupted")
+            return Ended("Interrupted", "interrupted; the same command goes on from here")
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            limit = self._pipeline.timeout
+            self._stop_all(f"the run took longer than its timeout ({limit:g} s)")
+            return Ended("Failed", f"ran longer than its timeout ({limit:g} s); the same command goes on from here")
+        return None
+
+    def _exit_step(self, ended: Ended) -> Ended:
+        """Runs the exit step, once and whatever happened."""
+        node = self._pipeline.plan.exit
+        assert node is not None  # noqa: S101  # whoever calls has looked
+        self._graph.status = ended.state
+        self._deadline = None
+        self._exit = task = Task(node)
+        self._begin(task, self._graph.values(task), "", 1)
+        while self._running or self._waiting:
+            if self._interrupts.count:
+                self._stop_all("the run was interrupted")
+                break
+            if not self._start_waiting():
+                self._listen()
+        if task.state == "Stopped":
+            return Ended("Interrupted", "interrupted; the same command goes on from here")
+        if task.state == "Failed" and ended.state == "Succeeded":
+            return Ended("Failed", f"the exit step {task.name} failed; the same command runs it again")
+        return ended
+
+    def _startable(self, ready: Sequence[Task]) -> list[Task]:
+        """Those of the ready tasks for which there is room, and devices."""
+        chosen, room = [], self._parallel - len(self._running)
+        free = len(self._devices.free)
+        for task in ready:
+            wanted = self._devices.wanted(task)
+            if room <= 0:
+                break
+            if wanted <= free:
+                chosen.append(task)
+                room, free = room - 1, free - wanted
+        return chosen
+
+    def _start_waiting(self) -> bool:
+        """Tries again what is due; says whether there was anything."""
+        moment, begun = time.monotonic(), False
+        for waiting in [each for each in self._waiting if each.due <= moment]:
+            if len(self._running) < self._parallel and self._devices.wanted(waiting.task) <= len(self._devices.free):
+                self._waiting.remove(waiting)
+                self._begin(waiting.task, waiting.values, waiting.key, waiting.attempt)
+                begun = True
+        return begun
+
+    def _take(self, task: Task) -> bool:
+        """Takes a ready task's result from before, or starts it; says whether it is over already."""
+        try:
+            values = self._graph.values(task)
+        except RunError as error:
+            return self._end(task, "Failed", str(error))
+        folder = self._run_folder.task(task.name)
+        done = folder.read_done()
+        if done is not None:
+            task.made = done[0]
+            self._remember(str(done[1].get("key", "")), task)
+            return self._end(task, "Kept", "")
+        key = self._starter.key(task.node, values) if task.node.step.cache else ""
+        earlier = self._recall(key, task) if key and self._use_cache else None
+        if earlier is not None:
+            return self._end(task, "Cached", f"from run {earlier}")
+        self._begin(task, values, key, 1)
+        return task.state != "Running"
+
+    # -- the cache ---------------------------------------------------------------------------------------------
+
+    def _remember(self, key: str, task: Task) -> None:
+        if key and task.node.step.cache:
+            self._folder.remember(key, self._run_folder, task.name)
+
+    def _recall(self, key: str, task: Task) -> str | None:
+        """Takes what an earlier run did, if it is still as it was; gives the run's name."""
+        found = self._folder.recall(key)
+        done = None if found is None else found[1].read_done()
+        if found is None or done is None:
+            return None
+        made, facts = done
+        if any(each.digest and digest_of(each.path) != each.digest for each in made.values()):
+            self._emit(Note(f"{task.name}: what run {found[0]} wrote has been changed since, so it runs again"))
+            return None
+        folder = self._run_folder.task(task.name)
+        empty(folder.outputs)
+        for name, each in made.items():
+            copy(each.path, folder.outputs / name)
+        task.made = {
+            name: Made(each.type, folder.outputs / name, each.value, each.digest) for name, each in made.items()
+        }
+        folder.write_done(task.made, {**facts, "cached_from": found[0]})
+        return found[0]
+
+    # -- one task ----------------------------------------------------------------------------------------------
+
+    def _begin(self, task: Task, values: Mapping[str, Given], key: str, attempt: int) -> None:
+        """Starts a try of a task."""
+        folder = self._run_folder.task(task.name)
+        folder.done.unlink(missing_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.move_log_aside(attempt - 1 or 1)
+        for path in (folder.outputs, folder.work):
+            empty(path)
+        gpus = self._devices.take(task)
+        running = _Running(task, values, key, attempt, gpus or (), now())
+        try:
+            running.process = self._starter.start(task, values, attempt, gpus, self._feeder(task))
+        except (OSError, ValueError, RunError) as error:
+            self._devices.give_back(gpus or ())
+            self._end(task, "Failed", f"it could not be started: {error}")
+            return
+        task.state = "Running"
+        self._running.append(running)
+        self._attend(running)
+        name, node = task.name, task.node
+        self._emit(StepStarted(name, node.name, task.index, attempt, str(folder.log), running.gpus))
+
+    def _feeder(self, task: Task) -> Callable[[bytes], None]:
+        """Takes what a task prints, and tells of its lines."""
+        tune, pending, told = isinstance(task.node.step, TuneStep), bytearray(), 0.0
+
+        def feed(chunk: bytes) -> None:
+            nonlocal told
+            pending.extend(chunk)
+            *lines, rest = bytes(pending).split(b"\n")
+            pending[:] = rest[-4096:]
+            moment = time.monotonic()
+            if not lines or (not tune and moment - told < _BETWEEN_LINES):
+                return
+            told = moment
+            for line in lines if tune else lines[-1:]:
+                text = readable(line).strip()
+                if text:
+                    self._emit(StepPrinted(task.name, task.node.name, tune, text))
+
+        return feed
+
+    def _finish(self, running: _Running) -> None:
+        """A try has ended: keeps what it wrote, or tries again."""
+        task, process = running.task, running.process
+        self._running.remove(running)
+        for descriptor in running.listened:
+            self._selector.unregister(descriptor)
+        self._devices.give_back(running.gpus)
+        duration, code = round(process.ended - process.began, 3), process.returncode
+        folder = self._run_folder.task(task.name)
+        if running.stopped:
+            self._end(task, "Stopped", f"stopped: {running.stopped}", duration, code)
+            return
+        problem = why_failed(process, folder.log, "its timeout")
+        if not problem:
+            try:
+                task.made = collect(task.node.outputs, folder.outputs)
+            except (RunError, OSError) as error:
+                problem = str(error)
+        if problem:
+            self._fail(running, problem, duration, code)
+            return
+        facts = {"task": task.name, "key": running.key, "attempt": running.attempt, "started": running.started}
+        folder.write_done(task.made, {**facts, "ended": now(), "duration": duration})
+        self._remember(running.key, task)
+        self._end(task, "Succeeded", "", duration, code)
+
+    def _fail(self, running: _Running, problem: str, duration: float, code: int | None) -> None:
+        task, retries = running.task, running.task.node.step.retries
+        if running.attempt > retries.limit:
+            self._end(task, "Failed", problem, duration, code)
+            return
+        wait = _wait(retries, running.attempt)
+        task.state = "Waiting"
+        again = _Waiting(task, running.values, running.key, running.attempt + 1, time.monotonic() + wait)
+        self._waiting.append(again)
+        self._emit(StepRetries(task.name, task.node.name, running.attempt, problem, wait))
+
+    def _end(
+        self, task: Task, state: TaskState, message: str, duration: float | None = None, code: int | None = None
+    ) -> bool:
+        task.state, task.message = state, message
+        self._tell_end(task, duration, code)
+        return True
+
+    def _tell_end(self, task: Task, duration: float | None = None, code: int | None = None) -> None:
+        log = self._run_folder.task(task.name).log
+        made = {name: each.shown for name, each in task.made.items()} if task.state in DONE else {}
+        shown = str(log) if log.exists() else None
+        self._emit(
+            StepFinished(task.name, task.node.name, task.index, task.state, task.message, made, duration, code, shown)
+        )
+
+    # -- listening ---------------------------------------------------------------------------------------------
+
+    def _attend(self, running: _Running) -> None:
+        """Listens to what the process still has to tell."""
+        wanted = running.process.waits_for
+        descriptors = [descriptor for descriptor, _ in wanted]
+        for descriptor in running.listened:
+            if descriptor not in descriptors:
+                self._selector.unregister(descriptor)
+        for descriptor, callback in wanted:
+            if descriptor not in running.listened:
+                self._selector.register(descriptor, selectors.EVENT_READ, (running, callback))
+        running.listened = descriptors
+
+    def _listen(self) -> None:
+        """Waits until a process has something to tell, or something is due."""
+        for key, _ in self._selector.select(self._until_next_time()):
+            if key.data is None:
+                self._interrupts.drain()
+                continue
+            running, callback = key.data
+            if key.fd in running.listened:
+                self._advance(running, callback)
+        moment = time.monotonic()
+        for running in list(self._running):
+            due = running.process.next_time
+            if due is not None and due <= moment:
+                self._advance(running, lambda process=running.process: process.on_time(moment))  # type: ignore[misc]
+
+    def _advance(self, running: _Running, callback: Callable[[], None]) -> None:
+        callback()
+        if running.process.returncode is None:
+            self._attend(running)
+        else:
+            self._finish(running)
+
+    def _until_next_time(self) -> float | None:
+        moment = time.monotonic()
+        times: list[float | None] = [self._deadline, *(running.process.next_time for running in self._running)]
+        # One that is due and still waits has no room, so it waits for the end of another.
+        times += [waiting.due for waiting in self._waiting if waiting.due > moment]
+        waits = [due - moment for due in times if due is not None]
+        return max(0.0, min(waits)) if waits else None
+
+    def _stop_all(self, why: str) -> None:
+        """Asks what runs to end, and waits for it; one more interrupt kills it."""
+        for waiting in self._waiting:
+            self._end(waiting.task, "Stopped", f"stopped: {why}")
+        self._waiting = []
+        for running in self._running:
+            running.stopped = why
+            running.process.stop()
+        self._deadline = None
+        patience, killed = self._interrupts.count, False
+        while self._running:
+            if self._interrupts.count > patience and not killed:
+                killed = True
+                for running in self._running:
+                    running.process.kill()
+            self._listen()
+        for task in list(self._graph.all):
+            if task.state == "Pending":
+                self._end(task, "NotRun", why)
+
+
+class Devices:
+    """The GPUs of this machine, shared out so that no two steps have the same one.
+
+    A tune step shares its own among its trials. Where there are none, steps run without.
+
+    Raises:
+        RunError: A step asks for more than there are.
+    """
+
+    def __init__(self, starter: Starter) -> None:
+        asking = {node.name: _gpus(node.step) for node in starter.nodes if _gpus(node.step)}
+        self.all = find_gpus() if asking else ()
+        self.free = [*self.all]
+        self.notes = []
+        if asking and not self.all:
+            self.notes.append(f"these steps run without the GPU that they ask for: {', '.join(asking)}")
+        for node in starter.nodes:
+            least = node.step.study.step.resources.gpu if isinstance(node.step, TuneStep) else _gpus(node.step)
+            if self.all and least > len(self.all):
+                raise RunError(f"step {node.name} needs {least} GPUs (resources.gpu), but here are {len(self.all)}")
+
+    def wanted(self, task: Task) -> int:
+        """How many devices a task waits for."""
+        return min(_gpus(task.node.step), len(self.all))
+
+    def take(self, task: Task) -> tuple[str, ...] | None:
+        """The devices of a task that starts; None where it asks for none."""
+        if not _gpus(task.node.step):
+            return None
+        count = self.wanted(task)
+        taken, self.free = self.free[:count], self.free[count:]
+        return tuple(taken)
+
+    def give_back(self, devices: Sequence[str]) -> None:
+        """Devices that a task no longer uses."""
+        self.free = sorted((*self.free, *devices), key=self.all.index)
+
+
+def _gpus(step: Any) -> int:
+    if isinstance(step, TuneStep):
+        return step.study.step.resources.gpu * step.study.budget.parallel
+    return int(step.resources.gpu)
+
+
+def _wait(retries: Retries, attempt: int) -> float:
+    """Seconds between a try that failed and the next."""
+    wait = (retries.backoff or 0.0) * retries.factor ** (attempt - 1)
+    return wait if retries.max_backoff is None else min(wait, retries.max_backoff)

@@ -1,0 +1,102 @@
+"""What a running pipeline tells, beside `Note`: small records, for the views and as JSON lines for other programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kftune.local.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStarted(Event):
+    """A run begins, or goes on where an earlier one was cut short or failed."""
+
+    kind: ClassVar[str] = "pipeline_started"
+    pipeline: str
+    run: str
+    folder: str
+    runtime: str
+    """process or container."""
+    parallel: int
+    """Steps at once."""
+    parameters: dict[str, Any]
+    steps: dict[str, int | None]
+    """Step -> how often it runs; None where that is known only in the run. The exit step is the last."""
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """A step's process runs."""
+
+    kind: ClassVar[str] = "step_started"
+    task: str
+    """The step, or ``loop/NUMBER/step`` of a loop, from 1."""
+    step: str
+    index: int | None
+    """Which item of its loop it runs for, from 0."""
+    attempt: int
+    log: str
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepPrinted(Event):
+    """A line that a step printed: each of a tune step, of others the latest now and then."""
+
+    kind: ClassVar[str] = "step_printed"
+    task: str
+    step: str
+    tune: bool
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRetries(Event):
+    """A try failed, and there will be another."""
+
+    kind: ClassVar[str] = "step_retries"
+    task: str
+    step: str
+    attempt: int
+    """The one that failed."""
+    message: str
+    wait: float
+    """Seconds until the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A step is over, and what it wrote is on the disk."""
+
+    kind: ClassVar[str] = "step_finished"
+    task: str
+    step: str
+    index: int | None
+    state: str
+    """Succeeded, Cached (taken from an earlier run), Kept (done before this run was cut short), Skipped, Failed, NotRun
+    (one that it waits for has failed) or Stopped."""
+    message: str
+    outputs: dict[str, Any]
+    """Output -> its value, or the path of the artifact."""
+    duration: float | None
+    """Seconds of the last try."""
+    exit_code: int | None
+    log: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFinished(Event):
+    """The run has ended."""
+
+    kind: ClassVar[str] = "pipeline_finished"
+    state: str
+    """Succeeded, Failed or Interrupted."""
+    message: str
+    counts: dict[str, int]
+    """State -> number of steps; each item of a loop counts."""
+    results: dict[str, dict[str, Any]]
+    """The last steps that ran, and what they wrote; and every model that was written outside of loops."""
+    seconds: float
+    """How long this run took."""

@@ -1,0 +1,327 @@
+"""The steps of a run, one task for each item of a loop: what is ready, what is skipped, what cannot run any more.
+
+Nothing here starts a process or touches a file. The rules of `kftune.pipeline.plan` hold; where it leaves a choice:
+
+- A failed task stops only those that wait for it; everything else goes on.
+- The list that a loop hands on has no element for an item whose step was skipped; of a skipped loop it is the
+  default, else empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kftune.errors import RunError
+from kftune.local.pipeline.artifacts import Made
+from kftune.pipeline import (
+    Argument,
+    Constant,
+    ItemReference,
+    Loop,
+    Node,
+    OutputReference,
+    ParameterReference,
+    Pipeline,
+    Reference,
+    StatusReference,
+)
+from kftune.pipeline.ports import fits, text_of, type_of, typed_value
+from kftune.study.part import PartError
+
+TaskState = Literal[
+    "Pending", "Running", "Waiting", "Succeeded", "Cached", "Kept", "Skipped", "Failed", "NotRun", "Stopped"
+]
+"""Waiting: for its next try. Cached: taken from an earlier run. Kept: done before this run was cut short. NotRun: one
+that it waits for has failed. Stopped: before its end."""
+
+DONE: tuple[TaskState, ...] = ("Succeeded", "Cached", "Kept")
+OVER: tuple[TaskState, ...] = (*DONE, "Skipped", "Failed", "NotRun", "Stopped")
+_BLOCKING: tuple[TaskState, ...] = ("Failed", "NotRun", "Stopped")
+
+
+@dataclass(eq=False)
+class Task:
+    """One step, for one item of its loop.
+
+    Attributes:
+        node: The step.
+        index: Which item, from 0; None outside of loops.
+        item: The item.
+        made: What it wrote.
+    """
+
+    node: Node
+    index: int | None = None
+    item: Any = None
+    state: TaskState = "Pending"
+    message: str = ""
+    made: Mapping[str, Made] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The step, or ``loop/0001/step``: also its folder."""
+        return self.node.name if self.index is None else f"{self.node.loop}/{self.index + 1:04}/{self.node.name}"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a task gets for one of its arguments: the text of a parameter, or an artifact."""
+
+    text: str = ""
+    artifact: Made | None = None
+
+
+class Graph:
+    """All tasks of a run.
+
+    Args:
+        pipeline: The pipeline.
+        parameters: Run parameter -> value.
+
+    Raises:
+        RunError: The items of a loop, which a parameter holds, are not what the loop says.
+    """
+
+    def __init__(self, pipeline: Pipeline, parameters: Mapping[str, Any]) -> None:
+        self._pipeline = pipeline
+        self._plan = pipeline.plan
+        self._parameters = parameters
+        self.status = ""
+        """How the run ended, once it has: Succeeded or Failed."""
+        self.tasks: dict[str, list[Task] | None] = {}
+        """Step -> its tasks; None as long as the items of its loop are not known."""
+        for name, node in self._plan.nodes.items():
+            self.tasks[name] = [Task(node)] if node.loop is None else None
+        for name, loop in pipeline.loops.items():
+            if loop.entries is not None:
+                self._expand(name, loop.entries)
+            elif isinstance(loop.source, ParameterReference):
+                self._expand(name, self._items(name, loop, parameters[loop.source.name]))
+
+    @property
+    def all(self) -> Iterator[Task]:
+        """Every task that is known so far."""
+        return (task for tasks in self.tasks.values() for task in tasks or ())
+
+    @property
+    def over(self) -> bool:
+        """Whether no task will run any more."""
+        return all(tasks is not None for tasks in self.tasks.values()) and all(task.state in OVER for task in self.all)
+
+    @property
+    def failed(self) -> list[Task]:
+        """The tasks that failed."""
+        return [task for task in self.all if task.state == "Failed"]
+
+    def settle(self) -> tuple[list[Task], list[Task]]:
+        """Finds out what has become of the tasks that wait.
+
+        Returns:
+            The tasks that can start now, those of items that have begun first; and those that are over, because they
+            are skipped or wait for a failed one.
+        """
+        over: list[Task] = []
+        ready: list[Task] = []
+        # In the order of the plan, so that each sees what has become of those before it.
+        for name, node in self._plan.nodes.items():
+            if self.tasks[name] is None and node.loop is not None:
+                over += self._find_items(node.loop)
+            for task in self.tasks[name] or ():
+                if task.state != "Pending":
+                    continue
+                verdict = self._judge(task)
+                if verdict == "ready":
+                    ready.append(task)
+                elif verdict is not None:
+                    task.state, task.message = verdict
+                    over.append(task)
+        return self._within_bounds(ready), over
+
+    def values(self, task: Task) -> dict[str, Given]:
+        """What a task gets, by argument; an optional one whose producer was skipped is left out.
+
+        Raises:
+            RunError: A value is not what the pipeline says that it is.
+        """
+        found = {}
+        for name, argument in task.node.arguments.items():
+            given = self._given(task, argument)
+            if given is not None:
+                found[name] = given
+        return found
+
+    def _last(self) -> list[Task]:
+        """The tasks that were done, and that no other done one waited for."""
+        done = [task for task in self.all if task.state in DONE]
+        waited_for = {name for task in done for name in task.node.dependencies}
+        return [task for task in done if task.node.name not in waited_for]
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What the last tasks wrote, and every model outside of loops: a value, or the path of an artifact."""
+        last = set(self._last())
+        found = {
+            task.name: {
+                name: each.shown
+                for name, each in task.made.items()
+                if task in last or (each.type == "model" and task.index is None)
+            }
+            for task in self.all
+            if task.state in DONE
+        }
+        return {task: outputs for task, outputs in found.items() if outputs}
+
+    # -- loops -------------------------------------------------------------------------------------------------
+
+    def _expand(self, loop: str, items: Sequence[Any]) -> None:
+        for name in self._pipeline.members(loop):
+            self.tasks[name] = [Task(self._plan.nodes[name], index, item) for index, item in enumerate(items)]
+
+    def _find_items(self, name: str) -> list[Task]:
+        """Makes the tasks of a loop as soon as its items are known; gives those that are over at once."""
+        loop = self._pipeline.loops[name]
+        source = loop.source
+        if not isinstance(source, OutputReference):
+            return []
+        producers = self.tasks[source.step]
+        if producers is None or any(task.state not in OVER for task in producers):
+            return []
+        states = {task.state for task in producers}
+        members = [self._plan.nodes[member] for member in self._pipeline.members(name)]
+        if states & {*_BLOCKING} or (states == {"Skipped"} and producers[0].index is None):
+            state: TaskState = "NotRun" if states & {*_BLOCKING} else "Skipped"
+            alone = [Task(node, state=state, message=f"{source.step} gave no items") for node in members]
+            for task in alone:
+                self.tasks[task.node.name] = [task]
+            return alone
+        done = [task.made[source.output].value for task in producers if task.state in DONE]
+        try:
+            self._expand(name, self._items(name, loop, done[0] if producers[0].index is None else done))
+        except RunError as error:
+            alone = [Task(node, state="Failed", message=str(error)) for node in members]
+            for task in alone:
+                self.tasks[task.node.name] = [task]
+            return alone
+        return []
+
+    def _items(self, name: str, loop: Loop, items: Sequence[Any]) -> Sequence[Any]:
+        wanted = loop.type_of(None)
+        for index, item in enumerate(items):
+            where = f"item {index + 1} of loop {name}, from {loop.source},"
+            try:
+                given = type_of(item)
+            except PartError as error:
+                raise RunError(f"{where}: {error.message}") from error
+            if not fits(given, wanted):
+                raise RunError(f"{where} must be of type {wanted}, but {item!r} is of type {given}")
+            for key, kind in loop.fields.items():
+                if key not in item:
+                    raise RunError(f"{where} must have the field {key!r}, but is {item!r}")
+                if not fits(type_of(item[key]), kind):
+                    raise RunError(f"{where} must have {key!r} of type {kind}, but it is {item[key]!r}")
+        return items
+
+    def _within_bounds(self, ready: list[Task]) -> list[Task]:
+        """Those of the ready tasks that may start now: of a loop no more items at once than it says."""
+        begun: dict[str, set[int]] = {}
+        open_items: dict[str, set[int]] = {}
+        for task in self.all:
+            if task.index is None or task.node.loop is None:
+                continue
+            if task.state not in ("Pending", "Skipped", "NotRun"):
+                begun.setdefault(task.node.loop, set()).add(task.index)
+            if task.state not in OVER:
+                open_items.setdefault(task.node.loop, set()).add(task.index)
+        active = {loop: begun.get(loop, set()) & left for loop, left in open_items.items()}
+        allowed = []
+        # What has begun comes to its end first.
+        ready.sort(key=lambda task: task.index is not None and task.index not in active[str(task.node.loop)])
+        for task in ready:
+            if task.index is not None and task.node.loop is not None:
+                items, most = active[task.node.loop], self._pipeline.loops[task.node.loop].parallel
+                if task.index not in items and most is not None and len(items) >= most:
+                    continue
+                items.add(task.index)
+            allowed.append(task)
+        return allowed
+
+    # -- one task ----------------------------------------------------------------------------------------------
+
+    def _judge(self, task: Task) -> Literal["ready"] | tuple[TaskState, str] | None:
+        """What is to become of a task that waits; None while that is not known."""
+        blocking = None
+        for name in task.node.dependencies:
+            others = self._seen_by(task, name)
+            if others is None or any(other.state not in OVER for other in others):
+                return None
+            blocking = blocking or next((other for other in others if other.state in _BLOCKING), None)
+        if blocking is not None:
+            return "NotRun", f"waits for {blocking.name}, which is {_WORDS[blocking.state]}"
+        for argument in task.node.arguments.values():
+            if self._lacks(task, argument):
+                return "Skipped", f"takes {argument.name} of {argument.producer}, which was skipped"
+        condition = task.node.condition
+        if condition is not None:
+            missing = next((each for each in condition.references if self._is_skipped(task, each)), None)
+            if missing is not None:
+                return "Skipped", f"its condition needs {missing}, which was skipped"
+            if not condition.holds(self._side(task, condition.left), self._side(task, condition.right)):
+                return "Skipped", f"its condition does not hold: {condition}"
+        return "ready"
+
+    def _seen_by(self, task: Task, step: str) -> list[Task] | None:
+        """The tasks of a step that a task waits for: of its own loop the one for the same item."""
+        tasks = self.tasks[step]
+        if tasks is None or task.index is None or self._plan.nodes[step].loop != task.node.loop:
+            return tasks
+        return [tasks[task.index]]
+
+    def _is_skipped(self, task: Task, source: Any) -> bool:
+        if not isinstance(source, OutputReference):
+            return False
+        return any(other.state == "Skipped" for other in self._seen_by(task, source.step) or ())
+
+    def _lacks(self, task: Task, argument: Argument) -> bool:
+        """Whether an argument's producer was skipped, and nothing stands in for it."""
+        if argument.fan_in or argument.optional or argument.default is not None:
+            return False
+        return self._is_skipped(task, argument.source)
+
+    def _side(self, task: Task, side: Any) -> Any:
+        return self._value(task, side) if isinstance(side, Reference) else side
+
+    def _value(self, task: Task, source: Reference) -> Any:
+        if isinstance(source, ParameterReference):
+            return self._parameters[source.name]
+        if isinstance(source, ItemReference):
+            return task.item if source.field is None else task.item[source.field]
+        if isinstance(source, StatusReference):
+            return self.status
+        if not isinstance(source, OutputReference):
+            raise TypeError(f"{source!r} is no reference that has a value")
+        others = self._seen_by(task, source.step) or []
+        if self._plan.nodes[source.step].loop in (None, task.node.loop):
+            return others[0].made[source.output].value
+        return [other.made[source.output].value for other in others if other.state in DONE]
+
+    def _given(self, task: Task, argument: Argument) -> Given | None:
+        source = argument.source
+        if isinstance(source, Constant):
+            return Given(source.text)
+        if isinstance(source, OutputReference) and self._is_skipped(task, source):
+            if argument.optional:
+                return None
+            if argument.default is not None and (not argument.fan_in or not self._value(task, source)):
+                return Given(text_of(argument.default))
+        if argument.is_artifact and isinstance(source, OutputReference):
+            others = self._seen_by(task, source.step) or []
+            return Given(artifact=others[0].made[source.output])
+        value = self._value(task, source)
+        try:
+            return Given(text_of(typed_value(value, "float") if argument.type == "float" else value))
+        except PartError as error:
+            raise RunError(f"{argument.name}, from {source}: {error.message}") from error
+
+
+_WORDS = {"Failed": "failed", "NotRun": "not run", "Stopped": "stopped"}

@@ -1,0 +1,70 @@
+"""The parameters of a run, as a command line gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from kftune.errors import KftuneError, UnknownNameError, UsageError
+from kftune.pipeline import ParameterReference, Pipeline
+from kftune.pipeline.ports import typed_value
+from kftune.study.part import PartError
+
+_EXAMPLES = {"int": "3", "float": "0.5", "bool": "true", "list": "[1,2]", "dict": '{"a":1}'}
+
+
+def read_parameters(pipeline: Pipeline, given: Sequence[str]) -> dict[str, Any]:
+    """The values that a command line gives.
+
+    Args:
+        pipeline: The pipeline.
+        given: ``name=value`` each.
+
+    Raises:
+        UnknownNameError: The pipeline has no such parameter.
+        UsageError: A text is no value of the parameter's type, or one that a hyperparameter does not take.
+    """
+    values: dict[str, Any] = {}
+    for setting in given:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"a parameter of the run is name=value, but got {setting!r}")
+        if name in values:
+            raise UsageError(f"a parameter is given once, but {name} is there twice")
+        if name not in pipeline.run_parameters:
+            raise UnknownNameError("run parameter", name, pipeline.run_parameters)
+        wanted = str(pipeline.run_parameters[name].type)
+        values[name] = _read(name, wanted, text)
+        _check_hparam(pipeline, name, text)
+    return values
+
+
+def _read(name: str, wanted: str, text: str) -> Any:
+    if wanted == "str":
+        return text
+    try:
+        return typed_value(json.loads(text, parse_constant=_refuse), wanted)
+    except (ValueError, PartError) as error:
+        raise UsageError(
+            f"the parameter {name} is of type {wanted}, for example {name}={_EXAMPLES[wanted]}, but got {text!r}"
+        ) from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _check_hparam(pipeline: Pipeline, name: str, text: str) -> None:
+    """Makes sure that hyperparameters which the parameter sets take its value."""
+    for node in pipeline.plan.nodes.values():
+        for argument in node.hparams.values():
+            hparams = node.step.hyperparameters
+            if argument.source == ParameterReference(name) and hparams is not None:
+                try:
+                    leaf = hparams.leaf(argument.name)
+                    leaf.jsonable(leaf.decode(text))
+                except KftuneError as error:
+                    raise UsageError(
+                        f"the parameter {name} sets {argument.name} of step {node.name}: {error}"
+                    ) from error

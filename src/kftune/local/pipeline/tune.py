@@ -1,0 +1,78 @@
+"""``python -m kftune.local.pipeline.tune FILE``: the process of a tune step, which runs its study in Katib's place.
+
+FILE is written by `kftune.local.pipeline.starter`. A second try, or the next run, goes on with the study's results.
+Exit status: 0 done, 1 the study failed, 2 it cannot run, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kftune import outputs
+from kftune.errors import KftuneError
+from kftune.files import write_text
+from kftune.local.pipeline.report import report_page
+from kftune.local.plain import PlainView
+from kftune.local.progress import Outcome
+from kftune.local.run import run_study
+from kftune.pipeline import EXECUTOR_OUTPUT
+from kftune.pipeline.steps import BEST, hparam_type
+from kftune.results import Trial, open_results
+from kftune.study import Study, study_from_dict
+
+
+def main(path: Path) -> int:
+    """Does what a request says, and gives the exit status."""
+    request: dict[str, Any] = json.loads(path.read_bytes())
+    try:
+        study = study_from_dict(request["study"], [Path(folder) for folder in request["folders"]])
+        with PlainView(sys.stdout) as view:
+            outcome = _run(study, request, view)
+        if outcome.state == "Succeeded" and outcome.best is not None:
+            _write(study, outcome.best, Path(request["results"]), request["outputs"])
+        return outcome.exit_code
+    except KftuneError as error:
+        sys.stdout.write(f"{error}\n")
+        return 2
+
+
+def _run(study: Study, request: Mapping[str, Any], view: PlainView) -> Outcome:
+    folder, gpus = request["results"], request["gpus"]
+    containers = request.get("containers")
+    if containers is None:
+        # The file itself is not read again: what counts is the folder that it is in.
+        place = Path(request["place"]) / "study.yaml"
+        return run_study(study, folder, study_path=place, on_event=view, gpus=gpus)
+    from kftune.local.pipeline.trials import TrialContainers  # noqa: PLC0415  # processes need no engine
+
+    place = Path(request["place"])
+    return run_study(
+        study, folder, on_event=view, launch=lambda results: TrialContainers(study, results, place, containers, gpus)
+    )
+
+
+def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -> None:
+    """Writes the outputs of the step."""
+    for name in study.space:
+        leaf = study.hparams.leaf(name)
+        # A hyperparameter that was not active has no value in the best trial.
+        text = best.assignment[name] if name in best.assignment else leaf.encode(leaf.default)
+        is_text = hparam_type(study.hparams, name) == "str"
+        outputs.write(paths[f"{BEST}.{name}"], text if is_text else leaf.jsonable(leaf.decode(text)))
+    outputs.write(paths["best_trial"], best.name)
+    outputs.write(paths["objective"], float(best.objective or 0.0))
+    # As the step does on a cluster: the latest, also of a metric that counts by its least or greatest.
+    latest = {name: values.number("latest") for name, values in best.metrics.items()}
+    metrics = {name: value for name, value in latest.items() if value is not None and math.isfinite(value)}
+    outputs.write_metrics(paths["metrics"], metrics, paths[EXECUTOR_OUTPUT])
+    with open_results(results) as stored:
+        write_text(Path(paths["report"]), report_page(stored))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,61 @@
+"""One writer at a time: a file that is locked as long as a process lives."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from kftune.errors import StoreError
+
+_PATIENCE = 5.0
+
+
+def take_lock(path: Path) -> int:
+    """Locks a file for this process until the descriptor is closed, by whatever end of the process.
+
+    Args:
+        path: The file; it is made, with its folder, and holds the number of the process.
+
+    Returns:
+        The descriptor.
+
+    Raises:
+        StoreError: Another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    until = time.monotonic() + _PATIENCE
+    while not _locked(descriptor):
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        # A run that was killed while it started a trial holds the lock through that trial, until it is its own program.
+        if _runs(holder) or time.monotonic() > until:
+            os.close(descriptor)
+            raise StoreError(
+                f"only one run at a time may write results here, and process {holder or 'unknown'} does; wait for its "
+                f"end, stop it (kill {holder}), or give this run another folder (--dir)",
+                str(path.parent),
+            )
+        time.sleep(0.01)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _runs(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
