@@ -146,3 +146,9 @@ def test_every_make_target_that_a_document_names_is_there() -> None:
         name for document in DOCUMENTS for name in re.findall(r"(?:^|`)make ([a-z][a-z-]+)", document.read_text(), re.M)
     }
     assert named - targets == set()
+
+
+def test_contributing_names_every_make_target():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    named = re.findall(r"\bmake ([a-z][a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text())
+    assert set(targets) - {"help"} - set(named) == set()
