@@ -140,9 +140,27 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_id)
+def test_every_link_to_a_heading_leads_to_one(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", document.read_text())
+    assert [link for link in links if link[1] not in _anchors(document.parent / link[0] if link[0] else document)] == []
+
+
+def _anchors(document: Path) -> set[str]:
+    """The headings as links name them."""
+    text = BLOCK.sub("", document.read_text())
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
 def test_every_make_target_that_a_document_names_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {
         name for document in DOCUMENTS for name in re.findall(r"(?:^|`)make ([a-z][a-z-]+)", document.read_text(), re.M)
     }
     assert named - targets == set()
+
+
+def test_contributing_names_every_make_target():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    named = re.findall(r"\bmake ([a-z][a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text())
+    assert set(targets) - {"help"} - set(named) == set()
