@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kftune import yaml_text
 from kftune.errors import YamlError
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import Path
 from kftune.lint.judging import Judgement
 from kftune.lint.rule import SEVERITIES, Finding
 from kftune.lint.sources import Document
-from kftune.yaml_text import locate, locate_all
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
@@ -75,8 +75,8 @@ def _places(judgement: Judgement) -> list[tuple[int, int]]:
     wanted = [(_existing((*document.prefix, *finding.path), document), finding.code == "KT104") for finding in findings]
     try:
         if len(wanted) > _FEW:
-            return locate_all(document.piece.text, wanted)
-        return [locate(document.piece.text, path, key=key) for path, key in wanted]
+            return yaml_text.locate_all(document.piece.text, wanted)
+        return [yaml_text.locate(document.piece.text, path, key=key) for path, key in wanted]
     except YamlError:
         return [(1, 1)] * len(findings)
 
