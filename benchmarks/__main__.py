@@ -27,6 +27,7 @@ ROWS = {
     "e": "e_best",
     "f": "f_argv",
     "g": "g_pipeline",
+    "h": "h_lint",
 }
 
 

@@ -401,9 +401,9 @@ def test_a_class_is_compared_with_a_script(lint: Lint, project: Path):
     (project / "train.py").write_text(script_text(UNITS.replace("64", "8")))
     code, text = lint("--hparams", "toy_hparams.py:ToyHparams", "--script", "train.py")
     assert code == 1
-    assert "toy_hparams.py:6:5: KT401 fails: train.py takes no --learning_rate" in text
-    assert "toy_hparams.py:8:5: KT405 habit: units is 64 in ToyHparams and 8 at train.py:4" in text
-    assert "toy_hparams.py:10:5: KT401 fails: train.py takes no --epochs" in text
+    assert "toy_hparams.py:7:5: KT401 fails: train.py takes no --learning_rate" in text
+    assert "toy_hparams.py:9:5: KT405 habit: units is 64 in ToyHparams and 8 at train.py:4" in text
+    assert "toy_hparams.py:11:5: KT401 fails: train.py takes no --epochs" in text
     assert lint("--hparams", "toy_hparams:ToyHparams", "--script", "train.py") == (code, text)
     assert lint("--hparams", "toy_hparams.py:ToyHparams")[0] == 2
     assert lint("--hparams", "gone.py:ToyHparams", "--script", "train.py")[0] == 2

@@ -23,7 +23,6 @@ each error survives pickling. The text says what must hold, what was given and w
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -176,5 +175,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def near_names(name: str, known: Iterable[str]) -> str:
     """A question that offers the names close to an unknown one, or nothing."""
-    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
+    near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else ""

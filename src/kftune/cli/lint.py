@@ -7,6 +7,7 @@ kftune lint new.yaml --against live.yaml       an edit or a restart of a living 
 kftune lint experiment.yaml --fix              write the safe remedies (--diff shows them)
 kftune lint experiment.yaml --sample-log LOG   which metrics Katib would find in a log
 kftune lint study.yaml                         also: does it fit the class and the script's arguments?
+kftune lint pipeline.yaml                      can its targets run it, and what of its tune steps' Experiments?
 kftune lint --hparams FILE.py:CLASS --script FILE
 
 ConfigMaps and Namespaces are taken from the same input. A template in a ConfigMap that is not there is taken as good,
@@ -49,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--fail-on", choices=[*SEVERITIES, "never"], default="wrong", help="exit 1 at this severity or a worse one"
     )
     parser.add_argument(
-        "--skip-others", action="store_true", help="pass over files without an Experiment or a study, as in a folder"
+        "--skip-others", action="store_true", help="pass over files that hold nothing to judge, as in a folder"
     )
     parser.add_argument("--fix", action="store_true", help="write the safe remedies; standard input goes to output")
     parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")

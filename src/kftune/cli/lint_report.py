@@ -52,6 +52,9 @@ class Report(NamedTuple):
         for study in checked.studies:
             if study.note:
                 yield f"{study.found[0].document.file}: not compared with a script in full: {study.note}"
+        for pipeline in checked.pipelines:
+            if pipeline.note:
+                yield f"{pipeline.found[0].document.file}: not rendered for every target: {pipeline.note}"
         for found, sample in zip(checked.experiments, checked.samples, strict=False):
             yield from _sample(found, sample)
         for study in checked.studies:

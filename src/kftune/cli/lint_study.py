@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kftune import encoding
+from kftune.cli.lint_refused import refused
 from kftune.errors import (
     ContainerError,
-    KftuneError,
     RenderError,
     RunError,
     StudyError,
@@ -29,18 +29,14 @@ from kftune.lint.drift.script import Script
 from kftune.lint.drift.source import Module, SourceError
 from kftune.lint.drift.step import Started, started
 from kftune.lint.drift.usage import script_of_usage
-from kftune.lint.findings import finding
 from kftune.lint.judging import Judgement
-from kftune.lint.report import Found, Placed, placed
+from kftune.lint.report import Placed, placed
 from kftune.lint.rule import Finding
 from kftune.lint.sources import STDIN, Document, Source, documents
 from kftune.lint.studies import LocalMetric, StudyReport
 from kftune.metrics import reduce_file
 from kftune.registry import load_hparams
 from kftune.study import Study, load_study, study_from_dict
-
-# A further line of a study's error.
-_PLACED = re.compile(r".*?:(\d+):(\d+): (.*)")
 
 
 def judge_study(
@@ -63,7 +59,7 @@ def judge_study(
         text = yaml_text.dump_all(render(pinned(study, near), "katib").documents)
     except (StudyError, YamlError, RenderError, ContainerError, UnknownNameError) as error:
         name = document.value.get("name") if isinstance(document.value, dict) else None
-        return [], StudyReport(_refused(document, error), name if isinstance(name, str) else None)
+        return [], StudyReport(refused(document, error, "KT400"), name if isinstance(name, str) else None)
     rendered = list(documents(source._replace(text=text, file=f"{source.file} (rendered)")))
     findings, script, note = _drift(study, _folders(source), arguments, _disguised(rendered))
     judgement = Judgement(document, Verdict("admitted"), tuple(findings))
@@ -85,23 +81,6 @@ def _folders(source: Source) -> tuple[Path, ...]:
     """Where a study's files are looked for: its own folder, then the current one."""
     own = Path() if source.file == STDIN else Path(source.file).parent
     return (own,) if own.resolve() == Path.cwd() else (own, Path())
-
-
-def _refused(document: Document, error: KftuneError) -> Found:
-    """What is said of a study that kftune itself refuses: a finding for each line of the error."""
-    first, *others = str(getattr(error, "message", error)).split("\n")
-    places = [(getattr(error, "line", None) or 1, getattr(error, "column", None) or 1)]
-    messages = [first]
-    for line in others:
-        told = _PLACED.fullmatch(line)
-        if told:
-            places.append((int(told[1]), int(told[2])))
-            messages.append(told[3])
-        else:
-            messages[-1] += f" {line.strip()}"
-    found = [finding("KT400", (), message) for message in messages]
-    judgement = Judgement(document, Verdict("decode", message=first), tuple(found))
-    return judgement, [Placed(each, *place) for each, place in zip(found, places, strict=True)]
 
 
 def _read_here(study: Study, log: str) -> Iterator[LocalMetric]:

@@ -1,13 +1,14 @@
-"""What `kftune lint` judges: Experiments, the studies that render to some, and the cluster that the input describes."""
+"""What `kftune lint` judges: Experiments, what of ours renders to some, and the cluster that the input describes."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kftune.cli.written import written
 from kftune.errors import UsageError
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
 from kftune.katib.admission.server import KIND
@@ -19,20 +20,7 @@ from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
     from kftune.lint.sampling import Sample
-    from kftune.lint.studies import StudyReport
-
-_STUDY_KEYS = {
-    "hparams",
-    "objective",
-    "step",
-    "search",
-    "values",
-    "algorithm",
-    "budget",
-    "metrics",
-    "points",
-    "targets",
-}
+    from kftune.lint.studies import PipelineReport, StudyReport
 
 
 class Checker:
@@ -60,28 +48,38 @@ class Checker:
         return [
             self._placed(judge(document, self._cluster, self._version, self._old))
             for document in found
-            if is_judged(document, named) and not is_study(document)
+            if is_judged(document, named) and written(document.value) is None
         ]
 
     def all(self, given: Sequence[Source]) -> Checked:
-        """The Experiments of all sources, those that studies render to among them, and the studies."""
+        """The Experiments of all sources, also those that studies and pipelines render to, and these themselves."""
         experiments: list[Found] = []
         studies: list[StudyReport] = []
+        pipelines: list[PipelineReport] = []
         for source, found in self._read(given):
             experiments += self.judged(found, named=source.named)
-            for document in filter(is_study, found):
-                from kftune.cli.lint_study import judge_study
+            for document in found:
+                kind = written(document.value)
+                if kind == "study":
+                    from kftune.cli.lint_study import judge_study
 
-                rendered, report = judge_study(source, document, self._arguments)
-                experiments += self.judged(rendered, named=True)
-                studies.append(self._only_asked(report))
+                    rendered, study = judge_study(source, document, self._arguments)
+                    experiments += self.judged(rendered, named=True)
+                    studies.append(study._replace(found=self._only_asked(study.found)))
+                elif kind == "pipeline":
+                    from kftune.cli.lint_pipeline import judge_pipeline
+
+                    rendered, pipeline = judge_pipeline(source, document)
+                    experiments += self.judged(rendered, named=True)
+                    pipelines.append(pipeline._replace(found=self._only_asked(pipeline.found)))
         if self._arguments.hparams is not None:
             from kftune.cli.lint_study import judge_class
 
-            studies.append(self._only_asked(judge_class(self._arguments.hparams, self._arguments)))
+            compared = judge_class(self._arguments.hparams, self._arguments)
+            studies.append(compared._replace(found=self._only_asked(compared.found)))
         if self._arguments.sample_log is None:
-            return Checked(experiments, studies)
-        return self._sampled(experiments)._replace(studies=studies)
+            return Checked(experiments, studies, pipelines)
+        return self._sampled(experiments)._replace(studies=studies, pipelines=pipelines)
 
     def _sampled(self, experiments: Sequence[Found]) -> Checked:
         """The Experiments with what the sample log says against them, and what they would make of it."""
@@ -138,9 +136,9 @@ class Checker:
     def _placed(self, judgement: Judgement) -> Found:
         return judgement, self._asked(placed(judgement))
 
-    def _only_asked(self, report: StudyReport) -> StudyReport:
-        judgement, found = report.found
-        return report._replace(found=(judgement, self._asked(found)))
+    def _only_asked(self, found: Found) -> Found:
+        judgement, all_of_it = found
+        return judgement, self._asked(all_of_it)
 
     def _asked(self, found: Iterable[Placed]) -> list[Placed]:
         """The findings that were asked for, by line."""
@@ -156,15 +154,6 @@ class Checker:
 def _is_utf8(source: Source) -> bool:
     """Whether the text, written as UTF-8, is what it was read from."""
     return source.file == STDIN or Path(source.file).read_bytes() == source.text.encode(errors="surrogateescape")
-
-
-def is_study(document: Document) -> bool:
-    """Whether the document is a kftune study, or was meant to be one."""
-    value = document.value
-    if not isinstance(value, Mapping) or not {"kind", "apiVersion"}.isdisjoint(value):
-        return False
-    known = len(_STUDY_KEYS & value.keys())
-    return known > 3 or (known > 1 and isinstance(value.get("hparams"), str))
 
 
 def _codes(text: str) -> tuple[str, ...]:

@@ -11,17 +11,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kftune import yaml_text
+from kftune.cli.written import written
 from kftune.errors import UsageError
 from kftune.files import write_text
 from kftune.images import resolve
 from kftune.images.studies import pinned
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render, render_pipeline
 from kftune.study import load_study
+
+if TYPE_CHECKING:
+    from kftune.pipeline import Pipeline
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -74,19 +78,13 @@ def _render_all(arguments: argparse.Namespace) -> int:
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
     """The study files below a folder and the pipeline files, by name, and which they are; others are passed over."""
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
-        content = yaml_text.load_file(path)
-        if isinstance(content, Mapping) and {"hparams", "objective", "step"} <= set(content):
-            yield path, False
-        elif _describes_pipeline(content):
-            yield path, True
+        kind = written(yaml_text.load_file(path))
+        if kind is not None:
+            yield path, kind == "pipeline"
 
 
 def _is_pipeline(path: Path) -> bool:
-    return _describes_pipeline(yaml_text.load_file(path))
-
-
-def _describes_pipeline(content: object) -> bool:
-    return isinstance(content, Mapping) and "steps" in content
+    return written(yaml_text.load_file(path)) == "pipeline"
 
 
 def _targets_of(is_pipeline: bool) -> list[str]:
@@ -108,11 +106,21 @@ def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
         return render(pinned(load_study(path, overrides), path), target)
     from kftune.pipeline import load_pipeline
 
+    return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+
+
+def render_resolved(pipeline: Pipeline, target: str) -> Rendering:
+    """The manifests of a pipeline whose images are what a cluster pulls; of kfp only its compiler is imported.
+
+    Raises:
+        RenderError: The target cannot express the pipeline.
+        MissingExtraError: kfp is not installed, and the target needs it.
+    """
     if target.startswith("kfp"):
         from kftune.render.kfp import import_without_client
 
         import_without_client()
-    return render_pipeline(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+    return render_pipeline(pipeline, target)
 
 
 def _write_into(folder: Path, path: Path, rendering: Rendering, target: str, form: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kftune import yaml_text
 from kftune.cli.table import table
+from kftune.cli.written import written
 from kftune.study import ALGORITHMS, Study, load_study
 
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the study or the pipeline."""
-    if _is_pipeline(arguments.file):
+    if written(yaml_text.load_file(Path(arguments.file))) == "pipeline":
         return _show_pipeline(arguments)
     study = load_study(arguments.file, arguments.overrides)
     if arguments.format == "json":
@@ -31,11 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(_text(study))
     return 0
-
-
-def _is_pipeline(file: str) -> bool:
-    content = yaml_text.load_file(Path(file))
-    return isinstance(content, Mapping) and "steps" in content
 
 
 def _show_pipeline(arguments: argparse.Namespace) -> int:

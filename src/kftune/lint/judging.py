@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
 from kftune.katib.admission import Verdict, admit, not_yaml
@@ -95,6 +94,10 @@ def _short(text: str) -> str:
 
 
 def _dropped(verdict: Verdict) -> Iterator[Finding]:
+    if not verdict.unknown:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
     for path in verdict.unknown:
         known = known_fields("Experiment", path[:-1])
         near = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)

@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kftune import yaml_text
 from kftune.errors import YamlError
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import Path
 from kftune.lint.judging import Judgement
 from kftune.lint.rule import SEVERITIES, Finding
 from kftune.lint.sources import Document
-from kftune.yaml_text import locate, locate_all
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
     from kftune.lint.sampling import Sample
-    from kftune.lint.studies import StudyReport
+    from kftune.lint.studies import PipelineReport, StudyReport
 
 # Red for what never gets its numbers, yellow for numbers that mislead, cyan for advice.
 _COLOURS = {
@@ -47,6 +47,7 @@ class Checked(NamedTuple):
 
     experiments: Sequence[Found]
     studies: Sequence[StudyReport] = ()
+    pipelines: Sequence[PipelineReport] = ()
     changes: Sequence[Mended] = ()
     """What --fix has changed."""
     samples: Sequence[Sample] = ()
@@ -55,7 +56,7 @@ class Checked(NamedTuple):
     @property
     def found(self) -> list[Found]:
         """The findings of all, by file."""
-        found = [*(study.found for study in self.studies), *self.experiments]
+        found = [*(each.found for each in self.studies), *(each.found for each in self.pipelines), *self.experiments]
         return sorted(found, key=lambda pair: pair[0].document.file)
 
 
@@ -75,8 +76,8 @@ def _places(judgement: Judgement) -> list[tuple[int, int]]:
     wanted = [(_existing((*document.prefix, *finding.path), document), finding.code == "KT104") for finding in findings]
     try:
         if len(wanted) > _FEW:
-            return locate_all(document.piece.text, wanted)
-        return [locate(document.piece.text, path, key=key) for path, key in wanted]
+            return yaml_text.locate_all(document.piece.text, wanted)
+        return [yaml_text.locate(document.piece.text, path, key=key) for path, key in wanted]
     except YamlError:
         return [(1, 1)] * len(findings)
 
@@ -117,6 +118,7 @@ def as_json(checked: Checked, katib: str) -> dict[str, Any]:
         "katib": katib,
         "documents": documents,
         "studies": [study.as_json() for study in checked.studies],
+        "pipelines": [pipeline.as_json() for pipeline in checked.pipelines],
         "fixed": [change._asdict() for change in checked.changes],
         "summary": dict(sorted(outcomes.items())),
     }
@@ -172,7 +174,7 @@ def summary_line(checked: Checked, changed: str = "") -> str:
     outcomes = Counter(judgement.outcome for judgement, _ in checked.experiments)
     severities = Counter(each.finding.severity for _, found in checked.found for each in found)
     parts = []
-    if checked.experiments or not checked.studies:
+    if checked.experiments or not (checked.studies or checked.pipelines):
         parts.append(f"{_number(len(checked.experiments), 'Experiment')}: {_counts(outcomes) or 'none'}")
     if severities or not parts:
         parts.append(f"{_number(sum(severities.values()), 'finding')}: {_counts(severities) or 'none'}")

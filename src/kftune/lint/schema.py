@@ -28,6 +28,7 @@ def lint_schema() -> dict[str, Any]:
             katib={"enum": ["0.18", "0.19", "main"], "description": "Which Katib was asked about"},
             documents=_list("Document", "The Experiments, in the order of the input; also what nobody can read"),
             studies=_list("Study", "The study files, and classes compared with --hparams"),
+            pipelines=_list("Pipeline", "The pipeline files"),
             fixed=_list("Fixed", "What --fix has written, or --diff has shown"),
             summary={
                 "type": "object",
@@ -38,7 +39,11 @@ def lint_schema() -> dict[str, Any]:
         "$defs": {
             "Document": _object(
                 optional=("sample",),
-                file={**_TEXT, "description": "As it was given; <stdin>; FILE (rendered) for what a study renders to"},
+                file={
+                    **_TEXT,
+                    "description": "As it was given; <stdin>; FILE (rendered) for what a study renders to, "
+                    "FILE (step NAME, rendered) for what a tune step of a pipeline does",
+                },
                 index={**_COUNT, "description": "Which document of the file, from 0"},
                 name={**_TEXT_OR_NULL, "description": "metadata.name"},
                 admitted={"type": "boolean", "description": "Whether the cluster would create it"},
@@ -73,6 +78,13 @@ def lint_schema() -> dict[str, Any]:
                 script={**_TEXT_OR_NULL, "description": "The training script that it was compared with"},
                 note={**_TEXT, "description": "Why something could not be compared; empty when all was"},
                 here=_list("LocalMetric", "What kftune run reads in the sample log"),
+                outcome=_OUTCOME,
+                findings=_list("Finding", "By line"),
+            ),
+            "Pipeline": _object(
+                file=_TEXT,
+                name=_TEXT_OR_NULL,
+                note={**_TEXT, "description": "Why it was not rendered for a target; empty when it was for all"},
                 outcome=_OUTCOME,
                 findings=_list("Finding", "By line"),
             ),

@@ -1,4 +1,4 @@
-"""What lint says of a study file beside the Experiment that it renders to."""
+"""What lint says of a study or pipeline file beside the Experiments that it renders to."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ class StudyReport(NamedTuple):
             "script": self.script,
             "note": self.note,
             "here": [metric._asdict() for metric in self.here],
+            "outcome": judgement.outcome,
+            "findings": findings_json(judgement.document, found),
+        }
+
+
+class PipelineReport(NamedTuple):
+    """What lint says of a pipeline file."""
+
+    found: Found
+    name: str | None
+    note: str = ""
+    """Why it was not rendered for a target."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        judgement, found = self.found
+        return {
+            "file": judgement.document.file,
+            "name": self.name,
+            "note": self.note,
             "outcome": judgement.outcome,
             "findings": findings_json(judgement.document, found),
         }

@@ -1,6 +1,6 @@
 """YAML text: writing it so that every reader agrees, reading what people write, finding a place in it.
 
-Writing needs no package; PyYAML is imported when something is read.
+Each part is imported when it is first used: writing needs no PyYAML, and lint, which reads and finds, needs no writer.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kftune.yaml_text.emitter import dump, dump_all, write_all
-
 if TYPE_CHECKING:
+    from kftune.yaml_text.emitter import dump, dump_all, write_all
     from kftune.yaml_text.places import locate, locate_all
     from kftune.yaml_text.reader import load, load_all, load_file
 
 __all__ = ["dump", "dump_all", "load", "load_all", "load_file", "locate", "locate_all", "write_all"]
 
-_HOMES = {"load": "reader", "load_all": "reader", "load_file": "reader", "locate": "places", "locate_all": "places"}
+_HOMES = {
+    **dict.fromkeys(("dump", "dump_all", "write_all"), "emitter"),
+    **dict.fromkeys(("load", "load_all", "load_file"), "reader"),
+    **dict.fromkeys(("locate", "locate_all"), "places"),
+}
 
 
 def __getattr__(name: str) -> object:

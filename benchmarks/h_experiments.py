@@ -1,0 +1,23 @@
+"""The Experiments that row h reads: those of the circuits study, no two alike."""
+
+from __future__ import annotations
+
+from benchmarks.measure import ROOT
+
+EXPERIMENT = ROOT / "manifests" / "circuits" / "study.katib.yaml"
+COUNT = 50
+
+
+def text() -> str:
+    """All of them as one text: names, bounds and lists differ, so that nothing remembered serves two."""
+    one = EXPERIMENT.read_text(encoding="utf-8")
+    for old in ("name: circuits-lstm\n", 'min: "0.0001"', '- "32"', '- "30"'):
+        if old not in one:
+            raise ValueError(f"{EXPERIMENT} must hold {old!r}, which differs from copy to copy")
+    return "---\n".join(
+        one.replace("name: circuits-lstm\n", f"name: circuits-lstm-{number}\n")
+        .replace('min: "0.0001"', f'min: "0.0001{number:02}"')
+        .replace('- "32"', f'- "{1000 + number}"')
+        .replace('- "30"', f'- "{2000 + number}"')
+        for number in range(COUNT)
+    )

@@ -1,0 +1,88 @@
+"""What `kftune lint` does with a pipeline: renders it for its targets, and takes the Experiments of its tune steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kftune import yaml_text
+from kftune.cli.lint_refused import refused
+from kftune.cli.render import render_resolved
+from kftune.errors import (
+    ContainerError,
+    MissingExtraError,
+    PipelineError,
+    RenderError,
+    StudyError,
+    UnknownNameError,
+    YamlError,
+)
+from kftune.images import resolve
+from kftune.katib.admission import Verdict
+from kftune.lint.findings import finding
+from kftune.lint.judging import Judgement
+from kftune.lint.report import placed
+from kftune.lint.rule import Finding
+from kftune.lint.sources import STDIN, Document, Source, documents
+from kftune.lint.studies import PipelineReport
+from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
+from kftune.render import PIPELINE_TARGETS
+from kftune.render.tuning import tuning_of
+
+
+def judge_pipeline(source: Source, document: Document) -> tuple[list[Document], PipelineReport]:
+    """The Experiments of a pipeline's tune steps, whose places are those of the rendered text; and what is said of it.
+
+    Args:
+        source: The file.
+        document: The pipeline in it.
+    """
+    near = Path.cwd() if source.file == STDIN else Path(source.file)
+    try:
+        pipeline = _pipeline(source, document).with_images(lambda image: resolve(image, near))
+    except (PipelineError, StudyError, YamlError, ContainerError, UnknownNameError) as error:
+        name = document.value.get("name")
+        return [], PipelineReport(refused(document, error, "KT410"), name if isinstance(name, str) else None)
+    findings, note = _rendered(pipeline)
+    judgement = Judgement(document, Verdict("admitted"), tuple(findings))
+    report = PipelineReport((judgement, list(placed(judgement))), pipeline.name, note)
+    return _experiments(source, pipeline), report
+
+
+def _pipeline(source: Source, document: Document) -> Pipeline:
+    if source.file != STDIN:
+        return load_pipeline(Path(source.file))
+    value = yaml_text.load(document.piece.text, file=STDIN)
+    return pipeline_from_dict(value if isinstance(value, dict) else {}, (Path.cwd(),))
+
+
+def _rendered(pipeline: Pipeline) -> tuple[list[Finding], str]:
+    """What the targets cannot express, each thing once, and why one was left out.
+
+    A pipeline that names targets is meant for these.
+    """
+    meant = pipeline.targets.model_fields_set
+    found: dict[str, Finding] = {}
+    note = ""
+    for target in PIPELINE_TARGETS:
+        options = target.partition("-")[0]
+        if meant and options not in meant:
+            continue
+        try:
+            render_resolved(pipeline, target)
+        except RenderError as error:
+            found.setdefault(str(error), finding("KT411", ("targets", options), f"{target}: {error}"))
+        except MissingExtraError as error:
+            note = str(error)
+    return list(found.values()), note
+
+
+def _experiments(source: Source, pipeline: Pipeline) -> list[Document]:
+    found: list[Document] = []
+    for name, node in pipeline.plan.nodes.items():
+        if isinstance(node.step, TuneStep):
+            try:
+                text = yaml_text.dump(tuning_of(node).experiment)
+            except RenderError:
+                continue  # which every target has said
+            found += documents(source._replace(text=text, file=f"{source.file} (step {name}, rendered)"))
+    return found
