@@ -1,4 +1,4 @@
-"""The JSON Schema of a study file or of a pipeline file.
+"""The JSON Schema of a study, pipeline or project file.
 
 An editor that finds this first line in a file completes and checks it while you type:
   # yaml-language-server: $schema=study.schema.json
@@ -12,13 +12,15 @@ import json
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("what", choices=["study", "pipeline"], help="what the schema is of")
+    parser.add_argument("what", choices=["study", "pipeline", "project"], help="what the schema is of")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the schema."""
     if arguments.what == "pipeline":
         from kftune.pipeline.schema import pipeline_schema as schema
+    elif arguments.what == "project":
+        from kftune.project.schema import project_schema as schema
     else:
         from kftune.study.schema import study_schema as schema
     print(json.dumps(schema(), indent=2, ensure_ascii=False))
