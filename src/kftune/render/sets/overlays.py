@@ -41,7 +41,6 @@ def overlay_files(
         wanted: The objects that building the overlay must give, by file.
     """
     before, after = _by_id(base), _by_id(wanted)
-    accounts = {each.name for each in before if each.kind == "ServiceAccount"}
     patches: list[dict[str, Any]] = []
     resources = ["../../base"]
     for each, original in before.items():
@@ -53,7 +52,7 @@ def overlay_files(
             yield path, [{"apiVersion": each.api, "kind": each.kind, "metadata": metadata, "$patch": "delete"}]
             patches.append({"path": path})
             continue
-        moved = original if new_space == old_space else _moved(original, new_space, accounts)
+        moved = original if new_space == old_space else _moved(original, new_space)
         changes = [*difference(moved, target)]
         if changes:
             path = f"changed-{each.file}"
@@ -106,14 +105,7 @@ def _by_id(files: Mapping[str, Documents]) -> dict[_Id, dict[str, Any]]:
     return {_id(document): document for documents in files.values() for document in documents}
 
 
-def _moved(document: Mapping[str, Any], space: str, accounts: set[str]) -> dict[str, Any]:
-    """An object as kustomize moves it: of a RoleBinding's subjects, only `default` and those that are in the set."""
-    if document["kind"] == "Namespace":
-        return {**document, "metadata": {**document["metadata"], "name": space}}
-    moved = {**document, "metadata": {**document["metadata"], "namespace": space}}
-    if "subjects" in document:
-        moved["subjects"] = [
-            {**subject, "namespace": space} if subject["name"] in {*accounts, "default"} else subject
-            for subject in document["subjects"]
-        ]
-    return moved
+def _moved(document: Mapping[str, Any], space: str) -> dict[str, Any]:
+    """An object as kustomize moves it. Which subjects of a RoleBinding move too depends; patches name them all."""
+    key = "name" if document["kind"] == "Namespace" else "namespace"
+    return {**document, "metadata": {**document["metadata"], key: space}}
