@@ -67,30 +67,22 @@ def not_restricted(pod: dict[str, Any]) -> Iterator[str]:
     for volume in pod.get("volumes", []):
         if not volume.keys() - {"name"} <= allowed:
             yield f"volume {volume['name']}: restricted volume types"
-    outer = pod.get("securityContext", {})
     for container in (*pod.get("initContainers", []), *pod["containers"]):
-        own = container.get("securityContext", {})
-        name = container["name"]
-        if own.get("privileged"):
-            yield f"{name}: privileged"
-        if own.get("allowPrivilegeEscalation") is not False:
-            yield f"{name}: must set allowPrivilegeEscalation=false"
-        if not own.get("runAsNonRoot", outer.get("runAsNonRoot")):
-            yield f"{name}: must set runAsNonRoot=true"
-        if own.get("runAsUser", outer.get("runAsUser")) == 0:
-            yield f"{name}: must not set runAsUser=0"
-        kind = own.get("seccompProfile", outer.get("seccompProfile", {})).get("type")
-        if kind not in ("RuntimeDefault", "Localhost"):
-            yield f"{name}: must set seccompProfile.type"
+        own = {**pod.get("securityContext", {}), **container.get("securityContext", {})}
         capabilities = own.get("capabilities", {})
-        if "ALL" not in capabilities.get("drop", []):
-            yield f"{name}: must set capabilities.drop=[ALL]"
-        if not {*capabilities.get("add", [])} <= {"NET_BIND_SERVICE"}:
-            yield f"{name}: must not add capabilities"
-        if own.get("procMount", "Default") != "Default":
-            yield f"{name}: procMount"
-        if any("hostPort" in port for port in container.get("ports", [])):
-            yield f"{name}: hostPort"
+        rules = {
+            "must not be privileged": not own.get("privileged"),
+            "must set allowPrivilegeEscalation=false": own.get("allowPrivilegeEscalation") is False,
+            "must set runAsNonRoot=true": own.get("runAsNonRoot") is True,
+            "must not set runAsUser=0": own.get("runAsUser") != 0,
+            "must set seccompProfile.type": own.get("seccompProfile", {}).get("type")
+            in ("RuntimeDefault", "Localhost"),
+            "must set capabilities.drop=[ALL]": "ALL" in capabilities.get("drop", []),
+            "must not add capabilities": {*capabilities.get("add", [])} <= {"NET_BIND_SERVICE"},
+            "must have the default procMount": own.get("procMount", "Default") == "Default",
+            "must not have a hostPort": not any("hostPort" in port for port in container.get("ports", [])),
+        }
+        yield from (f"{container['name']} {rule}" for rule, held in rules.items() if not held)
 
 
 def main(manifests: Path, out: Path) -> None:

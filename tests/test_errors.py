@@ -9,6 +9,7 @@ import pytest
 
 from kftune import errors
 from kftune.errors import (
+    ClusterError,
     ContainerError,
     DomainError,
     HparamsError,
@@ -17,6 +18,7 @@ from kftune.errors import (
     MetricError,
     MissingExtraError,
     PipelineError,
+    ProjectError,
     RegistryError,
     RenderError,
     RunError,
@@ -37,6 +39,7 @@ MADE = [
     StudyError("no name", "study.yaml", 1, 1),
     StudyError("no name"),
     PipelineError("no steps", "pipeline.yaml", 1, 1),
+    ProjectError("no studies", "project.yaml", 1, 1),
     PartError("no name", ("step", "name")),
     PartError("no key", ("step", "nam"), at_key=True),
     MetricError("no space"),
@@ -45,6 +48,7 @@ MADE = [
     StoreError("locked", "/runs/x"),
     RunError("no GPU"),
     ContainerError("no engine answers"),
+    ClusterError("no such kind", 404),
     MissingExtraError("local", "optuna"),
     UsageError("no such command"),
 ]
@@ -74,6 +78,7 @@ def test_every_public_error_is_tried_here():
         (YamlError, ValueError),
         (StudyError, ValueError),
         (PipelineError, ValueError),
+        (ProjectError, ValueError),
         (MetricError, ValueError),
         (RenderError, ValueError),
         (KatibError, ValueError),

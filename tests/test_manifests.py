@@ -17,7 +17,8 @@ MANIFESTS = sorted((ROOT / "manifests").rglob("*.katib.yaml"))
 
 def _study_of(manifest: Path) -> Path:
     parts = manifest.parent.relative_to(ROOT / "manifests").parts
-    return ROOT.joinpath("pipelines", *(part for part in parts if part != "base")) / manifest.name.replace(".katib.yaml", ".yaml")
+    folder = ROOT.joinpath("pipelines", *(part for part in parts if part != "base"))
+    return folder / manifest.name.replace(".katib.yaml", ".yaml")
 
 
 def _id(path: Path) -> str:
