@@ -23,7 +23,8 @@ ARGO = sorted((ROOT / "manifests").rglob("*.argo.yaml"))
 
 
 def _source_of(manifest: Path, target: str) -> Path:
-    folder = ROOT / "pipelines" / manifest.parent.relative_to(ROOT / "manifests")
+    parts = manifest.parent.relative_to(ROOT / "manifests").parts
+    folder = ROOT.joinpath("pipelines", *(part for part in parts if part != "base"))
     return folder / manifest.name.replace(f".{target}.yaml", ".yaml")
 
 

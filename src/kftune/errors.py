@@ -8,6 +8,7 @@
     ├── YamlError (ValueError)          text that is not the YAML we read
     ├── StudyError (ValueError)         a study that cannot be, with its place in the file
     ├── PipelineError (ValueError)      a pipeline that cannot be, with its place in the file
+    ├── ProjectError (ValueError)       a project that cannot be, with its place in the file
     ├── MetricError (ValueError)        a metric name or value that no collector could read
     ├── RenderError (ValueError)        a study that the target cannot express
     ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
@@ -88,6 +89,10 @@ class StudyError(_PlacedError):
 
 class PipelineError(_PlacedError):
     """A pipeline that cannot be, with its place in the pipeline file when it came from one."""
+
+
+class ProjectError(_PlacedError):
+    """A project that cannot be, with its place in the project file when it came from one."""
 
 
 class MetricError(KftuneError, ValueError):

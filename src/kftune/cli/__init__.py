@@ -24,7 +24,7 @@ COMMANDS = {
     "logs": "what a trial printed",
     "images": "build the images of a project, and lock what was built",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "the JSON Schema of a study or pipeline file, or of what lint prints",
+    "schema": "the JSON Schema of a study, pipeline or project file, or of what lint prints",
 }
 
 

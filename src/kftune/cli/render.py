@@ -3,6 +3,7 @@
 kftune render study.yaml                          to the screen
 kftune render study.yaml --out build              to build/study.katib.yaml
 kftune render pipeline.yaml --target argo         a pipeline, for Argo Workflows
+kftune render pipelines/circuits --out build      a folder with a project.yaml, as a kustomization with its overlays
 kftune render --all pipelines --out manifests     all files below pipelines/, one folder a project
 """
 
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kftune import yaml_text
 from kftune.cli.written import written
 from kftune.errors import UsageError
-from kftune.files import write_text
+from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.images.studies import pinned
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render, render_pipeline
@@ -27,10 +28,12 @@ from kftune.study import load_study
 if TYPE_CHECKING:
     from kftune.pipeline import Pipeline
 
+PROJECT_FILE = "project.yaml"
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", nargs="?", type=Path, help="study or pipeline file")
+    parser.add_argument("file", nargs="?", type=Path, help="study or pipeline file, or a project's folder")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--all", type=Path, metavar="DIR", help="render every study and pipeline file below DIR")
     parser.add_argument("--target", choices=[*TARGETS, *PIPELINE_TARGETS], help="(default: all that take the file)")
@@ -44,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
     if arguments.all is not None:
         return _render_all(arguments)
+    if arguments.file.is_dir():
+        return _render_project(arguments)
     for target in _targets(arguments.file, _is_pipeline(arguments.file), arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
@@ -60,7 +65,15 @@ def _render_all(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         raise UsageError("kftune render --all needs --out DIR")
     count = 0
+    sets: set[Path] = set()
+    projects = sorted(arguments.all.rglob(PROJECT_FILE)) if arguments.target is None else []
+    for project in projects:
+        folder = arguments.out / project.parent.relative_to(arguments.all)
+        sets |= {project.parent / file for file in _write_set(project.parent, folder, arguments.format)}
+        count += 1
     for path, is_pipeline in _files(arguments.all):
+        if path in sets:
+            continue
         if arguments.target is not None and arguments.target not in _targets_of(is_pipeline):
             continue
         for target in _targets(path, is_pipeline, arguments.target):
@@ -73,6 +86,35 @@ def _render_all(arguments: argparse.Namespace) -> int:
         what = "study or pipeline file" if arguments.target is None else f"file for {arguments.target}"
         raise UsageError(f"there is no {what} below {arguments.all}")
     return 0
+
+
+def _render_project(arguments: argparse.Namespace) -> int:
+    if arguments.out is None or arguments.target is not None or arguments.overrides:
+        raise UsageError("a project is written whole: kftune render FOLDER --out DIR; overlays hold its changes")
+    _write_set(arguments.file, arguments.out, arguments.format)
+    return 0
+
+
+def _write_set(source: Path, folder: Path, form: str) -> list[str]:
+    """Writes a project's kustomization; gives the files of the project that are in it."""
+    from kftune.project import load_project
+    from kftune.render.sets import render_set
+
+    if form != "yaml":
+        raise UsageError("kustomize reads kustomization.yaml, so a project is written as YAML; leave out --format")
+    loaded = load_project(source)
+    rendering = render_set(loaded)
+    texts = {path: _text(documents, form) for path, documents in rendering.files.items()}
+    earlier = written_before(folder)
+    for path, text in texts.items():
+        write_text(folder / path, text)
+        print(f"wrote {folder / path}")
+    for stale in forget(folder, earlier - texts.keys()):
+        print(f"removed {stale}")
+    remember(folder, texts)
+    for note in rendering.notes:
+        print(f"note: {source}: {note}", file=sys.stderr)
+    return [*loaded.base.members]
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:

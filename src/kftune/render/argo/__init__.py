@@ -190,5 +190,8 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
     if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
         yield "Argo runs every step anew; cache counts elsewhere"
     for name, tuning in tunings.items():
-        yield f"{name}: its service account needs create, get and delete on experiments (kubeflow.org)"
+        yield (
+            f"{name}: its service account needs create and get on experiments, get on suggestions and list on trials "
+            f"(kubeflow.org), and list on pods"
+        )
         yield from (f"{name}: {note}" for note in tuning.notes)

@@ -1,0 +1,260 @@
+"""Project files, with the studies and pipelines that they are about as the base and each overlay have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kftune import yaml_text
+from kftune.errors import PipelineError, ProjectError, StudyError, UsageError, near_names, suggestion
+from kftune.images import resolve
+from kftune.images.studies import pinned
+from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
+from kftune.project.model import Overlay, Project
+from kftune.study import Study, load_study
+from kftune.study.load import load_part
+from kftune.study.step import Container
+
+PROJECT_FILE = "project.yaml"
+_TAG_AND_DIGEST = re.compile(r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?$")
+
+Member = Study | Pipeline
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The project as it is in one place.
+
+    Attributes:
+        namespace: Where it is.
+        members: The studies and pipelines, by file, in the order in which they are applied.
+    """
+
+    namespace: str
+    members: Mapping[str, Member]
+
+
+@dataclass(frozen=True)
+class LoadedProject:
+    """A project file with all that it names.
+
+    Attributes:
+        project: What the file says.
+        base: The project without an overlay.
+        overlays: The project with each overlay, by name.
+        config_maps: The content of each key of each ConfigMap, by name.
+        notes: What whoever applies it should know.
+    """
+
+    project: Project
+    base: Variant
+    overlays: Mapping[str, Variant]
+    config_maps: Mapping[str, Mapping[str, bytes]]
+    notes: tuple[str, ...]
+
+
+def load_project(folder: str | Path) -> LoadedProject:
+    """The project in a folder: its project file, and the studies and pipelines beside it.
+
+    Args:
+        folder: The folder that has a ``project.yaml``.
+
+    Raises:
+        ProjectError: The file describes no project, or not one of these files; file, line and column are on it.
+        StudyError, PipelineError: A study or pipeline cannot be.
+        YamlError: A file is not YAML.
+        OSError: A file cannot be read.
+    """
+    path = Path(folder) / PROJECT_FILE
+    rule = "a project file holds a mapping (name:, namespace:, …)"
+    return _Reader(path, load_part(path, Project, ProjectError, rule)).loaded()
+
+
+def kind_of(path: Path) -> type[Study] | type[Pipeline] | None:
+    """What a YAML file describes; None for anything else."""
+    content = yaml_text.load_file(path)
+    if not isinstance(content, Mapping):
+        return None
+    if {"hparams", "objective", "step"} <= set(content):
+        return Study
+    return Pipeline if "steps" in content else None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    path: Path
+    project: Project
+
+    def loaded(self) -> LoadedProject:
+        files = self._files()
+        base = Variant(self.project.namespace.name, {file: self._member(file) for file in files})
+        overlays = {name: self._overlay(name, overlay, base) for name, overlay in self.project.overlays.items()}
+        contents = {name: self._contents(name, files) for name, files in self.project.config_maps.items()}
+        return LoadedProject(self.project, base, overlays, contents, tuple(self._undeclared(base)))
+
+    def error(self, message: str, keys: Sequence[str | int], at_key: bool = False) -> ProjectError:
+        text = self.path.read_text(encoding="utf-8")
+        where = ".".join(map(str, keys))
+        return ProjectError(f"{where}: {message}", str(self.path), *yaml_text.locate(text, keys, key=at_key))
+
+    def _files(self) -> list[str]:
+        folder = self.path.parent
+        found = sorted(
+            str(file.relative_to(folder))
+            for file in (*folder.glob("*.yaml"), *folder.glob("*.yml"))
+            if file.name != PROJECT_FILE and kind_of(file) is not None
+        )
+        for index, name in enumerate(self.project.files):
+            file = folder / name
+            if not file.is_file() or kind_of(file) is None:
+                raise self.error(f"there is no study or pipeline {name!r}; {suggestion(name, found)}", ["files", index])
+        if not self.project.files and not found:
+            raise ProjectError("there is no study or pipeline beside the project file", str(self.path))
+        return [*self.project.files] or found
+
+    def _member(self, file: str, namespace: str | None = None, overrides: Sequence[str] = ()) -> Member:
+        """A study or pipeline in the namespace, with the images that a cluster pulls."""
+        path = self.path.parent / file
+        space = namespace or self.project.namespace.name
+        if kind_of(path) is Study:
+            study = load_study(path, overrides)
+            self._check_namespace(file, study.targets.katib.namespace)
+            return pinned(load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"]), path)
+        pipeline = load_pipeline(path, overrides)
+        targets = pipeline.targets
+        for given in (targets.argo.namespace, targets.kfp.namespace):
+            self._check_namespace(file, given)
+        own = [f"targets.{name}.namespace={_quoted(space)}" for name in ("argo", "kfp")]
+        if targets.argo.service_account is None:
+            own.append(f"targets.argo.service_account={_quoted(pipeline.name)}")
+        loaded = load_pipeline(path, [*overrides, *own]).with_images(lambda image: resolve(image, path))
+        return _tuning_where_it_runs(loaded)
+
+    def _check_namespace(self, file: str, given: str | None) -> None:
+        if given is not None and given != self.project.namespace.name:
+            raise self.error(
+                f"all of a set is in one namespace, but {file} names {given!r}; take that out, or name it here",
+                ["namespace"],
+            )
+
+    def _overlay(self, name: str, overlay: Overlay, base: Variant) -> Variant:
+        place = ["overlays", name]
+        for file in overlay.set:
+            if file not in base.members:
+                raise self.error(
+                    f"there is no {file!r} in the set; {suggestion(file, base.members)}", [*place, "set", file], True
+                )
+        known = {image_name(image) for member in base.members.values() for image in _images(member)}
+        space = overlay.namespace or base.namespace
+        members = {}
+        for file in base.members:
+            try:
+                members[file] = self._member(file, space, overlay.set.get(file, ()))
+            except (StudyError, PipelineError, UsageError) as error:
+                keys = [*place, "set", file] if file in overlay.set else place
+                raise self.error(f"with these changes {file} cannot be: {error}", keys) from error
+            known |= {image_name(image) for image in _images(members[file])}
+        for image in overlay.images:
+            if image not in known:
+                raise self.error(
+                    f"nothing runs an image {image!r}; {suggestion(image, known)}", [*place, "images", image], True
+                )
+
+        def swapped(image: str) -> str:
+            tag = overlay.images.get(image_name(image))
+            if tag is None:
+                return image
+            return f"{image_name(image)}{'@' if tag.startswith('sha256:') else ':'}{tag}"
+
+        return Variant(space, {file: _with_images(member, swapped) for file, member in members.items()})
+
+    def _contents(self, name: str, files: Mapping[str, str]) -> dict[str, bytes]:
+        contents = {}
+        for key, file in files.items():
+            path = self.path.parent / file
+            if not path.is_file():
+                near = near_names(path.name, [other.name for other in path.parent.glob("*")])
+                hint = f"; {near}" if near else ""
+                raise self.error(f"there is no file {file!r} beside the project file{hint}", ["config_maps", name])
+            contents[key] = path.read_bytes()
+        return contents
+
+    def _undeclared(self, base: Variant) -> Iterator[str]:
+        """A note for each claim and ConfigMap that is used and not made by the set.
+
+        Raises:
+            ProjectError: It is nearly the name of one that the set makes.
+        """
+        declared: dict[str, Collection[str]] = {"claim": self.project.claims, "ConfigMap": self.project.config_maps}
+        told = set()
+        for file, member in base.members.items():
+            for kind, name in _uses(member):
+                known = declared[kind]
+                if name in known or (kind, name) in told:
+                    continue
+                told.add((kind, name))
+                section = "claims" if kind == "claim" else "config_maps"
+                if near := near_names(name, known):
+                    raise self.error(f"{file} uses the {kind} {name!r}, which is not among them; {near}", [section])
+                yield f"{file} uses the {kind} {name!r}, which must be in the namespace already; {section} can make it"
+
+
+def image_name(image: str) -> str:
+    """An image's name without tag and digest."""
+    return _TAG_AND_DIGEST.sub("", image)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _with_images(member: Member, change: Callable[[str], str]) -> Member:
+    if isinstance(member, Pipeline):
+        return member.with_images(change)
+    if member.step.image is None:
+        return member
+    return member.model_copy(update={"step": member.step.model_copy(update={"image": change(member.step.image)})})
+
+
+def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:
+    """The pipeline whose tune steps make their Experiments in their own namespace: elsewhere they have no rights."""
+
+    def there(node: Node) -> Node:
+        if not isinstance(node.step, TuneStep):
+            return node
+        targets = node.step.study.targets
+        katib = targets.katib.model_copy(update={"namespace": None})
+        study = node.step.study.model_copy(update={"targets": targets.model_copy(update={"katib": katib})})
+        return replace(node, step=node.step.model_copy(update={"study": study}))
+
+    copy = pipeline.model_copy()
+    nodes = {name: there(node) for name, node in pipeline.plan.nodes.items()}
+    copy.__dict__["plan"] = replace(pipeline.plan, nodes=nodes)
+    return copy
+
+
+def _containers(member: Member) -> Iterator[Container]:
+    if isinstance(member, Study):
+        yield member.step
+        return
+    for node in (*member.plan.nodes.values(), *([member.plan.exit] if member.plan.exit else [])):
+        yield node.step
+        if isinstance(node.step, TuneStep):
+            yield node.step.study.step
+
+
+def _images(member: Member) -> set[str]:
+    return {container.image for container in _containers(member) if container.image is not None}
+
+
+def _uses(member: Member) -> Iterator[tuple[str, str]]:
+    """The claims and ConfigMaps that a study or pipeline takes for given."""
+    for container in _containers(member):
+        for volume in container.volumes:
+            if volume.claim is not None:
+                yield "claim", volume.claim
+            if volume.config_map is not None:
+                yield "ConfigMap", volume.config_map
+        yield from (("ConfigMap", config.name) for config in container.config_maps.values())

@@ -1,0 +1,98 @@
+"""A project as a kustomization that `kubectl apply -k` takes: one base, and an overlay for each further place.
+
+The base stands in a folder of its own, since kustomize lets no overlay below a folder build on that folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kftune.project import LoadedProject, Variant
+from kftune.render import Rendering, render, render_pipeline
+from kftune.render.sets.access import access
+from kftune.render.sets.objects import claims, config_maps, namespace
+from kftune.render.sets.overlays import KUSTOMIZATION, kustomization, overlay_files
+from kftune.study import Study
+
+# What kubectl applies of a pipeline; the other files are for KFP's page, and for one run each.
+_APPLIED = ("argo", "kfp-objects")
+
+Documents = list[Any]
+
+
+class SetRendering(NamedTuple):
+    """The files of a set, and what whoever applies them should know."""
+
+    files: dict[str, Documents]
+    """Path within the set's folder -> documents."""
+    notes: list[str]
+    """Short sentences."""
+
+
+class _Objects(NamedTuple):
+    applied: dict[str, Documents]
+    beside: dict[str, Documents]
+    notes: list[str]
+
+
+def render_set(loaded: LoadedProject) -> SetRendering:
+    """The kustomization of a project.
+
+    Raises:
+        RenderError: A target cannot express a study or pipeline; the text names what, why and a way that works.
+        MissingExtraError: kfp is not installed, and there is a pipeline.
+    """
+    base = _objects(loaded, loaded.base)
+    files = {KUSTOMIZATION: [kustomization(["base"])]}
+    files |= {f"base/{KUSTOMIZATION}": [kustomization([*base.applied])]}
+    files |= {f"base/{path}": documents for path, documents in base.applied.items()}
+    files |= base.beside
+    for name, variant in loaded.overlays.items():
+        found = _objects(loaded, variant)
+        for path, documents in overlay_files(loaded.base.namespace, base.applied, variant.namespace, found.applied):
+            files[f"overlays/{name}/{path}"] = documents
+        for path, documents in found.beside.items():
+            if documents != base.beside.get(path):
+                files[f"overlays/{name}/{path}"] = documents
+    return SetRendering(files, [*loaded.notes, *base.notes])
+
+
+def render_objects(loaded: LoadedProject, overlay: str | None = None) -> Documents:
+    """The objects themselves, without kustomize: what building the base or an overlay must give.
+
+    Args:
+        loaded: The project.
+        overlay: Name of an overlay; None is the base.
+    """
+    variant = loaded.base if overlay is None else loaded.overlays[overlay]
+    return [document for documents in _objects(loaded, variant).applied.values() for document in documents]
+
+
+def _objects(loaded: LoadedProject, variant: Variant) -> _Objects:
+    applied: dict[str, Documents] = {}
+    beside: dict[str, Documents] = {}
+    notes: list[str] = []
+    for path, rendering in _rendered(variant.members):
+        name = path.split(".")[-2]
+        (applied if name in ("katib", *_APPLIED) else beside)[path] = rendering.documents
+        if rendering.created:
+            beside[path.removesuffix(".yaml") + "-run.yaml"] = [*rendering.created]
+        notes += [note for note in rendering.notes if note not in notes]
+    shared = {
+        "namespace.yaml": namespace(loaded.project, variant.namespace),
+        "access.yaml": access(loaded.project.name, variant),
+        "claims.yaml": claims(loaded.project, variant.namespace),
+        "config-maps.yaml": config_maps(loaded.config_maps, variant.namespace),
+    }
+    return _Objects({**{path: found for path, found in shared.items() if found}, **applied}, beside, notes)
+
+
+def _rendered(members: Mapping[str, Any]) -> Iterator[tuple[str, Rendering]]:
+    for file, member in members.items():
+        stem = file.rpartition(".")[0]
+        if isinstance(member, Study):
+            yield f"{stem}.katib.yaml", render(member, "katib")
+            continue
+        for target in (*_APPLIED, "kfp"):
+            yield f"{stem}.{target}.yaml", render_pipeline(member, target)

@@ -1,0 +1,84 @@
+"""Who may do what: the service accounts of steps and trials, and Roles with only the verbs that they use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.project import Variant
+from kftune.study import Study
+
+_RBAC = "rbac.authorization.k8s.io"
+# Source: Kubernetes makes the first in each namespace; Kubeflow's profile controller the others, with Roles.
+_MADE_BY_OTHERS = ("default", "default-editor", "default-viewer")
+
+
+def access(project: str, variant: Variant) -> list[dict[str, Any]]:
+    """The service accounts, Roles and RoleBindings of a project.
+
+    Args:
+        project: Its name, with which the names of the Roles begin: several projects may share a namespace.
+        variant: Its studies and pipelines, and their namespace.
+    """
+    executors: set[str] = set()
+    launchers: set[str] = set()
+    others: set[str] = set()
+    for member in variant.members.values():
+        if isinstance(member, Study):
+            others |= {member.step.service_account or "default"}
+            continue
+        for node in _nodes(member):
+            account = node.step.service_account or member.targets.argo.service_account or "default"
+            executors.add(account)
+            if isinstance(node.step, TuneStep):
+                launchers |= {
+                    account,
+                    *([member.targets.kfp.service_account] if member.targets.kfp.service_account else []),
+                }
+                others |= {node.step.study.step.service_account or "default"}
+    space = variant.namespace
+    made = sorted((executors | launchers | others).difference(_MADE_BY_OTHERS))
+    return [
+        *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
+        *_granted(f"{project}-argo-executor", space, sorted(executors), _EXECUTOR),
+        *_granted(f"{project}-launcher", space, sorted(launchers), _LAUNCHER),
+    ]
+
+
+# Source: argo-workflows v4.1.2, workflow RBAC: how the container beside each step reports its outputs.
+_EXECUTOR = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
+# What kftune.cluster asks for. No renderer lets the launcher delete its Experiment.
+_LAUNCHER = [
+    {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
+    {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
+    {"apiGroups": ["kubeflow.org"], "resources": ["trials"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+]
+
+
+def _nodes(pipeline: Pipeline) -> tuple[Node, ...]:
+    return (*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else []))
+
+
+def _granted(name: str, space: str, accounts: list[str], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    if not accounts:
+        return
+    metadata = _metadata(name, space)
+    yield {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "Role",
+        "metadata": metadata,
+        "rules": [{key: [*values] for key, values in rule.items()} for rule in rules],
+    }
+    yield {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {**metadata},
+        "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": space} for account in accounts],
+    }
+
+
+def _metadata(name: str, space: str) -> dict[str, Any]:
+    return {"name": name, "namespace": space}

@@ -1,0 +1,64 @@
+"""What studies and pipelines find in their namespace, and the namespace itself."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from kftune.errors import RenderError
+from kftune.project import Project
+
+# Source: Kubernetes, ValidateConfigMap (MaxSecretSize): all values together.
+_LARGEST_CONFIG_MAP = 1_048_576
+# Enforced is only *baseline*: the container that Katib adds to each trial runs as root. Our own meet *restricted*.
+_LABELS = {
+    "katib.kubeflow.org/metrics-collector-injection": "enabled",
+    "pod-security.kubernetes.io/enforce": "baseline",
+    "pod-security.kubernetes.io/audit": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+
+
+def namespace(project: Project, name: str) -> list[dict[str, Any]]:
+    """The namespace, unless somebody else makes it."""
+    if not project.namespace.create:
+        return []
+    metadata = {"name": name, "labels": {**_LABELS, **project.namespace.labels}}
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}]
+
+
+def claims(project: Project, space: str) -> list[dict[str, Any]]:
+    """The PersistentVolumeClaims."""
+    found = []
+    for name, claim in project.claims.items():
+        spec: dict[str, Any] = {"accessModes": [*claim.access], "resources": {"requests": {"storage": claim.size}}}
+        if claim.storage_class is not None:
+            spec["storageClassName"] = claim.storage_class
+        metadata = {"name": name, "namespace": space}
+        found.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
+    return found
+
+
+def config_maps(contents: Mapping[str, Mapping[str, bytes]], space: str) -> list[dict[str, Any]]:
+    """The ConfigMaps.
+
+    Raises:
+        RenderError: One is larger than the API server takes.
+    """
+    return [_config_map(name, keys, space) for name, keys in contents.items()]
+
+
+def _config_map(name: str, keys: Mapping[str, bytes], space: str) -> dict[str, Any]:
+    size = sum(map(len, keys.values()))
+    if size > _LARGEST_CONFIG_MAP:
+        raise RenderError(
+            f"a ConfigMap may have {_LARGEST_CONFIG_MAP} bytes, but {name} has {size}; put large files on a claim"
+        )
+    found: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": space}}
+    for key, content in keys.items():
+        try:
+            found.setdefault("data", {})[key] = content.decode()
+        except UnicodeDecodeError:
+            found.setdefault("binaryData", {})[key] = base64.b64encode(content).decode()
+    return found

@@ -1,0 +1,111 @@
+"""An overlay as kustomize's patches: what is different between two renderings, object by object.
+
+kustomize's own ways to change images or counts know neither a trial's image in an Experiment nor one in a launcher's
+arguments. So kftune renders both sides in its own terms, and patches carry the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+KUSTOMIZATION = "kustomization.yaml"
+
+Documents = list[Any]
+
+
+class _Id(NamedTuple):
+    api: str
+    kind: str
+    name: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.kind.lower()}-{self.name}.yaml"
+
+    @property
+    def target(self) -> dict[str, str]:
+        group, _, version = self.api.rpartition("/")
+        return {**({"group": group} if group else {}), "version": version, "kind": self.kind, "name": self.name}
+
+
+def overlay_files(
+    old_space: str, base: Mapping[str, Documents], new_space: str, wanted: Mapping[str, Documents]
+) -> Iterator[tuple[str, Documents]]:
+    """The files of an overlay's folder, its kustomization last.
+
+    Args:
+        old_space: The base's namespace.
+        base: The base's objects, by file.
+        new_space: The overlay's namespace.
+        wanted: The objects that building the overlay must give, by file.
+    """
+    before, after = _by_id(base), _by_id(wanted)
+    patches: list[dict[str, Any]] = []
+    resources = ["../../base"]
+    for each, original in before.items():
+        # A namespace's name follows from the transformer, so that it has another one in `after`.
+        target = after.get(each._replace(name=new_space) if each.kind == "Namespace" else each)
+        if target is None:
+            metadata = {key: original["metadata"][key] for key in ("name", "namespace") if key in original["metadata"]}
+            path = f"removed-{each.file}"
+            yield path, [{"apiVersion": each.api, "kind": each.kind, "metadata": metadata, "$patch": "delete"}]
+            patches.append({"path": path})
+            continue
+        moved = original if new_space == old_space else _moved(original, new_space)
+        changes = [*difference(moved, target)]
+        if changes:
+            path = f"changed-{each.file}"
+            yield path, [changes]
+            patches.append({"path": path, "target": each.target})
+    for path, documents in wanted.items():
+        added = [document for document in documents if _id(document) not in before and document["kind"] != "Namespace"]
+        if added:
+            yield path, added
+            resources.append(path)
+    more: dict[str, Any] = {"namespace": new_space} if new_space != old_space else {}
+    if patches:
+        more["patches"] = patches
+    yield KUSTOMIZATION, [kustomization(resources, **more)]
+
+
+def kustomization(resources: list[str], **more: Any) -> dict[str, Any]:
+    """A kustomization of these files and folders."""
+    return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **more, "resources": resources}
+
+
+def difference(old: Any, new: Any, path: str = "") -> Iterator[dict[str, Any]]:
+    """The operations of a JSON patch (RFC 6902) that make `new` of `old`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old:
+            if key not in new:
+                yield {"op": "remove", "path": f"{path}/{_escaped(key)}"}
+        for key, value in new.items():
+            place = f"{path}/{_escaped(key)}"
+            if key in old:
+                yield from difference(old[key], value, place)
+            else:
+                yield {"op": "add", "path": place, "value": value}
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from difference(one, other, f"{path}/{index}")
+    elif type(old) is not type(new) or old != new:
+        yield {"op": "replace", "path": path, "value": new}
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _id(document: Mapping[str, Any]) -> _Id:
+    return _Id(document["apiVersion"], document["kind"], document["metadata"]["name"])
+
+
+def _by_id(files: Mapping[str, Documents]) -> dict[_Id, dict[str, Any]]:
+    return {_id(document): document for documents in files.values() for document in documents}
+
+
+def _moved(document: Mapping[str, Any], space: str) -> dict[str, Any]:
+    """An object as kustomize moves it. Which subjects of a RoleBinding move too depends; patches name them all."""
+    key = "name" if document["kind"] == "Namespace" else "namespace"
+    return {**document, "metadata": {**document["metadata"], key: space}}
