@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,3 +163,12 @@ def test_in_a_folder_pipelines_are_judged_and_the_files_of_others_passed_over(li
 )
 def test_a_file_is_a_study_or_a_pipeline_or_of_others(value: object, kind: str | None):
     assert written(value) == kind
+
+
+def test_without_kfp_the_other_targets_are_tried_and_that_is_said(project: Path):
+    program = "import sys; sys.modules['kfp'] = None; from kftune.cli import main; sys.exit(main())"
+    argv = [sys.executable, "-c", program, "lint", "pipeline.yaml", "--select", "KT4"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pipeline.yaml: not rendered for every target: ")
+    assert "kftune[kfp]" in done.stdout
+    assert done.stdout.endswith("1 Experiment: 1 ok\n")
