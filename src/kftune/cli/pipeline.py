@@ -2,7 +2,7 @@
 
 kftune pipeline run pipelines/circuits/pipeline.yaml
 kftune pipeline run pipelines/circuits/pipeline.yaml circuit=PLANT001/CIRCUIT02 steps.data.cache=false
-kftune pipeline run pipelines/circuits/pipeline.yaml --runtime container --image images/train
+kftune pipeline run pipelines/circuits/pipeline.yaml --runtime container
 
 name=value sets a parameter of the run; a key with dots changes the file. Everything goes to runs/NAME/RUN. Calling it
 again goes on with a run that has not succeeded, at the steps that are not done; a new run takes results of earlier ones
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[IMAGE=]IMAGE",
-        help="in containers, what runs in place of every image, or of one: images/train, registry/x:1=images/train",
+        help="in containers, what runs in place of every image, or of one: images/train, registry/x:1=images/train "
+        "(default: what the file's targets.local.images says)",
     )
     parser.add_argument("--dir", type=Path, help=f"folder of the runs (default: {RUNS}/NAME)")
     parser.add_argument("--fresh", action="store_true", help="begin a new run, and take nothing from earlier ones")
@@ -73,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             parameters,
             pipeline_path=arguments.pipeline,
             runtime=arguments.runtime,
-            images=_images(arguments.image),
+            images=_images(arguments.image, pipeline.targets.local.images),
             parallel=arguments.parallel,
             on_event=on_event,  # type: ignore[arg-type]
             fresh=arguments.fresh,
@@ -86,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         return go(view)
 
 
-def _images(given: list[str]) -> dict[str, str]:
-    pairs = [text.rpartition("=") for text in given]
-    return {name: image for name, _, image in pairs}
+def _images(given: list[str], of_file: Mapping[str, str]) -> dict[str, str]:
+    """What runs in the place of an image, or of every one (""), which leaves nothing to the file."""
+    found = {name: image for name, _, image in (text.rpartition("=") for text in given)}
+    return found if "" in found else {**of_file, **found}

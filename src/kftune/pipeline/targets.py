@@ -9,7 +9,7 @@ from pydantic import Field
 from kftune.pipeline.names import LabelKey, LabelValue
 from kftune.pipeline.part import PipelinePart
 from kftune.study.quantities import EnvText, Seconds
-from kftune.study.step import DnsLabel
+from kftune.study.step import DnsLabel, Image
 
 
 class ClusterTarget(PipelinePart):
@@ -47,8 +47,16 @@ class ArgoTarget(ClusterTarget):
     """Name of a lock that only one run of all that name it can hold."""
 
 
+class LocalTarget(PipelinePart):
+    """How the pipeline runs on this machine."""
+
+    images: dict[Image, Image] = Field(default_factory=dict)
+    """In containers: an image of the pipeline, and what runs here in its place (``images/train``)."""
+
+
 class PipelineTargets(PipelinePart):
     """What a pipeline is rendered for, and how."""
 
     kfp: KfpTarget = KfpTarget()
     argo: ArgoTarget = ArgoTarget()
+    local: LocalTarget = LocalTarget()
