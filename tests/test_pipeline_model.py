@@ -59,6 +59,7 @@ def circuits_in_python() -> Pipeline:
     tuned = TuneStep(
         name="tune",
         image="registry.example/kftune-launcher:1",
+        resources={"cpu": "250m", "memory": "512Mi"},
         volumes=[{"name": "shared", "mount": "/shared", "claim": "circuits-shared"}],
         share="shared",
         study=load_study(CIRCUITS / "study.yaml", overrides),

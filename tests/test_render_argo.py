@@ -324,7 +324,7 @@ def test_a_description_holds_no_tags():
 
 def test_what_a_cluster_needs_for_it_is_said():
     notes = "\n".join(render_argo(EXAMPLES["tuned"]()).notes)
-    for text in ("workflowtaskresults", "artifact repository", "USER that is a number", "experiments (kubeflow.org)"):
+    for text in ("workflowtaskresults", "artifact repository", "USER that is a number", "get on experiments"):
         assert text in notes
 
 
