@@ -19,6 +19,7 @@ from pods_of_set import not_restricted, pods
 from kftune import yaml_text
 from kftune.cli import main
 from kftune.errors import ProjectError
+from kftune.katib.crd.objects import is_known, judge_object
 from kftune.project import load_project
 from kftune.project.schema import project_schema
 from kftune.render.sets import render_objects, render_set
@@ -71,6 +72,15 @@ def write(project: Path, out: Path) -> None:
 def test_kubectl_builds_the_committed_set_to_the_objects_that_are_meant(overlay: str | None) -> None:
     folder = ROOT / "manifests" / "circuits"
     assert built(folder / "overlays" / overlay if overlay else folder) == wanted(CIRCUITS, overlay)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_api_server_stores_every_custom_object_whole(overlay: str | None) -> None:
+    known = [each for each in wanted(CIRCUITS, overlay).values() if is_known(each)]
+    assert {each["kind"] for each in known} >= {"Experiment", "WorkflowTemplate", "Pipeline", "PipelineVersion"}
+    for each in known:
+        verdict = judge_object(each)
+        assert (verdict.problems, verdict.pruned) == ((), ()), each["kind"]
 
 
 OVERLAY = """\
