@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.measure import ROOT
 
-EXPERIMENT = ROOT / "manifests" / "circuits" / "study.katib.yaml"
+EXPERIMENT = ROOT / "manifests" / "circuits" / "base" / "study.katib.yaml"
 COUNT = 50
 
 

@@ -10,9 +10,11 @@ kftune render --all pipelines --out manifests     all files below pipelines/, on
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,24 @@ def run(arguments: argparse.Namespace) -> int:
         return _render_all(arguments)
     if arguments.file.is_dir():
         return _render_project(arguments)
+    with _without_collection():
+        _render_file(arguments)
+    return 0
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """All that is imported and made here stays until the end: looking for garbage in it takes a sixth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _render_file(arguments: argparse.Namespace) -> None:
     for target in _targets(arguments.file, _is_pipeline(arguments.file), arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
@@ -58,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             _write_into(arguments.out, arguments.file, rendering, target, arguments.format)
         _tell(rendering, arguments.file)
-    return 0
 
 
 def _render_all(arguments: argparse.Namespace) -> int:
