@@ -12,6 +12,7 @@ from typing import Any
 
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError
+from kftune.launcher.reading import condition_of
 from kftune.render.names import LONGEST
 
 _CONTENT = "kftune.io/content"
@@ -82,7 +83,7 @@ class Launch:
         told, told_at = "", time.monotonic()
         while True:
             found = self._namespace.experiment(self.name)
-            state = _state(found)
+            state = condition_of(found)
             if state.get("type") == "Succeeded":
                 self._say(f"succeeded: {_counts(found)}")
                 return found
@@ -130,22 +131,15 @@ class Launch:
         for name, reason in self._namespace.waiting_pods(self.name):
             yield f"pod {name}: {reason}"
         for trial in self.trials():
-            state = _state(trial)
+            state = condition_of(trial)
             if state.get("type") == "MetricsUnavailable":
                 yield f"trial {trial['metadata']['name']}: it ended, and its objective was not found in what it printed"
 
     def _failures(self) -> Iterator[str]:
         for trial in self.trials():
-            state = _state(trial)
+            state = condition_of(trial)
             if state.get("type") in ("Failed", "MetricsUnavailable"):
                 yield f"trial {trial['metadata']['name']}: {_told(state)}"
-
-
-def _state(found: dict[str, Any]) -> dict[str, Any]:
-    """The last condition that holds."""
-    conditions = found.get("status", {}).get("conditions") or []
-    held = [condition for condition in conditions if condition.get("status") == "True"]
-    return dict(held[-1]) if held else {}
 
 
 def _told(condition: dict[str, Any]) -> str:

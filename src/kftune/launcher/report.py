@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+
+from kftune.launcher.reading import assignments, condition_of, number_of, objective_value
 
 _WIDTH, _HEIGHT, _MARGIN = 720, 260, 40
 
@@ -52,56 +53,22 @@ def report_page(experiment: Mapping[str, Any], trials: Sequence[Mapping[str, Any
     for trial, value in judged:
         given = assignments(trial["spec"].get("parameterAssignments", []))
         name = str(trial["metadata"]["name"])
-        cells = [name, _state(trial), "" if value is None else value, *(given.get(each, "") for each in names)]
+        cells = [
+            name,
+            str(condition_of(trial).get("type", "Pending")),
+            "" if value is None else value,
+            *(given.get(each, "") for each in names),
+        ]
         mark = ' class="best"' if name == best else ""
         rows.append(f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
     found = objective_value(optimal.get("observation"), objective)
     return _PAGE.format(
         title=escape(str(experiment["metadata"]["name"])),
         summary=escape(f"{metric}, {objective['type']}d: the best is {found}, of {best}, among {len(ordered)} trials"),
-        picture=_picture(metric, [(str(trial["metadata"]["name"]), _number(value)) for trial, value in judged]),
+        picture=_picture(metric, [(str(trial["metadata"]["name"]), number_of(value)) for trial, value in judged]),
         head="".join(f"<th>{escape(name)}</th>" for name in head),
         rows="\n".join(rows),
     )
-
-
-def assignments(given: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Katib's list of names and values as a mapping."""
-    return {str(pair["name"]): str(pair["value"]) for pair in given}
-
-
-def metric_values(observation: Mapping[str, Any] | None) -> dict[str, float]:
-    """The latest value of each metric that is a finite number."""
-    found = {str(metric["name"]): _number(metric.get("latest")) for metric in (observation or {}).get("metrics", [])}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def objective_value(observation: Mapping[str, Any] | None, objective: Mapping[str, Any]) -> str | None:
-    """The text of the objective that counts for a trial; None when it reported none.
-
-    Source: katib v0.19.0, experiment controller (getObjectiveMetricValue): min and max fall back to latest.
-    """
-    name = objective["objectiveMetricName"]
-    strategies = {entry["name"]: entry["value"] for entry in objective.get("metricStrategies", [])}
-    usual = "min" if objective["type"] == "minimize" else "max"
-    for metric in (observation or {}).get("metrics", []):
-        if metric["name"] == name:
-            text = str(metric.get(strategies.get(name, usual), "unavailable"))
-            return str(metric["latest"]) if text == "unavailable" else text
-    return None
-
-
-def _state(trial: Mapping[str, Any]) -> str:
-    held = [one for one in trial.get("status", {}).get("conditions") or [] if one.get("status") == "True"]
-    return str(held[-1]["type"]) if held else "Pending"
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "nan")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _picture(metric: str, trials: Sequence[tuple[str, float | None]]) -> str:
