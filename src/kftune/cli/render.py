@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kftune import yaml_text
 from kftune.cli.written import written
-from kftune.errors import UsageError
+from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.images.studies import pinned
@@ -110,6 +110,11 @@ def _render_all(arguments: argparse.Namespace) -> int:
 def _render_project(arguments: argparse.Namespace) -> int:
     if arguments.out is None or arguments.target is not None or arguments.overrides:
         raise UsageError("a project is written whole: kftune render FOLDER --out DIR; overlays hold its changes")
+    if not (arguments.file / PROJECT_FILE).is_file():
+        raise UsageError(
+            f"a folder is rendered as its {PROJECT_FILE} says, but {arguments.file} has none; write one, "
+            f"or render each file in it: kftune render --all {arguments.file} --out {arguments.out}"
+        )
     _write_set(arguments.file, arguments.out, arguments.format)
     return 0
 
@@ -122,7 +127,10 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     if form != "yaml":
         raise UsageError("kustomize reads kustomization.yaml, so a project is written as YAML; leave out --format")
     loaded = load_project(source)
-    rendering = render_set(loaded)
+    try:
+        rendering = render_set(loaded)
+    except RenderError as error:
+        raise RenderError(f"{source}: {error}") from error
     texts = {path: _text(documents, form) for path, documents in rendering.files.items()}
     earlier = written_before(folder)
     for path, text in texts.items():
@@ -163,11 +171,14 @@ def _targets(path: Path, is_pipeline: bool, wanted: str | None) -> list[str]:
 
 
 def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
-    if target in TARGETS:
-        return render(pinned(load_study(path, overrides), path), target)
-    from kftune.pipeline import load_pipeline
+    try:
+        if target in TARGETS:
+            return render(pinned(load_study(path, overrides), path), target)
+        from kftune.pipeline import load_pipeline
 
-    return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+        return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+    except RenderError as error:
+        raise RenderError(f"{path}: {error}") from error
 
 
 def render_resolved(pipeline: Pipeline, target: str) -> Rendering:
