@@ -176,6 +176,16 @@ def test_each_account_gets_only_the_verbs_that_its_steps_use() -> None:
     assert [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"] == ["pipeline-runner"]
 
 
+def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: Path) -> None:
+    edit(project, "    share: shared\n", "    share: shared\n    delete: succeeded\n", "pipeline.yaml")
+    roles = {
+        one["metadata"]["name"]: one["rules"] for one in render_objects(load_project(project)) if one["kind"] == "Role"
+    }
+    assert sorted(roles) == ["circuits-argo-executor", "circuits-launcher", "circuits-launcher-delete"]
+    (rule,) = roles["circuits-launcher-delete"]
+    assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}
+
+
 def test_a_pipeline_without_an_account_gets_one_of_its_own(project: Path) -> None:
     edit(project, ", service_account: pipeline-runner", "", "pipeline.yaml")
     objects = render_objects(load_project(project))

@@ -304,6 +304,9 @@ class TuneStep(StepConfig):
     """The file that the study was read from."""
     share: DnsLabel | None = None
     """A volume with a claim, through which trials on a cluster get the input artifacts; their pods see no others."""
+    delete: Literal["never", "succeeded", "always"] = "never"
+    """When the Experiment and its trials are deleted from a cluster: never, once the best values are written, or
+    whatever happened."""
 
     @model_validator(mode="before")
     @classmethod
