@@ -274,6 +274,17 @@ EDITS = {
         "  env: {MODE: fast}\n",
         "  volumes: [{name: a, mount: /x, empty_dir: true}, {name: b, mount: /x/, empty_dir: true}]\n",
     ),
+    "defaults: a node label that cannot be": Edit("  env: {MODE: fast}\n", "  node_selector: {pool: big one}\n"),
+    "defaults: a toleration of every value with a value": Edit(
+        "  env: {MODE: fast}\n", "  tolerations: [{key: gpu, operator: Exists, value: here}]\n"
+    ),
+    "defaults: a toleration of no taint": Edit("  env: {MODE: fast}\n", "  tolerations: [{value: here}]\n"),
+    "defaults: a key that no secret has": Edit(
+        "  env: {MODE: fast}\n", "  secrets: {TOKEN: {name: hub, key: the token}}\n"
+    ),
+    "defaults: a type of GPU that no label can name": Edit(
+        "memory: 1Gi}", "memory: 1Gi, gpu: 1, gpu_type: NVIDIA A100}"
+    ),
     "defaults: a field that only steps have": Edit("  env: {MODE: fast}\n", "  module: net.train\n"),
     "defaults: fewer than no retries": Edit("  env: {MODE: fast}\n", "  retries: -1\n"),
     "defaults: a timeout in words": Edit("  env: {MODE: fast}\n", "  timeout: an hour\n"),

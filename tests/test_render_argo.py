@@ -713,10 +713,6 @@ PAIR = {"items": [1, 2]}
             r"container\.workingDir of step 'a' must not hold '{{'",
         ),
         (
-            lambda: argo({"a": step(tolerations=[{"key": "{{x}}", "operator": "Exists"}])}),
-            r"tolerations\[0\]\.key of step 'a' must not hold",
-        ),
-        (
             lambda: argo(
                 {
                     "ask": SKIPPING["ask"],
@@ -725,10 +721,6 @@ PAIR = {"items": [1, 2]}
                 }
             ),
             "the default of x must not hold '{{'",
-        ),
-        (
-            lambda: argo({"a": step(node_selector={"zone": "{{x}}"})}),
-            r"nodeSelector\.zone of step 'a' must not hold '{{'",
         ),
     ],
 )

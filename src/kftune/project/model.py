@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from kftune.errors import KftuneError, ProjectError
-from kftune.pipeline.names import LabelKey, LabelValue
+from kftune.study.labels import DataKey, LabelKey, LabelValue
 from kftune.study.part import Part
 from kftune.study.quantities import Quantity
 from kftune.study.step import DnsLabel
@@ -18,8 +18,6 @@ from kftune.validation import findings
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _STORAGE_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-# Source: Kubernetes, IsConfigMapKey.
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 class ProjectPart(Part):
@@ -41,12 +39,6 @@ def _beside(value: str) -> str:
 def _tag(value: str) -> str:
     if _TAG.fullmatch(value) is None and _DIGEST.fullmatch(value) is None:
         raise ValueError(f"an image gets another tag (1.2) or digest (sha256: and 64 digits), but got {value!r}")
-    return value
-
-
-def _key(value: str) -> str:
-    if _KEY.fullmatch(value) is None or value in (".", ".."):
-        raise ValueError(f"a key of a ConfigMap is letters, digits, '-', '_' and '.', but got {value!r}")
     return value
 
 
@@ -74,11 +66,10 @@ def _named(value: object) -> object:
 FileName = Annotated[str, AfterValidator(_beside)]
 ImageTag = Annotated[str, AfterValidator(_tag)]
 StorageClass = Annotated[str, AfterValidator(_storage_class)]
-MapKey = Annotated[str, AfterValidator(_key)]
 Files = Annotated[
-    dict[MapKey, FileName],
+    dict[DataKey, FileName],
     Field(min_length=1),
-    BeforeValidator(_by_name, json_schema_input_type=tuple[FileName, ...] | dict[MapKey, FileName]),
+    BeforeValidator(_by_name, json_schema_input_type=tuple[FileName, ...] | dict[DataKey, FileName]),
 ]
 
 
