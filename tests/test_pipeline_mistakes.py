@@ -312,6 +312,8 @@ COMMANDS = {
         "argo",
         "steps.train.instance_count=2",
     ],
+    "command: a file to write that is of another kind": ["render", "pipeline.yaml", "--out", "net_hparams.py"],
+    "command: a pipeline that runs is missing": ["pipeline", "run", "pipelin.yaml"],
     "command: a pipeline file is missing": ["show", "pipelines.yaml"],
     "command: a schema of nothing known": ["schema", "pipelin"],
 }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kftune.pipeline import Pipeline
 
 PROJECT_FILE = "project.yaml"
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Renders one file or all below a folder."""
     if (arguments.file is None) == (arguments.all is None):
         raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
+    if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
+        raise UsageError(f"--out is a .yaml or .json file, or a folder, but {arguments.out} is another file")
     if arguments.all is not None:
         return _render_all(arguments)
     if arguments.file.is_dir():
@@ -73,7 +76,7 @@ def _render_file(arguments: argparse.Namespace) -> None:
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
             sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
-        elif arguments.out.suffix in (".yaml", ".yml", ".json"):
+        elif arguments.out.suffix in _SUFFIXES:
             _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
         else:
             _write_into(arguments.out, arguments.file, rendering, target, arguments.format)
