@@ -32,7 +32,8 @@ from kftune.katib.go.reading import pieces, read
 from kftune.pipeline import Pipeline
 from kftune.render import PIPELINE_TARGETS, render_pipeline
 from kftune.render.argo import render_argo
-from kftune.render.argo.size import MOST_BYTES, MOST_RUN_BYTES, size_of
+from kftune.render.argo.size import MOST_RUN_BYTES
+from kftune.render.size import MOST_BYTES, size_of
 from kftune.render.tuning import launcher_command, put_in, tuning_of
 
 TESTS = Path(__file__).parent
