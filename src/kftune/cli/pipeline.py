@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             parameters,
             pipeline_path=arguments.pipeline,
             runtime=arguments.runtime,
-            images=_images(arguments.image, pipeline.targets.local.images),
+            images=_images(arguments.image, pipeline.targets.local.images if arguments.runtime == "container" else {}),
             parallel=arguments.parallel,
             on_event=on_event,  # type: ignore[arg-type]
             fresh=arguments.fresh,
