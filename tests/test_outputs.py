@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from kfp import dsl
 
 from kftune import outputs
 from kftune.errors import MetricError, UsageError
@@ -49,30 +48,6 @@ def test_metrics_go_to_the_file_and_to_what_kfp_reads(tmp_path):
     assert json.loads((tmp_path / "executor" / "output.json").read_text()) == {
         "artifacts": {"metrics": {"artifacts": [{"metadata": {"val_loss": 0.5}}]}}
     }
-
-
-def test_a_classification_is_what_kfps_own_class_makes_of_it_and_stands_beside_the_metrics(tmp_path):
-    theirs = dsl.ClassificationMetrics()
-    theirs.log_confusion_matrix(["good", "bad"], [[8, 2], [1, 9]])
-    theirs.log_roc_curve([0.0, 1.0], [0.5, 1.0], [0.9, 0.1])
-    told = tmp_path / "told"
-    outputs.write_metrics(tmp_path / "metrics", {"accuracy": 0.85}, told)
-    points = [(0.0, 0.5, 0.9), (1.0, 1.0, 0.1)]
-    outputs.write_classification(tmp_path / "file", ["good", "bad"], [[8, 2], [1, 9]], told, roc=points)
-    assert json.loads((tmp_path / "file").read_text()) == {
-        "labels": ["good", "bad"],
-        "matrix": [[8, 2], [1, 9]],
-        "roc": [[0.0, 0.5, 0.9], [1.0, 1.0, 0.1]],
-    }
-    assert json.loads(told.read_text())["artifacts"] == {
-        "metrics": {"artifacts": [{"metadata": {"accuracy": 0.85}}]},
-        "classification": {"artifacts": [{"metadata": theirs.metadata}]},
-    }
-
-
-def test_a_confusion_matrix_without_a_row_for_each_label_is_refused(tmp_path):
-    with pytest.raises(MetricError, match=r"each of the 2 labels, but got 1 rows of \[2\] values"):
-        outputs.write_classification(tmp_path / "file", ["good", "bad"], [[8, 2]])
 
 
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")]])

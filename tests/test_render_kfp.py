@@ -317,16 +317,6 @@ def test_the_train_step_takes_each_best_value_with_its_type():
     assert output["parameterType"] == "NUMBER_DOUBLE"
 
 
-@pytest.mark.parametrize("kind", ["metrics", "classification"])
-def test_a_step_that_has_something_to_show_hears_where_to_tell_it(kind):
-    spec = spec_of(rendered({"judge": step(outputs={"result": kind})}))
-    shown = spec["components"]["comp-judge"]["outputDefinitions"]["artifacts"]["result"]["artifactType"]["schemaTitle"]
-    assert shown == {"metrics": "system.Metrics", "classification": "system.ClassificationMetrics"}[kind]
-    assert "--executor-output={{$.inputs.parameters['executor_output']}}" in container_of(spec, "judge")["args"]
-    given = tasks_of(spec)["judge"]["inputs"]["parameters"]["executor_output"]["runtimeValue"]["constant"]
-    assert given == "{{$.outputs.output_file}}"
-
-
 # -- settings ----------------------------------------------------------------------------------------------------
 
 

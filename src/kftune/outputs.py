@@ -78,65 +78,9 @@ def write_metrics(
     values = dict(metrics)
     write_text(Path(path), _json(values, "metrics") + "\n")
     if executor_output is not None:
-        _show(Path(executor_output), name, values)
-
-
-def write_classification(
-    path: str | Path,
-    labels: Sequence[str],
-    matrix: Sequence[Sequence[int]],
-    executor_output: str | Path | None = None,
-    *,
-    roc: Sequence[tuple[float, float, float]] = (),
-    name: str = "classification",
-) -> None:
-    """Writes how well classes are told apart as a JSON file and, for KFP's page, as the metadata of the artifact.
-
-    Args:
-        path: The artifact's.
-        labels: The classes.
-        matrix: The confusion matrix: for each true class a row with the count of each predicted one.
-        executor_output: Where the argument ``--executor-output`` says; None leaves it out.
-        roc: Points of the ROC curve: false positive rate, true positive rate, threshold.
-        name: The artifact's name among the step's outputs.
-
-    Raises:
-        MetricError: The matrix has not a row and a column for each class, or a value is not finite.
-        OSError: A file cannot be written.
-    """
-    sizes = [len(row) for row in matrix]
-    if sizes != [len(labels)] * len(labels):
-        raise MetricError(
-            f"a confusion matrix has a row and a column for each of the {len(labels)} labels, "
-            f"but got {len(sizes)} rows of {sorted(set(sizes))} values"
-        )
-    rows = [[*row] for row in matrix]
-    points = [[*point] for point in roc]
-    content = {"labels": [*labels], "matrix": rows, **({"roc": points} if points else {})}
-    write_text(Path(path), _json(content, "a classification") + "\n")
-    if executor_output is None:
-        return
-    # Source: kfp 2.17, dsl.ClassificationMetrics: the form that KFP's page draws.
-    shown: dict[str, object] = {
-        "confusionMatrix": {
-            "annotationSpecs": [{"displayName": label} for label in labels],
-            "rows": [{"row": row} for row in rows],
-        }
-    }
-    if points:
-        shown["confidenceMetrics"] = [
-            {"confidenceThreshold": threshold, "recall": true, "falsePositiveRate": false}
-            for false, true, threshold in points
-        ]
-    _show(Path(executor_output), name, shown)
-
-
-def _show(executor_output: Path, name: str, metadata: Mapping[str, object]) -> None:
-    """Tells KFP what its page shows of an artifact, beside what was told of others."""
-    told = json.loads(executor_output.read_text(encoding="utf-8")) if executor_output.exists() else {}
-    # Source: kfp 2.17, v2 launcher: what it reads of this file, and no other key.
-    artifacts = {**told.get("artifacts", {}), name: {"artifacts": [{"metadata": metadata}]}}
-    write_text(executor_output, _json({"artifacts": artifacts}, "metrics"))
+        # Source: kfp 2.17, v2 launcher: what it reads of this file, and no other key.
+        content = {"artifacts": {name: {"artifacts": [{"metadata": values}]}}}
+        write_text(Path(executor_output), _json(content, "metrics"))
 
 
 def _json(value: object, what: str) -> str:

@@ -19,7 +19,7 @@ from kftune.render.tuning import Tuning, launcher_command
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
 # Artifacts of one file that pages show: Argo packs all others into an archive.
-_SHOWN = ("html", "markdown", "metrics", "classification")
+_SHOWN = ("html", "markdown", "metrics")
 RUN_ID = "RUN_ID"
 """The input that tells a tune step apart from all others of a run."""
 

@@ -36,7 +36,6 @@ TYPES: Mapping[str, Any] = {
     "dataset": dsl.Dataset,
     "model": dsl.Model,
     "metrics": dsl.Metrics,
-    "classification": dsl.ClassificationMetrics,
     "html": dsl.HTML,
     "markdown": dsl.Markdown,
     "artifact": dsl.Artifact,
