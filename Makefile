@@ -25,7 +25,7 @@ setup: $(READY) ## make .venv with everything development needs (the other targe
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("kftune needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name another with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,train,kfp,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,train,kfp,model-registry,dev]'
 	@touch $@
 
 demo: $(READY) ## train a dozen LSTMs on real sensor readings here, and write the Experiment that does so on a cluster

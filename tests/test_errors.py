@@ -17,6 +17,7 @@ from kftune.errors import (
     KftuneError,
     MetricError,
     MissingExtraError,
+    ModelRegistryError,
     PipelineError,
     ProjectError,
     RegistryError,
@@ -49,6 +50,7 @@ MADE = [
     RunError("no GPU"),
     ContainerError("no engine answers"),
     ClusterError("the cluster says no", 403),
+    ModelRegistryError("no such server"),
     MissingExtraError("local", "optuna"),
     UsageError("no such command"),
 ]

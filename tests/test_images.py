@@ -103,13 +103,13 @@ def test_no_secret_can_get_into_an_image(dockerfile):
 def test_what_an_image_installs_is_pinned(tmp_path):
     (tmp_path / "needed").mkdir()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    subprocess.run([sys.executable, ROOT / "images" / "requirements.py", "train", "cluster"], cwd=tmp_path, check=True)
+    extras = ("train", "cluster", "model-registry")
+    subprocess.run([sys.executable, ROOT / "images" / "requirements.py", *extras], cwd=tmp_path, check=True)
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {path.stem: path.read_text().splitlines() for path in (tmp_path / "needed").iterdir()}
     assert needed == {
         "core": declared["dependencies"],
-        "train": declared["optional-dependencies"]["train"],
-        "cluster": declared["optional-dependencies"]["cluster"],
+        **{extra: declared["optional-dependencies"][extra] for extra in extras},
     }
     pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.M))
     names = {re.split(r"[^\w.-]", line)[0] for lines in needed.values() for line in lines}

@@ -212,6 +212,14 @@ def test_a_step_takes_what_others_write_and_its_command_line_has_one_token_each(
     assert given == {"constant": "{{$.outputs.output_file}}"}
 
 
+def test_what_a_classifier_is_judged_by_is_an_artifact_that_kfps_page_draws():
+    judged = step(kind="evaluate", outputs={"judged": "classification_metrics"}, inputs={"days": 3})
+    spec = spec_of(rendered({"judge": judged}))
+    outputs = spec["components"]["comp-judge"]["outputDefinitions"]["artifacts"]
+    assert outputs["judged"]["artifactType"]["schemaTitle"] == "system.ClassificationMetrics"
+    assert container_of(spec, "judge")["args"][-1] == "--executor-output={{$.inputs.parameters['executor_output']}}"
+
+
 def test_items_of_a_loop_are_texts_with_the_loops_own_limit():
     spec = spec_of(PIPELINES["loop"])
     (loop,) = (task for task in tasks_of(spec).values() if "parameterIterator" in task)

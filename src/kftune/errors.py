@@ -15,6 +15,8 @@
     ├── StoreError                      results that are locked, damaged or of another study
     ├── RunError                        the local engine cannot go on
     ├── ContainerError                  no container engine answers, it refuses, or an image is missing
+    ├── ClusterError                    a cluster that cannot be reached, or that refuses something
+    ├── ModelRegistryError              a Model Registry that cannot be reached, or that refuses something
     ├── MissingExtraError (ImportError) an optional dependency is not installed
     └── UsageError                      a wrong command line
 
@@ -143,6 +145,10 @@ class ClusterError(KftuneError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ModelRegistryError(KftuneError):
+    """A Model Registry that cannot be reached, that refuses something, or that holds another model of this version."""
 
 
 class MissingExtraError(KftuneError, ImportError):

@@ -78,9 +78,85 @@ def write_metrics(
     values = dict(metrics)
     write_text(Path(path), _json(values, "metrics") + "\n")
     if executor_output is not None:
-        # Source: kfp 2.17, v2 launcher: what it reads of this file, and no other key.
-        content = {"artifacts": {name: {"artifacts": [{"metadata": values}]}}}
-        write_text(Path(executor_output), _json(content, "metrics"))
+        _show(Path(executor_output), name, values)
+
+
+def write_classification_metrics(
+    path: str | Path,
+    *,
+    labels: Sequence[str] = (),
+    confusion_matrix: Sequence[Sequence[int]] = (),
+    roc_curve: tuple[Sequence[float], Sequence[float], Sequence[float]] | None = None,
+    executor_output: str | Path | None = None,
+    name: str = "classification_metrics",
+) -> None:
+    """Writes a confusion matrix, a ROC curve or both as a JSON file and, for KFP's page, as the artifact's metadata.
+
+    Args:
+        path: The artifact's.
+        labels: The classes, in the order of the matrix.
+        confusion_matrix: For each true class a row: how many were taken for each class.
+        roc_curve: False positive rates, true positive rates and thresholds, as scikit-learn's ``roc_curve`` gives them;
+            its first threshold may be infinite. Of more than 500 points 500 are kept.
+        executor_output: Where the argument ``--executor-output`` says; None leaves it out.
+        name: The artifact's name among the step's outputs.
+
+    Raises:
+        MetricError: There is neither, sizes do not fit, or a number is not finite.
+        OSError: A file cannot be written.
+    """
+    values: dict[str, object] = {}
+    if roc_curve is not None:
+        values["confidenceMetrics"] = _roc_points(*roc_curve)
+    if labels or confusion_matrix:
+        values["confusionMatrix"] = _confusion(labels, confusion_matrix)
+    if not values:
+        raise MetricError("classification metrics are a confusion_matrix with labels, a roc_curve or both; give one")
+    write_text(Path(path), _json(values, "classification metrics") + "\n")
+    if executor_output is not None:
+        _show(Path(executor_output), name, values)
+
+
+# As many points as a picture can show; the page's database takes no more than some MiB of them.
+_MOST_POINTS = 500
+
+
+def _roc_points(false: Sequence[float], true: Sequence[float], thresholds: Sequence[float]) -> list[dict[str, float]]:
+    if not len(false) == len(true) == len(thresholds) >= 2:
+        raise MetricError(
+            f"a ROC curve is three lists of one length, two points or more, but got {len(false)} false positive rates, "
+            f"{len(true)} true positive rates and {len(thresholds)} thresholds"
+        )
+    limits = [float(threshold) for threshold in thresholds]
+    if limits[0] == math.inf:  # where nothing is called positive; JSON has no such number
+        limits[0] = limits[1] + 1
+    last = len(limits) - 1
+    kept = range(last + 1) if last < _MOST_POINTS else [i * last // (_MOST_POINTS - 1) for i in range(_MOST_POINTS)]
+    return [
+        {"confidenceThreshold": limits[index], "recall": float(true[index]), "falsePositiveRate": float(false[index])}
+        for index in kept
+    ]
+
+
+def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, object]:
+    if len(matrix) != len(labels) or any(len(row) != len(labels) for row in matrix):
+        sizes = [len(row) for row in matrix]
+        raise MetricError(
+            f"a confusion matrix has a row and a column for each label, but got {len(labels)} labels "
+            f"and rows of {sizes}"
+        )
+    return {
+        "annotationSpecs": [{"displayName": str(label)} for label in labels],
+        "rows": [{"row": [int(count) for count in row]} for row in matrix],
+    }
+
+
+def _show(executor_output: Path, name: str, metadata: Mapping[str, object]) -> None:
+    """Adds an artifact's metadata to what KFP's page shows; the step may have written more there before."""
+    content = json.loads(executor_output.read_text("utf-8")) if executor_output.exists() else {}
+    # Source: kfp 2.17, v2 launcher: what it reads of this file, and no other key.
+    content.setdefault("artifacts", {})[name] = {"artifacts": [{"metadata": metadata}]}
+    write_text(executor_output, _json(content, "metrics"))
 
 
 def _json(value: object, what: str) -> str:
@@ -89,4 +165,4 @@ def _json(value: object, what: str) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise MetricError(f"{what} must hold finite numbers only, but got {value!r}") from error
+        raise MetricError(f"{what} must hold finite numbers only, but got {value!r:.200}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, get_args
@@ -104,6 +105,11 @@ class Leaf:
         except PydanticUserError:  # dataclasses, typed dicts and the like bring a configuration of their own
             return TypeAdapter(annotated)
 
+    @cached_property
+    def _validate(self) -> Callable[..., Any]:
+        """The adapter's validation, without the dozen options of `TypeAdapter.validate_python` on the way."""
+        return self.adapter.validator.validate_python
+
     def validated(self, value: object) -> Any:
         """`value` as the field's own type.
 
@@ -111,7 +117,7 @@ class Leaf:
             HparamsError: The field does not take it.
         """
         try:
-            return self.adapter.validate_python(value, strict=False)
+            return self._validate(value, strict=False)
         except ValidationError as error:
             raise HparamsError(f"{self.name}: {reworded(error.errors()[0])}") from error
 

@@ -23,17 +23,17 @@ from kftune.pipeline.references import OutputReference, Reference, read_value, w
 from kftune.study.part import PartError
 
 ParameterType = Literal["int", "float", "bool", "str", "list", "dict"]
-ArtifactType = Literal["dataset", "model", "metrics", "html", "markdown", "artifact"]
-PortType = Literal[
-    "int", "float", "bool", "str", "list", "dict", "dataset", "model", "metrics", "html", "markdown", "artifact"
-]
+ArtifactType = Literal["dataset", "model", "metrics", "classification_metrics", "html", "markdown", "artifact"]
+PortType = Literal[ParameterType, ArtifactType]
 
 PARAMETER_TYPES: tuple[str, ...] = get_args(ParameterType)
 ARTIFACT_TYPES: tuple[str, ...] = get_args(ArtifactType)
 SCALAR_TYPES = ("int", "float", "bool", "str")
+METRICS_TYPES = ("metrics", "classification_metrics")
+"""Artifacts whose content KFP's page shows as metadata, which the step writes to its executor output."""
 
 EXECUTOR_OUTPUT = "executor-output"
-"""The argument that a step with a metrics output gets besides: where to write what KFP's page shows."""
+"""The argument that a step with an output of `METRICS_TYPES` gets besides: where to write what KFP's page shows."""
 
 # bool before int: True is an int to Python.
 _TYPES: tuple[tuple[type, ParameterType], ...] = (

@@ -23,6 +23,7 @@ from kftune.pipeline.condition import ConditionField
 from kftune.pipeline.names import flag
 from kftune.pipeline.ports import (
     EXECUTOR_OUTPUT,
+    METRICS_TYPES,
     Inputs,
     Output,
     Outputs,
@@ -167,7 +168,7 @@ class StepConfig(SharedFields, Command):
     @property
     def has_executor_output(self) -> bool:
         """Whether it gets the argument ``--executor-output``: it has metrics to show."""
-        return any(output.type == "metrics" for output in self.outputs.values())
+        return self.has_output(*METRICS_TYPES)
 
     def to_dict(self) -> dict[str, Any]:
         """The step as a pipeline file writes it, without what is left at its default."""
@@ -242,7 +243,7 @@ class EvaluateStep(StepConfig):
     def model_post_init(self, context: Any, /) -> None:
         """Checks what the fields by themselves cannot."""
         super().model_post_init(context)
-        if not self.has_output("metrics", "float", "int"):
+        if not self.has_output(*METRICS_TYPES, "float", "int"):
             raise PartError("an evaluate step writes numbers: give it an output of type metrics or float", ("outputs",))
 
 

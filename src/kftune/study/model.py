@@ -287,13 +287,13 @@ class Study(Part):
             if domain is not None:
                 self._check_domain(leaves[name], domain)
         fixed, space = self.fixed_values, self.space
-        both = next((name for name in fixed if self.search.get(name) is not None), None)
-        if both:
-            raise PartError(
-                f"a hyperparameter is fixed or searched, but {both} is in values and in search; "
-                f"take it out of one (on a command line: ~search.{both})",
-                ("search", both),
-            )
+        for name in fixed:
+            if self.search.get(name) is not None:
+                raise PartError(
+                    f"a hyperparameter is fixed or searched, but {name} is in values and in search; "
+                    f"take it out of one (on a command line: ~search.{name})",
+                    ("search", name),
+                )
         if not space:
             raise PartError(
                 f"a study needs something to search, but neither {self.hparams.__name__} nor search has a domain; "
@@ -410,7 +410,7 @@ def flat_values(hparams: type[Hparams], values: Mapping[str, Any], prefix: str =
     for key, value in values.items():
         name = f"{prefix}{key}"
         is_group = name not in leaves or leaves[name].is_group
-        if isinstance(value, Mapping) and is_group and any(leaf.startswith(f"{name}.") for leaf in leaves):
+        if is_group and isinstance(value, Mapping) and any(leaf.startswith(f"{name}.") for leaf in leaves):
             flat.extend(flat_values(hparams, value, f"{name}."))
         else:
             flat.append((name, value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
@@ -42,7 +43,13 @@ def parse_quantity(text: str) -> Decimal:
 
 
 def _quantity(value: object) -> str:
-    text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else repr(value)
+    if isinstance(value, str):
+        return _above_0(value)
+    return _above_0(str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else repr(value))
+
+
+@lru_cache(256)
+def _above_0(text: str) -> str:
     if not _number_and_suffix(text)[1].strip("0."):
         raise ValueError(f"a quantity must be above 0, but got {text!r}")
     return text

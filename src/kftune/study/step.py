@@ -84,13 +84,16 @@ class Resources(Part):
                 f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
                 ("procs_per_node",),
             )
-        for name in ("cpu", "memory"):
-            asked, most = getattr(self, name), getattr(self, f"{name}_limit")
-            if asked and most and parse_quantity(most) < parse_quantity(asked):
-                raise PartError(
-                    f"a limit must be at least what is asked for, but {name}_limit={most} and {name}={asked}",
-                    (f"{name}_limit",),
-                )
+        if self.cpu_limit or self.memory_limit:
+            self._check_limit("cpu", self.cpu, self.cpu_limit)
+            self._check_limit("memory", self.memory, self.memory_limit)
+
+    def _check_limit(self, name: str, asked: str | None, most: str | None) -> None:
+        if asked and most and parse_quantity(most) < parse_quantity(asked):
+            raise PartError(
+                f"a limit must be at least what is asked for, but {name}_limit={most} and {name}={asked}",
+                (f"{name}_limit",),
+            )
 
     @property
     def cores(self) -> float | None:
@@ -204,11 +207,10 @@ class Container(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks what the fields by themselves cannot."""
-        names = set()
-        for volume in self.volumes:
-            if volume.name in names:
-                raise PartError(f"volume names must differ, but {volume.name!r} is there twice", ("volumes",))
-            names.add(volume.name)
+        names = [volume.name for volume in self.volumes]
+        twice = next((name for name in names if names.count(name) > 1), None) if names else None
+        if twice is not None:
+            raise PartError(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
         if not self.env.keys().isdisjoint(self.secrets):
             both = min(self.env.keys() & self.secrets.keys())
             raise PartError(f"a variable is in env or in secrets, but {both} is in both", ("secrets", both))

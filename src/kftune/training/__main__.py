@@ -2,7 +2,7 @@
 
 MODEL is a name in the registry (``LstmHparams``) or its model type (``lstm``). The module ``kftune.training.<model
 type>`` trains it. ``data``, ``evaluate`` and ``register`` are the other steps of a pipeline.
-Exit status: 0 done, 1 training failed, 2 wrong use, 128 + n stopped by signal n.
+Exit status: 0 done, 1 training or registering failed, 2 wrong use, 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from kftune.errors import KftuneError, MetricError, MissingExtraError, UnknownNameError, UsageError
+from kftune.errors import (
+    KftuneError,
+    MetricError,
+    MissingExtraError,
+    ModelRegistryError,
+    UnknownNameError,
+    UsageError,
+)
 from kftune.hparams import Hparams
 from kftune.outputs import take
 from kftune.registry import HPARAMS_REGISTRY, Entry, load_hparams
@@ -56,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
         return 128 + signal.SIGINT
     except (KftuneError, OSError) as error:
         print(f"kftune.training: {error}", file=sys.stderr)
-        return 1 if isinstance(error, (MetricError, MissingExtraError, OSError)) else 2
+        return 1 if isinstance(error, (MetricError, MissingExtraError, ModelRegistryError, OSError)) else 2
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kftune.errors import HparamsError
+from kftune.errors import HparamsError, MissingExtraError
 from kftune.files import write_text
 from kftune.training.arguments import step_arguments
+from kftune.training.entry import ENTRY_ARGUMENTS, Entry, check_entry, entry_of
 from kftune.training.folder import read_json, read_summary
 
 USAGE = """\
@@ -32,19 +33,33 @@ arguments:
   --title        what the model is called (default: model)
   --revision     revision of the source that trained it
   --created      when it was registered, ISO 8601; left out, nobody knows
+
+arguments for Kubeflow's Model Registry:
+  --model_registry   its address, http(s)://HOST:PORT; left out, nothing is sent anywhere
+  --uri              where others find the model, such as s3://bucket/path; needed with --model_registry
+  --version          the version's name (default: the first 12 digits of the manifest's SHA-256)
+  --author           who made it
+  --description      a sentence about this version
+
+environment:
+  KFTUNE_MODEL_REGISTRY_TOKEN   the token that the Model Registry wants, if it does
+  KF_PIPELINES_SA_TOKEN_PATH    a file with it, where the first is not set
 """
 
 
 def run(argv: Sequence[str]) -> int:
-    """Writes card and manifest and gives the exit status.
+    """Writes card and manifest, enters the model where an address is given, and gives the exit status.
 
     Raises:
         UsageError: The arguments are not those of the step.
         HparamsError: The folder holds no finished model, or the metrics are none.
+        ModelRegistryError: The Model Registry cannot be reached or refuses.
+        MissingExtraError: An address is given, and the registry's client is not installed.
         OSError: A file cannot be read or written.
     """
-    further = ("registered", "metrics", "title", "revision", "created")
+    further = ("registered", "metrics", "title", "revision", "created", *ENTRY_ARGUMENTS)
     given = step_arguments("register", argv, ("model", "card", "manifest"), further)
+    check_entry(given)
     folder = Path(given["model"])
     manifest: dict[str, Any] = {
         "name": given.get("title", "model"),
@@ -54,13 +69,17 @@ def run(argv: Sequence[str]) -> int:
         "metrics": _metrics(Path(given["metrics"])) if "metrics" in given else {},
         "files": _files(folder),
     }
-    card = model_card(manifest, read_summary(folder))
+    summary = read_summary(folder)
+    card = model_card(manifest, summary)
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     write_text(Path(given["card"]), card)
     write_text(Path(given["manifest"]), text)
     if "registered" in given:
         _write_package(folder, Path(given["registered"]), card, text)
     print(f"{manifest['name']}: {len(manifest['files'])} files", flush=True)
+    if "model_registry" in given:
+        entry = entry_of(given, manifest, text, ("pytorch", str(summary["versions"]["torch"])))
+        print(_enter(given["model_registry"], entry), flush=True)
     return 0
 
 
@@ -130,3 +149,11 @@ def _write_package(model: Path, target: Path, card: str, manifest: str) -> None:
     shutil.copytree(model, target, dirs_exist_ok=True)
     write_text(target / "card.md", card)
     write_text(target / "manifest.json", manifest)  # last: where it is, everything is
+
+
+def _enter(address: str, entry: Entry) -> str:
+    try:
+        from kftune.training.model_registry import enter  # noqa: PLC0415 - no other step needs the client
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("model-registry", "model-registry") from error
+    return enter(address, entry)

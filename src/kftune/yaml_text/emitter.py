@@ -46,12 +46,7 @@ _CACHED_LENGTH = 512
 
 
 class _RefusedError(Exception):
-    """A value that YAML cannot hold; collects the path to it on the way up."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        self.path: list[str | int] = []
-        super().__init__(reason)
+    """A value that YAML cannot hold, or not as we write it."""
 
 
 class TextSink(Protocol):
@@ -61,43 +56,10 @@ class TextSink(Protocol):
         """Takes the next piece of text."""
 
 
-class _ScalarTexts(dict[str, str]):
-    """String -> the rest of its line, remembered for short strings; emptied when full, so that memory stays flat.
-
-    Empty for a string that takes several lines, whose text depends on where it stands.
-    """
-
-    def __missing__(self, text: str) -> str:
-        written = _scalar_text(text)
-        if "\n" in written:
-            return ""
-        rest = f" {written}\n"
-        if len(text) <= _CACHED_LENGTH:
-            if len(self) >= _CACHED_TEXTS:
-                self.clear()
-            self[text] = rest
-        return rest
-
-
-class _KeyTexts(dict[str, str]):
-    """Key -> its YAML text with the colon, remembered like the values."""
-
-    def __missing__(self, key: object) -> str:
-        if not isinstance(key, str):
-            raise _RefusedError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
-        key = str.__str__(key)
-        written = _quoted(key) + ":" if "\n" in key else _scalar_text(key) + ":"
-        if len(written) > _LONGEST_KEY:
-            raise _RefusedError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
-        if len(written) <= _CACHED_LENGTH:
-            if len(self) >= _CACHED_TEXTS:
-                self.clear()
-            self[key] = written
-        return written
-
-
-_scalars = _ScalarTexts()
-_keys = _KeyTexts()
+# Texts that are remembered: of a string the rest of its line, of a key itself with the colon. Plain dicts, because a
+# lookup in a dict of a subclass takes twice as long; emptied when full, so that memory stays flat.
+_rests: dict[str, str] = {}
+_heads: dict[str, str] = {}
 
 
 def dump(value: object) -> str:
@@ -118,8 +80,8 @@ def dump(value: object) -> str:
     try:
         return _document_text(value)
     except _RefusedError as refused:
-        place = _path_text(refused.path)
-        raise YamlError(f"at {place}: {refused.reason}" if place else refused.reason) from None
+        place = _place_of_refusal(value)
+        raise YamlError(f"at {place}: {refused}" if place else str(refused)) from None
     except RecursionError:
         raise YamlError("the value contains itself, or is nested too deep; YAML text needs an end") from None
 
@@ -175,60 +137,76 @@ def _map_lines(mapping: dict[str, Any], lead: str, pad: str, lines: list[str]) -
 
     Every render goes through this loop: exact types are asked for, and texts come first.
     """
-    key = ""
-    try:
-        for key, value in mapping.items():
-            kind = type(value)
-            if kind is str:
-                lines.append(f"{lead}{_keys[key]}{_scalars[value] or _block(value, pad)}")
-                lead = pad
-                continue
-            if kind not in _ATOMS:
-                value = _plain_form(value)
-                kind = type(value)
-            if kind is dict and value:
-                lines.append(f"{lead}{_keys[key]}\n")
-                inner = pad + "  "
-                _map_lines(value, inner, inner, lines)
-            elif kind is list and value:
-                lines.append(f"{lead}{_keys[key]}\n")
-                _list_lines(value, pad, pad, lines)
-            elif kind is str:  # it was of a subclass
-                lines.append(f"{lead}{_keys[key]}{_scalars[value] or _block(value, pad)}")
-            else:
-                lines.append(f"{lead}{_keys[key]} {_ATOMS[kind](value)}\n")
-            lead = pad
-    except _RefusedError as refused:
-        if isinstance(key, str):
-            refused.path.append(key)
-        raise
+    for key, value in mapping.items():
+        try:
+            head = _heads[key]
+        except KeyError:
+            head = _head(key)
+        kind = type(value)
+        if kind is str:
+            try:
+                rest = _rests[value]
+            except KeyError:
+                rest = _rest(value, pad)
+            lines.append(f"{lead}{head}{rest}")
+        elif kind is dict and value:
+            inner = pad + "  "
+            _map_lines(value, f"{lead}{head}\n{inner}", inner, lines)
+        elif kind is list and value:
+            _list_lines(value, f"{lead}{head}\n{pad}", pad, lines)
+        elif kind in _ATOMS:
+            lines.append(f"{lead}{head} {_ATOMS[kind](value)}\n")
+        else:
+            _map_lines({key: _plain_form(value)}, lead, pad, lines)
+        lead = pad
 
 
 def _list_lines(items: list[Any], lead: str, pad: str, lines: list[str]) -> None:
     """Adds the lines of a list that is not empty, as `_map_lines` does those of a mapping."""
-    index = 0
-    try:
-        for index, value in enumerate(items):  # noqa: B007 - told when the item is refused
-            kind = type(value)
-            if kind is str:
-                lines.append(f"{lead}-{_scalars[value] or _block(value, pad)}")
-                lead = pad
-                continue
-            if kind not in _ATOMS:
-                value = _plain_form(value)
-                kind = type(value)
-            if kind is dict and value:
-                _map_lines(value, lead + "- ", pad + "  ", lines)
-            elif kind is list and value:
-                _list_lines(value, lead + "- ", pad + "  ", lines)
-            elif kind is str:  # it was of a subclass
-                lines.append(f"{lead}-{_scalars[value] or _block(value, pad)}")
-            else:
-                lines.append(f"{lead}- {_ATOMS[kind](value)}\n")
-            lead = pad
-    except _RefusedError as refused:
-        refused.path.append(index)
-        raise
+    for value in items:
+        kind = type(value)
+        if kind is str:
+            try:
+                rest = _rests[value]
+            except KeyError:
+                rest = _rest(value, pad)
+            lines.append(f"{lead}-{rest}")
+        elif kind is dict and value:
+            _map_lines(value, lead + "- ", pad + "  ", lines)
+        elif kind is list and value:
+            _list_lines(value, lead + "- ", pad + "  ", lines)
+        elif kind in _ATOMS:
+            lines.append(f"{lead}- {_ATOMS[kind](value)}\n")
+        else:
+            _list_lines([_plain_form(value)], lead, pad, lines)
+        lead = pad
+
+
+def _rest(text: str, pad: str) -> str:
+    """What stands behind the key, or the dash, of a string; remembered for the next time if it is one short line."""
+    rest = f" {_scalar_text(text)}\n"
+    if rest.find("\n", 0, -1) >= 0:
+        return _indented(rest, pad)
+    if len(text) <= _CACHED_LENGTH:
+        if len(_rests) >= _CACHED_TEXTS:
+            _rests.clear()
+        _rests[text] = rest
+    return rest
+
+
+def _head(key: object) -> str:
+    """The text of a key with its colon, remembered like the strings."""
+    if not isinstance(key, str):
+        raise _RefusedError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
+    key = str.__str__(key)
+    written = _quoted(key) + ":" if "\n" in key else _scalar_text(key) + ":"
+    if len(written) > _LONGEST_KEY:
+        raise _RefusedError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
+    if len(written) <= _CACHED_LENGTH:
+        if len(_heads) >= _CACHED_TEXTS:
+            _heads.clear()
+        _heads[key] = written
+    return written
 
 
 def _block(text: str, pad: str) -> str:
@@ -299,10 +277,26 @@ def _article(value: object) -> str:
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def _path_text(path: list[str | int]) -> str:
-    """``["name", 0, "spec"]``, innermost first, as ``spec[0].name``."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in reversed(path))
-    return "".join(parts).removeprefix(".").encode(errors="backslashreplace").decode()
+def _place_of_refusal(value: object, place: str = "") -> str:
+    """Where in `value` is what was refused, as ``spec[0].name``: the first part that is refused by itself too."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if _is_refused({key: inner}):
+                named = f"{place}.{key}".removeprefix(".") if isinstance(key, str) else place
+                return _place_of_refusal(inner, named)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            if _is_refused(inner):
+                return _place_of_refusal(inner, f"{place}[{index}]")
+    return place.encode(errors="backslashreplace").decode()
+
+
+def _is_refused(value: object) -> bool:
+    try:
+        _document_text(value)
+    except _RefusedError:
+        return True
+    return False
 
 
 _NOT_FINITE = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from kftune.errors import RenderError
 from kftune.pipeline import EXECUTOR_OUTPUT, Argument, Constant, Node, Retries, TuneStep
-from kftune.pipeline.ports import text_of
+from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
 from kftune.render.command import torchrun_arguments, under_torchrun
@@ -19,7 +19,7 @@ from kftune.render.tuning import Tuning, launcher_command
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
 # Artifacts of one file that pages show: Argo packs all others into an archive.
-_SHOWN = ("html", "markdown", "metrics")
+_SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
 """The input that tells a tune step apart from all others of a run."""
 

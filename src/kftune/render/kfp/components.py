@@ -36,6 +36,7 @@ TYPES: Mapping[str, Any] = {
     "dataset": dsl.Dataset,
     "model": dsl.Model,
     "metrics": dsl.Metrics,
+    "classification_metrics": dsl.ClassificationMetrics,
     "html": dsl.HTML,
     "markdown": dsl.Markdown,
     "artifact": dsl.Artifact,
