@@ -307,8 +307,7 @@ class TuneStep(StepConfig):
     share: DnsLabel | None = None
     """A volume with a claim, through which trials on a cluster get the input artifacts; their pods see no others."""
     delete: Literal["never", "succeeded", "always"] = "never"
-    """When the Experiment and its trials are deleted from a cluster: never, once the best values are written, or
-    whatever happened."""
+    """When its Experiment is deleted from a cluster: never, once the best values are written, or whatever happened."""
 
     @model_validator(mode="before")
     @classmethod
