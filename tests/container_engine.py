@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import select
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from local_study import wait_until
 
 from kftune.containers import Container, Engine, find_engine
 from kftune.errors import ContainerError
@@ -39,6 +42,24 @@ def needed_engine() -> Engine:
     if isinstance(found, str):
         pytest.skip(f"needs a container engine and an image: {found}")
     return found
+
+
+@contextmanager
+def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
+    """The address of an API of docker's: the daemon's, or podman's imitation, started for it in `folder`."""
+    if engine.kind == "docker":
+        yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return
+    socket = folder / "podman.sock"
+    service = subprocess.Popen(
+        [engine.program, "system", "service", "--time=0", f"unix://{socket}"], stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(socket.exists)
+        yield f"unix://{socket}"
+    finally:
+        service.terminate()
+        service.wait()
 
 
 def python(code: str, **rest: object) -> Container:

@@ -215,3 +215,10 @@ def test_a_folder_that_a_container_writes_to_is_its_user_s(tmp_path, monkeypatch
     monkeypatch.setattr("os.getuid", lambda: 1234)
     monkeypatch.setattr("os.getgid", lambda: 100)
     assert open_to_containers(tmp_path) == (1234, 100)
+
+
+def test_docker_is_asked_again_for_a_container_that_is_still_being_made(tmp_path):
+    told = tmp_path / "calls"
+    program(tmp_path, "docker", f'echo "$*" >> {told}; echo "Error: No such container: trial-1" >&2')
+    Engine(str(tmp_path / "docker"), "docker").remove("trial-1")
+    assert told.read_text().splitlines() == ["rm --force --volumes trial-1"] * 2

@@ -12,7 +12,8 @@ from local_pipeline import Project
 from local_study import is_alive, wait_until
 
 from kftune.errors import RunError
-from kftune.local.pipeline import PipelineFinished, PipelineStarted, StepPrinted, StepRetries
+from kftune.local import Event
+from kftune.local.pipeline import PipelineFinished, PipelineStarted, StepPrinted, StepRetries, run_pipeline
 
 TWO = {"type": "int", "value": 2}
 
@@ -80,6 +81,21 @@ def test_steps_that_do_not_wait_for_one_another_run_at_once_as_far_as_parallel_a
     alone = {name: project.step(name, body) for name in ("a", "b", "c")}
     assert project.run(project.pipeline(alone), parallel=1).outcome.state == "Succeeded"
     assert project.run(project.pipeline(alone, parallel=1), parallel=None).outcome.state == "Succeeded"
+
+
+def test_a_step_ends_once_though_a_child_closes_its_output_after_its_end(project):
+    steps = {
+        "prints": project.step("prints", "print('up', flush=True); time.sleep(0.1); (here / 'up.is').touch()"),
+        "works": project.step("works", "import subprocess; wait_for('up.is'); subprocess.Popen(['sleep', '0.1'])"),
+    }
+
+    def busy(event: Event) -> None:
+        """Meanwhile the other step ends, and then its child."""
+        time.sleep(0.6 * isinstance(event, StepPrinted))
+
+    path = project.folder / "pipeline.yaml"
+    outcome = run_pipeline(project.pipeline(steps), project.runs, pipeline_path=path, parallel=2, on_event=busy)
+    assert outcome.state == "Succeeded"
 
 
 def test_a_step_whose_condition_does_not_hold_is_skipped_with_all_that_need_it(project):

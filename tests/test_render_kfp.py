@@ -407,6 +407,13 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"parameters": {"p": 2**53 + 1}},
         "doubles",
     ),
+    "a number within a list that is no double": ({"work": step(inputs={"x": [{"a": 2**53 + 1}]})}, {}, "doubles"),
+    "null within a list": ({"work": step(inputs={"x": [1, None]})}, {}, "no null"),
+    "null within a default": (
+        {"work": step(inputs={"x": "${parameters.p}"})},
+        {"parameters": {"p": {"type": "dict", "default": {"a": [None]}}}},
+        "no null",
+    ),
     "a read-only claim": (
         {"work": step(volumes=[{"name": "d", "mount": "/d", "claim": "c", "read_only": True}])},
         {},

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ Kind = Literal["docker", "podman"]
 _CANDIDATES = ("docker", "podman")
 # An engine whose daemon hangs must not hang us; stopping and removing wait for the container.
 _PATIENCE = 60.0
+# Seen with docker 20.10: a container appeared up to 0.1 s after the client that asked for it had been ended.
+_BIRTH = 0.3
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,20 @@ class Engine:
     def remove(self, *names: str) -> None:
         """Kills containers that still run, and removes them; those that are gone already are fine.
 
+        A daemon that was asked for a container makes it even when the client was ended meanwhile. So docker is asked
+        a second time, a moment later, for one that it does not know.
+
         Raises:
             ContainerError: The engine does not do it.
         """
         if not names:
             return
         at_once = ["--time=0"] if self.kind == "podman" else []
-        done = self._run(["rm", "--force", "--volumes", *at_once, *names], _PATIENCE)
+        argv = ["rm", "--force", "--volumes", *at_once, *names]
+        done = self._run(argv, _PATIENCE)
+        if self.kind == "docker" and "no such container" in done.stderr.lower():
+            time.sleep(_BIRTH)
+            done = self._run(argv, _PATIENCE)
         left = set(names) & set(self._names()) if done.returncode else set()
         if left:
             raise ContainerError(

@@ -64,6 +64,11 @@ class Containers(Starter):
         super().clean_up(task)
         self._engine.remove(*self._engine.leftovers(self._labels(task)))
 
+    def _clean_up_step(self, task: Task, container: Container) -> None:
+        self.clean_up(task)
+        # By its name too: a container that is still being made has no labels to be found by.
+        self._engine.remove(container.name)
+
     def _labels(self, task: Task) -> dict[str, str]:
         return {LABEL_OF_RUN: self._label, LABEL_OF_STEP: task.name}
 
@@ -100,7 +105,7 @@ class Containers(Starter):
             feed=feed,
             timeout=step.timeout,
             grace=step.grace_period,
-            clean_up=lambda: self.clean_up(task),
+            clean_up=lambda: self._clean_up_step(task, container),
         )
         process.exit_text = lambda code: how_it_ended(code, container).text
         return process

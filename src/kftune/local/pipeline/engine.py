@@ -308,6 +308,7 @@ class Engine:
         self._running.remove(running)
         for descriptor in running.listened:
             self._selector.unregister(descriptor)
+        running.listened = []  # what else is ready of it in this turn is of no interest any more
         self._devices.give_back(running.gpus)
         duration, code = round(process.ended - process.began, 3), process.returncode
         folder = self._run_folder.task(task.name)

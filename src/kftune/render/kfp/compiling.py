@@ -287,15 +287,30 @@ def _carried(value: Any, name: str) -> Any:
     Raises:
         RenderError: It would arrive as another.
     """
-    if type(value) is int and abs(value) > LARGEST_INT:
-        raise RenderError(
-            f"KFP carries numbers as doubles, so {name}={value} would arrive as another; give it as a text"
-        )
+    for leaf in _leaves(value):
+        if type(leaf) is int and abs(leaf) > LARGEST_INT:
+            raise RenderError(
+                f"KFP carries numbers as doubles, so {name}={value} would arrive as another; give it as a text"
+            )
+        if leaf is None:
+            # Source: kfp 2.17, compiler/pipeline_spec_builder.to_protobuf_value.
+            raise RenderError(
+                f"KFP's compiler has no null inside of lists and dicts, but got {name}={value}; "
+                f"leave the entry out, or give the whole as a text"
+            )
     if isinstance(value, str):
         return _checked(value, name)
     if isinstance(value, (list, dict)):
         _checked(text_of(value), name)
     return value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple, dict)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+    else:
+        yield value
 
 
 def _checked(text: str, name: str) -> str:
