@@ -21,6 +21,7 @@ class Server:
         objects: (plural, name) -> object.
         requests: Method and path of each request so far.
         failures: Statuses with which the next requests are answered.
+        forbidden: Methods that nobody may use.
         on_read: Called before each read of an object: the world moves on.
     """
 
@@ -28,6 +29,7 @@ class Server:
         self.objects: Objects = {}
         self.requests: list[str] = []
         self.failures: list[int] = []
+        self.forbidden: set[str] = set()
         self.on_read: Callable[[Server], None] = lambda server: None
 
     def answer(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
@@ -37,6 +39,8 @@ class Server:
         if self.failures:
             status = self.failures.pop(0)
             return status, _status(status, "told to fail")
+        if method in self.forbidden:
+            return 403, _status(403, "forbidden")
         parts = url.path.strip("/").split("/")
         parts = parts[parts.index("namespaces") + 2 :]
         plural, name = parts[0], parts[1] if len(parts) > 1 else None

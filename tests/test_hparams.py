@@ -748,6 +748,24 @@ def parsed(hparams: type[Hparams], argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def test_a_parser_shows_defaults_as_they_are_given():
+    parser = argparse.ArgumentParser()
+
+    class Switches(Hparams):
+        """Switches."""
+
+        on: bool = False
+        """Whether it is on."""
+        rate: float | None = None
+        kind: Literal["a", "b"] = "a"
+
+    Switches.add_to_argparse(parser)
+    shown = " ".join(parser.format_help().split())
+    assert "Whether it is on. (default: false)" in shown
+    assert "(default: null)" in shown
+    assert "(default: a)" in shown
+
+
 def test_a_hand_written_parser_gets_typed_options_and_keeps_its_own():
     namespace = parsed(Model, ["--hidden-units", "3", "--optimizer.lr=1e-2", "--output=x", "--layers=[1]"])
     assert namespace.hidden_units == 3

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,39 @@ def test_it_deletes_the_experiment_when_asked(cluster, tmp_path, delete, stays):
     assert (("experiments", name) in server.objects) is stays
 
 
+def test_what_cannot_be_deleted_stays_and_the_result_counts(cluster, tmp_path):
+    server, config = cluster
+    line, name, node = command(tmp_path, "--delete=succeeded")
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.forbidden = {"DELETE"}
+    run = launch(config, line)
+    assert run.returncode == 0
+    assert f"the Experiment {name} stays: cannot delete the Experiment" in run.stdout
+    assert {path.name for path in (tmp_path / "outputs").iterdir()} == set(node.outputs)
+
+
+def test_a_try_after_a_deletion_waits_until_the_experiment_is_gone(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--delete=always")
+    dying = {"metadata": {"name": name, "deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {}}
+    server.objects["experiments", name] = dying
+    succeed = succeed_after(2, name, given_values(tune_node()[1].experiment))
+
+    def move(server: Server) -> None:
+        if server.objects.get(("experiments", name)) is dying:
+            del server.objects["experiments", name]
+        else:
+            succeed(server)
+
+    server.on_read = move
+    run = launch(config, line)
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.splitlines()[:2] == [
+        f"waiting until the Experiment {name} of an earlier try is gone",
+        f"created Experiment team-a/{name}",
+    ]
+
+
 def test_a_busy_server_is_asked_again(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)
@@ -272,7 +306,7 @@ def test_obstacles_are_told_when_nothing_moves(cluster, tmp_path, monkeypatch):
     _, tuning = tune_node()
     said: list[str] = []
     made = launching.Launch(Namespace(), tuning.experiment, RUN, said.append)
-    made.start()
+    made.start(threading.Event())
     assert made.obstacles() == [
         "there is no Suggestion: Katib has not seen the Experiment, or does not know its algorithm"
     ]

@@ -68,6 +68,7 @@ def test_the_experiment_of_a_tune_step_is_judged(lint: Lint, project: Path):
     assert code == 0
     assert text.startswith("pipeline.yaml (step tune, rendered):")
     assert "KT302 habit" in text
+    assert "write a deadline into the study: budget: {trial_timeout: 30m}" in text
     assert "1 Experiment: 1 ok; 2 findings: 2 habit" in text
     assert "2 findings" in lint("pipeline.yaml", "--select", "KT3")[1]
     found = report(lint("pipeline.yaml", "--format", "json"))

@@ -1,11 +1,10 @@
 """What people get to read when they make a mistake: each text stands in tests/snapshots/mistakes.txt.
 
-`KFTUNE_SNAPSHOTS=write .venv/bin/pytest tests/test_mistakes.py` writes the file anew; read its diff before a commit.
+mistake_texts.py says how it is written anew.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -13,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from mistake_texts import REMEDY, record, recorded
 
 import kftune
 
-SNAPSHOTS = Path(__file__).parent / "snapshots" / "mistakes.txt"
+SNAPSHOTS = "mistakes.txt"
 
 HPARAMS = '''
 from kftune import Choice, Hparam, Hparams, LogUniform
@@ -210,25 +210,16 @@ def _texts(project: Path) -> dict[str, str]:
     return texts
 
 
-def _stored() -> dict[str, str]:
-    if not SNAPSHOTS.exists():
-        return {}
-    parts = re.split(r"^=== (.*)\n", SNAPSHOTS.read_text(), flags=re.M)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
 @pytest.fixture(scope="module")
 def texts(project: Path) -> dict[str, str]:
     found = _texts(project)
-    if os.environ.get("KFTUNE_SNAPSHOTS") == "write":
-        SNAPSHOTS.parent.mkdir(exist_ok=True)
-        SNAPSHOTS.write_text("".join(f"=== {name}\n{text}" for name, text in found.items()))
+    record(SNAPSHOTS, found)
     return found
 
 
 @pytest.mark.parametrize("name", [*EDITS, *CLASSES, *COMMANDS, *SCRIPTS])
 def test_a_mistake_is_answered_with_its_recorded_text(name: str, texts: dict[str, str]) -> None:
-    assert texts[name] == _stored().get(name), "read the new text; if it is right, write the snapshots anew"
+    assert texts[name] == recorded(SNAPSHOTS).get(name), REMEDY
 
 
 def test_no_mistake_shows_a_traceback(texts: dict[str, str]) -> None:

@@ -1,23 +1,18 @@
 """What people get to read when a pipeline file is wrong: each text stands in tests/snapshots/pipeline_mistakes.txt.
 
-`KFTUNE_SNAPSHOTS=write .venv/bin/pytest tests/test_pipeline_mistakes.py` writes the file anew; read its diff before a
-commit.
+mistake_texts.py says how it is written anew.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import re
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from mistake_texts import REMEDY, printed, record, recorded
 
-from kftune.cli import main
-
-SNAPSHOTS = Path(__file__).parent / "snapshots" / "pipeline_mistakes.txt"
+SNAPSHOTS = "pipeline_mistakes.txt"
 
 HPARAMS = '''
 from kftune import Choice, Hparam, Hparams, LogUniform
@@ -259,6 +254,7 @@ EDITS = {
     "when: no comparison": Edit(
         "${steps.evaluate.outputs.val_loss} < ${parameters.limit}", "${steps.evaluate.outputs.val_loss}"
     ),
+    "when: no operator of ours": Edit("val_loss} < ", "val_loss} =< "),
     "when: two comparisons": Edit(" < ${parameters.limit}", " < 0.5 and 1 < 2"),
     "when: a text without quotes": Edit(
         "${steps.evaluate.outputs.val_loss} < ${parameters.limit}", "${parameters.circuit} == P1/C1"
@@ -278,6 +274,17 @@ EDITS = {
         "  env: {MODE: fast}\n",
         "  volumes: [{name: a, mount: /x, empty_dir: true}, {name: b, mount: /x/, empty_dir: true}]\n",
     ),
+    "defaults: a node label that cannot be": Edit("  env: {MODE: fast}\n", "  node_selector: {pool: big one}\n"),
+    "defaults: a toleration of every value with a value": Edit(
+        "  env: {MODE: fast}\n", "  tolerations: [{key: gpu, operator: Exists, value: here}]\n"
+    ),
+    "defaults: a toleration of no taint": Edit("  env: {MODE: fast}\n", "  tolerations: [{value: here}]\n"),
+    "defaults: a key that no secret has": Edit(
+        "  env: {MODE: fast}\n", "  secrets: {TOKEN: {name: hub, key: the token}}\n"
+    ),
+    "defaults: a type of GPU that no label can name": Edit(
+        "memory: 1Gi}", "memory: 1Gi, gpu: 1, gpu_type: NVIDIA A100}"
+    ),
     "defaults: a field that only steps have": Edit("  env: {MODE: fast}\n", "  module: net.train\n"),
     "defaults: fewer than no retries": Edit("  env: {MODE: fast}\n", "  retries: -1\n"),
     "defaults: a timeout in words": Edit("  env: {MODE: fast}\n", "  timeout: an hour\n"),
@@ -293,7 +300,20 @@ EDITS = {
 
 COMMANDS = {
     "command: an override of an unknown key": ["show", "pipeline.yaml", "steps.train.value=1"],
+    "command: an override of a step that is not there": ["show", "pipeline.yaml", "steps.trian.timeout=5m"],
+    "command: an override of a parameter that is not there": ["show", "pipeline.yaml", "parameters.limt.default=1"],
     "command: an override that breaks the pipeline": ["show", "pipeline.yaml", "steps.train.values.epochs=many"],
+    "command: a pipeline run as a study": ["run", "pipeline.yaml"],
+    "command: a study run as a pipeline": ["pipeline", "run", "study.yaml"],
+    "command: a target that cannot express it": [
+        "render",
+        "pipeline.yaml",
+        "--target",
+        "argo",
+        "steps.train.instance_count=2",
+    ],
+    "command: a file to write that is of another kind": ["render", "pipeline.yaml", "--out", "net_hparams.py"],
+    "command: a pipeline that runs is missing": ["pipeline", "run", "pipelin.yaml"],
     "command: a pipeline file is missing": ["show", "pipelines.yaml"],
     "command: a schema of nothing known": ["schema", "pipelin"],
 }
@@ -314,44 +334,27 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _kftune(arguments: list[str], folder: Path) -> str:
-    printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
-        patch.chdir(folder)
-        status = main(arguments)
-    return f"exit {status}\n{printed.getvalue()}".replace(str(folder.resolve()), "PROJECT")
-
-
 def _of_edit(edit: Edit, project: Path) -> str:
     assert PIPELINE.count(edit.old) >= 1
     (project / "mistake.yaml").write_text(PIPELINE.replace(edit.old, edit.new, 1))
-    return _kftune(["show", "mistake.yaml"], project)
-
-
-def _stored() -> dict[str, str]:
-    if not SNAPSHOTS.exists():
-        return {}
-    parts = re.split(r"^=== (.*)\n", SNAPSHOTS.read_text(), flags=re.M)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return printed(["show", "mistake.yaml"], project)
 
 
 @pytest.fixture(scope="module")
 def texts(project: Path) -> dict[str, str]:
     found = {name: _of_edit(edit, project) for name, edit in EDITS.items()}
-    found |= {name: _kftune(arguments, project) for name, arguments in COMMANDS.items()}
-    if os.environ.get("KFTUNE_SNAPSHOTS") == "write":
-        SNAPSHOTS.parent.mkdir(exist_ok=True)
-        SNAPSHOTS.write_text("".join(f"=== {name}\n{text}" for name, text in found.items()))
+    found |= {name: printed(arguments, project) for name, arguments in COMMANDS.items()}
+    record(SNAPSHOTS, found)
     return found
 
 
 def test_the_pipeline_without_a_mistake_is_taken(project: Path) -> None:
-    assert _kftune(["show", "pipeline.yaml"], project).startswith("exit 0\nnet\n")
+    assert printed(["show", "pipeline.yaml"], project).startswith("exit 0\nnet\n")
 
 
 @pytest.mark.parametrize("name", [*EDITS, *COMMANDS])
 def test_a_mistake_is_answered_with_its_recorded_text(name: str, texts: dict[str, str]) -> None:
-    assert texts[name] == _stored().get(name), "read the new text; if it is right, write the snapshots anew"
+    assert texts[name] == recorded(SNAPSHOTS).get(name), REMEDY
 
 
 def test_every_mistake_is_refused_without_a_traceback(texts: dict[str, str]) -> None:

@@ -270,6 +270,15 @@ def test_a_mistake_on_the_command_line_is_told_and_nothing_runs(project, monkeyp
     assert project.count("train") == 0
 
 
+def test_images_that_the_file_names_for_containers_do_not_keep_processes_from_running(project, monkeypatch):
+    pipeline = project.pipeline({"train": project.step("train", "times('train')")})
+    pipeline = pipeline.replace(targets={"local": {"images": {"registry.example/x:1": "images/x"}}})
+    written(project, pipeline)
+    monkeypatch.chdir(project.folder)
+    assert main(["pipeline", "run", "pipeline.yaml", "--plain"]) == 0
+    assert project.count("train") == 1
+
+
 def test_json_has_one_object_a_line_and_a_terminal_gets_a_table(project, monkeypatch, capsys):
     steps = {"bad": project.step("bad", "print('the reason'); sys.exit(3)")}
     written(project, project.pipeline(steps))

@@ -9,7 +9,9 @@ import random
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,9 @@ from kftune.katib.go.reading import pieces, read
 from kftune.pipeline import Pipeline
 from kftune.render import PIPELINE_TARGETS, render_pipeline
 from kftune.render.argo import render_argo
-from kftune.render.argo.size import MOST_BYTES, MOST_RUN_BYTES, size_of
-from kftune.render.tuning import put_in, tuning_of
+from kftune.render.argo.size import MOST_RUN_BYTES
+from kftune.render.size import MOST_BYTES, size_of
+from kftune.render.tuning import launcher_command, put_in, tuning_of
 
 TESTS = Path(__file__).parent
 
@@ -547,6 +550,14 @@ def test_a_tune_step_runs_the_launcher_with_its_experiment():
     assert json.loads(experiment.removeprefix("--experiment=")) == tuning.experiment
 
 
+@pytest.mark.parametrize(("delete", "told"), [("never", []), ("succeeded", ["--delete=succeeded"])])
+def test_the_launcher_deletes_its_experiment_only_when_the_step_says_so(delete, told):
+    node = EXAMPLES["tuned"]().node("tune")
+    node = replace(node, step=node.step.replace(delete=delete))
+    line = launcher_command(node, tuning_of(node), "{}", "run", defaultdict(str))
+    assert [token for token in line if token.startswith("--delete")] == told
+
+
 OUTPUTS_OF_TUNE = ["best.kind", "best.momentum", "best.optimizer.lr", "best_trial", "objective", "metrics", "report"]
 
 
@@ -703,10 +714,6 @@ PAIR = {"items": [1, 2]}
             r"container\.workingDir of step 'a' must not hold '{{'",
         ),
         (
-            lambda: argo({"a": step(tolerations=[{"key": "{{x}}", "operator": "Exists"}])}),
-            r"tolerations\[0\]\.key of step 'a' must not hold",
-        ),
-        (
             lambda: argo(
                 {
                     "ask": SKIPPING["ask"],
@@ -715,10 +722,6 @@ PAIR = {"items": [1, 2]}
                 }
             ),
             "the default of x must not hold '{{'",
-        ),
-        (
-            lambda: argo({"a": step(node_selector={"zone": "{{x}}"})}),
-            r"nodeSelector\.zone of step 'a' must not hold '{{'",
         ),
     ],
 )

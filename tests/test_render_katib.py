@@ -17,6 +17,7 @@ from kftune.errors import RenderError, UnknownNameError
 from kftune.hparams import Hparam, Hparams
 from kftune.metrics import METRIC_FORMAT
 from kftune.render import TARGETS, render
+from kftune.study import Study
 
 STEP = {
     "name": "fit",
@@ -444,3 +445,17 @@ def test_a_step_without_an_image_is_refused():
 def test_fixed_values_of_the_class_are_not_searched():
     assert "epochs" not in parameters_of(experiment_of(values={"epochs": 3}))
     assert Plain().epochs == 30
+
+
+def listing(length: int) -> Study:
+    return study_of({"x": {"choice": [f"{index:0{length}}" for index in range(4_000)]}})
+
+
+def test_an_experiment_that_no_cluster_could_store_is_refused_with_what_makes_it_so():
+    with pytest.raises(RenderError, match=r"at most 1572864; search fewer of the 4000 values of x, or split them"):
+        render(listing(400))
+
+
+def test_an_experiment_that_plain_apply_could_not_store_says_so():
+    assert any("kubectl apply --server-side" in note for note in render(listing(100)).notes)
+    assert not any("--server-side" in note for note in render(listing(20)).notes)

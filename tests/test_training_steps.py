@@ -25,7 +25,7 @@ from kftune.pipeline import Constant, Node, OutputReference, ParameterReference,
 from kftune.pipeline.ports import text_of, typed_value
 from kftune.results import open_results
 from kftune.training.__main__ import main
-from kftune.training.data import load_circuit, read_circuit
+from kftune.training.data import load_circuit, read_circuit, write_circuit
 from kftune.training.lstm import load_trained
 from kftune.training.page import loss_curve
 
@@ -95,6 +95,21 @@ def test_training_reads_the_data_that_it_is_given(tmp_path: Path, trained: Path)
 
 
 # -- evaluate ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_training_shows_the_metrics_of_the_kept_epoch_and_its_losses_where_it_is_asked_to(tmp_path: Path):
+    names = ("data", "model", "metrics", "train_loss", "val_loss", "val_mae", "report", "executor-output")
+    paths = {name: tmp_path / name for name in names}
+    write_circuit(load_circuit("PLANT001/CIRCUIT02"), paths["data"])
+    assert call("lstm", circuit="PLANT001/CIRCUIT02", lstm_units=4, epochs=2, **paths) == 0
+    best = read_json(paths["model"] / "summary.json")["best"]
+    metrics = {name: best[name] for name in ("train_loss", "val_loss", "val_mae")}
+    assert read_json(paths["metrics"]) == metrics
+    assert {name: float(paths[name].read_text()) for name in metrics} == metrics
+    assert read_json(paths["executor-output"]) == {"artifacts": {"metrics": {"artifacts": [{"metadata": metrics}]}}}
+    page = paths["report"].read_text(encoding="utf-8")
+    assert "<h1>Training of PLANT001/CIRCUIT02</h1>" in page
+    assert page.count("<polyline") == 2
 
 
 def test_an_evaluation_finds_what_training_reported_for_the_kept_epoch(trained: Path):

@@ -190,3 +190,15 @@ def near_names(name: str, known: Iterable[str]) -> str:
 
     near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def near_files(path: str) -> str:
+    """A question that offers the files with names close to one that is not there, or nothing; begins with ``; ``."""
+    from pathlib import Path  # noqa: PLC0415 - only a mistake needs it
+
+    file = Path(path)
+    try:
+        near = "" if file.exists() else near_names(file.name, [other.name for other in file.parent.iterdir()])
+    except OSError:
+        return ""
+    return f"; {near}" if near else ""

@@ -77,7 +77,7 @@ class Frozen:
 def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
     """What an input to `model` has wrong, unknown keys first; findings of several union arms become one."""
     found: dict[tuple[str | int, ...], Finding] = {}
-    lacking = set()
+    lacking, short = set(), set()
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         owner, path = _owner(model, detail["loc"])
@@ -89,10 +89,13 @@ def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
         found.setdefault(path, Finding(path, message, at_key))
         if detail["type"] == "missing":
             lacking.add(path)
+        if detail["type"] == "too_short":
+            short.add(path)
     offered = " ".join(finding.message for finding in found.values() if finding.at_key)
-    # A key that is missing because it was misspelt is told once.
-    misspelt = {path for path in lacking if repr(path[-1]) in offered}
-    return [finding for finding in found.values() if finding.path not in misspelt]
+    # A key that is missing because it was misspelt is told once, and so is a list that is short of what is wrong in it.
+    told = {path for path in lacking if repr(path[-1]) in offered}
+    told |= {path for path in short if any(len(path) < len(other) and other[: len(path)] == path for other in found)}
+    return [finding for finding in found.values() if finding.path not in told]
 
 
 def _message(detail: Any, owner: type[BaseModel] | None, name: str) -> str:

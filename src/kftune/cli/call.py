@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from kftune.errors import KftuneError, UsageError
+from kftune.errors import KftuneError, UsageError, near_files
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +47,8 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        file = str(error.filename or "")
+        return _refuse(f"{file}: {error.strerror}{near_files(file)}" if file else str(error))
     except KeyboardInterrupt:
         return 130
 

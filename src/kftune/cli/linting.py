@@ -15,12 +15,35 @@ from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.judging import Judgement, judge
 from kftune.lint.report import Checked, Found, Placed, placed
+from kftune.lint.rule import Finding
 from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
     from kftune.lint.sampling import Sample
     from kftune.lint.studies import PipelineReport, StudyReport
+
+
+# What mends a finding of a rendered Experiment is written into the study that it was rendered from.
+_IN_OUR_WORDS = {
+    "KT302": "write a deadline into the study: budget: {trial_timeout: 30m}",
+    "KT303": "write what a trial may use into the study: step: {resources: {cpu: 2, memory: 4Gi}}",
+    "KT305": "give the step's image a tag of one version, or a digest",
+    "KT306": "take the variable out of the step's env, and write secrets: {NAME: {name: SECRET, key: KEY}}",
+}
+
+
+def _in_our_words(found: Found) -> Found:
+    """What is said of a rendered Experiment, with the remedies that its study needs."""
+    judgement, placed_ones = found
+
+    def told(finding: Finding) -> Finding:
+        return finding._replace(remedy=_IN_OUR_WORDS.get(finding.code, finding.remedy))
+
+    return (
+        judgement._replace(findings=tuple(map(told, judgement.findings))),
+        [each._replace(finding=told(each.finding)) for each in placed_ones],
+    )
 
 
 class Checker:
@@ -64,13 +87,13 @@ class Checker:
                     from kftune.cli.lint_study import judge_study
 
                     rendered, study = judge_study(source, document, self._arguments)
-                    experiments += self.judged(rendered, named=True)
+                    experiments += map(_in_our_words, self.judged(rendered, named=True))
                     studies.append(study._replace(found=self._only_asked(study.found)))
                 elif kind == "pipeline":
                     from kftune.cli.lint_pipeline import judge_pipeline
 
                     rendered, pipeline = judge_pipeline(source, document)
-                    experiments += self.judged(rendered, named=True)
+                    experiments += map(_in_our_words, self.judged(rendered, named=True))
                     pipelines.append(pipeline._replace(found=self._only_asked(pipeline.found)))
         if self._arguments.hparams is not None:
             from kftune.cli.lint_study import judge_class

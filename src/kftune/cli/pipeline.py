@@ -51,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline."""
-    from kftune.errors import UsageError
+    from kftune.cli.written import is_a
+    from kftune.errors import PipelineError, UsageError
     from kftune.local.pipeline import run_pipeline
     from kftune.local.pipeline.plain import PlainView
     from kftune.local.pipeline.settings import read_parameters
@@ -61,7 +62,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.parallel is not None and arguments.parallel < 1:
         raise UsageError(f"--parallel is how many steps run at once, at least 1, but got {arguments.parallel}")
     changes = [text for text in arguments.settings if "." in text.partition("=")[0] or text.startswith("~")]
-    pipeline = load_pipeline(arguments.pipeline, changes)
+    try:
+        pipeline = load_pipeline(arguments.pipeline, changes)
+    except PipelineError as error:
+        if is_a(arguments.pipeline, "study"):
+            raise UsageError(f"{arguments.pipeline} is a study; run it with kftune run") from error
+        raise
     parameters = read_parameters(pipeline, [text for text in arguments.settings if text not in changes])
 
     def print_json(event: Event) -> None:
@@ -75,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
             parameters,
             pipeline_path=arguments.pipeline,
             runtime=arguments.runtime,
-            images=_images(arguments.image, pipeline.targets.local.images),
+            images=_images(arguments.image, pipeline.targets.local.images if arguments.runtime == "container" else {}),
             parallel=arguments.parallel,
             on_event=on_event,  # type: ignore[arg-type]
             fresh=arguments.fresh,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kftune import yaml_text
 from kftune.cli.written import written
-from kftune.errors import UsageError
+from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.images.studies import pinned
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kftune.pipeline import Pipeline
 
 PROJECT_FILE = "project.yaml"
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Renders one file or all below a folder."""
     if (arguments.file is None) == (arguments.all is None):
         raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
+    if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
+        raise UsageError(f"--out is a .yaml or .json file, or a folder, but {arguments.out} is another file")
     if arguments.all is not None:
         return _render_all(arguments)
     if arguments.file.is_dir():
@@ -73,7 +76,7 @@ def _render_file(arguments: argparse.Namespace) -> None:
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
             sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
-        elif arguments.out.suffix in (".yaml", ".yml", ".json"):
+        elif arguments.out.suffix in _SUFFIXES:
             _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
         else:
             _write_into(arguments.out, arguments.file, rendering, target, arguments.format)
@@ -110,6 +113,11 @@ def _render_all(arguments: argparse.Namespace) -> int:
 def _render_project(arguments: argparse.Namespace) -> int:
     if arguments.out is None or arguments.target is not None or arguments.overrides:
         raise UsageError("a project is written whole: kftune render FOLDER --out DIR; overlays hold its changes")
+    if not (arguments.file / PROJECT_FILE).is_file():
+        raise UsageError(
+            f"a folder is rendered as its {PROJECT_FILE} says, but {arguments.file} has none; write one, "
+            f"or render each file in it: kftune render --all {arguments.file} --out {arguments.out}"
+        )
     _write_set(arguments.file, arguments.out, arguments.format)
     return 0
 
@@ -122,7 +130,10 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     if form != "yaml":
         raise UsageError("kustomize reads kustomization.yaml, so a project is written as YAML; leave out --format")
     loaded = load_project(source)
-    rendering = render_set(loaded)
+    try:
+        rendering = render_set(loaded)
+    except RenderError as error:
+        raise RenderError(f"{source}: {error}") from error
     texts = {path: _text(documents, form) for path, documents in rendering.files.items()}
     earlier = written_before(folder)
     for path, text in texts.items():
@@ -163,11 +174,14 @@ def _targets(path: Path, is_pipeline: bool, wanted: str | None) -> list[str]:
 
 
 def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
-    if target in TARGETS:
-        return render(pinned(load_study(path, overrides), path), target)
-    from kftune.pipeline import load_pipeline
+    try:
+        if target in TARGETS:
+            return render(pinned(load_study(path, overrides), path), target)
+        from kftune.pipeline import load_pipeline
 
-    return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+        return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
+    except RenderError as error:
+        raise RenderError(f"{path}: {error}") from error
 
 
 def render_resolved(pipeline: Pipeline, target: str) -> Rendering:

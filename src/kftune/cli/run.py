@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.cli.places import RUNS
-from kftune.errors import UsageError
+from kftune.errors import StudyError, UsageError
 
 if TYPE_CHECKING:
     from kftune.local.events import OnEvent
@@ -92,11 +92,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _study(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent], int]]:
+    from kftune.cli.written import is_a
     from kftune.local import run_study
     from kftune.results import slug
     from kftune.study import load_study
 
-    study = load_study(arguments.study, arguments.overrides)
+    try:
+        study = load_study(arguments.study, arguments.overrides)
+    except StudyError as error:
+        if is_a(arguments.study, "pipeline"):
+            raise UsageError(f"{arguments.study} is a pipeline; run it with kftune pipeline run") from error
+        raise
     folder = arguments.dir or RUNS / slug(study.name)
 
     def go(on_event: OnEvent) -> int:

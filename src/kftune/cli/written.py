@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
+
+from kftune import yaml_text
 
 _STUDY_KEYS = {
     "hparams",
@@ -34,3 +37,8 @@ def written(value: object) -> Literal["study", "pipeline"] | None:
     if isinstance(value.get("steps"), Mapping) or {"name", "steps"} <= value.keys():
         return "pipeline"
     return None
+
+
+def is_a(path: Path, kind: Literal["study", "pipeline"]) -> bool:
+    """Whether a file holds one of this kind, or was meant to."""
+    return written(yaml_text.load_file(path)) == kind

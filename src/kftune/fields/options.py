@@ -81,7 +81,7 @@ def add_options(parser: argparse.ArgumentParser, leaves: Mapping[str, Leaf]) -> 
     for leaf in leaves.values():
         flags = dict.fromkeys((f"--{leaf.name}", f"--{leaf.name.replace('_', '-')}"))
         default = leaf.validated(leaf.default) if leaf.has_default else None
-        described = leaf.description.replace("%", "%%")
+        shown = f" (default: {leaf.encode(leaf.default)})" if leaf.has_default else ""
         parser.add_argument(
             *flags,
             dest=leaf.name,
@@ -89,5 +89,5 @@ def add_options(parser: argparse.ArgumentParser, leaves: Mapping[str, Leaf]) -> 
             default=default,
             required=leaf.is_required,
             metavar="VALUE",
-            help=f"{described} (default: {str(default).replace('%', '%%')})" if leaf.has_default else described,
+            help=f"{leaf.description}{shown}".strip().replace("%", "%%"),
         )

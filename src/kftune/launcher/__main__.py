@@ -69,7 +69,7 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     launch = Launch(
         namespace, put_in(experiment, {**values, **paths}), arguments.run_id, say=_tell, poll=arguments.poll
     )
-    launch.start()
+    launch.start(stop)
     try:
         found = launch.wait(stop)
         if found is None:

@@ -56,16 +56,32 @@ class Launch:
         metadata["annotations"] = {**metadata.get("annotations", {}), _RUN: run_id, _CONTENT: content}
         self._experiment = {**experiment, "metadata": metadata}
 
-    def start(self) -> None:
+    def start(self, stop: threading.Event) -> None:
         """Creates the Experiment, or attaches to the one that an earlier try has created.
 
         Raises:
-            ClusterError: The cluster refuses it, or has another Experiment under the name.
+            ClusterError: The cluster refuses it, or has another Experiment under the name, or `stop` was set before the
+                one that an earlier try deletes was gone.
         """
-        if self._namespace.create_experiment(self._experiment):
-            self._say(f"created Experiment {self._namespace.name}/{self.name}")
-            return
-        found = self._namespace.experiment(self.name)
+        while not self._namespace.create_experiment(self._experiment):
+            found = self._found()
+            if found is not None and "deletionTimestamp" not in found["metadata"]:
+                self._attach(found)
+                return
+            self._say(f"waiting until the Experiment {self.name} of an earlier try is gone")
+            if stop.wait(self._poll):
+                raise ClusterError(f"asked to stop before the Experiment {self.name} of an earlier try was gone")
+        self._say(f"created Experiment {self._namespace.name}/{self.name}")
+
+    def _found(self) -> dict[str, Any] | None:
+        try:
+            return self._namespace.experiment(self.name)
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def _attach(self, found: dict[str, Any]) -> None:
         annotations = found["metadata"].get("annotations", {})
         if annotations.get(_CONTENT) != self._experiment["metadata"]["annotations"][_CONTENT]:
             raise ClusterError(
@@ -100,9 +116,13 @@ class Launch:
                 return None
 
     def delete(self) -> None:
-        """Deletes the Experiment."""
-        self._namespace.delete_experiment(self.name)
-        self._say(f"deleted Experiment {self.name}")
+        """Deletes the Experiment; where the cluster refuses that, says so and leaves it, since the result stands."""
+        try:
+            self._namespace.delete_experiment(self.name)
+        except ClusterError as error:
+            self._say(f"the Experiment {self.name} stays: {error}")
+        else:
+            self._say(f"deleted Experiment {self.name}")
 
     def trials(self) -> list[dict[str, Any]]:
         """Its trials."""

@@ -78,7 +78,8 @@ def read_condition(value: object) -> Condition:
     if isinstance(value, Condition):
         return _checked(value)
     found = _COMPARISON.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    # =< and <> are read as < with something left over.
+    if found is None or found["left"].endswith(("=", "!")) or found["right"].startswith(("=", ">", "<")):
         raise PartError(
             f"when is one comparison with ==, !=, <, <=, > or >=, for example "
             f"${{steps.evaluate.outputs.val_loss}} < 0.5, but got {value!r}"

@@ -1,4 +1,4 @@
-"""Names and labels that every engine takes: what a renderer could not write is refused when the pipeline is read."""
+"""Names that every engine takes: what a renderer could not write is refused when the pipeline is read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ _STEP = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _PORT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Source: YAML 1.1, type bool and null; Kubernetes' readers follow it, and KFP's compiler writes these unquoted.
 _YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
-_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-_LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 
 def _name(value: str, what: str, longest: int) -> str:
@@ -83,27 +81,7 @@ def flag(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _label_value(value: str) -> str:
-    if _LABEL_VALUE.fullmatch(value) is None:
-        raise ValueError(
-            f"a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends, "
-            f"but got {value!r}"
-        )
-    return value
-
-
-def _label_key(value: str) -> str:
-    if _LABEL_KEY.fullmatch(value) is None:
-        raise ValueError(
-            f"a label's key is [prefix/]name with at most 63 letters, digits, '-', '_' and '.' in the name, "
-            f"but got {value!r}"
-        )
-    return value
-
-
 StepName = Annotated[str, AfterValidator(step_name)]
 LoopName = Annotated[str, AfterValidator(loop_name)]
 PipelineName = Annotated[str, AfterValidator(pipeline_name)]
 PortName = Annotated[str, AfterValidator(port_name)]
-LabelValue = Annotated[str, AfterValidator(_label_value)]
-LabelKey = Annotated[str, AfterValidator(_label_key)]

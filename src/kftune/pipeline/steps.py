@@ -20,7 +20,7 @@ from kftune.errors import KftuneError
 from kftune.hparams import Hparams
 from kftune.pipeline.beside import find_file
 from kftune.pipeline.condition import ConditionField
-from kftune.pipeline.names import LabelValue, flag
+from kftune.pipeline.names import flag
 from kftune.pipeline.ports import (
     EXECUTOR_OUTPUT,
     METRICS_TYPES,
@@ -32,6 +32,7 @@ from kftune.pipeline.ports import (
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
 from kftune.study import Study, load_study
+from kftune.study.labels import LabelValue
 from kftune.study.model import HparamsClass
 from kftune.study.part import PartError
 from kftune.study.step import Command, DnsLabel
@@ -305,6 +306,8 @@ class TuneStep(StepConfig):
     """The file that the study was read from."""
     share: DnsLabel | None = None
     """A volume with a claim, through which trials on a cluster get the input artifacts; their pods see no others."""
+    delete: Literal["never", "succeeded", "always"] = "never"
+    """When its Experiment is deleted from a cluster: never, once the best values are written, or whatever happened."""
 
     @model_validator(mode="before")
     @classmethod

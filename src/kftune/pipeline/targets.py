@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from kftune.pipeline.names import LabelKey, LabelValue
 from kftune.pipeline.part import PipelinePart
+from kftune.study.labels import LabelKey, LabelValue
 from kftune.study.quantities import EnvText, Seconds
 from kftune.study.step import DnsLabel, Image
 

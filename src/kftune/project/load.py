@@ -18,6 +18,10 @@ from kftune.study.load import load_part
 from kftune.study.step import Container
 
 PROJECT_FILE = "project.yaml"
+# What a study cannot be without; a file with two of them was meant to be one, and is told what it lacks.
+_STUDY_KEYS = frozenset(("hparams", "objective", "step"))
+# Source: Kubernetes, ValidateConfigMap (MaxSecretSize): all values together.
+_LARGEST_CONFIG_MAP = 1_048_576
 _TAG_AND_DIGEST = re.compile(r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?$")
 
 Member = Study | Pipeline
@@ -73,11 +77,11 @@ def load_project(folder: str | Path) -> LoadedProject:
 
 
 def kind_of(path: Path) -> type[Study] | type[Pipeline] | None:
-    """What a YAML file describes; None for anything else."""
+    """What a YAML file describes, or was meant to; None for anything else."""
     content = yaml_text.load_file(path)
     if not isinstance(content, Mapping):
         return None
-    if {"hparams", "objective", "step"} <= set(content):
+    if len(_STUDY_KEYS & content.keys()) > 1:
         return Study
     return Pipeline if "steps" in content else None
 
@@ -89,7 +93,9 @@ class _Reader:
 
     def loaded(self) -> LoadedProject:
         files = self._files()
-        base = Variant(self.project.namespace.name, {file: self._member(file) for file in files})
+        members = {file: self._member(file, ["namespace"]) for file in files}
+        self._check_names(members, ["files"])
+        base = Variant(self.project.namespace.name, members)
         overlays = {name: self._overlay(name, overlay, base) for name, overlay in self.project.overlays.items()}
         contents = {name: self._contents(name, files) for name, files in self.project.config_maps.items()}
         return LoadedProject(self.project, base, overlays, contents, tuple(self._undeclared(base)))
@@ -106,37 +112,66 @@ class _Reader:
             for file in (*folder.glob("*.yaml"), *folder.glob("*.yml"))
             if file.name != PROJECT_FILE and kind_of(file) is not None
         )
-        for index, name in enumerate(self.project.files):
-            file = folder / name
-            if not file.is_file() or kind_of(file) is None:
-                raise self.error(f"there is no study or pipeline {name!r}; {suggestion(name, found)}", ["files", index])
+        manifests: dict[str, str] = {}
+        for index, name in enumerate(self.project.files or found):
+            self._check_file(name, found, ["files", index])
+            other = manifests.setdefault(name.rpartition(".")[0], name)
+            if index and other != name:
+                raise self.error(f"{other} and {name} would be rendered to the same files; rename one", ["files"])
+            if name in self.project.files[:index]:
+                raise self.error(f"each file is applied once, but {name} is there twice", ["files", index])
         if not self.project.files and not found:
             raise ProjectError("there is no study or pipeline beside the project file", str(self.path))
         return [*self.project.files] or found
 
-    def _member(self, file: str, namespace: str | None = None, overrides: Sequence[str] = ()) -> Member:
-        """A study or pipeline in the namespace, with the images that a cluster pulls."""
+    def _check_file(self, name: str, found: Collection[str], keys: Sequence[str | int]) -> None:
+        file = self.path.parent / name
+        if not file.is_file():
+            raise self.error(f"there is no study or pipeline {name!r}; {suggestion(name, found)}", keys)
+        if kind_of(file) is None:
+            raise self.error(
+                f"{name} is neither a study (hparams, objective, step) nor a pipeline (steps); "
+                f"{suggestion(name, found)}",
+                keys,
+            )
+
+    def _check_names(self, members: Mapping[str, Member], keys: Sequence[str | int]) -> None:
+        """Refuses two studies, or two pipelines, of one name: kustomize takes no object twice."""
+        files: dict[tuple[type[Member], str], str] = {}
+        for file, member in members.items():
+            other = files.setdefault((type(member), member.name), file)
+            if other != file:
+                what = "studies" if isinstance(member, Study) else "pipelines"
+                raise self.error(
+                    f"{what} of a set need names of their own, but {other} and {file} are both {member.name!r}", keys
+                )
+
+    def _member(
+        self, file: str, keys: Sequence[str | int], namespace: str | None = None, overrides: Sequence[str] = ()
+    ) -> Member:
+        """A study or pipeline in the namespace, with the images that a cluster pulls; `keys` lead to what says so."""
         path = self.path.parent / file
         space = namespace or self.project.namespace.name
         if kind_of(path) is Study:
             study = load_study(path, overrides)
-            self._check_namespace(file, study.targets.katib.namespace)
+            self._check_namespace(file, study.targets.katib.namespace, keys)
             return pinned(load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"]), path)
         pipeline = load_pipeline(path, overrides)
         targets = pipeline.targets
         for given in (targets.argo.namespace, targets.kfp.namespace):
-            self._check_namespace(file, given)
+            self._check_namespace(file, given, keys)
         own = [f"targets.{name}.namespace={_quoted(space)}" for name in ("argo", "kfp")]
         if targets.argo.service_account is None:
             own.append(f"targets.argo.service_account={_quoted(pipeline.name)}")
         loaded = load_pipeline(path, [*overrides, *own]).with_images(lambda image: resolve(image, path))
         return _tuning_where_it_runs(loaded)
 
-    def _check_namespace(self, file: str, given: str | None) -> None:
+    def _check_namespace(self, file: str, given: str | None, keys: Sequence[str | int]) -> None:
         if given is not None and given != self.project.namespace.name:
             raise self.error(
-                f"all of a set is in one namespace, but {file} names {given!r}; take that out, or name it here",
-                ["namespace"],
+                f"all of a set is in one namespace, but {file} names {given!r}; take that out, or give the project or "
+                f"the overlay that namespace",
+                keys,
             )
 
     def _overlay(self, name: str, overlay: Overlay, base: Variant) -> Variant:
@@ -150,12 +185,13 @@ class _Reader:
         space = overlay.namespace or base.namespace
         members = {}
         for file in base.members:
+            keys = [*place, "set", file] if file in overlay.set else place
             try:
-                members[file] = self._member(file, space, overlay.set.get(file, ()))
+                members[file] = self._member(file, keys, space, overlay.set.get(file, ()))
             except (StudyError, PipelineError, UsageError) as error:
-                keys = [*place, "set", file] if file in overlay.set else place
                 raise self.error(f"with these changes {file} cannot be: {error}", keys) from error
             known |= {image_name(image) for image in _images(members[file])}
+        self._check_names(members, place)
         for image in overlay.images:
             if image not in known:
                 raise self.error(
@@ -179,6 +215,13 @@ class _Reader:
                 hint = f"; {near}" if near else ""
                 raise self.error(f"there is no file {file!r} beside the project file{hint}", ["config_maps", name])
             contents[key] = path.read_bytes()
+        size = sum(map(len, contents.values()))
+        if size > _LARGEST_CONFIG_MAP:
+            raise self.error(
+                f"a ConfigMap holds at most {_LARGEST_CONFIG_MAP} bytes, but these files have {size}; put large files "
+                f"on a claim",
+                ["config_maps", name],
+            )
         return contents
 
     def _undeclared(self, base: Variant) -> Iterator[str]:

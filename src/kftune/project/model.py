@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from kftune.errors import KftuneError, ProjectError
-from kftune.pipeline.names import LabelKey, LabelValue
+from kftune.study.labels import DataKey, LabelKey, LabelValue
 from kftune.study.part import Part
 from kftune.study.quantities import Quantity
 from kftune.study.step import DnsLabel
@@ -17,8 +17,7 @@ from kftune.validation import findings
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# Source: Kubernetes, IsConfigMapKey.
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_STORAGE_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class ProjectPart(Part):
@@ -43,14 +42,21 @@ def _tag(value: str) -> str:
     return value
 
 
-def _key(value: str) -> str:
-    if _KEY.fullmatch(value) is None or value in (".", ".."):
-        raise ValueError(f"a key of a ConfigMap is letters, digits, '-', '_' and '.', but got {value!r}")
-    return value
-
-
 def _by_name(value: object) -> object:
-    return {PurePosixPath(str(name)).name: name for name in value} if isinstance(value, (list, tuple)) else value
+    """The key of each file in a list is its name."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    keys = [PurePosixPath(str(file)).name for file in value]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise ValueError(f"each file needs a key of its own, but two are named {twice!r}; write KEY: FILE for each")
+    return dict(zip(keys, value, strict=True))
+
+
+def _storage_class(value: str) -> str:
+    if _STORAGE_CLASS.fullmatch(value) is None:
+        raise ValueError(f"a storage class is named in lower-case letters, digits, '-' and '.', but got {value!r}")
+    return value
 
 
 def _named(value: object) -> object:
@@ -59,10 +65,11 @@ def _named(value: object) -> object:
 
 FileName = Annotated[str, AfterValidator(_beside)]
 ImageTag = Annotated[str, AfterValidator(_tag)]
-MapKey = Annotated[str, AfterValidator(_key)]
+StorageClass = Annotated[str, AfterValidator(_storage_class)]
 Files = Annotated[
-    dict[MapKey, FileName],
-    BeforeValidator(_by_name, json_schema_input_type=tuple[FileName, ...] | dict[MapKey, FileName]),
+    dict[DataKey, FileName],
+    Field(min_length=1),
+    BeforeValidator(_by_name, json_schema_input_type=tuple[FileName, ...] | dict[DataKey, FileName]),
 ]
 
 
@@ -86,7 +93,7 @@ class Claim(ProjectPart):
         ("ReadWriteMany",), min_length=1
     )
     """How nodes may mount it; pods on several nodes need ReadWriteMany."""
-    storage_class: str | None = Field(None, pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+    storage_class: StorageClass | None = None
     """Storage class; left out, the cluster's default."""
 
 
@@ -108,7 +115,7 @@ class Project(ProjectPart):
     """What the project is called."""
     namespace: Annotated[ProjectNamespace, BeforeValidator(_named, json_schema_input_type=DnsLabel | ProjectNamespace)]
     """The namespace of everything; its name will do."""
-    files: tuple[FileName, ...] = ()
+    files: tuple[FileName, ...] = Field((), min_length=1)
     """The studies and pipelines that are applied; left out, all in the folder. Applying a study starts it."""
     claims: dict[DnsLabel, Claim] = Field(default_factory=dict)
     """PersistentVolumeClaims that the set makes, by name."""

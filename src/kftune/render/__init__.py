@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kftune.errors import UnknownNameError
 from kftune.render.katib import render_katib
 from kftune.render.rendering import Rendering
+from kftune.render.size import check_experiment
 from kftune.study import Study
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def render(study: Study, target: str = "katib") -> Rendering:
     renderer = TARGETS.get(target)
     if renderer is None:
         raise UnknownNameError("target", target, TARGETS)
-    return renderer(study)
+    rendering = renderer(study)
+    rendering.notes.extend(check_experiment(rendering.documents[0]))
+    return rendering
 
 
 def render_pipeline(pipeline: Pipeline, target: str) -> Rendering:

@@ -33,6 +33,8 @@ class Tuning(NamedTuple):
     """The artifacts, by the step's argument, that trials get over the shared volume; marks stand for their paths."""
     share: str | None
     """Where the launcher and the trials see that volume."""
+    delete: str
+    """When the launcher deletes the Experiment: ``never``, ``succeeded`` or ``always``."""
     best: dict[str, dict[str, Any]]
     """How the launcher makes each best value of what Katib gives: `kftune.launcher.best` says how it reads this."""
     notes: list[str]
@@ -95,8 +97,15 @@ def tuning_of(node: Node) -> Tuning:
         for name, argument in given.items()
         if not argument.is_artifact and not isinstance(argument.source, Constant)
     )
-    best = _best(study)
-    return Tuning(rendering.documents[0], (*in_run, *node.hparams), artifacts, share, best, rendering.notes)
+    return Tuning(
+        experiment=rendering.documents[0],
+        run_values=(*in_run, *node.hparams),
+        artifacts=artifacts,
+        share=share,
+        delete=step.delete,
+        best=_best(study),
+        notes=rendering.notes,
+    )
 
 
 def _best(study: Study) -> dict[str, dict[str, Any]]:
@@ -132,6 +141,7 @@ def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, v
         *(f"--value-{name}={values[name]}" for name in tuning.run_values),
         *(f"--artifact-{name}={values[name]}" for name in tuning.artifacts),
         *([f"--share={tuning.share}"] if tuning.share is not None else []),
+        *([f"--delete={tuning.delete}"] if tuning.delete != "never" else []),
         *(f"--output-{name}={values[name]}" for name in node.outputs),
         f"--{EXECUTOR_OUTPUT}={values[EXECUTOR_OUTPUT]}",
     ]

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import ValidationError
 
 from kftune import yaml_text
-from kftune.errors import KftuneError, StudyError, UsageError
+from kftune.errors import KftuneError, StudyError, UsageError, suggestion
 from kftune.study.model import Study, keys_to
 from kftune.study.part import Part
 from kftune.validation import Finding, findings
@@ -23,6 +23,8 @@ class _Error(Protocol):
 
 # Sections whose keys are hyperparameter names, which may hold dots.
 _NAMED_BY_HPARAMS = ("values", "search")
+# Sections whose entries people name: who changes a part of one that is not there has misspelt it.
+_NAMED_BY_PEOPLE = ("steps", "loops", "parameters")
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
@@ -89,6 +91,7 @@ def _apply(data: dict[str, Any], override: str) -> tuple[str, ...]:
     named = rest and section in _NAMED_BY_HPARAMS
     inner: Any = data.get(section)
     keys = (section, *keys_to(inner if isinstance(inner, dict) else {}, rest)) if named else tuple(name.split("."))
+    _check_entry(inner, keys, override)
     inner = data
     for key in keys[:-1]:
         if inner.get(key) is None:
@@ -103,6 +106,14 @@ def _apply(data: dict[str, Any], override: str) -> tuple[str, ...]:
     else:
         inner[keys[-1]] = yaml_text.load(text, file=f"override {override!r}")
     return keys
+
+
+def _check_entry(entries: Any, keys: Sequence[str], override: str) -> None:
+    if len(keys) > 2 and keys[0] in _NAMED_BY_PEOPLE and isinstance(entries, dict) and keys[1] not in entries:
+        raise UsageError(
+            f"{override} changes what is there, but {keys[0]} has no {keys[1]!r}; "
+            f"{suggestion(keys[1], map(str, entries))}"
+        )
 
 
 def _placed(

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+_NEARLY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtpe])(i?)b?", re.IGNORECASE)
 _DECIMAL = {"m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 _BINARY = {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", start=1)}
 _FACTORS: dict[str | None, Decimal] = {
@@ -57,8 +58,19 @@ def _above_0(text: str) -> str:
 def _number_and_suffix(text: str) -> re.Match[str]:
     found = _QUANTITY.fullmatch(text)
     if found is None:
-        raise ValueError(f"a quantity is a number with an optional suffix (500m, 2, 4Gi), but got {text!r}")
+        raise ValueError(
+            f"a quantity is a number with an optional suffix (500m, 2, 4Gi), but got {text!r}{_near(text)}"
+        )
     return found
+
+
+def _near(text: str) -> str:
+    """The quantity that was meant by ``4GB``, ``4 gib`` and the like, as a question."""
+    found = _NEARLY.fullmatch(text)
+    if found is None:
+        return ""
+    letter = found[2].upper() if found[3] or found[2] not in "kK" else "k"
+    return f"; did you mean {found[1] + letter + found[3].lower()!r}?"
 
 
 def _text(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from kftune.study.labels import DataKey, LabelKey, LabelText, LabelValue
 from kftune.study.part import Part, PartError
 from kftune.study.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
 
@@ -67,9 +68,9 @@ class Resources(Part):
     """Most memory of each node; left out, as much as `memory`."""
     gpu: int = Field(0, ge=0)
     """Accelerators of each node."""
-    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resource: LabelKey = "nvidia.com/gpu"
     """The cluster's name for one accelerator."""
-    gpu_type: str | None = None
+    gpu_type: LabelValue | None = None
     """Product label that the node must carry (``NVIDIA-A100-SXM4-80GB``), put in the node selector."""
     nodes: int = Field(1, ge=1)
     """Pods that train one model together; more than one needs the trial kind PyTorchJob or TrainJob."""
@@ -105,7 +106,7 @@ class SecretKey(Part):
 
     name: DnsLabel
     """The Secret's name."""
-    key: str
+    key: DataKey
     """The key in it."""
 
 
@@ -114,7 +115,7 @@ class ConfigKey(Part):
 
     name: DnsLabel
     """The ConfigMap's name."""
-    key: str
+    key: DataKey
     """The key in it."""
 
 
@@ -149,14 +150,24 @@ class Volume(Part):
 class Toleration(Part):
     """A node taint that the step's pods put up with."""
 
-    key: str | None = None
+    key: LabelKey | None = None
     """The taint's key; None with operator Exists means every taint."""
     operator: Literal["Equal", "Exists"] = "Equal"
     """How the key is compared."""
-    value: str | None = None
+    value: LabelText | None = None
     """The taint's value, with operator Equal."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """The effect put up with; None means all."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Checks what the fields by themselves cannot."""
+        if self.operator == "Exists" and self.value is not None:
+            raise PartError(
+                f"operator Exists puts up with every value, but value is {self.value!r}; take one of the two out",
+                ("value",),
+            )
+        if self.operator == "Equal" and self.key is None:
+            raise PartError("operator Equal needs a taint's key; give key, or write operator: Exists for every taint")
 
 
 class WorkingData(Part):
@@ -185,7 +196,7 @@ class Container(Part):
     """What it may use."""
     volumes: tuple[Volume, ...] = ()
     """Storage."""
-    node_selector: dict[str, EnvText] = Field(default_factory=dict)
+    node_selector: dict[LabelKey, LabelText] = Field(default_factory=dict)
     """Labels that the node must carry."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints that the pods put up with."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from kftune.study.labels import LabelKey, LabelText
 from kftune.study.part import Part
 from kftune.study.quantities import EnvText
 from kftune.study.step import DnsLabel
@@ -30,9 +31,9 @@ class KatibTarget(Part):
     """Whether finished trials keep their pods and logs."""
     resume_policy: Literal["Never", "LongRunning", "FromVolume"] = "Never"
     """What stays of the algorithm service after the end."""
-    labels: dict[str, EnvText] = Field(default_factory=dict)
+    labels: dict[LabelKey, LabelText] = Field(default_factory=dict)
     """Labels of the Experiment and its trials."""
-    annotations: dict[str, EnvText] = Field(default_factory=dict)
+    annotations: dict[LabelKey, EnvText] = Field(default_factory=dict)
     """Annotations of the Experiment."""
 
 

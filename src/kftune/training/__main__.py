@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -29,15 +30,21 @@ from kftune.errors import (
 from kftune.hparams import Hparams
 from kftune.outputs import take
 from kftune.registry import HPARAMS_REGISTRY, Entry, load_hparams
+from kftune.training.shown import NAMES, write_shown
 
 USAGE = """\
-usage: python -m kftune.training MODEL [--data=PATH] [--model=PATH] [--name=value ...]
+usage: python -m kftune.training MODEL [--data=PATH] [--model=PATH] [--metrics=PATH ...] [--name=value ...]
 
 Trains MODEL and reports its metrics epoch by epoch, one line each.
 
 arguments, beside the hyperparameters:
   --data    file with the circuit's readings, as the data step writes it
   --model   folder to write: hparams.json, model.pt (the best epoch) and summary.json
+  --metrics, --train_loss, --val_loss, --val_mae
+            files to write: what the kept epoch reported, as JSON
+  --report  the file to write: an HTML page with the loss of each epoch
+  --executor-output
+            the file to write: the metrics as KFP's page wants them
 
 environment:
   KFTUNE_OUTPUT_DIR   the folder to write where --model is not given; default: output
@@ -81,10 +88,9 @@ def _run(argv: Sequence[str]) -> int:
         if wants_help:
             print(USAGE + hparams_class.help_text(), end="")
             return 0
-        given, rest = take(argv[1:], "data", "model")
+        given, rest = take(argv[1:], "data", "model", *NAMES)
         hparams = hparams_class.from_args(rest)  # before the trainer, so that a mistake need not wait for torch
-        data, model = (Path(given[name]) if name in given else None for name in ("data", "model"))
-        return load_trainer(entry["model_type"])(hparams, data, model)
+        return _train(entry["model_type"], hparams, given)
     if wants_help:
         print(USAGE + _models())
         return 0
@@ -93,6 +99,18 @@ def _run(argv: Sequence[str]) -> int:
         f"the first argument must be the model to train ({types}) or a step ({', '.join(STEPS)}), "
         f"but got {argv[0] if argv else 'none'}"
     )
+
+
+def _train(model_type: str, hparams: Hparams, given: Mapping[str, str]) -> int:
+    data, model = (Path(given[name]) if name in given else None for name in ("data", "model"))
+    shown = {name: path for name, path in given.items() if name in NAMES}
+    if shown and model is None:
+        raise UsageError(f"--{min(shown)} is read from what the training writes; give --model=PATH too")
+    status = load_trainer(model_type)(hparams, data, model)
+    # torchrun starts several processes, of which the first writes.
+    if status == 0 and model is not None and shown and os.environ.get("RANK", "0") == "0":
+        write_shown(shown, model, hparams)
+    return status
 
 
 def _entry(model: str) -> Entry:

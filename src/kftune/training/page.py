@@ -1,4 +1,4 @@
-"""The page of an evaluation: one HTML file with the loss curve as a picture in it, and nothing to load."""
+"""The page of a training or an evaluation: one HTML file with the losses as a picture in it, and nothing to load."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from html import escape
 _WIDTH, _HEIGHT = 680, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 16, 40
 _CURVES = {"train_loss": "#8a8f98", "val_loss": "#1f6feb"}
+_MEANING = {
+    "train_loss": "mean squared error in squared spreads, while training",
+    "val_loss": "mean squared error in squared spreads",
+    "val_mae": "mean absolute error in litres per second",
+    "baseline_loss": "val_loss of the best prediction without a model",
+}
 
 _PAGE = """\
 <!doctype html>
@@ -47,23 +53,48 @@ def evaluation_page(
         hparams: Name -> value.
         history: One mapping an epoch: ``epoch``, ``train_loss``, ``val_loss``.
     """
-    meaning = {
-        "val_loss": "mean squared error in squared spreads",
-        "val_mae": "mean absolute error in litres per second",
-        "baseline_loss": "val_loss of the best prediction without a model",
-    }
-    rows = [[name, f"{value:.4g}", meaning.get(name, "")] for name, value in metrics.items()]
+    about = (
+        "The newest readings, which are kept for validation: no weight was learned from them, but they chose the "
+        "epoch to keep and, in a study, the hyperparameters."
+    )
+    return _page(f"Evaluation of {circuit}", about, metrics, hparams, history)
+
+
+def training_page(
+    circuit: str,
+    metrics: Mapping[str, float],
+    hparams: Mapping[str, object],
+    history: Sequence[Mapping[str, float]],
+) -> str:
+    """The HTML of a training.
+
+    Args:
+        circuit: Whose readings the model predicts.
+        metrics: Those of the kept epoch: ``train_loss``, ``val_loss``, ``val_mae``.
+        hparams: Name -> value.
+        history: One mapping an epoch: ``epoch``, ``train_loss``, ``val_loss``.
+    """
+    return _page(f"Training of {circuit}", "The metrics of the epoch that was kept.", metrics, hparams, history)
+
+
+def _page(
+    title: str,
+    about: str,
+    metrics: Mapping[str, float],
+    hparams: Mapping[str, object],
+    history: Sequence[Mapping[str, float]],
+) -> str:
+    rows = [[name, f"{value:.4g}", _MEANING.get(name, "")] for name, value in metrics.items()]
     best = min(history, key=lambda epoch: epoch["val_loss"])
     body = [
-        "<p>The newest readings, which are kept for validation: no weight was learned from them, but they chose the "
-        "epoch to keep and, in a study, the hyperparameters.</p>",
+        f"<p>{about}</p>",
         _table(rows),
         f"<h2>Loss by epoch</h2>\n<p>The kept model is that of epoch {best['epoch']:g}.</p>",
         loss_curve(history),
         "<h2>Hyperparameters</h2>",
         _table([[name, value if isinstance(value, str) else json.dumps(value), ""] for name, value in hparams.items()]),
     ]
-    return _PAGE.format(title=escape(f"Evaluation of {circuit}"), body="\n".join(body))
+    return _PAGE.format(title=escape(title), body="\n".join(body))
 
 
 def loss_curve(history: Sequence[Mapping[str, float]]) -> str:

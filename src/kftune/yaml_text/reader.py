@@ -26,7 +26,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from kftune.errors import YamlError
+from kftune.errors import YamlError, near_files
 from kftune.yaml_text.problems import not_utf8, reported
 
 # What aliases may add to one document, in values: anchors in a study add dozens, a "billion laughs" 10**9.
@@ -112,7 +112,7 @@ def load_file(path: str | os.PathLike[str]) -> object:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise YamlError(f"the file cannot be read: {error.strerror}", file) from error
+        raise YamlError(f"the file cannot be read: {error.strerror}{near_files(file)}", file) from error
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -191,7 +191,7 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
         yield "Argo runs every step anew; cache counts elsewhere"
     for name, tuning in tunings.items():
         yield (
-            f"{name}: its service account needs create and get on experiments, get on suggestions and list on trials "
-            f"(kubeflow.org), and list on pods"
+            f"{name}: its service account needs create{', delete' if tuning.delete != 'never' else ''} and get on "
+            f"experiments, get on suggestions and list on trials (kubeflow.org), and list on pods"
         )
         yield from (f"{name}: {note}" for note in tuning.notes)

@@ -1,20 +1,18 @@
 """What an object of Argo may weigh, checked before a cluster refuses it or a run gets stuck half-way.
 
-Source: etcd (--max-request-bytes, 1.5 MiB); argo-workflows v4.1, manifests/base/crds/full (templates, tasks, inputs)
-and workflow/packer (a workflow with the states of its nodes, packed, may have 1 MiB).
+Source: argo-workflows v4.1, manifests/base/crds/full (templates, tasks, inputs) and workflow/packer (a workflow with
+the states of its nodes, packed, may have 1 MiB).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
+from kftune.render.size import MOST_ANNOTATION_BYTES, MOST_BYTES, needs_server_side, size_of
 
-MOST_BYTES = 1_572_864
 MOST_RUN_BYTES = 1_048_576
-MOST_ANNOTATION_BYTES = 262_144
 MOST_TEMPLATES = 200
 MOST_TASKS = 200
 MOST_INPUTS = 500
@@ -49,10 +47,7 @@ def check_size(document: Mapping[str, Any]) -> list[str]:
             f"pipeline or the items of its loops into several pipelines, or let a step write the items as its output"
         )
     if size + heavy > MOST_ANNOTATION_BYTES:
-        return [
-            f"{kind} {name} has {size} bytes: apply it with kubectl apply --server-side, since plain apply keeps a "
-            f"copy in an annotation, which may have {MOST_ANNOTATION_BYTES}"
-        ]
+        return [needs_server_side(kind, name, size)]
     return []
 
 
@@ -101,8 +96,3 @@ def check_run(spec: Mapping[str, Any], nodes: int, value_bytes: int) -> None:
             f"{MOST_RUN_BYTES} without a database; split the items of its loops over several pipelines, or put several "
             f"steps of a loop into one"
         )
-
-
-def size_of(value: object) -> int:
-    """Bytes of a value as compact JSON."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

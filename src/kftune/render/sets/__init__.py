@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from kftune.project import LoadedProject, Variant
+from kftune.errors import RenderError
+from kftune.project import LoadedProject, Member, Variant
 from kftune.render import Rendering, render, render_pipeline
 from kftune.render.sets.access import access
 from kftune.render.sets.objects import claims, config_maps, namespace
@@ -49,7 +50,10 @@ def render_set(loaded: LoadedProject) -> SetRendering:
     files |= {f"base/{path}": documents for path, documents in base.applied.items()}
     files |= base.beside
     for name, variant in loaded.overlays.items():
-        found = _objects(loaded, variant)
+        try:
+            found = _objects(loaded, variant)
+        except RenderError as error:
+            raise RenderError(f"overlay {name}: {error}") from error
         for path, documents in overlay_files(loaded.base.namespace, base.applied, variant.namespace, found.applied):
             files[f"overlays/{name}/{path}"] = documents
         for path, documents in found.beside.items():
@@ -88,11 +92,17 @@ def _objects(loaded: LoadedProject, variant: Variant) -> _Objects:
     return _Objects({**{path: found for path, found in shared.items() if found}, **applied}, beside, notes)
 
 
-def _rendered(members: Mapping[str, Any]) -> Iterator[tuple[str, Rendering]]:
+def _rendered(members: Mapping[str, Member]) -> Iterator[tuple[str, Rendering]]:
     for file, member in members.items():
-        stem = file.rpartition(".")[0]
-        if isinstance(member, Study):
-            yield f"{stem}.katib.yaml", render(member, "katib")
-            continue
-        for target in (*_APPLIED, "kfp"):
-            yield f"{stem}.{target}.yaml", render_pipeline(member, target)
+        try:
+            yield from _manifests(file.rpartition(".")[0], member)
+        except RenderError as error:
+            raise RenderError(f"{file}: {error}") from error
+
+
+def _manifests(stem: str, member: Member) -> Iterator[tuple[str, Rendering]]:
+    if isinstance(member, Study):
+        yield f"{stem}.katib.yaml", render(member, "katib")
+        return
+    for target in (*_APPLIED, "kfp"):
+        yield f"{stem}.{target}.yaml", render_pipeline(member, target)

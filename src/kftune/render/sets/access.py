@@ -23,6 +23,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
     """
     executors: set[str] = set()
     launchers: set[str] = set()
+    deleters: set[str] = set()
     others: set[str] = set()
     for member in variant.members.values():
         if isinstance(member, Study):
@@ -32,10 +33,10 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
             account = node.step.service_account or member.targets.argo.service_account or "default"
             executors.add(account)
             if isinstance(node.step, TuneStep):
-                launchers |= {
-                    account,
-                    *([member.targets.kfp.service_account] if member.targets.kfp.service_account else []),
-                }
+                accounts = {account, member.targets.kfp.service_account or account}
+                launchers |= accounts
+                if node.step.delete != "never":
+                    deleters |= accounts
                 others |= {node.step.study.step.service_account or "default"}
     space = variant.namespace
     made = sorted((executors | launchers | others).difference(_MADE_BY_OTHERS))
@@ -43,18 +44,20 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
         *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
         *_granted(f"{project}-argo-executor", space, sorted(executors), _EXECUTOR),
         *_granted(f"{project}-launcher", space, sorted(launchers), _LAUNCHER),
+        *_granted(f"{project}-launcher-delete", space, sorted(deleters), _DELETER),
     ]
 
 
 # Source: argo-workflows v4.1.2, workflow RBAC: how the container beside each step reports its outputs.
 _EXECUTOR = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
-# What kftune.cluster asks for. No renderer lets the launcher delete its Experiment.
+# What kftune.cluster asks for.
 _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["trials"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
 ]
+_DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}]
 
 
 def _nodes(pipeline: Pipeline) -> tuple[Node, ...]:

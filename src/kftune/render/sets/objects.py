@@ -6,11 +6,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from kftune.errors import RenderError
 from kftune.project import Project
 
-# Source: Kubernetes, ValidateConfigMap (MaxSecretSize): all values together.
-_LARGEST_CONFIG_MAP = 1_048_576
 # Enforced is only *baseline*: the container that Katib adds to each trial runs as root. Our own meet *restricted*.
 _LABELS = {
     "katib.kubeflow.org/metrics-collector-injection": "enabled",
@@ -41,20 +38,11 @@ def claims(project: Project, space: str) -> list[dict[str, Any]]:
 
 
 def config_maps(contents: Mapping[str, Mapping[str, bytes]], space: str) -> list[dict[str, Any]]:
-    """The ConfigMaps.
-
-    Raises:
-        RenderError: One is larger than the API server takes.
-    """
+    """The ConfigMaps."""
     return [_config_map(name, keys, space) for name, keys in contents.items()]
 
 
 def _config_map(name: str, keys: Mapping[str, bytes], space: str) -> dict[str, Any]:
-    size = sum(map(len, keys.values()))
-    if size > _LARGEST_CONFIG_MAP:
-        raise RenderError(
-            f"a ConfigMap may have {_LARGEST_CONFIG_MAP} bytes, but {name} has {size}; put large files on a claim"
-        )
     found: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": space}}
     for key, content in keys.items():
         try:
