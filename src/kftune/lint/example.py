@@ -54,6 +54,21 @@ spec:
               resources: {limits: {cpu: "1", memory: 2Gi}}
 """
 
+PLAIN = "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']"
+"""The fields of a container with a command without a shell."""
+
+
+def container(inside: str, pod: str = "") -> str:
+    """The change by which the example's pod has one container with other fields.
+
+    Args:
+        inside: The fields beside name, image and resources.
+        pod: Fields of the pod before it, with a comma at the end.
+    """
+    limits = "resources: {limits: {cpu: '1'}}"
+    spec = f"{{{pod}containers: [{{name: main, image: 'registry.example/lstm:1', {limits}, {inside}}}]}}"
+    return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {spec}}}}}}}}}}}"
+
 
 def example_text(change: str) -> str:
     """The example with a change laid over it, as YAML.

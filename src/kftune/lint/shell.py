@@ -1,9 +1,8 @@
-"""Reads a shell line as dash and bash do, as far as it matters for what Katib appends to it.
+"""Makes a tree of commands of a shell line's words, as dash and bash do, as far as it matters for what Katib appends.
 
-`parse` makes a tree of commands; nothing is run. Words keep what an expansion would change, so that a caller can tell
-whether a program gets them as they were written.
+Nothing is run.
 
-Source: IEEE Std 1003.1-2017, Shell & Utilities, 2.3 and 2.10; bash 5.2 reference manual; runs in dash 0.5.12 and bash.
+Source: IEEE Std 1003.1-2017, Shell & Utilities, 2.9 and 2.10; bash 5.2 reference manual; runs in dash 0.5.12 and bash.
 """
 
 from __future__ import annotations
@@ -12,29 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from kftune.lint.shell_words import ASSIGNMENT, Lexer, ShellSyntaxError, Token, Word
 
-class ShellSyntaxError(ValueError):
-    """A line that the shell does not parse.
-
-    Args:
-        message: What is wrong, in our words.
-        bash_only: Whether bash reads it, and dash does not.
-    """
-
-    def __init__(self, message: str, *, bash_only: bool = False) -> None:
-        super().__init__(message)
-        self.bash_only = bash_only
-
-
-class Word(NamedTuple):
-    """One word of a command."""
-
-    raw: str
-    text: str
-    """With quotes removed; expansions stand in it as they were written."""
-    expansions: str
-    """The signs of what the shell replaces: `$`, a backtick, `~`, `*`, `?`, `[`, `{`."""
-    quoted: bool
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
+_REDIRECTS = frozenset({"<", ">", ">>", "<&", ">&", "<>", ">|", "<<", "<<-", "<<<", "&>", "&>>"})
+_DEEPEST = 60
 
 
 class Redirect(NamedTuple):
@@ -89,201 +71,9 @@ class Script(NamedTuple):
     items: tuple[AndOr, ...]
 
 
-class Token(NamedTuple):
-    """`kind` is word, operator, number (of a redirection) or end."""
-
-    kind: str
-    text: str
-    word: Word | None = None
-
-
-_OPERATORS = ("&&", "||", ";;", "<<-", "<<", ">>", "<&", ">&", "<>", ">|", ";", "&", "|", "<", ">", "(", ")", "\n")
-_BASH_OPERATORS = ("<<<", "&>>", "&>", "|&", ";;&", ";&")
-_BLANKS = " \t"
-_META = frozenset(" \t\n;&|<>()")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
-_BRACES = re.compile(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
-_QUOTED = re.compile(r"""\\.?|'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
-_CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
-_REDIRECTS = frozenset({"<", ">", ">>", "<&", ">&", "<>", ">|", "<<", "<<-", "<<<", "&>", "&>>"})
-_DEEPEST = 60
-
-
-class _Lexer:
-    def __init__(self, text: str, *, bash: bool) -> None:
-        self.text = text
-        self.bash = bash
-        self.place = 0
-        self.waiting: list[tuple[str, bool]] = []
-        """Here-documents whose text begins behind the next newline: delimiter, and whether tabs are cut."""
-        operators = _OPERATORS + _BASH_OPERATORS if bash else _OPERATORS
-        self.operators = sorted(operators, key=len, reverse=True)
-
-    def token(self) -> Token:
-        text = self.text
-        self._blanks()
-        if self.place >= len(text):
-            return Token("end", "the end")
-        found = next((each for each in self.operators if text.startswith(each, self.place)), None)
-        if found is not None and not (self.bash and found in "<>" and text.startswith("(", self.place + 1)):
-            self.place += len(found)
-            if found == "\n":
-                self._here_documents()
-            return Token("operator", found)
-        return self._word()
-
-    def _blanks(self) -> None:
-        text = self.text
-        while self.place < len(text):
-            if text[self.place] in _BLANKS:
-                self.place += 1
-            elif text.startswith("\\\n", self.place):
-                self.place += 2
-            elif text[self.place] == "#":
-                end = text.find("\n", self.place)
-                self.place = len(text) if end < 0 else end
-            else:
-                return
-
-    def _here_documents(self) -> None:
-        for delimiter, cut in self.waiting:
-            while self.place < len(self.text):
-                end = self.text.find("\n", self.place)
-                end = len(self.text) if end < 0 else end
-                line = self.text[self.place : end]
-                self.place = min(end + 1, len(self.text))
-                if (line.lstrip("\t") if cut else line) == delimiter:
-                    break
-        self.waiting.clear()
-
-    def _word(self) -> Token:
-        text, start = self.text, self.place
-        plain: list[str] = []
-        expansions: set[str] = set()
-        quoted = False
-        while self.place < len(text):
-            sign = text[self.place]
-            if sign in _META and not self._is_substitution():
-                break
-            begin = self.place
-            if sign == "\\":
-                self.place += 2
-                plain.append("" if text[begin + 1 : begin + 2] == "\n" else text[begin + 1 : begin + 2] or "\\")
-                quoted = quoted or text[begin + 1 : begin + 2] != "\n"
-            elif sign == "'":
-                plain.append(self._until_quote())
-                quoted = True
-            elif sign == '"':
-                plain.append(self._double_quoted(expansions))
-                quoted = True
-            elif sign in "$`" or sign in "<>":
-                self._expansion(expansions)
-                plain.append(text[begin : self.place])
-            else:
-                if sign in "*?[" or (sign == "~" and self._begins_home(start)):
-                    expansions.add(sign)
-                run = _PLAIN.match(text, begin)
-                self.place = run.end() if run is not None else begin + 1
-                plain.append(text[begin : self.place])
-        raw = text[start : self.place]
-        if raw.isdigit() and text[self.place : self.place + 1] in ("<", ">"):
-            return Token("number", raw)
-        if _BRACES.search(raw) and not quoted:
-            expansions.add("{")
-        return Token("word", raw, Word(raw, "".join(plain), "".join(sorted(expansions)), quoted))
-
-    def _is_substitution(self) -> bool:
-        """`<(command)`, which only bash has."""
-        return self.bash and self.text[self.place] in "<>" and self.text.startswith("(", self.place + 1)
-
-    def _begins_home(self, start: int) -> bool:
-        before = self.text[start : self.place]
-        return not before or (_ASSIGNMENT.match(before) is not None and before[-1] in "=:")
-
-    def _until_quote(self) -> str:
-        end = self.text.find("'", self.place + 1)
-        if end < 0:
-            raise ShellSyntaxError("a quote is never closed")
-        inside = self.text[self.place + 1 : end]
-        self.place = end + 1
-        return inside
-
-    def _double_quoted(self, expansions: set[str]) -> str:
-        text = self.text
-        self.place += 1
-        plain: list[str] = []
-        while self.place < len(text):
-            sign, begin = text[self.place], self.place
-            if sign == '"':
-                self.place += 1
-                return "".join(plain)
-            if sign == "\\":
-                after = text[begin + 1 : begin + 2]
-                plain.append("" if after == "\n" else after if after in '$`"\\' else "\\" + after)
-                self.place += 2
-            elif sign in "$`":
-                self._expansion(expansions)
-                plain.append(text[begin : self.place])
-            else:
-                plain.append(sign)
-                self.place += 1
-        raise ShellSyntaxError("a quote is never closed")
-
-    def _expansion(self, expansions: set[str]) -> None:
-        """Goes behind `$x`, `${x}`, `$(x)`, `$((x))` or a backtick's text; a lone `$` is a sign like others."""
-        text = self.text
-        if text[self.place] == "`":
-            expansions.add("`")
-            end = re.compile(r"(?:[^`\\]|\\.)*`", re.DOTALL).match(text, self.place + 1)
-            if end is None:
-                raise ShellSyntaxError("a backtick is never closed")
-            self.place = end.end()
-            return
-        following = text[self.place + 1 : self.place + 2]
-        if following in ("(", "{"):
-            expansions.add("$")
-            self.place = self.closed(self.place + 1)
-        elif self.bash and following == "'":
-            end = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL).match(text, self.place + 2)
-            if end is None:
-                raise ShellSyntaxError("a quote is never closed")
-            self.place = end.end()
-        else:
-            named = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]").match(text, self.place + 1)
-            if named is not None:
-                expansions.add("$")
-            self.place = named.end() if named is not None else self.place + 1
-
-    def closed(self, start: int) -> int:
-        """The place behind the bracket that closes the one at `start`, quotes passed over."""
-        text, place = self.text, start + 1
-        stack = [")" if text[start] == "(" else "}"]
-        while place < len(text):
-            sign = text[place]
-            if sign in '\\"' or (sign == "'" and stack[-1] == ")"):
-                quoted = _QUOTED.match(text, place)
-                if quoted is None:
-                    break
-                place = quoted.end()
-                continue
-            if sign == stack[-1]:
-                stack.pop()
-                if not stack:
-                    return place + 1
-            elif sign == "(" and stack[-1] == ")":
-                stack.append(")")
-            elif text.startswith("${", place):
-                stack.append("}")
-                place += 1
-            place += 1
-        raise ShellSyntaxError(f"a {text[start]!r} is never closed")
-
-
 class _Parser:
     def __init__(self, text: str, *, bash: bool) -> None:
-        self.lexer = _Lexer(text, bash=bash)
+        self.lexer = Lexer(text, bash=bash)
         self.bash = bash
         self.depth = 0
         self.token = self.lexer.token()
@@ -405,13 +195,9 @@ class _Parser:
         return inside
 
     def _round(self) -> Compound:
-        if (
-            self.bash
-            and self.lexer.text.startswith("(", self.lexer.place)
-            and self.lexer.text[self.lexer.place - 1] == "("
-        ):
+        if self.bash and self.lexer.is_at_double_bracket:
             try:
-                self.lexer.place = self.lexer.closed(self.lexer.place - 1)
+                self.lexer.skip_bracket()
             except ShellSyntaxError:
                 raise ShellSyntaxError("a '((' is never closed") from None
             self.token = self.lexer.token()
@@ -518,7 +304,7 @@ class _Parser:
                 redirects.append(found)
             elif self.token.kind == "word" and self.token.word is not None:
                 word = self.token.word
-                if not words and _ASSIGNMENT.match(word.raw):
+                if not words and ASSIGNMENT.match(word.raw):
                     self._assignment(assignments)
                     continue
                 self.next()
@@ -540,7 +326,7 @@ class _Parser:
         raw = self.next().text
         assignments.append(raw)
         if raw.endswith("=") and self.is_operator("(") and self.bash:
-            self.lexer.place = self.lexer.closed(self.lexer.place - 1)
+            self.lexer.skip_bracket()
             self.token = self.lexer.token()
 
     def redirect(self) -> Redirect | None:
@@ -556,7 +342,7 @@ class _Parser:
         if target.kind != "word" or target.word is None:
             raise self.unexpected()
         if operator in ("<<", "<<-"):
-            self.lexer.waiting.append((target.word.text, operator == "<<-"))
+            self.lexer.expect_here_document(target.word.text, cut=operator == "<<-")
         self.token = self.lexer.token()
         return Redirect(number, operator, target.word.text)
 

@@ -18,8 +18,9 @@ from kftune.lint.commands import HARMLESS, OWN_SHELLS
 from kftune.lint.findings import finding
 from kftune.lint.pods import as_list, as_map, texts
 from kftune.lint.rule import Finding
-from kftune.lint.shell import Script, ShellSyntaxError, Simple, Word, parse, simple_commands
+from kftune.lint.shell import Script, Simple, parse, simple_commands
 from kftune.lint.shell_trace import Trace, follow
+from kftune.lint.shell_words import ShellSyntaxError, Word
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")

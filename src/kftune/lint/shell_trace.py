@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from kftune.lint.shell import AndOr, Compound, Pipeline, Redirect, Script, Simple, Word
+from kftune.lint.shell import AndOr, Compound, Pipeline, Redirect, Script, Simple
+from kftune.lint.shell_words import Word
 
 # Commands of the shell, or so small that nobody would take one for a training; they succeed here.
 _BUILTINS = frozenset(

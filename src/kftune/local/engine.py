@@ -5,11 +5,9 @@ One thread and no waiting but in one `select`. Whatever ends the loop, no trial'
 
 from __future__ import annotations
 
-import selectors
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from kftune.local.events import (
     Event,
@@ -23,6 +21,7 @@ from kftune.local.events import (
     now,
 )
 from kftune.local.interrupts import Interrupts
+from kftune.local.listener import Listener
 from kftune.local.plan import Launcher, Plan, Reader, counted
 from kftune.local.process import TrialProcess
 from kftune.local.progress import Outcome, Progress, Reason
@@ -39,7 +38,7 @@ _QUICK_ANSWER = 0.01
 class _Running:
     """A trial whose process runs."""
 
-    __slots__ = ("gpus", "listened", "number", "process", "reader", "reported", "stopped", "suggestion")
+    __slots__ = ("gpus", "number", "process", "reader", "reported", "stopped", "suggestion")
 
     def __init__(self, number: int, suggestion: Suggestion, reader: Reader, gpus: tuple[str, ...]) -> None:
         self.number = number
@@ -47,7 +46,6 @@ class _Running:
         self.reader = reader
         self.gpus = gpus
         self.process: TrialProcess
-        self.listened: list[int] = []
         self.reported: dict[str, float] = {}
         self.stopped = ""
 
@@ -87,21 +85,19 @@ class Engine:
         self._answer_seconds = 0.0
         self._unsaid: list[Callable[[], Event]] = []
         self._unsynchronised = False
-        self._running: dict[int, _Running] = {}
-        self._selector = selectors.DefaultSelector()
+        self._running: Listener[_Running] = Listener(interrupts)
 
     def run(self) -> Outcome:
         """Runs trials until the study is over, and stops those that then still run."""
         began = time.monotonic()
         try:
-            with self._interrupts.listening(self._selector):
+            # After an error the trials whose processes this kills are stored as running, so they run again.
+            with self._running.open():
                 self._tell_start()
                 reason = self._loop()
                 self._stop_running(reason)
         finally:
-            self._kill_all()
             self._launcher.discard()
-            self._selector.close()
         self._store.conclude(reason)
         outcome = self._progress.outcome(reason)
         self._tell(
@@ -197,8 +193,7 @@ class Engine:
         except (OSError, ValueError) as error:
             problem = f"the program could not be started: {error}"
         else:
-            self._running[number] = running
-            self._attend(running)
+            self._running.add(running)
         # A process is stored after it was started: a moment in which a kill leaves one that the store does not know.
         # `leftovers` finds it by its environment.
         started = Started(number, attempt, suggestion.assignment, suggestion.point, now(), pid, pid_started)
@@ -206,7 +201,7 @@ class Engine:
         self._store.start(started)
         self._unsaid.append(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
         if problem:
-            self._forget(running)
+            self._launcher.devices.give_back(running.gpus)
             self._end(running, "Failed", problem, 0.0, None)
 
     def _move_aside(self, trial: Trial) -> None:
@@ -222,32 +217,16 @@ class Engine:
 
     # -- listening ---------------------------------------------------------------------------------------------
 
-    def _attend(self, running: _Running) -> None:
-        """Listens to what the process still has to tell."""
-        wanted = running.process.waits_for
-        descriptors = [descriptor for descriptor, _ in wanted]
-        for descriptor in running.listened:
-            if descriptor not in descriptors:
-                self._selector.unregister(descriptor)
-        for descriptor, callback in wanted:
-            if descriptor not in running.listened:
-                self._selector.register(descriptor, selectors.EVENT_READ, (running, callback))
-        running.listened = descriptors
-
     def _listen(self, longest: float | None = None) -> None:
         """Waits until a process has something to tell or something is due; at most `longest` seconds."""
-        for key, _ in self._selector.select(self._until_next_time(longest)):
-            if key.data is None:
-                self._interrupts.drain()
-                continue
-            running, callback = key.data
-            if key.fd in running.listened:
-                self._advance(running, callback)
+        until = None if longest is None else time.monotonic() + longest
+        for running in self._running.listen(until, *(running.reader.next_look for running in self._running)):
+            if running.reader.stop:
+                running.process.stop()
+            if running.process.returncode is not None:
+                self._finish(running)
         moment = time.monotonic()
-        for running in list(self._running.values()):
-            due = running.process.next_time
-            if due is not None and due <= moment:
-                self._advance(running, lambda process=running.process: process.on_time(moment))  # type: ignore[misc]
+        for running in self._running:
             due = running.reader.next_look
             if due is not None and due <= moment:
                 self._look(running)
@@ -257,24 +236,6 @@ class Engine:
             self._tell_metric(running, metric)
         if running.reader.stop:
             running.process.stop()
-
-    def _advance(self, running: _Running, callback: Callable[[], None]) -> None:
-        callback()
-        if running.reader.stop:
-            running.process.stop()
-        if running.process.returncode is None:
-            self._attend(running)
-        else:
-            self._finish(running)
-
-    def _until_next_time(self, longest: float | None) -> float | None:
-        moment = time.monotonic()
-        waits = [] if longest is None else [longest]
-        for running in self._running.values():
-            for due in (running.process.next_time, running.reader.next_look):
-                if due is not None:
-                    waits.append(due - moment)
-        return max(0.0, min(waits)) if waits else None
 
     def _feeder(self, running: _Running) -> Callable[[bytes], object]:
         feed = running.reader.feed
@@ -291,7 +252,7 @@ class Engine:
 
     def _finish(self, running: _Running) -> None:
         process = running.process
-        self._forget(running)
+        self._launcher.devices.give_back(running.gpus)
         running.reader.close()
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
@@ -323,37 +284,19 @@ class Engine:
 
         self._unsaid.append(event)
 
-    def _forget(self, running: _Running) -> None:
-        for descriptor in running.listened:
-            self._selector.unregister(descriptor)
-        running.listened = []
-        self._running.pop(running.number, None)
-        self._launcher.devices.give_back(running.gpus)
-
     def _stop_running(self, reason: Reason) -> None:
         """Asks the trials that still run to end, and waits for them; a second interrupt kills them."""
         self._settle()
-        for running in self._running.values():
-            running.stopped = self._progress.stop_message(reason)
-            running.process.stop()
+        self._running.stop(self._progress.stop_message(reason))
         if self._running and reason == "Interrupted":
             grace = self._plan.grace
             stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
             self._tell(lambda: Note(stopping))
-        killed = False
         while self._running:
-            if self._interrupts.count > (1 if reason == "Interrupted" else 0) and not killed:
-                killed = True
-                for running in self._running.values():
-                    running.process.kill()
+            if self._interrupts.count > (1 if reason == "Interrupted" else 0):
+                self._running.kill()
             self._listen()
             self._settle()
-
-    def _kill_all(self) -> None:
-        """After an error: no process stays behind. The trials are stored as running, so they run again."""
-        with ExitStack() as all_of_them:  # also those after one that makes trouble
-            for running in self._running.values():
-                all_of_them.callback(running.process.reap)
 
     # -- telling -----------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
-"""What a task's result depends on, as one key: with the same key an earlier run's result is taken.
+"""Results of earlier runs: what a task's result depends on, as one key, and the result that was kept under it.
 
-That is the command line, the study of a tune step, the variables, the network, the texts of its inputs, the contents of
-its input artifacts, the outputs, and the code: in a container the image by its id; in a process the program, the Python
-package of its module, and the Python files beside the pipeline's file (of trials: the study's). Of secrets only the
-names count.
+A key stands for the command line, the study of a tune step, the variables, the network, the texts of its inputs, the
+contents of its input artifacts, the outputs, and the code: in a container the image by its id; in a process the
+program, the Python package of its module, and the Python files beside the pipeline's file (of trials: the study's).
+Of secrets only the names count.
 """
 
 from __future__ import annotations
@@ -16,9 +16,56 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from kftune.local.pipeline.graph import Given
+from kftune.local.events import Note, OnEvent
+from kftune.local.pipeline.artifacts import Made, copy, digest_of, empty
+from kftune.local.pipeline.folder import PipelineFolder, RunFolder
+from kftune.local.pipeline.graph import Given, Task
 from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
+
+
+class Cache:
+    """What tasks of earlier runs wrote.
+
+    Args:
+        folder: The files of all runs.
+        run: The files of this one.
+        emit: Called with a note on what can no longer be taken.
+    """
+
+    def __init__(self, folder: PipelineFolder, run: RunFolder, emit: OnEvent) -> None:
+        self._folder = folder
+        self._run = run
+        self._emit = emit
+
+    def remember(self, key: str, task: Task) -> None:
+        """Keeps that a task of this run has done what a key stands for.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if key and task.node.step.cache:
+            self._folder.remember(key, self._run, task.name)
+
+    def recall(self, key: str, task: Task) -> str | None:
+        """Takes what an earlier run did, if it is still as it was; gives the run's name."""
+        found = self._folder.recall(key)
+        done = None if found is None else found[1].read_done()
+        if found is None or done is None:
+            return None
+        made, facts = done
+        if any(each.digest and digest_of(each.path) != each.digest for each in made.values()):
+            self._emit(Note(f"{task.name}: what run {found[0]} wrote has been changed since, so it runs again"))
+            return None
+        folder = self._run.task(task.name)
+        empty(folder.outputs)
+        for name, each in made.items():
+            copy(each.path, folder.outputs / name)
+        task.made = {
+            name: Made(each.type, folder.outputs / name, each.value, each.digest) for name, each in made.items()
+        }
+        folder.write_done(task.made, {**facts, "cached_from": found[0]})
+        return found[0]
 
 
 def key_of(node: Node, values: Mapping[str, Given], code: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -5,19 +5,19 @@ One thread and no waiting but in one `select`. Whatever ends the loop, no step's
 
 from __future__ import annotations
 
-import selectors
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from kftune.errors import RunError
-from kftune.local.devices import find_gpus
 from kftune.local.events import Note, OnEvent, now
 from kftune.local.interrupts import Interrupts
-from kftune.local.pipeline.artifacts import Made, collect, copy, digest_of, empty
+from kftune.local.listener import Listener
+from kftune.local.pipeline.artifacts import collect, empty
+from kftune.local.pipeline.cache import Cache
+from kftune.local.pipeline.devices import Devices
 from kftune.local.pipeline.events import PipelineFinished, StepFinished, StepPrinted, StepRetries, StepStarted
 from kftune.local.pipeline.folder import PipelineFolder, RunFolder
 from kftune.local.pipeline.graph import DONE, Given, Graph, Task, TaskState
@@ -51,7 +51,6 @@ class _Running:
     gpus: tuple[str, ...]
     started: str
     process: TrialProcess = field(init=False)
-    listened: list[int] = field(default_factory=list)
     stopped: str = ""
 
 
@@ -95,17 +94,16 @@ class Engine:
     ) -> None:
         self._pipeline = pipeline
         self._graph = graph
-        self._folder = folder
         self._run_folder = run
         self._starter = starter
         self._parallel = parallel
         self._interrupts = interrupts
         self._emit = emit
         self._use_cache = use_cache
-        self._devices = Devices(starter)
-        self._running: list[_Running] = []
+        self._cache = Cache(folder, run, emit)
+        self._devices = Devices(starter.nodes)
+        self._running: Listener[_Running] = Listener(interrupts)
         self._waiting: list[_Waiting] = []
-        self._selector = selectors.DefaultSelector()
         self._deadline: float | None = None
         self._exit: Task | None = None
 
@@ -113,18 +111,12 @@ class Engine:
         """Runs everything, then the exit step."""
         began = time.monotonic()
         self._deadline = None if self._pipeline.timeout is None else began + self._pipeline.timeout
-        try:
-            with self._interrupts.listening(self._selector):
-                for note in (*self._starter.notes, *self._devices.notes):
-                    self._emit(Note(note))
-                ended = self._all_steps()
-                if ended.state != "Interrupted" and self._pipeline.plan.exit is not None:
-                    ended = self._exit_step(ended)
-        finally:
-            with ExitStack() as all_of_them:  # also those after one that makes trouble
-                for running in self._running:
-                    all_of_them.callback(running.process.reap)
-            self._selector.close()
+        with self._running.open():
+            for note in (*self._starter.notes, *self._devices.notes):
+                self._emit(Note(note))
+            ended = self._all_steps()
+            if ended.state != "Interrupted" and self._pipeline.plan.exit is not None:
+                ended = self._exit_step(ended)
         every = [*self._graph.all, *([self._exit] if self._exit else [])]
         counts = dict(sorted(Counter(str(task.state) for task in every).items()))
         results = self._graph.results()
@@ -223,40 +215,14 @@ class Engine:
         done = folder.read_done()
         if done is not None:
             task.made = done[0]
-            self._remember(str(done[1].get("key", "")), task)
+            self._cache.remember(str(done[1].get("key", "")), task)
             return self._end(task, "Kept", "")
         key = self._starter.key(task.node, values) if task.node.step.cache else ""
-        earlier = self._recall(key, task) if key and self._use_cache else None
+        earlier = self._cache.recall(key, task) if key and self._use_cache else None
         if earlier is not None:
             return self._end(task, "Cached", f"from run {earlier}")
         self._begin(task, values, key, 1)
         return task.state != "Running"
-
-    # -- the cache ---------------------------------------------------------------------------------------------
-
-    def _remember(self, key: str, task: Task) -> None:
-        if key and task.node.step.cache:
-            self._folder.remember(key, self._run_folder, task.name)
-
-    def _recall(self, key: str, task: Task) -> str | None:
-        """Takes what an earlier run did, if it is still as it was; gives the run's name."""
-        found = self._folder.recall(key)
-        done = None if found is None else found[1].read_done()
-        if found is None or done is None:
-            return None
-        made, facts = done
-        if any(each.digest and digest_of(each.path) != each.digest for each in made.values()):
-            self._emit(Note(f"{task.name}: what run {found[0]} wrote has been changed since, so it runs again"))
-            return None
-        folder = self._run_folder.task(task.name)
-        empty(folder.outputs)
-        for name, each in made.items():
-            copy(each.path, folder.outputs / name)
-        task.made = {
-            name: Made(each.type, folder.outputs / name, each.value, each.digest) for name, each in made.items()
-        }
-        folder.write_done(task.made, {**facts, "cached_from": found[0]})
-        return found[0]
 
     # -- one task ----------------------------------------------------------------------------------------------
 
@@ -277,8 +243,7 @@ class Engine:
             self._end(task, "Failed", f"it could not be started: {error}")
             return
         task.state = "Running"
-        self._running.append(running)
-        self._attend(running)
+        self._running.add(running)
         name, node = task.name, task.node
         self._emit(StepStarted(name, node.name, task.index, attempt, str(folder.log), running.gpus))
 
@@ -305,10 +270,6 @@ class Engine:
     def _finish(self, running: _Running) -> None:
         """A try has ended: keeps what it wrote, or tries again."""
         task, process = running.task, running.process
-        self._running.remove(running)
-        for descriptor in running.listened:
-            self._selector.unregister(descriptor)
-        running.listened = []  # what else is ready of it in this turn is of no interest any more
         self._devices.give_back(running.gpus)
         duration, code = round(process.ended - process.began, 3), process.returncode
         folder = self._run_folder.task(task.name)
@@ -326,7 +287,7 @@ class Engine:
             return
         facts = {"task": task.name, "key": running.key, "attempt": running.attempt, "started": running.started}
         folder.write_done(task.made, {**facts, "ended": now(), "duration": duration})
-        self._remember(running.key, task)
+        self._cache.remember(running.key, task)
         self._end(task, "Succeeded", "", duration, code)
 
     def _fail(self, running: _Running, problem: str, duration: float, code: int | None) -> None:
@@ -357,111 +318,30 @@ class Engine:
 
     # -- listening ---------------------------------------------------------------------------------------------
 
-    def _attend(self, running: _Running) -> None:
-        """Listens to what the process still has to tell."""
-        wanted = running.process.waits_for
-        descriptors = [descriptor for descriptor, _ in wanted]
-        for descriptor in running.listened:
-            if descriptor not in descriptors:
-                self._selector.unregister(descriptor)
-        for descriptor, callback in wanted:
-            if descriptor not in running.listened:
-                self._selector.register(descriptor, selectors.EVENT_READ, (running, callback))
-        running.listened = descriptors
-
     def _listen(self) -> None:
         """Waits until a process has something to tell, or something is due."""
-        for key, _ in self._selector.select(self._until_next_time()):
-            if key.data is None:
-                self._interrupts.drain()
-                continue
-            running, callback = key.data
-            if key.fd in running.listened:
-                self._advance(running, callback)
         moment = time.monotonic()
-        for running in list(self._running):
-            due = running.process.next_time
-            if due is not None and due <= moment:
-                self._advance(running, lambda process=running.process: process.on_time(moment))  # type: ignore[misc]
-
-    def _advance(self, running: _Running, callback: Callable[[], None]) -> None:
-        callback()
-        if running.process.returncode is None:
-            self._attend(running)
-        else:
-            self._finish(running)
-
-    def _until_next_time(self) -> float | None:
-        moment = time.monotonic()
-        times: list[float | None] = [self._deadline, *(running.process.next_time for running in self._running)]
         # One that is due and still waits has no room, so it waits for the end of another.
-        times += [waiting.due for waiting in self._waiting if waiting.due > moment]
-        waits = [due - moment for due in times if due is not None]
-        return max(0.0, min(waits)) if waits else None
+        tries = [waiting.due for waiting in self._waiting if waiting.due > moment]
+        for running in self._running.listen(self._deadline, *tries):
+            if running.process.returncode is not None:
+                self._finish(running)
 
     def _stop_all(self, why: str) -> None:
         """Asks what runs to end, and waits for it; one more interrupt kills it."""
         for waiting in self._waiting:
             self._end(waiting.task, "Stopped", f"stopped: {why}")
         self._waiting = []
-        for running in self._running:
-            running.stopped = why
-            running.process.stop()
+        self._running.stop(why)
         self._deadline = None
-        patience, killed = self._interrupts.count, False
+        patience = 1 if self._interrupts.count else 0  # two quick ones may be counted before we come here
         while self._running:
-            if self._interrupts.count > patience and not killed:
-                killed = True
-                for running in self._running:
-                    running.process.kill()
+            if self._interrupts.count > patience:
+                self._running.kill()
             self._listen()
         for task in list(self._graph.all):
             if task.state == "Pending":
                 self._end(task, "NotRun", why)
-
-
-class Devices:
-    """The GPUs of this machine, shared out so that no two steps have the same one.
-
-    A tune step shares its own among its trials. Where there are none, steps run without.
-
-    Raises:
-        RunError: A step asks for more than there are.
-    """
-
-    def __init__(self, starter: Starter) -> None:
-        asking = {node.name: _gpus(node.step) for node in starter.nodes if _gpus(node.step)}
-        self.all = find_gpus() if asking else ()
-        self.free = [*self.all]
-        self.notes = []
-        if asking and not self.all:
-            self.notes.append(f"these steps run without the GPU that they ask for: {', '.join(asking)}")
-        for node in starter.nodes:
-            least = node.step.study.step.resources.gpu if isinstance(node.step, TuneStep) else _gpus(node.step)
-            if self.all and least > len(self.all):
-                raise RunError(f"step {node.name} needs {least} GPUs (resources.gpu), but here are {len(self.all)}")
-
-    def wanted(self, task: Task) -> int:
-        """How many devices a task waits for."""
-        return min(_gpus(task.node.step), len(self.all))
-
-    def take(self, task: Task) -> tuple[str, ...] | None:
-        """The devices of a task that starts; None where it asks for none."""
-        if not _gpus(task.node.step):
-            return None
-        count = self.wanted(task)
-        taken, self.free = self.free[:count], self.free[count:]
-        return tuple(taken)
-
-    def give_back(self, devices: Sequence[str]) -> None:
-        """Devices that a task no longer uses."""
-        self.free = sorted((*self.free, *devices), key=self.all.index)
-
-
-def _gpus(step: Any) -> int:
-    if isinstance(step, TuneStep):
-        return step.study.step.resources.gpu * step.study.budget.parallel
-    return int(step.resources.gpu)
 
 
 def _wait(retries: Retries, attempt: int) -> float:

@@ -16,13 +16,13 @@ from typing import Any
 from kftune import outputs
 from kftune.errors import KftuneError
 from kftune.files import write_text
-from kftune.local.pipeline.report import report_page
 from kftune.local.plain import PlainView
 from kftune.local.progress import Outcome
 from kftune.local.run import run_study
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import Trial, open_results
+from kftune.results.page import results_page
 from kftune.study import Study, study_from_dict
 
 
@@ -71,7 +71,7 @@ def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -
     metrics = {name: value for name, value in latest.items() if value is not None and math.isfinite(value)}
     outputs.write_metrics(paths["metrics"], metrics, paths[EXECUTOR_OUTPUT])
     with open_results(results) as stored:
-        write_text(Path(paths["report"]), report_page(stored))
+        write_text(Path(paths["report"]), results_page(stored))
 
 
 if __name__ == "__main__":

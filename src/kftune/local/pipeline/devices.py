@@ -1,0 +1,64 @@
+"""How the steps of a pipeline share the GPUs of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kftune.errors import RunError
+from kftune.local.devices import find_gpus
+from kftune.local.pipeline.graph import Task
+from kftune.pipeline import Node
+from kftune.pipeline.steps import TuneStep
+
+
+class Devices:
+    """The GPUs of this machine, shared out so that no two steps have the same one.
+
+    A tune step shares its own among its trials. Where there are none, steps run without.
+
+    Args:
+        nodes: All steps.
+
+    Attributes:
+        all: Every device.
+        free: Those that no step has now.
+        notes: What the user should know of it.
+
+    Raises:
+        RunError: A step asks for more than there are.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        asking = {node.name: _gpus(node.step) for node in nodes if _gpus(node.step)}
+        self.all = find_gpus() if asking else ()
+        self.free = [*self.all]
+        self.notes = []
+        if asking and not self.all:
+            self.notes.append(f"these steps run without the GPU that they ask for: {', '.join(asking)}")
+        for node in nodes:
+            least = node.step.study.step.resources.gpu if isinstance(node.step, TuneStep) else _gpus(node.step)
+            if self.all and least > len(self.all):
+                raise RunError(f"step {node.name} needs {least} GPUs (resources.gpu), but here are {len(self.all)}")
+
+    def wanted(self, task: Task) -> int:
+        """How many devices a task waits for."""
+        return min(_gpus(task.node.step), len(self.all))
+
+    def take(self, task: Task) -> tuple[str, ...] | None:
+        """The devices of a task that starts; None where it asks for none."""
+        if not _gpus(task.node.step):
+            return None
+        count = self.wanted(task)
+        taken, self.free = self.free[:count], self.free[count:]
+        return tuple(taken)
+
+    def give_back(self, devices: Sequence[str]) -> None:
+        """Devices that a task no longer uses."""
+        self.free = sorted((*self.free, *devices), key=self.all.index)
+
+
+def _gpus(step: Any) -> int:
+    if isinstance(step, TuneStep):
+        return step.study.step.resources.gpu * step.study.budget.parallel
+    return int(step.resources.gpu)
