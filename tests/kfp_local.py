@@ -6,6 +6,7 @@ artifacts runs over podman, so they are put right here: exit codes, ENTRYPOINT, 
 
 from __future__ import annotations
 
+import builtins
 import os
 import tempfile
 from pathlib import Path
@@ -50,6 +51,8 @@ class KfpLocal:
         component = components.load_component_from_text(yaml_text.dump_all(render_kfp(pipeline).documents))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", self._socket)
+            # kfp.local indents what is printed by a print of its own, and leaves that there after steps in parallel.
+            patch.setattr(builtins, "print", print)
             patch.setattr(config.LocalExecutionConfig, "instance", None)
             patch.setattr(docker_task_handler, "run_docker_container", _run_container)
             patch.setattr(executor_input_utils, "construct_executor_input", _with_folder)

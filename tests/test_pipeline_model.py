@@ -75,6 +75,7 @@ def circuits_in_python() -> Pipeline:
         hparams=LstmHparams,
         values={"circuit": circuit},
         values_from=tuned.outputs.best,
+        outputs={"model": "model", "metrics": "metrics", "report": "html"},
     )
     evaluate = EvaluateStep(
         name="evaluate",
