@@ -13,8 +13,8 @@ from kftune.pipeline.ports import Parameter, fits, is_artifact
 from kftune.pipeline.references import ParameterReference, Reference
 from kftune.pipeline.resolving import Path, Resolver
 from kftune.pipeline.steps import BEST, StepConfig, TuneStep, hparam_type
-from kftune.study.model import flat_values, keys_to
 from kftune.study.part import PartError
+from kftune.study.values import flat_values, keys_to
 
 
 def constants(step: TuneStep) -> dict[str, Any]:

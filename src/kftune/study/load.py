@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from kftune import yaml_text
 from kftune.errors import KftuneError, StudyError, UsageError, suggestion
-from kftune.study.model import Study, keys_to
+from kftune.study.model import Study
 from kftune.study.part import Part
+from kftune.study.values import keys_to
 from kftune.validation import Finding, findings
 
 Loaded = TypeVar("Loaded", bound=Part)

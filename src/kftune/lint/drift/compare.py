@@ -17,7 +17,7 @@ from kftune.lint.drift.script import UNKNOWN, Argument, Script
 from kftune.lint.findings import finding
 from kftune.lint.rule import Finding, Severity
 from kftune.study import Study
-from kftune.study.model import keys_to
+from kftune.study.values import keys_to
 
 _MOST_POINTS = 256
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
