@@ -124,6 +124,20 @@ def test_only_the_targets_that_the_file_names_are_tried(lint: Lint, project: Pat
     assert finding["message"].startswith("argo: ")
 
 
+def test_a_parameter_that_nothing_takes_is_told(lint: Lint, project: Path):
+    parameters = (
+        "parameters: {most: 1.0, names: {type: list, default: [a]}, unused: 1, alike: 2, told: end}\n"
+        "loops: {each: {items: '${parameters.names}'}}\n"
+        "exit: {module: toy, inputs: {word: '${parameters.told}', text: 'parameters.alike'}}\n"
+    )
+    steps = "  last: {kind: container, module: toy, for_each: each, when: '${parameters.most} > 0'}\n"
+    (project / "pipeline.yaml").write_text(PIPELINE.replace("steps:\n", f"{parameters}steps:\n{steps}"))
+    code, text = lint("pipeline.yaml", "--select", "KT4")
+    told = [line for line in text.splitlines() if "KT412 habit" in line]
+    assert [line.partition("asks for ")[2].partition(",")[0] for line in told] == ["unused", "alike"]
+    assert code == 0
+
+
 def test_a_comment_switches_a_finding_of_a_pipeline_off(lint: Lint, project: Path):
     text = PIPELINE.replace(
         "defaults: {image: registry.example/toy:1}\n",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from kftune import yaml_text
@@ -43,7 +46,7 @@ def judge_pipeline(source: Source, document: Document) -> tuple[list[Document], 
         name = document.value.get("name")
         return [], PipelineReport(refused(document, error, "KT410"), name if isinstance(name, str) else None)
     findings, note = _rendered(pipeline)
-    judgement = Judgement(document, Verdict("admitted"), tuple(findings))
+    judgement = Judgement(document, Verdict("admitted"), (*findings, *_unused(pipeline)))
     report = PipelineReport((judgement, list(placed(judgement))), pipeline.name, note)
     return _experiments(source, pipeline), report
 
@@ -74,6 +77,21 @@ def _rendered(pipeline: Pipeline) -> tuple[list[Finding], str]:
         except MissingExtraError as error:
             note = str(error)
     return list(found.values()), note
+
+
+def _unused(pipeline: Pipeline) -> Iterator[Finding]:
+    """Parameters that nothing refers to."""
+    written = pipeline.to_dict()
+    declared = written.pop("parameters", {})
+    taken = set(_REFERENCE.findall(json.dumps(written)))
+    for name in declared:
+        if name not in taken:
+            message = f"the run's form asks for {name}, but nothing takes ${{parameters.{name}}}"
+            yield finding("KT412", ("parameters", name), message)
+
+
+# Names are letters, digits and "_", and a reference stands alone or in a condition: no text but that of one is like it.
+_REFERENCE = re.compile(r"\$\{parameters\.(\w+)\}")
 
 
 def _experiments(source: Source, pipeline: Pipeline) -> list[Document]:

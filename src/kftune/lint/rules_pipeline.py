@@ -27,4 +27,15 @@ RULES = (
         "",
         "kftune, render targets",
     ),
+    Rule(
+        "KT412",
+        "habit",
+        "A parameter that nothing takes",
+        "The form that starts a run asks for the parameter, and no step, condition or loop refers to it: whoever fills "
+        "it in changes nothing. Most often a step has a constant where the reference was meant.",
+        "refer to it (${parameters.NAME}), or take it out",
+        "",
+        "",
+        "kftune, pipeline files",
+    ),
 )
