@@ -123,6 +123,8 @@ class IntUniform(Domain):
             return self.low + min(int(u * self.size), self.size - 1) * self.step
         # Each integer owns the half unit on both sides, so that the ends are as likely as their neighbours.
         top = self.low + (self.size - 1) * self.step
+        if u in (0, 1):  # beyond 2^53 a float may not tell them apart
+            return top if u else self.low
         drawn = between_logs(self.low - 0.5, top + 0.5, u)
         index = round((drawn - self.low) / self.step)
         return self.low + min(max(index, 0), self.size - 1) * self.step

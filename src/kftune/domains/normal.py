@@ -204,6 +204,8 @@ def _multiples(domain: Any) -> None:
     require_distinct(domain, *draws, domain.low or 0.0, domain.high or 0.0)
     rule = "a multiple of q within [low, high]"
     require(domain, _count_multiples(domain) >= 1, rule, "q", "low", "high")
+    ends = (domain.quantile(0), domain.quantile(1))
+    require(domain, all(map(math.isfinite, ends)), "multiples of q within the range of a float", "mean", "std", "q")
 
 
 def _index_range(domain: Any) -> tuple[float, float]:
