@@ -445,7 +445,10 @@ HUGE = 10**400
             "LogNormal: draws within the range of a float must hold, but got mean=800.0, std=1",
         ),
         (lambda: LogNormal(-800, 1), "LogNormal: draws within the range of a float must hold"),
-        (lambda: QNormal(0, 1.8e307, 6e307), "QNormal: multiples of q within the range of a float must hold"),
+        (
+            lambda: QNormal(0, 1.824801772866354e307, 5.992310449541053e307),
+            "QNormal: multiples of q within the range of a float must hold",
+        ),
         (lambda: QNormal(0, 1, 0), "QNormal: 0 < q must hold, but got q=0.0"),
         (lambda: QNormal(0, 1, 5, low=1, high=2), "QNormal: a multiple of q within [low, high] must hold"),
         (lambda: QNormal(1e300, 1, 1e-10), "QNormal: q >= "),
