@@ -16,10 +16,11 @@ class Interval(Domain):
     high: float
 
     def __post_init__(self) -> None:
-        assign(self, "low", finite(self, "low", self.low))
-        assign(self, "high", finite(self, "high", self.high))
-        require(self, self.low < self.high, "low < high", "low", "high")
-        require(self, self.high - self.low < math.inf, "a finite high - low", "low", "high")
+        low, high = finite(self, "low", self.low), finite(self, "high", self.high)
+        assign(self, "low", low)
+        assign(self, "high", high)
+        require(self, low < high, "low < high", "low", "high")
+        require(self, high - low < math.inf, "a finite high - low", "low", "high")
 
     def contains(self, value: object) -> bool:
         return is_number(value) and self.low <= value <= self.high

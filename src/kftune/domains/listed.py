@@ -11,6 +11,9 @@ from kftune.domains.domain import Domain, assign, finite, plain, same
 from kftune.errors import DomainError
 
 
+_ONE_PLAIN_TYPE = ({int}, {str})
+
+
 class Listed(Domain):
     """A domain that lists its points."""
 
@@ -47,7 +50,7 @@ class Listed(Domain):
         if not options:
             raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
         kinds = set(map(type, options))
-        if kinds in ({int}, {str}) and len(set(options)) == len(options):  # what most lists are
+        if kinds in _ONE_PLAIN_TYPE and len(set(options)) == len(options):  # what most lists are
             assign(self, "options", options)
             return
         options = tuple(plain(self, option) for option in options)

@@ -283,10 +283,11 @@ class Study(Part):
     def _check_space(self) -> None:
         leaves = self.hparams.leaves()
         for name, domain in self.search.items():
-            if name not in leaves:
+            leaf = leaves.get(name)
+            if leaf is None:
                 raise self._unknown(name, "search")
             if domain is not None:
-                self._check_domain(leaves[name], domain)
+                self._check_domain(leaf, domain)
         fixed, space = self.fixed_values, self.space
         for name in fixed:
             if self.search.get(name) is not None:

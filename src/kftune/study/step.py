@@ -207,10 +207,11 @@ class Container(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks what the fields by themselves cannot."""
-        names = [volume.name for volume in self.volumes]
-        twice = next((name for name in names if names.count(name) > 1), None) if names else None
-        if twice is not None:
-            raise PartError(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
+        if self.volumes:
+            names = [volume.name for volume in self.volumes]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise PartError(f"volume names must differ, but {twice!r} is there twice", ("volumes",))
         if not self.env.keys().isdisjoint(self.secrets):
             both = min(self.env.keys() & self.secrets.keys())
             raise PartError(f"a variable is in env or in secrets, but {both} is in both", ("secrets", both))
