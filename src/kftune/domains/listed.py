@@ -10,7 +10,6 @@ from typing import Any
 from kftune.domains.domain import Domain, assign, finite, plain, same
 from kftune.errors import DomainError
 
-
 _ONE_PLAIN_TYPE = ({int}, {str})
 
 
@@ -54,8 +53,16 @@ class Listed(Domain):
             assign(self, "options", options)
             return
         options = tuple(plain(self, option) for option in options)
-        for index, option in enumerate(options):
-            if any(same(option, earlier) for earlier in options[:index]):
+        scalars: set[tuple[bool, Any]] = set()  # a list may be long; True is not 1
+        others: list[Any] = []
+        for option in options:
+            if isinstance(option, (list, dict)):
+                is_known = option in others
+                others.append(option)
+            else:
+                is_known = (isinstance(option, bool), option) in scalars
+                scalars.add((isinstance(option, bool), option))
+            if is_known:
                 raise DomainError(f"{type(self).__name__}: values must differ, but {option!r} is there twice")
         assign(self, "options", options)
 
