@@ -173,6 +173,20 @@ def test_every_parameter_of_the_run_is_a_typed_input_with_default_and_descriptio
     assert any(name.startswith("train_") for name in inputs)
 
 
+def test_the_command_line_renders_without_loading_a_client_and_leaves_that_of_kubernetes_whole():
+    program = (
+        "import sys; from pathlib import Path; from kftune.cli.render import render_resolved; "
+        "from kftune.pipeline import load_pipeline; "
+        "render_resolved(load_pipeline(Path(sys.argv[1])), 'kfp'); "
+        "print([name for name in ('kfp.client', 'kubernetes.client.models', 'google.auth') if name in sys.modules]); "
+        "from kubernetes import client, config; import kubernetes.stream; "
+        "print(client.V1Pod(kind='Pod').kind, client.__spec__.loader is client.__loader__, type(client).__name__); "
+        "print(config.load_kube_config.__name__, callable(kubernetes.stream.stream))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, CIRCUITS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "Pod True module", "load_kube_config True"]
+
+
 def test_a_render_is_the_same_bytes_whatever_the_hash_seed():
     program = (
         "import json, sys; from pathlib import Path; from kftune.pipeline import load_pipeline; "

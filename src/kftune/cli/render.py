@@ -192,9 +192,9 @@ def render_resolved(pipeline: Pipeline, target: str) -> Rendering:
         MissingExtraError: kfp is not installed, and the target needs it.
     """
     if target.startswith("kfp"):
-        from kftune.render.kfp import import_without_client
+        from kftune.render.kfp.importing import import_without_clients
 
-        import_without_client()
+        import_without_clients()
     return render_pipeline(pipeline, target)
 
 

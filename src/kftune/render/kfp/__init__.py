@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
-from importlib import import_module
 from typing import Any
 
 from kftune.errors import MissingExtraError, RenderError
 from kftune.pipeline import Pipeline, TuneStep
 from kftune.render.rendering import Rendering
 from kftune.render.tuning import Tuning, tuning_of
-
-# Source: kfp 2.17, kfp/__init__.py.
-_WITHOUT_CLIENT = "_KFP_RUNTIME"
 
 # Source: etcd (--max-request-bytes, 1.5 MiB). KFP 2.17 makes a Workflow of 2.1 times the size of a pipeline's IR
 # (measured: 121 KB give 257 KB), and Argo adds the states of the nodes in the run: half is left for them.
@@ -42,29 +36,6 @@ def render_kfp(pipeline: Pipeline) -> Rendering:
             f"writing steps out, or split the pipeline in two"
         )
     return Rendering(documents, _notes(pipeline, tunings))
-
-
-def import_without_client() -> None:
-    """Imports kfp without the client of its API, which takes most of the time and which no render needs.
-
-    `kfp.Client` is then not there, so this is for programs that only render. The variable is kfp's own, for the
-    containers in which its components run; without it all works too, only later.
-
-    Raises:
-        MissingExtraError: kfp is not installed.
-    """
-    if "kfp" in sys.modules:
-        return
-    before = os.environ.get(_WITHOUT_CLIENT)
-    os.environ[_WITHOUT_CLIENT] = "true"
-    try:
-        import_module("kfp")
-    except ImportError as error:
-        raise MissingExtraError("kfp", error.name or "kfp") from error
-    finally:
-        del os.environ[_WITHOUT_CLIENT]
-        if before is not None:
-            os.environ[_WITHOUT_CLIENT] = before
 
 
 def render_kfp_objects(pipeline: Pipeline) -> Rendering:
