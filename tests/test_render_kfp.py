@@ -234,6 +234,13 @@ def test_what_a_classifier_is_judged_by_is_an_artifact_that_kfps_page_draws():
     assert container_of(spec, "judge")["args"][-1] == "--executor-output={{$.inputs.parameters['executor_output']}}"
 
 
+def test_the_notes_on_a_tune_step_name_it_and_the_rights_that_it_needs():
+    notes = render_kfp(load_pipeline(CIRCUITS, ["steps.tune.delete=always"])).notes
+    rights = "the service account that it runs as needs create, delete and get on experiments"
+    assert any(note.startswith(f"tune: {rights}") for note in notes)
+    assert any(note.startswith("tune: Katib draws the same points again only with parallel: 1") for note in notes)
+
+
 def test_items_of_a_loop_are_texts_with_the_loops_own_limit():
     spec = spec_of(PIPELINES["loop"])
     (loop,) = (task for task in tasks_of(spec).values() if "parameterIterator" in task)

@@ -38,7 +38,7 @@ class Tuning(NamedTuple):
     best: dict[str, dict[str, Any]]
     """How the launcher makes each best value of what Katib gives: `kftune.launcher.best` says how it reads this."""
     notes: list[str]
-    """What whoever applies it should know."""
+    """What whoever applies it should know; each begins with the step's name."""
 
     @property
     def text(self) -> str:
@@ -104,7 +104,15 @@ def tuning_of(node: Node) -> Tuning:
         share=share,
         delete=step.delete,
         best=_best(study),
-        notes=rendering.notes,
+        notes=[f"{node.name}: {note}" for note in (_rights(step), *rendering.notes)],
+    )
+
+
+def _rights(step: TuneStep) -> str:
+    verbs = "create and get" if step.delete == "never" else "create, delete and get"
+    return (
+        f"the service account that it runs as needs {verbs} on experiments, get on suggestions and list on trials "
+        f"(kubeflow.org), and list on pods"
     )
 
 

@@ -189,9 +189,5 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
         )
     if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
         yield "Argo runs every step anew; cache counts elsewhere"
-    for name, tuning in tunings.items():
-        yield (
-            f"{name}: its service account needs create{', delete' if tuning.delete != 'never' else ''} and get on "
-            f"experiments, get on suggestions and list on trials (kubeflow.org), and list on pods"
-        )
-        yield from (f"{name}: {note}" for note in tuning.notes)
+    for tuning in tunings.values():
+        yield from tuning.notes
