@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.errors import UsageError
+from kftune.errors import UsageError, near_files
 from kftune.katib.admission.server import API_VERSION, KIND
 from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
 from kftune.katib.go.types import Path as JsonPath
@@ -59,7 +59,9 @@ def sources(places: Sequence[str]) -> Iterator[Source]:
             continue
         path = Path(place)
         if not path.exists():
-            raise UsageError(f"{place} is neither a file nor a folder; give one, or - for standard input")
+            raise UsageError(
+                f"{place} is neither a file nor a folder; give one, or - for standard input{near_files(place)}"
+            )
         for file in _files_below(path) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())

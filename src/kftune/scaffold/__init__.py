@@ -28,7 +28,9 @@ def new_hparams(name: str, root: Path) -> list[Path]:
         UsageError: The name cannot name a Python module, or one of the files is there already.
     """
     if _NAME.fullmatch(name) is None or keyword.iskeyword(name):
-        raise UsageError(f"a model's name is lower-case letters, digits and '_', such as text_cnn, but got {name!r}")
+        likeness = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+        example = likeness if _NAME.fullmatch(likeness) and not keyword.iskeyword(likeness) else "text_cnn"
+        raise UsageError(f"a model's name is lower-case letters, digits and '_', such as {example}, but got {name!r}")
     words = {
         "name": name,
         "dashed": name.replace("_", "-"),
