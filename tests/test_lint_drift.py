@@ -264,7 +264,7 @@ def test_the_arguments_of_a_script_of_others_are_those_that_its_help_names(modul
 
 
 def test_no_source_makes_the_reader_crash():
-    files = sorted(Path(argparse.__file__).parent.glob("[ab]*.py"))
+    files = sorted(Path(argparse.__file__).parent.glob("[a-c]*.py"))
     assert len(files) > 8
     for file in files:
         read_script(file, [])

@@ -5,6 +5,7 @@ mistake_texts.py says how it is written anew.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -170,9 +171,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _kftune(arguments: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "kftune", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "kftune", *arguments]
+    # Where a traceback of a script has its carets is Python's business, and changes with it.
+    environment = {**os.environ, "PYTHONNODEBUGRANGES": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     printed = f"exit {done.returncode}\n{done.stdout}{done.stderr}"
     return printed.replace(str(folder.resolve()), "PROJECT").replace(sys.executable, "PYTHON")
 

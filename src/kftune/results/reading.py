@@ -118,12 +118,18 @@ class Results:
 
 def _connect(folder: RunFolder) -> sqlite3.Connection:
     address = f"file:{quote(str(folder.database.resolve()))}?mode=ro"
+    try:
+        return _opened(address)
+    except sqlite3.OperationalError:
+        # A folder that we may not write to, where SQLite cannot make the file that its readers share.
+        return _opened(f"{address}&immutable=1")
+
+
+def _opened(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # A folder that we may not write to, where SQLite cannot make the file that its readers share.
+    except BaseException:
         connection.close()
-        connection = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        raise
     return connection

@@ -50,7 +50,9 @@ def _decoded(decoder: json.JSONDecoder, text: str, *, whole: bool) -> Any:
     try:
         value, end = decoder.raw_decode(text, begin)
     except json.JSONDecodeError as error:
-        raise ValueError(_complaint(text, error.pos)) from None
+        # Python 3.13 stops at a comma with nothing behind it, older ones and Go at what stands there instead.
+        is_comma = error.msg.startswith("Illegal trailing comma")
+        raise ValueError(_complaint(text, error.pos + is_comma)) from None
     except RecursionError:
         raise ValueError("exceeded max depth") from None
     rest = text[end:].lstrip(_BLANKS)
