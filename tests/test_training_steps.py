@@ -338,7 +338,8 @@ class ByHand:
     def _tune(self, node: Node, values: dict[str, str]) -> None:
         results = self.folder / "trials"
         run_study(node.trial_study(values), results)
-        best = open_results(results).best()
+        with open_results(results) as opened:
+            best = opened.best()
         assert best is not None
         for name, text in best.assignment.items():
             write_text(self.path(node.name, f"best.{name}"), text)
@@ -364,7 +365,8 @@ def test_the_circuits_pipeline_runs_from_readings_to_a_registered_model(tmp_path
     pipeline = load_pipeline(CIRCUITS / "pipeline.yaml")
     run = ByHand(pipeline, tmp_path, {"revision": "4c7586e"})
     run.run()
-    trials = open_results(tmp_path / "trials").trials()
+    with open_results(tmp_path / "trials") as results:
+        trials = results.trials()
     assert [trial.state for trial in trials] == ["Succeeded"] * 4
     hparams, _, _ = load_trained(run.path("register", "registered"))
     best = min(trials, key=lambda trial: trial.objective or 1e9)
