@@ -108,6 +108,9 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
+# The types of the values of most lists: checks that need not look at each value know them by this.
+ONE_PLAIN_TYPE = ({int}, {str})
+
 # Sets an attribute of a frozen domain while it is being made.
 assign = object.__setattr__
 

@@ -7,10 +7,8 @@ from itertools import accumulate
 from math import isfinite
 from typing import Any
 
-from kftune.domains.domain import Domain, assign, finite, plain, same
+from kftune.domains.domain import ONE_PLAIN_TYPE, Domain, assign, finite, plain, same
 from kftune.errors import DomainError
-
-_ONE_PLAIN_TYPE = ({int}, {str})
 
 
 class Listed(Domain):
@@ -49,7 +47,7 @@ class Listed(Domain):
         if not options:
             raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
         kinds = set(map(type, options))
-        if kinds in _ONE_PLAIN_TYPE and len(set(options)) == len(options):  # what most lists are
+        if kinds in ONE_PLAIN_TYPE and len(set(options)) == len(options):  # what most lists are
             assign(self, "options", options)
             return
         options = tuple(plain(self, option) for option in options)

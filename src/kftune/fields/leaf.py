@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from kftune import encoding
 from kftune.domains import Conditional, Domain, same
+from kftune.domains.domain import ONE_PLAIN_TYPE
 from kftune.encoding import Drawn
 from kftune.errors import HparamsError
 from kftune.fields.form import Form, in_order, is_optional, parse_json, to_json
@@ -20,8 +21,6 @@ from kftune.validation import reworded
 # Every point of a domain up to this size is tried against its field; of a larger one, only the ends.
 _POINTS_TRIED = 256
 _MOST_TAKEN = 256
-
-_ONE_PLAIN_TYPE = ({int}, {str})
 
 # What is the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
@@ -163,7 +162,7 @@ class Leaf:
         points = inner.grid() if inner.size <= _POINTS_TRIED else (inner.quantile(0), inner.quantile(1))
         # Studies are made by the thousand, with the same lists. Of one type, because True is 1 to a set.
         kinds = set(map(type, points))
-        is_plain_list = kinds in _ONE_PLAIN_TYPE
+        is_plain_list = kinds in ONE_PLAIN_TYPE
         if is_plain_list and points in self._taken:
             return
         for point in points:

@@ -116,7 +116,7 @@ class _Reader:
         for index, name in enumerate(self.project.files or found):
             self._check_file(name, found, ["files", index])
             other = manifests.setdefault(name.rpartition(".")[0], name)
-            if index and other != name:
+            if other != name:
                 raise self.error(f"{other} and {name} would be rendered to the same files; rename one", ["files"])
             if name in self.project.files[:index]:
                 raise self.error(f"each file is applied once, but {name} is there twice", ["files", index])
