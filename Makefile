@@ -40,7 +40,7 @@ test-nightly: $(READY) ## run the tests with 10 000 examples a property, and tho
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not gpu and not cluster' $(ARGS)
 
 conformance: $(READY) ## hold kftune against what the engines' own code said; ARGS=--show prints each disagreement
-	$(BIN)/python tests/conformance.py $(ARGS)
+	$(BIN)/python tests/support/conformance.py $(ARGS)
 
 lint: $(READY) ## check style, types and layers; changes nothing
 	$(BIN)/ruff check
@@ -82,7 +82,7 @@ CHECKOV_SKIPS := CKV2_K8S_6,CKV_K8S_8,CKV_K8S_9,CKV_K8S_15,CKV_K8S_22,CKV_K8S_29
 
 check-security: $(READY) build/checkov ## run checkov over manifests/ and over the pods that they make
 	@rm -rf build/pods
-	$(BIN)/python tests/pods_of_set.py manifests build/pods
+	$(BIN)/python tests/support/pods_of_set.py manifests build/pods
 	@for folder in manifests build/pods; do \
 	  build/checkov/bin/checkov -d $$folder --framework kubernetes --compact --quiet --skip-download --skip-check $(CHECKOV_SKIPS); \
 	done; echo "checkov finds nothing in manifests/ and its pods"

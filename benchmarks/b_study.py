@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune import Choice, LogUniform, Study
-from kftune.models.lstm import LstmHparams
+from kftune.hparams.models.lstm import LstmHparams
 from kftune.study import Algorithm, Budget, KatibTarget, MetricSpec, Objective, Resources, Step, Targets
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import CIRCUITS
 
 from kftune import yaml_text
 from kftune.domains import Choice, LogUniform
-from kftune.models.lstm import LstmHparams
+from kftune.hparams.models.lstm import LstmHparams
 from kftune.study import load_study
 from kftune.training.data import MEASURED, load_circuit
 
-CIRCUITS = Path(__file__).parents[1] / "pipelines" / "circuits"
 PLANTS: Any = yaml_text.load_file(CIRCUITS / "circuits.yaml")
 KEYS = [f"{plant}.{circuit}" for plant, circuits in PLANTS.items() for circuit in circuits]
 STUDIES = ("study.yaml", "demo.yaml")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from conformance import PARTS, Disagreement, agreement, main, verdict_of
-from recorded import CORPUS, cases, read_from
+from places import CORPUS, ROOT
+from recorded import cases, read_from
 
-PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
+PAGE = ROOT / "docs" / "conformance.md"
 
 
 def shown(wrong: list[Disagreement]) -> list[str]:

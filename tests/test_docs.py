@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from places import ROOT
 
 from kftune import yaml_text
 from kftune.pipeline import Pipeline, pipeline_from_dict
 from kftune.study import Study, study_from_dict
 
-ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     path
     for path in (

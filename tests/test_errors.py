@@ -29,7 +29,7 @@ from kftune.errors import (
     UsageError,
     YamlError,
 )
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 MADE = [
     DomainError("low < high"),

@@ -10,13 +10,13 @@ from argo_as_run import lint
 from argo_traps import traps
 from hera.workflows import models
 from kubeflow_katib_api.models import V1beta1Experiment
+from places import ROOT
 
 from kftune import yaml_text
 from kftune.katib.crd.objects import judge_object
 from kftune.render import render
 from kftune.study import load_study
 
-ROOT = Path(__file__).parents[1]
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.katib.yaml"))
 ARGO = sorted((ROOT / "manifests").glob("*/base/*.argo.yaml"))
 

@@ -60,7 +60,7 @@ def test_names_come_from_where_they_live():
         ("from kftune import Hparam, Hparams", HEAVY - {"pydantic", "pydantic_core"}),
         ("from kftune import HPARAMS_REGISTRY, register", HEAVY - {"pydantic", "pydantic_core"}),
         (
-            "from kftune.models.lstm import LstmHparams; LstmHparams.from_args(['--lstm_units=32']).to_args()",
+            "from kftune.hparams.models.lstm import LstmHparams; LstmHparams.from_args(['--lstm_units=32']).to_args()",
             HEAVY - {"pydantic", "pydantic_core"},
         ),
         ("import kftune.study", HEAVY - {"pydantic", "pydantic_core"}),

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     )
     from kftune.errors import KftuneError
     from kftune.hparams import Hparam, Hparams
+    from kftune.hparams.registry import HPARAMS_REGISTRY, register
     from kftune.metrics import report
-    from kftune.registry import HPARAMS_REGISTRY, register
     from kftune.study import Study, load_study
 
 _HOMES = {
@@ -44,7 +44,7 @@ _HOMES = {
     "kftune.errors": ("KftuneError",),
     "kftune.hparams": ("Hparam", "Hparams"),
     "kftune.metrics": ("report",),
-    "kftune.registry": ("HPARAMS_REGISTRY", "register"),
+    "kftune.hparams.registry": ("HPARAMS_REGISTRY", "register"),
     "kftune.study": ("Study", "load_study"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -24,11 +24,11 @@ from cluster_run import (
     wait_command,
     wrong_results,
 )
+from places import CIRCUITS
 
 from kftune import yaml_text
 from kftune.cli import main
 
-CIRCUITS = Path(__file__).parents[2] / "pipelines" / "circuits"
 LACKING = missing_for_a_run(os.environ)
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(LACKING is not None, reason=str(LACKING))]
 

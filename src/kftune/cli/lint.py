@@ -22,16 +22,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kftune.cli.lint_report import Report
-from kftune.cli.linting import Checker
 from kftune.errors import UsageError
 from kftune.katib.admission.defaults import VERSIONS
+from kftune.lint.checker import Checker
 from kftune.lint.report import Found
-from kftune.lint.rule import SEVERITIES
+from kftune.lint.rules.rule import SEVERITIES
 from kftune.lint.sources import STDIN, Source, sources
+from kftune.lint.text import Report
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
+    from kftune.lint.study import HelpText
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "kftune lint judges files, folders or standard input (-); name some, or a class with --hparams"
         )
+    arguments.help_text = _help_text() if arguments.run_help else None
     checker = Checker(arguments)
     given = list(sources(arguments.places))
     if arguments.skip_others:
@@ -89,6 +91,12 @@ def run(arguments: argparse.Namespace) -> int:
     checked = checker.all(given)._replace(changes=changes)
     report.tell(checked)
     return int(_fails(checked.found, arguments.fail_on) or (arguments.diff and bool(changes)))
+
+
+def _help_text() -> HelpText:
+    from kftune.local.processes.usage import help_text
+
+    return help_text
 
 
 def _put_out(given: Sequence[Source], mended: Sequence[Source], *, only_show: bool) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from kftune.cli.places import RUNS
 
 if TYPE_CHECKING:
-    from kftune.local.events import Event
+    from kftune.local.study.events import Event
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,13 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline."""
-    from kftune.cli.written import is_a
     from kftune.errors import PipelineError, UsageError
     from kftune.local.pipeline import run_pipeline
-    from kftune.local.pipeline.plain import PlainView
     from kftune.local.pipeline.settings import read_parameters
-    from kftune.local.pipeline.views import view_for
+    from kftune.local.views.pipeline_plain import PlainView
+    from kftune.local.views.pipeline_views import view_for
     from kftune.pipeline import load_pipeline
+    from kftune.spec.kind import is_a
 
     if arguments.parallel is not None and arguments.parallel < 1:
         raise UsageError(f"--parallel is how many steps run at once, at least 1, but got {arguments.parallel}")

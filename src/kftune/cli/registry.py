@@ -15,7 +15,7 @@ from typing import Any
 from kftune.cli.table import table
 from kftune.errors import KftuneError
 from kftune.hparams import Hparams
-from kftune.registry import HPARAMS_REGISTRY, load_hparams
+from kftune.hparams.registry import HPARAMS_REGISTRY, load_hparams
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

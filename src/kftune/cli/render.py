@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kftune import yaml_text
-from kftune.cli.written import written
 from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.images.studies import pinned
-from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render, render_pipeline
+from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
+from kftune.render.resolved import render_resolved
+from kftune.spec.kind import written
 from kftune.study import load_study
 
 if TYPE_CHECKING:
-    from kftune.pipeline import Pipeline
+    pass
 
 PROJECT_FILE = "project.yaml"
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -182,20 +183,6 @@ def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
         return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
     except RenderError as error:
         raise RenderError(f"{path}: {error}") from error
-
-
-def render_resolved(pipeline: Pipeline, target: str) -> Rendering:
-    """The manifests of a pipeline whose images are what a cluster pulls; of kfp only its compiler is imported.
-
-    Raises:
-        RenderError: The target cannot express the pipeline.
-        MissingExtraError: kfp is not installed, and the target needs it.
-    """
-    if target.startswith("kfp"):
-        from kftune.render.kfp.importing import import_without_clients
-
-        import_without_clients()
-    return render_pipeline(pipeline, target)
 
 
 def _write_into(folder: Path, path: Path, rendering: Rendering, target: str, form: str) -> None:

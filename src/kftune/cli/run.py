@@ -19,7 +19,7 @@ from kftune.cli.places import RUNS
 from kftune.errors import StudyError, UsageError
 
 if TYPE_CHECKING:
-    from kftune.local.events import OnEvent
+    from kftune.local.study.events import OnEvent
 
 _KIND = re.compile(rb"""^[-\s]*["']?kind["']?\s*:\s*["']?Experiment\b|"kind"\s*:\s*"Experiment\"""", re.MULTILINE)
 
@@ -70,9 +70,9 @@ def _refuse_own_of_experiments(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the study or the Experiment."""
-    from kftune.local.events import Event
-    from kftune.local.plain import PlainView
-    from kftune.local.views import view_for
+    from kftune.local.study.events import Event
+    from kftune.local.views.study_plain import PlainView
+    from kftune.local.views.study_views import view_for
 
     if _is_experiment(arguments.study):
         folder, go = _experiment(arguments)
@@ -92,9 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _study(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent], int]]:
-    from kftune.cli.written import is_a
     from kftune.local import run_study
     from kftune.results import slug
+    from kftune.spec.kind import is_a
     from kftune.study import load_study
 
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kftune import yaml_text
 from kftune.cli.table import table
-from kftune.cli.written import written
+from kftune.spec.kind import written
 from kftune.study import ALGORITHMS, Study, load_study
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kftune import encoding
-from kftune.domains import Conditional
+from kftune.domains import Conditional, encoding
 from kftune.errors import ClusterError
 from kftune.pipeline.ports import text_of
 

@@ -8,8 +8,8 @@ from typing import Any
 from kftune._version import __version__
 from kftune.lint.judging import Judgement
 from kftune.lint.report import Found, Placed, page
-from kftune.lint.rule import Severity
-from kftune.lint.rules import RULES
+from kftune.lint.rules.all import RULES
+from kftune.lint.rules.rule import Severity
 
 
 def github_lines(judged: Iterable[Found]) -> Iterator[str]:

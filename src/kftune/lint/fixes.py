@@ -16,7 +16,7 @@ from kftune.katib.admission.cluster import INJECTION_LABEL
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.scalars import resolve
 from kftune.katib.go.types import Path, known_fields
-from kftune.lint.pods import TRIAL
+from kftune.lint.trial.pods import TRIAL
 from kftune.yaml_text import edits
 
 

@@ -9,15 +9,15 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
+from kftune.katib.engines import search_of, search_problems
 from kftune.katib.go.types import known_fields
-from kftune.lint.findings import finding
-from kftune.lint.habits import habit_findings
-from kftune.lint.rule import SEVERITIES, Finding, worst
-from kftune.lint.rules_admission import code_of_reason
-from kftune.lint.run_object import run_object
-from kftune.lint.search import search_of, search_problems
+from kftune.lint.rules.admission import code_of_reason
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import SEVERITIES, Finding, worst
 from kftune.lint.sources import Document
-from kftune.lint.trial import trial_findings
+from kftune.lint.trial.habits import habit_findings
+from kftune.lint.trial.run_object import run_object
+from kftune.lint.trial.trial import trial_findings
 
 _LONGEST = 240
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
@@ -96,7 +96,7 @@ def _short(text: str) -> str:
 def _dropped(verdict: Verdict) -> Iterator[Finding]:
     if not verdict.unknown:
         return
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+    from difflib import get_close_matches
 
     for path in verdict.unknown:
         known = known_fields("Experiment", path[:-1])
@@ -108,12 +108,12 @@ def _dropped(verdict: Verdict) -> Iterator[Finding]:
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     problems = search_problems(search_of(spec, version))
     if spec["algorithm"]["algorithmName"] in ("enas", "darts"):
-        from kftune.lint.search.nas import nas_problems  # noqa: PLC0415 - few Experiments ask for it
+        from kftune.katib.engines.nas import nas_problems
 
         problems += nas_problems(spec)
     stopping = spec.get("earlyStopping")
     if stopping is not None:
-        from kftune.lint.search.medianstop import stopping_problems  # noqa: PLC0415 - brings in Katib's collector
+        from kftune.katib.engines.medianstop import stopping_problems
 
         problems = [*problems, *stopping_problems(stopping)]
     for problem in problems:

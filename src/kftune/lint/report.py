@@ -12,7 +12,7 @@ from kftune.errors import YamlError
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import Path
 from kftune.lint.judging import Judgement
-from kftune.lint.rule import SEVERITIES, Finding
+from kftune.lint.rules.rule import SEVERITIES, Finding
 from kftune.lint.sources import Document
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kftune.katib.aggregation import AggregationError, observation
-from kftune.katib.collector import UNAVAILABLE, Collector, CollectorError, Row, as_passed, json_object
 from kftune.katib.go.numbers import go_float
-from kftune.lint.findings import finding
+from kftune.katib.trial.aggregation import AggregationError, observation
+from kftune.katib.trial.collector import UNAVAILABLE, Collector, CollectorError, Row, as_passed, json_object
 from kftune.lint.report import printable
-from kftune.lint.rule import Finding
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import Finding
 from kftune.metrics.line import METRIC_FORMAT, NUMBER
 
 _MOST_NEAR_LINES = 500

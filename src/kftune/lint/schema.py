@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kftune.lint.rule import MEANINGS, SEVERITIES
+from kftune.lint.rules.rule import MEANINGS, SEVERITIES
 
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"anyOf": [_TEXT, {"type": "null"}]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kftune.local.events import (
+from kftune.local.study.events import (
     Event,
     MetricReported,
     Note,
@@ -11,8 +11,8 @@ from kftune.local.events import (
     TrialFinished,
     TrialStarted,
 )
-from kftune.local.progress import Outcome, Reason
-from kftune.local.run import run_study
+from kftune.local.study.progress import Outcome, Reason
+from kftune.local.study.run import run_study
 
 __all__ = [
     "Event",

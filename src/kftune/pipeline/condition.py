@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from kftune.pipeline.ports import SCALAR_TYPES, type_of
 from kftune.pipeline.references import Reference, parse
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 

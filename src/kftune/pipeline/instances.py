@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kftune.errors import suggestion
+from kftune.spec.part import PartError
 from kftune.study import Resources
-from kftune.study.part import PartError
 
 _AMOUNTS: dict[str, tuple[int, int, int]] = {
     "ml.t3.medium": (2, 4, 0),

@@ -10,12 +10,12 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr, WithJ
 
 from kftune import yaml_text
 from kftune.errors import YamlError, suggestion
-from kftune.pipeline.beside import find_file
 from kftune.pipeline.names import PortName, port_name
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.ports import ParameterType, type_of
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference, read_value, write_value
-from kftune.study.part import PartError
+from kftune.spec.beside import find_file
+from kftune.spec.part import PartError
 
 KEY = "key"
 """The field of an item from a file that holds the keys which lead to it: ``PLANT001.CIRCUIT01``."""

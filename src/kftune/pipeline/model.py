@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from kftune.derived import derived
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LoopName, PipelineName, StepName
 from kftune.pipeline.part import PipelinePart
@@ -21,8 +20,9 @@ from kftune.pipeline.schedule import Schedule
 from kftune.pipeline.shared import SharedFields
 from kftune.pipeline.steps import AnyStep, StepConfig, TuneStep
 from kftune.pipeline.targets import PipelineTargets
-from kftune.study.part import PartError
-from kftune.study.quantities import Seconds
+from kftune.spec.derived import derived
+from kftune.spec.part import PartError
+from kftune.spec.quantities import Seconds
 from kftune.study.step import Resources
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 # An Argo node's name, which ends up in pod names, is made of the workflow's, the step's and a hash: 63 in all.
 LONGEST_STEP = 40

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 
 def in_order(waits: Mapping[str, Iterable[str]]) -> list[str]:

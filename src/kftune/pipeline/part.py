@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from kftune.errors import KftuneError, PipelineError
-from kftune.study.part import Part
+from kftune.spec.part import Part
 from kftune.validation import findings
 
 

@@ -17,7 +17,7 @@ from kftune.pipeline.resolving import Path, Resolver
 from kftune.pipeline.shared import filled
 from kftune.pipeline.sources import constants, hyperparameters
 from kftune.pipeline.steps import EXIT_HAS_NO, StepConfig, TuneStep
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 if TYPE_CHECKING:
     from kftune.pipeline.model import Pipeline

@@ -20,7 +20,7 @@ from kftune.errors import suggestion
 from kftune.pipeline.names import PortName
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import OutputReference, Reference, read_value, write_value
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 ParameterType = Literal["int", "float", "bool", "str", "list", "dict"]
 ArtifactType = Literal["dataset", "model", "metrics", "classification_metrics", "html", "markdown", "artifact"]

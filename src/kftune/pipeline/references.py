@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kftune.errors import near_names
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 MARK = "${"
 _TEXT = re.compile(

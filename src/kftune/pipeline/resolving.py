@@ -9,7 +9,7 @@ from kftune.errors import suggestion
 from kftune.pipeline.ports import is_artifact
 from kftune.pipeline.references import ItemReference, OutputReference, ParameterReference, Reference
 from kftune.pipeline.steps import StepConfig
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 if TYPE_CHECKING:
     from kftune.pipeline.model import Pipeline

@@ -11,8 +11,8 @@ from kftune.errors import StudyError
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import refuse_reference
-from kftune.study.part import PartError
-from kftune.study.quantities import Seconds
+from kftune.spec.part import PartError
+from kftune.spec.quantities import Seconds
 from kftune.study.step import Container, Resources
 
 

@@ -18,7 +18,6 @@ from pydantic.json_schema import SkipJsonSchema
 
 from kftune.errors import KftuneError
 from kftune.hparams import Hparams
-from kftune.pipeline.beside import find_file
 from kftune.pipeline.condition import ConditionField
 from kftune.pipeline.names import flag
 from kftune.pipeline.ports import (
@@ -31,10 +30,11 @@ from kftune.pipeline.ports import (
 )
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
+from kftune.spec.beside import find_file
+from kftune.spec.labels import LabelValue
+from kftune.spec.part import PartError
 from kftune.study import Study, load_study
-from kftune.study.labels import LabelValue
 from kftune.study.model import HparamsClass
-from kftune.study.part import PartError
 from kftune.study.step import Command, DnsLabel
 
 

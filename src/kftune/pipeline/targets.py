@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
-from kftune.study.labels import LabelKey, LabelValue
-from kftune.study.quantities import EnvText, Seconds
+from kftune.spec.labels import LabelKey, LabelValue
+from kftune.spec.quantities import EnvText, Seconds
 from kftune.study.step import DnsLabel, Image
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from kftune.errors import KftuneError, ProjectError
-from kftune.study.labels import DataKey, LabelKey, LabelValue
-from kftune.study.part import Part
-from kftune.study.quantities import Quantity
+from kftune.spec.labels import DataKey, LabelKey, LabelValue
+from kftune.spec.part import Part
+from kftune.spec.quantities import Quantity
 from kftune.study.step import DnsLabel
 from kftune.validation import findings
 

@@ -10,8 +10,8 @@ import math
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
+from kftune.katib.engines.faithful import engine_of, number_text
 from kftune.render.crossing import LARGEST_GRID
-from kftune.render.feasible import engine_of, number_text
 from kftune.study import Study
 
 

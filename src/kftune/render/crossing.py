@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from kftune import encoding
-from kftune.domains import Conditional, Discrete, Domain, IntUniform
+from kftune.domains import Conditional, Discrete, Domain, IntUniform, encoding
 from kftune.errors import RenderError
-from kftune.fields import Leaf
+from kftune.hparams.fields import Leaf
+from kftune.katib.engines.faithful import Engine, Feasible, engine_of, is_even, is_list, native
 from kftune.render.command import PLACEHOLDER, checked_text
-from kftune.render.feasible import Engine, Feasible, engine_of, is_even, is_list, native
 from kftune.study import Study
 
 Form = Literal["native", "list", "surrogate", "fixed"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import MetricError, RenderError
-from kftune.fields import Leaf
+from kftune.hparams.fields import Leaf
 from kftune.metrics import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments

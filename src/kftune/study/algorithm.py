@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from kftune.errors import suggestion
-from kftune.study.part import Part, PartError
+from kftune.spec.part import Part, PartError
 
 
 class Setting(NamedTuple):

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from kftune import yaml_text
 from kftune.errors import KftuneError, StudyError, UsageError, suggestion
+from kftune.spec.part import Part
 from kftune.study.model import Study
-from kftune.study.part import Part
 from kftune.study.values import keys_to
 from kftune.validation import Finding, findings
 

@@ -18,16 +18,16 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from kftune.derived import derived
 from kftune.domains import Conditional, Domain, domain_from_spec
 from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
-from kftune.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams import Hparams
+from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
+from kftune.hparams.registry import load_hparams, name_of
 from kftune.metrics import MetricDefinition
-from kftune.registry import load_hparams, name_of
+from kftune.spec.derived import derived
+from kftune.spec.part import Part, PartError
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
-from kftune.study.part import Part, PartError
 from kftune.study.step import Step
 from kftune.study.targets import Targets
 from kftune.study.values import flat_values, keys_to

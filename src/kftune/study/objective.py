@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
-from kftune.study.part import Part, PartError
-from kftune.study.quantities import Seconds
+from kftune.spec.part import Part, PartError
+from kftune.spec.quantities import Seconds
 
 Direction = Literal["minimize", "maximize"]
 Reduce = Literal["min", "max", "latest"]

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from kftune.study.labels import DataKey, LabelKey, LabelText, LabelValue
-from kftune.study.part import Part, PartError
-from kftune.study.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
+from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue
+from kftune.spec.part import Part, PartError
+from kftune.spec.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
 
 _IMAGE = re.compile(
     r"(?:(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?)/)?"

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from kftune.study.labels import LabelKey, LabelText
-from kftune.study.part import Part
-from kftune.study.quantities import EnvText
+from kftune.spec.labels import LabelKey, LabelText
+from kftune.spec.part import Part
+from kftune.spec.quantities import EnvText
 from kftune.study.step import DnsLabel
 
 

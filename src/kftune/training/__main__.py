@@ -28,8 +28,8 @@ from kftune.errors import (
     UsageError,
 )
 from kftune.hparams import Hparams
+from kftune.hparams.registry import HPARAMS_REGISTRY, Entry, load_hparams
 from kftune.outputs import take
-from kftune.registry import HPARAMS_REGISTRY, Entry, load_hparams
 from kftune.training.shown import NAMES, write_shown
 
 USAGE = """\

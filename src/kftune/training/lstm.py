@@ -1,4 +1,4 @@
-"""Trains the LSTM of `kftune.models.lstm`: readings, model, epochs, best checkpoint, from top to bottom.
+"""Trains the LSTM of `kftune.hparams.models.lstm`: readings, model, epochs, best checkpoint, from top to bottom.
 
 Shape suffixes: B windows, W hours seen, F features, U hidden units, H hours to predict.
 """
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from kftune.errors import HparamsError, MetricError
+from kftune.hparams.models.lstm import LstmHparams
 from kftune.metrics import report
-from kftune.models.lstm import LstmHparams
 from kftune.training import checkpoint
 from kftune.training.data import Circuit, Scale, load_circuit, read_circuit
 from kftune.training.process import Process, start_process

@@ -15,7 +15,7 @@ from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.go.text import json_text, parameters_text, trial_parameters_text
 from kftune.katib.go.unstructured import object_of
-from kftune.katib.substitution import META, META_INDEXED, SubstitutionError, config_map_text, placeholder
+from kftune.katib.trial.substitution import META, META_INDEXED, SubstitutionError, config_map_text, placeholder
 
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")

@@ -18,7 +18,7 @@ class Node(NamedTuple):
     """What the server asks of one place of an object."""
 
     kind: str
-    """As `schema_source.py` writes it."""
+    """As `crd_schemas.py` writes it."""
     more: Mapping[str, Any] = NOTHING
     """Limits, defaults, keys and rules."""
 

@@ -7,15 +7,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from kftune import encoding
-from kftune.domains import Conditional, Domain
+from kftune.domains import Conditional, Domain, encoding
 from kftune.errors import near_names
-from kftune.fields import Leaf
 from kftune.hparams import Hparams
+from kftune.hparams.fields import Leaf
 from kftune.katib.go.types import Path
 from kftune.lint.drift.script import UNKNOWN, Argument, Script
-from kftune.lint.findings import finding
-from kftune.lint.rule import Finding, Severity
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import Finding, Severity
 from kftune.study import Study
 from kftune.study.values import keys_to
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from kftune.containers import Container, Folder, Scratch, find_engine, how_it_ended
 from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
-from kftune.katib.kubelet import expanded
+from kftune.katib.trial.kubelet import expanded
 from kftune.local.experiment.launcher import Options, Place, Template, TemplateLauncher
 from kftune.local.experiment.pod import Pod, fetched_names
 from kftune.local.experiment.processes import FOR_TRIALS
-from kftune.local.launch import trial_variables
-from kftune.local.process import TrialProcess
+from kftune.local.processes.launch import trial_variables
+from kftune.local.processes.process import TrialProcess
 from kftune.results import RunFolder
 
 _OUTPUT = "/kftune/output"

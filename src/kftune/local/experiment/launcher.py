@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
-from kftune.local.devices import SharedDevices
 from kftune.local.experiment.metrics import local_folder
 from kftune.local.experiment.pod import Known, Mount, Pod, environment, names_of, pod_of, unknown_sources
-from kftune.local.launch import OutputFolders
-from kftune.local.process import TrialProcess
+from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.launch import OutputFolders
+from kftune.local.processes.process import TrialProcess
 from kftune.results import RunFolder
 
 Runtime = Literal["process", "container"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 from kftune.domains import (
@@ -31,8 +31,9 @@ from kftune.domains import (
     Uniform,
     domain_from_spec,
 )
-from kftune.encoding import MILLION, PREFIX
+from kftune.domains.encoding import MILLION, PREFIX
 from kftune.errors import DomainError, KftuneError, RunError
+from kftune.katib.engines.sampling import Parameter
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.local.samplers.shares import share_of
 
@@ -42,17 +43,6 @@ _SURROGATE = re.compile(
 # A value with at least this share of the draws is found again from a millionth.
 _MOST_POINTS = 10_000
 _CONTINUOUS = (Uniform, LogUniform, ReverseLogUniform, Normal, LogNormal)
-
-
-class Parameter(NamedTuple):
-    """One parameter as it is searched."""
-
-    name: str
-    domain: Domain
-    text: Callable[[Any], str]
-    """What stands for a value in the assignment."""
-    late: bool = False
-    """Whether it has a condition in the study; such names are drawn last."""
 
 
 class ParameterSpace:

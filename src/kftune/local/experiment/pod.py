@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
-from kftune.katib.kubelet import expanded
+from kftune.katib.trial.kubelet import expanded
 
 _REPLICAS = {
     "PyTorchJob": "pytorchReplicaSpecs",

@@ -13,8 +13,8 @@ from kftune.errors import RunError
 from kftune.local.experiment.launcher import Place, TemplateLauncher
 from kftune.local.experiment.metrics import local_folder
 from kftune.local.experiment.pod import Mount, Pod, moved, tokens
-from kftune.local.launch import process_environment, trial_variables
-from kftune.local.process import TrialProcess
+from kftune.local.processes.launch import process_environment, trial_variables
+from kftune.local.processes.process import TrialProcess
 
 FOR_TRIALS = Path(__file__).with_name("for_trials")
 """A folder for PYTHONPATH: it lets Katib's own `report_metrics` find this machine."""

@@ -1,6 +1,6 @@
 """Reads what the trials of an Experiment report, as each of Katib's collectors does.
 
-The rows are Katib's own (`kftune.katib.collector`), exact to the character. One thing is not reproduced unless asked
+The rows are those of `kftune.katib.trial.collector`, exact to the character. One thing is not reproduced unless asked
 for: a value that is no finite number counts here as not reported, where Katib may take it for the best.
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.errors import KatibError, RunError
-from kftune.katib import event_files
-from kftune.katib.aggregation import observation
-from kftune.katib.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.go.numbers import go_float
-from kftune.katib.stopping import StopRule, StopWatch
-from kftune.local.missing import why_missing
-from kftune.local.verdict import last_lines
+from kftune.katib.trial import event_files
+from kftune.katib.trial.aggregation import observation
+from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
+from kftune.katib.trial.stopping import StopRule, StopWatch
+from kftune.local.study.missing import why_missing
+from kftune.local.study.verdict import last_lines
 from kftune.metrics.log_scanner import LineCutter
 from kftune.results import State, Values
 

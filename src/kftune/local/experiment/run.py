@@ -15,23 +15,23 @@ from kftune.errors import KatibError, RunError
 from kftune.katib.admission import Verdict, admit
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
-from kftune.katib.substitution import config_map_text, run_object
-from kftune.katib.wrapper import metrics_path, wrap
-from kftune.local.engine import Engine
-from kftune.local.events import OnEvent, now
+from kftune.katib.engines.sampling import engine_parameters
+from kftune.katib.trial.substitution import config_map_text, run_object
+from kftune.katib.trial.wrapper import metrics_path, wrap
 from kftune.local.experiment.algorithm import algorithm_of
-from kftune.local.experiment.as_katib import engine_parameters
 from kftune.local.experiment.collecting import Readers
 from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
 from kftune.local.experiment.metrics import Metrics, metrics_of
 from kftune.local.experiment.parameters import ParameterSpace, parameters_of
 from kftune.local.experiment.processes import ProcessLauncher
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.interrupts import Interrupts
-from kftune.local.leftovers import stop_leftovers
-from kftune.local.plan import Plan
-from kftune.local.progress import Outcome
+from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.samplers import Sampler, make_sampler
+from kftune.local.study.engine import Engine
+from kftune.local.study.events import OnEvent, now
+from kftune.local.study.plan import Plan
+from kftune.local.study.progress import Outcome
 from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from kftune.errors import RunError
 from kftune.pipeline import Output
 from kftune.pipeline.ports import is_artifact, typed_value
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 _LONGEST_TEXT = 1 << 20
 _SHOWN = 80

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from kftune.local.events import Note, OnEvent
 from kftune.local.pipeline.artifacts import Made, copy, digest_of, empty
 from kftune.local.pipeline.folder import PipelineFolder, RunFolder
 from kftune.local.pipeline.graph import Given, Task
+from kftune.local.study.events import Note, OnEvent
 from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
 

@@ -14,10 +14,10 @@ from kftune.images import resolve
 from kftune.local.pipeline.folder import RunFolder, TaskFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.pipeline.starter import Feed, Starter, outputs_of
-from kftune.local.process import TrialProcess
+from kftune.local.processes.process import TrialProcess
 from kftune.pipeline import Node, Pipeline
 from kftune.pipeline.steps import TuneStep
-from kftune.study.quantities import parse_quantity
+from kftune.spec.quantities import parse_quantity
 from kftune.study.step import Container as Setup
 from kftune.study.step import Resources
 

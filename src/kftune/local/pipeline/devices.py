@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from kftune.errors import RunError
-from kftune.local.devices import find_gpus
 from kftune.local.pipeline.graph import Task
+from kftune.local.processes.devices import find_gpus
 from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
 

@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from kftune.errors import RunError
-from kftune.local.events import Note, OnEvent, now
-from kftune.local.interrupts import Interrupts
-from kftune.local.listener import Listener
 from kftune.local.pipeline.artifacts import collect, empty
 from kftune.local.pipeline.cache import Cache
 from kftune.local.pipeline.devices import Devices
@@ -22,8 +19,11 @@ from kftune.local.pipeline.events import PipelineFinished, StepFinished, StepPri
 from kftune.local.pipeline.folder import PipelineFolder, RunFolder
 from kftune.local.pipeline.graph import DONE, Given, Graph, Task, TaskState
 from kftune.local.pipeline.starter import Starter
-from kftune.local.process import TrialProcess
-from kftune.local.verdict import readable, why_failed
+from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.listener import Listener
+from kftune.local.processes.process import TrialProcess
+from kftune.local.study.events import Note, OnEvent, now
+from kftune.local.study.verdict import readable, why_failed
 from kftune.pipeline import Pipeline
 from kftune.pipeline.shared import Retries
 from kftune.pipeline.steps import TuneStep

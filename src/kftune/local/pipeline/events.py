@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kftune.local.events import Event
+from kftune.local.study.events import Event
 
 
 @dataclass(frozen=True, slots=True)

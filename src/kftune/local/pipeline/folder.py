@@ -24,8 +24,8 @@ from typing import Any
 
 from kftune.errors import StoreError
 from kftune.files import write_text
-from kftune.local.events import now
 from kftune.local.pipeline.artifacts import Made
+from kftune.local.study.events import now
 
 FORMAT = "kftune.pipeline-run/1"
 """The form of run.json and done.json; it changes when a key changes its meaning."""

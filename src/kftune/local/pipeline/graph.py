@@ -28,7 +28,7 @@ from kftune.pipeline import (
     StatusReference,
 )
 from kftune.pipeline.ports import fits, text_of, type_of, typed_value
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 TaskState = Literal[
     "Pending", "Running", "Waiting", "Succeeded", "Cached", "Kept", "Skipped", "Failed", "NotRun", "Stopped"

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kftune.local.launch import find_program, process_environment
 from kftune.local.pipeline.cache import code_of
 from kftune.local.pipeline.folder import TaskFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.pipeline.starter import Feed, Starter, outputs_of
-from kftune.local.process import TrialProcess
+from kftune.local.processes.launch import find_program, process_environment
+from kftune.local.processes.process import TrialProcess
 from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
 from kftune.study.step import Command, Container

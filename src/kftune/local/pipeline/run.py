@@ -12,14 +12,14 @@ from typing import Any, Literal, NamedTuple
 
 from kftune._version import __version__
 from kftune.errors import RunError
-from kftune.local.events import Note, OnEvent, now
-from kftune.local.interrupts import Interrupts
 from kftune.local.pipeline.engine import Engine, State
 from kftune.local.pipeline.events import PipelineStarted
 from kftune.local.pipeline.folder import PipelineFolder, RunFolder
 from kftune.local.pipeline.graph import Graph
 from kftune.local.pipeline.processes import Processes
 from kftune.local.pipeline.starter import Starter
+from kftune.local.processes.interrupts import Interrupts
+from kftune.local.study.events import Note, OnEvent, now
 from kftune.pipeline import Pipeline
 from kftune.results.lock import take_lock
 

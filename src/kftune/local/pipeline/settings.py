@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from kftune.errors import KftuneError, UnknownNameError, UsageError
 from kftune.pipeline import ParameterReference, Pipeline
 from kftune.pipeline.ports import typed_value
-from kftune.study.part import PartError
+from kftune.spec.part import PartError
 
 _EXAMPLES = {"int": "3", "float": "0.5", "bool": "true", "list": "[1,2]", "dict": '{"a":1}'}
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from kftune.errors import RunError
 from kftune.files import write_text
-from kftune.local.launch import check_variables
-from kftune.local.leftovers import stop_marked
 from kftune.local.pipeline.cache import key_of
 from kftune.local.pipeline.folder import RunFolder, TaskFolder
 from kftune.local.pipeline.graph import Given, Task
-from kftune.local.process import TrialProcess
+from kftune.local.processes.launch import check_variables
+from kftune.local.processes.leftovers import stop_marked
+from kftune.local.processes.process import TrialProcess
 from kftune.pipeline import EXECUTOR_OUTPUT, Node, Pipeline
-from kftune.pipeline.beside import find_file
 from kftune.pipeline.steps import TuneStep
+from kftune.spec.beside import find_file
 
 MARK = "KFTUNE_STEP_DIR"
 """The variable by which the processes of a killed run are found: whatever a step starts inherits it."""

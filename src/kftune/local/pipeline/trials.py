@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kftune.containers import Container, Folder, find_engine, how_it_ended, open_to_containers
-from kftune.local.devices import SharedDevices
-from kftune.local.launch import OutputFolders, trial_variables
 from kftune.local.pipeline.containers import set_up
-from kftune.local.process import TrialProcess
+from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.launch import OutputFolders, trial_variables
+from kftune.local.processes.process import TrialProcess
 from kftune.results import RunFolder
 from kftune.study import Study
 

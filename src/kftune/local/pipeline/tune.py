@@ -16,9 +16,9 @@ from typing import Any
 from kftune import outputs
 from kftune.errors import KftuneError
 from kftune.files import write_text
-from kftune.local.plain import PlainView
-from kftune.local.progress import Outcome
-from kftune.local.run import run_study
+from kftune.local.study.progress import Outcome
+from kftune.local.study.run import run_study
+from kftune.local.views.study_plain import PlainView
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import Trial, open_results

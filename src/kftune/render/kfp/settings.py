@@ -11,8 +11,8 @@ from kfp import kubernetes
 from kftune.errors import RenderError
 from kftune.pipeline import Node, TuneStep
 from kftune.render.kfp.components import literal
+from kftune.spec.quantities import parse_quantity
 from kftune.study import Volume
-from kftune.study.quantities import parse_quantity
 
 # Source: kfp 2.17, dsl/pipeline_task.py: what its setters take.
 _CPU = re.compile(r"[0-9]*\.?[0-9]+m?")

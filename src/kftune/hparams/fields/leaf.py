@@ -1,0 +1,235 @@
+"""One hyperparameter field: its dotted name, its text on a command line, and whether a domain fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, get_args
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from kftune.domains import Conditional, Domain, encoding, same
+from kftune.domains.domain import ONE_PLAIN_TYPE
+from kftune.domains.encoding import Drawn
+from kftune.errors import HparamsError
+from kftune.hparams.fields.form import Form, in_order, is_optional, parse_json, to_json
+from kftune.validation import reworded
+
+# Every point of a domain up to this size is tried against its field; of a larger one, only the ends.
+_POINTS_TRIED = 256
+_MOST_TAKEN = 256
+
+# What is the same in JSON and in Python.
+_PLAIN = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One field of a hyperparameter class, nested groups flattened.
+
+    Attributes:
+        name: Dotted name, e.g. ``optimizer.lr``.
+        path: The name's parts.
+        annotation: The declared type.
+        form: How its values are written on a command line.
+        constraints: What the declaration adds to the type (gt, ge, lt, le, …).
+        description: The field's docstring.
+        domain: The search domain declared on the class.
+        has_default: Whether there is a value for it when it is left out.
+        is_required: Whether it may not be left out; a field of an optional group without a default may.
+        default: The default as JSON-able value; None without one.
+        is_group: True for an optional group as a whole, whose own fields are leaves too.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    annotation: Any
+    form: Form
+    constraints: tuple[Any, ...] = ()
+    description: str = ""
+    domain: Domain | None = None
+    has_default: bool = False
+    default: Any = None
+    is_required: bool = False
+    is_group: bool = False
+
+    def encode(self, value: object) -> str:
+        """The text of a JSON-able `value` on a command line.
+
+        Raises:
+            HparamsError: The value holds a number that is not finite.
+        """
+        if type(value) is int:
+            return repr(value)
+        if type(value) not in _PLAIN:
+            value = to_jsonable_python(value)
+        if self.form.startswith("text") and isinstance(value, str):
+            if "null" in self.form and (value == "null" or value.startswith('"')):
+                return to_json(self.name, value)
+            crosses = "\0" not in value and not value.startswith(encoding.PREFIX)
+            return value if crosses else encoding.encode_text(value)
+        return to_json(self.name, value)
+
+    def decode(self, text: str) -> Any:
+        """The value, still to be validated, that a command line's `text` stands for.
+
+        Raises:
+            HparamsError: The field needs JSON and the text is none.
+            DomainError: The text is an encoded value that cannot be decoded.
+        """
+        if text.startswith(encoding.PREFIX):
+            decoded = encoding.decode(text)
+            if isinstance(decoded, Drawn):
+                return decoded.value
+            text = decoded
+        return self._decode_plain(text)
+
+    def _decode_plain(self, text: str) -> Any:
+        form = self.form
+        if form in ("text", "scalar"):
+            return text
+        if form == "json" or (form == "text or null" and text.startswith('"')):
+            return parse_json(self.name, text)
+        return None if text == "null" else text
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What validates one value of the field."""
+        annotated: Any = Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
+        try:
+            return TypeAdapter(annotated, config={"allow_inf_nan": False})
+        except PydanticUserError:  # dataclasses, typed dicts and the like bring a configuration of their own
+            return TypeAdapter(annotated)
+
+    @cached_property
+    def _validate(self) -> Callable[..., Any]:
+        """The adapter's validation, without the dozen options of `TypeAdapter.validate_python` on the way."""
+        return self.adapter.validator.validate_python
+
+    def validated(self, value: object) -> Any:
+        """`value` as the field's own type.
+
+        Raises:
+            HparamsError: The field does not take it.
+        """
+        try:
+            return self._validate(value, strict=False)
+        except ValidationError as error:
+            raise HparamsError(f"{self.name}: {reworded(error.errors()[0])}") from error
+
+    def jsonable(self, value: object) -> Any:
+        """`value`, validated, as the JSON-able value that `encode` takes."""
+        valid = self.validated(value)
+        if type(valid) in _PLAIN:
+            return valid
+        return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
+
+    def jsonable_default(self, default: object) -> Any:
+        """The declared default as JSON-able value.
+
+        Raises:
+            HparamsError: The field does not take it.
+        """
+        if default is None and is_optional(self.annotation):
+            return None
+        try:
+            return self.jsonable(default)
+        except HparamsError as error:
+            problem = str(error).partition(": ")[2]
+            raise HparamsError(
+                f"the default must be a value of the field, but {self.declaration} has default {default!r}: {problem}"
+            ) from error
+
+    def takes(self, value: object) -> bool:
+        """Whether a JSON-able `value` is one of the field's, as it is."""
+        try:
+            return same(self.jsonable(value), value)
+        except HparamsError:
+            return False
+
+    def check_domain(self, domain: Domain) -> None:
+        """Makes sure that every value of `domain` is one that the field takes as it is.
+
+        Raises:
+            HparamsError: Some value is outside the field's constraints or of another type.
+        """
+        inner = domain.domain if type(domain) is Conditional else domain
+        if inner is None:
+            return
+        points = inner.grid() if inner.size <= _POINTS_TRIED else (inner.quantile(0), inner.quantile(1))
+        # Studies are made by the thousand, with the same lists. Of one type, because True is 1 to a set.
+        kinds = set(map(type, points))
+        is_plain_list = kinds in ONE_PLAIN_TYPE
+        if is_plain_list and points in self._taken:
+            return
+        for point in points:
+            self._check_point(domain, point)
+        if is_plain_list and len(self._taken) < _MOST_TAKEN:
+            self._taken.add(points)
+
+    @cached_property
+    def _taken(self) -> set[Any]:
+        """Lists of values that the field has been found to take."""
+        return set()
+
+    def check_default(self) -> None:
+        """Makes sure that the default is one of the values of the field's own domain.
+
+        A conditional field needs a default for when its condition does not hold; that one may lie outside.
+
+        Raises:
+            HparamsError: It is not, or a conditional field has none.
+        """
+        if isinstance(self.domain, Conditional):
+            if not self.has_default:
+                raise HparamsError(f"a conditional field must have a default, but {self.declaration} has none")
+        elif self.domain is not None and self.has_default and not self.domain.contains(self.default):
+            raise HparamsError(
+                f"the default must be a value of the domain, but {self.declaration} has "
+                f"default {self.default!r} and search domain {self.domain!r}; change one of them"
+            )
+
+    @property
+    def type_name(self) -> str:
+        """The declared type as people write it."""
+        named = getattr(self.annotation, "__name__", None)
+        return named if named and not get_args(self.annotation) else str(self.annotation).replace("typing.", "")
+
+    @property
+    def declaration(self) -> str:
+        """The field with its type and constraints, for messages."""
+        limits = ", ".join(map(_limit, self.constraints))
+        return f"field {self.name}: {self.type_name}{f' ({limits})' if limits else ''}"
+
+    def _check_point(self, domain: Domain, point: object) -> None:
+        problem = None
+        try:
+            taken = self.jsonable(point)
+        except HparamsError as error:
+            problem = str(error).partition(": ")[2]
+        else:
+            if taken is point:
+                return
+            if not same(taken, point) or (isinstance(taken, int) and isinstance(point, float)):
+                problem = f"it would become {taken!r}{_remedy(point)}"
+        if problem:
+            raise HparamsError(
+                f"a field must take every value of its search domain, but {self.declaration}{self._default_note} "
+                f"refuses {point!r} of {domain!r}: {problem}"
+            )
+
+    @property
+    def _default_note(self) -> str:
+        return f" with default {self.default!r}" if self.has_default else ""
+
+
+def _limit(constraint: object) -> str:
+    """``gt=0`` for what `Hparam(gt=0)` leaves on a field."""
+    names = (name for name in ("gt", "ge", "lt", "le") if hasattr(constraint, name))
+    return ", ".join(f"{name}={getattr(constraint, name)}" for name in names) or repr(constraint)
+
+
+def _remedy(point: object) -> str:
+    return "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""

@@ -1,0 +1,159 @@
+"""The flat table of a class's fields, made and checked once, when the class is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+
+from kftune.domains import Conditional, Domain, domain_from_spec
+from kftune.errors import HparamsError, suggestion
+from kftune.hparams.fields.form import form_of, is_optional, parts_of
+from kftune.hparams.fields.groups import default_of, group_of
+from kftune.hparams.fields.leaf import Leaf
+
+
+def leaves_of(model: type[BaseModel]) -> dict[str, Leaf]:
+    """The flat table of a class's fields: dotted name -> leaf, in declaration order.
+
+    Raises:
+        HparamsError: A domain or a default does not fit its field, a condition cannot be judged, or a field is of a
+            kind that no command line can carry.
+    """
+    if not model.__pydantic_complete__:
+        raise HparamsError(f"the types of the fields of {model.__name__} must be defined above it")
+    leaves = {leaf.name: leaf for leaf in _walk(model, (), None, (), (model,))}
+    domains = {name: leaf.domain for name, leaf in leaves.items()}
+    for leaf in leaves.values():
+        if isinstance(leaf.domain, Conditional):
+            check_condition(leaf.name, leaf.domain, leaves, domains)
+        leaf.check_default()
+    return leaves
+
+
+def check_condition(
+    name: str, condition: Conditional, leaves: Mapping[str, Leaf], domains: Mapping[str, Domain | None]
+) -> None:
+    """Makes sure that a condition names fields judged before `name`, and values that they take.
+
+    Args:
+        name: The field that has the condition.
+        condition: What it depends on.
+        leaves: All fields of the class.
+        domains: The domains of those that are searched.
+
+    Raises:
+        HparamsError: It does not.
+    """
+    order = list(leaves)
+    for parent, options in condition.when:
+        if parent not in leaves:
+            known = suggestion(parent, leaves)
+            raise HparamsError(f"a condition must name a hyperparameter, but {name} depends on {parent!r}; {known}")
+        domain = domains.get(parent)
+        if isinstance(domain, Conditional) and order.index(parent) >= order.index(name):
+            raise HparamsError(
+                f"a condition must name a hyperparameter that is decided first, but {name} depends on {parent}, "
+                f"which is conditional itself and does not stand above it"
+            )
+        for option in options:
+            if not leaves[parent].takes(option) or (domain is not None and not domain.contains(option)):
+                rule = f"search domain {domain!r}" if domain is not None else leaves[parent].declaration
+                raise HparamsError(f"{name} depends on {parent}={option!r}, which can never be: {parent} has {rule}")
+
+
+def _walk(
+    model: type[BaseModel],
+    path: tuple[str, ...],
+    defaults: object,
+    when: tuple[Any, ...],
+    above: tuple[type[BaseModel], ...],
+) -> Iterator[Leaf]:
+    for name, field in model.model_fields.items():
+        full = (*path, name)
+        _check_field(".".join(full), field)
+        has_default, default = default_of(field, name, defaults)
+        domain = _absolute(declared_domain(field), path, model)
+        group = group_of(field.annotation)
+        if group in above:  # a group within itself has no end of fields: it is one value
+            group = None
+        _check_kind(".".join(full), domain, is_group=group is not None)
+        if group is None or is_optional(field.annotation):
+            yield _leaf(full, field, has_default, default, domain, when, is_group=group is not None)
+        if group is not None:
+            inner = (*when, *domain.when) if isinstance(domain, Conditional) else when
+            found = _walk(group, full, default if has_default else None, inner, (*above, group))
+            may_be_none = has_default and default is None
+            yield from (replace(leaf, is_required=False) for leaf in found) if may_be_none else found
+
+
+def _check_kind(name: str, domain: Domain | None, *, is_group: bool) -> None:
+    marks_group = isinstance(domain, Conditional) and domain.domain is None
+    if domain is not None and marks_group != is_group:
+        rule = "a group has a condition, and its fields have the domains" if is_group else "a field needs a domain"
+        raise HparamsError(f"field {name}: {rule}, but search is {domain!r}")
+
+
+def _check_field(name: str, field: FieldInfo) -> None:
+    if field.alias or field.validation_alias or field.serialization_alias:
+        raise HparamsError(f"field {name}: a hyperparameter has one name everywhere; take its alias away")
+    if field.exclude:
+        raise HparamsError(f"field {name}: a hyperparameter is always written out; take exclude=True away")
+    if any(
+        isinstance(part, type) and issubclass(part, (SecretStr, SecretBytes)) for part in parts_of(field.annotation)
+    ):
+        raise HparamsError(f"field {name}: a secret cannot be a hyperparameter; pass it through the step's secrets")
+
+
+def _leaf(
+    path: tuple[str, ...],
+    field: FieldInfo,
+    has_default: bool,
+    default: object,
+    domain: Domain | None,
+    when: tuple[Any, ...],
+    *,
+    is_group: bool,
+) -> Leaf:
+    if domain is not None and when:
+        own = domain.when if isinstance(domain, Conditional) else ()
+        inner = domain.domain if isinstance(domain, Conditional) else domain
+        domain = Conditional(inner, (*when, *own))
+    leaf = Leaf(
+        name=".".join(path),
+        path=path,
+        annotation=field.annotation,
+        form="json" if is_group else form_of(field.annotation),
+        constraints=tuple(field.metadata),
+        description=(field.description or "").strip(),
+        domain=None if is_group else domain,
+        has_default=has_default,
+        is_required=not has_default,
+        is_group=is_group,
+    )
+    if has_default:
+        leaf = replace(leaf, default=leaf.jsonable_default(default))
+    if leaf.domain is not None:
+        leaf.check_domain(leaf.domain)
+    return leaf
+
+
+def _absolute(domain: Domain | None, path: tuple[str, ...], model: type[BaseModel]) -> Domain | None:
+    """The domain with the fields that it depends on named from the top of the class."""
+    if not isinstance(domain, Conditional) or not path:
+        return domain
+    when = tuple(
+        (".".join((*path, name)) if name.partition(".")[0] in model.model_fields else name, options)
+        for name, options in domain.when
+    )
+    return Conditional(domain.domain, when)
+
+
+def declared_domain(field: FieldInfo) -> Domain | None:
+    """The search domain that `Hparam(search=…)` left on a field."""
+    extra = field.json_schema_extra
+    spec = extra.get("search") if isinstance(extra, Mapping) else None
+    return None if spec is None else domain_from_spec(spec)

@@ -1,0 +1,199 @@
+"""Hyperparameter classes by name: a table of where each lives; looking one up imports that module only.
+
+Built-in classes stand in `BUILT_IN`. A project's own class needs no registration: ``module:Class`` names it. A plug-in
+package declares an entry point in the group ``kftune.hparams``: ``model_type = "package.module:Class"``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from kftune.errors import KftuneError, RegistryError, UnknownNameError, suggestion
+from kftune.hparams import Hparams
+
+
+class Entry(TypedDict):
+    """Where one hyperparameter class lives."""
+
+    class_name: str
+    module_path: str
+    model_type: str
+    description: str
+
+
+BUILT_IN: tuple[Entry, ...] = (
+    Entry(
+        class_name="LstmHparams",
+        module_path="kftune.hparams.models.lstm",
+        model_type="lstm",
+        description="LSTM that predicts the next readings of a sensor circuit",
+    ),
+)
+
+ENTRY_POINT_GROUP = "kftune.hparams"
+
+
+class HparamsRegistry(Mapping[str, Entry]):
+    """Class name -> entry. Plug-ins are looked for once, when a name is not found otherwise or all are listed."""
+
+    def __init__(self, entries: Sequence[Entry] = ()) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._plugins_read = False
+        for entry in entries:
+            self.register(**entry)
+
+    def register(self, class_name: str, module_path: str, model_type: str, description: str = "") -> None:
+        """Adds a class. The same entry again changes nothing.
+
+        Raises:
+            RegistryError: Another entry has that class name or model type.
+        """
+        entry = Entry(class_name=class_name, module_path=module_path, model_type=model_type, description=description)
+        for other in self._entries.values():
+            if other == entry:
+                return
+            for key, given in (("class_name", class_name), ("model_type", model_type)):
+                if other[key] == given:  # type: ignore[literal-required]
+                    raise RegistryError(
+                        f"each {key} must belong to one class, but {given!r} of {module_path}:{class_name} "
+                        f"is already that of {other['module_path']}:{other['class_name']}; choose another {key}"
+                    )
+        self._entries[class_name] = entry
+
+    def find(self, name: str) -> Entry:
+        """The entry with this class name or model type.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        for attempt in (self._find, self._find_with_plugins):
+            entry = attempt(name)
+            if entry is not None:
+                return entry
+        known = [*self._entries, *(entry["model_type"] for entry in self._entries.values())]
+        raise UnknownNameError("hyperparameter class", name, known)
+
+    def _find(self, name: str) -> Entry | None:
+        by_type = (entry for entry in self._entries.values() if entry["model_type"] == name)
+        return self._entries.get(name) or next(by_type, None)
+
+    def _find_with_plugins(self, name: str) -> Entry | None:
+        self._read_plugins()
+        return self._find(name)
+
+    def _read_plugins(self) -> None:
+        if self._plugins_read:
+            return
+        self._plugins_read = True
+        from importlib.metadata import entry_points  # noqa: PLC0415  # costs as much as half of a start-up
+
+        for point in entry_points(group=ENTRY_POINT_GROUP):
+            package = point.dist.name if point.dist else "a plug-in"
+            self.register(point.attr, point.module, point.name, f"from {package}")
+
+    def __getitem__(self, class_name: str) -> Entry:
+        if class_name not in self._entries:
+            self._read_plugins()
+        return self._entries[class_name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._read_plugins()
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        self._read_plugins()
+        return len(self._entries)
+
+
+HPARAMS_REGISTRY = HparamsRegistry(BUILT_IN)
+register = HPARAMS_REGISTRY.register
+
+
+def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
+    """The hyperparameter class that a study names.
+
+    Args:
+        name: A class name or model type of the registry, or ``module:Class``.
+        folders: Where a project's own modules are looked for before the installed ones.
+
+    Raises:
+        UnknownNameError: No such registry name, or the module has no such class.
+        RegistryError: The module cannot be imported, or what it holds is no `Hparams` class.
+    """
+    module_path, colon, class_name = name.partition(":")
+    if not colon:
+        entry = HPARAMS_REGISTRY.find(name)
+        module_path, class_name = entry["module_path"], entry["class_name"]
+    module = _import(module_path, folders)
+    found = _attribute(module, class_name)
+    if found is None:
+        classes = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Hparams)]
+        raise UnknownNameError(f"class in module {module_path}", class_name, classes)
+    if not (isinstance(found, type) and issubclass(found, Hparams)):
+        raise RegistryError(f"{module_path}:{class_name} must be a subclass of kftune.Hparams, but is {found!r}")
+    return found
+
+
+def _attribute(module: object, dotted: str) -> object:
+    """What a module holds under a name; None when it holds nothing."""
+    found = module
+    for part in dotted.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def name_of(hparams: type[Hparams]) -> str:
+    """The name under which `load_hparams` finds a class: its registry name if it has one, else ``module:Class``."""
+    entry = HPARAMS_REGISTRY._find(hparams.__name__)
+    if entry is not None and entry["module_path"] == hparams.__module__:
+        return entry["class_name"]
+    return f"{hparams.__module__}:{hparams.__qualname__}"
+
+
+def _import(module_path: str, folders: Sequence[Path]) -> object:
+    _prefer_one(folders, module_path)
+    try:
+        return importlib.import_module(module_path)
+    except KftuneError as error:  # a class in it is wrong: its own message says how, this says where
+        raise RegistryError(f"{_place(error, module_path)}: {error}") from error
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_path}.".startswith(f"{error.name}."):
+            looked = ", ".join(map(str, folders)) or "the installed packages"
+            near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
+            raise RegistryError(f"there is no module {module_path!r} (looked in {looked}); {near}") from error
+        raise RegistryError(f"module {module_path!r} needs {error.name!r}, which is not installed") from error
+    except (Exception, SystemExit) as error:  # any code may stand in a user's module; its own error is shown
+        raise RegistryError(
+            f"module {module_path!r} must import without an error, but raised {type(error).__name__}: {error}"
+        ) from error
+
+
+def _place(error: BaseException, module_path: str) -> str:
+    """File and line of the statement in a module that raised `error` while the module was imported."""
+    step, place = error.__traceback__, module_path
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__") == module_path:
+            place = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}"
+        step = step.tb_next
+    return place
+
+
+def _prefer_one(folders: Sequence[Path], module_path: str) -> None:
+    """Puts the first folder that has a module first on the import path, unless another such module is loaded."""
+    top = module_path.partition(".")[0]
+    places = ((folder, place) for folder in folders for place in (folder / f"{top}.py", folder / top) if place.exists())
+    folder, here = next(places, (None, None))
+    if folder is None or here is None:
+        return
+    loaded = getattr(sys.modules.get(top), "__file__", None)
+    if loaded and not Path(loaded).resolve().is_relative_to(here.resolve()):
+        raise RegistryError(
+            f"two modules cannot share a name in one process, but {top!r} of {folder} is loaded from {loaded}; "
+            f"rename one"
+        )
+    if sys.path[:1] != [str(folder)]:
+        sys.path.insert(0, str(folder))

@@ -1,0 +1,70 @@
+"""What Katib makes of a trial's rows: least, greatest and latest value of each metric.
+
+Source: katib v0.19.0, pkg/controller.v1beta1/trial/trial_controller_util.go (getMetrics).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from kftune.errors import KatibError
+from kftune.katib.go import times
+from kftune.katib.go.numbers import go_float
+from kftune.katib.trial.collector import UNAVAILABLE, Row
+
+
+class AggregationError(KatibError):
+    """Katib cannot read a trial's rows; it tries again for ever."""
+
+
+class Metric(NamedTuple):
+    """One metric of a trial's observation; the values are as they were printed."""
+
+    name: str
+    min: str = UNAVAILABLE
+    max: str = UNAVAILABLE
+    latest: str = UNAVAILABLE
+
+
+def observation(rows: Iterable[Row], names: Iterable[str]) -> list[Metric]:
+    """Least, greatest and latest of each metric.
+
+    Args:
+        rows: As they come from the database.
+        names: The metrics that have a strategy; others are left out.
+
+    Returns:
+        One metric for each name, in their order (Katib's own order is random).
+
+    Raises:
+        AggregationError: The timestamp of a row cannot be read.
+    """
+    found = {name: Metric(name) for name in names}
+    latest: dict[str, times.Instant] = {}
+    for row in rows:
+        if row.name not in found:
+            continue
+        metric = _with_value(found[row.name], row.value)
+        time = times.parse(row.timestamp)
+        if time is None:
+            raise AggregationError(f"failed to parse timestamps {row.timestamp}")
+        if row.name not in latest or latest[row.name] <= time:
+            latest[row.name] = time
+            metric = metric._replace(latest=row.value)
+        found[row.name] = metric
+    return list(found.values())
+
+
+def _with_value(metric: Metric, text: str) -> Metric:
+    """Of equal values the first stays; NaN is neither less nor greater than anything."""
+    value = go_float(text)
+    if value is None:
+        return metric
+    if metric.min == UNAVAILABLE:
+        return metric._replace(min=text, max=text)
+    if value < (go_float(metric.min) or 0.0):
+        return metric._replace(min=text)
+    if value > (go_float(metric.max) or 0.0):
+        return metric._replace(max=text)
+    return metric

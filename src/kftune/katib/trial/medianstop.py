@@ -1,0 +1,130 @@
+"""Katib's early stopping service `medianstop`: its settings, and the rules that it gives to new trials.
+
+Its "median" is a mean: of the succeeded trials' means over their first reports.
+
+Source: katib v0.19.0, pkg/earlystopping/v1beta1/medianstop/service.py; recorded runs of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from kftune.errors import KatibError
+from kftune.katib.go.numbers import python_float, python_int
+from kftune.katib.trial.stopping import StopRule
+
+MIN_TRIALS_REQUIRED = 3
+START_STEP = 4
+SETTINGS = ("min_trials_required", "start_step")
+_MOST_STEPS = 2**31 - 1
+
+Setting = tuple[str, str]
+"""Name and value as text."""
+
+
+class MedianStopError(KatibError):
+    """The service fails; Katib asks again, and the Experiment makes no progress until it answers."""
+
+
+class RefusedSetting(NamedTuple):
+    """A setting that fails the Experiment at once."""
+
+    place: int
+    """Which one, from 0."""
+    unknown: bool
+    """Whether the name is wrong, and not the value."""
+    message: str
+    """The service's words."""
+
+
+class Finished(NamedTuple):
+    """One trial as the service sees it."""
+
+    name: str
+    succeeded: bool
+    values: Sequence[str]
+    """What it reported of the objective, in the order of time."""
+
+
+def refused_setting(settings: Iterable[Setting]) -> RefusedSetting | None:
+    """The first setting that the service refuses; None when it takes them all."""
+    for place, (name, text) in enumerate(settings):
+        if name not in SETTINGS:
+            return RefusedSetting(place, True, f"unknown setting {name} for algorithm medianstop")
+        whole = python_int(text)
+        if whole is None:
+            message = f"failed to validate {name}({text}): invalid literal for int() with base 10: {text!r}"
+            return RefusedSetting(place, False, message)
+        if whole < 1:
+            bound = "greater than zero (>0)" if name == SETTINGS[0] else "greater or equal than one (>=1)"
+            return RefusedSetting(place, False, f"{name} must be {bound}")
+    return None
+
+
+class MedianStop:
+    """The service of one Experiment; it remembers the trials that it has seen succeed.
+
+    Args:
+        settings: As they stand in the Experiment; of equal names the last counts.
+        objective: The objective's metric.
+        objective_type: `maximize`, else smaller is better.
+
+    Raises:
+        MedianStopError: A setting is no integer; see `refused_setting`.
+    """
+
+    def __init__(self, settings: Iterable[Setting], objective: str, objective_type: str) -> None:
+        given = {name: _whole(name, text) for name, text in settings if name in SETTINGS}
+        self._min_trials = given.get("min_trials_required", MIN_TRIALS_REQUIRED)
+        self._start_step = given.get("start_step", START_STEP)
+        self._objective = objective
+        self._comparison = "less" if objective_type == "maximize" else "greater"
+        self._means: dict[str, float] = {}
+
+    def rules(self, trials: Iterable[Finished]) -> list[StopRule]:
+        """The rules of the trials that are created next.
+
+        Args:
+            trials: All trials of the Experiment so far.
+
+        Raises:
+            MedianStopError: A trial that succeeded has no reports, or one that is no number; or there is no rule to be
+                made with these settings.
+        """
+        for trial in trials:
+            if trial.succeeded and trial.name not in self._means:
+                self._means[trial.name] = self._mean(trial)
+        if len(self._means) < self._min_trials:
+            return []
+        if not self._means or self._start_step > _MOST_STEPS:
+            raise MedianStopError("min_trials_required must be above 0, and start_step must have 32 bits")
+        mean = _sum(self._means.values()) / len(self._means)
+        return [StopRule(self._objective, str(mean), self._comparison, self._start_step)]
+
+    def _mean(self, trial: Finished) -> float:
+        texts = trial.values[: self._start_step]
+        if not texts:
+            raise MedianStopError(f"trial {trial.name}: it succeeded, and reported nothing of {self._objective}")
+        numbers = []
+        for text in texts:
+            number = python_float(text)
+            if number is None:
+                raise MedianStopError(f"trial {trial.name}: could not convert string to float: {text!r}")
+            numbers.append(number)
+        return _sum(numbers) / len(numbers)
+
+
+def _whole(name: str, text: str) -> int:
+    whole = python_int(text)
+    if whole is None:
+        raise MedianStopError(f"{name}: invalid literal for int() with base 10: {text!r}")
+    return whole
+
+
+def _sum(numbers: Iterable[float]) -> float:
+    """One after the other, as the service's Python adds; newer ones round less."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total

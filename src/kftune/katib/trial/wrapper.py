@@ -1,0 +1,230 @@
+"""What Katib's pod webhook makes of the primary container: its command, its mount, and the collector beside it.
+
+Source: katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go, utils.go).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kftune.errors import KatibError
+from kftune.katib.trial.stopping import StopRule
+
+METRICS_LOG = "/var/log/katib/metrics.log"
+"""Where the output of a trial with the collector StdOut goes."""
+
+DATABASE = "katib-db-manager.kubeflow:6789"
+"""Where the collector reports to in a stock install."""
+
+_WRAPPED = ("StdOut", "File", "TensorFlowEvent")
+_SHELLS = ("sh", "bash")
+
+
+class WrapperError(KatibError):
+    """The pod is refused, and the trial never starts."""
+
+
+class WrapperPanic(WrapperError):  # noqa: N818 - it is Go's word for it
+    """The webhook crashes, and the pod is refused."""
+
+
+class Mount(NamedTuple):
+    """A volume of the primary container and of the collector."""
+
+    name: str
+    path: str
+
+
+class Wrapped(NamedTuple):
+    """The primary container after the webhook."""
+
+    command: tuple[str, ...]
+    args: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    """What was added to it."""
+
+
+def wrap(
+    command: Sequence[str],
+    args: Sequence[str],
+    collecting: Mapping[str, Any],
+    *,
+    early_stopping: bool = False,
+    image: str = "",
+) -> Wrapped:
+    """Command, args and mounts of the primary container.
+
+    Args:
+        command: Its command; empty to take that of its image.
+        args: Its args.
+        collecting: spec.metricsCollectorSpec with its defaults.
+        early_stopping: Whether the trial has stop rules.
+        image: Its image, which matters when there is no command.
+
+    Raises:
+        WrapperError: There is no command, and the image's cannot be looked up.
+        WrapperPanic: A shell stands alone, or the collector's path is missing.
+    """
+    kind = _kind(collecting)
+    folder = _folder(collecting)
+    mounts = (Mount("metrics-volume", folder),) if metrics_path(collecting) else ()
+    if kind not in _WRAPPED:
+        return Wrapped(tuple(command), tuple(args), mounts)
+    tokens = [*command, *args]
+    if not command:
+        raise WrapperError(_image_refusal(image))
+    start = ["sh", "-c"]
+    if tokens[0] in _SHELLS:
+        if len(tokens) == 1:
+            raise WrapperPanic(
+                f"index out of range [1] with length 1: {tokens[0]!r} must be followed by -c and a script"
+            )
+        if tokens[1] == "-c":
+            start, tokens = tokens[:2], tokens[2:]
+    if kind == "StdOut":
+        tokens.append(f"1>{METRICS_LOG} 2>&1")
+    if early_stopping:
+        tokens.append(
+            f"|| if test -f {_joined(folder, '$$$$.pid')} && "
+            f"[ $(head -n 1 {_joined(folder, '$$.pid')}) = early-stopped ]; "
+            "then echo Training Container was Early Stopped; "
+            "else echo Training Container was Failed; exit 1; fi"
+        )
+    tokens.append(f"&& echo completed > {_joined(folder, '$$$$.pid')}")
+    return Wrapped(tuple(start), (" ".join(tokens),), mounts)
+
+
+def collector_args(
+    trial: str,
+    objective: Mapping[str, Any],
+    collecting: Mapping[str, Any],
+    *,
+    rules: Sequence[StopRule] = (),
+    early_stopping_service: str = "",
+    wait_all_processes: bool | None = None,
+    database: str = DATABASE,
+) -> list[str]:
+    """The arguments of the collector's container.
+
+    Args:
+        trial: The trial's name.
+        objective: spec.objective.
+        collecting: spec.metricsCollectorSpec with its defaults.
+        rules: The trial's stop rules.
+        early_stopping_service: Where that service listens, for trials with rules.
+        wait_all_processes: The setting of katib-config; None when it is not set there.
+        database: Where the database's service listens.
+
+    Raises:
+        WrapperPanic: The collector's path is missing.
+    """
+    names = [objective.get("objectiveMetricName", ""), *(objective.get("additionalMetricNames") or ())]
+    found = ["-t", trial, "-m", ";".join(names), "-o-type", objective.get("type", ""), "-s-db", database]
+    path = metrics_path(collecting)
+    if path:
+        found += ["-path", path]
+    source = collecting.get("source") or {}
+    filters = (source.get("filter") or {}).get("metricsFormat")
+    if filters:
+        found += ["-f", ";".join(filters)]
+    kind = _kind(collecting)
+    if kind == "File":
+        found += ["-format", source["fileSystemPath"].get("format", "")]
+    elif kind == "StdOut":
+        found += ["-format", "TEXT"]
+    if wait_all_processes is not None:
+        found += ["-w", "true" if wait_all_processes else "false"]
+    for rule in rules:
+        found += ["-stop-rule", rule.flag]
+    return [*found, "-s-earlystop", early_stopping_service] if rules else found
+
+
+def metrics_path(collecting: Mapping[str, Any]) -> str:
+    """Where the collector looks; nothing when it looks at no files.
+
+    Raises:
+        WrapperPanic: The kind looks at files, and there is no path.
+    """
+    kind = _kind(collecting)
+    if kind == "StdOut":
+        return METRICS_LOG
+    place = (collecting.get("source") or {}).get("fileSystemPath")
+    if kind in ("File", "TensorFlowEvent") and place is None:
+        raise WrapperPanic(
+            f"invalid memory address or nil pointer dereference: the collector {kind} must have a source.fileSystemPath"
+        )
+    if kind in ("File", "TensorFlowEvent", "Custom") and place is not None:
+        return str(place.get("path", ""))
+    return ""
+
+
+def _folder(collecting: Mapping[str, Any]) -> str:
+    """Where the metrics and the mark of completion are: the folder of a file, or the path itself."""
+    path = metrics_path(collecting)
+    kind = _kind(collecting)
+    place = (collecting.get("source") or {}).get("fileSystemPath") or {}
+    is_file = kind in ("StdOut", "File") or (kind == "Custom" and place.get("kind") == "File")
+    return _clean(path[: path.rfind("/") + 1]) if is_file else path
+
+
+def _kind(collecting: Mapping[str, Any]) -> str:
+    return str((collecting.get("collector") or {}).get("kind", ""))
+
+
+def _joined(folder: str, name: str) -> str:
+    """`filepath.Join`."""
+    return _clean(f"{folder}/{name}") if folder else name
+
+
+def _clean(path: str) -> str:
+    """`filepath.Clean`: without doubled slashes, `.` and the `..` that can be resolved."""
+    rooted = path.startswith("/")
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and (kept and kept[-1] != ".."):
+            kept.pop()
+        elif part == ".." and rooted:
+            continue
+        elif part not in ("", "."):
+            kept.append(part)
+    return ("/" if rooted else "") + "/".join(kept) or ("/" if rooted else ".")
+
+
+_TAG = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"[a-z0-9_./-]{2,255}")
+_REGISTRY = re.compile(r"(?:[A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+def is_full_reference(image: str) -> bool:
+    """Whether Katib takes an image's name, from which it must look up a command: with registry, path and tag or digest.
+
+    Source: github.com/google/go-containerregistry, pkg/name (StrictValidation).
+    """
+    if "@" in image:
+        base, _, digest = image.partition("@")
+        head, colon, tag = base.rpartition(":")
+        if colon and "/" not in tag and _TAG.fullmatch(tag):
+            base = head
+        return _DIGEST.fullmatch(digest) is not None and _is_full_repository(base)
+    head, colon, tag = image.rpartition(":")
+    if not colon or "/" in tag:
+        return False
+    return _TAG.fullmatch(tag) is not None and _is_full_repository(head)
+
+
+def _is_full_repository(name: str) -> bool:
+    registry, slash, path = name.partition("/")
+    if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
+        return False
+    if registry in ("docker.io", "index.docker.io") and "/" not in path:
+        return False
+    return _REPOSITORY.fullmatch(path) is not None and _REGISTRY.fullmatch(registry) is not None
+
+
+def _image_refusal(image: str) -> str:
+    if not is_full_reference(image):
+        return f'Failed to parse image "{image}": could not parse reference: {image}'
+    return f"there is no command, and that of the image {image!r} stands in its registry only; give a command"

@@ -1,0 +1,390 @@
+"""Makes a tree of commands of a shell line's words, as dash and bash do, as far as it matters for what Katib appends.
+
+Nothing is run.
+
+Source: IEEE Std 1003.1-2017, Shell & Utilities, 2.9 and 2.10; bash 5.2 reference manual; runs in dash 0.5.12 and bash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kftune.lint.shell.shell_words import ASSIGNMENT, Lexer, ShellSyntaxError, Token, Word
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
+_REDIRECTS = frozenset({"<", ">", ">>", "<&", ">&", "<>", ">|", "<<", "<<-", "<<<", "&>", "&>>"})
+_DEEPEST = 60
+
+
+class Redirect(NamedTuple):
+    """`1>file`."""
+
+    number: str
+    operator: str
+    target: str
+
+
+class Simple(NamedTuple):
+    """One command with its words; without words, assignments or redirections only."""
+
+    words: tuple[Word, ...]
+    redirects: tuple[Redirect, ...] = ()
+    assignments: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The first word."""
+        return self.words[0].text if self.words else ""
+
+
+class Compound(NamedTuple):
+    """`{ }`, `( )`, if, for, while, until, case, `[[ ]]`, `(( ))` or a function's definition."""
+
+    kind: str
+    parts: tuple[Script, ...]
+    """The lists inside, in the order of the text: for `if` condition, body, ..., else."""
+    redirects: tuple[Redirect, ...] = ()
+    name: str = ""
+
+
+class Pipeline(NamedTuple):
+    """Commands joined by `|`."""
+
+    commands: tuple[Simple | Compound, ...]
+    negated: bool = False
+
+
+class AndOr(NamedTuple):
+    """Pipelines joined by `&&` and `||`."""
+
+    first: Pipeline
+    rest: tuple[tuple[str, Pipeline], ...] = ()
+    background: bool = False
+
+
+class Script(NamedTuple):
+    """A list of commands."""
+
+    items: tuple[AndOr, ...]
+
+
+class _Parser:
+    def __init__(self, text: str, *, bash: bool) -> None:
+        self.lexer = Lexer(text, bash=bash)
+        self.bash = bash
+        self.depth = 0
+        self.token = self.lexer.token()
+
+    def next(self) -> Token:
+        found = self.token
+        self.token = self.lexer.token()
+        return found
+
+    def is_operator(self, *texts: str) -> bool:
+        return self.token.kind == "operator" and self.token.text in texts
+
+    def is_reserved(self, *texts: str) -> bool:
+        """A reserved word, which is one only without quotes and where a command begins."""
+        return self.token.kind == "word" and self.token.text in texts
+
+    def unexpected(self) -> ShellSyntaxError:
+        shown = "the end of the line" if self.token.text == "\n" else repr(self.token.text[:40])
+        if self.token.kind == "end":
+            shown = "the end of the script"
+        return ShellSyntaxError(f"{shown} stands where the shell does not expect it")
+
+    def expect_word(self, text: str) -> None:
+        if not self.is_reserved(text):
+            raise self.unexpected()
+        self.next()
+
+    def newlines(self) -> None:
+        while self.is_operator("\n"):
+            self.next()
+
+    def script(self, *closers: str) -> Script:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise ShellSyntaxError("the script is nested too deeply")
+        items = []
+        self.newlines()
+        while not self._at_end(closers):
+            item = self.and_or()
+            if self.is_operator("&"):
+                item = item._replace(background=True)
+            items.append(item)
+            if self.is_operator(";", "&", "\n"):
+                self.next()
+                self.newlines()
+            elif not self._at_end(closers):
+                raise self.unexpected()
+        self.depth -= 1
+        return Script(tuple(items))
+
+    def _at_end(self, closers: tuple[str, ...]) -> bool:
+        if self.token.kind == "end":
+            return True
+        return self.is_operator(*closers) if self.token.kind == "operator" else self.is_reserved(*closers)
+
+    def and_or(self) -> AndOr:
+        first = self.pipeline()
+        rest = []
+        while self.is_operator("&&", "||"):
+            operator = self.next().text
+            self.newlines()
+            rest.append((operator, self.pipeline()))
+        return AndOr(first, tuple(rest))
+
+    def pipeline(self) -> Pipeline:
+        negated = False
+        while self.is_reserved("!"):
+            negated = not negated
+            self.next()
+        if self.bash and self.is_reserved("time", "coproc"):
+            self.next()
+        commands = [self.command()]
+        while self.is_operator("|", "|&"):
+            self.next()
+            self.newlines()
+            commands.append(self.command())
+        return Pipeline(tuple(commands), negated)
+
+    def command(self) -> Simple | Compound:
+        compound = self.compound()
+        if compound is None:
+            return self.simple()
+        redirects = []
+        while (found := self.redirect()) is not None:
+            redirects.append(found)
+        return compound._replace(redirects=tuple(redirects))
+
+    def compound(self) -> Compound | None:
+        if self.is_operator("("):
+            return self._round()
+        kind = self.token.text if self.token.kind == "word" else ""
+        if kind == "{":
+            self.next()
+            return Compound("{", (self._inside("}"),))
+        if kind == "if":
+            return self._if()
+        if kind in ("while", "until"):
+            self.next()
+            condition = self._inside("do")
+            return Compound(kind, (condition, self._inside("done")))
+        if kind == "for" or (kind == "select" and self.bash):
+            return self._for()
+        if kind == "case":
+            return self._case()
+        if kind == "[[" and self.bash:
+            return self._double_brackets()
+        if kind == "function" and self.bash:
+            self.next()
+            return self._function(self.next().text)
+        if kind in _CLOSERS:
+            raise self.unexpected()
+        return None
+
+    def _inside(self, closer: str) -> Script:
+        inside = self.script(closer)
+        if not inside.items:
+            raise self.unexpected()
+        self.expect_word(closer)
+        return inside
+
+    def _round(self) -> Compound:
+        if self.bash and self.lexer.is_at_double_bracket:
+            try:
+                self.lexer.skip_bracket()
+            except ShellSyntaxError:
+                raise ShellSyntaxError("a '((' is never closed") from None
+            self.token = self.lexer.token()
+            return Compound("((", ())
+        self.next()
+        inside = self.script(")")
+        if not inside.items or not self.is_operator(")"):
+            raise self.unexpected()
+        self.next()
+        return Compound("(", (inside,))
+
+    def _if(self) -> Compound:
+        self.next()
+        parts = [self._inside("then")]
+        while True:
+            parts.append(self.script("elif", "else", "fi"))
+            if not parts[-1].items:
+                raise self.unexpected()
+            if self.is_reserved("elif"):
+                self.next()
+                parts.append(self._inside("then"))
+            elif self.is_reserved("else"):
+                self.next()
+                parts.append(self._inside("fi"))
+                return Compound("if", tuple(parts))
+            else:
+                self.expect_word("fi")
+                return Compound("if", tuple(parts))
+
+    def _for(self) -> Compound:
+        self.next()
+        if self.is_operator("(") and self.bash:
+            self._round()
+        elif self.token.kind != "word" or not _NAME.match(self.token.text):
+            raise self.unexpected()
+        else:
+            self.next()
+        self.newlines()
+        if self.is_reserved("in"):
+            self.next()
+            while self.token.kind == "word":
+                self.next()
+        if self.is_operator(";"):
+            self.next()
+        self.newlines()
+        self.expect_word("do")
+        return Compound("for", (self._inside("done"),))
+
+    def _case(self) -> Compound:
+        self.next()
+        if self.token.kind != "word":
+            raise self.unexpected()
+        self.next()
+        self.newlines()
+        self.expect_word("in")
+        self.newlines()
+        parts = []
+        while not self.is_reserved("esac"):
+            if self.is_operator("("):
+                self.next()
+            while self.token.kind == "word":
+                self.next()
+                if self.is_operator("|"):
+                    self.next()
+            if not self.is_operator(")"):
+                raise self.unexpected()
+            self.next()
+            parts.append(self.script(";;", ";;&", ";&", "esac"))
+            if self.token.kind == "operator":
+                self.next()
+                self.newlines()
+            elif self.token.kind == "end":
+                raise self.unexpected()
+        self.next()
+        return Compound("case", tuple(parts))
+
+    def _double_brackets(self) -> Compound:
+        while not self.is_reserved("]]"):
+            if self.token.kind == "end":
+                raise self.unexpected()
+            self.next()
+        self.next()
+        return Compound("[[", ())
+
+    def _function(self, name: str) -> Compound:
+        if self.is_operator("("):
+            self.next()
+            if not self.is_operator(")"):
+                raise self.unexpected()
+            self.next()
+        self.newlines()
+        body = self.compound()
+        if body is None:
+            raise self.unexpected()
+        return Compound("function", body.parts, name=name)
+
+    def simple(self) -> Simple | Compound:
+        words: list[Word] = []
+        redirects: list[Redirect] = []
+        assignments: list[str] = []
+        while True:
+            found = self.redirect()
+            if found is not None:
+                redirects.append(found)
+            elif self.token.kind == "word" and self.token.word is not None:
+                word = self.token.word
+                if not words and ASSIGNMENT.match(word.raw):
+                    self._assignment(assignments)
+                    continue
+                self.next()
+                words.append(word)
+                if len(words) == 1 and not redirects and not assignments and self.is_operator("("):
+                    return self._function_or_error(word)
+            else:
+                break
+        if not (words or redirects or assignments) or self.is_operator("("):
+            raise self.unexpected()
+        return Simple(tuple(words), tuple(redirects), tuple(assignments))
+
+    def _function_or_error(self, word: Word) -> Compound:
+        if not _NAME.match(word.raw):
+            raise self.unexpected()
+        return self._function(word.text)
+
+    def _assignment(self, assignments: list[str]) -> None:
+        raw = self.next().text
+        assignments.append(raw)
+        if raw.endswith("=") and self.is_operator("(") and self.bash:
+            self.lexer.skip_bracket()
+            self.token = self.lexer.token()
+
+    def redirect(self) -> Redirect | None:
+        number = ""
+        if self.token.kind == "number":
+            number = self.next().text
+        if not (self.token.kind == "operator" and self.token.text in _REDIRECTS):
+            return None
+        operator = self.token.text
+        # The target is read before the newline behind it, at which the text of a here-document begins.
+        target = self.lexer.token()
+        self.token = target
+        if target.kind != "word" or target.word is None:
+            raise self.unexpected()
+        if operator in ("<<", "<<-"):
+            self.lexer.expect_here_document(target.word.text, cut=operator == "<<-")
+        self.token = self.lexer.token()
+        return Redirect(number, operator, target.word.text)
+
+
+def parse(text: str, *, bash: bool) -> Script:
+    """The commands of a line.
+
+    Args:
+        text: The script, after Kubernetes has replaced its own variables.
+        bash: Whether bash reads it, and not a plain POSIX shell such as dash.
+
+    Raises:
+        ShellSyntaxError: The shell would run nothing of it, or only what stands on the lines before.
+    """
+    try:
+        return _parsed(text, bash=bash)
+    except ShellSyntaxError as error:
+        if not bash:
+            try:
+                _parsed(text, bash=True)
+            except ShellSyntaxError:
+                pass
+            else:
+                raise ShellSyntaxError(str(error), bash_only=True) from None
+        raise
+
+
+def _parsed(text: str, *, bash: bool) -> Script:
+    parser = _Parser(text, bash=bash)
+    script = parser.script()
+    if parser.token.kind != "end":
+        raise parser.unexpected()
+    return script
+
+
+def simple_commands(script: Script) -> Iterator[Simple]:
+    """All simple commands in it, in the order of the text."""
+    for item in script.items:
+        for pipeline in (item.first, *(pipeline for _, pipeline in item.rest)):
+            for command in pipeline.commands:
+                if isinstance(command, Simple):
+                    yield command
+                else:
+                    for part in command.parts:
+                        yield from simple_commands(part)

@@ -1,0 +1,1 @@
+"""Findings about one trial: the object that Katib makes, its pods, commands and metrics."""

@@ -1,0 +1,99 @@
+"""How Katib tells that a trial's object has ended, and which of its pods gets the collector.
+
+Source: katib v0.19.0, pkg/job/v1beta1 (job_helper.go), pkg/webhook/v1beta1/pod (utils.go); gjson.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import Finding
+from kftune.lint.trial.pods import as_map, pods_of
+from kftune.lint.trial.run_object import RunObject
+
+_TEMPLATE = ("spec", "trialTemplate")
+_BY_TYPE = re.compile(r'status\.conditions\.#\(type=="(?P<type>\w*)"\)(?P<rest>.*)', re.DOTALL)
+_REST = re.compile(r'#?(?:\|#\(status=="(?:True|False|Unknown)"\)#?)?')
+_JOB_TYPES = frozenset({"Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"})
+_KUBEFLOW_TYPES = frozenset({"Created", "Running", "Restarting", "Suspended", "Succeeded", "Failed"})
+_TYPES = {
+    "Job": _JOB_TYPES,
+    "TrainJob": frozenset({"Complete", "Failed", "Suspended"}),
+    "TFJob": _KUBEFLOW_TYPES,
+    "PyTorchJob": _KUBEFLOW_TYPES,
+    "MPIJob": _KUBEFLOW_TYPES,
+    "XGBoostJob": _KUBEFLOW_TYPES,
+}
+# Labels that the kind's controller gives to pods, with the values that they can have; a Job's own come from its pod.
+_LABELS = {
+    "Job": {
+        "batch.kubernetes.io/job-name": ".*",
+        "job-name": ".*",
+        "batch.kubernetes.io/job-completion-index": r"\d+",
+        "batch.kubernetes.io/controller-uid": ".*",
+        "controller-uid": ".*",
+    },
+    "TrainJob": {
+        "jobset.sigs.k8s.io/replicatedjob-name": "node|launcher",
+        "jobset.sigs.k8s.io/job-index": r"\d+",
+        "jobset.sigs.k8s.io/restart-attempt": r"\d+",
+        "batch.kubernetes.io/job-completion-index": r"\d+",
+        "batch.kubernetes.io/job-name": ".*",
+    },
+    "PyTorchJob": {
+        "training.kubeflow.org/job-role": "master",
+        "training.kubeflow.org/replica-type": "master|worker",
+        "training.kubeflow.org/replica-index": r"\d+",
+        "training.kubeflow.org/operator-name": "pytorchjob-controller",
+    },
+}
+
+
+def condition_findings(template: Mapping[str, Any], kind: str) -> Iterator[Finding]:
+    """Conditions that an object of the kind never has.
+
+    Args:
+        template: spec.trialTemplate with its defaults.
+        kind: The kind of the trial's object.
+    """
+    known = _TYPES.get(kind)
+    if known is None:
+        return
+    for name in ("successCondition", "failureCondition"):
+        text = template.get(name) or ""
+        found = _BY_TYPE.fullmatch(text)
+        if found is not None and found["type"] in known and _REST.fullmatch(found["rest"]):
+            continue
+        if found is None and text.startswith("status."):
+            continue  # another GJSON path, which may be right
+        told = "a trial that succeeds" if name == "successCondition" else "a trial that fails"
+        message = f"no {kind} ever has the condition {text[:80]!r}: {told} is never seen to end"
+        yield finding("KT237", (*_TEMPLATE, name), message, "hangs" if name == "successCondition" else "habit")
+
+
+def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Finding]:
+    """Labels by which Katib finds no pod, so that no metrics are collected.
+
+    Args:
+        template: spec.trialTemplate with its defaults.
+        run: The trial's object.
+    """
+    kind = run.kind[1]
+    known = _LABELS.get(kind)
+    if known is None:
+        return
+    own: dict[str, Any] = {}
+    for pod in pods_of(run.value):
+        own |= as_map(as_map(pod.template.get("metadata")).get("labels"))
+    for name, text in template.get("primaryPodLabels", {}).items():
+        given = own.get(name)
+        if given is not None and (given == text or "${" in str(given)):
+            continue
+        if name.startswith("katib.kubeflow.org/"):
+            continue
+        if given is not None or not re.fullmatch(known.get(name, "(?!)"), text):
+            message = f"no pod of this {kind} has the label {name}: {text!r}, so that no metrics are collected"
+            yield finding("KT239", (*_TEMPLATE, "primaryPodLabels", name), message)

@@ -1,0 +1,1 @@
+"""Starts processes and containers, listens to them and stops them."""

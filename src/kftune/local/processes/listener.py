@@ -1,0 +1,119 @@
+"""The processes that run, and the one `select` in which all of them are listened to."""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Generic, Protocol, TypeVar
+
+from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.process import TrialProcess
+
+
+class Running(Protocol):
+    """Something whose process runs.
+
+    Attributes:
+        process: The process.
+        stopped: Why it was asked to stop; empty while it was not.
+    """
+
+    process: TrialProcess
+    stopped: str
+
+
+R = TypeVar("R", bound=Running)
+
+
+class Listener(Generic[R]):
+    """The processes that run, in the order of their start.
+
+    Args:
+        interrupts: Tells of Ctrl-C and requests to stop; these end a wait too.
+    """
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+        self._selector = selectors.DefaultSelector()
+        self._listened: dict[R, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._listened)
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._listened)
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Within this block it can listen; whatever ends the block, no process stays behind."""
+        try:
+            with self._interrupts.listening(self._selector):
+                yield
+        finally:
+            with ExitStack() as all_of_them:  # also those after one that makes trouble
+                all_of_them.callback(self._selector.close)
+                for running in self:
+                    all_of_them.callback(running.process.reap)
+
+    def add(self, running: R) -> None:
+        """Listens to one more process."""
+        self._listened[running] = []
+        self._attend(running)
+
+    def listen(self, *times: float | None) -> Iterator[R]:
+        """Waits until a process has something to tell or something is due.
+
+        Args:
+            times: When the caller has something to do (monotonic clock); None stands for never.
+
+        Yields:
+            Each process that told something. One that has ended is no longer among those that run.
+        """
+        for key, _ in self._selector.select(self._longest(times)):
+            if key.data is None:
+                self._interrupts.drain()
+                continue
+            running, callback = key.data
+            if key.fd in self._listened.get(running, ()):
+                callback()
+                self._attend(running)
+                yield running
+        moment = time.monotonic()
+        for running in list(self._listened):
+            due = running.process.next_time
+            if due is not None and due <= moment:
+                running.process.on_time(moment)
+                self._attend(running)
+                yield running
+
+    def stop(self, why: str) -> None:
+        """Asks all of them to end; `listen` tells when they have."""
+        for running in self:
+            running.stopped = why
+            running.process.stop()
+
+    def kill(self) -> None:
+        """Kills all of them; `listen` tells when they have ended."""
+        for running in self:
+            running.process.kill()
+
+    def _attend(self, running: R) -> None:
+        """Listens to what the process still has to tell, and to one that has ended no longer."""
+        wanted, listened = dict(running.process.waits_for), self._listened[running]
+        for descriptor in listened:
+            if descriptor not in wanted:
+                self._selector.unregister(descriptor)
+        for descriptor, callback in wanted.items():
+            if descriptor not in listened:
+                self._selector.register(descriptor, selectors.EVENT_READ, (running, callback))
+        self._listened[running] = list(wanted)
+        if running.process.returncode is not None:
+            del self._listened[running]
+
+    def _longest(self, times: tuple[float | None, ...]) -> float | None:
+        """How long to wait; None when nothing will be due."""
+        dues = [*times, *(running.process.next_time for running in self)]
+        first = min((due for due in dues if due is not None), default=None)
+        return None if first is None else max(0.0, first - time.monotonic())

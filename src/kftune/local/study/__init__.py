@@ -1,0 +1,1 @@
+"""Runs the trials of one study or Experiment until it is over."""

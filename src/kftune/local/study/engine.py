@@ -1,0 +1,336 @@
+"""The loop of a local run: starts trials, listens to them, keeps their results, and decides when the study is over.
+
+One thread and no waiting but in one `select`. Whatever ends the loop, no trial's process stays behind.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.listener import Listener
+from kftune.local.processes.process import TrialProcess
+from kftune.local.samplers import Sampler, Suggestion
+from kftune.local.study.events import (
+    Event,
+    MetricReported,
+    Note,
+    OnEvent,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialStarted,
+    now,
+)
+from kftune.local.study.plan import Launcher, Plan, Reader, counted
+from kftune.local.study.progress import Outcome, Progress, Reason
+from kftune.local.study.verdict import judge
+from kftune.results import FINISHED, SCORED, Ending, State, Trial
+from kftune.results.store import Started, Store
+
+_BETWEEN_REPORTS = 0.5
+# When a question to the sampler takes longer than this, ends of trials are not kept waiting for the answer.
+_QUICK_ANSWER = 0.01
+
+
+class _Running:
+    """A trial whose process runs."""
+
+    __slots__ = ("gpus", "number", "process", "reader", "reported", "stopped", "suggestion")
+
+    def __init__(self, number: int, suggestion: Suggestion, reader: Reader, gpus: tuple[str, ...]) -> None:
+        self.number = number
+        self.suggestion = suggestion
+        self.reader = reader
+        self.gpus = gpus
+        self.process: TrialProcess
+        self.reported: dict[str, float] = {}
+        self.stopped = ""
+
+
+class Engine:
+    """Runs one study, or one Experiment, until it is over.
+
+    Args:
+        plan: What is run.
+        store: Where results go; earlier ones are in it.
+        sampler: What to try; earlier trials are known to it.
+        launcher: How trials start.
+        interrupts: Tells of Ctrl-C and requests to stop.
+        emit: Called with each event.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        sampler: Sampler,
+        launcher: Launcher,
+        interrupts: Interrupts,
+        emit: OnEvent | None = None,
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._sampler = sampler
+        self._launcher = launcher
+        self._interrupts = interrupts
+        self._emit = emit
+        trials = store.trials()
+        self._progress = Progress(plan, store, trials)
+        self._again = deque(trial for trial in trials if trial.state not in FINISHED)
+        self._next_number = max((trial.number for trial in trials), default=0) + 1
+        self._exhausted = False
+        self._answer_seconds = 0.0
+        self._unsaid: list[Callable[[], Event]] = []
+        self._unsynchronised = False
+        self._running: Listener[_Running] = Listener(interrupts)
+
+    def run(self) -> Outcome:
+        """Runs trials until the study is over, and stops those that then still run."""
+        began = time.monotonic()
+        try:
+            # After an error the trials whose processes this kills are stored as running, so they run again.
+            with self._running.open():
+                self._tell_start()
+                reason = self._loop()
+                self._stop_running(reason)
+        finally:
+            self._launcher.discard()
+        self._store.conclude(reason)
+        outcome = self._progress.outcome(reason)
+        self._tell(
+            lambda: StudyFinished(
+                outcome.state,
+                outcome.reason,
+                outcome.message,
+                outcome.counts,
+                self._progress.best_summary(),
+                time.monotonic() - began,
+            )
+        )
+        return outcome
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def _loop(self) -> Reason:
+        while True:
+            reason = self._over()
+            if reason is not None:
+                return reason
+            self._fill()
+            self._settle()
+            if self._running:
+                if self._may_start_more():
+                    self._launcher.prepare(self._store.name(self._next_number))
+                self._listen(self._progress.wall_clock_left())
+
+    def _settle(self) -> None:
+        """Puts ends of trials on the disk, and then tells of them and of what has started.
+
+        The next trial runs already by then: while the disk is waited for, it has work to do.
+        """
+        if self._unsynchronised:
+            self._store.synchronise()
+            self._unsynchronised = False
+        unsaid, self._unsaid = self._unsaid, []
+        for event in unsaid:
+            self._tell(event)
+
+    def _over(self) -> Reason | None:
+        """What ends the study now, in Katib's order; None while nothing does."""
+        if self._interrupts.count:
+            return "Interrupted"
+        idle = not self._running
+        return self._progress.reached(exhausted=self._exhausted and idle and not self._again)
+
+    def _fill(self) -> None:
+        """Starts trials until as many run as may."""
+        while len(self._running) < self._launcher.parallel and self._may_start_more():
+            if self._again:
+                self._start_again(self._again.popleft())
+            elif not self._start_new():
+                return
+
+    def _may_start_more(self) -> bool:
+        started = self._progress.finished + len(self._running)
+        return (
+            not self._interrupts.count
+            and not self._exhausted
+            and started < self._plan.max_trials
+            and not self._progress.reached()
+        )
+
+    def _start_again(self, trial: Trial) -> None:
+        self._move_aside(trial)
+        self._sampler.repeat(trial.number, trial.point)
+        self._start(trial.number, trial.attempt + 1, Suggestion(trial.point, trial.assignment))
+
+    def _start_new(self) -> bool:
+        if self._answer_seconds > _QUICK_ANSWER:
+            self._settle()
+        number, asked = self._next_number, time.perf_counter()
+        suggestion = self._sampler.ask(number)
+        self._answer_seconds = time.perf_counter() - asked
+        if suggestion is None:
+            # The end of a trial may bring new ones.
+            self._exhausted = not self._running
+            return False
+        self._next_number += 1
+        self._start(number, 1, suggestion)
+        return True
+
+    def _start(self, number: int, attempt: int, suggestion: Suggestion) -> None:
+        name = self._store.name(number)
+        running = _Running(number, suggestion, self._plan.reader(name), self._launcher.devices.take())
+        problem = ""
+        pid = pid_started = None
+        try:
+            process = self._launcher.start(name, suggestion.assignment, self._feeder(running), running.gpus)
+            running.process = process
+            pid, pid_started = process.pid, process.started
+        except (OSError, ValueError) as error:
+            problem = f"the program could not be started: {error}"
+        else:
+            self._running.add(running)
+        # A process is stored after it was started: a moment in which a kill leaves one that the store does not know.
+        # `leftovers` finds it by its environment.
+        started = Started(number, attempt, suggestion.assignment, suggestion.point, now(), pid, pid_started)
+        log = str(self._store.folder.log(name))
+        self._store.start(started)
+        self._unsaid.append(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
+        if problem:
+            self._launcher.devices.give_back(running.gpus)
+            self._end(running, "Failed", problem, 0.0, None)
+
+    def _move_aside(self, trial: Trial) -> None:
+        """Keeps what an attempt that was cut short has left, out of the way of the next."""
+        folder = self._store.folder
+        for path in (folder.log(trial.name), folder.output(trial.name)):
+            if path.exists():
+                number = trial.attempt
+                # A kill in this very moment leaves files of an attempt that was never stored.
+                while (aside := path.with_name(f"{path.name}.attempt{number}")).exists():
+                    number += 1
+                path.rename(aside)
+
+    # -- listening ---------------------------------------------------------------------------------------------
+
+    def _listen(self, longest: float | None = None) -> None:
+        """Waits until a process has something to tell or something is due; at most `longest` seconds."""
+        until = None if longest is None else time.monotonic() + longest
+        for running in self._running.listen(until, *(running.reader.next_look for running in self._running)):
+            if running.reader.stop:
+                running.process.stop()
+            if running.process.returncode is not None:
+                self._finish(running)
+        moment = time.monotonic()
+        for running in self._running:
+            due = running.reader.next_look
+            if due is not None and due <= moment:
+                self._look(running)
+
+    def _look(self, running: _Running) -> None:
+        for metric in running.reader.look():
+            self._tell_metric(running, metric)
+        if running.reader.stop:
+            running.process.stop()
+
+    def _feeder(self, running: _Running) -> Callable[[bytes], object]:
+        feed = running.reader.feed
+        if self._emit is None:
+            return feed
+
+        def feed_and_tell(chunk: bytes) -> None:
+            for metric in feed(chunk):
+                self._tell_metric(running, metric)
+
+        return feed_and_tell
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def _finish(self, running: _Running) -> None:
+        process = running.process
+        self._launcher.devices.give_back(running.gpus)
+        running.reader.close()
+        log = self._store.folder.log(self._store.name(running.number))
+        duration, code = process.ended - process.began, process.returncode
+        if running.stopped:
+            self._end(running, "Killed", running.stopped, duration, code)
+        else:
+            state, message = judge(self._plan, process, running.reader, log)
+            if running.reader.stop and not process.timed_out:
+                state, message = "EarlyStopped", running.reader.stop
+            self._end(running, state, message, duration, code)
+
+    def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
+        """Stores how a trial ended; `_settle` puts it on the disk and tells of it."""
+        number = running.number
+        values, objective = running.reader.values, running.reader.objective
+        self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
+        self._unsynchronised = True
+        running.reader.ended(state)
+        self._sampler.tell(number, objective if state in SCORED else None)
+        is_best = self._progress.add(number, state, objective)
+        finished = self._progress.finished
+
+        def event() -> Event:
+            name, point = self._store.name(number), running.suggestion.point
+            metrics, seconds = counted(values, self._plan.metrics), round(duration, 3)
+            return TrialFinished(
+                name, number, state, objective, metrics, point, seconds, code, message, is_best, finished
+            )
+
+        self._unsaid.append(event)
+
+    def _stop_running(self, reason: Reason) -> None:
+        """Asks the trials that still run to end, and waits for them; a second interrupt kills them."""
+        self._settle()
+        self._running.stop(self._progress.stop_message(reason))
+        if self._running and reason == "Interrupted":
+            grace = self._plan.grace
+            stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
+            self._tell(lambda: Note(stopping))
+        while self._running:
+            if self._interrupts.count > (1 if reason == "Interrupted" else 0):
+                self._running.kill()
+            self._listen()
+            self._settle()
+
+    # -- telling -----------------------------------------------------------------------------------------------
+
+    def _tell(self, event: Callable[[], Event]) -> None:
+        if self._emit is not None:
+            self._emit(event())
+
+    def _tell_start(self) -> None:
+        meta = self._store.meta
+        self._tell(
+            lambda: StudyStarted(
+                meta.name,
+                str(self._store.folder.path),
+                meta.algorithm,
+                meta.seed,
+                meta.objective.name,
+                meta.direction,
+                meta.goal,
+                self._plan.max_trials,
+                self._launcher.parallel,
+                self._progress.wall_clock_left(),
+                self._progress.finished,
+                self._progress.best_summary(),
+            )
+        )
+        for note in (*self._launcher.notes, *self._sampler.notes):
+            self._tell(lambda note=note: Note(note))  # type: ignore[misc]
+
+    def _tell_metric(self, running: _Running, metric: str) -> None:
+        moment = time.monotonic()
+        if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
+            return
+        running.reported[metric] = moment
+        values = running.reader.latest(metric)
+        if values is not None:
+            name, text, step = self._store.name(running.number), values.latest, values.step
+            self._tell(lambda: MetricReported(name, running.number, metric, float(text), text, step))

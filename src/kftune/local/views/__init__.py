@@ -1,0 +1,1 @@
+"""Shows a run: live tables in a terminal, plain lines elsewhere."""

@@ -1,0 +1,21 @@
+"""Renders a pipeline whose images are resolved, without importing more of kfp than its compiler."""
+
+from __future__ import annotations
+
+from kftune.pipeline import Pipeline
+from kftune.render import render_pipeline
+from kftune.render.rendering import Rendering
+
+
+def render_resolved(pipeline: Pipeline, target: str) -> Rendering:
+    """The manifests of a pipeline whose images are what a cluster pulls; of kfp only its compiler is imported.
+
+    Raises:
+        RenderError: The target cannot express the pipeline.
+        MissingExtraError: kfp is not installed, and the target needs it.
+    """
+    if target.startswith("kfp"):
+        from kftune.render.kfp.importing import import_without_clients  # noqa: PLC0415 - only for kfp
+
+        import_without_clients()
+    return render_pipeline(pipeline, target)

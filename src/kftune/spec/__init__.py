@@ -1,0 +1,1 @@
+"""What all authored files share: sections, values, labels, quantities."""

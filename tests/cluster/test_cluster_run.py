@@ -1,0 +1,82 @@
+"""What the suite for a cluster builds and judges, as far as that needs no cluster."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster_run import OVERLAY, apply_command, known, missing_for_a_run, small_project, wait_command, wrong_results
+from places import CIRCUITS
+
+from kftune.project import load_project
+from kftune.render.sets import render_objects
+
+FINISHED: dict[str, Any] = {
+    "spec": {
+        "objective": {"objectiveMetricName": "val_loss"},
+        "parameters": [
+            {"name": "epochs", "feasibleSpace": {"list": ["2", "3"]}},
+            {"name": "learning_rate", "feasibleSpace": {"min": "0.1", "max": "1"}},
+        ],
+    },
+    "status": {
+        "trialsSucceeded": 2,
+        "currentOptimalTrial": {
+            "parameterAssignments": [{"name": "epochs", "value": "2"}, {"name": "learning_rate", "value": "0.2"}],
+            "observation": {"metrics": [{"name": "val_loss", "min": "1"}]},
+        },
+    },
+}
+
+
+def test_the_small_project_is_all_in_its_own_namespace_with_the_images_given(tmp_path: Path) -> None:
+    images = {"train": "registry.example/t:9", "launcher": "registry.example/l:9"}
+    project = small_project(CIRCUITS, tmp_path, "kftune-e2e-1", images)
+    objects = render_objects(load_project(project), OVERLAY)
+    text = json.dumps(objects)
+    assert "team-a" not in text
+    assert "registry.example/circuits" not in text
+    assert "kftune-launcher" not in text
+    (experiment,) = (one for one in objects if one["kind"] == "Experiment")
+    assert experiment["spec"]["maxTrialCount"] == 2
+
+
+def test_kinds_that_the_cluster_does_not_have_are_left_out() -> None:
+    objects = render_objects(load_project(CIRCUITS))
+    kinds = {one["kind"] for one in known(objects, ["v1", "kubeflow.org/v1beta1"])}
+    assert kinds == {"Namespace", "ServiceAccount", "PersistentVolumeClaim", "Experiment"}
+
+
+def test_only_the_dry_run_is_one() -> None:
+    assert "--dry-run=server" in apply_command(dry_run=True)
+    assert not any("dry-run" in word for word in apply_command(dry_run=False))
+    assert wait_command("experiment/a", "condition=Succeeded", "b", 3)[-1] == "--timeout=3m"
+
+
+def test_without_a_kubeconfig_the_suite_says_so() -> None:
+    assert "set KUBECONFIG" in str(missing_for_a_run({}))
+
+
+def test_a_finished_experiment_is_right() -> None:
+    assert wrong_results(FINISHED) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (["status", "trialsSucceeded"], 1, "2 trials must succeed, but 1 did"),
+        (["status", "currentOptimalTrial", "observation"], {}, "no value of the objective"),
+        (["status", "currentOptimalTrial", "parameterAssignments", 0, "value"], "9", "epochs=9 is none of"),
+        (["status", "currentOptimalTrial", "parameterAssignments"], [], "the best trial has no epochs"),
+    ],
+)
+def test_a_wrong_result_is_told(path: list[Any], value: object, said: str) -> None:
+    experiment = copy.deepcopy(FINISHED)
+    inner: Any = experiment
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    assert any(said in wrong for wrong in wrong_results(experiment))

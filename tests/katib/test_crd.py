@@ -1,0 +1,104 @@
+"""What the API server says of custom objects, held against its recorded answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from crd_overlay import KINDS, TYPES
+from recorded import cases
+
+from kftune.katib.admission.reason import field_text
+from kftune.katib.crd.objects import is_known, judge_object
+from kftune.katib.crd.schema import fields_of
+from kftune.katib.go.reading import read
+
+FILES = ("crd-trainer", "crd-other", "crd-argo")
+TRAIN_JOB = {
+    "apiVersion": "trainer.kubeflow.org/v1alpha1",
+    "kind": "TrainJob",
+    "metadata": {"name": "t"},
+    "spec": {"runtimeRef": {"name": "torch"}, "trainer": {"env": [{"name": "A"}, {"name": "B"}]}},
+}
+
+
+def told(case: dict[str, Any]) -> tuple[bool, bool, list[str]]:
+    old = read(case["old"]) if "old" in case else None
+    verdict = judge_object(read(case["yaml"]), old)
+    return verdict.stored, verdict.applied, sorted(map(field_text, verdict.pruned))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_recorded_answer_is_the_same(file: str):
+    wrong = {
+        case["id"]: (told(case), case["errors"])
+        for case in cases(file)
+        if told(case) != (case["ok"], case["strict_ok"], sorted(case["pruned"]))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_problem_is_told_at_the_field_that_the_server_names(file: str):
+    """Rules that the server could not check are left out, and a name that does not match is told without a field."""
+    for case in cases(file):
+        verdict = judge_object(read(case["yaml"]), read(case["old"]) if "old" in case else None)
+        fields = {error["field"] for error in case["errors"]} - {"<nil>", ""}
+        named = {field_text(problem.path) for problem in verdict.problems}
+        if fields:
+            assert any(name.startswith(field) for name in named for field in fields), case["id"]
+
+
+def test_every_kind_has_its_types():
+    for version, kind in KINDS:
+        assert is_known({"apiVersion": version, "kind": kind})
+        judge_object({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": {}})
+
+
+def test_no_kind_is_known_that_was_not_asked_for():
+    assert not is_known({"apiVersion": "batch/v1", "kind": "Job"})
+    assert not is_known({"apiVersion": ["batch/v1"], "kind": {}})
+    assert not is_known(None)
+
+
+def test_an_edit_may_leave_as_it_was_what_would_be_refused_now():
+    living = json.loads(json.dumps(TRAIN_JOB))
+    living["spec"]["trainer"]["numNodes"] = -1
+    assert not judge_object(living).stored
+    assert judge_object(living, living).stored
+
+
+def test_the_order_of_a_list_with_keys_does_not_count_in_an_edit():
+    turned = json.loads(json.dumps(TRAIN_JOB))
+    turned["spec"]["trainer"]["env"].reverse()
+    assert judge_object(turned, TRAIN_JOB).stored
+    turned["spec"]["trainer"]["env"][0]["value"] = "x"
+    assert [problem.detail for problem in judge_object(turned, TRAIN_JOB).problems] == ["field is immutable"]
+
+
+def test_names_that_the_server_makes_count_too():
+    given = {**TRAIN_JOB, "metadata": {"generateName": "a" * 70}}
+    assert judge_object(given).stored
+    assert not judge_object({**given, "metadata": {"generateName": "1run-"}}).stored
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [], {}, {"spec": 1}, {"spec": {"trainer": [[]]}}, {"metadata": []}])
+@pytest.mark.parametrize(("version", "kind"), KINDS)
+def test_no_value_makes_it_crash(version: str, kind: str, value: Any):
+    inside = value if isinstance(value, dict) else {"metadata": {"name": "x"}, "spec": value}
+    judge_object({"apiVersion": version, "kind": kind, **inside})
+
+
+def test_no_type_of_the_overlay_is_unused():
+    """A misspelt name there would change nothing."""
+    reached: set[str] = set()
+    waiting = [given["type"] for given in KINDS.values()]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += re.findall(r"=([\w./]+)", json.dumps(fields_of(name)))
+    # Types of the old Kubernetes that are as the new ones are stored once.
+    assert {name for name in TYPES if not name.startswith("1.28")} <= reached

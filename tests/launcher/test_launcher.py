@@ -1,0 +1,415 @@
+"""The launcher of a tune step, as a real process with the real Kubernetes client against a small API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes_server import Server, serving
+from pipeline_examples import pipeline, tune
+
+from kftune.domains import Conditional, IntUniform, LogUniform, encoding
+from kftune.errors import ClusterError
+from kftune.launcher.best import best_texts
+from kftune.launcher.launch import experiment_name
+from kftune.launcher.reading import objective_value
+from kftune.pipeline import EXECUTOR_OUTPUT, Node
+from kftune.render.tuning import Tuning, launcher_command, tuning_of
+
+RUN = "run-1/tune"
+BEST = {"lr": "0.01", "units": "64"}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    with serving(tmp_path) as (server, config):
+        yield server, config
+
+
+def tune_node() -> tuple[Node, Tuning]:
+    made = pipeline({"tune": tune(image="registry.example/launcher:1")})
+    node = made.node("tune")
+    return node, tuning_of(node)
+
+
+def command(folder: Path, *more: str) -> tuple[list[str], str, Node]:
+    """The launcher's real command line, with outputs below a folder; the Experiment's name; the step."""
+    node, tuning = tune_node()
+    values = {name: str(folder / "outputs" / name) for name in node.outputs}
+    values[EXECUTOR_OUTPUT] = str(folder / "executor.json")
+    line = launcher_command(node, tuning, tuning.text, RUN, values)
+    name = experiment_name(tuning.experiment["metadata"]["name"], RUN)
+    return [sys.executable, *line[1:], "--poll=0.05", *more], name, node
+
+
+def launch(config: Path, line: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        line,
+        env={**os.environ, "KUBECONFIG": str(config)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+def condition(kind: str, message: str = "m", **more: str) -> dict[str, str]:
+    return {"type": kind, "status": "True", "reason": f"Because{kind}", "message": message, **more}
+
+
+def trial(name: str, experiment: str, values: dict[str, str], loss: str | None) -> dict[str, Any]:
+    metrics = [] if loss is None else [{"name": "loss", "min": loss, "max": loss, "latest": loss}]
+    conditions = [condition("Succeeded" if loss else "MetricsUnavailable")]
+    return {
+        "metadata": {
+            "name": name,
+            "labels": {"katib.kubeflow.org/experiment": experiment},
+            "creationTimestamp": f"2026-01-01T00:00:0{name[-1]}Z",
+        },
+        "spec": {"parameterAssignments": [{"name": key, "value": value} for key, value in values.items()]},
+        "status": {"conditions": conditions, "observation": {"metrics": metrics}},
+    }
+
+
+def succeed_after(reads: int, name: str, best: dict[str, str]) -> Any:
+    """Lets the Experiment run for some looks and then succeed with two trials."""
+    seen = []
+
+    def move(server: Server) -> None:
+        seen.append(1)
+        found = server.objects.get(("experiments", name))
+        if found is None:
+            return
+        status = found.setdefault("status", {})
+        status["conditions"] = [condition("Created"), condition("Running")]
+        status["trialsRunning"] = 2
+        if len(seen) < reads:
+            return
+        loss = found["spec"]["objective"]["objectiveMetricName"]
+        other = dict.fromkeys(best, "1")
+        for each in (trial("trial-1", name, other, "0.9"), trial("trial-2", name, best, "0.25")):
+            each["status"]["observation"]["metrics"][0]["name"] = loss
+            server.objects["trials", each["metadata"]["name"]] = each
+        status["conditions"] = [condition("Created"), condition("Running", status="False"), condition("Succeeded")]
+        status["trialsSucceeded"], status["trialsRunning"] = 2, 0
+        status["currentOptimalTrial"] = {
+            "bestTrialName": "trial-2",
+            "parameterAssignments": server.objects["trials", "trial-2"]["spec"]["parameterAssignments"],
+            "observation": server.objects["trials", "trial-2"]["status"]["observation"],
+        }
+
+    return move
+
+
+def given_values(experiment: dict[str, Any]) -> dict[str, str]:
+    """One value of each parameter, as Katib would write it."""
+    spaces = {parameter["name"]: parameter["feasibleSpace"] for parameter in experiment["spec"]["parameters"]}
+    return {name: space.get("min") or space["list"][0] for name, space in spaces.items()}
+
+
+# -- from start to end -------------------------------------------------------------------------------------------
+
+
+def test_it_creates_waits_and_writes_every_output(cluster, tmp_path):
+    server, config = cluster
+    line, name, node = command(tmp_path)
+    best = given_values(tune_node()[1].experiment)
+    server.on_read = succeed_after(3, name, best)
+    run = launch(config, line)
+    assert run.returncode == 0, run.stdout + run.stderr
+    outputs = {path.name: path.read_text() for path in (tmp_path / "outputs").iterdir()}
+    assert set(outputs) == set(node.outputs)
+    assert outputs["best_trial"] == "trial-2"
+    assert outputs["objective"] == "0.25"
+    for each in best:
+        assert outputs[f"best.{each}"]
+    assert json.loads(outputs["metrics"]) == {node.step.study.objective.metric: 0.25}  # type: ignore[attr-defined]
+    told = json.loads((tmp_path / "executor.json").read_text())["artifacts"]["metrics"]["artifacts"]
+    assert told == [{"metadata": json.loads(outputs["metrics"])}]
+    assert "<svg" in outputs["report"]
+    assert "trial-1" in outputs["report"]
+    created = server.objects["experiments", name]
+    assert created["metadata"]["namespace"] == "team-a"
+    assert created["metadata"]["annotations"]["kftune.io/run-id"] == RUN
+    assert "created Experiment" in run.stdout
+    assert "trials: 2 running" in run.stdout
+
+
+def test_a_second_try_attaches_and_creates_nothing(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    first = subprocess.Popen(line, env={**os.environ, "KUBECONFIG": str(config)}, stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    first.stdout.readline()
+    first.kill()
+    first.wait()
+    first.stdout.close()
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    run = launch(config, line)
+    assert run.returncode == 0, run.stdout
+    assert "attached to Experiment" in run.stdout
+    assert [key for key in server.objects if key[0] == "experiments"] == [("experiments", name)]
+
+
+def test_another_experiment_of_that_name_is_left_alone(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.objects["experiments", name] = {"metadata": {"name": name}, "spec": {}}
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert "delete it, or start a new run" in run.stdout
+    assert server.objects["experiments", name]["spec"] == {}
+
+
+def test_a_failed_experiment_tells_why_and_which_trials(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+
+    def fail(server: Server) -> None:
+        if ("experiments", name) in server.objects:
+            server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+            server.objects["trials", "trial-1"] = trial("trial-1", name, BEST, None)
+
+    server.on_read = fail
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert "the Experiment has failed: BecauseFailed: too many failed" in run.stdout
+    assert "trial trial-1: BecauseMetricsUnavailable" in run.stdout
+
+
+def test_success_without_a_best_trial_is_an_error(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+
+    def move(server: Server) -> None:
+        if ("experiments", name) in server.objects:
+            server.objects["experiments", name]["status"] = {"conditions": [condition("Succeeded")]}
+
+    server.on_read = move
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert "without a best trial" in run.stdout
+
+
+def test_asked_to_stop_it_leaves_the_experiment_for_the_next_try(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    process = subprocess.Popen(line, env={**os.environ, "KUBECONFIG": str(config)}, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=20)[0]
+    assert process.returncode == 143
+    assert "goes on" in told
+    assert ("experiments", name) in server.objects
+
+
+@pytest.mark.parametrize(("delete", "stays"), [("never", True), ("succeeded", False), ("always", False)])
+def test_it_deletes_the_experiment_when_asked(cluster, tmp_path, delete, stays):
+    server, config = cluster
+    line, name, _ = command(tmp_path, f"--delete={delete}")
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    assert launch(config, line).returncode == 0
+    assert (("experiments", name) in server.objects) is stays
+
+
+def test_what_cannot_be_deleted_stays_and_the_result_counts(cluster, tmp_path):
+    server, config = cluster
+    line, name, node = command(tmp_path, "--delete=succeeded")
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.forbidden = {"DELETE"}
+    run = launch(config, line)
+    assert run.returncode == 0
+    assert f"the Experiment {name} stays: cannot delete the Experiment" in run.stdout
+    assert {path.name for path in (tmp_path / "outputs").iterdir()} == set(node.outputs)
+
+
+def test_a_try_after_a_deletion_waits_until_the_experiment_is_gone(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--delete=always")
+    dying = {"metadata": {"name": name, "deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {}}
+    server.objects["experiments", name] = dying
+    succeed = succeed_after(2, name, given_values(tune_node()[1].experiment))
+
+    def move(server: Server) -> None:
+        if server.objects.get(("experiments", name)) is dying:
+            del server.objects["experiments", name]
+        else:
+            succeed(server)
+
+    server.on_read = move
+    run = launch(config, line)
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.splitlines()[:2] == [
+        f"waiting until the Experiment {name} of an earlier try is gone",
+        f"created Experiment team-a/{name}",
+    ]
+
+
+def test_a_busy_server_is_asked_again(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.failures = [503, 500]
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    run = launch(config, line)
+    assert run.returncode == 0, run.stdout
+    assert server.requests[:3] == ["POST /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments"] * 3
+
+
+def test_a_missing_right_is_told_with_a_remedy(cluster, tmp_path):
+    server, config = cluster
+    server.failures = [403]
+    run = launch(config, command(tmp_path)[0])
+    assert run.returncode == 1
+    assert "give the service account that right" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_without_a_cluster_it_says_so(tmp_path):
+    run = launch(tmp_path / "none", command(tmp_path)[0])
+    assert run.returncode == 1
+    assert "there is no cluster to talk to" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--best={"], "--best must be a JSON object"),
+        (["--artifact-data=/x"], "--share"),
+        (["--nonsense"], "nonsense"),
+        (["--delete=perhaps"], "perhaps"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(tmp_path, cluster, more, told):
+    run = launch(cluster[1], [*command(tmp_path)[0], *more])
+    assert run.returncode == 2
+    assert told in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_obstacles_are_told_when_nothing_moves(cluster, tmp_path, monkeypatch):
+    from kftune.cluster import Namespace
+    from kftune.launcher import launch as launching
+
+    server, config = cluster
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    _, tuning = tune_node()
+    said: list[str] = []
+    made = launching.Launch(Namespace(), tuning.experiment, RUN, said.append)
+    made.start(threading.Event())
+    assert made.obstacles() == [
+        "there is no Suggestion: Katib has not seen the Experiment, or does not know its algorithm"
+    ]
+    server.objects["suggestions", made.name] = {
+        "metadata": {"name": made.name},
+        "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "Bad", "message": "no such setting"}]},
+    }
+    server.objects["pods", "pod-1"] = {
+        "metadata": {"name": "pod-1", "labels": {"katib.kubeflow.org/experiment": made.name}},
+        "spec": {"containers": []},
+        "status": {
+            "containerStatuses": [
+                {
+                    "name": "train",
+                    "image": "x",
+                    "imageID": "",
+                    "ready": False,
+                    "restartCount": 0,
+                    "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}},
+                }
+            ]
+        },
+    }
+    assert made.obstacles() == [
+        "the algorithm has failed: Bad: no such setting",
+        "pod pod-1: container train: ImagePullBackOff: not found",
+    ]
+
+
+def test_artifacts_are_copied_to_the_share_and_their_paths_reach_the_trials(cluster, tmp_path):
+    server, config = cluster
+    data = tmp_path / "readings.csv"
+    data.write_text("1,2\n")
+    line, name, _ = command(tmp_path)
+    place = next(index for index, token in enumerate(line) if token.startswith("--experiment="))
+    experiment = json.loads(line[place].partition("=")[2])
+    container = experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"][0]
+    container["args"] = [f"{container['args'][0]} --data=@kftune:data@ --text=@kftune:text@"]
+    line[place] = f"--experiment={json.dumps(experiment)}"
+    share = tmp_path / "share"
+    line += [f"--artifact-data={data}", f"--share={share}", "--value-text=a '@kftune:data@' $b"]
+    server.on_read = succeed_after(1, name, given_values(experiment))
+    run = launch(config, line)
+    assert run.returncode == 0, run.stdout
+    copy = share / "kftune" / name / "data"
+    assert copy.read_text() == "1,2\n"
+    created = server.objects["experiments", name]["spec"]["trialTemplate"]["trialSpec"]
+    script = created["spec"]["template"]["spec"]["containers"][0]["args"][0].replace("$$", "$")
+    shown = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {script.partition(' --data=')[2]}"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.splitlines() == [str(copy), "--text=a '@kftune:data@' $b"]
+
+
+# -- names and values --------------------------------------------------------------------------------------------
+
+
+def test_the_name_is_the_same_for_each_try_and_another_for_each_run():
+    long = "a-study-with-a-name-that-fills-the-whole"
+    names = {experiment_name(long, run) for run in ("1", "1", "2")}
+    assert len(names) == 2
+    assert all(len(name) <= 40 for name in names)
+
+
+def test_best_values_are_what_the_trial_made_of_katibs_texts():
+    rate = LogUniform(1e-4, 1e-2)
+    wanted = {
+        "lr": {"text": encoding.surrogate("quantile", rate, "${trialParameters.lr}"), "type": "float"},
+        "units": {"text": "${trialParameters.units}", "type": "int"},
+        "words": {"text": "${trialParameters.words}", "type": "str"},
+        "fixed": {"text": "3", "type": "int"},
+    }
+    given = {"lr": "0.25", "units": "64.0", "words": encoding.encode_text('say "hi"')}
+    assert best_texts(wanted, given, {}) == {
+        "lr": repr(rate.quantile(0.25)),
+        "units": "64",
+        "words": 'say "hi"',
+        "fixed": "3",
+    }
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("deep", str(IntUniform(2, 9).quantile(0.5))), ("flat", "1")])
+def test_a_value_whose_condition_does_not_hold_is_its_default(kind, expected):
+    domain = Conditional(IntUniform(2, 9), when={"kind": "deep"})
+    text = encoding.surrogate("quantile", domain, "${trialParameters.layers}")
+    wanted = {
+        "layers": {"text": text, "type": "int", "default": "1"},
+        "kind": {"text": "${trialParameters.kind}", "type": "str"},
+    }
+    assert best_texts(wanted, {"layers": "0.5", "kind": kind}, {})["layers"] == expected
+    assert best_texts({"layers": wanted["layers"]}, {"layers": "0.5"}, {"kind": kind})["layers"] == expected
+
+
+def test_a_parameter_that_katib_does_not_give_is_an_error():
+    with pytest.raises(ClusterError, match="no value for lr"):
+        best_texts({"lr": {"text": "${trialParameters.lr}", "type": "float"}}, {}, {})
+
+
+@pytest.mark.parametrize(("strategy", "expected"), [("min", "0.1"), ("max", "0.9"), ("latest", "0.5"), (None, "0.1")])
+def test_the_objective_is_the_value_of_its_strategy(strategy, expected):
+    strategies = [{"name": "loss", "value": strategy}] if strategy else []
+    objective = {"objectiveMetricName": "loss", "type": "minimize", "metricStrategies": strategies}
+    metrics = [{"name": "loss", "min": "0.1", "max": "0.9", "latest": "0.5"}]
+    assert objective_value({"metrics": metrics}, objective) == expected
+    unavailable = [{"name": "loss", "min": "unavailable", "max": "unavailable", "latest": "x"}]
+    assert objective_value({"metrics": unavailable}, objective) == "x"
+    assert objective_value(None, objective) is None

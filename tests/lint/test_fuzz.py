@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from mangled import LARGE, SEEDS, mangled
+from mutations import MUTATIONS, Mutation, places, spoilt
+from places import SUPPORT
+
+from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
+from kftune.katib.admission.defaults import VERSIONS, KatibVersion
+from kftune.katib.go.reading import read
+from kftune.lint.judging import judge
+from kftune.lint.report import Checked, as_json, placed
+from kftune.lint.rules.all import RULES
+from kftune.lint.rules.example import EXAMPLE
+from kftune.lint.sources import Document, Source, documents
+
+VALUES: list[Any] = [
+    *[None, True, 0, -1, 1.5, 1e300, 2**31, 2**63, "", "x", "NaN", "\u0000", "${trialParameters.lr}", "-.5", "é"],
+    *[[], {}, [None], [[]], {"a": None}, {"kind": "Job"}, [{}], ["x"], {"name": "main"}],
+]
+SECOND = 1.0
+MOST_MEMORY = 200  # MB
+
+
+def survives(text: str, version: KatibVersion = "0.19") -> None:
+    judge_all(list(documents(Source("fuzz.yaml", text, named=True))), version)
+
+
+def judge_all(found: list[Document], version: KatibVersion) -> None:
+    cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
+    judgements = [judge(document, cluster, version) for document in found]
+    told = as_json(Checked([(judgement, list(placed(judgement))) for judgement in judgements]), version)
+    json.dumps(told)
+    assert {finding.code for judgement in judgements for finding in judgement.findings} <= set(RULES)
+
+
+def _put(value: Any) -> Mutation:
+    return lambda name, _: [(name, value)]
+
+
+def test_no_value_in_any_place_makes_it_crash():
+    example = read(EXAMPLE)
+    (document,) = documents(Source("fuzz.yaml", EXAMPLE, named=True))
+    for path, _ in places(example):
+        for value in VALUES:
+            changed = spoilt(example, path, _put(value))
+            for version in VERSIONS:
+                judge(document._replace(value=changed), Cluster(), version)
+
+
+def _mangled_texts(count: int) -> None:
+    chance = random.Random(7)
+    for number in range(count):
+        text = mangled(chance)
+        start = time.process_time()
+        survives(text, VERSIONS[number % 3])
+        assert time.process_time() - start < SECOND, text
+
+
+def _spoilt_objects(count: int) -> None:
+    chance = random.Random(7)
+    seeds = [list(documents(Source("fuzz.yaml", text, named=True))) for text in SEEDS]
+    changes = [*MUTATIONS.values(), *map(_put, VALUES)]
+    for _ in range(count):
+        found = list(chance.choice(seeds))
+        at = chance.randrange(len(found))
+        value = found[at].value
+        for _ in range(chance.choice([1, 2, 3])):
+            where = list(places(value))
+            changed = spoilt(value, chance.choice(where)[0], chance.choice(changes)) if where else None
+            value = value if changed is None else changed
+        found[at] = found[at]._replace(value=value)
+        judge_all(found, "0.19")
+
+
+def test_some_hundreds_of_mangled_texts_end_soon_and_without_a_crash():
+    _mangled_texts(500)
+
+
+def test_some_hundreds_of_spoilt_objects_are_judged():
+    _spoilt_objects(600)
+
+
+@pytest.mark.nightly
+def test_twenty_thousand_mangled_texts_end_soon_and_without_a_crash():
+    _mangled_texts(20_000)
+
+
+@pytest.mark.nightly
+def test_twenty_thousand_spoilt_objects_are_judged():
+    _spoilt_objects(20_000)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_megabyte_of_anything_ends_within_a_second(name: str):
+    start = time.process_time()
+    survives(LARGE[name])
+    assert time.process_time() - start < 2 * SECOND  # a second on an idle machine
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", LARGE)
+def test_a_megabyte_of_anything_fits_into_little_memory(name: str):
+    here = str(SUPPORT)
+    code = (
+        f"import resource, sys; sys.path.insert(0, {here!r}); import mangled, test_lint_fuzz as it; "
+        f"it.survives(mangled.LARGE[{name!r}]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < MOST_MEMORY

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from lint_pages import all_pages
+from places import ROOT
+
+from kftune.katib.admission.cluster import Cluster
+from kftune.lint.judging import judge
+from kftune.lint.rules.all import RULES
+from kftune.lint.rules.example import EXAMPLE, example_text
+from kftune.lint.rules.rule import MEANINGS, SEVERITIES
+from kftune.lint.sources import Source, documents
+
+PAGES = ROOT / "docs" / "lint"
+
+
+def codes_of(text: str) -> set[str]:
+    found = [judge(document, Cluster(), "0.19") for document in documents(Source("x.yaml", text, named=True))]
+    return {finding.code for judgement in found for finding in judgement.findings}
+
+
+def test_the_example_is_clean():
+    assert codes_of(EXAMPLE) == set()
+
+
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fails])
+def test_a_rule_speaks_of_its_failing_example_and_not_of_its_passing_one(code: str):
+    rule = RULES[code]
+    assert code in codes_of(example_text(rule.fails))
+    assert code not in codes_of(example_text(rule.passes))
+
+
+def test_the_pages_are_those_of_the_rules():
+    assert {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")} == dict(all_pages())
+
+
+def test_each_severity_has_a_meaning():
+    assert set(MEANINGS) == set(SEVERITIES)
+    assert {rule.severity for rule in RULES.values()} <= set(SEVERITIES)
+
+
+def test_codes_say_what_kind_of_rule_they_are():
+    assert all(len(code) == 5 and code[:3] in ("KT1", "KT2", "KT3", "KT4", "KT5") for code in RULES)
+    assert all((rule.severity == "habit") for code, rule in RULES.items() if code.startswith("KT3"))
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("python t.py 2>&1 | tee log", "KT252"),
+        ("python prepare.py && python t.py", "KT252"),
+        ("python t.py &", "KT252"),
+        ("python t.py; exit 0", "KT253"),
+        ("python t.py # why", "KT253"),
+    ],
+)
+def test_a_script_that_the_wrapper_breaks_is_told(script: str, code: str):
+    arguments = f"{script.replace('t.py', 't.py ${trialParameters.lr} ${trialParameters.units}')}"
+    container = f"{{name: main, image: 'r.example/i:1', command: [sh, -c], args: ['{arguments}']}}"
+    change = f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {{containers: [{container}]}}}}}}}}}}}}"
+    assert code in codes_of(example_text(change))

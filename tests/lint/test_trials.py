@@ -1,0 +1,177 @@
+"""What lint says of a trial's object: its pods, its conditions, templates of ConfigMaps, and searches for networks."""
+
+from __future__ import annotations
+
+import pytest
+from mangled import CONFIG_MAP, FROM_CONFIG_MAP
+
+from kftune.katib.admission.cluster import KatibConfig, cluster_of
+from kftune.lint.judging import judge
+from kftune.lint.report import placed
+from kftune.lint.rules.example import example_text
+from kftune.lint.rules.rule import Finding
+from kftune.lint.sources import Source, documents
+
+
+def findings(text: str) -> list[Finding]:
+    found = list(documents(Source("x.yaml", text, named=True)))
+    cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
+    judgements = [judge(document, cluster, "0.19") for document in found if document.value["kind"] == "Experiment"]
+    return [each.finding for judgement in judgements for each in placed(judgement)]
+
+
+def serious(text: str) -> set[str]:
+    return {found.code for found in findings(text) if found.severity != "habit"}
+
+
+def pod(inside: str) -> str:
+    return example_text(f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {{{inside}}}}}}}}}}}}}")
+
+
+def container(inside: str) -> str:
+    run = "command: [python, t.py], args: ['${trialParameters.lr}', '${trialParameters.units}']"
+    return pod(f"containers: [{{name: main, image: 'r.example/i:1', {run}, {inside}}}]")
+
+
+def replica(inside: str, name: str = "Master", more: str = "") -> str:
+    run = "command: [python, t.py, '${trialParameters.lr}', '${trialParameters.units}']"
+    nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
+    spec = f"{{spec: {{containers: [{{name: pytorch, image: 'r.example/i:1', {run}, {inside}}}]}}}}"
+    return example_text(
+        "spec: {trialTemplate: {primaryContainerName: pytorch, trialSpec: {apiVersion: kubeflow.org/v1, "
+        f"kind: PyTorchJob, spec: {{{nothing}, pytorchReplicaSpecs: {{{name}: {{{more} template: {spec}}}}}}}}}}}}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (container("resources: {limits: {gpu: '1'}}"), "KT273"),
+        (container("resources: {requests: {nvidia.com/gpu: '1'}}"), "KT273"),
+        (container("resources: {limits: {cpu: '-1'}}"), "KT273"),
+        (container("imagePullPolicy: Often"), "KT271"),
+        (container("ports: [{containerPort: 70000}]"), "KT271"),
+        (container("volumeMounts: [{name: a, mountPath: /a}]"), "KT272"),
+        (container("env: [{name: A, value: a, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"), "KT277"),
+        (container("env: [{name: 'A=B', value: a}]"), "KT277"),
+        (container("securityContext: {seccompProfile: {type: Default}}"), "KT277"),
+        (pod("volumes: [{name: A_b, emptyDir: {}}]"), "KT277"),
+        (pod("volumes: [{name: a, emptyDir: {}, hostPath: {path: /a}}]"), "KT277"),
+        (example_text("spec: {trialTemplate: {trialSpec: {spec: {activeDeadlineSeconds: 0}}}}"), "KT276"),
+        (example_text("spec: {trialTemplate: {trialSpec: {spec: {completionMode: Indexed}}}}"), "KT276"),
+        (replica("resources: {limits: {cpu: '1'}, requests: {cpu: '2'}}"), "KT273"),
+        (replica("volumeMounts: [{name: a, mountPath: /a}]"), "KT272"),
+        (replica("resources: {limits: {cpu: 1.5}}"), "KT274"),
+        (replica("tty: false", name="Chief"), "KT274"),
+        (replica("tty: false", more="replicas: 2,"), "KT274"),
+        (replica("tty: false", more="restartPolicy: Sometimes,"), "KT277"),
+    ],
+)
+def test_a_pod_that_the_server_refuses_is_told(text: str, code: str):
+    assert serious(text) == {code}
+
+
+@pytest.mark.parametrize(
+    "text", [container("tty: true"), replica("tty: true"), replica("tty: true", more="replicas: 1,")]
+)
+def test_a_pod_that_the_server_takes_is_not(text: str):
+    assert serious(text) == set()
+
+
+def test_an_argument_of_the_images_own_entrypoint_is_read_by_the_shell_too():
+    args = "args: ['--lr=${trialParameters.lr} --units=${trialParameters.units}']"
+    text = pod(f"containers: [{{name: main, image: 'r.example/i:1', {args}}}]")
+    assert serious(text) == {"KT254"}
+
+
+# ---------------------------------------------------------------------------------------------- a ConfigMap's template
+
+UNITS = ", {name: units, reference: units}], configMap"
+GOOD = (
+    example_text(FROM_CONFIG_MAP.replace("], configMap", UNITS))
+    .replace("successCondition: a", "successCondition: status.succeeded")
+    .replace("failureCondition: b", "failureCondition: status.failed")
+)
+TEMPLATE = CONFIG_MAP.replace("spec: {containers", "spec: {restartPolicy: Never, containers").replace(
+    '"${trialParameters.lr}"]', '"${trialParameters.lr}", "${trialParameters.units}"]'
+)
+
+
+def test_a_template_of_a_config_map_is_judged_like_one_of_the_experiment():
+    assert serious(f"{TEMPLATE}---\n{GOOD}") == set()
+    spoilt = TEMPLATE.replace("restartPolicy: Never", "restartPolicy: Always")
+    (found,) = [each for each in findings(f"{spoilt}---\n{GOOD}") if each.severity != "habit"]
+    assert found.code == "KT270"
+    assert found.path == ("spec", "trialTemplate", "configMap")
+    assert found.message.startswith("templates/t.yaml: spec.template.spec.restartPolicy: ")
+
+
+def test_without_the_config_map_nothing_is_said_of_the_template():
+    assert serious(GOOD) == set()
+
+
+def test_placeholders_without_quotes_are_told_where_katib_cannot_read_them():
+    """Katib reads the text before it puts values in; the webhook puts `test-value` in first."""
+    spoilt = TEMPLATE.replace('"${trialParameters.lr}"', "${trialParameters.lr}")
+    assert "KT262" in serious(f"{spoilt}---\n{GOOD}")
+
+
+def test_a_number_without_quotes_does_not_become_a_text_of_the_job():
+    block = TEMPLATE.replace(
+        'args: ["${trialParameters.lr}", "${trialParameters.units}"]}]}}}',
+        'command: [a]}]}, metadata: {annotations: {u: "${trialParameters.units}"}}}}',
+    )
+    block = block.replace(
+        "    spec: {template", "    metadata:\n      labels:\n        lr: ${trialParameters.lr}\n    spec: {template"
+    )
+    assert "KT262" in serious(f"{block}---\n{GOOD}")
+
+
+# ------------------------------------------------------------------------------------------------ searches for networks
+
+
+def network(algorithm: str, nas: str, *, settings: str = "", references: str, more: str = "") -> str:
+    return example_text(
+        f"spec: {{algorithm: {{algorithmName: {algorithm}, algorithmSettings: [{settings}]}}, parameters: null, {more} "
+        f"nasConfig: {{{nas}}}, trialTemplate: {{trialParameters: [{references}]}}}}"
+    )
+
+
+GRAPH = "graphConfig: {numLayers: 8, inputSizes: [32], outputSizes: [10]}"
+STEPS = (
+    "operations: [{operationType: convolution, parameters: "
+    "[{name: size, parameterType: categorical, feasibleSpace: {list: ['3']}}]}]"
+)
+EMPTY = STEPS.replace("['3']", "[]")
+ENAS = "{name: lr, reference: architecture}, {name: units, reference: nn_config}"
+
+
+@pytest.mark.parametrize(
+    ("nas", "settings", "references", "codes"),
+    [
+        (f"{GRAPH}, {STEPS}", "", ENAS, set()),
+        (f"{GRAPH}, {STEPS}", "{name: controller_hidden_size, value: '64'}", ENAS, set()),
+        (f"{GRAPH}, {STEPS}", "{name: controller_temperature, value: None}", ENAS, set()),
+        (f"{GRAPH}, {STEPS}", "{name: controller_hidden_size, value: '0'}", ENAS, {"KT214"}),
+        (f"{GRAPH}, {STEPS}", "{name: controller_learning_rate, value: '1.5'}", ENAS, {"KT214"}),
+        (f"{GRAPH}, {STEPS}", "{name: hidden_size, value: '64'}", ENAS, {"KT214"}),
+        (STEPS, "", ENAS, {"KT225"}),
+        (f"{GRAPH}, {EMPTY}", "", ENAS, {"KT225"}),
+        (f"{GRAPH}, {STEPS}", "", ENAS.replace("nn_config", "network"), {"KT230"}),
+    ],
+)
+def test_what_enas_refuses_is_told(nas: str, settings: str, references: str, codes: set[str]):
+    assert serious(network("enas", nas, settings=settings, references=references)) == codes
+
+
+def test_darts_answers_one_request_only():
+    names = ("algorithm-settings", "search-space", "num-layers")
+    references = ", ".join(f"{{name: {name}, reference: {name}}}" for name in names)
+    used = " ".join(f"--{name}=${{trialParameters.{name}}}" for name in names)
+    for most, codes in ((1, set()), (5, {"KT225"})):
+        text = network(
+            "darts", f"{GRAPH}, {STEPS}", references=references, more=f"parallelTrialCount: 1, maxTrialCount: {most},"
+        )
+        text = text.replace("maxFailedTrialCount: 2", "maxFailedTrialCount: 1")
+        old = "--lr=${trialParameters.lr} --units=${trialParameters.units}"
+        assert serious(text.replace(old, used)) == codes

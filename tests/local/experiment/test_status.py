@@ -1,0 +1,114 @@
+"""What ends a run here ends an Experiment on Katib, and the status tells it as Katib's controller would."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from local_experiment import experiment, run, sh
+from local_study import trials_in
+
+from kftune.katib.trial.status import status_of
+from kftune.local.study.plan import Plan
+from kftune.local.study.progress import Progress
+from kftune.results import Ending, Metric, Values, open_results
+from kftune.results.experiment import experiment_with_status
+from kftune.results.store import Started, Store
+
+REASONS = {
+    "ExperimentGoalReached": "GoalReached",
+    "ExperimentFailed": "MaxFailedReached",
+    "ExperimentMaxTrialsReached": "MaxTrialsReached",
+    "ExperimentRunning": None,
+}
+ENDS = st.tuples(
+    st.sampled_from(["Succeeded", "Failed", "MetricsUnavailable", "EarlyStopped"]),
+    st.floats(-2, 2).map(lambda value: round(value, 1)),
+)
+
+
+@given(
+    ends=st.lists(ENDS, min_size=1, max_size=8),
+    direction=st.sampled_from(["minimize", "maximize"]),
+    goal=st.none() | st.floats(-2, 2).map(lambda value: round(value, 1)),
+    most=st.integers(1, 8),
+    most_failed=st.none() | st.integers(0, 4),
+)
+def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most, most_failed):
+    metric = Metric("loss", "min" if direction == "minimize" else "max")
+    plan = Plan((metric,), direction, goal, most, most_failed, reader=lambda name: None)  # type: ignore[arg-type, return-value]
+    progress = Progress(plan, None, ())  # type: ignore[arg-type]
+    objective: dict[str, Any] = {
+        "type": direction,
+        "objectiveMetricName": "loss",
+        "metricStrategies": [{"name": "loss", "value": metric.reduce}],
+    }
+    if goal is not None:
+        objective["goal"] = goal
+    spec = {"objective": objective, "maxTrialCount": most, "maxFailedTrialCount": most_failed}
+    trials = []
+    for number, (state, value) in enumerate(ends):
+        scored = state in ("Succeeded", "EarlyStopped")
+        progress.add(number, state, value if scored else None)
+        observation = {"metrics": [{"name": "loss", **dict.fromkeys(("min", "max", "latest"), repr(value))}]}
+        status: dict[str, Any] = {"conditions": [{"type": state, "status": "True"}]}
+        trials.append(
+            {
+                "metadata": {"name": f"t{number}"},
+                "spec": {"objective": objective},
+                "status": {**status, "observation": observation} if scored else status,
+            }
+        )
+        katib = status_of({"spec": spec}, trials)
+        reached = progress.reached()
+        assert reached == REASONS[katib["conditions"][-1]["reason"]]
+        best = katib["currentOptimalTrial"].get("bestTrialName")
+        assert (None if progress._best is None else f"t{progress._best[1]}") == best
+        if reached:
+            return
+
+
+def status(folder: Path) -> dict[str, Any]:
+    with open_results(folder) as results:
+        found = experiment_with_status(results)
+    assert found is not None
+    told: dict[str, Any] = found["status"]
+    return told
+
+
+def test_the_completion_time_is_the_moment_at_which_it_was_over(tmp_path):
+    script = "case $KATIB_TRIAL_NAME in *2) echo loss=0;; *) sleep 1.2; echo loss=1;; esac"
+    outcome, _ = run(experiment(sh(script), trials=3, parallelTrialCount=3, objective={"goal": 0.5}), tmp_path)
+    assert outcome.reason == "GoalReached"
+    told = status(tmp_path)
+    moments = {trial.name: (trial.ended or "")[:19] for trial in trials_in(tmp_path)}
+    assert told["completionTime"] == f"{moments['small-0002']}Z"
+    assert told["currentOptimalTrial"]["bestTrialName"] == "small-0002"
+    assert (told["trials"], told["trialsSucceeded"], told["trialsKilled"]) == (3, 1, 2)
+
+
+def test_a_space_that_has_no_more_points_ends_as_suggestions_that_came_to_an_end(tmp_path):
+    one = {"parameterType": "categorical", "feasibleSpace": {"list": ["1"]}}
+    outcome, _ = run(
+        experiment(trials=9, parameters=[{"name": name, **one} for name in ("lr", "units", "opt")]), tmp_path
+    )
+    assert (outcome.state, outcome.reason) == ("Succeeded", "SearchSpaceExhausted")
+    last = status(tmp_path)["conditions"][-1]
+    assert (last["type"], last["reason"]) == ("Succeeded", "ExperimentSuggestionEndReached")
+
+
+def test_the_status_of_thousands_of_trials_is_told_at_once(tmp_path):
+    run(experiment(trials=1), tmp_path)
+    with open_results(tmp_path) as results:
+        meta = results.meta
+    with Store(tmp_path, meta) as store:
+        for number in range(2, 4001):
+            moment = f"2030-01-01T00:{number % 3600 // 60:02}:{number % 60:02}.000Z"
+            store.start(Started(number, 1, {"lr": "1"}, {"lr": 1}, moment, None, None))
+            store.end(number, Ending("Succeeded", {"loss": Values("1", "1", "1", 1)}, 1.0, moment, 1.0, 0))
+    began = time.perf_counter()
+    assert status(tmp_path)["trials"] == 4000
+    assert time.perf_counter() - began < 3

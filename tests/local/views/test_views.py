@@ -1,0 +1,212 @@
+"""The views of a running study: plain lines, and the live table in a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+from local_study import run, sh, study
+from places import SUPPORT
+
+from kftune.local.study.events import (
+    Event,
+    MetricReported,
+    Note,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialStarted,
+)
+from kftune.local.views.study_board import Board, assignments, clock, number, shown
+from kftune.local.views.study_live import LiveView
+from kftune.local.views.study_plain import PlainView
+from kftune.local.views.study_views import view_for
+
+TIME = "2026-11-21T08:00:00.000Z"
+VALUES = {"lr": 0.00123456, "units": 64, "name": "two words"}
+BEST = {"trial": "demo-0001", "objective": 0.25, "metrics": {"loss": 0.25, "acc": 0.9}, "values": VALUES}
+STORY: list[Event] = [
+    StudyStarted("demo", "runs/demo", "tpe", 7, "loss", "minimize", 0.1, 4, 2, None, 1, None, time=TIME),
+    Note("something to know", time=TIME),
+    TrialStarted("demo-0001", 1, 2, VALUES, "runs/demo/logs/demo-0001.log", time=TIME),
+    TrialStarted("demo-0002", 2, 1, {"lr": 0.1, "units": 8, "name": "x"}, "log", time=TIME),
+    MetricReported("demo-0001", 1, "loss", 0.25, "0.25", 3, time=TIME),
+    MetricReported("demo-0001", 1, "acc", 0.9, "0.9", 3, time=TIME),
+    TrialFinished(
+        "demo-0001", 1, "Succeeded", 0.25, {"loss": 0.25, "acc": 0.9}, VALUES, 75.2, 0, "", True, 2, time=TIME
+    ),
+    TrialFinished(
+        "demo-0002", 2, "Failed", None, {}, {"lr": 0.1}, 3.04, 1, "exit code 1; it printed nothing", False, 3
+    ),
+]
+END = StudyFinished("Succeeded", "GoalReached", "the goal", {"Failed": 1, "Succeeded": 3}, BEST, 3725.0, time=TIME)
+
+
+def test_plain_lines_tell_the_story():
+    out = io.StringIO()
+    with PlainView(out, ["kftune best study.yaml"]) as view:
+        for event in [*STORY, END]:
+            view(event)
+    assert out.getvalue().splitlines() == [
+        "demo: minimize loss (goal 0.1), tpe with seed 7, 4 trials, 2 at once",
+        "results in runs/demo",
+        "going on: 1 trials have finished before",
+        "note: something to know",
+        "demo-0001 started (attempt 2): lr=0.001235 units=64 name=two words",
+        "demo-0002 started: lr=0.1 units=8 name=x",
+        "[2/4] demo-0001 Succeeded in 1:15: loss=0.25 acc=0.9, the best so far",
+        "[3/4] demo-0002 Failed in 3.0 s: exit code 1; it printed nothing",
+        "Succeeded (GoalReached): the goal",
+        "trials: 1 Failed, 3 Succeeded; 1:02:05",
+        "best: demo-0001 loss=0.25 acc=0.9",
+        "  lr=0.001235 units=64 name=two words",
+        "next: kftune best study.yaml",
+    ]
+
+
+def frame(events: list[Event]) -> str:
+    """What a terminal of 120 columns shows after these events."""
+    out = io.StringIO()
+    view = LiveView(out, ["kftune best study.yaml"])
+    view._console.width = 120
+    for event in events:
+        view(event)
+    view._console.print(view._drawn())
+    return out.getvalue()
+
+
+def test_the_live_view_shows_what_runs_what_ended_and_the_best():
+    shown_now = frame(STORY[:6])
+    assert "demo: minimize loss (goal 0.1), tpe with seed 7, 4 trials, 2 at once" in shown_now
+    assert "1/4 trials" in shown_now
+    assert re.search(r"demo-0001 +lr=0.001235 units=64 name=two words +loss=0.25 +3 ", shown_now)
+    assert "note: something to know" in shown_now
+    later = frame(STORY)
+    assert "3/4 trials, 1 failed" in later
+    assert re.search(r"demo-0001 +lr=0.001235 units=64 name=two words +0.25 +Succeeded +1:15", later)
+    assert "demo-0002 Failed: exit code 1; it printed nothing" in later
+    assert "best so far demo-0001  0.25  lr=0.001235 units=64 name=two words" in later
+    assert re.search(r"about \d+\.?\d* s left", later)
+
+
+def test_the_live_view_leaves_a_summary():
+    out = io.StringIO()
+    with LiveView(out, ["kftune best study.yaml"]) as view:
+        for event in [*STORY, END]:
+            view(event)
+    text = out.getvalue()
+    assert "Succeeded (GoalReached): the goal" in text
+    assert re.search(r"best trial +demo-0001", text)
+    assert re.search(r"loss +0.25", text)
+    assert "next: kftune best study.yaml" in text
+
+
+def test_hostile_values_cannot_draw_on_the_terminal():
+    hostile = {"a": "\x1b[2Jline\nbreak", "b": "[bold]not markup[/bold]", "c": ""}
+    start = TrialStarted("demo-0001", 1, 1, hostile, "log")
+    for text in (frame([STORY[0], start]), plain([STORY[0], start])):
+        assert "\x1b[2J" not in text
+        assert r"\u001b[2Jline\nbreak" in text
+        assert "[bold]not markup[/bold]" in text
+        assert 'c=""' in text
+
+
+def plain(events: list[Event]) -> str:
+    out = io.StringIO()
+    view = PlainView(out)
+    for event in events:
+        view(event)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (59.2, "59 s"), (60, "1:00"), (3599.7, "1:00:00")]
+)
+def test_durations_are_short_to_read(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_numbers_and_values_are_short_to_read():
+    assert [number(value) for value in (0.5, 12.0, 1e-07, 123456.789, 1e20)] == [
+        "0.5",
+        "12",
+        "1e-07",
+        "1.235e+05",
+        "1e+20",
+    ]
+    assert shown([1, "a", None]) == '[1, "a", null]'
+    assert shown("x" * 50) == "x" * 39 + "…"
+    assert assignments({"a": True, "b": None}) == "a=true b=null"
+
+
+def test_the_time_left_counts_parallel_trials_and_the_wall_clock():
+    board = Board()
+    board.apply(StudyStarted("d", "f", "random", 1, "loss", "minimize", None, 10, 2, None, 0))
+    assert board.left is None
+    board.apply(TrialFinished("d-0001", 1, "Succeeded", 1.0, {}, {}, 10.0, 0, "", True, 1))
+    assert board.left == pytest.approx(45, abs=1)
+    board.apply(TrialStarted("d-0002", 2, 1, {}, "log"))
+    assert board.left == pytest.approx(45, abs=1)
+    board = Board()
+    board.apply(StudyStarted("d", "f", "random", 1, "loss", "minimize", None, 10, 2, 30.0, 0))
+    board.apply(TrialFinished("d-0001", 1, "Succeeded", 1.0, {}, {}, 10.0, 0, "", True, 1))
+    assert board.left == pytest.approx(30, abs=1)
+
+
+def test_a_pipe_gets_plain_lines_and_a_terminal_the_live_view(tmp_path):
+    out = io.StringIO()
+    assert isinstance(view_for(out), PlainView)
+    a_study = study(sh("echo loss=0.5"), trials=2)
+    with view_for(out) as view:
+        events = run(a_study, tmp_path / "a")[1]
+        for event in events:
+            view(event)
+    assert "[2/2] small-study-0002 Succeeded" in out.getvalue()
+    code = f"""
+import sys
+sys.path.insert(0, {str(SUPPORT)!r})
+from local_study import study, sh, run_study
+from kftune.local.views.study_views import view_for
+with view_for(sys.stdout) as view:
+    assert type(view).__name__ == "LiveView"
+    run_study(study(sh("echo loss=0.5; sleep 0.5"), trials=2), {str(tmp_path / "b")!r}, on_event=view)
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    text = terminal([sys.executable, str(script)])
+    assert "1/2 trials" in text
+    assert re.search("best trial.*small-study-0001", text)
+
+
+def terminal(command: list[str]) -> str:
+    """What a command writes to a terminal."""
+    import os
+    import pty
+
+    reader, writer = pty.openpty()
+    with subprocess.Popen(command, stdin=writer, stdout=writer, stderr=writer) as process:
+        os.close(writer)
+        pieces = []
+        while True:
+            try:
+                piece = os.read(reader, 65536)
+            except OSError:  # the terminal's other side is closed
+                break
+            pieces.append(piece)
+        os.close(reader)
+        assert process.wait(30) == 0, b"".join(pieces).decode()
+    return b"".join(pieces).decode()
+
+
+def test_without_rich_a_terminal_gets_plain_lines(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.delitem(sys.modules, "kftune.local.views.study_live", raising=False)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert isinstance(view_for(Terminal()), PlainView)

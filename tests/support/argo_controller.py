@@ -1,0 +1,331 @@
+"""A rendered WorkflowTemplate, run: DAGs, loops, tags, expressions and the kubelet, as far as our manifests use them.
+
+Pods are not started: whoever runs it says what each writes. Values are put in level by level, as Argo does it, so that
+text which Argo would take for a tag is taken for one here too.
+
+Source: argo-workflows v4.1.2, its controller run; workflow/controller/{dag,scope,operator}.go; kubelet (expansion).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from argo_traps import is_met
+
+from kftune.katib.trial.kubelet import expanded
+
+Object = dict[str, Any]
+Writes = Callable[[str, list[str]], Mapping[str, str]]
+"""What a pod writes: template and argv -> output parameter -> text."""
+
+
+class Pod(NamedTuple):
+    """A pod that was started."""
+
+    template: str
+    argv: list[str]
+    artifacts: dict[str, str]
+    """Path -> which artifact lies there, as ``template:number:name``."""
+    variables: dict[str, str]
+
+
+class StuckError(Exception):
+    """The run hangs or fails."""
+
+
+class MissingError(Exception):
+    """A value that is not there, because its task did not run."""
+
+
+def run(template: Object, writes: Writes, parameters: Mapping[str, str] | None = None) -> list[Pod]:
+    """Runs a WorkflowTemplate to its end; the exit step runs as after a success.
+
+    Raises:
+        StuckError: Argo would hang or fail.
+    """
+    spec = template["spec"]
+    values = {
+        f"workflow.parameters.{parameter['name']}": parameter["value"]
+        for parameter in spec.get("arguments", {}).get("parameters", [])
+        if "value" in parameter
+    }
+    values |= {f"workflow.parameters.{name}": text for name, text in (parameters or {}).items()}
+    controller = _Controller(spec, {**values, "workflow.uid": "uid", "workflow.name": "EXPANDED"}, writes)
+    controller.execute(spec["entrypoint"], {}, {})
+    if "onExit" in spec:
+        controller.known["workflow.status"] = "Succeeded"
+        controller.execute(spec["onExit"], {}, {})
+    return controller.pods
+
+
+class _Controller:
+    def __init__(self, spec: Object, known: dict[str, str], writes: Writes) -> None:
+        self.known = known
+        self.pods: list[Pod] = []
+        self._templates = {template["name"]: template for template in spec["templates"]}
+        self._writes = writes
+
+    def execute(self, name: str, parameters: Mapping[str, str], artifacts: Mapping[str, str]) -> dict[str, str]:
+        """Runs a template; gives its outputs as ``parameters.x`` and ``artifacts.x``."""
+        template = self._templates[name]
+        inputs = template.get("inputs", {})
+        scope = dict(self.known)
+        for parameter in inputs.get("parameters", []):
+            text = parameters.get(parameter["name"], parameter.get("default"))
+            if text is None:
+                raise StuckError(f"{name}: inputs.parameters.{parameter['name']} was not supplied")
+            scope[f"inputs.parameters.{parameter['name']}"] = text
+        for artifact in inputs.get("artifacts", []):
+            if artifact["name"] in artifacts:
+                scope[f"inputs.artifacts.{artifact['name']}"] = artifacts[artifact["name"]]
+            elif not artifact.get("optional"):
+                raise StuckError(f"{name}: inputs.artifacts.{artifact['name']} was not supplied")
+        if "dag" in template:
+            return self._dag(template, scope)
+        return self._pod(template, scope)
+
+    def _pod(self, template: Object, scope: Mapping[str, str]) -> dict[str, str]:
+        texts = [*template["container"]["command"], *template["container"].get("args", [])]
+        variables: dict[str, str] = {}
+        for variable in template["container"].get("env", []):
+            if "value" in variable:
+                variables[variable["name"]] = expanded(_filled(variable["value"], scope), variables)
+        argv = [expanded(_filled(text, scope), variables) for text in texts]
+        lying = {
+            artifact["path"]: scope[f"inputs.artifacts.{artifact['name']}"]
+            for artifact in template.get("inputs", {}).get("artifacts", [])
+            if f"inputs.artifacts.{artifact['name']}" in scope
+        }
+        number = sum(pod.template == template["name"] for pod in self.pods)
+        self.pods.append(Pod(template["name"], argv, lying, variables))
+        outputs = template.get("outputs", {})
+        written = self._writes(template["name"], argv)
+        made = {f"parameters.{output['name']}": written[output["name"]] for output in outputs.get("parameters", [])}
+        for output in outputs.get("artifacts", []):
+            made[f"artifacts.{output['name']}"] = f"{template['name']}:{number}:{output['name']}"
+        return made
+
+    def _dag(self, template: Object, scope: dict[str, str]) -> dict[str, str]:
+        states: dict[str, str] = {}
+        for task in template["dag"]["tasks"]:
+            name = task["name"]
+            states[name] = self._task(task, scope, states)
+            scope[f"tasks.{name}.status"] = states[name]
+        made = {}
+        for output in template.get("outputs", {}).get("parameters", []):
+            made[f"parameters.{output['name']}"] = _dag_output(output["valueFrom"], scope)
+        return made
+
+    def _task(self, task: Object, scope: dict[str, str], states: Mapping[str, str]) -> str:
+        if not is_met(task, states):
+            return "Omitted"
+        name = task["name"]
+        if "when" in task and _filled(task["when"], scope) != "true":
+            return "Skipped"
+        if "withParam" not in task:
+            for key, value in self._called(task, scope, {}).items():
+                scope[f"tasks.{name}.outputs.{key}"] = value
+            return "Succeeded"
+        items = json.loads(_filled(task["withParam"], scope))
+        results = [self._called(task, scope, _item_values(item)) for item in items]
+        for key in results[0] if results else ():
+            scope[f"tasks.{name}.outputs.{key}"] = _json([_aggregated(result[key]) for result in results])
+        return "Succeeded" if items else "Skipped"
+
+    def _called(self, task: Object, scope: Mapping[str, str], item: Mapping[str, str]) -> dict[str, str]:
+        values = {**scope, **item}
+        arguments = task.get("arguments", {})
+        parameters, artifacts = {}, {}
+        for parameter in arguments.get("parameters", []):
+            try:
+                parameters[parameter["name"]] = _filled(parameter["value"], values)
+            except MissingError:
+                continue
+        for artifact in arguments.get("artifacts", []):
+            path = artifact["from"].removeprefix("{{").removesuffix("}}")
+            if path in values:
+                artifacts[artifact["name"]] = values[path]
+            elif not artifact.get("optional"):
+                raise StuckError(f"{task['name']}: {path} is not there")
+        return self.execute(task["template"], parameters, artifacts)
+
+
+def _item_values(item: object) -> dict[str, str]:
+    if isinstance(item, dict):
+        return {"item": _json(item), **{f"item.{key}": _text(value) for key, value in item.items()}}
+    return {"item": _text(item)}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _aggregated(text: str) -> object:
+    """A text in a loop's list: what is a JSON list or map becomes one, all else stays text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (list, dict)) else text
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _dag_output(source: Object, scope: Mapping[str, str]) -> str:
+    try:
+        if "expression" in source:
+            return _text(_evaluated(source["expression"], scope))
+        return _filled(source["parameter"], scope)
+    except MissingError:
+        if "default" in source:
+            return str(source["default"])
+        raise StuckError(f"{source}: nothing is there, and no default") from None
+
+
+def _filled(text: str, scope: Mapping[str, str]) -> str:
+    """A text with its tags filled in.
+
+    Raises:
+        MissingError: A tag stands for an output that is not there.
+        StuckError: A tag stands for something that does not exist.
+    """
+
+    def value_of(found: re.Match[str]) -> str:
+        tag = found[1]
+        if tag.startswith("="):
+            return _text(_evaluated(tag[1:], scope))
+        if tag.strip() in scope:
+            return scope[tag.strip()]
+        if re.match(r"tasks\.[-\w]+\.outputs\.", tag.strip()) and _task_status(tag.strip(), scope) != "Succeeded":
+            raise MissingError(tag)
+        if tag.strip().startswith(("tasks.", "inputs.", "workflow.", "item.", "outputs.", "steps.", "pod.")):
+            raise StuckError(f"{{{{{tag}}}}} does not exist")
+        return found[0]
+
+    return re.sub(r"\{\{(.*?)\}\}", value_of, text, flags=re.DOTALL)
+
+
+def _task_status(path: str, scope: Mapping[str, str]) -> str:
+    return scope.get(f"tasks.{path.split('.')[1]}.status", "Succeeded")
+
+
+# ---------------------------------------------------------------------------------------------------------- expressions
+
+_WORD = re.compile(
+    r"\s*(?:(?P<text>'[^']*')|(?P<number>-?[0-9.]+(?:e[-+]?[0-9]+)?)|(?P<name>[A-Za-z_#]\w*)|(?P<sign>==|!=|<=|>=|.))"
+)
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _evaluated(expression: str, scope: Mapping[str, str]) -> Any:
+    """The value of an expression, of the few forms that we write."""
+    return _Expression(list(_WORD.finditer(expression.strip())), _nested(scope)).value()
+
+
+def _nested(scope: Mapping[str, str]) -> Object:
+    """Paths as nested maps; as in Argo, the last name of `tasks.a.outputs.parameters.x` is one name."""
+    tree: Object = {}
+    for path, value in scope.items():
+        *parents, last = path.split(".")
+        level = tree
+        for parent in parents:
+            child = level.setdefault(parent, {})
+            level = child if isinstance(child, dict) else {}
+        level[last] = value
+    return tree
+
+
+class _Expression:
+    """Reads an expression into functions of what `#` stands for."""
+
+    def __init__(self, words: list[re.Match[str]], scope: Object) -> None:
+        self._words = words
+        self._scope = scope
+
+    def value(self) -> Any:
+        """What the whole of it comes to."""
+        read = self._comparison()
+        assert not self._words, self._words
+        return read(None)
+
+    def _comparison(self) -> Callable[[Any], Any]:
+        left = self._side()
+        if self._peek() in _COMPARE:
+            compare, right = _COMPARE[self._take()], self._side()
+            return lambda item: compare(left(item), right(item))
+        return left
+
+    def _side(self) -> Callable[[Any], Any]:
+        word = self._words.pop(0)
+        if word["text"] is not None:
+            return lambda item: word["text"][1:-1]
+        if word["number"] is not None:
+            return lambda item: float(word["number"])
+        if word["name"] == "#":
+            return lambda item: item
+        if word["sign"] == "{":
+            closure = self._comparison()
+            assert self._take() == "}"
+            return lambda item: closure
+        return self._path(word["name"])
+
+    def _path(self, first: str) -> Callable[[Any], Any]:
+        names = [first]
+        while self._peek() in (".", "["):
+            if self._take() == ".":
+                names.append(self._take())
+            else:
+                names.append(self._take()[1:-1])
+                assert self._take() == "]"
+        if self._peek() != "(":
+            return lambda item: self._found(names)
+        self._take()
+        arguments = [self._comparison()]
+        while self._peek() == ",":
+            self._take()
+            arguments.append(self._comparison())
+        assert self._take() == ")"
+        function = _FUNCTIONS[".".join(names)]
+        return lambda item: function(*(argument(item) for argument in arguments))
+
+    def _found(self, names: list[str]) -> Any:
+        value: Any = self._scope
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                raise MissingError(".".join(names))
+            value = value[name]
+        return value
+
+    def _peek(self) -> str:
+        return self._words[0][0].strip() if self._words else ""
+
+    def _take(self) -> str:
+        return self._words.pop(0)[0].strip()
+
+
+def _jsonpath(text: str, path: str) -> Any:
+    assert path == "$"
+    return json.loads(text)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "asFloat": float,
+    "asInt": int,
+    "toJson": _json,
+    "jsonpath": _jsonpath,
+    "map": lambda items, closure: [closure(item) for item in items],
+    "filter": lambda items, closure: [item for item in items if closure(item)],
+    "sprig.ternary": lambda yes, no, condition: yes if condition else no,
+}

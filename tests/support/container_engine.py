@@ -1,0 +1,108 @@
+"""The container engine and the image that tests run; they are skipped where there is none."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from local_study import wait_until
+
+from kftune.containers import Container, Engine, find_engine
+from kftune.errors import ContainerError
+from kftune.local.processes.process import TrialProcess
+
+# Any image with Python will do; it is never pulled.
+IMAGE = os.environ.get("KFTUNE_TEST_IMAGE", "docker.io/library/python:3.11-slim-bookworm")
+
+
+@functools.cache
+def _found() -> Engine | str:
+    try:
+        engine = find_engine()
+        if engine.image_id(IMAGE) is None:
+            return f"{engine.kind} has no image {IMAGE} here"
+        # An engine that cannot run anything, for reasons of its own, is none.
+        engine.call("run", "--rm", "--pull=never", "--network=none", "--entrypoint=true", IMAGE)
+        return engine
+    except ContainerError as error:
+        return str(error)
+
+
+def needed_engine() -> Engine:
+    """The engine of this machine, or a skipped test."""
+    found = _found()
+    if isinstance(found, str):
+        pytest.skip(f"needs a container engine and an image: {found}")
+    return found
+
+
+@contextmanager
+def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
+    """The address of an API of docker's: the daemon's, or podman's imitation, started for it in `folder`."""
+    if engine.kind == "docker":
+        yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return
+    socket = folder / "podman.sock"
+    service = subprocess.Popen(
+        [engine.program, "system", "service", "--time=0", f"unix://{socket}"], stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(socket.exists)
+        yield f"unix://{socket}"
+    finally:
+        service.terminate()
+        service.wait()
+
+
+def python(code: str, **rest: object) -> Container:
+    """A container that runs some Python."""
+    given = {"name": f"kftune-test-{uuid.uuid4().hex[:12]}", "command": ["python", "-uc", code], **rest}
+    return Container(image=IMAGE, **given)  # type: ignore[arg-type]
+
+
+def started(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[TrialProcess, list[bytes]]:
+    """A container started as kftune.local starts any command, and its output as it comes."""
+    output: list[bytes] = []
+    argv = engine.run_argv(container)
+    process = TrialProcess(
+        argv,
+        executable=argv[0],
+        env={**os.environ, "SECRET": "hush"},
+        cwd=folder,
+        log=folder / f"{container.name}.log",
+        feed=output.append,
+        clean_up=lambda: engine.remove(container.name),
+        **rest,  # type: ignore[arg-type]
+    )
+    return process, output
+
+
+def ended(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[int, str]:
+    """Exit code and output of a container."""
+    process, output = started(engine, container, folder, **rest)
+    for _ in turns(process):
+        pass
+    assert process.returncode is not None
+    return process.returncode, b"".join(output).decode()
+
+
+def turns(process: TrialProcess) -> Iterator[None]:
+    """Lets a process go on, one thing that happens at a time, until its end."""
+    while process.returncode is None:
+        due = process.next_time
+        wanted = dict(process.waits_for)
+        ready, _, _ = select.select(list(wanted), [], [], None if due is None else max(0.0, due - time.monotonic()))
+        for descriptor in ready:
+            if descriptor in dict(process.waits_for):
+                wanted[descriptor]()
+        if due is not None and time.monotonic() >= due:
+            process.on_time(time.monotonic())
+        yield

@@ -1,0 +1,186 @@
+"""Mangled YAML: manifests with pieces cut, doubled, moved and put in, and texts that are hostile from the start."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from kftune.lint.rules.all import RULES
+from kftune.lint.rules.example import EXAMPLE, example_text
+
+CONFIG_MAP = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: templates, namespace: default}
+data:
+  t.yaml: |
+    apiVersion: batch/v1
+    kind: Job
+    spec: {template: {spec: {containers: [{name: main, image: "r.example/i:1", args: ["${trialParameters.lr}"]}]}}}
+"""
+FROM_CONFIG_MAP = (
+    "spec: {trialTemplate: {trialSpec: null, successCondition: a, failureCondition: b, trialParameters: ["
+    "{name: lr, reference: learning_rate}], configMap: {configMapName: templates, configMapNamespace: default, "
+    "templatePath: t.yaml}}}"
+)
+SEEDS = (
+    EXAMPLE,
+    example_text(RULES["KT274"].passes),
+    example_text(RULES["KT225"].passes),
+    f"{CONFIG_MAP}---\n{example_text(FROM_CONFIG_MAP)}",
+    "apiVersion: v1\nkind: List\nitems:\n- " + EXAMPLE.replace("\n", "\n  ").rstrip() + "\n",
+)
+SIGNS = (
+    *[
+        "\t",
+        "\x00",
+        "\ufeff",
+        "\r\n",
+        "\u2028",
+        "\x85",
+        "\ud800",
+        "é",
+        "\U0001f600",
+        "{",
+        "}",
+        "[",
+        "]",
+        "&a ",
+        "*a",
+        "|",
+    ],
+    *[
+        ">",
+        "'",
+        '"',
+        "%",
+        "@",
+        "`",
+        "- ",
+        ": ",
+        "? ",
+        "\n",
+        "---\n",
+        "...\n",
+        "<<: ",
+        "!!python/object:os.system ",
+        "!x ",
+    ],
+    *["!!binary ", "!!int ", "!!set ", "~", ".inf", ".nan", "-.inf", "0x1F", "1e400", "9" * 400, "-0", "0o7", "1_000"],
+    *["=", "y", "no", "null", "2024-01-01", "12:30:45", "|+\n", ">-\n", "%YAML 9.9\n", "#", " #", "\\", "$(x)", "${"],
+    *["${trialParameters.lr}", "{{x}}", "; ", "&& ", "<<EOF\n", "((", "`", "$(("],
+)
+
+
+def mangled(chance: random.Random) -> str:
+    """One mangled manifest."""
+    text = chance.choice(SEEDS)
+    for _ in range(chance.randint(1, 8)):
+        text = chance.choice(_CHANGES)(chance, text)
+    return text
+
+
+def _put_in(chance: random.Random, text: str) -> str:
+    start = chance.randrange(len(text) + 1)
+    cut = chance.choice([0, 0, 0, 1, 5, 40])
+    return text[:start] + chance.choice(SIGNS) * chance.choice([1, 1, 1, 3, 50]) + text[start + cut :]
+
+
+def _cut(chance: random.Random, text: str) -> str:
+    start = chance.randrange(len(text) + 1)
+    return text[:start] + text[start + chance.choice([1, 10, 200]) :]
+
+
+def _lines(chance: random.Random, text: str) -> str:
+    """Lines doubled, moved, indented, dropped: duplicate keys and lost parents."""
+    lines = text.split("\n")
+    at, to = chance.randrange(len(lines)), chance.randrange(len(lines))
+    block = lines[at : at + chance.choice([1, 1, 3, 10])]
+    kind = chance.randrange(4)
+    if kind == 0:
+        lines[to:to] = block
+    elif kind == 1:
+        lines[at : at + len(block)] = [chance.choice(["  ", "\t", "- ", "    "]) + line for line in block]
+    elif kind == 2:
+        lines[at : at + len(block)] = [line[chance.choice([1, 2]) :] for line in block]
+    else:
+        del lines[at : at + len(block)]
+    return "\n".join(lines)
+
+
+def _value(chance: random.Random, text: str) -> str:
+    """Another value behind a colon."""
+    lines = text.split("\n")
+    at = chance.randrange(len(lines))
+    key, colon, _ = lines[at].partition(": ")
+    if colon:
+        lines[at] = f"{key}: {chance.choice(SIGNS)}{chance.choice(SIGNS)}"
+    return "\n".join(lines)
+
+
+def _anchors(chance: random.Random, text: str) -> str:
+    """An alias to something above, and perhaps a bomb of them."""
+    depth = chance.choice([1, 3, 9, 30])
+    bomb = "x0: &x0 [a, a, a, a, a, a, a, a, a]\n"
+    bomb += "".join(f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 9)}]\n" for level in range(1, depth))
+    return bomb + text.replace("32", f"*x{depth - 1}", 1)
+
+
+def _nested(chance: random.Random, text: str) -> str:
+    deep = chance.choice([10, 100, 5000])
+    opened, closed = chance.choice([("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")])
+    return text + "\nextra: " + opened * deep + "x" + closed * chance.choice([deep, 0])
+
+
+def _documents(chance: random.Random, text: str) -> str:
+    return text + "\n---\n" + chance.choice(SEEDS) + chance.choice(["", "---\n", "...\n", "--- |\n", "---x\n"])
+
+
+def _bytes(chance: random.Random, text: str) -> str:
+    raw = bytearray(text.encode("utf-8", "surrogatepass"))
+    for _ in range(chance.choice([1, 5, 50])):
+        raw[chance.randrange(len(raw))] = chance.randrange(256)
+    return raw.decode("utf-8", "surrogateescape")
+
+
+_CHANGES: tuple[Callable[[random.Random, str], str], ...] = (
+    *[_put_in, _put_in, _put_in, _cut, _lines, _lines, _lines, _value, _value, _value],
+    *[_anchors, _nested, _documents, _bytes],
+)
+
+# Of about 1 MB each.
+LARGE: dict[str, str] = {
+    "open lists": "[" * 1_000_000,
+    "open maps": "{a: " * 250_000,
+    "a list in a list": "- " * 500_000,
+    "keys of keys": "? " * 500_000,
+    "a huge integer": "a: " + "9" * 1_000_000,
+    "a huge float": "a: 1." + "9" * 1_000_000 + "e9",
+    "a huge text": EXAMPLE + 'x: "' + "y" * 1_000_000 + '"\n',
+    "a huge quote": EXAMPLE + 'x: "' + '\\"' * 500_000,
+    "tabs": "\t" * 1_000_000,
+    "blanks": " " * 1_000_000,
+    "tags": "!" * 1_000_000,
+    "anchors": "".join(f"a{n}: &a{n} x\n" for n in range(60_000)),
+    "aliases": "a: &a [x]\n" + "".join(f"b{n}: *a\n" for n in range(80_000)),
+    "an alias in itself": "a: &a [*a, *a]",
+    "merges": "a: &a {x: 1}\n" + "".join(f"b{n}: {{<<: *a}}\n" for n in range(50_000)),
+    "duplicate keys": "k: v\n" * 200_000,
+    "many keys": "".join(f"k{n}: v\n" for n in range(100_000)),
+    "many documents": "---\na: b\n" * 100_000,
+    "empty documents": "---\n" * 250_000,
+    "a block": "x: |\n" + "  y\n" * 250_000,
+    "comments": "# x\n" * 250_000,
+    "not text": "".join(map(chr, range(256))) * 4000,
+    "a long parameter list": EXAMPLE.replace(
+        "  trialTemplate:",
+        "".join(f"  - {{name: p{n}, parameterType: int}}\n" for n in range(20_000)) + "  trialTemplate:",
+    ),
+    "a long choice": EXAMPLE.replace('["32", "64"]', "[" + ", ".join(f'"{n}"' for n in range(100_000)) + "]"),
+    "many containers": EXAMPLE + "            - {name: a, image: b, command: [c], args: [d]}\n" * 18_000,
+    "a long script": EXAMPLE.replace("python train.py", "python train.py; " * 50_000),
+    "many arguments": EXAMPLE.replace(
+        "args: [", "args: [" + ", ".join(["'a;b'"] * 100_000) + ", "
+    ),
+    "many Experiments": "\n---\n".join([EXAMPLE] * 600),
+}  # fmt: skip

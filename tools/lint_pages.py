@@ -1,0 +1,92 @@
+"""Writes a page for each rule, made of the rule itself.
+
+python tools/lint_pages.py docs/lint
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from kftune.lint.fixes import FIXES
+from kftune.lint.rules.all import RULES
+from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
+from kftune.lint.rules.rule import MEANINGS, Rule
+
+
+def main(arguments: list[str]) -> int:
+    """Writes all pages into the folder given and removes pages of rules that are gone."""
+    (folder,) = arguments
+    pages = dict(all_pages())
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for stale in target.glob("KT*.md"):
+        if stale.name not in pages:
+            stale.unlink()
+    for name, text in pages.items():
+        (target / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+def all_pages() -> Iterator[tuple[str, str]]:
+    """File name and text of each page, the table of contents first."""
+    yield "README.md", _contents()
+    for rule in RULES.values():
+        yield f"{rule.code}.md", page_text(rule)
+
+
+def page_text(rule: Rule) -> str:
+    """One rule's page."""
+    parts = [
+        f"# {rule.code}: {rule.title}",
+        f"Severity: **{rule.severity}** ({MEANINGS[rule.severity]}).",
+        rule.explanation,
+        f"**What to do:** {rule.remedy}.",
+    ]
+    if rule.code in FIXES or rule.code == "KT105":
+        parts.append("`kftune lint --fix` does so where it is safe.")
+    if rule.fails:
+        parts.append(
+            f"Laid over the [example](README.md#the-example), this makes the rule speak:\n\n{_yaml(rule.fails)}"
+        )
+    if rule.passes:
+        parts.append(f"And this passes:\n\n{_yaml(rule.passes)}")
+    elif rule.fails:
+        parts.append("The example itself passes.")
+    if rule.code in EXAMPLES:
+        fails, passes = EXAMPLES[rule.code]
+        parts.append(
+            "With this [class and this study](README.md#the-example-of-drift), the script makes the rule "
+            f"speak:\n\n```python\n{script_text(fails)}```"
+        )
+        parts.append(f"And this passes:\n\n```python\n{script_text(passes)}```")
+    parts.append(f"Source: {rule.source}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _yaml(change: str) -> str:
+    from kftune import yaml_text  # noqa: PLC0415 - only for writing pages
+    from kftune.lint.rules.example import read_loosely  # noqa: PLC0415 - only for writing pages
+
+    return f"```yaml\n{yaml_text.dump(read_loosely(change))}```"
+
+
+def _contents() -> str:
+    from kftune.lint.rules.example import EXAMPLE  # noqa: PLC0415 - only for writing pages
+
+    rows = "\n".join(f"| [{rule.code}]({rule.code}.md) | {rule.severity} | {rule.title} |" for rule in RULES.values())
+    meanings = "\n".join(f"- **{severity}**: {meaning}" for severity, meaning in MEANINGS.items())
+    return (
+        "# What `kftune lint` finds\n\n"
+        "These pages are made of the rules: `python tools/lint_pages.py docs/lint`.\n\n"
+        f"{meanings}\n\n| rule | severity | |\n|---|---|---|\n{rows}\n\n"
+        "A comment switches a finding off on its line: `# kftune: ignore[KT305]`.\n\n"
+        f"## The example\n\nThe examples on the pages are laid over this Experiment:\n\n```yaml\n{EXAMPLE}```\n\n"
+        "## The example of drift\n\nThe scripts on the pages from KT401 on belong to this class and this study:\n\n"
+        f"```python\n{EXAMPLE_HPARAMS}```\n\n```yaml\n{EXAMPLE_STUDY}```\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
