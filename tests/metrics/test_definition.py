@@ -9,14 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kftune.errors import MetricError
-from kftune.metrics import (
-    METRIC_FORMAT,
-    MetricDefinition,
-    check_re2,
-    definition_notes,
-    katib_filter,
-    katib_filters,
-)
+from kftune.metrics import METRIC_FORMAT
+from kftune.metrics.definition import MetricDefinition, check_re2, definition_notes
+from kftune.metrics.katib_filter import katib_filter, katib_filters
 
 QUIET = re2.Options()
 QUIET.log_errors = False
@@ -227,14 +222,14 @@ def test_the_last_words_before_the_group_become_the_name_in_katib(regex, name, r
 @pytest.mark.parametrize(
     ("regex", "rule"),
     [
-        ("([0-9.]+)", "plain words must stand before"),
-        (r"\w+: ([0-9.]+)", "plain words must stand before"),
-        (" = ([0-9.]+)", "plain words must stand before"),
+        ("([0-9.]+)", "there must be plain words before"),
+        (r"\w+: ([0-9.]+)", "there must be plain words before"),
+        (" = ([0-9.]+)", "there must be plain words before"),
         ("(?i)loss: ([0-9.]+)", "one spelling"),
         ("loss: ([0-9.]+)|x", "no | outside of brackets"),
-        ("(?:loss: ([0-9.]+))", "must not stand inside other brackets"),
-        ("a;b: ([0-9.]+)", "without ; and $"),
-        (r"cost \$x: ([0-9.]+)", "without ; and $"),
+        ("(?:loss: ([0-9.]+))", "must not be inside other brackets"),
+        ("a;b: ([0-9.]+)", "must not contain ; or $"),
+        (r"cost \$x: ([0-9.]+)", "must not contain ; or $"),
     ],
 )
 def test_a_regex_without_a_fixed_name_has_no_filter(regex, rule):
@@ -276,7 +271,7 @@ def test_two_metrics_cannot_share_a_name_in_katib():
     [
         (r"[0-9\.]+", ["a value printed as 1e-05 is read as '1'"]),
         (r"\d+\.\d+", ["a value printed as 1e-05 is not read"]),
-        (r"\S+", ["takes text that is no finite number, such as nan"]),
+        (r"\S+", ["matches text that is not a finite number, such as nan"]),
         (r"[0-9.eE+-]+", []),
     ],
 )

@@ -18,7 +18,10 @@ from metric_lines import HOSTILE_LINES
 from places import DATA
 
 from kftune.errors import MetricError
-from kftune.metrics import METRIC_FORMAT, MetricDefinition, MetricParser, Observation, Reducer, parse_file, reduce_file
+from kftune.metrics import METRIC_FORMAT
+from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.parser import MetricParser, Observation, parse_file
+from kftune.metrics.reduction import Reducer, reduce_file
 
 NAMES = ["loss", "val_loss", "val/loss"]
 FORMAT = re.compile(METRIC_FORMAT.encode())

@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import DATA
 
-from kftune.metrics import MetricDefinition, Reduced, Reducer, format_line
+from kftune.metrics import format_line
+from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.reduction import Reducer
+from kftune.metrics.values import MetricValues
 
 RECORDED = [json.loads(line) for line in (DATA / "katib_reduced_metrics.jsonl").read_text().splitlines()[1:]]
 
@@ -32,12 +35,12 @@ def test_min_max_latest_and_count_do_not_depend_on_the_chunks(values, size):
         reducer.feed(b"".join(lines[begin : begin + size]))
     found = reducer.result("loss")
     assert found is not None
-    assert (found.value("min"), found.value("max"), found.value("latest")) == (min(values), max(values), values[-1])
+    assert (found.number("min"), found.number("max"), found.number("latest")) == (min(values), max(values), values[-1])
     assert (found.count, found.step) == (len(values), len(values) - 1)
 
 
 def test_the_text_that_stands_for_a_trial_is_the_printed_one():
-    found = Reduced("1e-05", "5.", ".5", 3, None)
+    found = MetricValues("1e-05", "5.", ".5", 3, None)
     assert [found.text(reduce) for reduce in ("min", "max", "latest")] == ["1e-05", "5.", ".5"]
 
 

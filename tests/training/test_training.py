@@ -18,7 +18,7 @@ import torch
 from kftune.errors import HparamsError, MetricError, MissingExtraError, UsageError
 from kftune.hparams.models.lstm import LstmHparams
 from kftune.hparams.registry import BUILT_IN
-from kftune.metrics import MetricParser, Observation
+from kftune.metrics.parser import MetricParser, Observation
 from kftune.training.__main__ import load_trainer, main
 from kftune.training.data import load_circuit
 from kftune.training.lstm import Forecaster, evaluate, load_trained, split_circuit, train

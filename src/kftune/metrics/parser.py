@@ -1,4 +1,4 @@
-"""Reads the metrics that a trial reports, from its output as it comes or from a log file."""
+"""Reads the metrics that a trial reports, from its output while it runs or from a log file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kftune.metrics.definition import MetricDefinition
-from kftune.metrics.log_scanner import LineCutter, Scanner, finite_number, finite_numbers, scanners, steps_at
+from kftune.metrics.log_scanner import LineCutter, Place, finite_number, finite_numbers, scanners, steps_at
 
-CHUNK = 1 << 16
-"""Bytes of a log file that are read at once; malloc maps much larger blocks anew each time, which takes longer."""
-
+_CHUNK = 1 << 16
+"""Bytes of a log file to read at a time; malloc maps larger blocks again for each read, which takes longer."""
 _MOST_REFUSED = 100
 _LONGEST_REFUSED = 40
 
@@ -25,19 +24,42 @@ class Observation(NamedTuple):
     """The value as it was printed."""
     value: float
     step: int | None
-    """The step on the same line, before the value; None when the line has none."""
+    """The step given before the value on the same line; None when there is none."""
+
+
+FiniteReport = tuple[int, str, bytes, float]
+"""Where a report begins in its block, the metric, the printed value, and its number."""
 
 
 class Refused:
-    """Counts reports of tracked metrics whose value is no finite number, such as nan."""
+    """Counts reports of tracked metrics with values that are not finite numbers, such as nan."""
 
     __slots__ = ("counts",)
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
 
-    def add(self, name: str, text: bytes) -> None:
-        """Count one; of many different texts, the late ones are counted together under ``…``."""
+    def finite(self, name: str, places: list[Place]) -> list[FiniteReport]:
+        """Returns the reports with finite values, and counts the others.
+
+        Args:
+            name: The metric.
+            places: All its reports in one block.
+        """
+        numbers = finite_numbers([text for _, text in places])
+        if numbers is not None:
+            return [(offset, name, text, number) for (offset, text), number in zip(places, numbers, strict=True)]
+        found = []
+        for offset, text in places:
+            number = finite_number(text)
+            if number is None:
+                self._add(name, text)
+            else:
+                found.append((offset, name, text, number))
+        return found
+
+    def _add(self, name: str, text: bytes) -> None:
+        """Counts one. After many different texts, further ones are counted together under ``…``."""
         shown = text.decode("utf-8", "replace")
         if len(shown) > _LONGEST_REFUSED:
             shown = shown[: _LONGEST_REFUSED - 1] + "…"
@@ -46,17 +68,17 @@ class Refused:
 
 
 class MetricParser:
-    """Every report of the tracked metrics, in the order of the log.
+    """Finds every report of the tracked metrics, in the order of the log.
 
-    Reads metric lines just as a collector with METRIC_FORMAT does, and other lines by the metrics' definitions. A value
-    that is no finite number is no observation; it is counted in `refused`.
+    Reads metric lines exactly as a collector with METRIC_FORMAT does, and other lines by the metrics' definitions. A
+    value that is not a finite number is counted in `refused` and gives no observation.
 
     Args:
         names: The metrics to look for.
-        definitions: How to find those that are not on metric lines.
+        definitions: How to find metrics that are not printed on metric lines.
 
     Raises:
-        MetricError: A name that no metric line can carry.
+        MetricError: A metric line cannot carry one of the names.
     """
 
     __slots__ = ("_cutter", "_refused", "_scanners")
@@ -68,22 +90,22 @@ class MetricParser:
 
     @property
     def refused(self) -> Counter[tuple[str, str]]:
-        """(metric, what was reported as its value) -> how often."""
+        """(metric, text that is not a finite number) -> how often it was reported."""
         return self._refused.counts
 
     def feed(self, chunk: bytes) -> list[Observation]:
-        """The observations in the lines that `chunk` completes."""
+        """Returns the observations in the lines that `chunk` completes."""
         block = self._cutter.feed(chunk)
         return self._read(block) if block else []
 
     def close(self) -> list[Observation]:
-        """The observations in a last line without its end."""
+        """Returns the observations in a last line that has no line break."""
         return self._read(self._cutter.close())
 
     def _read(self, block: bytes) -> list[Observation]:
-        reports: list[tuple[int, str, bytes, float]] = []
+        reports: list[FiniteReport] = []
         for scanner in self._scanners:
-            found = self._finite(scanner, block)
+            found = self._refused.finite(scanner.name, scanner.find_places(block))
             in_order = not reports or not found or reports[-1] < found[0]
             reports += found
             if not in_order:
@@ -94,32 +116,16 @@ class MetricParser:
         decoded = b" ".join(texts).decode().split(" ")
         return list(map(Observation._make, zip(names, decoded, values, steps_at(block, offsets), strict=True)))
 
-    def _finite(self, scanner: Scanner, block: bytes) -> list[tuple[int, str, bytes, float]]:
-        """The finite ones among a block's reports of one metric; the others are counted as refused."""
-        name = scanner.name
-        places = scanner.places(block)
-        numbers = finite_numbers([text for _, text in places])
-        if numbers is not None:
-            return [(offset, name, text, number) for (offset, text), number in zip(places, numbers, strict=True)]
-        found = []
-        for offset, text in places:
-            number = finite_number(text)
-            if number is None:
-                self._refused.add(name, text)
-            else:
-                found.append((offset, name, text, number))
-        return found
-
 
 def parse_file(
     path: str | Path, names: Sequence[str], definitions: Sequence[MetricDefinition] = ()
 ) -> Iterator[Observation]:
-    """The observations in a log file, in order; memory does not grow with the file.
+    """Yields the observations in a log file, in order; memory does not grow with the file.
 
     Args:
         path: The log.
         names: The metrics to look for.
-        definitions: How to find those that are not on metric lines.
+        definitions: How to find metrics that are not printed on metric lines.
     """
     parser = MetricParser(names, definitions)
     for chunk in chunks(path):
@@ -128,7 +134,7 @@ def parse_file(
 
 
 def chunks(path: str | Path) -> Iterator[bytes]:
-    """A file's bytes, piece by piece."""
+    """Yields a file's bytes, piece by piece."""
     with Path(path).open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(_CHUNK):
             yield chunk

@@ -23,7 +23,7 @@ from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameErr
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams.registry import load_hparams, name_of
-from kftune.metrics import MetricDefinition
+from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.part import Part, PartError
 from kftune.study.algorithm import Algorithm

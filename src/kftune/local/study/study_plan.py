@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kftune.local.study.missing import why_missing
 from kftune.local.study.plan import Plan
-from kftune.metrics import Reducer
+from kftune.metrics.reduction import Reducer
 from kftune.results import Metric, State, Values
 from kftune.study import Study
 
