@@ -7,14 +7,14 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import TextIO
 
 _LIST = ".kftune-files"
 _LIST_HEAD = "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\n"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
+def replacing(path: Path) -> Iterator[TextIO]:
     """A text file that takes the place of `path`, and its mode, when the block ends without an error; folders are made.
 
     Args:

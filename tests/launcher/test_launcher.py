@@ -20,7 +20,7 @@ from kftune.domains import Conditional, IntUniform, LogUniform, encoding
 from kftune.errors import ClusterError
 from kftune.launcher.best import best_texts
 from kftune.launcher.launch import experiment_name
-from kftune.launcher.reading import objective_value
+from kftune.launcher.objects import objective_value
 from kftune.pipeline import EXECUTOR_OUTPUT, Node
 from kftune.render.tuning import Tuning, launcher_command, tuning_of
 

@@ -238,7 +238,7 @@ MISTAKES = {
         ["register", "--model=empty", "--card=c", "--manifest=m"],
         "has no 'best'",
     ),
-    "a model of something else": (["register", "--model=other", "--card=c", "--manifest=m"], "must hold JSON"),
+    "a model of something else": (["register", "--model=other", "--card=c", "--manifest=m"], "must contain JSON"),
     "no model to register": (["register", "--model=nowhere", "--card=c", "--manifest=m"], "hparams.json is missing"),
 }
 
@@ -282,7 +282,7 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hparams.json").write_bytes((trained / "model" / "hparams.json").read_bytes())
     (tmp_path / "model.pt").write_bytes(content)
-    with pytest.raises(HparamsError, match="must hold the weights"):
+    with pytest.raises(HparamsError, match="must contain the weights"):
         load_trained(tmp_path)
     assert not (tmp_path / "hostile-was-here").exists()
 

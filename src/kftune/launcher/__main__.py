@@ -22,7 +22,7 @@ from kftune.errors import ClusterError, KftuneError, UsageError
 from kftune.files import write_text
 from kftune.launcher.best import best_texts
 from kftune.launcher.launch import Launch, experiment_name
-from kftune.launcher.reading import assignments, metric_values, objective_value
+from kftune.launcher.objects import assignments, metric_values, objective_value
 from kftune.launcher.report import report_page
 from kftune.pipeline.steps import BEST
 from kftune.render.tuning import put_in

@@ -12,7 +12,7 @@ from typing import Any
 
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError
-from kftune.launcher.reading import condition_of
+from kftune.launcher.objects import condition_of
 from kftune.render.names import LONGEST
 
 _CONTENT = "kftune.io/content"

@@ -1,4 +1,4 @@
-"""The SQLite file: its tables, and the way between their rows and records."""
+"""The tables of the SQLite file, and the conversion between rows and records."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 import sqlite3
 from typing import Any
 
+from kftune.errors import StoreError
+from kftune.metrics.values import MetricValues
 from kftune.results.layout import RunFolder, trial_name
-from kftune.results.records import Meta, Metric, Trial, Values
+from kftune.results.records import Meta, TrackedMetric, Trial
 
 FORMAT = 1
-"""The user_version of files written as below."""
+"""The user_version of files with these tables."""
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -32,47 +34,67 @@ CREATE TABLE trials (
 );
 """
 
-SELECT = (
-    "SELECT number, state, attempt, assignment, point, metrics, objective, started, ended, duration, exit_code, "
-    "message, pid, pid_started FROM trials"
-)
+_COLUMNS = tuple(field for field in Trial._fields if field != "name")
+SELECT = f"SELECT {', '.join(_COLUMNS)} FROM trials"  # noqa: S608  # the names are our own
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def trial_of(row: Any, study_slug: str) -> Trial:
-    """The trial in one row of SELECT."""
-    number, state, attempt, assignment, point, metrics, *rest = row
-    return Trial(
-        number,
-        trial_name(study_slug, number),
-        state,
-        attempt,
-        json.loads(assignment),
-        json.loads(point),
-        {name: Values(*values) for name, values in json.loads(metrics).items()},
-        *rest,
-    )
+    """Returns the trial in one row of SELECT.
+
+    Args:
+        row: Its columns.
+        study_slug: The beginning of its name.
+    """
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for name in ("assignment", "point", "metrics"):
+        values[name] = json.loads(values[name])
+    values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
+    return Trial(name=trial_name(study_slug, values["number"]), **values)
 
 
 def meta_to_text(meta: Meta) -> str:
-    """A study's record as it is stored."""
+    """Returns a study's record as it is stored."""
     return to_json(meta._asdict())
 
 
 def meta_of(connection: sqlite3.Connection) -> Meta | None:
-    """The study's record; None while there is none yet."""
+    """Returns the study's record; None while there is none yet."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'study'").fetchone()
     if row is None:
         return None
     data = json.loads(row[0])
-    data["metrics"] = tuple(Metric(*metric) for metric in data["metrics"])
+    data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
     return Meta(**data)
 
 
-def damaged(folder: RunFolder, error: Exception) -> str:
-    """The text of the error about a file that SQLite cannot read."""
-    return (
-        f"the results cannot be read or written: {error}. If the disk is full, make room and run again; "
+def check_format(version: int, folder: RunFolder, verb: str) -> None:
+    """Rejects a file that a newer kftune wrote.
+
+    Args:
+        version: The file's user_version.
+        folder: Where it is.
+        verb: ``reads`` or ``writes``: what this kftune does with it.
+
+    Raises:
+        StoreError: The format is newer.
+    """
+    if version > FORMAT:
+        raise StoreError(
+            f"these results have format {version}, and this kftune {verb} {FORMAT}; update kftune", str(folder.path)
+        )
+
+
+def damaged(folder: RunFolder, error: Exception) -> StoreError:
+    """Returns the error for a file that SQLite cannot read or write.
+
+    Args:
+        folder: Where the file is.
+        error: SQLite's error.
+    """
+    message = (
+        f"the results cannot be read or written: {error}. If the disk is full, free some space and run again; "
         f"if {folder.database.name} is damaged, move it away: logs/ and trials/ do not depend on it"
     )
+    return StoreError(message, str(folder.path))

@@ -19,7 +19,7 @@ from local_study import Net, Tiny, is_alive, run, sh, stored_rows, study, trials
 from places import SUPPORT
 
 from kftune.errors import StoreError
-from kftune.results import Ending, open_results
+from kftune.results import TrialEnd, open_results
 from kftune.results.store import Store
 from kftune.study import Study
 
@@ -271,7 +271,10 @@ def test_an_end_that_was_stored_is_never_changed(tmp_path):
     with open_results(tmp_path) as results:
         meta, (trial,) = results.meta, results.trials()
     with Store(tmp_path, meta) as store:
-        store.end(1, Ending("Failed", {}, None, "2030-01-01T00:00:00Z", 1.0, 1, "late"))
+        later = TrialEnd(
+            state="Failed", metrics={}, objective=None, ended="2030-01-01T00:00:00Z", duration=1.0, exit_code=1
+        )
+        store.end(1, later)
         assert store.trial(1) == trial
 
 
