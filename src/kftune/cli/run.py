@@ -71,8 +71,7 @@ def _refuse_own_of_experiments(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the study or the Experiment."""
     from kftune.local.study.events import Event
-    from kftune.local.views.study_plain import PlainView
-    from kftune.local.views.study_views import view_for
+    from kftune.local.views import study_view
 
     if _is_experiment(arguments.study):
         folder, go = _experiment(arguments)
@@ -87,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         return go(print_json)
     hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
-    with PlainView(sys.stdout, hints) if arguments.plain else view_for(sys.stdout, hints) as view:
+    with study_view(sys.stdout, hints, plain=arguments.plain) as view:
         return go(view)
 
 
