@@ -118,7 +118,7 @@ def test_an_experiment_of_hyperband_gets_past_its_first_bracket(tmp_path):
     [
         (
             {"r_l": 9, "resource_name": "epoch"},
-            "sets its resource 'epoch', so that must be searched; did you mean 'epochs'",
+            "sets its resource 'epoch', so it must be searched; did you mean 'epochs'",
         ),
         ({"r_l": 0.5, "resource_name": "epochs"}, "needs r_l of at least 1"),
     ],

@@ -114,7 +114,7 @@ def study_of(algorithm: str, hparams: type[Hparams], seed: int | None = 3, trial
 
 
 def make_sampler(a_study: Study, seed: int, parallel: int = 1, earlier: Sequence[Trial] = ()) -> Sampler:
-    return sampler_of(a_study, a_study.algorithm, a_study.objective.direction, seed, parallel, earlier)
+    return sampler_of(a_study, a_study.algorithm, a_study.objective.direction, seed, parallel=parallel, trials=earlier)
 
 
 def draw(a_study: Study, count: int, *, parallel: int = 1, seed: int = 3) -> list[Suggestion]:
@@ -279,8 +279,8 @@ def test_settings_without_a_counterpart_are_told():
     assert notes_of("cmaes", {"sigma": 0.2, "restart_strategy": "none"}) == []
     assert notes_of("bayesianoptimization", {"base_estimator": "RF", "n_initial_points": 3, "acq_func": "EI"}) == [
         "the setting base_estimator of bayesianoptimization has no effect here, only on Katib: it is a Gaussian "
-        "process, no RF",
-        "the setting acq_func of bayesianoptimization has no effect here, only on Katib: Optuna's sampler takes log EI "
+        "process, not RF",
+        "the setting acq_func of bayesianoptimization has no effect here, only on Katib: Optuna's sampler uses log EI "
         "and L-BFGS",
     ]
     assert notes_of("multivariate-tpe", {"n_startup_trials": 2, "n_ei_candidates": 5}) == []
@@ -307,7 +307,7 @@ def test_cmaes_needs_two_numbers():
     with pytest.raises(RunError) as caught:
         make_sampler(study_of("cmaes", Branches), 3)
     assert str(caught.value) == (
-        "cmaes needs two or more numbers to search, but this study has none; take the algorithm tpe or random"
+        "cmaes needs two or more numbers to search, but this study has none; use the algorithm tpe or random"
     )
 
 

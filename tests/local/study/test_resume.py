@@ -167,8 +167,8 @@ def test_a_second_run_on_a_folder_is_refused_and_the_first_goes_on(tmp_path):
         with pytest.raises(StoreError) as caught:
             run(study(), tmp_path / "runs")
         assert str(caught.value) == (
-            f"{tmp_path / 'runs'}: only one run at a time may write results here, and process {runner} does; wait for "
-            f"its end, stop it (kill {runner}), or give this run another folder (--dir)"
+            f"{tmp_path / 'runs'}: only one run at a time may write results here, and process {runner} does; wait "
+            f"until it ends, stop it (kill {runner}), or give this run another folder (--dir)"
         )
         runs.wait()
     assert [trial.state for trial in trials_in(tmp_path / "runs")] == ["Succeeded"] * 4
@@ -205,9 +205,9 @@ def test_results_of_another_study_are_refused_with_what_changed(tmp_path, change
     with pytest.raises(StoreError) as caught:
         run(study(**changed), tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: results that are compared must come from one space, objective and command, but since these were "
-        f"written the study 'Small study' has changed:\n  {change}\nUndo the change, keep both with another folder "
-        f"(--dir), or begin anew (--fresh moves these results aside)"
+        f"{tmp_path}: all results of a study must come from the same space, objective and command, but since these "
+        f"were written the study 'Small study' has changed:\n  {change}\nUndo the change, keep both in another "
+        f"folder (--dir), or start again (--fresh moves these results aside)"
     )
     assert trials_in(tmp_path) == before
 

@@ -109,7 +109,13 @@ def run_experiment(
         )
         readers.recall(trials)
         sampler = make_sampler(
-            space, algorithm, metrics.direction, store.meta.seed, launcher.parallel, trials, as_katib=as_katib
+            space,
+            algorithm,
+            metrics.direction,
+            store.meta.seed,
+            parallel=launcher.parallel,
+            trials=trials,
+            as_katib=as_katib,
         )
         launcher.parent_of = _parents(sampler, store)
         launcher.notes[:0] = [*notes, *about_algorithm, *about_parameters]

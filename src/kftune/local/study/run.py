@@ -66,7 +66,12 @@ def run_study(
         trials = store.trials()
         stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
         sampler = make_sampler(
-            study, study.algorithm, study.objective.direction, store.meta.seed, launcher.parallel, trials
+            study,
+            study.algorithm,
+            study.objective.direction,
+            store.meta.seed,
+            parallel=launcher.parallel,
+            trials=trials,
         )
         notes = [*launcher.notes, *sampler.notes]
         if strict and notes:
