@@ -664,9 +664,9 @@ PAIR = {"items": [1, 2]}
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
-        (lambda: argo({"a": step(instance_count=2)}), "runs on one node, but step 'a' has 2"),
-        (lambda: argo({"a": step()}, defaults={}), "needs an image to run step 'a'"),
-        (lambda: argo({"tune": tune()}), "needs the image of kftune's launcher to run step 'tune'"),
+        (lambda: argo({"a": step(instance_count=2)}), "Argo runs a step on one node, but step 'a' has 2"),
+        (lambda: argo({"a": step()}, defaults={}), "needs an image for step 'a'"),
+        (lambda: argo({"tune": tune()}), "needs an image for step 'tune', the image of kftune's launcher"),
         (
             lambda: argo({"data": step("data"), "tune": tune(image=IMAGE, inputs={"d": "${steps.data.outputs.data}"})}),
             "over a volume with a claim; name it in volumes, and again in share",
@@ -702,7 +702,7 @@ PAIR = {"items": [1, 2]}
         ),
         (
             lambda: argo({"a": step(volumes=[{"name": "v", "mount": "/kftune/outputs", "empty_dir": True}])}),
-            "a place outside of /kftune",
+            "choose another name and path",
         ),
         (lambda: argo({"a": step()}, parameters={"json": 1}), "the name 'json' for itself; call the parameter"),
         (lambda: argo({"name": step()}), "the name 'name' for itself; call the step"),

@@ -83,7 +83,7 @@ def test_overrides_change_a_pipeline(project, capsys):
         (["--all", "empty", "--target", "argo", "--out", "out"], "there is no file for argo below empty"),
         ([], "kftune render takes a study or pipeline file, or --all DIR"),
         (["nowhere.yaml", "--target", "argo"], "nowhere.yaml"),
-        (["pipeline.yaml", "~defaults", "--target", "argo"], "a cluster needs an image to run step 'data'"),
+        (["pipeline.yaml", "~defaults", "--target", "argo"], "a cluster needs an image for step 'data'"),
     ],
 )
 def test_a_wrong_call_is_answered_with_what_would_be_right(project, capsys, arguments, message):

@@ -11,7 +11,7 @@ from kftune.metrics import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.crossing import Crossing, crossings
-from kftune.render.names import LONGEST, checked_name, object_name
+from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, condition, trial_spec
@@ -64,14 +64,7 @@ def _metadata(study: Study) -> dict[str, Any]:
     target = study.targets.katib
     longest = _longest_name(study)
     name = object_name(study.name, longest) if target.name is None else checked_name(target.name, longest)
-    metadata: dict[str, Any] = {"name": name}
-    if target.namespace is not None:
-        metadata["namespace"] = target.namespace
-    if target.labels:
-        metadata["labels"] = dict(target.labels)
-    if target.annotations:
-        metadata["annotations"] = dict(target.annotations)
-    return metadata
+    return object_metadata(name, target)
 
 
 def _longest_name(study: Study) -> int:

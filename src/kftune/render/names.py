@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from kftune.errors import RenderError
 
@@ -15,6 +17,17 @@ LONGEST = 40
 _DNS_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _OUTSIDE = re.compile(r"[^a-z0-9]+")
 _HASH_LENGTH = 8
+
+
+class ObjectTarget(Protocol):
+    """The options of a target about the objects that it makes."""
+
+    @property
+    def namespace(self) -> str | None: ...  # noqa: D102
+    @property
+    def labels(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def annotations(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
 def object_name(text: str, longest: int = LONGEST) -> str:
@@ -34,6 +47,17 @@ def object_name(text: str, longest: int = LONGEST) -> str:
         likeness = f"study-{likeness}" if likeness else "study"
     likeness = likeness[: max(longest - _HASH_LENGTH - 1, 1)].rstrip("-")
     return f"{likeness}-{mark}"
+
+
+def object_metadata(name: str, target: ObjectTarget) -> dict[str, Any]:
+    """Returns the metadata of an object.
+
+    Args:
+        name: The object's name.
+        target: The namespace, labels and annotations that a study or pipeline gives its objects.
+    """
+    given = {"namespace": target.namespace, "labels": dict(target.labels), "annotations": dict(target.annotations)}
+    return {"name": name, **{key: value for key, value in given.items() if value}}
 
 
 def checked_name(name: str, longest: int = LONGEST) -> str:

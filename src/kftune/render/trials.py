@@ -119,11 +119,9 @@ def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
         "numNodes": step.resources.nodes,
         "numProcPerNode": step.resources.procs_per_node,
     }
-    variables = pods.environment(step)
-    if variables:
+    if variables := pods.trial_environment(step):
         trainer["env"] = variables
-    amounts = pods.resources(step)
-    if amounts:
+    if amounts := pods.resources(step):
         trainer["resourcesPerNode"] = amounts
     return {
         "runtimeRef": {"name": study.targets.katib.runtime},
@@ -138,7 +136,7 @@ def _patch(step: Step, container: str) -> dict[str, Any]:
     patched: dict[str, Any] = {"name": container, "securityContext": pods.security()}
     spec: dict[str, Any] = {**pods.placement(step), "containers": [patched]}
     if step.volumes:
-        patched["volumeMounts"] = pods.mounts(step)
+        patched["volumeMounts"] = pods.trial_mounts(step)
         spec["volumes"] = pods.volumes(step)
     pod = {"metadata": pods.pod_metadata(), "spec": spec}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]

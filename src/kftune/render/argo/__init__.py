@@ -18,10 +18,13 @@ from kftune.render.argo.container import step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
+from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
+from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
+_DESCRIPTION = "workflows.argoproj.io/description"
 # Source: argo-workflows, pull request 16223: since then a skipped step's output counts as not given.
 _FIXED_IN = {"3.7": "3.7.16", "4.0": "4.0.7"}
 
@@ -33,7 +36,7 @@ def render_argo(pipeline: Pipeline) -> Rendering:
         RenderError: Argo cannot express the pipeline; the text names what, why and a way that works.
     """
     _check_names(pipeline)
-    nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
+    nodes = all_nodes(pipeline)
     tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
     lacking = relies_on_absence(pipeline)
     if lacking is not None and pipeline.targets.argo.version == "3.6":
@@ -73,17 +76,9 @@ def _check_names(pipeline: Pipeline) -> None:
 
 
 def _metadata(pipeline: Pipeline) -> dict[str, Any]:
-    target = pipeline.targets.argo
-    metadata: dict[str, Any] = {"name": pipeline.name}
-    if target.namespace is not None:
-        metadata["namespace"] = target.namespace
-    if target.labels:
-        metadata["labels"] = dict(target.labels)
-    annotations = dict(target.annotations)
+    metadata = object_metadata(pipeline.name, pipeline.targets.argo)
     if pipeline.description:
-        annotations.setdefault("workflows.argoproj.io/description", pipeline.description)
-    if annotations:
-        metadata["annotations"] = annotations
+        metadata.setdefault("annotations", {}).setdefault(_DESCRIPTION, pipeline.description)
     return metadata
 
 

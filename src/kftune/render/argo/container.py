@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
@@ -12,8 +11,8 @@ from kftune.pipeline import EXECUTOR_OUTPUT, Argument, Constant, Node, Retries, 
 from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
-from kftune.render.command import torchrun_arguments, under_torchrun
 from kftune.render.names import object_name
+from kftune.render.steps import JOB_TYPE_LABEL, check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
@@ -35,13 +34,10 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
     Raises:
         RenderError: Argo cannot run it so.
     """
+    check_one_node(node, "Argo")
     step = node.step
-    if step.resources.nodes > 1:
-        raise RenderError(
-            f"a step of Argo runs on one node, but step {node.name!r} has {step.resources.nodes}; "
-            f"set instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
-        )
-    template: dict[str, Any] = {"name": node.name, "metadata": _metadata(node)}
+    metadata = {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)}
+    template: dict[str, Any] = {"name": node.name, "metadata": metadata}
     inputs = _inputs(node)
     if inputs:
         template["inputs"] = inputs
@@ -64,14 +60,6 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
         template["volumes"] = volumes
     check_tags(template, node.name)
     return template
-
-
-def _metadata(node: Node) -> dict[str, Any]:
-    # No Istio proxy beside the step: it would never end.
-    return {
-        "labels": {"kftune.io/job-type": node.step.job_type},
-        "annotations": {"sidecar.istio.io/inject": "false"},
-    }
 
 
 def _inputs(node: Node) -> dict[str, Any]:
@@ -161,48 +149,34 @@ def _duration(seconds: float) -> str:
 def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
     step = node.step
     start, rest = _command(node, tuning)
-    variables = _environment(node)
+    variables = pods.environment(step, lambda value, which: literal(value, f"{which} of step {node.name!r}"))
     texts = [*start, *rest, *(variable.get("value", "") for variable in variables)]
     if needs_brace(texts):
         variables.insert(0, {"name": BRACE_VARIABLE, "value": "{"})
-    if step.image is None:
-        what = "the image of kftune's launcher" if tuning else "an image"
-        raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
-    # A command always: without one, Argo's controller looks the image up in its registry.
-    container: dict[str, Any] = {"image": pods.image(step), "command": start, "args": rest}
-    if not rest:
-        del container["args"]
-    if step.working_dir is not None:
-        container["workingDir"] = step.working_dir
-    if variables:
-        container["env"] = variables
-    amounts = pods.resources(step)
-    if amounts:
-        container["resources"] = amounts
-    mounts = _mounts(node)
-    if mounts:
-        container["volumeMounts"] = mounts
-    container["securityContext"] = pods.security()
-    return container
+    container = {
+        "image": image_of(node),
+        # Always a command: without one, Argo's controller asks the image's registry for it.
+        "command": start,
+        "args": rest,
+        "workingDir": step.working_dir,
+        "env": variables,
+        "resources": pods.resources(step),
+        "volumeMounts": _mounts(node),
+        "securityContext": pods.security(),
+    }
+    return {key: value for key, value in container.items() if value}
 
 
 def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:
     """The command line, what starts the program apart from its arguments."""
-    what = f"an argument of step {node.name!r}"
     values = _values(node)
     if tuning is not None:
         values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in tuning.run_values}}
-        line = launcher_command(node, tuning, literal(tuning.text, what), tag(f"inputs.parameters.{RUN_ID}"), values)
-        return line[:3], line[3:]
-    arguments = node.argument_names
-    tokens = node.command_line(values)
-    count = len(tokens) - len(arguments)
-    start = [literal(token, what) for token in tokens[:count]]
-    launcher = torchrun_arguments(node.step.resources, "Job")
-    if launcher:
-        start = under_torchrun(start, launcher)
-    first = 3 if start[1:2] == ["-m"] else 1
-    return start[:first], [*start[first:], *tokens[count:]]
+        experiment = literal(tuning.text, f"the Experiment of step {node.name!r}")
+        run_id = tag(f"inputs.parameters.{RUN_ID}")
+        return split_command(launcher_command(node, tuning, experiment, run_id, values))
+    start, rest = command_of(node, values, literal)
+    return split_command([*start, *rest])
 
 
 def _values(node: Node) -> dict[str, str]:
@@ -220,29 +194,12 @@ def _values(node: Node) -> dict[str, str]:
     return values
 
 
-def _environment(node: Node) -> list[dict[str, Any]]:
-    step = node.step
-    variables: list[dict[str, Any]] = [
-        {"name": name, "value": literal(value, f"env.{name} of step {node.name!r}")} for name, value in step.env.items()
-    ]
-    sources: Mapping[str, Mapping[str, Any]] = {"secretKeyRef": step.secrets, "configMapKeyRef": step.config_maps}
-    for kind, entries in sources.items():
-        for name, entry in entries.items():
-            variables.append({"name": name, "valueFrom": {kind: {"name": entry.name, "key": entry.key}}})
-    return variables
-
-
 def _mounts(node: Node) -> list[dict[str, Any]]:
-    mounts = []
     for volume in node.step.volumes:
-        place = volume.mount.rstrip("/")
-        if volume.name == _OUTPUT_VOLUME or f"{place}/".startswith("/kftune/") or ":" in place:
+        if volume.name == _OUTPUT_VOLUME or f"{pods.path_of(volume)}/".startswith("/kftune/"):
             raise RenderError(
-                f"a volume needs a name other than {_OUTPUT_VOLUME!r} and a place outside of /kftune without ':', but "
-                f"step {node.name!r} has {volume.name!r} at {volume.mount}"
+                f"kftune mounts its volume {_OUTPUT_VOLUME!r} below /kftune, but step {node.name!r} has "
+                f"{volume.name!r} at {volume.mount}; choose another name and path"
             )
-        read_only = {"readOnly": True} if volume.read_only else {}
-        mounts.append({"name": volume.name, "mountPath": volume.mount, **read_only})
-    if node.outputs:
-        mounts.append({"name": _OUTPUT_VOLUME, "mountPath": OUTPUTS})
-    return mounts
+    outputs = [{"name": _OUTPUT_VOLUME, "mountPath": OUTPUTS}] if node.outputs else []
+    return [*pods.mounts(node.step), *outputs]

@@ -8,7 +8,9 @@ from typing import Any
 
 from kftune.errors import MissingExtraError, RenderError
 from kftune.pipeline import Pipeline, TuneStep
+from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
+from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
 # Source: etcd (--max-request-bytes, 1.5 MiB). KFP 2.17 makes a Workflow of 2.1 times the size of a pipeline's IR
@@ -48,14 +50,7 @@ def render_kfp_objects(pipeline: Pipeline) -> Rendering:
     """
     rendering = render_kfp(pipeline)
     spec, *platform = rendering.documents
-    target = pipeline.targets.kfp
-    metadata: dict[str, Any] = {"name": pipeline.name}
-    if target.namespace is not None:
-        metadata["namespace"] = target.namespace
-    if target.labels:
-        metadata["labels"] = dict(target.labels)
-    if target.annotations:
-        metadata["annotations"] = dict(target.annotations)
+    metadata = object_metadata(pipeline.name, pipeline.targets.kfp)
     described = {"description": " ".join(pipeline.description.split())} if pipeline.description else {}
     version = {
         "pipelineName": pipeline.name,
@@ -99,7 +94,7 @@ def _notes(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[str]:
     target = pipeline.targets.kfp
     if pipeline.timeout is not None and target.version != "2.17":
         notes.append(f"KFP {target.version} has no longest time for a run: timeout has no effect")
-    nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
+    nodes = all_nodes(pipeline)
     accounts = sorted({node.step.service_account for node in nodes if node.step.service_account})
     if accounts or target.service_account:
         named = target.service_account or accounts[0]

@@ -20,7 +20,7 @@ from kftune.pipeline import (
 )
 from kftune.pipeline.names import plain
 from kftune.pipeline.ports import PARAMETER_TYPES
-from kftune.render.command import torchrun_arguments, under_torchrun
+from kftune.render.steps import check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
 # Every number of KFP is a double on its way.
@@ -71,17 +71,13 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
             f"KFP starts every container in its image's working directory, but step {node.name!r} has working_dir; "
             f"set it with WORKDIR in the image"
         )
-    if node.step.resources.nodes > 1:
-        raise RenderError(
-            f"a step of KFP runs on one node, but step {node.name!r} has {node.step.resources.nodes}; set "
-            f"instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
-        )
+    check_one_node(node, "KFP")
     inputs |= _further_inputs(node, tuning)
 
     def line(values: dict[str, str]) -> list[str]:
         return _line(node, values) if tuning is None else _tuning_line(node, tuning, values)
 
-    return _component(node.name, _image(node, tuning), node.step.description, inputs, node.outputs, line)
+    return _component(node.name, image_of(node), node.step.description, inputs, node.outputs, line)
 
 
 def constant_component(name: str, like: Node, output_type: str) -> Any:
@@ -91,7 +87,7 @@ def constant_component(name: str, like: Node, output_type: str) -> Any:
         return ["sh", "-c", _WRITE_SCRIPT, "sh", values["text"], values["value"]]
 
     outputs = {"value": _OutputOf(output_type)}
-    return _component(name, _image(like, None), "", {"text": "str"}, outputs, line)
+    return _component(name, image_of(like), "", {"text": "str"}, outputs, line)
 
 
 class _OutputOf:
@@ -125,21 +121,8 @@ def _further_inputs(node: Node, tuning: Tuning | None) -> dict[str, str]:
     return further
 
 
-def _image(node: Node, tuning: Tuning | None) -> str:
-    if node.step.image is None:
-        what = "the image of kftune's launcher" if tuning else "an image"
-        raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
-    return node.step.image
-
-
 def _line(node: Node, values: dict[str, str]) -> list[str]:
-    arguments = len([name for name in node.argument_names if name in values])
-    tokens = node.command_line(values)
-    start = [literal(token, f"an argument of step {node.name!r}") for token in tokens[: len(tokens) - arguments]]
-    launcher = torchrun_arguments(node.step.resources, "Job")
-    if launcher:
-        start = under_torchrun(start, launcher)
-    rest = tokens[len(tokens) - arguments :]
+    start, rest = command_of(node, values, literal)
     status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
     if status is None:
         return [*start, *rest]
@@ -193,8 +176,8 @@ def _component(
 
     def body(*placeholders: Any) -> dsl.ContainerSpec:
         tokens = line({given: _text(holder) for given, holder in zip(names, placeholders, strict=True)})
-        first = 3 if tokens[1:2] in (["-m"], ["-c"]) else 1
-        return dsl.ContainerSpec(image=image, command=tokens[:first], args=tokens[first:])
+        command, arguments = split_command(tokens)
+        return dsl.ContainerSpec(image=image, command=command, args=arguments)
 
     body.__name__ = name.replace("-", "_")
     body.__doc__ = " ".join(description.split())

@@ -11,6 +11,8 @@ from kfp import kubernetes
 from kftune.errors import RenderError
 from kftune.pipeline import Node, TuneStep
 from kftune.render.kfp.components import literal
+from kftune.render.pods import NO_PROXY, limits
+from kftune.render.steps import JOB_TYPE_LABEL
 from kftune.spec.quantities import parse_quantity
 from kftune.study import Volume
 
@@ -50,9 +52,9 @@ def apply_settings(task: Any, node: Node, version: str) -> None:
         kubernetes.use_config_map_as_env(task, entry.name, {literal(entry.key, f"config_maps.{name}.key"): name})
     for volume in step.volumes:
         _mount(task, volume)
-    kubernetes.add_pod_label(task, "kftune.io/job-type", step.job_type)
-    # No Istio proxy beside the step: it would never end.
-    kubernetes.add_pod_annotation(task, "sidecar.istio.io/inject", "false")
+    kubernetes.add_pod_label(task, JOB_TYPE_LABEL, step.job_type)
+    for name, value in NO_PROXY.items():
+        kubernetes.add_pod_annotation(task, name, value)
     if version == "2.17":
         kubernetes.set_security_context(task, run_as_non_root=True)
 
@@ -61,12 +63,11 @@ def _set_resources(task: Any, node: Node) -> None:
     wanted = node.step.resources
     if wanted.cpu is not None:
         task.set_cpu_request(_cpu(wanted.cpu))
-    cpu_limit = wanted.cpu_limit or wanted.cpu
+    cpu_limit, memory_limit = limits(node.step)
     if cpu_limit is not None:
         task.set_cpu_limit(_cpu(cpu_limit))
     if wanted.memory is not None:
         task.set_memory_request(_memory(wanted.memory))
-    memory_limit = wanted.memory_limit or wanted.memory
     if memory_limit is not None:
         task.set_memory_limit(_memory(memory_limit))
     if wanted.gpu:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.pipeline import TuneStep
 from kftune.project import Variant
+from kftune.render.steps import all_nodes
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -29,7 +30,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
         if isinstance(member, Study):
             others |= {member.step.service_account or "default"}
             continue
-        for node in _nodes(member):
+        for node in all_nodes(member):
             account = node.step.service_account or member.targets.argo.service_account or "default"
             executors.add(account)
             if isinstance(node.step, TuneStep):
@@ -58,10 +59,6 @@ _LAUNCHER = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
 ]
 _DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}]
-
-
-def _nodes(pipeline: Pipeline) -> tuple[Node, ...]:
-    return (*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else []))
 
 
 def _granted(name: str, space: str, accounts: list[str], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
