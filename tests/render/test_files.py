@@ -50,7 +50,7 @@ def test_what_is_applied_and_what_is_created_are_two_files(project, capsys):
     assert documents_of((project / "build/pipeline.argo-run.yaml").read_text())[0]["kind"] == "Workflow"
     printed = capsys.readouterr()
     assert printed.out == "wrote build/pipeline.argo.yaml\nwrote build/pipeline.argo-run.yaml\n"
-    assert "note: pipeline.yaml: no container of a step may run as root" in printed.err
+    assert "note: pipeline.yaml: a step's container must not run as root" in printed.err
 
 
 def test_on_the_screen_and_in_one_file_they_stand_together(project, capsys):

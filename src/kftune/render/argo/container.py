@@ -1,4 +1,4 @@
-"""One step as a template of Argo: a pod with one container, what it is given, and where it leaves what it writes."""
+"""Renders a step as an Argo template: a pod with one container, its inputs and its outputs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from kftune.render.tuning import Tuning, launcher_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
-# Artifacts of one file that pages show: Argo packs all others into an archive.
+# Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
-"""The input that tells a tune step apart from all others of a run."""
+"""The input that identifies a tune step in a run."""
 
 
 def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, Any]:
-    """The template that runs a step.
+    """Renders the template that runs a step.
 
     Args:
         node: The step.
-        version: Argo's version on the cluster.
-        tuning: What a tune step runs.
+        version: The cluster's version of Argo.
+        tuning: What a tune step runs; None for other steps.
 
     Raises:
-        RenderError: Argo cannot run it so.
+        RenderError: Argo cannot run it.
     """
     check_one_node(node, "Argo")
     step = node.step
@@ -72,7 +72,7 @@ def _inputs(node: Node) -> dict[str, Any]:
             artifacts.append({"name": wire(argument.name), "path": f"{INPUTS}/{wire(argument.name)}"})
             if argument.optional:
                 artifacts[-1]["optional"] = True
-                # The path as the step gets it: nothing where there is no artifact.
+                # The path that the step receives: empty if there is no artifact.
                 parameters.append({"name": wire(argument.name), "default": ""})
         else:
             parameters.append({"name": wire(argument.name), **default_of(argument)})
@@ -82,10 +82,10 @@ def _inputs(node: Node) -> dict[str, Any]:
 
 
 def default_of(argument: Argument) -> dict[str, Any]:
-    """What stands in for a value that nobody wrote, because its producer was skipped or its loop had no items.
+    """Returns the default of an argument, used when its producer was skipped or its loop had no items.
 
     Raises:
-        RenderError: Argo or the kubelet would change it on the way.
+        RenderError: Argo or the kubelet would change it.
     """
     if argument.fan_in:
         return {"default": "[]"}
@@ -122,21 +122,21 @@ def _placement(node: Node) -> dict[str, Any]:
 
 
 def _retries(retries: Retries, name: str, version: str) -> dict[str, Any]:
-    # Always: after a lost node as well as after a failure of the program.
+    # Always: after a lost node and after a failure of the program.
     strategy: dict[str, Any] = {"limit": str(retries.limit), "retryPolicy": "Always"}
     if retries.backoff is None:
         return strategy
     if not float(retries.factor).is_integer():
         raise RenderError(
-            f"Argo takes whole numbers for the factor between waits, but retries.factor of step {name!r} is "
+            f"Argo needs a whole number as the factor between waits, but retries.factor of step {name!r} is "
             f"{retries.factor:g}; set it to {math.ceil(retries.factor)}"
         )
     backoff = {"duration": _duration(retries.backoff), "factor": str(int(retries.factor))}
     if retries.max_backoff is not None:
         if version == "3.6":
             raise RenderError(
-                f"Argo 3.6 has no longest wait between tries, but retries.max_backoff of step {name!r} is set; "
-                f"take it out, or set targets.argo.version to 3.7 or newer where the cluster has it"
+                f"Argo 3.6 has no maximum wait between retries, but retries.max_backoff of step {name!r} is set; "
+                f"remove it, or set targets.argo.version to 3.7 or newer if the cluster has it"
             )
         backoff["cap"] = _duration(retries.max_backoff)
     return {**strategy, "backoff": backoff}
@@ -168,7 +168,7 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
 
 
 def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:
-    """The command line, what starts the program apart from its arguments."""
+    """Returns the container's command and arguments."""
     values = _values(node)
     if tuning is not None:
         values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in tuning.run_values}}
@@ -180,7 +180,7 @@ def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:
 
 
 def _values(node: Node) -> dict[str, str]:
-    """The text or tag of everything on the step's command line."""
+    """Returns the text or tag of each argument and output."""
     values: dict[str, str] = {}
     for argument in node.arguments.values():
         if isinstance(argument.source, Constant):

@@ -1,4 +1,4 @@
-"""One step as a component of KFP: its typed inputs and outputs, and its command line with KFP's placeholders."""
+"""Makes a KFP component of a step: typed inputs and outputs, and a command line with KFP's placeholders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kftune.pipeline.ports import PARAMETER_TYPES
 from kftune.render.steps import check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
-# Every number of KFP is a double on its way.
+# KFP transports every number as a double.
 LARGEST_INT = 2**53
 
 TYPES: Mapping[str, Any] = {
@@ -43,10 +43,10 @@ TYPES: Mapping[str, Any] = {
 }
 
 EXPERIMENT, RUN, ITEM, STATUS = "experiment", "run_id", "item", "run_status"
-"""Inputs that a component has beside those of its step."""
+"""Inputs that a component has in addition to those of its step."""
 
-# KFP gives the exit step all that it knows of the end as JSON; the step gets the one word that it was promised. The
-# text of the script is fixed: status, argument and command line are arguments of it.
+# KFP passes the exit step a JSON status; the script turns it into the one word that the step expects. The script's text
+# is fixed: status, argument and command line are its arguments.
 _STATUS_SCRIPT = (
     'case "$1" in *\'"state":"SUCCEEDED"\'*|*\'"state": "SUCCEEDED"\'*) status=Succeeded;; *) status=Failed;; esac; '
     'argument=$2; shift 2; exec "$@" "$argument$status"'
@@ -55,22 +55,19 @@ _WRITE_SCRIPT = 'mkdir -p "$(dirname "$2")" && printf %s "$1" > "$2"'
 
 
 def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning | None) -> Any:
-    """The component that runs a step.
+    """Makes the component that runs a step.
 
     Args:
         node: The step.
-        parameter_types: The type of each parameter of the run.
-        tuning: What a tune step runs.
+        parameter_types: Parameter of the run -> its type.
+        tuning: What a tune step runs; None for other steps.
 
     Raises:
-        RenderError: KFP cannot run it so.
+        RenderError: KFP cannot run it.
     """
     inputs = {name: input_type(argument, parameter_types) for name, argument in node.arguments.items()}
     if node.step.working_dir is not None:
-        raise RenderError(
-            f"KFP starts every container in its image's working directory, but step {node.name!r} has working_dir; "
-            f"set it with WORKDIR in the image"
-        )
+        raise RenderError(f"KFP has no working_dir, which step {node.name!r} sets; set WORKDIR in the image")
     check_one_node(node, "KFP")
     inputs |= _further_inputs(node, tuning)
 
@@ -81,7 +78,13 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
 
 
 def constant_component(name: str, like: Node, output_type: str) -> Any:
-    """A component that writes its one input, for what a skipped step would have written."""
+    """Makes a component that writes its input: the default for the output of a skipped step.
+
+    Args:
+        name: The component's name.
+        like: The step whose image is used.
+        output_type: The type of the output.
+    """
 
     def line(values: dict[str, str]) -> list[str]:
         return ["sh", "-c", _WRITE_SCRIPT, "sh", values["text"], values["value"]]
@@ -91,16 +94,20 @@ def constant_component(name: str, like: Node, output_type: str) -> Any:
 
 
 class _OutputOf:
-    """What of an output counts here."""
+    """An output of which only the type is known."""
 
     def __init__(self, output_type: str) -> None:
         self.type = output_type
 
 
 def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
-    """The type that a component declares: that of what it is given, since KFP converts none.
+    """Returns the type that a component declares: that of the value it receives, because KFP converts none.
 
-    Items of a loop are texts: KFP knows one type only for all fields of them.
+    Items of a loop are texts: KFP has one type for all fields of an item.
+
+    Args:
+        argument: The step's argument.
+        parameter_types: Parameter of the run -> its type.
     """
     source = argument.source
     if isinstance(source, ItemReference):
@@ -136,15 +143,19 @@ def _tuning_line(node: Node, tuning: Tuning, values: dict[str, str]) -> list[str
 
 
 def literal(text: str, what: str) -> str:
-    """`text`, if nothing on its way changes it.
+    """Returns `text` if no engine changes it.
+
+    Args:
+        text: The text.
+        what: Which text it is, for the error.
 
     Raises:
-        RenderError: KFP, Argo below it or the kubelet would replace something in it.
+        RenderError: KFP, Argo or the kubelet would replace a part of it.
     """
     for mark in ("{{", "$(", "$$"):
         if mark in text:
             raise RenderError(
-                f"{what} must not hold {mark!r}, which is replaced on its way through KFP, but got {text!r}; "
+                f"{what} must not hold {mark!r}, which KFP or Kubernetes replaces, but got {text!r}; "
                 f"put it into a file or a variable of the image"
             )
     return text
@@ -158,10 +169,10 @@ def _component(
     outputs: Mapping[str, Any],
     line: Callable[[dict[str, str]], list[str]],
 ) -> Any:
-    """A container component made of types and a command line, without a function's source.
+    """Makes a container component from types and a command line, without a function's source.
 
     Raises:
-        RenderError: Two of its names are one to KFP.
+        RenderError: Two of its names are the same for KFP.
     """
     names = [*inputs, *outputs]
     annotations = [_input(kind) for kind in inputs.values()] + [_output(output.type) for output in outputs.values()]
@@ -170,8 +181,8 @@ def _component(
         other = known.setdefault(plain(given), given)
         if other != given:
             raise RenderError(
-                f"KFP takes letters, digits and '_' in names, so {given!r} and {other!r} of step {name!r} would be "
-                f"one; rename one of them"
+                f"names in KFP hold only letters, digits and '_', so {given!r} and {other!r} of step {name!r} would be "
+                f"the same; rename one of them"
             )
 
     def body(*placeholders: Any) -> dsl.ContainerSpec:

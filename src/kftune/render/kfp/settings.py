@@ -1,4 +1,4 @@
-"""How a task of KFP runs: what it may use, where, how often, and what its container sees."""
+"""Sets how a KFP task runs: resources, placement, retries, environment and volumes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from kftune.render.steps import JOB_TYPE_LABEL
 from kftune.spec.quantities import parse_quantity
 from kftune.study import Volume
 
-# Source: kfp 2.17, dsl/pipeline_task.py: what its setters take.
+# Source: kfp 2.17, dsl/pipeline_task.py: what its setters accept.
 _CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
 _MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
 
 
 def apply_settings(task: Any, node: Node, version: str) -> None:
-    """Sets everything about a task that is not its arguments.
+    """Sets everything about a task except its arguments.
+
+    Args:
+        task: The task of kfp.
+        node: The step that it runs.
+        version: The cluster's version of KFP.
 
     Raises:
-        RenderError: KFP has no setting for something.
+        RenderError: KFP lacks a setting.
     """
     step = node.step
     task.set_display_name(node.name)
@@ -97,7 +102,7 @@ def _cpu(quantity: str) -> str:
 
 
 def _memory(quantity: str) -> str:
-    """A quantity as KFP takes it: a whole number, and `K` where Kubernetes writes `k`."""
+    """Returns a quantity for KFP: a whole number, or `K` where Kubernetes writes `k`."""
     if _MEMORY.fullmatch(quantity):
         return quantity
     return str(math.ceil(parse_quantity(quantity)))
@@ -108,8 +113,8 @@ def _mount(task: Any, volume: Volume) -> None:
     if volume.claim is not None:
         if volume.read_only:
             raise RenderError(
-                f"KFP mounts a claim for reading and writing, but volume {volume.name!r} is read_only; "
-                f"take read_only out, or use a claim that is itself read-only"
+                f"KFP mounts claims writable, but volume {volume.name!r} is read_only; "
+                f"remove read_only, or use a claim that is read-only"
             )
         kubernetes.mount_pvc(task, volume.claim, place)
     elif volume.config_map is not None:
@@ -122,5 +127,5 @@ def _mount(task: Any, volume: Volume) -> None:
 
 def _without_braces(text: str, what: str) -> str:
     if "{{" in text:
-        raise RenderError(f"{what} must not hold '{{{{', which Argo below KFP replaces, but got {text!r}")
+        raise RenderError(f"{what} must not hold '{{{{', which KFP replaces, but got {text!r}")
     return text

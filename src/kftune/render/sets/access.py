@@ -1,4 +1,4 @@
-"""Who may do what: the service accounts of steps and trials, and Roles with only the verbs that they use."""
+"""Renders service accounts of steps and trials, and Roles with only the verbs that they use."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kftune.render.steps import all_nodes
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
-# Source: Kubernetes makes the first in each namespace; Kubeflow's profile controller the others, with Roles.
-_MADE_BY_OTHERS = ("default", "default-editor", "default-viewer")
+# Source: Kubernetes creates the first in each namespace; Kubeflow's profile controller creates the others.
+_EXISTING = ("default", "default-editor", "default-viewer")
 
 
 def access(project: str, variant: Variant) -> list[dict[str, Any]]:
-    """The service accounts, Roles and RoleBindings of a project.
+    """Renders the service accounts, Roles and RoleBindings of a project.
 
     Args:
-        project: Its name, with which the names of the Roles begin: several projects may share a namespace.
+        project: Its name, the prefix of the Roles' names: several projects may share a namespace.
         variant: Its studies and pipelines, and their namespace.
     """
     executors: set[str] = set()
@@ -40,7 +40,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
                     deleters |= accounts
                 others |= {node.step.study.step.service_account or "default"}
     space = variant.namespace
-    made = sorted((executors | launchers | others).difference(_MADE_BY_OTHERS))
+    made = sorted((executors | launchers | others).difference(_EXISTING))
     return [
         *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
         *_granted(f"{project}-argo-executor", space, sorted(executors), _EXECUTOR),
@@ -49,9 +49,9 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
     ]
 
 
-# Source: argo-workflows v4.1.2, workflow RBAC: how the container beside each step reports its outputs.
+# Source: argo-workflows v4.1.2, workflow RBAC: how Argo's container in each pod reports outputs.
 _EXECUTOR = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
-# What kftune.cluster asks for.
+# What kftune.cluster uses.
 _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
