@@ -7,7 +7,7 @@ Source: training-operator v1.8.1 and trainer v2.3 (CRDs); katib v0.19.0, pkg/api
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
@@ -30,12 +30,12 @@ class TrialKind(NamedTuple):
     """The condition of an object that has succeeded."""
     container: str | None
     """The required name of the main container; None uses the step's name."""
-    labels: dict[str, str]
-    """Labels of the pod whose metrics are collected; empty where there is only one pod."""
     spec: Callable[[Study, str, str], dict[str, Any]]
     """Renders the object's spec from the study, the container's name and the script."""
-    suffix: int
+    suffix: int = 0
     """The most characters that the cluster appends to the object's name, without the number of the pod."""
+    labels: Mapping[str, str] = {}
+    """Labels of the pod whose metrics are collected; empty where there is only one pod."""
 
 
 def trial_spec(study: Study, script: str) -> dict[str, Any]:
@@ -148,21 +148,21 @@ def _patch(step: Step, container: str) -> dict[str, Any]:
 
 
 KINDS = {
-    "Job": TrialKind("batch/v1", "Complete", None, {}, _job, 0),
+    "Job": TrialKind("batch/v1", "Complete", None, _job),
     "PyTorchJob": TrialKind(
         "kubeflow.org/v1",
         "Succeeded",
         "pytorch",
-        {"training.kubeflow.org/job-role": "master"},
         _pytorch_job,
-        len("-worker-"),
+        suffix=len("-worker-"),
+        labels={"training.kubeflow.org/job-role": "master"},
     ),
     "TrainJob": TrialKind(
         "trainer.kubeflow.org/v1alpha1",
         "Complete",
         "node",
-        {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
         _train_job,
-        len("-node-0-") + len("-abcde"),
+        suffix=len("-node-0-") + len("-abcde"),
+        labels={"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
     ),
 }

@@ -36,28 +36,22 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
     """
     check_one_node(node, "Argo")
     step = node.step
-    metadata = {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)}
-    template: dict[str, Any] = {"name": node.name, "metadata": metadata}
-    inputs = _inputs(node)
-    if inputs:
-        template["inputs"] = inputs
-    outputs = _outputs(node)
-    if outputs:
-        template["outputs"] = outputs
-    template |= _placement(node)
-    if step.timeout is not None:
-        template["activeDeadlineSeconds"] = math.ceil(step.timeout)
-    if step.retries.limit:
-        template["retryStrategy"] = _retries(step.retries, node.name, version)
+    mutex = None
     if isinstance(step, TuneStep) and node.loop is None:
-        lock = object_name(f"kftune-{step.study.name}", 63)
-        template["synchronization"] = {"mutexes": [{"name": lock}]}
-    template["container"] = _container(node, tuning)
-    volumes = pods.volumes(step)
-    if outputs:
-        volumes.append({"name": _OUTPUT_VOLUME, "emptyDir": {}})
-    if volumes:
-        template["volumes"] = volumes
+        mutex = {"mutexes": [{"name": object_name(f"kftune-{step.study.name}", 63)}]}
+    fields = {
+        "name": node.name,
+        "metadata": {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)},
+        "inputs": _inputs(node),
+        "outputs": _outputs(node),
+        **_placement(node),
+        "activeDeadlineSeconds": None if step.timeout is None else math.ceil(step.timeout),
+        "retryStrategy": _retries(step.retries, node.name, version) if step.retries.limit else None,
+        "synchronization": mutex,
+        "container": _container(node, tuning),
+        "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
+    }
+    template = {key: value for key, value in fields.items() if value}
     check_tags(template, node.name)
     return template
 
@@ -78,7 +72,17 @@ def _inputs(node: Node) -> dict[str, Any]:
             parameters.append({"name": wire(argument.name), **default_of(argument)})
     if isinstance(node.step, TuneStep):
         parameters.append({"name": RUN_ID})
-    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return ports(parameters, artifacts)
+
+
+def ports(parameters: list[dict[str, Any]], artifacts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the inputs, outputs or arguments of a template or task.
+
+    Args:
+        parameters: Its parameters; left out if there are none.
+        artifacts: Its artifacts; left out if there are none.
+    """
+    return {**({"parameters": parameters} if parameters else {}), **({"artifacts": artifacts} if artifacts else {})}
 
 
 def default_of(argument: Argument) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def _outputs(node: Node) -> dict[str, Any]:
             artifacts.append({"name": wire(name), "path": path})
             if output.type in _SHOWN:
                 artifacts[-1]["archive"] = {"none": {}}
-    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return ports(parameters, artifacts)
 
 
 _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")

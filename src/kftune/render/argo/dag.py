@@ -26,7 +26,7 @@ from kftune.pipeline import (
     Reference,
     TuneStep,
 )
-from kftune.render.argo.container import INPUTS, RUN_ID, default_of
+from kftune.render.argo.container import INPUTS, RUN_ID, default_of, ports
 from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, items_text, key_tag
 from kftune.render.argo.text import expression, path_of, tag, wire
 
@@ -369,7 +369,7 @@ def _arguments(given: Iterable[_Handed]) -> dict[str, Any]:
             artifacts.append({"name": one.name, "from": one.value, **optional})
         else:
             parameters.append({"name": one.name, "value": one.value})
-    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return ports(parameters, artifacts)
 
 
 def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
@@ -377,5 +377,5 @@ def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
     artifacts: list[dict[str, Any]] = []
     for one in handed:
         (artifacts if one.is_artifact else parameters).append({"name": one.name, **one.rest})
-    inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    inputs = ports(parameters, artifacts)
     return {"inputs": inputs} if inputs else {}

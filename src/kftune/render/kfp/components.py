@@ -42,7 +42,7 @@ TYPES: Mapping[str, Any] = {
     "artifact": dsl.Artifact,
 }
 
-EXPERIMENT, RUN, ITEM, STATUS = "experiment", "run_id", "item", "run_status"
+EXPERIMENT, RUN, ITEM = "experiment", "run_id", "item"
 """Inputs that a component has in addition to those of its step."""
 
 # KFP passes the exit step a JSON status; the script turns it into the one word that the step expects. The script's text
@@ -74,7 +74,8 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     def line(values: dict[str, str]) -> list[str]:
         return _line(node, values) if tuning is None else _tuning_line(node, tuning, values)
 
-    return _component(node.name, image_of(node), node.step.description, inputs, node.outputs, line)
+    outputs = {name: output.type for name, output in node.outputs.items()}
+    return _component(node.name, image_of(node), inputs, outputs, line, description=node.step.description)
 
 
 def constant_component(name: str, like: Node, output_type: str) -> Any:
@@ -89,15 +90,7 @@ def constant_component(name: str, like: Node, output_type: str) -> Any:
     def line(values: dict[str, str]) -> list[str]:
         return ["sh", "-c", _WRITE_SCRIPT, "sh", values["text"], values["value"]]
 
-    outputs = {"value": _OutputOf(output_type)}
-    return _component(name, image_of(like), "", {"text": "str"}, outputs, line)
-
-
-class _OutputOf:
-    """An output of which only the type is known."""
-
-    def __init__(self, output_type: str) -> None:
-        self.type = output_type
+    return _component(name, image_of(like), {"text": "str"}, {"value": output_type}, line)
 
 
 def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
@@ -164,10 +157,11 @@ def literal(text: str, what: str) -> str:
 def _component(
     name: str,
     image: str,
-    description: str,
     inputs: Mapping[str, str],
-    outputs: Mapping[str, Any],
+    outputs: Mapping[str, str],
     line: Callable[[dict[str, str]], list[str]],
+    *,
+    description: str = "",
 ) -> Any:
     """Makes a container component from types and a command line, without a function's source.
 
@@ -175,7 +169,7 @@ def _component(
         RenderError: Two of its names are the same for KFP.
     """
     names = [*inputs, *outputs]
-    annotations = [_input(kind) for kind in inputs.values()] + [_output(output.type) for output in outputs.values()]
+    annotations = [*map(_input, inputs.values()), *map(_output, outputs.values())]
     known: dict[str, str] = {}
     for given in names:
         other = known.setdefault(plain(given), given)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from kftune.errors import RenderError
 from kftune.project import LoadedProject, Member, Variant
 from kftune.render import Rendering, render, render_pipeline
-from kftune.render.sets.access import access
-from kftune.render.sets.objects import claims, config_maps, namespace
-from kftune.render.sets.overlays import KUSTOMIZATION, kustomization, overlay_files
+from kftune.render.kustomize.access import access
+from kftune.render.kustomize.objects import claims, config_maps, namespace
+from kftune.render.kustomize.overlays import KUSTOMIZATION, kustomization, overlay_files
 from kftune.study import Study
 
 # The targets of a pipeline that kubectl applies; the other files are for KFP's UI, or start one run.
@@ -22,7 +22,7 @@ _APPLIED = ("argo", "kfp-objects")
 Documents = list[Any]
 
 
-class SetRendering(NamedTuple):
+class ProjectRendering(NamedTuple):
     """The files of a kustomization, and notes about them."""
 
     files: dict[str, Documents]
@@ -37,7 +37,7 @@ class _Objects(NamedTuple):
     notes: list[str]
 
 
-def render_set(loaded: LoadedProject) -> SetRendering:
+def render_project(loaded: LoadedProject) -> ProjectRendering:
     """Renders the kustomization of a project.
 
     Raises:
@@ -59,7 +59,7 @@ def render_set(loaded: LoadedProject) -> SetRendering:
         for path, documents in found.beside.items():
             if documents != base.beside.get(path):
                 files[f"overlays/{name}/{path}"] = documents
-    return SetRendering(files, [*loaded.notes, *base.notes])
+    return ProjectRendering(files, [*loaded.notes, *base.notes])
 
 
 def render_objects(loaded: LoadedProject, overlay: str | None = None) -> Documents:
