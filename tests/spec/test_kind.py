@@ -12,7 +12,7 @@ from kftune.project import Project
 from kftune.spec.kind import PIPELINE_KEYS, PROJECT_KEYS, STUDY_KEYS, kind_of, kind_of_file
 from kftune.study import Study
 
-SPEC = {"objective": {}, "algorithm": {}, "parameters": [], "trialTemplate": {}}
+SPEC: dict[str, object] = {"objective": {}, "algorithm": {}, "parameters": [], "trialTemplate": {}}
 KATIB = "kubeflow.org/v1beta1"
 STUDY = {"name": "x", "hparams": "a:B", "objective": {"metric": "loss"}, "step": {"command": ["x"]}}
 PIPELINE = {"name": "x", "steps": {"a": {"kind": "train"}}}
@@ -23,7 +23,7 @@ def test_the_keys_are_those_of_the_model(keys, model):
     assert set(keys) == set(model.model_fields)
 
 
-def renamed(value: dict, **names: str) -> dict:
+def renamed(value: dict[str, object], **names: str) -> dict[str, object]:
     return {names.get(key, key): inner for key, inner in value.items()}
 
 
