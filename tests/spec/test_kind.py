@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_the_keys_are_those_of_the_model(keys, model):
     assert set(keys) == set(model.model_fields)
 
 
-def renamed(value: dict[str, object], **names: str) -> dict[str, object]:
+def renamed(value: Mapping[str, object], **names: str) -> dict[str, object]:
     return {names.get(key, key): inner for key, inner in value.items()}
 
 
