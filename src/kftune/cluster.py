@@ -1,4 +1,4 @@
-"""The objects of a cluster that kftune reads and writes, through the Kubernetes client."""
+"""Reads and writes Katib's objects in a cluster, with the Kubernetes client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kubernetes.client.rest import ApiException
 from kftune.errors import ClusterError
 
 _GROUP, _VERSION = "kubeflow.org", "v1beta1"
-# Source: Kubernetes, service account admission: where every pod with a token finds its namespace.
+# Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _BUSY = (429, 500, 502, 503, 504)
 
@@ -24,14 +24,14 @@ Answer = TypeVar("Answer")
 
 
 class Namespace:
-    """One namespace of the cluster that this process is in, or that the kubeconfig points to.
+    """One namespace, in the cluster of this pod or in that of the kubeconfig.
 
     Args:
-        name: The namespace; None takes that of the pod, or of the kubeconfig's context.
-        patience: Seconds for which a server that does not answer is asked again.
+        name: The namespace; None uses that of the pod, or of the kubeconfig's context.
+        patience: Seconds for which requests to a busy server are repeated.
 
     Raises:
-        ClusterError: There is no cluster to talk to.
+        ClusterError: No cluster is configured.
     """
 
     def __init__(self, name: str | None = None, patience: float = 300.0) -> None:
@@ -46,7 +46,7 @@ class Namespace:
         self._core = kubernetes.client.CoreV1Api()
 
     def create_experiment(self, experiment: dict[str, Any]) -> bool:
-        """Creates an Experiment; false when there is one of this name already.
+        """Creates an Experiment; returns false when the name already exists.
 
         Raises:
             ClusterError: The cluster refuses it.
@@ -65,26 +65,26 @@ class Namespace:
         return True
 
     def experiment(self, name: str) -> dict[str, Any]:
-        """An Experiment as it is now.
+        """Returns the current state of an Experiment.
 
         Raises:
-            ClusterError: There is none.
+            ClusterError: It does not exist.
         """
         return self._object("experiments", name)
 
     def suggestion(self, experiment: str) -> dict[str, Any]:
-        """The Suggestion of an Experiment: what its algorithm's service is doing.
+        """Returns the Suggestion of an Experiment, which has the state of its algorithm's service.
 
         Raises:
-            ClusterError: There is none.
+            ClusterError: It does not exist.
         """
         return self._object("suggestions", experiment)
 
     def trials(self, experiment: str) -> list[dict[str, Any]]:
-        """The trials of an Experiment.
+        """Returns the trials of an Experiment.
 
         Raises:
-            ClusterError: The cluster does not give them.
+            ClusterError: The cluster refuses.
         """
         found = self._ask(
             "list the trials",
@@ -95,7 +95,7 @@ class Namespace:
         return list(found.get("items", []))
 
     def delete_experiment(self, name: str) -> None:
-        """Deletes an Experiment with its trials; nothing when there is none.
+        """Deletes an Experiment with its trials, if it exists.
 
         Raises:
             ClusterError: The cluster refuses it.
@@ -110,10 +110,10 @@ class Namespace:
                 raise
 
     def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
-        """The pods of an Experiment that do not run, and why: (name, reason).
+        """Yields the pods of an Experiment that do not run, and why: (name, reason).
 
         Raises:
-            ClusterError: The cluster does not give them.
+            ClusterError: The cluster refuses.
         """
         pods = self._ask(
             "list the pods",
@@ -133,7 +133,7 @@ class Namespace:
         return found
 
     def _ask(self, what: str, question: Callable[[], Answer]) -> Answer:
-        """The server's answer; a server that is busy or away is asked again for a while."""
+        """Returns the server's answer; repeats the request while the server is busy or unreachable."""
         end = time.monotonic() + self._patience
         wait = 1.0
         while True:
@@ -151,20 +151,20 @@ class Namespace:
 
 def _from_kubeconfig() -> str:
     try:
-        # The client itself looks at the variable once, when it is imported.
+        # The client itself reads the variable only once, when it is imported.
         file = os.environ.get("KUBECONFIG")
         kubernetes.config.load_kube_config(file)
         _, context = kubernetes.config.list_kube_config_contexts(file)
     except (kubernetes.config.ConfigException, OSError) as error:
         raise ClusterError(
-            f"there is no cluster to talk to: this is no pod with a service account's token, and {error}; "
+            f"no cluster is configured: this process is not in a pod with a service account's token, and {error}; "
             f"set KUBECONFIG, or give the pod a service account"
         ) from None
     return str(context["context"].get("namespace") or "default")
 
 
 def _said(error: ApiException) -> str:
-    """What the server says, without its envelope."""
+    """Returns the message of the server."""
     try:
         message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):

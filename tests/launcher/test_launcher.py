@@ -209,7 +209,7 @@ def test_asked_to_stop_it_leaves_the_experiment_for_the_next_try(cluster, tmp_pa
     process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=20)[0]
     assert process.returncode == 143
-    assert "goes on" in told
+    assert "continues" in told
     assert ("experiments", name) in server.objects
 
 
@@ -277,7 +277,7 @@ def test_a_missing_right_is_told_with_a_remedy(cluster, tmp_path):
 def test_without_a_cluster_it_says_so(tmp_path):
     run = launch(tmp_path / "none", command(tmp_path)[0])
     assert run.returncode == 1
-    assert "there is no cluster to talk to" in run.stdout
+    assert "no cluster is configured" in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_obstacles_are_told_when_nothing_moves(cluster, tmp_path, monkeypatch):
     made = launching.Launch(Namespace(), tuning.experiment, RUN, said.append)
     made.start(threading.Event())
     assert made.obstacles() == [
-        "there is no Suggestion: Katib has not seen the Experiment, or does not know its algorithm"
+        "there is no Suggestion: Katib has not processed the Experiment, or does not know its algorithm"
     ]
     server.objects["suggestions", made.name] = {
         "metadata": {"name": made.name},
