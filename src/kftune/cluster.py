@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import kubernetes
 import urllib3
@@ -19,8 +19,6 @@ _GROUP, _VERSION = "kubeflow.org", "v1beta1"
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _BUSY = (429, 500, 502, 503, 504)
-
-Answer = TypeVar("Answer")
 
 
 class Namespace:
@@ -51,32 +49,28 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses it.
         """
-        try:
-            self._ask(
-                "create the Experiment",
-                lambda: self._objects.create_namespaced_custom_object(
-                    _GROUP, _VERSION, self.name, "experiments", experiment
-                ),
-            )
-        except ClusterError as error:
-            if error.status == 409:
-                return False
-            raise
-        return True
+        created = self._ask(
+            "create the Experiment",
+            lambda: self._objects.create_namespaced_custom_object(
+                _GROUP, _VERSION, self.name, "experiments", experiment
+            ),
+            unless=409,
+        )
+        return created is not None
 
-    def experiment(self, name: str) -> dict[str, Any]:
-        """Returns the current state of an Experiment.
+    def experiment(self, name: str) -> dict[str, Any] | None:
+        """Returns the current state of an Experiment; None when it does not exist.
 
         Raises:
-            ClusterError: It does not exist.
+            ClusterError: The cluster refuses.
         """
         return self._object("experiments", name)
 
-    def suggestion(self, experiment: str) -> dict[str, Any]:
-        """Returns the Suggestion of an Experiment, which has the state of its algorithm's service.
+    def suggestion(self, experiment: str) -> dict[str, Any] | None:
+        """Returns the Suggestion of an Experiment, which has the state of its algorithm's service; None without one.
 
         Raises:
-            ClusterError: It does not exist.
+            ClusterError: The cluster refuses.
         """
         return self._object("suggestions", experiment)
 
@@ -100,14 +94,11 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses it.
         """
-        try:
-            self._ask(
-                "delete the Experiment",
-                lambda: self._objects.delete_namespaced_custom_object(_GROUP, _VERSION, self.name, "experiments", name),
-            )
-        except ClusterError as error:
-            if error.status != 404:
-                raise
+        self._ask(
+            "delete the Experiment",
+            lambda: self._objects.delete_namespaced_custom_object(_GROUP, _VERSION, self.name, "experiments", name),
+            unless=404,
+        )
 
     def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
         """Yields the pods of an Experiment that do not run, and why: (name, reason).
@@ -125,23 +116,26 @@ class Namespace:
             for reason in _why_waiting(pod):
                 yield pod.metadata.name, reason
 
-    def _object(self, plural: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask(
+    def _object(self, plural: str, name: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._ask(
             f"read {plural.rstrip('s')} {name!r}",
             lambda: self._objects.get_namespaced_custom_object(_GROUP, _VERSION, self.name, plural, name),
+            unless=404,
         )
         return found
 
-    def _ask(self, what: str, question: Callable[[], Answer]) -> Answer:
-        """Returns the server's answer; repeats the request while the server is busy or unreachable."""
+    def _ask(self, what: str, question: Callable[[], Any], unless: int | None = None) -> Any:
+        """Returns the server's answer, or None for the status `unless`; repeats the request while it is busy."""
         end = time.monotonic() + self._patience
         wait = 1.0
         while True:
             try:
                 return question()
             except ApiException as error:
+                if error.status == unless:
+                    return None
                 if error.status not in _BUSY or time.monotonic() + wait > end:
-                    raise ClusterError(f"cannot {what}: {_said(error)}", error.status) from None
+                    raise ClusterError(f"cannot {what}: {_said(error)}") from None
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if time.monotonic() + wait > end:
                     raise ClusterError(f"cannot {what}: the cluster does not answer: {error}") from None

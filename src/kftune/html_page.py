@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 _PAGE = """\
@@ -16,8 +16,7 @@ body {{ font: 15px/1.5 system-ui, sans-serif; color: #1c2128; background: #fff; 
 h1 {{ font-size: 1.4rem }} h2 {{ font-size: 1.1rem; margin-top: 2rem }}
 table {{ border-collapse: collapse }}
 th, td {{ text-align: left; padding: .2rem .75rem; border-bottom: 1px solid #d0d7de }}
-td {{ font-variant-numeric: tabular-nums }} td.number {{ text-align: right }}
-tr.best {{ background: #e7f0ff; font-weight: 600 }}
+td {{ font-variant-numeric: tabular-nums }} tr.best {{ background: #e7f0ff; font-weight: 600 }}
 svg {{ display: block; margin: 1rem 0; max-width: 100%; height: auto }}
 svg text {{ font: 12px system-ui, sans-serif; fill: #57606a }}
 circle {{ fill: #8a8f98 }} circle.best {{ fill: #1f6feb }}
@@ -44,18 +43,22 @@ def html_page(title: str, body: Iterable[str]) -> str:
     return _PAGE.format(title=escape(title), body="\n".join(body))
 
 
-def cells(texts: Iterable[str], tag: str = "td") -> str:
-    """Returns the cells of a table row.
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], best: str | None = None) -> str:
+    """Returns a table; all texts are escaped here.
 
     Args:
-        texts: The text of each cell; escaped here.
-        tag: ``td`` or ``th``.
+        head: The names of the columns.
+        rows: The texts of each row.
+        best: The first text of the row to highlight.
     """
-    return "".join(f"<{tag}>{escape(text)}</{tag}>" for text in texts)
+    lines = [f"<tr{marked(row[0] == best)}>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows]
+    return "\n".join(
+        ["<table>", f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>", *lines, "</table>"]
+    )
 
 
-def class_of_best(is_best: bool) -> str:
-    """Returns the class attribute that marks the best trial; empty for others."""
+def marked(is_best: bool) -> str:
+    """Returns the attribute that highlights the best trial; empty for others."""
     return ' class="best"' if is_best else ""
 
 

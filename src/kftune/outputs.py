@@ -128,7 +128,7 @@ _MOST_POINTS = 500
 def _roc_points(false: Sequence[float], true: Sequence[float], thresholds: Sequence[float]) -> list[dict[str, float]]:
     if not len(false) == len(true) == len(thresholds) >= 2:
         raise MetricError(
-            f"a ROC curve is three lists of equal length, two points or more, but got {len(false)} false positive rates, "
+            f"a ROC curve is three equally long lists, two points or more, but got {len(false)} false positive rates, "
             f"{len(true)} true positive rates and {len(thresholds)} thresholds"
         )
     limits = [float(threshold) for threshold in thresholds]

@@ -338,7 +338,7 @@ from kftune.results.export import to_json
 with open_results({str(tmp_path)!r}) as results:
     to_json(results)
 heavy = {{"pydantic", "yaml", "optuna", "rich", "asyncio", "subprocess", "kftune.study"}}
-heavy |= {{"dataclasses", "inspect", "kftune.metrics.definition", "kftune.metrics.parser"}}
+heavy |= {{"dataclasses", "inspect", "kftune.metrics.definition", "kftune.metrics.reduction"}}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import torch
+from metric_parser import MetricParser, Observation
 
 from kftune.errors import HparamsError, MetricError, MissingExtraError, UsageError
 from kftune.hparams.models.lstm import LstmHparams
 from kftune.hparams.registry import BUILT_IN
-from kftune.metrics.parser import MetricParser, Observation
 from kftune.training.__main__ import load_trainer, main
 from kftune.training.data import load_circuit
 from kftune.training.lstm import Forecaster, evaluate, load_trained, split_circuit, train

@@ -69,7 +69,7 @@ class Launch:
                 try's Experiment was being deleted.
         """
         while not self._namespace.create_experiment(self._experiment):
-            found = self._found()
+            found = self._namespace.experiment(self.name)
             if found is not None and "deletionTimestamp" not in found["metadata"]:
                 self._attach(found)
                 return
@@ -77,14 +77,6 @@ class Launch:
             if stop.wait(self._poll):
                 raise ClusterError(f"asked to stop before the Experiment {self.name} of an earlier try was gone")
         self._say(f"created Experiment {self._namespace.name}/{self.name}")
-
-    def _found(self) -> dict[str, Any] | None:
-        try:
-            return self._namespace.experiment(self.name)
-        except ClusterError as error:
-            if error.status != 404:
-                raise
-            return None
 
     def _attach(self, found: dict[str, Any]) -> None:
         annotations = found["metadata"].get("annotations", {})
@@ -104,6 +96,8 @@ class Launch:
         said, said_at = "", time.monotonic()
         while True:
             found = self._namespace.experiment(self.name)
+            if found is None:
+                raise ClusterError(f"the Experiment {self._namespace.name}/{self.name} was deleted")
             state = condition_of(found)
             if state.get("type") == "Succeeded":
                 self._say(f"succeeded: {_counts(found)}")
@@ -141,11 +135,8 @@ class Launch:
             return [f"the reason is unknown: {error}"]
 
     def _obstacles(self) -> Iterator[str]:
-        try:
-            suggestion = self._namespace.suggestion(self.name)
-        except ClusterError as error:
-            if error.status != 404:
-                raise
+        suggestion = self._namespace.suggestion(self.name)
+        if suggestion is None:
             yield "there is no Suggestion: Katib has not processed the Experiment, or does not know its algorithm"
             return
         for condition in suggestion.get("status", {}).get("conditions", []):

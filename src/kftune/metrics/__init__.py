@@ -1,6 +1,6 @@
 """Metrics: the line that reports them, and everything that reads it.
 
-`line` defines and writes the format. `reduction` and `parser` read a trial's output. `definition` describes other
+`line` defines and writes the format. `reduction` reads a trial's output. `definition` describes other
 formats, and `katib_filter` renders both for Katib. Importing this package loads only `line`, because training
 containers import it.
 """

@@ -187,30 +187,6 @@ class DefinitionScanner:
             begin = end + 1
 
 
-def steps_at(block: bytes, offsets: Sequence[int]) -> list[int | None]:
-    """Returns the step of each report in a block: the nearest ``step=`` before it on its line.
-
-    Args:
-        block: Whole lines.
-        offsets: Where the reports begin, in ascending order.
-    """
-    if _STEP_NEEDLE not in block:
-        return [None] * len(offsets)
-    marks = iter([*((match.start(), int(match[1])) for match in _STEP.finditer(block)), (len(block), 0)])
-    steps: list[int | None] = []
-    seen, step = 0, None
-    mark, number = next(marks)
-    for offset in offsets:
-        while mark < offset:
-            seen, step = mark, number
-            mark, number = next(marks)
-        if block.find(b"\n", seen, offset) >= 0:
-            step = None
-        seen = offset
-        steps.append(step)
-    return steps
-
-
 def step_before(block: bytes, offset: int) -> int | None:
     """Returns the step of one report: the nearest ``step=`` before it on its line.
 

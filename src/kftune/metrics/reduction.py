@@ -7,15 +7,69 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kftune.metrics.definition import MetricDefinition
-from kftune.metrics.log_scanner import LineCutter, Reports, Scanner, finite_numbers, scanners, step_before
-from kftune.metrics.parser import Observation, Refused, chunks
+from kftune.metrics.log_scanner import (
+    LineCutter,
+    Place,
+    Reports,
+    Scanner,
+    finite_number,
+    finite_numbers,
+    scanners,
+    step_before,
+)
 from kftune.metrics.values import MetricValues
+
+_CHUNK = 1 << 16
+"""Bytes of a log file to read at a time; malloc maps larger blocks again for each read, which takes longer."""
+_MOST_REFUSED = 100
+_LONGEST_REFUSED = 40
+
+
+FiniteReport = tuple[int, str, bytes, float]
+"""Where a report begins in its block, the metric, the printed value, and its number."""
+
+
+class Refused:
+    """Counts reports of tracked metrics with values that are not finite numbers, such as nan."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def finite(self, name: str, places: list[Place]) -> list[FiniteReport]:
+        """Returns the reports with finite values, and counts the others.
+
+        Args:
+            name: The metric.
+            places: All its reports in one block.
+        """
+        numbers = finite_numbers([text for _, text in places])
+        if numbers is not None:
+            return [(offset, name, text, number) for (offset, text), number in zip(places, numbers, strict=True)]
+        found = []
+        for offset, text in places:
+            number = finite_number(text)
+            if number is None:
+                self._add(name, text)
+            else:
+                found.append((offset, name, text, number))
+        return found
+
+    def _add(self, name: str, text: bytes) -> None:
+        """Counts one. After many different texts, further ones are counted together under ``…``."""
+        shown = text.decode("utf-8", "replace")
+        if len(shown) > _LONGEST_REFUSED:
+            shown = shown[: _LONGEST_REFUSED - 1] + "…"
+        known = (name, shown) in self.counts or len(self.counts) < _MOST_REFUSED
+        self.counts[name, shown if known else "…"] += 1
 
 
 class Reducer:
     """Keeps only the minimum, maximum and latest value of each metric of one trial.
 
-    Feed it the trial's output, or add observations. It reads the output as `MetricParser` does, but many times faster.
+    Reads metric lines exactly as a collector with METRIC_FORMAT does, and other lines by the metrics' definitions. A
+    value that is not a finite number is only counted, in `refused`.
 
     Args:
         names: The metrics to look for.
@@ -30,7 +84,7 @@ class Reducer:
 
     __slots__ = ("_cutter", "_reduced", "_refused", "_scanners")
 
-    def __init__(self, names: Sequence[str] = (), definitions: Sequence[MetricDefinition] = ()) -> None:
+    def __init__(self, names: Sequence[str], definitions: Sequence[MetricDefinition] = ()) -> None:
         self._scanners = scanners(names, definitions)
         self._cutter = LineCutter()
         self._refused = Refused()
@@ -58,11 +112,6 @@ class Reducer:
     def close(self) -> tuple[str, ...]:
         """Reads a last line that has no line break and returns the metrics reported in it."""
         return self._read(self._cutter.close())
-
-    def add(self, observation: Observation) -> None:
-        """Adds one observation."""
-        name, text, value, step = observation
-        self._merge(name, MetricValues(text, text, text, 1, step), value, value)
 
     def _read(self, block: bytes) -> tuple[str, ...]:
         return tuple([scanner.name for scanner in self._scanners if self._take(scanner, block)])
@@ -111,7 +160,8 @@ def reduce_file(path: str | Path, names: Sequence[str], definitions: Sequence[Me
         definitions: How to find metrics that are not printed on metric lines.
     """
     reducer = Reducer(names, definitions)
-    for chunk in chunks(path):
-        reducer.feed(chunk)
+    with Path(path).open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            reducer.feed(chunk)
     reducer.close()
     return reducer

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from kftune.html_page import HEIGHT, LEFT, cells, class_of_best, html_page, level, svg, x_at, y_at
+from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
 from kftune.results.reading import Results
 
 
@@ -55,12 +55,9 @@ def trials_page(
         rows: The trials, in the order of their start.
         best: The name of the best trial; None when there is none.
     """
-    lines = [f"<tr>{cells(('trial', 'state', metric, *names), 'th')}</tr>"]
-    for row in rows:
-        texts = [row.name, row.state, row.shown, *(row.values.get(name, "") for name in names)]
-        lines.append(f"<tr{class_of_best(row.name == best)}>{cells(texts)}</tr>")
-    body = [f"<p>{escape(summary)}</p>", *_picture(metric, rows, best), "<table>", *lines, "</table>"]
-    return html_page(title, body)
+    lines = [[row.name, row.state, row.shown, *(row.values.get(name, "") for name in names)] for row in rows]
+    listed = table(["trial", "state", metric, *names], lines, best)
+    return html_page(title, [f"<p>{escape(summary)}</p>", *_picture(metric, rows, best), listed])
 
 
 def _text(objective: float | None) -> str:
@@ -82,7 +79,7 @@ def _picture(metric: str, rows: Sequence[TrialRow], best: str | None) -> Iterato
         return (value - low) / (high - low) if high > low else 0.5
 
     dots = [
-        f'<circle{class_of_best(row.name == best)} cx="{x_at(share):.1f}" cy="{y_at(height(value)):.1f}" r="5">'
+        f'<circle{marked(row.name == best)} cx="{x_at(share):.1f}" cy="{y_at(height(value)):.1f}" r="5">'
         f"<title>{escape(row.name)}: {escape(row.shown)}</title></circle>"
         for share, row, value in known
     ]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 
-from kftune.html_page import HEIGHT, LEFT, RIGHT, TOP, WIDTH, html_page, level, svg, x_at, y_at
+from kftune.html_page import HEIGHT, LEFT, RIGHT, TOP, WIDTH, html_page, level, svg, table, x_at, y_at
 
 _CURVES = {"train_loss": "#8a8f98", "val_loss": "#1f6feb"}
 _MEANING = {
@@ -46,11 +45,11 @@ def model_page(
         title,
         [
             f"<p>{about}</p>",
-            _table(rows),
+            table(["metric", "value", "meaning"], rows),
             f"<h2>Loss by epoch</h2>\n<p>The kept model is that of epoch {best['epoch']:g}.</p>",
             loss_curve(history),
             "<h2>Hyperparameters</h2>",
-            _table([[name, value, ""] for name, value in values.items()]),
+            table(["name", "value"], values.items()),
         ],
     )
 
@@ -91,11 +90,3 @@ def _round_step(high: float, parts: int) -> float:
     rough = high / parts
     power = 10.0 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = [
-        f'<tr><th>{escape(name)}</th><td class="number">{escape(value)}</td><td>{escape(meaning)}</td></tr>'
-        for name, value, meaning in rows
-    ]
-    return "\n".join(["<table>", *lines, "</table>"])

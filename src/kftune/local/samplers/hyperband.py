@@ -80,7 +80,6 @@ class HyperbandStrategy(Strategy):
             self._rung = self._next_rung()
 
     def accept(self, number: int, point: Point) -> None:
-        """Notes which point the trial runs with."""
         self._numbers[number] = _key(point)
         self._started.add(_key(point))
 
@@ -89,7 +88,6 @@ class HyperbandStrategy(Strategy):
         self._results[self._numbers.pop(number)] = value
 
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
-        """Takes points and objectives of earlier runs."""
         for point, value in results:
             self._results[_key(point)] = value
             self._started.add(_key(point))

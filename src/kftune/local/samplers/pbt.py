@@ -64,18 +64,15 @@ class PbtStrategy(Strategy):
             yield member.point
 
     def parent_of(self, number: int) -> int | None:
-        """Returns the trial whose checkpoint trial `number` resumes; None for the first generation."""
         if number not in self._parents:
             member = self._member(number)
             self._parents[number] = None if member is None else member.parent
         return self._parents[number]
 
     def accept(self, number: int, point: Point) -> None:
-        """Notes which point the trial runs with."""
         self._points[number] = point
 
     def tell(self, number: int, value: float | None) -> None:
-        """Notes the rank of a trial that has ended."""
         self._ended[number] = self._rank(value)
 
     # -- generations -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Reads the metrics that a trial reports, from its output while it runs or from a log file."""
+"""Every report in a log, in order: what the tests compare the reducer with."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kftune.metrics.definition import MetricDefinition
-from kftune.metrics.log_scanner import LineCutter, Place, finite_number, finite_numbers, scanners, steps_at
-
-_CHUNK = 1 << 16
-"""Bytes of a log file to read at a time; malloc maps larger blocks again for each read, which takes longer."""
-_MOST_REFUSED = 100
-_LONGEST_REFUSED = 40
+from kftune.metrics.log_scanner import _STEP, _STEP_NEEDLE, LineCutter, scanners
+from kftune.metrics.reduction import FiniteReport, Refused
+from kftune.metrics.values import MetricValues
 
 
 class Observation(NamedTuple):
@@ -25,46 +22,6 @@ class Observation(NamedTuple):
     value: float
     step: int | None
     """The step given before the value on the same line; None when there is none."""
-
-
-FiniteReport = tuple[int, str, bytes, float]
-"""Where a report begins in its block, the metric, the printed value, and its number."""
-
-
-class Refused:
-    """Counts reports of tracked metrics with values that are not finite numbers, such as nan."""
-
-    __slots__ = ("counts",)
-
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[str, str]] = Counter()
-
-    def finite(self, name: str, places: list[Place]) -> list[FiniteReport]:
-        """Returns the reports with finite values, and counts the others.
-
-        Args:
-            name: The metric.
-            places: All its reports in one block.
-        """
-        numbers = finite_numbers([text for _, text in places])
-        if numbers is not None:
-            return [(offset, name, text, number) for (offset, text), number in zip(places, numbers, strict=True)]
-        found = []
-        for offset, text in places:
-            number = finite_number(text)
-            if number is None:
-                self._add(name, text)
-            else:
-                found.append((offset, name, text, number))
-        return found
-
-    def _add(self, name: str, text: bytes) -> None:
-        """Counts one. After many different texts, further ones are counted together under ``…``."""
-        shown = text.decode("utf-8", "replace")
-        if len(shown) > _LONGEST_REFUSED:
-            shown = shown[: _LONGEST_REFUSED - 1] + "…"
-        known = (name, shown) in self.counts or len(self.counts) < _MOST_REFUSED
-        self.counts[name, shown if known else "…"] += 1
 
 
 class MetricParser:
@@ -120,7 +77,7 @@ class MetricParser:
 def parse_file(
     path: str | Path, names: Sequence[str], definitions: Sequence[MetricDefinition] = ()
 ) -> Iterator[Observation]:
-    """Yields the observations in a log file, in order; memory does not grow with the file.
+    """Yields the observations in a log file, in order.
 
     Args:
         path: The log.
@@ -128,13 +85,42 @@ def parse_file(
         definitions: How to find metrics that are not printed on metric lines.
     """
     parser = MetricParser(names, definitions)
-    for chunk in chunks(path):
-        yield from parser.feed(chunk)
+    yield from parser.feed(Path(path).read_bytes())
     yield from parser.close()
 
 
-def chunks(path: str | Path) -> Iterator[bytes]:
-    """Yields a file's bytes, piece by piece."""
-    with Path(path).open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+def steps_at(block: bytes, offsets: Sequence[int]) -> list[int | None]:
+    """Returns the step of each report in a block: the nearest ``step=`` before it on its line.
+
+    Args:
+        block: Whole lines.
+        offsets: Where the reports begin, in ascending order.
+    """
+    if _STEP_NEEDLE not in block:
+        return [None] * len(offsets)
+    marks = iter([*((match.start(), int(match[1])) for match in _STEP.finditer(block)), (len(block), 0)])
+    steps: list[int | None] = []
+    seen, step = 0, None
+    mark, number = next(marks)
+    for offset in offsets:
+        while mark < offset:
+            seen, step = mark, number
+            mark, number = next(marks)
+        if block.find(b"\n", seen, offset) >= 0:
+            step = None
+        seen = offset
+        steps.append(step)
+    return steps
+
+
+def reduced(found: Sequence[Observation]) -> dict[str, MetricValues]:
+    """Returns the values of each metric."""
+    by_name: dict[str, list[Observation]] = {}
+    for observation in found:
+        by_name.setdefault(observation.name, []).append(observation)
+    return {name: _values(all_of_one) for name, all_of_one in by_name.items()}
+
+
+def _values(found: Sequence[Observation]) -> MetricValues:
+    low, high = (choose(found, key=lambda observation: observation.value).text for choose in (min, max))
+    return MetricValues(low, high, found[-1].text, len(found), found[-1].step)
