@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,12 +158,13 @@ def test_a_version_that_somebody_else_made_is_left_alone(server, capsys):
     assert "it has no manifest of kftune, and this one has " in one_line(capsys)
 
 
-def test_steps_that_enter_versions_of_one_model_at_once_do_not_fail(server):
-    def somebody_is_faster(key: tuple[str, str, str]) -> None:
-        if key not in server.entries and key[0] == "registered_model":
-            server.add(key, {"name": key[2], "state": "LIVE"})
+def add_model_first(server: Any, key: tuple[str, str, str]) -> None:
+    if key not in server.entries and key[0] == "registered_model":
+        server.add(key, {"name": key[2], "state": "LIVE"})
 
-    server.on_create = somebody_is_faster
+
+def test_steps_that_enter_versions_of_one_model_at_the_same_time_do_not_fail(server):
+    server.on_create = partial(add_model_first, server)
     assert register_at(server) == 0
     assert [key[0] for key in server.entries] == ["registered_model", "model_version", "model_artifact"]
 

@@ -191,10 +191,8 @@ def test_a_stop_signal_ends_training_with_the_best_model_kept(output_dir: Path, 
     arguments = command("lstm", "--lstm_units=16", "--epochs=100000")
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if "step=3" in line or (parse(line) and parse(line)[0].step == 3):
-                process.send_signal(number)
-                break
+        next(line for line in process.stdout if "step=3 " in line)
+        process.send_signal(number)
         rest, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (status, "")
     found = summary(output_dir)

@@ -41,15 +41,6 @@ class MetricDefinition(_Definition):
         return re.compile(self.regex, re.ASCII)
 
 
-def check_re2(regex: str) -> None:
-    """Rejects a regex that Python compiles, but RE2 does not compile or reads differently.
-
-    Raises:
-        MetricError: Names the construct, its position and a remedy.
-    """
-    scan(regex)
-
-
 def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
     """Returns notes for the user about values that the definition's group would misread; empty when there are none."""
     group = re.compile(scan(definition.regex).captures[0], re.ASCII)
@@ -98,7 +89,7 @@ def _check_regex(name: str, regex: str) -> None:
         pattern = re.compile(regex, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise MetricError(f"the regex of the metric {name!r} must compile; {error}; given {regex!r}") from error
-    check_re2(regex)
+    scan(regex)
     if pattern.groups != 1:
         raise MetricError(
             f"the regex of the metric {name!r} must have one group, around the value, as in 'val loss: ([0-9.eE+-]+)'; "

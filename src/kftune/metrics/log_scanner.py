@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from kftune.metrics.definition import MetricDefinition, required_text
 from kftune.metrics.line import NUMBER, SPACE, STEP, check_metric_name
@@ -44,20 +44,6 @@ class Reports(NamedTuple):
     def of(cls, places: list[Place]) -> Reports:
         """Makes the record from all places."""
         return cls([text for _, text in places], places[-1][0] if places else -1)
-
-
-class Scanner(Protocol):
-    """Finds the reports of one metric in a block of whole lines."""
-
-    @property
-    def name(self) -> str:
-        """The metric's name in the study."""
-
-    def find_places(self, block: bytes) -> list[Place]:
-        """Returns all reports with their places."""
-
-    def find(self, block: bytes) -> Reports:
-        """Returns all reports, with the place of the last one only."""
 
 
 class LineCutter:
@@ -185,6 +171,10 @@ class DefinitionScanner:
             end = size if end < 0 else end
             yield begin, block[begin:end]
             begin = end + 1
+
+
+Scanner = TokenScanner | DefinitionScanner
+"""Finds the reports of one metric in a block of whole lines."""
 
 
 def step_before(block: bytes, offset: int) -> int | None:

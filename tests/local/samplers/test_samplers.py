@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -171,7 +170,7 @@ def test_a_small_space_is_tried_whole_and_then_nothing_is_left(algorithm, hparam
 
 
 @pytest.mark.parametrize("algorithm", ALL)
-def test_an_algorithm_goes_on_with_the_results_of_another(tmp_path, algorithm):
+def test_an_algorithm_continues_with_the_results_of_another(tmp_path, algorithm):
     run(study(hparams=Points, trials=12, budget={"parallel": 3}), tmp_path)
     a_study = study_of(algorithm, Points, trials=60)
     earlier = trials_in(tmp_path)
@@ -251,14 +250,14 @@ def test_a_chain_of_conditions_holds():
     )
 
 
-@pytest.mark.parametrize("name", DOMAINS)
-def test_optuna_s_numbers_and_our_values_go_both_ways(name):
-    found = coordinates(Space(study_of("random", Every)))
+def test_a_domain_of_one_value_is_not_given_to_optuna():
+    assert "one" not in coordinates(Space(study_of("random", Every)))
+
+
+@pytest.mark.parametrize("name", [name for name in DOMAINS if name != "one"])
+def test_optuna_s_numbers_and_our_values_convert_both_ways(name):
     domain = DOMAINS[name]
-    if domain.size == 1:
-        assert name not in found
-        return
-    coordinate, rng = found[name], random.Random(1)
+    coordinate, rng = coordinates(Space(study_of("random", Every)))[name], random.Random(1)
     for _ in range(50):
         value = domain.sample(rng)
         back = coordinate.value(coordinate.number(value))
@@ -274,7 +273,7 @@ def notes_of(name: str, settings: dict[str, Any], hparams: type[Hparams] = Two) 
     return make_sampler(a_study, 3).notes
 
 
-def test_settings_without_a_counterpart_are_told():
+def test_settings_without_effect_are_noted():
     assert notes_of("tpe", {"gamma": 0.25, "n_EI_candidates": 10, "prior_weight": 2}) == []
     assert notes_of("cmaes", {"sigma": 0.2, "restart_strategy": "none"}) == []
     assert notes_of("bayesianoptimization", {"base_estimator": "RF", "n_initial_points": 3, "acq_func": "EI"}) == [
@@ -326,11 +325,19 @@ def test_a_missing_torch_is_named_for_the_gaussian_process_alone(monkeypatch):
     make_sampler(study_of("tpe", Two), 3)
 
 
-def test_no_algorithm_warns(recwarn):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for algorithm in ("tpe", "multivariate-tpe", "cmaes", "sobol", "bayesianoptimization"):
-            draw(study_of(algorithm, Branches if algorithm != "cmaes" else Points), 3)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("algorithm", "hparams"),
+    [
+        ("tpe", Branches),
+        ("multivariate-tpe", Branches),
+        ("cmaes", Points),
+        ("sobol", Branches),
+        ("bayesianoptimization", Branches),
+    ],
+)
+def test_no_algorithm_warns(algorithm, hparams):
+    assert draw(study_of(algorithm, hparams), 3)
 
 
 # -- speed --------------------------------------------------------------------------------------------------------
