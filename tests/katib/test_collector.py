@@ -8,23 +8,22 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from katib_as_run import DEFAULT_FILTER, stop_flag, stop_rule
 
 from kftune.katib.go import times
 from kftune.katib.go.numbers import go_float, positional
 from kftune.katib.go.regex import GoRegex
 from kftune.katib.trial.aggregation import AggregationError, Metric, observation
 from kftune.katib.trial.collector import (
-    DEFAULT_FILTER,
     Collector,
     CollectorError,
     CollectorPanic,
     Row,
     as_passed,
     collect,
-    collect_file,
 )
 from kftune.katib.trial.medianstop import Finished, MedianStop, MedianStopError, refused_setting
-from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch, stop_rule
+from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch
 
 LINES = st.text(st.sampled_from("loss=|-_ \t\r0.5eE+x\v;é"), max_size=24)
 LOGS = st.lists(st.one_of(LINES.map(str.encode), st.binary(max_size=8)), max_size=6).map(b"\n".join)
@@ -108,11 +107,7 @@ def test_metrics_and_filters_pass_joined():
         collect(b"loss=1", *as_passed([], []))
 
 
-def test_a_file_is_read_whole_and_must_be_there(tmp_path):
-    (tmp_path / "metrics.log").write_bytes(b"loss=1\nloss=2")
-    assert [row.value for row in collect_file(tmp_path / "metrics.log", ["loss"])] == ["1", "2"]
-    with pytest.raises(CollectorError, match="failed to open the file"):
-        collect_file(tmp_path / "none.log", ["loss"])
+def test_the_format_must_be_text_or_json():
     with pytest.raises(CollectorError, match="TEXT or JSON"):
         collect(b"", ["loss"], format="text")
 
@@ -260,7 +255,7 @@ def test_every_value_on_a_line_with_a_rules_metric_must_be_a_number():
 
 def test_a_rule_reads_back_from_its_flag():
     assert stop_rule("loss;0.5;less;+4") == StopRule("loss", "0.5", "less", 4)
-    assert stop_rule("loss;0.5;less;+4").flag == "loss;0.5;less;4"
+    assert stop_flag(stop_rule("loss;0.5;less;+4")) == "loss;0.5;less;4"
     for flag in ("loss;0.5;less", "loss;0.5;less;4;5", "loss;0.5;less;4.0"):
         with pytest.raises(StoppingError):
             stop_rule(flag)

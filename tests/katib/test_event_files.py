@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from places import DATA
 
 from kftune.katib.trial.event_files import _masked, rows, scalars
-from kftune.katib.trial.wire import WireError, delimited, fields, packed
+from kftune.katib.trial.protobuf import WireError, delimited, fields, packed
 
 DATA = DATA / "events"
 TRAIN = DATA / "train" / "events.out.tfevents"

@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from katib_as_run import collector_args, expanded_variables, restarted
 from kubeflow_katib_api.models import V1beta1Experiment
 from recorded import first
 
 from kftune.katib.admission import admit
-from kftune.katib.trial import status as experiment_status
-from kftune.katib.trial.kubelet import expanded, expanded_variables
-from kftune.katib.trial.status import restarted, status_of
+from kftune.katib.trial.conditions import is_restartable
+from kftune.katib.trial.kubelet import expanded
+from kftune.katib.trial.status import status_of
 from kftune.katib.trial.stopping import StopRule
 from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic, config_map_text, run_object
 from kftune.katib.trial.wrapper import (
     WrapperError,
     WrapperPanic,
-    collector_args,
     is_full_reference,
     wrap,
 )
@@ -369,7 +369,7 @@ def test_a_restart_needs_the_policy_and_a_higher_maximum_or_none(policy):
     experiment = experiment_of(maxTrialCount=1, resumePolicy=policy)
     done = status_of(experiment, [trial("a", "Succeeded", "1")])
     goes_on = policy != "Never"
-    assert experiment_status.is_restartable(experiment, done) is goes_on
+    assert is_restartable(experiment["spec"], done) is goes_on
     assert restarted(experiment, done) is None
     higher = experiment_of(maxTrialCount=2, resumePolicy=policy)
     assert (restarted(higher, done) is not None) is goes_on

@@ -1,8 +1,8 @@
 """Whether an object converts to a batch/v1 Job without loss, which Katib asks of every Job template.
 
-Katib converts the object to Go's Job, writes that back as JSON and compares. So a misspelt field is refused, and also
-what Go leaves out when it writes: `value: ""` of a variable, an empty list or map, `hostNetwork: false`, null, and a
-quantity in another spelling (`1024Mi` for `1Gi`), save below resources.limits and resources.requests.
+Katib converts the object to Go's Job, writes that back as JSON and compares. So it rejects a misspelt field, and also
+values that Go omits or writes differently: `value: ""` of a variable, an empty list or map, `hostNetwork: false`, null,
+and a quantity in another spelling (`1024Mi` for `1Gi`), except below resources.limits and resources.requests.
 
 Source: katib v0.19.0, pkg/webhook/v1beta1/experiment/validator (validateTrialJob); k8s.io/apimachinery, pkg/runtime
 (converter.go).
@@ -15,19 +15,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kftune.katib.go.quantity import canonical
+from kftune.katib.go.quantity import REGEX_MESSAGE, canonical
 from kftune.katib.go.text import json_text, number_text, plain_text
 from kftune.katib.go.types import Path, struct
 
 
 class JobProblem(NamedTuple):
-    """Why an object is no Job."""
+    """Why an object is not a Job."""
 
     path: Path
     detail: str
     """In the webhook's words."""
     lost: bool
-    """Whether the type fits but the value would be lost."""
+    """Whether the type fits but the value is lost."""
 
 
 class _UnfitError(Exception):
@@ -38,10 +38,10 @@ class _UnfitError(Exception):
 
 
 def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
-    """The first thing that keeps an object from being a Job; wrong types come before what is lost.
+    """Returns the first problem of an object as a Job, or None; wrong types come before lost values.
 
     Args:
-        template: The object, its placeholders already replaced.
+        template: The object, with its placeholders replaced.
     """
     walk = _Walk()
     try:
@@ -60,7 +60,7 @@ def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
 
 
 class _Walk:
-    """One comparison; keeps the first value that would be lost."""
+    """One comparison; keeps the first value that is lost."""
 
     def __init__(self) -> None:
         self.lost: tuple[Path, Any] | None = None
@@ -148,9 +148,7 @@ class _Walk:
             raise _unfit(value, "Quantity", path)
         written = canonical(str(value).strip())
         if written is None:
-            raise _UnfitError(
-                path, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-            )
+            raise _UnfitError(path, REGEX_MESSAGE)
         if written != value:
             self._lose(path, value)
 
@@ -168,7 +166,7 @@ def _unfit(value: object, wanted: str, path: Path) -> _UnfitError:
 
 
 def _utc(text: str) -> str | None:
-    """A time as Go writes it back: whole seconds, in UTC."""
+    """Returns a time as Go writes it back: whole seconds, in UTC."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

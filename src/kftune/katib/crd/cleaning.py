@@ -1,4 +1,4 @@
-"""What the API server changes of an object before it looks at it: unknown fields go, nulls go, defaults come."""
+"""Changes an object as the API server does before validation: removes unknown fields and nulls, sets defaults."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kftune.katib.go.types import Path
 
 
 def cleaned(value: Any, node: Node | None, path: Path, pruned: list[Path]) -> Any:
-    """A copy without unknown fields and without nulls, with defaults.
+    """Returns a copy without unknown fields and nulls, with defaults.
 
     Args:
-        value: What is given.
-        node: What is asked of it; None where nothing is known.
-        path: Where it stands.
-        pruned: Gets the paths of what is taken away; nulls are not among them.
+        value: The given value.
+        node: Its schema; None where there is none.
+        path: Its place.
+        pruned: The paths of removed fields are appended to it, except those of nulls.
     """
     if node is not None and node.kind in ("*", "o"):
         return value
@@ -36,7 +36,14 @@ def _map(value: Mapping[str, Any], node: Node | None, path: Path, pruned: list[P
 
 
 def cleaned_fields(value: Mapping[str, Any], fields: Fields, path: Path, pruned: list[Path]) -> dict[str, Any]:
-    """The same for an object of a type."""
+    """Does the same for an object of a type.
+
+    Args:
+        value: The given object.
+        fields: Its type.
+        path: Its place.
+        pruned: The paths of removed fields are appended to it, except those of nulls.
+    """
     is_open = whole(fields).get("open", False)
     result: dict[str, Any] = {}
     for key, item in value.items():

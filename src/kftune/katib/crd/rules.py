@@ -1,6 +1,6 @@
-"""The rules that CRDs write in CEL, each by hand.
+"""The CEL rules of the CRDs, each written in Python.
 
-Source: the CRDs named in `schema_overlay.py` (x-kubernetes-validations).
+Source: the CRDs named in `tools/crd_overlay.py` (x-kubernetes-validations).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 
 class Rule(NamedTuple):
-    """One rule: what it says, and whether a value keeps it."""
+    """A rule's message, and whether it holds for a value."""
 
     message: str
     holds: Callable[[Any], bool]
 
 
-# `self == oldSelf`: they are asked of edits only, and need both values.
+# `self == oldSelf`: these rules apply to edits only.
 TRANSITIONS: Mapping[str, str] = MappingProxyType(
     {
         "immutable": "field is immutable",
@@ -43,7 +43,7 @@ _BODIES = (
 
 
 def _double(text: object) -> float:
-    """`double(text)`; what does not convert fails the rule, as NaN does."""
+    """`double(text)`; text that is not a number gives NaN, which fails every comparison."""
     try:
         found = float(str(text))
     except ValueError:

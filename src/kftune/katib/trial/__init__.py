@@ -1,1 +1,1 @@
-"""What happens to a trial on Katib: substitution, wrapper, collector, stopping, status."""
+"""A trial on Katib: substitution, wrapper, collector, stopping, status."""
