@@ -1,6 +1,6 @@
-"""What the published models leave out of the CRDs: limits, defaults, keys of lists, and rules.
+"""The parts of the CRDs that the published models lack: limits, defaults, keys of lists, and rules.
 
-Read by `crd_schemas.py` only; a map without `is` adds to the kind that a field has. The rules are in `rules.py`.
+`crd_schemas.py` reads it. A map without `is` adds to a field's kind. The rules are those of `kftune.katib.crd.rules`.
 
 Source: the CRDs of kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1, argoproj/argo-workflows v4.1.2,
 kubeflow/pipelines 7b70c7b95 and kubeflow/katib v0.19.0, and the Go types that they are made of.
@@ -14,7 +14,7 @@ _TRAINER = "trainer.kubeflow.org/v1alpha1"
 _ARGO = "argoproj.io/v1alpha1"
 _KFP = "pipelines.kubeflow.org/v2beta1"
 
-# Each kind's type, and whether it has a status of its own, which is dropped from what is created.
+# Each kind's type, and whether its status is a subresource, which is dropped from created objects.
 KINDS: dict[tuple[str, str], dict[str, Any]] = {
     (_TRAINER, "TrainJob"): {"type": "TrainJob", "status": True},
     (_TRAINER, "OptimizationJob"): {"type": "OptimizationJob", "status": True},
@@ -270,13 +270,18 @@ _ARGO_TYPES: dict[str, dict[str, Any]] = {
     },
     "argo/StopStrategy": {"!": {"required": ["expression"]}},
     "argo/WorkflowSpec": {
-        "templates": {"maxItems": 200, "rules": ["argo-templates"]},
+        "templates": {"maxItems": 200, "rules": ["no-timeout-of-steps", "one-template-type"]},
         "parallelism": {"is": "I", "minimum": 1},
         "volumeClaimTemplates": "[*",
     },
     "argo/Template": {"container": "=argo/Container", "name": _TASK_NAME, "parallelism": {"is": "I", "minimum": 1}},
     "argo/DAGTemplate": {"tasks": {"is": "[=argo/DAGTask", "minItems": 1, "maxItems": 200}},
-    "argo/DAGTask": {"name": _TASK_NAME, "inline": "*", "withItems": "*", "!": {"rules": ["argo-task"]}},
+    "argo/DAGTask": {
+        "name": _TASK_NAME,
+        "inline": "*",
+        "withItems": "*",
+        "!": {"rules": ["one-task-order", "task-name"]},
+    },
     "argo/WorkflowStep": {"name": _TASK_NAME, "inline": "*", "withItems": "*"},
     "argo/Inputs": {"parameters": {"maxItems": 500}},
     "argo/Parameter": {"name": {"is": "s", "pattern": "^[-a-zA-Z0-9_]+$"}, "enum": {"minItems": 1}},

@@ -7,9 +7,16 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError
+from kftune.katib.admission.defaults import KUBEFLOW_JOBS
 from kftune.katib.go.reading import NotYamlError, pieces, read
 
 INJECTION_LABEL = "katib.kubeflow.org/metrics-collector-injection"
+
+
+_TRIAL_KINDS = frozenset(
+    {("trainer.kubeflow.org/v1alpha1", "TrainJob"), ("batch/v1", "Job")}
+    | {("kubeflow.org/v1", kind) for kind in KUBEFLOW_JOBS}
+)
 
 
 class KatibConfig(NamedTuple):
@@ -35,16 +42,7 @@ class KatibConfig(NamedTuple):
     )
     early_stoppings: frozenset[str] = frozenset({"medianstop"})
     collectors: frozenset[str] = frozenset({"StdOut", "File", "TensorFlowEvent"})
-    trial_kinds: frozenset[tuple[str, str]] = frozenset(
-        {
-            ("trainer.kubeflow.org/v1alpha1", "TrainJob"),
-            ("batch/v1", "Job"),
-            ("kubeflow.org/v1", "TFJob"),
-            ("kubeflow.org/v1", "PyTorchJob"),
-            ("kubeflow.org/v1", "MPIJob"),
-            ("kubeflow.org/v1", "XGBoostJob"),
-        }
-    )
+    trial_kinds: frozenset[tuple[str, str]] = _TRIAL_KINDS
 
 
 class Cluster(NamedTuple):

@@ -12,7 +12,7 @@ from kftune.katib.trial.wrapper import METRICS_LOG
 KatibVersion = Literal["0.18", "0.19", "main"]
 VERSIONS: tuple[KatibVersion, ...] = ("0.18", "0.19", "main")
 
-_KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
+KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
 
 
 def _condition(kind: str) -> str:
@@ -60,7 +60,7 @@ def _default_template(template: dict[str, Any] | None, version: KatibVersion) ->
     kind = trial["kind"]
     if kind == "Job" or (kind == "TrainJob" and version != "0.18"):
         success = _COMPLETE
-    elif kind in _KUBEFLOW_JOBS:
+    elif kind in KUBEFLOW_JOBS:
         success = _SUCCEEDED
     else:
         return

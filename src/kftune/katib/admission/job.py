@@ -94,26 +94,19 @@ class _Walk:
         head = kind[0]
         if head == "=":
             self.fields(value, kind[1:], path)
-        elif head == "[":
-            self._list(value, kind[1:], path)
-        elif head == "{":
-            self._map(value, kind[1:], path)
+        elif head in "[{":
+            self._items(value, kind, path)
         elif head != "o":
             self._scalar(value, head, path)
-        if not mark and not value and value is not None:
+        if not mark and not value:
             self._lose(path, value)
 
-    def _list(self, value: Any, item_kind: str, path: Path) -> None:
-        if type(value) is not list:
-            raise _UnfitError(path, f"cannot restore slice from {_kind(value)}")
-        for index, item in enumerate(value):
-            self._value(item, "!" + item_kind, (*path, index))
-
-    def _map(self, value: Any, item_kind: str, path: Path) -> None:
-        if type(value) is not dict:
-            raise _UnfitError(path, f"cannot restore map from {_kind(value)}")
-        for key, item in value.items():
-            self._value(item, "!" + item_kind, (*path, key))
+    def _items(self, value: Any, kind: str, path: Path) -> None:
+        wanted, name = (list, "slice") if kind[0] == "[" else (dict, "map")
+        if type(value) is not wanted:
+            raise _UnfitError(path, f"cannot restore {name} from {_kind(value)}")
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            self._value(item, "!" + kind[1:], (*path, key))
 
     def _scalar(self, value: Any, head: str, path: Path) -> None:
         if head in _PLAIN:

@@ -22,22 +22,12 @@ _DNS_LABEL = re.compile(_LABEL)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
-_SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character"
-)
-_LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-    "and must start and end with an alphanumeric character"
-)
-_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character"
-)
-_QUALIFIED_RULE = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character"
-)
+_ENDS = "and must start and end with an alphanumeric character"
+_LOWER = "must consist of lower case alphanumeric characters"
+_SUBDOMAIN_RULE = f"a lowercase RFC 1123 subdomain {_LOWER}, '-' or '.', {_ENDS}"
+_LABEL_RULE = f"a lowercase RFC 1123 label {_LOWER} or '-', {_ENDS}"
+_QUALIFIED_RULE = f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
+_VALUE_RULE = "a valid label must be an empty string or " + _QUALIFIED_RULE.removeprefix("must ")
 _NAME = (253, _SUBDOMAIN, _SUBDOMAIN_RULE)
 _MOST_ANNOTATIONS = 262_144
 
@@ -125,7 +115,7 @@ def _broken_key(key: str) -> Iterator[str]:
         if not prefix:
             yield "prefix part must be non-empty"
         elif "/" in prefix:
-            yield f"a qualified name {_QUALIFIED_RULE.removeprefix('name part ')}"
+            yield f"a qualified name {_QUALIFIED_RULE}"
             return
         else:
             yield from (f"prefix part {rule}" for rule in _broken(prefix, *_NAME))

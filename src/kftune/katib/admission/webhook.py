@@ -30,11 +30,7 @@ _POLICIES = frozenset({"", "Never", "LongRunning", "FromVolume"})
 
 
 def webhook_reasons(
-    name: str,
-    spec: Mapping[str, Any],
-    old: Mapping[str, Any] | None,
-    cluster: Cluster,
-    version: KatibVersion,
+    name: str, spec: Mapping[str, Any], old: Mapping[str, Any] | None, cluster: Cluster, version: KatibVersion
 ) -> list[Reason]:
     """Returns why the webhook rejects an Experiment; empty when it admits it.
 

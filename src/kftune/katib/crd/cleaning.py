@@ -8,42 +8,33 @@ from typing import Any
 from kftune.katib.crd.schema import Fields, Node, fields_of, node_of, whole
 from kftune.katib.go.types import Path
 
+_UNKNOWN = Node("?")  # removes all fields
 
-def cleaned(value: Any, node: Node | None, path: Path, pruned: list[Path]) -> Any:
+
+def cleaned(value: Any, node: Node, path: Path, pruned: list[Path]) -> Any:
     """Returns a copy without unknown fields and nulls, with defaults.
 
     Args:
         value: The given value.
-        node: Its schema; None where there is none.
+        node: Its schema.
         path: Its place.
         pruned: The paths of removed fields are appended to it, except those of nulls.
     """
-    if node is not None and node.kind in ("*", "o"):
+    head = node.kind[0]
+    if head in "*o":
         return value
-    if isinstance(value, dict):
-        return _map(value, node, path, pruned)
     if isinstance(value, list):
-        inside = node.items if node is not None and node.kind[0] == "[" else None
+        inside = node.items if head == "[" else _UNKNOWN
         return [cleaned(item, inside, (*path, index), pruned) for index, item in enumerate(value)]
-    return value
-
-
-def _map(value: Mapping[str, Any], node: Node | None, path: Path, pruned: list[Path]) -> dict[str, Any]:
-    if node is not None and node.kind[0] == "{":
+    if not isinstance(value, dict):
+        return value
+    if head == "{":
         inside = node.items
         return {key: cleaned(item, inside, (*path, key), pruned) for key, item in value.items() if item is not None}
-    return cleaned_fields(value, fields_of(node.kind[1:]) if node and node.kind[0] == "=" else {}, path, pruned)
+    return _fields(value, fields_of(node.kind[1:]) if head == "=" else {}, path, pruned)
 
 
-def cleaned_fields(value: Mapping[str, Any], fields: Fields, path: Path, pruned: list[Path]) -> dict[str, Any]:
-    """Does the same for an object of a type.
-
-    Args:
-        value: The given object.
-        fields: Its type.
-        path: Its place.
-        pruned: The paths of removed fields are appended to it, except those of nulls.
-    """
+def _fields(value: Mapping[str, Any], fields: Fields, path: Path, pruned: list[Path]) -> dict[str, Any]:
     is_open = whole(fields).get("open", False)
     result: dict[str, Any] = {}
     for key, item in value.items():

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.admission.server import metadata_reasons
-from kftune.katib.crd.cleaning import cleaned_fields
-from kftune.katib.crd.schema import Node, fields_of, kind_of
+from kftune.katib.crd.cleaning import cleaned
+from kftune.katib.crd.schema import CustomKind, Node, kind_of
 from kftune.katib.crd.validation import MISSING, Problem, problems
 from kftune.katib.go.types import DecodeError, Path, struct
 
@@ -52,28 +52,23 @@ def judge_object(value: object, old: object = None, *, name: str | None = None) 
         shown = f"no matches for kind {str(given.get('kind', ''))!r} in version {str(given.get('apiVersion', ''))!r}"
         return ObjectVerdict((Problem((), "NoMatch", shown),), ())
     pruned: list[Path] = []
-    fields = fields_of(kind.type)
     metadata, found = _metadata(given.get("metadata"), name, pruned)
-    inside = _cleaned(given, fields, pruned, without_status=kind.status)
-    inside["metadata"] = metadata
-    before = _existing(old, fields, without_status=kind.status) if isinstance(old, dict) else MISSING
-    if isinstance(before, dict) and before["metadata"].get("name") != metadata.get("name"):
-        found.append(Problem(("metadata", "name"), "Invalid", "field is immutable"))
+    made = _cleaned(given, kind, pruned) | {"metadata": metadata}
+    before: Any = MISSING
+    if isinstance(old, dict):
+        before = _cleaned(old, kind, []) | {"metadata": old.get("metadata") or {}}
+        if before["metadata"].get("name") != metadata.get("name"):
+            found.append(Problem(("metadata", "name"), "Invalid", "field is immutable"))
     if not found:
-        found = problems(inside, Node(f"={kind.type}"), (), before)
+        found = problems(made, Node(f"={kind.type}"), (), before)
     return ObjectVerdict(tuple(found), tuple(pruned))
 
 
-def _cleaned(given: Mapping[str, Any], fields: Mapping[str, Any], pruned: list[Path], *, without_status: bool) -> Any:
-    skipped = {"apiVersion", "kind", "metadata"} | ({"status"} if without_status else set())
+def _cleaned(given: Mapping[str, Any], kind: CustomKind, pruned: list[Path]) -> dict[str, Any]:
+    skipped = {"apiVersion", "kind", "metadata"} | ({"status"} if kind.status else set())
     rest = {key: item for key, item in given.items() if key not in skipped}
-    return cleaned_fields(rest, fields, (), pruned)
-
-
-def _existing(old: Mapping[str, Any], fields: Mapping[str, Any], *, without_status: bool) -> dict[str, Any]:
-    before: dict[str, Any] = _cleaned(old, fields, [], without_status=without_status)
-    before["metadata"] = old.get("metadata") or {}
-    return before
+    result: dict[str, Any] = cleaned(rest, Node(f"={kind.type}"), (), pruned)
+    return result
 
 
 def _metadata(given: object, name: str | None, pruned: list[Path]) -> tuple[dict[str, Any], list[Problem]]:

@@ -191,8 +191,8 @@ def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
         if name in TRANSITIONS:
             if old is not MISSING and not is_same(value, old, node):
                 yield Problem(path, "Invalid", TRANSITIONS[name])
-        else:
-            yield from (Problem(path, "Invalid", rule.message) for rule in RULES[name] if not rule.holds(value))
+        elif not RULES[name].holds(value):
+            yield Problem(path, "Invalid", RULES[name].message)
     for child in _children(value, node, path, old):
         yield from _broken(*child)
 

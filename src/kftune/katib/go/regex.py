@@ -295,8 +295,7 @@ class _Parser:
             negative = (letter == "P") != caret
         else:
             return None
-        if "i" in self._flags:
-            found = classes.folded(found)
+        found = self._cased(found)
         return classes.negated(found) if negative else found, end
 
     def _escaped(self, start: int) -> tuple[int, int]:

@@ -31,15 +31,30 @@ def is_restartable(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
 
 
 def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
-    """Returns the first condition of a type, or None."""
+    """Returns the first condition of a type, or None.
+
+    Args:
+        status: The status of an Experiment or a Trial.
+        kind: The condition's type.
+    """
     return next((each for each in status.get("conditions") or () if each.get("type") == kind), None)
 
 
 def holds(status: Mapping[str, Any], kind: str) -> bool:
-    """Whether a condition of the type is true."""
+    """Whether a condition of a type is true.
+
+    Args:
+        status: The status of an Experiment or a Trial.
+        kind: The condition's type.
+    """
     return any(each.get("type") == kind and each.get("status") == "True" for each in status.get("conditions") or ())
 
 
 def without_condition(status: Mapping[str, Any], kind: str) -> list[Any]:
-    """Returns the conditions of all other types."""
+    """Returns the conditions of all other types.
+
+    Args:
+        status: The status of an Experiment or a Trial.
+        kind: The condition's type.
+    """
     return [each for each in status.get("conditions") or () if each.get("type") != kind]
