@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -86,8 +87,7 @@ def test_a_damaged_or_unfinished_record_ends_the_file_there(tmp_path):
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(data):
-    try:
+    with suppress(WireError):
         list(fields(data))
+    with suppress(WireError):
         packed(data)
-    except WireError:
-        pass
