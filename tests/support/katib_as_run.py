@@ -17,11 +17,12 @@ from typing import Any
 
 from kftune.katib.go.numbers import go_int
 from kftune.katib.go.text import json_text
+from kftune.katib.trial import METRICS_LOG
 from kftune.katib.trial.conditions import is_completed, is_restartable, without_condition
 from kftune.katib.trial.kubelet import expanded
 from kftune.katib.trial.stopping import StoppingError, StopRule
 from kftune.katib.trial.substitution import run_object
-from kftune.katib.trial.wrapper import METRICS_LOG, metrics_path, wrap
+from kftune.katib.trial.wrapper import metrics_path, wrap
 
 STDOUT = {"collector": {"kind": "StdOut"}}
 

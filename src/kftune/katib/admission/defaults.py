@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from kftune.katib.trial.wrapper import METRICS_LOG
+from kftune.katib.trial import METRICS_LOG
 
 KatibVersion = Literal["0.18", "0.19", "main"]
 VERSIONS: tuple[KatibVersion, ...] = ("0.18", "0.19", "main")

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.errors import KatibError
-
-METRICS_LOG = "/var/log/katib/metrics.log"
-"""The file for the output of a trial with the collector StdOut."""
+from kftune.katib.trial import METRICS_LOG
 
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 _SHELLS = ("sh", "bash")
