@@ -4,7 +4,7 @@
     PYTHONPATH=FOLDER python tools/crd_schemas.py FOLDER
 
 kubernetes-validate holds the types of Kubernetes 1.34 and 1.28, kubeflow-trainer-api those of Trainer and JobSet, hera
-those of Argo Workflows. They give names, types and required fields. `crd_overlay.py` adds what only the CRDs have:
+those of Argo Workflows. They give names, types and required fields. `crd_overlay.yaml` adds what only the CRDs have:
 limits, defaults, keys of lists and rules. Which integers have 64 bits comes from `job_fields.json`.
 
 A type is `{field: kind}`; `!` holds what applies to the whole type. A kind is `s` text, `b` bool, `i` int32, `I`
@@ -22,9 +22,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crd_overlay import KINDS, TYPES
+import yaml
 from pydantic import Base64Str, BaseModel, RootModel
 from pydantic_fields import kind_of
+
+OVERLAY: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("crd_overlay.yaml").read_bytes())
 
 _KATIB = Path(__file__).parents[1] / "src/kftune/katib"
 _SPECIAL = {"Quantity": "q", "IntOrString": "x", "Time": "t", "MicroTime": "t", "FieldsV1": "o"}
@@ -47,11 +49,10 @@ def main(folder: Path) -> None:
     types |= {name: fields for name, fields in _models() if name not in types}
     # Argo fills in the name of a template's container.
     types["argo/Container"] = {field: kind for field, kind in types["Container"].items() if field != "!"}
-    for name, change in TYPES.items():
+    for name, change in OVERLAY["types"].items():
         types[name] = _merged(types.get(name, {}), change)
-    kinds = {f"{version} {kind}": given for (version, kind), given in KINDS.items()}
     lines = [f"{json.dumps(name)}:{_text(fields)}" for name, fields in sorted(_reachable(types).items())]
-    text = f'{{"kinds":{json.dumps(kinds, sort_keys=True)},\n"types":{{\n' + ",\n".join(lines) + "\n}}\n"
+    text = f'{{"kinds":{json.dumps(OVERLAY["kinds"], sort_keys=True)},\n"types":{{\n' + ",\n".join(lines) + "\n}}\n"
     (_KATIB / "crd/schemas.json").write_text(text, encoding="utf-8")
 
 
@@ -69,7 +70,7 @@ def _reachable(types: Mapping[str, Any]) -> dict[str, Any]:
     while different := {name for name in equal if renamed(types[_OLD + name]) != _text(types[name])}:
         equal -= different
     found: dict[str, Any] = {}
-    waiting = [given["type"] for given in KINDS.values()]
+    waiting = [given["type"] for given in OVERLAY["kinds"].values()]
     while waiting:
         name = waiting.pop()
         if name not in found:

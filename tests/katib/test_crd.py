@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crd_overlay import KINDS, TYPES
+from crd_schemas import OVERLAY
 from recorded import cases
 
 from kftune.katib.admission.reason import field_text
@@ -15,6 +15,7 @@ from kftune.katib.crd import schema
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.katib.go.reading import read
 
+KINDS = [tuple(name.split()) for name in OVERLAY["kinds"]]
 FILES = ("crd-trainer", "crd-other", "crd-argo")
 TRAIN_JOB = {
     "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -101,4 +102,4 @@ def test_no_value_makes_it_crash(version: str, kind: str, value: Any):
 def test_no_type_of_the_overlay_is_unused():
     """A misspelt name there changes nothing. Types of the old Kubernetes that equal the new ones are stored once."""
     stored = json.loads(Path(schema.__file__).with_name("schemas.json").read_text(encoding="utf-8"))["types"]
-    assert {name for name in TYPES if not name.startswith("1.28")} <= stored.keys()
+    assert {name for name in OVERLAY["types"] if not name.startswith("1.28")} <= stored.keys()

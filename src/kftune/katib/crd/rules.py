@@ -1,6 +1,6 @@
 """The CEL rules of the CRDs, each written in Python.
 
-Source: the CRDs named in `tools/crd_overlay.py` (x-kubernetes-validations).
+Source: the CRDs named in `tools/crd_overlay.yaml` (x-kubernetes-validations).
 """
 
 from __future__ import annotations
