@@ -45,10 +45,10 @@ def test_the_default_filter_finds_what_its_regex_finds(log):
 @given(LOGS, st.sampled_from([(), (r"(\w+)=(\S*)",), (r"([^=]*)=(.)", DEFAULT_FILTER)]))
 def test_line_by_line_gives_the_rows_of_the_whole_log(log, filters):
     collector = Collector(["loss", "s"], filters)
-    told = [row for line in log.split(b"\n") for row in collector.line(line)]
+    read = [row for line in log.split(b"\n") for row in collector.line(line)]
     rows = collect(log, ["loss", "s"], filters)
     assert collector.rows() == rows
-    assert rows in (told, [Row("loss", "unavailable")])
+    assert rows in (read, [Row("loss", "unavailable")])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_filter_that_go_refuses_stops_the_collector_at_a_line_with_a_metric():
         ("[" * 100_000, "exceeded max depth"),
     ],
 )
-def test_a_line_that_is_no_json_object_ends_the_collector(line, message):
+def test_a_line_that_is_not_a_json_object_ends_the_collector(line, message):
     with pytest.raises(CollectorError, match=message):
         collect(line.encode(), ["loss"], format="JSON")
 
@@ -139,7 +139,7 @@ def test_an_instant_is_written_so_that_it_reads_back(moment, nanoseconds):
 
 
 @pytest.mark.parametrize("text", ["2024-05-06T7:08:09Z", "2024-05-06T07:08:09,123Z", "2024-02-29T00:00:00+24:60"])
-def test_go_takes_more_than_the_standard(text):
+def test_go_reads_more_timestamps_than_the_standard_allows(text):
     assert times.parse(text) is not None
 
 
@@ -151,7 +151,7 @@ def test_go_takes_more_than_the_standard(text):
         *("10000-01-01T00:00:00Z", " 2024-05-06T07:08:09Z", "2024-05-06T07:08:09+25:00", "٢٠٢٤-05-06T07:08:09Z"),
     ],
 )
-def test_what_go_takes_for_no_timestamp(text):
+def test_texts_that_go_does_not_read_as_a_timestamp(text):
     assert times.parse(text) is None
     assert collect(f"{text} loss=1".encode(), ["loss"]) == [Row("loss", "1")]
 
@@ -175,12 +175,12 @@ def test_min_max_and_latest_of_numbers(values):
     assert (float(metric.min), float(metric.max), metric.latest) == (min(values), max(values), repr(values[-1]))
 
 
-def test_a_nan_that_comes_first_stays_and_a_later_one_is_passed_over():
+def test_a_nan_that_comes_first_stays_and_a_later_one_is_skipped():
     assert observation([Row("a", "nan"), Row("a", "1")], ["a"]) == [Metric("a", "nan", "nan", "1")]
     assert observation([Row("a", "1"), Row("a", "nan")], ["a"]) == [Metric("a", "1", "1", "nan")]
 
 
-def test_texts_and_numbers_beyond_float64_are_latest_only():
+def test_texts_and_numbers_beyond_float64_count_only_as_latest():
     rows = [Row("a", "1_000"), Row("a", "0x1p3"), Row("a", "1e400"), Row("a", " 5"), Row("b", "x")]
     assert observation(rows, ["a", "c"]) == [
         Metric("a", "0x1p3", "1_000", " 5"),
@@ -197,7 +197,7 @@ def test_latest_is_that_of_the_last_time_and_of_equal_times_the_last_row():
 
 
 @given(st.text("0123456789_.eExXpP+-infaN", max_size=8))
-def test_go_reads_no_number_that_python_does_not_read_without_its_underscores(text):
+def test_go_reads_only_numbers_that_python_reads_without_their_underscores(text):
     value = go_float(text)
     is_special = "x" in text.lower() or text.lower() == "nan"
     assert value is None or is_special or value == float(text.replace("_", ""))
@@ -206,7 +206,7 @@ def test_go_reads_no_number_that_python_does_not_read_without_its_underscores(te
 @pytest.mark.parametrize(
     "text", ["1__0", "_1", "1_", "1_.5", "1._5", "0x10", "0x1__0p3", "0b11", "+nan", "infi", "1e", "."]
 )
-def test_what_go_takes_for_no_number(text):
+def test_texts_that_go_does_not_read_as_a_number(text):
     assert go_float(text) is None
 
 

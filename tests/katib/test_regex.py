@@ -1,4 +1,4 @@
-"""Go's regexps: what is refused, and that Python finds what RE2 finds."""
+"""Go's regexps: the ones that Go rejects, and that Python finds what RE2 finds."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_what_go_refuses_re2_refuses_too(regex):
         *("a{2,1}", "(?i", "(?", "(?-)a", r"[\8]", r"\x{110000}", "(?P<>a)"),
     ],
 )
-def test_what_go_refuses(regex):
+def test_regexes_that_go_rejects(regex):
     with pytest.raises(GoRegexError):
         check(regex)
 
@@ -206,7 +206,7 @@ def test_groups_are_counted_without_running_the_regex(regex, groups):
     assert check(regex) == groups
 
 
-def test_what_python_cannot_run_is_said():
+def test_a_regex_too_deep_for_python_is_an_error():
     nested = "(" * 900 + "a" + ")" * 900
     assert check(nested) == 900
     with pytest.raises(MetricError, match="make it flatter"):

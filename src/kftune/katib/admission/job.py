@@ -43,15 +43,15 @@ def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
     Args:
         template: The object, with its placeholders replaced.
     """
-    walk = _Walk()
+    conversion = _Conversion()
     try:
-        walk.fields(template, "Job", ())
+        conversion.fields(template, "Job", ())
     except _UnfitError as unfit:
         detail = f"unable to convert spec.TrialTemplate: {plain_text(template)} to Job: {unfit.reason}"
         return JobProblem(unfit.path, detail, lost=False)
-    if walk.lost is None:
+    if conversion.lost is None:
         return None
-    path, value = walk.lost
+    path, value = conversion.lost
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     shown = number_text(value) if number else plain_text(value)
@@ -59,7 +59,7 @@ def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
     return JobProblem(path, detail, lost=True)
 
 
-class _Walk:
+class _Conversion:
     """One comparison; keeps the first value that is lost."""
 
     def __init__(self) -> None:

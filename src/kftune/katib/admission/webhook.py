@@ -149,12 +149,12 @@ def _number_reasons(
         yield required((*path, "max"), detail)
     if version == "main" and space["distribution"] in ("logUniform", "logNormal"):
         for end in ("min", "max"):
-            if _is_below_or_at_0(space.get(end, "")):
+            if _is_not_positive(space.get(end, "")):
                 detail = f"must be greater than 0 for distribution: {plain_text(space['distribution'])}"
                 yield invalid((*path, end), detail)
 
 
-def _is_below_or_at_0(text: str) -> bool:
+def _is_not_positive(text: str) -> bool:
     try:
         return float(text) <= 0
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kftune.katib.crd.schema import Fields, Node, fields_of, node_of, whole
+from kftune.katib.crd.schema import Fields, Node, fields_of, limits_of, node_of
 from kftune.katib.go.types import Path
 
 _UNKNOWN = Node("?")  # removes all fields
@@ -35,7 +35,7 @@ def cleaned(value: Any, node: Node, path: Path, pruned: list[Path]) -> Any:
 
 
 def _fields(value: Mapping[str, Any], fields: Fields, path: Path, pruned: list[Path]) -> dict[str, Any]:
-    is_open = whole(fields).get("open", False)
+    is_open = limits_of(fields).get("open", False)
     result: dict[str, Any] = {}
     for key, item in value.items():
         if key not in fields or key == "!":

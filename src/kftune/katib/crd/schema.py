@@ -62,7 +62,7 @@ def fields_of(name: str) -> Fields:
     return found
 
 
-def whole(fields: Fields) -> Mapping[str, Any]:
+def limits_of(fields: Fields) -> Mapping[str, Any]:
     """Returns what applies to a whole type: `required`, `rules`, `one`, `minProperties`, `open`."""
     found: Mapping[str, Any] = fields.get("!", _NOTHING)
     return found

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kftune.katib.crd.rules import RULES, TRANSITIONS
-from kftune.katib.crd.schema import Node, fields_of, node_of, whole
+from kftune.katib.crd.schema import Node, fields_of, limits_of, node_of
 from kftune.katib.go.types import Path
 
 _QUANTITY = re.compile(
@@ -112,7 +112,7 @@ def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
 
 
 def _in_type(value: Mapping[str, Any], node: Node, path: Path) -> Iterator[Problem]:
-    about = whole(fields_of(node.kind[1:]))
+    about = limits_of(fields_of(node.kind[1:]))
     for name in about.get("required", ()):
         if name not in value:
             yield Problem((*path, name), "Required", "Required value")
@@ -182,7 +182,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
     names: tuple[str, ...] = tuple(node.more.get("rules", ()))
     if node.kind[0] == "=":
-        about = whole(fields_of(node.kind[1:]))
+        about = limits_of(fields_of(node.kind[1:]))
         names += tuple(about.get("rules", ()))
         one = about.get("one", ())
         if one and sum(name in value for name in one) != 1:
