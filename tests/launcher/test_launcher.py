@@ -176,7 +176,7 @@ def test_another_experiment_of_that_name_is_left_alone(cluster, tmp_path):
     assert server.objects["experiments", name]["spec"] == {}
 
 
-def test_a_failed_experiment_tells_why_and_which_trials(cluster, tmp_path):
+def test_the_error_for_a_failed_experiment_names_reason_and_trials(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)
 
@@ -264,7 +264,7 @@ def test_a_busy_server_is_asked_again(cluster, tmp_path):
     assert server.requests[:3] == ["POST /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments"] * 3
 
 
-def test_a_missing_right_is_told_with_a_remedy(cluster, tmp_path):
+def test_a_missing_right_is_an_error_with_a_remedy(cluster, tmp_path):
     server, config = cluster
     server.failures = [403]
     run = launch(config, command(tmp_path)[0])

@@ -58,7 +58,7 @@ def test_a_name_that_no_line_can_carry_is_refused_with_one_that_can(name, remedy
         check_metric_name(name)
 
 
-def test_the_refusal_of_a_name_tells_the_rule_and_the_name():
+def test_the_error_for_a_name_has_the_rule_and_the_name():
     with pytest.raises(MetricError) as caught:
         check_metric_name("val loss")
     assert str(caught.value) == (

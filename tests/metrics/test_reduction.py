@@ -44,7 +44,7 @@ def test_the_text_that_stands_for_a_trial_is_the_printed_one():
     assert [found.text(reduce) for reduce in ("min", "max", "latest")] == ["1e-05", "5.", ".5"]
 
 
-def test_a_chunk_tells_which_metrics_are_new():
+def test_a_chunk_returns_the_metrics_in_it():
     reducer = Reducer(["loss", "acc"])
     assert reducer.feed(b"hello\nloss=0.5\nacc=na") == ("loss",)
     assert reducer.feed(b"n\n") == ()
@@ -68,7 +68,7 @@ def test_the_step_is_that_of_the_latest_accepted_value():
     assert reducer.result("loss") == ("0.25", "1", "1", 3, 4)
 
 
-def test_a_reducer_can_be_stored_and_go_on():
+def test_a_reducer_can_be_pickled_and_continued():
     reducer = Reducer(["loss"], [MetricDefinition("acc", "acc is ([0-9.]+)")])
     reducer.feed(b"loss=0.5\nacc is 0.7\nlos")
     again = pickle.loads(pickle.dumps(reducer))  # noqa: S301  # our own bytes

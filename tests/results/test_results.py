@@ -152,14 +152,14 @@ def test_a_trial_is_found_by_name_and_by_number(tmp_path, name):
         assert results.trial(name).number == 3
 
 
-def test_an_unknown_trial_is_told_with_near_names(tmp_path):
+def test_the_error_for_an_unknown_trial_has_similar_names(tmp_path):
     fill(tmp_path)
     with open_results(tmp_path) as results, pytest.raises(UnknownNameError) as caught:
         results.trial("small-study-0009")
     assert "unknown trial 'small-study-0009'; did you mean 'small-study-000" in str(caught.value)
 
 
-def test_a_folder_without_results_is_told_as_such(tmp_path):
+def test_a_folder_without_results_is_an_error(tmp_path):
     with pytest.raises(StoreError) as caught:
         open_results(tmp_path / "nothing")
     assert str(caught.value) == f"{tmp_path}/nothing: there are no results here; kftune run creates them"

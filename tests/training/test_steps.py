@@ -206,7 +206,7 @@ def test_a_manifest_has_no_time_of_its_own(tmp_path: Path, trained: Path):
     assert register(trained, tmp_path / "third", created="2026-01-02T03:04:05Z")["created"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_registered_model_is_whole_and_loads(tmp_path: Path, trained: Path):
+def test_a_registered_model_is_complete_and_loads(tmp_path: Path, trained: Path):
     register(trained, tmp_path)
     hparams, _, _ = load_trained(tmp_path / "registered")
     assert hparams.lstm_units == 8

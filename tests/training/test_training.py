@@ -205,7 +205,7 @@ def test_a_stop_signal_ends_training_with_the_best_model_kept(output_dir: Path, 
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux to see that torch is being imported")
-def test_a_stop_signal_while_torch_is_imported_ends_the_process_at_once(output_dir: Path):
+def test_a_stop_signal_while_torch_is_imported_ends_the_process(output_dir: Path):
     # The first process of a container is not ended by a signal without a handler; here that would give -15.
     with subprocess.Popen(command("lstm", "--epochs=100000"), stderr=subprocess.PIPE, text=True) as process:
         maps = Path(f"/proc/{process.pid}/maps")
@@ -338,7 +338,7 @@ def test_a_model_type_without_trainer_is_named():
     assert issubclass(MissingExtraError, ImportError)
 
 
-def test_a_killed_training_leaves_only_whole_files(output_dir: Path):
+def test_a_killed_training_leaves_only_complete_files(output_dir: Path):
     arguments = command("lstm", "--lstm_units=16", "--epochs=100000", "--learning_rate=0.0001")
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60

@@ -41,7 +41,7 @@ def loss(point: dict[str, Any]) -> float:
     return abs(float(point["lr"]) - 0.01) + 1 / int(point["epochs"])
 
 
-def test_the_best_third_of_each_rung_goes_on_with_three_times_the_resource():
+def test_the_best_third_of_each_rung_continues_with_three_times_the_resource():
     a_study = study_of()
     sampler = make_sampler(a_study, a_study.algorithm, "minimize", 3)
     points = []
@@ -72,7 +72,7 @@ def test_a_rung_waits_for_its_trials_and_failed_ones_go_no_further():
     assert promoted.point == {**first[3].point, "epochs": 3}  # type: ignore[union-attr]
 
 
-def test_a_study_of_hyperband_runs_in_parallel_and_goes_on_where_it_was(tmp_path):
+def test_a_study_of_hyperband_runs_in_parallel_and_resumes(tmp_path):
     script = sh("""lr=${0#--lr=}; epochs=${1#--epochs=}; echo loss=$(awk "BEGIN {print $lr + 1 / $epochs}")""")["args"][
         0
     ]

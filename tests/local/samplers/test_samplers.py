@@ -164,7 +164,7 @@ def test_no_point_comes_twice_while_the_space_has_others(algorithm):
 
 @pytest.mark.parametrize("algorithm", [name for name in ALL if name not in ("cmaes", "bayesianoptimization")])
 @pytest.mark.parametrize(("hparams", "count"), [(Tiny, 6), (Branches, 4)])
-def test_a_small_space_is_tried_whole_and_then_nothing_is_left(algorithm, hparams, count):
+def test_every_point_of_a_small_space_is_tried_once(algorithm, hparams, count):
     drawn = draw(study_of(algorithm, hparams), 50)
     assert len(drawn) == len({suggestion.key for suggestion in drawn}) == count
 
