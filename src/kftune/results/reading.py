@@ -84,13 +84,11 @@ class Results:
 
     def active_seconds(self) -> float:
         """Returns how long all runs of the study took together."""
-        rows = self._fetch("SELECT value FROM meta WHERE key = 'active_seconds'")
-        return float(str(rows[0][0])) if rows else 0.0
+        return float(self._stored("active_seconds") or 0)
 
     def reason(self) -> str | None:
         """Returns what ended the last run, such as ``MaxTrialsReached``; None while it runs, or when it was killed."""
-        rows = self._fetch("SELECT value FROM meta WHERE key = 'reason'")
-        return str(rows[0][0]) if rows else None
+        return self._stored("reason")
 
     def close(self) -> None:
         """Closes the file."""
@@ -101,6 +99,10 @@ class Results:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _stored(self, key: str) -> str | None:
+        rows = self._fetch("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0][0]) if rows else None
 
     def _select(self, rest: str, *arguments: object) -> list[Trial]:
         return [trial_of(row, self.meta.slug) for row in self._fetch(f"{SELECT} {rest}", *arguments)]

@@ -51,9 +51,8 @@ class OptunaStrategy(Strategy):
     Args:
         setup: What it searches.
         sampler: Optuna's sampler.
-        replays: Whether earlier results must go through the sampler one by one, because it has its own state.
-        always_all: Whether the sampler needs a number for every name, active or not.
-        shares: Whether it searches shares of each range, from 0 to 1.
+        stateful: Whether the sampler has its own state. Earlier results then go through it one by one, every name gets
+            a number, active or not, and it searches shares of each range, from 0 to 1.
         asking: Makes the context in which the sampler is asked.
         notes: Notes for the user.
     """
@@ -65,18 +64,15 @@ class OptunaStrategy(Strategy):
         setup: Setup,
         sampler: BaseSampler,
         *,
-        replays: bool = False,
-        always_all: bool = False,
-        shares: bool = False,
+        stateful: bool = False,
         asking: Callable[[], AbstractContextManager[None]] = nullcontext,
         notes: Iterable[str] = (),
     ) -> None:
         super().__init__(setup)
         self.notes = list(notes)
-        self._replays = replays
-        self._always_all = always_all
+        self._stateful = stateful
         self._asking = asking
-        self._coordinates = coordinates(self._space, shares=shares)
+        self._coordinates = coordinates(self._space, shares=stateful)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(sampler=sampler, direction=setup.direction)
         self._running: dict[int, Trial] = {}
@@ -111,7 +107,7 @@ class OptunaStrategy(Strategy):
 
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Adds earlier results as trials of the study."""
-        if self._replays:
+        if self._stateful:
             for point, value in results:
                 self._study.tell(self._enqueued(point), value)
             return
@@ -148,7 +144,7 @@ class OptunaStrategy(Strategy):
         for name, domain in self._space.domains.items():
             active = self._space.is_active(name, point)
             coordinate = self._coordinates.get(name)
-            if not active and not self._always_all:
+            if not active and not self._stateful:
                 continue
             value = (
                 domain.quantile(0.5)
@@ -231,7 +227,7 @@ def cmaes(setup: Setup) -> OptunaStrategy:
     sampler = CmaEsSampler(seed=setup.seed, sigma0=settings.get("sigma"), warn_independent_sampling=False)
     # The sampler scales every range to a share. With our own shares the numbers are the same in a study and in the
     # Experiment rendered from it, where they encode the values.
-    return OptunaStrategy(setup, sampler, replays=True, always_all=True, shares=True, notes=notes)
+    return OptunaStrategy(setup, sampler, stateful=True, notes=notes)
 
 
 @_without_warnings

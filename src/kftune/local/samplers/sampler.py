@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from kftune.local.samplers.space import Point, Space, Suggestion
+from kftune.local.samplers.space import Space, Suggestion
 from kftune.local.samplers.strategy import Strategy, numbered_rng
 
 _RANDOM_DRAWS = 32
@@ -21,6 +21,12 @@ class Sampler:
         seed: The study's seed.
         tried: The assignments of all earlier trials.
         repeats: Whether a point may be tried twice.
+
+    Attributes:
+        notes: Notes about the algorithm for the user.
+        repeat: Notes that an interrupted trial of an earlier run runs again (number, point).
+        tell: Notes that a trial has ended (number, objective or None).
+        parent_of: Returns the trial whose checkpoint a trial resumes (number); None to start from scratch.
     """
 
     def __init__(
@@ -39,11 +45,10 @@ class Sampler:
         self._tried = {tuple(assignment.items()) for assignment in tried}
         self._first = [space.suggestion(point) for point in space.first_points()]
         self._left: list[Suggestion] | None = None
-
-    @property
-    def notes(self) -> list[str]:
-        """Notes about the algorithm for the user."""
-        return self._strategy.notes
+        self.notes = strategy.notes
+        self.repeat = strategy.accept
+        self.tell = strategy.tell
+        self.parent_of = strategy.parent_of
 
     def ask(self, number: int) -> Suggestion | None:
         """Returns what trial `number` tries; None when nothing is left, or nothing until a running trial has ended."""
@@ -53,28 +58,6 @@ class Sampler:
                 self._strategy.accept(number, suggestion.point)
                 return suggestion
         return None
-
-    def repeat(self, number: int, point: Point) -> None:
-        """Notes that an interrupted trial of an earlier run runs again.
-
-        Args:
-            number: The trial.
-            point: Its point.
-        """
-        self._strategy.accept(number, point)
-
-    def tell(self, number: int, value: float | None) -> None:
-        """Notes that a trial has ended.
-
-        Args:
-            number: The trial.
-            value: Its objective; None when it has none.
-        """
-        self._strategy.tell(number, value)
-
-    def parent_of(self, number: int) -> int | None:
-        """Returns the trial whose checkpoint trial `number` resumes; None to start from scratch."""
-        return self._strategy.parent_of(number)
 
     def _candidates(self, number: int) -> Iterator[Suggestion]:
         yield from self._first
