@@ -7,6 +7,6 @@ containers import it.
 
 from __future__ import annotations
 
-from kftune.metrics.line import METRIC_FORMAT, check_metric_name, format_line, is_metric_name, report
+from kftune.metrics.line import METRIC_FORMAT, check_metric_name, format_line, report
 
-__all__ = ["METRIC_FORMAT", "check_metric_name", "format_line", "is_metric_name", "report"]
+__all__ = ["METRIC_FORMAT", "check_metric_name", "format_line", "report"]

@@ -45,11 +45,6 @@ _NAME = re.compile(r"[!#%&(-:<>?@A-Z\[\]^_a-z{}~]{1,255}")
 _OUTSIDE_NAME = re.compile(r"[^!#%&(-:<>?@A-Z\[\]^_a-z{}~]+")
 
 
-def is_metric_name(name: str) -> bool:
-    """Whether the metric line can carry `name`."""
-    return name != STEP and _NAME.fullmatch(name) is not None
-
-
 def check_metric_name(name: str) -> None:
     """Rejects a name that the metric line cannot carry.
 
