@@ -59,11 +59,10 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     arguments, named = _arguments(argv)
     experiment = _json(arguments.experiment, "--experiment")
     wanted = _json(arguments.best, "--best")
-    values = named["value"]
     namespace = Namespace(arguments.namespace or experiment["metadata"].get("namespace"))
     name = experiment_name(experiment["metadata"]["name"], arguments.run_id)
     paths = {each: _shared(Path(path), arguments.share, name, each) for each, path in named["artifact"].items()}
-    filled = put_in(experiment, {**values, **paths})
+    filled = put_in(experiment, {**named["value"], **paths})
     launch = Launch(namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
     launch.start(stop)
     try:
@@ -72,17 +71,12 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
             deleted = arguments.delete == "always"
             _say("stopped" if deleted else f"asked to stop; the Experiment {launch.name} continues")
             return 143
-        best = _best(found, wanted, values)
-        texts = {"report": report_page(found, launch.trials()), **best}
-        _write(texts, metric_values(_optimal(found).get("observation")), named["output"], arguments.executor_output)
+        _write(found, launch.trials(), wanted, named, arguments.executor_output)
     finally:
         if arguments.delete == "always":
             launch.delete()
     if arguments.delete == "succeeded":
         launch.delete()
-    for name, text in best.items():
-        if name.startswith(f"{BEST}."):
-            _say(f"best {name.removeprefix(f'{BEST}.')}: {text}")
     return 0
 
 
@@ -155,32 +149,29 @@ def _shared(path: Path, share: Path | None, experiment: str, name: str) -> str:
     return str(copy)
 
 
-def _optimal(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    optimal: Mapping[str, Any] = found.get("status", {}).get("currentOptimalTrial") or {}
+def _write(
+    found: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]],
+    wanted: Mapping[str, Any],
+    named: Mapping[str, Mapping[str, str]],
+    executor_output: str | None,
+) -> None:
+    optimal = found.get("status", {}).get("currentOptimalTrial") or {}
     if not optimal.get("bestTrialName"):
         raise ClusterError("the Experiment has succeeded without a best trial: no trial reported its objective")
-    return optimal
-
-
-def _best(found: Mapping[str, Any], wanted: Mapping[str, Any], fixed: Mapping[str, str]) -> dict[str, str]:
-    """Returns the outputs that describe the best trial, by name."""
-    optimal = _optimal(found)
-    best = best_texts(wanted, assignments(optimal.get("parameterAssignments", [])), fixed)
+    best = best_texts(wanted, assignments(optimal.get("parameterAssignments", [])), named["value"])
     value = objective_value(optimal.get("observation"), found["spec"]["objective"])
     texts = {f"{BEST}.{name}": text for name, text in best.items()}
-    return {**texts, "best_trial": optimal["bestTrialName"], "objective": str(value)}
-
-
-def _write(
-    texts: Mapping[str, str], metrics: Mapping[str, float], paths: Mapping[str, str], executor_output: str | None
-) -> None:
-    for name, path in paths.items():
+    texts |= {"best_trial": optimal["bestTrialName"], "objective": str(value), "report": report_page(found, trials)}
+    for name, path in named["output"].items():
         if name == METRICS:
-            outputs.write_metrics(path, metrics, executor_output)
+            outputs.write_metrics(path, metric_values(optimal.get("observation")), executor_output)
         elif name in texts:
             write_text(Path(path), texts[name])
         else:
             raise UsageError(f"--output-{name} must be one of {', '.join([*texts, METRICS])}")
+    for name, text in best.items():
+        _say(f"best {name}: {text}")
 
 
 def _say(line: str) -> None:
