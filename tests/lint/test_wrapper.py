@@ -12,7 +12,7 @@ from recorded import cases
 from wrapped_runs import WRAPPED, breakage, file_of, kind_of
 
 from kftune.lint.shell.commands import command_findings
-from kftune.lint.trial.collecting import collecting_findings
+from kftune.lint.trial.collector import collector_findings
 
 # Breakages that cannot be told from the command, and one that is told but did not show in the recorded run.
 EXPLAINED = {
@@ -42,7 +42,7 @@ def told(case: dict[str, Any]) -> set[str]:
     found = [*command_findings(container, (), kind_of(case), early_stopping=bool(given["rules"]))]
     collecting = {"collector": {"kind": kind_of(case)}, "source": {"fileSystemPath": file_of(case)}}
     if kind_of(case) != "StdOut":
-        found += collecting_findings({"metricsCollectorSpec": collecting, "objective": {"objectiveMetricName": "loss"}})
+        found += collector_findings({"metricsCollectorSpec": collecting, "objective": {"objectiveMetricName": "loss"}})
     return {each.code for each in found if each.severity != "habit"}
 
 

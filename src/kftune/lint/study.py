@@ -24,9 +24,9 @@ from kftune.hparams.registry import load_hparams
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
 from kftune.lint.drift.compare import disguise_findings, drift, passed_by_class, passed_by_study
+from kftune.lint.drift.module import Module, SourceError
 from kftune.lint.drift.reading import read_script
 from kftune.lint.drift.script import Script
-from kftune.lint.drift.source import Module, SourceError
 from kftune.lint.drift.step import Started, started
 from kftune.lint.drift.usage import script_of_usage
 from kftune.lint.judging import Judgement

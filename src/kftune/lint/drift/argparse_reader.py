@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from kftune.lint.drift.module import Module, spelled, statements
 from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Script
-from kftune.lint.drift.source import Module, spelled, statements
 
 _PARSER = "argparse.ArgumentParser"
 _NO_VALUE = frozenset({"store_true", "store_false", "store_const", "append_const", "count"})

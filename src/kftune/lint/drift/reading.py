@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kftune.lint.drift.argparse_reader import argparse_script
+from kftune.lint.drift.module import Module, SourceError
 from kftune.lint.drift.script import Script
 from kftune.lint.drift.signature_reader import signature_script
-from kftune.lint.drift.source import Module, SourceError
 
 
 def read_script(file: Path, folders: Sequence[Path]) -> Script:

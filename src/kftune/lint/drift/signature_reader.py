@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from kftune.lint.drift.module import Module
 from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Script
-from kftune.lint.drift.source import Module
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

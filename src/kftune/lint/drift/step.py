@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kftune.lint.drift.source import module_file
+from kftune.lint.drift.module import module_file
 from kftune.study import Step
 
 _PYTHON = re.compile(r"(?:.*/)?python[0-9.]*")

@@ -1,4 +1,4 @@
-"""The pod templates and containers in a trial template."""
+"""Finds the pod templates and containers in a trial's object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from kftune.katib.go.types import Path
 
-TRIAL: Path = ("spec", "trialTemplate", "trialSpec")
+TEMPLATE: Path = ("spec", "trialTemplate")
+TRIAL: Path = (*TEMPLATE, "trialSpec")
 
 _REPLICAS = {
     "PyTorchJob": "pytorchReplicaSpecs",
@@ -15,6 +16,9 @@ _REPLICAS = {
     "MPIJob": "mpiReplicaSpecs",
     "XGBoostJob": "xgbReplicaSpecs",
 }
+
+Entry = tuple[Mapping[str, Any], Path]
+"""A map and its path."""
 
 
 class Pod(NamedTuple):
@@ -24,41 +28,54 @@ class Pod(NamedTuple):
     path: Path
 
     @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Its metadata."""
+        return as_map(self.template.get("metadata"))
+
+    @property
     def spec(self) -> Mapping[str, Any]:
         """Its spec."""
         return as_map(self.template.get("spec"))
 
-    def containers(self, kind: str = "containers") -> Iterator[tuple[Mapping[str, Any], Path]]:
-        """Its containers, with their paths."""
-        for index, container in enumerate(as_list(self.spec.get(kind))):
-            yield as_map(container), (*self.path, "spec", kind, index)
+    def maps(self, field: str) -> Iterator[Entry]:
+        """Yields the maps in a list of its spec, with their paths."""
+        return maps(self.spec, field, (*self.path, "spec"))
 
 
 def as_map(value: object) -> Mapping[str, Any]:
-    """The value when it is a map, else an empty one."""
+    """Returns the value if it is a map, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: object) -> list[Any]:
-    """The value when it is a list, else an empty one."""
+    """Returns the value if it is a list, otherwise an empty one."""
     return value if isinstance(value, list) else []
 
 
+def maps(parent: Mapping[str, Any], field: str, path: Path) -> Iterator[Entry]:
+    """Yields the maps in a list, with their paths.
+
+    Args:
+        parent: The map that holds the list.
+        field: The list's name.
+        path: The parent's path.
+    """
+    for index, item in enumerate(as_list(parent.get(field))):
+        yield as_map(item), (*path, field, index)
+
+
 def texts(value: object) -> list[str]:
-    """The texts in a list."""
+    """Returns the texts in a list."""
     return [item for item in as_list(value) if isinstance(item, str)]
 
 
 def pods_of(trial: Mapping[str, Any]) -> list[Pod]:
-    """The pod templates of a Job or of one of Kubeflow's jobs; empty for kinds whose pods are not known."""
+    """Returns the pod templates of a Job or a Kubeflow job; empty for kinds whose pods are unknown."""
     spec = as_map(trial.get("spec"))
     if trial.get("kind") == "Job":
         return [Pod(as_map(spec.get("template")), (*TRIAL, "spec", "template"))]
-    field = _REPLICAS.get(str(trial.get("kind")))
-    if field is None:
-        return []
-    replicas = as_map(spec.get(field))
+    field = _REPLICAS.get(str(trial.get("kind")), "")
     return [
         Pod(as_map(as_map(replica).get("template")), (*TRIAL, "spec", field, name, "template"))
-        for name, replica in replicas.items()
+        for name, replica in as_map(spec.get(field)).items()
     ]

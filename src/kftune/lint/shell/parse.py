@@ -1,6 +1,4 @@
-"""Makes a tree of commands of a shell line's words, as dash and bash do, as far as it matters for what Katib appends.
-
-Nothing is run.
+"""Parses a shell line into commands, as dash and bash do, in the detail that matters for what Katib appends.
 
 Source: IEEE Std 1003.1-2017, Shell & Utilities, 2.9 and 2.10; bash 5.2 reference manual; runs in dash 0.5.12 and bash.
 """
@@ -11,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kftune.lint.shell.shell_words import ASSIGNMENT, Lexer, ShellSyntaxError, Token, Word
+from kftune.lint.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, Token, Word
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
@@ -28,7 +26,7 @@ class Redirect(NamedTuple):
 
 
 class Simple(NamedTuple):
-    """One command with its words; without words, assignments or redirections only."""
+    """One command; without words it only assigns or redirects."""
 
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...] = ()
@@ -36,16 +34,16 @@ class Simple(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The first word."""
+        """The first word; empty when there is none."""
         return self.words[0].text if self.words else ""
 
 
 class Compound(NamedTuple):
-    """`{ }`, `( )`, if, for, while, until, case, `[[ ]]`, `(( ))` or a function's definition."""
+    """`{ }`, `( )`, if, for, while, until, case, `[[ ]]`, `(( ))` or a function definition."""
 
     kind: str
     parts: tuple[Script, ...]
-    """The lists inside, in the order of the text: for `if` condition, body, ..., else."""
+    """The scripts inside, in the order of the text: for `if` condition, body, ..., the body after `else`."""
     redirects: tuple[Redirect, ...] = ()
     name: str = ""
 
@@ -70,6 +68,17 @@ class Script(NamedTuple):
 
     items: tuple[AndOr, ...]
 
+    def simple_commands(self) -> Iterator[Simple]:
+        """Yields all simple commands in it, in the order of the text."""
+        for item in self.items:
+            for pipeline in (item.first, *(pipeline for _, pipeline in item.rest)):
+                for command in pipeline.commands:
+                    if isinstance(command, Simple):
+                        yield command
+                    else:
+                        for part in command.parts:
+                            yield from part.simple_commands()
+
 
 class _Parser:
     def __init__(self, text: str, *, bash: bool) -> None:
@@ -87,14 +96,14 @@ class _Parser:
         return self.token.kind == "operator" and self.token.text in texts
 
     def is_reserved(self, *texts: str) -> bool:
-        """A reserved word, which is one only without quotes and where a command begins."""
+        """Returns whether a reserved word follows; it has no quotes. Called only where one may begin."""
         return self.token.kind == "word" and self.token.text in texts
 
     def unexpected(self) -> ShellSyntaxError:
-        shown = "the end of the line" if self.token.text == "\n" else repr(self.token.text[:40])
+        shown = "end of the line" if self.token.text == "\n" else repr(self.token.text[:40])
         if self.token.kind == "end":
-            shown = "the end of the script"
-        return ShellSyntaxError(f"{shown} stands where the shell does not expect it")
+            shown = "end of the script"
+        return ShellSyntaxError(f"unexpected {shown}")
 
     def expect_word(self, text: str) -> None:
         if not self.is_reserved(text):
@@ -187,11 +196,16 @@ class _Parser:
             raise self.unexpected()
         return None
 
-    def _inside(self, closer: str) -> Script:
-        inside = self.script(closer)
-        if not inside.items:
+    def _until(self, *closers: str) -> Script:
+        """Reads at least one command, up to a closer."""
+        inside = self.script(*closers)
+        if not inside.items or self.token.kind == "end":
             raise self.unexpected()
-        self.expect_word(closer)
+        return inside
+
+    def _inside(self, closer: str) -> Script:
+        inside = self._until(closer)
+        self.next()
         return inside
 
     def _round(self) -> Compound:
@@ -203,29 +217,20 @@ class _Parser:
             self.token = self.lexer.token()
             return Compound("((", ())
         self.next()
-        inside = self.script(")")
-        if not inside.items or not self.is_operator(")"):
-            raise self.unexpected()
-        self.next()
-        return Compound("(", (inside,))
+        return Compound("(", (self._inside(")"),))
 
     def _if(self) -> Compound:
         self.next()
         parts = [self._inside("then")]
         while True:
-            parts.append(self.script("elif", "else", "fi"))
-            if not parts[-1].items:
-                raise self.unexpected()
-            if self.is_reserved("elif"):
-                self.next()
+            parts.append(self._until("elif", "else", "fi"))
+            closer = self.next().text
+            if closer == "elif":
                 parts.append(self._inside("then"))
-            elif self.is_reserved("else"):
-                self.next()
+                continue
+            if closer == "else":
                 parts.append(self._inside("fi"))
-                return Compound("if", tuple(parts))
-            else:
-                self.expect_word("fi")
-                return Compound("if", tuple(parts))
+            return Compound("if", tuple(parts))
 
     def _for(self) -> Compound:
         self.next()
@@ -300,19 +305,18 @@ class _Parser:
         assignments: list[str] = []
         while True:
             found = self.redirect()
+            word = self.token.word
             if found is not None:
                 redirects.append(found)
-            elif self.token.kind == "word" and self.token.word is not None:
-                word = self.token.word
-                if not words and ASSIGNMENT.match(word.raw):
-                    self._assignment(assignments)
-                    continue
+            elif word is None:
+                break
+            elif not words and ASSIGNMENT.match(word.raw):
+                self._assignment(assignments)
+            else:
                 self.next()
                 words.append(word)
                 if len(words) == 1 and not redirects and not assignments and self.is_operator("("):
                     return self._function_or_error(word)
-            else:
-                break
         if not (words or redirects or assignments) or self.is_operator("("):
             raise self.unexpected()
         return Simple(tuple(words), tuple(redirects), tuple(assignments))
@@ -336,38 +340,39 @@ class _Parser:
         if not (self.token.kind == "operator" and self.token.text in _REDIRECTS):
             return None
         operator = self.token.text
-        # The target is read before the newline behind it, at which the text of a here-document begins.
-        target = self.lexer.token()
-        self.token = target
-        if target.kind != "word" or target.word is None:
+        # Read the target before the newline after it, where the text of a here-document begins.
+        self.token = self.lexer.token()
+        target = self.token.word
+        if target is None:
             raise self.unexpected()
         if operator in ("<<", "<<-"):
-            self.lexer.expect_here_document(target.word.text, cut=operator == "<<-")
+            self.lexer.expect_here_document(target.text, cut=operator == "<<-")
         self.token = self.lexer.token()
-        return Redirect(number, operator, target.word.text)
+        return Redirect(number, operator, target.text)
 
 
 def parse(text: str, *, bash: bool) -> Script:
-    """The commands of a line.
+    """Parses a line.
 
     Args:
         text: The script, after Kubernetes has replaced its own variables.
-        bash: Whether bash reads it, and not a plain POSIX shell such as dash.
+        bash: Whether bash reads it, not a plain POSIX shell such as dash.
 
     Raises:
-        ShellSyntaxError: The shell would run nothing of it, or only what stands on the lines before.
+        ShellSyntaxError: The shell rejects the line. It runs nothing, or only the lines before the error.
     """
     try:
         return _parsed(text, bash=bash)
     except ShellSyntaxError as error:
-        if not bash:
-            try:
-                _parsed(text, bash=True)
-            except ShellSyntaxError:
-                pass
-            else:
-                raise ShellSyntaxError(str(error), bash_only=True) from None
+        error.bash_only = not bash and _is_read_by_bash(text)
         raise
+
+
+def _is_read_by_bash(text: str) -> bool:
+    try:
+        return _parsed(text, bash=True) is not None
+    except ShellSyntaxError:
+        return False
 
 
 def _parsed(text: str, *, bash: bool) -> Script:
@@ -376,15 +381,3 @@ def _parsed(text: str, *, bash: bool) -> Script:
     if parser.token.kind != "end":
         raise parser.unexpected()
     return script
-
-
-def simple_commands(script: Script) -> Iterator[Simple]:
-    """All simple commands in it, in the order of the text."""
-    for item in script.items:
-        for pipeline in (item.first, *(pipeline for _, pipeline in item.rest)):
-            for command in pipeline.commands:
-                if isinstance(command, Simple):
-                    yield command
-                else:
-                    for part in command.parts:
-                        yield from simple_commands(part)
