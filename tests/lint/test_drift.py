@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from kftune.cli.call import call
-from kftune.lint.drift.reading import read_script
-from kftune.lint.drift.usage import script_of_usage
+from kftune.lint.drift.reading import read_help, read_script
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
 
@@ -258,7 +257,7 @@ def test_the_arguments_of_a_script_of_others_are_those_that_its_help_names(modul
     file = Path(importlib.import_module(module).__file__ or "")
     script = read_script(file, [file.parent])
     done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
-    named = {flag for each in script_of_usage(module, done.stdout).arguments for flag in each.flags}
+    named = {flag for each in read_help(module, done.stdout).arguments for flag in each.flags}
     assert {flag for each in script.arguments for flag in each.flags if flag.startswith("--")} == named - {"--version"}
     assert script.unclear == ()
 

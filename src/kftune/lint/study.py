@@ -23,12 +23,11 @@ from kftune.hparams import Hparams
 from kftune.hparams.registry import load_hparams
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
-from kftune.lint.drift.compare import disguise_findings, drift, passed_by_class, passed_by_study
+from kftune.lint.drift.compare import drift, encoded_findings, passed_by_class, passed_by_study
 from kftune.lint.drift.module import Module, SourceError
-from kftune.lint.drift.reading import read_script
+from kftune.lint.drift.reading import read_help, read_script
 from kftune.lint.drift.script import Script
 from kftune.lint.drift.step import Started, started
-from kftune.lint.drift.usage import script_of_usage
 from kftune.lint.judging import Judgement
 from kftune.lint.refused import refused
 from kftune.lint.report import Placed, placed
@@ -122,7 +121,7 @@ def _drift(
     script = _script(begun, folders, help_text=arguments.help_text)
     passed = passed_by_study(study)
     found = drift(study.hparams, passed, script, begun.given, ("step",))
-    found += disguise_findings(study.hparams, passed, script, disguised)
+    found += encoded_findings(study.hparams, passed, script, disguised)
     return found, str(begun.file), _note(script, study.hparams)
 
 
@@ -165,9 +164,9 @@ def _script(begun: Started, folders: Sequence[Path], *, help_text: HelpText | No
     if not script.unclear or script.hparams or help_text is None:
         return script
     try:
-        return script_of_usage(str(file), help_text(file, folders, begun.given))
+        return read_help(str(file), help_text(file, folders, begun.given))
     except RunError as error:
-        return script._replace(unclear=(*script.unclear, str(error)))
+        return script.doubted(str(error))
 
 
 def _note(script: Script, hparams: type[Hparams]) -> str:
