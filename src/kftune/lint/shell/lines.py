@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kftune.katib.go.types import Path
 from kftune.lint.rules.findings import finding
-from kftune.lint.rules.rule import Finding
+from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.shell.lexer import ShellSyntaxError, Word
 from kftune.lint.shell.parse import AndOr, Pipeline, Script, Simple, parse
 from kftune.lint.shell.trace import Trace, follow
@@ -34,7 +34,13 @@ _MARK = "/var/log/katib/mark.pid"
 _BASH_COMMANDS = frozenset("[[ coproc declare let mapfile popd pushd readarray shopt source typeset".split())  # noqa: SIM905
 _BASH_EXPANSION = re.compile(r"(?:^|[\s;&|])\(\(|\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
 _STAND_IN = "kftune-stand-in"
-_EXEC = "exec replaces the shell, so Katib's completion mark is never written"
+# Why Katib's completion mark is not written, by what ended the line.
+_UNMARKED = {
+    "exec": "exec replaces the shell, so Katib's completion mark is never written",
+    "exit": "exit ends the shell before Katib's completion mark is written",
+    "set -e": "set -e stops the shell before the training",
+    "": "the end of the script hides what Katib appends, as a comment does: no completion mark is written",
+}
 
 
 class _Context(NamedTuple):
@@ -46,6 +52,9 @@ class _Context(NamedTuple):
     """Whether the shell is bash, not the image's sh."""
     stops: bool = False
     """Whether the Experiment has early stopping."""
+
+    def finding(self, code: str, message: str, severity: Severity | None = None) -> Finding:
+        return finding(code, self.path, message, severity)
 
 
 def line_findings(
@@ -71,12 +80,11 @@ def line_findings(
         field = (*path, "args" if arguments else "command")
         yield from _script_findings(tokens[2:], _Context(field, captures, tokens[0] == "bash", early_stopping))
     elif tokens in (["sh"], ["bash"]):
-        message = "a shell without a script makes Katib's webhook fail, and no pod is created"
-        yield finding("KT255", (*path, "command"), message)
+        yield finding("KT255", (*path, "command"), "Katib's webhook fails at a shell without a script")
     else:
         places: list[Path] = [(*path, "command", index) for index in range(len(command))]
         places += [(*path, "args", index) for index in range(len(arguments))]
-        yield from _token_findings(tokens, places, _Context((*path, "command"), captures))
+        yield from _token_findings(tokens, places, captures=captures)
 
 
 def changes_words(words: list[str], placeholder: str, value: str) -> bool:
@@ -118,9 +126,9 @@ def _expanded(token: str, known: set[str]) -> str:
     return _VARIABLE.sub(replaced, _PLACEHOLDER.sub("x", token))
 
 
-def _line(words: list[str], context: _Context) -> str:
+def _line(words: list[str], *, captures: bool) -> str:
     """Returns the line that Katib makes, with short names for its files."""
-    redirection = [f"1>{_LOG}", "2>&1"] if context.captures else []
+    redirection = [f"1>{_LOG}", "2>&1"] if captures else []
     return " ".join([*words, *redirection, "&&", "echo", "completed", ">", _MARK])
 
 
@@ -147,27 +155,27 @@ def _argument_findings(arguments: list[str], path: Path) -> Iterator[Finding]:
 # ------------------------------------------------------------------------------------- a program and its arguments
 
 
-def _token_findings(tokens: list[str], places: list[Path], context: _Context) -> Iterator[Finding]:
+def _token_findings(tokens: list[str], places: list[Path], *, captures: bool) -> Iterator[Finding]:
     if sum(map(len, tokens)) > _LONGEST_SCRIPT:
         return
     changed = next((index for index, token in enumerate(tokens) if not _is_kept(token)), None)
     if changed == len(tokens) - 1 and tokens[-1].endswith("\n"):
-        yield _newline(places[-1], context)
+        yield _newline(places[-1], captures=captures)
     elif changed is not None:
-        yield _changed_finding(tokens, changed, places, context)
+        yield _changed_finding(tokens, changed, places, captures=captures)
     elif tokens[0] == "exec":
-        yield finding("KT253", places[0], _EXEC)
+        yield finding("KT253", places[0], _UNMARKED["exec"])
     else:
-        yield from _unchanged_findings(tokens, places, context)
+        yield from _unchanged_findings(tokens, places, captures=captures)
 
 
-def _changed_finding(tokens: list[str], changed: int, places: list[Path], context: _Context) -> Finding:
+def _changed_finding(tokens: list[str], changed: int, places: list[Path], *, captures: bool) -> Finding:
     """Describes a token that the shell changes."""
     nested = _nested_script(tokens)
     if tokens[0] == "exec" and nested is None:
-        return finding("KT253", places[0], _EXEC)
+        return finding("KT253", places[0], _UNMARKED["exec"])
     try:
-        parse(_line(tokens, context), bash=False)
+        parse(_line(tokens, captures=captures), bash=False)
     except ShellSyntaxError as error:
         message = f"the shell line has no quotes, and the shell runs nothing: {error}"
         return finding("KT250" if nested else "KT254", places[changed], message, "fails")
@@ -180,10 +188,10 @@ def _changed_finding(tokens: list[str], changed: int, places: list[Path], contex
     return finding("KT254", places[changed], message)
 
 
-def _unchanged_findings(tokens: list[str], places: list[Path], context: _Context) -> Iterator[Finding]:
+def _unchanged_findings(tokens: list[str], places: list[Path], *, captures: bool) -> Iterator[Finding]:
     """Yields what goes wrong with tokens that stay whole words but may still be special to the shell."""
     try:
-        first = next(parse(_line(tokens, context), bash=False).simple_commands(), None)
+        first = next(parse(_line(tokens, captures=captures), bash=False).simple_commands(), None)
     except ShellSyntaxError as error:
         message = f"the shell line has no quotes, and the shell runs nothing: {error}"
         yield finding("KT254", places[0], message, "fails")
@@ -253,11 +261,11 @@ def _traces(script: Script) -> _Traces:
 def _script_findings(words: list[str], context: _Context) -> Iterator[Finding]:
     script = " ".join(words)
     if not script.strip():
-        yield finding("KT255", context.path, "the script is empty: the trial succeeds without metrics")
+        yield context.finding("KT255", "the script is empty: the trial succeeds without metrics")
         return
     if len(words) > 1:
-        message = f"Katib appends {' '.join(words[1:])[:60]!r} to the script, which no longer gets it as arguments"
-        yield finding("KT254", context.path, message)
+        rest = " ".join(words[1:])[:60]
+        yield context.finding("KT254", f"Katib appends {rest!r} to the script, which no longer gets it as arguments")
     if len(script) > _LONGEST_SCRIPT:
         return
     try:
@@ -265,7 +273,7 @@ def _script_findings(words: list[str], context: _Context) -> Iterator[Finding]:
     except ShellSyntaxError:
         alone = None
     try:
-        line = parse(_line([script], context), bash=context.bash)
+        line = parse(_line([script], captures=context.captures), bash=context.bash)
     except ShellSyntaxError as error:
         yield _syntax_finding(script, error, context, alone=alone is not None)
     else:
@@ -275,17 +283,17 @@ def _script_findings(words: list[str], context: _Context) -> Iterator[Finding]:
 def _syntax_finding(script: str, error: ShellSyntaxError, context: _Context, *, alone: bool) -> Finding:
     """Describes a line that the shell rejects; `alone` is whether it accepts the script without the appended part."""
     if alone and script.rstrip("\r").endswith("\n"):
-        return _newline(context.path, context)
+        return _newline(context.path, captures=context.captures)
     if alone:
         message = "after the training the shell fails at what Katib appends: the script must not end in ';' or '&'"
-        return finding("KT252", context.path, message, "fails")
+        return context.finding("KT252", message, "fails")
     if error.bash_only:
         return _bash_finding(str(error), context)
-    return finding("KT257", context.path, f"the shell runs nothing of the script: {error}")
+    return context.finding("KT257", f"the shell runs nothing of the script: {error}")
 
 
 def _bash_finding(what: str, context: _Context) -> Finding:
-    return finding("KT258", context.path, f"in many images sh is dash, not bash, and dash does not run this: {what}")
+    return context.finding("KT258", f"in many images sh is dash, not bash, and dash does not run this: {what}")
 
 
 def _compared(script: str, alone: Script | None, line: Script, context: _Context) -> Iterator[Finding]:
@@ -296,15 +304,13 @@ def _compared(script: str, alone: Script | None, line: Script, context: _Context
     if misread is not None:
         yield _bash_finding(f"{misread} is part of bash only", context)
     elif bare is not None and script.endswith("\n") and (not good.marked or wrapped.bad.marked):
-        yield _newline(context.path, context)
+        yield _newline(context.path, captures=context.captures)
     elif bare is not None and not bare.good.succeeded and bare.bad.succeeded:
-        message = "the exit code is inverted: a training that succeeds counts as failed"
-        yield finding("KT252", context.path, message, "wrong")
+        yield context.finding("KT252", "the exit code is inverted: a training that succeeds counts as failed", "wrong")
     elif not good.marked and (bare is None or bare.good.succeeded or not bare.good.ran):
-        yield _unmarked(good, context)
+        yield context.finding("KT253", _UNMARKED[good.ended_by])
     elif bare is not None and _words(bare.good) != _words(good):
-        message = "the script's last word is joined with what Katib appends, so the program gets another word"
-        yield finding("KT254", context.path, message)
+        yield context.finding("KT254", "Katib's text is joined with the script's last word, which changes the word")
     else:
         yield from _output_findings(wrapped, bare, context)
 
@@ -331,18 +337,8 @@ def _words(trace: Trace) -> list[list[str]]:
     return [[word.text for word in ran.words] for ran in trace.ran]
 
 
-def _unmarked(trace: Trace, context: _Context) -> Finding:
-    causes = {
-        "exec": _EXEC,
-        "exit": "exit ends the shell before Katib's completion mark is written",
-        "set -e": "set -e stops the shell before the training",
-        "": "the end of the script hides what Katib appends, as a comment does: no completion mark is written",
-    }
-    return finding("KT253", context.path, causes[trace.ended_by])
-
-
-def _newline(path: Path, context: _Context) -> Finding:
-    if context.captures:
+def _newline(path: Path, *, captures: bool) -> Finding:
+    if captures:
         message = "the script ends in a newline: no output is captured, and a failing training counts as completed"
         return finding("KT251", path, message)
     message = "the script ends in a newline: after the training the shell fails at what Katib appends"
@@ -358,16 +354,16 @@ def _output_findings(wrapped: _Traces, bare: _Traces | None, context: _Context) 
         message = "what follows the training decides: a failing training counts as completed"
         if context.captures and not captured:
             message = "no output of the training is captured, and a failing training counts as completed"
-        yield finding("KT252", context.path, message, "wrong")
+        yield context.finding("KT252", message, "wrong")
     elif good.ran and all(ran.left for ran in good.ran):
         message = "a command in the background: Katib's completion mark is written before the training ends"
-        yield finding("KT252", context.path, message, "wrong")
+        yield context.finding("KT252", message, "wrong")
     elif context.captures and seen and not captured:
-        yield finding("KT252", context.path, "no output of the training is captured", "wrong")
+        yield context.finding("KT252", "no output of the training is captured", "wrong")
     elif context.captures and len(captured) < len(seen):
-        yield finding("KT252", context.path, "only the output of the last of several commands is captured")
+        yield context.finding("KT252", "only the output of the last of several commands is captured")
     elif masked:
-        yield finding("KT252", context.path, "a failing training counts as completed", "habit")
+        yield context.finding("KT252", "a failing training counts as completed", "habit")
     elif context.stops and good.ran and good.ran[-1].words[0].text.rpartition("/")[2] in _SHELLS:
         message = "a shell inside the shell: Katib's early stopping does not find the training's process"
-        yield finding("KT252", context.path, message, "wrong")
+        yield context.finding("KT252", message, "wrong")

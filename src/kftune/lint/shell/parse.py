@@ -92,12 +92,20 @@ class _Parser:
         self.token = self.lexer.token()
         return found
 
-    def is_operator(self, *texts: str) -> bool:
-        return self.token.kind == "operator" and self.token.text in texts
+    def at(self, *texts: str) -> bool:
+        """Returns whether an operator or a reserved word follows; a reserved word has no quotes."""
+        return self.token.text in texts
 
-    def is_reserved(self, *texts: str) -> bool:
-        """Returns whether a reserved word follows; it has no quotes. Called only where one may begin."""
-        return self.token.kind == "word" and self.token.text in texts
+    def accept(self, *texts: str) -> bool:
+        """Reads an operator or a reserved word if it follows; returns whether it does."""
+        found = self.token.text in texts
+        if found:
+            self.token = self.lexer.token()
+        return found
+
+    def expect(self, text: str) -> None:
+        if not self.accept(text):
+            raise self.unexpected()
 
     def unexpected(self) -> ShellSyntaxError:
         shown = "end of the line" if self.token.text == "\n" else repr(self.token.text[:40])
@@ -105,14 +113,9 @@ class _Parser:
             shown = "end of the script"
         return ShellSyntaxError(f"unexpected {shown}")
 
-    def expect_word(self, text: str) -> None:
-        if not self.is_reserved(text):
-            raise self.unexpected()
-        self.next()
-
     def newlines(self) -> None:
-        while self.is_operator("\n"):
-            self.next()
+        while self.accept("\n"):
+            pass
 
     def script(self, *closers: str) -> Script:
         self.depth += 1
@@ -122,11 +125,8 @@ class _Parser:
         self.newlines()
         while not self._at_end(closers):
             item = self.and_or()
-            if self.is_operator("&"):
-                item = item._replace(background=True)
-            items.append(item)
-            if self.is_operator(";", "&", "\n"):
-                self.next()
+            items.append(item._replace(background=self.at("&")))
+            if self.accept(";", "&", "\n"):
                 self.newlines()
             elif not self._at_end(closers):
                 raise self.unexpected()
@@ -134,14 +134,12 @@ class _Parser:
         return Script(tuple(items))
 
     def _at_end(self, closers: tuple[str, ...]) -> bool:
-        if self.token.kind == "end":
-            return True
-        return self.is_operator(*closers) if self.token.kind == "operator" else self.is_reserved(*closers)
+        return self.token.kind == "end" or self.token.text in closers
 
     def and_or(self) -> AndOr:
         first = self.pipeline()
         rest = []
-        while self.is_operator("&&", "||"):
+        while self.at("&&", "||"):
             operator = self.next().text
             self.newlines()
             rest.append((operator, self.pipeline()))
@@ -149,14 +147,12 @@ class _Parser:
 
     def pipeline(self) -> Pipeline:
         negated = False
-        while self.is_reserved("!"):
+        while self.accept("!"):
             negated = not negated
-            self.next()
-        if self.bash and self.is_reserved("time", "coproc"):
-            self.next()
+        if self.bash:
+            self.accept("time", "coproc")
         commands = [self.command()]
-        while self.is_operator("|", "|&"):
-            self.next()
+        while self.accept("|", "|&"):
             self.newlines()
             commands.append(self.command())
         return Pipeline(tuple(commands), negated)
@@ -171,26 +167,22 @@ class _Parser:
         return compound._replace(redirects=tuple(redirects))
 
     def compound(self) -> Compound | None:
-        if self.is_operator("("):
+        if self.at("("):
             return self._round()
-        kind = self.token.text if self.token.kind == "word" else ""
-        if kind == "{":
-            self.next()
+        kind = self.token.text
+        if self.accept("{"):
             return Compound("{", (self._inside("}"),))
-        if kind == "if":
+        if self.accept("if"):
             return self._if()
-        if kind in ("while", "until"):
-            self.next()
-            condition = self._inside("do")
-            return Compound(kind, (condition, self._inside("done")))
+        if self.accept("while", "until"):
+            return Compound(kind, (self._inside("do"), self._inside("done")))
         if kind == "for" or (kind == "select" and self.bash):
             return self._for()
         if kind == "case":
             return self._case()
         if kind == "[[" and self.bash:
             return self._double_brackets()
-        if kind == "function" and self.bash:
-            self.next()
+        if self.bash and self.accept("function"):
             return self._function(self.next().text)
         if kind in _CLOSERS:
             raise self.unexpected()
@@ -220,7 +212,6 @@ class _Parser:
         return Compound("(", (self._inside(")"),))
 
     def _if(self) -> Compound:
-        self.next()
         parts = [self._inside("then")]
         while True:
             parts.append(self._until("elif", "else", "fi"))
@@ -234,21 +225,19 @@ class _Parser:
 
     def _for(self) -> Compound:
         self.next()
-        if self.is_operator("(") and self.bash:
+        if self.at("(") and self.bash:
             self._round()
-        elif self.token.kind != "word" or not _NAME.match(self.token.text):
+        elif not _NAME.match(self.token.text):
             raise self.unexpected()
         else:
             self.next()
         self.newlines()
-        if self.is_reserved("in"):
-            self.next()
+        if self.accept("in"):
             while self.token.kind == "word":
                 self.next()
-        if self.is_operator(";"):
-            self.next()
+        self.accept(";")
         self.newlines()
-        self.expect_word("do")
+        self.expect("do")
         return Compound("for", (self._inside("done"),))
 
     def _case(self) -> Compound:
@@ -257,42 +246,32 @@ class _Parser:
             raise self.unexpected()
         self.next()
         self.newlines()
-        self.expect_word("in")
+        self.expect("in")
         self.newlines()
         parts = []
-        while not self.is_reserved("esac"):
-            if self.is_operator("("):
-                self.next()
+        while not self.accept("esac"):
+            self.accept("(")
             while self.token.kind == "word":
                 self.next()
-                if self.is_operator("|"):
-                    self.next()
-            if not self.is_operator(")"):
-                raise self.unexpected()
-            self.next()
+                self.accept("|")
+            self.expect(")")
             parts.append(self.script(";;", ";;&", ";&", "esac"))
             if self.token.kind == "operator":
                 self.next()
                 self.newlines()
             elif self.token.kind == "end":
                 raise self.unexpected()
-        self.next()
         return Compound("case", tuple(parts))
 
     def _double_brackets(self) -> Compound:
-        while not self.is_reserved("]]"):
-            if self.token.kind == "end":
+        while not self.accept("]]"):
+            if self.next().kind == "end":
                 raise self.unexpected()
-            self.next()
-        self.next()
         return Compound("[[", ())
 
     def _function(self, name: str) -> Compound:
-        if self.is_operator("("):
-            self.next()
-            if not self.is_operator(")"):
-                raise self.unexpected()
-            self.next()
+        if self.accept("("):
+            self.expect(")")
         self.newlines()
         body = self.compound()
         if body is None:
@@ -315,9 +294,9 @@ class _Parser:
             else:
                 self.next()
                 words.append(word)
-                if len(words) == 1 and not redirects and not assignments and self.is_operator("("):
+                if len(words) == 1 and not redirects and not assignments and self.at("("):
                     return self._function_or_error(word)
-        if not (words or redirects or assignments) or self.is_operator("("):
+        if not (words or redirects or assignments) or self.at("("):
             raise self.unexpected()
         return Simple(tuple(words), tuple(redirects), tuple(assignments))
 
@@ -329,15 +308,13 @@ class _Parser:
     def _assignment(self, assignments: list[str]) -> None:
         raw = self.next().text
         assignments.append(raw)
-        if raw.endswith("=") and self.is_operator("(") and self.bash:
+        if raw.endswith("=") and self.at("(") and self.bash:
             self.lexer.skip_bracket()
             self.token = self.lexer.token()
 
     def redirect(self) -> Redirect | None:
-        number = ""
-        if self.token.kind == "number":
-            number = self.next().text
-        if not (self.token.kind == "operator" and self.token.text in _REDIRECTS):
+        number = self.next().text if self.token.kind == "number" else ""
+        if self.token.text not in _REDIRECTS:
             return None
         operator = self.token.text
         # Read the target before the newline after it, where the text of a here-document begins.
