@@ -42,8 +42,9 @@ def _job_advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
 def _pod_advice(pod: Pod) -> Iterator[Finding]:
     marks = [as_map(pod.metadata.get(group)).get("sidecar.istio.io/inject") for group in ("annotations", "labels")]
     if not any(str(mark).lower() in _NO for mark in marks):
-        message = "if Istio injects its proxy, the collector waits for that proxy forever"
-        yield finding("KT307", (*pod.path, "metadata"), message)
+        yield finding(
+            "KT307", (*pod.path, "metadata"), "if Istio injects its proxy, the collector waits for it forever"
+        )
     unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True
     for container, path in pod.maps("containers"):
         if not as_map(container.get("resources")).get("limits"):

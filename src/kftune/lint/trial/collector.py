@@ -30,12 +30,8 @@ def collector_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if reads_text:
         yield from _name_findings(spec["objective"], bool(filters))
         yield from _filter_findings(filters)
-    if _is_mounted_over_root(kind, place):
-        message = f"for {place['path']} Katib mounts its volume over '/'; use a separate folder"
-        yield finding("KT246", (*_COLLECTOR, "source", "fileSystemPath", "path"), message)
-    if kind in ("File", "TensorFlowEvent") and not _SAFE_PATH.fullmatch(place.get("path", "")):
-        path = (*_COLLECTOR, "source", "fileSystemPath", "path")
-        yield finding("KT247", path, f"{place.get('path')!r} does not reach the shell as written")
+    if kind in ("File", "TensorFlowEvent"):
+        yield from _path_findings(place)
     if spec.get("earlyStopping") is not None and kind not in ("StdOut", "File"):
         fails = kind == "TensorFlowEvent"
         effect = "its trials fail once there are rules" if fails else "its trials are never stopped"
@@ -44,11 +40,15 @@ def collector_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _strategy_findings(spec["objective"])
 
 
-def _is_mounted_over_root(kind: str, place: Mapping[str, Any]) -> bool:
-    """Returns whether the volume that Katib mounts over the file's folder, or the folder itself, hides `/`."""
-    path = posixpath.normpath(place.get("path", ""))
+def _path_findings(place: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yields what is wrong with a path. Katib mounts a volume over the folder of a file, or over the folder itself."""
+    given, at = place.get("path", ""), (*_COLLECTOR, "source", "fileSystemPath", "path")
+    path = posixpath.normpath(given)
     folder = posixpath.dirname(path) if place.get("kind") == "File" else path
-    return kind in ("File", "TensorFlowEvent") and folder.strip("/") == "" and path != "."
+    if folder.strip("/") == "" and path != ".":
+        yield finding("KT246", at, f"for {given} Katib mounts its volume over '/'; use a separate folder")
+    if not _SAFE_PATH.fullmatch(given):
+        yield finding("KT247", at, f"{given!r} does not reach the shell as written")
 
 
 def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Finding]:
@@ -82,11 +82,9 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
             yield finding("KT242", path, f"the collector fails at the first line with a metric: {error}")
             continue
         if "\n" in regex:
-            message = f"{regex!r} contains a newline, but is matched against single lines: it matches nothing"
-            yield finding("KT243", path, message)
+            yield finding("KT243", path, f"{regex!r} has a newline, but is matched against single lines: no match")
         elif groups < 2:
-            message = f"{regex!r} has {groups} groups but needs two, for the name and the value: it matches nothing"
-            yield finding("KT243", path, message)
+            yield finding("KT243", path, f"{regex!r} has {groups} groups; it needs two, for the name and the value")
 
 
 def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:

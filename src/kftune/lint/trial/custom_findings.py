@@ -88,8 +88,8 @@ def _trainer_findings(job: Mapping[str, Any], primary: str) -> Iterator[Finding]
         message = f"the training's container in a TrainJob is called node, not {primary!r}: Katib's webhook rejects it"
         yield finding("KT233", (*TEMPLATE, "primaryContainerName"), message)
     if as_map(spec.get("initializer")):
-        message = f"the initializers' pods have no container {primary!r}: Katib's webhook rejects them"
-        yield finding("KT233", (*TRIAL, "spec", "initializer"), message)
+        path = (*TRIAL, "spec", "initializer")
+        yield finding("KT233", path, f"Katib's webhook rejects the initializers' pods, which have no {primary!r}")
 
 
 def trainer_container(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,8 +119,7 @@ def _pytorch_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
     policy, at = _inside(job, TRIAL, "spec", "runPolicy")
     deadline = policy.get("activeDeadlineSeconds")
     if deadline is not None and deadline <= 0:
-        message = f"activeDeadlineSeconds is {deadline}: each trial is stopped immediately"
-        yield finding("KT276", (*at, "activeDeadlineSeconds"), message, "fails")
+        yield finding("KT276", (*at, "activeDeadlineSeconds"), f"{deadline} stops each trial immediately", "fails")
     replicas, path = _inside(job, TRIAL, "spec", "pytorchReplicaSpecs")
     for name, replica in replicas.items():
         if name not in ("Master", "Worker"):

@@ -78,7 +78,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
 
 def _container_findings(pod: Pod, primary: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     containers = list(pod.maps("containers"))
-    named = [(container, path) for container, path in containers if container.get("name") == primary]
+    named = [entry for entry in containers if entry[0].get("name") == primary]
     if not named:
         message = f"this pod has no container {primary!r} (primaryContainerName): Katib's webhook rejects the pod"
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
@@ -90,10 +90,9 @@ def _container_findings(pod: Pod, primary: str, spec: Mapping[str, Any]) -> Iter
         yield from _command_findings(container, path, spec)
     else:
         yield from command_findings(container, path, "StdOut")
-    others = [(other, place) for other, place in containers if other.get("name") != primary]
+    others = [entry for entry in containers if entry[0].get("name") != primary]
     if others:
-        message = f"the collector also waits until {others[0][0].get('name')!r} has ended"
-        yield finding("KT236", others[0][1], message)
+        yield finding("KT236", others[0][1], f"the collector also waits for the end of {others[0][0].get('name')!r}")
 
 
 def _collector(spec: Mapping[str, Any]) -> str:
@@ -107,16 +106,20 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
         return
     stops = spec.get("earlyStopping") is not None
     yield from command_findings(container, path, _collector(spec), early_stopping=stops)
-    named = {
-        parameter.get("reference"): parameter.get("name") for parameter in spec["trialTemplate"]["trialParameters"]
-    }
+    named = {each.get("reference"): each.get("name") for each in spec["trialTemplate"]["trialParameters"]}
+    reported = set()
+    for parameter, value, path in _listed(spec):
+        if parameter not in reported and is_split(words, placeholder(str(named.get(parameter))), value):
+            reported.add(parameter)
+            message = f"the shell line has no quotes around this value: {value[:60]!r} does not arrive as written"
+            yield finding("KT263", path, message)
+
+
+def _listed(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
+    """Yields the values in the lists of parameters: the parameter's name, the value and its path."""
     for index, parameter in enumerate(spec.get("parameters", ())):
         for place, value in enumerate(parameter["feasibleSpace"].get("list", ())):
-            if is_split(words, placeholder(str(named.get(parameter.get("name")))), value):
-                at = ("spec", "parameters", index, "feasibleSpace", "list", place)
-                message = f"the shell line has no quotes around this value: {value[:60]!r} does not arrive as written"
-                yield finding("KT263", at, message)
-                break
+            yield parameter.get("name"), value, ("spec", "parameters", index, "feasibleSpace", "list", place)
 
 
 def _reference_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
@@ -130,27 +133,22 @@ def _reference_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     for index, parameter in enumerate(trial_parameters):
         reference = parameter.get("reference", "")
         if is_meta_reference(reference) and any(f".{key}}}" in reference for key in ("Labels", "Annotations")):
-            message = f"{reference} has no key: Katib cannot create trials"
-            yield finding("KT232", (*TEMPLATE, "trialParameters", index, "reference"), message)
+            path = (*TEMPLATE, "trialParameters", index, "reference")
+            yield finding("KT232", path, f"{reference} has no key: Katib cannot create trials")
 
 
 def _value_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
-    for index, parameter in enumerate(spec.get("parameters", ())):
-        for place, text in enumerate(parameter["feasibleSpace"].get("list", ())):
-            if any(sign in text for sign in '"\\\n\r') or "${" in text:
-                path = ("spec", "parameters", index, "feasibleSpace", "list", place)
-                message = (
-                    f"{text!r} is copied into the template's JSON unchanged, and breaks it or becomes another text"
-                )
-                yield finding("KT261", path, message)
+    for _, text, path in _listed(spec):
+        if any(sign in text for sign in '"\\\n\r') or "${" in text:
+            message = f"{text!r} is copied into the template's JSON unchanged, and breaks it or becomes another text"
+            yield finding("KT261", path, message)
 
 
 def _budget_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if spec.get("maxTrialCount") is not None:
         return
     if (spec.get("objective") or {}).get("goal") is not None:
-        message = "without maxTrialCount an Experiment that reaches its goal restarts again and again"
-        yield finding("KT231", ("spec",), message)
+        yield finding("KT231", ("spec",), "without maxTrialCount an Experiment restarts whenever it reaches its goal")
     else:
         yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends", "habit")
 
@@ -166,10 +164,8 @@ def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
         per_trial += _BYTES_OF_PBT + len(name)
     most = spec.get("maxTrialCount") or 0
     if most * per_trial > _MOST_BYTES:
-        message = (
-            f"{most} trials of about {per_trial} bytes do not fit into the Suggestion object, which is limited to "
-            f"1.5 MiB: Katib stops after about {_MOST_BYTES // per_trial} trials"
-        )
+        stops = f"Katib stops after about {_MOST_BYTES // per_trial} trials"
+        message = f"{most} trials of about {per_trial} bytes exceed the Suggestion object's limit of 1.5 MiB: {stops}"
         yield finding("KT235", ("spec", "maxTrialCount"), message)
 
 
@@ -188,14 +184,11 @@ def _pbt_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     if spec["algorithm"]["algorithmName"] != "pbt":
         return
     if len(name) > _LONGEST_PBT_NAME:
-        message = (
-            f"pbt adds 37 characters to each trial's name: {name!r} may have {_LONGEST_PBT_NAME} characters, but has "
-            f"{len(name)}"
-        )
-        yield finding("KT264", ("metadata", "name"), message)
+        message = f"pbt adds 37 characters to each trial's name, so the name may have {_LONGEST_PBT_NAME} of them"
+        yield finding("KT264", ("metadata", "name"), f"{message}, but {name!r} has {len(name)}")
     if spec["resumePolicy"] != "FromVolume":
-        message = "pbt keeps its checkpoints in a volume that only FromVolume creates"
-        yield finding("KT265", ("spec", "resumePolicy"), message)
+        path: Path = ("spec", "resumePolicy")
+        yield finding("KT265", path, "pbt keeps its checkpoints in a volume that only FromVolume creates")
     if _collector(spec) == "Push":
         path = ("spec", "metricsCollectorSpec", "collector", "kind")
         yield finding("KT265", path, "with Push pbt's volume is not mounted into the trials", "wrong")

@@ -59,15 +59,13 @@ def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
         if isinstance(value, int) and value < 0:
             yield finding("KT276", (*path, name), f"{name} must be at least 0, not {value}: no Job is created")
     if spec.get("activeDeadlineSeconds") == 0:
-        message = "activeDeadlineSeconds is 0: each trial's Job is stopped before it starts"
-        yield finding("KT276", (*path, "activeDeadlineSeconds"), message, "fails")
+        yield finding("KT276", (*path, "activeDeadlineSeconds"), "activeDeadlineSeconds is 0: no Job starts", "fails")
     if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
         yield finding("KT276", path, "an Indexed Job needs completions: no Job is created")
     elif spec.get("completionMode") not in (None, "Indexed", "NonIndexed"):
         yield finding("KT276", (*path, "completionMode"), "completionMode must be Indexed or NonIndexed")
     if spec.get("manualSelector") is not True and spec.get("selector") is not None:
-        message = "a Job makes its own selector; a given one needs manualSelector: no Job is created"
-        yield finding("KT276", (*path, "selector"), message)
+        yield finding("KT276", (*path, "selector"), "a selector needs manualSelector: true: no Job is created")
 
 
 def pod_findings(pod: Pod, kind: str) -> Iterator[Finding]:
@@ -118,8 +116,8 @@ def _with_effect(found: Iterable[Finding], effect: str) -> Iterator[Finding]:
 def _refusals(pod: Pod, *, is_job: bool) -> Iterator[Finding]:
     policy = pod.spec.get("restartPolicy")
     if is_job and policy not in ("Never", "OnFailure"):
-        message = f"a Job's restartPolicy must be Never or OnFailure, but it is {policy or 'not given'}"
-        yield finding("KT270", (*pod.path, "spec", "restartPolicy"), message)
+        path = (*pod.path, "spec", "restartPolicy")
+        yield finding("KT270", path, f"a Job's restartPolicy must be Never or OnFailure, not {policy or 'left out'}")
     yield from _shared_refusals(pod)
     if not as_list(pod.spec.get("containers")):
         yield finding("KT271", (*pod.path, "spec", "containers"), "a pod needs at least one container")
@@ -195,8 +193,7 @@ def _container_findings(container: Mapping[str, Any], path: Path, names: set[str
     if not name or not container.get("image"):
         yield finding("KT271", path, f"a container needs {'a name' if not name else 'an image'}")
     elif "${" not in name and not _LABEL.fullmatch(name):
-        message = f"{name!r} is not a valid container name, which has lower-case letters, digits and '-' only"
-        yield finding("KT271", (*path, "name"), message)
+        yield finding("KT271", (*path, "name"), f"the name {name!r} may have lower-case letters, digits and '-' only")
     image = container.get("image")
     if isinstance(image, str) and image != image.strip():
         yield finding("KT271", (*path, "image"), f"{image!r} starts or ends with a blank")
@@ -247,16 +244,17 @@ def _resource_findings(resources: Mapping[str, Any], path: Path) -> Iterator[Fin
             elif amount < 0:
                 yield finding("KT273", (*path, group, name), f"{name} must be at least 0, not {text}")
             elif not _is_resource(name):
-                message = f"unknown resource {name!r}; give its full name, such as nvidia.com/gpu"
-                yield finding("KT273", (*path, group, name), message)
+                yield finding(
+                    "KT273",
+                    (*path, group, name),
+                    f"unknown resource {name!r}; give the full name, such as nvidia.com/gpu",
+                )
     for name, text in requests.items():
         asked, most = parse(str(text)), parse(str(limits.get(name, "")))
         if asked is not None and most is not None and asked > most:
-            message = f"the request of {name}, {text}, exceeds its limit, {limits[name]}"
-            yield finding("KT273", (*path, "requests", name), message)
+            yield finding("KT273", (*path, "requests", name), f"the request {text} exceeds the limit {limits[name]}")
         elif asked is not None and "/" in name and asked != most:
-            message = f"{name} cannot be overcommitted: it needs a limit equal to its request"
-            yield finding("KT273", (*path, "requests", name), message)
+            yield finding("KT273", (*path, "requests", name), f"{name} needs a limit equal to its request")
 
 
 def _is_resource(name: str) -> bool:

@@ -82,8 +82,7 @@ def template_findings(spec: Mapping[str, Any], cluster: Cluster, run: RunObject 
     elif run.kind == ("batch/v1", "Job"):
         problem = job_problem(run.value)
         if problem is not None:
-            where = field_text(problem.path)
-            message = f"with values in place of the placeholders, {where} has the wrong type for a Job: quote ${{...}}"
+            message = f"with values, {field_text(problem.path)} has the wrong type for a Job; quote ${{...}}"
             yield finding("KT262", _CONFIG_MAP, message)
 
 
