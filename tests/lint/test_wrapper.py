@@ -11,7 +11,7 @@ from growth import is_linear
 from recorded import cases
 from wrapped_runs import WRAPPED, breakage, file_of, kind_of
 
-from kftune.lint.shell.commands import command_findings
+from kftune.lint.shell.lines import command_findings
 from kftune.lint.trial.collector import collector_findings
 
 # Breakages that cannot be told from the command, and one that is told but did not show in the recorded run.

@@ -57,7 +57,7 @@ class _Context(NamedTuple):
         return finding(code, self.path, message, severity)
 
 
-def line_findings(
+def command_findings(
     container: Mapping[str, Any], path: Path, collector: str, *, early_stopping: bool = False
 ) -> Iterator[Finding]:
     """Yields what goes wrong when the primary container's command is wrapped.
@@ -87,7 +87,7 @@ def line_findings(
         yield from _token_findings(tokens, places, captures=captures)
 
 
-def changes_words(words: list[str], placeholder: str, value: str) -> bool:
+def is_split(words: list[str], placeholder: str, value: str) -> bool:
     """Returns whether the shell splits or changes a value that replaces a placeholder.
 
     Args:
@@ -99,7 +99,7 @@ def changes_words(words: list[str], placeholder: str, value: str) -> bool:
     try:
         wanted = _all_words(line.replace(placeholder, _STAND_IN))
     except ShellSyntaxError:
-        return False  # reported by `line_findings`
+        return False  # reported by `command_findings`
     try:
         got = _all_words(line.replace(placeholder, value))
     except ShellSyntaxError:

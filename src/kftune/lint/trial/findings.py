@@ -11,7 +11,7 @@ from kftune.katib.go.types import Path
 from kftune.katib.trial.substitution import placeholder
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.shell.commands import command_findings, is_split
+from kftune.lint.shell.words import HARMLESS, is_plain
 from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
@@ -89,6 +89,8 @@ def _container_findings(pod: Pod, primary: str, spec: Mapping[str, Any]) -> Iter
     if texts(container.get("command")):
         yield from _command_findings(container, path, spec)
     else:
+        from kftune.lint.shell.lines import command_findings
+
         yield from command_findings(container, path, "StdOut")
     others = [entry for entry in containers if entry[0].get("name") != primary]
     if others:
@@ -101,14 +103,20 @@ def _collector(spec: Mapping[str, Any]) -> str:
 
 def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """Yields what Katib's wrapper, if it is used, does to the training's command and to the values in it."""
-    words = [*texts(container.get("command")), *texts(container.get("args"))]
+    command = texts(container.get("command"))
+    words = [*command, *texts(container.get("args"))]
     if _collector(spec) not in _WRAPPED or not words:
         return
+    unusual = [each for each in _listed(spec) if not HARMLESS.fullmatch(each[1])]
+    if command and is_plain(words) and not unusual:
+        return
+    from kftune.lint.shell.lines import command_findings, is_split
+
     stops = spec.get("earlyStopping") is not None
     yield from command_findings(container, path, _collector(spec), early_stopping=stops)
     named = {each.get("reference"): each.get("name") for each in spec["trialTemplate"]["trialParameters"]}
     reported = set()
-    for parameter, value, path in _listed(spec):
+    for parameter, value, path in unusual:
         if parameter not in reported and is_split(words, placeholder(str(named.get(parameter))), value):
             reported.add(parameter)
             message = f"the shell line has no quotes around this value: {value[:60]!r} does not arrive as written"
