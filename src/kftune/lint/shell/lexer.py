@@ -32,24 +32,17 @@ class ShellSyntaxError(ValueError):
     """Whether only bash accepts the line."""
 
 
-class Word(NamedTuple):
-    """One word of a command."""
-
-    raw: str
-    text: str
-    """The word without its quotes; expansions stay as written."""
-    expansions: str
-    """The characters that start an expansion: `$`, a backtick, `~`, `*`, `?`, `[`, `{`."""
-    quoted: bool
-
-
 class Token(NamedTuple):
     """A part of the line."""
 
     kind: str
     """word, operator, number (of a redirection) or end."""
-    text: str
-    word: Word | None = None
+    raw: str
+    """As written."""
+    text: str = ""
+    """A word without its quotes; expansions stay as written."""
+    expansions: str = ""
+    """The characters that start a word's expansions: `$`, a backtick, `~`, `*`, `?`, `[`, `{`."""
 
 
 class Lexer:
@@ -164,7 +157,7 @@ class Lexer:
             return Token("number", raw)
         if _BRACES.search(raw) and not quoted:
             expansions.add("{")
-        return Token("word", raw, Word(raw, "".join(plain), "".join(sorted(expansions)), quoted))
+        return Token("word", raw, "".join(plain), "".join(sorted(expansions)))
 
     def _is_substitution(self) -> bool:
         """Returns whether `<(command)` follows, which only bash has."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kftune.katib.go.types import Path
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
-from kftune.lint.shell.lexer import ShellSyntaxError, Word
+from kftune.lint.shell.lexer import ShellSyntaxError, Token
 from kftune.lint.shell.parse import AndOr, Pipeline, Script, Simple, parse
 from kftune.lint.shell.trace import Trace, follow
 from kftune.lint.shell.words import HARMLESS, is_script
@@ -220,7 +220,7 @@ def _is_kept(token: str) -> bool:
     return script == Script((AndOr(Pipeline((Simple(words),))),))
 
 
-def _is_changed(word: Word) -> bool:
+def _is_changed(word: Token) -> bool:
     """Returns whether an expansion changes a word. `*` in an option matches no file; `?` and `[` hardly ever do."""
     found = set(word.expansions) - set("?[")
     if word.raw.startswith("-"):

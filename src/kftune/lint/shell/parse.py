@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kftune.lint.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, Token, Word
+from kftune.lint.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, Token
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
@@ -28,7 +28,7 @@ class Redirect(NamedTuple):
 class Simple(NamedTuple):
     """One command; without words it only assigns or redirects."""
 
-    words: tuple[Word, ...]
+    words: tuple[Token, ...]
     redirects: tuple[Redirect, ...] = ()
     assignments: tuple[str, ...] = ()
 
@@ -94,11 +94,11 @@ class _Parser:
 
     def at(self, *texts: str) -> bool:
         """Returns whether an operator or a reserved word follows; a reserved word has no quotes."""
-        return self.token.text in texts
+        return self.token.raw in texts
 
     def accept(self, *texts: str) -> bool:
         """Reads an operator or a reserved word if it follows; returns whether it does."""
-        found = self.token.text in texts
+        found = self.token.raw in texts
         if found:
             self.token = self.lexer.token()
         return found
@@ -108,7 +108,7 @@ class _Parser:
             raise self.unexpected()
 
     def unexpected(self) -> ShellSyntaxError:
-        shown = "end of the line" if self.token.text == "\n" else repr(self.token.text[:40])
+        shown = "end of the line" if self.token.raw == "\n" else repr(self.token.raw[:40])
         if self.token.kind == "end":
             shown = "end of the script"
         return ShellSyntaxError(f"unexpected {shown}")
@@ -134,13 +134,13 @@ class _Parser:
         return Script(tuple(items))
 
     def _at_end(self, closers: tuple[str, ...]) -> bool:
-        return self.token.kind == "end" or self.token.text in closers
+        return self.token.kind == "end" or self.token.raw in closers
 
     def and_or(self) -> AndOr:
         first = self.pipeline()
         rest = []
         while self.at("&&", "||"):
-            operator = self.next().text
+            operator = self.next().raw
             self.newlines()
             rest.append((operator, self.pipeline()))
         return AndOr(first, tuple(rest))
@@ -169,7 +169,7 @@ class _Parser:
     def compound(self) -> Compound | None:
         if self.at("("):
             return self._round()
-        kind = self.token.text
+        kind = self.token.raw
         if self.accept("{"):
             return Compound("{", (self._inside("}"),))
         if self.accept("if"):
@@ -183,7 +183,7 @@ class _Parser:
         if kind == "[[" and self.bash:
             return self._double_brackets()
         if self.bash and self.accept("function"):
-            return self._function(self.next().text)
+            return self._function(self.next().raw)
         if kind in _CLOSERS:
             raise self.unexpected()
         return None
@@ -215,7 +215,7 @@ class _Parser:
         parts = [self._inside("then")]
         while True:
             parts.append(self._until("elif", "else", "fi"))
-            closer = self.next().text
+            closer = self.next().raw
             if closer == "elif":
                 parts.append(self._inside("then"))
                 continue
@@ -227,7 +227,7 @@ class _Parser:
         self.next()
         if self.at("(") and self.bash:
             self._round()
-        elif not _NAME.match(self.token.text):
+        elif not _NAME.match(self.token.raw):
             raise self.unexpected()
         else:
             self.next()
@@ -279,48 +279,45 @@ class _Parser:
         return Compound("function", body.parts, name=name)
 
     def simple(self) -> Simple | Compound:
-        words: list[Word] = []
+        words: list[Token] = []
         redirects: list[Redirect] = []
         assignments: list[str] = []
         while True:
             found = self.redirect()
-            word = self.token.word
             if found is not None:
                 redirects.append(found)
-            elif word is None:
+            elif self.token.kind != "word":
                 break
-            elif not words and ASSIGNMENT.match(word.raw):
+            elif not words and ASSIGNMENT.match(self.token.raw):
                 self._assignment(assignments)
             else:
-                self.next()
-                words.append(word)
+                words.append(self.next())
                 if len(words) == 1 and not redirects and not assignments and self.at("("):
-                    return self._function_or_error(word)
+                    return self._function_or_error(words[0])
         if not (words or redirects or assignments) or self.at("("):
             raise self.unexpected()
         return Simple(tuple(words), tuple(redirects), tuple(assignments))
 
-    def _function_or_error(self, word: Word) -> Compound:
+    def _function_or_error(self, word: Token) -> Compound:
         if not _NAME.match(word.raw):
             raise self.unexpected()
         return self._function(word.text)
 
     def _assignment(self, assignments: list[str]) -> None:
-        raw = self.next().text
+        raw = self.next().raw
         assignments.append(raw)
         if raw.endswith("=") and self.at("(") and self.bash:
             self.lexer.skip_bracket()
             self.token = self.lexer.token()
 
     def redirect(self) -> Redirect | None:
-        number = self.next().text if self.token.kind == "number" else ""
-        if self.token.text not in _REDIRECTS:
+        number = self.next().raw if self.token.kind == "number" else ""
+        if self.token.raw not in _REDIRECTS:
             return None
-        operator = self.token.text
+        operator = self.token.raw
         # Read the target before the newline after it, where the text of a here-document begins.
-        self.token = self.lexer.token()
-        target = self.token.word
-        if target is None:
+        self.token = target = self.lexer.token()
+        if target.kind != "word":
             raise self.unexpected()
         if operator in ("<<", "<<-"):
             self.lexer.expect_here_document(target.text, cut=operator == "<<-")

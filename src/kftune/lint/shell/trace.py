@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from kftune.lint.shell.lexer import Word
+from kftune.lint.shell.lexer import Token
 from kftune.lint.shell.parse import AndOr, Compound, Pipeline, Redirect, Script, Simple
 
 # The shell's own commands, and programs too small to be a training. They succeed here.
@@ -29,7 +29,7 @@ _DEEPEST = 20
 class Ran(NamedTuple):
     """A program that was started."""
 
-    words: tuple[Word, ...]
+    words: tuple[Token, ...]
     captured: bool
     """Whether its output goes into the metrics file."""
     visible: bool
@@ -203,7 +203,7 @@ class _Run:
         self._start(words, output)
         return self.programs_succeed or name in _FILTERS
 
-    def _start(self, words: tuple[Word, ...], output: _Output) -> None:
+    def _start(self, words: tuple[Token, ...], output: _Output) -> None:
         self.ran.append(Ran(words, output.captured, output.visible, self.in_background > 0))
 
     def _call(self, function: Compound, output: _Output) -> bool:
