@@ -38,55 +38,60 @@ class _Reader:
     def __init__(self, module: Module) -> None:
         self.makes_parser = False
         self.class_that_reads = ""
-        self.arguments: list[Argument] = []
-        self.parsed: set[str] = set()
-        """The methods that parse the command line."""
-        self.abbreviates = True
-        self.defaults: dict[str, Any] = {}
-        self.defaults_are_known = True
-        self.converted: set[str] = set()
-        """Attributes that the script converts after parsing."""
-        self.hparams = ""
-        self._main = module
+        self._main = self._module = module
         self._open: list[tuple[Module, Sequence[ast.AST]]] = [(module, module.tree.body)]
         self._seen: set[tuple[str, str]] = set()
+        self._parsers: set[str] = set()
+        """The variables that hold a parser, in the function that is read."""
+        self._subparsers: set[str] = set()
+        self._arguments: list[Argument] = []
         self._unclear: list[str] = []
+        self._parsed: set[str] = set()
+        """The methods that parse the command line."""
+        self._abbreviates = True
+        self._defaults: dict[str, Any] = {}
+        self._defaults_are_known = True
+        self._converted: set[str] = set()
+        """Attributes that the script converts after parsing."""
+        self._hparams = ""
 
     def follow(self) -> None:
         """Reads the script and the functions that it calls."""
         while self._open and len(self._seen) < _MOST_FUNCTIONS:
-            _Scope(self, *self._open.pop(0)).read()
+            self._module, nodes = self._open.pop(0)
+            self._parsers, self._subparsers = set(), set()
+            self._read(list(statements(nodes)))
 
     def script(self) -> Script:
         """Returns what was found."""
         file = str(self._main.file)
-        if not self.parsed:
+        if not self._parsed:
             self._unclear.append(f"{file} makes a parser but does not parse with it")
-        if self.parsed & _PARSING_KNOWN and self.parsed - _PARSING_KNOWN:
+        if self._parsed & _PARSING_KNOWN and self._parsed - _PARSING_KNOWN:
             self._unclear.append(f"{file} parses more than once")
         return Script(
             file=file,
-            arguments=_merged(map(self._with_default, self.arguments)),
+            arguments=_merged(map(self._with_default, self._arguments)),
             unclear=tuple(dict.fromkeys(self._unclear)),
-            ignores_unknown=bool(self.parsed & _PARSING_KNOWN),
-            abbreviates=self.abbreviates,
-            hparams=self.hparams,
+            ignores_unknown=bool(self._parsed & _PARSING_KNOWN),
+            abbreviates=self._abbreviates,
+            hparams=self._hparams,
         )
 
     def _with_default(self, argument: Argument) -> Argument:
         name = argument.name.lstrip("-").replace("-", "_")
-        default = self.defaults.get(name, argument.default) if self.defaults_are_known else UNKNOWN
-        is_converted = argument.reading.kind == "text" and name in self.converted
+        default = self._defaults.get(name, argument.default) if self._defaults_are_known else UNKNOWN
+        is_converted = argument.reading.kind == "text" and name in self._converted
         reading = argument.reading._replace(kind="unknown") if is_converted else argument.reading
         return replace(argument, default=default, reading=reading)
 
-    def doubt(self, module: Module, node: ast.AST, why: str) -> None:
+    def _doubt(self, node: ast.AST, why: str) -> None:
         """Records why there may be more arguments."""
-        self._unclear.append(f"{module.place(node)}: {why}")
+        self._unclear.append(f"{self._module.place(node)}: {why}")
 
-    def calls(self, module: Module, name: str) -> bool:
+    def _calls(self, name: str) -> bool:
         """Queues a function of the user to be read; returns whether there is one of that name."""
-        found = module.where(name)
+        found = self._module.where(name)
         function = found and found[0].functions.get(found[1])
         if found is None or function is None:
             return False
@@ -96,30 +101,16 @@ class _Reader:
             self._open.append((found[0], function.body))
         return True
 
-
-class _Scope:
-    """One piece of code: the script, or a function that it calls."""
-
-    def __init__(self, reader: _Reader, module: Module, nodes: Sequence[ast.AST]) -> None:
-        self._reader = reader
-        self._module = module
-        self._nodes = list(statements(nodes))
-        self._parsers: set[str] = set()
-        self._subparsers: set[str] = set()
-
-    def read(self) -> None:
-        for node, _ in self._nodes:
+    def _read(self, nodes: Sequence[tuple[ast.AST, bool]]) -> None:
+        for node, _ in nodes:
             if isinstance(node, ast.ClassDef) and any(self._module.name(base) == _PARSER for base in node.bases):
-                self._reader.makes_parser = True
+                self.makes_parser = True
                 self._doubt(node, "the parser is of a derived class")
             if isinstance(node, ast.Assign):
                 self._assigned(node)
-        for node, conditional in self._nodes:
+        for node, conditional in nodes:
             if isinstance(node, ast.Call):
                 self._called(node, conditional=conditional)
-
-    def _doubt(self, node: ast.AST, why: str) -> None:
-        self._reader.doubt(self._module, node, why)
 
     def _assigned(self, node: ast.Assign) -> None:
         call = node.value
@@ -146,8 +137,8 @@ class _Scope:
         elif method and self._configured(node, method, owner):
             return
         elif name in _CONVERTERS:
-            self._reader.converted |= {each.attr for each in node.args if isinstance(each, ast.Attribute)}
-        elif not self._reader.calls(self._module, name) and name not in _HARMLESS:
+            self._converted |= {each.attr for each in node.args if isinstance(each, ast.Attribute)}
+        elif not self._calls(name) and name not in _HARMLESS:
             self._given_away(node, owner)
 
     def _configured(self, node: ast.Call, method: str, owner: str) -> bool:
@@ -157,18 +148,18 @@ class _Scope:
         elif method == "set_defaults":
             self._set_defaults(node)
         elif method == "from_args" and owner:
-            self._reader.class_that_reads = self._module.name(node.func).split(".")[-2]
+            self.class_that_reads = self._module.name(node.func).split(".")[-2]
         elif method == "add_to_argparse" and owner:
-            self._reader.hparams = self._module.name(node.func).split(".")[-2]
+            self._hparams = self._module.name(node.func).split(".")[-2]
         else:
             return False
         return True
 
     def _parser(self, node: ast.Call) -> None:
-        self._reader.makes_parser = True
+        self.makes_parser = True
         for keyword in node.keywords:
             if keyword.arg == "allow_abbrev" and self._module.literal(keyword.value) is not True:
-                self._reader.abbreviates = False
+                self._abbreviates = False
             elif keyword.arg == "parents":
                 parents = keyword.value.elts if isinstance(keyword.value, ast.List) else None
                 if parents is None or not all(spelled(parent) in self._parsers for parent in parents):
@@ -176,19 +167,19 @@ class _Scope:
             elif keyword.arg in (None, "prefix_chars"):
                 self._doubt(node, "the parser has settings that kftune cannot read")
             elif keyword.arg == "argument_default":
-                self._reader.defaults_are_known = False
+                self._defaults_are_known = False
 
     def _parses(self, node: ast.Call, method: str) -> None:
         given = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "args"), None)
         if not isinstance(given, (ast.List, ast.Tuple)):
-            self._reader.parsed.add(method)
+            self._parsed.add(method)
 
     def _set_defaults(self, node: ast.Call) -> None:
         for keyword in node.keywords:
             if keyword.arg is None:
-                self._reader.defaults_are_known = False
+                self._defaults_are_known = False
             else:
-                self._reader.defaults[keyword.arg] = self._module.literal(keyword.value)
+                self._defaults[keyword.arg] = self._module.literal(keyword.value)
 
     def _given_away(self, node: ast.Call, owner: str) -> None:
         """Records a call that passes a parser to code that kftune does not read, which may add arguments."""
@@ -215,7 +206,7 @@ class _Scope:
             optional = self._module.literal(named.get("nargs")) in ("?", "*") or (not is_option and "nargs" in named)
             required = wanted and not conditional and not optional
             argument = replace(self._typed(argument, named, action), required=required)
-        self._reader.arguments.append(argument)
+        self._arguments.append(argument)
 
     def _typed(self, argument: Argument, named: dict[str, ast.expr], action: str) -> Argument:
         """Returns the argument with its reading and its default."""

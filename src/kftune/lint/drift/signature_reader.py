@@ -16,7 +16,6 @@ _CLICK_KINDS: dict[str, Kind] = {
     **{"int": "int", "float": "float", "bool": "bool", "str": "text"},
     **{"click.INT": "int", "click.FLOAT": "float", "click.BOOL": "bool", "click.STRING": "text"},
 }
-_SETTINGS = "pydantic_settings"
 _DEEPEST = 8
 
 
@@ -49,6 +48,10 @@ def _functions(module: Module) -> list[_Function]:
     return [node for node in ast.walk(module.tree) if isinstance(node, _Function)]
 
 
+def _callee(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
+
+
 def _keywords(call: ast.expr) -> dict[str | None, ast.expr]:
     return {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
 
@@ -59,7 +62,7 @@ def _keywords(call: ast.expr) -> dict[str | None, ast.expr]:
 def _click(module: Module) -> Script | None:
     commands = []
     for function in _functions(module):
-        names = [_decorator(module, decorator) for decorator in function.decorator_list]
+        names = [module.name(_callee(decorator)) for decorator in function.decorator_list]
         below_group = any(name.endswith(".command") and name != "click.command" for name in names)
         if "click.group" in names or (below_group and any(name.startswith("click.") for name in names)):
             return _unclear(module, "there are subcommands")
@@ -73,7 +76,7 @@ def _click(module: Module) -> Script | None:
 
 def _click_arguments(module: Module, function: _Function, unclear: list[str]) -> Iterator[Argument]:
     for decorator in function.decorator_list:
-        name = _decorator(module, decorator)
+        name = module.name(_callee(decorator))
         if name == "click.option" and isinstance(decorator, ast.Call):
             yield _click_option(module, decorator)
         elif name == "click.argument" and isinstance(decorator, ast.Call):
@@ -84,10 +87,6 @@ def _click_arguments(module: Module, function: _Function, unclear: list[str]) ->
                 unclear.append(f"{module.place(decorator)}: the command has settings that kftune cannot read")
         elif name not in ("click.pass_context", "click.version_option", "click.help_option"):
             unclear.append(f"{module.place(decorator)}: {ast.unparse(decorator)[:40]} may add options")
-
-
-def _decorator(module: Module, decorator: ast.expr) -> str:
-    return module.name(decorator.func if isinstance(decorator, ast.Call) else decorator)
 
 
 def _click_option(module: Module, call: ast.Call) -> Argument:
@@ -130,15 +129,10 @@ def _flags(texts: list[str]) -> tuple[str, ...]:
 
 
 def _typer(module: Module) -> Script | None:
-    found: list[_Function] = []
-    used = False
-    for call, name in _calls(module):
-        used = used or name in ("typer.run", "typer.Typer")
-        if name == "typer.run" and call.args and isinstance(call.args[0], ast.Name):
-            function = module.functions.get(call.args[0].id)
-            found += [function] if function else []
-    if not used:
+    calls = list(_calls(module))
+    if not any(name in ("typer.run", "typer.Typer") for _, name in calls):
         return None
+    run = [ast.unparse(call.args[0]) for call, name in calls if name == "typer.run" and call.args]
     apps = {
         ast.unparse(target)
         for node in ast.walk(module.tree)
@@ -146,14 +140,15 @@ def _typer(module: Module) -> Script | None:
         for target in node.targets
         if module.name(node.value.func) == "typer.Typer"
     }
-    has_callback = False
-    for function in _functions(module):
-        for decorator in function.decorator_list:
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if isinstance(called, ast.Attribute) and ast.unparse(called.value) in apps:
-                found += [function] if called.attr == "command" else []
-                has_callback = has_callback or called.attr == "callback"
-    if len(found) != 1 or has_callback:
+    decorated = [(function, _callee(each)) for function in _functions(module) for each in function.decorator_list]
+    registered = [
+        (function, callee.attr)
+        for function, callee in decorated
+        if isinstance(callee, ast.Attribute) and ast.unparse(callee.value) in apps
+    ]
+    found = [module.functions[name] for name in run if name in module.functions]
+    found += [function for function, how in registered if how == "command"]
+    if len(found) != 1 or any(how == "callback" for _, how in registered):
         return _unclear(module, "the function that takes the arguments is unknown")
     return _script(module, _typer_arguments(module, found[0]), [])
 
@@ -233,7 +228,7 @@ def _tyro_arguments(module: Module, given: ast.expr | None, unclear: list[str]) 
 def _settings(module: Module) -> Script | None:
     for name, node in module.classes.items():
         bases = [module.name(base) for base in node.bases]
-        if f"{_SETTINGS}.BaseSettings" not in bases or not _parses_arguments(module, name, node):
+        if "pydantic_settings.BaseSettings" not in bases or not _parses_arguments(module, name, node):
             continue
         unclear = [] if len(bases) == 1 else [f"{module.place(node)}: {name} has other bases"]
         source = module.file.read_bytes()
@@ -255,7 +250,7 @@ def _parses_arguments(module: Module, name: str, node: ast.ClassDef) -> bool:
     if "cli_parse_args=True" in text or "'cli_parse_args': True" in text:
         return True
     for call, called in _calls(module):
-        if called == f"{_SETTINGS}.CliApp.run" and call.args and ast.unparse(call.args[0]) == name:
+        if called == "pydantic_settings.CliApp.run" and call.args and ast.unparse(call.args[0]) == name:
             return True
         if called == name and module.literal(_keywords(call).get("_cli_parse_args")) is True:
             return True
@@ -271,7 +266,7 @@ def _fields(
         home, name = module.where(module.name(base)) or (module, "")
         if name in home.classes:
             yield from _fields(home, home.classes[name], unclear, prefix, level + 1)
-        elif module.name(base) not in ("object", "pydantic.BaseModel", f"{_SETTINGS}.BaseSettings"):
+        elif module.name(base) not in ("object", "pydantic.BaseModel", "pydantic_settings.BaseSettings"):
             unclear.append(f"{module.place(node)}: the fields of {ast.unparse(base)} are unknown")
     for statement in node.body:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
