@@ -1,4 +1,4 @@
-"""Compares the arguments that a script gets with those that it takes."""
+"""Compares the arguments that a script gets with the arguments it takes."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def encoded_findings(
         hparams: The class.
         passed: The hyperparameters that the script gets.
         script: What the script takes.
-        encoded: The hyperparameters whose values are encoded.
+        encoded: The hyperparameters with encoded values.
     """
     for each in passed if script.hparams != hparams.__name__ else ():
         name = each.leaf.name

@@ -27,7 +27,7 @@ class Module:
     Args:
         file: The file.
         folders: Where to find the modules that it imports.
-        modules: The modules that have been read already, by file; None for those that cannot be read.
+        modules: The modules that have been read already, by file; None for unreadable ones.
 
     Raises:
         SourceError: The file is not Python, or cannot be read.

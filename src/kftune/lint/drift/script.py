@@ -1,4 +1,4 @@
-"""The command line of a training script, as far as it is known without running the script."""
+"""What is known about the command line of a training script without running it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Script:
         return next((argument for argument in self.arguments if flag in map(_plain, argument.flags)), None)
 
     def abbreviated(self, name: str) -> list[Argument]:
-        """Returns the arguments whose names start with this one, if the script accepts that."""
+        """Returns the arguments with names that start with this one, if the script accepts that."""
         flag = f"--{name}"
         begins = (argument for argument in self.arguments if any(each.startswith(flag) for each in argument.flags))
         return list(begins) if self.abbreviates else []

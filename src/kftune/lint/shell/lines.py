@@ -1,4 +1,4 @@
-"""Findings about the shell line that Katib makes of a command.
+"""Findings about the shell line that Katib builds from a command.
 
 Katib joins command and args with blanks, appends `1>/var/log/katib/metrics.log 2>&1 && echo completed > ...`, and runs
 the result with `sh -c`. Only a command that starts with exactly `sh -c` or `bash -c` is taken as a shell with a script.
@@ -231,7 +231,7 @@ def _is_changed(word: Token) -> bool:
 
 
 def _nested_script(tokens: list[str]) -> int | None:
-    """Returns the index of a script whose shell Katib does not recognise, as in `/bin/sh -c` or `env bash -lc`."""
+    """Returns the index of a script for a shell that Katib does not recognise, as in `/bin/sh -c` or `env bash -lc`."""
     names = [token.strip().rpartition("/")[2].lower() for token in tokens[:3]]
     start = next((index for index, name in enumerate(names) if name in _SHELLS), None)
     if start is None or any(name not in ("env", "exec") for name in names[:start]):

@@ -1,4 +1,4 @@
-"""Findings about a trial's object of a custom kind: TrainJob, PyTorchJob, and others whose schema is known."""
+"""Findings about a trial's object of a custom kind: TrainJob, PyTorchJob, and others with a known schema."""
 
 from __future__ import annotations
 

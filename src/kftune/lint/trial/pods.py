@@ -70,7 +70,7 @@ def texts(value: object) -> list[str]:
 
 
 def pods_of(trial: Mapping[str, Any]) -> list[Pod]:
-    """Returns the pod templates of a Job or a Kubeflow job; empty for kinds whose pods are unknown."""
+    """Returns the pod templates of a Job or a Kubeflow job; empty for kinds with unknown pods."""
     spec = as_map(trial.get("spec"))
     if trial.get("kind") == "Job":
         return [Pod(as_map(spec.get("template")), (*TRIAL, "spec", "template"))]

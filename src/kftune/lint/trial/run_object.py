@@ -34,7 +34,7 @@ class RunObject(NamedTuple):
         return str(self.value.get("apiVersion")), str(self.value.get("kind"))
 
     def placed(self, findings: Iterator[Finding]) -> Iterator[Finding]:
-        """Yields findings whose paths lie below trialSpec, with paths that exist in the Experiment."""
+        """Yields findings with paths in the Experiment instead of paths below trialSpec in a ConfigMap."""
         if self.template is None:
             yield from findings
             return
