@@ -114,7 +114,7 @@ class Module:
         if name in _KINDS:
             return Reading(_KINDS[name])
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            sides = [side for side in (node.left, node.right) if not _is_none(side)]
+            sides = [side for side in (node.left, node.right) if ast.unparse(side) != "None"]
             return self.reading(sides[0]) if len(sides) == 1 else Reading()
         if isinstance(node, ast.Subscript):
             return self._subscripted(self.name(node.value).rpartition(".")[2], node.slice)
@@ -185,9 +185,11 @@ def statements(nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.AST, bool]]:
     while waiting:
         node, conditional = waiting.pop()
         yield node, conditional
-        below = conditional or (
-            not _asks_for_main(node) if isinstance(node, ast.If) else isinstance(node, (ast.For, ast.While, ast.Try))
+        # `if __name__ == "__main__":` is true in a script.
+        is_main = (
+            isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and spelled(node.test.left) == "__name__"
         )
+        below = conditional or (isinstance(node, (ast.If, ast.For, ast.While, ast.Try)) and not is_main)
         waiting += [(child, below) for child in reversed(list(ast.iter_child_nodes(node)))]
 
 
@@ -201,18 +203,9 @@ def spelled(node: ast.AST | None) -> str:
     return ""
 
 
-def _asks_for_main(node: ast.If) -> bool:
-    """Returns whether a condition is `if __name__ == "__main__":`."""
-    return isinstance(node.test, ast.Compare) and spelled(node.test.left) == "__name__"
-
-
 def _assigned(statement: ast.stmt) -> tuple[str, ast.expr | None]:
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         return statement.targets[0].id, statement.value
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         return statement.target.id, statement.value
     return "", None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None

@@ -202,14 +202,14 @@ class _Parser:
 
     def _round(self) -> Compound:
         if self.bash and self.lexer.is_at_double_bracket:
-            try:
-                self.lexer.skip_bracket()
-            except ShellSyntaxError:
-                raise ShellSyntaxError("a '((' is never closed") from None
-            self.token = self.lexer.token()
+            self._skip_bracket()
             return Compound("((", ())
         self.next()
         return Compound("(", (self._inside(")"),))
+
+    def _skip_bracket(self) -> None:
+        self.lexer.skip_bracket()
+        self.token = self.lexer.token()
 
     def _if(self) -> Compound:
         parts = [self._inside("then")]
@@ -289,26 +289,18 @@ class _Parser:
             elif self.token.kind != "word":
                 break
             elif not words and ASSIGNMENT.match(self.token.raw):
-                self._assignment(assignments)
+                assignments.append(self.next().raw)
+                if self.bash and assignments[-1].endswith("=") and self.at("("):
+                    self._skip_bracket()
             else:
                 words.append(self.next())
                 if len(words) == 1 and not redirects and not assignments and self.at("("):
-                    return self._function_or_error(words[0])
+                    if not _NAME.match(words[0].raw):
+                        raise self.unexpected()
+                    return self._function(words[0].text)
         if not (words or redirects or assignments) or self.at("("):
             raise self.unexpected()
         return Simple(tuple(words), tuple(redirects), tuple(assignments))
-
-    def _function_or_error(self, word: Token) -> Compound:
-        if not _NAME.match(word.raw):
-            raise self.unexpected()
-        return self._function(word.text)
-
-    def _assignment(self, assignments: list[str]) -> None:
-        raw = self.next().raw
-        assignments.append(raw)
-        if raw.endswith("=") and self.at("(") and self.bash:
-            self.lexer.skip_bracket()
-            self.token = self.lexer.token()
 
     def redirect(self) -> Redirect | None:
         number = self.next().raw if self.token.kind == "number" else ""

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.go.text import json_text
-from kftune.katib.go.types import Path
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, Pod, as_map, maps, pods_of
@@ -23,20 +22,15 @@ def advice_findings(run: RunObject | None) -> list[Finding]:
 
 
 def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
-    if trial.get("kind") == "Job":
-        yield from _job_advice(trial)
+    spec = as_map(trial.get("spec"))
+    if trial.get("kind") == "Job" and "backoffLimit" not in spec:
+        yield finding("KT301", (*TRIAL, "spec"), "without backoffLimit a failing trial runs seven times")
+    if trial.get("kind") == "Job" and "activeDeadlineSeconds" not in spec:
+        yield finding("KT302", (*TRIAL, "spec"), "without activeDeadlineSeconds a trial that hangs runs forever")
     if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
         yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in the objects that their steps create")
     for pod in pods_of(trial):
         yield from _pod_advice(pod)
-
-
-def _job_advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
-    spec = as_map(trial.get("spec"))
-    if "backoffLimit" not in spec:
-        yield finding("KT301", (*TRIAL, "spec"), "without backoffLimit a failing trial runs seven times")
-    if "activeDeadlineSeconds" not in spec:
-        yield finding("KT302", (*TRIAL, "spec"), "without activeDeadlineSeconds a trial that hangs runs forever")
 
 
 def _pod_advice(pod: Pod) -> Iterator[Finding]:
@@ -51,16 +45,15 @@ def _pod_advice(pod: Pod) -> Iterator[Finding]:
             yield finding("KT303", path, "without resource limits one trial can take a whole node")
         if not unprivileged and as_map(container.get("securityContext")).get("runAsNonRoot") is not True:
             yield finding("KT304", path, "the container may run as root")
-        yield from _image_advice(container, path)
+        image = container.get("image")
+        if isinstance(image, str) and _may_change(image):
+            yield finding("KT305", (*path, "image"), f"{image} may be another image tomorrow")
         for variable, at in maps(container, "env", path):
             name = str(variable.get("name", ""))
             if variable.get("value") and _SECRET.search(name):
                 yield finding("KT306", (*at, "value"), f"{name} looks like a secret in plain text")
 
 
-def _image_advice(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    image = container.get("image")
-    if isinstance(image, str) and image and "@" not in image and "${" not in image:
-        tag = image.rpartition("/")[2].partition(":")[2]
-        if tag in ("", "latest"):
-            yield finding("KT305", (*path, "image"), f"{image} may be another image tomorrow")
+def _may_change(image: str) -> bool:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return image != "" and "@" not in image and "${" not in image and tag in ("", "latest")

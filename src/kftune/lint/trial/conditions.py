@@ -11,20 +11,16 @@ from typing import Any
 
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TEMPLATE, as_map, pods_of
+from kftune.lint.trial.pods import REPLICAS, TEMPLATE, as_map, pods_of
 from kftune.lint.trial.run_object import RunObject
 
 _BY_TYPE = re.compile(r'status\.conditions\.#\(type=="(?P<type>\w*)"\)(?P<rest>.*)', re.DOTALL)
 _REST = re.compile(r'#?(?:\|#\(status=="(?:True|False|Unknown)"\)#?)?')
-_JOB_TYPES = frozenset({"Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"})
 _KUBEFLOW_TYPES = frozenset({"Created", "Running", "Restarting", "Suspended", "Succeeded", "Failed"})
 _TYPES = {
-    "Job": _JOB_TYPES,
+    "Job": frozenset({"Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"}),
     "TrainJob": frozenset({"Complete", "Failed", "Suspended"}),
-    "TFJob": _KUBEFLOW_TYPES,
-    "PyTorchJob": _KUBEFLOW_TYPES,
-    "MPIJob": _KUBEFLOW_TYPES,
-    "XGBoostJob": _KUBEFLOW_TYPES,
+    **dict.fromkeys(REPLICAS, _KUBEFLOW_TYPES),
 }
 # Labels that the kind's controller adds to pods, with patterns of their values. A Job's own labels come from its pod.
 _LABELS = {

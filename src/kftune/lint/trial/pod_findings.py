@@ -243,7 +243,7 @@ def _resource_findings(resources: Mapping[str, Any], path: Path) -> Iterator[Fin
                 yield finding("KT273", (*path, group, name), f"{text!r} is not a quantity such as 2 or 4Gi")
             elif amount < 0:
                 yield finding("KT273", (*path, group, name), f"{name} must be at least 0, not {text}")
-            elif not _is_resource(name):
+            elif name not in _PLAIN_RESOURCES and not name.startswith("hugepages-") and "/" not in name:
                 yield finding(
                     "KT273",
                     (*path, group, name),
@@ -255,7 +255,3 @@ def _resource_findings(resources: Mapping[str, Any], path: Path) -> Iterator[Fin
             yield finding("KT273", (*path, "requests", name), f"the request {text} exceeds the limit {limits[name]}")
         elif asked is not None and "/" in name and asked != most:
             yield finding("KT273", (*path, "requests", name), f"{name} needs a limit equal to its request")
-
-
-def _is_resource(name: str) -> bool:
-    return name in _PLAIN_RESOURCES or name.startswith("hugepages-") or "/" in name

@@ -10,12 +10,13 @@ from kftune.katib.go.types import Path
 TEMPLATE: Path = ("spec", "trialTemplate")
 TRIAL: Path = (*TEMPLATE, "trialSpec")
 
-_REPLICAS = {
+REPLICAS = {
     "PyTorchJob": "pytorchReplicaSpecs",
     "TFJob": "tfReplicaSpecs",
     "MPIJob": "mpiReplicaSpecs",
     "XGBoostJob": "xgbReplicaSpecs",
 }
+"""The kinds of Kubeflow's training operator, with the field that holds their pods."""
 
 Entry = tuple[Mapping[str, Any], Path]
 """A map and its path."""
@@ -74,7 +75,7 @@ def pods_of(trial: Mapping[str, Any]) -> list[Pod]:
     spec = as_map(trial.get("spec"))
     if trial.get("kind") == "Job":
         return [Pod(as_map(spec.get("template")), (*TRIAL, "spec", "template"))]
-    field = _REPLICAS.get(str(trial.get("kind")), "")
+    field = REPLICAS.get(str(trial.get("kind")), "")
     return [
         Pod(as_map(as_map(replica).get("template")), (*TRIAL, "spec", field, name, "template"))
         for name, replica in as_map(spec.get(field)).items()
