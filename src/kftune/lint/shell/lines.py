@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import as_list, as_map, texts
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.shell.lexer import ShellSyntaxError, Token
 from kftune.lint.shell.parse import AndOr, Pipeline, Script, Simple, parse
 from kftune.lint.shell.trace import Trace, follow
 from kftune.lint.shell.words import HARMLESS, is_script
-from kftune.lint.trial.pods import as_list, as_map, texts
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")

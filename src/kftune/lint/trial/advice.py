@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.go.text import json_text
+from kftune.katib.go.unstructured import as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TRIAL, Pod, as_map, maps, pods_of
+from kftune.lint.trial.pods import TRIAL, Pod, pods_of
 from kftune.lint.trial.run_object import RunObject
 
 _NO = ("false", "no", "n", "off")

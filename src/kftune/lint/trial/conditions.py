@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.unstructured import as_map
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import REPLICAS, TEMPLATE, as_map, pods_of
+from kftune.lint.trial.pods import REPLICAS, TEMPLATE, pods_of
 from kftune.lint.trial.run_object import RunObject
 
 _BY_TYPE = re.compile(r'status\.conditions\.#\(type=="(?P<type>\w*)"\)(?P<rest>.*)', re.DOTALL)

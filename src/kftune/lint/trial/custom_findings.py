@@ -9,10 +9,11 @@ from typing import Any
 from kftune.katib.admission.reason import field_text
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import Entry, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.trial.pod_findings import patch_findings, setting_findings
-from kftune.lint.trial.pods import TEMPLATE, TRIAL, Entry, Pod, as_map, maps
+from kftune.lint.trial.pods import TEMPLATE, TRIAL, Pod
 from kftune.lint.trial.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name

@@ -8,6 +8,7 @@ from typing import Any
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.webhook_template import is_meta_reference
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import texts
 from kftune.katib.trial.substitution import placeholder
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -15,7 +16,7 @@ from kftune.lint.shell.words import HARMLESS, is_plain
 from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
-from kftune.lint.trial.pods import TEMPLATE, TRIAL, Pod, pods_of, texts
+from kftune.lint.trial.pods import TEMPLATE, TRIAL, Pod, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")

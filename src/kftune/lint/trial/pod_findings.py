@@ -13,9 +13,10 @@ from typing import Any
 from kftune.katib.admission.server import metadata_reasons
 from kftune.katib.go.quantity import parse
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import as_list, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TRIAL, Pod, as_list, as_map, maps
+from kftune.lint.trial.pods import TRIAL, Pod
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII except '=', since Kubernetes 1.34

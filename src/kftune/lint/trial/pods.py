@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import Entry, as_map, maps
 
 TEMPLATE: Path = ("spec", "trialTemplate")
 TRIAL: Path = (*TEMPLATE, "trialSpec")
@@ -17,9 +18,6 @@ REPLICAS = {
     "XGBoostJob": "xgbReplicaSpecs",
 }
 """The kinds of Kubeflow's training operator, with the field that holds their pods."""
-
-Entry = tuple[Mapping[str, Any], Path]
-"""A map and its path."""
 
 
 class Pod(NamedTuple):
@@ -41,33 +39,6 @@ class Pod(NamedTuple):
     def maps(self, field: str) -> Iterator[Entry]:
         """Yields the maps in a list of its spec, with their paths."""
         return maps(self.spec, field, (*self.path, "spec"))
-
-
-def as_map(value: object) -> Mapping[str, Any]:
-    """Returns the value if it is a map, otherwise an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[Any]:
-    """Returns the value if it is a list, otherwise an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def maps(parent: Mapping[str, Any], field: str, path: Path) -> Iterator[Entry]:
-    """Yields the maps in a list, with their paths.
-
-    Args:
-        parent: The map that holds the list.
-        field: The list's name.
-        path: The parent's path.
-    """
-    for index, item in enumerate(as_list(parent.get(field))):
-        yield as_map(item), (*path, field, index)
-
-
-def texts(value: object) -> list[str]:
-    """Returns the texts in a list."""
-    return [item for item in as_list(value) if isinstance(item, str)]
 
 
 def pods_of(trial: Mapping[str, Any]) -> list[Pod]:

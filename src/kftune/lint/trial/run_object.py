@@ -9,11 +9,11 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import Path
-from kftune.katib.go.unstructured import object_of
+from kftune.katib.go.unstructured import as_map, object_of
 from kftune.katib.trial.substitution import placeholder
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TEMPLATE, TRIAL, as_map
+from kftune.lint.trial.pods import TEMPLATE, TRIAL
 
 _CONFIG_MAP: Path = (*TEMPLATE, "configMap")
 
