@@ -81,12 +81,15 @@ def drift(
     own = script.hparams == hparams.__name__
     if script.hparams and not own:
         script = script.doubted("another class reads the arguments")
+    flags = {token.partition("=")[0] for token in given if token.startswith("-")}
+    if own:
+        flags |= {f"--{name}" for name in hparams.leaves()}
     found: list[Finding] = []
     for each in passed if not own else ():
         found += _passed_findings(each, script)
-    found += _required_findings([each.leaf.name for each in passed], script, given, hparams if own else None, top)
+    found += _required_findings(passed, script, flags, bool(given), top)
     if not own:
-        found += _default_findings(hparams, passed, script, _flags(given), top)
+        found += _default_findings(hparams, passed, script, flags, top)
     return found
 
 
@@ -208,22 +211,17 @@ def encoded_findings(
 # -- missing arguments ----------------------------------------------------------------------------------------
 
 
-def _flags(given: Sequence[str]) -> set[str]:
-    return {token.partition("=")[0] for token in given if token.startswith("-")}
-
-
 def _required_findings(
-    names: Sequence[str], script: Script, given: Sequence[str], own: type[Hparams] | None, top: Path
+    passed: Sequence[Passed], script: Script, flags: set[str], has_others: bool, top: Path
 ) -> Iterator[Finding]:
-    by_class = [f"--{name}" for name in own.leaves()] if own else []
-    flags = _flags(given)
+    names = [each.leaf.name for each in passed]
     there = [argument for name in names for argument in (script.exact(name), script.respelled(name)) if argument]
     for argument in script.arguments:
         if not argument.required or argument in there:
             continue
-        if not argument.flags and not given:
+        if not argument.flags and not has_others:
             yield finding("KT406", top, f"{argument.place} needs a positional argument, but the step gives none")
-        elif argument.flags and not set(argument.flags) & {*flags, *by_class}:
+        elif argument.flags and not set(argument.flags) & flags:
             message = f"{argument.place} needs {argument.name}, but neither the study nor the step gives it"
             yield finding("KT406", top, message)
 

@@ -19,7 +19,7 @@ from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.shell.lexer import ShellSyntaxError, Token
 from kftune.lint.shell.parse import AndOr, Pipeline, Script, Simple, parse
-from kftune.lint.shell.trace import Trace, follow
+from kftune.lint.shell.trace import LOG, MARK, Trace, follow
 from kftune.lint.shell.words import HARMLESS, is_script
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
@@ -28,8 +28,6 @@ _PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")
 _VARIABLE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
 _LONGEST_SCRIPT = 30_000  # a longer script is a program; parsing it would take longer than the rest of lint
-_LOG = "/var/log/katib/metrics.log"
-_MARK = "/var/log/katib/mark.pid"
 # Commands that bash has and dash does not, although dash parses the line.
 _BASH_COMMANDS = frozenset("[[ coproc declare let mapfile popd pushd readarray shopt source typeset".split())  # noqa: SIM905
 _BASH_EXPANSION = re.compile(r"(?:^|[\s;&|])\(\(|\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
@@ -128,8 +126,8 @@ def _expanded(token: str, known: set[str]) -> str:
 
 def _line(words: list[str], *, captures: bool) -> str:
     """Returns the line that Katib makes, with short names for its files."""
-    redirection = [f"1>{_LOG}", "2>&1"] if captures else []
-    return " ".join([*words, *redirection, "&&", "echo", "completed", ">", _MARK])
+    redirection = [f"1>{LOG}", "2>&1"] if captures else []
+    return " ".join([*words, *redirection, "&&", "echo", "completed", ">", MARK])
 
 
 def _image_findings(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
@@ -255,7 +253,7 @@ class _Traces(NamedTuple):
 
 
 def _traces(script: Script) -> _Traces:
-    return _Traces(*(follow(script, programs_succeed=succeed, log=_LOG, mark=_MARK) for succeed in (True, False)))
+    return _Traces(*(follow(script, programs_succeed=succeed) for succeed in (True, False)))
 
 
 def _script_findings(words: list[str], context: _Context) -> Iterator[Finding]:
@@ -329,7 +327,7 @@ def _misread_by_dash(script: str, line: Script, good: Trace) -> str | None:
 
 
 def _is_same_without(line: Script, good: Trace) -> bool:
-    dash = follow(line, programs_succeed=True, log=_LOG, mark=_MARK, missing=_BASH_COMMANDS)
+    dash = follow(line, programs_succeed=True, missing=_BASH_COMMANDS)
     return dash.marked == good.marked and _words(dash) == _words(good)
 
 

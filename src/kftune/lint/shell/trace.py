@@ -12,6 +12,12 @@ from typing import NamedTuple
 from kftune.lint.shell.lexer import Token
 from kftune.lint.shell.parse import AndOr, Compound, Pipeline, Redirect, Script, Simple
 
+LOG = "/var/log/katib/metrics.log"
+"""The metrics file; output written to it is captured."""
+
+MARK = "/var/log/katib/mark.pid"
+"""A short name for the file that marks the trial as completed."""
+
 # The shell's own commands, and programs too small to be a training. They succeed here.
 _BUILTINS = frozenset(
     """
@@ -64,19 +70,15 @@ class _Output(NamedTuple):
     visible: bool
 
 
-def follow(
-    script: Script, *, programs_succeed: bool, log: str, mark: str, missing: frozenset[str] = frozenset()
-) -> Trace:
+def follow(script: Script, *, programs_succeed: bool, missing: frozenset[str] = frozenset()) -> Trace:
     """Follows a script.
 
     Args:
         script: The parsed line.
         programs_succeed: Whether every program succeeds.
-        log: The metrics file; output written to it is captured.
-        mark: The file that marks the trial as completed.
         missing: Commands that the shell does not have.
     """
-    run = _Run(programs_succeed, log, mark, missing)
+    run = _Run(programs_succeed, missing)
     ended_by = ""
     try:
         status = run.script(script, _Output(captured=False, visible=True))
@@ -86,10 +88,8 @@ def follow(
 
 
 class _Run:
-    def __init__(self, programs_succeed: bool, log: str, mark: str, missing: frozenset[str]) -> None:
+    def __init__(self, programs_succeed: bool, missing: frozenset[str]) -> None:
         self.programs_succeed = programs_succeed
-        self.log = log
-        self.mark = mark
         self.missing = missing
         self.ran: list[Ran] = []
         self.marked = False
@@ -148,7 +148,7 @@ class _Run:
     def _redirected(self, redirects: tuple[Redirect, ...], output: _Output) -> _Output:
         for redirect in redirects:
             if redirect.number in ("", "1") and redirect.operator in (">", ">>", ">|", "&>", "&>>"):
-                is_log = redirect.target == self.log
+                is_log = redirect.target == LOG
                 output = _Output(captured=is_log, visible=is_log)
         return output
 
@@ -180,7 +180,7 @@ class _Run:
         return self.script(parts[-1], output) if len(parts) % 2 else True
 
     def _simple(self, command: Simple, output: _Output) -> bool:
-        if any(redirect.target == self.mark for redirect in command.redirects):
+        if any(redirect.target == MARK for redirect in command.redirects):
             self.marked = True
             return True
         name, words = command.name, command.words

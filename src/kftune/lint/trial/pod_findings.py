@@ -76,37 +76,37 @@ def pod_findings(pod: Pod, kind: str) -> Iterator[Finding]:
         pod: The template and its path.
         kind: The kind of the trial's object; a Job requires more than a pod does.
     """
-    refused = f"no {'Job' if kind == 'Job' else 'pod'} is created"
-    yield from _with_effect(_refusals(pod, is_job=kind == "Job"), refused)
+    effect = f"no {'Job' if kind == 'Job' else 'pod'} is created"
+    yield from _with_effect(_refusals(pod, is_job=kind == "Job"), effect)
     for group in _GROUPS:
         for container, path in pod.maps(group):
-            yield from setting_findings(container, path, refused)
+            yield from setting_findings(container, path, effect)
 
 
-def setting_findings(container: Mapping[str, Any], path: Path, refused: str) -> Iterator[Finding]:
+def setting_findings(container: Mapping[str, Any], path: Path, effect: str) -> Iterator[Finding]:
     """Yields what is wrong with a container's image, variables and resources.
 
     Args:
         container: The container.
         path: Its path.
-        refused: The effect, which ends the messages.
+        effect: What happens then; it ends the messages.
     """
     image = container.get("image")
     if isinstance(image, str) and image and "${" not in image and not _is_image(image):
         message = f"{image[:80]!r} is not a valid image; it must be [registry/]name[:tag][@sha256:digest]"
         yield finding("KT278", (*path, "image"), message)
-    yield from _with_effect(_variable_findings(container, path), refused)
-    yield from _with_effect(_resource_findings(as_map(container.get("resources")), (*path, "resources")), refused)
+    yield from _with_effect(_variable_findings(container, path), effect)
+    yield from _with_effect(_resource_findings(as_map(container.get("resources")), (*path, "resources")), effect)
 
 
-def patch_findings(pod: Pod, refused: str) -> Iterator[Finding]:
+def patch_findings(pod: Pod, effect: str) -> Iterator[Finding]:
     """Yields what is wrong with a patch of a pod, which omits what the pod already has.
 
     Args:
         pod: The patch and its path.
-        refused: The effect, which ends the messages.
+        effect: What happens then; it ends the messages.
     """
-    yield from _with_effect(_patch_refusals(pod), refused)
+    yield from _with_effect(_patch_refusals(pod), effect)
 
 
 def _with_effect(found: Iterable[Finding], effect: str) -> Iterator[Finding]:
