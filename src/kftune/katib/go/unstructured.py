@@ -13,7 +13,7 @@ from kftune.katib.go.json_reading import first_value, not_an_object
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.katib.go.types import Path, missing_kind
 
-Entry = tuple[Mapping[str, Any], Path]
+PlacedMap = tuple[Mapping[str, Any], Path]
 """A map and its path."""
 
 
@@ -43,7 +43,7 @@ def as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def maps(parent: Mapping[str, Any], field: str, path: Path) -> Iterator[Entry]:
+def maps(parent: Mapping[str, Any], field: str, path: Path) -> Iterator[PlacedMap]:
     """Yields the maps in a list, with their paths.
 
     Args:

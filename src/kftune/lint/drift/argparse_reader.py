@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kftune.lint.drift.module import Module, spelled, statements
-from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Reading, Script
+from kftune.lint.drift.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _PARSER = "argparse.ArgumentParser"
 _NO_VALUE = frozenset({"store_true", "store_false", "store_const", "append_const", "count"})
@@ -44,7 +44,7 @@ class _Reader:
         self._parsers: set[str] = set()
         """The variables that hold a parser, in the function that is read."""
         self._subparsers: set[str] = set()
-        self._arguments: list[Argument] = []
+        self._arguments: list[ScriptArgument] = []
         self._unclear: list[str] = []
         self._parsed: set[str] = set()
         """The methods that parse the command line."""
@@ -78,7 +78,7 @@ class _Reader:
             hparams=self._hparams,
         )
 
-    def _with_default(self, argument: Argument) -> Argument:
+    def _with_default(self, argument: ScriptArgument) -> ScriptArgument:
         name = argument.name.lstrip("-").replace("-", "_")
         default = self._defaults.get(name, argument.default) if self._defaults_are_known else UNKNOWN
         is_converted = argument.reading.kind == "text" and name in self._converted
@@ -200,7 +200,7 @@ class _Reader:
         if self._module.name(named.get("action")) == "argparse.BooleanOptionalAction":
             flags += [f"--no-{flag[2:]}" for flag in flags if flag.startswith("--")]
             action = "store_const"
-        argument = Argument(flags=tuple(flags) if is_option else (), place=self._module.place(node))
+        argument = ScriptArgument(flags=tuple(flags) if is_option else (), place=self._module.place(node))
         if len(named) == len(node.keywords):  # no **keywords
             wanted = self._module.literal(named["required"]) is True if "required" in named else not is_option
             optional = self._module.literal(named.get("nargs")) in ("?", "*") or (not is_option and "nargs" in named)
@@ -208,7 +208,7 @@ class _Reader:
             argument = replace(self._typed(argument, named, action), required=required)
         self._arguments.append(argument)
 
-    def _typed(self, argument: Argument, named: dict[str, ast.expr], action: str) -> Argument:
+    def _typed(self, argument: ScriptArgument, named: dict[str, ast.expr], action: str) -> ScriptArgument:
         """Returns the argument with its reading and its default."""
         default = self._module.literal(named["default"]) if "default" in named else None
         if action in _NO_VALUE:
@@ -233,12 +233,12 @@ def _converted(text: str, kind: str) -> Any:
         return UNKNOWN
 
 
-def _merged(arguments: Iterable[Argument]) -> tuple[Argument, ...]:
+def _merged(arguments: Iterable[ScriptArgument]) -> tuple[ScriptArgument, ...]:
     """Returns each argument once; with its name only if it is declared in two ways."""
-    found: dict[tuple[str, ...], Argument] = {}
+    found: dict[tuple[str, ...], ScriptArgument] = {}
     for argument in arguments:
         other = found.get(argument.flags)
         if argument.flags and other is not None and replace(other, place=argument.place) != argument:
-            argument = Argument(flags=argument.flags, place=argument.place)
+            argument = ScriptArgument(flags=argument.flags, place=argument.place)
         found[argument.flags or (argument.place,)] = argument
     return tuple(found.values())

@@ -12,7 +12,7 @@ from kftune.errors import near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf
 from kftune.katib.go.types import Path
-from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Script
+from kftune.lint.drift.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.study import Study
@@ -127,7 +127,7 @@ class _RefusedError(Exception):
     """The script rejects a value."""
 
 
-def _value_findings(each: Passed, argument: Argument) -> Iterator[Finding]:
+def _value_findings(each: Passed, argument: ScriptArgument) -> Iterator[Finding]:
     name = each.leaf.name
     for value in each.values:
         text = each.leaf.encode(value)
@@ -145,7 +145,7 @@ def _value_findings(each: Passed, argument: Argument) -> Iterator[Finding]:
             return
 
 
-def _misread(argument: Argument, value: Any, text: str) -> str | None:
+def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
     """Returns how the script misreads the text of a value; None if it reads the value.
 
     Raises:
@@ -246,7 +246,7 @@ def _default_findings(
         yield finding("KT405", each.path if each else top, message, severity)
 
 
-def _differs(leaf: Leaf, argument: Argument) -> bool:
+def _differs(leaf: Leaf, argument: ScriptArgument) -> bool:
     theirs, ours, kind = argument.default, leaf.default, argument.reading.kind
     if theirs is UNKNOWN or theirs is None or argument.reading.many or kind == "unknown":
         return False

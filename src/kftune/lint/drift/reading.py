@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kftune.lint.drift.argparse_reader import argparse_script
 from kftune.lint.drift.module import Module, SourceError
-from kftune.lint.drift.script import Argument, Script
+from kftune.lint.drift.script import Script, ScriptArgument
 from kftune.lint.drift.signature_reader import signature_script
 
 # A declared option: at the start of a line, after a comma or a frame, or in the brackets of the usage.
@@ -42,4 +42,4 @@ def read_help(file: str, text: str) -> Script:
     flags = [flag for flag in dict.fromkeys(_DECLARED.findall(text)) if flag != "--help"]
     if not flags:
         return Script(file=file, unclear=(f"{file} --help lists no argument",))
-    return Script(file=file, arguments=tuple(Argument(flags=(flag,), place=file) for flag in flags))
+    return Script(file=file, arguments=tuple(ScriptArgument(flags=(flag,), place=file) for flag in flags))

@@ -33,7 +33,7 @@ UNREAD: Final = Reading()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Argument:
+class ScriptArgument:
     """One argument."""
 
     flags: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Script:
     """The command line of a script."""
 
     file: str
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[ScriptArgument, ...] = ()
     unclear: tuple[str, ...] = ()
     """Why there may be more arguments than these."""
     ignores_unknown: bool = False
@@ -71,18 +71,18 @@ class Script:
         """Returns the script with one more reason why it may take more arguments."""
         return replace(self, unclear=(*self.unclear, why))
 
-    def exact(self, name: str) -> Argument | None:
+    def exact(self, name: str) -> ScriptArgument | None:
         """Returns the argument that `--name=...` sets."""
         if self.swaps_dashes:
             return self.respelled(name)
         return next((argument for argument in self.arguments if f"--{name}" in argument.flags), None)
 
-    def respelled(self, name: str) -> Argument | None:
+    def respelled(self, name: str) -> ScriptArgument | None:
         """Returns the argument of that name, with any dashes and underscores."""
         flag = _plain(f"--{name}")
         return next((argument for argument in self.arguments if flag in map(_plain, argument.flags)), None)
 
-    def abbreviated(self, name: str) -> list[Argument]:
+    def abbreviated(self, name: str) -> list[ScriptArgument]:
         """Returns the arguments with names that start with this one, if the script accepts that."""
         flag = f"--{name}"
         begins = (argument for argument in self.arguments if any(each.startswith(flag) for each in argument.flags))

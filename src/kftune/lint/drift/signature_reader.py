@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kftune.lint.drift.module import Module
-from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Reading, Script
+from kftune.lint.drift.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -28,7 +28,9 @@ def signature_script(module: Module) -> Script | None:
     return None
 
 
-def _script(module: Module, arguments: Iterator[Argument], unclear: list[str], *, swaps_dashes: bool = False) -> Script:
+def _script(
+    module: Module, arguments: Iterator[ScriptArgument], unclear: list[str], *, swaps_dashes: bool = False
+) -> Script:
     """Returns a script; `arguments` may add to `unclear`."""
     found = tuple(arguments)
     return Script(file=str(module.file), arguments=found, unclear=tuple(unclear), swaps_dashes=swaps_dashes)
@@ -74,14 +76,14 @@ def _click(module: Module) -> Script | None:
     return _script(module, _click_arguments(module, commands[0], unclear), unclear) if commands else None
 
 
-def _click_arguments(module: Module, function: _Function, unclear: list[str]) -> Iterator[Argument]:
+def _click_arguments(module: Module, function: _Function, unclear: list[str]) -> Iterator[ScriptArgument]:
     for decorator in function.decorator_list:
         name = module.name(_callee(decorator))
         if name == "click.option" and isinstance(decorator, ast.Call):
             yield _click_option(module, decorator)
         elif name == "click.argument" and isinstance(decorator, ast.Call):
             optional = {None, "default", "required", "nargs", "envvar"} & set(_keywords(decorator))
-            yield Argument(place=module.place(decorator), required=not optional)
+            yield ScriptArgument(place=module.place(decorator), required=not optional)
         elif name == "click.command":
             if not _keywords(decorator).keys().isdisjoint({None, "context_settings", "cls"}):
                 unclear.append(f"{module.place(decorator)}: the command has settings that kftune cannot read")
@@ -89,12 +91,12 @@ def _click_arguments(module: Module, function: _Function, unclear: list[str]) ->
             unclear.append(f"{module.place(decorator)}: {ast.unparse(decorator)[:40]} may add options")
 
 
-def _click_option(module: Module, call: ast.Call) -> Argument:
+def _click_option(module: Module, call: ast.Call) -> ScriptArgument:
     given = _keywords(call)
     texts = _texts(module, call)
     flags = _flags(texts)
     if None in given or not flags:
-        return Argument(flags=flags, place=module.place(call))
+        return ScriptArgument(flags=flags, place=module.place(call))
     default = module.literal(given["default"]) if "default" in given else None
     if any("/" in text for text in texts) or {"is_flag", "count", "flag_value"} & set(given):
         reading = Reading("flag")
@@ -102,7 +104,7 @@ def _click_option(module: Module, call: ast.Call) -> Argument:
         reading = _click_reading(module, given.get("type"), default)
         reading = reading._replace(many=bool({"multiple", "nargs"} & set(given)))
     required = "required" in given and module.literal(given["required"]) is True
-    return Argument(flags=flags, place=module.place(call), reading=reading, default=default, required=required)
+    return ScriptArgument(flags=flags, place=module.place(call), reading=reading, default=default, required=required)
 
 
 def _click_reading(module: Module, given: ast.expr | None, default: Any) -> Reading:
@@ -153,7 +155,7 @@ def _typer(module: Module) -> Script | None:
     return _script(module, _typer_arguments(module, found[0]), [])
 
 
-def _typer_arguments(module: Module, function: _Function) -> Iterator[Argument]:
+def _typer_arguments(module: Module, function: _Function) -> Iterator[ScriptArgument]:
     for parameter, default in _parameters(function):
         annotation, about = parameter.annotation, default if isinstance(default, ast.Call) else None
         if module.name(annotation).rpartition(".")[2] == "Context":
@@ -165,12 +167,12 @@ def _typer_arguments(module: Module, function: _Function) -> Iterator[Argument]:
         style = module.name(about.func) if about else ""
         value = _typer_default(module, default, about)
         required = value is _REQUIRED
-        if style == "typer.Argument" or (not style and default is None):
-            yield Argument(place=place, required=required)
+        if style == "typer.ScriptArgument" or (not style and default is None):
+            yield ScriptArgument(place=place, required=required)
             continue
         named = (f"--{parameter.arg.replace('_', '-')}",)
         if about is not None and style != "typer.Option":
-            yield Argument(flags=named, place=place)
+            yield ScriptArgument(flags=named, place=place)
             continue
         given = _flags(_texts(module, about))
         flags, reading = given or named, module.reading(annotation)
@@ -178,7 +180,7 @@ def _typer_arguments(module: Module, function: _Function) -> Iterator[Argument]:
             reading = reading._replace(kind="flag")
             flags = given or (*named, f"--no-{named[0][2:]}")
         default_value = UNKNOWN if required else value
-        yield Argument(flags=flags, place=place, reading=reading, default=default_value, required=required)
+        yield ScriptArgument(flags=flags, place=place, reading=reading, default=default_value, required=required)
 
 
 _REQUIRED = object()
@@ -214,7 +216,7 @@ def _tyro(module: Module) -> Script | None:
     return _script(module, arguments, unclear, swaps_dashes=True)
 
 
-def _tyro_arguments(module: Module, given: ast.expr | None, unclear: list[str]) -> Iterator[Argument]:
+def _tyro_arguments(module: Module, given: ast.expr | None, unclear: list[str]) -> Iterator[ScriptArgument]:
     home, name = module.where(module.name(given)) or (module, "")
     if name in home.classes:
         yield from _fields(home, home.classes[name], unclear)
@@ -238,7 +240,7 @@ def _settings(module: Module) -> Script | None:
     return None
 
 
-def _as_settings(argument: Argument) -> Argument:
+def _as_settings(argument: ScriptArgument) -> ScriptArgument:
     """Returns the argument as pydantic-settings reads it: with true or false, and lists as JSON."""
     reading = argument.reading
     kind: Kind = "bool" if reading.kind == "flag" else "unknown" if reading.many else reading.kind
@@ -259,7 +261,7 @@ def _parses_arguments(module: Module, name: str, node: ast.ClassDef) -> bool:
 
 def _fields(
     module: Module, node: ast.ClassDef, unclear: list[str], prefix: str = "", level: int = 0
-) -> Iterator[Argument]:
+) -> Iterator[ScriptArgument]:
     if level > _DEEPEST:
         return
     for base in node.bases:
@@ -281,11 +283,13 @@ def _fields(
             yield _field(module, statement, name, statement.annotation, statement.value)
 
 
-def _field(module: Module, node: ast.AST, name: str, annotation: ast.expr | None, default: ast.expr | None) -> Argument:
+def _field(
+    module: Module, node: ast.AST, name: str, annotation: ast.expr | None, default: ast.expr | None
+) -> ScriptArgument:
     reading = module.reading(annotation)
     if reading.kind == "bool":
         reading = reading._replace(kind="unknown" if default is None else "flag")
     value = module.literal(_keywords(default).get("default") if isinstance(default, ast.Call) else default)
-    return Argument(
+    return ScriptArgument(
         flags=(f"--{name}",), place=module.place(node), reading=reading, default=value, required=default is None
     )

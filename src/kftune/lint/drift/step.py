@@ -11,7 +11,7 @@ from kftune.spec.program import PythonProgram, python_program
 from kftune.study import Step
 
 
-class Started(NamedTuple):
+class StepScript(NamedTuple):
     """What a step starts."""
 
     file: Path | None
@@ -22,7 +22,7 @@ class Started(NamedTuple):
     """The arguments before those of the hyperparameters."""
 
 
-def started(step: Step, folders: Sequence[Path]) -> Started:
+def step_script(step: Step, folders: Sequence[Path]) -> StepScript:
     """Returns what a study's step starts.
 
     Args:
@@ -40,4 +40,4 @@ def started(step: Step, folders: Sequence[Path]) -> Started:
         what, file = program.script, next((place for place in places if place.is_file()), None)
     shown = " or ".join("the current folder" if folder == Path() else str(folder) for folder in folders)
     why = program.problem or f"there is no {what} in {shown}"
-    return Started(file, "" if file else f"{why}; name the script with --script FILE", program.arguments)
+    return StepScript(file, "" if file else f"{why}; name the script with --script FILE", program.arguments)

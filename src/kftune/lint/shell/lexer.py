@@ -32,7 +32,7 @@ class ShellSyntaxError(ValueError):
     """Whether only bash accepts the line."""
 
 
-class Token(NamedTuple):
+class ShellToken(NamedTuple):
     """A part of the line."""
 
     kind: str
@@ -62,7 +62,7 @@ class Lexer:
         operators = _OPERATORS + _BASH_OPERATORS if bash else _OPERATORS
         self._operators = sorted(operators, key=len, reverse=True)
 
-    def token(self) -> Token:
+    def token(self) -> ShellToken:
         """Returns the next token.
 
         Raises:
@@ -71,13 +71,13 @@ class Lexer:
         text = self._text
         self._blanks()
         if self._place >= len(text):
-            return Token("end", "the end")
+            return ShellToken("end", "the end")
         found = next((each for each in self._operators if text.startswith(each, self._place)), None)
         if found is not None and not self._is_substitution():
             self._place += len(found)
             if found == "\n":
                 self._here_documents()
-            return Token("operator", found)
+            return ShellToken("operator", found)
         return self._word()
 
     @property
@@ -126,7 +126,7 @@ class Lexer:
                     break
         self._waiting.clear()
 
-    def _word(self) -> Token:
+    def _word(self) -> ShellToken:
         text, start = self._text, self._place
         plain: list[str] = []
         expansions: set[str] = set()
@@ -154,10 +154,10 @@ class Lexer:
                 plain.append(text[begin : self._place])
         raw = text[start : self._place]
         if raw.isdigit() and text[self._place : self._place + 1] in ("<", ">"):
-            return Token("number", raw)
+            return ShellToken("number", raw)
         if _BRACES.search(raw) and not quoted:
             expansions.add("{")
-        return Token("word", raw, "".join(plain), "".join(sorted(expansions)))
+        return ShellToken("word", raw, "".join(plain), "".join(sorted(expansions)))
 
     def _is_substitution(self) -> bool:
         """Returns whether `<(command)` follows, which only bash has."""

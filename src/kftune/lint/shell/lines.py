@@ -17,8 +17,8 @@ from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, texts
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
-from kftune.lint.shell.lexer import ShellSyntaxError, Token
-from kftune.lint.shell.parse import AndOr, Pipeline, Script, Simple, parse
+from kftune.lint.shell.lexer import ShellSyntaxError, ShellToken
+from kftune.lint.shell.parse import AndOr, CommandList, Pipe, Simple, parse
 from kftune.lint.shell.trace import LOG, MARK, Trace, follow
 from kftune.lint.shell.words import HARMLESS, is_script
 
@@ -215,10 +215,10 @@ def _is_kept(token: str) -> bool:
     words = next((command.words for command in script.simple_commands()), ())
     if [word.text for word in words] != ["x", token, "y"] or _is_changed(words[1]):
         return False
-    return script == Script((AndOr(Pipeline((Simple(words),))),))
+    return script == CommandList((AndOr(Pipe((Simple(words),))),))
 
 
-def _is_changed(word: Token) -> bool:
+def _is_changed(word: ShellToken) -> bool:
     """Returns whether an expansion changes a word. `*` in an option matches no file; `?` and `[` hardly ever do."""
     found = set(word.expansions) - set("?[")
     if word.raw.startswith("-"):
@@ -252,7 +252,7 @@ class _Traces(NamedTuple):
     """With programs that fail."""
 
 
-def _traces(script: Script) -> _Traces:
+def _traces(script: CommandList) -> _Traces:
     return _Traces(*(follow(script, programs_succeed=succeed) for succeed in (True, False)))
 
 
@@ -294,7 +294,7 @@ def _bash_finding(what: str, context: _Context) -> Finding:
     return context.finding("KT258", f"in many images sh is dash, not bash, and dash does not run this: {what}")
 
 
-def _compared(script: str, alone: Script | None, line: Script, context: _Context) -> Iterator[Finding]:
+def _compared(script: str, alone: CommandList | None, line: CommandList, context: _Context) -> Iterator[Finding]:
     wrapped = _traces(line)
     bare = _traces(alone) if alone is not None else None
     good = wrapped.good
@@ -313,7 +313,7 @@ def _compared(script: str, alone: Script | None, line: Script, context: _Context
         yield from _output_findings(wrapped, bare, context)
 
 
-def _misread_by_dash(script: str, line: Script, good: Trace) -> str | None:
+def _misread_by_dash(script: str, line: CommandList, good: Trace) -> str | None:
     """Returns what dash parses but does not have; None if there is nothing, or it makes no difference."""
     found = _BASH_EXPANSION.search(re.sub(r"'[^']*'", "", script))
     if found is not None:
@@ -326,7 +326,7 @@ def _misread_by_dash(script: str, line: Script, good: Trace) -> str | None:
     return None
 
 
-def _is_same_without(line: Script, good: Trace) -> bool:
+def _is_same_without(line: CommandList, good: Trace) -> bool:
     dash = follow(line, programs_succeed=True, missing=_BASH_COMMANDS)
     return dash.marked == good.marked and _words(dash) == _words(good)
 

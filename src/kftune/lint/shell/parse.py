@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kftune.lint.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, Token
+from kftune.lint.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, ShellToken
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
@@ -28,7 +28,7 @@ class Redirect(NamedTuple):
 class Simple(NamedTuple):
     """One command; without words it only assigns or redirects."""
 
-    words: tuple[Token, ...]
+    words: tuple[ShellToken, ...]
     redirects: tuple[Redirect, ...] = ()
     assignments: tuple[str, ...] = ()
 
@@ -42,13 +42,13 @@ class Compound(NamedTuple):
     """`{ }`, `( )`, if, for, while, until, case, `[[ ]]`, `(( ))` or a function definition."""
 
     kind: str
-    parts: tuple[Script, ...]
+    parts: tuple[CommandList, ...]
     """The scripts inside, in the order of the text: for `if` condition, body, ..., the body after `else`."""
     redirects: tuple[Redirect, ...] = ()
     name: str = ""
 
 
-class Pipeline(NamedTuple):
+class Pipe(NamedTuple):
     """Commands joined by `|`."""
 
     commands: tuple[Simple | Compound, ...]
@@ -58,12 +58,12 @@ class Pipeline(NamedTuple):
 class AndOr(NamedTuple):
     """Pipelines joined by `&&` and `||`."""
 
-    first: Pipeline
-    rest: tuple[tuple[str, Pipeline], ...] = ()
+    first: Pipe
+    rest: tuple[tuple[str, Pipe], ...] = ()
     background: bool = False
 
 
-class Script(NamedTuple):
+class CommandList(NamedTuple):
     """A list of commands."""
 
     items: tuple[AndOr, ...]
@@ -87,7 +87,7 @@ class _Parser:
         self.depth = 0
         self.token = self.lexer.token()
 
-    def next(self) -> Token:
+    def next(self) -> ShellToken:
         found = self.token
         self.token = self.lexer.token()
         return found
@@ -117,7 +117,7 @@ class _Parser:
         while self.accept("\n"):
             pass
 
-    def script(self, *closers: str) -> Script:
+    def script(self, *closers: str) -> CommandList:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise ShellSyntaxError("the script is nested too deeply")
@@ -131,7 +131,7 @@ class _Parser:
             elif not self._at_end(closers):
                 raise self.unexpected()
         self.depth -= 1
-        return Script(tuple(items))
+        return CommandList(tuple(items))
 
     def _at_end(self, closers: tuple[str, ...]) -> bool:
         return self.token.kind == "end" or self.token.raw in closers
@@ -145,7 +145,7 @@ class _Parser:
             rest.append((operator, self.pipeline()))
         return AndOr(first, tuple(rest))
 
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipe:
         negated = False
         while self.accept("!"):
             negated = not negated
@@ -155,7 +155,7 @@ class _Parser:
         while self.accept("|", "|&"):
             self.newlines()
             commands.append(self.command())
-        return Pipeline(tuple(commands), negated)
+        return Pipe(tuple(commands), negated)
 
     def command(self) -> Simple | Compound:
         compound = self.compound()
@@ -188,14 +188,14 @@ class _Parser:
             raise self.unexpected()
         return None
 
-    def _until(self, *closers: str) -> Script:
+    def _until(self, *closers: str) -> CommandList:
         """Reads at least one command, up to a closer."""
         inside = self.script(*closers)
         if not inside.items or self.token.kind == "end":
             raise self.unexpected()
         return inside
 
-    def _inside(self, closer: str) -> Script:
+    def _inside(self, closer: str) -> CommandList:
         inside = self._until(closer)
         self.next()
         return inside
@@ -279,7 +279,7 @@ class _Parser:
         return Compound("function", body.parts, name=name)
 
     def simple(self) -> Simple | Compound:
-        words: list[Token] = []
+        words: list[ShellToken] = []
         redirects: list[Redirect] = []
         assignments: list[str] = []
         while True:
@@ -317,7 +317,7 @@ class _Parser:
         return Redirect(number, operator, target.text)
 
 
-def parse(text: str, *, bash: bool) -> Script:
+def parse(text: str, *, bash: bool) -> CommandList:
     """Parses a line.
 
     Args:
@@ -341,7 +341,7 @@ def _is_read_by_bash(text: str) -> bool:
         return False
 
 
-def _parsed(text: str, *, bash: bool) -> Script:
+def _parsed(text: str, *, bash: bool) -> CommandList:
     parser = _Parser(text, bash=bash)
     script = parser.script()
     if parser.token.kind != "end":

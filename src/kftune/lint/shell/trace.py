@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from kftune.lint.shell.lexer import Token
-from kftune.lint.shell.parse import AndOr, Compound, Pipeline, Redirect, Script, Simple
+from kftune.lint.shell.lexer import ShellToken
+from kftune.lint.shell.parse import AndOr, CommandList, Compound, Pipe, Redirect, Simple
 
 LOG = "/var/log/katib/metrics.log"
 """The metrics file; output written to it is captured."""
@@ -35,7 +35,7 @@ _DEEPEST = 20
 class Ran(NamedTuple):
     """A program that was started."""
 
-    words: tuple[Token, ...]
+    words: tuple[ShellToken, ...]
     captured: bool
     """Whether its output goes into the metrics file."""
     visible: bool
@@ -70,7 +70,7 @@ class _Output(NamedTuple):
     visible: bool
 
 
-def follow(script: Script, *, programs_succeed: bool, missing: frozenset[str] = frozenset()) -> Trace:
+def follow(script: CommandList, *, programs_succeed: bool, missing: frozenset[str] = frozenset()) -> Trace:
     """Follows a script.
 
     Args:
@@ -100,7 +100,7 @@ class _Run:
         self.depth = 0
         self.in_background = 0
 
-    def script(self, script: Script, output: _Output, *, condition: bool = False) -> bool:
+    def script(self, script: CommandList, output: _Output, *, condition: bool = False) -> bool:
         status = True
         for item in script.items:
             if item.background:
@@ -125,7 +125,7 @@ class _Run:
             raise _EndedError(False, "set -e")
         return status
 
-    def _pipeline(self, pipeline: Pipeline, output: _Output) -> bool:
+    def _pipeline(self, pipeline: Pipe, output: _Output) -> bool:
         commands = pipeline.commands
         if len(commands) == 1:
             status = self._command(commands[0], output)
@@ -173,7 +173,7 @@ class _Run:
             status = self.script(part, output)
         return status
 
-    def _if(self, parts: tuple[Script, ...], output: _Output) -> bool:
+    def _if(self, parts: tuple[CommandList, ...], output: _Output) -> bool:
         for index in range(0, len(parts) - 1, 2):
             if self.script(parts[index], output, condition=True):
                 return self.script(parts[index + 1], output)
@@ -203,7 +203,7 @@ class _Run:
         self._start(words, output)
         return self.programs_succeed or name in _FILTERS
 
-    def _start(self, words: tuple[Token, ...], output: _Output) -> None:
+    def _start(self, words: tuple[ShellToken, ...], output: _Output) -> None:
         self.ran.append(Ran(words, output.captured, output.visible, self.in_background > 0))
 
     def _call(self, function: Compound, output: _Output) -> bool:

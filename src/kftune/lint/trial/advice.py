@@ -10,7 +10,7 @@ from kftune.katib.go.text import json_text
 from kftune.katib.go.unstructured import as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TRIAL, Pod, pods_of
+from kftune.lint.trial.pods import TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject
 
 _NO = ("false", "no", "n", "off")
@@ -34,7 +34,7 @@ def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _pod_advice(pod)
 
 
-def _pod_advice(pod: Pod) -> Iterator[Finding]:
+def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
     marks = [as_map(pod.metadata.get(group)).get("sidecar.istio.io/inject") for group in ("annotations", "labels")]
     if not any(str(mark).lower() in _NO for mark in marks):
         yield finding(

@@ -9,11 +9,11 @@ from typing import Any
 from kftune.katib.admission.reason import field_text
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.katib.go.types import Path
-from kftune.katib.go.unstructured import Entry, as_map, maps
+from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.trial.pod_findings import patch_findings, setting_findings
-from kftune.lint.trial.pods import TEMPLATE, TRIAL, Pod
+from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate
 from kftune.lint.trial.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
@@ -100,14 +100,14 @@ def trainer_container(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": "node", **fields, "resources": trainer.get("resourcesPerNode")}
 
 
-def _patched_pods(patch: Mapping[str, Any], path: Path) -> Iterator[Pod]:
+def _patched_pods(patch: Mapping[str, Any], path: Path) -> Iterator[PodTemplate]:
     """Yields the pod templates in a patch."""
     spec, at = _inside(patch, path, "trainingRuntimeSpec", "template", "spec")
     for job, place in maps(spec, "replicatedJobs", at):
-        yield Pod(*_inside(job, place, "template", "spec", "template"))
+        yield PodTemplate(*_inside(job, place, "template", "spec", "template"))
 
 
-def _inside(parent: Mapping[str, Any], path: Path, *fields: str) -> Entry:
+def _inside(parent: Mapping[str, Any], path: Path, *fields: str) -> PlacedMap:
     """Returns the map below some fields, empty if it is missing, and its path."""
     for field in fields:
         parent = as_map(parent.get(field))
@@ -132,6 +132,6 @@ def _pytorch_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
         if restart not in ("Always", "OnFailure", "Never", "ExitCode"):
             message = f"restartPolicy must be Always, OnFailure, Never or ExitCode, not {restart!r}: no pod is created"
             yield finding("KT277", (*path, name, "restartPolicy"), message)
-        pod = Pod(*_inside(as_map(replica), (*path, name), "template"))
+        pod = PodTemplate(*_inside(as_map(replica), (*path, name), "template"))
         if not any(container.get("name") == "pytorch" for container, _ in pod.maps("containers")):
             yield finding("KT274", (*path, name), f"{name} has no container pytorch: {refused}")

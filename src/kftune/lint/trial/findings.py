@@ -16,7 +16,7 @@ from kftune.lint.shell.words import HARMLESS, is_plain
 from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
-from kftune.lint.trial.pods import TEMPLATE, TRIAL, Pod, pods_of
+from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")
@@ -77,7 +77,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
         yield from pod_findings(pod, kind)
 
 
-def _container_findings(pod: Pod, primary: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     containers = list(pod.maps("containers"))
     named = [entry for entry in containers if entry[0].get("name") == primary]
     if not named:

@@ -16,7 +16,7 @@ from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TRIAL, Pod
+from kftune.lint.trial.pods import TRIAL, PodTemplate
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII except '=', since Kubernetes 1.34
@@ -69,7 +69,7 @@ def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
         yield finding("KT276", (*path, "selector"), "a selector needs manualSelector: true: no Job is created")
 
 
-def pod_findings(pod: Pod, kind: str) -> Iterator[Finding]:
+def pod_findings(pod: PodTemplate, kind: str) -> Iterator[Finding]:
     """Yields what is wrong with one pod template.
 
     Args:
@@ -99,7 +99,7 @@ def setting_findings(container: Mapping[str, Any], path: Path, effect: str) -> I
     yield from _with_effect(_resource_findings(as_map(container.get("resources")), (*path, "resources")), effect)
 
 
-def patch_findings(pod: Pod, effect: str) -> Iterator[Finding]:
+def patch_findings(pod: PodTemplate, effect: str) -> Iterator[Finding]:
     """Yields what is wrong with a patch of a pod, which omits what the pod already has.
 
     Args:
@@ -114,7 +114,7 @@ def _with_effect(found: Iterable[Finding], effect: str) -> Iterator[Finding]:
         yield each._replace(message=f"{each.message}: {effect}")
 
 
-def _refusals(pod: Pod, *, is_job: bool) -> Iterator[Finding]:
+def _refusals(pod: PodTemplate, *, is_job: bool) -> Iterator[Finding]:
     policy = pod.spec.get("restartPolicy")
     if is_job and policy not in ("Never", "OnFailure"):
         path = (*pod.path, "spec", "restartPolicy")
@@ -130,7 +130,7 @@ def _refusals(pod: Pod, *, is_job: bool) -> Iterator[Finding]:
             yield from _mount_findings(container, path, volumes)
 
 
-def _patch_refusals(pod: Pod) -> Iterator[Finding]:
+def _patch_refusals(pod: PodTemplate) -> Iterator[Finding]:
     yield from _shared_refusals(pod)
     for group in _GROUPS:
         for container, path in pod.maps(group):
@@ -143,7 +143,7 @@ def _patch_refusals(pod: Pod) -> Iterator[Finding]:
             yield from _mount_findings(container, path, mounts)
 
 
-def _shared_refusals(pod: Pod) -> Iterator[Finding]:
+def _shared_refusals(pod: PodTemplate) -> Iterator[Finding]:
     """Yields what a pod and a patch of a pod have in common."""
     yield from _label_findings(pod)
     yield from _volume_findings(pod)
@@ -155,7 +155,7 @@ def _shared_refusals(pod: Pod) -> Iterator[Finding]:
             yield finding("KT277", (*path, "securityContext", "seccompProfile"), message)
 
 
-def _label_findings(pod: Pod) -> Iterator[Finding]:
+def _label_findings(pod: PodTemplate) -> Iterator[Finding]:
     texts = {
         group: {key: text for key, text in as_map(pod.metadata.get(group)).items() if isinstance(text, str)}
         for group in ("labels", "annotations")
@@ -168,7 +168,7 @@ def _label_findings(pod: Pod) -> Iterator[Finding]:
             yield finding("KT277", (*pod.path, "metadata", *inside), reason.detail)
 
 
-def _volume_findings(pod: Pod) -> Iterator[Finding]:
+def _volume_findings(pod: PodTemplate) -> Iterator[Finding]:
     names: set[str] = set()
     for volume, path in pod.maps("volumes"):
         name = str(volume.get("name") or "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.go.types import Path
-from kftune.katib.go.unstructured import Entry, as_map, maps
+from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 
 TEMPLATE: Path = ("spec", "trialTemplate")
 TRIAL: Path = (*TEMPLATE, "trialSpec")
@@ -20,7 +20,7 @@ REPLICAS = {
 """The kinds of Kubeflow's training operator, with the field that holds their pods."""
 
 
-class Pod(NamedTuple):
+class PodTemplate(NamedTuple):
     """A pod template."""
 
     template: Mapping[str, Any]
@@ -36,18 +36,18 @@ class Pod(NamedTuple):
         """Its spec."""
         return as_map(self.template.get("spec"))
 
-    def maps(self, field: str) -> Iterator[Entry]:
+    def maps(self, field: str) -> Iterator[PlacedMap]:
         """Yields the maps in a list of its spec, with their paths."""
         return maps(self.spec, field, (*self.path, "spec"))
 
 
-def pods_of(trial: Mapping[str, Any]) -> list[Pod]:
+def pods_of(trial: Mapping[str, Any]) -> list[PodTemplate]:
     """Returns the pod templates of a Job or a Kubeflow job; empty for kinds with unknown pods."""
     spec = as_map(trial.get("spec"))
     if trial.get("kind") == "Job":
-        return [Pod(as_map(spec.get("template")), (*TRIAL, "spec", "template"))]
+        return [PodTemplate(as_map(spec.get("template")), (*TRIAL, "spec", "template"))]
     field = REPLICAS.get(str(trial.get("kind")), "")
     return [
-        Pod(as_map(as_map(replica).get("template")), (*TRIAL, "spec", field, name, "template"))
+        PodTemplate(as_map(as_map(replica).get("template")), (*TRIAL, "spec", field, name, "template"))
         for name, replica in as_map(spec.get(field)).items()
     ]
