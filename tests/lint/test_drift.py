@@ -231,9 +231,7 @@ def test_a_rule_reports_its_failing_example_and_not_its_passing_one(code: str, l
 
 
 @pytest.mark.parametrize(("part", "codes"), ARGPARSE.values(), ids=ARGPARSE)
-def test_lint_predicts_what_argparse_does_with_the_arguments(
-    part: str, codes: list[str], lint: Lint, project: Path
-):
+def test_lint_predicts_what_argparse_does_with_the_arguments(part: str, codes: list[str], lint: Lint, project: Path):
     assert codes_of(lint, project, script_text(part)) == codes
     ends = [
         subprocess.run(
