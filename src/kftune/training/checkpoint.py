@@ -36,7 +36,7 @@ def start_output(folder: Path, hparams: Hparams) -> None:
         OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # First, so that even after a kill no model is left beside hyperparameters that it does not belong to.
+    # First, so that even after a kill no model is left with the hyperparameters of another one.
     for name in ("model.pt", "summary.json"):
         (folder / name).unlink(missing_ok=True)
     write_json(folder / "hparams.json", hparams.to_dict())

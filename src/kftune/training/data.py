@@ -78,7 +78,7 @@ def load_circuit(name: str, folder: Path | None = None) -> Circuit:
         folder: Folder with ``<name>.csv``, in the format of `read_circuit`; None for the circuits of kftune.
 
     Raises:
-        HparamsError: There is no such circuit, or its file cannot be read.
+        HparamsError: The circuit does not exist, or its file cannot be read.
     """
     if folder is not None:
         if not _FOLDER_NAME.fullmatch(name):

@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
 
     Raises:
         UsageError: The arguments are invalid.
-        HparamsError: There is no such circuit.
+        HparamsError: The circuit does not exist.
         OSError: The file cannot be written.
     """
     given = step_arguments("data", argv, ("circuit", "data"))

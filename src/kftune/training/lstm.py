@@ -61,7 +61,7 @@ def train(hparams: LstmHparams, data: Path | None = None, output: Path | None = 
         The exit status: 0, or 128 plus the number of the signal that stopped it.
 
     Raises:
-        HparamsError: There is no such circuit, it has too few readings, or a batch is smaller than the number of
+        HparamsError: The circuit does not exist or has too few readings, or a batch is smaller than the number of
             processes.
         UsageError: KFTUNE_DEVICE is invalid.
         MetricError: A loss is no longer finite.

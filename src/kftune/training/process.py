@@ -48,7 +48,7 @@ class Process:
 
     @property
     def stops_now(self) -> bool:
-        """Whether to stop right away, because there are no other processes to ask."""
+        """Whether to stop right away, because there is only this process."""
         return self.stop_signal != 0 and self.world_size == 1
 
     def total(self, values: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ def start_process(seed: int) -> Iterator[Process]:
     """Seeds all random numbers, joins the other processes if there are any, and handles stop signals.
 
     Raises:
-        UsageError: KFTUNE_DEVICE is invalid, or there is no such device.
+        UsageError: KFTUNE_DEVICE is invalid, or the device does not exist.
     """
     # cuBLAS repeats its results only with a fixed workspace, which it reads when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

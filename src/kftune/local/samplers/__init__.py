@@ -31,7 +31,7 @@ _STRATEGIES = {
     "cmaes": "optuna_strategy:cmaes",
     "bayesianoptimization": "optuna_strategy:bayesian",
 }
-# The same for the algorithms whose order in Katib's engines is known.
+# The same for algorithms with a known order in Katib's engines.
 _AS_KATIB = {"grid": "katib_orders:KatibGrid", "sobol": "katib_orders:KatibSobol"}
 _ON_KATIB_ONLY = {
     "pbt": "a volume carries its checkpoints from trial to trial; use tpe or multivariate-tpe here, or run the "

@@ -277,7 +277,7 @@ def coordinates(space: Space, *, shares: bool = False) -> dict[str, Coordinate]:
 
 
 def _coordinate(domain: Domain, shares: bool) -> Coordinate:
-    """Returns Optuna's own distribution if it is the same, otherwise a share from 0 to 1 of ours."""
+    """Returns Optuna's own distribution if it is the same, otherwise our own share from 0 to 1."""
     if isinstance(domain, Listed):
         return _indexed(domain) if getattr(domain, "weights", None) is None else _shared(domain)
     return _shared(domain) if shares else _ranged(domain)

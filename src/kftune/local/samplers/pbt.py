@@ -28,7 +28,7 @@ class _Member(NamedTuple):
 
     point: Point
     parent: int | None
-    """The trial whose checkpoint it resumes."""
+    """The trial that it resumes from."""
 
 
 class PbtStrategy(Strategy):

@@ -26,7 +26,7 @@ class Sampler:
         notes: Notes about the algorithm for the user.
         repeat: Notes that an interrupted trial of an earlier run runs again (number, point).
         tell: Notes that a trial has ended (number, objective or None).
-        parent_of: Returns the trial whose checkpoint a trial resumes (number); None to start from scratch.
+        parent_of: Returns the trial that a trial resumes from (number); None to start from scratch.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from kftune.domains import Conditional, Domain
 
 Point = dict[str, Any]
-"""Searched values by dotted name, without values whose condition does not hold."""
+"""Searched values by dotted name, without inactive values: those with a condition that does not hold."""
 
 _LARGEST_LISTED = 100_000
 """The points of a larger space are not listed to find the remaining ones."""
@@ -38,7 +38,7 @@ class Searched(Protocol):
         """The number of different points without regard to conditions, or `math.inf`."""
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns `point` without the values whose condition does not hold."""
+        """Returns `point` without inactive values."""
 
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
         """Returns the texts that a trial gets."""

@@ -75,11 +75,11 @@ class Strategy:
         """
 
     def parent_of(self, number: int) -> int | None:
-        """Returns the trial whose checkpoint trial `number` resumes; None to start from scratch."""
+        """Returns the trial that trial `number` resumes from; None to start from scratch."""
         return None
 
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
-        """Takes points and objectives of earlier runs, in the order of their numbers; called before all else."""
+        """Takes points and objectives of earlier runs, in the order of their numbers; called first."""
 
 
 def numbered_rng(seed: int, number: int) -> random.Random:
