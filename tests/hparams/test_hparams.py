@@ -804,7 +804,7 @@ def test_a_hand_written_parser_shows_descriptions_and_requires_what_has_no_defau
 @given(st.floats(0, 1), st.sampled_from(["adam", "sgd"]))
 def test_a_conditional_surrogate_counts_only_when_its_condition_holds(u, name):
     domain = Model.space()["optimizer.momentum"]
-    text = encoding.surrogate("quantile", domain, repr(u))
+    text = encoding.encode_value("quantile", domain, repr(u))
     made = Model.from_args([f"--optimizer.momentum={text}", f"--optimizer.name={name}"])
     assert made.optimizer.momentum == (domain.quantile(u) if name == "sgd" else 0.9)
     assert made.optimizer.name == name
@@ -815,7 +815,7 @@ def test_an_inactive_surrogate_does_not_bring_its_optional_group_in():
         use: Literal["none", "warm"] = "none"
         warmup: Optimizer | None = None
 
-    text = encoding.surrogate("quantile", Conditional(LogUniform(1e-4, 1e-2), {"use": "warm"}), "0.5")
+    text = encoding.encode_value("quantile", Conditional(LogUniform(1e-4, 1e-2), {"use": "warm"}), "0.5")
     assert Chosen.from_args([f"--warmup.lr={text}"]) == Chosen()
     warm = Chosen.from_args([f"--warmup.lr={text}", "--use=warm"])
     assert warm.warmup is not None
@@ -829,8 +829,8 @@ def test_a_condition_on_a_conditional_field_is_judged_after_it():
         third: int = Hparam(5, search=Conditional(Choice(5, 6), {"second": 2}))
 
     space = Chain.space()
-    second = encoding.surrogate("index", space["second"], "1")
-    third = encoding.surrogate("index", space["third"], "1")
+    second = encoding.encode_value("index", space["second"], "1")
+    third = encoding.encode_value("index", space["third"], "1")
     argv = [f"--third={third}", f"--second={second}"]
     assert Chain.from_args(argv) == Chain()
     assert Chain.from_args([*argv, "--first=b"]) == Chain(first="b", second=2, third=6)
@@ -843,9 +843,9 @@ def test_a_condition_on_a_conditional_field_is_judged_after_it():
         (encoding.encode_text("kftune:x"), "text", "kftune:x"),
         (encoding.encode_text("7"), "number", 7),
         (encoding.encode_text("true"), "flag", True),
-        (encoding.surrogate("quantile", Uniform(1, 3), "0.5"), "lr", 2.0),
-        (encoding.surrogate("index", Choice(3, 9), "1"), "number", 9),
-        (encoding.surrogate("index", Choice("x", ""), "1"), "text", ""),
+        (encoding.encode_value("quantile", Uniform(1, 3), "0.5"), "lr", 2.0),
+        (encoding.encode_value("index", Choice(3, 9), "1"), "number", 9),
+        (encoding.encode_value("index", Choice("x", ""), "1"), "text", ""),
     ],
 )
 def test_encoded_values_are_decoded_for_every_field(text, field, value):
@@ -854,4 +854,4 @@ def test_encoded_values_are_decoded_for_every_field(text, field, value):
 
 def test_a_surrogate_outside_the_field_is_refused():
     with pytest.raises(HparamsError, match="hidden_units: must be greater than or equal to 1, but got 0"):
-        Model.from_args([f"--hidden_units={encoding.surrogate('index', Choice(0, 1), '0')}"])
+        Model.from_args([f"--hidden_units={encoding.encode_value('index', Choice(0, 1), '0')}"])

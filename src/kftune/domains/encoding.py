@@ -29,8 +29,8 @@ Mode = Literal["quantile", "millionth", "index"]
 _SAFE = re.compile(r"[A-Za-z0-9_.,:+/@%^-]+")
 
 
-class Drawn(NamedTuple):
-    """What a surrogate stands for: the value, and the domain that it was drawn from."""
+class DomainValue(NamedTuple):
+    """A decoded value, with the domain that it comes from."""
 
     domain: Domain
     value: Any
@@ -46,7 +46,7 @@ def encode_text(text: str) -> str:
     return f"{PREFIX}text:{_escaped(text)}"
 
 
-def surrogate(mode: Mode, domain: Domain, number: str) -> str:
+def encode_value(mode: Mode, domain: Domain, number: str) -> str:
     """The text that stands for a value of `domain`.
 
     Args:
@@ -58,7 +58,7 @@ def surrogate(mode: Mode, domain: Domain, number: str) -> str:
     return f"{PREFIX}{mode}:{_escaped(spec)}:{number}"
 
 
-def decode(text: str) -> str | Drawn:
+def decode(text: str) -> str | DomainValue:
     """What `text` stands for: itself, the text it encodes, or a value drawn from a domain.
 
     Raises:
@@ -74,7 +74,7 @@ def decode(text: str) -> str | Drawn:
         if mode == "text":
             return unquote(rest, errors="strict")
         domain = domain_from_spec(json.loads(unquote(spec, errors="strict")))
-        return Drawn(domain, _pick(mode, domain, number))
+        return DomainValue(domain, _pick(mode, domain, number))
     except (ValueError, UnknownNameError) as error:
         raise DomainError(f"cannot decode {text!r}: {error}") from error
 

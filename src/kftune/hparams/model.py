@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 
 from kftune import yaml_text
 from kftune.domains import Conditional, Domain, encoding
-from kftune.domains.encoding import Drawn
+from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
 from kftune.hparams.fields import (
     TEXTS,
@@ -356,7 +356,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
                 continue
             if text.startswith(encoding.PREFIX):
                 drawn = encoding.decode(text)
-                if isinstance(drawn, Drawn) and isinstance(drawn.domain, Conditional):
+                if isinstance(drawn, DomainValue) and isinstance(drawn.domain, Conditional):
                     conditions[leaf.name] = drawn.domain
             if len(leaf.path) == 1:
                 data[leaf.name] = leaf.decode(text)

@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
-from kftune.domains.encoding import Drawn
+from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError
 from kftune.hparams.fields.form import Form, in_order, is_optional, parse_json, to_json
 from kftune.validation import reworded
@@ -81,7 +81,7 @@ class Leaf:
         """
         if text.startswith(encoding.PREFIX):
             decoded = encoding.decode(text)
-            if isinstance(decoded, Drawn):
+            if isinstance(decoded, DomainValue):
                 return decoded.value
             text = decoded
         return self._decode_plain(text)
