@@ -337,7 +337,7 @@ def test_domains_are_frozen(domain):
     for name in (
         [field.name for field in dataclasses.fields(domain)] if dataclasses.is_dataclass(domain) else ["options"]
     ):
-        with pytest.raises(DomainError, match=r"frozen, so .* stays as it is; make a new one"):
+        with pytest.raises(DomainError, match=r"is frozen: .* cannot be changed; make a new"):
             setattr(domain, name, 1)
         with pytest.raises(DomainError, match="frozen"):
             delattr(domain, name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from kftune.domains.domain import Domain, assign, plain, require, same
+from kftune.domains.domain import Domain, assign, same
 from kftune.errors import DomainError
 
 
@@ -21,7 +21,6 @@ class Conditional(Domain):
         when: Name of another field -> the values of it for which this one is active. All must hold.
     """
 
-    kind: ClassVar[str] = "conditional"
     domain: Domain | None = None
     when: Any = ()
 
@@ -30,10 +29,10 @@ class Conditional(Domain):
             raise DomainError(f"Conditional: domain must be a domain without conditions, but got {self.domain!r}")
         when: dict[str, tuple[Any, ...]] = {}
         for name, values in _pairs(self.when):
-            options = tuple(plain(self, value) for value in values)
+            options = tuple(self._plain(value) for value in values)
             # Both conditions on one field hold for the values that they have in common.
             when[name] = tuple(option for option in options if _among(option, when.get(name, options)))
-        require(self, bool(when) and all(when.values()), "at least one condition, with a value", "when")
+        self._require(bool(when) and all(when.values()), "at least one condition, with a value", "when")
         assign(self, "when", tuple(when.items()))
 
     @property
