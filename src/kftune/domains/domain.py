@@ -34,7 +34,7 @@ class Domain(ABC):
 
     Attributes:
         kind: The key that names the domain in a study file.
-        positional: The fields that a study file lists under that key; the others are keys beside it.
+        positional: The fields that a study file lists under that key; the other fields are further keys.
     """
 
     __slots__ = ()
@@ -109,38 +109,40 @@ class Domain(ABC):
             DomainError: The arguments are not of that form, or the domain is invalid.
             UnknownNameError: The domain has no such field.
         """
-        if isinstance(arguments, Mapping):
-            twice = arguments.keys() & options.keys()
-            if twice:
-                raise DomainError(f"{cls.kind} takes each argument once, but got {min(twice)!r} twice")
-            return cls._made((), {**arguments, **options}, arguments)
-        positional = cls._listed(arguments)
-        if len(positional) > len(cls.positional):
-            names = ", ".join(cls.positional)
-            raise DomainError(f"{cls.kind} takes [{names}], and options by name; but got {arguments!r}")
-        return cls._made(positional, options, arguments)
+        positional, named = cls._split(arguments)
+        twice = named.keys() & options.keys()
+        if twice:
+            raise DomainError(f"{cls.kind} takes each argument once, but got {min(twice)!r} twice")
+        known = cls._option_names()
+        for name in (*named, *options):
+            if name not in known:
+                raise UnknownNameError(f"option of {cls.kind}", str(name), known)
+        try:
+            return cls(*positional, **named, **options)
+        except TypeError as error:
+            given = f"{arguments!r} {options or ''}".rstrip()
+            raise DomainError(f"{cls.kind} takes {', '.join(known)}; but got {given}") from error
 
     @classmethod
     def _option_names(cls) -> Sequence[str]:
         return [field.name for field in fields(cls)]  # type: ignore[arg-type]  # as in `to_spec`
 
     @classmethod
+    def _split(cls, arguments: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Returns the arguments that are given by position, and those by name."""
+        if isinstance(arguments, Mapping):
+            return (), arguments
+        listed = cls._listed(arguments)
+        if len(listed) > len(cls.positional):
+            names = ", ".join(cls.positional)
+            raise DomainError(f"{cls.kind} takes [{names}], and options by name; but got {arguments!r}")
+        return listed, {}
+
+    @classmethod
     def _listed(cls, arguments: object) -> Sequence[Any]:
         if not isinstance(arguments, (list, tuple)):
             raise DomainError(f"{cls.kind} takes a list, {EXAMPLE}; but got {arguments!r}")
         return arguments
-
-    @classmethod
-    def _made(cls, positional: Sequence[Any], options: Mapping[str, Any], given: object) -> Self:
-        known = cls._option_names()
-        for name in options:
-            if name not in known:
-                raise UnknownNameError(f"option of {cls.kind}", str(name), known)
-        try:
-            return cls(*positional, **options)
-        except TypeError as error:
-            shown = "" if isinstance(given, Mapping) or not options else f" {dict(options)}"
-            raise DomainError(f"{cls.kind} takes {', '.join(known)}; but got {given!r}{shown}") from error
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and repr(self) == repr(other)  # as text, True differs from 1

@@ -1,7 +1,7 @@
-"""Values in disguise: the texts that cross a process border when the plain text could not.
+"""Encoded values: safe text forms for values that a shell or Katib would corrupt, or that Katib cannot draw.
 
-An assignment value that starts with ``kftune:`` is encoded. What carries the disguise also carries what takes it off,
-so a command line copied out of a pod gives the same run anywhere:
+An assignment value that starts with ``kftune:`` is encoded. It holds all that is needed to decode it, so a command line
+copied out of a pod gives the same run anywhere:
 
     kftune:text:say%20%22hi%22                    a text that substitution or a shell could change
     kftune:quantile:<domain>:0.25                 the domain's value at 0.25 of its distribution
@@ -37,21 +37,21 @@ class DomainValue(NamedTuple):
 
 
 def is_safe(text: str) -> bool:
-    """Whether Katib's substitution, a shell and every YAML reader leave `text` as it is."""
+    """Returns whether Katib's substitution, a shell and every YAML reader leave `text` unchanged."""
     return _SAFE.fullmatch(text) is not None and not text.startswith(PREFIX)
 
 
 def encode_text(text: str) -> str:
-    """`text` under a token of safe characters."""
+    """Returns `text` as a token of safe characters."""
     return f"{PREFIX}text:{_escaped(text)}"
 
 
 def encode_value(mode: Mode, domain: Domain, number: str) -> str:
-    """The text that stands for a value of `domain`.
+    """Returns the encoded form of a value of `domain`.
 
     Args:
         mode: How `number` picks the value.
-        domain: The domain to decode through; its description travels in the text.
+        domain: The domain of the value; the text contains its description.
         number: A number's text, or the placeholder that an engine replaces with one.
     """
     spec = json.dumps(domain.to_spec(), separators=(",", ":"))
@@ -59,10 +59,10 @@ def encode_value(mode: Mode, domain: Domain, number: str) -> str:
 
 
 def decode(text: str) -> str | DomainValue:
-    """What `text` stands for: itself, the text it encodes, or a value drawn from a domain.
+    """Returns `text` itself, the text that it encodes, or the value of a domain that it encodes.
 
     Raises:
-        DomainError: The text starts with ``kftune:`` and is none of the forms above.
+        DomainError: The text starts with ``kftune:`` but has none of the forms above.
     """
     if not text.startswith(PREFIX):
         return text
@@ -95,5 +95,5 @@ def _pick(mode: str, domain: Domain, number: str) -> Any:
 
 
 def _escaped(text: str) -> str:
-    """`text` in characters that are safe, with commas left readable."""
+    """Returns `text` in safe characters; commas stay readable."""
     return quote(text, safe=",").replace("~", "%7E")

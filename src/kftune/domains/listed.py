@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from kftune.domains.domain import ONE_PLAIN_TYPE, Domain, assign, same
 from kftune.errors import DomainError
@@ -47,8 +47,8 @@ class Listed(Domain):
         assign(self, "options", options)
 
     @classmethod
-    def from_arguments(cls, arguments: object, options: Mapping[str, Any]) -> Self:
-        return cls._made(cls._listed(arguments), options, arguments)
+    def _split(cls, arguments: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return cls._listed(arguments), {}
 
     @classmethod
     def _option_names(cls) -> Sequence[str]:
@@ -153,8 +153,8 @@ class Constant(Listed):
         super().__init__(value)
 
     @classmethod
-    def from_arguments(cls, arguments: object, options: Mapping[str, Any]) -> Self:
-        return cls._made((arguments,), options, arguments)
+    def _split(cls, arguments: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return (arguments,), {}
 
     @property
     def value(self) -> Any:

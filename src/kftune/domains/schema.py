@@ -28,7 +28,7 @@ def domain_schema() -> dict[str, Any]:
 
 
 def _forms(domain: type[Domain]) -> Iterator[dict[str, Any]]:
-    """Yields each way to write a domain: its arguments as a list or by name, its options beside or among them."""
+    """Yields each way to write a domain: arguments as a list or by name, options as further keys or among them."""
     about = " ".join(inspect.cleandoc(domain.__doc__ or "").partition("\n\n")[0].split())
     if issubclass(domain, Listed):
         yield _form(domain, about, domain.arguments_schema, domain.options_schema, ())
