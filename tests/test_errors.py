@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 
 import pytest
+from places import ROOT
 
 from kftune import errors
 from kftune.errors import (
@@ -30,6 +32,8 @@ from kftune.errors import (
     YamlError,
 )
 from kftune.spec.part import PartError
+
+SOURCE = ROOT / "src" / "kftune"
 
 MADE = [
     DomainError("low < high"),
@@ -128,3 +132,12 @@ def test_a_missing_extra_says_how_to_install_it():
     assert str(MissingExtraError("local", "optuna")) == (
         "this needs the package 'optuna'; install it with: pip install 'kftune[local]'"
     )
+
+
+def test_only_the_module_of_errors_has_direct_subclasses_of_the_root():
+    declared = [
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if re.search(r"^ *class \w+\((?:\w+, *)*KftuneError\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert declared == ["errors.py"]

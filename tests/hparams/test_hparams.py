@@ -84,7 +84,9 @@ def test_it_unpacks_into_a_function_of_its_names():
 
 def test_values_are_frozen():
     made = Small()
-    with pytest.raises(HparamsError, match=r"Small is frozen, so its lr stays .*: hparams\.override\('lr=\.\.\.'\)"):
+    with pytest.raises(
+        HparamsError, match=r"Small is frozen: lr cannot be changed; use hparams\.override\('lr=\.\.\.'\)"
+    ):
         made.lr = 0.5  # type: ignore[misc]
     with pytest.raises(HparamsError, match="frozen"):
         del made.lr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
@@ -15,7 +15,7 @@ from kftune.domains.domain import ONE_PLAIN_TYPE
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError
 from kftune.hparams.fields.form import Form, in_order, is_optional, parse_json, to_json
-from kftune.validation import reworded
+from kftune.validation import findings
 
 # Every point of a domain up to this size is tried against its field; of a larger one, only the ends.
 _POINTS_TRIED = 256
@@ -117,7 +117,7 @@ class Leaf:
         try:
             return self._validate(value, strict=False)
         except ValidationError as error:
-            raise HparamsError(f"{self.name}: {reworded(error.errors()[0])}") from error
+            raise HparamsError(f"{self.name}: {findings(error, self.annotation)[0].message}") from error
 
     def jsonable(self, value: object) -> Any:
         """`value`, validated, as the JSON-able value that `encode` takes."""
@@ -194,8 +194,9 @@ class Leaf:
     @property
     def type_name(self) -> str:
         """The declared type as people write it."""
-        named = getattr(self.annotation, "__name__", None)
-        return named if named and not get_args(self.annotation) else str(self.annotation).replace("typing.", "")
+        declared = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+        named = getattr(declared, "__name__", None)
+        return named if named and not get_args(declared) else str(declared).replace("typing.", "")
 
     @property
     def declaration(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Field, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from kftune.domains import Conditional, Domain, domain_from_spec
@@ -122,10 +122,12 @@ def _leaf(
         own = domain.when if isinstance(domain, Conditional) else ()
         inner = domain.domain if isinstance(domain, Conditional) else domain
         domain = Conditional(inner, (*when, *own))
+    tag = field.discriminator
     leaf = Leaf(
         name=".".join(path),
         path=path,
-        annotation=field.annotation,
+        # pydantic moves the discriminator of a union from its annotation to the field.
+        annotation=Annotated[field.annotation, Field(discriminator=tag)] if tag else field.annotation,
         form="json" if is_group else form_of(field.annotation),
         constraints=tuple(field.metadata),
         description=(field.description or "").strip(),
