@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kftune.errors import YamlError
-from kftune.yaml_text import dump, load, load_all, load_file, locate
+from kftune.yaml_text import dump, load, load_all, load_file, locate, locate_all
 
 
 @pytest.mark.parametrize(
@@ -224,15 +224,30 @@ def test_a_value_and_its_key_are_found_or_else_the_nearest_ancestor(path, value,
     assert locate(STUDY, path, key=True) == key
 
 
-def test_a_value_is_found_in_its_document():
-    assert locate("a: 1\n---\nb:\n  a: 2\n", ["b", "a"], document=1) == (4, 6)
-    assert locate("a: 1\n", ["a"], document=5) == (2, 1)
+def test_the_end_of_a_text_without_a_document_is_its_place():
     assert locate("", ["a"]) == (1, 1)
+    assert locate("# nothing\n", ["a"]) == (2, 1)
+
+
+def test_many_places_are_found_in_one_pass():
+    text = "a: {b: [1, 2]}\nc: 3\n---\nc: 4\n"
+    wanted: list[tuple[list[str | int], bool]] = [
+        (["a", "b", 1], False),
+        (["c"], True),
+        (["a", "x"], False),
+        ([], True),
+    ]
+    assert locate_all(text, wanted) == [(1, 12), (2, 1), (1, 4), (1, 1)]
+
+
+def test_of_a_key_that_comes_twice_the_second_is_found():
+    assert locate("a: {b: 1}\na: {c: 2}\n", ["a", "c"]) == (2, 8)
+    assert locate("a: {b: 1}\na: {c: 2}\n", ["a", "b"]) == (2, 4)
 
 
 def test_a_place_in_broken_text_is_refused_like_the_text():
-    with pytest.raises(YamlError, match=re.escape("study.yaml:1:4: ")):
-        locate("a: @", ["a"], file="study.yaml")
+    with pytest.raises(YamlError, match=re.escape("<text>:1:4: ")):
+        locate("a: @", ["a"])
 
 
 @given(value=st.dictionaries(st.text(), st.lists(st.dictionaries(st.text(), st.integers(), max_size=2), max_size=2)))

@@ -27,7 +27,6 @@ _COLOURS = {
     "habit": "\033[36m",
 }
 
-_FEW = 2  # places that are found faster one by one
 _IGNORED = re.compile(r"#\s*kftune:\s*ignore\[([A-Z0-9, ]+)\]")
 
 
@@ -75,9 +74,7 @@ def _places(judgement: Judgement) -> list[tuple[int, int]]:
         return [(verdict.line, verdict.column)] * len(findings)
     wanted = [(_existing((*document.prefix, *finding.path), document), finding.code == "KT104") for finding in findings]
     try:
-        if len(wanted) > _FEW:
-            return yaml_text.locate_all(document.piece.text, wanted)
-        return [yaml_text.locate(document.piece.text, path, key=key) for path, key in wanted]
+        return yaml_text.locate_all(document.piece.text, wanted)
     except YamlError:
         return [(1, 1)] * len(findings)
 

@@ -7,21 +7,13 @@ not stand there to be changed: it comes from an alias or a merge key, or it is w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import yaml
-from yaml.events import (
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
+from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent
 
-_Path = Sequence[str | int]
+from kftune.yaml_text.places import Node, Path, find
+
 _Tree = Mapping[str, "_Tree | str"]
 
 _BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[+-]?([1-9]?)")
@@ -30,17 +22,7 @@ _QUOTABLE = re.compile(r"[A-Za-z]+|[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-
 _ESCAPE = re.compile(r"\\.|[^\\]", re.DOTALL)
 
 
-class _Node(NamedTuple):
-    """Where a value stands in the text."""
-
-    event: Any
-    key: Any
-    """The event of its key; None for an item and for the document's value."""
-    first: Any
-    """The event with which the content of a mapping or a list begins; its end event when it is empty."""
-
-
-def quoted(text: str, path: _Path) -> str | None:
+def quoted(text: str, path: Path) -> str | None:
     """The plain scalar at the path, a word or a decimal number, in double quotes."""
     node = _found(text, path)
     span = _plain_span(text, node and node.event)
@@ -49,7 +31,7 @@ def quoted(text: str, path: _Path) -> str | None:
     return f'{text[: span[0]]}"{text[slice(*span)]}"{text[span[1] :]}'
 
 
-def unquoted(text: str, path: _Path) -> str | None:
+def unquoted(text: str, path: Path) -> str | None:
     """The quoted scalar at the path without its quotes."""
     node = _found(text, path)
     span = _quoted_span(text, node and node.event)
@@ -58,19 +40,19 @@ def unquoted(text: str, path: _Path) -> str | None:
     return text[: span[0]] + str(node.event.value) + text[span[1] :]
 
 
-def replaced(text: str, path: _Path, value: str) -> str | None:
+def replaced(text: str, path: Path, value: str) -> str | None:
     """Another text in the place of a scalar on one line, in the quotes that are there."""
     node = _found(text, path)
     return None if node is None else _with_scalar(text, node.event, value)
 
 
-def renamed(text: str, path: _Path, name: str) -> str | None:
+def renamed(text: str, path: Path, name: str) -> str | None:
     """Another name for the key that the path ends in."""
     node = _found(text, path)
     return None if node is None else _with_scalar(text, node.key, name)
 
 
-def inserted(text: str, path: _Path, tree: _Tree) -> str | None:
+def inserted(text: str, path: Path, tree: _Tree) -> str | None:
     """New keys at the beginning of the mapping at the path.
 
     Args:
@@ -86,7 +68,7 @@ def inserted(text: str, path: _Path, tree: _Tree) -> str | None:
     return _inserted_in_block(text, node, tree)
 
 
-def without_last_newline(text: str, path: _Path) -> str | None:
+def without_last_newline(text: str, path: Path) -> str | None:
     """The scalar at the path without the line breaks at its end."""
     node = _found(text, path)
     event: Any = node and node.event
@@ -117,7 +99,7 @@ def _with_stripping_header(text: str, event: Any) -> str | None:
     return text[:start] + header + text[event.start_mark.index + found.end() :]
 
 
-def _inserted_in_flow(text: str, node: _Node, tree: _Tree) -> str | None:
+def _inserted_in_flow(text: str, node: Node, tree: _Tree) -> str | None:
     if type(node.first) is MappingEndEvent:
         at = node.event.end_mark.index
         return f"{text[:at]}{_flow(tree, '')}{text[at:]}"
@@ -140,7 +122,7 @@ def _json(value: str, quote: str) -> str:
     return value if not quote or not value[0].isalpha() else f"{quote}{value}{quote}"
 
 
-def _inserted_in_block(text: str, node: _Node, tree: _Tree) -> str | None:
+def _inserted_in_block(text: str, node: Node, tree: _Tree) -> str | None:
     """New lines behind the mapping's own key, before the comments that its first key may have."""
     at = node.first.start_mark.index
     start = text.rfind("\n", 0, at) + 1
@@ -208,44 +190,6 @@ def _is_scalar(event: Any, *styles: str | None) -> bool:
     return type(event) is ScalarEvent and event.style in styles and event.tag is None
 
 
-def _found(text: str, path: _Path) -> _Node | None:
-    """The value at the path; of a key that comes twice the last one, which is the one that counts."""
-    next_event = yaml.CBaseLoader(text).get_event
-    while type(event := next_event()) is not StreamEndEvent:
-        if type(event) is DocumentStartEvent:
-            return _below(next_event, next_event(), None, list(path))
-    return None
-
-
-def _below(next_event: Callable[[], Any], event: Any, key: Any, path: list[str | int]) -> _Node | None:
-    """The value that a path leads to from a value just begun, which is read to its end."""
-    if type(event) is MappingStartEvent:
-        return _below_mapping(next_event, event, key, path)
-    if type(event) is SequenceStartEvent:
-        return _below_sequence(next_event, event, key, path)
-    return None if path else _Node(event, key, None)
-
-
-def _below_mapping(next_event: Callable[[], Any], start: Any, key: Any, path: list[str | int]) -> _Node | None:
-    found = None
-    first = head = next_event()
-    while type(head) is not MappingEndEvent:
-        if path and type(head) is ScalarEvent and head.value == path[0]:
-            found = _below(next_event, next_event(), head, path[1:])
-        else:
-            _below(next_event, head, None, [""])
-            _below(next_event, next_event(), None, [""])
-        head = next_event()
-    return found if path else _Node(start, key, first)
-
-
-def _below_sequence(next_event: Callable[[], Any], start: Any, key: Any, path: list[str | int]) -> _Node | None:
-    found = None
-    index = 0
-    first = item = next_event()
-    while type(item) is not SequenceEndEvent:
-        below = _below(next_event, item, None, path[1:] if path and path[0] == index else [""])
-        found = below if path and path[0] == index else found
-        item = next_event()
-        index += 1
-    return found if path else _Node(start, key, first)
+def _found(text: str, path: Path) -> Node | None:
+    (node,) = find(text, [path])
+    return node if node.depth == len(path) else None
