@@ -106,8 +106,9 @@ def find(text: str, paths: Sequence[Path]) -> list[Node]:
         if type(event) is DocumentStartEvent:
             event = next_event()
             break
-    found = [Node(event, None, None, 0)] * len(paths)
-    _find_below(next_event, found[0], root, found)
+    node = Node(event, None, None, 0)
+    found = [node] * len(paths)
+    _find_below(next_event, node, root, found)
     return found
 
 

@@ -12,18 +12,18 @@ from yaml.reader import ReaderError
 from kftune.errors import YamlError
 
 _INDENTED_BY_TAB = "a tab indents this line; indent with spaces"
-_DIRECTIVE = "a line that begins with '%' is a directive; put text that begins so in quotes"
+_DIRECTIVE = "a line that begins with '%' is a directive; quote text that begins so"
 
 # What libyaml reports -> what is wrong, and what to do.
 _SENTENCES = {
     "block sequence entries are not allowed in this context": (
-        "a list item '- ' cannot begin here; put it on a line of its own, in line with the other items"
+        "a list item '- ' cannot begin here; put it on a new line, aligned with the other items"
     ),
     "mapping keys are not allowed in this context": (
-        "a key '? ' cannot begin here; put it on a line of its own, or put text that begins so in quotes"
+        "a key '? ' cannot begin here; put it on a new line, or quote text that begins so"
     ),
     "could not find expected ':'": (
-        "this line has no ': ' behind its key; write 'key: value', or put the text in quotes"
+        "this line has no ': ' after its key; write 'key: value', or quote the text"
     ),
     "found unexpected end of stream": "the quote that opens here is never closed; close it",
     "found unexpected document indicator": (
@@ -36,28 +36,28 @@ _SENTENCES = {
         "the escape here has too few hexadecimal digits; write all of them (2 for x, 4 for u, 8 for U)"
     ),
     "found invalid Unicode character escape code": (
-        "the escape here is no character, or half a surrogate pair; write the character itself"
+        "the escape here is not a character, or half a surrogate pair; write the character itself"
     ),
     "did not find expected alphabetic or numeric character": (
-        "a name of letters and digits must follow '*' or '&' here; put text that begins so in quotes"
+        "a name of letters and digits must follow '*' or '&' here; quote text that begins so"
     ),
     "did not find expected <document start>": (
         "the document has ended before this; indent it like its neighbours, or begin a new one with '---'"
     ),
     "did not find expected key": (
-        "this is no key of the mapping around it; indent it like its neighbours, close quotes and brackets"
+        "this is not a key of the surrounding mapping; indent it like its neighbours, close quotes and brackets"
     ),
     "did not find expected '-' indicator": (
-        "a list item '- ' must stand here; begin one, or indent the line like its neighbours"
+        "expected a list item '- '; begin one, or indent the line like its neighbours"
     ),
     "did not find expected ',' or ']'": (
-        "',' or ']' must stand here; separate the items of the list, or close it with ']'"
+        "expected ',' or ']'; separate the items of the list, or close it with ']'"
     ),
     "did not find expected ',' or '}'": (
-        "',' or '}' must stand here; separate the keys of the mapping, or close it with '}'"
+        "expected ',' or '}'; separate the keys of the mapping, or close it with '}'"
     ),
     "did not find expected node content": (
-        "a value must stand here; write one, and put text that begins with such a sign in quotes"
+        "expected a value; write one, and quote text that begins with such a sign"
     ),
     "did not find expected comment or line break": (
         "nothing may follow '|' or '>' on its line; begin the text on the next line"
@@ -65,7 +65,7 @@ _SENTENCES = {
     "found a tab character that violates indentation": _INDENTED_BY_TAB,
     "found a tab character where an indentation space is expected": _INDENTED_BY_TAB,
     "found undefined tag handle": (
-        "the tag here is not declared; remove it, or put text that begins with '!' in quotes"
+        "the tag here is not declared; remove it, or quote text that begins with '!'"
     ),
     "found unknown directive name": _DIRECTIVE,
     "could not find expected directive name": _DIRECTIVE,
@@ -94,12 +94,12 @@ def reported(text: str, file: str) -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        message = "half a surrogate pair stands here, which is no character; remove it"
+        message = "half a surrogate pair is not a character; remove it"
         if "\udc80" <= text[error.start] <= "\udcff":  # how `surrogateescape` keeps a byte that is no UTF-8
-            message = f"the byte 0x{ord(text[error.start]) - 0xDC00:02x} here is no UTF-8; save the file as UTF-8"
+            message = f"the byte 0x{ord(text[error.start]) - 0xDC00:02x} here is not UTF-8; save the file as UTF-8"
         raise YamlError(message, file, *_end(text[: error.start])) from None
     except ReaderError as error:
-        message = f"the control character U+{error.character:04X} cannot stand here; remove or escape it"
+        message = f"the control character U+{error.character:04X} is not allowed here; remove or escape it"
         raise YamlError(message, file, *_end_of_bytes(text.encode(), error.position)) from None
     except yaml.MarkedYAMLError as error:
         raise _explained(error, text, file) from None
@@ -122,19 +122,19 @@ def _explained(error: yaml.MarkedYAMLError, text: str, file: str) -> YamlError:
     elif problem == "found character that cannot start any token":
         message = _misplaced_sign(text, mark)
     else:
-        message = _SENTENCES.get(problem, f"this is not YAML: {problem}; mend it or put text in quotes")
+        message = _SENTENCES.get(problem, f"invalid YAML: {problem}; fix it or quote the text")
     return YamlError(message, file, mark.line + 1, mark.column + 1)
 
 
 def _misplaced_colon(text: str, mark: Any) -> str:
     if ": " in text[mark.index - mark.column : mark.index]:
-        return "a second ': ' stands in this line; put a value that holds ': ' in quotes"
-    return "no ': ' can stand here; write the line above as 'key: value', or indent this one like its neighbours"
+        return "this line has a second ': '; quote a value that contains ': '"
+    return "': ' is not allowed here; write the line above as 'key: value', or indent this one like its neighbours"
 
 
 def _misplaced_sign(text: str, mark: Any) -> str:
     sign = text[mark.index]
-    return _INDENTED_BY_TAB if sign == "\t" else f"a value cannot begin with {sign!r}; put it in quotes"
+    return _INDENTED_BY_TAB if sign == "\t" else f"a value cannot begin with {sign!r}; quote it"
 
 
 def _end(before: str) -> tuple[int, int]:

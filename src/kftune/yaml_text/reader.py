@@ -75,7 +75,7 @@ def load(text: str, *, file: str = "<text>") -> object:
     first = next(documents, None)
     second = next(documents, None)
     if second is not None:
-        raise _at(second[0], "only one document may stand here and a second one begins; remove it", file)
+        raise _at(second[0], "only one document is allowed, and a second one begins here; remove it", file)
     return None if first is None else first[1]
 
 
@@ -204,7 +204,7 @@ class _DocumentReader:
         if name == "float" and type(value) is int:
             return float(value)
         if type(value) is not _CORE_TYPES[name]:
-            raise self._wrong(f"!!{name} is wrong before {event.value!r:.40}; remove it, or mend the value", event)
+            raise self._wrong(f"!!{name} is wrong before {event.value!r:.40}; remove it, or fix the value", event)
         return value
 
     def _key(self, event: Any) -> object:
@@ -231,7 +231,7 @@ class _DocumentReader:
     def _copied(self, value: object, event: Any, level: int) -> object:
         self._copies += 1
         if self._copies > _MOST_COPIES:
-            raise self._wrong(f"the aliases grow past {_MOST_COPIES:,} values; write fewer", event)
+            raise self._wrong(f"the aliases expand to more than {_MOST_COPIES:,} values; use fewer", event)
         if not isinstance(value, (dict, list)):
             return value
         if level >= _MOST_LEVELS:
@@ -252,7 +252,7 @@ class _DocumentReader:
 
     def _unknown_tag(self, event: Any) -> YamlError:
         name = event.tag.replace(_CORE_TAG, "!!")
-        return self._wrong(f"the tag {name} is not read here; remove it, or put the value in quotes", event)
+        return self._wrong(f"the tag {name} is not supported; remove it, or quote the value", event)
 
     def _duplicate(self, event: Any, first: Any) -> YamlError:
         name = f"*{event.anchor}" if type(event) is AliasEvent else event.value
