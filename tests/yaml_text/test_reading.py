@@ -116,7 +116,7 @@ BROKEN = [
     ("{a: 1}: 2", 1, 1, "a key must be a single value"),
     ("a: &x [1]\n*x : 2", 2, 1, "a key must be a single value"),
     ("<<: 3", 1, 5, "'<<' takes a mapping"),
-    ("a: 1e400", 1, 4, "beyond the largest float"),
+    ("a: 1e400", 1, 4, "greater than the largest float"),
     ("a: " + "9" * 5000, 1, 4, "5000 digits"),
     ("[" * 300 + "]" * 300, 1, 201, "200 levels"),
 ]

@@ -1,9 +1,9 @@
-"""Reads YAML that people write, by the core rules of YAML 1.2.
+"""Reads YAML that people write, by the core schema of YAML 1.2.
 
-Only ``true`` and ``false`` are booleans, ``1e-4`` is a number, and ``yes``, ``on``, ``12:30`` and
-``2024-01-01`` are text. Duplicate keys are refused, aliases are copied up to a bound, and the merge key
-``<<`` works. Plain objects are made from libyaml's events directly: PyYAML's composer on top of them recurses
-in C without a bound, so that a text of 50 000 brackets ends the process.
+Only ``true`` and ``false`` are booleans, ``1e-4`` is a number, and ``yes``, ``on``, ``12:30`` and ``2024-01-01`` are
+text. Duplicate keys are rejected, aliases are copied up to a limit, and the merge key ``<<`` works. Plain objects are
+made directly from libyaml's events, because PyYAML's composer recurses in C without a limit: a text of 50 000 brackets
+would end the process.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from yaml.events import (
 from kftune.errors import YamlError, near_files
 from kftune.yaml_text.problems import not_utf8, reported
 
-# What aliases may add to one document, in values: anchors in a study add dozens, a "billion laughs" 10**9.
+# The most values that aliases may add to one document: anchors in a study add dozens, a "billion laughs" 10**9.
 _MOST_COPIES = 100_000
 
-# Each level is a frame or two of Python, and the text must stay clear of the interpreter's limit of 1000.
+# Each level takes one or two frames of Python, which allows 1000.
 _MOST_LEVELS = 200
 
-# Python converts no more decimal digits than this, and takes a time that grows with their square.
+# Python converts few more decimal digits than this, in a time that grows with their square.
 _MOST_DIGITS = 4000
 
 _CORE_TAG = "tag:yaml.org,2002:"
@@ -58,18 +58,18 @@ _TYPED_STARTS = frozenset(["", *"~nNtTfF.+-0123456789"])
 
 
 def load(text: str, *, file: str = "<text>") -> object:
-    """The one document in the text, as dicts, lists, strings, numbers, booleans and None.
+    """Returns the only document of a text, as dicts, lists, strings, numbers, booleans and None.
 
     Args:
-        text: YAML; JSON is YAML too.
-        file: What error messages call the text.
+        text: YAML or JSON.
+        file: The name of the text in errors.
 
     Returns:
         The value; None for a text without a document.
 
     Raises:
-        YamlError: The text is not YAML, or holds a second document, a duplicate key, a tag outside of the
-            core schema, an alias of nothing, aliases that grow past 100 000 values, or more than 200 levels.
+        YamlError: The text is not YAML, or has a second document, a duplicate key, a tag outside of the core schema,
+            an alias without an anchor, aliases that expand to more than 100 000 values, or more than 200 levels.
     """
     documents = _documents(text, file)
     first = next(documents, None)
@@ -80,30 +80,24 @@ def load(text: str, *, file: str = "<text>") -> object:
 
 
 def load_all(text: str, *, file: str = "<text>") -> Iterator[object]:
-    """The documents in the text, one after the other.
+    """Yields the documents of a text, each read when it is requested.
 
     Args:
         text: YAML documents, with ``---`` between them.
-        file: What error messages call the text.
-
-    Yields:
-        Each document's value, read when it is asked for.
+        file: The name of the text in errors.
 
     Raises:
-        YamlError: As for `load`, when the reading comes to the place.
+        YamlError: As for `load`, when the document is requested.
     """
     for _, value in _documents(text, file):
         yield value
 
 
 def load_file(path: str | os.PathLike[str]) -> object:
-    """The one document in a file.
+    """Returns the only document of a file, as `load` does.
 
     Args:
         path: A YAML file in UTF-8.
-
-    Returns:
-        As `load`.
 
     Raises:
         YamlError: As for `load`, or the file cannot be read.
@@ -121,7 +115,7 @@ def load_file(path: str | os.PathLike[str]) -> object:
 
 
 def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
-    """The event that starts each document, with the document's value."""
+    """Yields the event that starts each document, with the document's value."""
     text = text.removeprefix("\ufeff")
     with reported(text, file):
         next_event = yaml.CBaseLoader(text).get_event
@@ -131,7 +125,7 @@ def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
 
 
 class _DocumentReader:
-    """Makes the value of one document from its events."""
+    """Builds the value of one document from its events."""
 
     def __init__(self, next_event: Any, file: str) -> None:
         self._next = next_event
@@ -215,7 +209,7 @@ class _DocumentReader:
         raise self._wrong("a key must be a single value, not a list or a mapping", event)
 
     def _merged(self, event: Any, level: int) -> list[dict[object, object]]:
-        """What ``<<:`` brings, in the order of precedence."""
+        """Returns the mappings that ``<<:`` merges, in the order of precedence."""
         value = self._node(event, level)
         sources: list[Any] = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
@@ -262,19 +256,19 @@ class _DocumentReader:
 
 
 def _plain_value(text: str) -> object:
-    """What a plain (not quoted) scalar means; ValueError when it is a number that Python cannot hold."""
+    """Returns the value of a plain (not quoted) scalar; ValueError for a number that Python cannot represent."""
     if text[:1] not in _TYPED_STARTS:
         return text
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
         if len(text) > _MOST_DIGITS:
-            raise ValueError(f"a number of {len(text)} digits cannot be read; as text, it needs quotes")
+            raise ValueError(f"a number of {len(text)} digits cannot be read; quote it if it is text")
         return int(text)
     if _FLOAT.fullmatch(text):
         value = float(text)
         if math.isinf(value):
-            raise ValueError(f"{text:.40} is beyond the largest float; give a smaller number, or .inf")
+            raise ValueError(f"{text:.40} is greater than the largest float; give a smaller number, or .inf")
         return value
     if based := _BASED.fullmatch(text):
         return int(based["octal"], 8) if based["octal"] else int(based["hexadecimal"], 16)
@@ -282,7 +276,7 @@ def _plain_value(text: str) -> object:
 
 
 def _merge(sources: list[dict[object, object]], own: dict[object, object]) -> dict[object, object]:
-    """The keys of all: the mapping's own win over those of a source, an earlier source over a later one."""
+    """Returns all keys: the mapping's own override those of a source, an earlier source overrides a later one."""
     result: dict[object, object] = {}
     for source in reversed(sources):
         result.update(source)
