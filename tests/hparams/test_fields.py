@@ -30,7 +30,9 @@ from kftune import (
 )
 from kftune.domains import Domain
 from kftune.errors import DomainError, HparamsError
-from kftune.hparams.fields import Leaf, get, in_order, put, remove
+from kftune.hparams.fields import Leaf
+from kftune.hparams.fields.form import in_order
+from kftune.hparams.fields.nested import get, put, remove
 
 
 def made(annotation: Any, default: Any, **more: Any) -> type[Hparams]:
@@ -371,12 +373,12 @@ def conditional(when: dict[str, Any], domain: Domain | None = None, **fields: An
             {"valeu": "sgd"},
             "a condition must name a hyperparameter, but momentum depends on 'valeu'; did you mean 'value'?",
         ),
-        ({"momentum": 0.5}, "momentum depends on momentum, which is conditional itself and does not stand above it"),
-        ({"value": "lion"}, "momentum depends on value='lion', which can never be: value has search domain Choice"),
-        ({"value": ["sgd", "lion"]}, "momentum depends on value='lion', which can never be"),
-        ({"value": 3}, "momentum depends on value=3, which can never be"),
-        ({"flag": 1}, "momentum depends on flag=1, which can never be: flag has field flag: bool"),
-        ({"later": 1}, "momentum depends on later, which is conditional itself and does not stand above it"),
+        ({"momentum": 0.5}, "momentum depends on momentum, which is conditional too and is not declared above it"),
+        ({"value": "lion"}, "momentum depends on value='lion', which is impossible: value has search domain Choice"),
+        ({"value": ["sgd", "lion"]}, "momentum depends on value='lion', which is impossible"),
+        ({"value": 3}, "momentum depends on value=3, which is impossible"),
+        ({"flag": 1}, "momentum depends on flag=1, which is impossible: flag has field flag: bool"),
+        ({"later": 1}, "momentum depends on later, which is conditional too and is not declared above it"),
     ],
 )
 def test_a_condition_must_be_one_that_can_be_judged_and_can_hold(when, text):
@@ -446,20 +448,18 @@ METHODS = [
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_field_cannot_hide_what_every_class_has(name):
-    with pytest.raises(HparamsError, match=f"Made: a field cannot be called '{name}', a name that every"):
+    with pytest.raises(HparamsError, match=f"Made: a field cannot be called '{name}': every hyperparameter"):
         made(int, 1, **{name: (int, 1)})
 
 
 @pytest.mark.parametrize("name", ["alias", "validation_alias", "serialization_alias"])
 def test_a_field_has_one_name(name):
-    with pytest.raises(
-        HparamsError, match="field value: a hyperparameter has one name everywhere; take its alias away"
-    ):
+    with pytest.raises(HparamsError, match="field value: a hyperparameter has one name everywhere; remove its alias"):
         made(int, Field(1, **{name: "other"}))  # type: ignore[call-overload]
 
 
 def test_a_field_is_always_written_out_and_never_secret():
-    with pytest.raises(HparamsError, match="field value: a hyperparameter is always written out"):
+    with pytest.raises(HparamsError, match="field value: a hyperparameter is always written"):
         made(int, Field(1, exclude=True))
     for annotation in (SecretStr, SecretStr | None):
         with pytest.raises(HparamsError, match="field value: a secret cannot be a hyperparameter"):

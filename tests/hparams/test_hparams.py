@@ -398,10 +398,10 @@ def test_a_yaml_file_may_hold_the_values_or_hold_them_under_a_key(tmp_path):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        ("model", "there is no key 'model' ('model' not found); did you mean 'models'?"),
-        ("models.smal", "there is no key 'models.smal' ('smal' not found); did you mean 'small'?"),
-        ("models.small.lr.x", "there is no key 'models.small.lr.x' ('x' not found); there are none"),
-        ("", "there is no key '' ('' not found); known: empty, list, models"),
+        ("model", "no key 'model' ('model' not found); did you mean 'models'?"),
+        ("models.smal", "no key 'models.smal' ('smal' not found); did you mean 'small'?"),
+        ("models.small.lr.x", "no key 'models.small.lr.x' ('x' not found); there are none"),
+        ("", "no key '' ('' not found); known: empty, list, models"),
         ("list", "key 'list' must hold a mapping of hyperparameters, but holds [1]"),
         ("empty", "key 'empty' must hold a mapping of hyperparameters, but holds None"),
         (None, "models: Small has no key 'models'"),
@@ -539,7 +539,7 @@ def test_overrides_in_hydras_words(overrides, expected):
         ("hidden_units", "an override is name=value, +name=value or ~name, but got 'hidden_units'"),
         ("hiden_units=3", "Model has no hyperparameter 'hiden_units'; did you mean 'hidden_units'?"),
         ("hidden_units=x", "hidden_units: must be a valid integer"),
-        ("+hidden_units=3", "+hidden_units adds a name, but Model has it already; write hidden_units=3"),
+        ("+hidden_units=3", "+hidden_units adds a name, but Model already has it; write hidden_units=3"),
         ("+new=1", "Model allows no further names, but got +new; known: "),
         ("+optimizer.new=1", "Model has no hyperparameter 'optimizer.new'"),
         ("~new", "Model has no hyperparameter 'new'"),
@@ -558,7 +558,7 @@ def test_taking_back_a_value_without_a_default_is_refused():
     class Needy(Hparams):
         lr: float
 
-    with pytest.raises(HparamsError, match="~lr goes back to the default, but field lr: float has none"):
+    with pytest.raises(HparamsError, match="~lr restores the default, but field lr: float has none"):
         Needy(lr=1).override("~lr")
 
 

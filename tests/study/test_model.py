@@ -498,11 +498,11 @@ VOLUME = {"name": "a", "mount": "/a", "claim": "c"}
         ),
         (
             {"search": {"units": {"int": [1, 2], "when": {"kind": "sdg"}}}},
-            "search.units.when: units depends on kind='sdg', which can never be",
+            "search.units.when: units depends on kind='sdg', which is impossible",
         ),
         (
             {"search": {"kind": {"choice": ["adam"]}, "units": {"int": [1, 2], "when": {"kind": "sgd"}}}},
-            "search.units.when: units depends on kind='sgd', which can never be",
+            "search.units.when: units depends on kind='sgd', which is impossible",
         ),
         (
             {"search": {"units": {"when": {"kind": "sgd"}}}},

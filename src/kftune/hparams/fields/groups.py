@@ -1,4 +1,4 @@
-"""Groups: fields that are hyperparameter classes themselves, and the defaults that the enclosing class has for them."""
+"""Groups: fields that are hyperparameter classes, and the defaults that the enclosing class has for them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kftune.hparams.fields.form import parts_of
 
 
 class Group(NamedTuple):
-    """A field that is a hyperparameter class itself.
+    """A field that is a hyperparameter class.
 
     Attributes:
         model: The group's class.
-        default: What the enclosing class has for it: an instance, None, or ``{}`` (its own fields' defaults).
-        is_mutable: Whether the default holds something that code could change.
-        inner: The groups within, with the defaults that this default has for them.
+        default: The enclosing class's default for it: an instance, None, or ``{}`` (the defaults of its fields).
+        is_mutable: Whether the default contains a mutable value.
+        inner: The groups in it, with the defaults from this default.
     """
 
     model: type[BaseModel]
@@ -31,7 +31,12 @@ class Group(NamedTuple):
 
 
 def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Group]:
-    """The nested groups of a class, by field; one without a default is made from the defaults of its fields."""
+    """Returns the nested groups of a class, by field; one without a default is made from the defaults of its fields.
+
+    Args:
+        model: The class.
+        defaults: An instance of it with the defaults; None for those of the class.
+    """
     groups: dict[str, Group] = {}
     for name, field in model.model_fields.items():
         group = group_of(field.annotation)
@@ -45,11 +50,11 @@ def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Grou
 
 @lru_cache(maxsize=256)
 def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], ...] = ()) -> bool:
-    """Whether a class, or a group in it, has validators of its own for single fields.
+    """Returns whether a class, or a group in it, has field validators.
 
     Args:
         model: The class.
-        above: The classes that it is a group of; one that contains itself is looked at once.
+        above: The classes that it is a group of; these are not visited again.
     """
     if model.__pydantic_decorators__.field_validators:
         return True
@@ -59,7 +64,12 @@ def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], .
 
 
 def completed(groups: Mapping[str, Group], data: dict[str, Any]) -> dict[str, Any]:
-    """`data` with every group that it gives in part completed from the default for that group."""
+    """Returns nested values with partly given groups completed from their defaults.
+
+    Args:
+        groups: The groups of the class, by field.
+        data: The values.
+    """
     filled = dict(data)
     for name, group in groups.items():
         given = data.get(name)
@@ -85,19 +95,13 @@ def _is_mutable(value: object) -> bool:
     return isinstance(value, (list, dict, set)) or any(map(_is_mutable, inner))
 
 
-def owner_of(model: type[BaseModel], path: tuple[str, ...]) -> tuple[type[BaseModel], int]:
-    """The innermost group that a path leads into, and how many parts of the path lead there."""
-    for depth, part in enumerate(path):
-        field = model.model_fields.get(part)
-        group = group_of(field.annotation) if field else None
-        if group is None:
-            return model, depth
-        model = group
-    return model, len(path)
-
-
 def extras_of(values: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of what an instance and its groups hold beyond their declared fields."""
+    """Yields the paths of the extra values of an instance and its groups.
+
+    Args:
+        values: The instance.
+        path: The path that leads to it.
+    """
     for name in values.model_extra or {}:
         yield (*path, name)
     for name, inner in vars(values).items():
@@ -106,7 +110,7 @@ def extras_of(values: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 def group_of(annotation: object) -> type[BaseModel] | None:
-    """The class of a nested group that `annotation` declares, optional or not."""
+    """Returns the class of a nested group that `annotation` declares, optional or not; None if it declares none."""
     candidates = [part for part in parts_of(annotation) if part is not type(None)]
     if len(candidates) == 1 and isinstance(candidates[0], type) and issubclass(candidates[0], BaseModel):
         return candidates[0]
@@ -114,7 +118,13 @@ def group_of(annotation: object) -> type[BaseModel] | None:
 
 
 def default_of(field: FieldInfo, name: str, defaults: object) -> tuple[bool, Any]:
-    """Whether a field has a default, and which: the enclosing group's default decides over the field's own."""
+    """Returns whether a field has a default, and which.
+
+    Args:
+        field: The field.
+        name: Its name.
+        defaults: The enclosing group's default instance, which overrides the field's own default; None without one.
+    """
     if isinstance(defaults, BaseModel):
         return True, getattr(defaults, name)
     value = field.get_default(call_default_factory=True, validated_data={})
