@@ -6,6 +6,7 @@ Nothing here belongs to one kind of file: names and allowed values come from the
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -54,23 +55,21 @@ class Frozen:
     if not TYPE_CHECKING:  # or mypy would let any attribute be set
 
         def __setattr__(self, name: str, value: object) -> None:
-            try:
-                super().__setattr__(name, value)
-            except ValidationError as error:
-                raise self._refusal(name, error) from error
+            self._change(super().__setattr__, name, value)
 
         def __delattr__(self, name: str) -> None:
-            try:
-                super().__delattr__(name)
-            except ValidationError as error:
-                raise self._refusal(name, error) from error
+            self._change(super().__delattr__, name)
 
-    def _refusal(self, name: str, error: ValidationError) -> KftuneError:
-        owner: Any = type(self)
-        refused: KftuneError = owner.own_error(error)
-        if error.errors()[0]["type"] != "frozen_instance":
-            return refused
-        return type(refused)(f"{owner.__name__} is frozen: {name} cannot be changed; use {self._remedy(name)}")
+    def _change(self, change: Callable[..., None], name: str, *value: object) -> None:
+        try:
+            change(name, *value)
+        except ValidationError as error:
+            owner: Any = type(self)
+            refused: KftuneError = owner.own_error(error)
+            if error.errors()[0]["type"] != "frozen_instance":
+                raise refused from error
+            rule = f"{owner.__name__} is frozen: {name} cannot be changed; use {self._remedy(name)}"
+            raise type(refused)(rule) from error
 
     def _remedy(self, name: str) -> str:
         raise NotImplementedError
@@ -136,7 +135,7 @@ def _reworded(detail: Any) -> str:
         rule = f"{_discriminator(detail)} must be one of {', '.join(options)}"
     if detail["type"] in ("literal_error", "enum"):
         options = re.findall("'([^']*)'", context["expected"])
-    near = f"; {near_names(str(given), options)}".rstrip("; ")
+    near = f"; {near_names(str(given), options)}".rstrip("; ") if options else ""
     return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near}"
 
 
@@ -148,6 +147,10 @@ _RULES = {
     "model_attributes_type": "must be a mapping",
     "string_type": "must be text (put quotes around it)",
 }
+
+
+# How pydantic calls the arms of a union that are no models; it calls a validator "function-plain[name]".
+_SCALARS = ("str", "int", "float", "bool", "none")
 
 
 def _shortened(given: object) -> str:
@@ -169,7 +172,7 @@ def _place(model: Any, loc: tuple[str | int, ...]) -> tuple[type[BaseModel] | No
             if arm is not None:
                 current = arm
                 continue
-            if isinstance(part, str) and part in ("str", "int", "float", "bool", "none", "function-plain[_read]"):
+            if isinstance(part, str) and (part in _SCALARS or part.startswith("function-")):
                 continue
             current = _item(current)
         if part == "[key]":

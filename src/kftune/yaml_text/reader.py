@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import ChainMap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ class _DocumentReader:
                 raise self._duplicate(event, places[list(result).index(key)])
             places.append(event)
             result[key] = self._node(next_event(), level)
-        return _merge(merged, result) if merged else result
+        return dict(ChainMap(result, *merged)) if merged else result
 
     def _sequence(self, start: Any, level: int) -> list[object]:
         self._check_tag(start, "seq")
@@ -273,15 +274,6 @@ def _plain_value(text: str) -> object:
     if based := _BASED.fullmatch(text):
         return int(based["octal"], 8) if based["octal"] else int(based["hexadecimal"], 16)
     return text
-
-
-def _merge(sources: list[dict[object, object]], own: dict[object, object]) -> dict[object, object]:
-    """Returns all keys: the mapping's own override those of a source, an earlier source overrides a later one."""
-    result: dict[object, object] = {}
-    for source in reversed(sources):
-        result.update(source)
-    result.update(own)
-    return result
 
 
 def _at(event: Any, message: str, file: str) -> YamlError:

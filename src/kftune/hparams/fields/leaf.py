@@ -214,23 +214,17 @@ class Leaf:
             if taken is point:
                 return
             if not same(taken, point) or (isinstance(taken, int) and isinstance(point, float)):
-                problem = f"it would become {taken!r}{_remedy(point)}"
+                remedy = "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""
+                problem = f"it would become {taken!r}{remedy}"
         if problem:
+            default = f" with default {self.default!r}" if self.has_default else ""
             raise HparamsError(
-                f"a field must take every value of its search domain, but {self.declaration}{self._default_note} "
+                f"a field must take every value of its search domain, but {self.declaration}{default} "
                 f"refuses {point!r} of {domain!r}: {problem}"
             )
-
-    @property
-    def _default_note(self) -> str:
-        return f" with default {self.default!r}" if self.has_default else ""
 
 
 def _limit(constraint: object) -> str:
     """Returns ``gt=0`` for the constraint that `Hparam(gt=0)` adds to a field."""
     names = (name for name in ("gt", "ge", "lt", "le") if hasattr(constraint, name))
     return ", ".join(f"{name}={getattr(constraint, name)}" for name in names) or repr(constraint)
-
-
-def _remedy(point: object) -> str:
-    return "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""
