@@ -123,8 +123,8 @@ def test_a_built_in_class_loads_neither_torch_nor_other_models():
 
 def test_registering_needs_no_decorator_and_the_same_entry_twice_is_fine():
     registry = HparamsRegistry()
-    for _ in range(2):
-        assert registry.register(**ENTRY) is None  # type: ignore[func-returns-value]
+    registry.register(**ENTRY)
+    registry.register(**ENTRY)
     registry.register("Other", "package.other", "other")
     assert registry["Other"]["description"] == ""
     assert [name for name in registry if name in ("Mine", "Other")] == ["Mine", "Other"]
@@ -223,11 +223,11 @@ def test_a_class_that_is_not_there_is_named_with_those_that_are(tmp_path, module
     assert str(caught.value) == f"unknown class in module {name} 'Mode'; did you mean 'Made'?"
 
 
-def test_what_is_no_class_of_hyperparameters_is_refused(tmp_path, module):
+@pytest.mark.parametrize("attribute", ["Plain", "value"])
+def test_a_name_of_anything_but_an_hparams_class_is_refused(tmp_path, module, attribute):
     name = module("class Plain: pass\nvalue = 3\n")
-    for attribute in ("Plain", "value"):
-        with pytest.raises(RegistryError, match=f"{name}:{attribute} must be a subclass of kftune.Hparams, but is"):
-            load_hparams(f"{name}:{attribute}", [tmp_path])
+    with pytest.raises(RegistryError, match=f"{name}:{attribute} must be a subclass of kftune.Hparams, but is"):
+        load_hparams(f"{name}:{attribute}", [tmp_path])
 
 
 @pytest.mark.parametrize(

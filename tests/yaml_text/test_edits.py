@@ -104,10 +104,11 @@ def test_what_does_not_stand_there_is_not_changed(text: str):
     assert edits.renamed(text, ("a", "zz"), "y") is None
 
 
-@pytest.mark.parametrize("text", ["? a\n: b: 0.1\n", "- a: 1\n  b: 2\n", "a: *m\n", "a: 1\n"])
-def test_keys_go_only_where_a_line_of_their_own_is_safe(text: str):
-    path = (0,) if text.startswith("-") else ("a",)
-    assert edits.inserted(text.replace("*m", "1"), path, {"new": "0"}) is None
+@pytest.mark.parametrize(
+    ("text", "path"), [("? a\n: b: 0.1\n", ("a",)), ("- a: 1\n  b: 2\n", (0,)), ("a: 1\n", ("a",))]
+)
+def test_keys_are_added_only_where_a_new_line_is_safe(text: str, path: tuple[str | int, ...]):
+    assert edits.inserted(text, path, {"new": "0"}) is None
 
 
 @pytest.mark.parametrize(("quote", "inside"), [("'", "it''s; \\d"), ('"', 'say \\"; \\\\d'), ("", "x;y")])
