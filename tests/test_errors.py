@@ -60,13 +60,18 @@ MADE = [
 ]
 
 
+def pickled(error):
+    return pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+
+
+@pytest.mark.parametrize("copied", [copy.copy, pickled])
 @pytest.mark.parametrize("error", MADE, ids=repr)
-def test_every_error_is_a_kftune_error_and_survives_pickling_and_copying(error):
+def test_every_error_is_a_kftune_error_and_survives_pickling_and_copying(error, copied):
     assert isinstance(error, KftuneError)
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  # our own bytes
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
-        assert vars(twin) == vars(error)
+    twin = copied(error)
+    assert type(twin) is type(error)
+    assert str(twin) == str(error)
+    assert vars(twin) == vars(error)
 
 
 def test_every_public_error_is_tried_here():

@@ -1,26 +1,6 @@
-"""The errors that kftune raises, in one tree; subclasses of these are in the modules that raise them.
+"""The errors that kftune raises, all below `KftuneError`; subclasses of these are in the modules that raise them.
 
-    KftuneError
-    ├── DomainError (ValueError)        an invalid domain, or a value outside of it
-    ├── HparamsError (ValueError)       invalid hyperparameter values, or an invalid class of them
-    ├── UnknownNameError (LookupError)  a name that is not registered; lists the near ones
-    ├── RegistryError                   an invalid registry entry
-    ├── YamlError (ValueError)          text that is not YAML as kftune reads it
-    ├── StudyError (ValueError)         an invalid study, with its place in the file
-    ├── PipelineError (ValueError)      an invalid pipeline, with its place in the file
-    ├── ProjectError (ValueError)       an invalid project, with its place in the file
-    ├── MetricError (ValueError)        a metric name or value that no collector can read
-    ├── RenderError (ValueError)        a study that the target cannot express
-    ├── KatibError (ValueError)         an error that Katib's own code has too; each part of kftune.katib has a subclass
-    ├── StoreError                      results that are locked, damaged or of another study
-    ├── RunError                        the local run cannot start or continue
-    ├── ContainerError                  no container engine answers, it refuses, or an image is missing
-    ├── ClusterError                    a cluster that cannot be reached, or that refuses something
-    ├── ModelRegistryError              a Model Registry that cannot be reached, or that refuses something
-    ├── MissingExtraError (ImportError) an optional dependency is not installed
-    └── UsageError                      a wrong command line
-
-A class exists where a caller would act differently. Arguments are positional and reach `Exception.__init__`, so that
+There is a class where a caller would act differently. Arguments are positional and reach `Exception.__init__`, so that
 each error survives pickling. The text says what must hold, what was given and what to do.
 """
 

@@ -14,7 +14,7 @@ import pytest
 from kftune import HPARAMS_REGISTRY, Hparams
 from kftune.errors import RegistryError, UnknownNameError
 from kftune.hparams.models.lstm import LstmHparams
-from kftune.hparams.registry import BUILT_IN, ENTRY_POINT_GROUP, Entry, HparamsRegistry, load_hparams, name_of
+from kftune.hparams.registry import BUILT_IN, ENTRY_POINT_GROUP, HparamsRegistry, RegistryEntry, load_hparams, name_of
 
 CLASS = "from kftune import Hparams\n\nclass {name}(Hparams):\n    lr: float = {default}\n"
 _NUMBERS = itertools.count()
@@ -55,7 +55,7 @@ def plug_in(folder: Path, entries: str, *, name: str = "plug") -> Path:
     return folder
 
 
-ENTRY = Entry(class_name="Mine", module_path="package.mine", model_type="mine", description="What it is")
+ENTRY = RegistryEntry(class_name="Mine", module_path="package.mine", model_type="mine", description="What it is")
 
 
 def test_the_registry_reads_as_a_plain_mapping_of_four_keys():

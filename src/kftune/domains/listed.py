@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from math import isfinite
 from typing import Any, ClassVar
@@ -115,11 +116,7 @@ class Choice(Listed):
         return f"Choice({listed})" if self.weights is None else f"Choice({listed}, weights={self.weights})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _choice, (self.options, self.weights)
-
-
-def _choice(options: tuple[Any, ...], weights: tuple[float, ...] | None) -> Choice:
-    return Choice(*options, weights=weights)
+        return partial(Choice, weights=self.weights), self.options
 
 
 class Ordinal(Listed):

@@ -24,7 +24,7 @@ from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
 from kftune.hparams.fields.command_line import TEXTS, CommandLine
 from kftune.hparams.fields.form import in_order, to_json
-from kftune.hparams.fields.groups import Group, completed, extras_of, groups_of
+from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
 from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
 from kftune.hparams.fields.table import leaves_of
@@ -82,7 +82,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     )
 
     _leaves: ClassVar[dict[str, Leaf]] = {}
-    _groups: ClassVar[dict[str, Group]] = {}
+    _groups: ClassVar[dict[str, FieldGroup]] = {}
     _command_line: ClassVar[CommandLine]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

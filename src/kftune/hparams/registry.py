@@ -16,7 +16,7 @@ from kftune.errors import KftuneError, RegistryError, UnknownNameError, suggesti
 from kftune.hparams import Hparams
 
 
-class Entry(TypedDict):
+class RegistryEntry(TypedDict):
     """The place of a hyperparameter class."""
 
     class_name: str
@@ -25,8 +25,8 @@ class Entry(TypedDict):
     description: str
 
 
-BUILT_IN: tuple[Entry, ...] = (
-    Entry(
+BUILT_IN: tuple[RegistryEntry, ...] = (
+    RegistryEntry(
         class_name="LstmHparams",
         module_path="kftune.hparams.models.lstm",
         model_type="lstm",
@@ -37,11 +37,11 @@ BUILT_IN: tuple[Entry, ...] = (
 ENTRY_POINT_GROUP = "kftune.hparams"
 
 
-class HparamsRegistry(Mapping[str, Entry]):
+class HparamsRegistry(Mapping[str, RegistryEntry]):
     """Class name -> entry. Plug-ins are searched once, when a name is not found without them or all are listed."""
 
-    def __init__(self, entries: Sequence[Entry] = ()) -> None:
-        self._entries: dict[str, Entry] = {}
+    def __init__(self, entries: Sequence[RegistryEntry] = ()) -> None:
+        self._entries: dict[str, RegistryEntry] = {}
         self._plugins_read = False
         for entry in entries:
             self.register(**entry)
@@ -58,7 +58,9 @@ class HparamsRegistry(Mapping[str, Entry]):
         Raises:
             RegistryError: Another entry has that class name or model type.
         """
-        entry = Entry(class_name=class_name, module_path=module_path, model_type=model_type, description=description)
+        entry = RegistryEntry(
+            class_name=class_name, module_path=module_path, model_type=model_type, description=description
+        )
         for other in self._entries.values():
             if other == entry:
                 return
@@ -70,7 +72,7 @@ class HparamsRegistry(Mapping[str, Entry]):
                     )
         self._entries[class_name] = entry
 
-    def find(self, name: str) -> Entry:
+    def find(self, name: str) -> RegistryEntry:
         """Returns the entry with this class name or model type.
 
         Raises:
@@ -85,7 +87,7 @@ class HparamsRegistry(Mapping[str, Entry]):
         known = [*self._entries, *(entry["model_type"] for entry in self._entries.values())]
         raise UnknownNameError("hyperparameter class", name, known)
 
-    def _find(self, name: str) -> Entry | None:
+    def _find(self, name: str) -> RegistryEntry | None:
         by_type = (entry for entry in self._entries.values() if entry["model_type"] == name)
         return self._entries.get(name) or next(by_type, None)
 
@@ -99,7 +101,7 @@ class HparamsRegistry(Mapping[str, Entry]):
             package = point.dist.name if point.dist else "a plug-in"
             self.register(point.attr, point.module, point.name, f"from {package}")
 
-    def __getitem__(self, class_name: str) -> Entry:
+    def __getitem__(self, class_name: str) -> RegistryEntry:
         if class_name not in self._entries:
             self._read_plugins()
         return self._entries[class_name]

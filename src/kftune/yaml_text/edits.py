@@ -12,7 +12,7 @@ from typing import Any
 
 from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent
 
-from kftune.yaml_text.places import Node, Path, find
+from kftune.yaml_text.places import Path, TextNode, find
 
 _Tree = Mapping[str, "_Tree | str"]
 
@@ -126,7 +126,7 @@ def _with_stripping_header(text: str, event: Any) -> str | None:
     return text[:start] + header + text[event.start_mark.index + found.end() :]
 
 
-def _inserted_in_flow(text: str, node: Node, tree: _Tree) -> str | None:
+def _inserted_in_flow(text: str, node: TextNode, tree: _Tree) -> str | None:
     if type(node.first) is MappingEndEvent:
         at = node.event.end_mark.index
         return f"{text[:at]}{_flow(tree, '')}{text[at:]}"
@@ -149,7 +149,7 @@ def _json(value: str, quote: str) -> str:
     return value if not quote or not value[0].isalpha() else f"{quote}{value}{quote}"
 
 
-def _inserted_in_block(text: str, node: Node, tree: _Tree) -> str | None:
+def _inserted_in_block(text: str, node: TextNode, tree: _Tree) -> str | None:
     """Adds lines after the mapping's key, before the comments of its first key."""
     at = node.first.start_mark.index
     start = text.rfind("\n", 0, at) + 1
@@ -217,6 +217,6 @@ def _is_scalar(event: Any, *styles: str | None) -> bool:
     return type(event) is ScalarEvent and event.style in styles and event.tag is None
 
 
-def _found(text: str, path: Path) -> Node | None:
+def _found(text: str, path: Path) -> TextNode | None:
     (node,) = find(text, [path])
     return node if node.depth == len(path) else None

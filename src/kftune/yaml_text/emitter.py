@@ -45,7 +45,7 @@ _CACHED_TEXTS = 4096
 _CACHED_LENGTH = 512
 
 
-class _RefusedError(Exception):
+class _UnwritableError(Exception):
     """A value that cannot be written."""
 
 
@@ -78,7 +78,7 @@ def dump(value: object) -> str:
     """
     try:
         return _document_text(value)
-    except _RefusedError as refused:
+    except _UnwritableError as refused:
         place = _place_of_refusal(value)
         raise YamlError(f"at {place}: {refused}" if place else str(refused)) from None
     except RecursionError:
@@ -196,11 +196,11 @@ def _rest(text: str, pad: str) -> str:
 def _head(key: object) -> str:
     """Returns the text of a key with its colon; caches it like the strings."""
     if not isinstance(key, str):
-        raise _RefusedError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
+        raise _UnwritableError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
     key = str.__str__(key)
     written = _quoted(key) + ":" if "\n" in key else _scalar_text(key) + ":"
     if len(written) > _LONGEST_KEY:
-        raise _RefusedError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
+        raise _UnwritableError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
     if len(written) <= _CACHED_LENGTH:
         if len(_heads) >= _CACHED_TEXTS:
             _heads.clear()
@@ -220,7 +220,7 @@ def _plain_form(value: object) -> object:
         return dict(value)
     if isinstance(value, (list, tuple)):
         return list(value)
-    raise _RefusedError(
+    raise _UnwritableError(
         "a value must be a dict, list, string, number, boolean or None, "
         f"and {value!r:.60} is {_article(value)}; convert it first"
     )
@@ -243,7 +243,7 @@ def _quoted(text: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found.group())
     if 0xD800 <= code <= 0xDFFF:
-        raise _RefusedError(f"text must be Unicode, and U+{code:04X} is half a surrogate pair; remove it")
+        raise _UnwritableError(f"text must be Unicode, and U+{code:04X} is half a surrogate pair; remove it")
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
@@ -255,7 +255,7 @@ def _int_text(value: int) -> str:
     try:
         return repr(value)
     except ValueError:
-        raise _RefusedError("an integer has more digits than readers accept; write it as a string") from None
+        raise _UnwritableError("an integer has more digits than readers accept; write it as a string") from None
 
 
 def _float_text(value: float) -> str:
@@ -273,22 +273,19 @@ def _article(value: object) -> str:
 
 def _place_of_refusal(value: object, place: str = "") -> str:
     """Returns the path of the first rejected part in `value`, such as ``spec[0].name``."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if _is_refused({key: inner}):
-                named = f"{place}.{key}".removeprefix(".") if isinstance(key, str) else place
-                return _place_of_refusal(inner, named)
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            if _is_refused(inner):
-                return _place_of_refusal(inner, f"{place}[{index}]")
+    is_mapping = isinstance(value, dict)
+    parts: Any = value.items() if is_mapping else enumerate(value) if isinstance(value, (list, tuple)) else ()  # type: ignore[attr-defined]
+    for key, inner in parts:
+        if _is_refused({key: inner} if is_mapping else inner):
+            named = f"[{key}]" if not is_mapping else f".{key}" if isinstance(key, str) else ""
+            return _place_of_refusal(inner, f"{place}{named}".removeprefix("."))
     return place.encode(errors="backslashreplace").decode()
 
 
 def _is_refused(value: object) -> bool:
     try:
         _document_text(value)
-    except _RefusedError:
+    except _UnwritableError:
         return True
     return False
 

@@ -26,7 +26,7 @@ _CLOSING = (MappingEndEvent, SequenceEndEvent)
 _NextEvent = Callable[[], Any]
 
 
-class Node(NamedTuple):
+class TextNode(NamedTuple):
     """A value in the text.
 
     Attributes:
@@ -87,7 +87,7 @@ def locate_all(text: str, wanted: Sequence[tuple[Path, bool]]) -> list[tuple[int
     return [(event.start_mark.line + 1, event.start_mark.column + 1) for event in events]
 
 
-def find(text: str, paths: Sequence[Path]) -> list[Node]:
+def find(text: str, paths: Sequence[Path]) -> list[TextNode]:
     """Returns for each path the last value on it that the first document has; of a key that comes twice, the second.
 
     Args:
@@ -106,13 +106,13 @@ def find(text: str, paths: Sequence[Path]) -> list[Node]:
         if type(event) is DocumentStartEvent:
             event = next_event()
             break
-    node = Node(event, None, None, 0)
+    node = TextNode(event, None, None, 0)
     found = [node] * len(paths)
     _find_below(next_event, node, root, found)
     return found
 
 
-def _find_below(next_event: _NextEvent, node: Node, wanted: _Wanted, found: list[Node]) -> None:
+def _find_below(next_event: _NextEvent, node: TextNode, wanted: _Wanted, found: list[TextNode]) -> None:
     """Notes a value just begun, and the wanted ones inside it; reads it to its end."""
     event = node.event
     first = next_event() if isinstance(event, _OPENING) else None
@@ -130,7 +130,7 @@ def _find_below(next_event: _NextEvent, node: Node, wanted: _Wanted, found: list
         if inner is None:
             _skip(next_event, value)
         else:
-            _find_below(next_event, Node(value, key, None, node.depth + 1), inner, found)
+            _find_below(next_event, TextNode(value, key, None, node.depth + 1), inner, found)
         head = next_event()
 
 

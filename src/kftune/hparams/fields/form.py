@@ -136,6 +136,6 @@ def _refuse_constant(text: str) -> Any:
 def parse_loosely(text: str) -> Any:
     """Returns the JSON value of a text, or the text itself: for values without a declared type."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except ValueError:
+        return parse_json("", text)
+    except HparamsError:
         return text

@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from kftune.hparams.fields.form import parts_of
 
 
-class Group(NamedTuple):
+class FieldGroup(NamedTuple):
     """A field that is a hyperparameter class.
 
     Attributes:
@@ -27,24 +27,24 @@ class Group(NamedTuple):
     model: type[BaseModel]
     default: Any
     is_mutable: bool
-    inner: Mapping[str, Group]
+    inner: Mapping[str, FieldGroup]
 
 
-def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Group]:
+def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, FieldGroup]:
     """Returns the nested groups of a class, by field; one without a default is made from the defaults of its fields.
 
     Args:
         model: The class.
         defaults: An instance of it with the defaults; None for those of the class.
     """
-    groups: dict[str, Group] = {}
+    groups: dict[str, FieldGroup] = {}
     for name, field in model.model_fields.items():
         group = group_of(field.annotation)
         if group is not None:
             has_default, value = default_of(field, name, defaults)
             default = value if has_default else {}
             inner = groups_of(group, default) if isinstance(default, BaseModel) else {}
-            groups[name] = Group(group, default, _is_mutable(default), inner)
+            groups[name] = FieldGroup(group, default, _is_mutable(default), inner)
     return groups
 
 
@@ -63,7 +63,7 @@ def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], .
     return any(has_field_validators(group, above) for group in groups if group is not None and group not in above)
 
 
-def completed(groups: Mapping[str, Group], data: dict[str, Any]) -> dict[str, Any]:
+def completed(groups: Mapping[str, FieldGroup], data: dict[str, Any]) -> dict[str, Any]:
     """Returns nested values with partly given groups completed from their defaults.
 
     Args:
@@ -80,7 +80,7 @@ def completed(groups: Mapping[str, Group], data: dict[str, Any]) -> dict[str, An
     return filled
 
 
-def _merged(group: Group, given: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(group: FieldGroup, given: Mapping[str, Any]) -> dict[str, Any]:
     if group.model.model_fields.keys() <= given.keys():
         merged = dict(given)
     else:
