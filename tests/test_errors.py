@@ -74,7 +74,7 @@ def test_every_error_is_a_kftune_error_and_survives_pickling_and_copying(error, 
     assert vars(twin) == vars(error)
 
 
-def test_every_public_error_is_tried_here():
+def test_every_public_error_is_tested_here():
     public = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, KftuneError)}
     tried = {parent for error in MADE for parent in type(error).__mro__ if issubclass(parent, KftuneError)}
     assert {error for error in public if not error.__name__.startswith("_")} <= tried

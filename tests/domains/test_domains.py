@@ -66,7 +66,7 @@ FINITE = {
 CONTINUOUS = [*SMOOTH, "qnormal", "qlognormal"]
 
 
-def test_every_kind_of_domain_is_tried_here():
+def test_every_kind_of_domain_is_tested_here():
     exported = {name for name in kftune.domains.__all__ if isinstance(getattr(kftune.domains, name), type)}
     tried = {strategy_name(kind) for kind in BY_KIND} | {"Conditional", "Domain"}
     assert exported == tried
@@ -160,11 +160,11 @@ def test_a_lattice_from_a_tenth_to_seven_tenths_has_seven_points_without_drift()
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.2, 0.3), (0.7, 0.8), (1.1, 1.2)])
-def test_one_step_is_enough_whatever_the_rounding_of_the_bounds(low, high):
+def test_one_step_is_enough_for_any_rounding_of_the_bounds(low, high):
     assert QUniform(low, high, 0.1).grid() == (low, high)
 
 
-def test_a_lattice_stays_below_a_high_that_is_no_point():
+def test_a_lattice_stays_below_a_high_that_is_not_a_point():
     assert QUniform(0, 0.75, 0.2).grid() == (0.0, 0.2, 0.4, 0.6)
     assert max(QUniform(0, 0.6999999999999, 0.1).grid()) <= 0.6999999999999
     assert IntUniform(1, 10, step=4).grid() == (1, 5, 9)
@@ -259,7 +259,7 @@ class Colour(Enum):
     BLUE = "blue"
 
 
-def test_listed_values_are_what_json_has_for_them():
+def test_listed_values_are_kept_as_json_values():
     domain = Choice(Colour.RED, (0.9, 0.999))
     assert domain.options == ("red", [0.9, 0.999])
     assert domain.contains(Colour.RED)

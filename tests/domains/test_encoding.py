@@ -17,7 +17,7 @@ from kftune.domains import Choice, Conditional, LogUniform, QUniform, Uniform, e
 from kftune.domains.encoding import DomainValue, decode, encode_text, encode_value, is_safe
 from kftune.errors import DomainError
 
-# What Katib's substitution, a shell or a YAML reader gives a meaning of its own.
+# What Katib's substitution, a shell or a YAML reader gives a special meaning.
 SIGNIFICANT = "$`\"'\\ \t\n\r{}[]()<>|&;*?!#~=\0\x85\u2028\ufeffé"
 
 
@@ -149,12 +149,12 @@ def test_an_index_outside_the_grid_is_refused(number):
 
 
 @given(st.text(), st.sampled_from(["", "text:", "quantile:", "millionth:", "index:", f"quantile:{UNIFORM}:"]))
-def test_any_text_with_the_prefix_is_decoded_or_refused_by_an_error_of_ours(text, mode):
+def test_any_text_with_the_prefix_is_decoded_or_refused_by_an_error_of_kftune(text, mode):
     with contextlib.suppress(DomainError):
         decode(encoding.PREFIX + mode + text)
 
 
-def test_millionths_of_a_lattice_are_shared_out_evenly():
+def test_millionths_of_a_lattice_are_distributed_evenly():
     domain = QUniform(0.1, 0.7, 0.1)
     values = [drawn(encode_value("millionth", domain, str(number))).value for number in range(500, 1_000_000, 1000)]
     assert sorted(set(values)) == list(domain.grid())

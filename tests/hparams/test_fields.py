@@ -154,7 +154,7 @@ def test_a_value_becomes_the_fields_own_and_its_json_form():
         leaf(float).validated(float("nan"))
 
 
-def test_members_of_sets_are_written_in_one_order_wherever_they_stand():
+def test_members_of_sets_are_written_in_one_order_at_any_depth():
     class Holder(BaseModel):
         members: set[str] = {"b", "a"}
 
@@ -348,7 +348,7 @@ def test_only_a_domain_says_what_to_search(search):
         Hparam(1, search=search)
 
 
-def test_a_domain_that_cannot_be_is_refused_where_it_is_written():
+def test_an_invalid_domain_is_refused_where_it_is_declared():
     with pytest.raises(DomainError, match="LogUniform: 0 < low"):
         Hparam(1.0, search=LogUniform(0, 1))
 
@@ -380,18 +380,18 @@ def conditional(when: dict[str, Any], domain: Domain | None = None, **fields: An
         ({"later": 1}, "momentum depends on later, which is conditional too and is not declared above it"),
     ],
 )
-def test_a_condition_must_be_one_that_can_be_judged_and_can_hold(when, text):
+def test_a_condition_must_be_decidable_and_possible(when, text):
     later = (int, Hparam(1, search=Conditional(Choice(1, 2), {"value": "sgd"})))
     with pytest.raises(HparamsError) as caught:
         conditional(when, flag=(bool, True), later=later)
     assert text in str(caught.value)
 
 
-def test_a_condition_may_name_a_field_that_stands_below_and_is_not_conditional():
+def test_a_condition_may_name_a_later_field_that_is_not_conditional():
     assert conditional({"flag": True}, flag=(bool, True)).space()["momentum"].active({"flag": True})  # type: ignore[attr-defined]
 
 
-def test_a_conditional_field_needs_a_default_which_may_lie_outside():
+def test_a_conditional_field_needs_a_default_which_may_be_outside_its_domain():
     made(ADAM, "adam", x=(float | None, Hparam(None, search=Conditional(Uniform(0, 1), {"value": "sgd"}))))
     with pytest.raises(HparamsError, match="a conditional field must have a default, but field x: float has none"):
         made(ADAM, "adam", x=(float, Hparam(search=Conditional(Uniform(0, 1), {"value": "sgd"}))))
@@ -425,7 +425,7 @@ def test_a_group_has_a_condition_and_its_fields_have_the_domains(annotation, sea
         made(annotation, Hparam(Inner(), search=search), kind=(Literal["a"], "a"))
 
 
-def test_a_field_that_is_no_group_needs_a_domain_beside_its_condition():
+def test_a_field_needs_a_domain_with_its_condition():
     with pytest.raises(HparamsError, match="field value: a field needs a domain, but search is Conditional"):
         made(int, Hparam(1, search=Conditional(None, {"kind": "a"})), kind=(Literal["a"], "a"))
 
@@ -471,7 +471,7 @@ def test_a_field_is_never_secret(annotation):
         made(annotation, None)
 
 
-def test_types_must_be_there_when_the_class_is_made():
+def test_types_must_be_defined_before_the_class():
     with pytest.raises(HparamsError, match="the types of the fields of Early must be defined above it"):
 
         class Early(Hparams):

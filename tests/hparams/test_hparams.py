@@ -95,7 +95,7 @@ def test_values_are_frozen():
         made["lr"] = 0.5  # type: ignore[index]
 
 
-def test_equal_values_are_equal_and_hash_alike():
+def test_equal_values_have_equal_hashes():
     assert Small(lr=1) == Small(lr=1.0)
     assert len({Small(lr=1), Small(lr=1.0), Small(lr=2)}) == 2
     assert Small() != Model()
@@ -173,7 +173,7 @@ def test_a_wrong_command_line_says_what_must_hold_and_what_was_given(argv, text)
     assert text in str(caught.value)
 
 
-def test_every_mistake_is_told_at_once():
+def test_all_mistakes_are_reported_together():
     with pytest.raises(HparamsError) as caught:
         Model(hidden_units=0, dropout=1, unknown=3)  # type: ignore[call-arg]
     assert str(caught.value).splitlines() == [
@@ -243,7 +243,7 @@ class Around(Hparams):
         ),
     ],
 )
-def test_what_a_classs_own_validators_say_comes_through_as_it_is(make, text):
+def test_messages_of_a_classs_own_validators_are_unchanged(make, text):
     with pytest.raises(HparamsError) as caught:
         make()
     assert str(caught.value) == text
@@ -408,7 +408,7 @@ def test_a_yaml_file_may_hold_the_values_or_hold_them_under_a_key(tmp_path):
         ("models", "key models: small: Small has no key 'small'"),
     ],
 )
-def test_a_key_that_is_not_there_is_an_error_and_never_silent_defaults(tmp_path, key, text):
+def test_a_missing_key_is_an_error_and_never_silent_defaults(tmp_path, key, text):
     path = tmp_path / "config.yaml"
     path.write_text("models:\n  small: {lr: 1e-4}\nlist: [1]\nempty:\n", encoding="utf-8")
     with pytest.raises(HparamsError) as caught:
@@ -530,7 +530,7 @@ def test_a_default_of_another_number_type_does_not_change_the_hash():
     ],
     ids=repr,
 )
-def test_overrides_in_hydras_words(overrides, expected):
+def test_overrides_in_hydras_syntax(overrides, expected):
     original = Model()
     assert original.override(*overrides) == Model.from_dict(expected)
     assert original == Model()
@@ -557,7 +557,7 @@ def test_an_override_with_a_mistake_is_refused(override, text):
     assert text in str(caught.value)
 
 
-def test_taking_back_a_value_without_a_default_is_refused():
+def test_dropping_a_value_without_a_default_is_refused():
     class Needy(Hparams):
         lr: float
 
@@ -832,7 +832,7 @@ def test_an_inactive_encoded_value_does_not_create_its_optional_group():
     assert warm.warmup.lr == pytest.approx(1e-3)
 
 
-def test_a_condition_on_a_conditional_field_is_judged_after_it():
+def test_a_condition_on_a_conditional_field_is_evaluated_after_it():
     class Chain(Hparams):
         first: Literal["a", "b"] = "a"
         second: int = Hparam(1, search=Conditional(Choice(1, 2), {"first": "b"}))
@@ -862,6 +862,6 @@ def test_encoded_values_are_decoded_for_every_field(text, field, value):
     assert Small.from_args([f"--{field}={text}"]) == Small(**{field: value})
 
 
-def test_a_surrogate_outside_the_field_is_refused():
+def test_an_encoded_value_outside_the_field_is_refused():
     with pytest.raises(HparamsError, match="hidden_units: must be greater than or equal to 1, but got 0"):
         Model.from_args([f"--hidden_units={encoding.encode_value('index', Choice(0, 1), '0')}"])

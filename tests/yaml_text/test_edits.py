@@ -1,3 +1,5 @@
+"""Edits of YAML text change one place and no other byte."""
+
 from __future__ import annotations
 
 import difflib
@@ -79,7 +81,7 @@ def test_a_key_is_renamed_and_nothing_else_changes(text: str):
         ("s: |\r\n  a\r\nt: 1\r\n", "a"),
     ],
 )
-def test_line_breaks_at_the_end_are_taken_off(text: str, value: str):
+def test_line_breaks_at_the_end_are_removed(text: str, value: str):
     changed = edits.without_last_newline(text, ("s",))
     assert changed is not None
     after: Any = read(changed)
@@ -99,7 +101,7 @@ def test_line_breaks_at_the_end_are_taken_off(text: str, value: str):
         "",
     ],
 )
-def test_what_does_not_stand_there_is_not_changed(text: str):
+def test_a_value_that_is_not_written_there_is_not_changed(text: str):
     assert edits.quoted(text, ("a", "b")) is None
     assert edits.renamed(text, ("a", "zz"), "y") is None
 

@@ -63,7 +63,7 @@ def test_a_text_without_a_document_is_none():
     assert list(load_all("a\n---\n---\nb: 1\n")) == ["a", None, {"b": 1}]
 
 
-def test_a_byte_order_mark_is_passed_over():
+def test_a_byte_order_mark_is_skipped():
     assert load("\ufeffa: 1") == {"a": 1}
     assert locate("\ufeffa: 1", ["a"]) == (1, 4)
 
@@ -144,7 +144,7 @@ def test_text_that_ends_the_process_in_pyyaml_is_refused(opening):
         load(opening * 60_000)
 
 
-def test_aliases_are_copied_and_merge_keys_give_way_to_own_keys():
+def test_aliases_are_copied_and_own_keys_override_merge_keys():
     value: Any = load(
         """
         base: &base {lr: 0.1, units: [1]}
@@ -168,7 +168,7 @@ def test_an_alias_bomb_is_refused_before_it_grows():
         load("\n".join(lines))
 
 
-def test_a_long_document_without_aliases_is_no_bomb():
+def test_a_long_document_without_aliases_is_read():
     assert load(dump(list(range(150_000)))) == list(range(150_000))
 
 

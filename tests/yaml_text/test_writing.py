@@ -1,4 +1,4 @@
-"""YAML text that every reader takes alike."""
+"""YAML text that every reader reads the same way."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ every_reader = pytest.mark.parametrize("read", READERS.values(), ids=READERS.key
 
 
 def read_by_kubectl(value: Any, folder: Path) -> Any:
-    """What kubectl makes of the value as the spec of a custom resource; it asks no cluster."""
+    """Returns the value as kubectl reads it in the spec of a custom resource, without a cluster."""
     manifest = folder / "manifest.yaml"
     resource = {"apiVersion": "kftune.test/v1", "kind": "Any", "metadata": {"name": "any"}, "spec": {"value": value}}
     manifest.write_text(dump(resource), encoding="utf-8", newline="\n")
@@ -209,7 +209,7 @@ def test_equal_values_give_equal_text_and_keys_keep_their_order():
     assert dump({"b": 1, "a": (1, 2)}) == dump({"b": 1, "a": [1, 2]}) == "b: 1\na:\n- 1\n- 2\n"
 
 
-def test_a_subclass_is_written_as_what_it_holds():
+def test_a_subclass_is_written_as_its_base_type():
     class Kind(enum.StrEnum):
         JOB = "y"
 
@@ -240,7 +240,7 @@ def test_a_subclass_is_written_as_what_it_holds():
         ({"k" * 1001: 1}, "a key may take 1000 characters"),
     ],
 )
-def test_what_yaml_cannot_hold_is_refused_with_its_place(value, words):
+def test_what_yaml_cannot_express_is_refused_with_its_place(value, words):
     with pytest.raises(YamlError, match=re.escape(words)) as refused:
         dump(value)
     assert isinstance(refused.value, KftuneError)

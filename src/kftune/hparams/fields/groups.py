@@ -95,18 +95,12 @@ def _is_mutable(value: object) -> bool:
     return isinstance(value, (list, dict, set)) or any(map(_is_mutable, inner))
 
 
-def extras_of(values: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yields the paths of the extra values of an instance and its groups.
-
-    Args:
-        values: The instance.
-        path: The path that leads to it.
-    """
-    for name in values.model_extra or {}:
-        yield (*path, name)
+def extras_of(values: BaseModel) -> Iterator[tuple[str, ...]]:
+    """Yields the paths of the extra values of an instance and its groups."""
+    yield from ((name,) for name in values.model_extra or {})
     for name, inner in vars(values).items():
         if isinstance(inner, BaseModel):
-            yield from extras_of(inner, (*path, name))
+            yield from ((name, *path) for path in extras_of(inner))
 
 
 def group_of(annotation: object) -> type[BaseModel] | None:
