@@ -7,14 +7,15 @@ from typing import Any
 
 from kftune.errors import MetricError, RenderError
 from kftune.hparams.fields import Leaf
+from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.crossing import Crossing, crossings
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
-from kftune.render.rendering import Rendering
-from kftune.render.trials import KINDS, condition, trial_spec
+from kftune.render.rendering import Rendering, present
+from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
 
 # The maximum length of a label's value, which the names of a trial's objects become.
@@ -84,15 +85,14 @@ def _filters(study: Study) -> KatibFilters:
 
 def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     objective, names = study.objective, filters.names
-    spec: dict[str, Any] = {"type": objective.direction}
-    if objective.goal is not None:
-        spec["goal"] = objective.goal
-    spec["objectiveMetricName"] = names[objective.metric]
-    additional = [names[metric.name] for metric in study.metrics]
-    if additional:
-        spec["additionalMetricNames"] = additional
-    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
-    return spec
+    spec = {
+        "type": objective.direction,
+        "goal": objective.goal,
+        "objectiveMetricName": names[objective.metric],
+        "additionalMetricNames": [names[metric.name] for metric in study.metrics],
+        "metricStrategies": [{"name": names[name], "value": how} for name, how in study.reductions.items()],
+    }
+    return present(spec)
 
 
 def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> dict[str, Any]:
@@ -100,26 +100,20 @@ def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str
     kind = KINDS[target.trial_kind]
     searched = [crossing for crossing in found if crossing.parameter is not None]
     leaves = study.hparams.leaves()
-    template: dict[str, Any] = {
+    return {
         "retain": target.retain,
         "primaryContainerName": kind.container or study.step.name,
+        **present({"primaryPodLabels": dict(kind.labels)}),
+        "successCondition": expression(kind.succeeded),
+        "failureCondition": expression("Failed"),
+        "trialParameters": [_trial_parameter(leaves[crossing.name]) for crossing in searched],
+        "trialSpec": trial_spec(study, _script(study, found, marks)),
     }
-    if kind.labels:
-        template["primaryPodLabels"] = dict(kind.labels)
-    template["successCondition"] = condition(kind.succeeded)
-    template["failureCondition"] = condition("Failed")
-    template["trialParameters"] = [_trial_parameter(leaves[crossing.name]) for crossing in searched]
-    template["trialSpec"] = trial_spec(study, _script(study, found, marks))
-    return template
 
 
 def _trial_parameter(leaf: Leaf) -> dict[str, str]:
-    name, description = leaf.name, leaf.description
-    if "\n" in description:
-        description = " ".join(description.split())
-    if not description:
-        return {"name": name, "reference": name}
-    return {"name": name, "description": description, "reference": name}
+    description = " ".join(leaf.description.split()) if "\n" in leaf.description else leaf.description
+    return present({"name": leaf.name, "description": description, "reference": leaf.name})
 
 
 def _script(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ Source: katib, pkg/webhook/v1beta1/experiment/validator/validator.go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,9 +14,9 @@ from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.admission.webhook_collector import collector_reasons
 from kftune.katib.admission.webhook_template import template_reasons
 from kftune.katib.admission.webhook_update import update_reasons
+from kftune.katib.go.names import DNS_1035
 from kftune.katib.go.text import plain_text
 
-_NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _NAME_RULE = (
     "name must consist of lower case alphanumeric characters or '-', start with an alphabetic character, end with an "
     "alphanumeric character and may not be longer than 40 characters"
@@ -62,7 +61,7 @@ def webhook_reasons(
 
 
 def _name_reasons(name: str) -> Iterator[Reason]:
-    if not _NAME.match(name) or len(name) > _LONGEST_NAME:
+    if not DNS_1035.match(name) or len(name) > _LONGEST_NAME:
         yield invalid(("metadata", "name"), _NAME_RULE)
 
 

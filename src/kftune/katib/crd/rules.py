@@ -6,10 +6,11 @@ Source: the CRDs named in `tools/crd_overlay.yaml` (x-kubernetes-validations).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from kftune.katib.go.names import DNS_1035
 
 
 class Rule(NamedTuple):
@@ -68,7 +69,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "short-label-name": Rule(
             "metadata.name must match RFC 1035 DNS label format",
-            lambda it: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", it["metadata"]["name"]) is not None,
+            lambda it: DNS_1035.fullmatch(it["metadata"]["name"]) is not None,
         ),
         "short-name": Rule(
             "metadata.name must be no more than 63 characters", lambda it: len(it["metadata"]["name"]) <= 63
@@ -79,8 +80,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         ),
         "at-least-one-process": Rule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),
         "parallel-trials": Rule(
-            "parallelTrials cannot exceed numTrials",
-            lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0),
+            "parallelTrials cannot exceed numTrials", lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0)
         ),
         "grid-of-choices": Rule(
             "Grid search requires all parameters to be Categorical; Uniform and LogUniform are not supported.",

@@ -259,12 +259,7 @@ def _tagged(event: Any) -> object:
     return value
 
 
-_TAG_TYPES: dict[str, type | tuple[type, ...]] = {
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "null": type(None),
-}
+_TAG_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
 
 
 def _wrong(message: str, event: Any) -> NotYamlError:

@@ -21,7 +21,7 @@ from typing import Any
 
 from kftune.katib.go import times
 from kftune.katib.go.experiment_fields import EXPERIMENT_FIELDS
-from kftune.katib.go.json_reading import json_kind
+from kftune.katib.go.json_reading import json_kind, with_sorted_keys
 from kftune.katib.go.quantity import REGEX_MESSAGE, parse
 
 Path = tuple[str | int, ...]
@@ -78,7 +78,7 @@ class Struct:
         except _MismatchError:
             pass
         try:
-            self._decoded(_sorted(value))
+            self._decoded(with_sorted_keys(value))
         except _MismatchError as mismatch:
             raise _explained(mismatch) from None
         raise AssertionError("sorted fields must fail to decode too")
@@ -352,14 +352,6 @@ def _go_name(kind: str) -> str:
     return {"s": "string", "i": "int32", "I": "int64", "f": "float64", "b": "bool", "q": "resource.Quantity"}.get(
         kind, kind
     )
-
-
-def _sorted(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return value
 
 
 def _unknown_below(kind: str, value: object) -> Iterator[Path]:

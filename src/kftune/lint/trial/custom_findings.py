@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.reason import field_text
+from kftune.katib.crd import TRAINER_VARIABLES
 from kftune.katib.crd.objects import is_known, judge_object
+from kftune.katib.go.names import SUBDOMAIN
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 from kftune.lint.rules.findings import finding
@@ -17,9 +19,7 @@ from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate
 from kftune.lint.trial.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_MANAGER = re.compile(_SUBDOMAIN.pattern + r"/[A-Za-z0-9/_.~%!$&'()*+,;=:-]+")
-_OWN_VARIABLES = frozenset({"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"})
+_MANAGER = re.compile(SUBDOMAIN.pattern + r"/[A-Za-z0-9/_.~%!$&'()*+,;=:-]+")
 _TRAINER_CONTAINERS = frozenset({"node", "dataset-initializer", "model-initializer"})
 
 
@@ -57,11 +57,11 @@ def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
     if not spec:
         yield finding("KT274", path, f"a TrainJob needs runtimeRef: {refused}")
     runtime = str(as_map(spec.get("runtimeRef")).get("name"))
-    if "${" not in runtime and not _SUBDOMAIN.fullmatch(runtime):
+    if "${" not in runtime and not SUBDOMAIN.fullmatch(runtime):
         message = f"{runtime[:60]!r} is not a valid name of a runtime: {refused}"
         yield finding("KT274", (*path, "runtimeRef", "name"), message)
     for variable, at in maps(as_map(spec.get("trainer")), "env", (*path, "trainer")):
-        if variable.get("name") in _OWN_VARIABLES and "torch" in runtime:
+        if variable.get("name") in TRAINER_VARIABLES and "torch" in runtime:
             yield finding("KT274", (*at, "name"), f"the torch runtime sets {variable['name']} itself: {refused}")
     for patch, at in maps(spec, "runtimePatches", path):
         manager = str(patch.get("manager", ""))

@@ -9,6 +9,7 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.webhook_template import is_meta_reference
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import texts
+from kftune.katib.trial import WRAPPED_COLLECTORS
 from kftune.katib.trial.substitution import placeholder
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -19,7 +20,6 @@ from kftune.lint.trial.pod_findings import job_findings, pod_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 
-_WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 _LONGEST_PBT_NAME = 26
 _MOST_BYTES = 1_572_864  # etcd's --max-request-bytes
 # The JSON around the texts: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
@@ -85,7 +85,7 @@ def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any])
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
         return
     container, path = named[0]
-    if _collector(spec) not in _WRAPPED:
+    if _collector(spec) not in WRAPPED_COLLECTORS:
         return
     if texts(container.get("command")):
         yield from _command_findings(container, path, spec)
@@ -106,7 +106,7 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     """Yields what Katib's wrapper, if it is used, does to the training's command and to the values in it."""
     command = texts(container.get("command"))
     words = [*command, *texts(container.get("args"))]
-    if _collector(spec) not in _WRAPPED or not words:
+    if _collector(spec) not in WRAPPED_COLLECTORS or not words:
         return
     unusual = [each for each in _listed(spec) if not HARMLESS.fullmatch(each[1])]
     if command and is_plain(words) and not unusual:

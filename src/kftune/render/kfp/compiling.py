@@ -10,6 +10,7 @@ import inspect
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, cast
 
 from google.protobuf import json_format
@@ -18,6 +19,7 @@ from kfp.dsl import PipelineConfig
 from kfp.dsl.pipeline_channel import PipelineParameterChannel
 
 from kftune.errors import RenderError
+from kftune.katib.go.json_reading import with_sorted_keys
 from kftune.pipeline import (
     EXECUTOR_OUTPUT,
     Argument,
@@ -74,14 +76,8 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
         if given.description:
             spec.root.input_definitions.parameters[name].description = " ".join(given.description.split())
     documents = [json_format.MessageToDict(spec), json_format.MessageToDict(platform)]
-    return [_sorted(document) for document in documents if document]
-
-
-def _sorted(value: Any) -> Any:
-    """Returns `value` with sorted keys: a protobuf map has no order."""
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
+    # A protobuf map has no order.
+    return [with_sorted_keys(document) for document in documents if document]
 
 
 class _Tracer:
@@ -250,14 +246,7 @@ class _Tracer:
         return float(side) if kinds == {"int", "float"} else side
 
 
-_COMPARE = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
+_COMPARE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 # Source: kfp 2.17, dsl/for_loop.py: a field of an item is an attribute of kfp's object, which has other attributes.

@@ -89,11 +89,7 @@ def _set_place(task: Any, node: Node) -> None:
         kubernetes.add_node_selector(task, label, literal(step.resources.gpu_type, "resources.gpu_type"))
     for toleration in step.tolerations:
         kubernetes.add_toleration(
-            task,
-            key=toleration.key,
-            operator=toleration.operator,
-            value=toleration.value,
-            effect=toleration.effect,
+            task, key=toleration.key, operator=toleration.operator, value=toleration.value, effect=toleration.effect
         )
 
 
