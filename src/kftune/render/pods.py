@@ -30,9 +30,6 @@ NO_PROXY = {"sidecar.istio.io/inject": "false"}
 _DEFAULT_GRACE_SECONDS = 30
 
 
-# -- any container -------------------------------------------------------------------------------------------------
-
-
 def placement(container: Container) -> dict[str, Any]:
     """Returns the fields of a pod spec that say where it runs, as whom, and how long it may take to stop."""
     resources, grace = container.resources, container.grace_period
@@ -146,9 +143,6 @@ def _source(volume: Volume) -> dict[str, Any]:
     if volume.secret is not None:
         return {"secret": {"secretName": volume.secret}}
     return {"emptyDir": {} if volume.size_limit is None else {"sizeLimit": volume.size_limit}}
-
-
-# -- a trial's pod -------------------------------------------------------------------------------------------------
 
 
 def pod_template(step: Step, name: str, script: str) -> dict[str, Any]:

@@ -40,8 +40,9 @@ def webhook_reasons(
         cluster: Katib's configuration and the other objects of the cluster.
         version: Katib's version.
     """
-    reasons = list(_name_reasons(name))
-    reasons += _count_reasons(spec)
+    reasons = list(_count_reasons(spec))
+    if not DNS_1035.match(name) or len(name) > _LONGEST_NAME:
+        reasons.insert(0, invalid(("metadata", "name"), _NAME_RULE))
     if old is not None:
         reasons += update_reasons(spec, old)
     objective = list(_objective_reasons(spec.get("objective")))
@@ -58,11 +59,6 @@ def webhook_reasons(
         reasons += _parameter_reasons(index, parameter, version)
     reasons += collector_reasons(spec["metricsCollectorSpec"], cluster)
     return reasons
-
-
-def _name_reasons(name: str) -> Iterator[Reason]:
-    if not DNS_1035.match(name) or len(name) > _LONGEST_NAME:
-        yield invalid(("metadata", "name"), _NAME_RULE)
 
 
 def _count_reasons(spec: Mapping[str, Any]) -> Iterator[Reason]:

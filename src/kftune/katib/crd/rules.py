@@ -56,10 +56,6 @@ def _no_timeout_of_steps(templates: Any) -> bool:
     return not any("dag" in each or "steps" in each for each in timed)
 
 
-def _has_one_order(task: Any) -> bool:
-    return "depends" not in task or not ("dependencies" in task or "continueOn" in task)
-
-
 def _has_name_for_order(task: Any) -> bool:
     follows = "depends" in task or "dependencies" in task
     return not follows or not str(task.get("name", ""))[:1].isdigit()
@@ -106,7 +102,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             "template must have at most one template type",
             lambda it: all(_at_most_one(_BODIES, template) for template in it),
         ),
-        "one-task-order": Rule("cannot use both 'depends' and 'dependencies' or 'continueOn'", _has_one_order),
+        "one-task-order": Rule(
+            "cannot use both 'depends' and 'dependencies' or 'continueOn'",
+            lambda it: "depends" not in it or not ("dependencies" in it or "continueOn" in it),
+        ),
         "task-name": Rule(
             "task name cannot begin with a digit when using 'depends' or 'dependencies'", _has_name_for_order
         ),

@@ -89,9 +89,6 @@ def _children(value: Any, node: Node, path: Path, old: Any) -> Iterator[Child]:
                 yield item, inside, (*path, index), _item_before(item, old, node)
 
 
-# -------------------------------------------------------------------------------------------------------- the schema
-
-
 def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
     head = node.kind[0]
     if head == "*" or (old is not MISSING and is_same(value, old, node)):
@@ -176,9 +173,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("$", r"\Z"), re.ASCII)
 
 
-# --------------------------------------------------------------------------------------------------------- the rules
-
-
 def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
     names: tuple[str, ...] = tuple(node.more.get("rules", ()))
     if node.kind[0] == "=":
@@ -195,9 +189,6 @@ def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
             yield Problem(path, "Invalid", RULES[name].message)
     for child in _children(value, node, path, old):
         yield from _broken(*child)
-
-
-# ------------------------------------------------------------------------------------------------------ before an edit
 
 
 def _below(old: Any, name: str) -> Any:

@@ -292,10 +292,6 @@ def _object_with_kind(value: Any) -> Any:
     return value
 
 
-def _anything(value: Any) -> Any:
-    return value
-
-
 _SCALARS: dict[str, Decoder] = {
     "b": _flag,
     "i": _integer(32, "int32"),
@@ -305,7 +301,7 @@ _SCALARS: dict[str, Decoder] = {
     "x": _int_or_text,
     "t": _time,
     "u": _object_with_kind,
-    "o": _anything,
+    "o": lambda value: value,
 }
 
 

@@ -76,9 +76,6 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
-# -- records -------------------------------------------------------------------------------------------------------
-
-
 def _records(file: Path) -> Iterator[bytes]:
     """Yields the records; each is its length, a checksum of it, its bytes, and a checksum of them."""
     with file.open("rb") as stream:
@@ -113,9 +110,6 @@ def _table() -> tuple[int, ...]:
             value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
         found.append(value)
     return tuple(found)
-
-
-# -- messages ------------------------------------------------------------------------------------------------------
 
 
 def _of_event(record: bytes) -> Iterator[Scalar]:

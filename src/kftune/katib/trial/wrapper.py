@@ -65,7 +65,10 @@ def wrap(
         return Wrapped(tuple(command), tuple(args), mounts)
     tokens = [*command, *args]
     if not command:
-        raise WrapperError(_image_refusal(image))
+        if not is_full_reference(image):
+            raise WrapperError(f'Failed to parse image "{image}": could not parse reference: {image}')
+        reason = f"only the registry knows that of the image {image!r}"
+        raise WrapperError(f"the container has no command, and {reason}; give a command")
     start = ["sh", "-c"]
     if tokens[0] in SHELLS:
         if len(tokens) == 1:
@@ -171,9 +174,3 @@ def _is_full_repository(name: str) -> bool:
     if registry in ("docker.io", "index.docker.io") and "/" not in path:
         return False
     return _REPOSITORY.fullmatch(path) is not None and _REGISTRY.fullmatch(registry) is not None
-
-
-def _image_refusal(image: str) -> str:
-    if not is_full_reference(image):
-        return f'Failed to parse image "{image}": could not parse reference: {image}'
-    return f"the container has no command, and only the registry knows that of the image {image!r}; give a command"

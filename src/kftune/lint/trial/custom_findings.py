@@ -68,7 +68,9 @@ def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
         if not _MANAGER.fullmatch(manager):
             message = f"manager must be a name with a domain, such as example.org/me, not {manager!r}: {refused}"
             yield finding("KT274", (*at, "manager"), message)
-        pods = list(_patched_pods(patch, at))
+        runtime_spec, place = _inside(patch, at, "trainingRuntimeSpec", "template", "spec")
+        jobs = maps(runtime_spec, "replicatedJobs", place)
+        pods = [PodTemplate(*_inside(job, path_of_job, "template", "spec", "template")) for job, path_of_job in jobs]
         for pod in pods:
             yield from patch_findings(pod, refused)
         if any(
@@ -98,13 +100,6 @@ def trainer_container(job: Mapping[str, Any]) -> dict[str, Any]:
     trainer = as_map(as_map(job.get("spec")).get("trainer"))
     fields = {name: trainer[name] for name in ("image", "command", "args", "env") if trainer.get(name) is not None}
     return {"name": "node", **fields, "resources": trainer.get("resourcesPerNode")}
-
-
-def _patched_pods(patch: Mapping[str, Any], path: Path) -> Iterator[PodTemplate]:
-    """Yields the pod templates in a patch."""
-    spec, at = _inside(patch, path, "trainingRuntimeSpec", "template", "spec")
-    for job, place in maps(spec, "replicatedJobs", at):
-        yield PodTemplate(*_inside(job, place, "template", "spec", "template"))
 
 
 def _inside(parent: Mapping[str, Any], path: Path, *fields: str) -> PlacedMap:

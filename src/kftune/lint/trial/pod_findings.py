@@ -229,17 +229,13 @@ def _resource_findings(resources: Mapping[str, Any], path: Path) -> Iterator[Fin
         for name, text in given.items():
             if "${" in str(text):
                 continue
-            amount = parse(str(text))
+            amount, at = parse(str(text)), (*path, group, name)
             if amount is None:
-                yield finding("KT273", (*path, group, name), f"{text!r} is not a quantity such as 2 or 4Gi")
+                yield finding("KT273", at, f"{text!r} is not a quantity such as 2 or 4Gi")
             elif amount < 0:
-                yield finding("KT273", (*path, group, name), f"{name} must be at least 0, not {text}")
+                yield finding("KT273", at, f"{name} must be at least 0, not {text}")
             elif name not in _PLAIN_RESOURCES and not name.startswith("hugepages-") and "/" not in name:
-                yield finding(
-                    "KT273",
-                    (*path, group, name),
-                    f"unknown resource {name!r}; give the full name, such as nvidia.com/gpu",
-                )
+                yield finding("KT273", at, f"unknown resource {name!r}; give the full name, such as nvidia.com/gpu")
     for name, text in requests.items():
         asked, most = parse(str(text)), parse(str(limits.get(name, "")))
         if asked is not None and most is not None and asked > most:

@@ -51,12 +51,9 @@ def render_kfp_objects(pipeline: Pipeline) -> Rendering:
     spec, *platform = rendering.documents
     metadata = object_metadata(pipeline.name, pipeline.targets.kfp)
     described = {"description": " ".join(pipeline.description.split())} if pipeline.description else {}
-    version = {
-        "pipelineName": pipeline.name,
-        **described,
-        "pipelineSpec": spec,
-        **({"platformSpec": platform[0]} if platform else {}),
-    }
+    version = {"pipelineName": pipeline.name, **described, "pipelineSpec": spec}
+    if platform:
+        version["platformSpec"] = platform[0]
     text = json.dumps(version, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     content = hashlib.sha256(text.encode()).hexdigest()[:10]
     objects = [

@@ -166,8 +166,6 @@ class _Tracer:
                 if is_taken_out and self._placing.from_other_branch(node, argument):
                     yield node, argument
 
-    # -- one task ----------------------------------------------------------------------------------------------
-
     def _task(self, node: Node) -> Any:
         tuning = self._tunings.get(node.name)
         with _named_errors(node.name):
@@ -223,8 +221,6 @@ class _Tracer:
             return self._inputs[source.name]
         found = cast("OutputReference", source)
         return self._tasks[found.step].outputs[plain(found.output)]
-
-    # -- conditions --------------------------------------------------------------------------------------------
 
     def _operation(self, node: Node) -> Any:
         condition, types = cast("Condition", node.condition), cast("tuple[str, str]", node.condition_types)

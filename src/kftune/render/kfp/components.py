@@ -180,8 +180,8 @@ def _component(
             )
 
     def body(*placeholders: Any) -> dsl.ContainerSpec:
-        tokens = line({given: _text(holder) for given, holder in zip(names, placeholders, strict=True)})
-        command, arguments = split_command(tokens)
+        texts = [str(getattr(holder, "path", holder)) for holder in placeholders]
+        command, arguments = split_command(line(dict(zip(names, texts, strict=True))))
         return dsl.ContainerSpec(image=image, command=command, args=arguments)
 
     body.__name__ = name.replace("-", "_")
@@ -203,7 +203,3 @@ def _input(kind: str) -> Any:
 
 def _output(kind: str) -> Any:
     return dsl.OutputPath(TYPES[kind]) if kind in PARAMETER_TYPES else dsl.Output[TYPES[kind]]
-
-
-def _text(placeholder: Any) -> str:
-    return str(getattr(placeholder, "path", placeholder))
