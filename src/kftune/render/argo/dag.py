@@ -104,28 +104,25 @@ class _Graph:
         if node.condition is not None and node.condition_types is not None:
             paths = {side: path_of(self._side(node, side)) for side in node.condition.references}
             when = expression(node.condition, node.condition_types, paths)
-        handed = [
-            _Handed(wire(argument.name), value, is_artifact, _optional(argument) if is_artifact else {})
-            for argument, value, is_artifact in self._given(node)
-        ]
+        handed = list(self._given(node))
         if isinstance(node.step, TuneStep):
             item = f".{tag(f'inputs.parameters.{KEY}')}" if node.loop is not None else ""
             handed.append(_Handed(RUN_ID, f"{tag('workflow.uid')}.{node.name}{item}"))
         task = {"name": node.name, "template": node.name, "depends": self._depends(waits), "when": when}
         return present({**task, "arguments": _arguments(handed)})
 
-    def _given(self, node: Node) -> Iterator[tuple[Argument, str, bool]]:
+    def _given(self, node: Node) -> Iterator[_Handed]:
         """Yields the arguments of a step's task; for an optional artifact also its path, which may be empty."""
         for argument in node.arguments.values():
             if isinstance(argument.source, Constant):
                 continue
             source, is_outside = argument.source, self._is_outside(argument.source, node)
-            name = f"{node.name}_{wire(argument.name)}"
+            own, name = wire(argument.name), f"{node.name}_{wire(argument.name)}"
             if argument.is_artifact and argument.optional:
-                yield argument, tag(f"inputs.parameters.{name}") if is_outside else _path_if_there(argument), False
+                yield _Handed(own, tag(f"inputs.parameters.{name}") if is_outside else _path_if_there(argument))
             kind = "artifacts" if argument.is_artifact else "parameters"
             value = tag(f"inputs.{kind}.{name}") if is_outside else self._value_for(node, source, kind)
-            yield argument, value, argument.is_artifact
+            yield _Handed(own, value, argument.is_artifact, _optional(argument) if argument.is_artifact else {})
 
     def _side(self, node: Node, side: Reference) -> str:
         if isinstance(side, OutputReference) and self._is_outside(side, node):
