@@ -21,7 +21,7 @@ from kftune import yaml_text
 from kftune.cli import main
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.project import load_project
-from kftune.project.schema import project_schema
+from kftune.project.model import project_schema
 from kftune.render.sets import render_objects, render_set
 from kftune.render.sets.overlays import difference
 

@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.what == "pipeline":
         from kftune.pipeline.schema import pipeline_schema as schema
     elif arguments.what == "project":
-        from kftune.project.schema import project_schema as schema
+        from kftune.project.model import project_schema as schema
     else:
         from kftune.lint.schema import lint_schema as schema
     print(json.dumps(schema(), indent=2, ensure_ascii=False))

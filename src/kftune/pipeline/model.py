@@ -13,17 +13,17 @@ from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LoopName, PipelineName, StepName
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.plan import Argument, Node, Plan
-from kftune.pipeline.planning import make_plan
+from kftune.pipeline.planning import Declared, make_plan
 from kftune.pipeline.ports import Parameter, Parameters
 from kftune.pipeline.references import Reference
 from kftune.pipeline.schedule import Schedule
 from kftune.pipeline.shared import SharedFields
 from kftune.pipeline.steps import AnyStep, StepConfig, TuneStep
 from kftune.pipeline.targets import PipelineTargets
+from kftune.spec.container import Resources
 from kftune.spec.derived import derived
 from kftune.spec.part import PartError
 from kftune.spec.quantities import Seconds
-from kftune.study.step import Resources
 
 
 def _named(name: str, value: object, path: tuple[str | int, ...]) -> object:
@@ -124,7 +124,8 @@ class Pipeline(PipelinePart):
     @derived
     def plan(self) -> Plan:
         """The steps in order, with everything filled in and followed."""
-        return make_plan(self)
+        fields = ("parameters", "defaults", "instances", "loops", "steps", "exit")
+        return make_plan(Declared(**{name: getattr(self, name) for name in fields}))
 
     @property
     def order(self) -> tuple[str, ...]:

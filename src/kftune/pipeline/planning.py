@@ -1,50 +1,62 @@
-"""Making the plan of a pipeline: steps completed, references followed, types compared, and all of it put in order."""
+"""Makes the plan of a pipeline: completes steps, follows references, compares types, and finds the order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from kftune.errors import StudyError, suggestion
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.loop import Loop, element_type
 from kftune.pipeline.order import in_order, refuse_circle
 from kftune.pipeline.plan import Argument, Constant, Node, Plan, with_values
-from kftune.pipeline.ports import Input, fits, is_artifact, text_of, type_of, typed_value
+from kftune.pipeline.ports import Input, Parameter, fits, is_artifact, text_of, type_of, typed_value
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference
 from kftune.pipeline.resolving import Path, Resolver
-from kftune.pipeline.shared import filled
+from kftune.pipeline.shared import SharedFields, filled
 from kftune.pipeline.sources import constants, hyperparameters
 from kftune.pipeline.steps import EXIT_HAS_NO, StepConfig, TuneStep
+from kftune.spec.container import Resources
 from kftune.spec.part import PartError
 
-if TYPE_CHECKING:
-    from kftune.pipeline.model import Pipeline
-
-# The trials of a tune step have these of the defaults; the container that watches over them has its own.
+# These defaults go to the trials of a tune step; the container that watches over them has its own values.
 _TRIALS_ONLY = ("image", "resources", "instance_type", "instance_count")
 
 
-def make_plan(pipeline: Pipeline) -> Plan:
-    """The plan of a pipeline.
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What a pipeline file says, as far as its plan depends on it; the fields are those of `Pipeline`."""
+
+    parameters: Mapping[str, Parameter]
+    defaults: SharedFields
+    instances: Mapping[str, Resources]
+    loops: Mapping[str, Loop]
+    steps: Mapping[str, StepConfig]
+    exit: StepConfig | None
+
+
+def make_plan(declared: Declared) -> Plan:
+    """Returns the plan of a pipeline.
 
     Raises:
-        PartError: Its parts do not fit each other.
+        PartError: Its parts do not fit together.
     """
-    return _Planner(pipeline).plan()
+    return _Planner(declared).plan()
 
 
 class _Planner:
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
         self._check_instance()
-        self._steps = {name: self._complete(step, ("steps", name)) for name, step in pipeline.steps.items()}
-        self._resolver = Resolver(pipeline, self._steps)
-        self._parameters = dict(pipeline.parameters)
+        self._steps = {name: self._complete(step, ("steps", name)) for name, step in declared.steps.items()}
+        exit_name = declared.exit.name if declared.exit else None
+        self._resolver = Resolver(
+            parameters=declared.parameters, loops=declared.loops, steps=self._steps, exit_name=exit_name
+        )
+        self._parameters = dict(declared.parameters)
 
     def plan(self) -> Plan:
-        for name, loop in self._pipeline.loops.items():
+        for name, loop in self._declared.loops.items():
             self._check_items(name, loop)
         drafts = {}
         for name, step in self._steps.items():
@@ -61,16 +73,16 @@ class _Planner:
 
     def _check_instance(self) -> None:
         """Makes sure of the defaults' instance, so that a mistake there is not told of a step."""
-        kind = self._pipeline.defaults.instance_type
+        kind = self._declared.defaults.instance_type
         try:
             if kind is not None:
-                instance_resources(kind, self._pipeline.instances)
+                instance_resources(kind, self._declared.instances)
         except PartError as error:
             raise PartError(error.message, ("defaults", "instance_type")) from error
 
     def _complete(self, step: StepConfig, path: Path) -> StepConfig:
         """The step with what it leaves out taken from the defaults; a tune step's trials too."""
-        defaults, instances = self._pipeline.defaults, self._pipeline.instances
+        defaults, instances = self._declared.defaults, self._declared.instances
         try:
             if not isinstance(step, TuneStep):
                 return filled(step, defaults, instances)
@@ -84,7 +96,7 @@ class _Planner:
         if step.share is not None and step.share not in shared:
             hint = suggestion(step.share, shared) if shared else "give it volumes: [{name: …, claim: …, mount: …}]"
             raise PartError(f"share names one of the step's volumes, but none is {step.share!r}; {hint}", ("share",))
-        trial = filled(step.study.step, self._pipeline.defaults, self._pipeline.instances)
+        trial = filled(step.study.step, self._declared.defaults, self._declared.instances)
         values = constants(step)
         try:
             study = with_values(step.study.model_copy(update={"step": trial}), values)
@@ -109,7 +121,7 @@ class _Planner:
         )
 
     def _exit(self) -> Node | None:
-        step = self._pipeline.exit
+        step = self._declared.exit
         if step is None:
             return None
         if isinstance(step, TuneStep):
@@ -155,7 +167,7 @@ class _Planner:
     # -- loops -----------------------------------------------------------------------------------------------------
 
     def _check_loop(self, step: StepConfig, path: Path) -> None:
-        known = self._pipeline.loops
+        known = self._declared.loops
         if step.for_each is not None and step.for_each not in known:
             hint = suggestion(step.for_each, known)
             raise PartError(f"for_each names one of loops, but there is none {step.for_each!r}; {hint}", path)
@@ -170,7 +182,7 @@ class _Planner:
         if found != "list":
             raise PartError(f"items is a list, but {loop.source} is of type {found}", path)
         if isinstance(loop.source, ParameterReference):
-            default = self._pipeline.parameters[loop.source.name].value
+            default = self._declared.parameters[loop.source.name].value
             element = element_type(default, path) if default else None
         wanted = loop.type_of(None)
         if element is not None and not fits(element, wanted):
@@ -183,7 +195,7 @@ class _Planner:
         """The steps that must be over before, and whether it takes something from each."""
         sources = [argument.source for argument in node.arguments.values()]
         sources += node.condition.references if node.condition else ()
-        if node.loop is not None and (source := self._pipeline.loops[node.loop].source):
+        if node.loop is not None and (source := self._declared.loops[node.loop].source):
             sources.append(source)
         waits = {source.step: True for source in sources if isinstance(source, OutputReference)}
         for index, name in enumerate(node.step.after):
@@ -204,7 +216,7 @@ class _Planner:
         }
         refuse_circle(
             between,
-            lambda group: ("loops" if group in self._pipeline.loops else "steps", group),
+            lambda group: ("loops" if group in self._declared.loops else "steps", group),
             "a loop runs as a whole, so its steps and others must not wait for one another",
         )
         within = {
@@ -224,7 +236,7 @@ class _Planner:
             and not argument.optional
             and not argument.fan_in
         }
-        if draft.loop is not None and isinstance(source := self._pipeline.loops[draft.loop].source, OutputReference):
+        if draft.loop is not None and isinstance(source := self._declared.loops[draft.loop].source, OutputReference):
             needed.add(source.step)
         return replace(
             draft,

@@ -11,9 +11,9 @@ from kftune.errors import StudyError
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import refuse_reference
+from kftune.spec.container import ContainerSettings, Resources
 from kftune.spec.part import PartError
 from kftune.spec.quantities import Seconds
-from kftune.study.step import Container, Resources
 
 
 class Retries(PipelinePart):
@@ -33,7 +33,7 @@ def _retries(value: object) -> object:
     return {"limit": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class SharedFields(PipelinePart, Container):
+class SharedFields(PipelinePart, ContainerSettings):
     """What a step of a pipeline needs to run, beside what it does."""
 
     instance_type: str | None = None
@@ -70,7 +70,7 @@ _VARIABLES = ("env", "secrets", "config_maps")
 _BY_KEY = (*_VARIABLES, "node_selector")
 _AMOUNTS = ("resources", "instance_type", "instance_count")
 
-Filled = TypeVar("Filled", bound=Container)
+Filled = TypeVar("Filled", bound=ContainerSettings)
 
 
 def filled(
@@ -98,18 +98,18 @@ def filled(
             update[name] = {**_kept(own, defaults, name), **getattr(own, name)}
         elif name not in own.model_fields_set and name in defaults.model_fields_set:
             update[name] = getattr(defaults, name)
-    sources: list[Container] = [own] if "resources" in leave_out else [defaults, own]
+    sources: list[ContainerSettings] = [own] if "resources" in leave_out else [defaults, own]
     update["resources"] = _resources(sources, instances)
     return own.model_copy(update=update)
 
 
-def _kept(own: Container, defaults: SharedFields, name: str) -> dict[str, Any]:
+def _kept(own: ContainerSettings, defaults: SharedFields, name: str) -> dict[str, Any]:
     """What of the defaults stays: a variable that the step takes from elsewhere does not."""
     taken = {key for other in _VARIABLES for key in getattr(own, other, ())} if name in _VARIABLES else set()
     return {key: value for key, value in getattr(defaults, name).items() if key not in taken}
 
 
-def _resources(sources: list[Container], instances: Mapping[str, Resources]) -> Resources:
+def _resources(sources: list[ContainerSettings], instances: Mapping[str, Resources]) -> Resources:
     amounts: dict[str, Any] = {}
     for source in sources:
         kind = getattr(source, "instance_type", None)

@@ -13,8 +13,9 @@ from kftune.pipeline.ports import Parameter, fits, is_artifact
 from kftune.pipeline.references import ParameterReference, Reference
 from kftune.pipeline.resolving import Path, Resolver
 from kftune.pipeline.steps import BEST, StepConfig, TuneStep, hparam_type
+from kftune.spec.load import keys_to
 from kftune.spec.part import PartError
-from kftune.study.values import flat_values, keys_to
+from kftune.study.values import flat_values
 
 
 def constants(step: TuneStep) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
+from kftune.spec.container import DnsLabel, Image
 from kftune.spec.labels import LabelKey, LabelValue
 from kftune.spec.quantities import EnvText, Seconds
-from kftune.study.step import DnsLabel, Image
 
 
 class ClusterTarget(PipelinePart):

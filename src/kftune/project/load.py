@@ -13,10 +13,10 @@ from kftune.images import resolve
 from kftune.images.studies import pinned
 from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
 from kftune.project.model import Overlay, Project
+from kftune.spec.container import ContainerSettings
 from kftune.spec.kind import PROJECT_FILE, kind_of_file
+from kftune.spec.load import FileType, load_part
 from kftune.study import Study, load_study
-from kftune.study.load import load_part
-from kftune.study.step import Container
 
 # Source: Kubernetes, ValidateConfigMap (MaxSecretSize): all values together.
 _LARGEST_CONFIG_MAP = 1_048_576
@@ -24,6 +24,7 @@ _TAG_AND_DIGEST = re.compile(r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{
 
 Member = Study | Pipeline
 _MEMBER_KINDS = ("study", "pipeline")
+_FILE = FileType(name="project", keys="name:, namespace:", model=Project, error=ProjectError)
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ def load_project(folder: str | Path) -> LoadedProject:
         OSError: A file cannot be read.
     """
     path = Path(folder) / PROJECT_FILE
-    rule = "a project file holds a mapping (name:, namespace:, …)"
-    return _Reader(path, load_part(path, Project, ProjectError, rule)).loaded()
+    return _Reader(path, load_part(path, _FILE)).loaded()
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:
     return copy
 
 
-def _containers(member: Member) -> Iterator[Container]:
+def _containers(member: Member) -> Iterator[ContainerSettings]:
     if isinstance(member, Study):
         yield member.step
         return

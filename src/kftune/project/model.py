@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from kftune.errors import KftuneError, ProjectError
+from kftune.spec.container import DnsLabel
 from kftune.spec.labels import DataKey, LabelKey, LabelValue
 from kftune.spec.part import Part
 from kftune.spec.quantities import Quantity
-from kftune.study.step import DnsLabel
+from kftune.spec.schema import file_schema
 from kftune.validation import findings
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -123,3 +124,8 @@ class Project(ProjectPart):
     """ConfigMaps that the set makes, by name: files, or keys with a file each."""
     overlays: dict[DnsLabel, Overlay] = Field(default_factory=dict)
     """The same set for other places, by name."""
+
+
+def project_schema() -> dict[str, Any]:
+    """Returns the JSON Schema (draft 2020-12) of a project file."""
+    return file_schema(Project, "kftune project")

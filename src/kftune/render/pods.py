@@ -14,8 +14,8 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
+from kftune.spec.container import ContainerSettings
 from kftune.study import Step, Volume
-from kftune.study.step import Container
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/{common,pod}: what Katib adds to the pod of a trial.
 _KATIB_CONTAINER = "metrics-logger-and-collector"
@@ -52,7 +52,7 @@ def _pod_spec(step: Step, name: str, script: str) -> dict[str, Any]:
     return spec
 
 
-def placement(step: Container) -> dict[str, Any]:
+def placement(step: ContainerSettings) -> dict[str, Any]:
     """What decides where a pod runs, as whom, and how long it may take to stop."""
     spec: dict[str, Any] = {}
     if step.service_account is not None:
@@ -92,7 +92,7 @@ def command(script: str) -> dict[str, Any]:
     return {"command": ["sh", "-c"], "args": [script]}
 
 
-def image(step: Container) -> str:
+def image(step: ContainerSettings) -> str:
     """The step's image.
 
     Raises:
@@ -117,7 +117,7 @@ def security() -> dict[str, Any]:
     }
 
 
-def resources(step: Container) -> dict[str, Any]:
+def resources(step: ContainerSettings) -> dict[str, Any]:
     """What a trial asks for, and the most it gets; left out, the same: its neighbours then never slow it down."""
     wanted = step.resources
     asked: dict[str, Any] = {}
@@ -154,7 +154,7 @@ def environment(step: Step) -> list[dict[str, Any]]:
     return variables
 
 
-def volumes(step: Container) -> list[dict[str, Any]]:
+def volumes(step: ContainerSettings) -> list[dict[str, Any]]:
     """The volumes of the pod."""
     return [{"name": volume.name, **_source(volume)} for volume in step.volumes]
 

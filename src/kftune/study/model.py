@@ -25,12 +25,13 @@ from kftune.hparams.fields import Leaf, check_condition, has_field_validators, p
 from kftune.hparams.registry import load_hparams, name_of
 from kftune.metrics import MetricDefinition
 from kftune.spec.derived import derived
+from kftune.spec.load import keys_to
 from kftune.spec.part import Part, PartError
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
 from kftune.study.step import Step
 from kftune.study.targets import Targets
-from kftune.study.values import flat_values, keys_to
+from kftune.study.values import flat_values
 from kftune.validation import findings
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from kftune.spec.container import DnsLabel
 from kftune.spec.labels import LabelKey, LabelText
 from kftune.spec.part import Part
 from kftune.spec.quantities import EnvText
-from kftune.study.step import DnsLabel
 
 
 class KatibTarget(Part):
