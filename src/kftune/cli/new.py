@@ -1,7 +1,7 @@
 """Creates the files of a new model.
 
-`kftune new hparams NAME` writes pipelines/NAME/NAME_hparams.py (the class), train.py (a script that trains with it) and study.yaml, and
-tests/test_NAME.py. The study runs without changes.
+`kftune new hparams NAME` writes NAME_hparams.py (the class), train.py (a script that trains with it) and study.yaml
+into pipelines/NAME, and tests/test_NAME.py. The study runs without changes.
 """
 
 from __future__ import annotations

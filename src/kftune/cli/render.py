@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         choices=[*TARGETS, *PIPELINE_TARGETS],
-        help="what to render for (default: all that the file can be rendered for)",
+        help="default: all targets of the file",
     )
     parser.add_argument("--out", type=Path, help="a .yaml or .json file, or a folder (default: print)")
     parser.add_argument("--format", choices=["yaml", "json"], default="yaml")

@@ -1,4 +1,4 @@
-"""The base of everything that only a pipeline is made of."""
+"""`PipelinePart`: the base of all sections of a pipeline file."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ class PipelinePart(Part):
 
     @classmethod
     def own_error(cls, error: ValidationError) -> KftuneError:  # type: ignore[override]  # another class of the tree
-        """pydantic's findings as one error, a line each."""
+        """Returns pydantic's findings as one error, one line each."""
         return PipelineError("\n".join(map(str, findings(error, cls))))

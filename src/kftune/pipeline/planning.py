@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kftune.errors import StudyError, suggestion
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.loop import Loop, element_type
-from kftune.pipeline.order import in_order, refuse_circle
+from kftune.pipeline.order import in_order, refuse_cycle
 from kftune.pipeline.plan import Argument, Constant, Node, Plan, with_values
 from kftune.pipeline.ports import Input, Parameter, fits, is_artifact, text_of, type_of, typed_value
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference
@@ -63,7 +63,7 @@ class _Planner:
             self._check_loop(step, ("steps", name, "for_each"))
             drafts[name] = self._draft(step, ("steps", name))
         waits = {name: self._waits_for(draft) for name, draft in drafts.items()}
-        refuse_circle(waits, lambda name: ("steps", name), "steps must not wait for one another")
+        refuse_cycle(waits, lambda name: ("steps", name), "steps must not wait for one another")
         nodes: dict[str, Node] = {}
         for name in self._order(waits):
             nodes[name] = self._placed(drafts[name], waits[name], nodes)
@@ -72,7 +72,7 @@ class _Planner:
     # -- completing a step -----------------------------------------------------------------------------------------
 
     def _check_instance(self) -> None:
-        """Makes sure of the defaults' instance, so that a mistake there is not told of a step."""
+        """Checks the instance type of the defaults here, so that no step is blamed for it."""
         kind = self._declared.defaults.instance_type
         try:
             if kind is not None:
@@ -81,7 +81,7 @@ class _Planner:
             raise PartError(error.message, ("defaults", "instance_type")) from error
 
     def _complete(self, step: StepConfig, path: Path) -> StepConfig:
-        """The step with what it leaves out taken from the defaults; a tune step's trials too."""
+        """Returns the step with the defaults filled in, also for the trials of a tune step."""
         defaults, instances = self._declared.defaults, self._declared.instances
         try:
             if not isinstance(step, TuneStep):
@@ -91,7 +91,7 @@ class _Planner:
             raise PartError(error.message, (*path, *error.path), error.at_key) from error
 
     def _with_trials(self, step: TuneStep) -> TuneStep:
-        """The tune step with its constants in the study, and the trials set up as the defaults say."""
+        """Returns the tune step whose study has the step's constants and, for its trials, the defaults."""
         shared = [volume.name for volume in step.volumes]
         if step.share is not None and step.share not in shared:
             hint = suggestion(step.share, shared) if shared else "give it volumes: [{name: …, claim: …, mount: …}]"
@@ -107,7 +107,7 @@ class _Planner:
     # -- what a step gets ------------------------------------------------------------------------------------------
 
     def _draft(self, step: StepConfig, path: Path) -> Node:
-        """The node without what only its place among the others tells."""
+        """Returns the node without what depends on its place among the others."""
         given = {name: self._input(step, name, value, (*path, "inputs", name)) for name, value in step.inputs.items()}
         searched = hyperparameters(step, path, self._resolver, self._parameters)
         return Node(
@@ -125,15 +125,15 @@ class _Planner:
         if step is None:
             return None
         if isinstance(step, TuneStep):
-            raise PartError("the exit step cannot be a tune step; use a container", ("exit",))
+            raise PartError("the exit step cannot be a tune step; use a container step", ("exit",))
         for name in EXIT_HAS_NO:
             if getattr(step, name):
-                message = f"the exit step runs once, at the end, whatever happened; take {name!r} out"
+                message = f"the exit step always runs, once, at the end; remove {name!r}"
                 raise PartError(message, ("exit", name), at_key=True)
         return self._draft(self._complete(step, ("exit",)), ("exit",))
 
     def _compared(self, step: StepConfig, path: Path) -> tuple[str, str] | None:
-        """The types of the two sides of its condition."""
+        """Returns the types of the two sides of its condition."""
         if step.when is None:
             return None
         left, right = (
@@ -151,18 +151,26 @@ class _Planner:
             own = given.type or type_of(given.value)
             _check_absence(given, own, False, path)
             value = typed_value(given.value, own)
-            return Argument(name, own, Constant(value, text_of(value)))
+            return Argument(name=name, type=own, source=Constant(value, text_of(value)))
         found, fan_in, element = self._resolver.resolve(step, given.value, path)
         if given.type is not None and not fits(found, given.type):
             raise PartError(
                 f"{name} is of type {given.type}, but {given.value} is of type {found}; "
-                f"leave the type out, or refer to another output",
+                f"remove the type, or refer to another output",
                 (*path, "type"),
             )
         wanted = given.type or found
         _check_absence(given, wanted, isinstance(given.value, OutputReference), path)
         default = None if given.default is None else typed_value(given.default, wanted)
-        return Argument(name, wanted, given.value, "input", default, given.optional, fan_in, element)
+        return Argument(
+            name=name,
+            type=wanted,
+            source=given.value,
+            default=default,
+            optional=given.optional,
+            fan_in=fan_in,
+            element=element,
+        )
 
     # -- loops -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +181,7 @@ class _Planner:
             raise PartError(f"for_each names one of loops, but there is none {step.for_each!r}; {hint}", path)
 
     def _check_items(self, name: str, loop: Loop) -> None:
-        """Makes sure that what a loop gets its items from is a list of such items, as far as that is known."""
+        """Checks that the source of a loop's items is a list of such items, if that is known."""
         member = next((step for step in self._steps.values() if step.for_each == name), None)
         if loop.source is None or member is None:
             return
@@ -186,13 +194,13 @@ class _Planner:
             element = element_type(default, path) if default else None
         wanted = loop.type_of(None)
         if element is not None and not fits(element, wanted):
-            say = "fields: {NAME: TYPE}" if element == "dict" else f"item: {element}"
-            raise PartError(f"items are of type {wanted}, but those of {loop.source} are {element}; say {say}", path)
+            hint = "fields: {NAME: TYPE}" if element == "dict" else f"item: {element}"
+            raise PartError(f"items are of type {wanted}, but those of {loop.source} are {element}; add {hint}", path)
 
     # -- all steps -------------------------------------------------------------------------------------------------
 
     def _waits_for(self, node: Node) -> dict[str, bool]:
-        """The steps that must be over before, and whether it takes something from each."""
+        """Returns the steps that must end before this one starts, and whether it takes something from each."""
         sources = [argument.source for argument in node.arguments.values()]
         sources += node.condition.references if node.condition else ()
         if node.loop is not None and (source := self._declared.loops[node.loop].source):
@@ -203,7 +211,7 @@ class _Planner:
         return waits
 
     def _order(self, waits: Mapping[str, Mapping[str, bool]]) -> list[str]:
-        """The steps, each after those it waits for and else as written; the steps of a loop stand together."""
+        """Returns the steps, each after those it waits for, otherwise as written; the steps of a loop are together."""
         group_of = {name: step.for_each or name for name, step in self._steps.items()}
         groups: dict[str, list[str]] = {}
         for name, group in group_of.items():
@@ -214,7 +222,7 @@ class _Planner:
             )
             for group, members in groups.items()
         }
-        refuse_circle(
+        refuse_cycle(
             between,
             lambda group: ("loops" if group in self._declared.loops else "steps", group),
             "a loop runs as a whole, so its steps and others must not wait for one another",
@@ -226,7 +234,7 @@ class _Planner:
         return [name for group in in_order(between) for name in in_order(within[group])]
 
     def _placed(self, draft: Node, waits: Mapping[str, bool], before: Mapping[str, Node]) -> Node:
-        """The node with what its place among the others tells."""
+        """Returns the node with what depends on its place among the others."""
         dependencies = tuple(name for name in before if name in waits)
         needed = {
             argument.source.step
@@ -247,20 +255,20 @@ class _Planner:
 
 
 def _check_absence(given: Input, wanted: str, may_lack: bool, path: Path) -> None:
-    """Makes sure that an input says what it is without its producer only where that can be."""
+    """Checks that an input has `default` or `optional` only if they have a meaning."""
     if (given.default is not None or given.optional) and not may_lack:
         name = "optional" if given.optional else "default"
         raise PartError(
-            f"{name} is for an input that comes from a step which may be skipped; take it out",
+            f"{name} is for an input that comes from a step; remove it",
             (*path, name),
             at_key=True,
         )
     if given.optional and not is_artifact(wanted):
-        raise PartError("optional is for artifacts; give a parameter a default", (*path, "optional"), at_key=True)
+        raise PartError("optional is for artifacts; for a parameter, use default", (*path, "optional"), at_key=True)
     if given.default is None:
         return
     if is_artifact(wanted):
-        raise PartError("an artifact has no default; say optional: true", (*path, "default"), at_key=True)
+        raise PartError("an artifact cannot have a default; use optional: true", (*path, "default"), at_key=True)
     try:
         typed_value(given.default, wanted)
     except PartError as error:

@@ -59,7 +59,7 @@ def _exit_step(container: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
     }
     return {
         "type": "object",
-        "description": "The step that runs at the end, whatever happened.",
+        "description": "The step that always runs at the end.",
         "properties": properties,
         "additionalProperties": False,
     }

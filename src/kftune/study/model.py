@@ -116,7 +116,7 @@ class Study(Part):
     """Options of the render targets."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         self.fixed  # noqa: B018  # deriving them is what checks them
         self._check_space()
         self._check_ends()

@@ -98,7 +98,7 @@ class Budget(Part):
     """The longest that the study may take."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         if self.parallel > self.max_trials:
             raise PartError(
                 f"parallel must be at most max_trials, but parallel={self.parallel} and max_trials={self.max_trials}",
