@@ -403,20 +403,6 @@ def test_definitions_are_those_with_a_regex():
     assert toy().metric_definitions == ()
 
 
-def test_better_and_reached_follow_the_direction_and_the_first_of_equals_stays():
-    low = Objective(metric="a", direction="minimize", goal=0.1)
-    high = Objective(metric="a", direction="maximize", goal=0.1)
-    assert low.better(1, None)
-    assert low.better(1, 2)
-    assert not low.better(2, 1)
-    assert not low.better(1, 1)
-    assert high.better(2, 1)
-    assert not high.better(1, 1)
-    assert [low.reached(value) for value in (0.05, 0.1, 0.11)] == [True, True, False]
-    assert [high.reached(value) for value in (0.05, 0.1, 0.11)] == [False, True, True]
-    assert not Objective(metric="a", direction="minimize").reached(-1e300)
-
-
 # -- quantities --------------------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Studies whose step names an image of the project."""
+"""Replaces images of the project in studies."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from kftune.study import Study
 
 
 def pinned(study: Study, path: Path) -> Study:
-    """The study with its step's image as a cluster can pull it.
+    """Returns the study with the image of its step as a cluster can pull it.
 
     Args:
         study: The study.
-        path: Its file; the project's lock lies above it.
+        path: Its file; the lock of the project is in a folder above it.
 
     Raises:
-        ContainerError: ``step.image`` is ``images/NAME``, and that was not built or not pushed.
+        ContainerError: ``step.image`` is ``images/NAME``, and that image was not built or not pushed.
         UnknownNameError: There is no such image.
     """
     if study.step.image is None:

@@ -99,11 +99,6 @@ class Resources(Part):
                 (f"{name}_limit",),
             )
 
-    @property
-    def cores(self) -> float | None:
-        """The cores of one node as a number."""
-        return None if self.cpu is None else float(parse_quantity(self.cpu))
-
 
 class SecretKey(Part):
     """One key of a Kubernetes Secret. A study never holds the value itself."""

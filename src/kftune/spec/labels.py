@@ -1,4 +1,4 @@
-"""Keys and values of labels, as Kubernetes takes them: what a run would be refused is refused when a file is read."""
+"""Keys and values of labels, by the rules of Kubernetes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 def label_value(value: str) -> str:
-    """`value`, if a label can have it."""
+    """Returns `value`, if it is a valid label value; else raises ValueError."""
     if _VALUE.fullmatch(value) is None:
         raise ValueError(
             f"a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends, "
@@ -26,7 +26,7 @@ def label_value(value: str) -> str:
 
 
 def label_key(value: str) -> str:
-    """`value`, if a label, a taint or a resource can be called so."""
+    """Returns `value`, if it is a valid key of a label, taint or resource; else raises ValueError."""
     if _KEY.fullmatch(value) is None:
         raise ValueError(
             f"a label's key is [prefix/]name with at most 63 letters, digits, '-', '_' and '.' in the name, "
@@ -36,7 +36,7 @@ def label_key(value: str) -> str:
 
 
 def data_key(value: str) -> str:
-    """`value`, if a ConfigMap or a Secret can have such a key."""
+    """Returns `value`, if it is a valid key of a ConfigMap or Secret; else raises ValueError."""
     if _DATA_KEY.fullmatch(value) is None or value in (".", ".."):
         raise ValueError(f"a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.', but got {value!r}")
     return value
@@ -45,5 +45,5 @@ def data_key(value: str) -> str:
 LabelKey = Annotated[str, AfterValidator(label_key)]
 LabelValue = Annotated[str, AfterValidator(label_value)]
 LabelText = Annotated[EnvText, AfterValidator(label_value)]
-"""A label's value, for which a number or boolean may be written."""
+"""A label value that may also be written as a number or boolean."""
 DataKey = Annotated[str, AfterValidator(data_key)]

@@ -1,4 +1,4 @@
-"""`Part`: the base of everything that a study is made of. Frozen, unknown keys refused, errors with their path."""
+"""`Part`: the base of all sections of a file. Parts are frozen and reject unknown keys; errors have a path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kftune.validation import Frozen, OwnErrors, findings
 
 
 class Part(Frozen, BaseModel, metaclass=OwnErrors):
-    """One part of a study."""
+    """One section of a file."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -24,14 +24,14 @@ class Part(Frozen, BaseModel, metaclass=OwnErrors):
     )
 
     def __deepcopy__(self, memo: object = None) -> Self:
-        """Itself: parts are frozen, and pydantic copies every default that it cannot hash."""
+        """Returns itself. Parts are frozen, and pydantic copies each default that it cannot hash."""
         return self
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, checked like one made anew.
+        """Returns a copy with some fields changed, and checks it.
 
         Raises:
-            StudyError: It cannot be.
+            StudyError: It is invalid.
         """
         return type(self)(**{**{name: getattr(self, name) for name in self.model_fields_set}, **changes})
 
@@ -40,16 +40,16 @@ class Part(Frozen, BaseModel, metaclass=OwnErrors):
 
     @classmethod
     def own_error(cls, error: ValidationError) -> StudyError:
-        """pydantic's findings as one error, a line each."""
+        """Returns pydantic's findings as one error, one line each."""
         return StudyError("\n".join(map(str, findings(error, cls))))
 
 
 class PartError(StudyError):
-    """A study error that knows which key of the study it is about.
+    """An error with the keys of the value that it is about.
 
     Args:
         message: What must hold, what was given, what to do.
-        path: The keys that lead to the value, from the part that raises it.
+        path: The keys that lead to the value, from the part that raises the error.
         at_key: Whether the last key itself is wrong, not its value.
     """
 

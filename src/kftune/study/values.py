@@ -1,4 +1,4 @@
-"""Values of hyperparameters as people write them, nested or under dotted names, or both."""
+"""Values of hyperparameters as written in a file: nested, with dotted names, or both."""
 
 from __future__ import annotations
 
