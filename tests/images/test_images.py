@@ -19,7 +19,6 @@ from kftune.errors import ContainerError, RenderError, UnknownNameError
 from kftune.images import Lock, LockedImage, find_lock, lock_of, read_lock, resolve
 from kftune.images.build import version_of
 from kftune.images.source import find_sources, with_bases
-from kftune.images.studies import pinned
 from kftune.render import render
 
 DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))
@@ -252,11 +251,11 @@ def test_without_a_lock_the_remedy_is_a_build(tmp_path):
 
 def test_a_study_that_names_an_image_of_the_project_is_rendered_with_its_digest(tmp_path):
     study = make_study(step={"image": "images/train", "command": ["train"]})
-    text = str(render(pinned(study, locked(tmp_path) / "study.yaml")).documents)
+    text = str(render(study.with_images(lambda image: resolve(image, locked(tmp_path) / "study.yaml"))).documents)
     assert PUSHED in text
     assert "images/train" not in text
     other = make_study()
-    assert pinned(other, tmp_path) == other
+    assert other.with_images(lambda image: resolve(image, tmp_path)) == other
     with pytest.raises(RenderError, match="images/train is an image of the project; look it up first"):
         render(study)
 

@@ -93,7 +93,7 @@ def test_the_order_is_the_first_of_all_that_wait_and_else_as_written(content: di
     written = list(content["steps"])
     rest, expected = set(written), []
     while rest:  # the slow way: again and again, the first that nothing holds up
-        ready = next(name for name in written if name in rest and not rest & set(made.dependencies(name)))
+        ready = next(name for name in written if name in rest and not rest & set(made.node(name).dependencies))
         expected.append(ready)
         rest.remove(ready)
     assert list(made.order) == expected
@@ -106,8 +106,8 @@ def test_what_a_step_gets_does_not_depend_on_where_it_is_written(content: dict[s
     shuffled = pipeline_from_dict({**content, "steps": {name: content["steps"][name] for name in names}})
     made = pipeline_from_dict(content)
     for name in names:
-        assert shuffled.inputs_of(name) == made.inputs_of(name)
-        assert set(shuffled.dependencies(name)) == set(made.dependencies(name))
+        assert shuffled.node(name).arguments == made.node(name).arguments
+        assert set(shuffled.node(name).dependencies) == set(made.node(name).dependencies)
         assert shuffled.node(name).skippable == made.node(name).skippable
 
 
@@ -124,7 +124,7 @@ def test_a_reference_fits_its_own_type_a_whole_number_a_float_and_any_file_an_ar
         or (wanted == "artifact" and given_type in ARTIFACT_TYPES)
     )
     if fits:
-        assert pipeline(steps).inputs_of("b")["in_"].type == wanted
+        assert pipeline(steps).node("b").arguments["in_"].type == wanted
     else:
         with pytest.raises(PipelineError, match=f"is of type {wanted}, but .* is of type {given_type}"):
             pipeline(steps)
@@ -135,7 +135,7 @@ def test_a_constant_fits_its_own_type_and_a_whole_number_a_float(value: Any, wan
     own = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}[type(value)]
     steps = {"only": step(inputs={"in_": {"type": wanted, "value": value}})}
     if wanted == own or (own, wanted) == ("int", "float"):
-        argument = pipeline(steps).inputs_of("only")["in_"]
+        argument = pipeline(steps).node("only").arguments["in_"]
         assert argument.type == wanted
         assert argument.source.value == value  # type: ignore[union-attr]
     else:

@@ -23,7 +23,6 @@ from kftune.cli.given import given_kind
 from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
-from kftune.images.studies import pinned
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
 from kftune.render.resolved import render_resolved
 from kftune.spec.kind import PROJECT_FILE, Kind, kind_of_file
@@ -173,7 +172,7 @@ def _targets(path: Path, kind: Kind, wanted: str | None) -> list[str]:
 def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
     try:
         if target in TARGETS:
-            return render(pinned(load_study(path, overrides), path), target)
+            return render(load_study(path, overrides).with_images(lambda image: resolve(image, path)), target)
         from kftune.pipeline import load_pipeline
 
         return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)

@@ -18,8 +18,8 @@ _BY_KEY = ("resources", "env", "secrets", "config_maps", "node_selector", "input
 def facts(pipeline: Pipeline) -> dict[str, Any]:
     """Returns everything about a pipeline as JSON values; docs/guides/pipelines.md documents the keys."""
     levels: dict[str, int] = {}
-    for name in pipeline.order:
-        levels[name] = 1 + max((levels[other] for other in pipeline.dependencies(name)), default=0)
+    for name, node in pipeline.plan.nodes.items():
+        levels[name] = 1 + max((levels[other] for other in node.dependencies), default=0)
     written = pipeline.to_dict()
     nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
     given = {**written["steps"], **({pipeline.plan.exit.name: written["exit"]} if pipeline.plan.exit else {})}

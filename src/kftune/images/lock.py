@@ -111,9 +111,7 @@ def read_lock(path: Path) -> Lock:
     try:
         data: Any = json.loads(path.read_bytes())
         if data["version"] != _VERSION:
-            raise ContainerError(
-                f"{path} must have version {_VERSION}, but has {data['version']!r}; build the images again"
-            )
+            raise ContainerError(f"{path} must have version {_VERSION}, but has {data['version']!r}; build again")
         images = {name: _read_image(each) for name, each in data["images"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ContainerError(

@@ -6,17 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kftune.errors import PipelineError
 from kftune.pipeline.model import Pipeline
 from kftune.spec.load import FileType, load_part, part_of
 
-_FILE = FileType(
-    name="pipeline",
-    keys="name:, steps:",
-    model=Pipeline,
-    error=PipelineError,
-    named=("steps", "loops", "parameters"),
-)
+_FILE = FileType(name="pipeline", keys="name:, steps:", model=Pipeline, named=("steps", "loops", "parameters"))
 
 
 def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> Pipeline:

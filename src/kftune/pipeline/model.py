@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.names import LoopName, PipelineName, StepName
 from kftune.pipeline.part import PipelinePart
-from kftune.pipeline.plan import Argument, Node, Plan
+from kftune.pipeline.plan import Node, Plan
 from kftune.pipeline.planning import Declared, make_plan
 from kftune.pipeline.ports import Parameter, Parameters
 from kftune.pipeline.references import Reference
@@ -141,22 +141,9 @@ class Pipeline(PipelinePart):
         """Returns a step of the plan."""
         return self.plan.nodes[step]
 
-    def dependencies(self, step: str) -> tuple[str, ...]:
-        """Returns the steps that must end before a step starts, in order."""
-        return self.plan.nodes[step].dependencies
-
-    def inputs_of(self, step: str) -> Mapping[str, Argument]:
-        """Returns the inputs and hyperparameters of a step, with their sources."""
-        return self.plan.nodes[step].arguments
-
     def members(self, loop: str) -> tuple[str, ...]:
         """Returns the steps of a loop, in order."""
         return tuple(name for name, node in self.plan.nodes.items() if node.loop == loop)
-
-    @property
-    def skippable(self) -> tuple[str, ...]:
-        """The steps that can be skipped."""
-        return tuple(name for name, node in self.plan.nodes.items() if node.skippable)
 
     def with_images(self, resolve: Callable[[str], str]) -> Pipeline:
         """Returns the same pipeline with other images for its steps and trials.

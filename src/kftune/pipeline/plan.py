@@ -145,8 +145,7 @@ class Node:
         study = self.step.study
         fixed = {name: study.hparams.leaf(name).decode(values[name]) for name in self.hparams}
         tokens = to_arguments({name: values[name] for name in self.inputs if self._is_given(name, values)})
-        step = study.step.model_copy(update={"args": (*study.step.args, *tokens)})
-        return with_values(study.model_copy(update={"step": step}), fixed)
+        return with_values(study.with_step(args=(*study.step.args, *tokens)), fixed)
 
     def _is_given(self, name: str, values: Mapping[str, str]) -> bool:
         given = self.arguments.get(name)
@@ -180,9 +179,8 @@ class Plan:
 
 def _with_images(node: Node, resolve: Callable[[str], str]) -> Node:
     step = node.step
-    if isinstance(step, TuneStep) and step.study.step.image is not None:
-        trial = step.study.step.model_copy(update={"image": resolve(step.study.step.image)})
-        step = step.model_copy(update={"study": step.study.model_copy(update={"step": trial})})
+    if isinstance(step, TuneStep):
+        step = step.model_copy(update={"study": step.study.with_images(resolve)})
     if step.image is not None:
         step = step.model_copy(update={"image": resolve(step.image)})
     return replace(node, step=step)

@@ -84,6 +84,9 @@ class StepConfig(SharedFields, Command):
     """The base of all kinds of steps: `DataStep`, `TrainStep`, …."""
 
     NEEDS_COMMAND: ClassVar[bool] = True
+    WRITES: ClassVar[tuple[str, ...]] = ()
+    """Types of which it must have an output; none for any outputs."""
+    WRITES_RULE: ClassVar[str] = ""
 
     name: SkipJsonSchema[str] = ""
     """Its name; in a file, its key."""
@@ -137,6 +140,8 @@ class StepConfig(SharedFields, Command):
                 refuse_reference(text, "an argument", (field, index))
         self.check_hparams()
         self._check_flags()
+        if self.WRITES and not self.has_output(*self.WRITES):
+            raise PartError(self.WRITES_RULE, ("outputs",))
 
     def check_hparams(self) -> None:
         """Checks that a step with values has a class.
@@ -202,43 +207,34 @@ class StepConfig(SharedFields, Command):
 class DataStep(StepConfig):
     """Creates or fetches data; it writes a dataset."""
 
+    WRITES: ClassVar = ("dataset",)
+    WRITES_RULE: ClassVar = "a data step writes data: give it an output of type dataset"
+
     kind: Literal["data"] = "data"
     job_type: LabelValue = "data"
     outputs: OutputsField = _outputs(data="dataset")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Checks rules that concern several fields."""
-        super().model_post_init(context)
-        if not self.has_output("dataset"):
-            raise PartError("a data step writes data: give it an output of type dataset", ("outputs",))
 
 
 class TrainStep(StepConfig):
     """Trains a model with its hyperparameters; it writes a model."""
 
+    WRITES: ClassVar = ("model",)
+    WRITES_RULE: ClassVar = "a train step writes a model: give it an output of type model"
+
     kind: Literal["train"] = "train"
     job_type: LabelValue = "training"
     outputs: OutputsField = _outputs(model="model")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Checks rules that concern several fields."""
-        super().model_post_init(context)
-        if not self.has_output("model"):
-            raise PartError("a train step writes a model: give it an output of type model", ("outputs",))
 
 
 class EvaluateStep(StepConfig):
     """Evaluates a model; it writes metrics, or numbers that other steps compare."""
 
+    WRITES: ClassVar = (*METRICS_TYPES, "float", "int")
+    WRITES_RULE: ClassVar = "an evaluate step writes numbers: give it an output of type metrics or float"
+
     kind: Literal["evaluate"] = "evaluate"
     job_type: LabelValue = "evaluation"
     outputs: OutputsField = _outputs(metrics="metrics")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Checks rules that concern several fields."""
-        super().model_post_init(context)
-        if not self.has_output(*METRICS_TYPES, "float", "int"):
-            raise PartError("an evaluate step writes numbers: give it an output of type metrics or float", ("outputs",))
 
 
 class RegisterStep(StepConfig):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kftune import yaml_text
 from kftune.errors import PipelineError, ProjectError, StudyError, UsageError, near_names, suggestion
 from kftune.images import resolve
-from kftune.images.studies import pinned
 from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
 from kftune.project.model import Overlay, Project
 from kftune.spec.container import ContainerSettings
@@ -24,7 +23,7 @@ _TAG_AND_DIGEST = re.compile(r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{
 
 Member = Study | Pipeline
 _MEMBER_KINDS = ("study", "pipeline")
-_FILE = FileType(name="project", keys="name:, namespace:", model=Project, error=ProjectError)
+_FILE = FileType(name="project", keys="name:, namespace:", model=Project)
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,8 @@ class _Reader:
         if kind_of_file(path)[0].name == "study":
             study = load_study(path, overrides)
             self._check_namespace(file, study.targets.katib.namespace, keys)
-            return pinned(load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"]), path)
+            placed = load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"])
+            return placed.with_images(lambda image: resolve(image, path))
         pipeline = load_pipeline(path, overrides)
         targets = pipeline.targets
         for given in (targets.argo.namespace, targets.kfp.namespace):
@@ -172,7 +172,7 @@ class _Reader:
         for file in overlay.set:
             if file not in base.members:
                 raise self.error(
-                    f"there is no {file!r} in the project; {suggestion(file, base.members)}",
+                    f"the project has no {file!r}; {suggestion(file, base.members)}",
                     [*place, "set", file],
                     True,
                 )
@@ -199,7 +199,7 @@ class _Reader:
                 return image
             return f"{image_name(image)}{'@' if tag.startswith('sha256:') else ':'}{tag}"
 
-        return Variant(space, {file: _with_images(member, swapped) for file, member in members.items()})
+        return Variant(space, {file: member.with_images(swapped) for file, member in members.items()})
 
     def _contents(self, name: str, files: Mapping[str, str]) -> dict[str, bytes]:
         contents = {}
@@ -246,14 +246,6 @@ def image_name(image: str) -> str:
 
 def _quoted(text: str) -> str:
     return f'"{text}"'
-
-
-def _with_images(member: Member, change: Callable[[str], str]) -> Member:
-    if isinstance(member, Pipeline):
-        return member.with_images(change)
-    if member.step.image is None:
-        return member
-    return member.model_copy(update={"step": member.step.model_copy(update={"image": change(member.step.image)})})
 
 
 def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:

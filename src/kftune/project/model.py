@@ -6,15 +6,14 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from kftune.errors import KftuneError, ProjectError
+from kftune.errors import ProjectError
 from kftune.spec.container import DnsLabel
 from kftune.spec.labels import DataKey, LabelKey, LabelValue
 from kftune.spec.part import Part
 from kftune.spec.quantities import Quantity
 from kftune.spec.schema import file_schema
-from kftune.validation import findings
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -24,10 +23,7 @@ _STORAGE_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 class ProjectPart(Part):
     """One section of a project file."""
 
-    @classmethod
-    def own_error(cls, error: ValidationError) -> KftuneError:  # type: ignore[override]  # another class of the tree
-        """Returns pydantic's findings as one error, one line each."""
-        return ProjectError("\n".join(map(str, findings(error, cls))))
+    ERROR = ProjectError
 
 
 def _beside(value: str) -> str:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from kftune import yaml_text
-from kftune.errors import KftuneError, UsageError, near_names, suggestion
+from kftune.errors import UsageError, near_names, suggestion
 from kftune.spec.part import Part
 from kftune.validation import Finding, findings
 
 Loaded = TypeVar("Loaded", bound=Part)
 Keys = tuple[str, ...]
-
-
-class _Error(Protocol):
-    def __call__(self, message: str, file: str | None, line: int | None, column: int | None, /) -> KftuneError: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +26,6 @@ class FileType(Generic[Loaded]):
         name: What messages call it, such as "study".
         keys: Its first keys, as an example.
         model: The class to load.
-        error: Makes an error from a message, file, line and column.
         dotted: Sections whose keys may hold dots.
         named: Sections whose entries have names that the user chose. An override cannot add a part of a new entry.
     """
@@ -38,7 +33,6 @@ class FileType(Generic[Loaded]):
     name: str
     keys: str
     model: type[Loaded]
-    error: _Error
     dotted: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
 
@@ -52,7 +46,7 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
         overrides: ``key.key=value`` sets a key, ``~key`` removes one; values are YAML.
 
     Raises:
-        KftuneError: The content is invalid; the class is that of `FileType.error`, with file, line and column.
+        KftuneError: The content is invalid; the class is `model.ERROR`, with file, line and column.
         YamlError: The file is not YAML.
         UsageError: An override has another form, or names something that does not exist.
         OSError: The file cannot be read.
@@ -61,13 +55,13 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, dict):
         message = f"a {file_type.name} file holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
-        raise file_type.error(message, str(path), 1, 1)
+        raise file_type.model.ERROR(message, str(path), 1, 1)
     changed = [_override(data, text, file_type) for text in overrides]
     try:
         return file_type.model.model_validate(data, context={"folders": _folders_of(path)})
     except ValidationError as problem:
         message, place = _placed(findings(problem, file_type.model), text, str(path), changed)
-        raise file_type.error(message, str(path), *place) from problem
+        raise file_type.model.ERROR(message, str(path), *place) from problem
 
 
 def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Loaded:
@@ -79,7 +73,7 @@ def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path
         folders: Where the modules and files that they name are looked for.
 
     Raises:
-        KftuneError: They are invalid; the class is that of `model.own_error`.
+        KftuneError: They are invalid; the class is `model.ERROR`.
     """
     try:
         return model.model_validate(dict(data), context={"folders": tuple(folders)})

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kftune.errors import StudyError
+from kftune.errors import PipelineError, ProjectError, StudyError
 from kftune.spec.derived import derived
 from kftune.validation import Frozen, OwnErrors, findings
+
+FileError = StudyError | PipelineError | ProjectError
 
 
 class Part(Frozen, BaseModel, metaclass=OwnErrors):
     """One section of a file."""
+
+    ERROR: ClassVar[type[FileError]] = StudyError
+    """The class of its errors."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -31,7 +36,7 @@ class Part(Frozen, BaseModel, metaclass=OwnErrors):
         """Returns a copy with some fields changed, and checks it.
 
         Raises:
-            StudyError: It is invalid.
+            KftuneError: It is invalid; the class is `ERROR`.
         """
         return type(self)(**{**{name: getattr(self, name) for name in self.model_fields_set}, **changes})
 
@@ -39,9 +44,9 @@ class Part(Frozen, BaseModel, metaclass=OwnErrors):
         return f"{type(self).__name__.lower()}.replace({name}=...)"
 
     @classmethod
-    def own_error(cls, error: ValidationError) -> StudyError:
+    def own_error(cls, error: ValidationError) -> FileError:
         """Returns pydantic's findings as one error, one line each."""
-        return StudyError("\n".join(map(str, findings(error, cls))))
+        return cls.ERROR("\n".join(map(str, findings(error, cls))))
 
 
 class PartError(StudyError):

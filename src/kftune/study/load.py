@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kftune.errors import StudyError
 from kftune.spec.load import FileType, load_part, part_of
 from kftune.study.model import Study
 
-_FILE = FileType(name="study", keys="name:, hparams:", model=Study, error=StudyError, dotted=("values", "search"))
+_FILE = FileType(name="study", keys="name:, hparams:", model=Study, dotted=("values", "search"))
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -236,6 +236,18 @@ class Study(Part):
             "command": self.step.command_line({}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def with_step(self, **changes: Any) -> Study:
+        """Returns the study with some fields of its step changed, without checks."""
+        return self.model_copy(update={"step": self.step.model_copy(update=changes)})
+
+    def with_images(self, resolve: Callable[[str], str]) -> Study:
+        """Returns the study whose step has another image.
+
+        Args:
+            resolve: Returns the image that runs in place of another.
+        """
+        return self if self.step.image is None else self.with_step(image=resolve(self.step.image))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the study as in a file, without defaults."""
