@@ -594,7 +594,7 @@ def test_a_grid_needs_an_end_of_points_and_a_budget_for_all_of_them():
         "budget.max_trials: a grid tries every point, but it has 6 and max_trials=5; set max_trials to 6, "
         "make the grid smaller, or use the algorithm random"
     )
-    with pytest.raises(StudyError, match=r"algorithm\.name: a grid needs a finite number of points, but optimizer\.lr is"):
+    with pytest.raises(StudyError, match=r"algorithm\.name: a grid .* points, but optimizer\.lr is"):
         toy(algorithm={"name": "grid"}, search={"momentum": None})
     with pytest.raises(StudyError, match=r"search\.optimizer\.lr: a grid needs a finite number of points"):
         toy(algorithm={"name": "grid"}, search={"momentum": None, "optimizer.lr": {"uniform": [0.1, 1]}})
