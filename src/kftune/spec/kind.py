@@ -27,37 +27,13 @@ RENDERED = {
 }
 """`Kind.object` of what kftune renders a pipeline to."""
 
-STUDY_KEYS = tuple(
-    [
-        "name",
-        "description",
-        "hparams",
-        "values",
-        "search",
-        "objective",
-        "metrics",
-        "algorithm",
-        "budget",
-        "step",
-        "points",
-        "targets",
-    ]
+STUDY_KEYS = (
+    *("name", "description", "hparams", "values", "search", "objective", "metrics", "algorithm", "budget", "step"),
+    *("points", "targets"),
 )
-PIPELINE_KEYS = tuple(
-    [
-        "name",
-        "description",
-        "parameters",
-        "defaults",
-        "instances",
-        "loops",
-        "steps",
-        "exit",
-        "schedule",
-        "parallel",
-        "timeout",
-        "targets",
-    ]
+PIPELINE_KEYS = (
+    *("name", "description", "parameters", "defaults", "instances", "loops", "steps", "exit", "schedule", "parallel"),
+    *("timeout", "targets"),
 )
 PROJECT_KEYS = ("name", "namespace", "files", "claims", "config_maps", "overlays")
 STEP_KINDS = ("data", "train", "tune", "evaluate", "register", "container")
