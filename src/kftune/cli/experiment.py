@@ -85,7 +85,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
         overrides: ``maxTrialCount=4`` and the like.
 
     Raises:
-        UsageError: There is no such Experiment, or a cluster would refuse it.
+        UsageError: The file has no such Experiment, or a cluster would reject it.
     """
     found = list(documents(Source(str(path), decoded(path.read_bytes()), named=True)))
     document = _one(path, [each for each in found if _is_experiment(each)], name)

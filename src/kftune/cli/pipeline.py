@@ -43,7 +43,7 @@ def prepared(
     from kftune.pipeline import load_pipeline
 
     if arguments.parallel is not None and arguments.parallel < 1:
-        raise UsageError(f"--parallel is the number of steps at once, at least 1, but got {arguments.parallel}")
+        raise UsageError(f"--parallel must be at least 1, but got {arguments.parallel}")
     changes = [text for text in arguments.settings if "." in text.partition("=")[0] or text.startswith("~")]
     pipeline = load_pipeline(arguments.file, changes)
     parameters = read_parameters(pipeline, [text for text in arguments.settings if text not in changes])
@@ -66,6 +66,6 @@ def prepared(
 
 
 def _images(given: list[str], of_file: Mapping[str, str]) -> dict[str, str]:
-    """Returns the image to run in place of each; the key "" stands for all, and then the file's do not count."""
+    """Returns the image to run in place of each; an image for the key "" replaces all, also those of the file."""
     found = {name: image for name, _, image in (text.rpartition("=") for text in given)}
     return found if "" in found else {**of_file, **found}

@@ -25,7 +25,7 @@ def open_given(arguments: argparse.Namespace) -> Results:
         UsageError: The file is of another kind.
         StudyError: The file has no name.
         StoreError: There are no results.
-        OSError: There is no such file.
+        OSError: The file does not exist.
     """
     return open_results(arguments.dir or (arguments.study if arguments.study.is_dir() else _folder(arguments.study)))
 

@@ -68,7 +68,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "images/train (default: targets.local.images of the file)",
     )
     pipeline.add_argument(
-        "--parallel", type=int, metavar="N", help="steps at once (default: the file's, else the cores)"
+        "--parallel",
+        type=int,
+        metavar="N",
+        help="steps at the same time (default: the file, or the cores)",
     )
     experiment = parser.add_argument_group("Experiments")
     experiment.add_argument("--name", help="which Experiment, if the file has several")

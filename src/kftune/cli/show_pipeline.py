@@ -11,7 +11,7 @@ from kftune.pipeline import Argument, Constant, Node, Pipeline, TuneStep
 
 FORMAT = "kftune.pipeline/1"
 
-# The keys of these fields may have different origins, so each key is listed by itself.
+# The keys of these fields may have different origins, so each key has its own line.
 _BY_KEY = ("resources", "env", "secrets", "config_maps", "node_selector", "inputs", "outputs", "values")
 
 
@@ -162,7 +162,7 @@ def _place(found: Mapping[str, Any], name: str) -> list[str]:
         f"for each of {_loop(found, own['for_each'])}" if "for_each" in own else "",
         f"when {own['when']}" if "when" in own else "",
         "may be skipped" if derived["skippable"] and "when" not in own else "",
-        "at the end, whatever happened" if name == found["exit"] else "",
+        "always, at the end" if name == found["exit"] else "",
     ]
     return [str(derived["level"] or ""), name, "; ".join(note for note in notes if note)]
 
@@ -170,7 +170,7 @@ def _place(found: Mapping[str, Any], name: str) -> list[str]:
 def _loop(found: Mapping[str, Any], name: str) -> str:
     loop = found["loops"][name]
     items = loop["from"] if loop["items"] is None else f"{len(loop['items'])} items"
-    limit = "" if loop["parallel"] is None else f", {loop['parallel']} at once"
+    limit = "" if loop["parallel"] is None else f", {loop['parallel']} in parallel"
     return f"{name} ({items}{limit})"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Returns a table whose columns are as wide as their widest cells. Line breaks in cells become spaces.
+    """Returns a table with columns as wide as their widest cells. Line breaks in cells become spaces.
 
     Args:
         header: The names of the columns.

@@ -83,7 +83,7 @@ def build_images(
 
     Raises:
         ContainerError: An image cannot be built or pushed; the output of the engine has the reason.
-        UnknownNameError: There is no such image.
+        UnknownNameError: The image is unknown.
     """
     chosen = with_bases(names, find_sources(root))
     version = version_of(root, tag)
@@ -108,7 +108,7 @@ def lock_images(engine: Engine, root: Path, names: Sequence[str] = (), *, tag: s
 
     Raises:
         ContainerError: An image does not exist.
-        UnknownNameError: There is no such image.
+        UnknownNameError: The image is unknown.
     """
     chosen = with_bases(names, find_sources(root))
     return _write_lock(engine, root, chosen, version_of(root, tag), {})

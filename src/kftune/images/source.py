@@ -55,7 +55,7 @@ def with_bases(names: Iterable[str], sources: Mapping[str, Source]) -> list[Sour
         sources: All images of the project.
 
     Raises:
-        UnknownNameError: There is no such image.
+        UnknownNameError: The image is unknown.
     """
     asked = [name.removeprefix(PREFIX) for name in names]
     for name in asked:

@@ -53,9 +53,9 @@ class Loop(PipelinePart):
     item: ParameterType = "str"
     """The type of an item, where `items` is a reference."""
     fields: dict[PortName, ParameterType] = Field(default_factory=dict)
-    """The fields of an item and their types, if items are mappings; default: those that all items have."""
+    """The fields of an item and their types, if items are mappings; default: the fields of all items."""
     parallel: int | None = Field(None, ge=1)
-    """Items at once; default: all."""
+    """Items at the same time; default: all."""
 
     _entries: tuple[Any, ...] | None = PrivateAttr(None)
     _types: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -79,7 +79,7 @@ class Loop(PipelinePart):
 
     @property
     def entries(self) -> tuple[Any, ...] | None:
-        """The items if they are known before the run, else None: all scalars of one type, or all mappings."""
+        """The items (scalars of one type, or mappings); None if they are not known before the run."""
         return self._entries
 
     @property

@@ -25,7 +25,7 @@ _TRIALS_ONLY = ("image", "resources", "instance_type", "instance_count")
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """What a pipeline file says, as far as its plan depends on it; the fields are those of `Pipeline`."""
+    """The fields of `Pipeline` that its plan depends on."""
 
     parameters: Mapping[str, Parameter]
     defaults: SharedFields
@@ -91,7 +91,7 @@ class _Planner:
             raise PartError(error.message, (*path, *error.path), error.at_key) from error
 
     def _with_trials(self, step: TuneStep) -> TuneStep:
-        """Returns the tune step whose study has the step's constants and, for its trials, the defaults."""
+        """Returns the tune step with its constants in the study, and the defaults filled in for the trials."""
         shared = [volume.name for volume in step.volumes]
         if step.share is not None and step.share not in shared:
             hint = suggestion(step.share, shared) if shared else "give it volumes: [{name: …, claim: …, mount: …}]"

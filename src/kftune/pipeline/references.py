@@ -133,8 +133,8 @@ def read_value(value: Any) -> Any:
     for path, text in _texts(value):
         if MARK in text:
             raise PartError(
-                f"a reference must be a value by itself, not inside a list or mapping, but got {text!r}; "
-                f"make it an input of its own",
+                f"a reference must be a whole value, not inside a list or mapping, but got {text!r}; "
+                f"make it a separate input",
                 path,
             )
     return value
@@ -151,8 +151,8 @@ def parse(text: str) -> Reference:
         within = _TEXT.search(text)
         if within is not None:
             raise PartError(
-                f"a reference must be a value by itself, but {text!r} has more than {within[0]}; "
-                f"make it an input of its own, and build the text in the step"
+                f"a reference must be a whole value, but {text!r} has more than {within[0]}; "
+                f"make it a separate input, and build the text in the step"
             )
         word = re.sub(r"\$\{\s*(\w*).*", r"\1", text, flags=re.DOTALL)
         hint = "" if word in _FIRST_WORDS else near_names(word, _FIRST_WORDS)

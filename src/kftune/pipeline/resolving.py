@@ -60,7 +60,7 @@ class Resolver:
         if isinstance(reference, ParameterReference):
             known = self.parameters
             if reference.name not in known:
-                raise PartError(f"there is no parameter {reference.name!r}; {suggestion(reference.name, known)}", path)
+                raise PartError(f"unknown parameter {reference.name!r}; {suggestion(reference.name, known)}", path)
             return Resolved(str(known[reference.name].type))
         if isinstance(reference, ItemReference):
             return Resolved(self._item_type(step, reference, path))
@@ -79,7 +79,7 @@ class Resolver:
             path: Its keys in the file.
 
         Raises:
-            PartError: There is no such step, or `step` cannot wait for it.
+            PartError: The step is unknown, or `step` cannot wait for it.
         """
         if _is_exit(path):
             raise PartError(
@@ -98,14 +98,14 @@ class Resolver:
             path: The keys of `name` in the file.
 
         Raises:
-            PartError: There is no such step, or `own` cannot wait for it.
+            PartError: The step is unknown, or `own` cannot wait for it.
         """
         if name == own:
             raise PartError(f"a step waits for others, but {own!r} would wait for itself; name another step", path)
         if name == self.exit_name:
             raise PartError(f"{name!r} is the exit step, which runs last: nothing can wait for it", path)
         if name not in self.steps:
-            raise PartError(f"there is no step {name!r}; {suggestion(name, self.steps)}", path)
+            raise PartError(f"unknown step {name!r}; {suggestion(name, self.steps)}", path)
         return name
 
     def _output(self, step: StepConfig, reference: OutputReference, path: Path) -> Resolved:

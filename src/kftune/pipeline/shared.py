@@ -59,7 +59,7 @@ class SharedFields(PipelinePart, ContainerSettings):
             place = volume.mount.rstrip("/") or "/"
             if place in places:
                 raise PartError(
-                    f"each volume needs a path of its own, but {volume.name} and {places[place]} are both mounted at "
+                    f"each volume needs another path, but {volume.name} and {places[place]} are both mounted at "
                     f"{place}",
                     ("volumes", index, "mount"),
                 )

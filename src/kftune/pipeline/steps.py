@@ -110,9 +110,9 @@ class StepConfig(SharedFields, Command):
     ] = None
     """Hyperparameters from a tune step: ``${steps.tune.outputs.best}``."""
     when: ConditionField | None = None
-    """The step runs only if this comparison holds; else it is skipped, with all steps that need its outputs."""
+    """The step runs only if this comparison holds. Otherwise it is skipped, with all steps that need its outputs."""
     after: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
-    """Steps that must end before it starts, besides those that it takes something from."""
+    """More steps that must end before it starts."""
     for_each: str | None = None
     """Its loop: it runs once for each item."""
 

@@ -59,7 +59,7 @@ class LoadedProject:
 
 
 def load_project(folder: str | Path) -> LoadedProject:
-    """Returns the project in a folder: its project file, and the studies and pipelines beside it.
+    """Returns the project in a folder: its project file, and the studies and pipelines in the same folder.
 
     Args:
         folder: A folder with a ``project.yaml``.
@@ -109,13 +109,13 @@ class _Reader:
             if name in self.project.files[:index]:
                 raise self.error(f"each file is applied once, but {name} is listed twice", ["files", index])
         if not self.project.files and not found:
-            raise ProjectError("there is no study or pipeline beside the project file", str(self.path))
+            raise ProjectError("the folder of the project has no study or pipeline", str(self.path))
         return [*self.project.files] or found
 
     def _check_file(self, name: str, found: Collection[str], keys: Sequence[str | int]) -> None:
         file = self.path.parent / name
         if not file.is_file():
-            raise self.error(f"there is no study or pipeline {name!r}; {suggestion(name, found)}", keys)
+            raise self.error(f"the folder has no file {name!r}; {suggestion(name, found)}", keys)
         kind, _ = kind_of_file(file)
         if kind.name not in _MEMBER_KINDS:
             raise self.error(f"{name} is {kind}; {suggestion(name, found)}", keys)
@@ -208,7 +208,7 @@ class _Reader:
             if not path.is_file():
                 near = near_names(path.name, [other.name for other in path.parent.glob("*")])
                 hint = f"; {near}" if near else ""
-                raise self.error(f"there is no file {file!r} beside the project file{hint}", ["config_maps", name])
+                raise self.error(f"the folder of the project has no file {file!r}{hint}", ["config_maps", name])
             contents[key] = path.read_bytes()
         size = sum(map(len, contents.values()))
         if size > _LARGEST_CONFIG_MAP:

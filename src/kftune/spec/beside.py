@@ -1,4 +1,4 @@
-"""Finds the files that a pipeline file names: beside it, or in the current folder."""
+"""Finds the files that a pipeline file names: in its folder, or in the current one."""
 
 from __future__ import annotations
 

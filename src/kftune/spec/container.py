@@ -188,9 +188,9 @@ class ContainerSettings(Part):
     env: dict[EnvName, EnvText] = Field(default_factory=dict)
     """Environment variables. For secret values use `secrets`."""
     secrets: dict[EnvName, SecretKey] = Field(default_factory=dict)
-    """Environment variables whose values come from Secrets."""
+    """Environment variables with values from Secrets."""
     config_maps: dict[EnvName, ConfigKey] = Field(default_factory=dict)
-    """Environment variables whose values come from ConfigMaps."""
+    """Environment variables with values from ConfigMaps."""
     resources: Resources = Resources()
     """What it may use."""
     volumes: tuple[Volume, ...] = ()

@@ -1,4 +1,4 @@
-"""What kind of document or file something is: kftune's own, an object of Katib or Kubernetes, or something else."""
+"""Decides what a document or file is: a file of kftune, an object of Katib or Kubernetes, or of another kind."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _MOST_KEYS = 40
 
 _SUFFIXES = {".yaml", ".yml", ".json", ""}
 _OTHER_FILES = {
-    ".py": "a Python script, not YAML; give the study whose step runs it",
+    ".py": "a Python script, not YAML; give the study that runs it",
     ".ipynb": "a notebook, not YAML; give a study",
-    ".sh": "a shell script, not YAML; give the study whose step runs it",
+    ".sh": "a shell script, not YAML; give the study that runs it",
 }
 
 
@@ -105,7 +105,7 @@ def objects(value: Any) -> Iterator[Any]:
 def kind_of_file(path: Path) -> tuple[Kind, Any]:
     """Returns the kind of a file, and the document that decides it.
 
-    That is the first invalid object of Katib; else the first study, pipeline or project; else the first Experiment.
+    An invalid object of Katib has precedence, then a study, pipeline or project, then an Experiment.
 
     Args:
         path: A YAML or JSON file.
@@ -195,7 +195,7 @@ def _is_project(value: Mapping[Any, Any]) -> bool:
 
 
 def _near_keys(value: Mapping[Any, Any], known: tuple[str, ...]) -> dict[str, Any]:
-    """Returns the entries of a document whose keys are known, or nearly, by the right key."""
+    """Returns the entries of a document with known or nearly known keys, by the known key."""
     found = {key: value[key] for key in known if key in value}
     if found and len(found) < len(value) <= _MOST_KEYS:
         for key in value:

@@ -16,7 +16,7 @@ _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 def label_value(value: str) -> str:
-    """Returns `value`, if it is a valid label value; else raises ValueError."""
+    """Returns `value`, if it is a valid label value; raises ValueError otherwise."""
     if _VALUE.fullmatch(value) is None:
         raise ValueError(
             f"a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends, "
@@ -26,7 +26,7 @@ def label_value(value: str) -> str:
 
 
 def label_key(value: str) -> str:
-    """Returns `value`, if it is a valid key of a label, taint or resource; else raises ValueError."""
+    """Returns `value`, if it is a valid key of a label, taint or resource; raises ValueError otherwise."""
     if _KEY.fullmatch(value) is None:
         raise ValueError(
             f"a label's key is [prefix/]name with at most 63 letters, digits, '-', '_' and '.' in the name, "
@@ -36,7 +36,7 @@ def label_key(value: str) -> str:
 
 
 def data_key(value: str) -> str:
-    """Returns `value`, if it is a valid key of a ConfigMap or Secret; else raises ValueError."""
+    """Returns `value`, if it is a valid key of a ConfigMap or Secret; raises ValueError otherwise."""
     if _DATA_KEY.fullmatch(value) is None or value in (".", ".."):
         raise ValueError(f"a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.', but got {value!r}")
     return value

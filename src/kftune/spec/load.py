@@ -26,8 +26,8 @@ class FileType(Generic[Loaded]):
         name: What messages call it, such as "study".
         keys: Its first keys, as an example.
         model: The class to load.
-        dotted: Sections whose keys may hold dots.
-        named: Sections whose entries have names that the user chose. An override cannot add a part of a new entry.
+        dotted: Sections with keys that may hold dots.
+        named: Sections with entries that the user named. An override cannot add a part of a new entry.
     """
 
     name: str

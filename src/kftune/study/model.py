@@ -186,7 +186,7 @@ class Study(Part):
         return math.prod(domain.size for domain in self.space.values())
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns `point` without the values whose condition does not hold; parents are evaluated before children."""
+        """Returns `point` without values that their condition excludes; parents are evaluated before children."""
         values = {**self._defaults, **self.fixed_values, **point}
         kept = dict(point)
         for name, domain in self.space.items():
@@ -199,7 +199,7 @@ class Study(Part):
         """Returns the texts of a trial: fixed values and those of `point`, in the order of the class.
 
         Args:
-            point: JSON-able value by dotted name. Values whose condition does not hold are left out.
+            point: JSON-able value by dotted name. Values that their condition excludes are left out.
         """
         texts = {**self.fixed, **self.encode(self.active(point))}
         return {name: texts[name] for name in self.argument_names if name in texts}
@@ -242,7 +242,7 @@ class Study(Part):
         return self.model_copy(update={"step": self.step.model_copy(update=changes)})
 
     def with_images(self, resolve: Callable[[str], str]) -> Study:
-        """Returns the study whose step has another image.
+        """Returns the study with another image for its step.
 
         Args:
             resolve: Returns the image that runs in place of another.
