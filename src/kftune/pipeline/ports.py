@@ -185,21 +185,6 @@ class Parameter(PipelinePart):
         return None if self.default is None else typed_value(self.default, str(self.type))
 
 
-def read_input(value: object) -> object:
-    """Returns the long form of an input; a mapping is already one."""
-    return value if isinstance(value, (dict, Input)) else {"value": value}
-
-
-def read_output(value: object) -> object:
-    """Returns the long form of an output; the short form is its type."""
-    return {"type": value} if isinstance(value, str) else value
-
-
-def read_parameter(value: object) -> object:
-    """Returns the long form of a parameter; the short form is its default."""
-    return value if isinstance(value, (dict, Parameter)) else {"default": value}
-
-
 class Outputs(dict[str, Output]):
     """The outputs of a step by name. Attributes are references to them: ``train.outputs.model``."""
 
@@ -223,6 +208,11 @@ if TYPE_CHECKING:
     OutputsField = Any
     Parameters = dict[str, Any]
 else:
-    Inputs = dict[PortName, Annotated[Input, BeforeValidator(read_input)]]
-    OutputsField = dict[PortName, Annotated[Output, BeforeValidator(read_output)]]
-    Parameters = dict[PortName, Annotated[Parameter, BeforeValidator(read_parameter)]]
+
+    def _long_form(key: str, *classes: type) -> BeforeValidator:
+        """Reads the short form too, which is the value of one key."""
+        return BeforeValidator(lambda value: value if isinstance(value, classes) else {key: value})
+
+    Inputs = dict[PortName, Annotated[Input, _long_form("value", dict, Input)]]
+    OutputsField = dict[PortName, Annotated[Output, _long_form("type", dict, Output)]]
+    Parameters = dict[PortName, Annotated[Parameter, _long_form("default", dict, Parameter)]]

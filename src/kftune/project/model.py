@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -10,14 +9,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from kftune.errors import ProjectError
 from kftune.spec.container import DnsLabel
-from kftune.spec.labels import DataKey, LabelKey, LabelValue
+from kftune.spec.labels import DataKey, LabelKey, LabelValue, matching
 from kftune.spec.part import Part
 from kftune.spec.quantities import Quantity
 from kftune.spec.schema import file_schema
-
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_STORAGE_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class ProjectPart(Part):
@@ -33,12 +28,6 @@ def _beside(value: str) -> str:
     return str(path)
 
 
-def _tag(value: str) -> str:
-    if _TAG.fullmatch(value) is None and _DIGEST.fullmatch(value) is None:
-        raise ValueError(f"an image gets a tag (1.2) or digest (sha256: and 64 digits), but got {value!r}")
-    return value
-
-
 def _by_name(value: object) -> object:
     """Returns the files of a list by their names."""
     if not isinstance(value, (list, tuple)):
@@ -50,19 +39,25 @@ def _by_name(value: object) -> object:
     return dict(zip(keys, value, strict=True))
 
 
-def _storage_class(value: str) -> str:
-    if _STORAGE_CLASS.fullmatch(value) is None:
-        raise ValueError(f"the name of a storage class is lower-case letters, digits, '-' and '.', but got {value!r}")
-    return value
-
-
 def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
 FileName = Annotated[str, AfterValidator(_beside)]
-ImageTag = Annotated[str, AfterValidator(_tag)]
-StorageClass = Annotated[str, AfterValidator(_storage_class)]
+ImageTag = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}",
+        "an image gets a tag (1.2) or digest (sha256: and 64 digits)",
+    ),
+]
+StorageClass = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?",
+        "the name of a storage class is lower-case letters, digits, '-' and '.'",
+    ),
+]
 Files = Annotated[
     dict[DataKey, FileName],
     Field(min_length=1),

@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue
+from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue, matching
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
 
-_IMAGE = re.compile(
-    r"(?:(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?)/)?"
-    r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
-)
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# A program may make thousands of studies, with few images and names.
-_REMEMBERED = 256
-_DNS_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-
-
-@lru_cache(_REMEMBERED)
-def _image(value: str) -> str:
-    if len(value) > 512 or _IMAGE.fullmatch(value) is None:
-        raise ValueError(
-            f"an image is [registry/]name[:tag][@sha256:digest] with a name in lower case, but got {value!r}"
-        )
-    return value
-
-
-def _env_name(value: str) -> str:
-    if _ENV_NAME.fullmatch(value) is None:
-        raise ValueError(f"an environment variable is letters, digits and '_', but got {value!r}")
-    return value
-
-
-@lru_cache(_REMEMBERED)
-def dns_label(value: str) -> str:
-    """Returns `value`.
-
-    Raises:
-        ValueError: It is not a Kubernetes name of at most 63 characters.
-    """
-    if _DNS_LABEL.fullmatch(value) is None:
-        raise ValueError(
-            f"a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends, "
-            f"but got {value!r}"
-        )
-    return value
-
-
-Image = Annotated[str, AfterValidator(_image)]
-EnvName = Annotated[str, AfterValidator(_env_name)]
-DnsLabel = Annotated[str, AfterValidator(dns_label)]
+Image = Annotated[
+    str,
+    matching(
+        r"(?=.{1,512}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
+        r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
+        r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+        "an image is [registry/]name[:tag][@sha256:digest] with a name in lower case",
+    ),
+]
+EnvName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable is letters, digits and '_'")]
+DnsLabel = Annotated[
+    str,
+    matching(
+        r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
+        "a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends",
+    ),
+]
 
 
 class Resources(Part):
