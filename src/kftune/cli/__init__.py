@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 findings or failed trials, 2 wrong use or input, 130 inter
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -37,7 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has exited (`| head`). Without this, Python reports the same error again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["--version"]:
         print(f"kftune {__version__}")
         return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -43,9 +42,7 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
     except KftuneError as error:
         return _report(str(error))
     except BrokenPipeError:
-        # The reader has exited (`| head`). Without this, Python reports the same error again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except OSError as error:
         file = str(error.filename or "")
         return _report(f"{file}: {error.strerror}{near_files(file)}" if file else str(error))

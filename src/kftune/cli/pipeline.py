@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("action", choices=["run"])
-    runner.configure(parser)
+    runner.add_common_arguments(parser)
+    runner.add_pipeline_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

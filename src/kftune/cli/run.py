@@ -40,7 +40,26 @@ _KINDS_OF = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", type=Path, help="study, pipeline or Experiment file")
+    add_common_arguments(parser)
+    trials = parser.add_argument_group("studies and Experiments")
+    trials.add_argument("--gpus", help="GPUs to distribute among trials, such as 0,1; none: run without")
+    trials.add_argument("--strict", action="store_true", help="refuse a file with settings that have no effect here")
+    add_pipeline_arguments(parser)
+    experiment = parser.add_argument_group("Experiments")
+    experiment.add_argument("--name", help="which Experiment, if the file has several")
+    experiment.add_argument("--seed", type=int, help="seed, in place of the setting random_state")
+    experiment.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="variable for all trials")
+    experiment.add_argument(
+        "--mount", action="append", default=[], metavar="VOLUME=PATH", help="local path of a volume, or of /PATH"
+    )
+    experiment.add_argument("--working-dir", type=Path, metavar="DIR", help="working directory of trials")
+    experiment.add_argument("--as-katib", action="store_true", help="reproduce known faults of Katib's engines")
+    experiment.add_argument("--strict-wrapper", action="store_true", help="run the shell command that Katib makes")
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments for all kinds of files."""
+    parser.add_argument("file", type=Path, help="the file to run")
     parser.add_argument(
         "settings",
         nargs="*",
@@ -48,16 +67,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="changes to the file (budget.max_trials=4, ~points), or parameters of a pipeline (circuit=C1)",
     )
     parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
+    parser.add_argument("--runtime", choices=["process", "container"], help="of trials and steps (default: process)")
     parser.add_argument("--fresh", action="store_true", help="start again: move earlier results aside, or use none")
     parser.add_argument("--json", action="store_true", help="print events, one JSON object a line (docs/results.md)")
     parser.add_argument("--plain", action="store_true", help="print plain lines, also in a terminal")
-    trials = parser.add_argument_group("studies and Experiments")
-    trials.add_argument("--gpus", help="GPUs to distribute among trials, such as 0,1; none: run without")
-    trials.add_argument("--strict", action="store_true", help="refuse a file with settings that have no effect here")
-    steps = parser.add_argument_group("pipelines and Experiments")
-    steps.add_argument(
-        "--runtime", choices=["process", "container"], help="what runs a step or trial (default: process)"
-    )
+
+
+def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments for pipelines."""
     pipeline = parser.add_argument_group("pipelines")
     pipeline.add_argument(
         "--image",
@@ -68,23 +85,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "images/train (default: targets.local.images of the file)",
     )
     pipeline.add_argument(
-        "--parallel",
-        type=int,
-        metavar="N",
-        help="steps at the same time (default: the file, or the cores)",
+        "--parallel", type=int, metavar="N", help="steps at the same time (default: the file, or the cores)"
     )
-    experiment = parser.add_argument_group("Experiments")
-    experiment.add_argument("--name", help="which Experiment, if the file has several")
-    experiment.add_argument("--seed", type=int, help="seed, in place of the setting random_state")
-    experiment.add_argument(
-        "--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for all trials"
-    )
-    experiment.add_argument(
-        "--mount", action="append", default=[], metavar="VOLUME=PATH", help="local path of a volume, or of /PATH"
-    )
-    experiment.add_argument("--working-dir", type=Path, metavar="DIR", help="working directory of trials")
-    experiment.add_argument("--as-katib", action="store_true", help="reproduce known faults of Katib's engines")
-    experiment.add_argument("--strict-wrapper", action="store_true", help="run the shell command that Katib makes")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -120,7 +122,7 @@ def run_file(arguments: argparse.Namespace, taken: Sequence[KindName]) -> int:
 
 def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
     for name, kinds in _KINDS_OF.items():
-        if kind.name not in kinds and getattr(arguments, name) not in (None, False, []):
+        if kind.name not in kinds and getattr(arguments, name, None) not in (None, False, []):
             option, which = f"--{name.replace('_', '-')}", " or ".join(f"{Kind(each)}" for each in kinds)  # type: ignore[arg-type]
             raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}")
 
