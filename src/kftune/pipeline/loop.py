@@ -15,7 +15,7 @@ from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.ports import ParameterType, type_of
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference, read_value, write_value
 from kftune.spec.beside import find_file
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 
 KEY = "key"
 """The field with the keys that lead to an item of a file: ``PLANT001.CIRCUIT01``."""
@@ -115,16 +115,20 @@ class Loop(PipelinePart):
 
 
 def element_type(items: Sequence[Any], path: tuple[str | int, ...]) -> str:
-    """The type that all items have.
+    """Returns the type of items.
+
+    Args:
+        items: The items.
+        path: Their keys in the file.
 
     Raises:
-        PartError: They are of several.
+        PartError: They have different types.
     """
     return _typed(tuple(items), path)[0]
 
 
 def _typed(entries: tuple[Any, ...], where: tuple[str | int, ...]) -> tuple[str, dict[str, str]]:
-    """The type of all items, and those of the fields that all have."""
+    """Returns the type of items, and the types of the fields that all of them have."""
     kinds = {_kind(entry, (*where, index)) for index, entry in enumerate(entries)}
     if kinds == {"int", "float"}:
         kinds = {"float"}
@@ -151,18 +155,15 @@ def _typed(entries: tuple[Any, ...], where: tuple[str | int, ...]) -> tuple[str,
 
 
 def _kind(value: Any, path: tuple[str | int, ...]) -> str:
-    try:
+    with located(*path):
         return type_of(value)
-    except PartError as error:
-        raise PartError(error.message, path) from error
 
 
 def _entries(file: str, at: str, folders: Any) -> tuple[Any, ...]:
-    try:
+    with located("file"):
         path = find_file(file, folders, "items")
+    try:
         content = yaml_text.load_file(path)
-    except PartError as error:
-        raise PartError(error.message, ("file",)) from error
     except YamlError as error:
         raise PartError(f"the items cannot be read: {error}", ("file",)) from error
     if isinstance(content, list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kftune.errors import StudyError, suggestion
+from kftune.errors import suggestion
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.loop import Loop, element_type
 from kftune.pipeline.order import in_order, refuse_cycle
@@ -17,7 +17,7 @@ from kftune.pipeline.shared import SharedFields, filled
 from kftune.pipeline.sources import constants, hyperparameters
 from kftune.pipeline.steps import EXIT_HAS_NO, StepConfig, TuneStep
 from kftune.spec.container import Resources
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 
 # These defaults go to the trials of a tune step; the container that watches over them has its own values.
 _TRIALS_ONLY = ("image", "resources", "instance_type", "instance_count")
@@ -74,21 +74,17 @@ class _Planner:
     def _check_instance(self) -> None:
         """Checks the instance type of the defaults here, so that no step is blamed for it."""
         kind = self._declared.defaults.instance_type
-        try:
-            if kind is not None:
+        if kind is not None:
+            with located("defaults", "instance_type"):
                 instance_resources(kind, self._declared.instances)
-        except PartError as error:
-            raise PartError(error.message, ("defaults", "instance_type")) from error
 
     def _complete(self, step: StepConfig, path: Path) -> StepConfig:
         """Returns the step with the defaults filled in, also for the trials of a tune step."""
         defaults, instances = self._declared.defaults, self._declared.instances
-        try:
+        with located(*path):
             if not isinstance(step, TuneStep):
                 return filled(step, defaults, instances)
             return self._with_trials(filled(step, defaults, instances, _TRIALS_ONLY))
-        except PartError as error:
-            raise PartError(error.message, (*path, *error.path), error.at_key) from error
 
     def _with_trials(self, step: TuneStep) -> TuneStep:
         """Returns the tune step with its constants in the study, and the defaults filled in for the trials."""
@@ -98,10 +94,8 @@ class _Planner:
             raise PartError(f"share names one of the step's volumes, but none is {step.share!r}; {hint}", ("share",))
         trial = filled(step.study.step, self._declared.defaults, self._declared.instances)
         values = constants(step)
-        try:
+        with located("values"):
             study = with_values(step.study.model_copy(update={"step": trial}), values)
-        except StudyError as error:
-            raise PartError(error.message, ("values",)) from error
         return step.model_copy(update={"study": study})
 
     # -- what a step gets ------------------------------------------------------------------------------------------
@@ -140,10 +134,8 @@ class _Planner:
             self._resolver.resolve(step, side, path).type if isinstance(side, Reference) else type_of(side)
             for side in (step.when.left, step.when.right)
         )
-        try:
+        with located(*path):
             step.when.check(left, right)
-        except PartError as error:
-            raise PartError(error.message, path) from error
         return left, right
 
     def _input(self, step: StepConfig, name: str, given: Input, path: Path) -> Argument:
@@ -269,7 +261,5 @@ def _check_absence(given: Input, wanted: str, may_lack: bool, path: Path) -> Non
         return
     if is_artifact(wanted):
         raise PartError("an artifact cannot have a default; use optional: true", (*path, "default"), at_key=True)
-    try:
+    with located(*path, "default"):
         typed_value(given.default, wanted)
-    except PartError as error:
-        raise PartError(error.message, (*path, "default")) from error

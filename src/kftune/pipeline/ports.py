@@ -20,7 +20,7 @@ from kftune.errors import suggestion
 from kftune.pipeline.names import PortName
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import OutputReference, Reference, read_value, write_value
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 
 ParameterType = Literal["int", "float", "bool", "str", "list", "dict"]
 ArtifactType = Literal["dataset", "model", "metrics", "classification_metrics", "html", "markdown", "artifact"]
@@ -141,10 +141,8 @@ class Input(PipelinePart):
             )
         if self.value is None:
             raise PartError("an input needs a value, but got null; remove the input instead", ("value",))
-        try:
+        with located("value"):
             typed_value(self.value, self.type) if self.type else type_of(self.value)
-        except PartError as error:
-            raise PartError(error.message, ("value",)) from error
 
 
 class Output(PipelinePart):
@@ -170,14 +168,11 @@ class Parameter(PipelinePart):
         """Checks rules that concern several fields."""
         if self.default is None and self.type is None:
             raise PartError("a parameter needs a default or a type, but has neither; for example {type: float}")
-        try:
-            checked = type_of(self.default) if self.type is None else None
-            if self.type is not None and self.default is not None:
+        with located("default"):
+            if self.type is None:
+                self.__dict__["type"] = type_of(self.default)
+            elif self.default is not None:
                 typed_value(self.default, self.type)
-        except PartError as error:
-            raise PartError(error.message, ("default",)) from error
-        if checked is not None:
-            self.__dict__["type"] = checked
 
     @property
     def value(self) -> Any:

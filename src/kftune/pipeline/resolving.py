@@ -11,7 +11,7 @@ from kftune.pipeline.loop import Loop
 from kftune.pipeline.ports import Parameter, is_artifact
 from kftune.pipeline.references import ItemReference, OutputReference, ParameterReference, Reference
 from kftune.pipeline.steps import StepConfig
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 
 Path = tuple[str | int, ...]
 
@@ -129,10 +129,8 @@ class Resolver:
             raise PartError(
                 f"{reference} is the current item of a loop, but step {step.name!r} is in none; give it for_each", path
             )
-        try:
+        with located(*path):
             return self.loops[step.for_each].type_of(reference.field)
-        except PartError as error:
-            raise PartError(error.message, path) from error
 
 
 def _is_exit(path: Path) -> bool:

@@ -12,7 +12,7 @@ from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import refuse_reference
 from kftune.spec.container import ContainerSettings, Resources
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 from kftune.spec.quantities import Seconds
 
 
@@ -114,10 +114,8 @@ def _resources(sources: list[ContainerSettings], instances: Mapping[str, Resourc
     for source in sources:
         kind = getattr(source, "instance_type", None)
         if kind is not None:
-            try:
+            with located("instance_type"):
                 amounts |= _given(instance_resources(kind, instances))
-            except PartError as error:
-                raise PartError(error.message, ("instance_type",)) from error
         count = getattr(source, "instance_count", None)
         if count is not None:
             amounts["nodes"] = count

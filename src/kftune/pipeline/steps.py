@@ -354,7 +354,12 @@ _PLAIN_TYPES: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "
 
 
 def hparam_type(hparams: type[Hparams], name: str) -> Any:
-    """The parameter type that carries a hyperparameter; ``str``, its text, where no other carries all its values."""
+    """Returns the parameter type for a hyperparameter; ``str``, its text, if no other type fits all its values.
+
+    Args:
+        hparams: The class.
+        name: The dotted name of the hyperparameter.
+    """
     return _PLAIN_TYPES.get(hparams.leaf(name).annotation, "str")
 
 

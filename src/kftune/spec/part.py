@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kftune.errors import PipelineError, ProjectError, StudyError
+from kftune.errors import KftuneError, PipelineError, ProjectError, StudyError
 from kftune.spec.derived import derived
 from kftune.validation import Frozen, OwnErrors, findings
 
@@ -63,3 +64,18 @@ class PartError(StudyError):
         self.path = tuple(path)
         self.at_key = at_key
         self.args = (message, self.path, at_key)
+
+
+@contextmanager
+def located(*path: str | int) -> Iterator[None]:
+    """Raises the errors of its block as `PartError`, with the keys that lead to the value.
+
+    Args:
+        path: The keys, in front of those that an error has.
+    """
+    try:
+        yield
+    except KftuneError as error:
+        message = getattr(error, "message", None) or str(error)
+        inner, at_key = (error.path, error.at_key) if isinstance(error, PartError) else ((), False)
+        raise PartError(message, (*path, *inner), at_key) from error

@@ -19,14 +19,14 @@ from pydantic import (
 )
 
 from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
+from kftune.errors import HparamsError, KftuneError, UnknownNameError, near_names, suggestion
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams.registry import load_hparams, name_of
 from kftune.metrics import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.load import keys_to
-from kftune.spec.part import Part, PartError
+from kftune.spec.part import Part, PartError, located
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
 from kftune.study.step import Step
@@ -40,10 +40,8 @@ def _hparams(value: object, info: ValidationInfo) -> type[Hparams]:
         return value
     if not isinstance(value, str):
         raise PartError(f"hparams is a registry name or module:Class, but got {value!r}")
-    try:
+    with located():
         return load_hparams(value, (info.context or {}).get("folders", ()))
-    except KftuneError as error:
-        raise PartError(str(error)) from error
 
 
 def _domain(value: object) -> Domain | None:
@@ -315,20 +313,16 @@ class Study(Part):
                 raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
-        try:
+        with located("search", leaf.name):
             leaf.check_domain(domain)
-        except (HparamsError, DomainError) as error:
-            raise PartError(str(error), ("search", leaf.name)) from error
         if type(domain) is Conditional:
             if domain.domain is None:
                 raise PartError(f"{leaf.name}: a condition in a study needs a domain too", ("search", leaf.name))
             leaves = self.hparams.leaves()
             domains = {name: self.search.get(name, other.domain) for name, other in leaves.items()}
             searched = {name: found for name, found in domains.items() if name not in self.fixed_values}
-            try:
+            with located("search", leaf.name, "when"):
                 check_condition(leaf.name, domain, leaves, searched)
-            except HparamsError as error:
-                raise PartError(str(error), ("search", leaf.name, "when")) from error
             if not leaf.has_default:
                 raise PartError(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
 

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from kftune.errors import MetricError
 from kftune.metrics import MetricDefinition, check_metric_name
-from kftune.spec.part import Part, PartError
+from kftune.spec.part import Part, PartError, located
 from kftune.spec.quantities import Seconds
 
 Direction = Literal["minimize", "maximize"]
@@ -18,10 +17,8 @@ Reduce = Literal["min", "max", "latest"]
 
 @lru_cache(256)
 def _metric_name(value: str) -> str:
-    try:
+    with located():
         check_metric_name(value)
-    except MetricError as error:
-        raise PartError(str(error)) from error
     return value
 
 
@@ -30,10 +27,8 @@ MetricName = Annotated[str, AfterValidator(_metric_name)]
 
 def _regex(value: str | None, info: ValidationInfo) -> str | None:
     if value is not None:
-        try:
+        with located():
             MetricDefinition(info.data.get("name") or info.data.get("metric") or "loss", value)
-        except MetricError as error:
-            raise PartError(str(error)) from error
     return value
 
 
