@@ -39,8 +39,7 @@ def prepared(
     """
     from kftune.local.pipeline import run_pipeline
     from kftune.local.pipeline.settings import read_parameters
-    from kftune.local.views.pipeline_plain import PlainView
-    from kftune.local.views.pipeline_views import view_for
+    from kftune.local.views import pipeline_view
     from kftune.pipeline import load_pipeline
 
     if arguments.parallel is not None and arguments.parallel < 1:
@@ -63,7 +62,7 @@ def prepared(
             fresh=arguments.fresh,
         ).exit_code
 
-    return go, lambda: PlainView(sys.stdout) if arguments.plain else view_for(sys.stdout)
+    return go, lambda: pipeline_view(sys.stdout, plain=arguments.plain)
 
 
 def _images(given: list[str], of_file: Mapping[str, str]) -> dict[str, str]:

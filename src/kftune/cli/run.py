@@ -134,8 +134,7 @@ def _print_json(event: Any) -> None:
 
 def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[], AbstractContextManager[OnEvent]]]:
     """Prepares a study or an Experiment."""
-    from kftune.local.views.study_plain import PlainView
-    from kftune.local.views.study_views import view_for
+    from kftune.local.views import study_view
 
     if kind.name == "Experiment":
         from kftune.cli.experiment import prepared
@@ -144,7 +143,7 @@ def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[],
     else:
         folder, go = _study(arguments)
     hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
-    return go, lambda: PlainView(sys.stdout, hints) if arguments.plain else view_for(sys.stdout, hints)
+    return go, lambda: study_view(sys.stdout, hints, plain=arguments.plain)
 
 
 def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
