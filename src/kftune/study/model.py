@@ -63,10 +63,6 @@ def _metric(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-_DOMAIN_SCHEMA = {
-    "anyOf": [{"type": "object", "minProperties": 1}, {"type": "null"}],
-    "description": "One key that names the domain, with its arguments: {loguniform: [1.0e-4, 1.0e-2]}",
-}
 HparamsClass = Annotated[
     type[Hparams],
     PlainValidator(_hparams),
@@ -77,7 +73,7 @@ SearchDomain = Annotated[
     Domain | None,
     PlainValidator(_domain),
     PlainSerializer(lambda domain: domain and domain.to_spec()),
-    WithJsonSchema(_DOMAIN_SCHEMA),
+    WithJsonSchema({"anyOf": [{"type": "object", "minProperties": 1}, {"type": "null"}]}),
 ]
 
 
@@ -129,14 +125,13 @@ class Study(Part):
     def fixed_values(self) -> dict[str, Any]:
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
-        leaves = self.hparams.leaves()
         for name, value in flat_values(self.hparams, self.values):
-            if name not in leaves:
+            if name not in self.hparams.leaves():
                 raise self._unknown(name, "values")
             if name in found:
                 raise PartError(f"{name} is set twice, as a dotted name and in a group; remove one", ("values",))
             try:
-                found[name] = leaves[name].jsonable(value)
+                found[name] = self.hparams.leaf(name).jsonable(value)
             except HparamsError as error:
                 message = str(error).removeprefix(f"{name}: ")
                 raise PartError(message, ("values", *keys_to(self.values, name))) from error
