@@ -287,7 +287,7 @@ def test_what_is_no_study_at_all_is_told_with_its_place(path, text, error, place
 
 def test_a_file_in_another_encoding_is_refused_by_name(path):
     path.write_bytes(TEXT.replace("everything", "été").encode("latin-1"))
-    with pytest.raises(YamlError, match=r"study\.yaml:1:25: the byte 0xe9 here is no UTF-8; save the file as UTF-8"):
+    with pytest.raises(YamlError, match=r"study\.yaml:1:25: the byte 0xe9 here is not UTF-8; save the file as UTF-8"):
         load_study(path)
 
 
