@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -66,16 +65,20 @@ class PartError(StudyError):
         self.args = (message, self.path, at_key)
 
 
-@contextmanager
-def located(*path: str | int) -> Iterator[None]:
-    """Raises the errors of its block as `PartError`, with the keys that lead to the value.
+class located:  # noqa: N801  # used as a function; a generator would be slower
+    """Raises the errors of a `with` block as `PartError`, with the keys that lead to the value.
 
     Args:
         path: The keys, in front of those that an error has.
     """
-    try:
-        yield
-    except KftuneError as error:
-        message = getattr(error, "message", None) or str(error)
-        inner, at_key = (error.path, error.at_key) if isinstance(error, PartError) else ((), False)
-        raise PartError(message, (*path, *inner), at_key) from error
+
+    def __init__(self, *path: str | int) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KftuneError):
+            message = getattr(error, "message", None) or str(error)
+            inner, at_key = (error.path, error.at_key) if isinstance(error, PartError) else ((), False)
+            raise PartError(message, (*self._path, *inner), at_key) from error

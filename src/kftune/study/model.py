@@ -125,13 +125,14 @@ class Study(Part):
     def fixed_values(self) -> dict[str, Any]:
         """The fixed hyperparameters as JSON-able values, by dotted name."""
         found: dict[str, Any] = {}
+        leaves = self.hparams.leaves()
         for name, value in flat_values(self.hparams, self.values):
-            if name not in self.hparams.leaves():
+            if name not in leaves:
                 raise self._unknown(name, "values")
             if name in found:
                 raise PartError(f"{name} is set twice, as a dotted name and in a group; remove one", ("values",))
             try:
-                found[name] = self.hparams.leaf(name).jsonable(value)
+                found[name] = leaves[name].jsonable(value)
             except HparamsError as error:
                 message = str(error).removeprefix(f"{name}: ")
                 raise PartError(message, ("values", *keys_to(self.values, name))) from error
@@ -170,8 +171,8 @@ class Study(Part):
     @derived
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
         """The metrics that scripts print in another format."""
-        specs = [(self.objective.metric, self.objective.regex), *((spec.name, spec.regex) for spec in self.metrics)]
-        return tuple(MetricDefinition(name, regex) for name, regex in specs if regex)
+        specs = [(self.objective.metric, self.objective.regex), *[(spec.name, spec.regex) for spec in self.metrics]]
+        return tuple([MetricDefinition(name, regex) for name, regex in specs if regex])
 
     @derived
     def size(self) -> float:
