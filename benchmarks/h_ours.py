@@ -7,14 +7,14 @@ import sys
 from benchmarks.h_experiments import text
 from benchmarks.worker import serve
 from kftune.katib.admission.cluster import Cluster
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import placed
+from kftune.lint.experiment import CheckedDocument, check_experiment
+from kftune.lint.placing import placed
 from kftune.lint.sources import Source, documents
 
 
-def judged(source: Source) -> list[Judgement]:
+def judged(source: Source) -> list[CheckedDocument]:
     cluster = Cluster()
-    found = [judge(document, cluster, "0.19") for document in documents(source)]
+    found = [check_experiment(document, cluster, "0.19") for document in documents(source)]
     for judgement in found:
         list(placed(judgement))
     return found

@@ -5,7 +5,7 @@ from recorded import cases, cluster, first
 
 from kftune.katib.admission import admit
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
-from kftune.lint.judging import judge
+from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.example import example_text
 from kftune.lint.sources import Source, documents
 
@@ -75,7 +75,7 @@ def test_ordinary_experiments_of_all_kinds_raise_no_false_alarm():
     for case in cases("admission"):
         if case["kind"].startswith("base/"):
             (document,) = documents(Source("x.yaml", case["yaml"], named=True))
-            outcomes[case["kind"].removeprefix("base/")] = judge(document, cluster(), "0.19").outcome
+            outcomes[case["kind"].removeprefix("base/")] = check_experiment(document, cluster(), "0.19").outcome
     # Not watched, not installed, and a step that random does not honour; the others are as people write them.
     expected = {"workflow": "hangs", "prometheus": "refused", "wide": "wrong"}
     assert {kind: outcome for kind, outcome in outcomes.items() if outcome != "ok"} == expected

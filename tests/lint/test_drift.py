@@ -402,7 +402,7 @@ def test_a_class_is_compared_with_a_script(lint: Lint, project: Path):
     code, text = lint("--hparams", "toy_hparams.py:ToyHparams", "--script", "train.py")
     assert code == 1
     assert "toy_hparams.py:7:5: KT401 fails: train.py takes no --learning_rate" in text
-    assert "toy_hparams.py:9:5: KT405 habit: units is 64 in ToyHparams and 8 at train.py:4" in text
+    assert "toy_hparams.py:9:5: KT405 advice: units is 64 in ToyHparams and 8 at train.py:4" in text
     assert "toy_hparams.py:11:5: KT401 fails: train.py takes no --epochs" in text
     assert lint("--hparams", "toy_hparams:ToyHparams", "--script", "train.py") == (code, text)
     assert lint("--hparams", "toy_hparams.py:ToyHparams")[0] == 2
@@ -416,7 +416,7 @@ def test_a_study_that_cannot_be_loaded_is_a_finding_and_the_others_are_judged(li
     assert code == 1
     assert f"{project}/broken.yaml:3:" in text
     assert "KT400 refused" in text
-    assert "1 Experiment: 1 ok; 3 findings: 1 refused, 2 habit" in text
+    assert "1 Experiment: 1 ok; 3 findings: 1 refused, 2 advice" in text
 
 
 def test_a_program_is_started_for_its_help_only_when_asked(lint: Lint, project: Path):

@@ -7,7 +7,7 @@ import random
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +15,10 @@ import pytest
 
 from kftune.cli.call import call
 from kftune.katib.admission.cluster import Cluster
+from kftune.lint.experiment import check_experiment
 from kftune.lint.fixes import FIXES
-from kftune.lint.judging import judge
-from kftune.lint.mending import mended
-from kftune.lint.report import Found, placed
+from kftune.lint.fixing import fixed as fixed_text
+from kftune.lint.placing import Found, placed
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.example import EXAMPLE, example_text
 from kftune.lint.sources import Document, Source, documents, is_judged
@@ -38,17 +38,17 @@ OTHER_EXAMPLES = {
 }
 
 
-def looked_at(found: list[Document]) -> list[Found]:
-    judged = [judge(document, Cluster(), "0.19") for document in found if is_judged(document, named=True)]
-    return [(judgement, list(placed(judgement))) for judgement in judged]
+def check(found: Sequence[Document]) -> list[Found]:
+    judged = [check_experiment(document, Cluster(), "0.19") for document in found if is_judged(document, named=True)]
+    return [(checked, list(placed(checked))) for checked in judged]
 
 
 def fixed(text: str) -> str:
-    return mended(Source("x.yaml", text, named=True), looked_at)[0]  # type: ignore[arg-type]
+    return fixed_text(Source("x.yaml", text, named=True), check)[0]
 
 
 def codes_of(text: str) -> list[str]:
-    found = looked_at(list(documents(Source("x.yaml", text, named=True))))
+    found = check(list(documents(Source("x.yaml", text, named=True))))
     return [each.finding.code for _, placed_ones in found for each in placed_ones]
 
 
@@ -188,7 +188,7 @@ def test_a_diff_writes_nothing_and_ends_in_1(lint: Lint, tmp_path: Path):
     code, out, told = lint("--diff", str(file))
     assert code == 1
     assert "\n+        backoffLimit: 0\n" in out
-    assert "KT301 would be fixed: backoffLimit: 0 added" in told
+    assert "KT301 would be fixed: add backoffLimit: 0" in told
     assert file.read_text() == wrong
     file.write_text(EXAMPLE)
     assert lint("--diff", str(file))[:2] == (0, "")
@@ -278,7 +278,7 @@ def test_no_mangled_text_makes_it_crash_or_goes_on_for_ever(seed: int):
 
 
 def is_admitted(text: str) -> bool:
-    found = looked_at(list(documents(Source("x.yaml", text, named=True))))
+    found = check(list(documents(Source("x.yaml", text, named=True))))
     return all(judgement.verdict.admitted for judgement, _ in found)
 
 

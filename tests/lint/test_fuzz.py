@@ -15,8 +15,8 @@ from places import SUPPORT
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.defaults import VERSIONS, KatibVersion
 from kftune.katib.go.reading import read
-from kftune.lint.judging import judge
-from kftune.lint.report import Checked, as_json, placed
+from kftune.lint.experiment import check_experiment
+from kftune.lint.placing import lint_findings, placed
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.example import EXAMPLE
 from kftune.lint.sources import Document, Source, documents
@@ -35,9 +35,8 @@ def survives(text: str, version: KatibVersion = "0.19") -> None:
 
 def judge_all(found: list[Document], version: KatibVersion) -> None:
     cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
-    judgements = [judge(document, cluster, version) for document in found]
-    told = as_json(Checked([(judgement, list(placed(judgement))) for judgement in judgements]), version)
-    json.dumps(told)
+    judgements = [check_experiment(document, cluster, version) for document in found]
+    json.dumps([lint_findings(judgement.document, placed(judgement)) for judgement in judgements])
     assert {finding.code for judgement in judgements for finding in judgement.findings} <= set(RULES)
 
 
@@ -52,7 +51,7 @@ def test_no_value_in_any_place_makes_it_crash():
         for value in VALUES:
             changed = spoilt(example, path, _put(value))
             for version in VERSIONS:
-                judge(document._replace(value=changed), Cluster(), version)
+                check_experiment(document._replace(value=changed), Cluster(), version)
 
 
 def _mangled_texts(count: int) -> None:

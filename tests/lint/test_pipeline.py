@@ -67,9 +67,9 @@ def test_the_experiment_of_a_tune_step_is_judged(lint: Lint, project: Path):
     code, text = lint("pipeline.yaml")
     assert code == 0
     assert text.startswith("pipeline.yaml (step tune, rendered):")
-    assert "KT302 habit" in text
-    assert "write a deadline into the study: budget: {trial_timeout: 30m}" in text
-    assert "1 Experiment: 1 ok; 2 findings: 2 habit" in text
+    assert "KT302 advice" in text
+    assert "add a deadline to the study: budget: {trial_timeout: 30m}" in text
+    assert "1 Experiment: 1 ok; 2 findings: 2 advice" in text
     assert "2 findings" in lint("pipeline.yaml", "--select", "KT3")[1]
     found = report(lint("pipeline.yaml", "--format", "json"))
     assert [each["file"] for each in found["documents"]] == ["pipeline.yaml (step tune, rendered)"]
@@ -82,7 +82,7 @@ def test_a_pipeline_on_standard_input_is_judged_from_the_current_folder(
     lint: Lint, project: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PIPELINE.encode())))
-    assert "1 Experiment: 1 ok; 2 findings: 2 habit" in lint("-")[1]
+    assert "1 Experiment: 1 ok; 2 findings: 2 advice" in lint("-")[1]
 
 
 def test_mistakes_of_a_pipeline_are_findings_with_their_places(lint: Lint, project: Path):
@@ -133,7 +133,7 @@ def test_a_parameter_that_nothing_takes_is_told(lint: Lint, project: Path):
     steps = "  last: {kind: container, module: toy, for_each: each, when: '${parameters.most} > 0'}\n"
     (project / "pipeline.yaml").write_text(PIPELINE.replace("steps:\n", f"{parameters}steps:\n{steps}"))
     code, text = lint("pipeline.yaml", "--select", "KT4")
-    told = [line for line in text.splitlines() if "KT412 habit" in line]
+    told = [line for line in text.splitlines() if "KT412 advice" in line]
     assert [line.partition("asks for ")[2].partition(",")[0] for line in told] == ["unused", "alike"]
     assert code == 0
 

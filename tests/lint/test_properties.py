@@ -16,7 +16,7 @@ from kftune import yaml_text
 from kftune.errors import KftuneError
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
-from kftune.lint.judging import Judgement, judge
+from kftune.lint.experiment import CheckedDocument, check_experiment
 from kftune.lint.sources import Source, documents
 from kftune.render import render
 
@@ -74,19 +74,19 @@ TARGETS = st.fixed_dictionaries(
 )
 
 
-def lint(text: str, version: str) -> list[Judgement]:
+def lint(text: str, version: str) -> list[CheckedDocument]:
     cluster = Cluster()
     katib: KatibVersion = version  # type: ignore[assignment]
-    return [judge(document, cluster, katib) for document in documents(Source("rendered", text, named=True))]
+    return [check_experiment(document, cluster, katib) for document in documents(Source("rendered", text, named=True))]
 
 
-def serious(judgements: list[Judgement]) -> list[Any]:
+def serious(judgements: list[CheckedDocument]) -> list[Any]:
     """Findings that are no habits. KT210: a normal domain without bounds is meant to leave them."""
     return [
         found
         for judgement in judgements
         for found in judgement.findings
-        if found.severity != "habit" and found.code != "KT210"
+        if found.severity != "advice" and found.code != "KT210"
     ]
 
 
@@ -225,12 +225,12 @@ def test_there_are_mutations_of_many_kinds():
 @pytest.mark.parametrize("kind", ["Job", "PyTorchJob", "TrainJob"])
 def test_a_change_of_one_field_is_told_or_does_no_harm(kind: str):
     (document,) = documents(Source("rendered", _manifest(kind), named=True))
-    assert judge(document, Cluster(), "0.19").findings == ()
+    assert check_experiment(document, Cluster(), "0.19").findings == ()
     silent = []
     for path, _ in places(document.value):
         for name, mutation in MUTATIONS.items():
             changed = spoilt(document.value, path, mutation)
-            if changed is None or judge(document._replace(value=changed), Cluster(), "0.19").findings:
+            if changed is None or check_experiment(document._replace(value=changed), Cluster(), "0.19").findings:
                 continue
             if not _is_harmless(".".join(map(str, path)), name):
                 silent.append((".".join(map(str, path)), name))

@@ -43,7 +43,7 @@ def told(case: dict[str, Any]) -> set[str]:
     collecting = {"collector": {"kind": kind_of(case)}, "source": {"fileSystemPath": file_of(case)}}
     if kind_of(case) != "StdOut":
         found += collecting_findings({"metricsCollectorSpec": collecting, "objective": {"objectiveMetricName": "loss"}})
-    return {each.code for each in found if each.severity != "habit"}
+    return {each.code for each in found if each.severity != "advice"}
 
 
 def is_admitted(case: dict[str, Any]) -> bool:

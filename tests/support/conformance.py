@@ -38,7 +38,7 @@ from kftune.katib.trial.medianstop import Finished, MedianStop, MedianStopError,
 from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch, stop_rule
 from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic, config_map_text, run_object
 from kftune.katib.trial.wrapper import WrapperError, WrapperPanic, collector_args, wrap
-from kftune.lint.judging import judge
+from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.example import EXAMPLE
 from kftune.lint.rules.rule import SEVERITIES
 from kftune.lint.sources import Source, documents
@@ -121,7 +121,7 @@ def engines(case: Case) -> tuple[Told, Told] | None:
         case["parallel"],
         case["max"],
     )
-    outcomes = [problem.outcome for problem in search_problems(search) if problem.outcome != "habit"]
+    outcomes = [problem.outcome for problem in search_problems(search) if problem.outcome != "advice"]
     return {"outcome": min(outcomes, key=SEVERITIES.index, default="ok")}, {"outcome": case["outcome"]}
 
 
@@ -291,8 +291,8 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
     used = [f"${{trialParameters.{name}}}" for name in ("lr", "units")]
     container["env"] = [{"name": "USED", "value": " ".join(used)}]
     (document,) = documents(Source("case.yaml", json.dumps(experiment), named=True))
-    judgement = judge(document, cluster(), "0.19")
-    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS and found.severity != "habit"]
+    judgement = check_experiment(document, cluster(), "0.19")
+    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS and found.severity != "advice"]
     with tempfile.TemporaryDirectory() as folder:
         clean = "run" in case and case["result"].get("ok", False) and not breakage(case, Path(folder))
     return {"clean": judgement.verdict.admitted and not against}, {"clean": clean}

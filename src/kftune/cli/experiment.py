@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION, KIND
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import placed
+from kftune.lint.experiment import CheckedDocument, check_experiment
+from kftune.lint.placing import placed
 from kftune.lint.sources import Document, Source, decoded, documents
 
 _EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
@@ -49,7 +49,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     for override in overrides:
         _override(value, override)
     cluster = cluster_of((each.value for each in found), KatibConfig(), labelled=True)
-    judgement = judge(document._replace(value=value), cluster, "0.19")
+    judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
     notes = [
@@ -102,7 +102,7 @@ def _override(value: dict[str, Any], text: str) -> None:
         spec[key] = int(given)
 
 
-def _refusal(path: Path, judgement: Judgement) -> str:
+def _refusal(path: Path, judgement: CheckedDocument) -> str:
     lines = [f"{path}: a cluster refuses this Experiment, so it does not run here either:"]
     for each in placed(judgement):
         if each.finding.severity == "refused":

@@ -1,4 +1,4 @@
-"""The documents of files, folders and standard input, and which of them lint judges."""
+"""Reads the documents of files, folders and standard input, and decides which of them lint checks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
 from kftune.katib.go.types import Path as JsonPath
 
 STDIN = "<stdin>"
-"""What standard input is called where a file's name stands."""
+"""The name of standard input in place of a file's name."""
 
 _MOST_DOCUMENTS = 5000
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -23,7 +23,7 @@ _LOOKS_LIKE = re.compile(r"kubeflow\.org/v1beta1|^\s*[\"']?kind[\"']?\s*:\s*[\"'
 
 
 class Document(NamedTuple):
-    """One object of the input, or the text that should have been one."""
+    """An object of the input, or a text that cannot be read."""
 
     file: str
     number: int
@@ -32,11 +32,18 @@ class Document(NamedTuple):
     value: Any
     error: NotYamlError | None = None
     prefix: JsonPath = ()
-    """Where the object stands in its document, for an item of a List."""
+    """The path of the object in its document, for an item of a List."""
+
+    def text(self, *path: str) -> str | None:
+        """Returns the text at a path of the object; None if there is none."""
+        value = self.value
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else None
 
 
 class Source(NamedTuple):
-    """One text, and whether it was named by the user (not found in a folder)."""
+    """A text, and whether the user named it (or it was found in a folder)."""
 
     file: str
     text: str
@@ -44,12 +51,15 @@ class Source(NamedTuple):
 
 
 def sources(places: Sequence[str]) -> Iterator[Source]:
-    """The texts of the files, folders and `-` for standard input; each file once.
+    """Reads files, the YAML files below folders, and standard input; each file once.
 
-    Folders and files below a folder whose names begin with a dot are passed over.
+    In folders, files and folders whose names begin with a dot are skipped.
+
+    Args:
+        places: Paths; `-` is standard input.
 
     Raises:
-        UsageError: A place does not exist, or a folder holds no YAML.
+        UsageError: A path does not exist, or a folder contains no YAML file.
         OSError: A file cannot be read.
     """
     seen: set[Path] = set()
@@ -60,7 +70,7 @@ def sources(places: Sequence[str]) -> Iterator[Source]:
         path = Path(place)
         if not path.exists():
             raise UsageError(
-                f"{place} is neither a file nor a folder; give one, or - for standard input{near_files(place)}"
+                f"{place} is neither a file nor a folder; name one, or - for standard input{near_files(place)}"
             )
         for file in _files_below(path) if path.is_dir() else [path]:
             if file.resolve() not in seen:
@@ -77,21 +87,21 @@ def _files_below(folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
     if not files:
-        raise UsageError(f"{folder} holds no YAML file; give a folder or a file with Experiments")
+        raise UsageError(f"{folder} contains no YAML file; name a folder or a file with Experiments")
     return files
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file; bytes that are no UTF-8 stay visible as lone surrogates, which the reader refuses."""
+    """Decodes a file; invalid UTF-8 becomes lone surrogates, which the reader refuses."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return content.decode("utf-16", "replace")
     return content.decode("utf-8", "surrogateescape")
 
 
 def documents(source: Source) -> Iterator[Document]:
-    """All objects of a text, those inside of Lists too.
+    """Reads all objects of a text, including those inside Lists.
 
-    kubectl passes over documents that hold nothing; a text that holds nothing at all is one document.
+    Empty documents are skipped, as kubectl does. A named text without any object is one document.
     """
     found = False
     last = Piece("", 0)
@@ -102,8 +112,8 @@ def documents(source: Source) -> Iterator[Document]:
             continue
         count += 1
         if count > _MOST_DOCUMENTS:
-            told = f"a text has at most {_MOST_DOCUMENTS} documents here; make several files of it"
-            yield Document(source.file, index, piece, None, NotYamlError(told, None, 1, 1))
+            message = f"too many documents: lint reads at most {_MOST_DOCUMENTS} per file; split the file"
+            yield Document(source.file, index, piece, None, NotYamlError(message, None, 1, 1))
             return
         try:
             value = read(piece.text)

@@ -139,7 +139,7 @@ def _value_findings(each: Passed, argument: Argument) -> Iterator[Finding]:
             return
         if problem:
             # A text may still be converted where nobody can see it.
-            severity: Severity | None = "habit" if argument.kind == "text" else None
+            severity: Severity | None = "advice" if argument.kind == "text" else None
             yield finding("KT404", each.path, f"--{name}={text}: {argument.place} {problem}", severity)
             return
 
@@ -247,7 +247,7 @@ def _default_findings(
             continue
         each = by_name.get(name)
         always = each is not None and each.always
-        severity: Severity = "habit" if always else "wrong"
+        severity: Severity = "advice" if always else "wrong"
         effect = "every trial is given a value" if always else "trials that are not given it train with the script's"
         message = (
             f"{name} is {json.dumps(leaf.default)} in {hparams.__name__} and {argument.default!r} at {argument.place}: "

@@ -1,4 +1,4 @@
-"""The Experiment that the rules' examples are laid over."""
+"""The Experiment that the examples of the rules change."""
 
 from __future__ import annotations
 
@@ -55,46 +55,52 @@ spec:
 """
 
 PLAIN = "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']"
-"""The fields of a container with a command without a shell."""
+"""The fields of a container whose command uses no shell."""
 
 
 def container(inside: str, pod: str = "") -> str:
-    """The change by which the example's pod has one container with other fields.
+    """Returns the change that gives the example's pod one container with other fields.
 
     Args:
-        inside: The fields beside name, image and resources.
-        pod: Fields of the pod before it, with a comma at the end.
+        inside: The fields other than name, image and resources.
+        pod: Fields of the pod before `containers`, with a comma at the end.
     """
     limits = "resources: {limits: {cpu: '1'}}"
     spec = f"{{{pod}containers: [{{name: main, image: 'registry.example/lstm:1', {limits}, {inside}}}]}}"
     return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {spec}}}}}}}}}}}"
 
 
-def example_text(change: str) -> str:
-    """The example with a change laid over it, as YAML.
+def parameters(*, rate: str = "min: '0.1', max: '1'", kind: str = "double", units: str = "'32'", more: str = "") -> str:
+    """Returns the change that gives the example other parameters.
 
     Args:
-        change: YAML; maps are laid over maps, a null removes a field, all else replaces.
+        rate: The feasible space of the first one, learning_rate.
+        kind: Its type.
+        units: The values of the second one, units.
+        more: Further parameters, with a comma in front.
     """
-    if not change:
-        return EXAMPLE
-    changed = laid_over(read(EXAMPLE), read_loosely(change))
-    return yaml_text.dump(changed)
+    return (
+        f"spec: {{parameters: [{{name: learning_rate, parameterType: {kind}, feasibleSpace: {{{rate}}}}}, "
+        f"{{name: units, parameterType: categorical, feasibleSpace: {{list: [{units}]}}}}{more}]}}"
+    )
 
 
-def read_loosely(change: str) -> Any:
-    """The change, in which `.inf` stays what it is."""
+def example_text(change: str) -> str:
+    """Returns the example with a change merged into it, as YAML.
+
+    Args:
+        change: YAML; maps are merged, a null removes a field, any other value replaces.
+    """
+    return yaml_text.dump(_merged(read(EXAMPLE), read_change(change))) if change else EXAMPLE
+
+
+def read_change(change: str) -> Any:
+    """Reads a change; one may contain `.inf`, which kubectl rejects."""
     return read(change) if ".inf" not in change else yaml_text.load(change)
 
 
-def laid_over(below: Any, above: Any) -> Any:
-    """The value below with the one above laid over it."""
+def _merged(below: Any, above: Any) -> Any:
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
-    result = dict(below)
-    for key, value in above.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = laid_over(below.get(key), value)
-    return result
+    changed = {name: _merged(below.get(name), value) for name, value in above.items()}
+    return {name: value for name, value in {**below, **changed}.items() if above.get(name, value) is not None}

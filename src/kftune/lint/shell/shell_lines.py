@@ -185,7 +185,7 @@ def _unchanged_findings(tokens: list[str], places: list[Path], context: _Context
     maybe = next((index for index, word in enumerate(first.words) if set(word.expansions) & set("?[")), None)
     if maybe is not None:
         message = f"the shell replaces {tokens[maybe]!r} by names of files, should it find any"
-        yield finding("KT254", places[maybe], message, "habit")
+        yield finding("KT254", places[maybe], message, "advice")
 
 
 def _is_kept(token: str) -> bool:
@@ -389,7 +389,7 @@ def _output_findings(
     elif context.captures and len(captured) < len(seen):
         yield finding("KT252", context.path, "only the output of the last of several commands is captured")
     elif masked:
-        yield finding("KT252", context.path, "a failing training counts as completed", "habit")
+        yield finding("KT252", context.path, "a failing training counts as completed", "advice")
     elif context.stops and good.ran and good.ran[-1].words[0].text.rpartition("/")[2] in _SHELLS:
         message = "a shell inside of the shell: Katib's early stopping does not find the training's process"
         yield finding("KT252", context.path, message, "wrong")

@@ -62,7 +62,7 @@ def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Fin
             yield finding("KT244", place, f"{name!r} holds ';', by which Katib separates the names of metrics")
         elif not filtered and not _BY_DEFAULT.fullmatch(name):
             message = f"the default filter finds names of letters, digits, '_', '-' and '|' only, never {name!r}"
-            yield finding("KT240", place, message, "wrong" if position == 0 else "habit")
+            yield finding("KT240", place, message, "wrong" if position == 0 else "advice")
 
 
 def _filter_findings(filters: list[str]) -> Iterator[Finding]:
@@ -96,8 +96,8 @@ def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:
         path = ("spec", "objective", "metricStrategies", index)
         name, value = strategy.get("name", ""), strategy.get("value", "")
         if value not in ("min", "max", "latest"):
-            severity: Severity = "wrong" if name == objective["objectiveMetricName"] else "habit"
+            severity: Severity = "wrong" if name == objective["objectiveMetricName"] else "advice"
             message = f"the strategy of {name!r} is {value!r}; Katib knows min, max and latest"
             yield finding("KT267", (*path, "value"), message, severity)
         elif name not in names:
-            yield finding("KT267", (*path, "name"), f"no metric of this Experiment is called {name!r}", "habit")
+            yield finding("KT267", (*path, "name"), f"no metric of this Experiment is called {name!r}", "advice")

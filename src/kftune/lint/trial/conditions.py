@@ -71,7 +71,7 @@ def condition_findings(template: Mapping[str, Any], kind: str) -> Iterator[Findi
             continue  # another GJSON path, which may be right
         told = "a trial that succeeds" if name == "successCondition" else "a trial that fails"
         message = f"no {kind} ever has the condition {text[:80]!r}: {told} is never seen to end"
-        yield finding("KT237", (*_TEMPLATE, name), message, "hangs" if name == "successCondition" else "habit")
+        yield finding("KT237", (*_TEMPLATE, name), message, "hangs" if name == "successCondition" else "advice")
 
 
 def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Finding]:

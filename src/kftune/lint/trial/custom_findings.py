@@ -36,7 +36,7 @@ def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[F
     verdict = judge_object(example, name=experiment + _TRIAL_NAME)
     kind = run.kind[1]
     # Argo comes with CRDs that look at everything, or, as with KFP, at nothing.
-    severity: Severity | None = "habit" if run.kind[0].startswith("argoproj.io/") else None
+    severity: Severity | None = "advice" if run.kind[0].startswith("argoproj.io/") else None
     for problem in verdict.problems:
         detail = f"{field_text(problem.path) or kind}: {problem.detail}"
         yield finding("KT274", (*TRIAL, *problem.path), f"the API server refuses this {kind}: {detail}", severity)

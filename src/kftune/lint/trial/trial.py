@@ -64,7 +64,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
 
         refusals = list(custom_findings(run, experiment, primary))
         yield from refusals
-        if any(refusal.code == "KT274" and refusal.severity != "habit" for refusal in refusals):
+        if any(refusal.code == "KT274" and refusal.severity != "advice" for refusal in refusals):
             return  # its pods come no further
     yield from condition_findings(template, run.kind[1])
     yield from label_findings(template, run)
@@ -126,7 +126,7 @@ def _budget_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
         message = "without maxTrialCount an Experiment that reaches its goal restarts, again and again"
         yield finding("KT231", ("spec",), message)
     else:
-        yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends", "habit")
+        yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends", "advice")
 
 
 def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:

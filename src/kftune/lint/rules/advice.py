@@ -1,0 +1,96 @@
+"""Rules for what works, but has a safer alternative."""
+
+from __future__ import annotations
+
+from kftune.lint.rules.rule import Rule
+
+_JOB = "Kubernetes, batch/v1 Job and core/v1 Pod"
+
+
+def _pod(inside: str) -> str:
+    return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {inside}}}}}}}}}"
+
+
+def _container(inside: str) -> str:
+    arguments = "args: ['python train.py --lr=${trialParameters.lr} --units=${trialParameters.units}']"
+    return _pod(f"{{spec: {{containers: [{{name: main, command: [sh, -c], {arguments}, {inside}}}]}}}}")
+
+
+_LIMITS = "resources: {limits: {cpu: '1'}}"
+
+RULES = (
+    Rule(
+        code="KT301",
+        severity="advice",
+        title="A Job without backoffLimit",
+        explanation="A Job retries a failing pod six times. Katib has its own maxFailedTrialCount, and a training "
+        "that fails once usually fails again.",
+        remedy="set backoffLimit: 0",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: null}}}}",
+        source=_JOB,
+    ),
+    Rule(
+        code="KT302",
+        severity="advice",
+        title="A Job without a deadline",
+        explanation="A trial that hangs keeps its GPU and its place until somebody notices.",
+        remedy="set activeDeadlineSeconds",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {activeDeadlineSeconds: null}}}}",
+        source=_JOB,
+    ),
+    Rule(
+        code="KT303",
+        severity="advice",
+        title="A container without resource limits",
+        explanation="Trials run in parallel; one without limits affects the measurements of the others.",
+        remedy="set resources.limits",
+        fails=_container("image: 'registry.example/lstm:1'"),
+        source=_JOB,
+    ),
+    Rule(
+        code="KT304",
+        severity="advice",
+        title="A container that may run as root",
+        explanation="Training does not need root.",
+        remedy="set securityContext: {runAsNonRoot: true}",
+        fails=_pod("{spec: {securityContext: null}}"),
+        source=_JOB,
+    ),
+    Rule(
+        code="KT305",
+        severity="advice",
+        title="An image that may change",
+        explanation="Without a tag, or with latest, two trials of one Experiment may run different programs.",
+        remedy="use the tag of one version, or a digest",
+        fails=_container(f"image: 'registry.example/lstm', {_LIMITS}"),
+        source=_JOB,
+    ),
+    Rule(
+        code="KT306",
+        severity="advice",
+        title="A secret in plain text",
+        explanation="Anyone who can read the Experiment can read the value, in the manifest and in the cluster.",
+        remedy="take the value from a Secret with valueFrom.secretKeyRef",
+        fails=_container(f"image: 'registry.example/lstm:1', {_LIMITS}, env: [{{name: API_TOKEN, value: abc}}]"),
+        source=_JOB,
+    ),
+    Rule(
+        code="KT307",
+        severity="advice",
+        title="Istio's proxy is not disabled",
+        explanation="The collector waits until all processes of the pod end, and the proxy never ends.",
+        remedy="annotate the pod template: sidecar.istio.io/inject: 'false'",
+        fails=_pod("{metadata: null}"),
+        source="katib issue 1638",
+    ),
+    Rule(
+        code="KT308",
+        severity="advice",
+        title="Double braces in a template",
+        explanation="If a step of Argo or of a KFP pipeline creates the Experiment, {{...}} is replaced or rejected "
+        "before Katib sees it.",
+        remedy="write the text without double braces, or load it from a file",
+        fails=_pod("{metadata: {annotations: {note: '{{x}}', sidecar.istio.io/inject: 'false'}}}"),
+        source="Argo Workflows, template tags",
+    ),
+)
