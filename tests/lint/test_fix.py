@@ -21,7 +21,8 @@ from kftune.lint.fixing import fixed as fixed_text
 from kftune.lint.placing import Found, placed
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.example import EXAMPLE, example_text
-from kftune.lint.sources import Document, Source, documents, is_judged
+from kftune.lint.sources import Document, Source, documents, is_experiment
+from kftune.spec.kind import kind_of
 
 Lint = Callable[..., tuple[int, str, str]]
 
@@ -39,8 +40,9 @@ OTHER_EXAMPLES = {
 
 
 def check(found: Sequence[Document]) -> list[Found]:
-    judged = [check_experiment(document, Cluster(), "0.19") for document in found if is_judged(document, named=True)]
-    return [(checked, list(placed(checked))) for checked in judged]
+    experiments = (each for each in found if is_experiment(each, kind_of(each.value), named=True))
+    checked = [check_experiment(document, Cluster(), "0.19") for document in experiments]
+    return [(each, list(placed(each))) for each in checked]
 
 
 def fixed(text: str) -> str:

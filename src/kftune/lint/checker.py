@@ -24,13 +24,16 @@ from kftune.lint.report import (
     RefusalReason,
     StudyReport,
 )
-from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged, sources
-from kftune.spec.kind import written
+from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_experiment, sources
+from kftune.spec.kind import KindName, kind_of
 
 if TYPE_CHECKING:
     from kftune.lint.sampling import Sample
 
 _Report = TypeVar("_Report", ExperimentReport, StudyReport, PipelineReport)
+
+# A file that contains nothing else is an error.
+_UNSUPPORTED: tuple[KindName, ...] = ("Katib object", "project")
 
 # Remedies for a rendered Experiment, as changes of the study that it was rendered from.
 _STUDY_REMEDIES = {
@@ -90,8 +93,7 @@ def _sources(paths: str | Path | Iterable[str | Path], options: LintOptions) -> 
     places = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not places and options.hparams is None:
         raise UsageError("lint needs files, folders or - (standard input), or a class with --hparams")
-    found = sources(list(map(str, places)))
-    return [source._replace(named=source.named and not options.skip_others) for source in found]
+    return list(sources(list(map(str, places)), skip_others=options.skip_others))
 
 
 class _Checker:
@@ -118,24 +120,29 @@ class _Checker:
         pipelines: list[PipelineReport] = []
         passed_over: list[str] = []
         for source, found in self._read(given):
-            checked = len(experiments) + len(studies) + len(pipelines)
-            experiments += [self._experiment(document) for document in found if _is_experiment(document, source)]
+            before = len(experiments) + len(studies) + len(pipelines)
+            others: list[Document] = []
             for document in found:
-                kind = written(document.value)
-                if kind == "study":
+                kind = kind_of(document.value)
+                if is_experiment(document, kind, named=source.named):
+                    experiments.append(self._experiment(document))
+                elif kind.name == "study":
                     from kftune.lint.study import check_study
 
                     rendered, study = check_study(source, document, self._options)
                     experiments += [self._experiment(each, remedies=_STUDY_REMEDIES) for each in rendered]
                     studies.append(self._asked(study))
-                elif kind == "pipeline":
+                elif kind.name == "pipeline":
                     from kftune.lint.pipeline import check_pipeline
 
                     rendered, pipeline = check_pipeline(source, document)
                     experiments += [self._experiment(each, remedies=_STUDY_REMEDIES) for each in rendered]
                     pipelines.append(self._asked(pipeline))
-            if checked == len(experiments) + len(studies) + len(pipelines):
-                passed_over.append(source.file)
+                elif source.named and kind.name in _UNSUPPORTED:
+                    others.append(document)
+            if before == len(experiments) + len(studies) + len(pipelines):
+                experiments += map(self._experiment, others)
+                passed_over += [] if others else [source.file]
         if self._options.hparams is not None:
             from kftune.lint.study import check_class
 
@@ -184,7 +191,8 @@ class _Checker:
 
     def _placed(self, found: Sequence[Document], source: Source) -> list[Found]:
         """Checks the Experiments among the documents; only the selected findings count."""
-        checked = [self._checked(document) for document in found if _is_experiment(document, source)]
+        kinds = ((document, kind_of(document.value)) for document in found)
+        checked = [self._checked(each) for each, kind in kinds if is_experiment(each, kind, named=source.named)]
         return [(each, [at for at in placed(each) if self._is_asked(at.finding.code)]) for each in checked]
 
     def _checked(self, document: Document) -> CheckedDocument:
@@ -231,10 +239,6 @@ class _Checker:
     def _is_asked(self, code: str) -> bool:
         selected = not self._selected or code.startswith(self._selected)
         return selected and not (self._ignored and code.startswith(self._ignored))
-
-
-def _is_experiment(document: Document, source: Source) -> bool:
-    return is_judged(document, source.named) and written(document.value) is None
 
 
 def _is_utf8(source: Source) -> bool:

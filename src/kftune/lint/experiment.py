@@ -9,6 +9,7 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
+from kftune.katib.admission.server import API_VERSION, KIND
 from kftune.katib.engines import search_of, search_problems
 from kftune.katib.go.types import known_fields
 from kftune.lint.rules.findings import finding
@@ -57,7 +58,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         verdict = not_yaml(document.error)
     else:
         verdict = admit(document.value, cluster=cluster, version=version, old=old)
-    findings = [*_refusals(verdict), *_dropped(verdict)]
+    findings = [*_refusals(document, verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
         findings += _predictions(verdict.spec, version)
         run = run_object(verdict.spec, cluster)
@@ -68,7 +69,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
     return CheckedDocument(document, verdict, tuple(findings))
 
 
-def _refusals(verdict: Verdict) -> Iterator[Finding]:
+def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
     if verdict.admitted:
         return
     from kftune.lint.rules.admission import code_of_reason
@@ -79,10 +80,23 @@ def _refusals(verdict: Verdict) -> Iterator[Finding]:
             code = "KT102"
         if "Kind" in verdict.message and verdict.stage == "decode":
             code = "KT118"
-        yield finding(code, verdict.path, _short(verdict.message))
+        message = _unknown_kind(document) if code == "KT101" else verdict.message
+        yield finding(code, verdict.path, _short(message))
     for reason in verdict.reasons:
         code = code_of_reason(reason.field, reason.detail)
         yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}")
+
+
+def _unknown_kind(document: Document) -> str:
+    """Returns what a document is, or was meant to be, in place of an Experiment."""
+    from kftune.spec.kind import kind_of
+
+    if document.value is None:
+        return "the document is empty"
+    kind = kind_of(document.value)
+    if kind.name == "other":
+        return f"this is {kind}, nor an Experiment (apiVersion: {API_VERSION}, kind: {KIND})"
+    return kind.problem or f"this is {kind}; lint checks Experiments, studies and pipelines"
 
 
 def _short(text: str) -> str:

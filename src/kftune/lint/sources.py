@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError, near_files
-from kftune.katib.admission.server import API_VERSION, KIND
 from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
 from kftune.katib.go.types import Path as JsonPath
+from kftune.spec.kind import Kind, check_file_name
 
 STDIN = "<stdin>"
 """The name of standard input in place of a file's name."""
 
 _MOST_DOCUMENTS = 5000
 _SUFFIXES = (".yaml", ".yml", ".json")
-_OTHER_KINDS = frozenset({"Trial", "Suggestion", "Profile", "Notebook", "PodDefault"})
-_LOOKS_LIKE = re.compile(r"kubeflow\.org/v1beta1|^\s*[\"']?kind[\"']?\s*:\s*[\"']?Experiment", re.MULTILINE)
+# Text that should be an Experiment, a study or a pipeline.
+_LOOKS_LIKE = re.compile(
+    r"kubeflow\.org/v1beta1|^\s*[\"']?(kind[\"']?\s*:\s*[\"']?Experiment|hparams[\"']?\s*:)", re.MULTILINE
+)
 
 
 class Document(NamedTuple):
@@ -50,16 +52,17 @@ class Source(NamedTuple):
     named: bool
 
 
-def sources(places: Sequence[str]) -> Iterator[Source]:
+def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[Source]:
     """Reads files, the YAML files below folders, and standard input; each file once.
 
     In folders, files and folders whose names begin with a dot are skipped.
 
     Args:
         places: Paths; `-` is standard input.
+        skip_others: Treat named files like those of a folder.
 
     Raises:
-        UsageError: A path does not exist, or a folder contains no YAML file.
+        UsageError: A path does not exist, is not a YAML file, or is a folder without YAML files.
         OSError: A file cannot be read.
     """
     seen: set[Path] = set()
@@ -72,10 +75,13 @@ def sources(places: Sequence[str]) -> Iterator[Source]:
             raise UsageError(
                 f"{place} is neither a file nor a folder; name one, or - for standard input{near_files(place)}"
             )
+        named = not (skip_others or path.is_dir())
+        if named:
+            check_file_name(path)
         for file in _files_below(path) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
-                yield Source(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=not path.is_dir())
+                yield Source(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=named)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -139,23 +145,15 @@ def _objects(document: Document) -> Iterator[Document]:
     yield document
 
 
-def is_judged(document: Document, named: bool) -> bool:
-    """Whether lint has an opinion: Experiments, what should be one, and what nobody can read."""
-    value = document.value
+def is_experiment(document: Document, kind: Kind, *, named: bool) -> bool:
+    """Returns whether lint checks a document as an Experiment.
+
+    Args:
+        document: The document.
+        kind: Its kind.
+        named: Whether the user named its file: then what cannot be read, or has no kind, should be one.
+    """
     if document.error is not None:
         return named or _LOOKS_LIKE.search(document.piece.text) is not None
-    if not isinstance(value, dict):
-        return named
-    kind, version = value.get("kind"), value.get("apiVersion")
-    if isinstance(kind, str) and kind:
-        if kind.lower() == KIND.lower():
-            return version == API_VERSION or not isinstance(version, str) or _could_be_katib(version, named)
-        return version == API_VERSION and kind not in _OTHER_KINDS
-    spec = value.get("spec")
-    return named or (isinstance(spec, dict) and "trialTemplate" in spec)
-
-
-def _could_be_katib(version: str, named: bool) -> bool:
-    """Another domain's kind of this name, such as that of Argo Rollouts, is none of ours."""
-    group = version.partition("/")[0]
-    return group == "kubeflow.org" or (named and "." not in group)
+    nameless = named and kind.name == "other" and not document.text("kind")
+    return kind.name == "Experiment" or bool(kind.problem) or nameless

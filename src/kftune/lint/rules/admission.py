@@ -28,9 +28,10 @@ RULES = (
     Rule(
         code="KT101",
         severity="refused",
-        title="Not an Experiment of kubeflow.org/v1beta1",
-        explanation="The API server identifies an object by its exact apiVersion and kind.",
-        remedy="write apiVersion: kubeflow.org/v1beta1 and kind: Experiment",
+        title="Not an Experiment, a study or a pipeline",
+        explanation="The API server identifies an object by its exact apiVersion and kind. kftune recognises its own "
+        "files by their keys: hparams, objective and step in a study, steps in a pipeline.",
+        remedy="write apiVersion: kubeflow.org/v1beta1 and kind: Experiment, or the keys of a study or pipeline",
         fails="apiVersion: kubeflow.org/v1alpha3",
         source=_SERVER,
     ),
