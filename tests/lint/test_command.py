@@ -104,7 +104,7 @@ def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lin
         ["c.yaml:12:23", "KT107 refused"],
         ["c.yaml:14:24", "KT107 refused"],
     ]
-    assert lines[-1] == "2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 advice"
+    assert lines[-1] == "1 study; 2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 advice"
 
 
 @pytest.mark.parametrize("key", ["objective", "step", "hparams"])
@@ -163,7 +163,7 @@ def test_a_kind_of_the_same_name_from_elsewhere_is_passed_over(lint: Lint, tmp_p
 
 def test_a_study_file_is_rendered_and_judged(lint: Lint):
     study = CIRCUITS / "study.yaml"
-    assert lint(str(study)) == (0, "1 Experiment: 1 ok\n")
+    assert lint(str(study)) == (0, "1 study; 1 Experiment: 1 ok\n")
 
 
 def test_standard_input_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch):

@@ -143,7 +143,7 @@ def test_a_comment_switches_a_finding_of_a_pipeline_off(lint: Lint, project: Pat
         "targets:\n  argo: {namespace: team-a} # kftune: ignore[KT411]\n",
     )
     (project / "pipeline.yaml").write_text(text)
-    assert lint("pipeline.yaml", "--select", "KT4") == (0, "1 Experiment: 1 ok\n")
+    assert lint("pipeline.yaml", "--select", "KT4") == (0, "1 pipeline; 1 Experiment: 1 ok\n")
 
 
 def test_in_a_folder_pipelines_are_judged_and_the_files_of_others_passed_over(lint: Lint, project: Path):

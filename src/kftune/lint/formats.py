@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from kftune.lint.report import LintReport
@@ -18,6 +18,7 @@ Level = Literal["error", "warning", "advice"]
 
 _LEVELS: dict[Severity, Level] = {"wrong": "warning", "advice": "advice"}  # all others are errors
 _COLOURS: dict[Level, str] = {"error": "\033[31m", "warning": "\033[33m", "advice": "\033[36m"}
+_PLURALS = {"class": "classes", "study": "studies"}
 _MOST_ENDS = 3
 
 
@@ -116,12 +117,15 @@ def _values(metric: MetricSample) -> str:
 
 def _summary(report: LintReport, done: str) -> str:
     """Returns how many documents and findings there are, and how many files were passed over."""
-    severities = Counter(each.severity for each in report.findings)
-    parts = []
-    if report.documents or not (report.studies or report.pipelines):
-        parts.append(f"{_number(len(report.documents), 'Experiment')}: {_counts(report.summary) or 'none'}")
-    if severities or not parts:
-        parts.append(f"{_number(sum(severities.values()), 'finding')}: {_counts(severities) or 'none'}")
+    classes = sum(study.file.endswith(".py") for study in report.studies)
+    counts = {"class": classes, "study": len(report.studies) - classes, "pipeline": len(report.pipelines)}
+    parts = [_number(count, what) for what, count in counts.items() if count]
+    if report.documents or not parts:
+        outcomes = _counts([each.outcome for each in report.documents])
+        parts.append(f"{_number(len(report.documents), 'Experiment')}: {outcomes or 'none'}")
+    if report.findings:
+        severities = _counts([each.severity for each in report.findings])
+        parts.append(f"{_number(len(report.findings), 'finding')}: {severities}")
     if report.fixed:
         parts.append(f"{len(report.fixed)} {done}")
     if report.passed_over:
@@ -130,12 +134,13 @@ def _summary(report: LintReport, done: str) -> str:
 
 
 def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count} {what if count == 1 else _PLURALS.get(what, f'{what}s')}"
 
 
-def _counts(counts: Mapping[Any, int]) -> str:
+def _counts(found: Sequence[str]) -> str:
     """Returns counts of severities or outcomes, the worst first."""
-    return ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "ok") if counts.get(name))
+    counts = Counter(found)
+    return ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "ok") if counts[name])
 
 
 def printable(text: str) -> str:
