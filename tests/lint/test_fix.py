@@ -51,7 +51,7 @@ def fixed(text: str) -> str:
 
 def codes_of(text: str) -> list[str]:
     found = check(list(documents(Source("x.yaml", text, named=True))))
-    return [each.finding.code for _, placed_ones in found for each in placed_ones]
+    return [each.code for _, placed_ones in found for each in placed_ones]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.defaults import VERSIONS, KatibVersion
 from kftune.katib.go.reading import read
 from kftune.lint.experiment import check_experiment
-from kftune.lint.placing import lint_findings, placed
+from kftune.lint.placing import placed
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.example import EXAMPLE
 from kftune.lint.sources import Document, Source, documents
@@ -35,7 +35,7 @@ def survives(text: str, version: KatibVersion = "0.19") -> None:
 def judge_all(found: list[Document], version: KatibVersion) -> None:
     cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
     judgements = [check_experiment(document, cluster, version) for document in found]
-    json.dumps([lint_findings(judgement.document, placed(judgement)) for judgement in judgements])
+    json.dumps([list(placed(judgement)) for judgement in judgements])
     assert {finding.code for judgement in judgements for finding in judgement.findings} <= set(RULES)
 
 

@@ -8,16 +8,16 @@ from mangled import CONFIG_MAP, FROM_CONFIG_MAP
 from kftune.katib.admission.cluster import KatibConfig, cluster_of
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
+from kftune.lint.report import LintFinding
 from kftune.lint.rules.example import example_text
-from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import Source, documents
 
 
-def findings(text: str) -> list[Finding]:
+def findings(text: str) -> list[LintFinding]:
     found = list(documents(Source("x.yaml", text, named=True)))
     cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
     experiments = [document for document in found if document.value["kind"] == "Experiment"]
-    return [each.finding for one in experiments for each in placed(check_experiment(one, cluster, "0.19"))]
+    return [each for one in experiments for each in placed(check_experiment(one, cluster, "0.19"))]
 
 
 def serious(text: str) -> set[str]:
@@ -102,7 +102,7 @@ def test_a_template_of_a_config_map_is_judged_like_one_of_the_experiment():
     spoilt = TEMPLATE.replace("restartPolicy: Never", "restartPolicy: Always")
     (found,) = [each for each in findings(f"{spoilt}---\n{GOOD}") if each.severity != "advice"]
     assert found.code == "KT270"
-    assert found.path == ("spec", "trialTemplate", "configMap")
+    assert found.path == "spec.trialTemplate.configMap"
     assert found.message.startswith("templates/t.yaml: spec.template.spec.restartPolicy: ")
 
 

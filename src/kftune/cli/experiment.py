@@ -54,9 +54,9 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
     notes = [
-        f"on a cluster ({each.finding.code}, line {each.line}): {each.finding.message}"
+        f"on a cluster ({each.code}, line {each.line}): {each.message}"
         for each in placed(judgement)
-        if each.finding.severity in _TOLD
+        if each.severity in _TOLD
     ]
     return Chosen(value, cluster, notes)
 
@@ -103,8 +103,8 @@ def _override(value: dict[str, Any], text: str) -> None:
 def _refusal(path: Path, judgement: CheckedDocument) -> str:
     lines = [f"{path}: a cluster refuses this Experiment, so it does not run here either:"]
     for each in placed(judgement):
-        if each.finding.severity == "refused":
-            lines.append(f"  {path}:{each.line}:{each.column}: {each.finding.code}: {each.finding.message}")
+        if each.severity == "refused":
+            lines.append(f"  {path}:{each.line}:{each.column}: {each.code}: {each.message}")
     lines.append(f"kftune lint {path} tells more")
     return "\n".join(lines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -14,7 +14,7 @@ from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.lint.experiment import CheckedDocument, check_experiment
 from kftune.lint.options import LintOptions
-from kftune.lint.placing import Found, lint_findings, placed
+from kftune.lint.placing import Found, placed
 from kftune.lint.report import (
     AppliedFix,
     ExperimentReport,
@@ -166,7 +166,7 @@ class _Checker:
             str(checked.verdict.metadata.get("namespace"))
             for source, found in self._read(given)
             for checked, asked in self._placed(found, source)
-            if any(each.finding.code == "KT105" for each in asked)
+            if any(each.code == "KT105" for each in asked)
         }
         result = list(given)
         changes: list[AppliedFix] = []
@@ -193,17 +193,14 @@ class _Checker:
         """Checks the Experiments among the documents; only the selected findings count."""
         kinds = ((document, kind_of(document.value)) for document in found)
         checked = [self._checked(each) for each, kind in kinds if is_experiment(each, kind, named=source.named)]
-        return [(each, [at for at in placed(each) if self._is_asked(at.finding.code)]) for each in checked]
+        return [(each, [at for at in placed(each) if self._is_asked(at.code)]) for each in checked]
 
     def _checked(self, document: Document) -> CheckedDocument:
         return check_experiment(document, self._cluster, self._options.katib_version, self._old)
 
-    def _experiment(self, document: Document, remedies: dict[str, str] | None = None) -> ExperimentReport:
+    def _experiment(self, document: Document, remedies: Mapping[str, str] = {}) -> ExperimentReport:
         checked, read = self._sampled(self._checked(document))
         verdict = checked.verdict
-        found = lint_findings(document, placed(checked))
-        if remedies:
-            found = tuple(each._replace(remedy=remedies.get(each.code, each.remedy)) for each in found)
         report = ExperimentReport(
             file=document.file,
             index=document.number,
@@ -213,7 +210,7 @@ class _Checker:
             message=verdict.message,
             reasons=tuple(RefusalReason(each.field, each.type, each.detail) for each in verdict.reasons),
             outcome=checked.outcome,
-            findings=found,
+            findings=tuple(each._replace(remedy=remedies.get(each.code, each.remedy)) for each in placed(checked)),
             sample=read,
         )
         return self._asked(report)

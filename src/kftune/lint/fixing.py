@@ -10,18 +10,18 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from kftune.katib.admission.cluster import INJECTION_LABEL, KatibConfig, cluster_of
+from kftune.katib.admission.reason import field_text
 from kftune.katib.go.reading import Piece, pieces
-from kftune.katib.go.types import Path
 from kftune.lint.fixes import FIXES, Spot, labelled
-from kftune.lint.placing import Found, Placed
-from kftune.lint.report import AppliedFix
+from kftune.lint.placing import Found
+from kftune.lint.report import AppliedFix, LintFinding
 from kftune.lint.sources import Document, Source, documents
 
 _STAGES = ("yaml", "server", "decode", "webhook", "panic", "admitted")
 _MOST_IN_A_ROW = 3
 
 Check = Callable[[Sequence[Document]], list[Found]]
-_Key = tuple[int, str, Path]
+_Key = tuple[int, str, str]
 
 
 def fixed(source: Source, check: Check) -> tuple[str, list[AppliedFix]]:
@@ -103,12 +103,15 @@ class _State(NamedTuple):
     text: str
     found: list[Found]
 
-    def findings(self) -> dict[_Key, Placed]:
-        return {
-            (index, each.finding.code, each.finding.path): each
-            for index, (_, placed) in enumerate(self.found)
-            for each in placed
-        }
+    def findings(self) -> dict[_Key, LintFinding]:
+        return {(index, each.code, each.path): each for index, (_, placed) in enumerate(self.found) for each in placed}
+
+    def spot(self, key: _Key) -> Spot:
+        index, code, text = key
+        checked = self.found[index][0]
+        value, prefix = checked.document.value, checked.document.prefix
+        paths = (each.path for each in checked.findings if each.code == code)
+        return Spot(self.text, value, prefix, next(path for path in paths if field_text((*prefix, *path)) == text))
 
 
 def _fixed_piece(piece: Piece, source: Source, check: Check) -> tuple[str, list[AppliedFix]]:
@@ -138,8 +141,7 @@ def _better(
     state: _State, key: _Key, state_of: Callable[[str], _State], left: int
 ) -> tuple[_State, list[tuple[str, str]]] | None:
     """Returns the state after a change that removes the finding; with the codes and words of all changes for it."""
-    document = state.found[key[0]][0].document
-    for change in FIXES[key[1]](Spot(state.text, document.value, document.prefix, key[2])):
+    for change in FIXES[key[1]](state.spot(key)):
         after = state_of(change.text)
         if not _is_progress(state, after, key):
             continue

@@ -20,7 +20,7 @@ from kftune.errors import (
 from kftune.images import resolve
 from kftune.katib.admission import Verdict
 from kftune.lint.experiment import CheckedDocument
-from kftune.lint.placing import error_findings, lint_findings, placed
+from kftune.lint.placing import error_findings, placed
 from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -49,8 +49,9 @@ def check_pipeline(source: Source, document: Document) -> tuple[list[Document], 
         return [], PipelineReport(document.file, document.text("name"), "", "refused", findings)
     found, note = _rendered(pipeline)
     checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline)))
-    findings = lint_findings(document, placed(checked))
-    return _experiments(source, pipeline), PipelineReport(document.file, pipeline.name, note, checked.outcome, findings)
+    return _experiments(source, pipeline), PipelineReport(
+        document.file, pipeline.name, note, checked.outcome, tuple(placed(checked))
+    )
 
 
 def _pipeline(source: Source, document: Document) -> Pipeline:

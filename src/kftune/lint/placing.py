@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 from kftune import yaml_text
 from kftune.errors import KftuneError, YamlError
@@ -22,25 +22,39 @@ _IGNORED = re.compile(r"#\s*kftune:\s*ignore\[([A-Z0-9, ]+)\]")
 _PLACED = re.compile(r".*?:(\d+):(\d+): (.*)")
 
 
-class Placed(NamedTuple):
-    """A finding with its place in the file, from 1."""
-
-    finding: Finding
-    line: int
-    column: int
+Found = tuple[CheckedDocument, list[LintFinding]]
 
 
-Found = tuple[CheckedDocument, list[Placed]]
-
-
-def placed(checked: CheckedDocument) -> Iterator[Placed]:
-    """Returns the findings with their places, without those that a comment on their line switches off."""
+def placed(checked: CheckedDocument) -> Iterator[LintFinding]:
+    """Returns the findings with their places, except those that a comment on their line switches off."""
     piece = checked.document.piece
     lines = piece.text.splitlines() if checked.findings else []
     for each, (line, column) in zip(checked.findings, _places(checked), strict=True):
         ignored = _IGNORED.search(lines[line - 1]) if 0 < line <= len(lines) else None
         if ignored is None or each.code not in ignored[1].replace(" ", "").split(","):
-            yield Placed(each, piece.line + line, column)
+            yield lint_finding(checked.document, each, piece.line + line, column)
+
+
+def lint_finding(document: Document, found: Finding, line: int = 1, column: int = 1) -> LintFinding:
+    """Returns a finding for a report.
+
+    Args:
+        document: The document of the finding.
+        found: The finding.
+        line: In the file, from 1.
+        column: From 1.
+    """
+    return LintFinding(
+        file=document.file,
+        code=found.code,
+        severity=found.severity,
+        path=field_text((*document.prefix, *found.path)),
+        line=line,
+        column=column,
+        message=found.message,
+        remedy=found.remedy,
+        page=page(found.code),
+    )
 
 
 def _places(checked: CheckedDocument) -> list[tuple[int, int]]:
@@ -69,24 +83,6 @@ def _existing(path: Path, value: Any) -> Path:
     return path
 
 
-def lint_findings(document: Document, found: Iterable[Placed]) -> tuple[LintFinding, ...]:
-    """Returns findings of a document for a report."""
-    return tuple(
-        LintFinding(
-            file=document.file,
-            code=each.code,
-            severity=each.severity,
-            path=field_text((*document.prefix, *each.path)),
-            line=line,
-            column=column,
-            message=each.message,
-            remedy=each.remedy,
-            page=page(each.code),
-        )
-        for each, line, column in found
-    )
-
-
 def error_findings(document: Document, error: KftuneError, code: str) -> tuple[LintFinding, ...]:
     """Returns a finding for each line of an error about a study or pipeline, with its place if it has one.
 
@@ -103,7 +99,7 @@ def error_findings(document: Document, error: KftuneError, code: str) -> tuple[L
             found.append((place[3], int(place[1]), int(place[2])))
         else:
             found[-1] = (f"{found[-1][0]} {line.strip()}", *found[-1][1:])
-    return lint_findings(document, [Placed(finding(code, (), message), *place) for message, *place in found])
+    return tuple(lint_finding(document, finding(code, (), message), *place) for message, *place in found)
 
 
 def page(code: str) -> str:

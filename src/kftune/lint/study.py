@@ -32,7 +32,7 @@ from kftune.lint.drift.step import Started, started
 from kftune.lint.drift.usage import script_of_usage
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
-from kftune.lint.placing import Placed, error_findings, lint_findings, placed
+from kftune.lint.placing import error_findings, lint_finding, placed
 from kftune.lint.report import LocalMetric, StudyReport
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, Source, documents
@@ -73,7 +73,7 @@ def check_study(source: Source, document: Document, options: LintOptions) -> tup
         note=note,
         here=() if options.sample_log is None else tuple(_read_here(study, options.sample_log)),
         outcome=checked.outcome,
-        findings=lint_findings(document, placed(checked)),
+        findings=tuple(placed(checked)),
     )
 
 
@@ -153,7 +153,7 @@ def check_class(name: str, options: LintOptions) -> StudyReport:
     found = [each for each in drift(hparams, passed_by_class(hparams), script, (), ()) if each.code != "KT406"]
     file, lines = _fields(hparams)
     document = Document(file, 0, Piece("", 0), None)
-    at = [Placed(each, lines.get(str(each.path[0]) if each.path else "", 1), 5 if each.path else 1) for each in found]
+    at = [(each, lines.get(str(each.path[0]) if each.path else "", 1), 5 if each.path else 1) for each in found]
     return StudyReport(
         file=file,
         name=hparams.__name__,
@@ -161,7 +161,7 @@ def check_class(name: str, options: LintOptions) -> StudyReport:
         note=_note(script, hparams),
         here=(),
         outcome=CheckedDocument(document, Verdict("admitted"), tuple(found)).outcome,
-        findings=lint_findings(document, at),
+        findings=tuple(lint_finding(document, *each) for each in at),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import parameters
-from kftune.lint.rules.rule import Rule
+from kftune.lint.rules.rule import Rule, family
 
 _SERVER = "k8s.io/apimachinery, pkg/api/validation"
 _WEBHOOK = "katib v0.19.0, pkg/webhook/v1beta1/experiment/validator/validator.go"
@@ -14,7 +14,8 @@ def _file_filter(regex: str) -> str:
     return f"spec: {{metricsCollectorSpec: {{collector: {{kind: File}}, source: {source}}}}}"
 
 
-RULES = (
+RULES = family(
+    _WEBHOOK,
     Rule(
         code="KT100",
         severity="refused",
@@ -81,7 +82,6 @@ RULES = (
         "at most 40 characters.",
         remedy="use a shorter name that begins with a letter",
         fails="metadata: {name: 9a}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT107",
@@ -93,7 +93,6 @@ RULES = (
         remedy="raise maxTrialCount, or lower parallelTrialCount and maxFailedTrialCount",
         fails="spec: {maxTrialCount: 1}",
         passes="spec: {maxTrialCount: 3, parallelTrialCount: 3, maxFailedTrialCount: 3}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT108",
@@ -102,7 +101,6 @@ RULES = (
         explanation="Only the three counts of an existing Experiment may change. A completed one restarts only if it "
         "reached maxTrialCount, has resumePolicy LongRunning or FromVolume, and gets a higher maxTrialCount.",
         remedy="change only the counts, or create another Experiment",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT109",
@@ -112,7 +110,6 @@ RULES = (
         "additional metric.",
         remedy="set objective.type and objective.objectiveMetricName",
         fails="spec: {objective: {type: min}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT110",
@@ -121,7 +118,6 @@ RULES = (
         explanation="The algorithm must be listed in katib-config, spelt exactly the same.",
         remedy="use an installed algorithm, such as random or tpe; --katib-config selects another configuration",
         fails="spec: {algorithm: {algorithmName: bohb}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT111",
@@ -131,7 +127,6 @@ RULES = (
         remedy="use medianstop, or remove earlyStopping",
         fails="spec: {earlyStopping: {algorithmName: median}}",
         passes="spec: {earlyStopping: {algorithmName: medianstop}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT112",
@@ -141,7 +136,6 @@ RULES = (
         remedy="use one of the three",
         fails="spec: {resumePolicy: never}",
         passes="spec: {resumePolicy: Never}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT113",
@@ -150,7 +144,6 @@ RULES = (
         explanation="An Experiment searches either parameters or an architecture.",
         remedy="set either spec.parameters or spec.nasConfig",
         fails="spec: {parameters: []}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT114",
@@ -160,7 +153,6 @@ RULES = (
         "normal or logNormal.",
         remedy="use one of these, spelt exactly like this",
         fails=parameters(kind="float"),
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT115",
@@ -169,7 +161,6 @@ RULES = (
         explanation="double and int need min and max and no list; categorical and discrete need a list and no bounds.",
         remedy="give numbers min and max, and give the other types a list",
         fails=parameters(rate="min: '0.01'"),
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT116",
@@ -180,7 +171,6 @@ RULES = (
         "failure condition.",
         remedy="add what is missing",
         fails="spec: {trialTemplate: {primaryContainerName: null}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT117",
@@ -190,7 +180,6 @@ RULES = (
         "contain a placeholder ${trialParameters.NAME} for each of them, and no others.",
         remedy="make spec.parameters, trialParameters and the placeholders match",
         fails="spec: {trialTemplate: {trialParameters: [{name: lr, reference: lr}, {name: units, reference: units}]}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT118",
@@ -200,7 +189,6 @@ RULES = (
         "both.",
         remedy="add apiVersion and kind, and remove metadata.name and metadata.namespace",
         fails="spec: {trialTemplate: {trialSpec: {metadata: {name: x}}}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT119",
@@ -211,7 +199,6 @@ RULES = (
         "quantities in a non-canonical form, such as 1024Mi instead of 1Gi.",
         remedy="correct the field at the given position, or remove it",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backofLimit: 0}}}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT120",
@@ -222,7 +209,6 @@ RULES = (
         remedy="use an installed kind, with the source that it needs",
         fails="spec: {metricsCollectorSpec: {collector: {kind: stdout}}}",
         passes="spec: {metricsCollectorSpec: {collector: {kind: StdOut}}}",
-        source=_WEBHOOK,
     ),
     Rule(
         code="KT121",
@@ -233,7 +219,6 @@ RULES = (
         remedy="write an RE2 regex with two groups, such as ([\\w-]+)=([0-9.]+)",
         fails=_file_filter("(?=x)(a)(b)"),
         passes=_file_filter("(\\w+)=(\\S+)"),
-        source=_WEBHOOK,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import Rule
+from kftune.lint.rules.rule import Rule, family
 
 _JOB = "Kubernetes, batch/v1 Job and core/v1 Pod"
 
@@ -18,7 +18,8 @@ def _container(inside: str) -> str:
 
 _LIMITS = "resources: {limits: {cpu: '1'}}"
 
-RULES = (
+RULES = family(
+    _JOB,
     Rule(
         code="KT301",
         severity="advice",
@@ -27,7 +28,6 @@ RULES = (
         "that fails once usually fails again.",
         remedy="set backoffLimit: 0",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: null}}}}",
-        source=_JOB,
     ),
     Rule(
         code="KT302",
@@ -36,7 +36,6 @@ RULES = (
         explanation="A trial that hangs keeps its GPU and its place until somebody notices.",
         remedy="set activeDeadlineSeconds",
         fails="spec: {trialTemplate: {trialSpec: {spec: {activeDeadlineSeconds: null}}}}",
-        source=_JOB,
     ),
     Rule(
         code="KT303",
@@ -45,7 +44,6 @@ RULES = (
         explanation="Trials run in parallel; one without limits affects the measurements of the others.",
         remedy="set resources.limits",
         fails=_container("image: 'registry.example/lstm:1'"),
-        source=_JOB,
     ),
     Rule(
         code="KT304",
@@ -54,7 +52,6 @@ RULES = (
         explanation="Training does not need root.",
         remedy="set securityContext: {runAsNonRoot: true}",
         fails=_pod("{spec: {securityContext: null}}"),
-        source=_JOB,
     ),
     Rule(
         code="KT305",
@@ -63,7 +60,6 @@ RULES = (
         explanation="Without a tag, or with latest, two trials of one Experiment may run different programs.",
         remedy="use the tag of one version, or a digest",
         fails=_container(f"image: 'registry.example/lstm', {_LIMITS}"),
-        source=_JOB,
     ),
     Rule(
         code="KT306",
@@ -72,7 +68,6 @@ RULES = (
         explanation="Anyone who can read the Experiment can read the value, in the manifest and in the cluster.",
         remedy="take the value from a Secret with valueFrom.secretKeyRef",
         fails=_container(f"image: 'registry.example/lstm:1', {_LIMITS}, env: [{{name: API_TOKEN, value: abc}}]"),
-        source=_JOB,
     ),
     Rule(
         code="KT307",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container, parameters
-from kftune.lint.rules.rule import WRAPPER, Rule
+from kftune.lint.rules.rule import WRAPPER, Rule, family
 
 _RUN = "python train.py --lr=${trialParameters.lr} --units=${trialParameters.units}"
 
@@ -12,7 +12,8 @@ def _script(text: str) -> str:
     return container(f'command: [sh, -c], args: ["{text}"]')
 
 
-RULES = (
+RULES = family(
+    WRAPPER,
     Rule(
         code="KT250",
         severity="wrong",
@@ -21,7 +22,6 @@ RULES = (
         "only the first word of the script.",
         remedy="write command: [sh, -c] and the script as the only argument",
         fails=container(f'command: [/bin/sh, -c], args: ["{_RUN}"]'),
-        source=WRAPPER,
     ),
     Rule(
         code="KT251",
@@ -32,7 +32,6 @@ RULES = (
         remedy="use |- instead of |, or remove the newline",
         fails=_script(_RUN + "\\n"),
         passes=_script(_RUN),
-        source=WRAPPER,
     ),
     Rule(
         code="KT252",
@@ -42,7 +41,6 @@ RULES = (
         remedy="run the training last, or group all commands with braces: { a; b; }",
         fails=_script(f"{_RUN}; echo done"),
         passes=_script(_RUN),
-        source=WRAPPER,
     ),
     Rule(
         code="KT253",
@@ -53,7 +51,6 @@ RULES = (
         remedy="remove exec, exit and the comment",
         fails=_script(f"exec {_RUN}"),
         passes=_script(_RUN),
-        source=WRAPPER,
     ),
     Rule(
         code="KT254",
@@ -67,7 +64,6 @@ RULES = (
             "'--units=${trialParameters.units}']"
         ),
         passes=container(PLAIN),
-        source=WRAPPER,
     ),
     Rule(
         code="KT255",
@@ -75,7 +71,6 @@ RULES = (
         title="A shell without a script",
         explanation="sh alone makes Katib's webhook panic; sh -c without a script succeeds and reports no metrics.",
         remedy="add the script",
-        source=WRAPPER,
     ),
     Rule(
         code="KT256",
@@ -84,7 +79,6 @@ RULES = (
         explanation="Without a command, Katib asks the image's registry for the entrypoint, and needs the full name "
         "with registry and tag.",
         remedy="set the command, or write the image as registry/name:tag",
-        source=WRAPPER,
     ),
     Rule(
         code="KT257",
@@ -95,7 +89,6 @@ RULES = (
         remedy="close the quote",
         fails=_script(_RUN + " 'a"),
         passes=_script(_RUN + " 'a'"),
-        source=WRAPPER,
     ),
     Rule(
         code="KT258",
@@ -106,7 +99,6 @@ RULES = (
         remedy="use command: [bash, -c], or write a script that works in every sh",
         fails=_script(f"set -o pipefail; {_RUN}"),
         passes=container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),
-        source=WRAPPER,
     ),
     Rule(
         code="KT263",
@@ -117,6 +109,5 @@ RULES = (
         remedy="quote the placeholder in the script, or use values without such characters",
         fails=parameters(units="'a b'"),
         passes=parameters(units="'a_b'"),
-        source=WRAPPER,
     ),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import Rule
+from kftune.lint.rules.rule import Rule, family
 
 _ARGUMENTS = "recorded runs of argparse, click, typer and tyro"
 
 
-RULES = (
+RULES = family(
+    _ARGUMENTS,
     Rule(
         code="KT400",
         severity="refused",
@@ -26,7 +27,6 @@ RULES = (
         "ignored, and all trials train with the same value. argparse also accepts an abbreviation of a longer option.",
         remedy="declare the argument in the script, remove the hyperparameter from the study, or read all arguments "
         "with CLASS.from_args()",
-        source=_ARGUMENTS,
     ),
     Rule(
         code="KT402",
@@ -35,7 +35,6 @@ RULES = (
         explanation="argparse and click treat --learning_rate and --learning-rate as two names, and typer turns the "
         "underscores of a function's parameters into dashes. Trials get the name of the class, with underscores.",
         remedy="accept both spellings in the script, as in add_argument('--learning-rate', '--learning_rate')",
-        source=_ARGUMENTS,
     ),
     Rule(
         code="KT403",
@@ -45,7 +44,6 @@ RULES = (
         "switch: a bool is passed as --flag=true, which store_true, BooleanOptionalAction and typer reject.",
         remedy="use the type and choices of the class in the script, or narrow the search; read a bool with "
         "CLASS.from_args()",
-        source=_ARGUMENTS,
     ),
     Rule(
         code="KT404",
@@ -54,7 +52,6 @@ RULES = (
         explanation="argparse's type=bool is true for every text, even 'false', and an argument without a type stays "
         "a string.",
         remedy="give the argument the type of the class; read a bool with CLASS.from_args()",
-        source=_ARGUMENTS,
     ),
     Rule(
         code="KT405",
@@ -63,7 +60,6 @@ RULES = (
         explanation="For a hyperparameter that a study neither searches nor fixes, the script uses its own default, "
         "while the class, reports and comparisons show another one.",
         remedy="use the same default in both, or fix the value under the study's values",
-        source=_ARGUMENTS,
     ),
     Rule(
         code="KT406",
@@ -71,7 +67,6 @@ RULES = (
         title="A required argument that is not passed",
         explanation="The script stops with an error if a required argument is missing.",
         remedy="add it to step.args, or make it a hyperparameter",
-        source=_ARGUMENTS,
     ),
     Rule(
         code="KT407",

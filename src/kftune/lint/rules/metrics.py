@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule
+from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule, family
 
 
 def _collector(inside: str) -> str:
     return f"spec: {{metricsCollectorSpec: {{{inside}}}}}"
 
 
-RULES = (
+RULES = family(
+    COLLECTOR,
     Rule(
         code="KT240",
         severity="wrong",
@@ -18,7 +19,6 @@ RULES = (
         "loss, so the objective is missing.",
         remedy="rename the metric, or add a filter for it to metricsFormat",
         fails="spec: {objective: {objectiveMetricName: val/loss}}",
-        source=COLLECTOR,
     ),
     Rule(
         code="KT241",
@@ -28,7 +28,6 @@ RULES = (
         remedy="write \\x3b instead of the semicolon",
         fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=([0-9.]+);']}}"),
         passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=([0-9.]+)\\x3b']}}"),
-        source=COLLECTOR,
     ),
     Rule(
         code="KT242",
@@ -38,7 +37,6 @@ RULES = (
         remedy="write an RE2 regex, without lookaround and back-references",
         fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(?=x)(\\w+)=(\\S+)']}}"),
         passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=(\\S+)']}}"),
-        source=COLLECTOR,
     ),
     Rule(
         code="KT243",
@@ -48,7 +46,6 @@ RULES = (
         remedy="write two groups, such as ([\\w-]+)=([0-9.]+)",
         fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['loss=([0-9.]+)']}}"),
         passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(loss)=([0-9.]+)']}}"),
-        source=COLLECTOR,
     ),
     Rule(
         code="KT244",
@@ -57,7 +54,6 @@ RULES = (
         explanation="Katib passes the names to its collector in one string, separated by semicolons.",
         remedy="rename the metric",
         fails="spec: {objective: {objectiveMetricName: 'a;b'}}",
-        source=COLLECTOR,
     ),
     Rule(
         code="KT245",
@@ -68,7 +64,6 @@ RULES = (
         remedy="use the collector StdOut or File, or remove earlyStopping",
         fails="spec: {earlyStopping: {algorithmName: medianstop}, metricsCollectorSpec: {collector: {kind: Push}}}",
         passes="spec: {earlyStopping: {algorithmName: medianstop}}",
-        source=COLLECTOR,
     ),
     Rule(
         code="KT246",
@@ -78,7 +73,6 @@ RULES = (
         remedy="put the file into a folder",
         fails=_collector("collector: {kind: File}, source: {fileSystemPath: {path: /metrics.log}}"),
         passes=_collector("collector: {kind: File}, source: {fileSystemPath: {path: /out/metrics.log}}"),
-        source=COLLECTOR,
     ),
     Rule(
         code="KT247",
@@ -108,7 +102,6 @@ RULES = (
         explanation="From the log of --sample-log, Katib's collector stores `unavailable`, and such a trial does not "
         "count. Or the collector stops at a line, and the trial fails.",
         remedy="print the objective as name=value, or add a filter that finds it to metricsFormat",
-        source=COLLECTOR,
     ),
     Rule(
         code="KT502",
@@ -116,7 +109,6 @@ RULES = (
         title="The sample log has no value of an additional metric",
         explanation="The metric is empty in every trial.",
         remedy="print the metric as name=value, or remove it from additionalMetricNames",
-        source=COLLECTOR,
     ),
     Rule(
         code="KT503",
@@ -125,6 +117,5 @@ RULES = (
         explanation="Katib stores the text that the filter matches: the default filter reads 1,000 as 1 and does not "
         "match nan. What it stores counts.",
         remedy="print plain numbers, and stop the training at nan",
-        source=COLLECTOR,
     ),
 )

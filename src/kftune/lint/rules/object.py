@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container
-from kftune.lint.rules.rule import RUNTIME, Rule
+from kftune.lint.rules.rule import RUNTIME, Rule, family
 
 
 def _train_job(spec: str) -> str:
@@ -14,7 +14,8 @@ def _train_job(spec: str) -> str:
     )
 
 
-RULES = (
+RULES = family(
+    RUNTIME,
     Rule(
         code="KT270",
         severity="hangs",
@@ -22,7 +23,6 @@ RULES = (
         explanation="The API server rejects the Job when Katib creates the trial, and Katib retries forever.",
         remedy="set restartPolicy: Never",
         fails="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {restartPolicy: Always}}}}}}",
-        source=RUNTIME,
     ),
     Rule(
         code="KT271",
@@ -31,7 +31,6 @@ RULES = (
         explanation="Each container needs a unique name and an image.",
         remedy="give each container a name and an image",
         fails=container(PLAIN + "}, {name: main, image: 'registry.example/x:1'"),
-        source=RUNTIME,
     ),
     Rule(
         code="KT272",
@@ -43,7 +42,6 @@ RULES = (
         passes=container(
             PLAIN + ", volumeMounts: [{name: data, mountPath: /data}]", "volumes: [{name: data, emptyDir: {}}], "
         ),
-        source=RUNTIME,
     ),
     Rule(
         code="KT273",
@@ -56,7 +54,6 @@ RULES = (
             f"image: 'registry.example/lstm:1', {PLAIN}, "
             "resources: {limits: {cpu: '1'}, requests: {cpu: '2'}}}]}}}}}}"
         ),
-        source=RUNTIME,
     ),
     Rule(
         code="KT274",

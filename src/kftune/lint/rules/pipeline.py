@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import Rule
+from kftune.lint.rules.rule import Rule, family
 
-RULES = (
+RULES = family(
+    "kftune, pipeline files",
     Rule(
         code="KT410",
         severity="refused",
@@ -12,7 +13,6 @@ RULES = (
         explanation="The pipeline file, or a study that it names, refers to something that does not exist, or its "
         "steps do not fit together, so kftune cannot render it.",
         remedy="fix the pipeline; kftune show FILE reports the same errors",
-        source="kftune, pipeline files",
     ),
     Rule(
         code="KT411",
@@ -30,6 +30,5 @@ RULES = (
         explanation="The form that starts a run asks for the parameter, but no step, condition or loop refers to it, "
         "so its value has no effect. Often a step contains a constant instead of the reference.",
         remedy="refer to it (${parameters.NAME}), or remove it",
-        source="kftune, pipeline files",
     ),
 )

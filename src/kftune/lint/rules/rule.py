@@ -37,11 +37,17 @@ class Rule(NamedTuple):
     title: str
     explanation: str
     remedy: str
-    source: str
+    source: str = ""
+    """What it was read from; empty for the source of its family."""
     fails: str = ""
     """YAML merged into the example Experiment so that the rule reports it; null removes a field."""
     passes: str = ""
     """The same for an Experiment that passes; empty for the example itself."""
+
+
+def family(source: str, *rules: Rule) -> tuple[Rule, ...]:
+    """Returns rules with a source for those that do not name their own."""
+    return tuple(rule._replace(source=rule.source or source) for rule in rules)
 
 
 class Finding(NamedTuple):

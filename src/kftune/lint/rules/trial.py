@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container, parameters
-from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule
+from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule, family
 
 _PBT = (
     "algorithm: {algorithmName: pbt, algorithmSettings: [{name: suggestion_trial_dir, value: /data}, "
@@ -12,7 +12,8 @@ _PBT = (
     "{name: units, parameterType: categorical, feasibleSpace: {list: ['32', '64']}}]"
 )
 
-RULES = (
+RULES = family(
+    RUNTIME,
     Rule(
         code="KT230",
         severity="hangs",
@@ -21,7 +22,6 @@ RULES = (
         "trials and retries forever.",
         remedy="add a trialParameter with this reference and use it in the template, or remove the parameter",
         fails=parameters(more=", {name: extra, parameterType: int, feasibleSpace: {min: '1', max: '9'}}"),
-        source=RUNTIME,
     ),
     Rule(
         code="KT231",
@@ -31,7 +31,6 @@ RULES = (
         "never stays completed.",
         remedy="set maxTrialCount",
         fails="spec: {maxTrialCount: null}",
-        source=RUNTIME,
     ),
     Rule(
         code="KT232",
@@ -44,7 +43,6 @@ RULES = (
             "{name: units, reference: units}, {name: team, reference: '${trialSpec.Labels}'}], "
             "trialSpec: {metadata: {labels: {a: '${trialParameters.team}'}}}}}"
         ),
-        source=RUNTIME,
     ),
     Rule(
         code="KT233",
@@ -66,7 +64,6 @@ RULES = (
             "spec: {trialTemplate: {successCondition: a, failureCondition: b, trialSpec: {kind: Workflow, "
             "apiVersion: argoproj.io/v1alpha1}}}"
         ),
-        source=RUNTIME,
     ),
     Rule(
         code="KT235",
@@ -76,7 +73,6 @@ RULES = (
         "above 1.5 MiB, and then no more trials are created.",
         remedy="lower maxTrialCount, or split the search into several Experiments",
         fails="spec: {maxTrialCount: 50000}",
-        source=RUNTIME,
     ),
     Rule(
         code="KT236",
@@ -99,7 +95,6 @@ RULES = (
         remedy="remove the conditions for Jobs and Kubeflow's jobs, or name a condition that the kind has",
         fails="spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Succeeded\")#'}}",
         passes="spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Complete\")#'}}",
-        source=RUNTIME,
     ),
     Rule(
         code="KT239",
@@ -123,7 +118,6 @@ RULES = (
         "backslash begins an escape.",
         remedy="use values of letters, digits and characters such as . - _ /",
         fails=parameters(units="'a\\b'"),
-        source=RUNTIME,
     ),
     Rule(
         code="KT262",
@@ -133,7 +127,6 @@ RULES = (
         "in {...} or [...] is invalid YAML, and an unquoted one in block style becomes a number where the Job needs a "
         "string.",
         remedy="quote each placeholder",
-        source=RUNTIME,
     ),
     Rule(
         code="KT264",
@@ -144,7 +137,6 @@ RULES = (
         remedy="give the Experiment a name of at most 26 characters",
         fails=f"metadata: {{name: a-name-of-thirty-characters-xx}}\nspec: {{resumePolicy: FromVolume, {_PBT}}}",
         passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
-        source=RUNTIME,
     ),
     Rule(
         code="KT265",
@@ -155,6 +147,5 @@ RULES = (
         remedy="set resumePolicy: FromVolume, and use a collector other than Push",
         fails=f"spec: {{{_PBT}}}",
         passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
-        source=RUNTIME,
     ),
 )
