@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from lint_examples import EXAMPLE, EXAMPLE_HPARAMS, EXAMPLE_STUDY, read_change, script_text
+
+from kftune import yaml_text
 from kftune.lint.fixes import FIXES
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
 from kftune.lint.rules.rule import MEANINGS, Rule
 
 
@@ -37,7 +39,8 @@ def all_pages() -> Iterator[tuple[str, str]]:
 
 
 def page_text(rule: Rule) -> str:
-    """One rule's page."""
+    """Returns the page of a rule."""
+    about_script = rule.code.startswith("KT4")
     parts = [
         f"# {rule.code}: {rule.title}",
         f"Severity: **{rule.severity}** ({MEANINGS[rule.severity]}).",
@@ -46,35 +49,29 @@ def page_text(rule: Rule) -> str:
     ]
     if rule.code in FIXES or rule.code == "KT105":
         parts.append("`kftune lint --fix` does this if it is safe.")
-    if rule.fails:
+    if rule.fails and not about_script:
         parts.append(
             f"Merged into the [example](README.md#the-example), this change is reported:\n\n{_yaml(rule.fails)}"
         )
-    if rule.passes:
+    if rule.passes and not about_script:
         parts.append(f"This passes:\n\n{_yaml(rule.passes)}")
-    elif rule.fails:
+    elif rule.fails and not about_script:
         parts.append("The example itself passes.")
-    if rule.code in EXAMPLES:
-        fails, passes = EXAMPLES[rule.code]
+    if rule.fails and about_script:
         parts.append(
             "With this [class and this study](README.md#the-example-of-drift), this script is "
-            f"reported:\n\n```python\n{script_text(fails)}```"
+            f"reported:\n\n```python\n{script_text(rule.fails)}```"
         )
-        parts.append(f"This passes:\n\n```python\n{script_text(passes)}```")
+        parts.append(f"This passes:\n\n```python\n{script_text(rule.passes)}```")
     parts.append(f"Source: {rule.source}.")
     return "\n\n".join(parts) + "\n"
 
 
 def _yaml(change: str) -> str:
-    from kftune import yaml_text  # noqa: PLC0415 - only for writing pages
-    from kftune.lint.rules.example import read_change  # noqa: PLC0415 - only for writing pages
-
     return f"```yaml\n{yaml_text.dump(read_change(change))}```"
 
 
 def _contents() -> str:
-    from kftune.lint.rules.example import EXAMPLE  # noqa: PLC0415 - only for writing pages
-
     rows = "\n".join(f"| [{rule.code}]({rule.code}.md) | {rule.severity} | {rule.title} |" for rule in RULES.values())
     meanings = "\n".join(f"- **{severity}**: {meaning}" for severity, meaning in MEANINGS.items())
     return (

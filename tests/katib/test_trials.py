@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kubeflow_katib_api.models import V1beta1Experiment
+from lint_examples import EXAMPLE
 from recorded import first
 
 from kftune.katib.admission import admit
@@ -24,7 +25,6 @@ from kftune.katib.trial.wrapper import (
     is_full_reference,
     wrap,
 )
-from kftune.lint.rules.example import EXAMPLE
 
 STDOUT = {"collector": {"kind": "StdOut"}}
 plain_texts = st.text(st.characters(exclude_characters='"\\', exclude_categories=["Cc", "Cs"]), max_size=12)

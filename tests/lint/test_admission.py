@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from lint_examples import example_text
 from recorded import cases, cluster, first
 
 from kftune.katib.admission import admit
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
 from kftune.lint.experiment import check_experiment
-from kftune.lint.rules.example import example_text
 from kftune.lint.sources import Source, documents
 
 

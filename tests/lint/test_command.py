@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lint_examples import EXAMPLE, example_text
 from places import CIRCUITS
 
 from kftune.cli.call import call
-from kftune.lint.rules.example import EXAMPLE, example_text
 
 Lint = Callable[..., tuple[int, str]]
 

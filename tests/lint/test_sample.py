@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from growth import is_linear
 from json_schema import problems
+from lint_examples import EXAMPLE, example_text
 from places import CIRCUITS
 
 from kftune.cli.call import call
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.trial.collector import Row, collect
 from kftune.lint.experiment import check_experiment
-from kftune.lint.rules.example import EXAMPLE, example_text
 from kftune.lint.sampling import Sample, sample
 from kftune.lint.schema import lint_schema
 from kftune.lint.sources import Source, documents

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from lint_examples import example_text
 from mangled import CONFIG_MAP, FROM_CONFIG_MAP
 
 from kftune.katib.admission.cluster import KatibConfig, cluster_of
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.report import LintFinding
-from kftune.lint.rules.example import example_text
 from kftune.lint.sources import Source, documents
 
 

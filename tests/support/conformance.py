@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from argo_as_run import lint
+from lint_examples import EXAMPLE
 from recorded import Case, cases, cluster, first, read_from
 from wrapped_runs import breakage
 
@@ -39,7 +40,6 @@ from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch, stop
 from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic, config_map_text, run_object
 from kftune.katib.trial.wrapper import WrapperError, WrapperPanic, collector_args, wrap
 from kftune.lint.experiment import check_experiment
-from kftune.lint.rules.example import EXAMPLE
 from kftune.lint.rules.rule import SEVERITIES
 from kftune.lint.sources import Source, documents
 

@@ -20,8 +20,7 @@ RULES = family(
         code="KT100",
         severity="refused",
         title="Invalid YAML",
-        explanation="kubectl turns YAML into JSON with Go's reader. It rejects syntax errors, unknown aliases, and "
-        "infinities and NaN, which JSON does not have.",
+        explanation="kubectl's reader rejects syntax errors, unknown aliases, infinities and NaN.",
         remedy="fix the text at the given position",
         fails="spec: {objective: {goal: .inf}}",
         source="sigs.k8s.io/yaml",
@@ -40,8 +39,7 @@ RULES = family(
         code="KT102",
         severity="refused",
         title="Metadata that the API server rejects",
-        explanation="Names consist of lower case letters, digits, '-' and '.'; label values are strings of at most 63 "
-        "characters.",
+        explanation="Names consist of a-z, 0-9, '-' and '.'; label values are strings of at most 63 characters.",
         remedy="use a name such as my-study, and quote label values",
         fails="metadata: {name: My_Study}",
         source=_SERVER,
@@ -78,8 +76,7 @@ RULES = family(
         code="KT106",
         severity="refused",
         title="A name that Katib rejects",
-        explanation="Services and pods are named after the Experiment, so its name must begin with a letter and have "
-        "at most 40 characters.",
+        explanation="Services and pods get its name, so it begins with a letter and has at most 40 characters.",
         remedy="use a shorter name that begins with a letter",
         fails="metadata: {name: 9a}",
     ),
@@ -87,9 +84,8 @@ RULES = family(
         code="KT107",
         severity="refused",
         title="Inconsistent counts",
-        explanation="maxTrialCount and parallelTrialCount must be positive, and maxFailedTrialCount must not be "
-        "negative. Neither parallelTrialCount nor maxFailedTrialCount may exceed maxTrialCount. The default of "
-        "parallelTrialCount is 3.",
+        explanation="maxTrialCount and parallelTrialCount (default 3) must be positive, and maxFailedTrialCount not "
+        "negative. No count may exceed maxTrialCount.",
         remedy="raise maxTrialCount, or lower parallelTrialCount and maxFailedTrialCount",
         fails="spec: {maxTrialCount: 1}",
         passes="spec: {maxTrialCount: 3, parallelTrialCount: 3, maxFailedTrialCount: 3}",
@@ -106,9 +102,8 @@ RULES = family(
         code="KT109",
         severity="refused",
         title="An incomplete objective",
-        explanation="An objective needs a type (minimize or maximize) and a metric name that is not also an "
-        "additional metric.",
-        remedy="set objective.type and objective.objectiveMetricName",
+        explanation="An objective needs a type and the name of a metric that is not also an additional one.",
+        remedy="set objective.type (minimize or maximize) and objective.objectiveMetricName",
         fails="spec: {objective: {type: min}}",
     ),
     Rule(
@@ -166,9 +161,8 @@ RULES = family(
         code="KT116",
         severity="refused",
         title="An incomplete trial template",
-        explanation="A template names the primary container and its parameters, and is either inline or in a "
-        "ConfigMap. Kinds other than Job and Kubeflow's jobs, and templates in ConfigMaps, need a success and a "
-        "failure condition.",
+        explanation="A template names the primary container and its parameters, inline or in a ConfigMap. ConfigMaps, "
+        "and kinds other than Job and Kubeflow's jobs, need a success and a failure condition.",
         remedy="add what is missing",
         fails="spec: {trialTemplate: {primaryContainerName: null}}",
     ),
@@ -176,8 +170,8 @@ RULES = family(
         code="KT117",
         severity="refused",
         title="Trial parameters and placeholders that do not match",
-        explanation="Each trial parameter has a name and refers to one parameter of the search. The template must "
-        "contain a placeholder ${trialParameters.NAME} for each of them, and no others.",
+        explanation="Each trial parameter has a name and refers to one parameter. The template has a placeholder "
+        "${trialParameters.NAME} for each of them, and no others.",
         remedy="make spec.parameters, trialParameters and the placeholders match",
         fails="spec: {trialTemplate: {trialParameters: [{name: lr, reference: lr}, {name: units, reference: units}]}}",
     ),
@@ -185,8 +179,7 @@ RULES = family(
         code="KT118",
         severity="refused",
         title="A template that is not a complete object",
-        explanation="A template needs apiVersion and kind, and must have neither a name nor a namespace: Katib sets "
-        "both.",
+        explanation="A template needs apiVersion and kind, but no name and no namespace: Katib sets both.",
         remedy="add apiVersion and kind, and remove metadata.name and metadata.namespace",
         fails="spec: {trialTemplate: {trialSpec: {metadata: {name: x}}}}",
     ),
@@ -194,9 +187,9 @@ RULES = family(
         code="KT119",
         severity="refused",
         title="A Job that does not survive conversion",
-        explanation="Katib converts a Job template to Go's type and back. It rejects unknown fields and wrong types. "
-        "It also rejects values that Go omits when it writes (empty strings, lists and maps, false, null), and "
-        "quantities in a non-canonical form, such as 1024Mi instead of 1Gi.",
+        explanation="Katib converts a Job template to Go's type and back. It rejects unknown fields, wrong types, "
+        "values that Go omits (empty strings, lists and maps, false, null), and quantities such as 1024Mi instead of "
+        "1Gi.",
         remedy="correct the field at the given position, or remove it",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backofLimit: 0}}}}",
     ),
@@ -204,8 +197,8 @@ RULES = family(
         code="KT120",
         severity="refused",
         title="A metrics collector that Katib rejects",
-        explanation="The kind of a collector is StdOut, File, TensorFlowEvent, Custom or Push; the default "
-        "installation has no PrometheusMetric. File and TensorFlowEvent need an absolute path.",
+        explanation="StdOut, File, TensorFlowEvent, Custom and Push are installed by default, PrometheusMetric is "
+        "not. File and TensorFlowEvent need an absolute path.",
         remedy="use an installed kind, with the source that it needs",
         fails="spec: {metricsCollectorSpec: {collector: {kind: stdout}}}",
         passes="spec: {metricsCollectorSpec: {collector: {kind: StdOut}}}",
@@ -214,8 +207,7 @@ RULES = family(
         code="KT121",
         severity="refused",
         title="A metrics filter that Katib rejects",
-        explanation="A filter must compile in Go, which has no lookaround and no back-references, and must have two "
-        "groups: the metric's name and its value.",
+        explanation="A filter is a Go regex (no lookaround, no back-references) with two groups: name and value.",
         remedy="write an RE2 regex with two groups, such as ([\\w-]+)=([0-9.]+)",
         fails=_file_filter("(?=x)(a)(b)"),
         passes=_file_filter("(\\w+)=(\\S+)"),

@@ -24,8 +24,7 @@ RULES = family(
         code="KT301",
         severity="advice",
         title="A Job without backoffLimit",
-        explanation="A Job retries a failing pod six times. Katib has its own maxFailedTrialCount, and a training "
-        "that fails once usually fails again.",
+        explanation="By default a Job retries a failing pod six times; a failed training usually fails again.",
         remedy="set backoffLimit: 0",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: null}}}}",
     ),
@@ -82,8 +81,7 @@ RULES = family(
         code="KT308",
         severity="advice",
         title="Double braces in a template",
-        explanation="If a step of Argo or of a KFP pipeline creates the Experiment, {{...}} is replaced or rejected "
-        "before Katib sees it.",
+        explanation="If Argo or KFP creates the Experiment in a step, it replaces or rejects {{...}} first.",
         remedy="write the text without double braces, or load it from a file",
         fails=_pod("{metadata: {annotations: {note: '{{x}}', sidecar.istio.io/inject: 'false'}}}"),
         source="Argo Workflows, template tags",

@@ -18,8 +18,7 @@ RULES = family(
         code="KT250",
         severity="wrong",
         title="A shell that Katib does not recognise",
-        explanation="Katib recognises only the exact commands sh -c and bash -c. With /bin/sh -c or bash -lc, it runs "
-        "only the first word of the script.",
+        explanation="Katib recognises only sh -c and bash -c. Of other shells' scripts it runs only the first word.",
         remedy="write command: [sh, -c] and the script as the only argument",
         fails=container(f'command: [/bin/sh, -c], args: ["{_RUN}"]'),
     ),
@@ -27,8 +26,7 @@ RULES = family(
         code="KT251",
         severity="wrong",
         title="A script that ends in a newline",
-        explanation="Katib appends its redirection to the script. After a final newline it redirects nothing. YAML's "
-        "| keeps that newline.",
+        explanation="Katib appends its redirection, which has no effect after a newline. YAML's | keeps a newline.",
         remedy="use |- instead of |, or remove the newline",
         fails=_script(_RUN + "\\n"),
         passes=_script(_RUN),
@@ -46,8 +44,7 @@ RULES = family(
         code="KT253",
         severity="fails",
         title="A script that ends before Katib's end marker",
-        explanation="After the training, Katib writes `completed` into a file. exec, exit and a comment prevent this, "
-        "and the collector then reports the trial as failed.",
+        explanation="exec, exit and a comment prevent Katib's end marker, and the collector reports a failed trial.",
         remedy="remove exec, exit and the comment",
         fails=_script(f"exec {_RUN}"),
         passes=_script(_RUN),
@@ -56,8 +53,7 @@ RULES = family(
         code="KT254",
         severity="wrong",
         title="Arguments that the shell changes",
-        explanation="Katib joins command and args with spaces and does not quote them: the shell interprets spaces, "
-        "quotes, $, brackets and ;.",
+        explanation="Katib joins command and args unquoted: the shell interprets spaces, quotes, $, brackets and ;.",
         remedy="use command: [sh, -c] and quote the arguments in the script",
         fails=container(
             "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--name=a b', "
@@ -76,16 +72,14 @@ RULES = family(
         code="KT256",
         severity="hangs",
         title="No command, and an image that cannot be looked up",
-        explanation="Without a command, Katib asks the image's registry for the entrypoint, and needs the full name "
-        "with registry and tag.",
+        explanation="Without a command Katib asks the registry for the entrypoint, and needs the image's full name.",
         remedy="set the command, or write the image as registry/name:tag",
     ),
     Rule(
         code="KT257",
         severity="fails",
         title="A script with an unclosed quote",
-        explanation="The quote also covers the text that Katib appends. The shell reports a syntax error and runs "
-        "nothing.",
+        explanation="The quote covers the text that Katib appends, so the shell reports an error and runs nothing.",
         remedy="close the quote",
         fails=_script(_RUN + " 'a"),
         passes=_script(_RUN + " 'a'"),
@@ -94,8 +88,7 @@ RULES = family(
         code="KT258",
         severity="fails",
         title="A bash script that sh runs",
-        explanation="In many images sh is dash, which has no [[ ]], arrays, <<<, &> or set -o pipefail. Katib uses "
-        "bash only if the command says so.",
+        explanation="sh is often dash, without [[ ]], arrays, <<<, &> or pipefail. Katib runs bash only if told to.",
         remedy="use command: [bash, -c], or write a script that works in every sh",
         fails=_script(f"set -o pipefail; {_RUN}"),
         passes=container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),
@@ -104,8 +97,7 @@ RULES = family(
         code="KT263",
         severity="wrong",
         title="A value that the shell changes",
-        explanation="Values are inserted into the shell line without quotes: the shell interprets spaces, quotes, ; "
-        "and # in them.",
+        explanation="Values are inserted unquoted: the shell interprets spaces, quotes, ; and # in them.",
         remedy="quote the placeholder in the script, or use values without such characters",
         fails=parameters(units="'a b'"),
         passes=parameters(units="'a_b'"),

@@ -15,8 +15,7 @@ RULES = family(
         code="KT240",
         severity="wrong",
         title="A metric that the default filter cannot find",
-        explanation="The default filter accepts letters, digits, '_', '-' and '|' in a name. It reads val/loss as "
-        "loss, so the objective is missing.",
+        explanation="The default filter knows letters, digits, '_', '-' and '|' in names: val/loss is read as loss.",
         remedy="rename the metric, or add a filter for it to metricsFormat",
         fails="spec: {objective: {objectiveMetricName: val/loss}}",
     ),
@@ -59,8 +58,7 @@ RULES = family(
         code="KT245",
         severity="wrong",
         title="Early stopping with a collector that ignores it",
-        explanation="Only StdOut and File apply early stopping rules. TensorFlowEvent's collector stops with an "
-        "error, and Push and Custom ignore them.",
+        explanation="StdOut and File apply the rules; TensorFlowEvent fails with them, Push and Custom ignore them.",
         remedy="use the collector StdOut or File, or remove earlyStopping",
         fails="spec: {earlyStopping: {algorithmName: medianstop}, metricsCollectorSpec: {collector: {kind: Push}}}",
         passes="spec: {earlyStopping: {algorithmName: medianstop}}",
@@ -99,8 +97,8 @@ RULES = family(
         code="KT501",
         severity="wrong",
         title="The sample log has no value of the objective",
-        explanation="From the log of --sample-log, Katib's collector stores `unavailable`, and such a trial does not "
-        "count. Or the collector stops at a line, and the trial fails.",
+        explanation="From the log of --sample-log Katib stores `unavailable`, and the trial does not count; or the "
+        "collector stops at a line, and the trial fails.",
         remedy="print the objective as name=value, or add a filter that finds it to metricsFormat",
     ),
     Rule(
@@ -114,8 +112,7 @@ RULES = family(
         code="KT503",
         severity="wrong",
         title="A value that is stored differently",
-        explanation="Katib stores the text that the filter matches: the default filter reads 1,000 as 1 and does not "
-        "match nan. What it stores counts.",
+        explanation="Katib stores what the filter matches: the default filter reads 1,000 as 1, and skips nan.",
         remedy="print plain numbers, and stop the training at nan",
     ),
 )

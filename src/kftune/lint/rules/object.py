@@ -59,8 +59,8 @@ RULES = family(
         code="KT274",
         severity="hangs",
         title="A run object that its CRD rejects",
-        explanation="The webhook checks only Jobs. A TrainJob or PyTorchJob that violates the schema of its CRD, or a "
-        "rule of its operator's webhook, is rejected when Katib creates the trial, and Katib retries forever.",
+        explanation="The webhook checks only Jobs. If a TrainJob or PyTorchJob violates its CRD's schema or its "
+        "operator's rules, it is rejected when Katib creates the trial, and Katib retries forever.",
         remedy="fix the field named; the schemas are those of Trainer 2.3 and training-operator 1.8",
         fails=_train_job(
             "runtimeRef: {name: torch-distributed}, trainer: {numNodes: -1, args: ["
@@ -76,8 +76,7 @@ RULES = family(
         code="KT275",
         severity="advice",
         title="A field of the run object that is dropped",
-        explanation="The API server keeps only the fields that the CRD knows and drops the others silently. The trial "
-        "runs without this field.",
+        explanation="The API server silently drops fields that the CRD does not know; the trial runs without them.",
         remedy="correct the name of the field, or use the corresponding field of the CRD's version",
         fails=_train_job(
             "runtimeRef: {name: torch-distributed}, ttlSecondsAfterFinished: 60, trainer: {args: ["
@@ -93,8 +92,7 @@ RULES = family(
         code="KT276",
         severity="hangs",
         title="A Job that the API server rejects",
-        explanation="Counts and times must not be negative, an Indexed Job needs completions, and a Job must not set "
-        "its own selector.",
+        explanation="Counts and times are not negative, an Indexed Job has completions, and no Job has a selector.",
         remedy="fix the field named",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
         source="Kubernetes, pkg/apis/batch/validation",
@@ -103,8 +101,7 @@ RULES = family(
         code="KT277",
         severity="hangs",
         title="A pod that the API server rejects",
-        explanation="Volumes need unique names and one source each, variables one value, and labels at most 63 "
-        "characters.",
+        explanation="Volumes have unique names and one source, variables one value, labels at most 63 characters.",
         remedy="fix the field named",
         fails=container(PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
         passes=container(PLAIN, "volumes: [{name: data, emptyDir: {}}], "),

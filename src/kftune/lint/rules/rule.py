@@ -40,9 +40,9 @@ class Rule(NamedTuple):
     source: str = ""
     """What it was read from; empty for the source of its family."""
     fails: str = ""
-    """YAML merged into the example Experiment so that the rule reports it; null removes a field."""
+    """A change of the example Experiment that the rule reports, as YAML; for a rule about scripts, a part of one."""
     passes: str = ""
-    """The same for an Experiment that passes; empty for the example itself."""
+    """The same for what passes; empty for the example itself."""
 
 
 def family(source: str, *rules: Rule) -> tuple[Rule, ...]:

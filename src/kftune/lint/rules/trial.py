@@ -18,8 +18,7 @@ RULES = family(
         code="KT230",
         severity="hangs",
         title="A parameter without a trial parameter",
-        explanation="Katib assigns a value to every parameter and has nowhere to put this one. It fails to create "
-        "trials and retries forever.",
+        explanation="Katib has no place for its value, so it fails to create trials and retries forever.",
         remedy="add a trialParameter with this reference and use it in the template, or remove the parameter",
         fails=parameters(more=", {name: extra, parameterType: int, feasibleSpace: {min: '1', max: '9'}}"),
     ),
@@ -27,8 +26,7 @@ RULES = family(
         code="KT231",
         severity="hangs",
         title="No maxTrialCount",
-        explanation="An Experiment without maxTrialCount restarts after it reaches its goal or its last failure, and "
-        "never stays completed.",
+        explanation="Without it an Experiment restarts after its goal or last failure, and never stays completed.",
         remedy="set maxTrialCount",
         fails="spec: {maxTrialCount: null}",
     ),
@@ -48,8 +46,7 @@ RULES = family(
         code="KT233",
         severity="hangs",
         title="A pod without the primary container",
-        explanation="Katib's webhook rejects every pod of a trial that has no container of this name, including "
-        "workers and launchers.",
+        explanation="Katib's webhook rejects every pod of a trial without this container, also workers and launchers.",
         remedy="give one container in each pod template the name in primaryContainerName",
         fails="spec: {trialTemplate: {primaryContainerName: other}}",
         source=WRAPPER,
@@ -69,8 +66,8 @@ RULES = family(
         code="KT235",
         severity="hangs",
         title="More suggestions than one object can hold",
-        explanation="Katib keeps all suggestions of an Experiment in the status of one object. etcd rejects objects "
-        "above 1.5 MiB, and then no more trials are created.",
+        explanation="Katib keeps all suggestions in the status of one object. etcd rejects objects above 1.5 MiB, and "
+        "then no more trials are created.",
         remedy="lower maxTrialCount, or split the search into several Experiments",
         fails="spec: {maxTrialCount: 50000}",
     ),
@@ -78,8 +75,7 @@ RULES = family(
         code="KT236",
         severity="advice",
         title="Other containers next to the training",
-        explanation="The collector waits until the processes of all containers end. One that keeps running blocks the "
-        "trial forever.",
+        explanation="The collector waits for the processes of all containers; one that keeps running blocks the trial.",
         remedy="make the other containers end with the training, or move them into another pod",
         fails=container(
             f"{PLAIN}}}, {{name: proxy, image: 'registry.example/proxy:1', resources: {{limits: {{cpu: '1'}}}}"
@@ -90,8 +86,7 @@ RULES = family(
         code="KT237",
         severity="hangs",
         title="A condition that the trial's object never has",
-        explanation="Katib evaluates a GJSON path on the object's status. If the path finds nothing, the trial stays "
-        "running.",
+        explanation="Katib evaluates a GJSON path on the status. If it finds nothing, the trial stays running.",
         remedy="remove the conditions for Jobs and Kubeflow's jobs, or name a condition that the kind has",
         fails="spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Succeeded\")#'}}",
         passes="spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Complete\")#'}}",
@@ -100,8 +95,7 @@ RULES = family(
         code="KT239",
         severity="wrong",
         title="Labels that no pod has",
-        explanation="Katib adds its collector to pods that have all of primaryPodLabels. If no pod has them, the "
-        "trial ends without metrics.",
+        explanation="Katib's collector goes into pods with all of primaryPodLabels; without it there are no metrics.",
         remedy="remove primaryPodLabels, or use labels that the pods of the kind have",
         fails="spec: {trialTemplate: {primaryPodLabels: {role: main}}}",
         passes=(
@@ -114,8 +108,7 @@ RULES = family(
         code="KT261",
         severity="wrong",
         title="A value that breaks the template",
-        explanation="Values are inserted into the template's JSON without escaping: a quote ends the string, and a "
-        "backslash begins an escape.",
+        explanation="Values are inserted into JSON unescaped: a quote ends the string, a backslash begins an escape.",
         remedy="use values of letters, digits and characters such as . - _ /",
         fails=parameters(units="'a\\b'"),
     ),
@@ -123,17 +116,15 @@ RULES = family(
         code="KT262",
         severity="hangs",
         title="A ConfigMap template that values break",
-        explanation="Katib parses the text of a ConfigMap before and after it inserts values. An unquoted placeholder "
-        "in {...} or [...] is invalid YAML, and an unquoted one in block style becomes a number where the Job needs a "
-        "string.",
+        explanation="Katib parses the ConfigMap before and after it inserts values. An unquoted placeholder in {...} "
+        "or [...] is invalid YAML, and in block style it becomes a number where the Job needs a string.",
         remedy="quote each placeholder",
     ),
     Rule(
         code="KT264",
         severity="hangs",
         title="A name too long for pbt",
-        explanation="pbt names its trials after the Experiment and a UUID, and the name of a Job has at most 63 "
-        "characters.",
+        explanation="pbt adds a UUID to the Experiment's name, and the name of a Job has at most 63 characters.",
         remedy="give the Experiment a name of at most 26 characters",
         fails=f"metadata: {{name: a-name-of-thirty-characters-xx}}\nspec: {{resumePolicy: FromVolume, {_PBT}}}",
         passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
@@ -142,8 +133,7 @@ RULES = family(
         code="KT265",
         severity="hangs",
         title="pbt without its volume",
-        explanation="pbt copies checkpoints between trials through a volume. This volume exists only with "
-        "resumePolicy FromVolume, and Push does not mount it.",
+        explanation="pbt copies checkpoints through a volume that needs resumePolicy FromVolume and that Push lacks.",
         remedy="set resumePolicy: FromVolume, and use a collector other than Push",
         fails=f"spec: {{{_PBT}}}",
         passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
