@@ -1,6 +1,6 @@
 """Holds kftune against everything in tests/corpus, and prints how far they agree: `make conformance`.
 
-    python tests/support/conformance.py [--show] [--corpus FOLDER] [NAME...]
+    PYTHONPATH=tools python tests/support/conformance.py [--show] [--corpus FOLDER] [NAME...]
 
 Exit 1 when a part agrees less than its goal. Writes nothing.
 """
