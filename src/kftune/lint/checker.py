@@ -219,11 +219,11 @@ class _Checker:
         """Adds what the sample log shows."""
         if self._log is None:
             return checked, None
-        from kftune.lint.sampling import sample, sample_findings, unread
+        from kftune.lint.sampling import Sample, sample, sample_findings
 
         file, verdict = str(self._options.sample_log), checked.verdict
         if verdict.spec is None or not verdict.admitted:
-            return checked, unread(file, "a refused Experiment reads no log")
+            return checked, Sample(file, unread="a refused Experiment reads no log")
         read = sample(verdict.spec, self._log, file)
         more = (each for each in sample_findings(read) if self._is_asked(each.code))
         return checked._replace(findings=(*checked.findings, *more)), read

@@ -46,12 +46,11 @@ def check_pipeline(source: Source, document: Document) -> tuple[list[Document], 
         pipeline = _pipeline(source, document).with_images(lambda image: resolve(image, near))
     except (PipelineError, StudyError, YamlError, ContainerError, UnknownNameError) as error:
         findings = error_findings(document, error, "KT410")
-        return [], PipelineReport(document.file, document.text("name"), "", "refused", findings)
+        return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
     checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline)))
-    return _experiments(source, pipeline), PipelineReport(
-        document.file, pipeline.name, note, checked.outcome, tuple(placed(checked))
-    )
+    report = PipelineReport(document.file, pipeline.name, checked.outcome, tuple(placed(checked)), note)
+    return _experiments(source, pipeline), report
 
 
 def _pipeline(source: Source, document: Document) -> Pipeline:

@@ -75,13 +75,11 @@ class ExperimentReport(NamedTuple):
     stage: Literal["yaml", "server", "decode", "webhook", "panic", "admitted"]
     """Where it is refused: the text, the API server, Katib's decoding, Katib's webhook."""
     message: str
-    """The message of a refusal that has no reasons; else empty."""
+    """The message of a refusal without reasons; empty if there is none."""
     reasons: tuple[RefusalReason, ...]
     """Of the API server or the webhook, in their order."""
     outcome: Outcome
-    """The worst that will happen."""
     findings: tuple[LintFinding, ...]
-    """By line."""
     sample: Sample | None = None
     """What it reads from the log of --sample-log."""
 
@@ -105,16 +103,14 @@ class StudyReport(NamedTuple):
     file: str
     name: str | None
     """Of the study, or of the class."""
-    script: str | None
-    """The training script that it was compared with."""
-    note: str
-    """Why the comparison is not complete; else empty."""
-    here: tuple[LocalMetric, ...]
-    """What kftune run reads in the sample log."""
     outcome: Outcome
-    """The worst that will happen."""
     findings: tuple[LintFinding, ...]
-    """By line."""
+    script: str | None = None
+    """The training script that it was compared with."""
+    note: str = ""
+    """Why the comparison is not complete; empty if it is."""
+    here: tuple[LocalMetric, ...] = ()
+    """What kftune run reads in the sample log."""
 
 
 class PipelineReport(NamedTuple):
@@ -122,12 +118,10 @@ class PipelineReport(NamedTuple):
 
     file: str
     name: str | None
-    note: str
-    """Why it was not rendered for a target; else empty."""
     outcome: Outcome
-    """The worst that will happen."""
     findings: tuple[LintFinding, ...]
-    """By line."""
+    note: str = ""
+    """Why it was not rendered for a target; empty if it was."""
 
 
 class AppliedFix(NamedTuple):
@@ -143,7 +137,7 @@ class AppliedFix(NamedTuple):
 
 
 class LintReport(NamedTuple):
-    """All that one call of lint found."""
+    """All that one call of lint found; findings are sorted by line."""
 
     katib: KatibVersion
     """The version of Katib that is assumed."""
@@ -183,8 +177,8 @@ class LintReport(NamedTuple):
 
 
 def _plain(value: Any) -> Any:
-    """Turns records into dicts, without optional fields that are None."""
+    """Turns records into dicts, without a sample that is None."""
     if not hasattr(value, "_asdict"):
         return [_plain(each) for each in value] if isinstance(value, tuple) else value
-    optional = value._field_defaults
-    return {name: _plain(each) for name, each in value._asdict().items() if each is not None or name not in optional}
+    fields = value._asdict().items()
+    return {name: _plain(each) for name, each in fields if each is not None or name != "sample"}

@@ -37,9 +37,9 @@ class SampleRow(NamedTuple):
     value: str
     """Exactly as it is stored."""
     timestamp: str
-    """From the line, else 0001-01-01T00:00:00Z."""
+    """From the line, or 0001-01-01T00:00:00Z."""
     note: str
-    """What is unusual about the value; else empty."""
+    """What is unusual about the value; mostly empty."""
 
 
 class MetricSample(NamedTuple):
@@ -73,24 +73,14 @@ class Sample(NamedTuple):
 
     log: str
     """The file of --sample-log."""
-    metrics: tuple[MetricSample, ...]
+    metrics: tuple[MetricSample, ...] = ()
     """The objective first; empty if the collector stops."""
-    near: tuple[NearMiss, ...]
+    near: tuple[NearMiss, ...] = ()
     """Lines that could be read if they were written slightly differently."""
-    error: str
-    """Why the collector stops, and the trial fails; else empty."""
-    unread: str
-    """Why no log is read at all; else empty."""
-
-
-def unread(file: str, why: str) -> Sample:
-    """Returns the sample of an Experiment that reads no log.
-
-    Args:
-        file: The log.
-        why: The reason.
-    """
-    return Sample(file, metrics=(), near=(), error="", unread=why)
+    error: str = ""
+    """Why the collector stops, and the trial fails; empty if it does not."""
+    unread: str = ""
+    """Why no log is read at all; empty if one is."""
 
 
 def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
@@ -105,7 +95,7 @@ def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
     kind = collecting["collector"].get("kind", "")
     source = collecting.get("source") or {}
     if kind not in ("StdOut", "File"):
-        return unread(file, f"the collector {kind} reads no log")
+        return Sample(file, unread=f"the collector {kind} reads no log")
     form = (source.get("fileSystemPath") or {}).get("format", "TEXT") if kind == "File" else "TEXT"
     objective = spec["objective"]
     named = [objective["objectiveMetricName"], *objective.get("additionalMetricNames", ())]
@@ -156,7 +146,7 @@ class _Reading:
         numbers = {row.name for _, row in rows if go_float(row.value) is not None}
         missing = [name for name in self._names if name not in numbers]
         near = tuple(self._near(lines, missing)) if missing and not error else ()
-        return Sample(file, metrics, near, error, unread="")
+        return Sample(file, metrics, near, error)
 
     def _metrics(self, rows: list[tuple[int, Row]], lines: list[bytes]) -> Iterator[MetricSample]:
         # Without a value of the objective, Katib keeps no other metric.

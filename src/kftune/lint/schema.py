@@ -35,9 +35,9 @@ def _model(record: type) -> type[BaseModel]:
     """Returns the model of a record: its fields, described by the docstrings below them."""
     hints = get_type_hints(record, localns={"Sample": Sample}, include_extras=True)
     docs = _docstrings(record)
-    defaults: dict[str, Any] = record._field_defaults  # type: ignore[attr-defined]
     fields: dict[str, Any] = {
-        name: (_type(hint), Field(defaults.get(name, ...), description=docs.get(name))) for name, hint in hints.items()
+        name: (_type(hint), Field(None if name == "sample" else ..., description=docs.get(name)))
+        for name, hint in hints.items()
     }
     return create_model(record.__name__, __config__=ConfigDict(extra="forbid"), __doc__=record.__doc__, **fields)
 

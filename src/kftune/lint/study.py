@@ -54,15 +54,8 @@ def check_study(source: Source, document: Document, options: LintOptions) -> tup
         near = Path.cwd() if source.file == STDIN else Path(source.file)
         text = yaml_text.dump_all(render(pinned(study, near), "katib").documents)
     except (StudyError, YamlError, RenderError, ContainerError, UnknownNameError) as error:
-        return [], StudyReport(
-            file=document.file,
-            name=document.text("name"),
-            script=None,
-            note="",
-            here=(),
-            outcome="refused",
-            findings=error_findings(document, error, "KT400"),
-        )
+        found = error_findings(document, error, "KT400")
+        return [], StudyReport(document.file, document.text("name"), "refused", found)
     rendered = list(documents(source._replace(text=text, file=f"{source.file} (rendered)")))
     findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
     checked = CheckedDocument(document, Verdict("admitted"), tuple(findings))
@@ -159,7 +152,6 @@ def check_class(name: str, options: LintOptions) -> StudyReport:
         name=hparams.__name__,
         script=str(options.script),
         note=_note(script, hparams),
-        here=(),
         outcome=CheckedDocument(document, Verdict("admitted"), tuple(found)).outcome,
         findings=tuple(lint_finding(document, *each) for each in at),
     )
