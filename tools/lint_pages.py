@@ -18,7 +18,7 @@ from kftune.lint.rules.rule import MEANINGS, Rule
 
 
 def main(arguments: list[str]) -> int:
-    """Writes all pages into the folder given and removes pages of rules that are gone."""
+    """Writes all pages into a folder, and removes those of rules that no longer exist."""
     (folder,) = arguments
     pages = dict(all_pages())
     target = Path(folder)
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 
 def all_pages() -> Iterator[tuple[str, str]]:
-    """File name and text of each page, the table of contents first."""
+    """Yields file name and text of each page, the table of contents first."""
     yield "README.md", _contents()
     for rule in RULES.values():
         yield f"{rule.code}.md", page_text(rule)
@@ -40,7 +40,6 @@ def all_pages() -> Iterator[tuple[str, str]]:
 
 def page_text(rule: Rule) -> str:
     """Returns the page of a rule."""
-    about_script = rule.code.startswith("KT4")
     parts = [
         f"# {rule.code}: {rule.title}",
         f"Severity: **{rule.severity}** ({MEANINGS[rule.severity]}).",
@@ -49,22 +48,20 @@ def page_text(rule: Rule) -> str:
     ]
     if rule.code in FIXES or rule.code == "KT105":
         parts.append("`kftune lint --fix` does this if it is safe.")
-    if rule.fails and not about_script:
+    if rule.fails and rule.code.startswith("KT4"):
+        place = "With this [class and this study](README.md#the-example-of-drift), this script is reported"
+        parts += [f"{place}:\n\n{_python(rule.fails)}", f"This passes:\n\n{_python(rule.passes)}"]
+    elif rule.fails:
         parts.append(
             f"Merged into the [example](README.md#the-example), this change is reported:\n\n{_yaml(rule.fails)}"
         )
-    if rule.passes and not about_script:
-        parts.append(f"This passes:\n\n{_yaml(rule.passes)}")
-    elif rule.fails and not about_script:
-        parts.append("The example itself passes.")
-    if rule.fails and about_script:
-        parts.append(
-            "With this [class and this study](README.md#the-example-of-drift), this script is "
-            f"reported:\n\n```python\n{script_text(rule.fails)}```"
-        )
-        parts.append(f"This passes:\n\n```python\n{script_text(rule.passes)}```")
+        parts.append(f"This passes:\n\n{_yaml(rule.passes)}" if rule.passes else "The example itself passes.")
     parts.append(f"Source: {rule.source}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _python(part: str) -> str:
+    return f"```python\n{script_text(part)}```"
 
 
 def _yaml(change: str) -> str:
