@@ -141,12 +141,12 @@ def _better(
     state: _State, key: _Key, state_of: Callable[[str], _State], left: int
 ) -> tuple[_State, list[tuple[str, str]]] | None:
     """Returns the state after a change that removes the finding; with the codes and words of all changes for it."""
-    for change in FIXES[key[1]](state.spot(key)):
-        after = state_of(change.text)
+    for text, what in FIXES[key[1]](state.spot(key)):
+        after = state if text is None else state_of(text)
         if not _is_progress(state, after, key):
             continue
         new = _new(state, after, key[0])
-        made = [(key[1], change.what)]
+        made = [(key[1], what)]
         while new and left > 1:
             again = _better(after, new[0], state_of, left - 1) if new[0][1] in FIXES else None
             if again is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import parameters
-from kftune.lint.rules.rule import Rule, family
+from kftune.lint.rules.rule import Rule
 
 _SERVER = "k8s.io/apimachinery, pkg/api/validation"
-_WEBHOOK = "katib v0.19.0, pkg/webhook/v1beta1/experiment/validator/validator.go"
+SOURCE = "katib v0.19.0, pkg/webhook/v1beta1/experiment/validator/validator.go"
 
 
 def _file_filter(regex: str) -> str:
@@ -14,8 +14,7 @@ def _file_filter(regex: str) -> str:
     return f"spec: {{metricsCollectorSpec: {{collector: {{kind: File}}, source: {source}}}}}"
 
 
-RULES = family(
-    _WEBHOOK,
+RULES = (
     Rule(
         code="KT100",
         severity="refused",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import Rule, family
+from kftune.lint.rules.rule import Rule
 
-_JOB = "Kubernetes, batch/v1 Job and core/v1 Pod"
+SOURCE = "Kubernetes, batch/v1 Job and core/v1 Pod"
 
 
 def _pod(inside: str) -> str:
@@ -18,8 +18,7 @@ def _container(inside: str) -> str:
 
 _LIMITS = "resources: {limits: {cpu: '1'}}"
 
-RULES = family(
-    _JOB,
+RULES = (
     Rule(
         code="KT301",
         severity="advice",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container, parameters
-from kftune.lint.rules.rule import WRAPPER, Rule, family
+from kftune.lint.rules.rule import WRAPPER, Rule
 
 _RUN = "python train.py --lr=${trialParameters.lr} --units=${trialParameters.units}"
 
@@ -12,8 +12,9 @@ def _script(text: str) -> str:
     return container(f'command: [sh, -c], args: ["{text}"]')
 
 
-RULES = family(
-    WRAPPER,
+SOURCE = WRAPPER
+
+RULES = (
     Rule(
         code="KT250",
         severity="wrong",
@@ -88,7 +89,7 @@ RULES = family(
         code="KT258",
         severity="fails",
         title="A bash script that sh runs",
-        explanation="sh is often dash, without [[ ]], arrays, <<<, &> or pipefail. Katib runs bash only if told to.",
+        explanation="sh is often dash, without [[ ]], arrays, <<<, &> or pipefail. Katib runs bash only by name.",
         remedy="use command: [bash, -c], or write a script that works in every sh",
         fails=_script(f"set -o pipefail; {_RUN}"),
         passes=container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),

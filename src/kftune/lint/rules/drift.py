@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import Rule, family
+from kftune.lint.rules.rule import Rule
 
-_ARGUMENTS = "recorded runs of argparse, click, typer and tyro"
+SOURCE = "recorded runs of argparse, click, typer and tyro"
 
 
 _UNITS = '"--units", type=int, default=64'
@@ -15,8 +15,7 @@ def _parser(*arguments: str) -> str:
     return "\n".join(f"parser.add_argument({each})" for each in arguments)
 
 
-RULES = family(
-    _ARGUMENTS,
+RULES = (
     Rule(
         code="KT400",
         severity="refused",

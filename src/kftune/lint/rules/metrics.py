@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule, family
+from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule
 
 
 def _collector(inside: str) -> str:
     return f"spec: {{metricsCollectorSpec: {{{inside}}}}}"
 
 
-RULES = family(
-    COLLECTOR,
+SOURCE = COLLECTOR
+
+RULES = (
     Rule(
         code="KT240",
         severity="wrong",

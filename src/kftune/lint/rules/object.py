@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container
-from kftune.lint.rules.rule import RUNTIME, Rule, family
+from kftune.lint.rules.rule import RUNTIME, Rule
 
 
 def _train_job(spec: str) -> str:
@@ -14,8 +14,9 @@ def _train_job(spec: str) -> str:
     )
 
 
-RULES = family(
-    RUNTIME,
+SOURCE = RUNTIME
+
+RULES = (
     Rule(
         code="KT270",
         severity="hangs",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.rule import Rule, family
+from kftune.lint.rules.rule import Rule
 
-RULES = family(
-    "kftune, pipeline files",
+SOURCE = "kftune, pipeline files"
+
+RULES = (
     Rule(
         code="KT410",
         severity="refused",

@@ -38,16 +38,11 @@ class Rule(NamedTuple):
     explanation: str
     remedy: str
     source: str = ""
-    """What it was read from; empty for the source of its family."""
+    """What it was read from; empty for SOURCE of its family."""
     fails: str = ""
     """A change of the example Experiment that the rule reports, as YAML; for a rule about scripts, a part of one."""
     passes: str = ""
     """The same for what passes; empty for the example itself."""
-
-
-def family(source: str, *rules: Rule) -> tuple[Rule, ...]:
-    """Returns rules with a source for those that do not name their own."""
-    return tuple(rule._replace(source=rule.source or source) for rule in rules)
 
 
 class Finding(NamedTuple):

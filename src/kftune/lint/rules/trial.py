@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container, parameters
-from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule, family
+from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule
 
 _PBT = (
     "algorithm: {algorithmName: pbt, algorithmSettings: [{name: suggestion_trial_dir, value: /data}, "
@@ -12,8 +12,9 @@ _PBT = (
     "{name: units, parameterType: categorical, feasibleSpace: {list: ['32', '64']}}]"
 )
 
-RULES = family(
-    RUNTIME,
+SOURCE = RUNTIME
+
+RULES = (
     Rule(
         code="KT230",
         severity="hangs",
