@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kftune.lint.rules.example import PLAIN, container
 from kftune.lint.rules.rule import Rule
 
 SOURCE = "Kubernetes, batch/v1 Job and core/v1 Pod"
@@ -10,13 +11,6 @@ SOURCE = "Kubernetes, batch/v1 Job and core/v1 Pod"
 def _pod(inside: str) -> str:
     return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {inside}}}}}}}}}"
 
-
-def _container(inside: str) -> str:
-    arguments = "args: ['python train.py --lr=${trialParameters.lr} --units=${trialParameters.units}']"
-    return _pod(f"{{spec: {{containers: [{{name: main, command: [sh, -c], {arguments}, {inside}}}]}}}}")
-
-
-_LIMITS = "resources: {limits: {cpu: '1'}}"
 
 RULES = (
     Rule(
@@ -41,7 +35,7 @@ RULES = (
         title="A container without resource limits",
         explanation="Trials run in parallel; one without limits affects the measurements of the others.",
         remedy="set resources.limits",
-        fails=_container("image: 'registry.example/lstm:1'"),
+        fails=container(PLAIN).replace("resources: {limits: {cpu: '1'}}, ", ""),
     ),
     Rule(
         code="KT304",
@@ -57,7 +51,7 @@ RULES = (
         title="An image that may change",
         explanation="Without a tag, or with latest, two trials of one Experiment may run different programs.",
         remedy="use the tag of one version, or a digest",
-        fails=_container(f"image: 'registry.example/lstm', {_LIMITS}"),
+        fails=container(PLAIN).replace("lstm:1", "lstm"),
     ),
     Rule(
         code="KT306",
@@ -65,7 +59,7 @@ RULES = (
         title="A secret in plain text",
         explanation="Anyone who can read the Experiment can read the value, in the manifest and in the cluster.",
         remedy="take the value from a Secret with valueFrom.secretKeyRef",
-        fails=_container(f"image: 'registry.example/lstm:1', {_LIMITS}, env: [{{name: API_TOKEN, value: abc}}]"),
+        fails=container(f"{PLAIN}, env: [{{name: API_TOKEN, value: abc}}]"),
     ),
     Rule(
         code="KT307",

@@ -6,14 +6,16 @@ from kftune.lint.rules.example import PLAIN, container
 from kftune.lint.rules.rule import RUNTIME, Rule
 
 
-def _train_job(spec: str) -> str:
+def _train_job(trainer: str = "", spec: str = "") -> str:
+    arguments = "args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']"
     nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
-    return (
-        "spec: {trialTemplate: {primaryContainerName: node, trialSpec: {apiVersion: trainer.kubeflow.org/v1alpha1, "
-        f"kind: TrainJob, spec: {{{nothing}, {spec}}}}}}}}}"
-    )
+    fields = f"{nothing}, runtimeRef: {{name: torch-distributed}}, {spec}trainer: {{{trainer}{arguments}}}"
+    kind = "apiVersion: trainer.kubeflow.org/v1alpha1, kind: TrainJob"
+    return f"spec: {{trialTemplate: {{primaryContainerName: node, trialSpec: {{{kind}, spec: {{{fields}}}}}}}}}"
 
 
+_MOUNT = f"{PLAIN}, volumeMounts: [{{name: data, mountPath: /data}}]"
+_OPERATORS = "kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server"
 SOURCE = RUNTIME
 
 RULES = (
@@ -39,10 +41,8 @@ RULES = (
         title="A mount without a volume",
         explanation="Each volumeMounts entry must name a volume of the pod.",
         remedy="add the volume to the pod, or correct the name",
-        fails=container(PLAIN + ", volumeMounts: [{name: data, mountPath: /data}]"),
-        passes=container(
-            PLAIN + ", volumeMounts: [{name: data, mountPath: /data}]", "volumes: [{name: data, emptyDir: {}}], "
-        ),
+        fails=container(_MOUNT),
+        passes=container(_MOUNT, "volumes: [{name: data, emptyDir: {}}], "),
     ),
     Rule(
         code="KT273",
@@ -50,11 +50,7 @@ RULES = (
         title="A request above its limit",
         explanation="The API server rejects a container whose request exceeds its limit.",
         remedy="lower the request or raise the limit",
-        fails=(
-            "spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {containers: [{name: main, "
-            f"image: 'registry.example/lstm:1', {PLAIN}, "
-            "resources: {limits: {cpu: '1'}, requests: {cpu: '2'}}}]}}}}}}"
-        ),
+        fails=container(PLAIN).replace("limits: {cpu: '1'}", "limits: {cpu: '1'}, requests: {cpu: '2'}"),
     ),
     Rule(
         code="KT274",
@@ -63,15 +59,9 @@ RULES = (
         explanation="The webhook checks only Jobs. If a TrainJob or PyTorchJob violates its CRD's schema or its "
         "operator's rules, it is rejected when Katib creates the trial, and Katib retries forever.",
         remedy="fix the field named; the schemas are those of Trainer 2.3 and training-operator 1.8",
-        fails=_train_job(
-            "runtimeRef: {name: torch-distributed}, trainer: {numNodes: -1, args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        passes=_train_job(
-            "runtimeRef: {name: torch-distributed}, trainer: {numNodes: 1, args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        source="kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server",
+        fails=_train_job("numNodes: -1, "),
+        passes=_train_job("numNodes: 1, "),
+        source=_OPERATORS,
     ),
     Rule(
         code="KT275",
@@ -79,15 +69,9 @@ RULES = (
         title="A field of the run object that is dropped",
         explanation="The API server silently drops fields that the CRD does not know; the trial runs without them.",
         remedy="correct the name of the field, or use the corresponding field of the CRD's version",
-        fails=_train_job(
-            "runtimeRef: {name: torch-distributed}, ttlSecondsAfterFinished: 60, trainer: {args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        passes=_train_job(
-            "runtimeRef: {name: torch-distributed}, trainer: {args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        source="kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server",
+        fails=_train_job(spec="ttlSecondsAfterFinished: 60, "),
+        passes=_train_job(),
+        source=_OPERATORS,
     ),
     Rule(
         code="KT276",
