@@ -15,9 +15,9 @@ from kftune.katib.go.types import known_fields
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import SEVERITIES, Finding, Outcome
 from kftune.lint.sources import Document
-from kftune.lint.trial.habits import habit_findings
+from kftune.lint.trial.advice import advice_findings
+from kftune.lint.trial.findings import trial_findings
 from kftune.lint.trial.run_object import run_object
-from kftune.lint.trial.trial import trial_findings
 
 _LONGEST = 240
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
@@ -63,7 +63,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         findings += _predictions(verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
-        findings += habit_findings(run)
+        findings += advice_findings(run)
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return CheckedDocument(document, verdict, tuple(findings))

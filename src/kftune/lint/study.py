@@ -24,12 +24,11 @@ from kftune.hparams.registry import load_hparams
 from kftune.images.studies import pinned
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
-from kftune.lint.drift.compare import disguise_findings, drift, passed_by_class, passed_by_study
-from kftune.lint.drift.reading import read_script
+from kftune.lint.drift.compare import drift, encoded_findings, passed_by_class, passed_by_study
+from kftune.lint.drift.module import Module, SourceError
+from kftune.lint.drift.reading import read_help, read_script
 from kftune.lint.drift.script import Script
-from kftune.lint.drift.source import Module, SourceError
-from kftune.lint.drift.step import Started, started
-from kftune.lint.drift.usage import script_of_usage
+from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
 from kftune.lint.placing import error_findings, lint_finding, placed
@@ -115,15 +114,15 @@ def _drift(
     """Returns how a study and its script differ, the script, and why the comparison is not complete."""
     if study.step.module and study.step.module.partition(".")[0] == "kftune":
         return [], None, ""  # reads its arguments with the study's class
-    begun = started(study.step, folders)
+    begun = step_script(study.step, folders)
     if options.script is not None:
-        begun = Started(Path(options.script), "", begun.given)
+        begun = StepScript(Path(options.script), "", begun.given)
     if begun.file is None:
         return [], None, begun.why
     script = _script(begun, folders, options.help_text)
     passed = passed_by_study(study)
     found = drift(study.hparams, passed, script, begun.given, ("step",))
-    found += disguise_findings(study.hparams, passed, script, encoded)
+    found += encoded_findings(study.hparams, passed, script, encoded)
     return found, str(begun.file), _note(script, study.hparams)
 
 
@@ -141,7 +140,7 @@ def check_class(name: str, options: LintOptions) -> StudyReport:
         raise UsageError("--hparams compares a class with a script; name that with --script FILE")
     hparams = _loaded(name)
     path = Path(options.script)
-    script = _script(Started(path, "", ()), (path.parent, Path()), options.help_text)
+    script = _script(StepScript(path, "", ()), (path.parent, Path()), options.help_text)
     # A step may add the required arguments.
     found = [each for each in drift(hparams, passed_by_class(hparams), script, (), ()) if each.code != "KT406"]
     file, lines = _fields(hparams)
@@ -167,7 +166,7 @@ def _loaded(name: str) -> type[Hparams]:
     return load_hparams(name, (Path.cwd(),))
 
 
-def _script(begun: Started, folders: Sequence[Path], help_text: HelpText | None) -> Script:
+def _script(begun: StepScript, folders: Sequence[Path], help_text: HelpText | None) -> Script:
     file = begun.file
     if file is None or not file.is_file():
         raise UsageError(f"there is no file {file}; --script names the training script")
@@ -175,9 +174,9 @@ def _script(begun: Started, folders: Sequence[Path], help_text: HelpText | None)
     if not script.unclear or script.hparams or help_text is None:
         return script
     try:
-        return script_of_usage(str(file), help_text(file, folders, begun.given))
+        return read_help(str(file), help_text(file, folders, begun.given))
     except RunError as error:
-        return script._replace(unclear=(*script.unclear, str(error)))
+        return script.doubted(str(error))
 
 
 def _note(script: Script, hparams: type[Hparams]) -> str:
