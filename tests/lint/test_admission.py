@@ -10,7 +10,7 @@ from kftune.lint.experiment import check_experiment
 from kftune.lint.sources import Source, documents
 
 
-def test_a_template_in_a_config_map_that_nobody_gave_is_not_an_error():
+def test_a_template_in_a_config_map_that_is_not_in_the_input_is_not_an_error():
     text = example_text(
         "spec: {trialTemplate: {trialSpec: null, successCondition: a, failureCondition: b, "
         "configMap: {configMapName: c, configMapNamespace: elsewhere, templatePath: t}}}"

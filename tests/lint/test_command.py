@@ -42,7 +42,7 @@ def test_a_clean_experiment_passes(lint: Lint, tmp_path: Path):
     assert lint(write(tmp_path, EXAMPLE)) == (0, "1 Experiment: 1 ok\n")
 
 
-def test_findings_tell_their_place_and_end_in_1(lint: Lint, tmp_path: Path):
+def test_findings_have_their_place_and_end_in_1(lint: Lint, tmp_path: Path):
     file = write(tmp_path, "kind: Namespace\n---\n" + EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"))
     code, text = lint(file)
     assert code == 1
@@ -108,7 +108,7 @@ def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lin
 
 
 @pytest.mark.parametrize("key", ["objective", "step", "hparams"])
-def test_a_study_with_a_misspelt_key_is_told_as_a_study(key: str, lint: Lint, tmp_path: Path):
+def test_a_study_with_a_misspelt_key_is_reported_as_a_study(key: str, lint: Lint, tmp_path: Path):
     study = (
         "name: x\nhparams: LstmHparams\nobjective: {metric: a, direction: minimize}\nstep: {module: kftune.training}\n"
     )
@@ -119,7 +119,7 @@ def test_a_study_with_a_misspelt_key_is_told_as_a_study(key: str, lint: Lint, tm
     assert f"did you mean '{key}'?" in text
 
 
-def test_bytes_that_are_no_utf8_are_told_as_such(lint: Lint, tmp_path: Path):
+def test_bytes_that_are_no_utf8_are_reported_as_such(lint: Lint, tmp_path: Path):
     (tmp_path / "e.yaml").write_bytes(EXAMPLE.replace("val_loss", "verl\xfcst").encode("latin-1"))
     assert "e.yaml:9:30: KT100 refused: the byte 0xfc here is no UTF-8" in lint(str(tmp_path / "e.yaml"))[1]
 
@@ -161,7 +161,7 @@ def test_a_kind_of_the_same_name_from_elsewhere_is_passed_over(lint: Lint, tmp_p
     assert lint(write(tmp_path, rollout)) == (0, "0 Experiments: none; 1 other file passed over\n")
 
 
-def test_a_study_file_is_rendered_and_judged(lint: Lint):
+def test_a_study_file_is_rendered_and_checked(lint: Lint):
     study = CIRCUITS / "study.yaml"
     assert lint(str(study)) == (0, "1 study; 1 Experiment: 1 ok\n")
 
@@ -171,7 +171,7 @@ def test_standard_input_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch):
     assert lint("-") == (0, "1 Experiment: 1 ok\n")
 
 
-def test_a_change_is_judged_against_the_living_object(lint: Lint, tmp_path: Path):
+def test_a_change_is_checked_against_the_existing_object(lint: Lint, tmp_path: Path):
     old = write(tmp_path, EXAMPLE + "status: {trials: 5}\n", "old.yaml")
     new = write(tmp_path, example_text("spec: {maxTrialCount: 5, algorithm: {algorithmName: tpe}}"))
     (document,) = as_json(lint(new, "--against", old, "--format", "json"))
@@ -194,7 +194,7 @@ def test_rules_are_selected_ignored_and_switched_off(lint: Lint, tmp_path: Path)
     assert "KT305" not in lint(silent)[1]
 
 
-def test_habits_do_not_fail_by_default(lint: Lint, tmp_path: Path):
+def test_advice_does_not_fail_by_default(lint: Lint, tmp_path: Path):
     assert lint(write(tmp_path, EXAMPLE.replace("        backoffLimit: 0\n", "")))[0] == 0
 
 

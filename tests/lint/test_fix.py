@@ -69,7 +69,7 @@ def lint(capsys: pytest.CaptureFixture[str]) -> Lint:
 
 
 @pytest.mark.parametrize("code", FIXES)
-def test_a_fix_takes_away_the_finding_of_its_rule_and_brings_none(code: str):
+def test_a_fix_removes_the_finding_of_its_rule_and_adds_none(code: str):
     text = example_text(OTHER_EXAMPLES.get(code, RULES[code].fails))
     assert code in codes_of(text)
     after = fixed(text)
@@ -110,7 +110,7 @@ def test_a_clean_text_is_not_touched():
         ('          metadata:\n            annotations: {sidecar.istio.io/inject: "false"}\n', ""),
     ],
 )
-def test_mistakes_with_one_remedy_are_mended(old: str, new: str):
+def test_mistakes_with_one_remedy_are_fixed(old: str, new: str):
     assert old in EXAMPLE
     wrong = EXAMPLE.replace(old, new)
     assert codes_of(wrong)
@@ -135,7 +135,7 @@ def test_what_could_mean_two_things_is_left_as_it_is(old: str, new: str):
     assert fixed(wrong) == wrong
 
 
-def test_a_change_that_brings_another_finding_is_not_made():
+def test_a_change_that_adds_another_finding_is_not_made():
     wrong = EXAMPLE.replace("command: [sh, -c]", "command: [/bin/sh, -c]").replace(
         '["python', '["python a.py && python'
     )
@@ -149,14 +149,14 @@ def test_one_change_may_need_another():
     assert fixed(wrong) == EXAMPLE
 
 
-def test_a_finding_that_is_ignored_is_not_mended():
+def test_a_finding_that_is_ignored_is_not_fixed():
     wrong = EXAMPLE.replace("      spec:\n        backoffLimit: 0\n", "      spec:\n", 1)
     silent = wrong.replace("activeDeadlineSeconds: 3600", "activeDeadlineSeconds: 3600 # kftune: ignore[KT301]")
     assert "backoffLimit: 0" in fixed(wrong)
     assert fixed(silent) == silent
 
 
-def test_items_of_a_list_and_documents_are_mended_each_by_itself():
+def test_items_of_a_list_and_documents_are_fixed_separately():
     item = EXAMPLE.replace('min: "0.0001"', "min: 0.0001")
     listed = "kind: List\nitems:\n" + "".join("- " + item.replace("\n", "\n  ").rstrip() + "\n" for _ in range(2))
     text = f"\ufeff# first\n{item}--- # second\n{listed}---\na: [1, 2]\n"
@@ -218,7 +218,7 @@ def test_bytes_that_are_no_utf8_go_out_as_they_came(tmp_path: Path):
     assert b"\\udcff.yaml:9:30: KT100 refused" in done.stderr
 
 
-def test_only_what_was_asked_for_is_mended(lint: Lint, tmp_path: Path):
+def test_only_what_was_asked_for_is_fixed(lint: Lint, tmp_path: Path):
     file = tmp_path / "e.yaml"
     file.write_text(
         EXAMPLE.replace("        backoffLimit: 0\n", "").replace("restartPolicy: Never", "restartPolicy: X")
@@ -288,7 +288,7 @@ def is_admitted(text: str) -> bool:
     return all(judgement.verdict.admitted for judgement, _ in found)
 
 
-def test_hundreds_of_mistakes_are_mended_in_seconds():
+def test_hundreds_of_mistakes_are_fixed_in_seconds():
     numbers = [f"{number}" for number in range(300)]
     wrong = EXAMPLE.replace('["32", "64"]', f"[{', '.join(numbers)}]")
     assert partial(codes_of, fixed(wrong))() == []

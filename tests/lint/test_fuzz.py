@@ -75,21 +75,21 @@ def _mutated_objects(count: int) -> None:
         judge_all(found, "0.19")
 
 
-def test_some_hundreds_of_mangled_texts_are_judged():
+def test_some_hundreds_of_mangled_texts_are_checked():
     _mangled_texts(500)
 
 
-def test_some_hundreds_of_mutated_objects_are_judged():
+def test_some_hundreds_of_mutated_objects_are_checked():
     _mutated_objects(600)
 
 
 @pytest.mark.nightly
-def test_twenty_thousand_mangled_texts_are_judged():
+def test_twenty_thousand_mangled_texts_are_checked():
     _mangled_texts(20_000)
 
 
 @pytest.mark.nightly
-def test_twenty_thousand_mutated_objects_are_judged():
+def test_twenty_thousand_mutated_objects_are_checked():
     _mutated_objects(20_000)
 
 

@@ -72,7 +72,7 @@ def test_a_python_file_is_not_read_as_yaml(folder: Path):
     assert text.startswith("kftune: toy_hparams.py is a Python script, not YAML; ")
 
 
-def test_a_study_without_hparams_is_told_what_a_study_needs(folder: Path):
+def test_a_study_without_hparams_is_shown_what_a_study_needs(folder: Path):
     (folder / "bad.yaml").write_text(EXAMPLE_STUDY.replace("hparams: toy_hparams:ToyHparams\n", ""))
     code, text = lint(folder, "bad.yaml")
     assert code == 1
@@ -80,7 +80,7 @@ def test_a_study_without_hparams_is_told_what_a_study_needs(folder: Path):
     assert "apiVersion" not in text
 
 
-def test_a_named_file_that_is_nothing_known_is_told_what_each_kind_needs(folder: Path):
+def test_a_named_file_that_is_nothing_known_is_shown_what_each_kind_needs(folder: Path):
     (folder / "values.yaml").write_text("replicas: 3\n")
     code, text = lint(folder, "values.yaml")
     assert code == 1

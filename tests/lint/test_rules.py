@@ -24,7 +24,7 @@ def test_the_example_is_clean():
 
 
 @pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fails and code[:3] != "KT4"])
-def test_a_rule_speaks_of_its_failing_example_and_not_of_its_passing_one(code: str):
+def test_a_rule_reports_its_failing_example_and_not_its_passing_one(code: str):
     rule = RULES[code]
     assert code in codes_of(example_text(rule.fails))
     assert code not in codes_of(example_text(rule.passes))
@@ -54,7 +54,7 @@ def test_codes_say_what_kind_of_rule_they_are():
         ("python t.py # why", "KT253"),
     ],
 )
-def test_a_script_that_the_wrapper_breaks_is_told(script: str, code: str):
+def test_a_script_that_the_wrapper_breaks_is_reported(script: str, code: str):
     arguments = f"{script.replace('t.py', 't.py ${trialParameters.lr} ${trialParameters.units}')}"
     container = f"{{name: main, image: 'r.example/i:1', command: [sh, -c], args: ['{arguments}']}}"
     change = f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {{containers: [{container}]}}}}}}}}}}}}"

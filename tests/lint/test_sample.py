@@ -74,7 +74,7 @@ def test_without_the_objective_katib_keeps_nothing():
         ("val.loss: 0.3", "it has ':' instead of '=' and the log calls it 'val.loss'"),
     ],
 )
-def test_a_line_that_is_nearly_a_report_tells_why_it_is_none(line: str, why: str):
+def test_a_line_that_is_nearly_a_report_says_why_it_is_none(line: str, why: str):
     made = sampled(f"epoch 1\n{line}\n".encode())
     assert [(near.line, near.metric, near.why) for near in made.near] == [(2, "val_loss", why)]
     assert made.near[0].remedy
@@ -117,7 +117,7 @@ def test_a_name_that_the_default_filter_cannot_find_gets_a_filter_that_can():
         ("0.5.", "0.5", ""),
     ],
 )
-def test_a_value_that_is_stored_as_something_else_is_told(text: str, value: str, note: str):
+def test_a_value_that_is_stored_as_something_else_is_reported(text: str, value: str, note: str):
     (row,) = sampled(f"val_loss={text} epoch=3".encode()).metrics[0].rows
     assert row.value == value
     assert row.note.startswith(note)
@@ -138,7 +138,7 @@ def test_numbers_in_a_json_log_are_not_read():
     assert sampled(b"val_loss=0.3\n", change).error.startswith("line 1: failed to parse the json object")
 
 
-def test_a_filter_that_stops_the_collector_is_told_at_its_line():
+def test_a_filter_that_stops_the_collector_is_reported_at_its_line():
     change = (
         "spec: {metricsCollectorSpec: {collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(?=x)(a)(b)']}}}}"
     )
