@@ -35,7 +35,7 @@ from kftune.lint.placing import error_findings, lint_finding, placed
 from kftune.lint.report import LocalMetric, StudyReport
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, Source, documents
-from kftune.metrics import reduce_file
+from kftune.metrics.reduction import reduce_file
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
 
