@@ -9,10 +9,10 @@ from benchmarks.worker import serve
 from kftune.katib.admission.cluster import Cluster
 from kftune.lint.experiment import CheckedDocument, check_experiment
 from kftune.lint.placing import placed
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 
-def judged(source: Source) -> list[CheckedDocument]:
+def judged(source: SourceText) -> list[CheckedDocument]:
     cluster = Cluster()
     found = [check_experiment(document, cluster, "0.19") for document in documents(source)]
     for judgement in found:
@@ -21,7 +21,7 @@ def judged(source: Source) -> list[CheckedDocument]:
 
 
 if __name__ == "__main__":
-    given = Source("experiments.yaml", text(), named=True)
+    given = SourceText("experiments.yaml", text(), named=True)
     if sys.argv[1:] == ["show"]:
         for judgement in judged(given):
             print(judgement.name if judgement.outcome == "ok" else judgement.findings)

@@ -21,7 +21,7 @@ from kftune.lint.fixes import FIXES
 from kftune.lint.fixing import fixed as fixed_text
 from kftune.lint.placing import Found, placed
 from kftune.lint.rules.all import RULES
-from kftune.lint.sources import Document, Source, documents, is_experiment
+from kftune.lint.sources import Document, SourceText, documents, is_experiment
 from kftune.spec.kind import kind_of
 
 Lint = Callable[..., tuple[int, str, str]]
@@ -50,11 +50,11 @@ def check(found: Sequence[Document]) -> list[Found]:
 
 
 def fixed(text: str) -> str:
-    return fixed_text(Source("x.yaml", text, named=True), check)[0]
+    return fixed_text(SourceText("x.yaml", text, named=True), check)[0]
 
 
 def codes_of(text: str) -> list[str]:
-    found = check(list(documents(Source("x.yaml", text, named=True))))
+    found = check(list(documents(SourceText("x.yaml", text, named=True))))
     return [each.code for _, placed_ones in found for each in placed_ones]
 
 
@@ -284,7 +284,7 @@ def test_no_mangled_text_makes_it_crash_or_goes_on_for_ever(seed: int):
 
 
 def is_admitted(text: str) -> bool:
-    found = check(list(documents(Source("x.yaml", text, named=True))))
+    found = check(list(documents(SourceText("x.yaml", text, named=True))))
     return all(judgement.verdict.admitted for judgement, _ in found)
 
 

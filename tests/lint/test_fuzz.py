@@ -19,7 +19,7 @@ from kftune.katib.go.reading import read
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.rules.all import RULES
-from kftune.lint.sources import Document, Source, documents
+from kftune.lint.sources import Document, SourceText, documents
 
 VALUES: list[Any] = [
     *[None, True, 0, -1, 1.5, 1e300, 2**31, 2**63, "", "x", "NaN", "\u0000", "${trialParameters.lr}", "-.5", "é"],
@@ -29,7 +29,7 @@ MOST_MEMORY = 200  # MB
 
 
 def survives(text: str, version: KatibVersion = "0.19") -> None:
-    judge_all(list(documents(Source("fuzz.yaml", text, named=True))), version)
+    judge_all(list(documents(SourceText("fuzz.yaml", text, named=True))), version)
 
 
 def judge_all(found: list[Document], version: KatibVersion) -> None:
@@ -45,7 +45,7 @@ def _put(value: Any) -> Mutation:
 
 def test_no_value_in_any_place_makes_it_crash():
     example = read(EXAMPLE)
-    (document,) = documents(Source("fuzz.yaml", EXAMPLE, named=True))
+    (document,) = documents(SourceText("fuzz.yaml", EXAMPLE, named=True))
     for path, _ in places(example):
         for value in VALUES:
             changed = mutated(example, path, _put(value))
@@ -61,7 +61,7 @@ def _mangled_texts(count: int) -> None:
 
 def _mutated_objects(count: int) -> None:
     chance = random.Random(7)
-    seeds = [list(documents(Source("fuzz.yaml", text, named=True))) for text in SEEDS]
+    seeds = [list(documents(SourceText("fuzz.yaml", text, named=True))) for text in SEEDS]
     changes = [*MUTATIONS.values(), *map(_put, VALUES)]
     for _ in range(count):
         found = list(chance.choice(seeds))

@@ -18,7 +18,7 @@ from kftune.errors import KftuneError
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.lint.experiment import CheckedDocument, check_experiment
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 from kftune.render import render
 from kftune.study import Study
 
@@ -79,7 +79,9 @@ TARGETS = st.fixed_dictionaries(
 def lint(text: str, version: str) -> list[CheckedDocument]:
     cluster = Cluster()
     katib: KatibVersion = version  # type: ignore[assignment]
-    return [check_experiment(document, cluster, katib) for document in documents(Source("rendered", text, named=True))]
+    return [
+        check_experiment(document, cluster, katib) for document in documents(SourceText("rendered", text, named=True))
+    ]
 
 
 def serious(judgements: list[CheckedDocument]) -> list[Any]:
@@ -222,7 +224,7 @@ def test_there_are_mutations_of_many_kinds():
 
 @pytest.mark.parametrize("kind", ["Job", "PyTorchJob", "TrainJob"])
 def test_a_change_of_one_field_is_reported_or_does_no_harm(kind: str):
-    (document,) = documents(Source("rendered", _manifest(kind), named=True))
+    (document,) = documents(SourceText("rendered", _manifest(kind), named=True))
     assert check_experiment(document, Cluster(), "0.19").findings == ()
     changes = [
         (".".join(map(str, path)), name, mutated(document.value, path, mutation))
@@ -240,7 +242,7 @@ def test_a_change_of_one_field_is_reported_or_does_no_harm(kind: str):
 def test_every_row_of_the_table_is_needed():
     used = set()
     for kind in ("Job", "PyTorchJob", "TrainJob"):
-        (document,) = documents(Source("rendered", _manifest(kind), named=True))
+        (document,) = documents(SourceText("rendered", _manifest(kind), named=True))
         for path, _ in places(document.value):
             text = ".".join(map(str, path))
             used |= {place for place, _, _ in HARMLESS if re.search(rf"(^|\.)(?:{place})$", text)}

@@ -9,13 +9,13 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.rule import MEANINGS, SEVERITIES
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 PAGES = ROOT / "docs" / "lint"
 
 
 def codes_of(text: str) -> set[str]:
-    found = documents(Source("x.yaml", text, named=True))
+    found = documents(SourceText("x.yaml", text, named=True))
     return {finding.code for each in found for finding in check_experiment(each, Cluster(), "0.19").findings}
 
 

@@ -17,7 +17,7 @@ from kftune.katib.trial.collector import Row, collect
 from kftune.lint.experiment import check_experiment
 from kftune.lint.sampling import Sample, sample
 from kftune.lint.schema import lint_schema
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 Lint = Callable[..., tuple[int, str]]
 
@@ -33,7 +33,7 @@ def lint(capsys: pytest.CaptureFixture[str]) -> Lint:
 
 
 def sampled(log: bytes, change: str = "") -> Sample:
-    (document,) = documents(Source("e.yaml", example_text(change), named=True))
+    (document,) = documents(SourceText("e.yaml", example_text(change), named=True))
     spec = check_experiment(document, Cluster(), "0.19").verdict.spec
     assert spec is not None
     return sample(spec, log, "train.log")

@@ -10,11 +10,11 @@ from kftune.katib.admission.cluster import KatibConfig, cluster_of
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.report import LintFinding
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 
 def findings(text: str) -> list[LintFinding]:
-    found = list(documents(Source("x.yaml", text, named=True)))
+    found = list(documents(SourceText("x.yaml", text, named=True)))
     cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
     experiments = [document for document in found if document.value["kind"] == "Experiment"]
     return [each for one in experiments for each in placed(check_experiment(one, cluster, "0.19"))]

@@ -43,7 +43,7 @@ from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic
 from kftune.katib.trial.wrapper import WrapperError, WrapperPanic, wrap
 from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.rule import SEVERITIES
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 Told = Mapping[str, Any]
 """What kftune says of a case, or what was recorded, in a form that can be compared."""
@@ -292,7 +292,7 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
     container["image"] = given["image"]
     used = [f"${{trialParameters.{name}}}" for name in ("lr", "units")]
     container["env"] = [{"name": "USED", "value": " ".join(used)}]
-    (document,) = documents(Source("case.yaml", json.dumps(experiment), named=True))
+    (document,) = documents(SourceText("case.yaml", json.dumps(experiment), named=True))
     judgement = check_experiment(document, cluster(), "0.19")
     against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS and found.severity != "advice"]
     with tempfile.TemporaryDirectory() as folder:

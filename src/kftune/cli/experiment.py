@@ -12,7 +12,7 @@ from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
 from kftune.lint.experiment import CheckedDocument, check_experiment
 from kftune.lint.placing import placed
-from kftune.lint.sources import Document, Source, decoded, documents
+from kftune.lint.sources import Document, SourceText, decoded, documents
 from kftune.spec.kind import kind_of
 
 _EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
@@ -44,7 +44,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     Raises:
         UsageError: There is no such Experiment, or a cluster would refuse it.
     """
-    found = list(documents(Source(str(path), decoded(path.read_bytes()), named=True)))
+    found = list(documents(SourceText(str(path), decoded(path.read_bytes()), named=True)))
     document = _one(path, [each for each in found if _is_experiment(each)], name)
     value = copy.deepcopy(document.value)
     for override in overrides:

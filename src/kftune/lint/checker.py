@@ -24,7 +24,7 @@ from kftune.lint.report import (
     RefusalReason,
     StudyReport,
 )
-from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_experiment, sources
+from kftune.lint.sources import STDIN, Document, SourceText, decoded, documents, is_experiment, sources
 from kftune.spec.kind import KindName, kind_of
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def fix(
     return texts, checker.check(fixed)._replace(fixed=tuple(changes))
 
 
-def _sources(paths: str | Path | Iterable[str | Path], options: LintOptions) -> list[Source]:
+def _sources(paths: str | Path | Iterable[str | Path], options: LintOptions) -> list[SourceText]:
     places = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not places and options.hparams is None:
         raise UsageError("lint needs files, folders or - (standard input), or a class with --hparams")
@@ -113,7 +113,7 @@ class _Checker:
         self._log = None if options.sample_log is None else Path(options.sample_log).read_bytes()
         self._cluster = Cluster()
 
-    def check(self, given: Sequence[Source]) -> LintReport:
+    def check(self, given: Sequence[SourceText]) -> LintReport:
         """Checks all documents, the Experiments that studies and pipelines render to, and the class of --hparams."""
         experiments: list[ExperimentReport] = []
         studies: list[StudyReport] = []
@@ -158,7 +158,7 @@ class _Checker:
             summary=dict(sorted(outcomes.items())),
         )
 
-    def fix(self, given: Sequence[Source]) -> tuple[list[Source], list[AppliedFix]]:
+    def fix(self, given: Sequence[SourceText]) -> tuple[list[SourceText], list[AppliedFix]]:
         """Returns the texts with all safe fixes, and the fixes."""
         from kftune.lint.fixing import fixed, with_label
 
@@ -182,14 +182,14 @@ class _Checker:
             changes += applied
         return result, changes
 
-    def _read(self, given: Sequence[Source]) -> list[tuple[Source, list[Document]]]:
+    def _read(self, given: Sequence[SourceText]) -> list[tuple[SourceText, list[Document]]]:
         """Reads the documents, and from now on uses what they say about the cluster."""
         found = [(source, list(documents(source))) for source in given]
         values = (document.value for _, each in found for document in each)
         self._cluster = cluster_of(values, self._config, labelled=self._options.namespace_labelled)
         return found
 
-    def _placed(self, found: Sequence[Document], source: Source) -> list[Found]:
+    def _placed(self, found: Sequence[Document], source: SourceText) -> list[Found]:
         """Checks the Experiments among the documents; only the selected findings count."""
         kinds = ((document, kind_of(document.value)) for document in found)
         checked = [self._checked(each) for each, kind in kinds if is_experiment(each, kind, named=source.named)]
@@ -238,7 +238,7 @@ class _Checker:
         return selected and not (self._ignored and code.startswith(self._ignored))
 
 
-def _is_utf8(source: Source) -> bool:
+def _is_utf8(source: SourceText) -> bool:
     """Returns whether the text, written as UTF-8, is the content of its file."""
     return source.file == STDIN or Path(source.file).read_bytes() == source.text.encode(errors="surrogateescape")
 

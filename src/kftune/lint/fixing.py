@@ -15,7 +15,7 @@ from kftune.katib.go.reading import Piece, pieces
 from kftune.lint.fixes import FIXES, Spot, labelled
 from kftune.lint.placing import Found
 from kftune.lint.report import AppliedFix, LintFinding
-from kftune.lint.sources import Document, Source, documents
+from kftune.lint.sources import Document, SourceText, documents
 
 _STAGES = ("yaml", "server", "decode", "webhook", "panic", "admitted")
 _MOST_IN_A_ROW = 3
@@ -24,7 +24,7 @@ Check = Callable[[Sequence[Document]], list[Found]]
 _Key = tuple[int, str, str]
 
 
-def fixed(source: Source, check: Check) -> tuple[str, list[AppliedFix]]:
+def fixed(source: SourceText, check: Check) -> tuple[str, list[AppliedFix]]:
     """Returns a text with all safe fixes, and the fixes.
 
     Args:
@@ -34,7 +34,7 @@ def fixed(source: Source, check: Check) -> tuple[str, list[AppliedFix]]:
     return _rewritten(source, lambda piece: _fixed_piece(piece, source, check))
 
 
-def with_label(source: Source, namespaces: set[str]) -> tuple[str, list[AppliedFix]]:
+def with_label(source: SourceText, namespaces: set[str]) -> tuple[str, list[AppliedFix]]:
     """Returns a text in which the Namespaces have Katib's label, and the changes.
 
     Args:
@@ -47,7 +47,7 @@ def with_label(source: Source, namespaces: set[str]) -> tuple[str, list[AppliedF
 
 
 def _rewritten(
-    source: Source, rewrite: Callable[[Piece], tuple[str, list[AppliedFix]]]
+    source: SourceText, rewrite: Callable[[Piece], tuple[str, list[AppliedFix]]]
 ) -> tuple[str, list[AppliedFix]]:
     """Returns a text with all its documents rewritten; the text between them stays."""
     parts: list[str] = []
@@ -61,7 +61,7 @@ def _rewritten(
     return "".join([*parts, source.text[end:]]), changes
 
 
-def _labelled_piece(piece: Piece, source: Source, namespaces: set[str]) -> tuple[str, list[AppliedFix]]:
+def _labelled_piece(piece: Piece, source: SourceText, namespaces: set[str]) -> tuple[str, list[AppliedFix]]:
     text = piece.text
     changes: list[AppliedFix] = []
     for document in _documents(source, piece.text):
@@ -93,7 +93,7 @@ def _with_places(text: str) -> list[tuple[Piece, int]]:
     return found
 
 
-def _documents(source: Source, text: str) -> list[Document]:
+def _documents(source: SourceText, text: str) -> list[Document]:
     return list(documents(source._replace(text=text)))
 
 
@@ -114,7 +114,7 @@ class _State(NamedTuple):
         return Spot(self.text, value, prefix, next(path for path in paths if field_text((*prefix, *path)) == text))
 
 
-def _fixed_piece(piece: Piece, source: Source, check: Check) -> tuple[str, list[AppliedFix]]:
+def _fixed_piece(piece: Piece, source: SourceText, check: Check) -> tuple[str, list[AppliedFix]]:
     def state_of(text: str) -> _State:
         return _State(text, check(_documents(source, text)))
 

@@ -24,7 +24,7 @@ from kftune.lint.placing import error_findings, placed
 from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.sources import STDIN, Document, Source, documents
+from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
@@ -34,7 +34,7 @@ from kftune.render.tuning import tuning_of
 _REFERENCE = re.compile(r"\$\{parameters\.(\w+)\}")
 
 
-def check_pipeline(source: Source, document: Document) -> tuple[list[Document], PipelineReport]:
+def check_pipeline(source: SourceText, document: Document) -> tuple[list[Document], PipelineReport]:
     """Returns the Experiments of the tune steps, with places in the rendered text, and the report of the pipeline.
 
     Args:
@@ -53,7 +53,7 @@ def check_pipeline(source: Source, document: Document) -> tuple[list[Document], 
     return _experiments(source, pipeline), report
 
 
-def _pipeline(source: Source, document: Document) -> Pipeline:
+def _pipeline(source: SourceText, document: Document) -> Pipeline:
     if source.file != STDIN:
         return load_pipeline(Path(source.file))
     value = yaml_text.load(document.piece.text, file=STDIN)
@@ -91,7 +91,7 @@ def _unused(pipeline: Pipeline) -> Iterator[Finding]:
             yield finding("KT412", ("parameters", name), message)
 
 
-def _experiments(source: Source, pipeline: Pipeline) -> list[Document]:
+def _experiments(source: SourceText, pipeline: Pipeline) -> list[Document]:
     found: list[Document] = []
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):

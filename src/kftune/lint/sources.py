@@ -44,7 +44,7 @@ class Document(NamedTuple):
         return value if isinstance(value, str) else None
 
 
-class Source(NamedTuple):
+class SourceText(NamedTuple):
     """A text, and whether the user named it (or it was found in a folder)."""
 
     file: str
@@ -52,7 +52,7 @@ class Source(NamedTuple):
     named: bool
 
 
-def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[Source]:
+def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[SourceText]:
     """Reads files, the YAML files below folders, and standard input; each file once.
 
     In folders, files and folders whose names begin with a dot are skipped.
@@ -68,7 +68,7 @@ def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[Sou
     seen: set[Path] = set()
     for place in dict.fromkeys(places):
         if place == "-":
-            yield Source(STDIN, decoded(sys.stdin.buffer.read()), named=True)
+            yield SourceText(STDIN, decoded(sys.stdin.buffer.read()), named=True)
             continue
         path = Path(place)
         if not path.exists():
@@ -81,7 +81,7 @@ def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[Sou
         for file in _files_below(path) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
-                yield Source(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=named)
+                yield SourceText(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=named)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -104,7 +104,7 @@ def decoded(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def documents(source: Source) -> Iterator[Document]:
+def documents(source: SourceText) -> Iterator[Document]:
     """Reads all objects of a text, including those inside Lists.
 
     Empty documents are skipped, as kubectl does. A named text without any object is one document.

@@ -34,13 +34,13 @@ from kftune.lint.options import HelpText, LintOptions
 from kftune.lint.placing import error_findings, lint_finding, placed
 from kftune.lint.report import LocalMetric, StudyReport
 from kftune.lint.rules.rule import Finding
-from kftune.lint.sources import STDIN, Document, Source, documents
+from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.metrics.reduction import reduce_file
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
 
 
-def check_study(source: Source, document: Document, options: LintOptions) -> tuple[list[Document], StudyReport]:
+def check_study(source: SourceText, document: Document, options: LintOptions) -> tuple[list[Document], StudyReport]:
     """Returns the documents that a study renders to, with places in the rendered text, and the report of the study.
 
     Args:
@@ -69,14 +69,14 @@ def check_study(source: Source, document: Document, options: LintOptions) -> tup
     )
 
 
-def _study(source: Source, document: Document) -> Study:
+def _study(source: SourceText, document: Document) -> Study:
     if source.file != STDIN:
         return load_study(Path(source.file))
     value = yaml_text.load(document.piece.text, file=STDIN)
     return study_from_dict(value if isinstance(value, dict) else {}, (Path.cwd(),))
 
 
-def _folders(source: Source) -> tuple[Path, ...]:
+def _folders(source: SourceText) -> tuple[Path, ...]:
     """Returns where a study's files are looked for: in its own folder, then in the current one."""
     own = Path() if source.file == STDIN else Path(source.file).parent
     return (own,) if own.resolve() == Path.cwd() else (own, Path())
