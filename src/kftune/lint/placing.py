@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from kftune import yaml_text
 from kftune.errors import KftuneError, YamlError
 from kftune.katib.admission.reason import field_text
-from kftune.katib.go.types import Path
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.report import LintFinding
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import Document
 
-_FEW = 2  # places that are found faster one by one
 _IGNORED = re.compile(r"#\s*kftune:\s*ignore\[([A-Z0-9, ]+)\]")
 # A further line of an error message that begins with its place.
 _PLACED = re.compile(r".*?:(\d+):(\d+): (.*)")
@@ -61,26 +58,11 @@ def _places(checked: CheckedDocument) -> list[tuple[int, int]]:
     verdict, document, findings = checked.verdict, checked.document, checked.findings
     if verdict.line is not None and verdict.column is not None:
         return [(verdict.line, verdict.column)] * len(findings)
-    wanted = [(document.prefix + _existing(each.path, document.value), each.code == "KT104") for each in findings]
+    wanted = [((*document.prefix, *each.path), each.code == "KT104") for each in findings]
     try:
-        if len(wanted) > _FEW:
-            return yaml_text.locate_all(document.piece.text, wanted)
-        return [yaml_text.locate(document.piece.text, path, key=key) for path, key in wanted]
+        return yaml_text.locate_all(document.piece.text, wanted)
     except YamlError:
         return [(1, 1)] * len(findings)
-
-
-def _existing(path: Path, value: Any) -> Path:
-    """Returns the part of a path that the object has; the rest cannot be found in the text."""
-    for length, part in enumerate(path):
-        if isinstance(value, list):
-            known = isinstance(part, int) and part < len(value)
-        else:
-            known = isinstance(value, dict) and part in value
-        if not known:
-            return path[:length]
-        value = value[part]
-    return path
 
 
 def error_findings(document: Document, error: KftuneError, code: str) -> tuple[LintFinding, ...]:
