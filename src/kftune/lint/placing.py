@@ -56,6 +56,8 @@ def lint_finding(document: Document, found: Finding, line: int = 1, column: int 
 
 def _places(checked: CheckedDocument) -> list[tuple[int, int]]:
     verdict, document, findings = checked.verdict, checked.document, checked.findings
+    if not findings:
+        return []  # the text need not be read again
     if verdict.line is not None and verdict.column is not None:
         return [(verdict.line, verdict.column)] * len(findings)
     wanted = [((*document.prefix, *each.path), each.code == "KT104") for each in findings]
