@@ -408,7 +408,7 @@ def test_population_based_training_gets_the_volume_that_it_needs():
         ({"search": {"label": {"choice": ["a", "b c"]}}}, "the step must read its arguments by Hparams.from_args"),
         (
             {"search": {"lr": {"loguniform": [1e-4, 1e-2]}}, "algorithm": {"name": "sobol"}},
-            "lr goes to Katib as a number that the trial turns into the value; sobol: it draws every number evenly",
+            "lr goes to Katib as a number, which the trial decodes; sobol: this engine draws 'lr' uniform, not logUniform",
         ),
         ({}, "the container may not run as root: its image needs a USER that is a number"),
     ],

@@ -10,8 +10,9 @@ from typing import Any
 
 from kftune import yaml_text
 from kftune.cli.table import table
+from kftune.katib.engines import engine_of
 from kftune.spec.kind import written
-from kftune.study import ALGORITHMS, Study, load_study
+from kftune.study import Study, load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +90,7 @@ def _text(study: Study) -> str:
             f"  objective  {study.objective.direction} {study.objective.metric} "
             f"({study.objective.reduction} of a trial's values{goal})",
             f"  metrics    {', '.join(study.reductions)}",
-            f"  algorithm  {study.algorithm.name}: {ALGORITHMS[study.algorithm.name].summary}",
+            f"  algorithm  {study.algorithm.name}: {engine_of(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",

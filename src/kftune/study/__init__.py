@@ -1,6 +1,7 @@
 """A study: what is searched, how it is judged, how far it goes, and the step that each trial runs."""
 
-from kftune.study.algorithm import ALGORITHMS, Algorithm
+from kftune.katib.engines import ALGORITHMS
+from kftune.study.algorithm import Algorithm
 from kftune.study.load import load_study, study_from_dict
 from kftune.study.model import Study
 from kftune.study.objective import Budget, MetricSpec, Objective

@@ -1,4 +1,4 @@
-"""What `random` and `tpe` do: hyperopt 0.2.5 behind Katib's suggestion service.
+"""`random` and `tpe`: hyperopt 0.2.5 behind Katib's suggestion service.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/hyperopt; hyperopt 0.2.5; recorded runs of both.
 """
@@ -7,173 +7,222 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar
 
-from kftune.katib.engines import shared
-from kftune.katib.engines.space import Parameter, Problem, Search, doubled_names
-from kftune.katib.go.numbers import python_float, python_int
+from kftune.katib.engines import problems
+from kftune.katib.engines.engine import MOST_OFF, PYTHON_FLOAT, Draw, Engine, StudySearch, half_ends
+from kftune.katib.engines.search import Numbers, ParameterSpec, Problem, Search
+from kftune.katib.engines.settings import ABOVE_0, FINITE_ABOVE_0, NUMPY_SEED, SEED, Setting, Settings, integer, number
 
-_SETTINGS = {
-    "random": ("random_state",),
-    "tpe": ("random_state", "gamma", "prior_weight", "n_EI_candidates"),
-}
-_MOST_CANDIDATES = 100_000_000
 _MOST_INT = 1e19
 
 
-def problems(search: Search) -> Iterator[Problem]:
-    """What goes wrong, the first first."""
-    refused = next(_refused_settings(search), None)
-    if refused is not None:
-        yield refused
-        return
-    yield from _breaking_settings(search)
-    if search.parallel <= 0 and search.algorithm == "tpe":
-        yield Problem("KT227", "hangs", ("spec", "parallelTrialCount"), "tpe cannot be asked for 0 suggestions")
-    if not search.parameters:
-        yield shared.no_parameters()
-    for parameter in search.parameters:
-        yield from _parameter_problems(search, parameter)
-    for parameter, first in doubled_names(search.parameters):
-        same = (parameter.kind, parameter.items) == (first.kind, first.items)
-        if same or not search.comes_back:
-            yield shared.doubled_name(parameter, "wrong", "every suggestion assigns it twice")
+class Hyperopt(Engine):
+    """Both algorithms: the first requests draw independently."""
+
+    whole = PYTHON_FLOAT
+
+    def later_problems(self, search: Search) -> Iterator[Problem]:
+        """Yields what goes wrong after the check, apart from the parameters."""
+        yield from super().later_problems(search)
+        if not search.parameters:
+            yield problems.no_parameters()
+
+    def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+        """Returns what happens with a parameter whose name an earlier one has."""
+        if (parameter.kind, parameter.items) == (first.kind, first.items) or not search.comes_back:
+            return problems.doubled_name(parameter, "wrong", "every suggestion assigns it twice")
+        return problems.doubled_name(parameter, "hangs", "the engine cannot read the first results")
+
+    def range_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
+        """Yields what goes wrong with bounds and a step that the engine can read."""
+        if numbers.is_log and (numbers.low <= 0 or numbers.high <= 0):
+            yield problems.log_of_zero(parameter, "0 or less has no logarithm, every request fails")
+        elif numbers.is_normal:
+            yield from _normal_problems(search, parameter, numbers)
         else:
-            yield shared.doubled_name(parameter, "hangs", "the first results cannot be told to the engine")
+            yield from _uniform_problems(search, parameter, numbers)
+
+    def uneven(self, numbers: Numbers) -> str | None:
+        """Returns why its draws do not follow the distribution."""
+        step = _step(numbers)
+        if numbers.is_normal or step is None:
+            return None
+        return _uneven_log(numbers, step) if numbers.is_log else half_ends(numbers)
+
+    def ends(self, numbers: Numbers) -> tuple[float, float]:
+        """Returns the least and the greatest value that it writes.
+
+        Source: hyperopt 0.2.5, quniform: round(draw / step) * step, in floating point.
+        """
+        step = _step(numbers)
+        if numbers.is_normal or step is None:
+            return super().ends(numbers)
+        return round(numbers.low / step) * step, round(numbers.high / step) * step
+
+    def draw(self, numbers: Numbers) -> Draw:
+        """Returns its draw: rounded to multiples of the step; normal draws are not cut at the bounds."""
+        from statistics import NormalDist  # noqa: PLC0415  # slow to import, and lint draws nothing
+
+        step, log = _step(numbers), numbers.is_log
+        low, high = (math.log(numbers.low), math.log(numbers.high)) if log else (numbers.low, numbers.high)
+        deviation = abs(high - low) / 6 or 1e-300
+        normal = NormalDist((low + high) / 2, deviation) if numbers.is_normal else None
+
+        def draw(u: float) -> float:
+            inside = min(max(u, 2.0**-53), 1 - 2.0**-53)
+            value = low + (high - low) * u if normal is None else normal.inv_cdf(inside)
+            value = math.exp(value) if log else value
+            return value if step is None else round(value / step) * step
+
+        return draw
 
 
-def _refused_settings(search: Search) -> Iterator[Problem]:
-    for name, text in search.settings:
-        if name not in _SETTINGS[search.algorithm]:
-            known = ", ".join(_SETTINGS[search.algorithm])
-            yield shared.refused_setting(search, name, f"{search.algorithm} knows {known}")
-        elif name in ("random_state", "n_EI_candidates"):
-            least = 0 if name == "random_state" else 1
-            whole = python_int(text)
-            if whole is None or whole < least:
-                yield shared.refused_setting(search, name, f"{text!r} must be an integer of at least {least}")
-        else:
-            value = python_float(text)
-            if value is None or not (0 < value < 1 if name == "gamma" else value > 0):
-                rule = "a number between 0 and 1" if name == "gamma" else "a number above 0"
-                yield shared.refused_setting(search, name, f"{text!r} must be {rule}")
+class Random(Hyperopt):
+    """`random`."""
+
+    summary = "independent draws"
+    settings: ClassVar[Settings] = {SEED: NUMPY_SEED}
+    orderless = True
 
 
-def _breaking_settings(search: Search) -> Iterator[Problem]:
-    seed = python_int(search.setting("random_state") or "0")
-    if seed is not None and seed >= 2**32:
-        yield shared.breaking_setting(search, "random_state", "the engine takes seeds below 2^32 only")
-    if not search.comes_back:
-        return
-    if python_float(search.setting("prior_weight") or "1") == math.inf:
-        yield shared.breaking_setting(search, "prior_weight", "the second batch fails with infinite weights")
-    if (python_int(search.setting("n_EI_candidates") or "24") or 0) >= _MOST_CANDIDATES:
-        yield shared.breaking_setting(search, "n_EI_candidates", "the engine runs out of memory")
+class Tpe(Hyperopt):
+    """`tpe`."""
+
+    summary = "tree of Parzen estimators, each parameter by itself"
+    settings: ClassVar[Settings] = {
+        SEED: NUMPY_SEED,
+        "gamma": Setting(number("a number between 0 and 1", lambda value: 0 < value < 1)),
+        "prior_weight": Setting(
+            FINITE_ABOVE_0,
+            checked=ABOVE_0,
+            consequence="the second batch fails with infinite weights",
+            late=True,
+        ),
+        "n_EI_candidates": Setting(
+            integer(1, 100_000_000),
+            checked=integer(1),
+            consequence="the engine runs out of memory with so many",
+            late=True,
+        ),
+    }
+
+    def later_problems(self, search: Search) -> Iterator[Problem]:
+        """Yields what goes wrong after the check, apart from the parameters."""
+        yield from super().later_problems(search)
+        if search.parallel <= 0:
+            yield problems.no_suggestions(search)
+
+    def study_notes(self, study: StudySearch) -> Iterator[str]:
+        """Yields what to know about a study with this algorithm on Katib."""
+        if study.parallel > 1:
+            yield (
+                f"tpe of Katib suggests the same point {study.parallel} times when it is asked for {study.parallel} at "
+                f"once; take multivariate-tpe, or parallel: 1"
+            )
 
 
-def _parameter_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    if parameter.is_list:
-        if not parameter.items:
-            yield shared.empty_list(parameter)
-    elif not parameter.is_number:
-        yield shared.unknown_kind(parameter)
-    else:
-        yield from _number_problems(search, parameter)
+ENGINES = {"random": Random(), "tpe": Tpe()}
 
 
-def _number_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = python_float(parameter.low), python_float(parameter.high)
-    step = python_float(parameter.step) if parameter.step else (1.0 if parameter.kind == "int" else None)
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "a number")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "a number")
-    elif parameter.step and step is None:
-        yield shared.unreadable(parameter, "step", parameter.step, "a number")
-    elif parameter.distribution in ("logUniform", "logNormal") and (low <= 0 or high <= 0):
-        yield shared.log_of_nothing(parameter, "there is no logarithm of 0 or less, every request fails")
-    elif parameter.distribution in ("normal", "logNormal"):
-        yield from _normal_problems(search, parameter, low, high, step)
-    else:
-        yield from _range_problems(search, parameter, low, high, step)
+def _step(numbers: Numbers) -> float | None:
+    return 1.0 if numbers.step is None and numbers.whole else numbers.step
 
 
-def _normal_problems(
-    search: Search, parameter: Parameter, low: float, high: float, step: float | None
-) -> Iterator[Problem]:
-    if low > high:
-        yield shared.inverted(parameter, "the standard deviation would be negative, every request fails")
-    elif not math.isfinite(low) or not math.isfinite(high):
-        yield shared.not_finite(parameter, "nan")
+def _learns(search: Search) -> bool:
+    """Whether results are fed back into a model of the parameters."""
+    return search.algorithm == "tpe" and search.comes_back
+
+
+def _normal_problems(search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
+    step = _step(numbers)
+    if numbers.low > numbers.high:
+        yield problems.inverted(parameter, "the standard deviation would be negative, every request fails")
+    elif not math.isfinite(numbers.low) or not math.isfinite(numbers.high):
+        yield problems.not_finite(parameter, "nan")
     elif step is not None and not _is_usable(step):
-        yield from _unusable_step(search, parameter)
-    elif low == high and search.comes_back and search.algorithm == "tpe":
-        yield shared.inverted(parameter, "a standard deviation of 0 breaks the second batch of tpe")
+        yield _unusable_step(search, parameter)
+    elif numbers.low == numbers.high and _learns(search):
+        yield problems.inverted(parameter, "a standard deviation of 0 breaks the second batch of tpe")
     else:
         message = f"{parameter.distribution} of {parameter.name!r} is not cut at min and max: values leave the bounds"
         yield Problem("KT210", "wrong", parameter.at("distribution"), message)
 
 
-def _range_problems(
-    search: Search, parameter: Parameter, low: float, high: float, step: float | None
-) -> Iterator[Problem]:
-    logarithmic = parameter.distribution == "logUniform"
-    if not math.isfinite(low) or not math.isfinite(high):
-        yield shared.inverted(parameter, "the engine needs finite bounds, every request fails")
-        return
-    if not math.isfinite(high - low) and not logarithmic:
-        yield shared.inverted(parameter, "the range is beyond the largest float, every request fails")
-        return
-    again = search.algorithm == "tpe" and search.comes_back
-    if low >= high and not (logarithmic and low > high):
-        if not (low == high == 0) or again:
-            yield shared.inverted(parameter, "min must be below max, else every request fails")
-        return
-    if again and (low > high or (parameter.kind == "int" and max(abs(low), abs(high)) >= _MOST_INT)):
-        yield shared.inverted(parameter, "the second batch of tpe fails")
-        return
-    if step is not None and not _is_usable(step):
-        yield from _unusable_step(search, parameter)
+def _uniform_problems(search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
+    low, high, step = numbers.low, numbers.high, _step(numbers)
+    bad = _bounds_problem(search, parameter, numbers)
+    if bad is not None:
+        yield bad
+    elif low >= high and not (numbers.is_log and low > high):
+        return  # both 0: every trial gets 0
+    elif step is not None and not _is_usable(step):
+        yield _unusable_step(search, parameter)
     elif low > high:
-        yield from shared.out_of_bounds(search, parameter, 1, "they are drawn between the two, the wrong way round")
+        yield from problems.out_of_bounds(search, parameter, 1, "they are drawn between max and min")
     elif step is not None:
-        yield from _quantised(search, parameter, low, high, abs(step), logarithmic)
+        yield from _rounding_problems(search, parameter, numbers, abs(step))
+
+
+def _bounds_problem(search: Search, parameter: ParameterSpec, numbers: Numbers) -> Problem | None:
+    low, high = numbers.low, numbers.high
+    if not math.isfinite(low) or not math.isfinite(high):
+        return problems.inverted(parameter, "the engine needs finite bounds, every request fails")
+    if not math.isfinite(high - low) and not numbers.is_log:
+        return problems.inverted(parameter, "the range is wider than the largest float, every request fails")
+    if low >= high and not (numbers.is_log and low > high):
+        if low == high == 0 and not _learns(search):
+            return None
+        return problems.inverted(parameter, "min must be below max, else every request fails")
+    too_large = numbers.whole and max(abs(low), abs(high)) >= _MOST_INT
+    if _learns(search) and (low > high or too_large):
+        return problems.inverted(parameter, "the second batch of tpe fails")
+    return None
 
 
 def _is_usable(step: float) -> bool:
     return step != 0 and math.isfinite(step)
 
 
-def _unusable_step(search: Search, parameter: Parameter) -> Iterator[Problem]:
+def _unusable_step(search: Search, parameter: ParameterSpec) -> Problem:
     if parameter.kind == "int":
-        yield shared.bad_step(parameter, "hangs", "the draw is no number, every request fails")
-    elif search.algorithm == "tpe" and search.comes_back:
-        yield shared.bad_step(parameter, "hangs", "the draw is no number, the second batch fails")
-    else:
-        yield shared.bad_step(parameter, "wrong", "every trial gets 'nan'")
+        return problems.bad_step(parameter, "hangs", "the draw is not a number, every request fails")
+    if _learns(search):
+        return problems.bad_step(parameter, "hangs", "the draw is not a number, the second batch fails")
+    return problems.bad_step(parameter, "wrong", "every trial gets 'nan'")
 
 
-def _quantised(
-    search: Search, parameter: Parameter, low: float, high: float, step: float, logarithmic: bool
-) -> Iterator[Problem]:
-    """hyperopt rounds to multiples of the step, not to min + k * step."""
-    if parameter.kind == "int" and step < 1 and shared.lattice_index(1, 0, step) < 1e-6:
+def _rounding_problems(search: Search, parameter: ParameterSpec, numbers: Numbers, step: float) -> Iterator[Problem]:
+    """Yields what goes wrong as hyperopt rounds to multiples of the step, not to min + k * step."""
+    low, high = numbers.low, numbers.high
+    if numbers.whole and step < 1 and problems.distance_in_steps(1, 0, step) < 1e-6:
         return
-    whole = parameter.kind != "int" or step == int(step)
-    if not whole or shared.lattice_index(0, low, step) > 1e-6:
-        what = f"hyperopt rounds to multiples of {parameter.step or '1'}, whatever min is"
+    if (numbers.whole and step != int(step)) or problems.distance_in_steps(0, low, step) > 1e-6:
+        why = f"hyperopt rounds to multiples of {parameter.step or '1'}, whatever min is"
         if parameter.step:
-            yield from shared.off_lattice(search, parameter, 1, what)
+            yield from problems.off_lattice(search, parameter, 1, why)
         else:
-            yield from shared.out_of_bounds(search, parameter, _share_below(low, high), what)
+            yield from problems.out_of_bounds(search, parameter, _share_outside(low, high), why)
         return
     top = (math.floor(high / step + 1e-9) + 0.5) * step
     if top < high:
-        share = math.log(high / top) / math.log(high / low) if logarithmic else (high - top) / (high - low)
-        yield from shared.out_of_bounds(search, parameter, share, "the last multiple of the step is above max")
+        share = math.log(high / top) / math.log(high / low) if numbers.is_log else (high - top) / (high - low)
+        yield from problems.out_of_bounds(search, parameter, share, "the last multiple of the step is above max")
 
 
-def _share_below(low: float, high: float) -> float:
-    """The share of integers that are rounded to below min, or above max."""
+def _share_outside(low: float, high: float) -> float:
+    """Returns the share of integers that are rounded to below min, or above max."""
     below = max(0.0, min(high, math.floor(low) + 0.5) - low)
     above = max(0.0, high - max(low, math.floor(high) + 0.5))
     return (below + above) / (high - low)
+
+
+def _uneven_log(numbers: Numbers, step: float) -> str | None:
+    """Returns why the lowest of logarithmic integers is drawn too rarely.
+
+    hyperopt starts at `low`; each integer should own the half unit on both sides.
+    """
+    low, high, first = numbers.low, numbers.high, numbers.low + step / 2
+    meant = math.log(first / (low - 0.5)) / math.log((high + 0.5) / (low - 0.5))
+    drawn = math.log(first / low) / math.log(high / low)
+    return f"it draws {low:g} in {drawn:.0%} of the trials instead of {meant:.0%}" if meant - drawn > MOST_OFF else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.katib.engines.space import Problem
+from kftune.katib.engines.search import Problem
 from kftune.katib.trial.medianstop import SETTINGS, refused_setting
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.admission.webhook_template import is_meta_reference
-from kftune.katib.engines.space import Problem
+from kftune.katib.engines.search import Problem
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.katib.go.types import Path
 
