@@ -37,7 +37,7 @@ PYTHON_FLOAT = Reader(python_float, "a number")
 
 
 class Encoding(NamedTuple):
-    """The parameter that stands for a domain which the engine would not draw correctly."""
+    """The parameter that encodes a domain which the engine would not draw correctly."""
 
     mode: Mode
     """How a number of the parameter selects a value of the domain."""
@@ -118,7 +118,7 @@ class Engine(ABC):
         return breaking_settings(search, self.settings)
 
     def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        """Returns what happens with a parameter whose name an earlier one has."""
+        """Returns what happens with the second of two parameters with one name."""
         return problems.doubled_name(parameter, "wrong", "only the last is searched")
 
     def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:

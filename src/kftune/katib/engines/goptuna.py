@@ -31,7 +31,7 @@ class Goptuna(Engine):
     def refusals(self, search: Search) -> Iterator[Problem]:
         """Yields what the service's check refuses."""
         for parameter, _ in doubled_names(search.parameters):
-            yield problems.doubled_name(parameter, "fails", "the Experiment fails at once")
+            yield problems.doubled_name(parameter, "fails", "the Experiment fails")
 
     def later_problems(self, search: Search) -> Iterator[Problem]:
         """Yields what goes wrong after the check, apart from the parameters."""
@@ -78,15 +78,15 @@ class Goptuna(Engine):
         if step is None or (math.isfinite(step) and step > 0):
             return None
         if numbers.whole:
-            return problems.bad_step(parameter, "hangs", f"it must be above 0, else {_HANGS}")
+            return problems.bad_step(parameter, "hangs", f"it is not above 0, {_HANGS}")
         if math.isfinite(step) and step < 0 and search.algorithm == "sobol":
             return None
-        return problems.bad_step(parameter, "hangs", "it must be a finite number above 0, else the results are lost")
+        return problems.bad_step(parameter, "hangs", "the results are lost unless it is a finite number above 0")
 
     def _range_rule(self, search: Search) -> str:
         if search.algorithm == "cmaes":
             return f"cmaes takes its first step from the smallest range, which must be above 0; {_HANGS}"
-        return f"min must not be above max, else {_HANGS}"
+        return f"min is above max, {_HANGS}"
 
     def _overshoot(self, search: Search, parameter: ParameterSpec, steps: float) -> Iterator[Problem]:
         """Yields a problem if values leave the bounds: they are cut at max, then rounded to the lattice once more."""
@@ -118,7 +118,7 @@ class Cmaes(Goptuna):
     def refusals(self, search: Search) -> Iterator[Problem]:
         """Yields what the service's check refuses."""
         if sum(parameter.is_number for parameter in search.parameters) < 2:
-            message = "cmaes needs two or more parameters of type int or double: the Experiment fails at once"
+            message = "cmaes needs two or more parameters of type int or double: the Experiment fails"
             yield Problem("KT221", "fails", ("spec", "parameters"), message)
         yield from super().refusals(search)
 
@@ -149,7 +149,7 @@ class Cmaes(Goptuna):
         return "its deviation is not that of a logarithm" if numbers.is_log else None
 
     def draw(self, numbers: Numbers) -> Draw:
-        """Returns its draw: uniform, whatever is asked for, until it learns."""
+        """Returns its draw: uniform for any distribution, until it learns."""
         low, high = numbers.low, numbers.high
         if numbers.whole:
             return {"int": [low, high], "step": int(numbers.step or 1)}
@@ -175,7 +175,7 @@ class Sobol(Goptuna):
         yield from super().distribution_problems(search, parameter, numbers)
 
     def draw(self, numbers: Numbers) -> Draw:
-        """Returns its draw: uniform, whatever is asked for.
+        """Returns its draw: uniform for any distribution.
 
         Integers are rounded down, so max is never drawn. With a step, a range that is wider by half a step at both
         ends is rounded to the lattice, cut at the bounds, and rounded again, which may lift a value above max.

@@ -115,7 +115,7 @@ class Grid(Engine):
         if not parameter.is_number:
             return problems.unknown_kind(parameter, self.unreadable)
         if parameter.kind == "double" and not parameter.step:
-            message = f"grid: a double needs a step, but {parameter.name!r} has none: the Experiment fails at once"
+            message = f"grid: a double needs a step, but {parameter.name!r} has none: the Experiment fails"
             return Problem("KT217", "fails", parameter.at("step"), message)
         numbers = self.read(parameter)
         if isinstance(numbers, Problem):
@@ -127,7 +127,7 @@ class Grid(Engine):
         if points.size >= 2**31:
             return Problem("KT220", "fails", parameter.at("step" if parameter.step else "max"), _too_large(points.size))
         if not numbers.whole and (numbers.high + (numbers.step or 1) - numbers.low) / (numbers.step or 1) <= 0:
-            return problems.inverted(parameter, "the grid has no point, the Experiment fails at once", "fails")
+            return problems.inverted(parameter, "the grid has no point, the Experiment fails", "fails")
         return points
 
 
@@ -153,7 +153,7 @@ def _double_points(numbers: Numbers) -> _Points:
 
 
 def _expected_points(numbers: Numbers) -> int:
-    """Returns the number of points without rounding: a step that is no binary fraction may lose the last one."""
+    """Returns the number of points without rounding: a step such as 0.1 may lose the last one."""
     step = numbers.step or 1
     return math.floor((numbers.high - numbers.low) / step + 1e-12) + 1 if step > 0 else 0
 
@@ -166,7 +166,7 @@ def _size_problems(search: Search, cells: int) -> Iterator[Problem]:
     most, asked = search.most, search.parallel
     first = _SECONDS_A_CELL * cells * asked * (asked - 1) / 2
     if most is not None and most > cells:
-        message = f"maxTrialCount {most} is more than the {cells} points of the grid: the Experiment fails at once"
+        message = f"maxTrialCount {most} is more than the {cells} points of the grid: the Experiment fails"
         yield Problem("KT218", "fails", ("spec", "maxTrialCount"), message)
     elif cells > _MOST_CELLS:
         yield Problem("KT220", "hangs", ("spec", "parameters"), _too_large(cells))

@@ -48,7 +48,7 @@ class Hyperband(Engine):
         if search.parallel < least:
             message = (
                 f"parallelTrialCount must be at least {least} with r_l {most:g} and eta {checked:g}, but is "
-                f"{search.parallel}: the Experiment fails at once"
+                f"{search.parallel}: the Experiment fails"
             )
             yield Problem("KT222", "fails", ("spec", "parallelTrialCount"), message)
         if search.setting("resource_name") not in {parameter.name for parameter in search.parameters}:
@@ -66,7 +66,7 @@ class Hyperband(Engine):
                 yield problems.ignored_setting(search, name)
 
     def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        """Returns what happens with a parameter whose name an earlier one has."""
+        """Returns what happens with the second of two parameters with one name."""
         return problems.doubled_name(parameter, "hangs", "every request for suggestions fails")
 
     def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:

@@ -29,7 +29,7 @@ class Hyperopt(Engine):
             yield problems.no_parameters()
 
     def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        """Returns what happens with a parameter whose name an earlier one has."""
+        """Returns what happens with the second of two parameters with one name."""
         if (parameter.kind, parameter.items) == (first.kind, first.items) or not search.comes_back:
             return problems.doubled_name(parameter, "wrong", "every suggestion assigns it twice")
         return problems.doubled_name(parameter, "hangs", "the engine cannot read the first results")
@@ -89,7 +89,7 @@ class Random(Hyperopt):
 class Tpe(Hyperopt):
     """`tpe`."""
 
-    summary = "tree of Parzen estimators, each parameter by itself"
+    summary = "tree of Parzen estimators, for each parameter separately"
     settings: ClassVar[Settings] = {
         SEED: NUMPY_SEED,
         "gamma": Setting(number("a number between 0 and 1", lambda value: 0 < value < 1)),
@@ -173,7 +173,7 @@ def _bounds_problem(search: Search, parameter: ParameterSpec, numbers: Numbers) 
     if low >= high and not (numbers.is_log and low > high):
         if low == high == 0 and not _learns(search):
             return None
-        return problems.inverted(parameter, "min must be below max, else every request fails")
+        return problems.inverted(parameter, "min is not below max, every request fails")
     too_large = numbers.whole and max(abs(low), abs(high)) >= _MOST_INT
     if _learns(search) and (low > high or too_large):
         return problems.inverted(parameter, "the second batch of tpe fails")
@@ -198,7 +198,7 @@ def _rounding_problems(search: Search, parameter: ParameterSpec, numbers: Number
     if numbers.whole and step < 1 and problems.distance_in_steps(1, 0, step) < 1e-6:
         return
     if (numbers.whole and step != int(step)) or problems.distance_in_steps(0, low, step) > 1e-6:
-        why = f"hyperopt rounds to multiples of {parameter.step or '1'}, whatever min is"
+        why = f"hyperopt rounds to multiples of {parameter.step or '1'}, not to min + k * step"
         if parameter.step:
             yield from problems.off_lattice(search, parameter, 1, why)
         else:

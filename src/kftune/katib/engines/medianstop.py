@@ -22,8 +22,8 @@ def stopping_problems(stopping: Mapping[str, Any]) -> Iterator[Problem]:
     name, text = settings[refused.place]
     path = ("spec", "earlyStopping", "algorithmSettings", refused.place)
     if refused.unknown:
-        message = f"setting {name!r}: medianstop knows {' and '.join(SETTINGS)}; the Experiment fails at once"
+        message = f"setting {name!r}: medianstop knows {' and '.join(SETTINGS)}; the Experiment fails"
         yield Problem("KT229", "fails", (*path, "name"), message)
     else:
-        message = f"setting {name!r}: {text!r} must be an integer of at least 1; the Experiment fails at once"
+        message = f"setting {name!r}: {text!r} must be an integer of at least 1; the Experiment fails"
         yield Problem("KT229", "fails", (*path, "value"), message)

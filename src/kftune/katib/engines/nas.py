@@ -136,13 +136,13 @@ def _setting_problems(spec: Mapping[str, Any], algorithm: str) -> Iterator[Probl
         wanted = known.get(name)
         if wanted is None:
             if algorithm == "enas":
-                yield Problem("KT214", "fails", path, f"enas has no setting {name!r}: the Experiment fails at once")
+                yield Problem("KT214", "fails", path, f"enas has no setting {name!r}: the Experiment fails")
             continue
         if wanted.may_be_none and text == "None":
             continue
         value = python_int(text) if wanted.whole else python_float(text)
         if value is None or not wanted.holds(value):
-            message = f"{name} must be {wanted.told}, not {text!r}: the Experiment fails at once"
+            message = f"{name} must be {wanted.told}, not {text!r}: the Experiment fails"
             yield Problem("KT214", "fails", (*path, "value"), message)
 
 
@@ -164,4 +164,4 @@ def _reference_problems(spec: Mapping[str, Any], algorithm: str) -> Iterator[Pro
 
 
 def _fails(path: Path, message: str) -> Problem:
-    return Problem("KT225", "fails", path, f"{message}: the Experiment fails at once")
+    return Problem("KT225", "fails", path, f"{message}: the Experiment fails")

@@ -100,7 +100,7 @@ def native(name: str, domain: Domain, algorithm: str, version: KatibVersion) -> 
 
 
 def is_list(domain: Domain) -> bool:
-    """Returns whether the domain is a list whose values are equally likely, as Katib draws them."""
+    """Returns whether the domain is a list of equally likely values, as Katib draws them."""
     return type(domain) in (Choice, Ordinal, Discrete) and getattr(domain, "weights", None) is None
 
 
@@ -136,7 +136,7 @@ def _lattice(domain: QUniform) -> Feasible:
 def _integers(domain: IntUniform) -> Feasible | str:
     if max(abs(domain.low), abs(domain.high)) > _LARGEST_WHOLE:
         return f"integers beyond {_LARGEST_WHOLE} lose digits there"
-    # Engines that are told of a `high` between two steps may draw it.
+    # Engines may draw a `high` between two steps.
     top = domain.low + (domain.size - 1) * domain.step
     found = _between("int", str(domain.low), str(top))
     if domain.step != 1:
@@ -180,10 +180,10 @@ _FORMS: Mapping[type[Domain], Callable[[Any], Feasible | str] | str] = {
     IntUniform: _integers,
     Normal: _normal,
     LogNormal: _log_normal,
-    ReverseLogUniform: "Katib knows no reverse logarithm",
-    QLogUniform: "Katib knows no logarithm with steps",
-    QNormal: "Katib knows no normal distribution with steps of its own",
-    QLogNormal: "Katib knows no normal distribution with steps of its own",
-    Conditional: "Katib knows no conditions",
-    Choice: "Katib draws all values of a list equally often, whatever their weights",
+    ReverseLogUniform: "Katib has no reverse logarithm",
+    QLogUniform: "Katib has no logarithmic range of doubles with steps",
+    QNormal: "Katib has no normal distribution with steps",
+    QLogNormal: "Katib has no normal distribution with steps",
+    Conditional: "Katib has no conditions",
+    Choice: "Katib draws all values of a list equally often and ignores weights",
 }

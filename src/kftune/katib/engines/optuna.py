@@ -58,11 +58,11 @@ class MultivariateTpe(Engine):
         if numbers.is_log:
             yield from _log_problems(search, parameter, numbers)
         elif numbers.low > numbers.high:
-            yield problems.inverted(parameter, "min must not be above max, else every request fails")
+            yield problems.inverted(parameter, "min is above max, every request fails")
         elif not numbers.whole and not math.isfinite(numbers.high - numbers.low):
             yield problems.inverted(parameter, "the engine needs finite bounds, every request fails")
         elif numbers.step is not None and (not numbers.step > 0 or not math.isfinite(numbers.step)):
-            yield problems.bad_step(parameter, "hangs", "it must be a finite number above 0, else every request fails")
+            yield problems.bad_step(parameter, "hangs", "it is not a finite number above 0, every request fails")
 
     def uneven(self, numbers: Numbers) -> str | None:
         """Returns why its draws do not follow the distribution."""

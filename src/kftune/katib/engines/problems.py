@@ -20,7 +20,7 @@ def unreadable(parameter: ParameterSpec, field: str, text: str, what: str, outco
         outcome: fails if the settings check reads it, hangs if only requests do.
     """
     given = f"{text!r}" if text else "nothing"
-    end = "the Experiment fails at once" if outcome == "fails" else "every request for suggestions fails"
+    end = "the Experiment fails" if outcome == "fails" else "every request for suggestions fails"
     message = f"{field} of {parameter.name!r} must be {what} for this engine, but is {given}: {end}"
     return Problem("KT201", outcome, parameter.at(field), message)
 
@@ -60,7 +60,7 @@ def missing_parameter(parameter: ParameterSpec) -> Problem:
 
 
 def ignored_distribution(search: Search, parameter: ParameterSpec, numbers: Numbers, drawn: str) -> Iterator[Problem]:
-    """Reports a distribution that the engine ignores: wrong if there are enough trials to notice, else advice.
+    """Reports a distribution that the engine ignores: wrong if there are enough trials to notice it, advice if not.
 
     Args:
         search: The whole search.
@@ -80,7 +80,7 @@ def _is_range(numbers: Numbers) -> bool:
 
 
 def _is_visible(numbers: Numbers, drawn: str) -> bool:
-    """Whether the two distributions differ on this range: a few integers, or a narrow range, look alike."""
+    """Whether the two distributions differ on this range: few integers, or a narrow range, hide it."""
     if numbers.whole and numbers.high - numbers.low < 10:
         return False
     logarithmic = "og" in numbers.distribution + drawn
@@ -135,7 +135,7 @@ def doubled_name(parameter: ParameterSpec, outcome: Outcome, rule: str) -> Probl
 
 def refused_setting(search: Search, name: str, rule: str) -> Problem:
     """Reports a setting that the settings check refuses."""
-    message = f"setting {name!r}: {rule}; the Experiment fails at once"
+    message = f"setting {name!r}: {rule}; the Experiment fails"
     return Problem("KT214", "fails", search.setting_path(name), message)
 
 
@@ -153,7 +153,7 @@ def ignored_setting(search: Search, name: str) -> Problem:
 
 def no_parameters() -> Problem:
     """Reports a search without parameters."""
-    return Problem("KT226", "hangs", ("spec", "parameters"), "there is no parameter to search")
+    return Problem("KT226", "hangs", ("spec", "parameters"), "there are no parameters to search")
 
 
 def no_suggestions(search: Search) -> Problem:

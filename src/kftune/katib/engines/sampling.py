@@ -18,7 +18,7 @@ from kftune.katib.engines import ALGORITHMS, engine_of
 from kftune.katib.engines.engine import Engine
 from kftune.katib.engines.search import ParameterSpec, Problem, Search, search_of
 
-# What no trial can be created with, beside problems that fail or hang: the parameter is missing.
+# A parameter is missing from every suggestion: no trial can be created, although the outcome is "wrong".
 _MISSING = "KT206"
 
 

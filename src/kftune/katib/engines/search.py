@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # a study is checked without the admission code
 
 Outcome = Literal["fails", "hangs", "wrong", "habit"]
 
-# From this many trials on, one distribution can be told from another.
+# From this many trials on, the difference between two distributions is visible.
 ENOUGH_TRIALS = 100
 
 # A search without a maximum is predicted for at least this many suggestions.
@@ -84,7 +84,7 @@ class Search(NamedTuple):
 
     Attributes:
         settings: Name and value of each setting, in order.
-        parallel: How many suggestions are requested at once.
+        parallel: How many suggestions are requested together.
         most: maxTrialCount; None for no maximum.
     """
 
@@ -155,7 +155,7 @@ def parameters_of(given: Sequence[Mapping[str, Any]]) -> Iterator[ParameterSpec]
 
 
 def doubled_names(parameters: Sequence[ParameterSpec]) -> Iterator[tuple[ParameterSpec, ParameterSpec]]:
-    """Yields each parameter whose name an earlier one has, together with the first of that name."""
+    """Yields each parameter with the name of an earlier one, and the first of that name."""
     seen: dict[str, ParameterSpec] = {}
     for parameter in parameters:
         if parameter.name in seen:

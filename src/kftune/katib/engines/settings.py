@@ -29,7 +29,7 @@ class Values(NamedTuple):
     read: Callable[[str], Any]
 
     def has_text(self, text: str) -> bool:
-        """Returns whether the value that a text stands for belongs to the set."""
+        """Returns whether the set has the value of a text."""
         value = self.read(text)
         return value is not None and self.holds(value)
 

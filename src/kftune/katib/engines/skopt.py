@@ -40,7 +40,7 @@ class BayesianOptimization(Engine):
             yield problems.no_parameters()
 
     def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        """Returns what happens with a parameter whose name an earlier one has."""
+        """Returns what happens with the second of two parameters with one name."""
         return problems.doubled_name(parameter, "wrong", "every suggestion assigns it twice")
 
     def reads_step(self, parameter: ParameterSpec) -> bool:
@@ -65,7 +65,7 @@ class BayesianOptimization(Engine):
         return half_ends(numbers) if numbers.whole else None
 
     def draw(self, numbers: Numbers) -> Draw:
-        """Returns its draw: integers evenly and doubles by orders of magnitude, whatever is asked for."""
+        """Returns its draw: integers evenly and doubles by orders of magnitude, for any distribution."""
         return {"int" if numbers.whole else "loguniform": [numbers.low, numbers.high]}
 
     def study_problem(self, study: StudySearch) -> str | None:
@@ -107,7 +107,7 @@ def _estimator_problems(search: Search) -> Iterator[Problem]:
 def _bounds_problem(parameter: ParameterSpec, numbers: Numbers, *, is_log: bool) -> Problem | None:
     low, high = numbers.low, numbers.high
     if low >= high:
-        return problems.inverted(parameter, "min must be below max, else every request fails")
+        return problems.inverted(parameter, "min is not below max, every request fails")
     if is_log and low <= 0 <= high:
         rule = "this engine draws doubles on a log scale, which has no 0: every request fails"
         return problems.log_of_zero(parameter, rule)
