@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kftune.katib.engines import problems
-from kftune.katib.engines.search import Numbers, Outcome, ParameterSpec, Problem, Search, doubled_names
-from kftune.katib.engines.settings import SEED, Settings, breaking_settings, refused_settings
+from kftune.katib.engines.search import Outcome, ParameterSpec, Problem, Range, Search, doubled_names
+from kftune.katib.engines.settings import SEED, Settings, breaking_settings, refused_settings, unknown_settings
 from kftune.katib.go.numbers import python_float, python_int
 
 if TYPE_CHECKING:  # lint uses engines without domains
@@ -25,11 +26,10 @@ MOST_OFF = 0.025
 
 
 class Reader(NamedTuple):
-    """How an engine reads a bound or a step."""
+    """How an engine reads a bound or a step, and what it reads, in words."""
 
     read: Callable[[str], float | None]
     what: str
-    """What it reads, in words."""
 
 
 PYTHON_INT = Reader(python_int, "an integer such as 10, not 10.0 or 1e1")
@@ -37,20 +37,24 @@ PYTHON_FLOAT = Reader(python_float, "a number")
 
 
 class Encoding(NamedTuple):
-    """The parameter that encodes a domain which the engine would not draw correctly."""
+    """The parameter that encodes a domain which the engine would not draw correctly.
+
+    Attributes:
+        mode: How a number of the parameter selects a value of the domain.
+        kind: The parameterType.
+        space: The feasibleSpace.
+    """
 
     mode: Mode
-    """How a number of the parameter selects a value of the domain."""
     kind: str
     space: Mapping[str, str]
 
 
 class StudySearch(NamedTuple):
-    """The search of a study."""
+    """The search of a study; `size` is its number of points."""
 
     space: Mapping[str, Domain]
     size: float
-    """The number of points."""
     settings: Mapping[str, Any]
     max_trials: int
     parallel: int
@@ -58,15 +62,17 @@ class StudySearch(NamedTuple):
 
 
 class Engine(ABC):
-    """One algorithm of a suggestion service.
+    """One algorithm of a suggestion service. A subclass overrides what differs.
 
     Attributes:
         summary: The algorithm in a few words.
         settings: The settings that it takes.
-        strict: Whether the service refuses unknown settings.
+        strict: Whether the service refuses unknown settings; otherwise it ignores them.
         whole: How it reads the numbers of an int.
         real: How it reads the numbers of a double.
         unreadable: What happens if it cannot read them.
+        needs_parameters: Whether requests fail if there are no parameters.
+        needs_requests: Whether a request for 0 suggestions fails.
         encoding: The parameter that it draws evenly, for domains that are not native.
         orderless: Whether it learns nothing from the order of values, so that a list of them is as good as a range.
         exhaustive: Whether it tries every point once, so that distributions do not matter.
@@ -76,12 +82,14 @@ class Engine(ABC):
         suffix_length: Characters that it adds to the Experiment's name for the name of a trial.
     """
 
-    summary: ClassVar[str] = ""
+    summary: ClassVar[str]
     settings: ClassVar[Settings] = {}
     strict: ClassVar[bool] = True
     whole: ClassVar[Reader] = PYTHON_INT
     real: ClassVar[Reader] = PYTHON_FLOAT
     unreadable: ClassVar[Outcome] = "hangs"
+    needs_parameters: ClassVar[bool] = False
+    needs_requests: ClassVar[bool] = False
     encoding: ClassVar[Encoding] = Encoding("quantile", "double", {"min": "0", "max": "1"})
     orderless: ClassVar[bool] = False
     exhaustive: ClassVar[bool] = False
@@ -115,11 +123,17 @@ class Engine(ABC):
 
     def later_problems(self, search: Search) -> Iterator[Problem]:
         """Yields what goes wrong after the check, apart from the parameters."""
-        return breaking_settings(search, self.settings)
+        yield from breaking_settings(search, self.settings)
+        yield from unknown_settings(search, self.settings)
+        if self.needs_requests and search.parallel <= 0:
+            message = f"{search.algorithm} cannot be asked for 0 suggestions"
+            yield Problem("KT227", "hangs", ("spec", "parallelTrialCount"), message)
+        if self.needs_parameters and not search.parameters:
+            yield Problem("KT226", "hangs", ("spec", "parameters"), "there are no parameters to search")
 
     def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        """Returns what happens with the second of two parameters with one name."""
-        return problems.doubled_name(parameter, "wrong", "only the last is searched")
+        """Returns what happens with `parameter`, which has the name of an earlier one, `first`."""
+        return problems.DOUBLED_NAME.of(parameter, "only the last is searched")
 
     def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with one parameter of a search."""
@@ -128,55 +142,51 @@ class Engine(ABC):
         elif parameter.is_number:
             yield from self.number_problems(search, parameter)
         else:
-            yield problems.unknown_kind(parameter, self.unreadable)
+            yield problems.UNKNOWN_TYPE.of(parameter, outcome=self.unreadable)
 
     def list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with a parameter that has a list."""
         if not parameter.items:
-            yield problems.empty_list(parameter)
+            yield problems.EMPTY_LIST.of(parameter)
 
     def number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with a parameter that has bounds."""
-        numbers = self.read(parameter)
-        if isinstance(numbers, Problem):
-            yield numbers
+        found = self.read(search, parameter)
+        if isinstance(found, Problem):
+            yield found
         else:
-            yield from self.range_problems(search, parameter, numbers)
+            yield from self.range_problems(found)
 
-    @abstractmethod
-    def range_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
-        """Yields what goes wrong with bounds and a step that the engine can read."""
+    def read(self, search: Search, parameter: ParameterSpec) -> Range | Problem:
+        """Returns the range of a parameter of a search, or why the engine cannot read it."""
+        reader = self.whole if parameter.kind == "int" else self.real
+        low, high, step = (reader.read(text) for text in (parameter.low, parameter.high, parameter.step))
+        if low is None or high is None:
+            return problems.unreadable(parameter, "min" if low is None else "max", reader.what, self.unreadable)
+        if parameter.step and step is None and self.reads_step(parameter):
+            return problems.unreadable(parameter, "step", reader.what, self.unreadable)
+        return Range(search, parameter, low, high, step)
 
     def reads_step(self, parameter: ParameterSpec) -> bool:
-        """Returns whether it reads the step of a parameter, or ignores it."""
+        """Returns whether it reads the step of a parameter; otherwise it ignores it."""
         return True
 
-    def read(self, parameter: ParameterSpec) -> Numbers | Problem:
-        """Returns the bounds and the step of a parameter, or why it cannot read them."""
-        reader = self.whole if parameter.kind == "int" else self.real
-        found: list[float] = []
-        for field, text in (("min", parameter.low), ("max", parameter.high)):
-            value = reader.read(text)
-            if value is None:
-                return problems.unreadable(parameter, field, text, reader.what, self.unreadable)
-            found.append(value)
-        step = reader.read(parameter.step) if parameter.step else None
-        if parameter.step and step is None and self.reads_step(parameter):
-            return problems.unreadable(parameter, "step", parameter.step, reader.what, self.unreadable)
-        return Numbers(parameter.kind == "int", found[0], found[1], step, parameter.distribution)
+    @abstractmethod
+    def range_problems(self, found: Range) -> Iterator[Problem]:
+        """Yields what goes wrong with a range that it can read."""
 
     # -- what it draws --------------------------------------------------------------------------------------------
 
-    def uneven(self, numbers: Numbers) -> str | None:
+    def uneven(self, found: Range) -> str | None:
         """Returns why draws from a range without problems do not follow its distribution; None if they do."""
         return None
 
-    def ends(self, numbers: Numbers) -> tuple[float, float]:
+    def ends(self, found: Range) -> tuple[float, float]:
         """Returns the least and the greatest value that it writes for a range without problems."""
-        return numbers.low, numbers.high
+        return found.low, found.high
 
-    def draw(self, numbers: Numbers) -> Draw:
-        """Returns what it draws from a range without problems that stop it."""
+    def draw(self, found: Range) -> Draw:
+        """Returns what it draws from a range, unless that has a problem which fails or hangs."""
         raise NotImplementedError
 
     def text(self, value: float) -> str:
@@ -198,8 +208,14 @@ class Engine(ABC):
         return iter(())
 
 
-def half_ends(numbers: Numbers) -> str | None:
-    """Returns why a rounded uniform draw is uneven: both ends get half the share of the others; None if it is small."""
-    size = round((numbers.high - numbers.low) / (numbers.step or 1)) + 1
+def half_ends(found: Range) -> str | None:
+    """Returns that a rounded uniform draw gives both ends half the share of the others; None with many values."""
+    size = round((found.high - found.low) / (found.step or 1)) + 1
     off = 1 / size - 1 / (2 * (size - 1))
     return f"it gives both ends half the share of the other {size - 2} values" if off > MOST_OFF else None
+
+
+def lattice(found: Range, step: float) -> Draw:
+    """Returns a draw in which each low + k * step up to max is equally likely."""
+    count = math.floor((found.high - found.low) / step + 1e-9) + 1
+    return lambda u: found.low + min(int(u * count), count - 1) * step

@@ -12,97 +12,77 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from kftune.katib.engines import problems
-from kftune.katib.engines.engine import Draw, Engine, Reader, StudySearch
-from kftune.katib.engines.optuna import lattice
-from kftune.katib.engines.search import Numbers, ParameterSpec, Problem, Search, doubled_names
+from kftune.katib.engines.engine import Draw, Engine, Reader, StudySearch, lattice
+from kftune.katib.engines.search import Problem, Range, Search, doubled_names
 from kftune.katib.engines.settings import ABOVE_0, ANY, SEED, Setting, Settings, Values
 from kftune.katib.go.numbers import go_float, go_int, positional
 
 _HANGS = "every request for suggestions fails"
+_NEVER_MAX = problems.Kind("KT228", "habit", "max", "sobol rounds down, so {p.name!r} is never {p.high}")
 
 
 class Goptuna(Engine):
     """Both algorithms."""
 
     strict = False
+    needs_parameters = True
+    order: ClassVar[str] = f"min is above max, {_HANGS}"
     whole = Reader(go_int, "an integer such as 10, not 10.0, 1e1 or ' 10'")
     real = Reader(go_float, "a number such as 0.1, without blanks")
 
     def refusals(self, search: Search) -> Iterator[Problem]:
-        """Yields what the service's check refuses."""
         for parameter, _ in doubled_names(search.parameters):
-            yield problems.doubled_name(parameter, "fails", "the Experiment fails")
+            yield problems.DOUBLED_NAME.of(parameter, "the Experiment fails", "fails")
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
-        """Yields what goes wrong after the check, apart from the parameters."""
-        yield from super().later_problems(search)
-        if not search.parameters:
-            yield problems.no_parameters()
-
-    def range_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
-        """Yields what goes wrong with bounds and a step that the engine can read."""
-        bad = self._bounds_problem(search, parameter, numbers)
+    def range_problems(self, found: Range) -> Iterator[Problem]:
+        bad = self._bounds_problem(found)
         if bad is not None:
             yield bad
             return
-        if not numbers.whole and numbers.step is not None and numbers.step > 0:
-            yield from self._overshoot(search, parameter, (numbers.high - numbers.low) / numbers.step)
-        yield from self.distribution_problems(search, parameter, numbers)
+        if not found.whole and found.step is not None and found.step > 0:
+            yield from _overshoot(found, (found.high - found.low) / found.step)
+        yield from self.distribution_problems(found)
 
     def needs_width(self, search: Search) -> bool:
         """Returns whether max must be above min, and not the same."""
         return False
 
-    def distribution_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
+    def distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution."""
-        return problems.ignored_distribution(search, parameter, numbers, "uniform")
+        return problems.ignored_distribution(found, "uniform")
 
-    def ends(self, numbers: Numbers) -> tuple[float, float]:
+    def ends(self, found: Range) -> tuple[float, float]:
         """Returns the least and the greatest value that it writes: low + k * step, in floating point."""
-        if numbers.step is None:
-            return super().ends(numbers)
-        return numbers.low, numbers.low + round((numbers.high - numbers.low) / numbers.step) * numbers.step
+        if found.step is None:
+            return super().ends(found)
+        return found.low, found.low + round((found.high - found.low) / found.step) * found.step
 
     def text(self, value: float) -> str:
         """Returns the text in which it writes a double, never with an exponent."""
         return positional(value)
 
-    def _bounds_problem(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Problem | None:
-        low, high, step = numbers.low, numbers.high, numbers.step
+    def _bounds_problem(self, found: Range) -> Problem | None:
+        low, high, step = found.low, found.high, found.step
         if math.isnan(low) or math.isnan(high) or math.isinf(low):
-            return problems.inverted(parameter, "the engine needs finite bounds, the second batch fails")
-        if low > high or (low == high and self.needs_width(search)):
-            return problems.inverted(parameter, self._range_rule(search))
+            return problems.INVERTED.of(found, "the engine needs finite bounds, the second batch fails")
+        if low > high or (low == high and self.needs_width(found.search)):
+            return problems.INVERTED.of(found, self.order)
         if math.isinf(high):
-            return problems.not_finite(parameter, "+Inf")
+            return problems.NOT_FINITE.of(found, "+Inf")
         if step is None or (math.isfinite(step) and step > 0):
             return None
-        if numbers.whole:
-            return problems.bad_step(parameter, "hangs", f"it is not above 0, {_HANGS}")
-        if math.isfinite(step) and step < 0 and search.algorithm == "sobol":
+        if found.whole:
+            return problems.BAD_STEP.of(found, f"it is not above 0, {_HANGS}")
+        if math.isfinite(step) and step < 0 and found.search.algorithm == "sobol":
             return None
-        return problems.bad_step(parameter, "hangs", "the results are lost unless it is a finite number above 0")
-
-    def _range_rule(self, search: Search) -> str:
-        if search.algorithm == "cmaes":
-            return f"cmaes takes its first step from the smallest range, which must be above 0; {_HANGS}"
-        return f"min is above max, {_HANGS}"
-
-    def _overshoot(self, search: Search, parameter: ParameterSpec, steps: float) -> Iterator[Problem]:
-        """Yields a problem if values leave the bounds: they are cut at max, then rounded to the lattice once more."""
-        whole = math.floor(steps + 1e-9)
-        if steps - whole < 0.5 - 1e-9:
-            return
-        share = 1 - (whole + 1) / (steps + 1)
-        likely = search.algorithm == "sobol" and share * search.draws >= 0.8
-        if likely or (search.draws >= 1000 and share > 0.01):
-            yield from problems.out_of_bounds(search, parameter, 1, "the last point is rounded up, above max")
+        return problems.BAD_STEP.of(found, "the results are lost unless it is a finite number above 0")
 
 
 class Cmaes(Goptuna):
     """`cmaes`: the first draws are normal around the middle, with one deviation for all numbers."""
 
     summary = "covariance matrix adaptation; two or more numbers"
+    order = f"cmaes takes its first step from the smallest range, which must be above 0; {_HANGS}"
     settings: ClassVar[Settings] = {
         SEED: Setting(
             Values("an integer", int, lambda _: True, go_int), ANY, f"{_HANGS}: it must be an integer such as 7"
@@ -116,14 +96,12 @@ class Cmaes(Goptuna):
     }
 
     def refusals(self, search: Search) -> Iterator[Problem]:
-        """Yields what the service's check refuses."""
         if sum(parameter.is_number for parameter in search.parameters) < 2:
             message = "cmaes needs two or more parameters of type int or double: the Experiment fails"
             yield Problem("KT221", "fails", ("spec", "parameters"), message)
         yield from super().refusals(search)
 
     def later_problems(self, search: Search) -> Iterator[Problem]:
-        """Yields what goes wrong after the check, apart from the parameters."""
         yield from super().later_problems(search)
         text = search.setting("sigma")
         sigma = 1.0 if text is None else go_float(text)
@@ -136,27 +114,24 @@ class Cmaes(Goptuna):
         """Returns whether max must be above min: the smallest range gives the deviation, unless it is set."""
         return not (go_float(search.setting("sigma") or "0") or 0) > 0
 
-    def distribution_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
+    def distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution. Katib's main branch draws logarithms of doubles."""
-        is_log = search.version == "main" and numbers.distribution == "logUniform" and not numbers.whole
-        if numbers.distribution != "normal" and not is_log:
-            yield from super().distribution_problems(search, parameter, numbers)
+        is_log = found.search.version == "main" and found.distribution == "logUniform" and not found.whole
+        if found.distribution != "normal" and not is_log:
+            yield from super().distribution_problems(found)
 
-    def uneven(self, numbers: Numbers) -> str | None:
-        """Returns why its draws do not follow the distribution."""
-        if numbers.is_normal:
+    def uneven(self, found: Range) -> str | None:
+        if found.is_normal:
             return "it cuts a normal distribution at its bounds"
-        return "its deviation is not that of a logarithm" if numbers.is_log else None
+        return "its deviation is not that of a logarithm" if found.is_log else None
 
-    def draw(self, numbers: Numbers) -> Draw:
-        """Returns its draw: uniform for any distribution, until it learns."""
-        low, high = numbers.low, numbers.high
-        if numbers.whole:
-            return {"int": [low, high], "step": int(numbers.step or 1)}
-        return {"uniform": [low, high]} if numbers.step is None else lattice(low, high, numbers.step)
+    def draw(self, found: Range) -> Draw:
+        low, high = found.low, found.high
+        if found.whole:
+            return {"int": [low, high], "step": int(found.step or 1)}
+        return {"uniform": [low, high]} if found.step is None else lattice(found, found.step)
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
-        """Yields what to know about a study with this algorithm on Katib."""
         if "sigma" in study.settings:
             yield "cmaes measures sigma in Katib's parameters: from 0 to 1 where a value is encoded as a number"
 
@@ -167,21 +142,20 @@ class Sobol(Goptuna):
     summary = "a low-discrepancy sequence"
     orderless = True
 
-    def distribution_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
+    def distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution. Integers are rounded down."""
-        if numbers.whole and numbers.low < numbers.high:
-            message = f"sobol rounds down, so {parameter.name!r} is never {numbers.high}"
-            yield Problem("KT228", "habit", parameter.at("max"), message)
-        yield from super().distribution_problems(search, parameter, numbers)
+        if found.whole and found.low < found.high:
+            yield _NEVER_MAX.of(found)
+        yield from super().distribution_problems(found)
 
-    def draw(self, numbers: Numbers) -> Draw:
+    def draw(self, found: Range) -> Draw:
         """Returns its draw: uniform for any distribution.
 
         Integers are rounded down, so max is never drawn. With a step, a range that is wider by half a step at both
         ends is rounded to the lattice, cut at the bounds, and rounded again, which may lift a value above max.
         """
-        low, high, width, step = numbers.low, numbers.high, numbers.high - numbers.low, numbers.step
-        if numbers.whole:
+        low, high, width, step = found.low, found.high, found.high - found.low, found.step
+        if found.whole:
             unit = int(step or 1)
             return lambda u: math.floor(u * (width / unit)) * unit + low
         if step is None:
@@ -194,3 +168,14 @@ class Sobol(Goptuna):
 
 
 ENGINES = {"cmaes": Cmaes(), "sobol": Sobol()}
+
+
+def _overshoot(found: Range, steps: float) -> Iterator[Problem]:
+    """Yields a problem if values leave the bounds: they are cut at max, then rounded to the lattice once more."""
+    whole = math.floor(steps + 1e-9)
+    if steps - whole < 0.5 - 1e-9:
+        return
+    share = 1 - (whole + 1) / (steps + 1)
+    draws, is_sobol = found.search.draws, found.search.algorithm == "sobol"
+    if (is_sobol and share * draws >= 0.8) or (draws >= 1000 and share > 0.01):
+        yield from problems.OUT_OF_BOUNDS.seen(found, 1, "the last point is rounded up, above max")

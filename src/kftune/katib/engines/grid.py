@@ -12,8 +12,8 @@ from typing import ClassVar, NamedTuple
 
 from kftune.katib.engines import problems
 from kftune.katib.engines.engine import Draw, Encoding, Engine, StudySearch
-from kftune.katib.engines.optuna import LEAST_LOG, LEAST_LOG_INT, MISSING
-from kftune.katib.engines.search import Numbers, ParameterSpec, Problem, Search
+from kftune.katib.engines.optuna import LEAST_LOG, LEAST_LOG_INT, UNKNOWN_DISTRIBUTIONS
+from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
 from kftune.katib.engines.settings import NUMPY_SEED, SEED, Settings
 
 _MOST_CELLS = 20_000_000
@@ -23,6 +23,11 @@ _MOST_POINTS = 200_000
 
 # The largest grid that kftune renders: each request takes about 2 µs for each point and each trial so far.
 _MOST_RENDERED = 5000
+
+_NO_STEP = problems.Kind(
+    "KT217", "fails", "step", "grid: a double needs a step, but {p.name!r} has none: the Experiment fails"
+)
+_LOST = problems.Kind("KT219", "wrong", "max", "rounding loses {p.high}, the last point of {p.name!r}")
 
 
 class _Points(NamedTuple):
@@ -42,58 +47,37 @@ class Grid(Engine):
     orderless = True
     exhaustive = True
 
-    def problems(self, search: Search) -> Iterator[Problem]:
-        """Yields what goes wrong with a search; only the first problem if the service refuses it."""
-        refused = next(self.refusals(search), None)
-        if refused is not None:
-            yield refused
-            return
-        cells = self._cells(search)
-        if cells == 0:
-            message = "the grid has no point: every request for suggestions fails"
-            yield Problem("KT203", "hangs", ("spec", "parameters"), message)
-        else:
-            yield from super().problems(search)
-
     def refusals(self, search: Search) -> Iterator[Problem]:
-        """Yields what the service's check refuses, and grids that are too large for the engine."""
         yield from super().refusals(search)
         for parameter in search.parameters:
-            found = self._points(parameter)
-            if isinstance(found, Problem):
-                yield found
+            points = self._points(search, parameter)
+            if isinstance(points, Problem):
+                yield points
         yield from _size_problems(search, self._cells(search))
 
     def list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
-        """Yields nothing: an empty list is a grid without points."""
-        return iter(())
+        return iter(())  # an empty list is a grid without points
 
-    def range_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
-        """Yields what goes wrong with bounds and a step that the engine can read."""
-        points = self._points(parameter)
+    def range_problems(self, found: Range) -> Iterator[Problem]:
+        points, search = self._points(found.search, found.parameter), found.search
         if isinstance(points, Problem):
             yield points
             return
-        if parameter.distribution in MISSING:
-            yield problems.missing_parameter(parameter)
-        elif numbers.is_log:
-            yield from _log_problems(search, parameter, numbers, points)
+        if found.distribution in UNKNOWN_DISTRIBUTIONS:
+            yield problems.MISSING.of(found)
+        elif found.is_log:
+            yield from _log_problems(found, points)
         all_are_tried = search.most is None or search.most >= self._cells(search)
-        if not numbers.whole and all_are_tried and points.size < _expected_points(numbers):
-            message = f"rounding loses {parameter.high}, the last point of {parameter.name!r}"
-            yield Problem("KT219", "wrong", parameter.at("max"), message)
+        if not found.whole and all_are_tried and points.size < _expected_points(found):
+            yield _LOST.of(found)
 
-    def draw(self, numbers: Numbers) -> Draw:
-        """Returns its points, with the digits of numpy's sums."""
-        points = _int_points(numbers) if numbers.whole else _double_points(numbers)
-        return {"ordinal": list(points.values)}
+    def draw(self, found: Range) -> Draw:
+        return {"ordinal": list((_int_points if found.whole else _double_points)(found).values)}
 
     def max_trials(self, study: StudySearch) -> int:
-        """Returns the number of points if that is less: the service refuses more trials than points."""
-        return int(min(study.max_trials, study.size))
+        return int(min(study.max_trials, study.size))  # the service refuses more trials than points
 
     def study_problem(self, study: StudySearch) -> str | None:
-        """Returns why a study of this size and these settings fails or hangs on Katib."""
         points = self.max_trials(study)
         if points <= _MOST_RENDERED:
             return None
@@ -105,46 +89,45 @@ class Grid(Engine):
     def _cells(self, search: Search) -> int:
         """Returns the number of points; of two parameters of one name only the last counts."""
         last = {parameter.name: parameter for parameter in search.parameters}
-        found = [self._points(parameter) for parameter in last.values()]
+        found = [self._points(search, parameter) for parameter in last.values()]
         return math.prod(points.size for points in found if isinstance(points, _Points))
 
-    def _points(self, parameter: ParameterSpec) -> _Points | Problem:
+    def _points(self, search: Search, parameter: ParameterSpec) -> _Points | Problem:
         """Returns the parameter's values, or why the service's check fails."""
         if parameter.is_list:
             return _Points(len(parameter.items))
         if not parameter.is_number:
-            return problems.unknown_kind(parameter, self.unreadable)
+            return problems.UNKNOWN_TYPE.of(parameter, outcome="fails")
         if parameter.kind == "double" and not parameter.step:
-            message = f"grid: a double needs a step, but {parameter.name!r} has none: the Experiment fails"
-            return Problem("KT217", "fails", parameter.at("step"), message)
-        numbers = self.read(parameter)
-        if isinstance(numbers, Problem):
-            return numbers
-        if numbers.step == 0 or not all(map(math.isfinite, (numbers.low, numbers.high, numbers.step or 1))):
+            return _NO_STEP.of(parameter)
+        found = self.read(search, parameter)
+        if isinstance(found, Problem):
+            return found
+        if found.step == 0 or not all(map(math.isfinite, (found.low, found.high, found.step or 1))):
             rule = "min, max and step must be finite, and step must not be 0; the Experiment fails"
-            return problems.bad_step(parameter, "fails", rule)
-        points = _int_points(numbers) if numbers.whole else _double_points(numbers)
+            return problems.BAD_STEP.of(found, rule, "fails")
+        points = (_int_points if found.whole else _double_points)(found)
         if points.size >= 2**31:
-            return Problem("KT220", "fails", parameter.at("step" if parameter.step else "max"), _too_large(points.size))
-        if not numbers.whole and (numbers.high + (numbers.step or 1) - numbers.low) / (numbers.step or 1) <= 0:
-            return problems.inverted(parameter, "the grid has no point, the Experiment fails", "fails")
+            return problems.TOO_LARGE.of(found, f"{points.size:,}", "fails")
+        if not found.whole and (found.high - found.low) / (found.step or 1) <= -1:
+            return problems.INVERTED.of(found, "the grid has no point, the Experiment fails", "fails")
         return points
 
 
 ENGINES = {"grid": Grid()}
 
 
-def _int_points(numbers: Numbers) -> _Points:
-    low, high, step = int(numbers.low), int(numbers.high), 1 if numbers.step is None else int(numbers.step)
+def _int_points(found: Range) -> _Points:
+    low, high, step = int(found.low), int(found.high), 1 if found.step is None else int(found.step)
     if step > 0:
         return _Points(max(0, (high - low) // step + 1), range(low, high + 1, step))
     return _Points(max(0, -((low - (high + 1)) // step)))
 
 
 @lru_cache(maxsize=16)
-def _double_points(numbers: Numbers) -> _Points:
+def _double_points(found: Range) -> _Points:
     """Returns the points of numpy.arange: the start plus multiples of the step between the first two values."""
-    low, high, step = numbers.low, numbers.high, numbers.step or 1
+    low, high, step = found.low, found.high, found.step or 1
     count = max(0, math.ceil(min((high + step - low) / step, 1e18)))
     spacing = (low + step) - low
     if count and low + (count - 1) * (spacing if count > 1 else 0) > high:
@@ -152,31 +135,32 @@ def _double_points(numbers: Numbers) -> _Points:
     return _Points(count, [low + index * spacing for index in range(min(count, _MOST_POINTS))])
 
 
-def _expected_points(numbers: Numbers) -> int:
+def _expected_points(found: Range) -> int:
     """Returns the number of points without rounding: a step such as 0.1 may lose the last one."""
-    step = numbers.step or 1
-    return math.floor((numbers.high - numbers.low) / step + 1e-12) + 1 if step > 0 else 0
-
-
-def _too_large(cells: int) -> str:
-    return f"a grid of {cells:,} points does not fit into the engine's memory"
+    step = found.step or 1
+    return math.floor((found.high - found.low) / step + 1e-12) + 1 if step > 0 else 0
 
 
 def _size_problems(search: Search, cells: int) -> Iterator[Problem]:
     most, asked = search.most, search.parallel
-    first = _SECONDS_A_CELL * cells * asked * (asked - 1) / 2
+    seconds = _SECONDS_A_CELL * cells * asked * (asked - 1) / 2
     if most is not None and most > cells:
         message = f"maxTrialCount {most} is more than the {cells} points of the grid: the Experiment fails"
         yield Problem("KT218", "fails", ("spec", "maxTrialCount"), message)
     elif cells > _MOST_CELLS:
-        yield Problem("KT220", "hangs", ("spec", "parameters"), _too_large(cells))
-    elif first > _LONGEST_CALL:
-        message = f"the first request on {cells:,} points takes {first:.0f} s, and Katib waits 60 s"
+        message = f"a grid of {cells:,} points does not fit into the engine's memory"
         yield Problem("KT220", "hangs", ("spec", "parameters"), message)
+    elif seconds > _LONGEST_CALL:
+        message = f"the first request on {cells:,} points takes {seconds:.0f} s, and Katib waits 60 s"
+        yield Problem("KT220", "hangs", ("spec", "parameters"), message)
+    elif cells == 0:
+        message = "the grid has no point: every request for suggestions fails"
+        yield Problem("KT203", "hangs", ("spec", "parameters"), message)
 
 
-def _log_problems(search: Search, parameter: ParameterSpec, numbers: Numbers, points: _Points) -> Iterator[Problem]:
-    if max(LEAST_LOG_INT if numbers.whole else LEAST_LOG, numbers.low) > numbers.high:
-        yield problems.log_of_zero(parameter, "the engine's range is empty: every request fails")
-    elif problems.happens(sum(value <= 0 for value in points.values) / max(1, points.size), search.draws):
-        yield problems.log_of_zero(parameter, "the engine fails at the point 0 or less when its turn comes")
+def _log_problems(found: Range, points: _Points) -> Iterator[Problem]:
+    share = sum(value <= 0 for value in points.values) / max(1, points.size)
+    if max(LEAST_LOG_INT if found.whole else LEAST_LOG, found.low) > found.high:
+        yield problems.log_of_zero(found, "the engine's range is empty: every request fails")
+    elif problems.happens(share, found.search.draws):
+        yield problems.log_of_zero(found, "the engine fails at the point 0 or less when its turn comes")

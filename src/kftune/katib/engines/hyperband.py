@@ -7,16 +7,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from kftune.katib.engines import problems
 from kftune.katib.engines.engine import Engine, StudySearch, half_ends
-from kftune.katib.engines.search import Numbers, ParameterSpec, Problem, Search
+from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
 from kftune.katib.engines.settings import FINITE_ABOVE_0, Setting, Settings, Values, number
 from kftune.katib.go.numbers import python_float, python_int
 
 # A first bracket of nearly all trials gives nearly all results.
 _NEARLY_ALL = 1.05
+
+
+class _Bracket(NamedTuple):
+    """The first bracket: r_l is the most of the resource that a trial may get, 1 / eta the share that is promoted."""
+
+    most: float
+    eta: float
+
+    @property
+    def rungs(self) -> int:
+        """How often a trial may be promoted. 243 and 3 make 4, as the engine rounds."""
+        return int(math.log(self.most) / math.log(self.eta)) if self.eta != 1 else 0
+
+    @property
+    def trials(self) -> int:
+        """The number of trials."""
+        return math.ceil(self.eta**self.rungs)
+
+    @property
+    def resource(self) -> int:
+        """What each trial gets of the resource."""
+        return int(self.most * self.eta**-self.rungs)
+
+    @property
+    def checked(self) -> _Bracket:
+        """The bracket with which the number of trials is checked: eta is its whole part, or 3."""
+        return self._replace(eta=float(int(self.eta)) if int(self.eta) > 0 else 3.0)
 
 
 class Hyperband(Engine):
@@ -37,47 +64,38 @@ class Hyperband(Engine):
     shown = False
 
     def refusals(self, search: Search) -> Iterator[Problem]:
-        """Yields what the service's check refuses."""
         refused = next(super().refusals(search), None)
         if refused is not None:
             yield refused
             return
-        most, eta = _settings(search)
-        checked = _checked_eta(eta)
-        least = math.ceil(checked ** _rungs(most, checked))
-        if search.parallel < least:
+        checked = _bracket_of(search).checked
+        if search.parallel < checked.trials:
             message = (
-                f"parallelTrialCount must be at least {least} with r_l {most:g} and eta {checked:g}, but is "
-                f"{search.parallel}: the Experiment fails"
+                f"parallelTrialCount must be at least {checked.trials} with r_l {checked.most:g} and eta "
+                f"{checked.eta:g}, but is {search.parallel}: the Experiment fails"
             )
             yield Problem("KT222", "fails", ("spec", "parallelTrialCount"), message)
         if search.setting("resource_name") not in {parameter.name for parameter in search.parameters}:
             yield problems.refused_setting(search, "resource_name", "it must be the name of a parameter")
 
     def later_problems(self, search: Search) -> Iterator[Problem]:
-        """Yields what goes wrong after the check, apart from the parameters."""
+        yield from super().later_problems(search)
         for name in ("r_l", "eta"):
             earlier = next((text for other, text in search.settings if other == name), None)
             if earlier is not None and python_float(earlier) is None:
                 yield problems.breaking_setting(search, name, f"the engine uses the first of two values, {earlier!r}")
         yield from _bracket_problems(search)
-        for name, _ in search.settings:
-            if name not in self.settings:
-                yield problems.ignored_setting(search, name)
 
     def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        """Returns what happens with the second of two parameters with one name."""
-        return problems.doubled_name(parameter, "hangs", "every request for suggestions fails")
+        return problems.DOUBLED_NAME.of(parameter, "every request for suggestions fails", "hangs")
 
     def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
-        """Yields what goes wrong with one parameter of a search."""
         if parameter.name == search.setting("resource_name"):
             yield from _resource_problems(search, parameter)
         else:
             yield from super().parameter_problems(search, parameter)
 
     def list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
-        """Yields what goes wrong with a parameter that has a list: numbers of a list are read as integers."""
         yield from super().list_problems(search, parameter)
         if parameter.kind == "categorical":
             return
@@ -92,29 +110,25 @@ class Hyperband(Engine):
             yield Problem("KT208", "wrong", parameter.at("list"), message)
 
     def reads_step(self, parameter: ParameterSpec) -> bool:
-        """Returns whether it reads the step of a parameter: never."""
         return False
 
-    def range_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
-        """Yields what goes wrong with bounds and a step that the engine can read."""
-        low, high = numbers.low, numbers.high
-        if not numbers.whole and not math.isfinite(high - low):
-            yield problems.inverted(parameter, "the engine needs a finite range, every request fails")
+    def range_problems(self, found: Range) -> Iterator[Problem]:
+        low, high = found.low, found.high
+        if not found.whole and not math.isfinite(high - low):
+            yield problems.INVERTED.of(found, "the engine needs a finite range, every request fails")
         elif low > high:
-            yield from problems.out_of_bounds(search, parameter, 1, "they are drawn between max and min")
+            yield from problems.OUT_OF_BOUNDS.seen(found, 1, "they are drawn between max and min")
         else:
-            step = python_float(parameter.step) if parameter.step else None
-            if step is not None and step > (1 if numbers.whole else 0) and math.isfinite(step) and high > low:
-                share = _share_off(int(low), int(high), step) if numbers.whole else 1
-                yield from problems.off_lattice(search, parameter, share, "hyperband ignores steps")
-            yield from problems.ignored_distribution(search, parameter, numbers, "uniform")
+            step = python_float(found.parameter.step)
+            if step is not None and step > (1 if found.whole else 0) and math.isfinite(step) and high > low:
+                share = _share_off(int(low), int(high), step) if found.whole else 1
+                yield from problems.OFF_LATTICE.seen(found, share, "hyperband ignores steps")
+            yield from problems.ignored_distribution(found, "uniform")
 
-    def uneven(self, numbers: Numbers) -> str | None:
-        """Returns why its draws do not follow the distribution."""
-        return half_ends(numbers) if numbers.whole else None
+    def uneven(self, found: Range) -> str | None:
+        return half_ends(found) if found.whole else None
 
     def study_problem(self, study: StudySearch) -> str | None:
-        """Returns why a study of this size and these settings fails or hangs on Katib."""
         name, most = str(study.settings["resource_name"]), study.settings["r_l"]
         domain = study.space.get(name)
         if domain is None or domain.size == 1:
@@ -124,7 +138,8 @@ class Hyperband(Engine):
             )
         if most < 1:
             return f"hyperband needs r_l of at least 1, but got {most}"
-        trials, resource = _first_bracket(study)
+        bracket = _Bracket(float(most), float(study.settings.get("eta", 3)))
+        trials, resource = max(bracket.trials, bracket.checked.trials), bracket.resource
         if not study.max_trials == study.parallel >= trials:
             return (
                 f"hyperband of Katib {study.version} never gets past its first bracket of {trials} trials; it hangs "
@@ -139,42 +154,24 @@ class Hyperband(Engine):
         return None
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
-        """Yields what to know about a study with this algorithm on Katib."""
-        resource = _first_bracket(study)[1]
-        name = study.settings["resource_name"]
-        yield f"hyperband of Katib ends after its first bracket: every trial runs with {name}={resource}"
+        bracket = _Bracket(float(study.settings["r_l"]), float(study.settings.get("eta", 3)))
+        value = f"{study.settings['resource_name']}={bracket.resource}"
+        yield f"hyperband of Katib ends after its first bracket: every trial runs with {value}"
 
 
 ENGINES = {"hyperband": Hyperband()}
 
 
-def _rungs(most: float, eta: float) -> int:
-    """Returns how often a trial of the first bracket may be promoted; 243 and 3 make 4, as the engine rounds."""
-    return int(math.log(most) / math.log(eta)) if eta != 1 else 0
-
-
-def _checked_eta(eta: float) -> float:
-    """Returns the eta with which the number of trials is checked: its whole part, or 3."""
-    return float(int(eta)) if int(eta) > 0 else 3.0
-
-
-def _settings(search: Search) -> tuple[float, float]:
-    """Returns r_l and eta as the engine uses them."""
+def _bracket_of(search: Search) -> _Bracket:
+    """Returns the first bracket as the engine runs it."""
     most = python_float(search.setting("r_l") or "") or 1.0
     eta = python_float(search.setting("eta") or "3") or 3.0
-    return most, 3.0 if eta <= 0 else eta
-
-
-def _first_bracket(study: StudySearch) -> tuple[int, int]:
-    """Returns the number of trials of the first bracket, and the resource that each of them gets."""
-    most, eta = float(study.settings["r_l"]), float(study.settings.get("eta", 3))
-    rungs, checked = _rungs(most, eta), _checked_eta(eta)
-    return max(math.ceil(eta**rungs), math.ceil(checked ** _rungs(most, checked))), int(most * eta**-rungs)
+    return _Bracket(most, 3.0 if eta <= 0 else eta)
 
 
 def _bracket_problems(search: Search) -> Iterator[Problem]:
-    most, eta = _settings(search)
-    if eta < 1:
+    bracket = _bracket_of(search)
+    if bracket.eta < 1:
         yield problems.breaking_setting(search, "eta", "the engine gives no suggestion with an eta below 1")
     elif search.most is not None and search.parallel + 1 < search.most <= search.parallel * _NEARLY_ALL:
         message = (
@@ -182,7 +179,7 @@ def _bracket_problems(search: Search) -> Iterator[Problem]:
             "never created, and the Experiment stays Running; set maxTrialCount to parallelTrialCount"
         )
         yield Problem("KT222", "wrong", ("spec", "maxTrialCount"), message)
-    elif search.most is None or search.most > search.parallel + (1 if _rungs(most, eta) > 0 else 0):
+    elif search.most is None or search.most > search.parallel + (1 if bracket.rungs > 0 else 0):
         message = (
             "only the first bracket runs: after it hyperband always gives fewer suggestions than Katib asks for; set "
             "maxTrialCount to parallelTrialCount"
@@ -192,10 +189,10 @@ def _bracket_problems(search: Search) -> Iterator[Problem]:
 
 def _resource_problems(search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
     """Yields a problem if the budget that the engine sends is outside the parameter's space."""
-    most, eta = _settings(search)
-    if eta < 1:
+    bracket = _bracket_of(search)
+    if bracket.eta < 1:
         return
-    value = int(most * eta ** -_rungs(most, eta))
+    value = bracket.resource
     low, high = python_float(parameter.low), python_float(parameter.high)
     if parameter.is_list:
         fits = str(value) in parameter.items

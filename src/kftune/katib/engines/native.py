@@ -92,11 +92,10 @@ def native(name: str, domain: Domain, algorithm: str, version: KatibVersion) -> 
     for problem in engine.parameter_problems(search, parameter):
         if problem.code != _MEANT:
             return problem.message
-    numbers = engine.read(parameter)
-    if isinstance(numbers, Problem):
-        return numbers.message
-    uneven = engine.uneven(numbers)
-    return uneven or feasible._replace(ends=None if numbers.step is None else engine.ends(numbers))
+    found = engine.read(search, parameter)
+    if isinstance(found, Problem):
+        return found.message
+    return engine.uneven(found) or feasible._replace(ends=None if found.step is None else engine.ends(found))
 
 
 def is_list(domain: Domain) -> bool:

@@ -11,10 +11,13 @@ from typing import ClassVar
 
 from kftune.katib.engines import problems
 from kftune.katib.engines.engine import PYTHON_FLOAT, Encoding, Engine, StudySearch
-from kftune.katib.engines.search import Numbers, ParameterSpec, Problem, Search
-from kftune.katib.engines.settings import ANY, SHARE, Setting, Settings, Values, integer
+from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
+from kftune.katib.engines.settings import ANY, SHARE, Setting, Settings, Values, integer, unknown_settings
 
 _RESAMPLE = "resample_probability"
+_NO_STEP = problems.Kind(
+    "KT224", "hangs", "step", "pbt: a double needs a step, but {p.name!r} has none: every request fails"
+)
 _MOST_POINTS = 500_000_000
 _MOST_CHECKED = 20_000
 
@@ -38,7 +41,6 @@ class Pbt(Engine):
     suffix_length = 37  # Source: katib v0.19.0, pbt/service.py: a UUID
 
     def refusals(self, search: Search) -> Iterator[Problem]:
-        """Yields what the service's check refuses."""
         yield from super().refusals(search)
         text = search.setting(_RESAMPLE)
         if text is not None and search.version != "main":
@@ -47,60 +49,49 @@ class Pbt(Engine):
             yield problems.refused_setting(search, _RESAMPLE, f"{text!r} must be {SHARE.rule}")
 
     def later_problems(self, search: Search) -> Iterator[Problem]:
-        """Yields what goes wrong after the check, apart from the parameters."""
-        for name, _ in search.settings:
-            if name not in self.settings and name != _RESAMPLE:
-                yield problems.ignored_setting(search, name)
+        return unknown_settings(search, (*self.settings, _RESAMPLE))
 
     def number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
-        """Yields what goes wrong with a parameter that has bounds."""
         if parameter.kind == "double" and not parameter.step:
-            message = f"pbt: a double needs a step, but {parameter.name!r} has none: every request fails"
-            yield Problem("KT224", "hangs", parameter.at("step"), message)
+            yield _NO_STEP.of(parameter)
         else:
             yield from super().number_problems(search, parameter)
 
-    def range_problems(self, search: Search, parameter: ParameterSpec, numbers: Numbers) -> Iterator[Problem]:
-        """Yields what goes wrong with bounds and a step that the engine can read."""
-        low, high, step = numbers.low, numbers.high, 1.0 if numbers.step is None else numbers.step
+    def range_problems(self, found: Range) -> Iterator[Problem]:
+        low, high, step = found.low, found.high, 1.0 if found.step is None else found.step
         if step == 0 or not all(map(math.isfinite, (low, high, step))):
-            yield problems.bad_step(parameter, "hangs", "min, max and step must be finite, and step must not be 0")
+            yield problems.BAD_STEP.of(found, "min, max and step must be finite, and step must not be 0")
             return
         count = math.ceil(min((high + step / 2 - low) / step, 1e18))
         if count <= 0:
-            yield problems.inverted(parameter, "min, max and step give no value, every request fails")
+            yield problems.INVERTED.of(found, "min, max and step give no value, every request fails")
         elif count > _MOST_POINTS:
-            message = f"{parameter.name!r} has {count} values, which do not fit into the engine's memory"
-            yield Problem("KT220", "hangs", parameter.at("step"), message)
+            yield problems.TOO_LARGE.of(found, f"{count:,}")
         else:
-            yield from _point_problems(search, parameter, numbers, step, count)
+            yield from _point_problems(found, step, count)
 
-    def uneven(self, numbers: Numbers) -> str | None:
-        """Returns why its draws do not follow the distribution."""
+    def uneven(self, found: Range) -> str | None:
         return "it ignores the step and the type when it perturbs a value"
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
-        """Yields what to know about a study with this algorithm on Katib."""
         yield "pbt keeps checkpoints on a volume: resumePolicy is FromVolume, and storage must take ReadWriteMany"
 
 
 ENGINES = {"pbt": Pbt()}
 
 
-def _point_problems(
-    search: Search, parameter: ParameterSpec, numbers: Numbers, step: float, count: int
-) -> Iterator[Problem]:
+def _point_problems(found: Range, step: float, count: int) -> Iterator[Problem]:
     """Yields what goes wrong with the points of numpy.arange, of which only the first are checked."""
-    low, high = numbers.low, numbers.high
+    low, high = found.low, found.high
     values = [low + index * step for index in range(min(count, _MOST_CHECKED))]
     if count > _MOST_CHECKED:
         values.append(low + (count - 1) * step)
-    if numbers.whole:
+    if found.whole:
         values = [float(int(value)) for value in values]
     outside = sum(not low - 1e-12 <= value <= high * (1 + 1e-15) + 1e-12 for value in values)
     off = sum(problems.distance_in_steps(value, low, step) > 1e-6 for value in values)
     why = "pbt's points are whole steps, up to half a step above max"
-    yield from problems.out_of_bounds(search, parameter, outside / count, why)
-    if parameter.step:
-        yield from problems.off_lattice(search, parameter, off / count, "pbt cuts off the fractions of an int")
-    yield from problems.ignored_distribution(search, parameter, numbers, "uniform")
+    yield from problems.OUT_OF_BOUNDS.seen(found, outside / count, why)
+    if found.step is not None:
+        yield from problems.OFF_LATTICE.seen(found, off / count, "pbt cuts off the fractions of an int")
+    yield from problems.ignored_distribution(found, "uniform")

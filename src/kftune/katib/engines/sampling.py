@@ -77,12 +77,12 @@ def _searched(search: Search, parameter: ParameterSpec, engine: Engine) -> Searc
             # A value that is listed twice is drawn twice as often.
             return SearchedParameter(parameter.name, Ordinal(*range(len(texts))), lambda index: texts[int(index)])
         return SearchedParameter(parameter.name, Choice(*dict.fromkeys(texts)), str)
-    numbers = engine.read(parameter)
-    if isinstance(numbers, Problem):
-        raise _no_trials(numbers)
-    draw = engine.draw(numbers)
+    found = engine.read(search, parameter)
+    if isinstance(found, Problem):
+        raise _no_trials(found)
+    draw = engine.draw(found)
     domain = Drawn(draw) if callable(draw) else domain_from_spec(draw)
-    if numbers.whole:
+    if found.whole:
         return SearchedParameter(parameter.name, domain, lambda value: str(int(value)))
     return SearchedParameter(parameter.name, domain, lambda value: engine.text(float(value)))
 

@@ -11,9 +11,6 @@ if TYPE_CHECKING:  # a study is checked without the admission code
 
 Outcome = Literal["fails", "hangs", "wrong", "habit"]
 
-# From this many trials on, the difference between two distributions is visible.
-ENOUGH_TRIALS = 100
-
 # A search without a maximum is predicted for at least this many suggestions.
 _FEWEST_DRAWS = 12
 
@@ -30,7 +27,7 @@ class Problem(NamedTuple):
 class ParameterSpec(NamedTuple):
     """One item of spec.parameters. All texts are as given."""
 
-    position: int
+    path: Path
     name: str
     kind: str
     low: str
@@ -38,11 +35,6 @@ class ParameterSpec(NamedTuple):
     step: str
     items: tuple[str, ...]
     distribution: str
-
-    @property
-    def path(self) -> Path:
-        """The path of the item."""
-        return ("spec", "parameters", self.position)
 
     def at(self, *field: str) -> Path:
         """Returns the path of a field of the feasibleSpace."""
@@ -57,26 +49,6 @@ class ParameterSpec(NamedTuple):
     def is_list(self) -> bool:
         """Whether it has a list of values."""
         return self.kind in ("categorical", "discrete")
-
-
-class Numbers(NamedTuple):
-    """The feasibleSpace of an int or a double as an engine reads it."""
-
-    whole: bool
-    low: float
-    high: float
-    step: float | None
-    distribution: str
-
-    @property
-    def is_log(self) -> bool:
-        """Whether logarithms are to be drawn."""
-        return self.distribution in ("logUniform", "logNormal")
-
-    @property
-    def is_normal(self) -> bool:
-        """Whether values, or their logarithms, are to be normally distributed."""
-        return self.distribution in ("normal", "logNormal")
 
 
 class Search(NamedTuple):
@@ -112,10 +84,38 @@ class Search(NamedTuple):
     def setting_path(self, name: str) -> Path:
         """Returns the path of the last value of a setting, or of all settings if it is not given."""
         path: Path = ("spec", "algorithm", "algorithmSettings")
-        for index in range(len(self.settings) - 1, -1, -1):
-            if self.settings[index][0] == name:
-                return (*path, index, "value")
-        return path
+        places = [index for index, (given, _) in enumerate(self.settings) if given == name]
+        return (*path, places[-1], "value") if places else path
+
+
+class Range(NamedTuple):
+    """The bounds and the step of an int or a double, as an engine reads them."""
+
+    search: Search
+    parameter: ParameterSpec
+    low: float
+    high: float
+    step: float | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is an int."""
+        return self.parameter.kind == "int"
+
+    @property
+    def distribution(self) -> str:
+        """The declared distribution."""
+        return self.parameter.distribution
+
+    @property
+    def is_log(self) -> bool:
+        """Whether logarithms are to be drawn."""
+        return self.distribution in ("logUniform", "logNormal")
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether values, or their logarithms, are to be normally distributed."""
+        return self.distribution in ("normal", "logNormal")
 
 
 def search_of(spec: Mapping[str, Any], version: KatibVersion) -> Search:
@@ -143,7 +143,7 @@ def parameters_of(given: Sequence[Mapping[str, Any]]) -> Iterator[ParameterSpec]
     for position, each in enumerate(given):
         space = each.get("feasibleSpace", {})
         yield ParameterSpec(
-            position=position,
+            path=("spec", "parameters", position),
             name=each.get("name", ""),
             kind=each.get("parameterType", ""),
             low=space.get("min", ""),

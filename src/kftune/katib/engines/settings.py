@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.engines import problems
@@ -108,6 +108,14 @@ def refused_settings(search: Search, settings: Settings, *, strict: bool) -> Ite
         checked = known.checked or known.values
         if not checked.has_text(text):
             yield problems.refused_setting(search, name, f"{text!r} must be {checked.rule}")
+
+
+def unknown_settings(search: Search, known: Collection[str]) -> Iterator[Problem]:
+    """Yields the settings of a search that its algorithm ignores: all but the known ones."""
+    for name, _ in search.settings:
+        if name not in known:
+            message = f"{search.algorithm} has no setting {name!r} and ignores it"
+            yield Problem("KT216", "habit", search.setting_path(name), message)
 
 
 def breaking_settings(search: Search, settings: Settings) -> Iterator[Problem]:
