@@ -325,7 +325,7 @@ def test_a_description_holds_no_tags():
 
 def test_what_a_cluster_needs_for_it_is_said():
     notes = "\n".join(render_argo(EXAMPLES["tuned"]()).notes)
-    for text in ("workflowtaskresults", "artifact repository", "USER that is a number", "get on experiments"):
+    for text in ("workflowtaskresults", "artifact repository", "numeric USER", "get on experiments"):
         assert text in notes
 
 
@@ -628,11 +628,11 @@ def test_a_loop_over_a_thousand_entities_stays_within_the_budgets():
     ("pipeline", "message"),
     [
         (lambda: thousand(4, items=40_000), f"{MOST_RUN_BYTES} without a database; split the items"),
-        (lambda: argo({f"s{n}": step() for n in range(220)}), "takes 200 templates .* split it into several"),
+        (lambda: argo({f"s{n}": step() for n in range(220)}), "allows 200 templates .* split it into several"),
         (lambda: argo({"a": step(inputs={"x": "x" * 140_000})}), "131071 bytes, but has 140000; put it into a file"),
         (
             lambda: argo({"a": step()}, targets={"argo": {"annotations": {"note": "x" * 300_000}}}),
-            "262144 bytes together.* shorten",
+            "exceed 262144 bytes.* shorten",
         ),
         (
             lambda: argo({f"s{n}": step(inputs={"x": "x" * 100_000}) for n in range(20)}),
@@ -664,19 +664,19 @@ PAIR = {"items": [1, 2]}
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
-        (lambda: argo({"a": step(instance_count=2)}), "runs on one node, but step 'a' has 2"),
-        (lambda: argo({"a": step()}, defaults={}), "needs an image to run step 'a'"),
-        (lambda: argo({"tune": tune()}), "needs the image of kftune's launcher to run step 'tune'"),
+        (lambda: argo({"a": step(instance_count=2)}), "Argo runs a step on one node, but step 'a' has 2"),
+        (lambda: argo({"a": step()}, defaults={}), "needs an image for step 'a'"),
+        (lambda: argo({"tune": tune()}), "needs an image for step 'tune', the image of kftune's launcher"),
         (
             lambda: argo({"data": step("data"), "tune": tune(image=IMAGE, inputs={"d": "${steps.data.outputs.data}"})}),
-            "over a volume with a claim; name it in volumes, and again in share",
+            "from a volume with a claim; add one to volumes, and name it in share",
         ),
-        (lambda: argo({"a": step(retries={"limit": 1, "backoff": 1, "factor": 1.5})}), "whole numbers .* set it to 2"),
+        (lambda: argo({"a": step(retries={"limit": 1, "backoff": 1, "factor": 1.5})}), "whole number .* set it to 2"),
         (
             lambda: argo(
                 {"a": step(retries={"limit": 1, "backoff": 1, "max_backoff": 9})}, targets={"argo": {"version": "3.6"}}
             ),
-            "Argo 3.6 has no longest wait",
+            "Argo 3.6 has no maximum wait",
         ),
         (
             lambda: argo(
@@ -694,7 +694,7 @@ PAIR = {"items": [1, 2]}
                 },
                 loops={"p": PAIR},
             ),
-            "of loop 'p' the step 'b' alone cannot run without 'maybe'",
+            "in loop 'p' only step 'b' needs 'maybe'",
         ),
         (
             lambda: argo({"a": step()}, parameters={"x": {"type": "int"}}, schedule={"cron": "@daily"}),
@@ -702,11 +702,11 @@ PAIR = {"items": [1, 2]}
         ),
         (
             lambda: argo({"a": step(volumes=[{"name": "v", "mount": "/kftune/outputs", "empty_dir": True}])}),
-            "a place outside of /kftune",
+            "choose another name and path",
         ),
-        (lambda: argo({"a": step()}, parameters={"json": 1}), "the name 'json' for itself; call the parameter"),
-        (lambda: argo({"name": step()}), "the name 'name' for itself; call the step"),
-        (lambda: argo({"a": step(for_each="name")}, loops={"name": PAIR}), "the name 'name' for itself; call the loop"),
+        (lambda: argo({"a": step()}, parameters={"json": 1}), "reserves the name 'json'; rename the parameter"),
+        (lambda: argo({"name": step()}), "reserves the name 'name'; rename the step"),
+        (lambda: argo({"a": step(for_each="name")}, loops={"name": PAIR}), "reserves the name 'name'; rename the loop"),
         (
             lambda: argo({"a": step(working_dir="/{{workflow.name}}")}),
             r"container\.workingDir of step 'a' must not hold '{{'",

@@ -1,4 +1,4 @@
-"""What somebody who applies an Experiment should know: what went out in another form, and what Katib cannot do."""
+"""Notes for the user who applies an Experiment: what is encoded, and what Katib does not support."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kftune.study import Study
 
 
 def notes(study: Study, found: Sequence[KatibParameter], metrics: Mapping[str, str], counts: Counts) -> list[str]:
-    """Short sentences about an Experiment.
+    """Returns notes about an Experiment.
 
     Args:
         study: The study that it runs.
@@ -33,13 +33,13 @@ def _about_hyperparameters(study: Study, found: Sequence[KatibParameter]) -> Ite
     algorithm = study.algorithm.name
     for parameter in found:
         if parameter.form == "encoded":
-            yield f"{parameter.name} goes to Katib as a number, which the trial decodes; {algorithm}: {parameter.reason}"
+            yield f"{parameter.name} is encoded as a number that the trial decodes; {algorithm}: {parameter.reason}"
         elif parameter.form == "list":
-            yield f"{parameter.name} goes to Katib as a list of its values; {algorithm}: {parameter.reason}"
+            yield f"{parameter.name} is rendered as a list of its values; {algorithm}: {parameter.reason}"
         if parameter.tokens:
-            yield f"{parameter.name}: values such as {parameter.tokens[0]!r} go to Katib under a safe token"
+            yield f"{parameter.name}: values such as {parameter.tokens[0]!r} are encoded as safe tokens"
     if any(parameter.form == "encoded" or parameter.tokens for parameter in found):
-        yield "the step must read its arguments by Hparams.from_args, which decodes such numbers and tokens"
+        yield "the step must read its arguments with Hparams.from_args, which decodes such numbers and tokens"
 
 
 def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
@@ -53,33 +53,33 @@ def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
 def _about_algorithm(study: Study, counts: Counts) -> Iterator[str]:
     name, seed, engine = study.algorithm.name, study.algorithm.seed, engine_of(study.algorithm.name)
     if seed is not None and not engine.seeded:
-        yield f"{name} of Katib takes no seed; the seed {seed} has no effect"
+        yield f"Katib's {name} takes no seed; the seed {seed} has no effect"
     elif seed is not None and counts.parallel > 1 and not engine.exhaustive:
-        yield "Katib draws the same points again only with parallel: 1, for the seed counts requests"
+        yield "Katib repeats the points of a seed only with parallel: 1, because the seed counts requests"
     yield from engine.study_notes(study_search(study)._replace(parallel=counts.parallel))
 
 
 def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
     budget = study.budget
     if counts.max_trials < budget.max_trials:
-        yield f"the grid has {counts.max_trials} points, so maxTrialCount is that and not {budget.max_trials}"
+        yield f"the grid has {counts.max_trials} points, fewer than max_trials={budget.max_trials}"
     if budget.wall_clock is not None:
-        yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) counts for local runs only"
+        yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
     if study.points:
-        yield "Katib cannot be given points to try first; the study's points count for local runs only"
+        yield "Katib takes no points to try first; the study's points apply to local runs only"
     if study.objective.goal is not None and counts.parallel > 1:
-        yield "Katib does not stop the trials that still run when the goal is reached"
+        yield "Katib does not stop running trials when the goal is reached"
 
 
 def _about_trials(study: Study) -> Iterator[str]:
     target, resources = study.targets.katib, study.step.resources
-    yield "the container may not run as root: its image needs a USER that is a number"
+    yield "the container must not run as root: its image needs a numeric USER"
     if target.trial_kind == "TrainJob":
         yield (
-            f"the TrainJob needs Trainer 2.2 or newer (older ones drop runtimePatches and the timeout without a word), "
-            f"and the runtime {target.runtime} decides how often a failed pod starts again"
+            f"the TrainJob needs Trainer 2.2 or newer (older versions drop runtimePatches and the timeout silently), "
+            f"and the runtime {target.runtime} decides how often a failed pod is restarted"
         )
     if target.trial_kind == "PyTorchJob":
         yield "the PyTorchJob needs training-operator v1 on the cluster"
     if resources.nodes > 1 or resources.procs_per_node > 1:
-        yield "several processes train one model: let the first one (rank 0) report the metrics"
+        yield "several processes train one model: report metrics from the first one (rank 0) only"

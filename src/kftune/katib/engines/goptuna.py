@@ -133,7 +133,7 @@ class Cmaes(Goptuna):
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
         if "sigma" in study.settings:
-            yield "cmaes measures sigma in Katib's parameters: from 0 to 1 where a value is encoded as a number"
+            yield "sigma of cmaes applies to the rendered numbers: an encoded parameter runs from 0 to 1"
 
 
 class Sobol(Goptuna):

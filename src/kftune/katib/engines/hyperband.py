@@ -156,7 +156,7 @@ class Hyperband(Engine):
     def study_notes(self, study: StudySearch) -> Iterator[str]:
         bracket = _Bracket(float(study.settings["r_l"]), float(study.settings.get("eta", 3)))
         value = f"{study.settings['resource_name']}={bracket.resource}"
-        yield f"hyperband of Katib ends after its first bracket: every trial runs with {value}"
+        yield f"Katib's hyperband ends after its first bracket: every trial runs with {value}"
 
 
 ENGINES = {"hyperband": Hyperband()}

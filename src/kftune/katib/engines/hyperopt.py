@@ -108,8 +108,8 @@ class Tpe(Hyperopt):
     def study_notes(self, study: StudySearch) -> Iterator[str]:
         if study.parallel > 1:
             yield (
-                f"tpe of Katib suggests the same point {study.parallel} times when it is asked for {study.parallel} at "
-                f"once; take multivariate-tpe, or parallel: 1"
+                f"Katib's tpe suggests the same point {study.parallel} times when it is asked for {study.parallel} "
+                f"points; use multivariate-tpe, or parallel: 1"
             )
 
 

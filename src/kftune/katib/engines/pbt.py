@@ -74,7 +74,7 @@ class Pbt(Engine):
         return "it ignores the step and the type when it perturbs a value"
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
-        yield "pbt keeps checkpoints on a volume: resumePolicy is FromVolume, and storage must take ReadWriteMany"
+        yield "pbt keeps checkpoints on a volume (resumePolicy: FromVolume); its storage must support ReadWriteMany"
 
 
 ENGINES = {"pbt": Pbt()}
