@@ -141,33 +141,30 @@ def _normal_problems(found: Range) -> Iterator[Problem]:
 
 def _uniform_problems(found: Range) -> Iterator[Problem]:
     low, high, step = found.low, found.high, _step(found)
-    bad = _bounds_problem(found)
-    if bad is not None:
-        yield bad
-    elif low >= high and not (found.is_log and low > high):
-        return  # both 0: every trial gets 0
+    is_log_swapped = found.is_log and low > high
+    why = _not_a_range(found)
+    if why:
+        yield problems.INVERTED.of(found, why)
     elif step is not None and not _is_usable(step):
         yield _unusable_step(found)
-    elif low > high:
-        yield from problems.OUT_OF_BOUNDS.seen(found, 1, "they are drawn between max and min")
-    elif step is not None:
+    elif is_log_swapped:
+        yield problems.OUT_OF_BOUNDS.of(found, "they are drawn between max and min")
+    elif step is not None and low < high:
         yield from _rounding_problems(found, abs(step))
 
 
-def _bounds_problem(found: Range) -> Problem | None:
+def _not_a_range(found: Range) -> str | None:
+    """Returns why the engine fails with such bounds."""
     low, high = found.low, found.high
     if not math.isfinite(low) or not math.isfinite(high):
-        return problems.INVERTED.of(found, "the engine needs finite bounds, every request fails")
+        return "the engine needs finite bounds, every request fails"
     if not math.isfinite(high - low) and not found.is_log:
-        return problems.INVERTED.of(found, "the range is wider than the largest float, every request fails")
-    if low >= high and not (found.is_log and low > high):
-        if low == high == 0 and not _learns(found):
-            return None
-        return problems.INVERTED.of(found, "min is not below max, every request fails")
+        return "the range is wider than the largest float, every request fails"
+    is_always_0 = low == high == 0 and not _learns(found)
+    if low == high != 0 or (low >= high and not found.is_log and not is_always_0):
+        return "min is not below max, every request fails"
     too_large = found.whole and max(abs(low), abs(high)) >= _MOST_INT
-    if _learns(found) and (low > high or too_large):
-        return problems.INVERTED.of(found, "the second batch of tpe fails")
-    return None
+    return "the second batch of tpe fails" if _learns(found) and (low > high or too_large) else None
 
 
 def _is_usable(step: float) -> bool:

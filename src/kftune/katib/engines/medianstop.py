@@ -1,4 +1,4 @@
-"""What Katib's own `medianstop` does with its settings."""
+"""`medianstop`: Katib's own service for early stopping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kftune.katib.trial.medianstop import SETTINGS, refused_setting
 
 
 def stopping_problems(stopping: Mapping[str, Any]) -> Iterator[Problem]:
-    """The settings of spec.earlyStopping that the service refuses, which fails the Experiment."""
+    """Yields the settings of spec.earlyStopping that the service refuses."""
     if stopping.get("algorithmName") != "medianstop":
         return
     settings = [

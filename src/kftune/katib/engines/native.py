@@ -14,23 +14,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kftune.domains import (
-    Choice,
-    Conditional,
-    Discrete,
-    Domain,
-    IntUniform,
-    LogNormal,
-    LogUniform,
-    Normal,
-    Ordinal,
-    QLogNormal,
-    QLogUniform,
-    QNormal,
-    QUniform,
-    ReverseLogUniform,
-    Uniform,
-)
+from kftune.domains import Domain
 from kftune.katib.engines import engine_of
 from kftune.katib.engines.search import Problem, Search, parameters_of
 
@@ -100,89 +84,74 @@ def native(name: str, domain: Domain, algorithm: str, version: KatibVersion) -> 
 
 def is_list(domain: Domain) -> bool:
     """Returns whether the domain is a list of equally likely values, as Katib draws them."""
-    return type(domain) in (Choice, Ordinal, Discrete) and getattr(domain, "weights", None) is None
+    return domain.kind in ("choice", "ordinal", "discrete") and getattr(domain, "weights", None) is None
 
 
 def is_even(domain: Domain) -> bool:
     """Returns whether the domain has finitely many values, which are equally likely."""
-    if isinstance(domain, IntUniform):
-        return not domain.log
-    return isinstance(domain, QUniform) or is_list(domain)
+    return domain.kind == "quniform" or (domain.kind == "int" and not getattr(domain, "log", False)) or is_list(domain)
 
 
 # -- feasibleSpaces --------------------------------------------------------------------------------------------------
 
 
 def _feasible(domain: Domain) -> Feasible | str:
-    form = _FORMS.get(type(domain), "Katib has no such parameters")
+    form = _FORMS.get(domain.kind, "Katib has no such parameters")
     return form if isinstance(form, str) else form(domain)
 
 
-def _range(domain: Uniform) -> Feasible:
-    return _between("double", number_text(domain.low), number_text(domain.high))
+def _range(domain: Any) -> Feasible:
+    return _between(domain.low, domain.high)
 
 
-def _log_range(domain: LogUniform) -> Feasible:
-    return _between("double", number_text(domain.low), number_text(domain.high), "logUniform")
+def _log_range(domain: Any) -> Feasible:
+    return _between(domain.low, domain.high, distribution="logUniform")
 
 
-def _lattice(domain: QUniform) -> Feasible:
-    found = _range(Uniform(domain.low, domain.point(domain.size - 1)))
-    found.space["step"] = number_text(domain.q)
-    return found
+def _lattice(domain: Any) -> Feasible:
+    return _between(domain.low, domain.point(domain.size - 1), step=number_text(domain.q))
 
 
-def _integers(domain: IntUniform) -> Feasible | str:
+def _integers(domain: Any) -> Feasible | str:
     if max(abs(domain.low), abs(domain.high)) > _LARGEST_WHOLE:
         return f"integers beyond {_LARGEST_WHOLE} lose digits there"
     # Engines may draw a `high` between two steps.
-    top = domain.low + (domain.size - 1) * domain.step
-    found = _between("int", str(domain.low), str(top))
+    space = {"min": str(domain.low), "max": str(domain.low + (domain.size - 1) * domain.step)}
     if domain.step != 1:
-        found.space["step"] = str(domain.step)
-    if domain.log:
-        found.space["distribution"] = "logUniform"
-    return found
+        space["step"] = str(domain.step)
+    return Feasible("int", {**space, "distribution": "logUniform"} if domain.log else space)
 
 
-def _normal(domain: Normal) -> Feasible | str:
+def _normal(domain: Any) -> Feasible | str:
     """Source: katib hyperopt/base_service.py takes (min + max) / 2 and (max - min) / 6 for mean and deviation."""
+    is_log = domain.kind == "lognormal"
+    low, high = domain.mean - 3 * domain.std, domain.mean + 3 * domain.std
     if domain.low is not None or domain.high is not None:
-        return "Katib's normal distribution has no bounds"
-    return _three_deviations(domain.mean - 3 * domain.std, domain.mean + 3 * domain.std, "normal")
-
-
-def _log_normal(domain: LogNormal) -> Feasible | str:
-    if domain.low is not None or domain.high is not None:
-        return "Katib's log-normal distribution has no bounds"
-    ends = (domain.mean - 3 * domain.std, domain.mean + 3 * domain.std)
-    if max(map(abs, ends)) > _LARGEST_EXPONENT:
+        return f"Katib's {'log-' if is_log else ''}normal distribution has no bounds"
+    if is_log and max(abs(low), abs(high)) > _LARGEST_EXPONENT:
         return "Katib describes a log-normal distribution by values, and these would be too large or too small"
-    return _three_deviations(math.exp(ends[0]), math.exp(ends[1]), "logNormal")
-
-
-def _three_deviations(low: float, high: float, distribution: str) -> Feasible | str:
+    if is_log:
+        low, high = math.exp(low), math.exp(high)
     if not (math.isfinite(low) and low < high < math.inf):
         return "Katib describes a normal distribution by two ends, which are the same number here"
-    return _between("double", number_text(low), number_text(high), distribution)
+    return _between(low, high, distribution="logNormal" if is_log else "normal")
 
 
-def _between(kind: str, low: str, high: str, distribution: str | None = None) -> Feasible:
-    space = {"min": low, "max": high}
-    return Feasible(kind, space if distribution is None else {**space, "distribution": distribution})
+def _between(low: float, high: float, **more: str) -> Feasible:
+    return Feasible("double", {"min": number_text(low), "max": number_text(high), **more})
 
 
-_FORMS: Mapping[type[Domain], Callable[[Any], Feasible | str] | str] = {
-    Uniform: _range,
-    LogUniform: _log_range,
-    QUniform: _lattice,
-    IntUniform: _integers,
-    Normal: _normal,
-    LogNormal: _log_normal,
-    ReverseLogUniform: "Katib has no reverse logarithm",
-    QLogUniform: "Katib has no logarithmic range of doubles with steps",
-    QNormal: "Katib has no normal distribution with steps",
-    QLogNormal: "Katib has no normal distribution with steps",
-    Conditional: "Katib has no conditions",
-    Choice: "Katib draws all values of a list equally often and ignores weights",
+_FORMS: Mapping[str, Callable[[Any], Feasible | str] | str] = {
+    "uniform": _range,
+    "loguniform": _log_range,
+    "quniform": _lattice,
+    "int": _integers,
+    "normal": _normal,
+    "lognormal": _normal,
+    "reverse_loguniform": "Katib has no reverse logarithm",
+    "qloguniform": "Katib has no logarithmic range of doubles with steps",
+    "qnormal": "Katib has no normal distribution with steps",
+    "qlognormal": "Katib has no normal distribution with steps",
+    "conditional": "Katib has no conditions",
+    "choice": "Katib draws all values of a list equally often and ignores weights",
 }
