@@ -107,21 +107,21 @@ class Engine(ABC):
 
     def problems(self, search: Search) -> Iterator[Problem]:
         """Yields what goes wrong with a search; only the first problem if the service refuses it."""
-        refused = next(self.refusals(search), None)
+        refused = next(self._refusals(search), None)
         if refused is not None:
             yield refused
             return
-        yield from self.later_problems(search)
+        yield from self._later_problems(search)
         for parameter in search.parameters:
             yield from self.parameter_problems(search, parameter)
         for parameter, first in doubled_names(search.parameters):
-            yield self.doubled_name(search, parameter, first)
+            yield self._doubled_name(search, parameter, first)
 
-    def refusals(self, search: Search) -> Iterator[Problem]:
+    def _refusals(self, search: Search) -> Iterator[Problem]:
         """Yields what the service's check refuses."""
         return refused_settings(search, self.settings, strict=self.strict)
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
         """Yields what goes wrong after the check, apart from the parameters."""
         yield from breaking_settings(search, self.settings)
         yield from unknown_settings(search, self.settings)
@@ -131,48 +131,58 @@ class Engine(ABC):
         if self.needs_parameters and not search.parameters:
             yield Problem("KT226", "hangs", ("spec", "parameters"), "there are no parameters to search")
 
-    def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+    def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
         """Returns what happens with `parameter`, which has the name of an earlier one, `first`."""
         return problems.DOUBLED_NAME.of(parameter, "only the last is searched")
 
     def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
-        """Yields what goes wrong with one parameter of a search."""
+        """Yields what goes wrong with one parameter.
+
+        Args:
+            search: The search.
+            parameter: One of its parameters.
+        """
         if parameter.is_list:
-            yield from self.list_problems(search, parameter)
+            yield from self._list_problems(search, parameter)
         elif parameter.is_number:
-            yield from self.number_problems(search, parameter)
+            yield from self._number_problems(search, parameter)
         else:
             yield problems.UNKNOWN_TYPE.of(parameter, outcome=self.unreadable)
 
-    def list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+    def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with a parameter that has a list."""
         if not parameter.items:
             yield problems.EMPTY_LIST.of(parameter)
 
-    def number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+    def _number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with a parameter that has bounds."""
         found = self.read(search, parameter)
         if isinstance(found, Problem):
             yield found
         else:
-            yield from self.range_problems(found)
+            yield from self._range_problems(found)
 
     def read(self, search: Search, parameter: ParameterSpec) -> Range | Problem:
-        """Returns the range of a parameter of a search, or why the engine cannot read it."""
+        """Returns the range of a parameter, or why the engine cannot read it.
+
+        Args:
+            search: The search.
+            parameter: One of its parameters that has bounds.
+        """
         reader = self.whole if parameter.kind == "int" else self.real
         low, high, step = (reader.read(text) for text in (parameter.low, parameter.high, parameter.step))
         if low is None or high is None:
             return problems.unreadable(parameter, "min" if low is None else "max", reader.what, self.unreadable)
-        if parameter.step and step is None and self.reads_step(parameter):
+        if parameter.step and step is None and self._reads_step(parameter):
             return problems.unreadable(parameter, "step", reader.what, self.unreadable)
         return Range(search, parameter, low, high, step)
 
-    def reads_step(self, parameter: ParameterSpec) -> bool:
+    def _reads_step(self, parameter: ParameterSpec) -> bool:
         """Returns whether it reads the step of a parameter; otherwise it ignores it."""
         return True
 
     @abstractmethod
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with a range that it can read."""
 
     # -- what it draws --------------------------------------------------------------------------------------------
@@ -215,7 +225,8 @@ def half_ends(found: Range) -> str | None:
     return f"it gives both ends half the share of the other {size - 2} values" if off > MOST_OFF else None
 
 
-def lattice(found: Range, step: float) -> Draw:
+def lattice(found: Range) -> Draw:
     """Returns a draw in which each low + k * step up to max is equally likely."""
+    step = found.step or 1
     count = math.floor((found.high - found.low) / step + 1e-9) + 1
     return lambda u: found.low + min(int(u * count), count - 1) * step

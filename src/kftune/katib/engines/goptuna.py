@@ -26,28 +26,28 @@ class Goptuna(Engine):
 
     strict = False
     needs_parameters = True
-    order: ClassVar[str] = f"min is above max, {_HANGS}"
+    _order: ClassVar[str] = f"min is above max, {_HANGS}"
     whole = Reader(go_int, "an integer such as 10, not 10.0, 1e1 or ' 10'")
     real = Reader(go_float, "a number such as 0.1, without blanks")
 
-    def refusals(self, search: Search) -> Iterator[Problem]:
+    def _refusals(self, search: Search) -> Iterator[Problem]:
         for parameter, _ in doubled_names(search.parameters):
             yield problems.DOUBLED_NAME.of(parameter, "the Experiment fails", "fails")
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         bad = self._bounds_problem(found)
         if bad is not None:
             yield bad
             return
         if not found.whole and found.step is not None and found.step > 0:
             yield from _overshoot(found, (found.high - found.low) / found.step)
-        yield from self.distribution_problems(found)
+        yield from self._distribution_problems(found)
 
-    def needs_width(self, search: Search) -> bool:
+    def _needs_width(self, search: Search) -> bool:
         """Returns whether max must be above min, and not the same."""
         return False
 
-    def distribution_problems(self, found: Range) -> Iterator[Problem]:
+    def _distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution."""
         return problems.ignored_distribution(found, "uniform")
 
@@ -65,8 +65,8 @@ class Goptuna(Engine):
         low, high, step = found.low, found.high, found.step
         if math.isnan(low) or math.isnan(high) or math.isinf(low):
             return problems.INVERTED.of(found, "the engine needs finite bounds, the second batch fails")
-        if low > high or (low == high and self.needs_width(found.search)):
-            return problems.INVERTED.of(found, self.order)
+        if low > high or (low == high and self._needs_width(found.search)):
+            return problems.INVERTED.of(found, self._order)
         if math.isinf(high):
             return problems.NOT_FINITE.of(found, "+Inf")
         if step is None or (math.isfinite(step) and step > 0):
@@ -82,7 +82,7 @@ class Cmaes(Goptuna):
     """`cmaes`: the first draws are normal around the middle, with one deviation for all numbers."""
 
     summary = "covariance matrix adaptation; two or more numbers"
-    order = f"cmaes takes its first step from the smallest range, which must be above 0; {_HANGS}"
+    _order = f"cmaes takes its first step from the smallest range, which must be above 0; {_HANGS}"
     settings: ClassVar[Settings] = {
         SEED: Setting(
             Values("an integer", int, lambda _: True, go_int), ANY, f"{_HANGS}: it must be an integer such as 7"
@@ -95,14 +95,14 @@ class Cmaes(Goptuna):
         ),
     }
 
-    def refusals(self, search: Search) -> Iterator[Problem]:
+    def _refusals(self, search: Search) -> Iterator[Problem]:
         if sum(parameter.is_number for parameter in search.parameters) < 2:
             message = "cmaes needs two or more parameters of type int or double: the Experiment fails"
             yield Problem("KT221", "fails", ("spec", "parameters"), message)
-        yield from super().refusals(search)
+        yield from super()._refusals(search)
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
-        yield from super().later_problems(search)
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
         text = search.setting("sigma")
         sigma = 1.0 if text is None else go_float(text)
         if sigma is None or math.isnan(sigma):
@@ -110,15 +110,15 @@ class Cmaes(Goptuna):
         elif search.comes_back and (sigma > 1e100 or 0 < sigma < 1e-100):
             yield problems.breaking_setting(search, "sigma", f"{text} breaks the engine after the first batches")
 
-    def needs_width(self, search: Search) -> bool:
+    def _needs_width(self, search: Search) -> bool:
         """Returns whether max must be above min: the smallest range gives the deviation, unless it is set."""
         return not (go_float(search.setting("sigma") or "0") or 0) > 0
 
-    def distribution_problems(self, found: Range) -> Iterator[Problem]:
+    def _distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution. Katib's main branch draws logarithms of doubles."""
         is_log = found.search.version == "main" and found.distribution == "logUniform" and not found.whole
         if found.distribution != "normal" and not is_log:
-            yield from super().distribution_problems(found)
+            yield from super()._distribution_problems(found)
 
     def uneven(self, found: Range) -> str | None:
         if found.is_normal:
@@ -129,7 +129,7 @@ class Cmaes(Goptuna):
         low, high = found.low, found.high
         if found.whole:
             return {"int": [low, high], "step": int(found.step or 1)}
-        return {"uniform": [low, high]} if found.step is None else lattice(found, found.step)
+        return {"uniform": [low, high]} if found.step is None else lattice(found)
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
         if "sigma" in study.settings:
@@ -142,11 +142,11 @@ class Sobol(Goptuna):
     summary = "a low-discrepancy sequence"
     orderless = True
 
-    def distribution_problems(self, found: Range) -> Iterator[Problem]:
+    def _distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution. Integers are rounded down."""
         if found.whole and found.low < found.high:
             yield _NEVER_MAX.of(found)
-        yield from super().distribution_problems(found)
+        yield from super()._distribution_problems(found)
 
     def draw(self, found: Range) -> Draw:
         """Returns its draw: uniform for any distribution.

@@ -47,18 +47,18 @@ class Grid(Engine):
     orderless = True
     exhaustive = True
 
-    def refusals(self, search: Search) -> Iterator[Problem]:
-        yield from super().refusals(search)
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        yield from super()._refusals(search)
         for parameter in search.parameters:
             points = self._points(search, parameter)
             if isinstance(points, Problem):
                 yield points
         yield from _size_problems(search, self._cells(search))
 
-    def list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+    def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         return iter(())  # an empty list is a grid without points
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         points, search = self._points(found.search, found.parameter), found.search
         if isinstance(points, Problem):
             yield points
@@ -161,6 +161,6 @@ def _size_problems(search: Search, cells: int) -> Iterator[Problem]:
 def _log_problems(found: Range, points: _Points) -> Iterator[Problem]:
     share = sum(value <= 0 for value in points.values) / max(1, points.size)
     if max(LEAST_LOG_INT if found.whole else LEAST_LOG, found.low) > found.high:
-        yield problems.log_of_zero(found, "the engine's range is empty: every request fails")
-    elif problems.happens(share, found.search.draws):
-        yield problems.log_of_zero(found, "the engine fails at the point 0 or less when its turn comes")
+        yield problems.LOG_OF_ZERO.of(found, "the engine's range is empty: every request fails")
+    elif found.search.shows(share):
+        yield problems.LOG_OF_ZERO.of(found, "the engine fails at the point 0 or less when its turn comes")

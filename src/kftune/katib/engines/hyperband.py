@@ -63,8 +63,8 @@ class Hyperband(Engine):
     discrete = "categorical"
     shown = False
 
-    def refusals(self, search: Search) -> Iterator[Problem]:
-        refused = next(super().refusals(search), None)
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        refused = next(super()._refusals(search), None)
         if refused is not None:
             yield refused
             return
@@ -78,15 +78,15 @@ class Hyperband(Engine):
         if search.setting("resource_name") not in {parameter.name for parameter in search.parameters}:
             yield problems.refused_setting(search, "resource_name", "it must be the name of a parameter")
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
-        yield from super().later_problems(search)
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
         for name in ("r_l", "eta"):
             earlier = next((text for other, text in search.settings if other == name), None)
             if earlier is not None and python_float(earlier) is None:
                 yield problems.breaking_setting(search, name, f"the engine uses the first of two values, {earlier!r}")
         yield from _bracket_problems(search)
 
-    def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+    def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
         return problems.DOUBLED_NAME.of(parameter, "every request for suggestions fails", "hangs")
 
     def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
@@ -95,8 +95,8 @@ class Hyperband(Engine):
         else:
             yield from super().parameter_problems(search, parameter)
 
-    def list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
-        yield from super().list_problems(search, parameter)
+    def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+        yield from super()._list_problems(search, parameter)
         if parameter.kind == "categorical":
             return
         for index, text in enumerate(parameter.items):
@@ -105,14 +105,14 @@ class Hyperband(Engine):
                 yield Problem("KT201", "hangs", (*parameter.at("list"), index), message)
                 return
         changed = [text for text in parameter.items if str(python_int(text)) != text]
-        if changed and problems.happens(len(changed) / len(parameter.items), search.draws):
+        if changed and search.shows(len(changed) / len(parameter.items)):
             message = f"hyperband writes {changed[0]!r} of {parameter.name!r} as {str(python_int(changed[0]))!r}"
             yield Problem("KT208", "wrong", parameter.at("list"), message)
 
-    def reads_step(self, parameter: ParameterSpec) -> bool:
+    def _reads_step(self, parameter: ParameterSpec) -> bool:
         return False
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         low, high = found.low, found.high
         if not found.whole and not math.isfinite(high - low):
             yield problems.INVERTED.of(found, "the engine needs a finite range, every request fails")

@@ -29,14 +29,14 @@ class Hyperopt(Engine):
     whole = PYTHON_FLOAT
     needs_parameters = True
 
-    def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+    def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
         if (parameter.kind, parameter.items) == (first.kind, first.items) or not search.comes_back:
             return problems.DOUBLED_NAME.of(parameter, "every suggestion assigns it twice")
         return problems.DOUBLED_NAME.of(parameter, "the engine cannot read the first results", "hangs")
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         if found.is_log and (found.low <= 0 or found.high <= 0):
-            yield problems.log_of_zero(found, "0 or less has no logarithm, every request fails")
+            yield problems.LOG_OF_ZERO.of(found, "0 or less has no logarithm, every request fails")
         elif found.is_normal:
             yield from _normal_problems(found)
         else:

@@ -32,8 +32,8 @@ class MultivariateTpe(Engine):
         SEED: NUMPY_SEED,
     }
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
-        yield from super().later_problems(search)
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
         startup = python_int(search.setting("n_startup_trials") or "10") or 0
         if python_int(search.setting("n_ei_candidates") or "1") == 0 and (
             search.most is None or search.most - search.parallel >= startup
@@ -41,16 +41,16 @@ class MultivariateTpe(Engine):
             consequence = f"every request fails once {startup} trials have ended"
             yield problems.breaking_setting(search, "n_ei_candidates", consequence)
 
-    def number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+    def _number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         if parameter.distribution in UNKNOWN_DISTRIBUTIONS:
             yield problems.MISSING.of(parameter)
         else:
-            yield from super().number_problems(search, parameter)
+            yield from super()._number_problems(search, parameter)
 
-    def reads_step(self, parameter: ParameterSpec) -> bool:
+    def _reads_step(self, parameter: ParameterSpec) -> bool:
         return parameter.distribution != "logUniform"
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         if found.is_log:
             yield from _log_problems(found)
         elif found.low > found.high:
@@ -70,7 +70,7 @@ class MultivariateTpe(Engine):
             return {"int": [max(1, low) if found.is_log else low, high], "step": step, "log": found.is_log}
         if found.is_log:
             return {"loguniform": [max(LEAST_LOG, low), high]}
-        return {"uniform": [low, high]} if found.step is None else lattice(found, found.step)
+        return {"uniform": [low, high]} if found.step is None else lattice(found)
 
 
 ENGINES = {"multivariate-tpe": MultivariateTpe()}
@@ -80,7 +80,7 @@ def _log_problems(found: Range) -> Iterator[Problem]:
     least = LEAST_LOG_INT if found.whole else LEAST_LOG
     low, high, step = max(least, found.low), found.high, found.step
     if low > high:
-        yield problems.log_of_zero(found, f"the engine starts at {least}, above max: every request fails")
+        yield problems.LOG_OF_ZERO.of(found, f"the engine starts at {least}, above max: every request fails")
     elif not math.isfinite(high) or math.isnan(found.low):
         yield problems.INVERTED.of(found, "the engine needs finite bounds, every request fails")
     elif found.parameter.step and low < high:

@@ -40,24 +40,24 @@ class Pbt(Engine):
     keeps_checkpoints = True
     suffix_length = 37  # Source: katib v0.19.0, pbt/service.py: a UUID
 
-    def refusals(self, search: Search) -> Iterator[Problem]:
-        yield from super().refusals(search)
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        yield from super()._refusals(search)
         text = search.setting(_RESAMPLE)
         if text is not None and search.version != "main":
             yield problems.refused_setting(search, _RESAMPLE, f"Katib {search.version} cannot compare it")
         elif text is not None and not SHARE.has_text(text):
             yield problems.refused_setting(search, _RESAMPLE, f"{text!r} must be {SHARE.rule}")
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
         return unknown_settings(search, (*self.settings, _RESAMPLE))
 
-    def number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+    def _number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         if parameter.kind == "double" and not parameter.step:
             yield _NO_STEP.of(parameter)
         else:
-            yield from super().number_problems(search, parameter)
+            yield from super()._number_problems(search, parameter)
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         low, high, step = found.low, found.high, 1.0 if found.step is None else found.step
         if step == 0 or not all(map(math.isfinite, (low, high, step))):
             yield problems.BAD_STEP.of(found, "min, max and step must be finite, and step must not be 0")

@@ -48,7 +48,7 @@ class Kind(NamedTuple):
             share: The share of draws that have the problem.
             why: Why the engine has it.
         """
-        if happens(share, found.search.draws):
+        if found.search.shows(share):
             yield self.of(found, why)
 
 
@@ -92,13 +92,13 @@ def unreadable(parameter: ParameterSpec, field: str, what: str, outcome: Outcome
     return Problem("KT201", outcome, parameter.at(field), message)
 
 
-def log_of_zero(found: Range, why: str) -> Problem:
-    """Returns the problem that a bound has no logarithm, at that bound."""
-    return LOG_OF_ZERO._replace(field="min" if found.high > 0 else "max").of(found, why)
-
-
 def ignored_distribution(found: Range, drawn: str) -> Iterator[Problem]:
-    """Yields the problem that the engine draws another distribution: wrong if enough trials show it."""
+    """Yields the problem that the engine draws another distribution, which is wrong if enough trials show it.
+
+    Args:
+        found: The range.
+        drawn: The distribution that the engine draws.
+    """
     if drawn == found.distribution or found.distribution == "unknown":
         return
     if math.isfinite(found.low) and math.isfinite(found.high) and found.low < found.high:
@@ -114,23 +114,39 @@ def _is_visible(found: Range, drawn: str) -> bool:
 
 
 def refused_setting(search: Search, name: str, rule: str) -> Problem:
-    """Returns the problem that the settings check refuses a setting."""
+    """Returns the problem that the settings check refuses a setting.
+
+    Args:
+        search: The search.
+        name: The setting's name.
+        rule: What must hold.
+    """
     message = f"setting {name!r}: {rule}; the Experiment fails"
     return Problem("KT214", "fails", search.setting_path(name), message)
 
 
 def breaking_setting(search: Search, name: str, consequence: str) -> Problem:
-    """Returns the problem that a setting passes the settings check and breaks the engine later."""
+    """Returns the problem that a setting passes the settings check and breaks the engine later.
+
+    Args:
+        search: The search.
+        name: The setting's name.
+        consequence: What happens then.
+    """
     message = f"setting {name!r} passes the engine's check, but {consequence}"
     return Problem("KT215", "hangs", search.setting_path(name), message)
 
 
-def happens(share: float, draws: int) -> bool:
-    """Returns whether something with this share of the draws is more likely than not to be seen."""
-    return share > 0 and (share >= 1 or 1 - (1 - share) ** draws > 0.5)
-
-
 def distance_in_steps(value: float, low: float, step: float) -> float:
-    """Returns how far a value is from the nearest low + k * step, in steps."""
+    """Returns how far a value is from the nearest low + k * step.
+
+    Args:
+        value: The value.
+        low: The first point.
+        step: The distance of two points.
+
+    Returns:
+        A number of steps, from 0 to 0.5; 1 if that is not a finite number.
+    """
     position = (value - low) / step
     return abs(position - round(position)) if math.isfinite(position) else 1.0

@@ -77,6 +77,10 @@ class Search(NamedTuple):
         """Whether the engine is asked again after results."""
         return self.most is None or self.most > self.parallel
 
+    def shows(self, share: float) -> bool:
+        """Returns whether something that a share of the draws has is more likely than not to be seen."""
+        return share > 0 and (share >= 1 or 1 - (1 - share) ** self.draws > 0.5)
+
     def setting(self, name: str) -> str | None:
         """Returns the last value of a setting; None if it is not given."""
         return dict(self.settings).get(name)

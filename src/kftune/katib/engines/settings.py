@@ -64,19 +64,29 @@ Settings = Mapping[str, Setting]
 
 
 def integer(least: int, below: int | None = None) -> Values:
-    """Returns the integers from `least` up to, but without, `below`."""
+    """Returns a range of integers.
+
+    Args:
+        least: The first.
+        below: The end of the range, not included; None for no end.
+    """
     rule = f"an integer of at least {least}" if below is None else f"an integer from {least} to {below - 1}"
     return Values(rule, int, lambda value: value >= least and (below is None or value < below), python_int)
 
 
 def number(rule: str, holds: Callable[[float], bool]) -> Values:
-    """Returns the numbers for which a condition holds; `rule` is the condition in words."""
+    """Returns the numbers for which a condition holds.
+
+    Args:
+        rule: The condition in words.
+        holds: The condition.
+    """
     return Values(rule, float, holds, python_float)
 
 
-def one_of(*texts: str) -> Values:
-    """Returns a set of texts."""
-    return Values(f"one of {', '.join(texts)}", str, lambda value: value in texts, str)
+def one_of(texts: str) -> Values:
+    """Returns a set of texts, which are given with blanks between them."""
+    return Values(f"one of {', '.join(texts.split())}", str, texts.split().__contains__, str)
 
 
 ANY = Values("any text", str, lambda _: True, str)
@@ -111,7 +121,12 @@ def refused_settings(search: Search, settings: Settings, *, strict: bool) -> Ite
 
 
 def unknown_settings(search: Search, known: Collection[str]) -> Iterator[Problem]:
-    """Yields the settings of a search that its algorithm ignores: all but the known ones."""
+    """Yields the settings that an algorithm ignores.
+
+    Args:
+        search: The search.
+        known: The settings that the algorithm knows.
+    """
     for name, _ in search.settings:
         if name not in known:
             message = f"{search.algorithm} has no setting {name!r} and ignores it"
@@ -119,7 +134,12 @@ def unknown_settings(search: Search, known: Collection[str]) -> Iterator[Problem
 
 
 def breaking_settings(search: Search, settings: Settings) -> Iterator[Problem]:
-    """Yields the settings that pass the service's check and break the engine later."""
+    """Yields the settings that pass the service's check and break the engine later.
+
+    Args:
+        search: The search.
+        settings: What the service knows.
+    """
     for name, text in dict(search.settings).items():
         known = settings.get(name)
         if known is None or not known.consequence or (known.late and not search.comes_back):

@@ -20,9 +20,9 @@ class BayesianOptimization(Engine):
 
     summary = "Gaussian process"
     settings: ClassVar[Settings] = {
-        "base_estimator": Setting(one_of("GP", "RF", "ET", "GBRT")),
-        "acq_func": Setting(one_of("gp_hedge", "LCB", "EI", "PI", "EIps", "PIps")),
-        "acq_optimizer": Setting(one_of("auto", "sampling", "lbfgs")),
+        "base_estimator": Setting(one_of("GP RF ET GBRT")),
+        "acq_func": Setting(one_of("gp_hedge LCB EI PI EIps PIps")),
+        "acq_optimizer": Setting(one_of("auto sampling lbfgs")),
         "n_initial_points": Setting(
             integer(1), checked=integer(0), consequence="the first request finds no model and fails"
         ),
@@ -31,17 +31,17 @@ class BayesianOptimization(Engine):
     needs_parameters = needs_requests = True
     encoding = Encoding("millionth", "int", {"min": "0", "max": "999999"})
 
-    def later_problems(self, search: Search) -> Iterator[Problem]:
-        yield from super().later_problems(search)
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
         yield from _estimator_problems(search)
 
-    def doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+    def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
         return problems.DOUBLED_NAME.of(parameter, "every suggestion assigns it twice")
 
-    def reads_step(self, parameter: ParameterSpec) -> bool:
+    def _reads_step(self, parameter: ParameterSpec) -> bool:
         return False
 
-    def range_problems(self, found: Range) -> Iterator[Problem]:
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
         drawn = _drawn(found)
         bad = _bounds_problem(found, is_log=drawn == "logUniform")
         if bad is not None:
@@ -100,7 +100,7 @@ def _bounds_problem(found: Range, *, is_log: bool) -> Problem | None:
         return problems.INVERTED.of(found, "min is not below max, every request fails")
     if is_log and low <= 0 <= high:
         rule = "this engine draws doubles on a log scale, which has no 0: every request fails"
-        return problems.log_of_zero(found, rule)
+        return problems.LOG_OF_ZERO.of(found, rule)
     if math.isnan(low) or math.isnan(high) or (is_log and high < 0):
         return problems.NOT_FINITE.of(found, "nan")
     if math.isinf(low) or math.isinf(high):
