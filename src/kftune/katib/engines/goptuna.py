@@ -14,7 +14,7 @@ from typing import ClassVar
 from kftune.katib.engines import problems
 from kftune.katib.engines.engine import Draw, Engine, Reader, StudySearch, lattice
 from kftune.katib.engines.search import Problem, Range, Search, doubled_names
-from kftune.katib.engines.settings import ABOVE_0, ANY, SEED, Setting, Settings, Values
+from kftune.katib.engines.settings import ANY, SEED, Setting, Settings, Values, number
 from kftune.katib.go.numbers import go_float, go_int, positional
 
 _HANGS = "every request for suggestions fails"
@@ -87,7 +87,7 @@ class Cmaes(Goptuna):
         SEED: Setting(
             Values("an integer", int, lambda _: True, go_int), ANY, f"{_HANGS}: it must be an integer such as 7"
         ),
-        "sigma": Setting(ABOVE_0, checked=ANY),
+        "sigma": Setting(number("a number from 1e-100 to 1e100", lambda value: 1e-100 <= value <= 1e100), checked=ANY),
         "restart_strategy": Setting(
             Values("one of none, ipop, bipop", str, ("", "none", "ipop", "bipop").__contains__, str),
             ANY,
@@ -107,7 +107,7 @@ class Cmaes(Goptuna):
         sigma = 1.0 if text is None else go_float(text)
         if sigma is None or math.isnan(sigma):
             yield problems.breaking_setting(search, "sigma", f"{_HANGS}: it must be a number")
-        elif search.comes_back and (sigma > 1e100 or 0 < sigma < 1e-100):
+        elif search.comes_back and sigma > 0 and not self.settings["sigma"].values.holds(sigma):
             yield problems.breaking_setting(search, "sigma", f"{text} breaks the engine after the first batches")
 
     def _needs_width(self, search: Search) -> bool:
