@@ -96,7 +96,7 @@ def test_the_module_of_a_service_is_imported_when_one_of_its_algorithms_is_used(
     before = imported("import kftune.katib.engines")
     after = imported("from kftune.katib.engines import engine_of\nengine_of('sobol')")
     assert "kftune.katib.engines.goptuna" not in before
-    services = {f"kftune.katib.engines.{name}" for name in ("hyperopt", "optuna", "grid", "skopt", "hyperband", "pbt")}
+    services = {f"kftune.katib.engines.{name}" for name in ("hyperopt", "optuna", "skopt", "hyperband", "pbt")}
     assert after & services == set()
     assert "kftune.katib.engines.goptuna" in after
 

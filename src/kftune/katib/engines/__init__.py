@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Algorithm -> module of its service.
 _SERVICES = {
     "random": "hyperopt",
-    "grid": "grid",
+    "grid": "optuna",
     "tpe": "hyperopt",
     "multivariate-tpe": "optuna",
     "bayesianoptimization": "skopt",

@@ -91,18 +91,8 @@ class Tpe(Hyperopt):
     settings: ClassVar[Settings] = {
         SEED: NUMPY_SEED,
         "gamma": Setting(number("a number between 0 and 1", lambda value: 0 < value < 1)),
-        "prior_weight": Setting(
-            FINITE_ABOVE_0,
-            checked=ABOVE_0,
-            consequence="the second batch fails with infinite weights",
-            late=True,
-        ),
-        "n_EI_candidates": Setting(
-            integer(1, 100_000_000),
-            checked=integer(1),
-            consequence="the engine runs out of memory with so many",
-            late=True,
-        ),
+        "prior_weight": Setting(FINITE_ABOVE_0, ABOVE_0, "the second batch fails with infinite weights", late=True),
+        "n_EI_candidates": Setting(integer(1, 10**8), integer(1), "the engine runs out of memory", late=True),
     }
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:

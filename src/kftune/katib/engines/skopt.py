@@ -23,9 +23,7 @@ class BayesianOptimization(Engine):
         "base_estimator": Setting(one_of("GP RF ET GBRT")),
         "acq_func": Setting(one_of("gp_hedge LCB EI PI EIps PIps")),
         "acq_optimizer": Setting(one_of("auto sampling lbfgs")),
-        "n_initial_points": Setting(
-            integer(1), checked=integer(0), consequence="the first request finds no model and fails"
-        ),
+        "n_initial_points": Setting(integer(1), integer(0), "the first request finds no model and fails"),
         SEED: NUMPY_SEED,
     }
     needs_parameters = needs_requests = True
