@@ -135,16 +135,7 @@ class ContainerError(KftuneError):
 
 
 class ClusterError(KftuneError):
-    """A cluster that cannot be reached, or that refuses something.
-
-    Args:
-        message: What it refuses and why.
-        status: The HTTP status of its answer; None without one.
-    """
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
+    """A cluster that cannot be reached, or that refuses something."""
 
 
 class ModelRegistryError(KftuneError):

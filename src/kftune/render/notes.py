@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kftune.katib.engines import engine_of
-from kftune.metrics import definition_notes
+from kftune.metrics.definition import definition_notes
 from kftune.render.algorithm import Counts, study_search
 from kftune.render.parameters import KatibParameter
 from kftune.study import Study

@@ -22,7 +22,8 @@ from kftune.katib.trial.stopping import StopRule, StopWatch
 from kftune.local.study.missing import why_missing
 from kftune.local.study.verdict import last_lines
 from kftune.metrics.log_scanner import LineCutter
-from kftune.results import State, Values
+from kftune.metrics.values import MetricValues
+from kftune.results import State
 
 if TYPE_CHECKING:
     from kftune.local.experiment.collecting import Readers
@@ -54,7 +55,7 @@ class RowsReader:
         self._metrics = readers.metrics
         self._trial = trial
         self._failure = ""
-        self._values: dict[str, Values] = {}
+        self._values: dict[str, MetricValues] = {}
 
     # -- while it runs -----------------------------------------------------------------------------------------
 
@@ -66,12 +67,12 @@ class RowsReader:
         """Nothing comes from elsewhere."""
         return ()
 
-    def latest(self, metric: str) -> Values | None:
+    def latest(self, metric: str) -> MetricValues | None:
         """The latest report, if it is a finite number."""
         text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
         if text is None or not is_finite(text):
             return None
-        return Values(text, text, text, 1)
+        return MetricValues(text, text, text, 1)
 
     def _take(self, rows: Iterable[Row]) -> list[str]:
         found = list(rows)
@@ -94,7 +95,7 @@ class RowsReader:
         for metric in found:
             if metric.latest != UNAVAILABLE:
                 count = sum(row.name == metric.name for row in counted)
-                self._values[metric.name] = Values(metric.min, metric.max, metric.latest, count)
+                self._values[metric.name] = MetricValues(metric.min, metric.max, metric.latest, count)
 
     def _read_rest(self) -> None:
         """Reads what could not be read while the trial ran."""
@@ -104,7 +105,7 @@ class RowsReader:
         self._read_rest()
 
     @property
-    def values(self) -> dict[str, Values]:
+    def values(self) -> dict[str, MetricValues]:
         """The observation, without what is unavailable."""
         return self._values
 

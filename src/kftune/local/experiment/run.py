@@ -32,7 +32,7 @@ from kftune.local.study.engine import Engine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import Plan
 from kftune.local.study.progress import Outcome
-from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
+from kftune.results import FINISHED, Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
 
@@ -109,7 +109,13 @@ def run_experiment(
         )
         readers.recall(trials)
         sampler = make_sampler(
-            space, algorithm, metrics.direction, store.meta.seed, launcher.parallel, trials, as_katib=as_katib
+            space,
+            algorithm,
+            metrics.direction,
+            store.meta.seed,
+            parallel=launcher.parallel,
+            trials=trials,
+            as_katib=as_katib,
         )
         launcher.parent_of = _parents(sampler, store)
         launcher.notes[:0] = [*notes, *about_algorithm, *about_parameters]
@@ -232,7 +238,7 @@ def _meta(
         name=name,
         slug=slug(name),
         direction=metrics.direction,
-        metrics=tuple(Metric(each, metrics.strategies.get(each, "latest")) for each in metrics.names),
+        metrics=tuple(TrackedMetric(each, metrics.strategies.get(each, "latest")) for each in metrics.names),
         goal=spec["objective"].get("goal"),
         algorithm=algorithm.name,
         settings=dict(algorithm.settings),

@@ -18,7 +18,7 @@ from kftune.errors import KftuneError
 from kftune.files import write_text
 from kftune.local.study.progress import Outcome
 from kftune.local.study.run import run_study
-from kftune.local.views.study_plain import PlainView
+from kftune.local.views import View, study_view
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import Trial, open_results
@@ -31,7 +31,7 @@ def main(path: Path) -> int:
     request: dict[str, Any] = json.loads(path.read_bytes())
     try:
         study = study_from_dict(request["study"], [Path(folder) for folder in request["folders"]])
-        with PlainView(sys.stdout) as view:
+        with study_view(sys.stdout, plain=True) as view:
             outcome = _run(study, request, view)
         if outcome.state == "Succeeded" and outcome.best is not None:
             _write(study, outcome.best, Path(request["results"]), request["outputs"])
@@ -41,7 +41,7 @@ def main(path: Path) -> int:
         return 2
 
 
-def _run(study: Study, request: Mapping[str, Any], view: PlainView) -> Outcome:
+def _run(study: Study, request: Mapping[str, Any], view: View) -> Outcome:
     folder, gpus = request["results"], request["gpus"]
     containers = request.get("containers")
     if containers is None:

@@ -27,8 +27,8 @@ from kftune.local.study.events import (
 from kftune.local.study.plan import Launcher, Plan, Reader, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.verdict import judge
-from kftune.results import FINISHED, SCORED, Ending, State, Trial
-from kftune.results.store import Started, Store
+from kftune.results import FINISHED, SCORED, State, Trial, TrialEnd, TrialStart
+from kftune.results.store import Store
 
 _BETWEEN_REPORTS = 0.5
 # When a question to the sampler takes longer than this, ends of trials are not kept waiting for the answer.
@@ -196,9 +196,18 @@ class Engine:
             self._running.add(running)
         # A process is stored after it was started: a moment in which a kill leaves one that the store does not know.
         # `leftovers` finds it by its environment.
-        started = Started(number, attempt, suggestion.assignment, suggestion.point, now(), pid, pid_started)
         log = str(self._store.folder.log(name))
-        self._store.start(started)
+        self._store.start(
+            TrialStart(
+                number=number,
+                attempt=attempt,
+                assignment=suggestion.assignment,
+                point=suggestion.point,
+                started=now(),
+                pid=pid,
+                pid_started=pid_started,
+            )
+        )
         self._unsaid.append(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
         if problem:
             self._launcher.devices.give_back(running.gpus)
@@ -268,7 +277,16 @@ class Engine:
         """Stores how a trial ended; `_settle` puts it on the disk and tells of it."""
         number = running.number
         values, objective = running.reader.values, running.reader.objective
-        self._store.end(number, Ending(state, values, objective, now(), round(duration, 6), code, message))
+        end = TrialEnd(
+            state=state,
+            metrics=values,
+            objective=objective,
+            ended=now(),
+            duration=round(duration, 6),
+            exit_code=code,
+            message=message,
+        )
+        self._store.end(number, end)
         self._unsynchronised = True
         running.reader.ended(state)
         self._sampler.tell(number, objective if state in SCORED else None)

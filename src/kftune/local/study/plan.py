@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from kftune.local.processes.process import TrialProcess
-from kftune.results import Metric, State, Values
+from kftune.metrics.values import MetricValues
+from kftune.results import State, TrackedMetric
 
 
 class Reader(Protocol):
@@ -30,14 +31,14 @@ class Reader(Protocol):
     def look(self) -> Sequence[str]:
         """Looks for reports elsewhere; gives the metrics that were reported since."""
 
-    def latest(self, metric: str) -> Values | None:
+    def latest(self, metric: str) -> MetricValues | None:
         """What is known so far of a metric whose latest report is a finite number; else None."""
 
     def close(self) -> None:
         """The trial has ended: reads what is left."""
 
     @property
-    def values(self) -> dict[str, Values]:
+    def values(self) -> dict[str, MetricValues]:
         """Everything that was reported, after `close`."""
 
     @property
@@ -100,7 +101,7 @@ class Launcher(Protocol):
 class Plan(NamedTuple):
     """How far a run goes, what counts in it, and how its trials are read."""
 
-    metrics: tuple[Metric, ...]
+    metrics: tuple[TrackedMetric, ...]
     """What trials report, the objective first."""
     direction: str
     """minimize or maximize."""
@@ -120,7 +121,7 @@ class Plan(NamedTuple):
     """What its file calls `max_failed`."""
 
     @property
-    def objective(self) -> Metric:
+    def objective(self) -> TrackedMetric:
         """The metric that counts."""
         return self.metrics[0]
 
@@ -137,7 +138,7 @@ class Plan(NamedTuple):
         return value <= self.goal if self.direction == "minimize" else value >= self.goal
 
 
-def counted(values: Mapping[str, Values], metrics: Sequence[Metric]) -> dict[str, float]:
+def counted(values: Mapping[str, MetricValues], metrics: Sequence[TrackedMetric]) -> dict[str, float]:
     """The value that counts, of each metric that has one."""
     found = {metric.name: values[metric.name].number(metric.reduce) for metric in metrics if metric.name in values}
     return {name: number for name, number in found.items() if number is not None and math.isfinite(number)}

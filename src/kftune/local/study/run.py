@@ -17,7 +17,7 @@ from kftune.local.study.engine import Engine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.progress import Outcome
 from kftune.local.study.study_plan import study_plan
-from kftune.results import FINISHED, Meta, Metric, RunFolder, slug
+from kftune.results import FINISHED, Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
 
@@ -66,7 +66,12 @@ def run_study(
         trials = store.trials()
         stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
         sampler = make_sampler(
-            study, study.algorithm, study.objective.direction, store.meta.seed, launcher.parallel, trials
+            study,
+            study.algorithm,
+            study.objective.direction,
+            store.meta.seed,
+            parallel=launcher.parallel,
+            trials=trials,
         )
         notes = [*launcher.notes, *sampler.notes]
         if strict and notes:
@@ -75,12 +80,12 @@ def run_study(
 
 
 def _meta(study: Study, seed: int) -> Meta:
-    objective, space = study.objective, {name: domain.to_spec() for name, domain in study.space.items()}
+    objective, compared = study.objective, study.compared()
     return Meta(
         name=study.name,
         slug=slug(study.name),
         direction=objective.direction,
-        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
+        metrics=tuple(TrackedMetric(name, how) for name, how in study.reductions.items()),
         goal=objective.goal,
         algorithm=study.algorithm.name,
         settings=dict(study.algorithm.settings),
@@ -88,21 +93,9 @@ def _meta(study: Study, seed: int) -> Meta:
         max_trials=study.budget.max_trials,
         parallel=study.budget.parallel,
         fixed=study.fixed_values,
-        space=space,
+        space=compared["space"],
         identity=study.identity(),
-        compared={
-            "fixed": study.fixed_values,
-            "defaults": study.defaults(),
-            "space": space,
-            "objective": {
-                "metric": objective.metric,
-                "direction": objective.direction,
-                "reduce": objective.reduction,
-            },
-            "regex": objective.regex,
-            "command": {"line": study.step.command_line({})},
-            "hparams": f"{study.hparams.__module__}:{study.hparams.__qualname__}",
-        },
+        compared=compared,
         created=now(),
         version=__version__,
     )

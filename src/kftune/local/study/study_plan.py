@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kftune.local.study.missing import why_missing
 from kftune.local.study.plan import Plan
-from kftune.metrics import Reducer
-from kftune.results import Metric, State, Values
+from kftune.metrics.reduction import Reducer
+from kftune.metrics.values import MetricValues
+from kftune.results import State, TrackedMetric
 from kftune.study import Study
 
 
@@ -16,7 +17,7 @@ def study_plan(study: Study) -> Plan:
     """What the engine has to know of a study."""
     budget, objective = study.budget, study.objective
     return Plan(
-        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
+        metrics=tuple(TrackedMetric(name, how) for name, how in study.reductions.items()),
         direction=objective.direction,
         goal=objective.goal,
         max_trials=budget.max_trials,
@@ -46,25 +47,24 @@ class StudyReader:
         """Nothing comes from elsewhere."""
         return ()
 
-    def latest(self, metric: str) -> Values | None:
+    def latest(self, metric: str) -> MetricValues | None:
         """What was reported of a metric so far."""
-        reduced = self._reducer.result(metric)
-        return None if reduced is None else Values(*reduced)
+        return self._reducer.result(metric)
 
     def close(self) -> None:
         """Reads a last line without its end."""
         self._reducer.close()
 
     @property
-    def values(self) -> dict[str, Values]:
+    def values(self) -> dict[str, MetricValues]:
         """What was reported."""
-        return {name: Values(*reduced) for name, reduced in self._reducer.results.items()}
+        return self._reducer.results
 
     @property
     def objective(self) -> float | None:
         """The objective's value that stands for the trial."""
         reduced = self._reducer.result(self._objective.metric)
-        return None if reduced is None else reduced.value(self._objective.reduction)
+        return None if reduced is None else reduced.number(self._objective.reduction)
 
     def why_failed(self) -> str:
         """Nothing that is printed makes a trial fail."""
