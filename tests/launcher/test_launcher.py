@@ -372,7 +372,7 @@ def test_the_name_is_the_same_for_each_try_and_another_for_each_run():
 def test_best_values_are_what_the_trial_made_of_katibs_texts():
     rate = LogUniform(1e-4, 1e-2)
     wanted = {
-        "lr": {"text": encoding.surrogate("quantile", rate, "${trialParameters.lr}"), "type": "float"},
+        "lr": {"text": encoding.encode_value("quantile", rate, "${trialParameters.lr}"), "type": "float"},
         "units": {"text": "${trialParameters.units}", "type": "int"},
         "words": {"text": "${trialParameters.words}", "type": "str"},
         "fixed": {"text": "3", "type": "int"},
@@ -389,7 +389,7 @@ def test_best_values_are_what_the_trial_made_of_katibs_texts():
 @pytest.mark.parametrize(("kind", "expected"), [("deep", str(IntUniform(2, 9).quantile(0.5))), ("flat", "1")])
 def test_a_value_whose_condition_does_not_hold_is_its_default(kind, expected):
     domain = Conditional(IntUniform(2, 9), when={"kind": "deep"})
-    text = encoding.surrogate("quantile", domain, "${trialParameters.layers}")
+    text = encoding.encode_value("quantile", domain, "${trialParameters.layers}")
     wanted = {
         "layers": {"text": text, "type": "int", "default": "1"},
         "kind": {"text": "${trialParameters.kind}", "type": "str"},

@@ -38,8 +38,8 @@ def best_texts(
     return {name: _text(found[name], how, values) for name, how in wanted.items()}
 
 
-def _text(found: str | encoding.Drawn, how: Mapping[str, str], values: Mapping[str, Any]) -> str:
-    if isinstance(found, encoding.Drawn):
+def _text(found: str | encoding.DomainValue, how: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    if isinstance(found, encoding.DomainValue):
         domain, value = found
         if isinstance(domain, Conditional) and "default" in how and not domain.active(values):
             return how["default"]
@@ -50,8 +50,8 @@ def _text(found: str | encoding.Drawn, how: Mapping[str, str], values: Mapping[s
     return found
 
 
-def _plain(found: str | encoding.Drawn) -> Any:
-    return found.value if isinstance(found, encoding.Drawn) else _value(found)
+def _plain(found: str | encoding.DomainValue) -> Any:
+    return found.value if isinstance(found, encoding.DomainValue) else _value(found)
 
 
 def _value(text: str) -> Any:

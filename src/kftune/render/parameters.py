@@ -113,7 +113,7 @@ def _has_list(domain: Domain, engine: Engine) -> bool:
 def _fixed(leaf: Leaf, domain: Domain) -> KatibParameter:
     """Returns an argument for one value, which needs no search; the trial checks a condition of it."""
     if isinstance(domain, Conditional):
-        return KatibParameter(leaf.name, "fixed", encoding.surrogate("quantile", domain, "0.5"))
+        return KatibParameter(leaf.name, "fixed", encoding.encode_value("quantile", domain, "0.5"))
     return KatibParameter(leaf.name, "fixed", leaf.encode(domain.quantile(0.5)))
 
 
@@ -147,7 +147,7 @@ def _encoded(leaf: Leaf, domain: Domain, engine: Engine, reason: str) -> KatibPa
     if mode == "index":
         space = {**space, "max": str(int(domain.size) - 1)}
     item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": dict(space)}
-    text = encoding.surrogate(mode, domain, _placeholder(leaf.name))
+    text = encoding.encode_value(mode, domain, _placeholder(leaf.name))
     return KatibParameter(leaf.name, "encoded", text, item, reason)
 
 

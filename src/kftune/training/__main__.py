@@ -28,7 +28,7 @@ from kftune.errors import (
     UsageError,
 )
 from kftune.hparams import Hparams
-from kftune.hparams.registry import HPARAMS_REGISTRY, Entry, load_hparams
+from kftune.hparams.registry import HPARAMS_REGISTRY, RegistryEntry, load_hparams
 from kftune.outputs import take
 from kftune.training.step_outputs import NAMES, write_training_outputs
 
@@ -113,7 +113,7 @@ def _train(model_type: str, hparams: Hparams, given: Mapping[str, str]) -> int:
     return status
 
 
-def _entry(model: str) -> Entry:
+def _entry(model: str) -> RegistryEntry:
     try:
         return HPARAMS_REGISTRY.find(model)
     except UnknownNameError as error:

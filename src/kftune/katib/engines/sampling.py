@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from kftune.domains import Choice, Domain, Ordinal, domain_from_spec
 from kftune.errors import RunError
@@ -37,7 +37,6 @@ class SearchedParameter(NamedTuple):
 class Drawn(Domain):
     """What an engine draws, as a function from a number in 0..1 to a value."""
 
-    kind: ClassVar[str] = "katib"
     draw: Callable[[float], float]
 
     def quantile(self, u: float) -> float:
