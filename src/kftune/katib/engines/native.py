@@ -84,19 +84,24 @@ def native(name: str, domain: Domain, algorithm: str, version: KatibVersion) -> 
 
 def is_list(domain: Domain) -> bool:
     """Returns whether the domain is a list of equally likely values, as Katib draws them."""
-    return domain.kind in ("choice", "ordinal", "discrete") and getattr(domain, "weights", None) is None
+    return _kind(domain) in ("choice", "ordinal", "discrete") and getattr(domain, "weights", None) is None
 
 
 def is_even(domain: Domain) -> bool:
     """Returns whether the domain has finitely many values, which are equally likely."""
-    return domain.kind == "quniform" or (domain.kind == "int" and not getattr(domain, "log", False)) or is_list(domain)
+    kind = _kind(domain)
+    return kind == "quniform" or (kind == "int" and not getattr(domain, "log", False)) or is_list(domain)
+
+
+def _kind(domain: Domain) -> str:
+    return getattr(domain, "kind", "conditional")  # a domain with a condition has no kind
 
 
 # -- feasibleSpaces --------------------------------------------------------------------------------------------------
 
 
 def _feasible(domain: Domain) -> Feasible | str:
-    form = _FORMS.get(domain.kind, "Katib has no such parameters")
+    form = _FORMS.get(_kind(domain), "Katib has no such parameters")
     return form if isinstance(form, str) else form(domain)
 
 
