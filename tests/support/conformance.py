@@ -28,8 +28,7 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
 from kftune.katib.crd.objects import judge_object
-from kftune.katib.engines import Search, search_problems
-from kftune.katib.engines.space import parameters_of
+from kftune.katib.engines import search_problems
 from kftune.katib.go.numbers import go_float
 from kftune.katib.go.reading import NotYamlError
 from kftune.katib.go.types import DecodeError, struct
@@ -116,15 +115,20 @@ def engines(case: Case) -> tuple[Told, Told] | None:
     """The outcome that can be told from the Experiment alone."""
     if not case["static"]:
         return None
-    search = Search(
-        case["algorithm"],
-        tuple((name, value) for name, value in case["settings"]),
-        tuple(parameters_of(case["parameters"])),
-        case["parallel"],
-        case["max"],
-    )
-    outcomes = [problem.outcome for problem in search_problems(search) if problem.outcome != "advice"]
+    algorithm = {"algorithmName": case["algorithm"], "algorithmSettings": _settings(case)}
+    spec = {
+        "algorithm": algorithm,
+        "parameters": case["parameters"],
+        "parallelTrialCount": case["parallel"],
+        "maxTrialCount": case["max"],
+    }
+    found = search_problems(spec, "0.19")
+    outcomes = [problem.outcome for problem in found if problem.outcome != "advice"]
     return {"outcome": min(outcomes, key=SEVERITIES.index, default="ok")}, {"outcome": case["outcome"]}
+
+
+def _settings(case: Case) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in case["settings"]]
 
 
 # -- metrics ---------------------------------------------------------------------------------------------------------

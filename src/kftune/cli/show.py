@@ -10,7 +10,8 @@ from typing import Any
 
 from kftune.cli.given import given_kind
 from kftune.cli.table import indented, table
-from kftune.study import ALGORITHMS, Study, load_study
+from kftune.katib.engines import engine_of
+from kftune.study import Study, load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +80,7 @@ def _text(study: Study) -> str:
             f"  objective  {study.objective.direction} {study.objective.metric} "
             f"({study.objective.reduction} of a trial's values{goal})",
             f"  metrics    {', '.join(study.reductions)}",
-            f"  algorithm  {study.algorithm.name}: {ALGORITHMS[study.algorithm.name].summary}",
+            f"  algorithm  {study.algorithm.name}: {engine_of(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",

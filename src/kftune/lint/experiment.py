@@ -10,7 +10,7 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
 from kftune.katib.admission.server import API_VERSION, KIND
-from kftune.katib.engines import search_of, search_problems
+from kftune.katib.engines import search_problems
 from kftune.katib.go.types import known_fields
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import SEVERITIES, Finding, Outcome
@@ -117,15 +117,5 @@ def _dropped(verdict: Verdict) -> Iterator[Finding]:
 
 
 def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
-    problems = search_problems(search_of(spec, version))
-    if spec["algorithm"]["algorithmName"] in ("enas", "darts"):
-        from kftune.katib.engines.nas import nas_problems
-
-        problems += nas_problems(spec)
-    stopping = spec.get("earlyStopping")
-    if stopping is not None:
-        from kftune.katib.engines.medianstop import stopping_problems
-
-        problems = [*problems, *stopping_problems(stopping)]
-    for problem in problems:
+    for problem in search_problems(spec, version):
         yield finding(problem.code, problem.path, problem.message, problem.outcome)

@@ -1,7 +1,8 @@
 """A study: search space, objective, algorithm, budget, and the step that each trial runs."""
 
+from kftune.katib.engines import ALGORITHMS
 from kftune.spec.container import ConfigKey, Resources, SecretKey, Toleration, Volume
-from kftune.study.algorithm import ALGORITHMS, Algorithm
+from kftune.study.algorithm import Algorithm
 from kftune.study.load import load_study, study_from_dict
 from kftune.study.model import Study
 from kftune.study.objective import Budget, MetricSpec, Objective
