@@ -250,7 +250,7 @@ def test_kills_at_any_moment_lose_no_finished_step_and_repeat_none(project):
         (["limit"], "a parameter of the run is name=value, but got 'limit'"),
         (["limit=1", "limit=2"], "a parameter is given once, but limit is there twice"),
         (["train_depth=-1"], "the parameter train_depth sets depth of step train"),
-        (["--parallel=0"], "--parallel is how many steps run at once, at least 1, but got 0"),
+        (["--parallel=0"], "--parallel must be at least 1, but got 0"),
         (["--image=images/x"], "images are for steps in containers"),
         (["steps.trian.cache=false"], "trian"),
     ],

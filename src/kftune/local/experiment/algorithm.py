@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RunError, StudyError, suggestion
+from kftune.katib.engines import NAS, engine_of
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.study import ALGORITHMS, Algorithm
 
-_NAS = ("enas", "darts")
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -25,7 +25,7 @@ def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algo
     """
     given = spec["algorithm"]
     name = given.get("algorithmName", "")
-    if name in _NAS:
+    if name in NAS:
         raise RunError(
             f"{name} searches for architectures in a service of its own, which runs on Katib only; here an Experiment "
             f"runs with {', '.join(ALGORITHMS)}"
@@ -38,7 +38,7 @@ def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algo
         seed = python_int(state)
         if seed is None or not 0 <= seed <= _LARGEST_SEED:
             raise RunError(f"random_state of {name} must be an integer from 0 to {_LARGEST_SEED}, and is {state!r}")
-    rules = ALGORITHMS[name].settings
+    rules = engine_of(name).settings
     unknown = [setting for setting in settings if setting not in rules]
     notes = [f"{name} has no setting {setting!r}; it has no effect" for setting in unknown]
     known = {setting: _typed(text) for setting, text in settings.items() if setting in rules and text}

@@ -33,7 +33,7 @@ from kftune.domains import (
 )
 from kftune.domains.encoding import MILLION, PREFIX
 from kftune.errors import DomainError, KftuneError, RunError
-from kftune.katib.engines.sampling import Parameter
+from kftune.katib.engines.sampling import SearchedParameter
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.local.samplers.shares import share_of
 
@@ -55,7 +55,7 @@ class ParameterSpace:
         RunError: Two have the same name.
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
+    def __init__(self, parameters: Sequence[SearchedParameter]) -> None:
         ordered = sorted(parameters, key=lambda parameter: parameter.late)
         self.space: dict[str, Domain] = {parameter.name: parameter.domain for parameter in ordered}
         self._texts = {parameter.name: parameter.text for parameter in parameters}
@@ -82,7 +82,7 @@ class ParameterSpace:
         return []
 
 
-def parameters_of(spec: Mapping[str, Any]) -> tuple[list[Parameter], list[str]]:
+def parameters_of(spec: Mapping[str, Any]) -> tuple[list[SearchedParameter], list[str]]:
     """The parameters of a decoded spec, and what should be known of them.
 
     Raises:
@@ -124,7 +124,7 @@ def _surrogates(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domai
         yield reference, (match["mode"], domain)
 
 
-def _behind(name: str, mode: str, domain: Domain) -> Parameter | None:
+def _behind(name: str, mode: str, domain: Domain) -> SearchedParameter | None:
     """A parameter searched by the values it stands for; None where a number is as good, or cannot be found again."""
     inner = domain.domain if isinstance(domain, Conditional) else domain
     if inner is None or isinstance(inner, _CONTINUOUS):
@@ -132,20 +132,20 @@ def _behind(name: str, mode: str, domain: Domain) -> Parameter | None:
     if mode == "millionth":
         if inner.size > _MOST_POINTS:
             return None
-        return Parameter(name, inner, lambda value: str(int(share_of(inner, value) * MILLION)))
-    return Parameter(name, inner, lambda value: repr(share_of(inner, value)))
+        return SearchedParameter(name, inner, lambda value: str(int(share_of(inner, value) * MILLION)))
+    return SearchedParameter(name, inner, lambda value: repr(share_of(inner, value)))
 
 
 # -- as declared ---------------------------------------------------------------------------------------------------
 
 
-def _as_declared(given: Mapping[str, Any], notes: list[str]) -> Parameter:
+def _as_declared(given: Mapping[str, Any], notes: list[str]) -> SearchedParameter:
     name, kind, space = given.get("name", ""), given.get("parameterType", ""), given["feasibleSpace"]
     if kind in ("categorical", "discrete"):
         texts = list(dict.fromkeys(space.get("list", ())))
         if len(texts) < len(space.get("list", ())):
             notes.append(f"{name}: the list has values twice; each is tried as often as the others")
-        return Parameter(name, Choice(*texts) if kind == "categorical" else Ordinal(*texts), str)
+        return SearchedParameter(name, Choice(*texts) if kind == "categorical" else Ordinal(*texts), str)
     if kind not in ("int", "double"):
         raise RunError(f"parameter {name!r} is of type {kind!r}; write double, int, discrete or categorical")
     distribution = space.get("distribution", "uniform")
@@ -153,7 +153,7 @@ def _as_declared(given: Mapping[str, Any], notes: list[str]) -> Parameter:
         notes.append(f"{name}: min and max set the middle and six deviations; a few values lie beyond, as on Katib")
     make = _whole if kind == "int" else _number
     domain = make(name, space, distribution)
-    return Parameter(name, domain, str if kind == "int" else _float_text)
+    return SearchedParameter(name, domain, str if kind == "int" else _float_text)
 
 
 def _float_text(value: Any) -> str:

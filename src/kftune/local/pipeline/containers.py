@@ -17,9 +17,9 @@ from kftune.local.pipeline.starter import Feed, Starter, outputs_of
 from kftune.local.processes.process import TrialProcess
 from kftune.pipeline import Node, Pipeline
 from kftune.pipeline.steps import TuneStep
+from kftune.spec.container import ContainerSettings as Setup
+from kftune.spec.container import Resources
 from kftune.spec.quantities import parse_quantity
-from kftune.study.step import Container as Setup
-from kftune.study.step import Resources
 
 INPUTS = "/kftune/inputs"
 """Where a container finds its input artifacts, by name, read-only."""

@@ -14,7 +14,7 @@ from kftune.local.processes.launch import find_program, process_environment
 from kftune.local.processes.process import TrialProcess
 from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
-from kftune.study.step import Command, Container
+from kftune.spec.container import Command, ContainerSettings
 
 
 class Processes(Starter):
@@ -66,14 +66,14 @@ class Processes(Starter):
     def _program(self, node: Node) -> tuple[Path, list[str], dict[str, str], str]:
         """The folder, command line, environment and program of a step, or of a tune step's trials."""
         step = node.step
-        container: Container = step.study.step if isinstance(step, TuneStep) else step
+        container: ContainerSettings = step.study.step if isinstance(step, TuneStep) else step
         command: Command = step.study.step if isinstance(step, TuneStep) else step
         folder = self.study_folder(step) if isinstance(step, TuneStep) else self._place
         argv, env = command.command_line({}), self._environment(container, folder)
         _, executable = find_program(argv, folder, env, "study" if isinstance(step, TuneStep) else "pipeline")
         return folder, argv, env, executable
 
-    def _environment(self, container: Container, folder: Path) -> dict[str, str]:
+    def _environment(self, container: ContainerSettings, folder: Path) -> dict[str, str]:
         return process_environment(container.env, folder, self._parallel)
 
 

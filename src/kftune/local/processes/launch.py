@@ -14,8 +14,8 @@ from kftune.errors import RunError
 from kftune.local.processes.devices import SharedDevices
 from kftune.local.processes.process import TrialProcess
 from kftune.results import RunFolder
+from kftune.spec.container import ContainerSettings
 from kftune.study import Study
-from kftune.study.step import Container
 
 _PYTHON = ("python", "python3")
 
@@ -156,7 +156,7 @@ class Launcher:
             self.notes.append("trials run without a GPU, though the study asks for one")
 
 
-def check_variables(container: Container) -> None:
+def check_variables(container: ContainerSettings) -> None:
     """Makes sure that the values of secrets and config maps are in this environment.
 
     Raises:
