@@ -45,14 +45,11 @@ def check_experiment(experiment: Mapping[str, Any]) -> list[str]:
     Raises:
         RenderError: It is too large for a cluster.
     """
-    values = 0
-    for parameter in experiment["spec"]["parameters"]:
-        values += len(parameter["feasibleSpace"].get("list", ()))
-    if values < _FEW_VALUES:
+    lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in experiment["spec"]["parameters"]}
+    if sum(map(len, lists.values())) < _FEW_VALUES:
         return []
     size, name = size_of(experiment), experiment["metadata"]["name"]
     if size > MOST_BYTES:
-        lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in experiment["spec"]["parameters"]}
         longest = max(lists, key=lambda each: len(lists[each]))
         raise RenderError(
             f"Experiment {name} would have {size} bytes, but a cluster stores at most {MOST_BYTES}; search fewer of "

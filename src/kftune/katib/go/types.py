@@ -45,13 +45,13 @@ class DecodeError(ValueError):
 
 
 class _MismatchError(Exception):
-    """A value of the wrong type; each level adds its key to the path."""
+    """A value of the wrong type, or with a message of its own; each level adds its key to the path."""
 
-    def __init__(self, found: object, wanted: str) -> None:
+    def __init__(self, found: object, wanted: str, message: str | None = None) -> None:
         super().__init__(wanted)
         self.found = found
         self.wanted = wanted
-        self.message: str | None = None
+        self.message = message
         self.owner = ""
         self.path: list[str | int] = []
 
@@ -180,13 +180,13 @@ def _decoder(kind: str) -> Decoder:
     if head == "{":
         return _map_decoder(kind)
     if head == "s":
-        return _text_decoder(_go_name(kind))
+        return _exact_decoder(str, _go_name(kind))
     return _SCALARS[head]
 
 
-def _text_decoder(name: str) -> Decoder:
-    def decode(value: Any) -> str:
-        if type(value) is not str:
+def _exact_decoder(wanted: type, name: str) -> Decoder:
+    def decode(value: Any) -> Any:
+        if type(value) is not wanted:
             raise _MismatchError(value, name)
         return value
 
@@ -250,12 +250,6 @@ def _integer(bits: int, name: str) -> Decoder:
     return decode
 
 
-def _flag(value: Any) -> bool:
-    if type(value) is not bool:
-        raise _MismatchError(value, "bool")
-    return value
-
-
 def _number(value: Any) -> float:
     if type(value) is not int and type(value) is not float:
         raise _MismatchError(value, "float64")
@@ -265,7 +259,7 @@ def _number(value: Any) -> float:
 def _quantity(value: Any) -> Any:
     text = value if type(value) is str else json.dumps(value)
     if type(value) is bool or parse(text.strip()) is None:
-        raise _custom(value, REGEX_MESSAGE)
+        raise _MismatchError(value, "", REGEX_MESSAGE)
     return value
 
 
@@ -279,7 +273,7 @@ def _time(value: Any) -> str:
     if type(value) is not str:
         raise _MismatchError(value, "string")
     if times.parse(value) is None:
-        raise _custom(value, f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse it')
+        raise _MismatchError(value, "", f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse it')
     return value
 
 
@@ -288,12 +282,12 @@ def _object_with_kind(value: Any) -> Any:
         raise _MismatchError(value, "map[string]interface {}")
     kind = value.get("kind")
     if type(kind) is not str or not kind:
-        raise _custom(value, missing_kind(value))
+        raise _MismatchError(value, "", missing_kind(value))
     return value
 
 
 _SCALARS: dict[str, Decoder] = {
-    "b": _flag,
+    "b": _exact_decoder(bool, "bool"),
     "i": _integer(32, "int32"),
     "I": _integer(64, "int64"),
     "f": _number,
@@ -309,12 +303,6 @@ def missing_kind(value: object) -> str:
     """Returns the API machinery's message for an object without a kind."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return f"Object 'Kind' is missing in '{text}'"
-
-
-def _custom(value: object, message: str) -> _MismatchError:
-    mismatch = _MismatchError(value, "")
-    mismatch.message = message
-    return mismatch
 
 
 def _explained(mismatch: _MismatchError) -> DecodeError:

@@ -126,13 +126,13 @@ def _objective_text(trial: Mapping[str, Any]) -> str | None:
 
 
 def _optimal(trial: Mapping[str, Any]) -> dict[str, Any]:
-    optimal: dict[str, Any] = {"bestTrialName": trial["metadata"]["name"]}
     assignments = _entries((trial.get("spec") or {}).get("parameterAssignments"), ("name", "value"))
-    if assignments:
-        optimal["parameterAssignments"] = assignments
     metrics = _entries(trial["status"]["observation"].get("metrics"), ("name", "min", "max", "latest"))
-    optimal["observation"] = {"metrics": metrics} if metrics else {}
-    return optimal
+    return {
+        "bestTrialName": trial["metadata"]["name"],
+        **({"parameterAssignments": assignments} if assignments else {}),
+        "observation": {"metrics": metrics} if metrics else {},
+    }
 
 
 def _entries(found: Any, fields: Sequence[str]) -> list[dict[str, str]]:

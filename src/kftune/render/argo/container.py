@@ -115,12 +115,10 @@ _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
 
 def _placement(node: Node) -> dict[str, Any]:
     placed = pods.placement(node.step)
-    names = ("serviceAccountName", "nodeSelector", "tolerations")
-    fields: dict[str, Any] = {name: placed[name] for name in names if name in placed}
-    if "terminationGracePeriodSeconds" in placed:
-        patch = {"terminationGracePeriodSeconds": placed["terminationGracePeriodSeconds"]}
-        fields["podSpecPatch"] = json.dumps(patch, separators=(",", ":"))
-    return fields
+    name = "terminationGracePeriodSeconds"
+    if name in placed:
+        placed["podSpecPatch"] = json.dumps({name: placed.pop(name)}, separators=(",", ":"))
+    return placed
 
 
 def _retries(retries: Retries, name: str, version: str) -> dict[str, Any]:

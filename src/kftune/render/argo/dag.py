@@ -169,11 +169,7 @@ class _Graph:
         return False
 
     def _depends(self, waits: Mapping[str, bool]) -> str:
-        """Returns the states on which a task depends.
-
-        Args:
-            waits: Other task -> whether this one needs its output.
-        """
+        """Returns the states on which a task depends, from other task -> whether this one needs its output."""
         return " && ".join(
             f"{name}.Succeeded"
             if needed or not self._may_be_left_out(name)

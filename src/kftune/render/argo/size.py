@@ -46,9 +46,7 @@ def check_size(document: Mapping[str, Any]) -> list[str]:
             f"{kind} {name} would have {size} bytes, but a cluster stores at most {MOST_BYTES}; split the "
             f"pipeline or the items of its loops into several pipelines, or let a step write the items as its output"
         )
-    if size + heavy > MOST_ANNOTATION_BYTES:
-        return [needs_server_side(kind, name, size)]
-    return []
+    return [needs_server_side(kind, name, size)] if size + heavy > MOST_ANNOTATION_BYTES else []
 
 
 def check_counts(templates: list[dict[str, Any]]) -> None:
