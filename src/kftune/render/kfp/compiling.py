@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, cast
 
@@ -117,11 +117,8 @@ class _Tracer:
 
     def _run(self) -> None:
         block = self._placing.block()
-        exit_node = self._pipeline.plan.exit
-        if exit_node is None:
-            self._run_block(block)
-            return
-        with dsl.ExitHandler(self._task(exit_node), name=f"before-{exit_node.name}"):
+        last = self._pipeline.plan.exit
+        with nullcontext() if last is None else dsl.ExitHandler(self._task(last), name=f"before-{last.name}"):
             self._run_block(block)
 
     def _run_block(self, block: Block) -> None:
@@ -168,12 +165,15 @@ class _Tracer:
 
     def _task(self, node: Node) -> Any:
         tuning = self._tunings.get(node.name)
-        with _named_errors(node.name):
-            component = component_of(node, self._types, tuning)
-            task = component(**self._arguments(node, tuning))
+        try:
+            task = component_of(node, self._types, tuning)(**self._arguments(node, tuning))
             for name in node.waits_only:
                 task.after(self._tasks[name])
             apply_settings(task, node, self._pipeline.targets.kfp.version)
+        except RenderError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise RenderError(f"KFP's compiler refuses step {node.name!r}: {error}") from error
         return task
 
     def _arguments(self, node: Node, tuning: Tuning | None) -> dict[str, Any]:
@@ -302,14 +302,3 @@ def _checked(text: str, name: str) -> str:
     if "{{" in text:
         raise RenderError(f"{name} must not hold '{{{{', which KFP replaces, but got {text!r}; put it into a file")
     return text
-
-
-@contextmanager
-def _named_errors(step: str) -> Iterator[None]:
-    """Turns kfp's errors into `RenderError`s that name the step."""
-    try:
-        yield
-    except RenderError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise RenderError(f"KFP's compiler refuses step {step!r}: {error}") from error
