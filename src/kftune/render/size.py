@@ -1,4 +1,4 @@
-"""Size limits of objects that a cluster stores.
+"""Checks the size of objects that a cluster stores.
 
 Source: etcd (--max-request-bytes, 1.5 MiB); Kubernetes, ValidateAnnotationsSize (an object's annotations together).
 """
@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
+from kftune.katib.go.names import MOST_ANNOTATION_BYTES, MOST_BYTES
 
-MOST_BYTES = 1_572_864
-MOST_ANNOTATION_BYTES = 262_144
 # Only lists of values make an Experiment large; with fewer values its size is not measured.
 _FEW_VALUES = 1_000
 

@@ -48,9 +48,7 @@ class Cluster(NamedTuple):
     def is_labelled(self, namespace: str | None) -> bool:
         """Whether Katib accepts Experiments in the namespace."""
         labels = self.namespaces.get(namespace or "")
-        if labels is None:
-            return self.labelled
-        return labels.get(INJECTION_LABEL) == "enabled"
+        return self.labelled if labels is None else labels.get(INJECTION_LABEL) == "enabled"
 
     def knows_config_maps_of(self, namespace: str) -> bool:
         """Whether ConfigMaps of the namespace are given; then it has no others."""

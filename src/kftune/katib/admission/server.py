@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.go.json_reading import not_an_object
-from kftune.katib.go.names import DNS_LABEL, LABEL_VALUE, QUALIFIED, SUBDOMAIN
+from kftune.katib.go.names import DNS_LABEL, LABEL_VALUE, MOST_ANNOTATION_BYTES, QUALIFIED, SUBDOMAIN
 from kftune.katib.go.types import DecodeError, Path, missing_kind, struct
 
 API_VERSION = "kubeflow.org/v1beta1"
@@ -24,7 +24,6 @@ _LABEL_RULE = f"a lowercase RFC 1123 label {_LOWER} or '-', {_ENDS}"
 _QUALIFIED_RULE = f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
 _VALUE_RULE = "a valid label must be an empty string or " + _QUALIFIED_RULE.removeprefix("must ")
 _NAME = (253, SUBDOMAIN, _SUBDOMAIN_RULE)
-_MOST_ANNOTATIONS = 262_144
 
 
 class Refusal(NamedTuple):
@@ -91,8 +90,8 @@ def _annotation_reasons(annotations: Mapping[str, str]) -> Iterator[Reason]:
         size += len(key.encode(errors="replace")) + len(text.encode(errors="replace"))
         for rule in _broken_key(key.lower()):
             yield invalid(("metadata", "annotations", key), rule, field="metadata.annotations")
-    if size > _MOST_ANNOTATIONS:
-        detail = f"may not be more than {_MOST_ANNOTATIONS} bytes"
+    if size > MOST_ANNOTATION_BYTES:
+        detail = f"may not be more than {MOST_ANNOTATION_BYTES} bytes"
         yield Reason("metadata.annotations", "TooLong", detail, ("metadata", "annotations"))
 
 

@@ -200,10 +200,8 @@ def _item_before(item: Any, old: Any, node: Node) -> Any:
     keys = node.more.get("keys")
     if not keys or not isinstance(old, list) or not isinstance(item, dict):
         return MISSING
-    for before in old:
-        if isinstance(before, dict) and all(before.get(key) == item.get(key) for key in keys):
-            return before
-    return MISSING
+    found = (each for each in old if isinstance(each, dict) and all(each.get(key) == item.get(key) for key in keys))
+    return next(found, MISSING)
 
 
 def is_same(value: Any, old: Any, node: Node) -> bool:

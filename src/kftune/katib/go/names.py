@@ -1,11 +1,17 @@
-"""Kubernetes' rules for names, labels, keys and images.
+"""Kubernetes' rules for names, labels, keys and images, and how large an object may be.
 
-Source: k8s.io/apimachinery, pkg/util/validation; github.com/distribution/reference (regexp.go).
+Source: k8s.io/apimachinery, pkg/util/validation and pkg/api/validation; etcd (--max-request-bytes);
+github.com/distribution/reference (regexp.go).
 """
 
 from __future__ import annotations
 
 import re
+
+MOST_BYTES = 1_572_864
+"""The size of an object, which etcd limits to 1.5 MiB."""
+MOST_ANNOTATION_BYTES = 262_144
+"""The size of all annotations of an object together."""
 
 _LOWER = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"

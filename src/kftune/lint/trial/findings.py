@@ -7,6 +7,7 @@ from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.webhook_template import is_meta_reference
+from kftune.katib.go.names import MOST_BYTES
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import texts
 from kftune.katib.trial import WRAPPED_COLLECTORS
@@ -21,7 +22,6 @@ from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 
 _LONGEST_PBT_NAME = 26
-_MOST_BYTES = 1_572_864  # etcd's --max-request-bytes
 # The JSON around the texts: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
 _BYTES_PER_SUGGESTION = 47
 _BYTES_PER_VALUE = 23
@@ -172,8 +172,8 @@ def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     if spec["algorithm"]["algorithmName"] == "pbt":
         per_trial += _BYTES_OF_PBT + len(name)
     most = spec.get("maxTrialCount") or 0
-    if most * per_trial > _MOST_BYTES:
-        stops = f"Katib stops after about {_MOST_BYTES // per_trial} trials"
+    if most * per_trial > MOST_BYTES:
+        stops = f"Katib stops after about {MOST_BYTES // per_trial} trials"
         message = f"{most} trials of about {per_trial} bytes exceed the Suggestion object's limit of 1.5 MiB: {stops}"
         yield finding("KT235", ("spec", "maxTrialCount"), message)
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.render.size import MOST_ANNOTATION_BYTES, MOST_BYTES, needs_server_side, size_of
+from kftune.katib.go.names import MOST_ANNOTATION_BYTES, MOST_BYTES
+from kftune.render.size import needs_server_side, size_of
 
 MOST_RUN_BYTES = 1_048_576
 MOST_TEMPLATES = 200

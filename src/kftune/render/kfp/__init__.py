@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 from kftune.errors import MissingExtraError, RenderError
+from kftune.katib.go.names import MOST_ANNOTATION_BYTES
 from kftune.pipeline import Pipeline, TuneStep
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
-from kftune.render.size import MOST_ANNOTATION_BYTES, needs_server_side, size_of
+from kftune.render.size import needs_server_side, size_of
 from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 

@@ -125,10 +125,8 @@ class _Tracer:
         for item in block.items:
             if isinstance(item, Node):
                 self._tasks[item.name] = self._task(item)
-            elif item.group is not None and item.group.kind == "loop":
-                self._run_loop(item, item.group)
-            elif item.group is not None:
-                self._run_condition(item, item.group)
+            elif (group := item.group) is not None:
+                (self._run_loop if group.kind == "loop" else self._run_condition)(item, group)
 
     def _run_loop(self, block: Block, group: Group) -> None:
         loop = self._pipeline.loops[group.name]
