@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 from container_engine import IMAGE, api_socket, ended, needed_engine, python, started, turns
 
-from kftune.containers import Container, Engine, Folder, Scratch, find_engine, how_it_ended, open_to_containers
+from kftune.containers import (
+    ContainerRun,
+    ContainerEngine,
+    Folder,
+    Scratch,
+    find_engine,
+    how_it_ended,
+    open_to_containers,
+)
 from kftune.errors import ContainerError
 
 pytestmark = pytest.mark.container
@@ -23,11 +31,11 @@ IGNORES_TERM = "import signal, time; signal.signal(15, signal.SIG_IGN); print('u
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     return needed_engine()
 
 
-def names(engine: Engine) -> list[str]:
+def names(engine: ContainerEngine) -> list[str]:
     return engine.call("ps", "--all", "--format={{.Names}}").split()
 
 
@@ -113,7 +121,7 @@ def test_a_command_that_cannot_run_is_told_apart(engine, tmp_path, command, code
 
 
 def test_an_image_that_is_not_here_is_the_engine_s_error_at_once(engine, tmp_path):
-    container = Container(image="localhost/no-such-image:1", name="kftune-test-none")
+    container = ContainerRun(image="localhost/no-such-image:1", name="kftune-test-none")
     began = time.monotonic()
     code, output = ended(engine, container, tmp_path)
     assert time.monotonic() - began < 5
@@ -192,14 +200,16 @@ def test_what_a_killed_kftune_left_is_found_by_its_labels(engine, tmp_path):
 
 
 @pytest.fixture
-def docker_client(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def docker_client(
+    tmp_path: Path, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ContainerEngine]:
     """The real docker client, talking to podman's imitation of its daemon, which takes the same requests."""
     client = shutil.which("docker")
     if engine.kind != "podman" or client is None:
         pytest.skip("needs podman, and docker's client beside it")
     with api_socket(engine, tmp_path) as socket:
         monkeypatch.setenv("DOCKER_HOST", socket)
-        yield Engine(client, "docker")
+        yield ContainerEngine(client, "docker")
 
 
 def test_docker_s_client_takes_the_same_options(docker_client, tmp_path):

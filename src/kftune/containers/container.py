@@ -56,7 +56,7 @@ class Scratch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Container:
+class ContainerRun:
     """A container to be run once.
 
     Attributes:
@@ -77,7 +77,7 @@ class Container:
         network: ``none``; ``default`` is the engine's own network, ``host`` this machine's.
         pull: Whether an image that is not here is fetched from its registry.
         gpus: Devices as CUDA_VISIBLE_DEVICES names them, by index or UUID; ``all`` for every one.
-        labels: By these a container is found again; see `Engine.leftovers`.
+        labels: By these a container is found again; see `ContainerEngine.leftovers`.
     """
 
     image: str

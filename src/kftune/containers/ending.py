@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Literal, NamedTuple
 
-from kftune.containers.container import Container
+from kftune.containers.container import ContainerRun
 
 Kind = Literal["done", "failed", "engine", "not executable", "not found", "killed", "stopped"]
 
@@ -24,8 +24,8 @@ class Ending(NamedTuple):
     text: str
 
 
-def how_it_ended(code: int, container: Container) -> Ending:
-    """What the exit code of `Engine.run_argv` means.
+def how_it_ended(code: int, container: ContainerRun) -> Ending:
+    """What the exit code of `ContainerEngine.run_argv` means.
 
     The engines report their own troubles through codes that a program may use too; the text says so.
 

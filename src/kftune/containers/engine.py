@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kftune.containers.container import Container, Folder, Scratch
+from kftune.containers.container import ContainerRun, Folder, Scratch
 from kftune.errors import ContainerError
 
 ENGINE_VARIABLE = "KFTUNE_CONTAINER_ENGINE"
@@ -30,7 +30,7 @@ _BIRTH = 0.3
 
 
 @dataclass(frozen=True)
-class Engine:
+class ContainerEngine:
     """A container engine that answers.
 
     Attributes:
@@ -43,14 +43,14 @@ class Engine:
     kind: Kind
     rootless: bool = False
 
-    def run_argv(self, container: Container) -> list[str]:
+    def run_argv(self, container: ContainerRun) -> list[str]:
         """The command that runs a container in the foreground and removes it at its end.
 
-        It takes the values of `Container.secrets`, and the engine's own settings, from its environment.
+        It takes the values of `ContainerRun.secrets`, and the engine's own settings, from its environment.
         """
         return [self.program, "run", "--rm", *self._options(container), container.image, *_after_image(container)]
 
-    def _options(self, container: Container) -> Iterator[str]:
+    def _options(self, container: ContainerRun) -> Iterator[str]:
         yield f"--name={container.name}"
         yield f"--pull={'missing' if container.pull else 'never'}"
         yield from (f"--label={key}={value}" for key, value in container.labels.items())
@@ -68,7 +68,7 @@ class Engine:
         if container.command:
             yield f"--entrypoint={container.command[0]}"
 
-    def _user(self, container: Container) -> Iterator[str]:
+    def _user(self, container: ContainerRun) -> Iterator[str]:
         if container.user is None:
             return
         user, group = container.user
@@ -184,7 +184,7 @@ class Engine:
         return _called([self.program, *arguments], patience)
 
 
-def find_engine(environ: Mapping[str, str] | None = None) -> Engine:
+def find_engine(environ: Mapping[str, str] | None = None) -> ContainerEngine:
     """The engine that KFTUNE_CONTAINER_ENGINE names, else docker if it answers, else podman.
 
     Args:
@@ -198,7 +198,7 @@ def find_engine(environ: Mapping[str, str] | None = None) -> Engine:
     for name in (asked,) if asked else _CANDIDATES:
         program = shutil.which(name)
         found = "it is not installed" if program is None else _ask(program)
-        if isinstance(found, Engine):
+        if isinstance(found, ContainerEngine):
             return found
         refused.append(f"{name}: {found}")
     remedy = f"{ENGINE_VARIABLE} names it" if asked else f"install or start one, or name one in {ENGINE_VARIABLE}"
@@ -207,13 +207,13 @@ def find_engine(environ: Mapping[str, str] | None = None) -> Engine:
     )
 
 
-def _ask(program: str) -> Engine | str:
+def _ask(program: str) -> ContainerEngine | str:
     """The engine behind a client, or why it does not answer."""
     try:
         done = _called([program, "info", "--format={{json .}}"], _PATIENCE)
         told: Any = json.loads(done.stdout)
         if "host" in told:
-            return Engine(program, "podman", bool(told["host"]["security"]["rootless"]))
+            return ContainerEngine(program, "podman", bool(told["host"]["security"]["rootless"]))
         # A docker client exits with 0 when it has nobody to talk to and a format is asked for.
         if done.returncode == 0 and told.get("ServerVersion"):
             if _is_podman_s(program):
@@ -221,7 +221,7 @@ def _ask(program: str) -> Engine | str:
                     "it talks to podman's imitation of docker, which loses exit codes, so that whatever fails seems to "
                     "succeed; use podman itself"
                 )
-            return Engine(program, "docker", "name=rootless" in (told.get("SecurityOptions") or ()))
+            return ContainerEngine(program, "docker", "name=rootless" in (told.get("SecurityOptions") or ()))
     except ContainerError as error:
         return str(error)
     except (ValueError, KeyError, TypeError):  # neither docker nor podman, or one that failed
@@ -262,12 +262,12 @@ def _reason(stderr: str) -> str:
     return errors[-1].removeprefix("Error: ").removeprefix("ERROR: ") if errors else ""
 
 
-def _after_image(container: Container) -> list[str]:
+def _after_image(container: ContainerRun) -> list[str]:
     # The first word of the command is the option --entrypoint; an engine takes one word there.
     return [*container.command[1:], *container.args]
 
 
-def _limits(container: Container) -> Iterator[str]:
+def _limits(container: ContainerRun) -> Iterator[str]:
     if container.cpus is not None:
         yield f"--cpus={container.cpus:g}"
     if container.memory is not None:
@@ -276,7 +276,7 @@ def _limits(container: Container) -> Iterator[str]:
     yield f"--pids-limit={container.pids}"
 
 
-def _files(container: Container) -> Iterator[str]:
+def _files(container: ContainerRun) -> Iterator[str]:
     if container.read_only:
         yield "--read-only"
     if "/tmp" not in container.targets:  # noqa: S108 - the container's own

@@ -16,7 +16,7 @@ from local_experiment import collected, experiment, python, run, sh
 from local_study import log_of, trials_in, wait_until
 from places import SUPPORT
 
-from kftune.containers import Engine
+from kftune.containers import ContainerEngine
 from kftune.errors import ContainerError, RunError, StoreError
 from kftune.local.experiment import Options
 from kftune.results import Trial
@@ -35,7 +35,7 @@ def cannot_run() -> str:
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     found = needed_engine()
     if cannot_run():
         pytest.skip(cannot_run())
@@ -53,7 +53,7 @@ def one_trial(container: dict[str, Any], folder: Path, **parts: Any) -> Trial:
     return trial
 
 
-def names(engine: Engine) -> list[str]:
+def names(engine: ContainerEngine) -> list[str]:
     return [name for name in engine.call("ps", "--all", "--format={{.Names}}").split() if name.startswith("kftune-")]
 
 

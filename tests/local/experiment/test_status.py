@@ -12,7 +12,7 @@ from local_experiment import experiment, run, sh
 from local_study import trials_in
 
 from kftune.katib.trial.status import status_of
-from kftune.local.study.plan import Plan
+from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Progress
 from kftune.results import Ending, Metric, Values, open_results
 from kftune.results.experiment import experiment_with_status
@@ -39,7 +39,14 @@ ENDS = st.tuples(
 )
 def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most, most_failed):
     metric = Metric("loss", "min" if direction == "minimize" else "max")
-    plan = Plan((metric,), direction, goal, most, most_failed, reader=lambda name: None)  # type: ignore[arg-type, return-value]
+    plan = StudyPlan(
+        metrics=(metric,),
+        direction=direction,
+        goal=goal,
+        max_trials=most,
+        max_failed=most_failed,
+        reader=lambda name: None,  # type: ignore[arg-type, return-value]
+    )
     progress = Progress(plan, None, ())  # type: ignore[arg-type]
     objective: dict[str, Any] = {
         "type": direction,

@@ -15,7 +15,7 @@ from container_engine import IMAGE, needed_engine
 from local_pipeline import Project
 from local_study import wait_until
 
-from kftune.containers import Engine
+from kftune.containers import ContainerEngine
 from kftune.errors import ContainerError, RunError
 from kftune.images import Lock, LockedImage
 
@@ -32,12 +32,12 @@ SEEN = GIVEN + (
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     return needed_engine()
 
 
 @pytest.fixture
-def project(engine: Engine, tmp_path: Path) -> Project:
+def project(engine: ContainerEngine, tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
@@ -200,7 +200,7 @@ def test_containers_of_a_killed_run_are_ended_by_the_next(project, engine):
     assert not _running(engine, "slow")
 
 
-def _running(engine: Engine, name: str) -> list[str]:
+def _running(engine: ContainerEngine, name: str) -> list[str]:
     try:
         return engine.leftovers({"io.kftune.step": name})
     except ContainerError:

@@ -29,17 +29,54 @@ TIME = "2026-11-21T08:00:00.000Z"
 VALUES = {"lr": 0.00123456, "units": 64, "name": "two words"}
 BEST = {"trial": "demo-0001", "objective": 0.25, "metrics": {"loss": 0.25, "acc": 0.9}, "values": VALUES}
 STORY: list[Event] = [
-    StudyStarted("demo", "runs/demo", "tpe", 7, "loss", "minimize", 0.1, 4, 2, None, 1, None, time=TIME),
+    StudyStarted(
+        study="demo",
+        folder="runs/demo",
+        algorithm="tpe",
+        seed=7,
+        objective="loss",
+        direction="minimize",
+        goal=0.1,
+        max_trials=4,
+        parallel=2,
+        wall_clock=None,
+        finished=1,
+        best=None,
+        time=TIME,
+    ),
     Note("something to know", time=TIME),
-    TrialStarted("demo-0001", 1, 2, VALUES, "runs/demo/logs/demo-0001.log", time=TIME),
-    TrialStarted("demo-0002", 2, 1, {"lr": 0.1, "units": 8, "name": "x"}, "log", time=TIME),
+    TrialStarted(trial="demo-0001", number=1, attempt=2, values=VALUES, log="runs/demo/logs/demo-0001.log", time=TIME),
+    TrialStarted(
+        trial="demo-0002", number=2, attempt=1, values={"lr": 0.1, "units": 8, "name": "x"}, log="log", time=TIME
+    ),
     MetricReported("demo-0001", 1, "loss", 0.25, "0.25", 3, time=TIME),
     MetricReported("demo-0001", 1, "acc", 0.9, "0.9", 3, time=TIME),
     TrialFinished(
-        "demo-0001", 1, "Succeeded", 0.25, {"loss": 0.25, "acc": 0.9}, VALUES, 75.2, 0, "", True, 2, time=TIME
+        trial="demo-0001",
+        number=1,
+        state="Succeeded",
+        objective=0.25,
+        metrics={"loss": 0.25, "acc": 0.9},
+        values=VALUES,
+        duration=75.2,
+        exit_code=0,
+        message="",
+        is_best=True,
+        finished=2,
+        time=TIME,
     ),
     TrialFinished(
-        "demo-0002", 2, "Failed", None, {}, {"lr": 0.1}, 3.04, 1, "exit code 1; it printed nothing", False, 3
+        trial="demo-0002",
+        number=2,
+        state="Failed",
+        objective=None,
+        metrics={},
+        values={"lr": 0.1},
+        duration=3.04,
+        exit_code=1,
+        message="exit code 1; it printed nothing",
+        is_best=False,
+        finished=3,
     ),
 ]
 END = StudyFinished("Succeeded", "GoalReached", "the goal", {"Failed": 1, "Succeeded": 3}, BEST, 3725.0, time=TIME)
@@ -106,7 +143,7 @@ def test_the_live_view_leaves_a_summary():
 
 def test_hostile_values_cannot_draw_on_the_terminal():
     hostile = {"a": "\x1b[2Jline\nbreak", "b": "[bold]not markup[/bold]", "c": ""}
-    start = TrialStarted("demo-0001", 1, 1, hostile, "log")
+    start = TrialStarted(trial="demo-0001", number=1, attempt=1, values=hostile, log="log")
     for text in (frame([STORY[0], start]), plain([STORY[0], start])):
         assert "\x1b[2J" not in text
         assert r"\u001b[2Jline\nbreak" in text
@@ -144,15 +181,71 @@ def test_numbers_and_values_are_short_to_read():
 
 def test_the_time_left_counts_parallel_trials_and_the_wall_clock():
     board = Board()
-    board.apply(StudyStarted("d", "f", "random", 1, "loss", "minimize", None, 10, 2, None, 0))
+    board.apply(
+        StudyStarted(
+            study="d",
+            folder="f",
+            algorithm="random",
+            seed=1,
+            objective="loss",
+            direction="minimize",
+            goal=None,
+            max_trials=10,
+            parallel=2,
+            wall_clock=None,
+            finished=0,
+        )
+    )
     assert board.left is None
-    board.apply(TrialFinished("d-0001", 1, "Succeeded", 1.0, {}, {}, 10.0, 0, "", True, 1))
+    board.apply(
+        TrialFinished(
+            trial="d-0001",
+            number=1,
+            state="Succeeded",
+            objective=1.0,
+            metrics={},
+            values={},
+            duration=10.0,
+            exit_code=0,
+            message="",
+            is_best=True,
+            finished=1,
+        )
+    )
     assert board.left == pytest.approx(45, abs=1)
-    board.apply(TrialStarted("d-0002", 2, 1, {}, "log"))
+    board.apply(TrialStarted(trial="d-0002", number=2, attempt=1, values={}, log="log"))
     assert board.left == pytest.approx(45, abs=1)
     board = Board()
-    board.apply(StudyStarted("d", "f", "random", 1, "loss", "minimize", None, 10, 2, 30.0, 0))
-    board.apply(TrialFinished("d-0001", 1, "Succeeded", 1.0, {}, {}, 10.0, 0, "", True, 1))
+    board.apply(
+        StudyStarted(
+            study="d",
+            folder="f",
+            algorithm="random",
+            seed=1,
+            objective="loss",
+            direction="minimize",
+            goal=None,
+            max_trials=10,
+            parallel=2,
+            wall_clock=30.0,
+            finished=0,
+        )
+    )
+    board.apply(
+        TrialFinished(
+            trial="d-0001",
+            number=1,
+            state="Succeeded",
+            objective=1.0,
+            metrics={},
+            values={},
+            duration=10.0,
+            exit_code=0,
+            message="",
+            is_best=True,
+            finished=1,
+        )
+    )
     assert board.left == pytest.approx(30, abs=1)
 
 

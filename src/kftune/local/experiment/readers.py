@@ -19,8 +19,8 @@ from kftune.katib.trial import event_files
 from kftune.katib.trial.aggregation import observation
 from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.trial.stopping import StopRule, StopWatch
-from kftune.local.study.missing import why_missing
-from kftune.local.study.verdict import last_lines
+from kftune.local.study.failure import last_lines
+from kftune.local.study.missing_objective import why_missing
 from kftune.metrics.log_scanner import LineCutter
 from kftune.results import State, Values
 

@@ -1,4 +1,4 @@
-"""How the steps of a pipeline share the GPUs of this machine."""
+"""Shares the GPUs of this machine among the steps of a pipeline."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
 
 
-class Devices:
-    """The GPUs of this machine, shared out so that no two steps have the same one.
+class StepDevices:
+    """The GPUs of this machine; no two running steps get the same one.
 
-    A tune step shares its own among its trials. Where there are none, steps run without.
+    A tune step shares its own among its trials. On a machine without GPUs, steps run without.
 
     Args:
         nodes: All steps.
@@ -23,7 +23,7 @@ class Devices:
     Attributes:
         all: Every device.
         free: Those that no step has now.
-        notes: What the user should know of it.
+        notes: What the user should know about them.
 
     Raises:
         RunError: A step asks for more than there are.
@@ -46,7 +46,7 @@ class Devices:
         return min(_gpus(task.node.step), len(self.all))
 
     def take(self, task: Task) -> tuple[str, ...] | None:
-        """The devices of a task that starts; None where it asks for none."""
+        """Takes the devices of a task that starts; None if it asks for none."""
         if not _gpus(task.node.step):
             return None
         count = self.wanted(task)
@@ -54,7 +54,7 @@ class Devices:
         return tuple(taken)
 
     def give_back(self, devices: Sequence[str]) -> None:
-        """Devices that a task no longer uses."""
+        """Takes back devices that a task no longer uses."""
         self.free = sorted((*self.free, *devices), key=self.all.index)
 
 

@@ -102,7 +102,7 @@ class TaskFolder:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class PipelineRunFolder:
     """The files of one run."""
 
     path: Path
@@ -150,30 +150,30 @@ class PipelineFolder:
         """Which task has done what a key stands for."""
         return self.path / "cache" / f"{key}.json"
 
-    def runs(self) -> list[tuple[RunFolder, dict[str, Any]]]:
+    def runs(self) -> list[tuple[PipelineRunFolder, dict[str, Any]]]:
         """All runs, the latest first."""
         found = []
         for path in sorted(self.path.glob("*/run.json"), reverse=True):
             meta = _read(path)
             if meta is not None:
-                found.append((RunFolder(path.parent), meta))
+                found.append((PipelineRunFolder(path.parent), meta))
         return found
 
-    def unfinished(self, identity: str) -> tuple[RunFolder, dict[str, Any]] | None:
+    def unfinished(self, identity: str) -> tuple[PipelineRunFolder, dict[str, Any]] | None:
         """The latest run of that identity, if it has not succeeded."""
         latest = next(((run, meta) for run, meta in self.runs() if meta.get("identity") == identity), None)
         return None if latest is None or latest[1].get("state") == "Succeeded" else latest
 
-    def new_run(self, identity: str) -> RunFolder:
-        """A run that begins now; `RunFolder.write` makes its folder."""
+    def new_run(self, identity: str) -> PipelineRunFolder:
+        """A run that begins now; `PipelineRunFolder.write` makes its folder."""
         stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{identity[:8]}"
         path, number = self.path / stem, 1
         while path.exists():
             number += 1
             path = self.path / f"{stem}-{number}"
-        return RunFolder(path)
+        return PipelineRunFolder(path)
 
-    def remember(self, key: str, run: RunFolder, task: str) -> None:
+    def remember(self, key: str, run: PipelineRunFolder, task: str) -> None:
         """Keeps which task has done what a key stands for.
 
         Raises:
@@ -186,7 +186,7 @@ class PipelineFolder:
         told = _read(self.cached(key))
         if told is None:
             return None
-        return told["run"], RunFolder(self.path / told["run"]).task(told["task"])
+        return told["run"], PipelineRunFolder(self.path / told["run"]).task(told["task"])
 
 
 def _read(path: Path) -> dict[str, Any] | None:

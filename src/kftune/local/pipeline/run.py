@@ -1,4 +1,4 @@
-"""`run_pipeline`: a pipeline on this machine, from its file to the outputs of its last steps."""
+"""`run_pipeline`: runs a pipeline on this machine."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from kftune._version import __version__
 from kftune.errors import RunError
-from kftune.local.pipeline.engine import Engine, State
+from kftune.local.pipeline.engine import PipelineEngine, State
 from kftune.local.pipeline.events import PipelineStarted
-from kftune.local.pipeline.folder import PipelineFolder, RunFolder
+from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Graph
-from kftune.local.pipeline.processes import Processes
-from kftune.local.pipeline.starter import Starter
+from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.runners import ContainerRunner, ProcessRunner
+from kftune.local.processes.start import Runtime
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.pipeline import Pipeline
 from kftune.results.lock import take_lock
-
-Runtime = Literal["process", "container"]
 
 
 class PipelineOutcome(NamedTuple):
@@ -31,10 +30,10 @@ class PipelineOutcome(NamedTuple):
 
     Attributes:
         state: Succeeded, Failed or Interrupted.
-        message: The same in a sentence.
-        folder: Where everything is.
-        results: What the last steps wrote, and every model outside of loops: by step and output, a value or the path of
-            an artifact.
+        message: The state as a sentence.
+        folder: Where all files of the run are.
+        results: Outputs of the last steps, and every model outside of loops: step -> output -> value, or path of an
+            artifact.
     """
 
     state: State
@@ -62,20 +61,20 @@ def run_pipeline(
 ) -> PipelineOutcome:
     """Runs a pipeline here.
 
-    The latest run of the same pipeline, parameters and runtime that has not succeeded is gone on with: its finished
-    steps stay. Else a new run begins, which takes the results of steps from earlier runs where nothing has changed.
+    The latest run of the same pipeline, parameters and runtime is resumed if it has not succeeded: its finished steps
+    stay. Otherwise a new run starts, which takes the results of steps from earlier runs where nothing has changed.
 
     Args:
         pipeline: The pipeline.
         folder: Where its runs go.
         parameters: Run parameter -> value, of its type; the others have their defaults.
         pipeline_path: Its file: steps run in its folder, and find its modules. None takes the current folder.
-        runtime: Whether steps are processes, or containers with their image.
+        runtime: Whether steps are processes, or containers of their image.
         images: For containers, image in the file -> the one to run here (``images/NAME`` is one of the project); under
             the empty name, the one for all others.
         parallel: Steps at once; None takes the pipeline's own, else the number of cores.
-        on_event: Called with what happens.
-        fresh: Begin a new run, and take nothing from earlier ones.
+        on_event: Called with each event.
+        fresh: Start a new run, and take nothing from earlier ones.
 
     Raises:
         RunError: The pipeline cannot run here.
@@ -92,13 +91,22 @@ def run_pipeline(
     lock = take_lock(files.lock)
     try:
         return _Run(
-            pipeline, values, files, place, runtime, images or {}, at_once, graph, on_event or _nobody, fresh
+            pipeline=pipeline,
+            values=values,
+            files=files,
+            place=place,
+            runtime=runtime,
+            images=images or {},
+            at_once=at_once,
+            graph=graph,
+            emit=on_event or _drop,
+            fresh=fresh,
         ).go()
     finally:
         os.close(lock)
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class _Run:
     """One run, under the lock."""
 
@@ -129,24 +137,23 @@ class _Run:
                 "runtime": self.runtime,
                 "created": now(),
             }
-        starter = self._starter(run)
-        starter.check()
-        starter.remove_leftovers()
+        runner = ContainerRunner(self.place, self.images) if self.runtime == "container" else ProcessRunner()
+        steps = PipelineSteps(self.pipeline, run, self.place, self.at_once, runner)
+        steps.check()
+        steps.remove_leftovers()
         run.write({**meta, "version": __version__, "state": "Running"})
-        self._tell_start(run, starter, resumed=earlier is not None)
-        engine = Engine(
+        self._emit_start(run, resumed=earlier is not None)
+        ended = PipelineEngine(
             self.pipeline,
-            self.graph,
-            self.files,
-            run,
-            starter,
-            self.at_once,
-            Interrupts(),
-            self.emit,
+            graph=self.graph,
+            folder=self.files,
+            run=run,
+            steps=steps,
+            parallel=self.at_once,
+            interrupts=Interrupts(),
+            emit=self.emit,
             use_cache=not self.fresh,
-        )
-        ended = engine.run()
-        steps = {task.name: task.state for task in self.graph.all}
+        ).run()
         results = self.graph.results()
         run.write(
             {
@@ -155,45 +162,38 @@ class _Run:
                 "state": ended.state,
                 "message": ended.message,
                 "ended": now(),
-                "steps": steps,
+                "steps": {task.name: task.state for task in self.graph.all},
                 "results": results,
             }
         )
         return PipelineOutcome(ended.state, ended.message, run.path, results)
 
-    def _starter(self, run: RunFolder) -> Starter:
-        if self.runtime == "process":
-            return Processes(self.pipeline, run, self.place, self.at_once)
-        from kftune.local.pipeline.containers import Containers  # noqa: PLC0415  # processes need no engine
-
-        return Containers(self.pipeline, run, self.place, self.at_once, self.images)
-
-    def _tell_start(self, run: RunFolder, starter: Starter, *, resumed: bool) -> None:
+    def _emit_start(self, run: PipelineRunFolder, *, resumed: bool) -> None:
         exit_node = self.pipeline.plan.exit
         steps = {name: None if tasks is None else len(tasks) for name, tasks in self.graph.tasks.items()}
         if exit_node is not None:
             steps[exit_node.name] = 1
         self.emit(
             PipelineStarted(
-                self.pipeline.name,
-                run.name,
-                str(run.path),
-                self.runtime,
-                self.at_once,
-                dict(self.values),
-                steps,
-                resumed,
+                pipeline=self.pipeline.name,
+                run=run.name,
+                folder=str(run.path),
+                runtime=self.runtime,
+                parallel=self.at_once,
+                parameters=dict(self.values),
+                steps=steps,
+                resumed=resumed,
             )
         )
         if resumed:
-            self.emit(Note(f"going on with run {run.name}, which has not succeeded (--fresh begins anew)"))
+            self.emit(Note(f"resuming run {run.name}, which has not succeeded (--fresh starts over)"))
 
 
 def _with_defaults(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every run parameter with its value.
+    """Returns every run parameter with its value.
 
     Raises:
-        RunError: One that has no default is not given.
+        RunError: One without a default is not given.
     """
     values = {name: given.get(name, parameter.value) for name, parameter in pipeline.run_parameters.items()}
     missing = [name for name, value in values.items() if value is None]
@@ -202,5 +202,5 @@ def _with_defaults(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, An
     return values
 
 
-def _nobody(event: object) -> None:
-    """Events that nobody listens to."""
+def _drop(event: object) -> None:
+    """Drops an event."""

@@ -1,4 +1,4 @@
-"""What a running study tells: small records, for the live view and as JSON lines for other programs."""
+"""The events of a running study: for the views, and as JSON lines for other programs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Event:
         return {"event": self.kind, "time": self.time, **own}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(Event):
-    """A run begins, or goes on with earlier results."""
+    """A run starts, or resumes earlier results."""
 
     kind: ClassVar[str] = "study_started"
     study: str
@@ -43,14 +43,14 @@ class StudyStarted(Event):
     max_trials: int
     parallel: int
     wall_clock: float | None
-    """Seconds that are left of the study's wall clock."""
+    """Seconds left of the study's wall clock."""
     finished: int
-    """Trials that earlier runs have finished."""
+    """Trials that earlier runs finished."""
     best: dict[str, Any] | None = None
-    """The best of these: trial, objective, values."""
+    """The best of these: trial, objective, metrics, values."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialStarted(Event):
     """A trial's process runs."""
 
@@ -66,7 +66,7 @@ class TrialStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class MetricReported(Event):
-    """A trial reported a metric. Of reports that come in quick succession only some are told."""
+    """A trial reported a metric. Of several reports within half a second, only the first is an event."""
 
     kind: ClassVar[str] = "metric_reported"
     trial: str
@@ -77,7 +77,7 @@ class MetricReported(Event):
     step: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFinished(Event):
     """A trial has ended, and its result is on the disk."""
 
@@ -87,13 +87,13 @@ class TrialFinished(Event):
     state: State
     objective: float | None
     metrics: dict[str, float]
-    """The value that counts, of each metric that was reported."""
+    """The value that counts of each reported metric."""
     values: dict[str, Any]
     duration: float
     exit_code: int | None
     message: str
     is_best: bool
-    """Whether it is the best one so far."""
+    """Whether it is the best so far."""
     finished: int
     """Trials that count against the budget, this one included."""
 

@@ -1,34 +1,18 @@
-"""A study as the engine runs it."""
+"""Reads what a study's trial prints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from kftune.local.study.missing import why_missing
-from kftune.local.study.plan import Plan
+from kftune.local.study.missing_objective import why_missing
 from kftune.metrics import Reducer
-from kftune.results import Metric, State, Values
+from kftune.results import State, Values
 from kftune.study import Study
 
 
-def study_plan(study: Study) -> Plan:
-    """What the engine has to know of a study."""
-    budget, objective = study.budget, study.objective
-    return Plan(
-        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
-        direction=objective.direction,
-        goal=objective.goal,
-        max_trials=budget.max_trials,
-        max_failed=budget.failures_allowed,
-        reader=lambda trial: StudyReader(study),
-        wall_clock=budget.wall_clock,
-        grace=study.step.grace_period,
-    )
-
-
 class StudyReader:
-    """Reads metric lines, and lines in formats of their own, from what a trial prints.
+    """Reads metric lines, and lines in the formats that a study gives, from what a trial prints.
 
     Args:
         study: The study.
@@ -43,35 +27,35 @@ class StudyReader:
         self.feed = self._reducer.feed
 
     def look(self) -> Sequence[str]:
-        """Nothing comes from elsewhere."""
+        """Returns nothing: all reports are printed."""
         return ()
 
     def latest(self, metric: str) -> Values | None:
-        """What was reported of a metric so far."""
+        """The values so far of a metric; None when there are none."""
         reduced = self._reducer.result(metric)
         return None if reduced is None else Values(*reduced)
 
     def close(self) -> None:
-        """Reads a last line without its end."""
+        """Reads a last line without a line break."""
         self._reducer.close()
 
     @property
     def values(self) -> dict[str, Values]:
-        """What was reported."""
+        """Everything that was reported."""
         return {name: Values(*reduced) for name, reduced in self._reducer.results.items()}
 
     @property
     def objective(self) -> float | None:
-        """The objective's value that stands for the trial."""
+        """The trial's value of the objective; None when it has none."""
         reduced = self._reducer.result(self._objective.metric)
         return None if reduced is None else reduced.value(self._objective.reduction)
 
     def why_failed(self) -> str:
-        """Nothing that is printed makes a trial fail."""
+        """Returns an empty text: a trial with exit code 0 never fails for what it prints."""
         return ""
 
     def why_unavailable(self, log: Path) -> str:
-        """Why the objective was not found."""
+        """Why the objective was not found; empty when it was."""
         name, reducer = self._objective.metric, self._reducer
         if reducer.result(name) is not None:
             return ""
@@ -79,4 +63,4 @@ class StudyReader:
         return why_missing(name, log, refused, self._objective.regex)
 
     def ended(self, state: State) -> None:
-        """A trial's end changes nothing for the others."""
+        """Does nothing: a trial's end changes nothing for the others."""

@@ -1,0 +1,111 @@
+"""Finds processes of this machine by their environment: from /proc where there is one, else through psutil."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from kftune.errors import MissingExtraError
+
+_PROC = Path("/proc")
+
+
+class ProcessTable(Protocol):
+    """The processes of this machine."""
+
+    def now(self) -> float:
+        """The present time, on the clock that `started` uses."""
+
+    def started(self, pid: int) -> float | None:
+        """When a process started, in seconds; None when it has ended."""
+
+    def marked(self, mark: bytes) -> Iterator[int]:
+        """Running processes of this user, without this one, that have an environment variable starting with `mark`.
+
+        Args:
+            mark: The beginning of ``NAME=value``.
+        """
+
+
+class ProcFiles:
+    """Reads /proc, ten times as fast as psutil. Clock: seconds since the machine started."""
+
+    def now(self) -> float:
+        """Seconds since the machine started."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def started(self, pid: int) -> float | None:
+        """When a process started; None when it has ended, even if its parent has not reaped it."""
+        try:
+            text = (_PROC / str(pid) / "stat").read_bytes()
+        except OSError:
+            return None
+        # The command's name stands in parentheses and may hold any character.
+        state, *fields = text[text.rindex(b")") + 2 :].split()
+        return None if state in (b"Z", b"X") else int(fields[18]) / os.sysconf("SC_CLK_TCK")
+
+    def marked(self, mark: bytes) -> Iterator[int]:
+        """Running processes with an environment variable that starts with `mark`."""
+        for entry in _PROC.glob("[0-9]*"):
+            try:
+                environment = (entry / "environ").read_bytes()
+            except OSError:  # another user's, or already gone
+                continue
+            pid = int(entry.name)
+            if (environment.startswith(mark) or b"\0" + mark in environment) and _counts(self, pid):
+                yield pid
+
+
+class Psutil:
+    """Asks psutil, where there is no /proc (macOS). Clock: seconds since 1970.
+
+    Raises:
+        MissingExtraError: The package psutil is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            # Only systems without /proc need it.
+            import psutil  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingExtraError("local", "psutil") from error
+        self._psutil = psutil
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def started(self, pid: int) -> float | None:
+        """When a process started; None when it has ended, even if its parent has not reaped it."""
+        try:
+            process = self._psutil.Process(pid)
+            return None if process.status() == self._psutil.STATUS_ZOMBIE else process.create_time()
+        except self._psutil.Error:
+            return None
+
+    def marked(self, mark: bytes) -> Iterator[int]:
+        """Running processes with an environment variable that starts with `mark`."""
+        for process in self._psutil.process_iter():
+            try:
+                environment = process.environ()
+            except (self._psutil.Error, OSError):  # another user's, or already gone
+                continue
+            found = any(os.fsencode(f"{name}={value}").startswith(mark) for name, value in environment.items())
+            if found and _counts(self, process.pid):
+                yield process.pid
+
+
+def _counts(table: ProcessTable, pid: int) -> bool:
+    return pid != os.getpid() and table.started(pid) is not None
+
+
+def process_table() -> ProcessTable:
+    """The table that this system has.
+
+    Raises:
+        MissingExtraError: It needs psutil, which is not installed.
+    """
+    return ProcFiles() if (_PROC / "self" / "environ").exists() else Psutil()

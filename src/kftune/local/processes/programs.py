@@ -1,0 +1,121 @@
+"""The program of a command line on this machine; ``python`` is the interpreter that runs kftune."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kftune.errors import RunError
+
+_PYTHON = ("python", "python3")
+
+
+class Remedies(NamedTuple):
+    """What a user can do when a command cannot run here, in the words of the file that has the command."""
+
+    program: str
+    script: str
+    module: str = ""
+    """Empty: modules are not looked for."""
+
+
+def step_remedies(file: str) -> Remedies:
+    """The remedies for the step of a file of that kind, such as ``study``."""
+    return Remedies(
+        "install it, change step.command, or run the step in its image (--runtime container)",
+        f"it is looked for from the {file} file's folder",
+        "install it, or change step.module",
+    )
+
+
+def find_program(program: str, folder: Path, path: str) -> str:
+    """The path of a program; the program as it was given where there is none.
+
+    Args:
+        program: The first word of a command line.
+        folder: Where it runs.
+        path: Its variable PATH.
+    """
+    if program in _PYTHON:
+        return sys.executable
+    if "/" in program:
+        return str(folder / program)
+    return shutil.which(program, path=path) or program
+
+
+def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
+    """Checks that the program, script or module of a command line is here, without running any of it.
+
+    Args:
+        argv: The command line.
+        folder: Where it runs.
+        env: Its whole environment.
+        remedies: What an error advises.
+
+    Raises:
+        RunError: It is not here.
+    """
+    program = argv[0]
+    if program in _PYTHON:
+        if len(argv) > 1 and argv[1].endswith(".py") and not (folder / argv[1]).is_file():
+            raise RunError(f"the script must be there, but {folder / argv[1]} is not; {remedies.script}")
+        if len(argv) > 2 and argv[1] == "-m" and remedies.module:
+            _check_module(argv[2], folder, env, remedies)
+        return
+    found = Path(find_program(program, folder, env["PATH"]))
+    if "/" not in str(found):
+        where = f"no folder on PATH has {program!r}"
+    elif os.access(found, os.X_OK) and found.is_file():
+        return
+    else:
+        where = f"{found} is {'not a program' if found.exists() else 'not there'}"
+    raise RunError(f"the program must be one that runs here, but {where}; {remedies.program}")
+
+
+def _check_module(module: str, folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
+    top = module.partition(".")[0]
+    if top in sys.builtin_module_names or top in sys.stdlib_module_names:
+        return
+    if importlib.machinery.PathFinder.find_spec(top, [*env["PYTHONPATH"].split(os.pathsep), *sys.path]) is None:
+        raise RunError(
+            f"the module must be one that this Python finds, but {top!r} is not installed and not in {folder}; "
+            f"{remedies.module}"
+        )
+
+
+def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
+    """A SHA-256 of the code that a process runs, as far as its command line shows it.
+
+    It covers the Python files in `folder`, the script or program, and the package of a module.
+
+    Args:
+        argv: The command line.
+        folder: Where it runs.
+        env: Its whole environment.
+    """
+    files = {*folder.glob("*.py"), *_code_files(argv, folder, env)}
+    hashed = hashlib.sha256()
+    for path in sorted(files):
+        hashed.update(f"{path}\0".encode())
+        hashed.update(hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()
+
+
+def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
+    yield from (path for token in argv[1:2] if (path := folder / token).is_file())
+    program = Path(find_program(argv[0], folder, env["PATH"]))
+    if program.resolve() != Path(sys.executable).resolve() and program.is_file():
+        yield program
+    if len(argv) > 2 and argv[1] == "-m":
+        search = [*env["PYTHONPATH"].split(os.pathsep), *sys.path]
+        found = importlib.machinery.PathFinder.find_spec(argv[2].partition(".")[0], search)
+        for place in (found.submodule_search_locations or ()) if found else ():
+            yield from Path(place).rglob("*.py")
+        if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
+            yield Path(found.origin)
