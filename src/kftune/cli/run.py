@@ -1,8 +1,8 @@
 """Runs a study, or a Katib Experiment as it is, on this machine.
 
-Each trial is a process, started with the command line that it has on a cluster. Results go to runs/NAME. Calling it
-again goes on where an earlier run ended, however that ended; no finished trial is lost or repeated. Exit codes: 0 done,
-1 it failed, 2 wrong use, 130 interrupted.
+Each trial is a process, or with --runtime container a container of its image, with the command line that it has on a
+cluster. Results go to runs/NAME. Run it again to resume, however the run ended; no finished trial is lost or repeated.
+Exit codes: 0 done, 1 it failed, 2 wrong use, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
     parser.add_argument("--fresh", action="store_true", help="move earlier results aside and begin anew")
     parser.add_argument("--gpus", help="devices to share out among trials, such as 0,1; none: run without")
+    parser.add_argument(
+        "--runtime", choices=["process", "container"], default="process", help="what a trial is (default: process)"
+    )
     parser.add_argument("--strict", action="store_true", help="refuse a study of which something has no effect here")
     parser.add_argument("--json", action="store_true", help="one JSON object an event (docs/results.md)")
     parser.add_argument("--plain", action="store_true", help="plain lines, also in a terminal")
@@ -49,7 +52,6 @@ def _add_own_of_experiments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("only for a Katib Experiment")
     group.add_argument("--name", help="which one, where the file has several")
     group.add_argument("--seed", type=int, help="seed in place of the setting random_state")
-    group.add_argument("--runtime", choices=["process", "container"], default="process", help="default: process")
     group.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for every trial")
     group.add_argument(
         "--mount", action="append", default=[], metavar="VOLUME=PATH", help="what stands for a volume or /PATH here"
@@ -64,8 +66,6 @@ def _refuse_own_of_experiments(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) not in (None, False, []):
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for a Katib Experiment, and {arguments.study} is a study; change the study")
-    if arguments.runtime != "process":
-        raise UsageError(f"--runtime is for a Katib Experiment, and {arguments.study} is a study")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -112,6 +112,7 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent], int
             study_path=arguments.study,
             on_event=on_event,
             gpus=_devices(arguments.gpus),
+            runtime=arguments.runtime,
             strict=arguments.strict,
             fresh=arguments.fresh,
         )

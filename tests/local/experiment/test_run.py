@@ -198,7 +198,7 @@ def test_what_one_machine_cannot_run_is_told_with_what_would_do(tmp_path, trial,
     ("parts", "told"),
     [
         ({"container": {}}, r"container 'main' has no command.*--runtime container"),
-        ({"container": {"command": ["/no/such/program"]}}, r"'/no/such/program' is not found; install it"),
+        ({"container": {"command": ["/no/such/program"]}}, r"/no/such/program is not there; install it, give its folder"),
         (
             {"container": {"command": ["python", "/opt/train.py"]}},
             r"/opt/train.py is not; give the folder.*--mount /PATH=",
@@ -220,7 +220,7 @@ def test_what_could_not_run_is_refused_before_the_first_trial(tmp_path, parts, t
 
 
 def test_what_katib_refuses_does_not_run(tmp_path):
-    with pytest.raises(RunError, match=r"(?s)Katib does not take.*spec.maxTrialCount: must be greater than 0"):
+    with pytest.raises(RunError, match=r"(?s)Katib refuses.*spec.maxTrialCount: must be greater than 0"):
         run(experiment(trials=0), tmp_path)
 
 

@@ -154,10 +154,10 @@ def test_a_container_that_fails_or_takes_too_long_is_told_and_gone(project, engi
 
 def test_an_image_that_is_not_here_is_told_before_anything_runs(project):
     steps = {"a": step("pass", image="registry.example/nobody:1")}
-    with pytest.raises(RunError, match=r"step a: its image registry.example/nobody:1 must be on this machine"):
+    with pytest.raises(RunError, match=r"step a: the image registry.example/nobody:1 must be on this machine"):
         project.run(project.pipeline(steps), runtime="container")
     steps["b"] = {"kind": "container", "command": ["python"]}
-    with pytest.raises(RunError, match="step b: in a container it needs an image"):
+    with pytest.raises(RunError, match="step b: a container needs an image"):
         project.run(project.pipeline({"b": steps["b"]}), runtime="container")
     with pytest.raises(RunError, match=r"images/own is an image of the project, but there is no images"):
         project.run(project.pipeline(steps), runtime="container", images={"": "images/own"})

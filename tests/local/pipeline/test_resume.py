@@ -161,7 +161,7 @@ def test_ctrl_c_stops_what_runs_and_the_next_run_goes_on(project):
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out
-    assert "Interrupted: interrupted; the same command goes on from here" in out
+    assert "Interrupted: interrupted; the same command resumes the run" in out
     assert not is_alive(int((project.folder / "pid").read_text()))
     assert project.count("bye") == 0
     (project.folder / "quick").touch()

@@ -113,7 +113,7 @@ def test_a_kill_from_outside_hints_at_memory(tmp_path):
         (
             "echo epoch 1 Loss: 0.31",
             "exit code 0, but the objective was never reported: the log has no loss=<number>; it has the line "
-            "'epoch 1 Loss: 0.31', which is no metric line; print loss=<number>, or give a regex",
+            "'epoch 1 Loss: 0.31', not a metric line; print loss=<number>, or give a regex",
         ),
         ("true", "exit code 0, but the objective was never reported: the log has no loss=<number>; it is empty"),
         (
@@ -162,8 +162,8 @@ def test_too_many_failures_fail_the_study(tmp_path):
     assert (outcome.state, outcome.reason, outcome.exit_code) == ("Failed", "MaxFailedReached", 1)
     assert outcome.counts == {"Failed": 2}
     assert outcome.message == (
-        "2 of 2 trials have failed (max_failed=2); kftune logs shows what they printed. To go on, raise "
-        "budget.max_failed; to begin anew, run with --fresh"
+        "2 of 2 trials have failed (max_failed=2); kftune logs shows what they printed. To resume, raise "
+        "budget.max_failed; to start over, run with --fresh"
     )
 
 
@@ -182,7 +182,7 @@ def test_the_goal_comes_before_failures_and_these_before_the_number_of_trials(tm
 def test_a_small_space_is_tried_once_and_then_the_study_ends(tmp_path):
     outcome, _ = run(study(hparams=Tiny, trials=50, budget={"parallel": 3}), tmp_path)
     assert (outcome.state, outcome.reason) == ("Succeeded", "SearchSpaceExhausted")
-    assert outcome.message == "the space has no point left that was not tried, after 6 trials"
+    assert outcome.message == "all points of the space were tried, after 6 trials"
     trials = trials_in(tmp_path)
     assert len({tuple(trial.assignment.items()) for trial in trials}) == len(trials) == 6
 

@@ -163,7 +163,8 @@ class ContainerRunner(ProcessRunner):
             if found is None:
                 raise RunError(
                     f"the image {image} must be on this machine, but is not; build it (kftune images build), fetch it "
-                    f"({self._engine.kind} pull), or run another one, such as images/train"
+                    f"({self._engine.kind} pull), or run another one (step.image=images/train for a study, --image "
+                    f"images/train for a pipeline)"
                 )
             self._ids[image] = found
         return self._ids[image]

@@ -98,8 +98,8 @@ def test_missing_data_is_named(tmp_path):
 
 def test_a_missing_program_is_named(tmp_path):
     assert refusal(tmp_path, ("no-such-program",)) == (
-        "the step's program must be one that runs here, but no folder on PATH has 'no-such-program'; install it, or "
-        "change step.command"
+        "the program must be one that runs here, but no folder on PATH has 'no-such-program'; install it, change "
+        "step.command, or run the step in its image (--runtime container)"
     )
     assert f"but {tmp_path}/train.sh is not there" in refusal(tmp_path, ("./train.sh",))
     (tmp_path / "train.sh").touch()
@@ -108,15 +108,14 @@ def test_a_missing_program_is_named(tmp_path):
 
 def test_a_missing_script_is_named(tmp_path):
     assert refusal(tmp_path, ("python", "train.py")) == (
-        f"the step's script must be there, but {tmp_path}/train.py is not; it is looked for from the study file's "
-        f"folder"
+        f"the script must be there, but {tmp_path}/train.py is not; it is looked for from the study file's folder"
     )
 
 
 def test_a_missing_module_is_named_without_running_anything(tmp_path):
     message = refusal(tmp_path, ("python", "-m", "no_such_package.train"))
     assert message == (
-        f"the step's module must be one that this Python finds, but 'no_such_package' is not installed and not in "
+        f"the module must be one that this Python finds, but 'no_such_package' is not installed and not in "
         f"{tmp_path}; install it, or change step.module"
     )
 
