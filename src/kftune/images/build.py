@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.containers import ContainerRun, ContainerEngine
+from kftune.containers import ContainerEngine, ContainerRun
 from kftune.errors import ContainerError
 from kftune.images.lock import LOCK_FILE, Lock, LockedImage, lock_of
 from kftune.images.source import Source, find_sources, with_bases

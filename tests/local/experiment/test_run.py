@@ -198,7 +198,10 @@ def test_what_one_machine_cannot_run_is_told_with_what_would_do(tmp_path, trial,
     ("parts", "told"),
     [
         ({"container": {}}, r"container 'main' has no command.*--runtime container"),
-        ({"container": {"command": ["/no/such/program"]}}, r"/no/such/program is not there; install it, give its folder"),
+        (
+            {"container": {"command": ["/no/such/program"]}},
+            r"/no/such/program is not there; install it",
+        ),
         (
             {"container": {"command": ["python", "/opt/train.py"]}},
             r"/opt/train.py is not; give the folder.*--mount /PATH=",

@@ -46,7 +46,7 @@ class TrialProcess:
 
     Attributes:
         began: When it started (monotonic clock).
-        started: When it started, on the clock of `ProcessTable`.
+        started: When it started, in seconds: on Linux since the machine started, elsewhere since 1970.
         ended: When it ended (monotonic clock).
         returncode: Its exit code; None while it runs.
         timed_out: Whether it ran longer than `timeout`.
@@ -276,7 +276,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _now() -> float:
-    """The present time on the clock of `ProcessTable`."""
+    """The present time, on the clock by which the system knows when a process started."""
     try:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     except (AttributeError, OSError):  # not Linux

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +15,8 @@ _PROC = Path("/proc")
 class ProcessTable(Protocol):
     """The processes of this machine."""
 
-    def now(self) -> float:
-        """The present time, on the clock that `started` uses."""
-
     def started(self, pid: int) -> float | None:
-        """When a process started, in seconds; None when it has ended."""
+        """When a process started, on the clock of `TrialProcess.started`; None when it has ended."""
 
     def marked(self, mark: bytes) -> Iterator[int]:
         """Running processes of this user, without this one, that have an environment variable starting with `mark`.
@@ -31,14 +27,10 @@ class ProcessTable(Protocol):
 
 
 class ProcFiles:
-    """Reads /proc, ten times as fast as psutil. Clock: seconds since the machine started."""
-
-    def now(self) -> float:
-        """Seconds since the machine started."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    """Reads /proc, ten times as fast as psutil."""
 
     def started(self, pid: int) -> float | None:
-        """When a process started; None when it has ended, even if its parent has not reaped it."""
+        """When a process started, in seconds since the machine did; None when it has ended, reaped or not."""
         try:
             text = (_PROC / str(pid) / "stat").read_bytes()
         except OSError:
@@ -60,7 +52,7 @@ class ProcFiles:
 
 
 class Psutil:
-    """Asks psutil, where there is no /proc (macOS). Clock: seconds since 1970.
+    """Asks psutil, where there is no /proc (macOS).
 
     Raises:
         MissingExtraError: The package psutil is not installed.
@@ -74,12 +66,8 @@ class Psutil:
             raise MissingExtraError("local", "psutil") from error
         self._psutil = psutil
 
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
     def started(self, pid: int) -> float | None:
-        """When a process started; None when it has ended, even if its parent has not reaped it."""
+        """When a process started, in seconds since 1970; None when it has ended, reaped or not."""
         try:
             process = self._psutil.Process(pid)
             return None if process.status() == self._psutil.STATUS_ZOMBIE else process.create_time()
