@@ -37,7 +37,7 @@ test: $(READY) ## run the tests, without those that need a GPU, a cluster or hou
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-nightly: $(READY) ## run the tests with 10 000 examples a property, and those that take hours
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not gpu and not cluster' $(ARGS)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout=21600 -m 'not gpu and not cluster' $(ARGS)
 
 conformance: $(READY) ## hold kftune against what the engines' own code said; ARGS=--show prints each disagreement
 	$(BIN)/python tests/support/conformance.py $(ARGS)

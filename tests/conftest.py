@@ -1,8 +1,12 @@
-"""How many examples a property is tried on: `HYPOTHESIS_PROFILE=nightly` tries 10 000, else 60."""
+"""Settings of the whole run: the number of examples, and the signals that processes of the tests receive.
+
+`HYPOTHESIS_PROFILE=nightly` tries 10 000 examples of each property; the default is 60.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +19,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A shell that starts the tests in the background, or nohup, ignores signals for all processes below it; the tests send
+# these signals to the processes that they start. Python's handler is not inherited, so each child has the default.
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kftune.containers import (
-    ContainerRun,
     ContainerEngine,
+    ContainerRun,
     Folder,
     Scratch,
     find_engine,

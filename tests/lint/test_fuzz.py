@@ -4,13 +4,13 @@ import json
 import random
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
+from growth import is_linear
 from mangled import LARGE, SEEDS, mangled
 from mutations import MUTATIONS, Mutation, places, spoilt
-from places import SUPPORT
+from places import SUPPORT, TESTS
 
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.defaults import VERSIONS, KatibVersion
@@ -25,7 +25,6 @@ VALUES: list[Any] = [
     *[None, True, 0, -1, 1.5, 1e300, 2**31, 2**63, "", "x", "NaN", "\u0000", "${trialParameters.lr}", "-.5", "é"],
     *[[], {}, [None], [[]], {"a": None}, {"kind": "Job"}, [{}], ["x"], {"name": "main"}],
 ]
-SECOND = 1.0
 MOST_MEMORY = 200  # MB
 
 
@@ -58,10 +57,7 @@ def test_no_value_in_any_place_makes_it_crash():
 def _mangled_texts(count: int) -> None:
     chance = random.Random(7)
     for number in range(count):
-        text = mangled(chance)
-        start = time.process_time()
-        survives(text, VERSIONS[number % 3])
-        assert time.process_time() - start < SECOND, text
+        survives(mangled(chance), VERSIONS[number % 3])
 
 
 def _spoilt_objects(count: int) -> None:
@@ -80,7 +76,7 @@ def _spoilt_objects(count: int) -> None:
         judge_all(found, "0.19")
 
 
-def test_some_hundreds_of_mangled_texts_end_soon_and_without_a_crash():
+def test_some_hundreds_of_mangled_texts_are_judged():
     _mangled_texts(500)
 
 
@@ -89,7 +85,7 @@ def test_some_hundreds_of_spoilt_objects_are_judged():
 
 
 @pytest.mark.nightly
-def test_twenty_thousand_mangled_texts_end_soon_and_without_a_crash():
+def test_twenty_thousand_mangled_texts_are_judged():
     _mangled_texts(20_000)
 
 
@@ -99,19 +95,17 @@ def test_twenty_thousand_spoilt_objects_are_judged():
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_a_megabyte_of_anything_ends_within_a_second(name: str):
-    start = time.process_time()
-    survives(LARGE[name])
-    assert time.process_time() - start < 2 * SECOND  # a second on an idle machine
+def test_a_megabyte_of_anything_costs_about_twice_as_much_as_half_of_it(name: str):
+    assert is_linear(survives, LARGE[name](500), LARGE[name](1000))
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", LARGE)
 def test_a_megabyte_of_anything_fits_into_little_memory(name: str):
-    here = str(SUPPORT)
+    folders = [str(SUPPORT), str(TESTS / "lint")]
     code = (
-        f"import resource, sys; sys.path.insert(0, {here!r}); import mangled, test_lint_fuzz as it; "
-        f"it.survives(mangled.LARGE[{name!r}]); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        f"import resource, sys; sys.path[:0] = {folders!r}; import mangled, test_fuzz as it; "
+        f"it.survives(mangled.LARGE[{name!r}](1000)); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < MOST_MEMORY

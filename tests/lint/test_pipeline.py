@@ -14,7 +14,6 @@ from json_schema import problems
 from kftune.cli.call import call
 from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY
 from kftune.lint.schema import lint_schema
-from kftune.spec.kind import written
 
 Lint = Callable[..., tuple[int, str]]
 
@@ -159,25 +158,6 @@ def test_in_a_folder_pipelines_are_judged_and_the_files_of_others_passed_over(li
         "study.yaml (rendered)",
     ]
     assert [each["findings"] for each in found["documents"]] == [[], []]
-
-
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        ({"name": "x", "steps": {}}, "pipeline"),
-        ({"steps": {"a": {}}}, "pipeline"),
-        ({"name": "x", "steps": []}, "pipeline"),
-        ({"steps": []}, None),
-        ({"kind": "Task", "steps": {}}, None),
-        ({"hparams": "a:B", "objective": {}, "step": {}}, "study"),
-        ({"hparams": "a:B", "objective": {}, "steps": {}, "name": "x"}, "study"),
-        ({"name": "x"}, None),
-        ([], None),
-        (None, None),
-    ],
-)
-def test_a_file_is_a_study_or_a_pipeline_or_of_others(value: object, kind: str | None):
-    assert written(value) == kind
 
 
 def test_without_kfp_the_other_targets_are_tried_and_that_is_said(project: Path):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from local_study import wait_until
 
-from kftune.containers import ContainerRun, ContainerEngine, find_engine
+from kftune.containers import ContainerEngine, ContainerRun, find_engine
 from kftune.errors import ContainerError
 from kftune.local.processes.process import TrialProcess
 

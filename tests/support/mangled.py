@@ -148,39 +148,41 @@ _CHANGES: tuple[Callable[[random.Random, str], str], ...] = (
     *[_anchors, _nested, _documents, _bytes],
 )
 
-# Of about 1 MB each.
-LARGE: dict[str, str] = {
-    "open lists": "[" * 1_000_000,
-    "open maps": "{a: " * 250_000,
-    "a list in a list": "- " * 500_000,
-    "keys of keys": "? " * 500_000,
-    "a huge integer": "a: " + "9" * 1_000_000,
-    "a huge float": "a: 1." + "9" * 1_000_000 + "e9",
-    "a huge text": EXAMPLE + 'x: "' + "y" * 1_000_000 + '"\n',
-    "a huge quote": EXAMPLE + 'x: "' + '\\"' * 500_000,
-    "tabs": "\t" * 1_000_000,
-    "blanks": " " * 1_000_000,
-    "tags": "!" * 1_000_000,
-    "anchors": "".join(f"a{n}: &a{n} x\n" for n in range(60_000)),
-    "aliases": "a: &a [x]\n" + "".join(f"b{n}: *a\n" for n in range(80_000)),
-    "an alias in itself": "a: &a [*a, *a]",
-    "merges": "a: &a {x: 1}\n" + "".join(f"b{n}: {{<<: *a}}\n" for n in range(50_000)),
-    "duplicate keys": "k: v\n" * 200_000,
-    "many keys": "".join(f"k{n}: v\n" for n in range(100_000)),
-    "many documents": "---\na: b\n" * 100_000,
-    "empty documents": "---\n" * 250_000,
-    "a block": "x: |\n" + "  y\n" * 250_000,
-    "comments": "# x\n" * 250_000,
-    "not text": "".join(map(chr, range(256))) * 4000,
-    "a long parameter list": EXAMPLE.replace(
+# Texts by name; `LARGE[name](1000)` is about 1 MB long, `LARGE[name](500)` half of that.
+LARGE: dict[str, Callable[[int], str]] = {
+    "open lists": lambda size: "[" * (1000 * size),
+    "open maps": lambda size: "{a: " * (250 * size),
+    "a list in a list": lambda size: "- " * (500 * size),
+    "keys of keys": lambda size: "? " * (500 * size),
+    "a huge integer": lambda size: "a: " + "9" * (1000 * size),
+    "a huge float": lambda size: "a: 1." + "9" * (1000 * size) + "e9",
+    "a huge text": lambda size: EXAMPLE + 'x: "' + "y" * (1000 * size) + '"\n',
+    "a huge quote": lambda size: EXAMPLE + 'x: "' + '\\"' * (500 * size),
+    "tabs": lambda size: "\t" * (1000 * size),
+    "blanks": lambda size: " " * (1000 * size),
+    "tags": lambda size: "!" * (1000 * size),
+    "anchors": lambda size: "".join(f"a{n}: &a{n} x\n" for n in range(60 * size)),
+    "aliases": lambda size: "a: &a [x]\n" + "".join(f"b{n}: *a\n" for n in range(80 * size)),
+    "an alias in itself": lambda size: "a: &a [*a, *a]",
+    "merges": lambda size: "a: &a {x: 1}\n" + "".join(f"b{n}: {{<<: *a}}\n" for n in range(50 * size)),
+    "duplicate keys": lambda size: "k: v\n" * (200 * size),
+    "many keys": lambda size: "".join(f"k{n}: v\n" for n in range(100 * size)),
+    "many documents": lambda size: "---\na: b\n" * (100 * size),
+    "empty documents": lambda size: "---\n" * (250 * size),
+    "a block": lambda size: "x: |\n" + "  y\n" * (250 * size),
+    "comments": lambda size: "# x\n" * (250 * size),
+    "not text": lambda size: "".join(map(chr, range(256))) * (4 * size),
+    "a long parameter list": lambda size: EXAMPLE.replace(
         "  trialTemplate:",
-        "".join(f"  - {{name: p{n}, parameterType: int}}\n" for n in range(20_000)) + "  trialTemplate:",
+        "".join(f"  - {{name: p{n}, parameterType: int}}\n" for n in range(20 * size)) + "  trialTemplate:",
     ),
-    "a long choice": EXAMPLE.replace('["32", "64"]', "[" + ", ".join(f'"{n}"' for n in range(100_000)) + "]"),
-    "many containers": EXAMPLE + "            - {name: a, image: b, command: [c], args: [d]}\n" * 18_000,
-    "a long script": EXAMPLE.replace("python train.py", "python train.py; " * 50_000),
-    "many arguments": EXAMPLE.replace(
-        "args: [", "args: [" + ", ".join(["'a;b'"] * 100_000) + ", "
+    "a long choice": lambda size: EXAMPLE.replace(
+        '["32", "64"]', "[" + ", ".join(f'"{n}"' for n in range(100 * size)) + "]"
     ),
-    "many Experiments": "\n---\n".join([EXAMPLE] * 600),
-}  # fmt: skip
+    "many containers": lambda size: (
+        EXAMPLE + "            - {name: a, image: b, command: [c], args: [d]}\n" * (18 * size)
+    ),
+    "a long script": lambda size: EXAMPLE.replace("python train.py", "python train.py; " * (50 * size)),
+    "many arguments": lambda size: EXAMPLE.replace("args: [", "args: [" + ", ".join(["'a;b'"] * (100 * size)) + ", "),
+    "many Experiments": lambda size: "\n---\n".join([EXAMPLE] * (600 * size // 1000)),
+}

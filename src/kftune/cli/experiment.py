@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
-from kftune.katib.admission.server import API_VERSION, KIND
+from kftune.katib.admission.server import API_VERSION
 from kftune.lint.judging import Judgement, judge
 from kftune.lint.report import placed
 from kftune.lint.sources import Document, Source, decoded, documents
+from kftune.spec.kind import kind_of
 
 _EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
 _TOLD = ("fails", "hangs", "wrong")
@@ -61,10 +62,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
 
 
 def _is_experiment(document: Document) -> bool:
-    value = document.value
-    return document.error is not None or (
-        isinstance(value, dict) and value.get("kind") == KIND and value.get("apiVersion") == API_VERSION
-    )
+    return document.error is not None or kind_of(document.value).name == "Experiment"
 
 
 def _one(path: Path, found: list[Document], name: str | None) -> Document:

@@ -51,23 +51,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline."""
-    from kftune.errors import PipelineError, UsageError
+    from kftune.cli.given import given_kind
+    from kftune.errors import UsageError
     from kftune.local.pipeline import run_pipeline
     from kftune.local.pipeline.settings import read_parameters
     from kftune.local.views.pipeline_plain import PlainView
     from kftune.local.views.pipeline_views import view_for
     from kftune.pipeline import load_pipeline
-    from kftune.spec.kind import is_a
 
     if arguments.parallel is not None and arguments.parallel < 1:
         raise UsageError(f"--parallel is how many steps run at once, at least 1, but got {arguments.parallel}")
     changes = [text for text in arguments.settings if "." in text.partition("=")[0] or text.startswith("~")]
-    try:
-        pipeline = load_pipeline(arguments.pipeline, changes)
-    except PipelineError as error:
-        if is_a(arguments.pipeline, "study"):
-            raise UsageError(f"{arguments.pipeline} is a study; run it with kftune run") from error
-        raise
+    given_kind(arguments.pipeline, ("pipeline",))
+    pipeline = load_pipeline(arguments.pipeline, changes)
     parameters = read_parameters(pipeline, [text for text in arguments.settings if text not in changes])
 
     def print_json(event: Event) -> None:

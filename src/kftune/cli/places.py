@@ -18,20 +18,6 @@ def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
 
 
-def _experiment_in(text: bytes) -> object:
-    """The metadata of the first Experiment among a file's documents, read as kubectl reads them."""
-    from kftune.katib.go.reading import NotYamlError, pieces, read
-
-    for piece in pieces(text.decode("utf-8", "replace")):
-        try:
-            value = read(piece.text)
-        except NotYamlError:
-            return None
-        if isinstance(value, dict) and value.get("kind") == "Experiment":
-            return value.get("metadata")
-    return None
-
-
 def results_folder(study: Path, given: Path | None = None) -> Path:
     """The folder of a study's results.
 
@@ -47,12 +33,10 @@ def results_folder(study: Path, given: Path | None = None) -> Path:
         return given
     if study.is_dir():
         return study
-    from kftune import yaml_text  # the folder itself, the quick way, needs no YAML
+    from kftune.cli.given import given_kind  # a folder needs no YAML
 
-    text = study.read_bytes()
-    content = _experiment_in(text) if b"Experiment" in text else None
-    if content is None:
-        content = yaml_text.load_file(study)
+    kind, value = given_kind(study, ("study", "Experiment"))
+    content = value.get("metadata") if kind.name == "Experiment" else value
     name = content.get("name") if isinstance(content, Mapping) else None
     if not isinstance(name, str):
         raise StudyError("a study file holds a mapping with a name: key", str(study), 1, 1)

@@ -16,22 +16,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kftune import yaml_text
+from kftune.cli.given import given_kind
 from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.images.studies import pinned
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
 from kftune.render.resolved import render_resolved
-from kftune.spec.kind import written
+from kftune.spec.kind import PROJECT_FILE, kind_of_file
 from kftune.study import load_study
 
-if TYPE_CHECKING:
-    pass
-
-PROJECT_FILE = "project.yaml"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -73,7 +70,8 @@ def _without_collection() -> Iterator[None]:
 
 
 def _render_file(arguments: argparse.Namespace) -> None:
-    for target in _targets(arguments.file, _is_pipeline(arguments.file), arguments.target):
+    kind, _ = given_kind(arguments.file, ("study", "pipeline"))
+    for target in _targets(arguments.file, kind.name == "pipeline", arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
             sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
@@ -149,15 +147,13 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """The study files below a folder and the pipeline files, by name, and which they are; others are passed over."""
+    """Yields the study files below a folder and the pipeline files, by name, and whether each is a pipeline."""
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
-        kind = written(yaml_text.load_file(path))
-        if kind is not None:
-            yield path, kind == "pipeline"
-
-
-def _is_pipeline(path: Path) -> bool:
-    return written(yaml_text.load_file(path)) == "pipeline"
+        kind, _ = kind_of_file(path)
+        if kind.name == "project" and path.name != PROJECT_FILE:
+            raise UsageError(f"{path} looks like a project file, which must be named {PROJECT_FILE}; rename it")
+        if kind.name in ("study", "pipeline"):
+            yield path, kind.name == "pipeline"
 
 
 def _targets_of(is_pipeline: bool) -> list[str]:

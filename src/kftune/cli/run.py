@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.cli.places import RUNS
-from kftune.errors import StudyError, UsageError
+from kftune.errors import UsageError
 
 if TYPE_CHECKING:
     from kftune.local.study.events import OnEvent
-
-_KIND = re.compile(rb"""^[-\s]*["']?kind["']?\s*:\s*["']?Experiment\b|"kind"\s*:\s*"Experiment\"""", re.MULTILINE)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +37,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object an event (docs/results.md)")
     parser.add_argument("--plain", action="store_true", help="plain lines, also in a terminal")
     _add_own_of_experiments(parser)
-
-
-def _is_experiment(path: Path) -> bool:
-    """Whether a file holds an Experiment, without reading its YAML."""
-    return _KIND.search(path.read_bytes()) is not None
 
 
 def _add_own_of_experiments(parser: argparse.ArgumentParser) -> None:
@@ -70,11 +62,13 @@ def _refuse_own_of_experiments(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the study or the Experiment."""
+    from kftune.cli.given import given_kind
     from kftune.local.study.events import Event
     from kftune.local.views.study_plain import PlainView
     from kftune.local.views.study_views import view_for
 
-    if _is_experiment(arguments.study):
+    kind, _ = given_kind(arguments.study, ("study", "Experiment"))
+    if kind.name == "Experiment":
         folder, go = _experiment(arguments)
     else:
         _refuse_own_of_experiments(arguments)
@@ -94,15 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _study(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent], int]]:
     from kftune.local import run_study
     from kftune.results import slug
-    from kftune.spec.kind import is_a
     from kftune.study import load_study
 
-    try:
-        study = load_study(arguments.study, arguments.overrides)
-    except StudyError as error:
-        if is_a(arguments.study, "pipeline"):
-            raise UsageError(f"{arguments.study} is a pipeline; run it with kftune pipeline run") from error
-        raise
+    study = load_study(arguments.study, arguments.overrides)
     folder = arguments.dir or RUNS / slug(study.name)
 
     def go(on_event: OnEvent) -> int:

