@@ -13,14 +13,7 @@ from kftune.katib.trial.stopping import StopRule
 from kftune.katib.trial.wrapper import METRICS_LOG
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import (
-    EventReader,
-    FileReader,
-    OutputReader,
-    PushReader,
-    RowsReader,
-    is_finite,
-)
+from kftune.local.experiment.readers import EventReader, FileReader, OutputReader, PushReader, RowsReader, is_finite
 from kftune.results import RunFolder, State, Trial
 
 

@@ -11,11 +11,7 @@ from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
 from kftune.katib.trial.kubelet import expanded
 
-_REPLICAS = {
-    "PyTorchJob": "pytorchReplicaSpecs",
-    "TFJob": "tfReplicaSpecs",
-    "XGBoostJob": "xgbReplicaSpecs",
-}
+_REPLICAS = {"PyTorchJob": "pytorchReplicaSpecs", "TFJob": "tfReplicaSpecs", "XGBoostJob": "xgbReplicaSpecs"}
 _NEEDED = {
     "Workflow": "Argo's controller runs its steps; to search here, make the training step a Job",
     "PipelineRun": "Tekton's controller runs its tasks; to search here, make the training task a Job",

@@ -106,12 +106,7 @@ def run_experiment(
         earlier = store.trials()
         trials.remove_leftovers(earlier)
         readers = Readers(
-            metrics,
-            spec.get("earlyStopping"),
-            store.folder,
-            server,
-            as_katib=as_katib,
-            wrapped=options.strict_wrapper,
+            metrics, spec.get("earlyStopping"), store.folder, server, as_katib=as_katib, wrapped=options.strict_wrapper
         )
         readers.recall(earlier)
         sampler = make_sampler(

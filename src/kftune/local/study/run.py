@@ -109,11 +109,7 @@ def _meta(study: Study, seed: int) -> Meta:
             "fixed": study.fixed_values,
             "defaults": study.defaults(),
             "space": space,
-            "objective": {
-                "metric": objective.metric,
-                "direction": objective.direction,
-                "reduce": objective.reduction,
-            },
+            "objective": {"metric": objective.metric, "direction": objective.direction, "reduce": objective.reduction},
             "regex": objective.regex,
             "command": {"line": study.step.command_line({})},
             "hparams": f"{study.hparams.__module__}:{study.hparams.__qualname__}",
