@@ -146,7 +146,7 @@ def test_a_rootless_podman_keeps_our_own_number(monkeypatch):
 )
 def test_what_an_engine_would_misread_is_refused(given, words):
     with pytest.raises(ContainerError, match=words):
-        ContainerRun(**{"image": "i", "name": "n", **given})
+        PODMAN.run_argv(ContainerRun(**{"image": "i", "name": "n", **given}))
 
 
 @pytest.mark.parametrize(

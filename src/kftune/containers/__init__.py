@@ -1,10 +1,11 @@
-"""Containers on this machine, through docker or podman: which one answers, its command lines, and how a run ended.
+"""Runs containers on this machine through docker or podman.
 
     engine = find_engine()
     argv = engine.run_argv(ContainerRun(image="localhost/train:1", name="trial-1", args=["lstm", "--epochs=3"]))
 
-A caller starts that argv as any other process. Its output is the container's, a SIGTERM reaches the container's first
-process, and `how_it_ended` reads its exit code. Killing it does not end the container: `ContainerEngine.remove` does.
+A caller starts that argv like any other process. Its output is the container's, SIGTERM reaches the container's first
+process, and `how_it_ended` explains its exit code. To end a container, killing that process is not enough: call
+`ContainerEngine.remove`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a container ended, read from the exit code of the command that ran it."""
+"""Explains the exit code of the command that ran a container."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Ending(NamedTuple):
 
     Attributes:
         kind: ``engine`` means that nothing of the container ran.
-        text: The same for people.
+        text: An explanation for people.
     """
 
     kind: Kind
@@ -25,15 +25,15 @@ class Ending(NamedTuple):
 
 
 def how_it_ended(code: int, container: ContainerRun) -> Ending:
-    """What the exit code of `ContainerEngine.run_argv` means.
+    """Explains the exit code of the command from `ContainerEngine.run_argv`.
 
-    The engines report their own troubles through codes that a program may use too; the text says so.
+    The engines report their own errors through codes that a program may use too; the text mentions that.
 
     Args:
         code: The exit code; -N when the engine's client itself died of signal N.
         container: What was run.
 
-    Source: docker-run(1) and podman-run(1), "Exit status": 125, 126, 127; else the program's own, 128 + N for signal N.
+    Source: docker-run(1) and podman-run(1), "Exit status": 125, 126, 127; other codes are the program's.
     """
     if code == 0:
         return Ending("done", "done")

@@ -157,7 +157,7 @@ def test_ctrl_c_stops_what_runs_and_the_next_run_goes_on(project):
     }
     written(project, project.pipeline(steps, exit=project.step("bye", "times('bye')")))
     process = started(project)
-    wait_until(lambda: (project.folder / "pid").exists())
+    wait_until(lambda: (project.folder / "pid").exists() and (project.folder / "pid").read_text())
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out

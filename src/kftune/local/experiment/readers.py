@@ -21,6 +21,7 @@ from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.trial.stopping import StopRule, StopWatch
 from kftune.local.study.failure import last_lines
 from kftune.local.study.missing_objective import why_missing
+from kftune.local.study.plan import Reader
 from kftune.metrics.log_scanner import LineCutter
 from kftune.results import State, Values
 
@@ -37,7 +38,7 @@ def is_finite(text: str) -> bool:
     return number is not None and math.isfinite(number)
 
 
-class RowsReader:
+class RowsReader(Reader):
     """What the readers of all collectors share: rows in, an observation out.
 
     Attributes:
@@ -45,11 +46,8 @@ class RowsReader:
         stop: Why the trial shall stop; empty as long as it need not.
     """
 
-    next_look: float | None = None
-
     def __init__(self, readers: Readers, trial: str) -> None:
         self.rows: list[Row] = []
-        self.stop = ""
         self._readers = readers
         self._metrics = readers.metrics
         self._trial = trial
@@ -57,14 +55,6 @@ class RowsReader:
         self._values: dict[str, Values] = {}
 
     # -- while it runs -----------------------------------------------------------------------------------------
-
-    def feed(self, chunk: bytes) -> Sequence[str]:
-        """Nothing that is printed counts."""
-        return ()
-
-    def look(self) -> Sequence[str]:
-        """Nothing comes from elsewhere."""
-        return ()
 
     def latest(self, metric: str) -> Values | None:
         """The latest report, if it is a finite number."""

@@ -88,8 +88,7 @@ class ExperimentTrials(Trials):
         runner.check(self._start(pod, "sample", output, self._places(pod, output)), _REMEDIES)
         self._note_what_differs(pod)
 
-    def record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
-        """Makes the start record of a trial, its folders, and the files of its ConfigMaps."""
+    def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
         pod = self._pod(trial, assignment)
         places = self._places(pod, output)
         self._make(pod, trial, places)
@@ -113,7 +112,7 @@ class ExperimentTrials(Trials):
             args=pod.args,
             env=environment(pod, self._known(trial)),
             mark=trial_mark(output),
-            folder=self._template.folder,
+            cwd=self._template.folder,
             log=self.folder.log(trial),
             timeout=pod.deadline,
             grace=pod.grace,
@@ -134,15 +133,15 @@ class ExperimentTrials(Trials):
     def _in_process(self, start: Start, pod: Pod, places: Sequence[Place], own: dict[str, str], output: Path) -> Start:
         move = self._move(places, output)
         env = {name: move(value) for name, value in start.env.items()}
-        folder = self._working_folder(pod, move)
+        cwd = self._working_folder(pod, move)
         hook = [_HOOK] if self._template.push_address else []
         return replace(
             start,
             command=[move(expanded(token, env)) for token in pod.command],
             args=[move(expanded(token, env)) for token in pod.args],
             env={**env, **own, **self._push_variables()},
-            folder=folder,
-            search=[*hook, folder, Path.cwd()],
+            cwd=cwd,
+            search=[*hook, cwd, Path.cwd()],
             shared_by=self.parallel,
         )
 
@@ -155,9 +154,9 @@ class ExperimentTrials(Trials):
         memory = sorted(
             mount.path for mount in pod.mounts if mount.in_memory and mount.volume not in self._options.mounts
         )
-        mounts = [Folder(place.here, place.path, place.read_only) for place in all_places if place.path not in memory]
+        folders = [Folder(place.here, place.path, place.read_only) for place in all_places if place.path not in memory]
         if self._template.push_address:
-            mounts.append(Folder(_HOOK, _HOOK_THERE, read_only=True))
+            folders.append(Folder(_HOOK, _HOOK_THERE, read_only=True))
             env["PYTHONPATH"] = os.pathsep.join(filter(None, (_HOOK_THERE, env.get("PYTHONPATH"))))
         limits = {name: parse(str(amount)) for name, amount in pod.limits.items()}
         cpus, most = limits.get("cpu"), limits.get("memory")
@@ -171,7 +170,7 @@ class ExperimentTrials(Trials):
             image=pod.image,
             pull=True,
             working_dir=pod.working_dir or None if given is None else str(given),
-            mounts=mounts,
+            folders=folders,
             scratch=[Scratch(path) for path in memory],
             written=[place.here for place in all_places if place.of_trial],
             as_owner=False,

@@ -28,12 +28,14 @@ class Cache:
         folder: The files of all runs.
         run: The files of this run.
         emit: Called with a note on each result that was changed and cannot be used.
+        use: Whether results are taken; if not, they are only stored.
     """
 
-    def __init__(self, folder: PipelineFolder, run: PipelineRunFolder, emit: OnEvent) -> None:
+    def __init__(self, folder: PipelineFolder, run: PipelineRunFolder, emit: OnEvent, *, use: bool = True) -> None:
         self._folder = folder
         self._run = run
         self._emit = emit
+        self._use = use
 
     def remember(self, key: str, task: Task) -> None:
         """Stores that a task of this run has the result of a key.
@@ -52,13 +54,13 @@ class Cache:
         """Copies the result of an earlier run, if it is unchanged.
 
         Args:
-            key: The key.
+            key: The key; empty has no result.
             task: The task that gets it.
 
         Returns:
             The run's name; None where there is no result.
         """
-        found = self._folder.recall(key)
+        found = self._folder.recall(key) if key and self._use else None
         done = None if found is None else found[1].read_done()
         if found is None or done is None:
             return None

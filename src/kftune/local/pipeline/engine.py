@@ -9,14 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
 from kftune.local.pipeline.artifacts import collect, empty
 from kftune.local.pipeline.cache import Cache
 from kftune.local.pipeline.devices import StepDevices
 from kftune.local.pipeline.events import PipelineFinished, StepFinished, StepPrinted, StepRetries, StepStarted
-from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
+from kftune.local.pipeline.folder import PipelineRunFolder
 from kftune.local.pipeline.graph import DONE, Given, Graph, Task, TaskState
 from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
@@ -70,27 +70,25 @@ class PipelineEngine:
     Args:
         pipeline: The pipeline.
         graph: Its tasks.
-        folder: The files of all its runs.
         run: The files of this run.
         steps: How tasks start.
+        cache: The results of earlier runs.
         parallel: Steps at once.
         interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
-        use_cache: Whether to use results of earlier runs.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
-        *,
         graph: Graph,
-        folder: PipelineFolder,
         run: PipelineRunFolder,
         steps: PipelineSteps,
+        cache: Cache,
+        *,
         parallel: int,
         interrupts: Interrupts,
         emit: OnEvent,
-        use_cache: bool = True,
     ) -> None:
         self._pipeline = pipeline
         self._graph = graph
@@ -99,8 +97,7 @@ class PipelineEngine:
         self._parallel = parallel
         self._interrupts = interrupts
         self._emit = emit
-        self._use_cache = use_cache
-        self._cache = Cache(folder, run, emit)
+        self._cache = cache
         self._devices = StepDevices(steps.nodes)
         self._running: Listener[_Running] = Listener(interrupts)
         self._waiting: list[_Waiting] = []
@@ -226,7 +223,7 @@ class PipelineEngine:
             self._cache.remember(str(done[1].get("key", "")), task)
             return self._end(task, "Kept", "")
         key = self._steps.key(task.node, values) if task.node.step.cache else ""
-        earlier = self._cache.recall(key, task) if key and self._use_cache else None
+        earlier = self._cache.recall(key, task)
         if earlier is not None:
             return self._end(task, "Cached", f"from run {earlier}")
         self._begin(task, values, key, 1)
@@ -252,16 +249,7 @@ class PipelineEngine:
             return
         task.state = "Running"
         self._running.add(running)
-        self._emit(
-            StepStarted(
-                task=task.name,
-                step=task.node.name,
-                index=task.index,
-                attempt=attempt,
-                log=str(folder.log),
-                gpus=running.gpus,
-            )
-        )
+        self._emit(StepStarted(**_ids(task), attempt=attempt, log=str(folder.log), gpus=running.gpus))
 
     def _feeder(self, task: Task) -> Callable[[bytes], None]:
         """Makes the function that reads a task's output, and emits its lines."""
@@ -328,9 +316,7 @@ class PipelineEngine:
         log = self._run_folder.task(task.name).log
         self._emit(
             StepFinished(
-                task=task.name,
-                step=task.node.name,
-                index=task.index,
+                **_ids(task),
                 state=task.state,
                 message=task.message,
                 outputs={name: each.shown for name, each in task.made.items()} if task.state in DONE else {},
@@ -366,6 +352,10 @@ class PipelineEngine:
         for task in list(self._graph.all):
             if task.state == "Pending":
                 self._end(task, "NotRun", why)
+
+
+def _ids(task: Task) -> dict[str, Any]:
+    return {"task": task.name, "step": task.node.name, "index": task.index}
 
 
 def _wait(retries: Retries, attempt: int) -> float:

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune._version import __version__
 from kftune.errors import RunError
+from kftune.local.pipeline.cache import Cache
 from kftune.local.pipeline.engine import PipelineEngine, State
 from kftune.local.pipeline.events import PipelineStarted
 from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
@@ -81,112 +81,65 @@ def run_pipeline(
         StoreError: Another run writes to the folder.
         ContainerError: No container engine answers, or an image is missing.
     """
-    values = _with_defaults(pipeline, parameters or {})
-    files = PipelineFolder(Path(folder).resolve())
-    place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
-    at_once = parallel or pipeline.parallel or os.cpu_count() or 1
     if images and runtime == "process":
         raise RunError("images are for steps in containers, but these are processes; ask for the runtime container")
+    values = _with_defaults(pipeline, parameters or {})
+    place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
+    at_once = parallel or pipeline.parallel or os.cpu_count() or 1
+    emit = on_event or (lambda event: None)
     graph = Graph(pipeline, values)
+    files = PipelineFolder(Path(folder).resolve())
+    content = [pipeline.content_hash(), values, runtime, dict(images or {})]
+    identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     lock = take_lock(files.lock)
     try:
-        return _Run(
-            pipeline=pipeline,
-            values=values,
-            files=files,
-            place=place,
-            runtime=runtime,
-            images=images or {},
-            at_once=at_once,
-            graph=graph,
-            emit=on_event or _drop,
-            fresh=fresh,
-        ).go()
+        earlier = None if fresh else files.unfinished(identity)
+        run, meta = earlier or _new_run(files, pipeline, identity, {"parameters": values, "runtime": runtime})
+        meta["version"] = __version__
+        runner = ContainerRunner(place, images) if runtime == "container" else ProcessRunner()
+        steps = PipelineSteps(pipeline, run, place, at_once, runner)
+        steps.check()
+        steps.remove_leftovers()
+        run.write({**meta, "state": "Running"})
+        emit(
+            PipelineStarted(
+                pipeline=pipeline.name,
+                run=run.name,
+                folder=str(run.path),
+                runtime=runtime,
+                parallel=at_once,
+                parameters=values,
+                steps=_step_counts(pipeline, graph),
+                resumed=earlier is not None,
+            )
+        )
+        if earlier is not None:
+            emit(Note(f"resuming run {run.name}, which has not succeeded (--fresh starts over)"))
+        cache = Cache(files, run, emit, use=not fresh)
+        interrupts = Interrupts()
+        ended = PipelineEngine(
+            pipeline, graph, run, steps, cache, parallel=at_once, interrupts=interrupts, emit=emit
+        ).run()
+        results = graph.results()
+        states = {task.name: task.state for task in graph.all}
+        end = {"state": ended.state, "message": ended.message, "ended": now(), "steps": states, "results": results}
+        run.write({**meta, **end})
+        return PipelineOutcome(ended.state, ended.message, run.path, results)
     finally:
         os.close(lock)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Run:
-    """One run, under the lock."""
+def _new_run(
+    files: PipelineFolder, pipeline: Pipeline, identity: str, settings: Mapping[str, Any]
+) -> tuple[PipelineRunFolder, dict[str, Any]]:
+    run = files.new_run(identity)
+    meta = {"pipeline": pipeline.name, "run": run.name, "identity": identity, "content_hash": pipeline.content_hash()}
+    return run, {**meta, **settings, "created": now()}
 
-    pipeline: Pipeline
-    values: Mapping[str, Any]
-    files: PipelineFolder
-    place: Path
-    runtime: Runtime
-    images: Mapping[str, str]
-    at_once: int
-    graph: Graph
-    emit: OnEvent
-    fresh: bool
 
-    def go(self) -> PipelineOutcome:
-        content = [self.pipeline.content_hash(), dict(self.values), self.runtime, dict(self.images)]
-        identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        earlier = None if self.fresh else self.files.unfinished(identity)
-        run, meta = earlier or (None, {})
-        if run is None:
-            run = self.files.new_run(identity)
-            meta = {
-                "pipeline": self.pipeline.name,
-                "run": run.name,
-                "identity": identity,
-                "content_hash": self.pipeline.content_hash(),
-                "parameters": dict(self.values),
-                "runtime": self.runtime,
-                "created": now(),
-            }
-        runner = ContainerRunner(self.place, self.images) if self.runtime == "container" else ProcessRunner()
-        steps = PipelineSteps(self.pipeline, run, self.place, self.at_once, runner)
-        steps.check()
-        steps.remove_leftovers()
-        run.write({**meta, "version": __version__, "state": "Running"})
-        self._emit_start(run, resumed=earlier is not None)
-        ended = PipelineEngine(
-            self.pipeline,
-            graph=self.graph,
-            folder=self.files,
-            run=run,
-            steps=steps,
-            parallel=self.at_once,
-            interrupts=Interrupts(),
-            emit=self.emit,
-            use_cache=not self.fresh,
-        ).run()
-        results = self.graph.results()
-        run.write(
-            {
-                **meta,
-                "version": __version__,
-                "state": ended.state,
-                "message": ended.message,
-                "ended": now(),
-                "steps": {task.name: task.state for task in self.graph.all},
-                "results": results,
-            }
-        )
-        return PipelineOutcome(ended.state, ended.message, run.path, results)
-
-    def _emit_start(self, run: PipelineRunFolder, *, resumed: bool) -> None:
-        exit_node = self.pipeline.plan.exit
-        steps = {name: None if tasks is None else len(tasks) for name, tasks in self.graph.tasks.items()}
-        if exit_node is not None:
-            steps[exit_node.name] = 1
-        self.emit(
-            PipelineStarted(
-                pipeline=self.pipeline.name,
-                run=run.name,
-                folder=str(run.path),
-                runtime=self.runtime,
-                parallel=self.at_once,
-                parameters=dict(self.values),
-                steps=steps,
-                resumed=resumed,
-            )
-        )
-        if resumed:
-            self.emit(Note(f"resuming run {run.name}, which has not succeeded (--fresh starts over)"))
+def _step_counts(pipeline: Pipeline, graph: Graph) -> dict[str, int | None]:
+    counts = {name: None if tasks is None else len(tasks) for name, tasks in graph.tasks.items()}
+    return counts if pipeline.plan.exit is None else {**counts, pipeline.plan.exit.name: 1}
 
 
 def _with_defaults(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,7 +153,3 @@ def _with_defaults(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, An
     if missing:
         raise RunError(f"a parameter without a default must be given, but {', '.join(missing)} is not: {missing[0]}=…")
     return values
-
-
-def _drop(event: object) -> None:
-    """Drops an event."""

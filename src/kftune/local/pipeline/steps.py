@@ -174,7 +174,7 @@ class PipelineSteps:
             start,
             command=node.command_line({**texts, **outputs}),
             env={**start.env, "KFTUNE_OUTPUT_DIR": seen(folder.work, "/tmp/output")},  # noqa: S108  # the container's
-            mounts=[*inputs, Folder(folder.outputs, OUTPUTS)],
+            folders=[*inputs, Folder(folder.outputs, OUTPUTS)],
             written=[folder.outputs],
             network="default" if node.step.network else "none",
             gpus=gpus,
@@ -213,7 +213,7 @@ class PipelineSteps:
         return Start(
             command=[sys.executable, "-m", "kftune.local.pipeline.tune", str(folder.request)],
             env={},
-            folder=Path.cwd(),
+            cwd=Path.cwd(),
             timeout=step.timeout,
             # It has to wait for the end of its trials.
             grace=step.grace_period + study.step.grace_period,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from kftune.containers import ContainerRun, find_engine, how_it_ended, open_to_containers
+from kftune.containers import find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.leftovers import stop_leftovers
@@ -34,16 +35,16 @@ class ProcessRunner:
         self._programs: dict[tuple[str, Path, str], str] = {}
 
     def path(self, here: Path, there: str) -> str:
-        """The path by which a started program sees a file or folder.
+        """Returns the path by which a started program sees a file or folder.
 
         Args:
             here: Its path on this machine.
             there: Its path in a container.
         """
-        return str(here)
+        return str(here) if self.runtime == "process" else there
 
     def check(self, start: Start, remedies: Remedies) -> None:
-        """Checks, before the first start, that such a start can succeed.
+        """Checks, before the first start, that its program or image is here.
 
         Args:
             start: What will be started, perhaps with other values.
@@ -53,11 +54,14 @@ class ProcessRunner:
             RunError: Its program or image is missing.
             ContainerError: The container engine does not answer.
         """
-        check_program(_argv(start), start.folder, self._environment(start), remedies)
+        self._check(start, remedies)
+
+    def _check(self, start: Start, remedies: Remedies) -> None:
+        check_program(_argv(start), start.cwd, self._environment(start), remedies)
 
     def code(self, start: Start) -> str:
-        """A digest of the code that it runs."""
-        return code_digest(_argv(start), start.folder, self._environment(start))
+        """Returns a digest of the code that it runs."""
+        return code_digest(_argv(start), start.cwd, self._environment(start))
 
     def start(self, start: Start, feed: Feed) -> TrialProcess:
         """Starts a trial or step.
@@ -67,11 +71,15 @@ class ProcessRunner:
             feed: Called with each piece of its output.
 
         Raises:
-            OSError: The program cannot be started.
+            OSError: The program or the engine cannot be started, or a folder cannot be opened to a container.
             ValueError: A text cannot be passed to a process.
+            ContainerError: A part of the record is invalid.
         """
+        return self._start(start, feed)
+
+    def _start(self, start: Start, feed: Feed) -> TrialProcess:
         env, argv = self._environment(start), _argv(start)
-        key = (argv[0], start.folder, env["PATH"])
+        key = (argv[0], start.cwd, env["PATH"])
         program = self._programs.get(key)
         if program is None:
             program = self._programs[key] = find_program(*key)
@@ -79,7 +87,7 @@ class ProcessRunner:
             [program if program == sys.executable else argv[0], *argv[1:]],
             executable=program,
             env=env,
-            cwd=start.folder,
+            cwd=start.cwd,
             log=start.log,
             feed=feed,
             timeout=start.timeout,
@@ -102,6 +110,10 @@ class ProcessRunner:
             ContainerError: The container engine does not answer.
         """
         stop_leftovers(mark, groups)
+        self._remove_containers(labels)
+
+    def _remove_containers(self, labels: Mapping[str, str]) -> None:
+        """Does nothing where there are no containers."""
 
     def _sweep(self, start: Start) -> None:
         self.remove_leftovers("=".join(start.mark), start.labels)
@@ -142,20 +154,15 @@ class ContainerRunner(ProcessRunner):
         self._engine = find_engine()
         self._ids: dict[str, str] = {}
 
-    def path(self, here: Path, there: str) -> str:
-        """The path by which a started program sees a file or folder: that in the container."""
-        return there
-
-    def check(self, start: Start, remedies: Remedies) -> None:
-        """Checks that the image is here, or can be fetched."""
+    def _check(self, start: Start, remedies: Remedies) -> None:
         if not start.pull:
             self.code(start)
 
     def code(self, start: Start) -> str:
-        """The id of the image, ``sha256:…``.
+        """Returns the id of the image, ``sha256:…``.
 
         Raises:
-            RunError: There is none here.
+            RunError: It is not on this machine.
         """
         image = self.image(start.image)
         if image not in self._ids:
@@ -170,13 +177,13 @@ class ContainerRunner(ProcessRunner):
         return self._ids[image]
 
     def image(self, given: str) -> str:
-        """The image to run here for the one in a file.
+        """Returns the image to run here for the one in a file.
 
         Args:
             given: The image in the file; empty where it has none.
 
         Raises:
-            RunError: There is none, or the project has no such image.
+            RunError: There is no image, or the project does not have it.
         """
         image = self._images.get(given, self._images.get("", given))
         if not image:
@@ -186,26 +193,17 @@ class ContainerRunner(ProcessRunner):
         except ContainerError as error:
             raise RunError(str(error)) from error
 
-    def start(self, start: Start, feed: Feed) -> TrialProcess:
-        """Starts a trial or step.
-
-        Args:
-            start: What is started.
-            feed: Called with each piece of its output.
-
-        Raises:
-            OSError: The engine cannot be started, or a folder cannot be opened to the container.
-            ContainerError: A part of the record is invalid.
-        """
+    def _start(self, start: Start, feed: Feed) -> TrialProcess:
         if start.own:
-            return super().start(start, feed)
-        container = self._container(start)
+            return super()._start(start, feed)
+        image = start.image if start.pull else self.image(start.image)
+        container = replace(start, image=image, user=_user(start))
         argv = self._engine.run_argv(container)
         return TrialProcess(
             argv,
             executable=argv[0],
             env={**self._outside, **start.secrets, start.mark[0]: start.mark[1]},
-            cwd=start.folder,
+            cwd=start.cwd,
             log=start.log,
             feed=feed,
             timeout=start.timeout,
@@ -214,11 +212,7 @@ class ContainerRunner(ProcessRunner):
             explain=lambda code: how_it_ended(code, container).text,
         )
 
-    def remove_leftovers(
-        self, mark: str, labels: Mapping[str, str], groups: Iterable[tuple[int, float | None]] = ()
-    ) -> None:
-        """Ends the processes and containers that a killed run left behind."""
-        super().remove_leftovers(mark, labels, groups)
+    def _remove_containers(self, labels: Mapping[str, str]) -> None:
         self._engine.remove(*self._engine.leftovers(labels))
 
     def _clean_up(self, start: Start) -> None:
@@ -227,40 +221,21 @@ class ContainerRunner(ProcessRunner):
         # By its name too: a container that is still being made has no labels yet.
         self._engine.remove(start.name)
 
-    def _container(self, start: Start) -> ContainerRun:
-        return ContainerRun(
-            image=start.image if start.pull else self.image(start.image),
-            name=start.name,
-            command=start.command,
-            args=start.args,
-            env=start.env,
-            secrets=sorted(start.secrets),
-            working_dir=start.working_dir,
-            folders=start.mounts,
-            scratch=start.scratch,
-            cpus=start.cpus,
-            memory=start.memory,
-            user=self._user(start),
-            read_only=start.read_only,
-            network=start.network,
-            pull=start.pull,
-            gpus=start.gpus or (),
-            labels=start.labels,
-        )
-
-    def _user(self, start: Start) -> tuple[int, int] | None:
-        if not start.as_owner:
-            for folder in start.written:
-                folder.chmod(0o1777)  # as an emptyDir is: any user of an image may write there
-            return start.user
-        return [open_to_containers(folder) for folder in start.written][-1]
-
 
 _BIN = str(Path(sys.executable).parent)
 
 
 def _argv(start: Start) -> list[str]:
     return [*start.command, *start.args]
+
+
+def _user(start: Start) -> tuple[int, int] | None:
+    """Opens the folders that a container writes to; returns the user that it runs as."""
+    if start.as_owner:
+        return [open_to_containers(folder) for folder in start.written][-1]
+    for folder in start.written:
+        folder.chmod(0o1777)  # as an emptyDir is: any user of an image may write there
+    return start.user
 
 
 def _cores() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
@@ -36,19 +37,17 @@ _BETWEEN_REPORTS = 0.5
 _QUICK_ANSWER = 0.01
 
 
+@dataclass(eq=False)
 class _Running:
     """A trial whose process is running."""
 
-    __slots__ = ("gpus", "number", "process", "reader", "reported", "stopped", "suggestion")
-
-    def __init__(self, number: int, suggestion: Suggestion, reader: Reader, gpus: tuple[str, ...]) -> None:
-        self.number = number
-        self.suggestion = suggestion
-        self.reader = reader
-        self.gpus = gpus
-        self.process: TrialProcess
-        self.reported: dict[str, float] = {}
-        self.stopped = ""
+    number: int
+    suggestion: Suggestion
+    reader: Reader
+    gpus: tuple[str, ...]
+    process: TrialProcess = field(init=False)
+    reported: dict[str, float] = field(default_factory=dict)
+    stopped: str = ""
 
 
 class StudyEngine:

@@ -3,54 +3,60 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from kftune.results import Metric, State, Values
 
 
-class Reader(Protocol):
+class Reader(ABC):
     """Reads what one trial reports, while it runs and when it has ended.
 
     Attributes:
         stop: Why the trial should stop before its end; empty while it need not.
+        next_look: When `look` must be called (monotonic clock); None if everything comes through `feed`.
     """
 
-    stop: str
-
-    @property
-    def next_look(self) -> float | None:
-        """When `look` must be called (monotonic clock); None if everything comes through `feed`."""
+    stop = ""
+    next_look: float | None = None
 
     def feed(self, chunk: bytes) -> Sequence[str]:
         """Takes a piece of the trial's output; returns the metrics reported in it."""
+        return ()
 
     def look(self) -> Sequence[str]:
         """Looks for reports elsewhere; returns the metrics reported since the last look."""
+        return ()
 
+    @abstractmethod
     def latest(self, metric: str) -> Values | None:
-        """The values so far of a metric whose latest report is a finite number; else None."""
+        """Returns the values so far of a metric; None if its latest report is not a finite number."""
 
+    @abstractmethod
     def close(self) -> None:
         """Reads the rest when the trial has ended."""
 
     @property
+    @abstractmethod
     def values(self) -> dict[str, Values]:
         """Everything that was reported; available after `close`."""
 
     @property
+    @abstractmethod
     def objective(self) -> float | None:
         """The trial's value of the objective, after `close`; None when it is not a finite number."""
 
     def why_failed(self) -> str:
-        """Why a trial with exit code 0 failed; empty when it did not."""
+        """Returns why a trial with exit code 0 failed; empty if it did not."""
+        return ""
 
+    @abstractmethod
     def why_unavailable(self, log: Path) -> str:
-        """Why there is no objective; empty when there is one."""
+        """Returns why there is no objective; empty if there is one."""
 
-    def ended(self, state: State) -> None:
+    def ended(self, state: State) -> None:  # noqa: B027  # most readers need not know
         """Takes note of how the trial ended."""
 
 

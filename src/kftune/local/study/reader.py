@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from kftune.local.study.missing_objective import why_missing
+from kftune.local.study.plan import Reader
 from kftune.metrics import Reducer
-from kftune.results import State, Values
+from kftune.results import Values
 from kftune.study import Study
 
 
-class StudyReader:
+class StudyReader(Reader):
     """Reads metric lines, and lines in the formats that a study gives, from what a trial prints.
 
     Args:
         study: The study.
     """
 
-    stop = ""
-    next_look: float | None = None
-
     def __init__(self, study: Study) -> None:
         self._objective = study.objective
         self._reducer = Reducer(tuple(study.reductions), study.metric_definitions)
-        self.feed = self._reducer.feed
-
-    def look(self) -> Sequence[str]:
-        """Returns nothing: all reports are printed."""
-        return ()
+        self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
     def latest(self, metric: str) -> Values | None:
         """The values so far of a metric; None when there are none."""
@@ -50,10 +43,6 @@ class StudyReader:
         reduced = self._reducer.result(self._objective.metric)
         return None if reduced is None else reduced.value(self._objective.reduction)
 
-    def why_failed(self) -> str:
-        """Returns an empty text: a trial with exit code 0 never fails for what it prints."""
-        return ""
-
     def why_unavailable(self, log: Path) -> str:
         """Why the objective was not found; empty when it was."""
         name, reducer = self._objective.metric, self._reducer
@@ -61,6 +50,3 @@ class StudyReader:
             return ""
         refused = {text: count for (metric, text), count in reducer.refused.items() if metric == name}
         return why_missing(name, log, refused, self._objective.regex)
-
-    def ended(self, state: State) -> None:
-        """Does nothing: a trial's end changes nothing for the others."""

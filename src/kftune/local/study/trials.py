@@ -53,18 +53,8 @@ class Trials(ABC):
         self._prepared: Path | None = None
 
     @abstractmethod
-    def record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
-        """Makes the start record of a trial, and the files that it needs.
-
-        Args:
-            trial: Its name.
-            assignment: Its hyperparameters as texts.
-            output: Its output folder, which is there.
-            gpus: The devices that it gets; None leaves its variables alone.
-
-        Raises:
-            ValueError: No trial can be made of these values.
-        """
+    def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
+        """Returns the start record of a trial, and makes the files that it needs; see `start`."""
 
     def start(
         self, trial: str, assignment: Mapping[str, str], feed: Callable[[bytes], object], gpus: Sequence[str]
@@ -86,7 +76,7 @@ class Trials(ABC):
             self._prepared = None
         else:
             output.mkdir(exist_ok=True)
-        return self.runner.start(self.record(trial, assignment, output, gpus if self.devices.used else None), feed)
+        return self.runner.start(self._record(trial, assignment, output, gpus if self.devices.used else None), feed)
 
     def prepare(self, trial: str) -> None:
         """Makes the output folder of the trial that probably starts next, while there is time."""
@@ -182,7 +172,7 @@ class StudyTrials(Trials):
             place,
             self.parallel,
             timeout=study.budget.trial_timeout,
-            mounts=containers.inputs,
+            folders=containers.inputs,
             network="default" if containers.network else "none",
             labels=self.labels,
         )
@@ -190,8 +180,7 @@ class StudyTrials(Trials):
         runner.check(self._start, step_remedies("study"))
         self._note_what_differs()
 
-    def record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
-        """Makes the start record of a trial."""
+    def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
         start = self._start
         return replace(
             start,
@@ -201,7 +190,7 @@ class StudyTrials(Trials):
             mark=trial_mark(output),
             log=self.folder.log(trial),
             gpus=gpus,
-            mounts=[*start.mounts, Folder(output, OUTPUT)],
+            folders=[*start.folders, Folder(output, OUTPUT)],
             written=[output],
         )
 
@@ -213,7 +202,7 @@ class StudyTrials(Trials):
         if not here.exists():
             raise RunError(f"the step's data must be there, but {here} is not; see step.data.path in the study")
         env = {**start.env, "KFTUNE_DATA": self.runner.path(here, there)}
-        return replace(start, env=env, mounts=[*start.mounts, Folder(here, there, read_only=True)])
+        return replace(start, env=env, folders=[*start.folders, Folder(here, there, read_only=True)])
 
     def _note_what_differs(self) -> None:
         resources = self._study.step.resources
