@@ -129,7 +129,7 @@ def test_a_template_in_a_config_map_of_the_same_input_runs(capsys):
     assert told(capsys, "run", written(config_map, one))[0] == 0
     code, _, err = told(capsys, "run", written(one, name="alone.yaml"), "--dir", "runs/alone")
     assert code == 2
-    assert "the trial template must be in the input, beside the Experiment" in err
+    assert "the trial template must be in the input, like the Experiment" in err
 
 
 def test_counts_can_be_changed_for_one_run(capsys):

@@ -291,7 +291,7 @@ def test_a_metrics_file_is_read_where_its_path_is_an_argument(tmp_path, format, 
 def test_a_metrics_file_that_nobody_wrote_fails_the_trial_as_on_katib(tmp_path):
     trial = one_trial(sh("echo loss=1"), tmp_path, metricsCollectorSpec=collected("File"))
     assert trial.state == "Failed"
-    assert "stands for /var/log/katib/metrics.log here" in trial.message
+    assert "used here for /var/log/katib/metrics.log:" in trial.message
 
 
 def test_a_line_that_is_no_json_fails_the_trial_as_on_katib(tmp_path):
@@ -354,7 +354,7 @@ def test_values_that_are_no_numbers_do_not_spoil_the_rules(tmp_path):
     script = "echo loss=nan; echo loss=0.1; echo loss=0.1"
     outcome, _ = run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "a")
     assert outcome.counts == {"Succeeded": 4}
-    with pytest.raises(RunError, match="early stopping has no answer, and on Katib the Experiment hangs"):
+    with pytest.raises(RunError, match="early stopping fails, and on Katib the Experiment hangs"):
         run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "b", as_katib=True)
 
 

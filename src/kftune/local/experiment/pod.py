@@ -1,4 +1,4 @@
-"""Reads what a trial's object runs: its primary container, as far as one machine can run it."""
+"""Reads what a trial's object runs: its primary container."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class Known(NamedTuple):
     """Where a container's variables come from."""
 
     given: Mapping[str, str]
-    """Those that the user gave; they replace all others."""
+    """Variables that the user gave; they replace all others."""
     outside: Mapping[str, str]
     """The environment of kftune, which has the values of secrets."""
     config_maps: Mapping[str, Mapping[str, str]]
@@ -217,7 +217,7 @@ class Known(NamedTuple):
 
 
 def secret_names(pod: Pod, given: Mapping[str, str]) -> set[str]:
-    """Returns the variables whose values may be secret: those from Secrets, and those that the user gave.
+    """Returns the variables whose values may be secret: variables from Secrets, and variables that the user gave.
 
     Args:
         pod: What the trial runs.

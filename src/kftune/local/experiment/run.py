@@ -60,7 +60,7 @@ def run_experiment(
         experiment: The Experiment, as `kftune.katib.go.reading.read` returns it.
         folder: Where results go.
         place: The Experiment's file: trials run in its folder. None takes the current folder.
-        cluster: The cluster's objects: the ConfigMap of the template, and those that variables come from.
+        cluster: The cluster's objects: the ConfigMap of the template, and ConfigMaps that variables come from.
         version: Katib's version.
         options: How trials run.
         seed: The seed to use in place of the setting random_state; None takes that setting.
@@ -180,7 +180,7 @@ def _template(
     try:
         text = config_map_text(given, cluster.config_maps)
     except KatibError as error:
-        raise RunError(f"the trial template must be in the input, beside the Experiment: {error}") from error
+        raise RunError(f"the trial template must be in the input, like the Experiment: {error}") from error
 
     def make(trial: str, assignment: Mapping[str, str]) -> Mapping[str, Any]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from kftune.local.study.events import Event
 
@@ -12,7 +12,6 @@ from kftune.local.study.events import Event
 class PipelineStarted(Event):
     """A run starts, or resumes an earlier one that was cut short or failed."""
 
-    kind: ClassVar[str] = "pipeline_started"
     pipeline: str
     run: str
     folder: str
@@ -30,7 +29,6 @@ class PipelineStarted(Event):
 class StepStarted(Event):
     """A step's process runs."""
 
-    kind: ClassVar[str] = "step_started"
     task: str
     """The step, or ``loop/NUMBER/step`` of a loop, from 1."""
     step: str
@@ -45,7 +43,6 @@ class StepStarted(Event):
 class StepPrinted(Event):
     """A line that a step printed: every line of a tune step, the latest one every half second of others."""
 
-    kind: ClassVar[str] = "step_printed"
     task: str
     step: str
     tune: bool
@@ -56,7 +53,6 @@ class StepPrinted(Event):
 class StepRetries(Event):
     """A try failed, and another will follow."""
 
-    kind: ClassVar[str] = "step_retries"
     task: str
     step: str
     attempt: int
@@ -70,7 +66,6 @@ class StepRetries(Event):
 class StepFinished(Event):
     """A step is over, and its outputs are on the disk."""
 
-    kind: ClassVar[str] = "step_finished"
     task: str
     step: str
     index: int | None
@@ -90,7 +85,6 @@ class StepFinished(Event):
 class PipelineFinished(Event):
     """The run has ended."""
 
-    kind: ClassVar[str] = "pipeline_finished"
     state: str
     """Succeeded, Failed or Interrupted."""
     message: str

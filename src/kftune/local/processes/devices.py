@@ -88,6 +88,6 @@ def find_gpus() -> tuple[str, ...]:
         # CUDA stops reading at the first that is not a device.
         end = next((index for index, device in enumerate(listed) if device in ("", "-1")), len(listed))
         return tuple(listed[:end])
-    # A container may have any of the machine's device files; CUDA numbers those it finds from 0.
+    # A container may have any of the machine's device files; CUDA numbers the ones it finds from 0.
     count = sum(1 for path in Path("/dev").glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
     return tuple(map(str, range(count)))

@@ -1,4 +1,4 @@
-"""Finds processes of this machine by their environment: from /proc where there is one, else through psutil."""
+"""Finds processes of this machine by their environment: from /proc if there is one, otherwise through psutil."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ProcFiles:
             text = (_PROC / str(pid) / "stat").read_bytes()
         except OSError:
             return None
-        # The command's name stands in parentheses and may hold any character.
+        # The command's name is in parentheses and may hold any character.
         state, *fields = text[text.rindex(b")") + 2 :].split()
         return None if state in (b"Z", b"X") else int(fields[18]) / os.sysconf("SC_CLK_TCK")
 

@@ -90,9 +90,9 @@ def _check_module(module: str, folder: Path, env: Mapping[str, str], remedies: R
 
 
 def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
-    """A SHA-256 of the code that a process runs, as far as its command line shows it.
+    """Returns a SHA-256 of the code that a process runs.
 
-    It covers the Python files in `folder`, the script or program, and the package of a module.
+    It covers the Python files in `folder`, the script or program, and the package of a module on the command line.
 
     Args:
         argv: The command line.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -22,6 +23,10 @@ class Event:
     kind: ClassVar[str]
     time: str = field(default_factory=now, kw_only=True)
 
+    def __init_subclass__(cls) -> None:
+        """Makes the kind from the class's name: ``study_started`` from StudyStarted."""
+        cls.kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
     def to_dict(self) -> dict[str, Any]:
         """The event as a JSON object: ``event`` (its kind), ``time`` (UTC), and its own fields."""
         own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "time"}
@@ -32,7 +37,6 @@ class Event:
 class StudyStarted(Event):
     """A run starts, or resumes earlier results."""
 
-    kind: ClassVar[str] = "study_started"
     study: str
     folder: str
     algorithm: str
@@ -54,7 +58,6 @@ class StudyStarted(Event):
 class TrialStarted(Event):
     """A trial's process runs."""
 
-    kind: ClassVar[str] = "trial_started"
     trial: str
     number: int
     attempt: int
@@ -68,7 +71,6 @@ class TrialStarted(Event):
 class MetricReported(Event):
     """A trial reported a metric. Of several reports within half a second, only the first is an event."""
 
-    kind: ClassVar[str] = "metric_reported"
     trial: str
     number: int
     metric: str
@@ -81,7 +83,6 @@ class MetricReported(Event):
 class TrialFinished(Event):
     """A trial has ended, and its result is on the disk."""
 
-    kind: ClassVar[str] = "trial_finished"
     trial: str
     number: int
     state: State
@@ -102,7 +103,6 @@ class TrialFinished(Event):
 class StudyFinished(Event):
     """The run has ended."""
 
-    kind: ClassVar[str] = "study_finished"
     state: str
     """Succeeded, Failed or Interrupted."""
     reason: str
@@ -118,7 +118,6 @@ class StudyFinished(Event):
 class Note(Event):
     """Something that the user should know."""
 
-    kind: ClassVar[str] = "note"
     message: str
 
 
