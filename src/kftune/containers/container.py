@@ -65,7 +65,7 @@ class ContainerRun:
         command: Program and first arguments in place of the image's ENTRYPOINT; empty leaves that.
         args: Arguments in place of the image's CMD. As in a pod, a command without args runs without the image's CMD.
         env: Variables. Nothing secret: every user of this machine can read them in the command line.
-        secrets: Names of variables whose values come from the environment of the process that runs the argv.
+        secrets: Names of variables that get their value from the environment of the process that runs the argv.
         working_dir: Working folder; None leaves the image's.
         folders: Files and folders of this machine that it sees.
         scratch: Empty folders in memory. /tmp is one even when it is not listed.
@@ -100,7 +100,7 @@ class ContainerRun:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Rejects what an engine would read as something else.
+        """Rejects what an engine would misread.
 
         Raises:
             ContainerError: A part of it is invalid.

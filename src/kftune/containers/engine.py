@@ -23,7 +23,7 @@ ENGINE_VARIABLE = "KFTUNE_CONTAINER_ENGINE"
 Kind = Literal["docker", "podman"]
 
 _CANDIDATES = ("docker", "podman")
-# The longest wait for an engine, whose daemon may hang.
+# The longest wait for an engine: its daemon may hang.
 _PATIENCE = 60.0
 # With docker 20.10, a container appeared up to 0.1 s after the client that had asked for it was killed.
 _BIRTH = 0.3

@@ -1,4 +1,4 @@
-"""Reads the parameters of an Experiment as domains, as declared; Katib's engines may draw something else.
+"""Reads the parameters of an Experiment as domains, as declared; Katib's engines may draw other values.
 
 If the Experiment was rendered from a study and a parameter is an encoded value, the domain of the value itself is
 searched. So study and Experiment choose the same values.

@@ -48,7 +48,7 @@ class Pod:
         command: Its command; empty leaves the image's.
         args: Its arguments.
         env: Its variables, as the object has them.
-        env_from: The objects whose keys are variables too.
+        env_from: The objects that give further variables.
         working_dir: Its working folder; empty leaves the image's.
         limits: What it may use, as the object has it.
         mounts: Its volumes.
@@ -217,7 +217,7 @@ class Known(NamedTuple):
 
 
 def secret_names(pod: Pod, given: Mapping[str, str]) -> set[str]:
-    """Returns the variables whose values may be secret: variables from Secrets, and variables that the user gave.
+    """Returns the names of variables that may be secret: from Secrets, and from the user.
 
     Args:
         pod: What the trial runs.
@@ -252,7 +252,7 @@ def environment(pod: Pod, known: Known) -> dict[str, str]:
 
 
 def unknown_sources(pod: Pod, known: Known) -> list[str]:
-    """Returns the Secrets and ConfigMaps whose variables only the cluster knows.
+    """Returns the Secrets and ConfigMaps with variables that only the cluster knows.
 
     Args:
         pod: What the trial runs.

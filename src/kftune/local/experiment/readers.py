@@ -303,5 +303,5 @@ class PushReader(RowsReader):
     def _why_missing(self, log: Path) -> str:
         return (
             f"exit code 0, but {self._metrics.objective!r} was never pushed; report it with report_metrics of "
-            f"kubeflow.katib (it finds this machine by itself)"
+            f"kubeflow.katib (it needs no address here)"
         )

@@ -127,7 +127,7 @@ def run_experiment(
 
 
 def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:
-    """Names the trial whose checkpoints another one resumes."""
+    """Makes the function that names the trial whose checkpoints another one resumes."""
 
     def parent_of(trial: str) -> str | None:
         parent = sampler.parent_of(int(trial.rpartition("-")[2]))

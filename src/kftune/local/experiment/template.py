@@ -20,7 +20,7 @@ class Options(NamedTuple):
     mounts: Mapping[str, Path] = {}
     """Volume, or absolute path in the container -> the file or folder to use here."""
     working_dir: Path | None = None
-    """Working folder; None takes the container's if it exists here, else that of the Experiment's file."""
+    """Working folder; None takes the container's if it exists here, or the folder of the Experiment's file."""
     strict_wrapper: bool = False
     """Whether the command goes through the same shell line as on a cluster."""
     gpus: Sequence[str] | None = None

@@ -56,7 +56,7 @@ class ExperimentTrials(Trials):
     Args:
         template: What trials are made from.
         sample: An assignment, to check before the first trial whether any can run.
-        parallel: Trials at once, as the Experiment says.
+        parallel: How many should run at the same time.
         folder: Where results go.
         options: How they run.
 

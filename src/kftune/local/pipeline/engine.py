@@ -42,7 +42,7 @@ class Ended(NamedTuple):
 
 @dataclass(eq=False, kw_only=True)
 class _Running:
-    """A task whose process is running."""
+    """A task with a running process."""
 
     task: Task
     values: Mapping[str, Given]
@@ -73,7 +73,7 @@ class PipelineEngine:
         run: The files of this run.
         steps: How tasks start.
         cache: The results of earlier runs.
-        parallel: Steps at once.
+        parallel: How many steps run at the same time.
         interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
     """
@@ -168,7 +168,7 @@ class PipelineEngine:
         return None
 
     def _exit_step(self, ended: Ended) -> Ended:
-        """Runs the exit step, once, whatever happened."""
+        """Runs the exit step, once, even after a failure."""
         node = self._pipeline.plan.exit
         assert node is not None  # noqa: S101  # the caller checked that
         self._graph.status = ended.state

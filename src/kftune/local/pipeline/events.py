@@ -1,4 +1,4 @@
-"""The events of a running pipeline, besides `Note`: for the views, and as JSON lines for other programs."""
+"""The events of a running pipeline: for the views, and as JSON lines for other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PipelineStarted(Event):
     runtime: str
     """process or container."""
     parallel: int
-    """Steps at once."""
+    """How many steps run at the same time."""
     parameters: dict[str, Any]
     steps: dict[str, int | None]
     """Step -> how often it runs; None where only the run itself shows that. The exit step is the last."""

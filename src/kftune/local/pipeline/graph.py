@@ -164,7 +164,7 @@ class Graph:
             self.tasks[name] = [Task(self._plan.nodes[name], index, item) for index, item in enumerate(items)]
 
     def _find_items(self, name: str) -> list[Task]:
-        """Makes the tasks of a loop once its items are known; returns those that are over immediately."""
+        """Makes the tasks of a loop once its items are known; returns the tasks that are already over."""
         loop = self._pipeline.loops[name]
         source = loop.source
         if not isinstance(source, OutputReference):

@@ -72,7 +72,7 @@ def run_pipeline(
         runtime: Whether steps are processes, or containers of their image.
         images: For containers, image in the file -> the one to run here (``images/NAME`` is one of the project); under
             the empty name, the one for all others.
-        parallel: Steps at once; None takes the pipeline's own, or the number of cores.
+        parallel: How many steps run at the same time; None takes the pipeline's own, or the number of cores.
         on_event: Called with each event.
         fresh: Start a new run, and take nothing from earlier ones.
 

@@ -42,7 +42,7 @@ class PipelineSteps:
         pipeline: The pipeline.
         run: The files of the run.
         place: The folder of the pipeline's file: steps run there as processes, and Python finds modules there.
-        parallel: Steps at once, which share the cores.
+        parallel: How many steps run at the same time and share the cores.
         runner: What starts them.
 
     Attributes:

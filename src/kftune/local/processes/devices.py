@@ -11,14 +11,14 @@ from kftune.errors import RunError
 
 
 class DevicePool:
-    """GPUs, of which no two takers get the same one.
+    """GPUs that are taken and given back; no device is taken twice.
 
     Args:
         all: Every device.
 
     Attributes:
         all: Every device.
-        free: Those that nothing uses now; the lowest are taken first.
+        free: The unused devices; the lowest are taken first.
     """
 
     def __init__(self, all: Sequence[str]) -> None:  # the attribute's name
@@ -31,7 +31,7 @@ class DevicePool:
         return tuple(taken)
 
     def give_back(self, devices: Sequence[str]) -> None:
-        """Takes back devices that are no longer used."""
+        """Takes back unused devices."""
         self.free = sorted((*self.free, *devices), key=self.all.index)
 
 
@@ -44,7 +44,7 @@ class SharedDevices(DevicePool):
         asked: What its file calls `each`.
 
     Attributes:
-        used: Whether trials are told which devices they may use.
+        used: Whether CUDA_VISIBLE_DEVICES is set for trials.
 
     Raises:
         RunError: There are too few.

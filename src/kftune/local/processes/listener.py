@@ -69,7 +69,7 @@ class Listener(Generic[R]):
             times: When the caller has something to do (monotonic clock); None for never.
 
         Yields:
-            Each process with an event; one that has ended is no longer in this collection.
+            Each process with an event; an ended one has left this collection.
         """
         for key, _ in self._selector.select(self._longest(times)):
             if key.data is None:
@@ -89,13 +89,13 @@ class Listener(Generic[R]):
                 yield running
 
     def stop(self, why: str) -> None:
-        """Asks all of them to end; `listen` yields those that have."""
+        """Asks all of them to end; `listen` yields each one that has."""
         for running in self:
             running.stopped = why
             running.process.stop()
 
     def kill(self) -> None:
-        """Kills all of them; `listen` yields those that have ended."""
+        """Kills all of them; `listen` yields each one that has."""
         for running in self:
             running.process.kill()
 

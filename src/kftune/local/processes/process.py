@@ -29,7 +29,7 @@ _BETWEEN_LOOKS = 0.02
 
 
 class TrialProcess:
-    """A running command in a process group of its own.
+    """A running command in its own process group.
 
     Args:
         argv: The command; no shell reads it.

@@ -138,7 +138,7 @@ class ContainerRunner(ProcessRunner):
     A container gets no capability, no new privileges, and nothing of this machine but what the start record gives.
 
     Args:
-        place: A file or folder of the project whose lock has the images ``images/NAME``.
+        place: A file or folder of the project; its lock has the images ``images/NAME``.
         images: Image in a file -> the one to run here; under the empty name, the one for all others.
 
     Raises:

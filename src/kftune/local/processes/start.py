@@ -24,7 +24,7 @@ LABEL_OF_RUN = "io.kftune.run"
 class Start(ContainerRun):
     """How one trial or step starts: the container that it is, and what it takes to run the same as a process.
 
-    Paths in `command`, `args` and `env` are those that the program sees; see `ProcessRunner.path`. A record without a
+    Paths in `command`, `args` and `env` are as the program sees them; see `ProcessRunner.path`. A record without a
     name and an image is complete enough for a process.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Runs a training script with --help. Nothing else in kftune starts a script without training."""
+"""Runs a training script with --help, the only case in which kftune starts a script without training."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _QUICK_ANSWER = 0.01
 
 @dataclass(eq=False)
 class _Running:
-    """A trial whose process is running."""
+    """A trial with a running process."""
 
     number: int
     suggestion: Suggestion
@@ -88,7 +88,7 @@ class StudyEngine:
         self._running: Listener[_Running] = Listener(interrupts)
 
     def run(self) -> Outcome:
-        """Runs trials until the study is over, then stops those that still run."""
+        """Runs trials until the study is over, then stops the rest."""
         began = time.monotonic()
         try:
             # After an error, the trials that this kills are still stored as running, so the next run repeats them.

@@ -60,7 +60,7 @@ def run_study(
     check_runs_here(study.algorithm.name)
     path = Path(folder).resolve()
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
-    trials = StudyTrials(study, RunFolder(path), place, runtime, gpus, containers)
+    trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
     algorithm = study.algorithm
     seed = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
     with Store(path, _meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:

@@ -34,10 +34,10 @@ class Trials(ABC):
         folder: Where results go.
         runner: What starts them.
         devices: The GPUs that they share.
-        wanted: How many should run at once; fewer do where there are too few GPUs.
+        wanted: How many should run at the same time; fewer do if there are too few GPUs.
 
     Attributes:
-        parallel: How many run at once.
+        parallel: How many run at the same time.
         notes: What the user should know about how trials run here.
         devices: The GPUs that they share.
     """
@@ -130,7 +130,7 @@ class TrialContainers(NamedTuple):
     labels: Mapping[str, str] | None = None
     """Labels of the containers; None for those of the results' folder."""
     inputs: Sequence[Folder] = ()
-    """What each container sees besides its data and its output folder."""
+    """Further files and folders that each container sees."""
     network: bool = False
     """Whether they get a network."""
 
