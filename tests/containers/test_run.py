@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container_engine import IMAGE, api_socket, ended, needed_engine, python, started, turns
+from container_engine import IMAGE, api_socket, ended, needed_engine, python, run_to_end, run_to_output, started, turns
 
 from kftune.containers import (
     ContainerEngine,
@@ -45,8 +45,7 @@ def test_output_streams_and_the_exit_code_is_the_program_s(engine, tmp_path):
     # docker may hand on a line and its end one after the other.
     first = next(time.monotonic() for _ in turns(process) if b"\n" in b"".join(output))
     assert b"".join(output) == b"loss=1\n"
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     assert time.monotonic() - first > 0.5
     assert process.returncode == 3
     assert (tmp_path / f"{container.name}.log").read_text() == "loss=1\nloss=2\n"
@@ -131,9 +130,9 @@ def test_an_image_that_is_not_here_is_the_engine_s_error_at_once(engine, tmp_pat
 
 def test_sigterm_reaches_the_program(engine, tmp_path):
     process, output = started(engine, python(HANDLES_TERM), tmp_path, timeout=None, grace=30)
-    for _ in turns(process):
-        if output and not process._cut_short:
-            process.stop()
+    run_to_output(process, output)
+    process.stop()
+    run_to_end(process)
     assert process.returncode == 143
 
 
@@ -150,28 +149,27 @@ def test_a_stop_while_the_engine_still_starts_leaves_nothing(engine, tmp_path, a
     process, _ = started(engine, container, tmp_path, grace=1)
     time.sleep(after)
     process.stop()
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     assert container.name not in names(engine)
 
 
-def test_stop_kill_and_remove_work_by_name(engine, tmp_path):
-    stopped, killed = python(HANDLES_TERM), python(IGNORES_TERM)
-    for container, how, code in (
-        (stopped, lambda: engine.stop(stopped.name, 10), 143),
-        (killed, lambda: engine.kill(killed.name), 137),
-    ):
-        process, output = started(engine, container, tmp_path)
-        for _ in turns(process):
-            if output:
-                break
-        how()
-        for _ in turns(process):
-            pass
-        assert process.returncode == code
-    engine.remove(stopped.name, killed.name)
-    with pytest.raises(ContainerError, match=f"failed: .*{stopped.name}"):
-        engine.kill(stopped.name)
+@pytest.mark.parametrize(
+    ("code", "end", "returncode"),
+    [
+        (HANDLES_TERM, lambda engine, name: engine.stop(name, 10), 143),
+        (IGNORES_TERM, lambda engine, name: engine.kill(name), 137),
+    ],
+)
+def test_stop_kill_and_remove_work_by_name(engine, tmp_path, code, end, returncode):
+    container = python(code)
+    process, output = started(engine, container, tmp_path)
+    run_to_output(process, output)
+    end(engine, container.name)
+    run_to_end(process)
+    assert process.returncode == returncode
+    engine.remove(container.name)
+    with pytest.raises(ContainerError, match=f"failed: .*{container.name}"):
+        engine.kill(container.name)
 
 
 def test_what_a_killed_kftune_left_is_found_by_its_labels(engine, tmp_path):
@@ -230,14 +228,11 @@ def test_docker_s_client_takes_the_same_options(docker_client, tmp_path):
 
 def test_docker_s_client_stops_and_finds_containers_in_the_same_words(docker_client, tmp_path):
     process, output = started(docker_client, python(HANDLES_TERM, labels={"kftune.test": str(tmp_path)}), tmp_path)
-    for _ in turns(process):
-        if output:
-            break
+    run_to_output(process, output)
     left = docker_client.leftovers({"kftune.test": str(tmp_path)})
     assert len(left) == 1
     docker_client.stop(left[0], 30)
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     docker_client.remove(*left)
     assert docker_client.leftovers({"kftune.test": str(tmp_path)}) == []
 

@@ -90,10 +90,22 @@ def started(
 def ended(engine: ContainerEngine, container: ContainerRun, folder: Path, **rest: object) -> tuple[int, str]:
     """Exit code and output of a container."""
     process, output = started(engine, container, folder, **rest)
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     assert process.returncode is not None
     return process.returncode, b"".join(output).decode()
+
+
+def run_to_output(process: TrialProcess, output: list[bytes]) -> None:
+    """Lets a process run until it prints something, or ends."""
+    for _ in turns(process):
+        if output:
+            return
+
+
+def run_to_end(process: TrialProcess) -> None:
+    """Lets a process run to its end."""
+    for _ in turns(process):
+        pass
 
 
 def turns(process: TrialProcess) -> Iterator[None]:

@@ -207,18 +207,20 @@ def test_what_one_machine_cannot_run_is_told_with_what_would_do(tmp_path, trial,
             r"/opt/train.py is not; give the folder.*--mount /PATH=",
         ),
         (
-            {"metricsCollectorSpec": collected("Custom", **{"fileSystemPath": {"path": "/a/b", "kind": "File"}})},
+            {
+                "metricsCollectorSpec": {
+                    "collector": {"kind": "Custom", "customCollector": {"name": "c", "image": "x"}},
+                    "source": {"fileSystemPath": {"path": "/a/b", "kind": "File"}},
+                }
+            },
             "Custom is not run locally",
         ),
         ({"algorithm": {"algorithmName": "darts"}}, "darts searches for architectures"),
     ],
 )
 def test_what_could_not_run_is_refused_before_the_first_trial(tmp_path, parts, told):
-    container = parts.pop("container", None)
-    if "metricsCollectorSpec" in parts:
-        parts["metricsCollectorSpec"]["collector"]["customCollector"] = {"name": "c", "image": "x"}
     with pytest.raises(RunError, match=told):
-        run(experiment(container, **parts), tmp_path)
+        run(experiment(parts.pop("container", None), **parts), tmp_path)
     assert not (tmp_path / "trials.db").exists()
 
 

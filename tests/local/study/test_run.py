@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -317,14 +317,20 @@ def test_a_resumed_study_first_ends_what_a_killed_run_left(tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_an_error_of_whoever_listens_leaves_no_process_behind(tmp_path):
-    pids = []
+def stop_at_first_metric(pids: list[int], error: Exception) -> Callable[[object], None]:
+    """A listener that keeps the first reported value and raises an error."""
 
     def listen(event: object) -> None:
         if isinstance(event, MetricReported):
             pids.append(int(event.value))
-            raise BrokenPipeError("gone")
+            raise error
 
+    return listen
+
+
+def test_an_error_of_whoever_listens_leaves_no_process_behind(tmp_path):
+    pids: list[int] = []
+    listen = stop_at_first_metric(pids, BrokenPipeError("gone"))
     with pytest.raises(BrokenPipeError):
         run_study(study(sh("echo loss=$$; sleep 60")), tmp_path, on_event=listen)
     assert not is_alive(pids[0])
