@@ -14,7 +14,7 @@ from local_study import trials_in
 from kftune.katib.trial.status import status_of
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Progress
-from kftune.results import Ending, Metric, Values, open_results
+from kftune.results import Ending, Meta, Metric, Values, open_results
 from kftune.results.experiment import experiment_with_status
 from kftune.results.store import Started, Store
 
@@ -39,11 +39,9 @@ ENDS = st.tuples(
 )
 def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most, most_failed):
     metric = Metric("loss", {"minimize": "min", "maximize": "max"}[direction])
+    counted = {"metrics": (metric,), "direction": direction, "goal": goal, "max_trials": most}
     plan = StudyPlan(
-        metrics=(metric,),
-        direction=direction,
-        goal=goal,
-        max_trials=most,
+        meta=Meta(**{**dict.fromkeys(Meta._fields), **counted}),
         max_failed=most_failed,
         reader=lambda name: None,  # type: ignore[arg-type, return-value]
     )

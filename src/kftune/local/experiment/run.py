@@ -122,7 +122,7 @@ def run_experiment(
         trials.notes[:0] = [*notes, *about_algorithm, *about_parameters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        plan = _plan(spec, meta, readers, trials.grace)
+        plan = _plan(spec, store.meta, readers, trials.grace)
         return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=on_event).run()
 
 
@@ -152,10 +152,7 @@ def _server() -> Iterator[MetricsServer]:
 
 def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -> StudyPlan:
     return StudyPlan(
-        metrics=meta.metrics,
-        direction=meta.direction,
-        goal=meta.goal,
-        max_trials=meta.max_trials,
+        meta=meta,
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
         grace=grace,

@@ -13,7 +13,7 @@ from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.files import write_text
 from kftune.local.pipeline.cache import key_of
-from kftune.local.pipeline.folder import PipelineRunFolder, TaskFolder
+from kftune.local.pipeline.folder import PipelineRunFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import step_remedies
@@ -125,7 +125,7 @@ class PipelineSteps:
         ]
         make = self._tune if isinstance(task.node.step, TuneStep) else self._step
         start = replace(
-            make(task, texts, inputs, folder, gpus),
+            make(task, texts, inputs, gpus),
             name=f"kftune-{self._labels[LABEL_OF_RUN][:8]}-{task.name.replace('/', '.')}-{attempt}",
             mark=(MARK, str(folder.work)),
             log=folder.log,
@@ -159,15 +159,8 @@ class PipelineSteps:
         trial = step.study.step
         return step_start(trial, trial.command_line({}), self._study_folder(step), self._parallel)
 
-    def _step(
-        self,
-        task: Task,
-        texts: Mapping[str, str],
-        inputs: Sequence[Folder],
-        folder: TaskFolder,
-        gpus: Sequence[str] | None,
-    ) -> Start:
-        node, seen = task.node, self._runner.path
+    def _step(self, task: Task, texts: dict[str, str], inputs: list[Folder], gpus: Sequence[str] | None) -> Start:
+        node, folder, seen = task.node, self._run.task(task.name), self._runner.path
         start = self._start_of(node.step)
         outputs = {name: seen(folder.outputs / name, f"{OUTPUTS}/{name}") for name in _outputs_of(node)}
         return replace(
@@ -180,15 +173,8 @@ class PipelineSteps:
             gpus=gpus,
         )
 
-    def _tune(
-        self,
-        task: Task,
-        texts: Mapping[str, str],
-        inputs: Sequence[Folder],
-        folder: TaskFolder,
-        gpus: Sequence[str] | None,
-    ) -> Start:
-        step = task.node.step
+    def _tune(self, task: Task, texts: dict[str, str], inputs: list[Folder], gpus: Sequence[str] | None) -> Start:
+        step, folder = task.node.step, self._run.task(task.name)
         assert isinstance(step, TuneStep)  # noqa: S101  # the caller checked that
         study = task.node.trial_study(texts)
         place = self._study_folder(step)

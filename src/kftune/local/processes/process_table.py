@@ -5,25 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 from kftune.errors import MissingExtraError
 
 _PROC = Path("/proc")
-
-
-class ProcessTable(Protocol):
-    """The processes of this machine."""
-
-    def started(self, pid: int) -> float | None:
-        """When a process started, on the clock of `TrialProcess.started`; None when it has ended."""
-
-    def marked(self, mark: bytes) -> Iterator[int]:
-        """Running processes of this user, without this one, that have an environment variable starting with `mark`.
-
-        Args:
-            mark: The beginning of ``NAME=value``.
-        """
 
 
 class ProcFiles:
@@ -40,7 +25,7 @@ class ProcFiles:
         return None if state in (b"Z", b"X") else int(fields[18]) / os.sysconf("SC_CLK_TCK")
 
     def marked(self, mark: bytes) -> Iterator[int]:
-        """Running processes with an environment variable that starts with `mark`."""
+        """Yields this user's other processes with an environment variable that starts with `mark`."""
         for entry in _PROC.glob("[0-9]*"):
             try:
                 environment = (entry / "environ").read_bytes()
@@ -75,7 +60,7 @@ class Psutil:
             return None
 
     def marked(self, mark: bytes) -> Iterator[int]:
-        """Running processes with an environment variable that starts with `mark`."""
+        """Yields this user's other processes with an environment variable that starts with `mark`."""
         for process in self._psutil.process_iter():
             try:
                 environment = process.environ()
@@ -86,12 +71,15 @@ class Psutil:
                 yield process.pid
 
 
+ProcessTable = ProcFiles | Psutil
+
+
 def _counts(table: ProcessTable, pid: int) -> bool:
     return pid != os.getpid() and table.started(pid) is not None
 
 
 def process_table() -> ProcessTable:
-    """The table that this system has.
+    """Returns the table of this system.
 
     Raises:
         MissingExtraError: It needs psutil, which is not installed.

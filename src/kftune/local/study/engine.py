@@ -158,7 +158,7 @@ class StudyEngine:
         return (
             not self._interrupts.count
             and not self._exhausted
-            and started < self._plan.max_trials
+            and started < self._plan.meta.max_trials
             and not self._progress.reached()
         )
 
@@ -307,7 +307,7 @@ class StudyEngine:
                 number=number,
                 state=state,
                 objective=objective,
-                metrics=counted(values, self._plan.metrics),
+                metrics=counted(values, self._plan.meta.metrics),
                 values=running.suggestion.point,
                 duration=round(duration, 3),
                 exit_code=code,
@@ -349,7 +349,7 @@ class StudyEngine:
                 objective=meta.objective.name,
                 direction=meta.direction,
                 goal=meta.goal,
-                max_trials=self._plan.max_trials,
+                max_trials=self._plan.meta.max_trials,
                 parallel=self._trials.parallel,
                 wall_clock=self._progress.wall_clock_left(),
                 finished=self._progress.finished,

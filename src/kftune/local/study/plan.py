@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kftune.results import Metric, State, Values
+from kftune.results import Meta, Metric, State, Values
 
 
 class Reader(ABC):
@@ -65,10 +65,7 @@ class StudyPlan:
     """What ends a run, which metrics count, and how trials are read.
 
     Attributes:
-        metrics: What trials report, the objective first.
-        direction: ``minimize`` or ``maximize``.
-        goal: The value of the objective that ends the run; None for none.
-        max_trials: The number of finished trials that ends the run.
+        meta: The stored facts: metrics, direction, goal, number of trials.
         max_failed: The number of failed trials that ends the run; None sets no limit.
         reader: Makes the reader of the trial of that name, just before it starts.
         wall_clock: Seconds for all runs together; None sets no limit.
@@ -77,21 +74,13 @@ class StudyPlan:
         failed_hint: What the file calls `max_failed`.
     """
 
-    metrics: tuple[Metric, ...]
-    direction: str
-    goal: float | None
-    max_trials: int
+    meta: Meta
     max_failed: int | None
     reader: Callable[[str], Reader]
     wall_clock: float | None = None
     grace: float = 30.0
     limit_name: str = "trial_timeout"
     failed_hint: str = "budget.max_failed"
-
-    @property
-    def objective(self) -> Metric:
-        """The metric that counts."""
-        return self.metrics[0]
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the objective is better than another.
@@ -102,11 +91,11 @@ class StudyPlan:
         """
         if than is None:
             return True
-        return value < than if self.direction == "minimize" else value > than
+        return value < than if self.meta.direction == "minimize" else value > than
 
     def reached(self, value: float) -> bool:
         """Whether `value` is as good as the goal."""
-        return self.goal is not None and not self.better(self.goal, value)
+        return self.meta.goal is not None and not self.better(self.meta.goal, value)
 
 
 def counted(values: Mapping[str, Values], metrics: Sequence[Metric]) -> dict[str, float]:

@@ -99,7 +99,7 @@ class Progress:
             return "GoalReached"
         if self.failed and plan.max_failed is not None and self.failed >= plan.max_failed:
             return "MaxFailedReached"
-        if self.finished >= plan.max_trials:
+        if self.finished >= plan.meta.max_trials:
             return "MaxTrialsReached"
         if exhausted:
             return "SearchSpaceExhausted"
@@ -120,7 +120,7 @@ class Progress:
         best = self.best()
         if best is None:
             return None
-        metrics = counted(best.metrics, self._plan.metrics)
+        metrics = counted(best.metrics, self._plan.meta.metrics)
         return {"trial": best.name, "objective": best.objective, "metrics": metrics, "values": best.point}
 
     def outcome(self, reason: Reason) -> Outcome:
@@ -144,16 +144,17 @@ class Progress:
         plan = self._plan
         none = "" if best is not None else "; no trial has succeeded"
         if reason == "GoalReached" and best is not None:
-            return f"{best.name} has reached the goal: {plan.objective.name}={best.objective} (goal {plan.goal:g})"
+            name, goal = plan.meta.objective.name, plan.meta.goal
+            return f"{best.name} has reached the goal: {name}={best.objective} (goal {goal:g})"
         if reason == "MaxFailedReached":
             return (
                 f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
                 f"shows what they printed. To resume, raise {plan.failed_hint}; to start over, run with --fresh"
             )
         if reason == "MaxTrialsReached":
-            return f"{self.finished} trials have finished (max_trials={plan.max_trials}){none}"
+            return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
             return f"all points of the space were tried, after {self.finished} trials{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
-        return f"interrupted after {self.finished} of {plan.max_trials} trials; the same command resumes the run"
+        return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"

@@ -72,19 +72,15 @@ def run_study(
         notes = [*trials.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
-        return StudyEngine(_plan(study), store, sampler, trials, Interrupts(), emit=on_event).run()
+        return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=on_event).run()
 
 
-def _plan(study: Study) -> StudyPlan:
-    budget, objective = study.budget, study.objective
+def _plan(study: Study, meta: Meta) -> StudyPlan:
     return StudyPlan(
-        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
-        direction=objective.direction,
-        goal=objective.goal,
-        max_trials=budget.max_trials,
-        max_failed=budget.failures_allowed,
+        meta=meta,
+        max_failed=study.budget.failures_allowed,
         reader=lambda trial: StudyReader(study),
-        wall_clock=budget.wall_clock,
+        wall_clock=study.budget.wall_clock,
         grace=study.step.grace_period,
     )
 

@@ -182,8 +182,7 @@ class StudyTrials(Trials):
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
         start = self._start
-        return replace(
-            start,
+        return start.with_changes(
             name=f"{self._name}{trial}",
             command=self._study.step.command_line(assignment),
             env={**start.env, **trial_variables(trial, self.runner.path(output, OUTPUT))},
