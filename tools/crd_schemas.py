@@ -1,19 +1,20 @@
-"""Makes `schemas.json`: what the API server checks of the custom objects that lint meets.
+"""Writes src/kftune/katib/crd/schemas.json: what the API server checks of the custom objects that lint knows.
 
-    python tools/crd_schemas.py FOLDER
+    pip install --no-deps --target FOLDER kubernetes-validate==1.37.0 kubeflow-trainer-api==2.3.0 hera==7.1.0
+    PYTHONPATH=FOLDER python tools/crd_schemas.py FOLDER
 
-FOLDER holds the unpacked wheels of kubernetes-validate (1.37.0 was used: Kubernetes' own types, of 1.34 and 1.28),
-kubeflow-trainer-api (2.3.0: Trainer's and JobSet's) and hera (7.1.0: Argo Workflows'). They tell names, types and what
-is required; limits, defaults, keys of lists and rules are in `crd_overlay.py`.
+kubernetes-validate holds the types of Kubernetes 1.34 and 1.28, kubeflow-trainer-api those of Trainer and JobSet, hera
+those of Argo Workflows. They give names, types and required fields. `crd_overlay.yaml` adds what only the CRDs have:
+limits, defaults, keys of lists and rules. Which integers have 64 bits comes from `job_fields.json`.
 
-A type is `{field: kind}`, with `!` for what belongs to all of it. A kind is `s` text, `b` bool, `i` int32, `I` int64,
-`n` number, `q` quantity, `x` int or text, `t` time, `*` anything, `o` an object of any fields, `=Name` a type, `[kind`
-a list, `{kind` a map by text; or `{"is": kind}` with what else is asked of it.
+A type is `{field: kind}`; `!` holds what applies to the whole type. A kind is `s` text, `b` bool, `i` int32, `I`
+int64, `n` number, `q` quantity, `x` int or text, `t` time, `*` anything, `o` an object with any fields, `=Name` a type,
+`[kind` a list, `{kind` a map with text keys; or `{"is": kind, …}` with further limits.
 """
 
 from __future__ import annotations
 
-import ast
+import datetime
 import json
 import re
 import sys
@@ -21,79 +22,66 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crd_overlay import KINDS, TYPES
-from job_fields import INT64
+import yaml
+from pydantic import Base64Str, BaseModel, RootModel
+from pydantic_fields import kind_of
 
-_SPECIAL = {
-    "io.k8s.apimachinery.pkg.api.resource.Quantity": "q",
-    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "x",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "t",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "o",
-}
+OVERLAY: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("crd_overlay.yaml").read_bytes())
+
+_KATIB = Path(__file__).parents[1] / "src/kftune/katib"
+_SPECIAL = {"Quantity": "q", "IntOrString": "x", "Time": "t", "MicroTime": "t", "FieldsV1": "o"}
 _PLAIN = {"string": "s", "boolean": "b", "number": "n", "object": "o"}
-_NAMES = {"str": "s", "StrictStr": "s", "Base64Str": "s", "bool": "b", "StrictBool": "b", "float": "n", "Any": "*"}
-_OLD = "1.28/"  # the Kubernetes that the training operator's last CRDs were made with
+_ATOMS: dict[Any, str] = {
+    str: "s",
+    Base64Str: "s",
+    bool: "b",
+    float: "n",
+    Any: "*",
+    object: "*",
+    datetime.datetime: "t",
+}
+_OLD = "1.28/"  # the Kubernetes version that the training operator's last CRDs were made with
 
 
-def main(arguments: list[str]) -> int:
-    """Writes the file beside this module."""
-    (folder,) = arguments
-    types = dict(_kubernetes(Path(folder), "v1.34.0"))
-    old = dict(_kubernetes(Path(folder), "v1.28.0"))
-    types |= {_OLD + name: _renamed(fields, _OLD) for name, fields in old.items()}
-    types |= {name: fields for name, fields in _models(Path(folder)) if name not in types}
+def main(folder: Path) -> None:
+    """Writes the file from the packages in a folder."""
+    types = dict(_kubernetes(folder, "v1.34.0", "")) | dict(_kubernetes(folder, "v1.28.0", _OLD))
+    types |= {name: fields for name, fields in _models() if name not in types}
     # Argo fills in the name of a template's container.
     types["argo/Container"] = {field: kind for field, kind in types["Container"].items() if field != "!"}
-    for name, change in TYPES.items():
+    for name, change in OVERLAY["types"].items():
         types[name] = _merged(types.get(name, {}), change)
-    used = _reachable(types)
-    kinds = {f"{version} {kind}": given for (version, kind), given in KINDS.items()}
-    lines = [f"{json.dumps(name)}:{json.dumps(types[name], separators=(',', ':'), sort_keys=True)}" for name in used]
-    text = f'{{"kinds":{json.dumps(kinds, sort_keys=True)},\n"types":{{\n' + ",\n".join(lines) + "\n}}\n"
-    Path(__file__).parents[1].joinpath("src/kftune/katib/crd/schemas.json").write_text(text, encoding="utf-8")
-    return 0
+    lines = [f"{json.dumps(name)}:{_text(fields)}" for name, fields in sorted(_reachable(types).items())]
+    text = f'{{"kinds":{json.dumps(OVERLAY["kinds"], sort_keys=True)},\n"types":{{\n' + ",\n".join(lines) + "\n}}\n"
+    (_KATIB / "crd/schemas.json").write_text(text, encoding="utf-8")
 
 
-def _reachable(types: Mapping[str, Any]) -> list[str]:
-    """The types that the kinds need; those of the old Kubernetes only where they differ."""
-    same = {name for name in types if name.startswith(_OLD) and _is_same(name, types, ())}
-    waiting = [given["type"] for given in KINDS.values()]
-    found: set[str] = set()
+def _text(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, separators=(",", ":"), sort_keys=True)
+
+
+def _reachable(types: Mapping[str, Any]) -> dict[str, Any]:
+    """The types that the kinds need. A type of the old Kubernetes is replaced by the new one where they are equal."""
+    equal = {name for name in types if _OLD + name in types}
+
+    def renamed(fields: Mapping[str, Any]) -> str:
+        return re.sub(r"=1\.28/(\w+)", lambda it: f"={it[1]}" if it[1] in equal else it[0], _text(fields))
+
+    while different := {name for name in equal if renamed(types[_OLD + name]) != _text(types[name])}:
+        equal -= different
+    found: dict[str, Any] = {}
+    waiting = [given["type"] for given in OVERLAY["kinds"].values()]
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        fields = types[name]
-        for field, kind in fields.items():
-            text = json.dumps(kind)
-            shared = re.sub(r"=(1\.28/\w+)", lambda it: "=" + (it[1][5:] if it[1] in same else it[1]), text)
-            fields[field] = json.loads(shared)
-            waiting += re.findall(r"=([\w./]+)", shared)
-    return sorted(found)
-
-
-def _is_same(name: str, types: Mapping[str, Any], above: tuple[str, ...]) -> bool:
-    """Whether a type of the old Kubernetes, and all below it, is that of the new one."""
-    if name in above:
-        return True
-    new = types.get(name.removeprefix(_OLD))
-    if name not in types:
-        return True  # a type that no custom object needs
-    if new is None or json.dumps(types[name], sort_keys=True).replace(_OLD, "") != json.dumps(new, sort_keys=True):
-        return False
-    inside = re.findall(r"=(1\.28/\w+)", json.dumps(types[name]))
-    return all(_is_same(each, types, (*above, name)) for each in inside)
-
-
-def _renamed(fields: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    text = json.dumps(fields)
-    return dict(json.loads(re.sub(r'(?<=[":\[{])=(\w)', rf"={prefix}\1", text)))
+        if name not in found:
+            text = renamed(types[name])
+            found[name] = json.loads(text)
+            waiting += re.findall(r"=([\w./]+)", text)
+    return found
 
 
 def _merged(fields: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """A type with the overlay's change: None takes a field away, a map without `is` adds to what is there."""
+    """A type with the overlay's change: None removes a field, a map without `is` adds to the field's own."""
     merged = dict(fields)
     for field, kind in change.items():
         if kind is None:
@@ -106,130 +94,97 @@ def _merged(fields: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-# ------------------------------------------------------------------------------------------------- Kubernetes' own
+# ---------------------------------------------------------------------------------------------- Kubernetes' JSON Schema
 
 
-def _kubernetes(folder: Path, version: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _kubernetes(folder: Path, version: str, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
     (file,) = folder.glob(f"**/kubernetes-json-schema/{version}-local/_definitions.json")
     for name, given in json.loads(file.read_text(encoding="utf-8"))["$defs"].items():
         if re.match(r"io\.k8s\.api\.(core|batch|autoscaling|policy)\.v[12]\.|io\.k8s\.apimachinery", name):
             short = name.rpartition(".")[2]
             if not (".autoscaling.v1." in name or short in ("Event", "EventSeries", "EventSource", "ObjectMeta")):
-                yield short, _type_of(given)
+                yield prefix + short, _type_of(given, prefix)
 
 
-def _type_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    fields: dict[str, Any] = {field: _kind_of(field, kind) for field, kind in given.get("properties", {}).items()}
-    if given.get("required"):
-        fields["!"] = {"required": sorted(given["required"])}
-    return fields
+def _type_of(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for field, about in given.get("properties", {}).items():
+        fields[field] = kind = _kind_of(about, prefix)
+        if about.get("x-kubernetes-list-type") == "map":
+            fields[field] = {"is": kind, "keys": about["x-kubernetes-list-map-keys"]}
+        elif about.get("x-kubernetes-list-type") == "set":
+            fields[field] = {"is": kind, "set": True}
+    return fields | ({"!": {"required": sorted(given["required"])}} if given.get("required") else {})
 
 
-def _kind_of(field: str, given: Mapping[str, Any]) -> Any:
-    kind = _bare_kind(field, given)
-    if given.get("x-kubernetes-list-type") == "map":
-        return {"is": kind, "keys": given["x-kubernetes-list-map-keys"]}
-    if given.get("x-kubernetes-list-type") == "set":
-        return {"is": kind, "set": True}
-    return kind
-
-
-def _bare_kind(field: str, given: Mapping[str, Any]) -> str:
-    reference = given.get("$ref", "").removeprefix("#/$defs/")
-    if reference:
-        return _SPECIAL.get(reference) or "=" + reference.rpartition(".")[2]
+def _kind_of(given: Mapping[str, Any], prefix: str) -> str:
+    if "$ref" in given:
+        name = given["$ref"].rpartition(".")[2]
+        return _SPECIAL.get(name) or f"={prefix}{name}"
     named = given.get("type", ["object"])
     kind = named if isinstance(named, str) else named[0]
     if kind == "array":
-        return "[" + _bare_kind(field, given["items"])
+        return "[" + _kind_of(given["items"], prefix)
     if kind == "object" and "additionalProperties" in given:
-        return "{" + _bare_kind(field, given["additionalProperties"])
+        return "{" + _kind_of(given["additionalProperties"], prefix)
     if kind == "integer":
-        return "I" if field in INT64 else "i"
+        return "I" if given.get("format") == "int64" else "i"
     return "t" if given.get("format") == "date-time" else _PLAIN[kind]
 
 
-# -------------------------------------------------------------------------------------------------- models in Python
+# ------------------------------------------------------------------------------------------------------ pydantic models
 
 
-def _models(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in folder.glob("**/kubeflow_trainer_api/models/*.py"):
-        yield from _classes(file, "")
-    (argo,) = folder.glob("**/hera/workflows/models/io/argoproj/workflow/v1alpha1.py")
-    yield from _classes(argo, "argo/")
+def _models() -> Iterator[tuple[str, dict[str, Any]]]:
+    import kubeflow_trainer_api.models as trainer  # noqa: PLC0415 - only here, because no environment has it
+    from hera.workflows.models.io.argoproj.workflow import v1alpha1 as argo  # noqa: PLC0415
+
+    job = json.loads((_KATIB / "go/job_fields.json").read_text(encoding="utf-8"))
+    long = {name for fields in job.values() for name, kind in fields.items() if kind.endswith("I")}
+    for module, prefix in ((trainer, ""), (argo, "argo/")):
+        for model in vars(module).values():
+            if isinstance(model, type) and issubclass(model, BaseModel) and _is_own(model, module.__name__):
+                yield prefix + _short(model), _fields_of(model, long, prefix, module.__name__)
 
 
-def _classes(file: Path, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
-    roots = {
-        node.name: item.annotation
-        for node in found
-        for item in node.body
-        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.target.id == "root"
-    }
-    reader = _Reader(prefix, roots)
-    for node in found:
-        if not node.name.startswith("IoK8s"):
-            yield prefix + _short(node.name), reader.type_of(node)
+def _is_own(model: type, module: str) -> bool:
+    return model.__module__.startswith(module) and not model.__name__.startswith("IoK8s")
 
 
-def _short(name: str) -> str:
-    return re.sub(r"^(?:IoK8s\w*?V\d(?:alpha\d|beta\d)?|TrainerV1alpha1|JobsetV1alpha2)(?=[A-Z])", "", name)
+def _short(model: type) -> str:
+    pattern = r"^(?:IoK8s\w*?V\d(?:alpha\d|beta\d)?|IoK8s\w+(?=Quantity|IntOr)|TrainerV1alpha1|JobsetV1alpha2)(?=[A-Z])"
+    return re.sub(pattern, "", model.__name__)
 
 
-class _Reader:
-    """Reads the classes of one file."""
+def _fields_of(model: type[BaseModel], long: set[str], prefix: str, module: str) -> dict[str, Any]:
+    """The fields of a model.
 
-    def __init__(self, prefix: str, roots: Mapping[str, ast.expr]) -> None:
-        self.prefix = prefix
-        self.roots = roots
+    Args:
+        model: The class.
+        long: The names of fields with 64-bit integers.
+        prefix: The prefix of the types of this module.
+        module: The name of the module.
+    """
+    fields: dict[str, Any] = {}
+    required = []
+    for attribute, about in model.model_fields.items():
+        name = about.alias or attribute
 
-    def type_of(self, node: ast.ClassDef) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        required = []
-        for item in node.body:
-            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.target.id[0] != "_":
-                alias = _alias(item) or item.target.id
-                fields[alias] = self._kind(alias, item.annotation)
-                if _is_required(item):
-                    required.append(alias)
-        if required:
-            fields["!"] = {"required": sorted(required)}
-        return fields
+        def name_of(annotation: Any, integer: str = "I" if name in long else "i") -> str | None:
+            if annotation is int:
+                return integer
+            if annotation in _ATOMS:
+                return _ATOMS[annotation]
+            short = _short(annotation)
+            if short in _SPECIAL or issubclass(annotation, RootModel):
+                return _SPECIAL.get(short)
+            return f"={prefix if _is_own(annotation, module) else ''}{short}"
 
-    def _kind(self, field: str, node: ast.expr) -> str:
-        if isinstance(node, ast.BinOp):
-            return self._kind(field, node.left)
-        if isinstance(node, ast.Subscript):
-            outer = ast.unparse(node.value)
-            inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-            if outer in ("list", "List"):
-                return "[" + self._kind(field, inner[0])
-            if outer in ("dict", "Dict"):
-                return "{" + self._kind(field, inner[1])
-            return self._kind(field, inner[0])
-        name = ast.unparse(node).rpartition(".")[2]
-        if name in ("int", "StrictInt"):
-            return "I" if field in INT64 else "i"
-        if name in self.roots:
-            return self._kind(field, self.roots[name])
-        special = {"IntOrString": "x", "Quantity": "q", "Time": "t", "datetime": "t", "object": "*"}
-        own = isinstance(node, ast.Name) and not name.startswith("IoK8s")
-        return _NAMES.get(name) or special.get(_short(name)) or f"={self.prefix if own else ''}{_short(name)}"
-
-
-def _alias(item: ast.AnnAssign) -> str | None:
-    for node in ast.walk(item):
-        if isinstance(node, ast.keyword) and node.arg == "alias" and isinstance(node.value, ast.Constant):
-            return str(node.value.value)
-    return None
-
-
-def _is_required(item: ast.AnnAssign) -> bool:
-    if item.value is None:
-        return True
-    return isinstance(item.value, ast.Call) and not any(word.arg == "default" for word in item.value.keywords)
+        fields[name] = kind_of(about.annotation, name_of)
+        if about.is_required():
+            required.append(name)
+    return fields | ({"!": {"required": sorted(required)}} if required else {})
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Writes a page for each rule, made of the rule itself.
+"""Writes a page of documentation for each lint rule, from the rule itself.
 
 python tools/lint_pages.py docs/lint
 """
@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kftune import yaml_text
 from kftune.lint.fixes import FIXES
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
+from kftune.lint.rules.example import EXAMPLE, read_loosely
 from kftune.lint.rules.rule import MEANINGS, Rule
 
 
 def main(arguments: list[str]) -> int:
-    """Writes all pages into the folder given and removes pages of rules that are gone."""
+    """Writes all pages into a folder, and removes those of rules that no longer exist."""
     (folder,) = arguments
     pages = dict(all_pages())
     target = Path(folder)
@@ -30,14 +32,14 @@ def main(arguments: list[str]) -> int:
 
 
 def all_pages() -> Iterator[tuple[str, str]]:
-    """File name and text of each page, the table of contents first."""
+    """Yields file name and text of each page, the table of contents first."""
     yield "README.md", _contents()
     for rule in RULES.values():
         yield f"{rule.code}.md", page_text(rule)
 
 
 def page_text(rule: Rule) -> str:
-    """One rule's page."""
+    """Returns the page of a rule."""
     parts = [
         f"# {rule.code}: {rule.title}",
         f"Severity: **{rule.severity}** ({MEANINGS[rule.severity]}).",
@@ -66,15 +68,10 @@ def page_text(rule: Rule) -> str:
 
 
 def _yaml(change: str) -> str:
-    from kftune import yaml_text  # noqa: PLC0415 - only for writing pages
-    from kftune.lint.rules.example import read_loosely  # noqa: PLC0415 - only for writing pages
-
     return f"```yaml\n{yaml_text.dump(read_loosely(change))}```"
 
 
 def _contents() -> str:
-    from kftune.lint.rules.example import EXAMPLE  # noqa: PLC0415 - only for writing pages
-
     rows = "\n".join(f"| [{rule.code}]({rule.code}.md) | {rule.severity} | {rule.title} |" for rule in RULES.values())
     meanings = "\n".join(f"- **{severity}**: {meaning}" for severity, meaning in MEANINGS.items())
     return (

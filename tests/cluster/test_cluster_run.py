@@ -12,7 +12,7 @@ from cluster_run import OVERLAY, apply_command, known, missing_for_a_run, small_
 from places import CIRCUITS
 
 from kftune.project import load_project
-from kftune.render.sets import render_objects
+from kftune.render.kustomize import render_objects
 
 FINISHED: dict[str, Any] = {
     "spec": {

@@ -1,8 +1,9 @@
-"""TensorFlow's event files, as TensorBoard's writers made them, damaged ones among them."""
+"""Event files written by TensorBoard's own writers, some of them damaged."""
 
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from places import DATA
 
 from kftune.katib.trial.event_files import _masked, rows, scalars
-from kftune.katib.trial.wire import WireError, delimited, fields, packed
+from kftune.katib.trial.protobuf import WireError, delimited, fields, packed
 
 DATA = DATA / "events"
 TRAIN = DATA / "train" / "events.out.tfevents"
@@ -35,7 +36,7 @@ def test_values_are_read_as_they_were_written():
     assert found == [("loss", "0.5", 0), ("loss", "0.25", 1), ("loss", "0.125", 2)]
 
 
-def test_a_folder_in_a_metric_s_name_chooses_the_files():
+def test_a_folder_in_a_metrics_name_selects_the_files():
     assert [row[:2] for row in rows(DATA, ["train/loss"])] == [
         ("train/loss", text) for text in ("0.5", "0.25", "0.125")
     ]
@@ -65,7 +66,7 @@ def test_every_kind_of_number_is_printed_as_numpy_does(tmp_path, value, text):
     assert rows(tmp_path, ["loss"]) == [("loss", text, "1970-01-01T00:00:01Z")]
 
 
-def test_what_is_no_single_number_is_passed_over(tmp_path):
+def test_values_that_are_not_a_single_number_are_skipped(tmp_path):
     vector = tensor(1, delimited(2, delimited(2, b"\x08\x02")), delimited(4, struct.pack("<ff", 1, 2)))
     words = tensor(7, delimited(8, b"hello"))
     (tmp_path / "events").write_bytes(event("loss", vector) + event("loss", words) + event("loss", b"\x15\0\0\0\0"))
@@ -86,8 +87,7 @@ def test_a_damaged_or_unfinished_record_ends_the_file_there(tmp_path):
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reader(data):
-    try:
+    with suppress(WireError):
         list(fields(data))
+    with suppress(WireError):
         packed(data)
-    except WireError:
-        pass

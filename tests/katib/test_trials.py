@@ -1,26 +1,27 @@
-"""What becomes of a trial's object, its container and the Experiment's status, beyond the recorded cases."""
+"""A trial's object, its container and the Experiment's status, beyond the recorded cases."""
 
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from katib_as_run import collector_args, expanded_variables, restarted
 from kubeflow_katib_api.models import V1beta1Experiment
 from recorded import first
 
 from kftune.katib.admission import admit
-from kftune.katib.trial import status as experiment_status
-from kftune.katib.trial.kubelet import expanded, expanded_variables
-from kftune.katib.trial.status import restarted, status_of
+from kftune.katib.trial.conditions import is_restartable
+from kftune.katib.trial.kubelet import expanded
+from kftune.katib.trial.status import status_of
 from kftune.katib.trial.stopping import StopRule
 from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic, config_map_text, run_object
 from kftune.katib.trial.wrapper import (
     WrapperError,
     WrapperPanic,
-    collector_args,
     is_full_reference,
     wrap,
 )
@@ -51,12 +52,9 @@ def test_a_text_without_quotes_and_backslashes_arrives_in_an_inline_template(val
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 def test_any_text_gives_an_object_or_an_error(value):
     experiment = template_of({"kind": "Job", "spec": {"x": "${trialParameters.a}"}}, a="pa")
-    try:
-        found = made(experiment, ("pa", value))
-    except SubstitutionError:
-        assert any(character in '"\\\n\x85\u2028\u2029' or not character.isprintable() for character in value)
-    else:
-        assert found["metadata"]["name"] == "exp-x"
+    is_plain = all(character not in '"\\\n\x85\u2028\u2029' and character.isprintable() for character in value)
+    with nullcontext() if is_plain else suppress(SubstitutionError):
+        assert made(experiment, ("pa", value))["metadata"]["name"] == "exp-x"
 
 
 def test_the_template_is_not_changed():
@@ -77,7 +75,7 @@ def test_the_template_is_not_changed():
         ('x", "y": "z', "x"),
     ],
 )
-def test_what_is_silently_read_otherwise(value, received):
+def test_values_that_arrive_changed_without_an_error(value, received):
     assert made(template_of({"kind": "Job", "x": "${trialParameters.a}"}, a="pa"), ("pa", value))["x"] == received
 
 
@@ -93,7 +91,7 @@ def test_a_config_map_is_read_as_yaml_after_the_values_are_in(text, value):
     assert found["kind"] == "Job"
 
 
-def test_metadata_that_is_no_mapping_gets_no_name():
+def test_metadata_that_is_not_a_mapping_gets_no_name():
     assert made(template_of({"kind": "Job", "metadata": None})) == {"kind": "Job", "metadata": None}
     assert made(template_of(None), config_map="# only this\n---\nkind: Job\n") == {
         "metadata": {"name": "exp-x", "namespace": "ns"}
@@ -133,12 +131,14 @@ def test_where_the_template_comes_from():
         config_map_text(experiment, {("other", "cm"): {}})
     with pytest.raises(SubstitutionError, match=r"TemplatePath: t\.yaml"):
         config_map_text(experiment, {("ns", "cm"): {"u.yaml": ""}})
-    without: list[dict[str, Any]] = [{}, {"spec": {"trialTemplate": {}}}]
-    for nothing in without:
-        with pytest.raises(SubstitutionPanic):
-            config_map_text(nothing, {})
-        with pytest.raises(SubstitutionPanic):
-            made(nothing)
+
+
+@pytest.mark.parametrize("experiment", [{}, {"spec": {"trialTemplate": {}}}])
+def test_katib_crashes_without_a_template(experiment):
+    with pytest.raises(SubstitutionPanic):
+        config_map_text(experiment, {})
+    with pytest.raises(SubstitutionPanic):
+        made(experiment)
 
 
 def test_an_admitted_experiment_makes_its_job():
@@ -156,8 +156,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 
 @given(st.lists(words, min_size=1, max_size=3), st.lists(words, max_size=3))
 def test_any_command_becomes_one_line_of_its_words(command, args):
-    if [*command, *args] in (["sh"], ["bash"]):
-        return
+    assume([*command, *args] not in (["sh"], ["bash"]))
     wrapped = wrap(command, args, STDOUT)
     tokens = [*command, *args]
     script = tokens[2:] if tokens[0] in ("sh", "bash") and tokens[1:2] == ["-c"] else tokens
@@ -199,9 +198,12 @@ def test_the_mount_is_the_folder_of_the_file_as_go_writes_it(path, folder):
     assert mark == ("/" if folder == "/" else "" if folder == "." else f"{folder}/") + "$$$$.pid"
 
 
-def test_other_collectors_leave_the_command_alone():
-    for kind in ("Push", "Custom", "PrometheusMetric", "None"):
-        assert wrap(["/bin/sh", "-c"], ["x\n"], {"collector": {"kind": kind}}) == (("/bin/sh", "-c"), ("x\n",), ())
+@pytest.mark.parametrize("kind", ["Push", "Custom", "PrometheusMetric", "None"])
+def test_other_collectors_leave_the_command_alone(kind):
+    assert wrap(["/bin/sh", "-c"], ["x\n"], {"collector": {"kind": kind}}) == (("/bin/sh", "-c"), ("x\n",), ())
+
+
+def test_a_custom_collector_mounts_the_folder_of_its_file_or_its_folder():
     custom: dict[str, Any] = {
         "collector": {"kind": "Custom"},
         "source": {"fileSystemPath": {"path": "/a/m.log", "kind": "File"}},
@@ -307,16 +309,29 @@ def test_a_status_counts_every_trial_once_and_is_one_that_clients_read(trials, m
         count for key, count in status.items() if key.startswith("trial") and key != "trials" and type(count) is int
     ]
     assert sum(counts) == status.get("trials", 0) == len(trials)
+    V1beta1Experiment.from_dict({**experiment, "status": status})
+    assert status_of(experiment, trials, status) == status
+
+
+@given(many_trials, st.none() | st.floats(-9, 9))
+def test_the_best_trial_has_the_least_value_and_may_reach_the_goal(trials, goal):
     values = [
         float(each["status"]["observation"]["metrics"][0]["min"]) for each in trials if "observation" in each["status"]
     ]
-    assert ("bestTrialName" in status["currentOptimalTrial"]) == bool(values)
-    if values:
-        assert float(status["currentOptimalTrial"]["observation"]["metrics"][0]["min"]) == min(values)
-        if goal is not None and min(values) <= goal:
-            assert status["conditions"][-1]["reason"] == "ExperimentGoalReached"
-    V1beta1Experiment.from_dict({**experiment, "status": status})
-    assert status_of(experiment, trials, status) == status
+    assume(values)
+    experiment = experiment_of()
+    experiment["spec"]["objective"]["goal"] = goal
+    status = status_of(experiment, trials)
+    assert float(status["currentOptimalTrial"]["observation"]["metrics"][0]["min"]) == min(values)
+    reached = goal is not None and min(values) <= goal
+    assert (status["conditions"][-1]["reason"] == "ExperimentGoalReached") == reached
+
+
+@given(many_trials)
+def test_there_is_a_best_trial_where_a_trial_has_a_value(trials):
+    status = status_of(experiment_of(), trials)
+    has_value = any("observation" in each["status"] for each in trials)
+    assert ("bestTrialName" in status["currentOptimalTrial"]) == has_value
 
 
 def test_failures_win_over_the_last_trial_and_the_goal_over_both():
@@ -369,7 +384,7 @@ def test_a_restart_needs_the_policy_and_a_higher_maximum_or_none(policy):
     experiment = experiment_of(maxTrialCount=1, resumePolicy=policy)
     done = status_of(experiment, [trial("a", "Succeeded", "1")])
     goes_on = policy != "Never"
-    assert experiment_status.is_restartable(experiment, done) is goes_on
+    assert is_restartable(experiment["spec"], done) is goes_on
     assert restarted(experiment, done) is None
     higher = experiment_of(maxTrialCount=2, resumePolicy=policy)
     assert (restarted(higher, done) is not None) is goes_on

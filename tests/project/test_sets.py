@@ -22,8 +22,8 @@ from kftune.cli import main
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.project import load_project
 from kftune.project.schema import project_schema
-from kftune.render.sets import render_objects, render_set
-from kftune.render.sets.overlays import difference
+from kftune.render.kustomize import render_objects, render_project
+from kftune.render.kustomize.overlays import difference
 
 CIRCUITS = ROOT / "pipelines" / "circuits"
 OVERLAYS = [None, "dev", "prod"]
@@ -217,7 +217,7 @@ def test_a_namespace_that_somebody_else_makes_is_left_out(project: Path) -> None
 
 
 def test_the_same_project_renders_to_the_same_files() -> None:
-    assert render_set(load_project(CIRCUITS)) == render_set(load_project(CIRCUITS))
+    assert render_project(load_project(CIRCUITS)) == render_project(load_project(CIRCUITS))
 
 
 # -- files ------------------------------------------------------------------------------------------------------------

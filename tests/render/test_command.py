@@ -169,7 +169,7 @@ def test_the_program_and_not_the_builtin_of_its_name_runs(shell, folder):
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"image": "i", "command": ["A=b", "train"]}, "must be without '='.* set environment variables under step.env"),
+        ({"image": "i", "command": ["A=b", "train"]}, "must not hold '='.* set environment variables in step.env"),
         ({"image": "i", "command": ["train"], "args": ["\ud800"]}, "an argument must be Unicode text"),
         ({"image": "i", "command": ["train"], "args": ["x" * 131_000]}, "may have 130000 bytes, but has 131"),
         ({"image": "i", "command": ["train"], "env": {"A": "${trialParameters.lr}"}}, "step.env.A must not hold"),

@@ -137,8 +137,8 @@ def test_a_domain_goes_out_as_it_is_where_the_engine_is_faithful_and_in_disguise
     rendering = render(study_of({"x": domain}, algorithm))
     expected = "l" if isinstance(domain, (Choice, Ordinal, Discrete)) and form == "n" else form
     assert form_of(rendering.documents[0]) == expected
-    about = [note for note in rendering.notes if note.startswith("x goes to Katib as a ")]
-    assert len(about) == (form in "sl"), "a note says what went out in another form, and why"
+    about = [note for note in rendering.notes if note.startswith(("x is encoded as a ", "x is rendered as a "))]
+    assert len(about) == (form in "sl"), "a note says what is encoded, and why"
 
 
 @pytest.mark.parametrize(("algorithm", "name", "form"), list(table()))

@@ -50,7 +50,7 @@ def test_what_is_applied_and_what_is_created_are_two_files(project, capsys):
     assert documents_of((project / "build/pipeline.argo-run.yaml").read_text())[0]["kind"] == "Workflow"
     printed = capsys.readouterr()
     assert printed.out == "wrote build/pipeline.argo.yaml\nwrote build/pipeline.argo-run.yaml\n"
-    assert "note: pipeline.yaml: no container of a step may run as root" in printed.err
+    assert "note: pipeline.yaml: a step's container must not run as root" in printed.err
 
 
 def test_on_the_screen_and_in_one_file_they_stand_together(project, capsys):
@@ -83,7 +83,7 @@ def test_overrides_change_a_pipeline(project, capsys):
         (["--all", "empty", "--target", "argo", "--out", "out"], "there is no file for argo below empty"),
         ([], "kftune render takes a study or pipeline file, or --all DIR"),
         (["nowhere.yaml", "--target", "argo"], "nowhere.yaml"),
-        (["pipeline.yaml", "~defaults", "--target", "argo"], "a cluster needs an image to run step 'data'"),
+        (["pipeline.yaml", "~defaults", "--target", "argo"], "a cluster needs an image for step 'data'"),
     ],
 )
 def test_a_wrong_call_is_answered_with_what_would_be_right(project, capsys, arguments, message):

@@ -236,9 +236,9 @@ def test_what_a_classifier_is_judged_by_is_an_artifact_that_kfps_page_draws():
 
 def test_the_notes_on_a_tune_step_name_it_and_the_rights_that_it_needs():
     notes = render_kfp(load_pipeline(CIRCUITS, ["steps.tune.delete=always"])).notes
-    rights = "the service account that it runs as needs create, delete and get on experiments"
+    rights = "its service account needs create, delete and get on experiments"
     assert any(note.startswith(f"tune: {rights}") for note in notes)
-    assert any(note.startswith("tune: Katib draws the same points again only with parallel: 1") for note in notes)
+    assert any(note.startswith("tune: Katib repeats the points of a seed only with parallel: 1") for note in notes)
 
 
 def test_items_of_a_loop_are_texts_with_the_loops_own_limit():
@@ -416,9 +416,9 @@ PROBE = value_step()
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a working directory": ({"work": step(working_dir="/x")}, {}, "WORKDIR"),
     "more than one node": ({"work": step(instance_count=2)}, {}, "one node"),
-    "no image": ({"work": step()}, {"defaults": {}}, "image is not set"),
+    "no image": ({"work": step()}, {"defaults": {}}, "needs an image for step"),
     "braces in an argument": ({"work": step(args=["{{workflow.name}}"])}, {}, "'{{'"),
-    "a variable in an argument": ({"work": step(args=["$(HOME)"])}, {}, "replaced"),
+    "a variable in an argument": ({"work": step(args=["$(HOME)"])}, {}, "replaces"),
     "braces in a constant": ({"work": step(inputs={"x": "a {{b"})}, {}, "'{{'"),
     "braces in a default": ({"work": step(inputs={"x": "${parameters.p}"})}, {"parameters": {"p": "{{"}}, "'{{'"),
     "braces in a list": ({"work": step(inputs={"x": ["{{"]})}, {}, "'{{'"),
@@ -429,11 +429,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "doubles",
     ),
     "a number within a list that is no double": ({"work": step(inputs={"x": [{"a": 2**53 + 1}]})}, {}, "doubles"),
-    "null within a list": ({"work": step(inputs={"x": [1, None]})}, {}, "no null"),
+    "null within a list": ({"work": step(inputs={"x": [1, None]})}, {}, "not support null"),
     "null within a default": (
         {"work": step(inputs={"x": "${parameters.p}"})},
         {"parameters": {"p": {"type": "dict", "default": {"a": [None]}}}},
-        "no null",
+        "not support null",
     ),
     "a read-only claim": (
         {"work": step(volumes=[{"name": "d", "mount": "/d", "claim": "c", "read_only": True}])},
@@ -453,7 +453,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
             "both": step(inputs={"a": "${steps.one.outputs.value}", "b": "${steps.two.outputs.value}"}),
         },
         {},
-        "two reasons",
+        "two independent reasons",
     ),
     "an artifact that may be missing": (
         {
@@ -462,7 +462,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
             "next": step(inputs={"model": {"value": "${steps.maybe.outputs.model}", "optional": True}}),
         },
         {},
-        "may be missing",
+        "cannot be missing",
     ),
     "numbers of items compared": (
         {"work": step(for_each="circuit", when="${item.epochs} > 3")},
@@ -475,7 +475,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
             "all": step(inputs={"values": "${steps.maybe.outputs.value}"}),
         },
         LOOP,
-        "gather",
+        "cannot collect",
     ),
     "too large": ({"work": step(inputs={"x": "y" * 400_000})}, {}, "split the pipeline"),
     "no way for trials to see an artifact": (

@@ -199,7 +199,7 @@ def test_several_processes_on_one_node_are_started_by_torchrun(command, started)
     step = {"image": "i", "command": command, "resources": {"procs_per_node": 2}}
     study = make_study(step=step)
     assert container_of(render(study).documents[0])["args"] == [f"{started} {ARGUMENTS}"]
-    assert any("let the first one (rank 0) report the metrics" in note for note in render(study).notes)
+    assert any("report metrics from the first one (rank 0) only" in note for note in render(study).notes)
 
 
 @pytest.mark.parametrize(
@@ -224,17 +224,17 @@ def test_a_command_that_torchrun_cannot_start_is_refused(command):
             {"trial_kind": "TrainJob"},
             "a TrainJob has no working directory, but step.working_dir is",
         ),
-        ({"env": {"PET_NNODES": 1}}, {"trial_kind": "TrainJob"}, "Trainer sets PET_NNODES itself"),
+        ({"env": {"PET_NNODES": 1}}, {"trial_kind": "TrainJob"}, "Trainer sets PET_NNODES and rejects"),
         ({"name": "metrics-logger-and-collector"}, {}, "step.name must not be 'metrics-logger-and-collector'"),
         (
             {"volumes": [{"name": "logs", "mount": "/var/log/katib/", "empty_dir": True}]},
             {},
-            "Katib mounts its own volume 'metrics-volume' at /var/log/katib, but step.volumes has 'logs'",
+            "Katib mounts its volume 'metrics-volume' at /var/log/katib, but step.volumes has 'logs'",
         ),
         (
             {"volumes": [{"name": "a", "mount": "/x", "claim": "a"}, {"name": "b", "mount": "/x/", "claim": "b"}]},
             {},
-            "each volume needs a path of its own without ':', but 'a' has '/x'",
+            "each volume needs its own path without ':', but volume 'a' has '/x'",
         ),
     ],
 )

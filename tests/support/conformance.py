@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from argo_as_run import lint
+from katib_as_run import collector_args, restarted, stop_flag, stop_rule
 from recorded import Case, cases, cluster, first, read_from
 from wrapped_runs import breakage
 
@@ -31,13 +32,14 @@ from kftune.katib.engines.space import parameters_of
 from kftune.katib.go.numbers import go_float
 from kftune.katib.go.reading import NotYamlError
 from kftune.katib.go.types import DecodeError, struct
-from kftune.katib.trial import status as experiment_status
 from kftune.katib.trial.aggregation import AggregationError, observation
-from kftune.katib.trial.collector import CollectorError, CollectorPanic, Row, as_passed, collect, collect_file
+from kftune.katib.trial.collector import CollectorError, CollectorPanic, Row, as_passed, collect
+from kftune.katib.trial.conditions import is_completed, is_restartable
 from kftune.katib.trial.medianstop import Finished, MedianStop, MedianStopError, refused_setting
-from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch, stop_rule
+from kftune.katib.trial.status import status_of
+from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch
 from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic, config_map_text, run_object
-from kftune.katib.trial.wrapper import WrapperError, WrapperPanic, collector_args, wrap
+from kftune.katib.trial.wrapper import WrapperError, WrapperPanic, wrap
 from kftune.lint.judging import judge
 from kftune.lint.rules.example import EXAMPLE
 from kftune.lint.rules.rule import SEVERITIES
@@ -149,7 +151,7 @@ def collector(case: Case) -> tuple[Told, Told]:
 
 def _collected(given: Mapping[str, Any], metrics: list[str], filters: list[str]) -> list[Row]:
     if given.get("no_file"):
-        return collect_file(Path("no such file"), metrics, filters, given["format"])
+        raise CollectorError("failed to open the file")
     log = base64.b64decode(given["log_b64"]) if "log_b64" in given else given["log"].encode()
     return collect(log, metrics, filters or (), given["format"])
 
@@ -204,7 +206,7 @@ def _watched(given: Mapping[str, Any], rules: list[StopRule]) -> Told:
             return {**said, "panic": True, "line": number}
         if stops:
             said = {"stopped": True, "stop_line": number, "n_stops": 1}
-    said["rules_left"] = [rule.flag for rule in watch.left]
+    said["rules_left"] = [stop_flag(rule) for rule in watch.left]
     if watch.best is not None:
         said["best_so_far"] = _comparable(watch.best)
     return said
@@ -347,19 +349,19 @@ def status(case: Case) -> tuple[Told, Told]:
     given = case["input"]
     experiment = given["experiment"]
     before = experiment.get("status", None if given["created"] else {})
-    current = experiment_status.status_of(experiment, given["trials"], before)
+    current = status_of(experiment, given["trials"], before)
     if given.get("suggestion_done"):
-        current = experiment_status.status_of(experiment, given["trials"], current, suggestions_ended=True)
+        current = status_of(experiment, given["trials"], current, suggestions_ended=True)
     said = [_seen(experiment, current)]
     recorded = [_recorded_status(case["result"])]
     for step, result in zip(given.get("steps", ()), case["result"].get("steps_result", ()), strict=True):
         spec = {key: value for key, value in experiment["spec"].items() if not step.get("unset_max") or key != _MAX}
         experiment = {**experiment, "spec": {**spec, _MAX: step["set_max"]} if "set_max" in step else spec}
-        after = experiment_status.restarted(experiment, current) if step.get("restart") else None
+        after = restarted(experiment, current) if step.get("restart") else None
         if after is not None:
             current = after
         elif "trials" in step:
-            current = experiment_status.status_of(experiment, step["trials"], current)
+            current = status_of(experiment, step["trials"], current)
         said.append({**_seen(experiment, current), "restarted": after is not None})
         recorded.append({**_recorded_status(result), "restarted": result["restarted"]})
     return {"steps": said}, {"steps": recorded}
@@ -375,8 +377,8 @@ def _seen(experiment: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str
     ]
     return {
         "status": {**current, "conditions": conditions},
-        "completed": experiment_status.is_completed(current),
-        "restartable": experiment_status.is_restartable(experiment, current),
+        "completed": is_completed(current),
+        "restartable": is_restartable(experiment["spec"], current),
         "completion_time_set": current["completionTime"] is not None,
     }
 

@@ -1,23 +1,28 @@
-"""What happens to a trial on a cluster, with our own account of Katib and of the kubelet, and a real shell.
+"""Parts of Katib and of the kubelet that only tests need, and trials that run in a real shell as they do on a cluster.
 
-`test_conformance.py` holds that account against recorded runs of Katib's own code.
+`test_conformance.py` compares them with recorded runs of Katib's own code.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kftune.katib.go.numbers import go_int
 from kftune.katib.go.text import json_text
-from kftune.katib.trial.kubelet import expanded, expanded_variables
+from kftune.katib.trial import METRICS_LOG
+from kftune.katib.trial.conditions import is_completed, is_restartable, without_condition
+from kftune.katib.trial.kubelet import expanded
+from kftune.katib.trial.stopping import StoppingError, StopRule
 from kftune.katib.trial.substitution import run_object
-from kftune.katib.trial.wrapper import METRICS_LOG, wrap
+from kftune.katib.trial.wrapper import metrics_path, wrap
 
 STDOUT = {"collector": {"kind": "StdOut"}}
 
@@ -80,3 +85,103 @@ def run_trial(container: Mapping[str, Any], folder: Path, shell: str = "sh") -> 
         marker.unlink()
     arguments, seen = json.loads(received.read_text(encoding="utf-8"))
     return arguments, seen
+
+
+def expanded_variables(given: Iterable[tuple[str, str]], before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns a container's variables; a value may use the variables above it.
+
+    Args:
+        given: (name, value) in their order.
+        before: Variables that exist already, such as those of envFrom.
+    """
+    variables = dict(before or {})
+    for name, value in given:
+        variables[name] = expanded(value, variables)
+    return variables
+
+
+DEFAULT_FILTER = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
+"""The collector's filter when none is given."""
+
+
+def collector_args(
+    trial: str,
+    objective: Mapping[str, Any],
+    collecting: Mapping[str, Any],
+    *,
+    rules: Sequence[StopRule] = (),
+    early_stopping_service: str = "",
+    wait_all_processes: bool | None = None,
+) -> list[str]:
+    """Returns the arguments of the collector's container.
+
+    Args:
+        trial: The trial's name.
+        objective: spec.objective.
+        collecting: spec.metricsCollectorSpec with its defaults.
+        rules: The trial's stop rules.
+        early_stopping_service: The address of that service, for trials with rules.
+        wait_all_processes: The setting of katib-config; None when it is not set there.
+
+    Raises:
+        WrapperPanic: The collector's path is missing.
+    """
+    names = [objective.get("objectiveMetricName", ""), *(objective.get("additionalMetricNames") or ())]
+    found = ["-t", trial, "-m", ";".join(names), "-o-type", objective.get("type", "")]
+    found += ["-s-db", "katib-db-manager.kubeflow:6789"]
+    path = metrics_path(collecting)
+    if path:
+        found += ["-path", path]
+    source = collecting.get("source") or {}
+    filters = (source.get("filter") or {}).get("metricsFormat")
+    if filters:
+        found += ["-f", ";".join(filters)]
+    kind = (collecting.get("collector") or {}).get("kind")
+    if kind == "File":
+        found += ["-format", source["fileSystemPath"].get("format", "")]
+    elif kind == "StdOut":
+        found += ["-format", "TEXT"]
+    if wait_all_processes is not None:
+        found += ["-w", "true" if wait_all_processes else "false"]
+    for rule in rules:
+        found += ["-stop-rule", stop_flag(rule)]
+    return [*found, "-s-earlystop", early_stopping_service] if rules else found
+
+
+def stop_flag(rule: StopRule) -> str:
+    """Returns a rule as Katib passes it to the collector."""
+    return f"{rule.name};{rule.value};{rule.comparison};{rule.start_step}"
+
+
+def stop_rule(flag: str) -> StopRule:
+    """Reads a rule as the collector reads its argument.
+
+    Raises:
+        StoppingError: The argument does not have four parts, or the last one is not a number.
+    """
+    parts = flag.split(";")
+    if len(parts) != 4:
+        raise StoppingError(f"Invalid Early Stopping rule: {flag}")
+    start_step = go_int(parts[3])
+    if start_step is None:
+        raise StoppingError(f"Parse start step {parts[3]} to int error: strconv.Atoi: parsing {parts[3]!r}")
+    return StopRule(parts[0], parts[1], parts[2], start_step)
+
+
+def restarted(experiment: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the status with which a completed Experiment resumes; None when it stays completed.
+
+    It resumes when maxTrialCount was raised above its trials and it is restartable. Without maxTrialCount it always
+    resumes. The completion time stays.
+    """
+    spec = experiment.get("spec") or {}
+    most, count = spec.get("maxTrialCount"), status.get("trials", 0)
+    resumes = count != 0 if most is None else most > count and is_restartable(spec, status)
+    if not is_completed(status) or not resumes:
+        return None
+    after = copy.deepcopy(dict(status))
+    for kind in ("Succeeded", "Failed", "Restarting"):
+        after["conditions"] = without_condition(after, kind)
+    restarting = {"type": "Restarting", "status": "True", "reason": "ExperimentRestarting"}
+    after["conditions"].append({**restarting, "message": "Experiment is restarted"})
+    return after

@@ -124,13 +124,13 @@ def _render_project(arguments: argparse.Namespace) -> int:
 def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     """Writes a project's kustomization; gives the files of the project that are in it."""
     from kftune.project import load_project
-    from kftune.render.sets import render_set
+    from kftune.render.kustomize import render_project
 
     if form != "yaml":
         raise UsageError("kustomize reads kustomization.yaml, so a project is written as YAML; leave out --format")
     loaded = load_project(source)
     try:
-        rendering = render_set(loaded)
+        rendering = render_project(loaded)
     except RenderError as error:
         raise RenderError(f"{source}: {error}") from error
     texts = {path: _text(documents, form) for path, documents in rendering.files.items()}

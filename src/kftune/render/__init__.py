@@ -1,7 +1,7 @@
-"""Rendering: a study or a pipeline as the manifests that run it elsewhere. Pure: same study, same dicts.
+"""Renders a study or a pipeline as the manifests that run it on a cluster.
 
-One module a target; each takes a study, or a pipeline, and gives a `Rendering`. Nothing here reads a clock, a cluster
-or the environment, and nothing here talks to one.
+One module per target: it takes a study or a pipeline and returns a `Rendering`. Rendering is pure: the same study gives
+the same dicts. Nothing here reads a clock, a cluster or the environment.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ PIPELINE_TARGETS: Mapping[str, str] = {
     "kfp": "kftune.render.kfp:render_kfp",
     "kfp-objects": "kftune.render.kfp:render_kfp_objects",
 }
-"""Target -> what renders a pipeline for it, imported when it is asked for: whoever renders a study needs none of it."""
+"""Target -> the function that renders a pipeline, imported on first use: rendering a study needs none of them."""
 
 
 def render(study: Study, target: str = "katib") -> Rendering:
-    """The manifests that run a study.
+    """Renders the manifests that run a study.
 
     Args:
-        study: What to run.
-        target: What it is rendered for, one of `TARGETS`.
+        study: The study.
+        target: One of `TARGETS`.
 
     Raises:
-        RenderError: The target cannot express the study; the text names what, why and a way that works.
-        UnknownNameError: There is no such target.
+        RenderError: The target cannot express the study; the message says what, why and what works.
+        UnknownNameError: The target is unknown.
     """
     renderer = TARGETS.get(target)
     if renderer is None:
@@ -51,15 +51,15 @@ def render(study: Study, target: str = "katib") -> Rendering:
 
 
 def render_pipeline(pipeline: Pipeline, target: str) -> Rendering:
-    """The manifests that run a pipeline.
+    """Renders the manifests that run a pipeline.
 
     Args:
-        pipeline: What to run.
-        target: What it is rendered for, one of `PIPELINE_TARGETS`.
+        pipeline: The pipeline.
+        target: One of `PIPELINE_TARGETS`.
 
     Raises:
-        RenderError: The target cannot express the pipeline; the text names what, why and a way that works.
-        UnknownNameError: There is no such target.
+        RenderError: The target cannot express the pipeline; the message says what, why and what works.
+        UnknownNameError: The target is unknown.
     """
     home = PIPELINE_TARGETS.get(target)
     if home is None:

@@ -1,8 +1,8 @@
-"""A trial's command line as Katib, a kubelet and a shell pass it on: one text that stands for exactly our tokens.
+"""Writes a trial's command line as one shell command from which Katib, kubelet and shell make exactly the same tokens.
 
-Katib puts its own redirection behind the container's command, and does so rightly only for ``sh -c`` with one simple
-command. On the way to the program the text meets, in this order: Katib's replacing of ``${trialParameters.…}``, the
-kubelet's replacing of ``$(NAME)`` and ``$$``, and the shell.
+Katib appends a redirection to the container's command, which works only for ``sh -c`` with one simple command. Then, in
+this order, Katib replaces ``${trialParameters.…}``, the kubelet replaces ``$(NAME)`` and ``$$``, and the shell reads
+the result.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from kftune.study import Resources, Step
 
 PLACEHOLDER = "${trialParameters."
 
-# Two quotes between `$` and `{` within quotes: Katib no longer sees a placeholder, and the shell sees nothing.
+# Two quotes between `$` and `{`: Katib no longer finds a placeholder, and the shell removes them.
 _BROKEN = f"$$''{PLACEHOLDER[1:]}"
 
-# The kernel takes no longer argument (MAX_ARG_STRLEN, 131 072 bytes); Katib and torchrun add a little to ours.
+# The kernel's limit of an argument is 131 072 bytes (MAX_ARG_STRLEN); Katib and torchrun add a little.
 LONGEST_SCRIPT = 130_000
 
 _SHELL_LEAVES = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
 _PYTHON = re.compile(r"python[0-9.]*")
 
-# Words that dash or bash take for themselves where a program's name stands; `env` finds the program instead.
+# Words with a meaning of their own in dash or bash at the start of a command; `env` runs the program instead.
 _SHELL_OWN = frozenset(
     """
     ! [[ . : [ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare
@@ -36,13 +36,13 @@ _SHELL_OWN = frozenset(
 
 
 def script(step: Step, assignment: Mapping[str, str], placeholders: Container[str], launcher: Sequence[str]) -> str:
-    """The step's command line as one simple shell command.
+    """Returns the step's command line as one simple shell command.
 
     Args:
-        step: What is run.
+        step: The step.
         assignment: Hyperparameter name -> text.
-        placeholders: Names whose text holds a placeholder and is otherwise of safe characters only.
-        launcher: Arguments of torchrun; empty where the program is started as it is.
+        placeholders: Names whose text holds a placeholder and otherwise only safe characters.
+        launcher: Arguments of torchrun; empty to start the program directly.
 
     Raises:
         RenderError: The command cannot be started this way, or is too long.
@@ -63,21 +63,25 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
 
 
 def quoted(token: str) -> str:
-    """`token` so that it reaches the program byte by byte.
+    """Quotes a token so that it reaches the program byte by byte.
 
     Raises:
-        RenderError: It is no text that could be written down (half of a surrogate pair).
+        RenderError: It is not valid Unicode (half of a surrogate pair).
     """
     if _SHELL_LEAVES.fullmatch(token):
         return token
     checked_text(token, "an argument")
-    # `'` leaves the quotes, is quoted the other way, and goes back in; the kubelet reads `$$` as `$`.
+    # `'` closes the quotes, is quoted with `"`, and opens them again; the kubelet reads `$$` as `$`.
     inner = token.replace("'", "'\"'\"'").replace("$", "$$").replace(f"${PLACEHOLDER}", _BROKEN)
     return f"'{inner}'"
 
 
 def checked_text(text: str, what: str) -> str:
-    """`text`, if it can be written in a manifest.
+    """Returns `text` if it can be written in a manifest.
+
+    Args:
+        text: The text.
+        what: Which text it is, for the error.
 
     Raises:
         RenderError: It holds half of a surrogate pair.
@@ -91,22 +95,30 @@ def checked_text(text: str, what: str) -> str:
 
 
 def program_first(tokens: Sequence[str]) -> Sequence[str]:
-    """The tokens, with `env` before a program that a shell would take for a word of its own."""
+    """Returns the tokens, with `env` before a program whose name means something else in a shell.
+
+    Raises:
+        RenderError: The program's name holds '='.
+    """
     first = tokens[0]
     if first in _SHELL_OWN:
         return ["env", *tokens]
     if "=" in first:
         raise RenderError(
-            f"the program's name must be without '=', but got {first!r}; "
-            f"set environment variables under step.env instead of in the command"
+            f"the program's name must not hold '=', but got {first!r}; "
+            f"set environment variables in step.env, not in the command"
         )
     return tokens
 
 
 def torchrun_arguments(resources: Resources, trial_kind: str) -> list[str]:
-    """What torchrun is told; nothing where one process trains the model and no launcher is needed.
+    """Returns the arguments of torchrun; empty where one process trains the model and no launcher is needed.
 
-    The operators tell each pod its number and the first pod's address in variables that torchrun reads (``PET_…``).
+    The operators set each pod's number and the first pod's address in variables that torchrun reads (``PET_…``).
+
+    Args:
+        resources: The nodes and processes that train the model.
+        trial_kind: The kind of object that runs the trial, such as ``Job``.
     """
     nodes, processes = resources.nodes, resources.procs_per_node
     if nodes == 1 and processes == 1:
@@ -117,23 +129,27 @@ def torchrun_arguments(resources: Resources, trial_kind: str) -> list[str]:
 
 
 def under_torchrun(tokens: Sequence[str], launcher: Sequence[str]) -> list[str]:
-    """A Python command line as torchrun starts it.
+    """Returns a Python command line started by torchrun.
+
+    Args:
+        tokens: The command line.
+        launcher: Arguments of torchrun.
 
     Raises:
-        RenderError: It is another program, or Python with options that torchrun cannot hand on.
+        RenderError: The program is not Python, or has options that torchrun cannot pass on.
     """
     program, rest = tokens[0], list(tokens[1:])
     name = program.rpartition("/")[2]
     if name == "torchrun":
         return list(tokens)
-    if rest[:1] == ["-u"]:  # torchrun starts its processes unbuffered by itself
+    if rest[:1] == ["-u"]:  # torchrun always starts its processes unbuffered
         rest = rest[1:]
     starts_module = len(rest) > 1 and rest[0] == "-m"
     if _PYTHON.fullmatch(name) is None or not rest or (rest[0].startswith("-") and not starts_module):
         raise RenderError(
-            f"more than one training process is started by torchrun, which takes 'python -m MODULE' or "
-            f"'python FILE.py', but the step's command is {' '.join(tokens)!r}; write it so, write the whole torchrun "
-            f"command yourself, or set resources.nodes and resources.procs_per_node to 1"
+            f"torchrun starts several training processes only for 'python -m MODULE' or 'python FILE.py', but the "
+            f"step's command is {' '.join(tokens)!r}; change the command, write the whole torchrun command, or set "
+            f"resources.nodes and resources.procs_per_node to 1"
         )
     start = ["torchrun"] if name == program else [program, "-m", "torch.distributed.run"]
     return [*start, *launcher, *rest]

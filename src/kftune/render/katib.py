@@ -1,4 +1,4 @@
-"""A study as an Experiment of Katib (kubeflow.org/v1beta1)."""
+"""Renders a study as a Katib Experiment (kubeflow.org/v1beta1)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from kftune.metrics import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.crossing import Crossing, crossings
-from kftune.render.names import LONGEST, checked_name, object_name
+from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, condition, trial_spec
 from kftune.study import Study
 
-# Kubernetes takes no longer name for what a trial's object is made of.
+# The maximum length of a label's value, which the names of a trial's objects become.
 _LONGEST_LABEL = 63
 # Source: katib v0.19.0, pkg/controller.v1beta1/suggestion: -xxxxxxxx; pbt/service.py: a UUID.
 _TRIAL_SUFFIX, _PBT_SUFFIX = 9, 37
 
 
 def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Rendering:
-    """The Experiment that runs a study.
+    """Renders the Experiment that runs a study.
 
-    Every field that Katib would fill in by itself, and differently from one version to the next, is written out.
+    Fields whose default differs between Katib versions are written out.
 
     Args:
-        study: What to run.
-        marks: Fixed hyperparameters whose texts are not known yet -> what stands for each, of safe characters only.
+        study: The study.
+        marks: Fixed hyperparameter whose text is not known yet -> its placeholder, of safe characters only.
 
     Raises:
-        RenderError: Katib cannot express the study; the text names what, why and a way that works.
+        RenderError: Katib cannot express the study; the message says what, why and what works.
     """
     found = crossings(study)
     numbers = counts(study)
@@ -64,18 +64,11 @@ def _metadata(study: Study) -> dict[str, Any]:
     target = study.targets.katib
     longest = _longest_name(study)
     name = object_name(study.name, longest) if target.name is None else checked_name(target.name, longest)
-    metadata: dict[str, Any] = {"name": name}
-    if target.namespace is not None:
-        metadata["namespace"] = target.namespace
-    if target.labels:
-        metadata["labels"] = dict(target.labels)
-    if target.annotations:
-        metadata["annotations"] = dict(target.annotations)
-    return metadata
+    return object_metadata(name, target)
 
 
 def _longest_name(study: Study) -> int:
-    """The longest Experiment name with which the names of the trials' objects and pods still fit."""
+    """Returns the maximum length of the Experiment's name: the names of trials and pods are longer."""
     kind = KINDS[study.targets.katib.trial_kind]
     trial = _PBT_SUFFIX if study.algorithm.name == "pbt" else _TRIAL_SUFFIX
     pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0

@@ -1,10 +1,12 @@
-"""Names of objects on a cluster, made from names that people write."""
+"""Names and metadata of objects on a cluster."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from kftune.errors import RenderError
 
@@ -17,34 +19,60 @@ _OUTSIDE = re.compile(r"[^a-z0-9]+")
 _HASH_LENGTH = 8
 
 
+class ObjectTarget(Protocol):
+    """The options of a target about the objects that it makes."""
+
+    @property
+    def namespace(self) -> str | None: ...  # noqa: D102
+    @property
+    def labels(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def annotations(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
 def object_name(text: str, longest: int = LONGEST) -> str:
-    """The DNS-1035 name for any text: the text itself where that is one, else a likeness with a hash behind it.
+    """Returns a DNS-1035 name for any text: the text itself if it is valid, otherwise a similar name with a hash.
 
     Args:
-        text: What people call the thing.
-        longest: The most characters that the name may have; 10 or more.
+        text: The name that the user wrote.
+        longest: The maximum length of the name, at least 10 characters.
     """
     if len(text) <= longest and _DNS_1035.fullmatch(text):
         return text
-    # Two texts may look alike once letters are lowered and signs are gone; the hash of the text tells them apart.
+    # Two texts may become the same name once case and signs are gone; the hash keeps them apart.
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    likeness = _OUTSIDE.sub("-", plain).strip("-")
-    if not likeness[:1].isalpha():
-        likeness = f"study-{likeness}" if likeness else "study"
-    likeness = likeness[: max(longest - _HASH_LENGTH - 1, 1)].rstrip("-")
-    return f"{likeness}-{mark}"
+    similar = _OUTSIDE.sub("-", plain).strip("-")
+    if not similar[:1].isalpha():
+        similar = f"study-{similar}" if similar else "study"
+    similar = similar[: max(longest - _HASH_LENGTH - 1, 1)].rstrip("-")
+    return f"{similar}-{mark}"
+
+
+def object_metadata(name: str, target: ObjectTarget) -> dict[str, Any]:
+    """Returns the metadata of an object.
+
+    Args:
+        name: The object's name.
+        target: The namespace, labels and annotations that a study or pipeline gives its objects.
+    """
+    given = {"namespace": target.namespace, "labels": dict(target.labels), "annotations": dict(target.annotations)}
+    return {"name": name, **{key: value for key, value in given.items() if value}}
 
 
 def checked_name(name: str, longest: int = LONGEST) -> str:
-    """A name that somebody chose, if the cluster takes it.
+    """Returns a name that the user chose, if it is valid.
+
+    Args:
+        name: The name.
+        longest: The maximum length, in characters.
 
     Raises:
-        RenderError: It does not.
+        RenderError: The name is invalid.
     """
     if len(name) > longest or _DNS_1035.fullmatch(name) is None:
         raise RenderError(
-            f"targets.katib.name must be at most {longest} lower-case letters, digits and '-', begin with a letter and "
+            f"targets.katib.name must be at most {longest} lower-case letters, digits and '-', start with a letter and "
             f"not end with '-', but got {name!r} ({len(name)} characters); for example {object_name(name, longest)!r}"
         )
     return name

@@ -1,4 +1,4 @@
-"""What somebody who applies an Experiment should know: what went out in another form, and what Katib cannot do."""
+"""Notes for the user who applies an Experiment: what is encoded, and what Katib does not support."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kftune.study import Study
 
 
 def notes(study: Study, found: Sequence[Crossing], metrics: Mapping[str, str], counts: Counts) -> list[str]:
-    """Short sentences about an Experiment.
+    """Returns notes about an Experiment.
 
     Args:
         study: The study that it runs.
-        found: How its hyperparameters cross to Katib.
+        found: How its hyperparameters are encoded.
         metrics: Name of a metric in the study -> in Katib.
         counts: The numbers of trials in the Experiment.
     """
@@ -30,20 +30,17 @@ def notes(study: Study, found: Sequence[Crossing], metrics: Mapping[str, str], c
 
 
 def _about_hyperparameters(study: Study, found: Sequence[Crossing]) -> Iterator[str]:
-    algorithm, disguised = study.algorithm.name, False
+    algorithm, encoded = study.algorithm.name, False
     for crossing in found:
-        disguised = disguised or crossing.form == "surrogate" or bool(crossing.tokens)
+        encoded = encoded or crossing.form == "surrogate" or bool(crossing.tokens)
         if crossing.form == "surrogate":
-            yield (
-                f"{crossing.name} goes to Katib as a number that the trial turns into the value; "
-                f"{algorithm}: {crossing.reason}"
-            )
+            yield (f"{crossing.name} is encoded as a number that the trial decodes; {algorithm}: {crossing.reason}")
         elif crossing.form == "list":
-            yield f"{crossing.name} goes to Katib as a list of its values; {algorithm}: {crossing.reason}"
+            yield f"{crossing.name} is rendered as a list of its values; {algorithm}: {crossing.reason}"
         if crossing.tokens:
-            yield f"{crossing.name}: values such as {crossing.tokens[0]!r} go to Katib under a safe token"
-    if disguised:
-        yield "the step must read its arguments by Hparams.from_args, which turns such numbers and tokens into values"
+            yield f"{crossing.name}: values such as {crossing.tokens[0]!r} are encoded as safe tokens"
+    if encoded:
+        yield "the step must read its arguments with Hparams.from_args, which decodes such numbers and tokens"
 
 
 def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
@@ -58,44 +55,44 @@ def _about_algorithm(study: Study, counts: Counts) -> Iterator[str]:
     name, seed = study.algorithm.name, study.algorithm.seed
     if name == "tpe" and counts.parallel > 1:
         yield (
-            f"tpe of Katib suggests the same point {counts.parallel} times when it is asked for {counts.parallel} at "
-            f"once; take multivariate-tpe, or parallel: 1"
+            f"Katib's tpe suggests the same point {counts.parallel} times when it is asked for {counts.parallel} "
+            f"points; use multivariate-tpe, or parallel: 1"
         )
     if seed is not None and not engine_of(name, study.targets.katib.version).seeded:
         always = "always draws the same points" if name == "sobol" else "takes no seed"
-        yield f"{name} of Katib {always}; the seed {seed} has no effect"
+        yield f"Katib's {name} {always}; the seed {seed} has no effect"
     elif seed is not None and counts.parallel > 1 and name != "grid":
-        yield "Katib draws the same points again only with parallel: 1, for the seed counts requests"
+        yield "Katib repeats the points of a seed only with parallel: 1, because the seed counts requests"
     if name == "hyperband":
         resource, value = study.algorithm.settings["resource_name"], first_resource(study)[1]
-        yield f"hyperband of Katib ends after its first bracket: every trial runs with {resource}={value}"
+        yield f"Katib's hyperband ends after its first bracket: every trial runs with {resource}={value}"
     if name == "cmaes" and "sigma" in study.algorithm.settings:
-        yield "sigma of cmaes is measured in what goes out to Katib: from 0 to 1 where a number stands for the value"
+        yield "sigma of cmaes applies to the rendered numbers: an encoded parameter runs from 0 to 1"
     if name == "pbt":
-        yield "pbt keeps checkpoints on a volume: resumePolicy is FromVolume, and storage must take ReadWriteMany"
+        yield "pbt keeps checkpoints on a volume (resumePolicy: FromVolume); its storage must support ReadWriteMany"
 
 
 def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
     budget = study.budget
     if counts.max_trials < budget.max_trials:
-        yield f"the grid has {counts.max_trials} points, so maxTrialCount is that and not {budget.max_trials}"
+        yield f"the grid has {counts.max_trials} points, fewer than max_trials={budget.max_trials}"
     if budget.wall_clock is not None:
-        yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) counts for local runs only"
+        yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
     if study.points:
-        yield "Katib cannot be given points to try first; the study's points count for local runs only"
+        yield "Katib takes no points to try first; the study's points apply to local runs only"
     if study.objective.goal is not None and counts.parallel > 1:
-        yield "Katib does not stop the trials that still run when the goal is reached"
+        yield "Katib does not stop running trials when the goal is reached"
 
 
 def _about_trials(study: Study) -> Iterator[str]:
     target, resources = study.targets.katib, study.step.resources
-    yield "the container may not run as root: its image needs a USER that is a number"
+    yield "the container must not run as root: its image needs a numeric USER"
     if target.trial_kind == "TrainJob":
         yield (
-            f"the TrainJob needs Trainer 2.2 or newer (older ones drop runtimePatches and the timeout without a word), "
-            f"and the runtime {target.runtime} decides how often a failed pod starts again"
+            f"the TrainJob needs Trainer 2.2 or newer (older versions drop runtimePatches and the timeout silently), "
+            f"and the runtime {target.runtime} decides how often a failed pod is restarted"
         )
     if target.trial_kind == "PyTorchJob":
         yield "the PyTorchJob needs training-operator v1 on the cluster"
     if resources.nodes > 1 or resources.procs_per_node > 1:
-        yield "several processes train one model: let the first one (rank 0) report the metrics"
+        yield "several processes train one model: report metrics from the first one (rank 0) only"

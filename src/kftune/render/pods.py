@@ -1,14 +1,15 @@
-"""The pod of a trial: its one container, and where and as whom it may run.
+"""The parts of a pod that trials and pipeline steps share, and the pod of a trial.
 
-Security follows the Pod Security Standard *restricted*, on the container and not on the pod: Katib adds a container of
-its own to every pod, which runs as root and would not start in a pod that forbids it. The file system stays writable,
-since training writes caches and checkpoints; *restricted* does not ask for more.
+Security follows the Pod Security Standard *restricted*, on the container and not on the pod: Katib adds a container to
+every pod, which runs as root and would not start in a pod that forbids it. The file system stays writable, because
+training writes caches and checkpoints; *restricted* does not ask for more.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from kftune.errors import RenderError
@@ -23,92 +24,50 @@ _KATIB_VOLUME = "metrics-volume"
 _KATIB_MOUNT = "/var/log/katib"
 
 DATA_VARIABLE = "KFTUNE_DATA"
-# The grace period that Kubernetes takes by itself.
-_USUAL_GRACE = 30
+NO_PROXY = {"sidecar.istio.io/inject": "false"}
+"""The annotation that keeps Istio's proxy out of a pod: the proxy never ends, so the pod would not either."""
+_DEFAULT_GRACE_SECONDS = 30
 
 
-def pod_template(step: Step, name: str, script: str) -> dict[str, Any]:
-    """The pod template that runs a step.
-
-    Args:
-        step: What is run.
-        name: Name of the container.
-        script: The command line as one shell command.
-    """
-    return {"metadata": pod_metadata(), "spec": _pod_spec(step, name, script)}
+# -- any container -------------------------------------------------------------------------------------------------
 
 
-def pod_metadata() -> dict[str, Any]:
-    """No Istio proxy beside the trial: it would never end, and Katib's collector waits for everything to end."""
-    return {"annotations": {"sidecar.istio.io/inject": "false"}}
-
-
-def _pod_spec(step: Step, name: str, script: str) -> dict[str, Any]:
-    spec: dict[str, Any] = {**placement(step), "containers": [_container(step, name, script)]}
-    if step.volumes:
-        spec["volumes"] = volumes(step)
-    if step.service_account is None:
-        spec["automountServiceAccountToken"] = False
-    return spec
-
-
-def placement(step: Container) -> dict[str, Any]:
-    """What decides where a pod runs, as whom, and how long it may take to stop."""
+def placement(container: Container) -> dict[str, Any]:
+    """Returns the fields of a pod spec that say where it runs, as whom, and how long it may take to stop."""
     spec: dict[str, Any] = {}
-    if step.service_account is not None:
-        spec["serviceAccountName"] = step.service_account
-    selector = {key: plain(value, f"step.node_selector.{key}") for key, value in step.node_selector.items()}
-    if step.resources.gpu_type is not None:
-        selector[f"{step.resources.gpu_resource}.product"] = plain(step.resources.gpu_type, "step.resources.gpu_type")
+    if container.service_account is not None:
+        spec["serviceAccountName"] = container.service_account
+    selector = dict(container.node_selector)
+    if container.resources.gpu_type is not None:
+        selector[f"{container.resources.gpu_resource}.product"] = container.resources.gpu_type
     if selector:
         spec["nodeSelector"] = selector
-    if step.tolerations:
-        spec["tolerations"] = [toleration.model_dump(exclude_none=True) for toleration in step.tolerations]
-    if step.grace_period != _USUAL_GRACE:
-        spec["terminationGracePeriodSeconds"] = math.ceil(step.grace_period)
+    if container.tolerations:
+        spec["tolerations"] = [toleration.model_dump(exclude_none=True) for toleration in container.tolerations]
+    if container.grace_period != _DEFAULT_GRACE_SECONDS:
+        spec["terminationGracePeriodSeconds"] = math.ceil(container.grace_period)
     return spec
 
 
-def _container(step: Step, name: str, script: str) -> dict[str, Any]:
-    if name == _KATIB_CONTAINER:
-        raise RenderError(f"step.name must not be {name!r}, the name of a container that Katib adds to the pod")
-    container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
-    if step.working_dir is not None:
-        container["workingDir"] = plain(step.working_dir, "step.working_dir")
-    variables = environment(step)
-    if variables:
-        container["env"] = variables
-    amounts = resources(step)
-    if amounts:
-        container["resources"] = amounts
-    if step.volumes:
-        container["volumeMounts"] = mounts(step)
-    container["securityContext"] = security()
-    return container
+def image(container: Container, owner: str = "the trial") -> str:
+    """Returns the container's image.
 
-
-def command(script: str) -> dict[str, Any]:
-    """Command and arguments in the one form that Katib wraps without harm."""
-    return {"command": ["sh", "-c"], "args": [script]}
-
-
-def image(step: Container) -> str:
-    """The step's image.
+    Args:
+        container: The container.
+        owner: What runs in it, for the error.
 
     Raises:
-        RenderError: It has none, or one of the project that nobody looked up: a render reads no lock file.
+        RenderError: It has no image, or one of the project that is not resolved: a render reads no lock file.
     """
-    if step.image is not None and step.image.startswith(PREFIX):
-        raise RenderError(f"{step.image} is an image of the project; look it up first: kftune.images.resolve")
-    if step.image is None:
-        raise RenderError(
-            "a cluster needs an image to run, but step.image is not set; for example registry.example/app:1"
-        )
-    return step.image
+    if container.image is None:
+        raise RenderError(f"a cluster needs an image for {owner}; set image, for example registry.example/app:1")
+    if container.image.startswith(PREFIX):
+        raise RenderError(f"{container.image} is an image of the project; resolve it first with kftune.images.resolve")
+    return container.image
 
 
 def security() -> dict[str, Any]:
-    """What the container may not do."""
+    """Returns the security context of a container."""
     return {
         "runAsNonRoot": True,
         "allowPrivilegeEscalation": False,
@@ -117,93 +76,73 @@ def security() -> dict[str, Any]:
     }
 
 
-def resources(step: Container) -> dict[str, Any]:
-    """What a trial asks for, and the most it gets; left out, the same: its neighbours then never slow it down."""
-    wanted = step.resources
-    asked: dict[str, Any] = {}
-    most: dict[str, Any] = {}
-    if (cpu := wanted.cpu) is not None:
-        asked["cpu"] = cpu
-    if (cpu := wanted.cpu_limit or cpu) is not None:
-        most["cpu"] = cpu
-    if (memory := wanted.memory) is not None:
-        asked["memory"] = memory
-    if (memory := wanted.memory_limit or memory) is not None:
-        most["memory"] = memory
-    if gpu := wanted.gpu:
-        asked[wanted.gpu_resource] = most[wanted.gpu_resource] = str(gpu)
-    return {**({"requests": asked} if asked else {}), **({"limits": most} if most else {})}
+def limits(container: Container) -> tuple[str | None, str | None]:
+    """Returns the limits of CPU and memory: as much as is requested where the study gives no limit.
+
+    With equal requests and limits, other pods never slow the container down.
+    """
+    wanted = container.resources
+    return wanted.cpu_limit or wanted.cpu, wanted.memory_limit or wanted.memory
 
 
-def environment(step: Step) -> list[dict[str, Any]]:
-    """The environment variables: the data's place, plain values, and values out of Secrets and ConfigMaps."""
-    variables: list[dict[str, Any]] = []
-    if step.data.mount is not None and DATA_VARIABLE not in {*step.env, *step.secrets, *step.config_maps}:
-        variables.append({"name": DATA_VARIABLE, "value": _literal(step.data.mount, "step.data.mount")})
-    for name, value in step.env.items():
-        variable = {"name": name}
-        if value:  # an empty one is left out: Katib refuses a Job that Go would write otherwise
-            variable["value"] = _literal(value, f"step.env.{name}")
-        variables.append(variable)
-    for name, secret in step.secrets.items():
-        key = plain(secret.key, f"step.secrets.{name}.key")
-        variables.append({"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": key}}})
-    for name, config in step.config_maps.items():
-        key = plain(config.key, f"step.config_maps.{name}.key")
-        variables.append({"name": name, "valueFrom": {"configMapKeyRef": {"name": config.name, "key": key}}})
+def resources(container: Container) -> dict[str, Any]:
+    """Returns the container's requests and limits."""
+    wanted = container.resources
+    cpu_limit, memory_limit = limits(container)
+    requests = {"cpu": wanted.cpu, "memory": wanted.memory}
+    most = {"cpu": cpu_limit, "memory": memory_limit}
+    if wanted.gpu:
+        requests[wanted.gpu_resource] = most[wanted.gpu_resource] = str(wanted.gpu)
+    given = {"requests": _without_none(requests), "limits": _without_none(most)}
+    return {name: amounts for name, amounts in given.items() if amounts}
+
+
+def _without_none(amounts: dict[str, str | None]) -> dict[str, str]:
+    return {name: amount for name, amount in amounts.items() if amount is not None}
+
+
+def environment(container: Container, written: Callable[[str, str], str]) -> list[dict[str, Any]]:
+    """Returns the environment variables: plain values, and values from Secrets and ConfigMaps.
+
+    Args:
+        container: The container.
+        written: Escapes a plain value for the target; its second argument says which value it is.
+    """
+    variables: list[dict[str, Any]] = [
+        {"name": name, "value": written(value, f"env.{name}")} for name, value in container.env.items()
+    ]
+    for kind, entries in (("secretKeyRef", container.secrets), ("configMapKeyRef", container.config_maps)):
+        for name, entry in entries.items():
+            variables.append({"name": name, "valueFrom": {kind: {"name": entry.name, "key": entry.key}}})
     return variables
 
 
-def volumes(step: Container) -> list[dict[str, Any]]:
-    """The volumes of the pod."""
-    return [{"name": volume.name, **_source(volume)} for volume in step.volumes]
+def volumes(container: Container) -> list[dict[str, Any]]:
+    """Returns the volumes of the pod."""
+    return [{"name": volume.name, **_source(volume)} for volume in container.volumes]
 
 
-def mounts(step: Step) -> list[dict[str, Any]]:
-    """Where the container sees the volumes.
+def mounts(container: Container) -> list[dict[str, Any]]:
+    """Returns the volume mounts of the container.
 
     Raises:
-        RenderError: A place or a name is taken.
+        RenderError: Two volumes have the same path, or a path holds ':'.
     """
-    counts = Counter(volume.mount.rstrip("/") for volume in step.volumes)
-    for volume in step.volumes:
-        place = volume.mount.rstrip("/")
-        if volume.name == _KATIB_VOLUME or place == _KATIB_MOUNT:
+    counts = Counter(path_of(volume) for volume in container.volumes)
+    for volume in container.volumes:
+        if counts[path_of(volume)] > 1 or ":" in volume.mount:
             raise RenderError(
-                f"Katib mounts its own volume {_KATIB_VOLUME!r} at {_KATIB_MOUNT}, but step.volumes has "
-                f"{volume.name!r} at {volume.mount}; take another name and place"
-            )
-        if counts[place] > 1 or ":" in place:
-            raise RenderError(
-                f"each volume needs a path of its own without ':', but {volume.name!r} has {volume.mount!r}"
+                f"each volume needs its own path without ':', but volume {volume.name!r} has {volume.mount!r}"
             )
     return [
-        {
-            "name": volume.name,
-            "mountPath": plain(volume.mount, f"the mount of volume {volume.name}"),
-            **({"readOnly": True} if volume.read_only else {}),
-        }
-        for volume in step.volumes
+        {"name": volume.name, "mountPath": volume.mount, **({"readOnly": True} if volume.read_only else {})}
+        for volume in container.volumes
     ]
 
 
-def plain(text: str, what: str) -> str:
-    """`text`, if Katib leaves it alone.
-
-    Raises:
-        RenderError: It holds what Katib takes for a placeholder, or is no Unicode text.
-    """
-    if PLACEHOLDER in text:
-        raise RenderError(
-            f"{what} must not hold {PLACEHOLDER!r}, which Katib takes for a hyperparameter, but got {text!r}; "
-            f"pass it in step.args, where it can be quoted"
-        )
-    return checked_text(text, what)
-
-
-def _literal(text: str, what: str) -> str:
-    # The kubelet expands `$(NAME)` and `$$` in values of variables too.
-    return plain(text, what).replace("$", "$$")
+def path_of(volume: Volume) -> str:
+    """Returns the path at which a volume is mounted, without a slash at its end."""
+    return volume.mount.rstrip("/")
 
 
 def _source(volume: Volume) -> dict[str, Any]:
@@ -215,3 +154,87 @@ def _source(volume: Volume) -> dict[str, Any]:
     if volume.secret is not None:
         return {"secret": {"secretName": volume.secret}}
     return {"emptyDir": {} if volume.size_limit is None else {"sizeLimit": volume.size_limit}}
+
+
+# -- a trial's pod -------------------------------------------------------------------------------------------------
+
+
+def pod_template(step: Step, name: str, script: str) -> dict[str, Any]:
+    """Returns the pod template of a trial.
+
+    Args:
+        step: What runs.
+        name: The container's name.
+        script: The command line as one shell command.
+    """
+    spec: dict[str, Any] = {**placement(step), "containers": [_trial_container(step, name, script)]}
+    if step.volumes:
+        spec["volumes"] = volumes(step)
+    if step.service_account is None:
+        spec["automountServiceAccountToken"] = False
+    return {"metadata": pod_metadata(), "spec": spec}
+
+
+def pod_metadata() -> dict[str, Any]:
+    """Returns the metadata of a trial's pod: Katib's collector waits until everything in the pod has ended."""
+    return {"annotations": dict(NO_PROXY)}
+
+
+def _trial_container(step: Step, name: str, script: str) -> dict[str, Any]:
+    if name == _KATIB_CONTAINER:
+        raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
+    container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
+    if step.working_dir is not None:
+        container["workingDir"] = _without_placeholder(step.working_dir, "step.working_dir")
+    container["env"] = trial_environment(step)
+    container["resources"] = resources(step)
+    if step.volumes:
+        container["volumeMounts"] = trial_mounts(step)
+    container["securityContext"] = security()
+    return {key: value for key, value in container.items() if value}
+
+
+def command(script: str) -> dict[str, Any]:
+    """Returns command and arguments in the one form that Katib wraps without harm."""
+    return {"command": ["sh", "-c"], "args": [script]}
+
+
+def trial_environment(step: Step) -> list[dict[str, Any]]:
+    """Returns the environment variables of a trial, among them the path of its data."""
+    variables = environment(step, lambda value, which: _literal(value, f"step.{which}"))
+    for variable in variables:
+        if variable.get("value") == "":
+            del variable["value"]  # Katib refuses a Job that Go would write differently
+    if step.data.mount is not None and all(variable["name"] != DATA_VARIABLE for variable in variables):
+        variables.insert(0, {"name": DATA_VARIABLE, "value": _literal(step.data.mount, "step.data.mount")})
+    return variables
+
+
+def trial_mounts(step: Step) -> list[dict[str, Any]]:
+    """Returns the volume mounts of a trial.
+
+    Raises:
+        RenderError: A path or a name is already in use.
+    """
+    for volume in step.volumes:
+        if volume.name == _KATIB_VOLUME or path_of(volume) == _KATIB_MOUNT:
+            raise RenderError(
+                f"Katib mounts its volume {_KATIB_VOLUME!r} at {_KATIB_MOUNT}, but step.volumes has "
+                f"{volume.name!r} at {volume.mount}; choose another name and path"
+            )
+        _without_placeholder(volume.mount, f"the mount of volume {volume.name}")
+    return mounts(step)
+
+
+def _without_placeholder(text: str, which: str) -> str:
+    if PLACEHOLDER in text:
+        raise RenderError(
+            f"{which} must not hold {PLACEHOLDER!r}, where Katib's placeholders begin, but got {text!r}; "
+            f"pass it in step.args, where it can be quoted"
+        )
+    return checked_text(text, which)
+
+
+def _literal(text: str, which: str) -> str:
+    # The kubelet expands `$(NAME)` and `$$` in values of variables too.
+    return _without_placeholder(text, which).replace("$", "$$")

@@ -1,4 +1,4 @@
-"""What a render gives back."""
+"""The result of a render."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 
 class Rendering(NamedTuple):
-    """Manifests, and what whoever applies them should know."""
+    """Manifests and notes about them."""
 
     documents: list[dict[str, Any]]
-    """Plain dicts, ready to be dumped. Nobody else holds them, so they may be changed."""
+    """Plain dicts, ready to be dumped; the caller may change them."""
     notes: list[str]
-    """Short sentences: what went out in another form and why, what the target cannot do."""
+    """Short sentences for the user: what is encoded and why, what the target does not support."""
     created: Sequence[dict[str, Any]] = ()
-    """Plain dicts that have no name yet: `kubectl create` makes a new one of them each time, `apply` refuses them."""
+    """Plain dicts without a name, for `kubectl create`; `kubectl apply` rejects them."""

@@ -8,7 +8,11 @@ from kftune.render.rendering import Rendering
 
 
 def render_resolved(pipeline: Pipeline, target: str) -> Rendering:
-    """The manifests of a pipeline whose images are what a cluster pulls; of kfp only its compiler is imported.
+    """Renders a pipeline whose images are resolved; of kfp only the compiler is imported.
+
+    Args:
+        pipeline: The pipeline.
+        target: One of `PIPELINE_TARGETS`.
 
     Raises:
         RenderError: The target cannot express the pipeline.

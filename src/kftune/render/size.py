@@ -1,4 +1,4 @@
-"""What an object may weigh that a cluster stores.
+"""Size limits of objects that a cluster stores.
 
 Source: etcd (--max-request-bytes, 1.5 MiB); Kubernetes, ValidateAnnotationsSize (an object's annotations together).
 """
@@ -13,31 +13,37 @@ from kftune.errors import RenderError
 
 MOST_BYTES = 1_572_864
 MOST_ANNOTATION_BYTES = 262_144
-# Nothing but lists of values makes an Experiment large; below this many it need not be weighed.
+# Only lists of values make an Experiment large; with fewer values its size is not measured.
 _FEW_VALUES = 1_000
 
 
 def size_of(value: object) -> int:
-    """Bytes of a value as compact JSON."""
+    """Returns the size of a value as compact JSON, in bytes."""
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def needs_server_side(kind: str, name: str, size: int) -> str:
-    """A note on an object that plain kubectl apply cannot store."""
+    """Returns a note about an object that plain `kubectl apply` cannot store.
+
+    Args:
+        kind: The object's kind.
+        name: The object's name.
+        size: Its size in bytes.
+    """
     return (
-        f"{kind} {name} has {size} bytes: apply it with kubectl apply --server-side, since plain apply keeps a "
-        f"copy in an annotation, which may have {MOST_ANNOTATION_BYTES}"
+        f"{kind} {name} has {size} bytes: apply it with kubectl apply --server-side; plain apply keeps a "
+        f"copy in an annotation of at most {MOST_ANNOTATION_BYTES} bytes"
     )
 
 
 def check_experiment(experiment: Mapping[str, Any]) -> list[str]:
-    """Makes sure that an Experiment can be stored.
+    """Checks the size of an Experiment.
 
     Returns:
-        What whoever applies it should know.
+        Notes for the user.
 
     Raises:
-        RenderError: It is too large; the text says how to make it smaller.
+        RenderError: It is too large for a cluster.
     """
     values = 0
     for parameter in experiment["spec"]["parameters"]:
@@ -49,7 +55,7 @@ def check_experiment(experiment: Mapping[str, Any]) -> list[str]:
         lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in experiment["spec"]["parameters"]}
         longest = max(lists, key=lambda each: len(lists[each]))
         raise RenderError(
-            f"Experiment {name} would have {size} bytes, and a cluster stores at most {MOST_BYTES}; search fewer of "
+            f"Experiment {name} would have {size} bytes, but a cluster stores at most {MOST_BYTES}; search fewer of "
             f"the {len(lists[longest])} values of {longest}, or split them over several studies"
         )
     return [needs_server_side("Experiment", name, size)] if size > MOST_ANNOTATION_BYTES else []

@@ -1,45 +1,49 @@
-"""The object that runs one trial: a Job, a PyTorchJob or a TrainJob.
+"""Renders the object that runs one trial: a Job, a PyTorchJob or a TrainJob.
 
 Source: training-operator v1.8.1 and trainer v2.3 (CRDs); katib v0.19.0, pkg/apis/controller/experiments/v1beta1
-(conditions and labels that Katib takes by itself, written out here so that every version has the same).
+(Katib's default conditions and labels, written out so that they are the same in every version).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
 from kftune.render import pods
 from kftune.study import KatibTarget, Step, Study
 
-# Who owns the patches of a TrainJob's runtime; Trainer wants a domain and a path.
+# The manager of the patches of a TrainJob's runtime; Trainer requires a domain and a path.
 _PATCH_MANAGER = "kftune.io/render"
-# What Trainer sets in every pod itself; it refuses a TrainJob that brings its own.
+# Trainer sets these in every pod and rejects a TrainJob that sets them.
 _TRAINER_VARIABLES = frozenset(
     {"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"}
 )
 
 
 class TrialKind(NamedTuple):
-    """What Katib has to know of a kind of object, and how one is made."""
+    """What Katib needs to know about a kind of object, and how to render one."""
 
     api_version: str
     succeeded: str
-    """The condition that the object has when it is done."""
+    """The condition of an object that has succeeded."""
     container: str | None
-    """The name that its main container must have; None takes the step's."""
-    labels: dict[str, str]
-    """Labels of the pod whose output counts; empty where there is one pod only."""
+    """The required name of the main container; None uses the step's name."""
     spec: Callable[[Study, str, str], dict[str, Any]]
-    """Makes the object's spec from study, container name and script."""
-    suffix: int
-    """The most characters that the cluster puts behind the object's name, beside the number of the pod."""
+    """Renders the object's spec from the study, the container's name and the script."""
+    suffix: int = 0
+    """The most characters that the cluster appends to the object's name, without the number of the pod."""
+    labels: Mapping[str, str] = {}
+    """Labels of the pod whose metrics are collected; empty where there is only one pod."""
 
 
 def trial_spec(study: Study, script: str) -> dict[str, Any]:
-    """The object of one trial, its name left to Katib.
+    """Renders the object of one trial; Katib names it.
+
+    Args:
+        study: The study.
+        script: The command line as one shell command.
 
     Raises:
         RenderError: The kind cannot express the step.
@@ -55,7 +59,7 @@ def trial_spec(study: Study, script: str) -> dict[str, Any]:
 
 
 def condition(kind: str) -> str:
-    """The GJSON expression by which Katib knows that an object has a condition."""
+    """Returns the GJSON expression with which Katib checks that an object has a condition."""
     return f'status.conditions.#(type=="{kind}")#|#(status=="True")#'
 
 
@@ -69,8 +73,8 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
         return
     if target.version == "0.18":
         raise RenderError(
-            "Katib 0.18 does not watch TrainJobs, so its trials would never end; set targets.katib.version to 0.19 "
-            "where the cluster has it, or targets.katib.trial_kind to PyTorchJob"
+            "Katib 0.18 does not watch TrainJobs, so its trials never end; set targets.katib.version to 0.19 "
+            "if the cluster has it, or targets.katib.trial_kind to PyTorchJob"
         )
     if step.working_dir is not None:
         raise RenderError(
@@ -79,7 +83,7 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
         )
     taken = sorted(_TRAINER_VARIABLES & {*step.env, *step.secrets})
     if taken:
-        raise RenderError(f"Trainer sets {taken[0]} itself and refuses a TrainJob that does; take it out of step.env")
+        raise RenderError(f"Trainer sets {taken[0]} and rejects a TrainJob that sets it; remove it from step.env")
 
 
 def _seconds(study: Study) -> dict[str, int]:
@@ -104,7 +108,7 @@ def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
     if nodes > 1:
         replicas["Worker"] = replica(nodes - 1)
     return {
-        # A pod that failed takes the others with it: they would wait for it and keep their GPUs.
+        # When a pod fails, the others are stopped: they would wait for it and keep their GPUs.
         "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "Running", **_seconds(study)},
         "nprocPerNode": str(processes),
         "pytorchReplicaSpecs": replicas,
@@ -119,11 +123,9 @@ def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
         "numNodes": step.resources.nodes,
         "numProcPerNode": step.resources.procs_per_node,
     }
-    variables = pods.environment(step)
-    if variables:
+    if variables := pods.trial_environment(step):
         trainer["env"] = variables
-    amounts = pods.resources(step)
-    if amounts:
+    if amounts := pods.resources(step):
         trainer["resourcesPerNode"] = amounts
     return {
         "runtimeRef": {"name": study.targets.katib.runtime},
@@ -134,11 +136,11 @@ def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
 
 
 def _patch(step: Step, container: str) -> dict[str, Any]:
-    """What a TrainJob has no fields for, as a change to its runtime's pods."""
+    """Returns a patch of the runtime's pods for what a TrainJob has no fields for."""
     patched: dict[str, Any] = {"name": container, "securityContext": pods.security()}
     spec: dict[str, Any] = {**pods.placement(step), "containers": [patched]}
     if step.volumes:
-        patched["volumeMounts"] = pods.mounts(step)
+        patched["volumeMounts"] = pods.trial_mounts(step)
         spec["volumes"] = pods.volumes(step)
     pod = {"metadata": pods.pod_metadata(), "spec": spec}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
@@ -146,21 +148,21 @@ def _patch(step: Step, container: str) -> dict[str, Any]:
 
 
 KINDS = {
-    "Job": TrialKind("batch/v1", "Complete", None, {}, _job, 0),
+    "Job": TrialKind("batch/v1", "Complete", None, _job),
     "PyTorchJob": TrialKind(
         "kubeflow.org/v1",
         "Succeeded",
         "pytorch",
-        {"training.kubeflow.org/job-role": "master"},
         _pytorch_job,
-        len("-worker-"),
+        suffix=len("-worker-"),
+        labels={"training.kubeflow.org/job-role": "master"},
     ),
     "TrainJob": TrialKind(
         "trainer.kubeflow.org/v1alpha1",
         "Complete",
         "node",
-        {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
         _train_job,
-        len("-node-0-") + len("-abcde"),
+        suffix=len("-node-0-") + len("-abcde"),
+        labels={"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
     ),
 }

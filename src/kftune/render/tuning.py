@@ -1,7 +1,7 @@
-"""What a tune step runs on a cluster: kftune's launcher, and the Experiment that it is to create.
+"""Renders what a tune step runs on a cluster: kftune's launcher, and the Experiment that it creates.
 
-The Experiment is rendered before anybody knows what the run hands on, so a mark stands for each such text. The
-launcher puts the texts there, quoted for the shell of the trials.
+The Experiment is rendered before the run's values are known, so it holds a mark for each of them. The launcher replaces
+the marks with the values, quoted for the shell of the trials.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _MARK = re.compile("@kftune:([A-Za-z0-9_.]+)@")
 
 
 class Tuning(NamedTuple):
-    """The Experiment of a tune step, and what the launcher has to put into it."""
+    """The Experiment of a tune step, and what the launcher fills in."""
 
     experiment: dict[str, Any]
     """The Experiment, with marks."""
     run_values: tuple[str, ...]
-    """The parameters, by the step's argument, whose texts take the places of their marks."""
+    """The step's arguments whose texts replace their marks."""
     artifacts: tuple[str, ...]
-    """The artifacts, by the step's argument, that trials get over the shared volume; marks stand for their paths."""
+    """The step's artifact arguments, which trials read from the shared volume; their paths replace the marks."""
     share: str | None
-    """Where the launcher and the trials see that volume."""
+    """The path of that volume in the launcher and the trials."""
     delete: str
     """When the launcher deletes the Experiment: ``never``, ``succeeded`` or ``always``."""
     best: dict[str, dict[str, Any]]
-    """How the launcher makes each best value of what Katib gives: `kftune.launcher.best` says how it reads this."""
+    """How the launcher decodes each best value; see `kftune.launcher.best`."""
     notes: list[str]
-    """What whoever applies it should know; each begins with the step's name."""
+    """Notes for the user; each starts with the step's name."""
 
     @property
     def text(self) -> str:
-        """The Experiment as one JSON text that nothing on its way changes."""
+        """The Experiment as one JSON text that no engine changes."""
         return _wire(self.experiment)
 
     @property
@@ -52,25 +52,25 @@ class Tuning(NamedTuple):
 
 
 def _wire(value: Any) -> str:
-    """Compact JSON in which nothing looks like a variable of the kubelet or a tag of Argo: escapes write those."""
+    """Writes compact JSON in which escapes replace variables of the kubelet and tags of Argo."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("$", "\\u0024").replace("{{", "\\u007b\\u007b")
 
 
 def mark(name: str) -> str:
-    """What stands in an Experiment for a text that only the run has: safe in a shell, and in nobody's values."""
+    """Returns the placeholder for a text that only the run knows: safe in a shell, and unlike any real value."""
     return f"@kftune:{name}@"
 
 
 def tuning_of(node: Node) -> Tuning:
-    """What a tune step runs.
+    """Renders what a tune step runs.
 
     Raises:
-        RenderError: Katib cannot express its study, or its trials could not see what they are given.
+        RenderError: Katib cannot express its study, or its trials cannot read an input.
     """
     step = node.step
     if not isinstance(step, TuneStep):
-        raise TypeError(f"{node.name} is no tune step")
+        raise TypeError(f"{node.name} is not a tune step")
     given = node.inputs
     artifacts = tuple(name for name, argument in given.items() if argument.is_artifact)
     tokens = tuple(
@@ -83,8 +83,8 @@ def tuning_of(node: Node) -> Tuning:
         volume = next((volume for volume in step.volumes if volume.name == step.share), None)
         if volume is None:
             raise RenderError(
-                f"the trials of step {node.name!r} run in pods of their own, which see its {artifacts[0]} only over a "
-                f"volume with a claim; name it in volumes, and again in share"
+                f"the trials of step {node.name!r} run in other pods, which can read {artifacts[0]} only from a "
+                f"volume with a claim; add one to volumes, and name it in share"
             )
         share = volume.mount
         if all(other.name != volume.name for other in trial.volumes):
@@ -111,8 +111,8 @@ def tuning_of(node: Node) -> Tuning:
 def _rights(step: TuneStep) -> str:
     verbs = "create and get" if step.delete == "never" else "create, delete and get"
     return (
-        f"the service account that it runs as needs {verbs} on experiments, get on suggestions and list on trials "
-        f"(kubeflow.org), and list on pods"
+        f"its service account needs {verbs} on experiments, get on suggestions and list on trials (kubeflow.org), "
+        f"and list on pods"
     )
 
 
@@ -129,15 +129,14 @@ def _best(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, values: Mapping[str, str]) -> list[str]:
-    """The launcher's command line: the one place where it is made.
+    """Returns the launcher's command line.
 
     Args:
         node: The tune step.
         tuning: What it runs.
         experiment: The Experiment's text as the target writes it, or the path of a file that holds it.
-        run_id: What tells this tuning from all others and stays the same when the step is tried again; the
-            Experiment's name is made of it.
-        values: For each argument and output of the step its text, path, or a target's placeholder.
+        run_id: Identifies this run of the step, also when the step is retried; the Experiment's name contains it.
+        values: Argument or output of the step -> its text, path, or the target's placeholder.
     """
     return [
         "python",
@@ -156,11 +155,11 @@ def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, v
 
 
 def put_in(value: Any, texts: Mapping[str, str]) -> Any:
-    """An Experiment, or a part of it, with the run's texts in the places of their marks, as the launcher does it.
+    """Replaces the marks in an Experiment, or in a part of it, with the run's texts.
 
     Args:
-        value: Any JSON value; marks stand in it only where a shell reads them.
-        texts: The text of each argument.
+        value: Any JSON value; it holds marks only where a shell reads them.
+        texts: Argument -> its text.
     """
     if isinstance(value, str):
         return _MARK.sub(lambda found: quoted(texts[found[1]]) if found[1] in texts else found[0], value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kftune.katib.trial.status import is_completed, new_status, status_of
+from kftune.katib.trial.conditions import is_completed
+from kftune.katib.trial.status import new_status, status_of
 from kftune.results.reading import Results
 from kftune.results.records import FINISHED, UNAVAILABLE, Meta, Trial
 

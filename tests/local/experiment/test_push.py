@@ -14,7 +14,7 @@ from local_study import trials_in
 from places import ROOT
 
 from kftune.errors import MissingExtraError
-from kftune.katib.trial.wire import delimited
+from kftune.katib.trial.protobuf import delimited
 from kftune.results import Trial
 
 PUSH = collected("Push")
@@ -22,7 +22,7 @@ PUSH = collected("Push")
 # What Katib's report_metrics sends, written with the wire format alone.
 CLIENT = """
 import os, sys, grpc
-from kftune.katib.trial.wire import bytes_of, delimited, fields, text_of
+from kftune.katib.trial.protobuf import bytes_of, delimited, fields, text_of
 
 def call(method, request):
     with grpc.insecure_channel(os.environ["KATIB_DB_MANAGER_ADDRESS"]) as channel:

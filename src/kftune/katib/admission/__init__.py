@@ -1,4 +1,4 @@
-"""Would the cluster take this Experiment? The API server's and Katib's answer, without either."""
+"""Predicts whether a cluster admits an Experiment: the answer of the API server and of Katib's webhooks."""
 
 from kftune.katib.admission.verdict import Stage, Verdict, admit, not_yaml
 

@@ -1,4 +1,4 @@
-"""What the cluster holds, as far as a verdict depends on it: Katib's configuration, ConfigMaps, Namespaces."""
+"""The parts of a cluster that a verdict depends on: Katib's configuration, ConfigMaps and Namespaces."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError
+from kftune.katib.admission.defaults import KUBEFLOW_JOBS
 from kftune.katib.go.reading import NotYamlError, pieces, read
 
 INJECTION_LABEL = "katib.kubeflow.org/metrics-collector-injection"
 
 
+_TRIAL_KINDS = frozenset(
+    {("trainer.kubeflow.org/v1alpha1", "TrainJob"), ("batch/v1", "Job")}
+    | {("kubeflow.org/v1", kind) for kind in KUBEFLOW_JOBS}
+)
+
+
 class KatibConfig(NamedTuple):
-    """The ConfigMap katib-config; without arguments, the one of a stock install.
+    """The ConfigMap katib-config; without arguments, that of a stock install.
 
     Source: katib v0.19.0, manifests/v1beta1/installs/katib-standalone/katib-config.yaml.
     """
@@ -35,43 +42,34 @@ class KatibConfig(NamedTuple):
     )
     early_stoppings: frozenset[str] = frozenset({"medianstop"})
     collectors: frozenset[str] = frozenset({"StdOut", "File", "TensorFlowEvent"})
-    trial_kinds: frozenset[tuple[str, str]] = frozenset(
-        {
-            ("trainer.kubeflow.org/v1alpha1", "TrainJob"),
-            ("batch/v1", "Job"),
-            ("kubeflow.org/v1", "TFJob"),
-            ("kubeflow.org/v1", "PyTorchJob"),
-            ("kubeflow.org/v1", "MPIJob"),
-            ("kubeflow.org/v1", "XGBoostJob"),
-        }
-    )
+    trial_kinds: frozenset[tuple[str, str]] = _TRIAL_KINDS
 
 
 class Cluster(NamedTuple):
-    """What an Experiment would find."""
+    """The cluster in which an Experiment is created."""
 
     config: KatibConfig = KatibConfig()
     config_maps: Mapping[tuple[str, str], Mapping[str, str]] = MappingProxyType({})
     """(namespace, name) -> data."""
     namespaces: Mapping[str, Mapping[str, str]] = MappingProxyType({})
-    """Name -> labels, of those that were given."""
+    """Name -> labels of each given namespace."""
     labelled: bool = True
-    """Whether a namespace that was not given has the label for metrics collection."""
+    """Whether a namespace that is not given has the label for metrics collection."""
 
     def is_labelled(self, namespace: str | None) -> bool:
-        """Whether Katib takes Experiments in the namespace."""
+        """Whether Katib accepts Experiments in the namespace."""
         labels = self.namespaces.get(namespace or "")
         if labels is None:
             return self.labelled
         return labels.get(INJECTION_LABEL) == "enabled"
 
     def knows_config_maps_of(self, namespace: str) -> bool:
-        """Whether ConfigMaps of the namespace were given; then one that was not given does not exist."""
+        """Whether ConfigMaps of the namespace are given; then it has no others."""
         return any(place == namespace for place, _ in self.config_maps)
 
 
 def cluster_of(objects: Iterable[object], config: KatibConfig, *, labelled: bool) -> Cluster:
-    """The cluster that a set of manifests describes.
+    """Returns the cluster that a set of manifests describes.
 
     Args:
         objects: All objects of the input, of any kind.
@@ -94,10 +92,14 @@ def cluster_of(objects: Iterable[object], config: KatibConfig, *, labelled: bool
 
 
 def config_of(text: str, file: str) -> KatibConfig:
-    """Katib's configuration from the text of a ConfigMap katib-config, or of the file inside of it.
+    """Reads Katib's configuration from a ConfigMap katib-config, or from the file in it.
+
+    Args:
+        text: The YAML text.
+        file: The file's name, for messages.
 
     Raises:
-        UsageError: The text holds no such configuration.
+        UsageError: The text has no such configuration.
     """
     try:
         for piece in pieces(text):
@@ -107,7 +109,7 @@ def config_of(text: str, file: str) -> KatibConfig:
                 return _config(config)
     except NotYamlError as error:
         raise UsageError(f"{file}: {error.message}") from None
-    raise UsageError(f"{file}: a katib-config holds `runtime` and `init`, and this has neither; give that ConfigMap")
+    raise UsageError(f"{file}: a katib-config must have `runtime` or `init`; give the ConfigMap katib-config")
 
 
 def _inner_config(value: object) -> Mapping[str, Any] | None:
@@ -138,7 +140,7 @@ def _names(runtime: Mapping[str, Any], section: str, key: str) -> frozenset[str]
 
 
 def _trial_kind(text: str) -> tuple[str, str]:
-    """`TrainJob.v1alpha1.trainer.kubeflow.org` as (apiVersion, kind)."""
+    """Splits `TrainJob.v1alpha1.trainer.kubeflow.org` into (apiVersion, kind)."""
     kind, _, rest = text.partition(".")
     version, _, group = rest.partition(".")
     return (f"{group}/{version}" if group else version, kind)

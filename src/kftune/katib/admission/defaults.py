@@ -1,4 +1,4 @@
-"""What Katib's mutating webhook fills in before the validating one looks.
+"""The defaults that Katib's mutating webhook sets before the validating one runs.
 
 Source: katib, pkg/apis/controller/experiments/v1beta1 (experiment_defaults.go, constants.go).
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from kftune.katib.trial import METRICS_LOG
+
 KatibVersion = Literal["0.18", "0.19", "main"]
 VERSIONS: tuple[KatibVersion, ...] = ("0.18", "0.19", "main")
 
-_KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
+KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
 
 
 def _condition(kind: str) -> str:
@@ -21,14 +23,11 @@ _COMPLETE, _SUCCEEDED, _FAILED = map(_condition, ("Complete", "Succeeded", "Fail
 
 
 def with_defaults(spec: dict[str, Any], version: KatibVersion) -> dict[str, Any]:
-    """Fills in what is not set.
+    """Sets the defaults of a spec, and returns it.
 
     Args:
         spec: A decoded spec; it is changed.
-        version: Whose defaults.
-
-    Returns:
-        The same dict.
+        version: Katib's version.
     """
     spec.setdefault("parallelTrialCount", 3)
     if not spec.get("resumePolicy"):
@@ -61,7 +60,7 @@ def _default_template(template: dict[str, Any] | None, version: KatibVersion) ->
     kind = trial["kind"]
     if kind == "Job" or (kind == "TrainJob" and version != "0.18"):
         success = _COMPLETE
-    elif kind in _KUBEFLOW_JOBS:
+    elif kind in KUBEFLOW_JOBS:
         success = _SUCCEEDED
     else:
         return
@@ -86,7 +85,7 @@ def _default_collector(spec: dict[str, Any]) -> None:
     elif kind == "File":
         place = collecting.setdefault("source", {}).setdefault("fileSystemPath", {})
         place["kind"] = place.get("kind") or "File"
-        place["path"] = place.get("path") or "/var/log/katib/metrics.log"
+        place["path"] = place.get("path") or METRICS_LOG
         place["format"] = place.get("format") or "TEXT"
     elif kind == "TensorFlowEvent":
         place = collecting.setdefault("source", {}).setdefault("fileSystemPath", {})

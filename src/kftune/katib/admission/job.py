@@ -1,8 +1,8 @@
 """Whether an object converts to a batch/v1 Job without loss, which Katib asks of every Job template.
 
-Katib converts the object to Go's Job, writes that back as JSON and compares. So a misspelt field is refused, and also
-what Go leaves out when it writes: `value: ""` of a variable, an empty list or map, `hostNetwork: false`, null, and a
-quantity in another spelling (`1024Mi` for `1Gi`), save below resources.limits and resources.requests.
+Katib converts the object to Go's Job, writes that back as JSON and compares. So it rejects a misspelt field, and also
+values that Go omits or writes differently: `value: ""` of a variable, an empty list or map, `hostNetwork: false`, null,
+and a quantity in another spelling (`1024Mi` for `1Gi`), except below resources.limits and resources.requests.
 
 Source: katib v0.19.0, pkg/webhook/v1beta1/experiment/validator (validateTrialJob); k8s.io/apimachinery, pkg/runtime
 (converter.go).
@@ -15,19 +15,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kftune.katib.go.quantity import canonical
+from kftune.katib.go.quantity import REGEX_MESSAGE, canonical
 from kftune.katib.go.text import json_text, number_text, plain_text
 from kftune.katib.go.types import Path, struct
 
 
 class JobProblem(NamedTuple):
-    """Why an object is no Job."""
+    """Why an object is not a Job."""
 
     path: Path
     detail: str
     """In the webhook's words."""
     lost: bool
-    """Whether the type fits but the value would be lost."""
+    """Whether the type fits but the value is lost."""
 
 
 class _UnfitError(Exception):
@@ -38,20 +38,20 @@ class _UnfitError(Exception):
 
 
 def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
-    """The first thing that keeps an object from being a Job; wrong types come before what is lost.
+    """Returns the first problem of an object as a Job, or None; wrong types come before lost values.
 
     Args:
-        template: The object, its placeholders already replaced.
+        template: The object, with its placeholders replaced.
     """
-    walk = _Walk()
+    conversion = _Conversion()
     try:
-        walk.fields(template, "Job", ())
+        conversion.fields(template, "Job", ())
     except _UnfitError as unfit:
         detail = f"unable to convert spec.TrialTemplate: {plain_text(template)} to Job: {unfit.reason}"
         return JobProblem(unfit.path, detail, lost=False)
-    if walk.lost is None:
+    if conversion.lost is None:
         return None
-    path, value = walk.lost
+    path, value = conversion.lost
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     shown = number_text(value) if number else plain_text(value)
@@ -59,8 +59,8 @@ def job_problem(template: Mapping[str, Any]) -> JobProblem | None:
     return JobProblem(path, detail, lost=True)
 
 
-class _Walk:
-    """One comparison; keeps the first value that would be lost."""
+class _Conversion:
+    """One comparison; keeps the first value that is lost."""
 
     def __init__(self) -> None:
         self.lost: tuple[Path, Any] | None = None
@@ -94,26 +94,19 @@ class _Walk:
         head = kind[0]
         if head == "=":
             self.fields(value, kind[1:], path)
-        elif head == "[":
-            self._list(value, kind[1:], path)
-        elif head == "{":
-            self._map(value, kind[1:], path)
+        elif head in "[{":
+            self._items(value, kind, path)
         elif head != "o":
             self._scalar(value, head, path)
-        if not mark and not value and value is not None:
+        if not mark and not value:
             self._lose(path, value)
 
-    def _list(self, value: Any, item_kind: str, path: Path) -> None:
-        if type(value) is not list:
-            raise _UnfitError(path, f"cannot restore slice from {_kind(value)}")
-        for index, item in enumerate(value):
-            self._value(item, "!" + item_kind, (*path, index))
-
-    def _map(self, value: Any, item_kind: str, path: Path) -> None:
-        if type(value) is not dict:
-            raise _UnfitError(path, f"cannot restore map from {_kind(value)}")
-        for key, item in value.items():
-            self._value(item, "!" + item_kind, (*path, key))
+    def _items(self, value: Any, kind: str, path: Path) -> None:
+        wanted, name = (list, "slice") if kind[0] == "[" else (dict, "map")
+        if type(value) is not wanted:
+            raise _UnfitError(path, f"cannot restore {name} from {_kind(value)}")
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            self._value(item, "!" + kind[1:], (*path, key))
 
     def _scalar(self, value: Any, head: str, path: Path) -> None:
         if head in _PLAIN:
@@ -148,9 +141,7 @@ class _Walk:
             raise _unfit(value, "Quantity", path)
         written = canonical(str(value).strip())
         if written is None:
-            raise _UnfitError(
-                path, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-            )
+            raise _UnfitError(path, REGEX_MESSAGE)
         if written != value:
             self._lose(path, value)
 
@@ -168,7 +159,7 @@ def _unfit(value: object, wanted: str, path: Path) -> _UnfitError:
 
 
 def _utc(text: str) -> str | None:
-    """A time as Go writes it back: whole seconds, in UTC."""
+    """Returns a time as Go writes it back: whole seconds, in UTC."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One reason for which an object is refused."""
+"""One reason why an object is rejected."""
 
 from __future__ import annotations
 
@@ -16,19 +16,31 @@ class Reason(NamedTuple):
     """`Required`, `Invalid`, `Forbidden` or `TooLong`."""
     detail: str
     path: Path
-    """Where to look in the document; deeper than `field` where that is known."""
+    """The place in the document; deeper than `field` where it is known."""
 
 
 def required(path: Path, detail: str, *, field: str | None = None) -> Reason:
-    """A value that must be given."""
+    """Returns the reason of a missing value.
+
+    Args:
+        path: Its place.
+        detail: The webhook's text.
+        field: The field as the webhook names it; None for the path's text.
+    """
     return Reason(field or field_text(path), "Required", detail, path)
 
 
 def invalid(path: Path, detail: str, *, field: str | None = None) -> Reason:
-    """A value that cannot be."""
+    """Returns the reason of an invalid value.
+
+    Args:
+        path: Its place.
+        detail: The webhook's text.
+        field: The field as the webhook names it; None for the path's text.
+    """
     return Reason(field or field_text(path), "Invalid", detail, path)
 
 
 def field_text(path: Path) -> str:
-    """`("spec", "parameters", 0, "name")` as `spec.parameters[0].name`."""
+    """Writes `("spec", "parameters", 0, "name")` as `spec.parameters[0].name`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -1,4 +1,4 @@
-"""What the API server itself refuses before Katib sees the object: no kind, another kind, metadata.
+"""What the API server rejects before Katib sees the object: a missing or wrong kind, invalid metadata.
 
 Source: k8s.io/apimachinery pkg/api/validation (objectmeta.go), pkg/util/validation; recorded in the tests' corpus.
 """
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.admission.reason import Reason, invalid, required
-from kftune.katib.go.types import DecodeError, Path, json_kind, missing_kind, struct
+from kftune.katib.go.json_reading import not_an_object
+from kftune.katib.go.types import DecodeError, Path, missing_kind, struct
 
 API_VERSION = "kubeflow.org/v1beta1"
 KIND = "Experiment"
@@ -21,28 +22,18 @@ _DNS_LABEL = re.compile(_LABEL)
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
-_SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-    "and must start and end with an alphanumeric character"
-)
-_LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
-    "and must start and end with an alphanumeric character"
-)
-_VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character"
-)
-_QUALIFIED_RULE = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', "
-    "and must start and end with an alphanumeric character"
-)
+_ENDS = "and must start and end with an alphanumeric character"
+_LOWER = "must consist of lower case alphanumeric characters"
+_SUBDOMAIN_RULE = f"a lowercase RFC 1123 subdomain {_LOWER}, '-' or '.', {_ENDS}"
+_LABEL_RULE = f"a lowercase RFC 1123 label {_LOWER} or '-', {_ENDS}"
+_QUALIFIED_RULE = f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
+_VALUE_RULE = "a valid label must be an empty string or " + _QUALIFIED_RULE.removeprefix("must ")
 _NAME = (253, _SUBDOMAIN, _SUBDOMAIN_RULE)
 _MOST_ANNOTATIONS = 262_144
 
 
 class Refusal(NamedTuple):
-    """The server's answer, when it is a refusal."""
+    """Why the server rejects an object."""
 
     message: str
     reasons: tuple[Reason, ...] = ()
@@ -50,9 +41,9 @@ class Refusal(NamedTuple):
 
 
 def server_refusal(value: object) -> Refusal | None:
-    """What the API server says against a value, if anything."""
+    """Returns why the API server rejects a value, or None."""
     if value is not None and not isinstance(value, dict):
-        return Refusal(f"json: cannot unmarshal {json_kind(value)} into Go value of type map[string]interface {{}}")
+        return Refusal(not_an_object(value))
     kind = value.get("kind") if value is not None else None
     if value is None or not isinstance(kind, str) or not kind:
         return Refusal(missing_kind(value), path=("kind",))
@@ -73,10 +64,10 @@ def server_refusal(value: object) -> Refusal | None:
 
 
 def metadata_reasons(metadata: Mapping[str, Any]) -> Iterator[Reason]:
-    """What the API server says of decoded metadata, of whatever kind the object is."""
+    """Yields why the API server rejects decoded metadata, of an object of any kind."""
     prefix = metadata.get("generateName", "")
     if prefix:
-        # What is generated ends in a letter, so that the prefix may end in "-".
+        # A generated name ends in a letter, so the prefix may end in "-".
         for rule in _broken(f"{prefix[:-2]}a" if len(prefix) > 1 and prefix[-1] == "-" else prefix, *_NAME):
             yield invalid(("metadata", "generateName"), rule)
     name = metadata.get("name", "")
@@ -118,13 +109,13 @@ def _broken(text: str, longest: int, pattern: re.Pattern[str], rule: str) -> Ite
 
 
 def _broken_key(key: str) -> Iterator[str]:
-    """What is wrong with the key of a label or an annotation: `name`, or `prefix/name`."""
+    """Checks the key of a label or an annotation: `name` or `prefix/name`."""
     prefix, slash, name = key.rpartition("/")
     if slash:
         if not prefix:
             yield "prefix part must be non-empty"
         elif "/" in prefix:
-            yield f"a qualified name {_QUALIFIED_RULE.removeprefix('name part ')}"
+            yield f"a qualified name {_QUALIFIED_RULE}"
             return
         else:
             yield from (f"prefix part {rule}" for rule in _broken(prefix, *_NAME))

@@ -1,10 +1,10 @@
-"""Would the cluster take this Experiment? The API server's and Katib's answer, without either."""
+"""Predicts whether a cluster admits an Experiment: the answer of the API server and of Katib's webhooks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Literal
 
 from kftune.errors import UsageError
 from kftune.katib.admission.cluster import INJECTION_LABEL, Cluster
@@ -18,25 +18,27 @@ from kftune.katib.go.types import DecodeError, Path, dropped_fields, struct
 Stage = Literal["yaml", "server", "decode", "webhook", "panic", "admitted"]
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verdict:
     """The answer to one document."""
 
     stage: Stage
-    """Where it was refused, or `admitted`."""
+    """The stage that rejected it, or `admitted`."""
+    _: KW_ONLY
     reasons: tuple[Reason, ...] = ()
-    """In the order in which the server or the webhook lists them."""
+    """The reasons, in the order of the server or the webhook."""
     message: str = ""
-    """What is said when there are no reasons."""
+    """The message when there are no reasons."""
     path: Path = ()
-    """What the message is about."""
+    """The place that the message is about."""
     line: int | None = None
     column: int | None = None
-    """The place, when the text is not YAML; from 1, in its piece."""
+    """The place in the piece, from 1, when the text is not YAML."""
     spec: dict[str, Any] | None = None
-    """The decoded spec with its defaults, when it came that far."""
-    metadata: Mapping[str, Any] = MappingProxyType({})
+    """The decoded spec with its defaults; None when it was rejected before."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     unknown: tuple[Path, ...] = ()
-    """Fields that the server drops without a word."""
+    """Fields that the server drops silently."""
 
     @property
     def admitted(self) -> bool:
@@ -45,28 +47,28 @@ class Verdict(NamedTuple):
 
 
 def not_yaml(error: NotYamlError) -> Verdict:
-    """The verdict on a text that cannot be read."""
+    """Returns the verdict on a text that is not YAML."""
     return Verdict("yaml", message=error.message, line=error.line, column=error.column)
 
 
 def admit(
     value: object, *, cluster: Cluster | None = None, version: KatibVersion = "0.19", old: object = None
 ) -> Verdict:
-    """Judges one object as the API server and Katib's webhooks do.
+    """Checks one object as the API server and Katib's webhooks do.
 
     Args:
-        value: The JSON value of a document, as `kftune.katib.go.reading.read` gives it; it is not changed.
-        cluster: What the cluster holds; None for a stock install with labelled namespaces.
-        version: Which Katib.
-        old: The living object when this is an update, else None.
+        value: The JSON value of a document, as `kftune.katib.go.reading.read` returns it; it is not changed.
+        cluster: The cluster; None for a stock install with labelled namespaces.
+        version: Katib's version.
+        old: The existing object when this is an update; otherwise None.
 
     Raises:
-        UsageError: The living object is no Experiment that a cluster could hold.
+        UsageError: `old` is not an Experiment that a cluster can hold.
     """
     cluster = cluster or _STOCK
     refusal = server_refusal(value)
     if refusal is not None:
-        return Verdict("server", refusal.reasons, refusal.message, refusal.path)
+        return Verdict("server", reasons=refusal.reasons, message=refusal.message, path=refusal.path)
     try:
         decoded, dropped = dropped_fields(value, struct("Experiment"))
     except DecodeError as error:
@@ -80,21 +82,22 @@ def admit(
             f'Cannot create the Experiment "{metadata["name"]}" in namespace "{namespace}": '
             f'the namespace lacks label "{INJECTION_LABEL}: enabled"'
         )
-        return Verdict("webhook", (), message, ("metadata", "namespace"), spec=spec, metadata=metadata, unknown=unknown)
-    before = _living(old, version) if old is not None else None
+        about = ("metadata", "namespace")
+        return Verdict("webhook", message=message, path=about, spec=spec, metadata=metadata, unknown=unknown)
+    before = _existing(old, version) if old is not None else None
     reasons = tuple(webhook_reasons(metadata["name"], spec, before, cluster, version))
     stage: Stage = "webhook" if reasons else "admitted"
-    return Verdict(stage, reasons, spec=spec, metadata=metadata, unknown=unknown)
+    return Verdict(stage, reasons=reasons, spec=spec, metadata=metadata, unknown=unknown)
 
 
 _STOCK = Cluster()
 
 
-def _living(old: object, version: KatibVersion) -> dict[str, Any]:
-    """The decoded living object with the defaults of its spec."""
+def _existing(old: object, version: KatibVersion) -> dict[str, Any]:
+    """Returns the decoded existing object with the defaults of its spec."""
     try:
         before = struct("Experiment").decode(old)
     except DecodeError as error:
-        raise UsageError(f"the living Experiment must decode, and does not: {error.message}") from None
+        raise UsageError(f"the existing Experiment cannot be decoded: {error.message}") from None
     before["spec"] = with_defaults(before.get("spec", {}), version)
     return before

@@ -1,4 +1,4 @@
-"""The rules of Katib's validating webhook for a whole Experiment, in its order and with its early returns.
+"""The rules of Katib's validating webhook for an Experiment, in its order and with its early returns.
 
 Source: katib, pkg/webhook/v1beta1/experiment/validator/validator.go.
 """
@@ -30,20 +30,16 @@ _POLICIES = frozenset({"", "Never", "LongRunning", "FromVolume"})
 
 
 def webhook_reasons(
-    name: str,
-    spec: Mapping[str, Any],
-    old: Mapping[str, Any] | None,
-    cluster: Cluster,
-    version: KatibVersion,
+    name: str, spec: Mapping[str, Any], old: Mapping[str, Any] | None, cluster: Cluster, version: KatibVersion
 ) -> list[Reason]:
-    """Why the webhook refuses an Experiment; empty when it does not.
+    """Returns why the webhook rejects an Experiment; empty when it admits it.
 
     Args:
         name: metadata.name.
         spec: The decoded spec with its defaults.
-        old: The decoded living object with its spec's defaults, when this is an update.
-        cluster: What the cluster holds.
-        version: Which Katib.
+        old: The decoded existing object with its spec's defaults; None when the object is created.
+        cluster: Katib's configuration and the other objects of the cluster.
+        version: Katib's version.
     """
     reasons = list(_name_reasons(name))
     reasons += _count_reasons(spec)
@@ -52,8 +48,9 @@ def webhook_reasons(
     objective = list(_objective_reasons(spec.get("objective")))
     if objective:
         return reasons + objective
-    reasons += _algorithm_reasons(spec.get("algorithm"), cluster)
-    reasons += _early_stopping_reasons(spec.get("earlyStopping"), cluster)
+    reasons += _service_reasons(spec, "algorithm", cluster.config.algorithms, _SUGGESTION)
+    if spec.get("earlyStopping") is not None:
+        reasons += _service_reasons(spec, "earlyStopping", cluster.config.early_stoppings, _EARLY_STOPPING)
     if spec["resumePolicy"] not in _POLICIES:
         reasons.append(invalid(("spec", "resumePolicy"), "invalid ResumePolicyType"))
     reasons += template_reasons(spec, cluster)
@@ -100,35 +97,22 @@ def _objective_reasons(objective: Mapping[str, Any] | None) -> Iterator[Reason]:
         yield invalid((*path, "additionalMetricNames"), detail)
 
 
-def _algorithm_reasons(algorithm: Mapping[str, Any] | None, cluster: Cluster) -> Iterator[Reason]:
-    if algorithm is None:
-        yield required(("spec", "algorithm"), "must be specified")
-        return
-    path = ("spec", "algorithm", "algorithmName")
-    name = algorithm.get("algorithmName", "")
-    if not name:
-        yield required(path, "must be specified")
-    if name not in cluster.config.algorithms:
-        yield invalid(
-            path,
-            f"unable to get Suggestion config data for algorithm {name}: failed to find suggestion config for "
-            f"algorithm: {name} in ConfigMap: katib-config",
-        )
+_SUGGESTION = "Suggestion config data for algorithm {0}: failed to find suggestion config for algorithm: {0}"
+_EARLY_STOPPING = "EarlyStopping config data for algorithm {0}: failed to find early stopping config for algorithm: {0}"
 
 
-def _early_stopping_reasons(stopping: Mapping[str, Any] | None, cluster: Cluster) -> Iterator[Reason]:
-    if stopping is None:
+def _service_reasons(spec: Mapping[str, Any], field: str, known: frozenset[str], failure: str) -> Iterator[Reason]:
+    """Checks the algorithm of spec.algorithm or spec.earlyStopping."""
+    service = spec.get(field)
+    if service is None:
+        yield required(("spec", field), "must be specified")
         return
-    path = ("spec", "earlyStopping", "algorithmName")
-    name = stopping.get("algorithmName", "")
+    path = ("spec", field, "algorithmName")
+    name = service.get("algorithmName", "")
     if not name:
         yield required(path, "must be specified")
-    if name not in cluster.config.early_stoppings:
-        yield invalid(
-            path,
-            f"unable to get EarlyStopping config data for algorithm {name}: failed to find early stopping config for "
-            f"algorithm: {name} in ConfigMap: katib-config",
-        )
+    if name not in known:
+        yield invalid(path, f"unable to get {failure.format(name)} in ConfigMap: katib-config")
 
 
 def _space_reasons(spec: Mapping[str, Any]) -> Iterator[Reason]:
@@ -165,12 +149,12 @@ def _number_reasons(
         yield required((*path, "max"), detail)
     if version == "main" and space["distribution"] in ("logUniform", "logNormal"):
         for end in ("min", "max"):
-            if _is_below_or_at_0(space.get(end, "")):
+            if _is_not_positive(space.get(end, "")):
                 detail = f"must be greater than 0 for distribution: {plain_text(space['distribution'])}"
                 yield invalid((*path, end), detail)
 
 
-def _is_below_or_at_0(text: str) -> bool:
+def _is_not_positive(text: str) -> bool:
     try:
         return float(text) <= 0
     except ValueError:

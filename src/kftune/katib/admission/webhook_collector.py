@@ -24,7 +24,12 @@ _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 
 def collector_reasons(spec: Mapping[str, Any], cluster: Cluster) -> Iterator[Reason]:
-    """What the webhook has against the metrics collector, its defaults filled in."""
+    """Yields why the webhook rejects the metrics collector.
+
+    Args:
+        spec: spec.metricsCollectorSpec with its defaults.
+        cluster: The cluster with Katib's configuration.
+    """
     collector = spec["collector"]
     kind = collector.get("kind", "")
     if kind in _CONFIGURED and kind not in cluster.config.collectors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.job import job_problem
@@ -20,27 +20,25 @@ from kftune.katib.trial.substitution import META, META_INDEXED, SubstitutionErro
 _TEMPLATE = ("spec", "trialTemplate")
 _SOURCE = (*_TEMPLATE, "trialSpec")
 _PLACEHOLDER = re.compile(r"\$\{trialParameters\..+?\}")
-META_KEYS = frozenset({"Name", "Namespace", "Kind", "APIVersion", "Annotations", "Labels"})
-
-
-class _Text(NamedTuple):
-    """The template's text, or why there is none."""
-
-    text: str | None
-    reason: Reason | None = None
+_META_KEYS = frozenset({"Name", "Namespace", "Kind", "APIVersion", "Annotations", "Labels"})
 
 
 def is_meta_reference(reference: str) -> bool:
-    """Whether a reference names something of the trial's own object, such as `${trialSpec.Name}`."""
+    """Whether a reference names a field of the trial's own object, such as `${trialSpec.Name}`."""
     found = META.search(reference)
     if found is None:
         return False
     indexed = META_INDEXED.search(found[1])
-    return found[1] in META_KEYS or (indexed is not None and indexed[1] in META_KEYS)
+    return found[1] in _META_KEYS or (indexed is not None and indexed[1] in _META_KEYS)
 
 
 def template_reasons(spec: Mapping[str, Any], cluster: Cluster) -> list[Reason]:
-    """What the webhook has against the trial template."""
+    """Returns why the webhook rejects the trial template.
+
+    Args:
+        spec: The decoded spec with its defaults.
+        cluster: The cluster with its ConfigMaps.
+    """
     template = spec.get("trialTemplate")
     if template is None:
         return [required(_TEMPLATE, "must be specified")]
@@ -53,11 +51,11 @@ def template_reasons(spec: Mapping[str, Any], cluster: Cluster) -> list[Reason]:
     if missing is not None:
         return [*reasons, missing]
     source = _template_text(template, cluster)
-    if source.reason is not None:
-        return [*reasons, source.reason]
-    if source.text is None:
+    if source is None:
         return reasons
-    found, text = _references(spec, template, source.text)
+    if isinstance(source, Reason):
+        return [*reasons, source]
+    found, text = _references(spec, template, source)
     reasons += found
     if text is not None:
         reasons += _object_reasons(template, text)
@@ -83,23 +81,23 @@ def _missing_part(template: Mapping[str, Any]) -> Reason | None:
     return None
 
 
-def _template_text(template: Mapping[str, Any], cluster: Cluster) -> _Text:
-    """The template's text; neither text nor reason when it is in a ConfigMap that nobody gave."""
+def _template_text(template: Mapping[str, Any], cluster: Cluster) -> str | Reason | None:
+    """Returns the template's text, or why it has none; None when it is in a ConfigMap that is not given."""
     trial = template.get("trialSpec")
     if trial is not None:
-        return _Text(json_text(trial))
+        return json_text(trial)
     place = template["configMap"]
     namespace, name = place["configMapNamespace"], place["configMapName"]
     if (namespace, name) not in cluster.config_maps and not cluster.knows_config_maps_of(namespace):
-        return _Text(None)
+        return None
     try:
-        return _Text(config_map_text({"spec": {"trialTemplate": template}}, cluster.config_maps))
+        return config_map_text({"spec": {"trialTemplate": template}}, cluster.config_maps)
     except SubstitutionError as error:
-        return _Text(None, invalid(_TEMPLATE, f"unable to parse spec.trialTemplate: {error}"))
+        return invalid(_TEMPLATE, f"unable to parse spec.trialTemplate: {error}")
 
 
 def _references(spec: Mapping[str, Any], template: Mapping[str, Any], text: str) -> tuple[list[Reason], str | None]:
-    """The reasons of the trial parameters, and the text with their placeholders replaced (None: stop here)."""
+    """Returns the reasons of the trial parameters, and the text with replaced placeholders; None to stop there."""
     reasons: list[Reason] = []
     parameters = spec.get("parameters", [])
     known = {parameter.get("name", "") for parameter in parameters}
@@ -113,9 +111,11 @@ def _references(spec: Mapping[str, Any], template: Mapping[str, Any], text: str)
             detail = "name and reference must be specified and name must not contain '{' or '}'"
             reasons.append(invalid(path, detail))
             continue
-        doubled = _doubled(path, name in names, reference in references, parameter, declared)
-        if doubled is not None:
-            reasons.append(doubled)
+        doubled = "name" if name in names else "reference" if reference in references else ""
+        if doubled:
+            shown = f"{parameter[doubled]} can't be duplicated in spec.trialTemplate.trialParameters"
+            detail = f"parameter {doubled} {shown}: {trial_parameters_text(declared)}"
+            reasons.append(invalid((*path, doubled), detail))
             continue
         names.add(name)
         references.add(reference)
@@ -129,23 +129,8 @@ def _references(spec: Mapping[str, Any], template: Mapping[str, Any], text: str)
     return reasons, text
 
 
-def _doubled(
-    path: tuple[str | int, ...],
-    same_name: bool,
-    same_reference: bool,
-    parameter: Mapping[str, str],
-    declared: list[Mapping[str, str]],
-) -> Reason | None:
-    if not same_name and not same_reference:
-        return None
-    field = "name" if same_name else "reference"
-    shown = trial_parameters_text(declared)
-    detail = f"parameter {field} {parameter[field]} can't be duplicated in spec.trialTemplate.trialParameters: {shown}"
-    return invalid((*path, field), detail)
-
-
 def _object_reasons(template: Mapping[str, Any], text: str) -> Iterator[Reason]:
-    """What is wrong with the object that the text makes."""
+    """Checks the object that the text gives."""
     inline = template.get("trialSpec") is not None
     path = _SOURCE if inline else (*_TEMPLATE, "configMap")
     left = _PLACEHOLDER.findall(text) if "${trialParameters." in text else []

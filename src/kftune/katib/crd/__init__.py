@@ -1,1 +1,1 @@
-"""What the API server says of custom objects, told without one."""
+"""Predicts the API server's answer to custom objects of Trainer, Argo, KFP and the training operator."""

@@ -1,43 +1,41 @@
-"""What the API server changes of an object before it looks at it: unknown fields go, nulls go, defaults come."""
+"""Changes an object as the API server does before validation: removes unknown fields and nulls, sets defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from kftune.katib.crd.schema import Fields, Node, fields_of, node_of, whole
+from kftune.katib.crd.schema import Fields, Node, fields_of, limits_of, node_of
 from kftune.katib.go.types import Path
 
+_UNKNOWN = Node("?")  # removes all fields
 
-def cleaned(value: Any, node: Node | None, path: Path, pruned: list[Path]) -> Any:
-    """A copy without unknown fields and without nulls, with defaults.
+
+def cleaned(value: Any, node: Node, path: Path, pruned: list[Path]) -> Any:
+    """Returns a copy without unknown fields and nulls, with defaults.
 
     Args:
-        value: What is given.
-        node: What is asked of it; None where nothing is known.
-        path: Where it stands.
-        pruned: Gets the paths of what is taken away; nulls are not among them.
+        value: The given value.
+        node: Its schema.
+        path: Its place.
+        pruned: The paths of removed fields are appended to it, except those of nulls.
     """
-    if node is not None and node.kind in ("*", "o"):
+    head = node.kind[0]
+    if head in "*o":
         return value
-    if isinstance(value, dict):
-        return _map(value, node, path, pruned)
     if isinstance(value, list):
-        inside = node.items if node is not None and node.kind[0] == "[" else None
+        inside = node.items if head == "[" else _UNKNOWN
         return [cleaned(item, inside, (*path, index), pruned) for index, item in enumerate(value)]
-    return value
-
-
-def _map(value: Mapping[str, Any], node: Node | None, path: Path, pruned: list[Path]) -> dict[str, Any]:
-    if node is not None and node.kind[0] == "{":
+    if not isinstance(value, dict):
+        return value
+    if head == "{":
         inside = node.items
         return {key: cleaned(item, inside, (*path, key), pruned) for key, item in value.items() if item is not None}
-    return cleaned_fields(value, fields_of(node.kind[1:]) if node and node.kind[0] == "=" else {}, path, pruned)
+    return _fields(value, fields_of(node.kind[1:]) if head == "=" else {}, path, pruned)
 
 
-def cleaned_fields(value: Mapping[str, Any], fields: Fields, path: Path, pruned: list[Path]) -> dict[str, Any]:
-    """The same for an object of a type."""
-    is_open = whole(fields).get("open", False)
+def _fields(value: Mapping[str, Any], fields: Fields, path: Path, pruned: list[Path]) -> dict[str, Any]:
+    is_open = limits_of(fields).get("open", False)
     result: dict[str, Any] = {}
     for key, item in value.items():
         if key not in fields or key == "!":

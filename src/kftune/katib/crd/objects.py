@@ -1,4 +1,4 @@
-"""Would the API server store this custom object? Its answer, without admission webhooks."""
+"""Predicts whether the API server stores a custom object, without admission webhooks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.admission.server import metadata_reasons
-from kftune.katib.crd.cleaning import cleaned_fields
-from kftune.katib.crd.schema import fields_of, kind_of
+from kftune.katib.crd.cleaning import cleaned
+from kftune.katib.crd.schema import CustomKind, Node, kind_of
 from kftune.katib.crd.validation import MISSING, Problem, problems
 from kftune.katib.go.types import DecodeError, Path, struct
 
-_GENERATED = "bcdfg"  # five letters or digits, as the server appends to generateName
+_GENERATED = "bcdfg"  # the server appends five letters or digits to generateName
 _LONGEST_PREFIX = 58
 
 
@@ -20,31 +20,31 @@ class ObjectVerdict(NamedTuple):
 
     problems: tuple[Problem, ...]
     pruned: tuple[Path, ...]
-    """Fields that the server drops without a word, and for which `kubectl apply` refuses the object."""
+    """Fields that the server drops silently; `kubectl apply` rejects the object because of them."""
 
     @property
     def stored(self) -> bool:
-        """Whether the server takes it."""
+        """Whether the server stores it."""
         return not self.problems
 
     @property
     def applied(self) -> bool:
-        """Whether `kubectl apply` takes it too, which asks for strict validation."""
+        """Whether `kubectl apply`, with its strict validation, accepts it too."""
         return not self.problems and not self.pruned
 
 
 def is_known(value: object) -> bool:
-    """Whether there is a schema for an object."""
+    """Whether there is a schema for an object's kind."""
     return isinstance(value, dict) and kind_of(value.get("apiVersion"), value.get("kind")) is not None
 
 
 def judge_object(value: object, old: object = None, *, name: str | None = None) -> ObjectVerdict:
-    """Judges one object as the API server does.
+    """Checks one object as the API server does.
 
     Args:
         value: The JSON value of a document.
-        old: The living object, when this is an edit.
-        name: The name that the object will have, for one that Katib makes of a template; else it brings its own.
+        old: The existing object, when this is an edit.
+        name: The name that Katib gives an object that it makes from a template; None for an object with its own name.
     """
     given = value if isinstance(value, dict) else {}
     kind = kind_of(given.get("apiVersion"), given.get("kind"))
@@ -52,32 +52,27 @@ def judge_object(value: object, old: object = None, *, name: str | None = None) 
         shown = f"no matches for kind {str(given.get('kind', ''))!r} in version {str(given.get('apiVersion', ''))!r}"
         return ObjectVerdict((Problem((), "NoMatch", shown),), ())
     pruned: list[Path] = []
-    fields = fields_of(kind.type)
     metadata, found = _metadata(given.get("metadata"), name, pruned)
-    inside = _cleaned(given, fields, pruned, without_status=kind.status)
-    inside["metadata"] = metadata
-    before = _living(old, fields, without_status=kind.status) if isinstance(old, dict) else MISSING
-    if isinstance(before, dict) and before["metadata"].get("name") != metadata.get("name"):
-        found.append(Problem(("metadata", "name"), "Invalid", "field is immutable"))
+    made = _cleaned(given, kind, pruned) | {"metadata": metadata}
+    before: Any = MISSING
+    if isinstance(old, dict):
+        before = _cleaned(old, kind, []) | {"metadata": old.get("metadata") or {}}
+        if before["metadata"].get("name") != metadata.get("name"):
+            found.append(Problem(("metadata", "name"), "Invalid", "field is immutable"))
     if not found:
-        found = list(problems(inside, fields, (), before))
+        found = problems(made, Node(f"={kind.type}"), (), before)
     return ObjectVerdict(tuple(found), tuple(pruned))
 
 
-def _cleaned(given: Mapping[str, Any], fields: Mapping[str, Any], pruned: list[Path], *, without_status: bool) -> Any:
-    skipped = {"apiVersion", "kind", "metadata"} | ({"status"} if without_status else set())
+def _cleaned(given: Mapping[str, Any], kind: CustomKind, pruned: list[Path]) -> dict[str, Any]:
+    skipped = {"apiVersion", "kind", "metadata"} | ({"status"} if kind.status else set())
     rest = {key: item for key, item in given.items() if key not in skipped}
-    return cleaned_fields(rest, fields, (), pruned)
-
-
-def _living(old: Mapping[str, Any], fields: Mapping[str, Any], *, without_status: bool) -> dict[str, Any]:
-    before: dict[str, Any] = _cleaned(old, fields, [], without_status=without_status)
-    before["metadata"] = old.get("metadata") or {}
-    return before
+    result: dict[str, Any] = cleaned(rest, Node(f"={kind.type}"), (), pruned)
+    return result
 
 
 def _metadata(given: object, name: str | None, pruned: list[Path]) -> tuple[dict[str, Any], list[Problem]]:
-    """The decoded metadata with its name, and what is wrong with it."""
+    """Returns the decoded metadata with its name, and what is wrong with it."""
     known = struct("ObjectMeta")
     try:
         metadata = known.decode(given)

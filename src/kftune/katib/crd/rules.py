@@ -1,6 +1,6 @@
-"""The rules that CRDs write in CEL, each by hand.
+"""The CEL rules of the CRDs, each written in Python.
 
-Source: the CRDs named in `schema_overlay.py` (x-kubernetes-validations).
+Source: the CRDs named in `tools/crd_overlay.yaml` (x-kubernetes-validations).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 
 class Rule(NamedTuple):
-    """One rule: what it says, and whether a value keeps it."""
+    """A rule's message, and whether it holds for a value."""
 
     message: str
     holds: Callable[[Any], bool]
 
 
-# `self == oldSelf`: they are asked of edits only, and need both values.
+# `self == oldSelf`: these rules apply to edits only.
 TRANSITIONS: Mapping[str, str] = MappingProxyType(
     {
         "immutable": "field is immutable",
@@ -28,22 +28,11 @@ TRANSITIONS: Mapping[str, str] = MappingProxyType(
 )
 
 _LOCATIONS = ("artifactory", "azure", "gcs", "git", "hdfs", "http", "oss", "plugin", "raw", "s3")
-_BODIES = (
-    "container",
-    "containerSet",
-    "dag",
-    "data",
-    "http",
-    "plugin",
-    "resource",
-    "script",
-    "steps",
-    "suspend",
-)
+_BODIES = ("container", "containerSet", "dag", "data", "http", "plugin", "resource", "script", "steps", "suspend")
 
 
 def _double(text: object) -> float:
-    """`double(text)`; what does not convert fails the rule, as NaN does."""
+    """`double(text)`; text that is not a number gives NaN, which fails every comparison."""
     try:
         found = float(str(text))
     except ValueError:
@@ -61,86 +50,65 @@ def _at_most_one(names: tuple[str, ...], given: Any) -> bool:
     return sum(name in given for name in names) <= 1
 
 
-def _templates_are_timed_well(templates: Any) -> bool:
+def _no_timeout_of_steps(templates: Any) -> bool:
     timed = [each for each in templates if "timeout" in each or "activeDeadlineSeconds" in each]
     return not any("dag" in each or "steps" in each for each in timed)
 
 
-def _templates_do_one_thing(templates: Any) -> bool:
-    return all(_at_most_one(_BODIES, template) for template in templates)
-
-
-def _task_follows_one_way(task: Any) -> bool:
+def _has_one_order(task: Any) -> bool:
     return "depends" not in task or not ("dependencies" in task or "continueOn" in task)
 
 
-def _task_begins_with_a_letter(task: Any) -> bool:
+def _has_name_for_order(task: Any) -> bool:
     follows = "depends" in task or "dependencies" in task
     return not follows or not str(task.get("name", ""))[:1].isdigit()
 
 
-RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        "short-label-name": (
-            Rule(
-                "metadata.name must match RFC 1035 DNS label format",
-                lambda it: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", it["metadata"]["name"]) is not None,
-            ),
+        "short-label-name": Rule(
+            "metadata.name must match RFC 1035 DNS label format",
+            lambda it: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", it["metadata"]["name"]) is not None,
         ),
-        "short-name": (
-            Rule("metadata.name must be no more than 63 characters", lambda it: len(it["metadata"]["name"]) <= 63),
+        "short-name": Rule(
+            "metadata.name must be no more than 63 characters", lambda it: len(it["metadata"]["name"]) <= 63
         ),
-        "managed-by": (
-            Rule(
-                "ManagedBy must be trainer.kubeflow.org/trainjob-controller or kueue.x-k8s.io/multikueue if set",
-                lambda it: it in ("trainer.kubeflow.org/trainjob-controller", "kueue.x-k8s.io/multikueue"),
-            ),
+        "managed-by": Rule(
+            "ManagedBy must be trainer.kubeflow.org/trainjob-controller or kueue.x-k8s.io/multikueue if set",
+            lambda it: it in ("trainer.kubeflow.org/trainjob-controller", "kueue.x-k8s.io/multikueue"),
         ),
-        "at-least-one-process": (Rule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),),
-        "parallel-trials": (
-            Rule(
-                "parallelTrials cannot exceed numTrials",
-                lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0),
-            ),
+        "at-least-one-process": Rule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),
+        "parallel-trials": Rule(
+            "parallelTrials cannot exceed numTrials",
+            lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0),
         ),
-        "grid-of-choices": (
-            Rule(
-                "Grid search requires all parameters to be Categorical; Uniform and LogUniform are not supported.",
-                _all_parameters_are_choices,
-            ),
+        "grid-of-choices": Rule(
+            "Grid search requires all parameters to be Categorical; Uniform and LogUniform are not supported.",
+            _all_parameters_are_choices,
         ),
-        "min-above-zero": (Rule("min must be strictly greater than 0", lambda it: _double(it["min"]) > 0),),
-        "min-below-max": (
-            Rule("min must be strictly less than max", lambda it: _double(it["min"]) < _double(it["max"])),
+        "min-above-zero": Rule("min must be strictly greater than 0", lambda it: _double(it["min"]) > 0),
+        "min-below-max": Rule("min must be strictly less than max", lambda it: _double(it["min"]) < _double(it["max"])),
+        "no-name": Rule(
+            "name and namespace cannot be set in a template.", lambda it: "name" not in it and "namespace" not in it
         ),
-        "no-name": (
-            Rule(
-                "name and namespace cannot be set in a template.", lambda it: "name" not in it and "namespace" not in it
-            ),
+        "one-ml-policy": Rule(
+            "Only one of the policy can be configured", lambda it: _at_most_one(("flux", "mpi", "torch"), it)
         ),
-        "one-ml-policy": (
-            Rule("Only one of the policy can be configured", lambda it: _at_most_one(("flux", "mpi", "torch"), it)),
+        "not-the-node": Rule(
+            "containerNames must not include the main node container because PET_* envs are always injected into it",
+            lambda it: "node" not in it,
         ),
-        "not-the-node": (
-            Rule(
-                "containerNames must not include the main node container because PET_* envs are always injected into "
-                "it",
-                lambda it: "node" not in it,
-            ),
+        "one-artifact-location": Rule(
+            "at most one artifact location can be specified", lambda it: _at_most_one(_LOCATIONS, it)
         ),
-        "one-artifact-location": (
-            Rule("at most one artifact location can be specified", lambda it: _at_most_one(_LOCATIONS, it)),
+        "no-timeout-of-steps": Rule("timeout cannot be applied to steps or dag templates", _no_timeout_of_steps),
+        "one-template-type": Rule(
+            "template must have at most one template type",
+            lambda it: all(_at_most_one(_BODIES, template) for template in it),
         ),
-        "argo-templates": (
-            Rule("timeout cannot be applied to steps or dag templates", _templates_are_timed_well),
-            Rule("template must have at most one template type", _templates_do_one_thing),
-        ),
-        "argo-task": (
-            Rule("cannot use both 'depends' and 'dependencies' or 'continueOn'", _task_follows_one_way),
-            Rule(
-                "task name cannot begin with a digit when using 'depends' or 'dependencies'",
-                _task_begins_with_a_letter,
-            ),
+        "one-task-order": Rule("cannot use both 'depends' and 'dependencies' or 'continueOn'", _has_one_order),
+        "task-name": Rule(
+            "task name cannot begin with a digit when using 'depends' or 'dependencies'", _has_name_for_order
         ),
     }
 )

@@ -1,4 +1,4 @@
-"""The schemas of the custom objects, as `schemas.json` holds them."""
+"""The schemas of custom objects, from `schemas.json`."""
 
 from __future__ import annotations
 
@@ -9,57 +9,62 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Fields = Mapping[str, Any]
-"""A type: its fields' kinds, and under `!` what belongs to all of it."""
+"""A type: the kinds of its fields, and under `!` what applies to the whole type."""
 
-NOTHING: Mapping[str, Any] = {}
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Node(NamedTuple):
-    """What the server asks of one place of an object."""
+    """The schema of one value."""
 
     kind: str
-    """As `crd_schemas.py` writes it."""
-    more: Mapping[str, Any] = NOTHING
-    """Limits, defaults, keys and rules."""
+    """In the notation of `tools/crd_schemas.py`."""
+    more: Mapping[str, Any] = _NOTHING
+    """Limits, default, list keys and rules."""
 
     @property
     def items(self) -> Node:
-        """What it asks of the items of a list, or of the values of a map."""
+        """The schema of a list's items or a map's values."""
         return node_of(self.more["items"]) if "items" in self.more else node_of(self.kind[1:])
 
 
 class CustomKind(NamedTuple):
-    """One kind of custom objects."""
+    """One kind of custom object."""
 
     type: str
     status: bool
-    """Whether status is a resource of its own, and dropped from what is created or edited."""
+    """Whether status is a subresource, so that it is dropped from created and edited objects."""
 
 
 def node_of(given: object) -> Node:
-    """A node from its written form."""
+    """Returns a node from its written form."""
     if isinstance(given, str):
         return Node(given)
     if isinstance(given, dict):
         return Node(given["is"], given)
-    raise AssertionError("a kind is text or a map")
+    raise AssertionError(f"a kind must be text or a map, not {given!r}")
 
 
 def kind_of(version: object, kind: object) -> CustomKind | None:
-    """The kind that apiVersion and kind name, or None when nothing is known of it."""
+    """Returns the kind of an object, or None when there is no schema for it.
+
+    Args:
+        version: The object's apiVersion.
+        kind: The object's kind.
+    """
     found = _schemas()["kinds"].get(f"{version} {kind}")
     return CustomKind(found["type"], bool(found.get("status"))) if found is not None else None
 
 
 def fields_of(name: str) -> Fields:
-    """A type by its name."""
+    """Returns a type by its name."""
     found: Fields = _schemas()["types"][name]
     return found
 
 
-def whole(fields: Fields) -> Mapping[str, Any]:
-    """What is asked of a type as a whole: `required`, `rules`, `one`, `minProperties`, `open`."""
-    found: Mapping[str, Any] = fields.get("!", NOTHING)
+def limits_of(fields: Fields) -> Mapping[str, Any]:
+    """Returns what applies to a whole type: `required`, `rules`, `one`, `minProperties`, `open`."""
+    found: Mapping[str, Any] = fields.get("!", _NOTHING)
     return found
 
 

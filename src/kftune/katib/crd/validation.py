@@ -1,4 +1,4 @@
-"""Does an object keep its CRD's schema? Asked as the API server asks.
+"""Validates a custom object against its CRD's schema as the API server does.
 
 Source: k8s.io/apiextensions-apiserver v0.36, pkg/apiserver/schema (pruning, defaulting, listtype, cel); recorded runs.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kftune.katib.crd.rules import RULES, TRANSITIONS
-from kftune.katib.crd.schema import Fields, Node, fields_of, node_of, whole
+from kftune.katib.crd.schema import Node, fields_of, limits_of, node_of
 from kftune.katib.go.types import Path
 
 _QUANTITY = re.compile(
@@ -39,8 +39,12 @@ _TYPES = {
 _GIVEN = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
+Child = tuple[Any, Node, Path, Any]
+"""A value, its schema, its path and the value before the edit."""
+
+
 class Problem(NamedTuple):
-    """One thing that the API server says against an object."""
+    """One reason why the API server rejects an object."""
 
     path: Path
     kind: str
@@ -49,38 +53,43 @@ class Problem(NamedTuple):
 
 
 class _Missing:
-    """Stands for the value before, where there was none."""
+    """Marks that there is no previous value."""
 
 
 MISSING = _Missing()
 
 
-def problems(value: Mapping[str, Any], fields: Fields, path: Path, old: Any = MISSING) -> Iterator[Problem]:
-    """What the schema has against an object; rules are asked only of what keeps the rest.
+def problems(value: Any, node: Node, path: Path, old: Any = MISSING) -> list[Problem]:
+    """Returns what is wrong with a value. Rules are checked only when the rest of the schema holds.
 
     Args:
-        value: The object, cleaned.
-        fields: Its type.
-        path: Where it stands.
-        old: The living object, cleaned, when this is an edit. What an edit leaves as it was is not asked again.
+        value: The value, cleaned.
+        node: Its schema.
+        path: Its place.
+        old: The existing value, cleaned, when this is an edit. Parts that an edit leaves unchanged are not checked.
     """
-    found = list(_in_fields(value, fields, path, old))
-    yield from found or _broken_rules(value, fields, path, old)
+    return list(_in(value, node, path, old)) or list(_broken(value, node, path, old))
+
+
+def _children(value: Any, node: Node, path: Path, old: Any) -> Iterator[Child]:
+    """Yields the values directly below a value."""
+    head = node.kind[0]
+    if head == "=":
+        fields = fields_of(node.kind[1:])
+        for name, item in value.items():
+            if name in fields:
+                yield item, node_of(fields[name]), (*path, name), _below(old, name)
+    elif head in "{[":
+        inside = node.items
+        if head == "{":
+            for key, item in value.items():
+                yield item, inside, (*path, key), _below(old, key)
+        else:
+            for index, item in enumerate(value):
+                yield item, inside, (*path, index), _item_before(item, old, node)
 
 
 # -------------------------------------------------------------------------------------------------------- the schema
-
-
-def _in_fields(value: Mapping[str, Any], fields: Fields, path: Path, old: Any) -> Iterator[Problem]:
-    about = whole(fields)
-    for name in about.get("required", ()):
-        if name not in value:
-            yield Problem((*path, name), "Required", "Required value")
-    if len(value) < about.get("minProperties", 0):
-        yield Problem(path, "Invalid", f"should have at least {about['minProperties']} properties")
-    for name, item in value.items():
-        if name in fields:
-            yield from _in(item, node_of(fields[name]), (*path, name), _below(old, name))
 
 
 def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
@@ -93,25 +102,29 @@ def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
         yield Problem(path, "TypeInvalid", f'must be of type {wanted}: "{given}"')
         return
     if head == "=":
-        yield from _in_fields(value, fields_of(node.kind[1:]), path, old)
-    elif head == "{":
-        for key, item in value.items():
-            yield from _in(item, node.items, (*path, key), _below(old, key))
+        yield from _in_type(value, node, path)
     elif head == "[":
-        yield from _in_list(value, node, path, old)
-    else:
+        yield from _in_list(value, node.more, path)
+    elif head != "{":
         yield from _in_scalar(value, node, path)
+    for child in _children(value, node, path, old):
+        yield from _in(*child)
 
 
-def _in_list(value: list[Any], node: Node, path: Path, old: Any) -> Iterator[Problem]:
-    more = node.more
+def _in_type(value: Mapping[str, Any], node: Node, path: Path) -> Iterator[Problem]:
+    about = limits_of(fields_of(node.kind[1:]))
+    for name in about.get("required", ()):
+        if name not in value:
+            yield Problem((*path, name), "Required", "Required value")
+    if len(value) < about.get("minProperties", 0):
+        yield Problem(path, "Invalid", f"should have at least {about['minProperties']} properties")
+
+
+def _in_list(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     if len(value) > more.get("maxItems", len(value)):
         yield Problem(path, "TooMany", f"{len(value)}: must have at most {more['maxItems']} items")
     if len(value) < more.get("minItems", 0):
         yield Problem(path, "Invalid", f"should have at least {more['minItems']} items")
-    inside = node.items
-    for index, item in enumerate(value):
-        yield from _in(item, inside, (*path, index), _item_before(item, old, node))
     yield from _duplicates(value, more, path)
 
 
@@ -121,8 +134,8 @@ def _duplicates(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterat
         return
     seen: set[str] = set()
     for index, item in enumerate(value):
-        told = {key: item[key] for key in keys if key in item} if keys and isinstance(item, dict) else item
-        text = json.dumps(told, sort_keys=True, ensure_ascii=False)
+        compared = {key: item[key] for key in keys if key in item} if keys and isinstance(item, dict) else item
+        text = json.dumps(compared, sort_keys=True, ensure_ascii=False)
         if text in seen:
             yield Problem((*path, index), "Duplicate", f"Duplicate value: {text}")
         seen.add(text)
@@ -133,7 +146,7 @@ def _in_scalar(value: Any, node: Node, path: Path) -> Iterator[Problem]:
     if head in "iI" and not -(2 ** (31 if head == "i" else 63)) <= value < 2 ** (31 if head == "i" else 63):
         yield Problem(path, "Invalid", f"must be of type int{32 if head == 'i' else 64}")
     elif head == "q" and isinstance(value, str) and not _QUANTITY.fullmatch(value):
-        yield Problem(path, "Invalid", f"{value!r} is no quantity such as 2, 500m or 4Gi")
+        yield Problem(path, "Invalid", f"{value!r} is not a quantity such as 2, 500m or 4Gi")
     elif head == "t" and not _TIME.fullmatch(value):
         yield Problem(path, "Invalid", "must be of type date-time")
     if not more:
@@ -166,43 +179,22 @@ def _pattern(text: str) -> re.Pattern[str]:
 # --------------------------------------------------------------------------------------------------------- the rules
 
 
-def _broken_rules(value: Any, fields: Fields, path: Path, old: Any) -> Iterator[Problem]:
-    about = whole(fields)
-    yield from _broken(about.get("rules", ()), value, path, old, Node("="), fields)
-    one = about.get("one", ())
-    if one and sum(name in value for name in one) != 1:
-        yield Problem(path, "Invalid", f"exactly one of the fields in [{' '.join(one)}] must be set")
-    for name, item in value.items():
-        if name in fields:
-            yield from _broken_below(item, node_of(fields[name]), (*path, name), _below(old, name))
-
-
-def _broken_below(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
-    head = node.kind[0]
-    yield from _broken(node.more.get("rules", ()), value, path, old, node)
-    if head == "=":
-        yield from _broken_rules(value, fields_of(node.kind[1:]), path, old)
-    elif head == "{":
-        for key, item in value.items():
-            yield from _broken_below(item, node.items, (*path, key), _below(old, key))
-    elif head == "[":
-        inside = node.items
-        for index, item in enumerate(value):
-            yield from _broken_below(item, inside, (*path, index), _item_before(item, old, node))
-
-
-def _broken(
-    names: Sequence[str], value: Any, path: Path, old: Any, node: Node, fields: Fields | None = None
-) -> Iterator[Problem]:
+def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
+    names: tuple[str, ...] = tuple(node.more.get("rules", ()))
+    if node.kind[0] == "=":
+        about = limits_of(fields_of(node.kind[1:]))
+        names += tuple(about.get("rules", ()))
+        one = about.get("one", ())
+        if one and sum(name in value for name in one) != 1:
+            yield Problem(path, "Invalid", f"exactly one of the fields in [{' '.join(one)}] must be set")
     for name in names:
         if name in TRANSITIONS:
-            same = old is MISSING or (_same_fields(value, old, fields) if fields else is_same(value, old, node))
-            if not same:
+            if old is not MISSING and not is_same(value, old, node):
                 yield Problem(path, "Invalid", TRANSITIONS[name])
-        else:
-            for rule in RULES[name]:
-                if not rule.holds(value):
-                    yield Problem(path, "Invalid", rule.message)
+        elif not RULES[name].holds(value):
+            yield Problem(path, "Invalid", RULES[name].message)
+    for child in _children(value, node, path, old):
+        yield from _broken(*child)
 
 
 # ------------------------------------------------------------------------------------------------------ before an edit
@@ -213,7 +205,7 @@ def _below(old: Any, name: str) -> Any:
 
 
 def _item_before(item: Any, old: Any, node: Node) -> Any:
-    """The item of the same keys; the server does not follow items of other lists."""
+    """Returns the previous item with the same keys; the server does not match the items of lists without keys."""
     keys = node.more.get("keys")
     if not keys or not isinstance(old, list) or not isinstance(item, dict):
         return MISSING
@@ -224,23 +216,24 @@ def _item_before(item: Any, old: Any, node: Node) -> Any:
 
 
 def is_same(value: Any, old: Any, node: Node) -> bool:
-    """`self == oldSelf`: the order does not count in lists with keys and in sets."""
+    """`self == oldSelf`; the order of sets and of lists with keys does not matter.
+
+    Args:
+        value: The value.
+        old: The value before the edit.
+        node: Their schema.
+    """
     if type(value) is not type(old):
         return False
     head = node.kind[0]
-    if head == "=" and isinstance(value, dict):
-        return _same_fields(value, old, fields_of(node.kind[1:]))
-    if head == "{" and isinstance(value, dict):
-        return value.keys() == old.keys() and all(is_same(value[key], old[key], node.items) for key in value)
+    if head in "={" and isinstance(value, dict):
+        fields = fields_of(node.kind[1:]) if head == "=" else {}
+        return value.keys() == old.keys() and all(
+            is_same(value[key], old[key], node_of(fields.get(key, "*")) if head == "=" else node.items) for key in value
+        )
     if head == "[" and isinstance(value, list):
         return _same_lists(value, old, node)
     return bool(value == old)
-
-
-def _same_fields(value: Mapping[str, Any], old: Mapping[str, Any], fields: Fields) -> bool:
-    if value.keys() != old.keys():
-        return False
-    return all(is_same(value[key], old[key], node_of(fields.get(key, "*"))) for key in value)
 
 
 def _same_lists(value: list[Any], old: list[Any], node: Node) -> bool:

@@ -1,1 +1,1 @@
-"""Texts as Go and the API machinery read them: YAML, JSON into typed fields, numbers, regexes, quantities."""
+"""Reads texts as Go and the API machinery do: YAML, JSON, typed fields, numbers, regexes, quantities."""

@@ -1,4 +1,4 @@
-"""JSON as Go's encoding/json reads it into values of any type.
+"""Reads JSON as Go's encoding/json reads it into values of any type.
 
 Source: Go, encoding/json (decode.go, scanner.go); sigs.k8s.io/json for whole numbers.
 """
@@ -12,35 +12,43 @@ from typing import Any
 
 from kftune.katib.go.scalars import LEAST_INT, MOST_INT
 
-# Beyond this many digits no integer has 64 bits.
+# An integer of 64 bits has at most this many characters.
 _MOST_DIGITS = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAY_MAKE_SURROGATES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _BLANKS = " \t\r\n"
 
 
-def number_error(digits: str) -> str:
-    """What Go says of a number beyond float64."""
-    return f"json: cannot unmarshal number {digits} into Go value of type float64"
+def json_kind(value: object) -> str:
+    """Returns encoding/json's name for the kind of a value."""
+    if isinstance(value, bool):
+        return "bool"
+    names: dict[type, str] = {str: "string", dict: "object", list: "array", int: "number", float: "number"}
+    return names.get(type(value), "null")
+
+
+def not_an_object(value: object) -> str:
+    """Returns Go's message for a value that is not a JSON object."""
+    return f"json: cannot unmarshal {json_kind(value)} into Go value of type map[string]interface {{}}"
 
 
 def loads(text: str) -> Any:
-    """`json.Unmarshal` into a value of any type, where every number is a float64.
+    """`json.Unmarshal` into a value of any type: every number is a float64.
 
     Args:
-        text: Bytes that are no UTF-8 may stand in it as surrogates; inside of texts they become U+FFFD.
+        text: The text; bytes that are not UTF-8 may be surrogates, which become U+FFFD in strings.
 
     Raises:
-        ValueError: Go refuses the text.
+        ValueError: Go rejects the text.
     """
     return _decoded(_FLOATS, text, whole=True)
 
 
 def first_value(text: str) -> Any:
-    """The first value of a stream as the API machinery decodes it; whole numbers of 64 bits stay whole.
+    """Returns the first value of a stream as the API machinery decodes it; integers of 64 bits stay integers.
 
     Raises:
-        ValueError: Go refuses what stands there; it never reads what follows the first value.
+        ValueError: Go rejects the first value; it does not read what follows it.
     """
     return _decoded(_WHOLE, text, whole=False)
 
@@ -50,7 +58,7 @@ def _decoded(decoder: json.JSONDecoder, text: str, *, whole: bool) -> Any:
     try:
         value, end = decoder.raw_decode(text, begin)
     except json.JSONDecodeError as error:
-        # Python 3.13 stops at a comma with nothing behind it, older ones and Go at what stands there instead.
+        # Python 3.13 stops at the trailing comma; Go and older Pythons stop at the character after it.
         is_comma = error.msg.startswith("Illegal trailing comma")
         raise ValueError(_complaint(text, error.pos + is_comma)) from None
     except RecursionError:
@@ -85,7 +93,7 @@ def _without_surrogates(value: Any) -> Any:
 def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
-        raise ValueError(number_error(digits))
+        raise ValueError(f"json: cannot unmarshal number {digits} into Go value of type float64")
     return value
 
 

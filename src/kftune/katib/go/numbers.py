@@ -1,4 +1,4 @@
-"""Numbers as the engines read them: Python's `int` and `float`, Go's `strconv`."""
+"""Reads numbers as the engines do: Python's `int` and `float`, Go's `strconv`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 
 _GO_INT = re.compile(r"[-+]?[0-9]+")
-# An underscore stands between two digits, or behind 0x.
+# Underscores are allowed between two digits and after 0x.
 _DIGITS = r"[0-9](?:_?[0-9])*"
 _HEX = r"[0-9a-fA-F](?:_?[0-9a-fA-F])*"
 _GO_DECIMAL = re.compile(rf"[-+]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?")
@@ -17,7 +17,7 @@ _MOST_DIGITS = 4000
 
 
 def python_int(text: str) -> int | None:
-    """`int(text)`, or None where Python refuses."""
+    """`int(text)`, or None when Python rejects the text."""
     if len(text) > _MOST_DIGITS:
         return None
     try:
@@ -27,7 +27,7 @@ def python_int(text: str) -> int | None:
 
 
 def python_float(text: str) -> float | None:
-    """`float(text)`, or None where Python refuses."""
+    """`float(text)`, or None when Python rejects the text."""
     try:
         return float(text)
     except ValueError:
@@ -35,7 +35,7 @@ def python_float(text: str) -> float | None:
 
 
 def go_int(text: str) -> int | None:
-    """`strconv.Atoi`, or None where Go refuses."""
+    """`strconv.Atoi`, or None when Go rejects the text."""
     if not _GO_INT.fullmatch(text) or len(text) > _MOST_DIGITS:
         return None
     value = int(text)
@@ -43,7 +43,7 @@ def go_int(text: str) -> int | None:
 
 
 def go_float(text: str) -> float | None:
-    """`strconv.ParseFloat`, or None where Go refuses, which it also does beyond the largest float64."""
+    """`strconv.ParseFloat`, or None when Go rejects the text, also beyond the largest float64."""
     if _GO_DECIMAL.fullmatch(text):
         value = float(text)
     elif _GO_HEX.fullmatch(text):

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+REGEX_MESSAGE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+"""Kubernetes' message for text that is not a quantity."""
+
 _TEXT = re.compile(r"([-+]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([a-zA-Z]*|[eE][-+]?[0-9]+)")
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -17,7 +20,7 @@ _LONGEST = 400
 
 
 def parse(text: str) -> Decimal | None:
-    """The amount, or None where Kubernetes refuses the text."""
+    """Returns the amount, or None when Kubernetes rejects the text."""
     found = _TEXT.fullmatch(text)
     if found is None or len(text) > _LONGEST:
         return None
@@ -35,9 +38,9 @@ def parse(text: str) -> Decimal | None:
 
 
 def canonical(text: str) -> str | None:
-    """The text as Kubernetes writes the quantity back, or None where it refuses it.
+    """Returns the text as Kubernetes writes the quantity back, or None when Kubernetes rejects it.
 
-    `1024Mi` comes back as `1Gi`, `1000m` as `1`, `0.5` as `500m`, `1.5Gi` as `1536Mi`.
+    Kubernetes writes `1024Mi` as `1Gi`, `1000m` as `1`, `0.5` as `500m`, and `1.5Gi` as `1536Mi`.
     """
     amount = parse(text)
     if amount is None:
@@ -59,7 +62,7 @@ def _binary_text(amount: int) -> str:
 
 
 def _scaled_text(amount: Decimal, style: str) -> str:
-    """The digits with the largest power of a thousand that keeps them whole; below `n` Kubernetes rounds up."""
+    """Uses the largest power of a thousand that keeps the digits whole; amounts below `n` are rounded up."""
     nano = amount.scaleb(9).to_integral_value(rounding="ROUND_UP")
     if nano == 0:
         return "0"

@@ -1,7 +1,7 @@
 """Reads YAML into JSON values as kubectl does.
 
-A text is first cut at lines that begin with `---`, then the first document of each piece is read. Keys may come twice
-(the last wins), aliases share their value, a merge key counts where it stands, unknown tags make text.
+A text is first cut at lines that begin with `---`, then the first document of each piece is read. A key may occur twice
+(the last one wins), aliases share their value, a merge key overwrites earlier keys, and unknown tags make text.
 
 Source: k8s.io/apimachinery util/yaml (YAMLReader), sigs.k8s.io/yaml (goyaml.v2, decode.go).
 """
@@ -28,14 +28,14 @@ from kftune.errors import YamlError
 from kftune.katib.go.scalars import from_float, resolve
 from kftune.yaml_text.problems import reported
 
-# What aliases may add to one document, in values; Go refuses later, but by then a text has grown to 400 000.
+# The most values of one document with its aliases expanded; beyond that Go limits aliases too.
 _MOST_COPIES = 400_000
 
-# libyaml does not know the escape \' that Go knows; each one costs a read of the text.
+# libyaml does not know Go's escape \'; each occurrence costs another read of the text.
 _MOST_QUOTES = 100
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
-# Each level is a frame or two of Python; Go stops at 10 000.
+# Each level needs one or two Python frames; Go stops at 10 000.
 _MOST_LEVELS = 150
 
 _CORE = "tag:yaml.org,2002:"
@@ -43,25 +43,22 @@ _SEPARATOR = re.compile(r"^---[^\S\n]*(?:#[^\n]*)?(?:\n|\Z)", re.MULTILINE)
 
 
 class Piece(NamedTuple):
-    """One document of a text, not read yet."""
+    """One document of a text, not parsed yet."""
 
     text: str
     line: int
-    """How many lines of the whole text stand before it."""
+    """The number of lines before it in the whole text."""
 
 
 class NotYamlError(YamlError):
-    """Text that kubectl cannot turn into JSON; line and column count from the piece's start."""
+    """Text that kubectl cannot convert to JSON; line and column count from the start of the piece."""
 
 
 def pieces(text: str) -> Iterator[Piece]:
-    """The documents of a text, cut as kubectl cuts it.
+    """Yields the documents of a text, cut as kubectl cuts it, without empty ones.
 
     Args:
         text: A YAML or JSON text.
-
-    Yields:
-        Each piece that holds anything; the first line of one may be its own `---`.
     """
     text = text.removeprefix("\ufeff")
     start = 0
@@ -76,13 +73,12 @@ def pieces(text: str) -> Iterator[Piece]:
 
 
 def read(text: str) -> object:
-    """The JSON value of a piece.
+    """Returns the JSON value of a piece: dicts with text keys, lists, text, int (64 bits), float, bool and None.
+
+    The value must not be changed, because aliases share parts of it.
 
     Args:
         text: One piece of `pieces`.
-
-    Returns:
-        Dicts with text keys, lists, text, int (64 bits), float, bool, None; what aliases share must not be changed.
 
     Raises:
         NotYamlError: The text is not YAML, or its value cannot be written as JSON.
@@ -99,13 +95,13 @@ def read(text: str) -> object:
                 raise NotYamlError(error.message, None, error.line, error.column) from None
             text = text[:place] + text[place + 1 :]
         except RecursionError:
-            raise NotYamlError(f"more than {_MOST_LEVELS} levels are nested; make it flatter", None, 1, 1) from None
-    raise NotYamlError(f"more than {_MOST_QUOTES} times \\' stands in double quotes; write '", None, 1, 1)
+            raise NotYamlError(f"more than {_MOST_LEVELS} nested levels; make it flatter", None, 1, 1) from None
+    raise NotYamlError(f"double quotes hold \\' more than {_MOST_QUOTES} times; write '", None, 1, 1)
 
 
 def _read(text: str) -> object:
     next_event = yaml.CBaseLoader(text).get_event
-    # JSON, which has this escape, is read before YAML is tried.
+    # JSON has this escape and is tried before YAML.
     slashes = "\\/" in text and not text.lstrip().startswith("{")
     while type(event := next_event()) is not StreamEndEvent:
         if type(event) is DocumentStartEvent:
@@ -116,7 +112,7 @@ def _read(text: str) -> object:
 
 
 def _offset(text: str, error: YamlError) -> int:
-    """Where in the text an error is."""
+    """Returns the index of an error in the text."""
     begin = 0
     for _ in range((error.line or 1) - 1):
         begin = text.find("\n", begin) + 1
@@ -124,12 +120,12 @@ def _offset(text: str, error: YamlError) -> int:
 
 
 def _without_escaped_slash(text: str, next_event: Callable[[], Any]) -> Callable[[], Any]:
-    """Refuses the escape that libyaml knows and Go does not."""
+    """Rejects the escape that libyaml knows and Go does not."""
 
     def checked() -> Any:
         event = next_event()
         if type(event) is ScalarEvent and event.style == '"' and _has_escaped_slash(text, event):
-            raise _wrong("double quotes hold an unknown escape, \\/; write the slash alone", event)
+            raise _wrong("unknown escape \\/ in double quotes; write / alone", event)
         return event
 
     return checked
@@ -140,7 +136,7 @@ def _has_escaped_slash(text: str, event: Any) -> bool:
 
 
 class _Reader:
-    """Makes the value of one document from libyaml's events."""
+    """Builds the value of one document from libyaml's events."""
 
     def __init__(self, next_event: Any) -> None:
         self._next = next_event
@@ -168,7 +164,7 @@ class _Reader:
         if kind is AliasEvent:
             return self._alias(event)
         if level >= _MOST_LEVELS:
-            raise _wrong(f"more than {_MOST_LEVELS} levels are nested here; make it flatter", event)
+            raise _wrong(f"more than {_MOST_LEVELS} nested levels; make it flatter", event)
         before = self._count
         if anchor is not None:
             self._anchors.pop(anchor, None)
@@ -205,7 +201,7 @@ class _Reader:
         return result
 
     def _merge(self, event: Any, result: dict[str, object], level: int) -> None:
-        """Go overwrites what stands before a merge key, and is overwritten by what stands behind it."""
+        """A merge key overwrites the keys before it; the keys after it overwrite its own."""
         value = self.node(event, level)
         sources = reversed(value) if isinstance(value, list) else [value]
         for source in sources:
@@ -224,7 +220,7 @@ class _Reader:
         return found[0]
 
 
-# Plain key -> its text in JSON; Experiments use the same few hundred keys again and again.
+# Plain key -> its text in JSON; Experiments repeat the same few hundred keys.
 _KEYS: dict[str, str] = {}
 _MOST_KEYS = 2000
 
@@ -250,14 +246,14 @@ def _tagged(event: Any) -> object:
         try:
             return b64decode(text, validate=True).decode("utf-8", "replace")
         except ValueError:
-            raise _wrong("!!binary takes base64, which this is not; mend it", event) from None
+            raise _wrong("!!binary needs base64; fix the value", event) from None
     if tag not in _TAG_TYPES:
         return text
     value = resolve(text)
     if tag == "float" and type(value) is int:
         return from_float(float(value))
     if not isinstance(value, _TAG_TYPES[tag]) or (tag == "int" and isinstance(value, bool)):
-        raise _wrong(f"!!{tag} is wrong before {text!r:.40}; remove it, or mend the value", event)
+        raise _wrong(f"!!{tag} does not fit {text!r:.40}; remove the tag, or fix the value", event)
     if isinstance(value, float) and not math.isfinite(value):
         raise _wrong(f"JSON has no {text}; give a finite number, or put it in quotes", event)
     return value

@@ -1,7 +1,8 @@
-"""Go's regexps: does one compile, in which words is it refused, and what does it find?
+"""Go's regexps: checks whether Go compiles one, with Go's message, and finds what Go finds.
 
-One walk over a regex refuses what Go refuses, and writes it again for Python's `re`: Go's classes as code points, its
-anchors and its flags spelled out. Both engines take the leftmost match and of its ways the first, as Perl does.
+One pass over a regex rejects what Go rejects and translates the rest for Python's `re`: Go's classes become code
+points, its anchors and flags are spelled out. Both engines return the leftmost match and, as Perl, its first
+alternative.
 
 Source: Go, regexp/syntax/parse.go with the flags of `regexp.Compile` (Perl), regexp/regexp.go (allMatches).
 """
@@ -30,17 +31,11 @@ _EDGES = {"A": r"\A", "b": _WORD_EDGE, "B": f"(?!{_WORD_EDGE})", "z": r"\Z"}
 
 
 class GoRegexError(ValueError):
-    """A regex that Go refuses; the text is Go's, such as ``missing closing ): `(a` ``."""
+    """A regex that Go rejects; the text is Go's, such as ``missing closing ): `(a` ``."""
 
 
 def check(regex: str) -> int:
-    """Refuses what Go refuses.
-
-    Args:
-        regex: The regex.
-
-    Returns:
-        How many capturing groups it has.
+    """Returns the number of capturing groups of a regex.
 
     Raises:
         GoRegexError: Go does not compile it.
@@ -53,14 +48,14 @@ def check(regex: str) -> int:
 class GoRegex:
     """A regex that finds what Go's `regexp` finds.
 
-    Go's time grows with the text alone; Python's may grow much faster for a regex of nested repetitions.
+    Go's time is linear in the text; Python's can grow much faster for nested repetitions.
 
     Args:
         regex: The regex.
 
     Raises:
         GoRegexError: Go does not compile it.
-        MetricError: Go does, and Python cannot: some hundred groups stand inside of one another.
+        MetricError: Go compiles it, but Python cannot: hundreds of groups are nested.
     """
 
     def __init__(self, regex: str) -> None:
@@ -68,16 +63,14 @@ class GoRegex:
         try:
             self._pattern = re.compile(written)
         except RecursionError:
-            message = (
-                f"a regex must not nest hundreds of groups, which Python does not run: {regex[:40]!r}; make it flatter"
-            )
+            message = f"the regex nests more groups than Python can run: {regex[:40]!r}; make it flatter"
             raise MetricError(message) from None
 
     def find_all(self, text: str) -> Iterator[tuple[str, ...]]:
         """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty.
 
         Args:
-            text: Decoded as UTF-8 with `surrogateescape`, so that other bytes are kept.
+            text: Text decoded as UTF-8 with `surrogateescape`, which keeps other bytes.
         """
         start, last_end = 0, -1
         while start <= len(text) and (found := self._pattern.search(text, start)) is not None:
@@ -90,7 +83,7 @@ class GoRegex:
 
 @cache
 def compiled(regex: str) -> GoRegex:
-    """The same, made once for each regex."""
+    """Returns the regex, compiled once."""
     return GoRegex(regex)
 
 
@@ -99,7 +92,7 @@ def _refuse(code: str, what: str) -> NoReturn:
 
 
 class _Group(NamedTuple):
-    """What surrounds an open group."""
+    """The state before an open group."""
 
     most: int
     flags: frozenset[str]
@@ -107,9 +100,9 @@ class _Group(NamedTuple):
 
 
 class _Parser:
-    """Walks over a regex once, and writes it again for Python.
+    """Reads a regex once and translates it for Python.
 
-    A stack holds, per open group, how often its innermost pieces may repeat, its flags and where it begins.
+    A stack holds, per open group, the largest product of repeats so far, the flags and the group's start.
     """
 
     def __init__(self, regex: str) -> None:
@@ -117,14 +110,14 @@ class _Parser:
         self._at = 0
         self._outer: list[_Group] = []
         self._most = 1  # the largest product of repeats in the innermost open group so far
-        self._last: int | None = None  # repeats of the last piece; None when there is nothing to repeat
-        self._last_repeat = -1  # where the repetition that has just been read began
+        self._last: int | None = None  # repeats of the last piece; None if there is none to repeat
+        self._last_repeat = -1  # start of a repetition that was just read; -1 otherwise
         self._flags: frozenset[str] = frozenset()
         self._written: list[str] = []
         self.groups = 0
 
     def parse(self) -> str:
-        """The regex for Python."""
+        """Returns the regex for Python."""
         regex = self._regex
         while self._at < len(regex):
             char = regex[self._at]
@@ -194,7 +187,7 @@ class _Parser:
         self._nothing_to_repeat()
 
     def _perl_group(self) -> str:
-        """Reads what stands behind `(?`; nothing when it sets flags and opens no group."""
+        """Reads what follows `(?`; returns an empty text when it only sets flags."""
         regex, start = self._regex, self._at
         for opening in ("(?P<", "(?<"):
             if regex.startswith(opening, start) and regex[start + 3 : start + 4] not in (
@@ -292,7 +285,7 @@ class _Parser:
             self._piece(self._literal(chr(code)))
 
     def _class_by_name(self, start: int) -> tuple[Ranges, int] | None:
-        r"""What `\d`, `\S` or `\pL` at `start` stands for, and where it ends."""
+        r"""Returns the class of `\d`, `\S` or `\pL` at `start`, and its end; None for other escapes."""
         letter = self._regex[start + 1 : start + 2]
         if letter and letter in "dDsSwW":
             found, end = classes.PERL[letter.lower()], start + 2
@@ -302,12 +295,11 @@ class _Parser:
             negative = (letter == "P") != caret
         else:
             return None
-        if "i" in self._flags:
-            found = classes.folded(found)
+        found = self._cased(found)
         return classes.negated(found) if negative else found, end
 
     def _escaped(self, start: int) -> tuple[int, int]:
-        """The character of the escape at `start`, and where it ends."""
+        """Returns the character of the escape at `start`, and its end."""
         regex = self._regex
         letter = regex[start + 1 : start + 2]
         if not letter:
@@ -326,7 +318,7 @@ class _Parser:
         _refuse("invalid escape sequence", regex[start : start + 2])
 
     def _unicode_class(self, start: int) -> tuple[Ranges, int, bool]:
-        """The class, where it ends, and whether a ^ negates it."""
+        """Returns the class, its end, and whether a ^ negates it."""
         regex = self._regex
         if not regex.startswith("{", start + 2):
             end = start + 3

@@ -1,6 +1,6 @@
 """Character classes of Go's regexps as ranges of code points, and their text for Python's `re`.
 
-What Unicode says of a character is that of Python's tables; scripts are told by the characters' names.
+Unicode's categories come from Python's tables; scripts are derived from the characters' names.
 
 Source: Go, regexp/syntax (perl_groups.go, parse.go) and unicode (tables.go).
 """
@@ -14,19 +14,19 @@ from functools import cache
 from itertools import groupby
 
 Ranges = tuple[tuple[int, int], ...]
-"""Sorted, apart from one another; both ends belong to a range."""
+"""Sorted and separate ranges, with both ends included."""
 
 LAST = sys.maxunicode
 _REPLACEMENT = 0xFFFD
-# Text is decoded with surrogateescape; Go reads each byte that is no UTF-8 as the replacement character.
+# Text is decoded with surrogateescape; Go reads each byte that is not UTF-8 as the replacement character.
 _ESCAPED_BYTES = (0xDC80, 0xDCFF)
 _LAST_CASED = 0x1F000
-# The two letters beyond ASCII that fold into it.
+# The two letters outside ASCII that fold to ASCII letters.
 _ASCII_FOLDS = {"k": 0x212A, "s": 0x017F}
 
 
 def ranges(pairs: Iterable[tuple[int, int]]) -> Ranges:
-    """Sorts ranges and joins those that touch."""
+    """Sorts ranges and joins adjacent ones."""
     joined: list[tuple[int, int]] = []
     for low, high in sorted(pairs):
         if joined and low <= joined[-1][1] + 1:
@@ -37,13 +37,13 @@ def ranges(pairs: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def negated(found: Ranges) -> Ranges:
-    """All other code points."""
+    """Returns all other code points."""
     edges = [-1, *(edge for low, high in found for edge in (low, high)), LAST + 1]
     return tuple((low + 1, high - 1) for low, high in zip(edges[::2], edges[1::2], strict=True) if low + 1 < high)
 
 
 def folded(found: Ranges) -> Ranges:
-    """With `(?i)`: what differs in case only belongs to the class too."""
+    """Adds the code points that differ only in case, as `(?i)` does."""
     if found and found[-1][1] < 0x80:
         text = "".join(map(chr, (code for low, high in found for code in range(low, high + 1)))).lower()
         extra = [_ASCII_FOLDS[letter] for letter in text if letter in _ASCII_FOLDS]
@@ -54,7 +54,7 @@ def folded(found: Ranges) -> Ranges:
 
 
 def text_of(found: Ranges) -> str:
-    """The class for Python's `re`, to be matched without IGNORECASE."""
+    """Returns the class for Python's `re` without IGNORECASE."""
     kept = ranges(
         part
         for low, high in found
@@ -70,27 +70,26 @@ def text_of(found: Ranges) -> str:
     return f"[{''.join(_code(low) if low == high else f'{_code(low)}-{_code(high)}' for low, high in kept)}]"
 
 
-DIGITS: Ranges = ((0x30, 0x39),)
-SPACES: Ranges = ((0x09, 0x0A), (0x0C, 0x0D), (0x20, 0x20))
-WORDS: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
-NO_NEWLINE = negated(((0x0A, 0x0A),))
+_DIGITS: Ranges = ((0x30, 0x39),)
+_SPACES: Ranges = ((0x09, 0x0A), (0x0C, 0x0D), (0x20, 0x20))
+_WORDS: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
 
-PERL = {"d": DIGITS, "s": SPACES, "w": WORDS}
+PERL = {"d": _DIGITS, "s": _SPACES, "w": _WORDS}
 _LETTERS: Ranges = ((0x41, 0x5A), (0x61, 0x7A))
 POSIX: dict[str, Ranges] = {
-    "alnum": ranges((*DIGITS, *_LETTERS)),
+    "alnum": ranges((*_DIGITS, *_LETTERS)),
     "alpha": _LETTERS,
     "ascii": ((0x00, 0x7F),),
     "blank": ((0x09, 0x09), (0x20, 0x20)),
     "cntrl": ((0x00, 0x1F), (0x7F, 0x7F)),
-    "digit": DIGITS,
+    "digit": _DIGITS,
     "graph": ((0x21, 0x7E),),
     "lower": ((0x61, 0x7A),),
     "print": ((0x20, 0x7E),),
     "punct": ((0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E)),
     "space": ((0x09, 0x0D), (0x20, 0x20)),
     "upper": ((0x41, 0x5A),),
-    "word": WORDS,
+    "word": _WORDS,
     "xdigit": ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66)),
 }
 
@@ -115,7 +114,7 @@ _SCRIPTS = frozenset(
     Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square
     """.split()  # noqa: SIM905 - a line for each would hide the list
 )
-# How the names of a script's characters begin where it is not the script's own name.
+# The beginnings of the names of a script's characters, where they are not the script's own name.
 _NAMED = {
     "Latin": ("LATIN ", "FULLWIDTH LATIN ", "FEMININE ORDINAL", "MASCULINE ORDINAL", "KELVIN", "ANGSTROM"),
     "Han": ("CJK UNIFIED ", "CJK COMPATIBILITY IDEOGRAPH", "CJK RADICAL ", "KANGXI RADICAL ", "IDEOGRAPHIC ITERATION"),
@@ -129,7 +128,7 @@ _NAMED = {
 
 
 def unicode_class(name: str) -> Ranges | None:
-    r"""What `\p{name}` stands for; None when Go does not know the name."""
+    r"""Returns the class of `\p{name}`, or None for a name that Go does not know."""
     if name == "Any":
         return ((0, LAST),)
     if name in _CATEGORIES:
@@ -160,7 +159,7 @@ def _script(name: str) -> Ranges:
 
 @cache
 def _orbits() -> tuple[tuple[int, ...], ...]:
-    """Groups of code points that differ in case only."""
+    """Returns groups of code points that differ only in case."""
     groups: dict[str, list[int]] = {}
     for code in range(_LAST_CASED):
         character = chr(code)

@@ -1,4 +1,4 @@
-"""What a plain YAML scalar means to kubectl, whose reader is Go's: not what it means to YAML 1.2 or to PyYAML.
+"""Resolves plain YAML scalars as kubectl's Go reader does, which differs from YAML 1.2 and from PyYAML.
 
 `y`, `on` and `NO` are booleans, `010` is 8, `0o17`, `1_000` and `1e3` are numbers; `12:30:45` and
 `2024-01-01` are text.
@@ -30,18 +30,17 @@ _BASED = re.compile(r"([-+]?)0(?:[xX]([0-9a-fA-F]+)|[oO]?([0-7]+)|[bB]([01]+))")
 _STYLED_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _DOTTED_FLOAT = re.compile(r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?")
 
-# Python reads no longer decimal integers; Go takes such digits for a float.
+# Python refuses to read much longer integers; Go reads such digits as a float.
 _MOST_DIGITS = 40
 
 
 def resolve(text: str) -> object:
-    """The value of a plain scalar as it reaches JSON: None, a bool, a number, or the text itself.
+    """Returns the JSON value of a plain scalar: None, a bool, a number, or the text itself.
+
+    An integer of 64 bits is an int, a larger one a float. Infinities and NaN are floats, which JSON cannot hold.
 
     Args:
-        text: The scalar, not quoted, without a tag.
-
-    Returns:
-        Integers are int when they fit in 64 bits, else float; infinities and NaN are float (JSON refuses them).
+        text: The scalar without quotes and tag.
     """
     if text and text[0] not in _TYPED_STARTS:
         return text
@@ -76,19 +75,19 @@ def _integer(plain: str) -> int | float | None:
         return None
     if LEAST_INT <= value <= MOST_INT:
         return value
-    # Beyond 64 bits only an unsigned integer is left; JSON hands it on as a float.
+    # Beyond int64 Go reads an unsigned integer, which JSON passes on as a float.
     return float(value) if 0 <= value < 2**64 and plain[0] != "+" else None
 
 
 def _as_json(value: float, text: str) -> object:
-    """A float as it comes back from JSON, where `12.0` is written `12`; Go does not read one beyond the largest."""
+    """Returns a float as it comes back from JSON, where `12.0` is `12`; a number beyond float64 stays text."""
     if math.isinf(value):
         return text
     return from_float(value)
 
 
 def from_float(value: float) -> int | float:
-    """A finite float after it went through JSON text: whole numbers that fit in 64 bits are integers."""
+    """Returns a finite float after a round trip through JSON text: whole numbers of 64 bits become integers."""
     if value == int(value) and abs(value) < 1e21:
         whole = int(float(f"{value:.17g}"))
         if LEAST_INT <= whole <= MOST_INT:

@@ -1,4 +1,4 @@
-"""How Go writes values into messages and JSON, as far as reasons and templates show it."""
+"""Writes values as Go does in messages and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map
 
 
 def trim_space(text: str) -> str:
-    """`strings.TrimSpace`, which takes fewer characters for space than Python does."""
+    """`strings.TrimSpace`, which strips fewer characters than Python's `strip`."""
     return text.strip(_SPACE)
 
 

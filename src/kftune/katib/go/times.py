@@ -1,4 +1,4 @@
-"""Timestamps as Go's `time` reads and writes RFC 3339.
+"""Reads and writes RFC 3339 timestamps as Go's `time` does.
 
 Source: Go, time/format.go (Parse with the layout RFC3339Nano), time/time.go (Unix, Format).
 """
@@ -9,9 +9,9 @@ import re
 from typing import NamedTuple
 
 ZERO = "0001-01-01T00:00:00Z"
-"""The zero `time.Time`, which stands for no timestamp."""
+"""The zero `time.Time`, which means no timestamp."""
 
-# An hour may have one digit, a comma may stand before the fraction, an offset may have 24 hours and 60 minutes.
+# Go accepts an hour of one digit, a comma before the fraction, and an offset of up to 24 hours and 60 minutes.
 _TIME = re.compile(
     r"([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})T([01]?[0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
     r"(?:[.,]([0-9]+))?(?:Z|([-+])([01][0-9]|2[0-4]):([0-5][0-9]|60))"
@@ -26,11 +26,11 @@ class Instant(NamedTuple):
     seconds: int
     """Since 1970 in UTC."""
     nanoseconds: int
-    """Beyond these, 0 to 999 999 999."""
+    """Nanoseconds of the next second, 0 to 999 999 999."""
 
 
 def parse(text: str) -> Instant | None:
-    """`time.Parse(time.RFC3339Nano, text)`, or None where Go refuses; digits beyond nanoseconds are dropped."""
+    """`time.Parse(time.RFC3339Nano, text)`, or None when Go rejects the text; digits beyond nanoseconds are dropped."""
     found = _TIME.fullmatch(text)
     if found is None:
         return None
@@ -45,7 +45,12 @@ def parse(text: str) -> Instant | None:
 
 
 def unix_text(seconds: int, nanoseconds: int) -> str:
-    """`time.Unix(seconds, nanoseconds).UTC().Format(time.RFC3339Nano)`; years have as many digits as they need."""
+    """`time.Unix(seconds, nanoseconds).UTC().Format(time.RFC3339Nano)`; a year may have more than four digits.
+
+    Args:
+        seconds: Seconds since 1970.
+        nanoseconds: Nanoseconds to add; any number.
+    """
     seconds += nanoseconds // _BILLION
     nanoseconds %= _BILLION
     days, rest = divmod(seconds, 86400)
@@ -60,15 +65,15 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-# Years that begin in March have their leap day at the end, so that days count evenly; Python's dates end at 9999.
+# Years that begin in March end with their leap day, so that days count evenly. Python's own dates end in 9999.
 def _days_until(year: int, month: int, day: int) -> int:
-    """Days from 1970-01-01."""
+    """Returns the days from 1970-01-01."""
     year -= month <= 2
     return year * 365 + year // 4 - year // 100 + year // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 719469
 
 
 def _date_of(days: int) -> tuple[int, int, int]:
-    """Year, month and day of a day since 1970-01-01."""
+    """Returns year, month and day from the days since 1970-01-01."""
     era, day = divmod(days + 719468, 146097)
     year = (day - day // 1460 + day // 36524 - day // 146096) // 365
     day -= 365 * year + year // 4 - year // 100

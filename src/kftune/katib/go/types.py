@@ -1,11 +1,10 @@
-"""The Go types that lint decodes into, written as short texts, and the decoding of JSON values into them.
+"""Decodes JSON values into Go types, which are written as short texts.
 
 A type is `s` text, `b` bool, `i` int32, `I` int64, `f` float64, `q` quantity, `x` int or text, `t` time, `u` any
-object with a kind, `o` anything, `=Name` a struct, `[T` a list, `{T` a map by text; `s:Name` is text of a
-Go type of that name.
-Before it stands `*` for a pointer, `!` for a field that Go writes even when it is empty.
+object with a kind, `o` anything, `=Name` a struct, `[T` a list, `{T` a map with text keys; `s:Name` is a Go string type
+of that name. The prefix `*` marks a pointer, `!` a field that Go writes even when it is empty.
 
-Decoding is that of the API machinery: names must match by case, null leaves a field unset, unknown fields are dropped,
+Decoding follows the API machinery: names are case-sensitive, null leaves a field unset, unknown fields are dropped, and
 a wrong type is an error.
 
 Source: sigs.k8s.io/json, encoding/json (decode.go).
@@ -22,7 +21,8 @@ from typing import Any
 
 from kftune.katib.go import times
 from kftune.katib.go.experiment_fields import EXPERIMENT_FIELDS
-from kftune.katib.go.quantity import parse
+from kftune.katib.go.json_reading import json_kind
+from kftune.katib.go.quantity import REGEX_MESSAGE, parse
 
 Path = tuple[str | int, ...]
 
@@ -31,8 +31,8 @@ class DecodeError(ValueError):
     """A value that does not fit its Go type.
 
     Args:
-        message: What the API machinery says of it.
-        path: Where it stands below the value that was decoded.
+        message: The API machinery's message.
+        path: Its place below the decoded value.
     """
 
     def __init__(self, message: str, path: Path) -> None:
@@ -45,7 +45,7 @@ class DecodeError(ValueError):
 
 
 class _MismatchError(Exception):
-    """Collects the path on its way up."""
+    """A value of the wrong type; each level adds its key to the path."""
 
     def __init__(self, found: object, wanted: str) -> None:
         super().__init__(wanted)
@@ -60,7 +60,7 @@ Decoder = Callable[[Any], Any]
 
 
 class Struct:
-    """A Go struct: its fields, and how to decode it."""
+    """A Go struct."""
 
     def __init__(self, name: str, kinds: Mapping[str, str]) -> None:
         self.name = name
@@ -68,10 +68,10 @@ class Struct:
         self._decoders: dict[str, Decoder] = {}
 
     def decode(self, value: object) -> dict[str, Any]:
-        """The known fields that are set.
+        """Returns the known fields that are set.
 
         Raises:
-            DecodeError: Something has the wrong type; the first in the order of field names, as the server sorts them.
+            DecodeError: A value has the wrong type. Of several, it is the first one by field name, as on the server.
         """
         try:
             return self._decoded(value)
@@ -81,10 +81,10 @@ class Struct:
             self._decoded(_sorted(value))
         except _MismatchError as mismatch:
             raise _explained(mismatch) from None
-        raise AssertionError("what failed once fails again")
+        raise AssertionError("sorted fields must fail to decode too")
 
     def unknown(self, value: object) -> Iterator[Path]:
-        """The paths of the fields in a decodable value that are dropped."""
+        """Yields the paths of the fields in a decodable value that are dropped."""
         if isinstance(value, dict):
             for key, item in value.items():
                 kind = self.kinds.get(key)
@@ -118,12 +118,17 @@ class Struct:
         return self._decoders
 
 
-# Unknown fields seen by the decoding under way; lint walks again for their paths only when there are any.
+# The number of unknown fields in the current decoding; their paths are collected only when there are any.
 _dropped = [0]
 
 
 def dropped_fields(value: object, struct: Struct) -> tuple[dict[str, Any], bool]:
-    """Decodes, and tells whether anything unknown was dropped."""
+    """Decodes a value; returns it, and whether unknown fields were dropped.
+
+    Args:
+        value: The JSON value.
+        struct: Its type.
+    """
     _dropped[0] = 0
     decoded = struct.decode(value)
     return decoded, _dropped[0] > 0
@@ -131,14 +136,19 @@ def dropped_fields(value: object, struct: Struct) -> tuple[dict[str, Any], bool]
 
 @cache
 def struct(name: str) -> Struct:
-    """A struct of the Experiment or of Kubernetes by its Go name."""
+    """Returns a struct of the Experiment or of Kubernetes by its Go name."""
     if name in EXPERIMENT_FIELDS:
         return Struct(name, EXPERIMENT_FIELDS[name])
     return Struct(name, _kubernetes_fields()[name])
 
 
 def known_fields(name: str, path: Path) -> tuple[str, ...]:
-    """The fields that a struct knows at a path below it; empty where it takes anything."""
+    """Returns the fields that a struct has at a path; empty where any field is allowed.
+
+    Args:
+        name: The struct's name.
+        path: The path below it.
+    """
     kind = f"={name}"
     for part in path:
         kind = kind.lstrip("*!")
@@ -195,7 +205,7 @@ def _list_decoder(kind: str) -> Decoder:
         result = []
         index = 0
         try:
-            for index, item in enumerate(value):  # noqa: B007 - told when the item is refused
+            for index, item in enumerate(value):  # noqa: B007 - used when the item is rejected
                 if item is None:
                     result.append(dict(empty) if empty == {} else empty)
                 else:
@@ -255,9 +265,7 @@ def _number(value: Any) -> float:
 def _quantity(value: Any) -> Any:
     text = value if type(value) is str else json.dumps(value)
     if type(value) is bool or parse(text.strip()) is None:
-        raise _custom(
-            value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        )
+        raise _custom(value, REGEX_MESSAGE)
     return value
 
 
@@ -302,7 +310,7 @@ _SCALARS: dict[str, Decoder] = {
 
 
 def missing_kind(value: object) -> str:
-    """What the API machinery says of an object without a kind."""
+    """Returns the API machinery's message for an object without a kind."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return f"Object 'Kind' is missing in '{text}'"
 
@@ -311,14 +319,6 @@ def _custom(value: object, message: str) -> _MismatchError:
     mismatch = _MismatchError(value, "")
     mismatch.message = message
     return mismatch
-
-
-def json_kind(value: object) -> str:
-    """What encoding/json calls the kind of a value."""
-    if isinstance(value, bool):
-        return "bool"
-    names: dict[type, str] = {str: "string", dict: "object", list: "array", int: "number", float: "number"}
-    return names.get(type(value), "null")
 
 
 def _explained(mismatch: _MismatchError) -> DecodeError:

@@ -1,4 +1,4 @@
-"""Objects of any kind as the API machinery makes them from a text, and their metadata.
+"""Reads objects of any kind as the API machinery does, and changes their metadata.
 
 Source: k8s.io/apimachinery v0.34, util/yaml (YAMLOrJSONDecoder), apis/meta/v1/unstructured.
 """
@@ -9,33 +9,29 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from kftune.katib.go.json_reading import first_value
+from kftune.katib.go.json_reading import first_value, not_an_object
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.katib.go.types import missing_kind
 
 
 def object_of(text: str) -> dict[str, Any]:
-    """The first object of a text: of JSON when it is that, else of YAML.
-
-    Returns:
-        The object; an empty one for a text whose first document is empty.
+    """Returns the first object of a JSON or YAML text; an empty one when the first document is empty.
 
     Raises:
-        ValueError: There is none; the text is the API machinery's as far as it says more than a place.
+        ValueError: The text has no object; the message is the API machinery's, but for places.
     """
     value = _value(text)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        kind = "array" if isinstance(value, list) else "string" if isinstance(value, str) else "number"
-        raise ValueError(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+        raise ValueError(not_an_object(value))
     if not isinstance(value.get("kind"), str) or not value["kind"]:
         raise ValueError(missing_kind(value))
     return value
 
 
 def string_map(value: object, field: str) -> dict[str, str]:
-    """`GetLabels` or `GetAnnotations`: empty when one value is no text.
+    """`GetLabels` or `GetAnnotations`: empty when one value is not text.
 
     Args:
         value: An object.
@@ -49,7 +45,13 @@ def string_map(value: object, field: str) -> dict[str, str]:
 
 
 def set_metadata(value: dict[str, Any], field: str, text: str) -> None:
-    """`SetName` or `SetNamespace`: metadata that is no mapping stays as it is, an empty text takes the field away."""
+    """`SetName` or `SetNamespace`; metadata that is not a mapping stays as it is.
+
+    Args:
+        value: An object; it is changed.
+        field: `name` or `namespace`.
+        text: The field's text; empty to remove the field.
+    """
     if text:
         metadata = value.setdefault("metadata", {})
         if isinstance(metadata, dict):

@@ -1,1 +1,4 @@
-"""What happens to a trial on Katib: substitution, wrapper, collector, stopping, status."""
+"""A trial on Katib: substitution, wrapper, collector, stopping, status."""
+
+METRICS_LOG = "/var/log/katib/metrics.log"
+"""The file for the output of a trial with the collector StdOut."""

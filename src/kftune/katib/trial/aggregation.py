@@ -1,4 +1,4 @@
-"""What Katib makes of a trial's rows: least, greatest and latest value of each metric.
+"""Reduces a trial's rows as Katib does: minimum, maximum and latest value of each metric.
 
 Source: katib v0.19.0, pkg/controller.v1beta1/trial/trial_controller_util.go (getMetrics).
 """
@@ -15,11 +15,11 @@ from kftune.katib.trial.collector import UNAVAILABLE, Row
 
 
 class AggregationError(KatibError):
-    """Katib cannot read a trial's rows; it tries again for ever."""
+    """Katib cannot read a trial's rows; it retries forever."""
 
 
 class Metric(NamedTuple):
-    """One metric of a trial's observation; the values are as they were printed."""
+    """One metric of a trial's observation, with the values as they were printed."""
 
     name: str
     min: str = UNAVAILABLE
@@ -28,14 +28,11 @@ class Metric(NamedTuple):
 
 
 def observation(rows: Iterable[Row], names: Iterable[str]) -> list[Metric]:
-    """Least, greatest and latest of each metric.
+    """Returns one metric for each name, in their order (Katib's own order is random).
 
     Args:
-        rows: As they come from the database.
+        rows: The rows of the database.
         names: The metrics that have a strategy; others are left out.
-
-    Returns:
-        One metric for each name, in their order (Katib's own order is random).
 
     Raises:
         AggregationError: The timestamp of a row cannot be read.
@@ -57,7 +54,7 @@ def observation(rows: Iterable[Row], names: Iterable[str]) -> list[Metric]:
 
 
 def _with_value(metric: Metric, text: str) -> Metric:
-    """Of equal values the first stays; NaN is neither less nor greater than anything."""
+    """Keeps the first of equal values; NaN is neither less nor greater than any value."""
     value = go_float(text)
     if value is None:
         return metric

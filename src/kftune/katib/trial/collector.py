@@ -1,6 +1,6 @@
-"""Katib's metrics collector: the rows that it stores of a trial's log.
+"""Katib's metrics collector: reads the rows that it stores from a trial's log.
 
-Katib reads the whole file when the training has ended; `Collector` takes the same lines one by one while it runs.
+Katib reads the whole file when the training has ended; `Collector` reads the same lines one by one while it runs.
 
 Source: katib v0.19.0, pkg/metricscollector/v1beta1/file-metricscollector and cmd/metricscollector/v1beta1.
 """
@@ -10,26 +10,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import KatibError
 from kftune.katib.go import times
-from kftune.katib.go.json_reading import loads
+from kftune.katib.go.json_reading import loads, not_an_object
 from kftune.katib.go.numbers import go_int, positional
 from kftune.katib.go.regex import GoRegex, GoRegexError, compiled
 from kftune.katib.go.text import trim_space
 
-DEFAULT_FILTER = r"([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)"
-"""What is looked for when no filter is given."""
-
 UNAVAILABLE = "unavailable"
-"""What is stored for a metric that was not reported."""
+"""The stored value of a metric that was not reported."""
 
 FORMATS = ("TEXT", "JSON")
 
-# The default filter for `re`: a name begins where no character of a name stands before it, and nothing is tried twice,
-# so that the time grows with the line alone.
+# Katib's default filter, `([\w|-]+)\s*=\s*([+-]?\d*(\.\d+)?([Ee][+-]?\d+)?)`, written for `re`. A name
+# begins where no name character precedes it, and nothing is tried twice, so that the time grows with the line alone.
 _SPACE = r"[\t\n\f\r ]*+"
 _REPORT = rf"([0-9A-Za-z_|-]++){_SPACE}={_SPACE}([+-]?[0-9]*(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?)"
 _DEFAULT_HERE = re.compile(_REPORT)
@@ -40,39 +36,31 @@ class CollectorError(KatibError):
     """The collector ends with an error, and the trial's pod fails."""
 
 
-class CollectorPanic(CollectorError):  # noqa: N818 - it is Go's word for it
+class CollectorPanic(CollectorError):  # noqa: N818 - Go's word
     """The collector's process crashes."""
 
 
 class Row(NamedTuple):
-    """One reported value, as it is stored."""
+    """One reported value, as Katib stores it."""
 
     name: str
     value: str
-    """Bytes that are no UTF-8 are kept as `surrogateescape` writes them; such a row cannot be sent to the database."""
+    """Bytes that are not UTF-8 are kept as `surrogateescape` writes them; the database refuses such a row."""
     timestamp: str = times.ZERO
 
 
-def collect(
-    log: bytes,
-    metrics: Sequence[str],
-    filters: Sequence[str] = (),
-    format: str = "TEXT",
-) -> list[Row]:
-    """The rows of a log.
+def collect(log: bytes, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT") -> list[Row]:
+    """Returns the rows of a log in their order; one row `unavailable` when the objective is not among them.
 
     Args:
-        log: All that was written.
-        metrics: The metrics' names, the objective first.
-        filters: Regexes whose first two groups are name and value; none for the default one.
+        log: The whole log.
+        metrics: Names of the metrics, the objective first.
+        filters: Regexes with name and value as their first two groups; empty for the default filter.
         format: `TEXT` or `JSON`.
 
-    Returns:
-        The rows in their order; one row `unavailable` when the objective is not among them.
-
     Raises:
-        CollectorError: A line is no JSON object, or the format is another.
-        CollectorPanic: No metric, or a filter that Go does not compile at a line with a metric's name.
+        CollectorError: A line is not a JSON object, or the format is unknown.
+        CollectorPanic: There is no metric, or a line with a metric's name meets a filter that Go does not compile.
     """
     collector = Collector(metrics, filters, format)
     for line in log.split(b"\n"):
@@ -80,21 +68,13 @@ def collect(
     return collector.rows()
 
 
-def collect_file(path: Path, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT") -> list[Row]:
-    """The same of a file, which like Katib it reads as a whole.
-
-    Raises:
-        CollectorError: It cannot be read, or as for `collect`.
-    """
-    try:
-        log = path.read_bytes()
-    except OSError as error:
-        raise CollectorError(f"failed to open the file: {error}") from None
-    return collect(log, metrics, filters, format)
-
-
 def as_passed(metrics: Sequence[str], filters: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What the collector's process makes of names and filters, which reach it joined by `;`."""
+    """Returns names and filters as the collector's process reads them: they are joined by `;` and split again.
+
+    Args:
+        metrics: Names of the metrics.
+        filters: The filters of the Experiment.
+    """
     joined = ";".join(metrics), ";".join(filters)
     names, regexes = (text.split(";") if text else [] for text in joined)
     return names, regexes
@@ -104,20 +84,15 @@ class Collector:
     """Reads a log line by line.
 
     Args:
-        metrics: The metrics' names, the objective first.
-        filters: Regexes whose first two groups are name and value; none for the default one.
+        metrics: Names of the metrics, the objective first.
+        filters: Regexes with name and value as their first two groups; empty for the default filter.
         format: `TEXT` or `JSON`.
 
     Raises:
-        CollectorError: The format is another.
+        CollectorError: The format is unknown.
     """
 
-    def __init__(
-        self,
-        metrics: Sequence[str],
-        filters: Sequence[str] = (),
-        format: str = "TEXT",
-    ) -> None:
+    def __init__(self, metrics: Sequence[str], filters: Sequence[str] = (), format: str = "TEXT") -> None:
         if format not in FORMATS:
             raise CollectorError("format must be set TEXT or JSON")
         self._metrics = tuple(metrics)
@@ -127,13 +102,13 @@ class Collector:
         self._rows: list[Row] = []
 
     def line(self, line: bytes) -> list[Row]:
-        """The rows of one line.
+        """Reads one line and returns its rows.
 
         Args:
-            line: Without its newline; it may be empty.
+            line: The line without its newline; it may be empty.
 
         Raises:
-            CollectorError: The line is no JSON object.
+            CollectorError: The line is not a JSON object.
             CollectorPanic: The line has a metric's name, and Go does not compile a filter.
         """
         found = list(self._read(line))
@@ -141,7 +116,7 @@ class Collector:
         return found
 
     def rows(self) -> list[Row]:
-        """What is stored at the end.
+        """Returns the rows that are stored at the end.
 
         Raises:
             CollectorPanic: There are no metrics.
@@ -179,7 +154,11 @@ class Collector:
 
 
 def matches(line: str, filters: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name and value, trimmed, of each match of each filter in a line.
+    """Yields name and value, trimmed, of each match of each filter in a line.
+
+    Args:
+        line: A line of a text log.
+        filters: Regexes with name and value as their first two groups; empty for the default filter.
 
     Raises:
         CollectorPanic: Go does not compile a filter.
@@ -193,17 +172,16 @@ def matches(line: str, filters: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def json_object(line: str) -> dict[str, object]:
-    """A line of a JSON log; empty for `null`.
+    """Parses a line of a JSON log; `null` gives an empty dict.
 
     Raises:
-        ValueError: It is no JSON object, in Go's words.
+        ValueError: The line is not a JSON object; the text is Go's.
     """
     found = loads(line)
     if found is None:
         return {}
     if not isinstance(found, dict):
-        kind = {list: "array", str: "string", bool: "bool"}.get(type(found), "number")
-        raise ValueError(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
+        raise ValueError(not_an_object(found))
     return found
 
 
@@ -230,7 +208,7 @@ def _leading_timestamp(line: str) -> str:
 
 
 def _json_timestamp(value: object) -> str | None:
-    """A text that is a timestamp, or a number of seconds, whose fraction's digits are taken for nanoseconds."""
+    """Reads text as a timestamp, and a number as seconds, with the digits of its fraction as nanoseconds."""
     if isinstance(value, str):
         return value if times.parse(value) is not None else None
     if not isinstance(value, float) or not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Scalars in TensorFlow's event files, read as Katib's TensorFlowEvent collector reads them, without TensorFlow.
+"""Reads scalars from TensorFlow's event files as Katib's TensorFlowEvent collector does, without TensorFlow.
 
 Source: katib v0.19.0, pkg/metricscollector/v1beta1/tfevent-metricscollector/tfevent_loader.py; tensorflow,
 core/lib/io/record_writer.h (framing), core/util/event.proto, core/framework/{summary,tensor}.proto.
@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from kftune.katib.trial.wire import Field, WireError, bytes_of, fields, packed, text_of
+from kftune.katib.trial.protobuf import Field, WireError, bytes_of, fields, packed, text_of
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _LARGEST = 1 << 30
-# Scalars are small; checking the bytes of images and graphs would take seconds, and nobody reads them here.
+# Scalars are small. Checking the bytes of images and graphs, which are not read here, would take seconds.
 _CHECKED = 1 << 16
 _FLOAT, _DOUBLE, _HALF, _BFLOAT16 = 1, 2, 19, 14
 _INTEGERS = {3: "i", 9: "q", 4: "B", 5: "h", 6: "b", 17: "H", 22: "I", 23: "Q"}
@@ -36,15 +36,12 @@ class Scalar(NamedTuple):
 
 
 def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
-    """What the event files below a folder say of some metrics.
+    """Returns metric, value and time (RFC 3339, seconds) from the event files below a folder, by file and tag.
 
     Args:
-        folder: Where they are.
-        metrics: Names; ``dir/tag`` means the tag in files whose folder ends in ``dir``. As in Katib, a tag that only
-            begins with the name counts too.
-
-    Returns:
-        Metric, value and time (RFC 3339, seconds) of each, file by file and tag by tag.
+        folder: The folder.
+        metrics: Names; ``dir/tag`` means the tag in files with a folder that ends in ``dir``. As in Katib, a tag that
+            only begins with the name counts too.
     """
     found = []
     for place, _, names in os.walk(folder):
@@ -54,7 +51,7 @@ def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def scalars(file: Path) -> Iterator[Scalar]:
-    """The scalars in one event file, up to the first place where it is damaged or still being written."""
+    """Yields the scalars of one event file, up to where it is damaged or still being written."""
     try:
         for record in _records(file):
             yield from _of_event(record)
@@ -83,22 +80,22 @@ def _time(seconds: float) -> str:
 
 
 def _records(file: Path) -> Iterator[bytes]:
-    """A record is its length, a check of that, its bytes, and a check of these."""
+    """Yields the records; each is its length, a checksum of it, its bytes, and a checksum of them."""
     with file.open("rb") as stream:
         while len(header := stream.read(_HEADER.size)) == _HEADER.size:
             length, check = _HEADER.unpack(header)
             if length > _LARGEST or check != _masked(header[:8]):
-                raise WireError("this is no event file")
+                raise WireError("not an event file")
             record, footer = stream.read(length), stream.read(_FOOTER.size)
             if len(footer) < _FOOTER.size:
-                return  # the writer is not done
+                return  # still being written
             if length <= _CHECKED and _FOOTER.unpack(footer)[0] != _masked(record):
                 raise WireError("a record is damaged")
             yield record
 
 
 def _masked(data: bytes) -> int:
-    """CRC-32C, turned as TensorFlow does it."""
+    """Returns the CRC-32C, masked as TensorFlow does it."""
     table = _table()
     value = 0xFFFFFFFF
     for byte in data:
@@ -140,7 +137,7 @@ def _of_event(record: bytes) -> Iterator[Scalar]:
 
 
 def _of_value(message: bytes) -> tuple[str, str | None]:
-    """Summary.Value: tag 1, simple_value 2, tensor 8; no text where it is an image or a histogram."""
+    """Summary.Value: tag 1, simple_value 2, tensor 8; the text is None for an image or a histogram."""
     tag, text = "", None
     for number, value in fields(message):
         if number == 1:
@@ -153,7 +150,7 @@ def _of_value(message: bytes) -> tuple[str, str | None]:
 
 
 def _of_tensor(message: bytes) -> str | None:
-    """TensorProto: dtype 1, shape 2, content 4, and one field of values for each type."""
+    """TensorProto: dtype 1, shape 2, content 4, and one field of values per type."""
     dtype, content, values, shape = 0, b"", b"", b""
     integers: list[int] = []
     for number, value in fields(message):
@@ -179,7 +176,7 @@ def _is_long(dimension: Field) -> bool:
 
 
 def _number(dtype: int, data: bytes, integers: list[int]) -> str | None:
-    """The text of a tensor with one value; None for other types."""
+    """Returns the text of a tensor with one value; None for other types."""
     try:
         if dtype == _FLOAT:
             return _float32(struct.unpack_from("<f", data)[0])
@@ -197,7 +194,7 @@ def _number(dtype: int, data: bytes, integers: list[int]) -> str | None:
 
 
 def _float32(value: float) -> str:
-    """The shortest text that gives back a 32-bit number."""
+    """Returns the shortest text that reads back as the same 32-bit number."""
     for digits in range(1, 10):
         text = repr(float(f"{value:.{digits}g}"))
         if struct.unpack("<f", struct.pack("<f", float(text)))[0] == value or value != value:

@@ -1,6 +1,6 @@
-"""Katib's early stopping service `medianstop`: its settings, and the rules that it gives to new trials.
+"""Katib's early stopping service `medianstop`: its settings, and the rules that new trials get.
 
-Its "median" is a mean: of the succeeded trials' means over their first reports.
+Its "median" is the mean of the succeeded trials' means over their first reports.
 
 Source: katib v0.19.0, pkg/earlystopping/v1beta1/medianstop/service.py; recorded runs of it.
 """
@@ -14,9 +14,8 @@ from kftune.errors import KatibError
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.katib.trial.stopping import StopRule
 
-MIN_TRIALS_REQUIRED = 3
-START_STEP = 4
-SETTINGS = ("min_trials_required", "start_step")
+_DEFAULTS = {"min_trials_required": 3, "start_step": 4}
+SETTINGS = tuple(_DEFAULTS)
 _MOST_STEPS = 2**31 - 1
 
 Setting = tuple[str, str]
@@ -24,16 +23,16 @@ Setting = tuple[str, str]
 
 
 class MedianStopError(KatibError):
-    """The service fails; Katib asks again, and the Experiment makes no progress until it answers."""
+    """The service fails. Katib asks again, and the Experiment makes no progress until it answers."""
 
 
 class RefusedSetting(NamedTuple):
-    """A setting that fails the Experiment at once."""
+    """A setting with which the Experiment fails."""
 
     place: int
-    """Which one, from 0."""
+    """Its index, from 0."""
     unknown: bool
-    """Whether the name is wrong, and not the value."""
+    """Whether the name is wrong; otherwise the value is."""
     message: str
     """The service's words."""
 
@@ -44,11 +43,11 @@ class Finished(NamedTuple):
     name: str
     succeeded: bool
     values: Sequence[str]
-    """What it reported of the objective, in the order of time."""
+    """The reported values of the objective, in order of time."""
 
 
 def refused_setting(settings: Iterable[Setting]) -> RefusedSetting | None:
-    """The first setting that the service refuses; None when it takes them all."""
+    """Returns the first setting that the service refuses, or None."""
     for place, (name, text) in enumerate(settings):
         if name not in SETTINGS:
             return RefusedSetting(place, True, f"unknown setting {name} for algorithm medianstop")
@@ -66,31 +65,30 @@ class MedianStop:
     """The service of one Experiment; it remembers the trials that it has seen succeed.
 
     Args:
-        settings: As they stand in the Experiment; of equal names the last counts.
+        settings: The settings of the Experiment; the last one of a name counts.
         objective: The objective's metric.
-        objective_type: `maximize`, else smaller is better.
+        objective_type: `maximize`; with any other type smaller values are better.
 
     Raises:
-        MedianStopError: A setting is no integer; see `refused_setting`.
+        MedianStopError: A setting is not an integer; see `refused_setting`.
     """
 
     def __init__(self, settings: Iterable[Setting], objective: str, objective_type: str) -> None:
         given = {name: _whole(name, text) for name, text in settings if name in SETTINGS}
-        self._min_trials = given.get("min_trials_required", MIN_TRIALS_REQUIRED)
-        self._start_step = given.get("start_step", START_STEP)
+        self._min_trials, self._start_step = (_DEFAULTS | given).values()
         self._objective = objective
         self._comparison = "less" if objective_type == "maximize" else "greater"
         self._means: dict[str, float] = {}
 
     def rules(self, trials: Iterable[Finished]) -> list[StopRule]:
-        """The rules of the trials that are created next.
+        """Returns the rules of the trials that are created next.
 
         Args:
             trials: All trials of the Experiment so far.
 
         Raises:
-            MedianStopError: A trial that succeeded has no reports, or one that is no number; or there is no rule to be
-                made with these settings.
+            MedianStopError: A succeeded trial has no reports, or one that is not a number; or the settings allow no
+                rule.
         """
         for trial in trials:
             if trial.succeeded and trial.name not in self._means:
@@ -123,7 +121,7 @@ def _whole(name: str, text: str) -> int:
 
 
 def _sum(numbers: Iterable[float]) -> float:
-    """One after the other, as the service's Python adds; newer ones round less."""
+    """Adds one by one, as the service's Python does; newer Pythons round less."""
     total = 0.0
     for number in numbers:
         total += number

@@ -1,7 +1,6 @@
-"""The status that Katib's controller gives an Experiment, from its trials and the status before.
+"""Computes the status that Katib's controller gives an Experiment, from its trials and its previous status.
 
-Source: katib v0.19.0, pkg/controller.v1beta1/experiment/util/status_util.go and experiment_controller.go,
-pkg/apis/controller/experiments/v1beta1/util.go.
+Source: katib v0.19.0, pkg/controller.v1beta1/experiment/util/status_util.go and experiment_controller.go.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ from typing import Any
 
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial.collector import UNAVAILABLE
+from kftune.katib.trial.conditions import condition, holds, is_completed, without_condition
 
-EPOCH = "1970-01-01T00:00:00Z"
+_EPOCH = "1970-01-01T00:00:00Z"
 
-# In the order in which the controller asks; a trial that is none of these is pending.
+# In the order in which the controller checks them; a trial in no state is pending.
 _STATES = {
     "Killed": ("killedTrialList", "trialsKilled"),
     "Failed": ("failedTrialList", "trialsFailed"),
@@ -34,17 +34,17 @@ def status_of(
     trials: Sequence[Mapping[str, Any]],
     previous_status: Mapping[str, Any] | None = None,
     *,
-    now: str = EPOCH,
+    now: str = _EPOCH,
     suggestions_ended: bool = False,
 ) -> dict[str, Any]:
-    """The status after the controller has looked at the trials once.
+    """Returns the status after the controller has looked at the trials once.
 
     Args:
-        experiment: The Experiment; its `spec` counts.
-        trials: Its Trials in the order of the list: `metadata.name`, `spec`, `status.conditions`, `status.observation`.
-        previous_status: The status so far; None for an Experiment that has just been created, an empty one before that.
-        now: The time of day as it is written into the status.
-        suggestions_ended: Whether the algorithm says that it has no more suggestions.
+        experiment: The Experiment; only its `spec` is read.
+        trials: Its Trials in their listed order: `metadata.name`, `spec`, `status.conditions`, `status.observation`.
+        previous_status: The status so far; None for a newly created Experiment, empty before it is created.
+        now: The time that is written into the status.
+        suggestions_ended: Whether the algorithm has no more suggestions.
 
     Returns:
         The status as a client reads it; the arguments are not changed.
@@ -59,61 +59,26 @@ def status_of(
     return status
 
 
-def new_status(*, now: str = EPOCH) -> dict[str, Any]:
-    """The status of an Experiment that has just been created."""
+def new_status(*, now: str = _EPOCH) -> dict[str, Any]:
+    """Returns the status of a newly created Experiment."""
     status = _complete({"startTime": now})
-    _set(status, "Created", "True", "ExperimentCreated", "Experiment is created", now)
+    _set(status, "Created", "ExperimentCreated", "Experiment is created", now)
     return status
 
 
-def restarted(experiment: Mapping[str, Any], status: Mapping[str, Any], *, now: str = EPOCH) -> dict[str, Any] | None:
-    """The status with which a completed Experiment goes on; None when it stays completed.
-
-    It goes on when maxTrialCount was raised above its trials and it is restartable, or, whatever it ended with and
-    whatever its resumePolicy, when maxTrialCount is not set. The completion time stays.
-    """
-    spec = experiment.get("spec") or {}
-    most, count = spec.get("maxTrialCount"), status.get("trials", 0)
-    goes_on = count != 0 if most is None else most > count and is_restartable(experiment, status)
-    if not is_completed(status) or not goes_on:
-        return None
-    after = copy.deepcopy(dict(status))
-    _remove(after, "Succeeded")
-    _remove(after, "Failed")
-    _set(after, "Restarting", "True", "ExperimentRestarting", "Experiment is restarted", now)
-    return after
-
-
-def is_completed(status: Mapping[str, Any]) -> bool:
-    """Whether the Experiment has succeeded or failed."""
-    return _has(status, "Succeeded") or _has(status, "Failed")
-
-
-def is_restartable(experiment: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Whether a higher maxTrialCount would let the Experiment go on."""
-    policy = (experiment.get("spec") or {}).get("resumePolicy")
-    succeeded = _condition(status, "Succeeded")
-    return (
-        succeeded is not None
-        and succeeded.get("status") == "True"
-        and succeeded.get("reason") == "ExperimentMaxTrialsReached"
-        and policy in ("LongRunning", "FromVolume")
-    )
-
-
 def _complete(status: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with what is always written."""
+    """Returns a copy with the fields that are always written."""
     always: dict[str, Any] = {"completionTime": None, "conditions": [], "currentOptimalTrial": {"observation": {}}}
     return {**always, **copy.deepcopy(dict(status))}
 
 
 def _summarize(status: dict[str, Any], spec: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> bool:
-    """Counts, lists and the best trial; gives whether the goal is reached."""
+    """Sets counts, lists and the best trial; returns whether the goal is reached."""
     for name in _COUNTED:
         status.pop(name, None)
     status["trials"] = len(trials)
     for trial in trials:
-        state = next((state for state in _STATES if _has(trial.get("status") or {}, state)), "Pending")
+        state = next((state for state in _STATES if holds(trial.get("status") or {}, state)), "Pending")
         names, count = _STATES[state]
         status.setdefault(names, []).append(trial["metadata"]["name"])
         status[count] = status.get(count, 0) + 1
@@ -124,9 +89,10 @@ def _summarize(status: dict[str, Any], spec: Mapping[str, Any], trials: Sequence
 
 
 def _best(objective: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, bool]:
-    """The best trial, and whether the goal is reached.
+    """Returns the best trial, and whether the goal is reached.
 
-    A value that is no number makes its trial the best; what others are compared with stays the value before, or 0.
+    A value that is not a number makes its trial the best; later values are still compared with the previous number, or
+    0.
     """
     sign = {"minimize": 1, "maximize": -1}.get(objective.get("type", ""))
     goal = objective.get("goal")
@@ -151,7 +117,7 @@ def _best(objective: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> 
 
 
 def _objective_text(trial: Mapping[str, Any]) -> str | None:
-    """The objective's value of a trial by its strategy; None when there is none."""
+    """Returns the objective's value of a trial by its strategy, or None."""
     observation = (trial.get("status") or {}).get("observation")
     if observation is None:
         return None
@@ -179,12 +145,12 @@ def _optimal(trial: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entries(found: Any, fields: Sequence[str]) -> list[dict[str, str]]:
-    """A list of structs, without what is empty."""
+    """Returns a list of structs without their empty fields."""
     return [{field: each[field] for field in fields if each.get(field)} for each in found or ()]
 
 
 def _decide(status: dict[str, Any], spec: Mapping[str, Any], reached: bool, ended: bool, now: str) -> None:
-    """The Experiment's condition; what comes first wins."""
+    """Sets the Experiment's condition; the first one that applies wins."""
     failed = status.get("trialsFailed", 0) + status.get("trialMetricsUnavailable", 0)
     most_failed, most = spec.get("maxFailedTrialCount"), spec.get("maxTrialCount")
     if reached:
@@ -198,43 +164,23 @@ def _decide(status: dict[str, Any], spec: Mapping[str, Any], reached: bool, ende
         reason = "ExperimentSuggestionEndReached"
         _finish(status, "Succeeded", reason, "has succeeded because suggestion service has reached the end", now)
     else:
-        _set(status, "Running", "True", "ExperimentRunning", "Experiment is running", now)
+        _set(status, "Running", "ExperimentRunning", "Experiment is running", now)
 
 
 def _finish(status: dict[str, Any], kind: str, reason: str, message: str, now: str) -> None:
-    running = _condition(status, "Running")
+    running = condition(status, "Running")
     if running is not None:
-        _set(status, "Running", "False", running["reason"], running["message"], now)
-    _set(status, kind, "True", reason, f"Experiment {message}", now)
+        _set(status, "Running", running["reason"], running["message"], now, value="False")
+    _set(status, kind, reason, f"Experiment {message}", now)
     status["completionTime"] = now
 
 
-def _set(status: dict[str, Any], kind: str, value: str, reason: str, message: str, now: str) -> None:
+def _set(status: dict[str, Any], kind: str, reason: str, message: str, now: str, *, value: str = "True") -> None:
     """Sets a condition; one that changes moves to the end."""
-    current = _condition(status, kind)
+    current = condition(status, kind)
     if current is not None and (current.get("status"), current.get("reason")) == (value, reason):
         return
     since = current.get("lastTransitionTime", now) if current and current.get("status") == value else now
-    _remove(status, kind)
-    status["conditions"].append(
-        {
-            "type": kind,
-            "status": value,
-            "reason": reason,
-            "message": message,
-            "lastUpdateTime": now,
-            "lastTransitionTime": since,
-        }
-    )
-
-
-def _remove(status: dict[str, Any], kind: str) -> None:
-    status["conditions"] = [each for each in status.get("conditions") or () if each.get("type") != kind]
-
-
-def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
-    return next((each for each in status.get("conditions") or () if each.get("type") == kind), None)
-
-
-def _has(status: Mapping[str, Any], kind: str) -> bool:
-    return any(each.get("type") == kind and each.get("status") == "True" for each in status.get("conditions") or ())
+    changed = {"type": kind, "status": value, "reason": reason, "message": message}
+    times = {"lastUpdateTime": now, "lastTransitionTime": since}
+    status["conditions"] = [*without_condition(status, kind), changed | times]

@@ -1,7 +1,7 @@
-"""The object that Katib creates for a trial: the template with the trial's values put in.
+"""Makes the object that Katib creates for a trial: the template with the trial's values filled in.
 
-Katib replaces texts, not values: an inline template is written as JSON, a ConfigMap's is taken as it is, and what comes
-out is read again. Nothing is escaped on the way.
+Katib replaces text, not values: it writes an inline template as JSON, takes the text of a ConfigMap as it is, replaces
+placeholders without escaping anything, and parses the result.
 
 Source: katib v0.19.0, pkg/controller.v1beta1/experiment/manifest/generator.go; recorded runs of it.
 """
@@ -17,22 +17,24 @@ from kftune.katib.go.text import json_text, plain_text
 from kftune.katib.go.unstructured import object_of, set_metadata, string_map
 
 META = re.compile(r"\$\{trialSpec\.(.+?)\}")
-"""A reference to something of the trial's own object, such as `${trialSpec.Name}`; the group is its key."""
+"""A reference to a field of the trial's own object, such as `${trialSpec.Name}`; the group is its key."""
 
 META_INDEXED = re.compile(r"(.+)\[(.+)]")
 """A key with an index, such as `Labels[team]`."""
 
+_NO_TEMPLATE = "invalid memory address or nil pointer dereference: there must be a trial template"
+
 
 class SubstitutionError(KatibError):
-    """Katib cannot make the trial's object; it tries again for ever, and the Experiment makes no progress."""
+    """Katib cannot make the trial's object. It retries forever, and the Experiment makes no progress."""
 
 
-class SubstitutionPanic(SubstitutionError):  # noqa: N818 - it is Go's word for it
+class SubstitutionPanic(SubstitutionError):  # noqa: N818 - Go's word
     """Katib's controller crashes."""
 
 
 def placeholder(name: str) -> str:
-    """What stands in a template for a trial parameter."""
+    """Returns the placeholder of a trial parameter in a template."""
     return f"${{trialParameters.{name}}}"
 
 
@@ -44,31 +46,33 @@ def run_object(
     namespace: str,
     config_map: str | None = None,
 ) -> dict[str, Any]:
-    """The object of one trial.
+    """Returns the object of one trial, as Katib asks the API server to create it.
 
-    Where a value holds a placeholder of another parameter, Katib's result depends on chance; here the parameters are
-    replaced in their order.
+    When a value holds a placeholder of another parameter, Katib's result is random; here the parameters are replaced in
+    their order.
 
     Args:
-        experiment: The Experiment, as `kftune.katib.go.reading.read` gives it.
+        experiment: The Experiment, as `kftune.katib.go.reading.read` returns it.
         assignments: (parameter, value as text) of the trial, in order.
         name: The trial's name.
         namespace: The trial's namespace.
         config_map: The template's text when it is in a ConfigMap; see `config_map_text`.
 
-    Returns:
-        The object as the API server is asked to create it.
-
     Raises:
-        SubstitutionError: Katib has an error here.
-        SubstitutionPanic: There is no template at all.
+        SubstitutionError: Katib fails to make the object.
+        SubstitutionPanic: There is no template.
     """
     template = _template(experiment)
     trial = template.get("trialSpec")
-    text = json_text(trial) if trial is not None else _given(config_map)
-    if trial is None:
+    if trial is not None:
+        text = json_text(trial)
+    elif config_map is not None:
+        text = config_map
         trial = _object(text)
-    for parameter, value in _replacements(template, trial, assignments, name, namespace).items():
+    else:
+        raise SubstitutionPanic(_NO_TEMPLATE)
+    own = {"Name": name, "Namespace": namespace, "Kind": trial.get("kind"), "APIVersion": trial.get("apiVersion")}
+    for parameter, value in _replacements(template, trial, assignments, own).items():
         text = text.replace(placeholder(parameter), value)
     made = _object(text)
     set_metadata(made, "name", name)
@@ -79,22 +83,22 @@ def run_object(
 def config_map_text(
     experiment: Mapping[str, Any], config_maps: Mapping[tuple[str, str], Mapping[str, str]]
 ) -> str | None:
-    """The text of the template that stands in a ConfigMap; None for an inline one.
+    """Returns the text of a template in a ConfigMap; None for an inline template.
 
     Args:
         experiment: The Experiment.
         config_maps: (namespace, name) -> data.
 
     Raises:
-        SubstitutionError: There is no such ConfigMap, or not this entry in it.
-        SubstitutionPanic: There is no template at all.
+        SubstitutionError: The ConfigMap or its entry does not exist.
+        SubstitutionPanic: There is no template.
     """
     template = _template(experiment)
     if template.get("trialSpec") is not None:
         return None
     place = template.get("configMap")
     if place is None:
-        raise SubstitutionPanic("invalid memory address or nil pointer dereference: there must be a trial template")
+        raise SubstitutionPanic(_NO_TEMPLATE)
     name, path = place.get("configMapName", ""), place.get("templatePath", "")
     data = config_maps.get((place.get("configMapNamespace", ""), name))
     if data is None:
@@ -108,15 +112,9 @@ def config_map_text(
 def _template(experiment: Mapping[str, Any]) -> Mapping[str, Any]:
     template = (experiment.get("spec") or {}).get("trialTemplate")
     if template is None:
-        raise SubstitutionPanic("invalid memory address or nil pointer dereference: there must be a trial template")
+        raise SubstitutionPanic(_NO_TEMPLATE)
     found: Mapping[str, Any] = template
     return found
-
-
-def _given(config_map: str | None) -> str:
-    if config_map is None:
-        raise SubstitutionPanic("invalid memory address or nil pointer dereference: there must be a trial template")
-    return config_map
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -130,10 +128,9 @@ def _replacements(
     template: Mapping[str, Any],
     trial: Mapping[str, Any],
     assignments: Sequence[tuple[str, str]],
-    name: str,
-    namespace: str,
+    own: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Trial parameter -> its value."""
+    """Returns trial parameter -> value; `own` holds the values of the trial's own fields."""
     assigned = dict(assignments)
     values: dict[str, str] = {}
     count = 0
@@ -153,7 +150,8 @@ def _replacements(
         key = meta[1]
         if indexed := META_INDEXED.search(key):
             key, index = indexed.groups()
-        values[parameter.get("name", "")] = _metadata(trial, key, index, reference, name, namespace)
+        value = own[key] if key in own else _entry(trial, key, index, reference)
+        values[parameter.get("name", "")] = value if isinstance(value, str) else ""
     if len(assignments) != count:
         shown = " ".join(f"{{{parameter} {value}}}" for parameter, value in assignments)
         raise SubstitutionError(
@@ -163,17 +161,12 @@ def _replacements(
     return values
 
 
-def _metadata(trial: Mapping[str, Any], key: str, index: str, reference: str, name: str, namespace: str) -> str:
-    if key in ("Name", "Namespace"):
-        return name if key == "Name" else namespace
-    if key in ("Kind", "APIVersion"):
-        found = trial.get(key[0].lower() + key[1:] if key == "Kind" else "apiVersion")
-        return found if isinstance(found, str) else ""
-    if key in ("Labels", "Annotations"):
-        entries = string_map(trial, key.lower())
-        if index in entries:
-            return entries[index]
-        raise SubstitutionError(
-            f"illegal reference of trial metadata: {reference}; failed to fetch {key[:-1]}: {index}"
-        )
-    raise SubstitutionError(f"illegal reference of trial metadata: {reference}")
+def _entry(trial: Mapping[str, Any], key: str, index: str, reference: str) -> str:
+    """Returns the label or annotation of the trial that a reference names."""
+    wrong = f"illegal reference of trial metadata: {reference}"
+    if key not in ("Labels", "Annotations"):
+        raise SubstitutionError(wrong)
+    entries = string_map(trial, key.lower())
+    if index not in entries:
+        raise SubstitutionError(f"{wrong}; failed to fetch {key[:-1]}: {index}")
+    return entries[index]

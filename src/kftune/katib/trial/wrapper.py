@@ -1,4 +1,4 @@
-"""What Katib's pod webhook makes of the primary container: its command, its mount, and the collector beside it.
+"""Katib's pod webhook: how it wraps the primary container's command, and what it mounts for the collector.
 
 Source: katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go, utils.go).
 """
@@ -10,24 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.errors import KatibError
-from kftune.katib.trial.stopping import StopRule
-
-METRICS_LOG = "/var/log/katib/metrics.log"
-"""Where the output of a trial with the collector StdOut goes."""
-
-DATABASE = "katib-db-manager.kubeflow:6789"
-"""Where the collector reports to in a stock install."""
+from kftune.katib.trial import METRICS_LOG
 
 _WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 _SHELLS = ("sh", "bash")
 
 
 class WrapperError(KatibError):
-    """The pod is refused, and the trial never starts."""
+    """The pod is rejected, and the trial never starts."""
 
 
-class WrapperPanic(WrapperError):  # noqa: N818 - it is Go's word for it
-    """The webhook crashes, and the pod is refused."""
+class WrapperPanic(WrapperError):  # noqa: N818 - Go's word
+    """The webhook crashes, and the pod is rejected."""
 
 
 class Mount(NamedTuple):
@@ -43,7 +37,7 @@ class Wrapped(NamedTuple):
     command: tuple[str, ...]
     args: tuple[str, ...]
     mounts: tuple[Mount, ...]
-    """What was added to it."""
+    """The mounts that were added."""
 
 
 def wrap(
@@ -54,18 +48,18 @@ def wrap(
     early_stopping: bool = False,
     image: str = "",
 ) -> Wrapped:
-    """Command, args and mounts of the primary container.
+    """Wraps the primary container.
 
     Args:
-        command: Its command; empty to take that of its image.
+        command: Its command; empty for that of its image.
         args: Its args.
         collecting: spec.metricsCollectorSpec with its defaults.
         early_stopping: Whether the trial has stop rules.
-        image: Its image, which matters when there is no command.
+        image: Its image, used when there is no command.
 
     Raises:
-        WrapperError: There is no command, and the image's cannot be looked up.
-        WrapperPanic: A shell stands alone, or the collector's path is missing.
+        WrapperError: There is no command, and the image's command cannot be looked up.
+        WrapperPanic: The command is a shell without arguments, or the collector's path is missing.
     """
     kind = _kind(collecting)
     folder = _folder(collecting)
@@ -96,56 +90,14 @@ def wrap(
     return Wrapped(tuple(start), (" ".join(tokens),), mounts)
 
 
-def collector_args(
-    trial: str,
-    objective: Mapping[str, Any],
-    collecting: Mapping[str, Any],
-    *,
-    rules: Sequence[StopRule] = (),
-    early_stopping_service: str = "",
-    wait_all_processes: bool | None = None,
-    database: str = DATABASE,
-) -> list[str]:
-    """The arguments of the collector's container.
+def metrics_path(collecting: Mapping[str, Any]) -> str:
+    """Returns the path that the collector reads; empty when it reads no files.
 
     Args:
-        trial: The trial's name.
-        objective: spec.objective.
         collecting: spec.metricsCollectorSpec with its defaults.
-        rules: The trial's stop rules.
-        early_stopping_service: Where that service listens, for trials with rules.
-        wait_all_processes: The setting of katib-config; None when it is not set there.
-        database: Where the database's service listens.
 
     Raises:
-        WrapperPanic: The collector's path is missing.
-    """
-    names = [objective.get("objectiveMetricName", ""), *(objective.get("additionalMetricNames") or ())]
-    found = ["-t", trial, "-m", ";".join(names), "-o-type", objective.get("type", ""), "-s-db", database]
-    path = metrics_path(collecting)
-    if path:
-        found += ["-path", path]
-    source = collecting.get("source") or {}
-    filters = (source.get("filter") or {}).get("metricsFormat")
-    if filters:
-        found += ["-f", ";".join(filters)]
-    kind = _kind(collecting)
-    if kind == "File":
-        found += ["-format", source["fileSystemPath"].get("format", "")]
-    elif kind == "StdOut":
-        found += ["-format", "TEXT"]
-    if wait_all_processes is not None:
-        found += ["-w", "true" if wait_all_processes else "false"]
-    for rule in rules:
-        found += ["-stop-rule", rule.flag]
-    return [*found, "-s-earlystop", early_stopping_service] if rules else found
-
-
-def metrics_path(collecting: Mapping[str, Any]) -> str:
-    """Where the collector looks; nothing when it looks at no files.
-
-    Raises:
-        WrapperPanic: The kind looks at files, and there is no path.
+        WrapperPanic: The kind reads files, and there is no path.
     """
     kind = _kind(collecting)
     if kind == "StdOut":
@@ -161,7 +113,7 @@ def metrics_path(collecting: Mapping[str, Any]) -> str:
 
 
 def _folder(collecting: Mapping[str, Any]) -> str:
-    """Where the metrics and the mark of completion are: the folder of a file, or the path itself."""
+    """Returns the folder of the metrics and of the completion marker: that of the file, or the path itself."""
     path = metrics_path(collecting)
     kind = _kind(collecting)
     place = (collecting.get("source") or {}).get("fileSystemPath") or {}
@@ -179,7 +131,7 @@ def _joined(folder: str, name: str) -> str:
 
 
 def _clean(path: str) -> str:
-    """`filepath.Clean`: without doubled slashes, `.` and the `..` that can be resolved."""
+    """`filepath.Clean`: removes doubled slashes, `.`, and each `..` that can be resolved."""
     rooted = path.startswith("/")
     kept: list[str] = []
     for part in path.split("/"):
@@ -199,7 +151,7 @@ _REGISTRY = re.compile(r"(?:[A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 def is_full_reference(image: str) -> bool:
-    """Whether Katib takes an image's name, from which it must look up a command: with registry, path and tag or digest.
+    """Whether Katib can look up the command of an image: its name needs registry, path, and tag or digest.
 
     Source: github.com/google/go-containerregistry, pkg/name (StrictValidation).
     """
@@ -227,4 +179,4 @@ def _is_full_repository(name: str) -> bool:
 def _image_refusal(image: str) -> str:
     if not is_full_reference(image):
         return f'Failed to parse image "{image}": could not parse reference: {image}'
-    return f"there is no command, and that of the image {image!r} stands in its registry only; give a command"
+    return f"the container has no command, and only the registry knows that of the image {image!r}; give a command"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kftune.errors import KatibError, RunError
+from kftune.katib.trial import METRICS_LOG
 from kftune.katib.trial.collector import Row
 from kftune.katib.trial.medianstop import Finished, MedianStop
 from kftune.katib.trial.stopping import StopRule
-from kftune.katib.trial.wrapper import METRICS_LOG
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
 from kftune.local.experiment.readers import EventReader, FileReader, OutputReader, PushReader, RowsReader, is_finite

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.errors import MissingExtraError, RunError
-from kftune.katib.trial.wire import WireError, bytes_of, delimited, fields, text_of
+from kftune.katib.trial.protobuf import WireError, bytes_of, delimited, fields, text_of
 
 if TYPE_CHECKING:
     import grpc

@@ -1,7 +1,7 @@
-"""A pipeline as objects of Argo Workflows: a WorkflowTemplate, a CronWorkflow where it has a schedule, and a Workflow.
+"""Renders a pipeline for Argo Workflows: a WorkflowTemplate, a Workflow, and a CronWorkflow if it has a schedule.
 
-What Argo's linter passes and its controller then stumbles over cannot come out of here; `docs/guides/argo.md` has the
-list. Source: argo-workflows v4.1.2, linter and controller, run.
+`docs/guides/argo.md` lists what Argo's linter accepts and its controller then fails on; a rendering has none of it.
+Source: argo-workflows v4.1.2, linter and controller, run.
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ from kftune.render.argo.container import step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
+from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
+from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
-# Source: argo-workflows, pull request 16223: since then a skipped step's output counts as not given.
+_DESCRIPTION = "workflows.argoproj.io/description"
+# Source: argo-workflows, pull request 16223: since then the output of a skipped step counts as missing.
 _FIXED_IN = {"3.7": "3.7.16", "4.0": "4.0.7"}
 
 
 def render_argo(pipeline: Pipeline) -> Rendering:
-    """The objects that run a pipeline.
+    """Renders the objects that run a pipeline.
 
     Raises:
-        RenderError: Argo cannot express the pipeline; the text names what, why and a way that works.
+        RenderError: Argo cannot express the pipeline; the message says what, why and what works.
     """
     _check_names(pipeline)
-    nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
+    nodes = all_nodes(pipeline)
     tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
     lacking = relies_on_absence(pipeline)
     if lacking is not None and pipeline.targets.argo.version == "3.6":
         raise RenderError(
             f"Argo 3.6 has no defaults for outputs of skipped steps, which step {lacking!r} needs; set "
-            f"targets.argo.version to 3.7 or newer where the cluster has it, or let no step be skipped before that one"
+            f"targets.argo.version to 3.7 or newer if the cluster has it, or remove the conditions before that step"
         )
     spec = _spec(pipeline, nodes, tunings)
     check_counts(spec["templates"])
@@ -48,42 +51,32 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     documents = [{"apiVersion": _API, "kind": "WorkflowTemplate", "metadata": metadata, "spec": spec}]
     documents += _cron_workflow(pipeline, metadata)
     missing = _without_default(pipeline)
-    # With a spec of its own, so that it runs where nobody may put a template.
+    # With its own spec, so that it also runs where the user may not create a template.
     created = [] if missing else [_workflow(pipeline, metadata, copy.deepcopy(spec))]
-    told = [note for document in documents for note in check_size(document)]
+    notes = [note for document in documents for note in check_size(document)]
     if lacking is not None and pipeline.targets.argo.version in _FIXED_IN:
-        told.append(
-            f"{lacking} gets a default when another step is skipped; that needs Argo "
-            f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older ones hand on an empty text, or hang"
+        notes.append(
+            f"{lacking} gets a default when another step is skipped; this needs Argo "
+            f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older versions pass an empty text, or hang"
         )
-    return Rendering(documents, [*told, *_notes(pipeline, nodes, tunings, missing)], created)
+    return Rendering(documents, [*notes, *_notes(pipeline, nodes, tunings, missing)], created)
 
 
 def _check_names(pipeline: Pipeline) -> None:
-    """Refuses names that tags of Argo's own have: ``{{workflow.parameters.json}}``, ``{{tasks.name}}``."""
+    """Rejects names that Argo's tags use: ``{{workflow.parameters.json}}``, ``{{tasks.name}}``."""
     for what, names, taken, other in (
         ("parameter", pipeline.run_parameters, "json", "json_text"),
         ("step", pipeline.steps, "name", "make-name"),
         ("loop", pipeline.loops, "name", "names"),
     ):
         if taken in names:
-            raise RenderError(
-                f"Argo uses the name {taken!r} for itself; call the {what} something else, such as {other}"
-            )
+            raise RenderError(f"Argo reserves the name {taken!r}; rename the {what}, for example to {other}")
 
 
 def _metadata(pipeline: Pipeline) -> dict[str, Any]:
-    target = pipeline.targets.argo
-    metadata: dict[str, Any] = {"name": pipeline.name}
-    if target.namespace is not None:
-        metadata["namespace"] = target.namespace
-    if target.labels:
-        metadata["labels"] = dict(target.labels)
-    annotations = dict(target.annotations)
+    metadata = object_metadata(pipeline.name, pipeline.targets.argo)
     if pipeline.description:
-        annotations.setdefault("workflows.argoproj.io/description", pipeline.description)
-    if annotations:
-        metadata["annotations"] = annotations
+        metadata.setdefault("annotations", {}).setdefault(_DESCRIPTION, pipeline.description)
     return metadata
 
 
@@ -97,7 +90,7 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
         spec["arguments"] = {"parameters": parameters}
     if target.service_account is not None:
         spec["serviceAccountName"] = target.service_account
-    # Who may run as whom stands on our containers: Argo's own beside them run as root where nobody set it up otherwise.
+    # Users are set on each container: Argo's own containers run as root unless the cluster is set up differently.
     spec["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}}
     if pipeline.timeout is not None:
         spec["activeDeadlineSeconds"] = math.ceil(pipeline.timeout)
@@ -118,7 +111,7 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
 def _parameter(name: str, parameter: Any) -> dict[str, Any]:
     written: dict[str, Any] = {"name": name}
     if parameter.description:
-        # Argo looks for its tags here too, and a description may be cut apart without harm.
+        # Argo replaces tags here too; a description may be changed without harm.
         written["description"] = parameter.description.replace("{{", "{ {")
     if parameter.value is not None:
         written["value"] = carried(text_of(parameter.value), f"the default of parameter {name!r}")
@@ -138,8 +131,8 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> list[dict
     missing = _without_default(pipeline)
     if missing:
         raise RenderError(
-            f"a pipeline that runs by itself needs a default for every parameter, but {missing[0]!r} has none; "
-            f"give it one, or take out schedule"
+            f"a pipeline with a schedule needs a default for every parameter, but {missing[0]!r} has none; "
+            f"add one, or remove schedule"
         )
     spec = {
         "schedules": [schedule.cron],
@@ -157,7 +150,7 @@ def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, A
 
 
 def _weight(pipeline: Pipeline) -> tuple[int, int]:
-    """The nodes of a run, and the bytes of the values that its loops hand out, as far as they are known before it."""
+    """Returns the number of nodes of a run, and the bytes of its loops' items, where they are known before the run."""
     count, size = 1, 0
     for node in pipeline.plan.nodes.values():
         entries = () if node.loop is None else pipeline.loops[node.loop].entries or ()
@@ -173,14 +166,14 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
 
 def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning], missing: list[str]) -> Iterator[str]:
     yield (
-        "every step's service account needs create and patch on workflowtaskresults (argoproj.io); its token is in the "
-        "step's pod, since Argo's own container there needs it"
+        "every step's service account needs create and patch on workflowtaskresults (argoproj.io); Argo's container "
+        "in the step's pod uses its token"
     )
     if any(argument.is_artifact for node in nodes for argument in node.arguments.values()):
-        yield "steps hand artifacts on through the artifact repository that Argo is set up with; without one they fail"
+        yield "steps pass artifacts through the artifact repository of Argo's configuration; without one they fail"
     yield (
-        "no container of a step may run as root: images need a USER that is a number; where the namespace enforces "
-        "the restricted standard, Argo's own containers need the image argoexec-nonroot and executor.securityContext"
+        "a step's container must not run as root: images need a numeric USER; in a namespace that enforces the "
+        "restricted standard, Argo's containers need the image argoexec-nonroot and executor.securityContext"
     )
     if missing:
         yield (
@@ -188,6 +181,6 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
             f"-p {missing[0]}=VALUE"
         )
     if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
-        yield "Argo runs every step anew; cache counts elsewhere"
+        yield "Argo runs every step again; cache has no effect there"
     for tuning in tunings.values():
         yield from tuning.notes

@@ -1,10 +1,9 @@
-"""One step as a template of Argo: a pod with one container, what it is given, and where it leaves what it writes."""
+"""Renders a step as an Argo template: a pod with one container, its inputs and its outputs."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
@@ -12,66 +11,49 @@ from kftune.pipeline import EXECUTOR_OUTPUT, Argument, Constant, Node, Retries, 
 from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
-from kftune.render.command import torchrun_arguments, under_torchrun
 from kftune.render.names import object_name
+from kftune.render.steps import JOB_TYPE_LABEL, check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
-# Artifacts of one file that pages show: Argo packs all others into an archive.
+# Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
-"""The input that tells a tune step apart from all others of a run."""
+"""The input that identifies a tune step in a run."""
 
 
 def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, Any]:
-    """The template that runs a step.
+    """Renders the template that runs a step.
 
     Args:
         node: The step.
-        version: Argo's version on the cluster.
-        tuning: What a tune step runs.
+        version: The cluster's version of Argo.
+        tuning: What a tune step runs; None for other steps.
 
     Raises:
-        RenderError: Argo cannot run it so.
+        RenderError: Argo cannot run it.
     """
+    check_one_node(node, "Argo")
     step = node.step
-    if step.resources.nodes > 1:
-        raise RenderError(
-            f"a step of Argo runs on one node, but step {node.name!r} has {step.resources.nodes}; "
-            f"set instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
-        )
-    template: dict[str, Any] = {"name": node.name, "metadata": _metadata(node)}
-    inputs = _inputs(node)
-    if inputs:
-        template["inputs"] = inputs
-    outputs = _outputs(node)
-    if outputs:
-        template["outputs"] = outputs
-    template |= _placement(node)
-    if step.timeout is not None:
-        template["activeDeadlineSeconds"] = math.ceil(step.timeout)
-    if step.retries.limit:
-        template["retryStrategy"] = _retries(step.retries, node.name, version)
+    mutex = None
     if isinstance(step, TuneStep) and node.loop is None:
-        lock = object_name(f"kftune-{step.study.name}", 63)
-        template["synchronization"] = {"mutexes": [{"name": lock}]}
-    template["container"] = _container(node, tuning)
-    volumes = pods.volumes(step)
-    if outputs:
-        volumes.append({"name": _OUTPUT_VOLUME, "emptyDir": {}})
-    if volumes:
-        template["volumes"] = volumes
+        mutex = {"mutexes": [{"name": object_name(f"kftune-{step.study.name}", 63)}]}
+    fields = {
+        "name": node.name,
+        "metadata": {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)},
+        "inputs": _inputs(node),
+        "outputs": _outputs(node),
+        **_placement(node),
+        "activeDeadlineSeconds": None if step.timeout is None else math.ceil(step.timeout),
+        "retryStrategy": _retries(step.retries, node.name, version) if step.retries.limit else None,
+        "synchronization": mutex,
+        "container": _container(node, tuning),
+        "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
+    }
+    template = {key: value for key, value in fields.items() if value}
     check_tags(template, node.name)
     return template
-
-
-def _metadata(node: Node) -> dict[str, Any]:
-    # No Istio proxy beside the step: it would never end.
-    return {
-        "labels": {"kftune.io/job-type": node.step.job_type},
-        "annotations": {"sidecar.istio.io/inject": "false"},
-    }
 
 
 def _inputs(node: Node) -> dict[str, Any]:
@@ -84,20 +66,30 @@ def _inputs(node: Node) -> dict[str, Any]:
             artifacts.append({"name": wire(argument.name), "path": f"{INPUTS}/{wire(argument.name)}"})
             if argument.optional:
                 artifacts[-1]["optional"] = True
-                # The path as the step gets it: nothing where there is no artifact.
+                # The path that the step receives: empty if there is no artifact.
                 parameters.append({"name": wire(argument.name), "default": ""})
         else:
             parameters.append({"name": wire(argument.name), **default_of(argument)})
     if isinstance(node.step, TuneStep):
         parameters.append({"name": RUN_ID})
-    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return ports(parameters, artifacts)
+
+
+def ports(parameters: list[dict[str, Any]], artifacts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the inputs, outputs or arguments of a template or task.
+
+    Args:
+        parameters: Its parameters; left out if there are none.
+        artifacts: Its artifacts; left out if there are none.
+    """
+    return {**({"parameters": parameters} if parameters else {}), **({"artifacts": artifacts} if artifacts else {})}
 
 
 def default_of(argument: Argument) -> dict[str, Any]:
-    """What stands in for a value that nobody wrote, because its producer was skipped or its loop had no items.
+    """Returns the default of an argument, used when its producer was skipped or its loop had no items.
 
     Raises:
-        RenderError: Argo or the kubelet would change it on the way.
+        RenderError: Argo or the kubelet would change it.
     """
     if argument.fan_in:
         return {"default": "[]"}
@@ -117,7 +109,7 @@ def _outputs(node: Node) -> dict[str, Any]:
             artifacts.append({"name": wire(name), "path": path})
             if output.type in _SHOWN:
                 artifacts[-1]["archive"] = {"none": {}}
-    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return ports(parameters, artifacts)
 
 
 _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
@@ -134,21 +126,21 @@ def _placement(node: Node) -> dict[str, Any]:
 
 
 def _retries(retries: Retries, name: str, version: str) -> dict[str, Any]:
-    # Always: after a lost node as well as after a failure of the program.
+    # Always: after a lost node and after a failure of the program.
     strategy: dict[str, Any] = {"limit": str(retries.limit), "retryPolicy": "Always"}
     if retries.backoff is None:
         return strategy
     if not float(retries.factor).is_integer():
         raise RenderError(
-            f"Argo takes whole numbers for the factor between waits, but retries.factor of step {name!r} is "
+            f"Argo needs a whole number as the factor between waits, but retries.factor of step {name!r} is "
             f"{retries.factor:g}; set it to {math.ceil(retries.factor)}"
         )
     backoff = {"duration": _duration(retries.backoff), "factor": str(int(retries.factor))}
     if retries.max_backoff is not None:
         if version == "3.6":
             raise RenderError(
-                f"Argo 3.6 has no longest wait between tries, but retries.max_backoff of step {name!r} is set; "
-                f"take it out, or set targets.argo.version to 3.7 or newer where the cluster has it"
+                f"Argo 3.6 has no maximum wait between retries, but retries.max_backoff of step {name!r} is set; "
+                f"remove it, or set targets.argo.version to 3.7 or newer if the cluster has it"
             )
         backoff["cap"] = _duration(retries.max_backoff)
     return {**strategy, "backoff": backoff}
@@ -161,52 +153,38 @@ def _duration(seconds: float) -> str:
 def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
     step = node.step
     start, rest = _command(node, tuning)
-    variables = _environment(node)
+    variables = pods.environment(step, lambda value, which: literal(value, f"{which} of step {node.name!r}"))
     texts = [*start, *rest, *(variable.get("value", "") for variable in variables)]
     if needs_brace(texts):
         variables.insert(0, {"name": BRACE_VARIABLE, "value": "{"})
-    if step.image is None:
-        what = "the image of kftune's launcher" if tuning else "an image"
-        raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
-    # A command always: without one, Argo's controller looks the image up in its registry.
-    container: dict[str, Any] = {"image": pods.image(step), "command": start, "args": rest}
-    if not rest:
-        del container["args"]
-    if step.working_dir is not None:
-        container["workingDir"] = step.working_dir
-    if variables:
-        container["env"] = variables
-    amounts = pods.resources(step)
-    if amounts:
-        container["resources"] = amounts
-    mounts = _mounts(node)
-    if mounts:
-        container["volumeMounts"] = mounts
-    container["securityContext"] = pods.security()
-    return container
+    container = {
+        "image": image_of(node),
+        # Always a command: without one, Argo's controller asks the image's registry for it.
+        "command": start,
+        "args": rest,
+        "workingDir": step.working_dir,
+        "env": variables,
+        "resources": pods.resources(step),
+        "volumeMounts": _mounts(node),
+        "securityContext": pods.security(),
+    }
+    return {key: value for key, value in container.items() if value}
 
 
 def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:
-    """The command line, what starts the program apart from its arguments."""
-    what = f"an argument of step {node.name!r}"
+    """Returns the container's command and arguments."""
     values = _values(node)
     if tuning is not None:
         values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in tuning.run_values}}
-        line = launcher_command(node, tuning, literal(tuning.text, what), tag(f"inputs.parameters.{RUN_ID}"), values)
-        return line[:3], line[3:]
-    arguments = node.argument_names
-    tokens = node.command_line(values)
-    count = len(tokens) - len(arguments)
-    start = [literal(token, what) for token in tokens[:count]]
-    launcher = torchrun_arguments(node.step.resources, "Job")
-    if launcher:
-        start = under_torchrun(start, launcher)
-    first = 3 if start[1:2] == ["-m"] else 1
-    return start[:first], [*start[first:], *tokens[count:]]
+        experiment = literal(tuning.text, f"the Experiment of step {node.name!r}")
+        run_id = tag(f"inputs.parameters.{RUN_ID}")
+        return split_command(launcher_command(node, tuning, experiment, run_id, values))
+    start, rest = command_of(node, values, literal)
+    return split_command([*start, *rest])
 
 
 def _values(node: Node) -> dict[str, str]:
-    """The text or tag of everything on the step's command line."""
+    """Returns the text or tag of each argument and output."""
     values: dict[str, str] = {}
     for argument in node.arguments.values():
         if isinstance(argument.source, Constant):
@@ -220,29 +198,12 @@ def _values(node: Node) -> dict[str, str]:
     return values
 
 
-def _environment(node: Node) -> list[dict[str, Any]]:
-    step = node.step
-    variables: list[dict[str, Any]] = [
-        {"name": name, "value": literal(value, f"env.{name} of step {node.name!r}")} for name, value in step.env.items()
-    ]
-    sources: Mapping[str, Mapping[str, Any]] = {"secretKeyRef": step.secrets, "configMapKeyRef": step.config_maps}
-    for kind, entries in sources.items():
-        for name, entry in entries.items():
-            variables.append({"name": name, "valueFrom": {kind: {"name": entry.name, "key": entry.key}}})
-    return variables
-
-
 def _mounts(node: Node) -> list[dict[str, Any]]:
-    mounts = []
     for volume in node.step.volumes:
-        place = volume.mount.rstrip("/")
-        if volume.name == _OUTPUT_VOLUME or f"{place}/".startswith("/kftune/") or ":" in place:
+        if volume.name == _OUTPUT_VOLUME or f"{pods.path_of(volume)}/".startswith("/kftune/"):
             raise RenderError(
-                f"a volume needs a name other than {_OUTPUT_VOLUME!r} and a place outside of /kftune without ':', but "
-                f"step {node.name!r} has {volume.name!r} at {volume.mount}"
+                f"kftune mounts its volume {_OUTPUT_VOLUME!r} below /kftune, but step {node.name!r} has "
+                f"{volume.name!r} at {volume.mount}; choose another name and path"
             )
-        read_only = {"readOnly": True} if volume.read_only else {}
-        mounts.append({"name": volume.name, "mountPath": volume.mount, **read_only})
-    if node.outputs:
-        mounts.append({"name": _OUTPUT_VOLUME, "mountPath": OUTPUTS})
-    return mounts
+    outputs = [{"name": _OUTPUT_VOLUME, "mountPath": OUTPUTS}] if node.outputs else []
+    return [*pods.mounts(node.step), *outputs]

@@ -1,11 +1,11 @@
-"""The steps and loops of a pipeline as DAGs of Argo: what waits for what, and how values get from one to the other.
+"""Renders the steps and loops of a pipeline as Argo DAGs: dependencies, and how values pass between tasks.
 
-A loop is two DAGs: `Loop-x` runs `Body-x` for each item, some at once, and makes one list of what all items gave; so
-a loop without items is a task like any other. Steps and loops are lower case, so our own names are not.
+A loop is two DAGs: `Loop-x` runs `Body-x` for each item, some in parallel, and collects the outputs of all items in one
+list; so a loop without items is an ordinary task. Steps and loops have lower-case names; the names added here do not.
 
-Two rules keep a run from hanging or failing without a word. Whoever refers to a task waits for it, by the state that it
-needs: Argo checks that only for values that begin with the tag. And whoever may find nothing there, because a step was
-skipped, has a default: Argo fails otherwise.
+Two rules keep a run from hanging or failing silently. A task that refers to another one depends on it, in the state
+that it needs: Argo checks this only for values that start with the tag. A task whose value may be missing, because a
+step was skipped, has a default: Argo fails otherwise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kftune.pipeline import (
     Reference,
     TuneStep,
 )
-from kftune.render.argo.container import INPUTS, RUN_ID, default_of
+from kftune.render.argo.container import INPUTS, RUN_ID, default_of, ports
 from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, items_text, key_tag
 from kftune.render.argo.text import expression, path_of, tag, wire
 
@@ -34,28 +34,28 @@ MAIN, EXIT = "Pipeline", "Exit"
 
 # The input of `Loop-x` for items that a step writes.
 _ITEMS = "ITEMS"
-# What a skipped step gives to the list of all items, which leaves it out.
+# What a skipped step adds to the list of all items, which drops it.
 _SKIPPED = "kftune:skipped"
 _CASTS = {"int": "asInt(#)", "float": "asFloat(#)", "bool": "# == 'true'"}
 
 
 class _Handed(NamedTuple):
-    """Something that a task gives to its template."""
+    """An argument that a task passes to its template."""
 
     name: str
     """The template's input."""
     value: str
-    """The value, or the tag of it; of an artifact, where it comes from."""
+    """The value or its tag; of an artifact, its source."""
     is_artifact: bool = False
     rest: Mapping[str, Any] = {}
-    """What else the input has: `default`, `optional`."""
+    """Further fields of the input: `default`, `optional`."""
 
 
 def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """The DAGs of a pipeline, that where a run begins first.
+    """Renders the DAGs of a pipeline; the first is the entrypoint.
 
     Raises:
-        RenderError: Argo cannot express how the steps hang together.
+        RenderError: Argo cannot express the dependencies.
     """
     graph = _Graph(pipeline)
     templates = [{"name": MAIN, "dag": {"tasks": list(graph.main_tasks())}}]
@@ -68,7 +68,7 @@ def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
 
 
 def relies_on_absence(pipeline: Pipeline) -> str | None:
-    """A step that gets a default, or no artifact, when another is skipped; None where there is none."""
+    """Returns a step that uses a default, or no artifact, when another step is skipped; None if there is none."""
     graph = _Graph(pipeline)
     return next((node.name for node in pipeline.plan.nodes.values() if graph.may_lack(node)), None)
 
@@ -82,7 +82,7 @@ class _Graph:
         self._needed = {name: self._needed_by_all(name) for name in pipeline.loops}
 
     def main_tasks(self) -> Iterator[dict[str, Any]]:
-        """The steps outside of loops, and the loops, in order."""
+        """Renders the steps outside loops, and the loops, in order."""
         done = set()
         for node in self._nodes.values():
             if node.loop is None:
@@ -94,7 +94,7 @@ class _Graph:
     # -- steps -------------------------------------------------------------------------------------------------
 
     def task(self, node: Node) -> dict[str, Any]:
-        """The task that runs a step, in the DAG that it belongs to."""
+        """Renders the task that runs a step, in its DAG."""
         task: dict[str, Any] = {"name": node.name, "template": node.name}
         needed = _needed_producers(node)
         waits = {self._task_of(name, node): name in needed for name in node.dependencies if self._is_beside(name, node)}
@@ -118,7 +118,7 @@ class _Graph:
         return task
 
     def _given(self, node: Node) -> Iterator[tuple[Argument, str, bool]]:
-        """What a step's task gives it; of an optional artifact the path too, which is empty where there is none."""
+        """Yields the arguments of a step's task; for an optional artifact also its path, which may be empty."""
         for argument in node.arguments.values():
             if isinstance(argument.source, Constant):
                 continue
@@ -136,48 +136,48 @@ class _Graph:
         return self._value_for(node, side, "parameters")
 
     def _value(self, source: Reference, kind: str) -> str:
-        """A value in the DAG where it comes about, or outside of the loop where it does."""
+        """Returns a value in the DAG that produces it."""
         if isinstance(source, ParameterReference):
             return tag(f"workflow.parameters.{source.name}")
         if isinstance(source, ItemReference):
             return tag(f"inputs.parameters.{item_input(source.field)}")
         if isinstance(source, OutputReference):
             return tag(f"tasks.{source.step}.outputs.{kind}.{wire(source.output)}")
-        # Argo has a third word, Error.
+        # Argo has a third status, Error.
         return "{{=sprig.ternary('Succeeded', 'Failed', workflow.status == 'Succeeded')}}"
 
     def _value_for(self, node: Node, source: Reference, kind: str) -> str:
         return self._outer_value(source, kind) if node.loop is None else self._value(source, kind)
 
     def _outer_value(self, source: Reference, kind: str) -> str:
-        """A value in the main DAG: of a step in a loop, the list of what all items gave."""
+        """Returns a value in the main DAG: of a step in a loop, the list of all items' outputs."""
         if isinstance(source, OutputReference) and (loop := self._nodes[source.step].loop) is not None:
             return tag(f"tasks.{loop}.outputs.parameters.{_collected(source)}")
         return self._value(source, kind)
 
     def _is_outside(self, source: Reference, node: Node) -> bool:
-        """Whether a step in a loop takes something from outside of it."""
+        """Returns whether a step in a loop uses a value from outside the loop."""
         return isinstance(source, OutputReference) and node.loop is not None and self._loop_of(source) != node.loop
 
     def _loop_of(self, source: OutputReference) -> str | None:
         return self._nodes[source.step].loop
 
     def may_lack(self, node: Node) -> bool:
-        """Whether a step runs without something that it takes from another."""
+        """Returns whether a step may run without a value from another step."""
         for argument in node.arguments.values():
             if not isinstance(argument.source, OutputReference):
                 continue
             loop = self._loop_of(argument.source)
             producer = argument.source.step if loop is None or loop == node.loop else loop
-            stands_in = argument.fan_in or argument.optional or argument.default is not None
-            if stands_in and self._may_be_left_out(producer):
+            has_default = argument.fan_in or argument.optional or argument.default is not None
+            if has_default and self._may_be_left_out(producer):
                 return True
         return False
 
     # -- what waits for what -----------------------------------------------------------------------------------
 
     def _is_beside(self, name: str, node: Node) -> bool:
-        """Whether a step waits in its own DAG for another: what comes from outside of its loop the loop waits for."""
+        """Returns whether both steps are tasks of one DAG; for steps outside a loop, the loop waits."""
         return node.loop is None or self._nodes[name].loop == node.loop
 
     def _task_of(self, name: str, node: Node) -> str:
@@ -185,10 +185,10 @@ class _Graph:
         return name if loop is None or loop == node.loop else loop
 
     def _depends(self, waits: Mapping[str, bool]) -> str:
-        """The states for which a task waits.
+        """Returns the states on which a task depends.
 
         Args:
-            waits: Another task -> whether this one needs something of it.
+            waits: Other task -> whether this one needs its output.
         """
         return " && ".join(
             f"{name}.Succeeded"
@@ -221,10 +221,10 @@ class _Graph:
                     yield _Handed(_side_name(node, side), self._outer_value(side, "parameters"))
 
     def _needed_by_all(self, name: str) -> set[str]:
-        """The tasks outside of a loop without which none of its steps runs.
+        """Returns the tasks outside a loop that all of its steps need.
 
         Raises:
-            RenderError: Some of its steps would run without a task that may be skipped, and some would not.
+            RenderError: Only some of its steps need a task that may be skipped.
         """
         needed: dict[str, set[str]] = {}
         for node in self._members[name]:
@@ -239,9 +239,9 @@ class _Graph:
             for other in sorted(others - by_all):
                 if self._nodes[other].skippable:
                     raise RenderError(
-                        f"a loop of Argo runs or is skipped as a whole, but of loop {name!r} the step {step!r} alone "
-                        f"cannot run without {other!r}, which may be skipped; give that input a default, or put "
-                        f"{step!r} into a loop of its own"
+                        f"Argo runs or skips a loop as a whole, but in loop {name!r} only step {step!r} needs "
+                        f"{other!r}, which may be skipped; give that input a default, or put {step!r} into "
+                        f"another loop"
                     )
         return {self._nodes[other].loop or other for other in by_all}
 
@@ -264,7 +264,7 @@ class _Graph:
         return task
 
     def loop_templates(self, name: str) -> list[dict[str, Any]]:
-        """The DAG that goes through the items of a loop, and the one that runs for each."""
+        """Renders the DAG that iterates over the items of a loop, and the DAG that runs for each item."""
         loop, members, handed = self._loops[name], self._members[name], self._handed[name]
         fields = item_fields(members)
         needs_key = any(isinstance(node.step, TuneStep) for node in members)
@@ -295,13 +295,13 @@ class _Graph:
 
     def _with_param(self, name: str, loop: Loop, fields: list[str | None]) -> str:
         if loop.entries is not None:
-            return items_text(name, loop, loop.entries, fields)
+            return items_text(name, loop.entries, fields)
         if isinstance(loop.source, ParameterReference):
             return tag(f"workflow.parameters.{loop.source.name}")
         return tag(f"inputs.parameters.{_ITEMS}")
 
     def _collected_of(self, name: str) -> list[OutputReference]:
-        """The outputs of a loop's steps that are taken outside of it."""
+        """Returns the outputs of a loop's steps that are used outside the loop."""
         found: dict[OutputReference, None] = {}
         sources: list[tuple[object, str | None]] = [
             (argument.source, node.loop) for node in self._nodes.values() for argument in node.arguments.values()
@@ -319,7 +319,7 @@ class _Graph:
         return {"name": _collected(source), "valueFrom": value}
 
     def _list_output(self, source: OutputReference, loop: Loop) -> dict[str, Any]:
-        """The list of what all items gave. Argo makes texts of numbers and booleans in it, which they become again."""
+        """Renders the list of all items' outputs; Argo's texts are cast back to numbers and booleans."""
         name, node = _collected(source), self._nodes[source.step]
         cast = _CASTS.get(node.outputs[source.output].type)
         value: dict[str, Any] = {"parameter": tag(f"tasks.each.outputs.parameters.{name}")}
@@ -333,7 +333,7 @@ class _Graph:
 
 
 def _needed_producers(node: Node) -> set[str]:
-    """The steps without whose outputs a step is skipped."""
+    """Returns the steps whose outputs a step needs: without them it is skipped."""
     sources = [
         argument.source
         for argument in node.arguments.values()
@@ -369,7 +369,7 @@ def _arguments(given: Iterable[_Handed]) -> dict[str, Any]:
             artifacts.append({"name": one.name, "from": one.value, **optional})
         else:
             parameters.append({"name": one.name, "value": one.value})
-    return {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return ports(parameters, artifacts)
 
 
 def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
@@ -377,5 +377,5 @@ def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
     artifacts: list[dict[str, Any]] = []
     for one in handed:
         (artifacts if one.is_artifact else parameters).append({"name": one.name, **one.rest})
-    inputs = {key: value for key, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    inputs = ports(parameters, artifacts)
     return {"inputs": inputs} if inputs else {}

@@ -1,4 +1,4 @@
-"""The items of a loop: as texts that Argo hands out, and where it has them."""
+"""Renders the items of a loop as texts, and the tags that refer to them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from kftune.pipeline.ports import text_of
 from kftune.render.argo.text import carried, tag
 
 KEY = "ITEM-KEY"
-"""The input of `Body-x` for what tells an item from the others."""
+"""The input of `Body-x` that identifies an item."""
 
 _ITEM = "ITEM"
-# Keys of an item beside its fields, which have no "-".
+# Further keys of an item; names of fields hold no "-".
 _WHOLE, _NUMBER = "whole-item", "item-number"
 
 
 def item_input(field: str | None) -> str:
-    """The input of `Body-x` for a field of the item; None stands for all of it."""
+    """Returns the input of `Body-x` for a field of the item; None means the whole item."""
     return _ITEM if field is None else f"{_ITEM}_{field}"
 
 
 def item_fields(members: Iterable[Node]) -> list[str | None]:
-    """The fields of an item that the steps of a loop take; None stands for all of it."""
+    """Returns the fields of an item that the steps of a loop use; None means the whole item."""
     found: dict[str | None, None] = {}
     for node in members:
         sources = [argument.source for argument in node.arguments.values()]
@@ -39,28 +39,32 @@ def _has_mappings(loop: Loop) -> bool:
 
 
 def item_tag(loop: Loop, field: str | None) -> str:
-    """Where Argo has a field of the item; None stands for all of it."""
+    """Returns the tag of a field of the item.
+
+    Args:
+        loop: The loop.
+        field: The field; None means the whole item.
+    """
     if field is not None:
         return tag(f"item.{field}")
     return tag(f"item.{_WHOLE}") if _has_mappings(loop) else tag("item")
 
 
 def key_tag(loop: Loop) -> str:
-    """What tells an item from the others of its loop."""
+    """Returns the tag that identifies an item within its loop."""
     return tag(f"item.{_NUMBER}") if _has_mappings(loop) else tag("item")
 
 
-def items_text(name: str, loop: Loop, entries: Iterable[Any], fields: list[str | None]) -> str:
-    """The items as Argo gets them: texts, since it would write numbers anew; of mappings, what is used of them.
+def items_text(name: str, entries: Iterable[Any], fields: list[str | None]) -> str:
+    """Returns the items as JSON: texts, because Argo reformats numbers; of mappings, only the fields in use.
 
     Args:
-        name: The loop's.
-        loop: The loop.
+        name: The loop's name.
         entries: Its items.
-        fields: The fields that are used; None stands for all of an item.
+        fields: The fields in use; None means the whole item.
 
     Raises:
-        RenderError: Argo or the kubelet would change a text on the way.
+        RenderError: Argo or the kubelet would change a text.
     """
     items: list[Any] = []
     for index, entry in enumerate(entries):

@@ -1,8 +1,8 @@
-"""Text on its way through Argo: tags that Argo fills in, texts that it must leave alone, names, conditions.
+"""Writes text for Argo: tags, literal texts, names and conditions.
 
-Argo looks for ``{{…}}`` in the whole JSON text of a template, fills in the tags that it knows, and does so again with
-what it filled in; there is no escape. The kubelet then replaces ``$(NAME)`` and ``$$`` in commands, arguments and
-variables. So a text of ours has no two braces in a row: the kubelet puts the second one there.
+Argo replaces ``{{…}}`` in the whole JSON text of a template, and again in the result; there is no escape. The kubelet
+then replaces ``$(NAME)`` and ``$$`` in commands, arguments and variables. So a literal text never holds two braces in a
+row: the kubelet inserts the second one.
 """
 
 from __future__ import annotations
@@ -15,81 +15,85 @@ from kftune.pipeline import Condition, Reference
 from kftune.render.command import checked_text
 
 BRACE_VARIABLE = "KFTUNE_BRACE"
-"""The variable that holds one brace, where a container's texts need it."""
+"""The environment variable that holds one brace, if a container's texts need it."""
 
 _OUR_TAG = re.compile(r"\{\{inputs\.parameters\.[A-Za-z0-9_-]+\}\}")
 _SECOND_BRACE = re.compile(r"(?<=\{)\{")
-# The kernel takes no longer argument (MAX_ARG_STRLEN, 131 072 bytes with the NUL at its end).
+# The kernel's limit of an argument is 131 072 bytes with the NUL at its end (MAX_ARG_STRLEN).
 _LONGEST_ARGUMENT = 131_071
-# Argo quotes what it fills in as Go does, which writes these in a form that JSON does not know.
+# Argo quotes values as Go does, which writes these in a form that is not JSON.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def literal(text: str, what: str) -> str:
-    """`text` for a command, an argument or a variable, so that it reaches the program byte by byte.
+    """Escapes a text for a command, an argument or a variable, so that it reaches the program byte by byte.
 
     Args:
         text: The text.
-        what: What it is, for the error.
+        what: Which text it is, for the error.
 
     Raises:
-        RenderError: It is too long, or no text that could be written down.
+        RenderError: It is too long, or not valid Unicode.
     """
     checked_text(text, what)
     if len(text) > _LONGEST_ARGUMENT // 4 and len(text.encode()) > _LONGEST_ARGUMENT:
         raise RenderError(
-            f"{what} may have {_LONGEST_ARGUMENT} bytes, but has {len(text.encode())}; put it into a file of the "
-            f"image, or into a ConfigMap mounted as a volume"
+            f"{what} must not exceed {_LONGEST_ARGUMENT} bytes, but has {len(text.encode())}; put it into a file of "
+            f"the image, or into a ConfigMap mounted as a volume"
         )
     return _SECOND_BRACE.sub(f"$({BRACE_VARIABLE})", text.replace("$", "$$"))
 
 
 def needs_brace(texts: list[str]) -> bool:
-    """Whether one of the texts that `literal` gave needs `BRACE_VARIABLE`."""
+    """Returns whether one of the texts that `literal` returned needs `BRACE_VARIABLE`."""
     return any(f"$({BRACE_VARIABLE})" in text for text in texts)
 
 
 def carried(text: str, what: str) -> str:
-    """`text` for what Argo hands on by itself (a parameter of the run, an item), where nothing can be escaped.
+    """Returns a text for a parameter of the run or an item, where nothing can be escaped.
+
+    Args:
+        text: The text.
+        what: Which text it is, for the error.
 
     Raises:
-        RenderError: Argo or the kubelet would change it on the way.
+        RenderError: Argo or the kubelet would change it.
     """
     checked_text(text, what)
     if "{{" in text:
         raise RenderError(
-            f"{what} must not hold '{{{{', where Argo's own tags begin, but is {text!r:.80}; write the text as a "
-            f"constant input of the step, which can be protected"
+            f"{what} must not hold '{{{{', which starts a tag of Argo, but is {text!r:.80}; write the text as a "
+            f"constant input of the step, which can be escaped"
         )
     if "$(" in text or "$$" in text:
         raise RenderError(
             f"{what} must not hold '$(' or '$$', which Kubernetes replaces in arguments, but is {text!r:.80}; write "
-            f"the text as a constant input of the step, which can be protected"
+            f"the text as a constant input of the step, which can be escaped"
         )
     found = _CONTROLS.search(text)
     if found:
         raise RenderError(
-            f"{what} must not hold the control character {found[0]!r}, which Argo cannot hand on, but is {text!r:.80}; "
-            f"take it out, or write the text as a constant input of the step"
+            f"{what} must not hold the control character {found[0]!r}, which Argo cannot pass on, but is {text!r:.80}; "
+            f"remove it, or write the text as a constant input of the step"
         )
     return text
 
 
 def check_tags(value: object, step: str, path: str = "") -> None:
-    """Makes sure that a step's template holds no tags but ours, wherever in it that may be.
+    """Checks that a step's template holds only tags that the render wrote.
 
     Args:
         value: The template, or a part of it.
         step: The step's name, for the error.
-        path: Where in the template the part is.
+        path: The path of the part in the template.
 
     Raises:
-        RenderError: Argo would fill in something that is not ours, or it is no text that could be written down.
+        RenderError: A text holds another tag, or is not valid Unicode.
     """
     if isinstance(value, str):
         what = f"{path} of step {step!r}"
         if "{{" in _OUR_TAG.sub("", checked_text(value, what)):
-            raise RenderError(f"{what} must not hold '{{{{', where Argo's own tags begin, but is {value!r:.80}")
+            raise RenderError(f"{what} must not hold '{{{{', which starts a tag of Argo, but is {value!r:.80}")
     elif isinstance(value, dict):
         for key, item in value.items():
             check_tags(key, step, path)
@@ -100,22 +104,22 @@ def check_tags(value: object, step: str, path: str = "") -> None:
 
 
 def wire(name: str) -> str:
-    """A name as Argo takes it: ``best.lr`` is ``best-lr``. No name has a ``-`` of its own, so all stay different."""
+    """Returns a name for Argo: ``best.lr`` is ``best-lr``. Names hold no ``-``, so they stay different."""
     return name.replace(".", "-")
 
 
 def tag(path: str) -> str:
-    """What Argo replaces with a value."""
+    """Returns the tag that Argo replaces with a value."""
     return f"{{{{{path}}}}}"
 
 
 def expression(condition: Condition, types: tuple[str, str], paths: dict[Reference, str]) -> str:
-    """A condition as Argo's expression.
+    """Returns a condition as an expression of Argo.
 
     Args:
         condition: The condition.
         types: The types of its two sides.
-        paths: Where Argo has the value of each reference, such as ``tasks['evaluate'].outputs.parameters['loss']``.
+        paths: Reference -> the path of its value, such as ``tasks['evaluate'].outputs.parameters['loss']``.
     """
     sides = [_side(side, kind, paths) for side, kind in zip((condition.left, condition.right), types, strict=True)]
     return f"{{{{={sides[0]} {condition.operator} {sides[1]}}}}}"
@@ -132,6 +136,6 @@ def _side(side: Any, kind: str, paths: dict[Reference, str]) -> str:
 
 
 def path_of(tag_text: str) -> str:
-    """A tag's path as an expression has it: names with ``-`` in brackets."""
+    """Returns a tag's path for an expression: names with ``-`` are in brackets."""
     first, *rest = tag_text.removeprefix("{{").removesuffix("}}").split(".")
     return first + "".join(f".{part}" if part.isidentifier() else f"['{part}']" for part in rest)

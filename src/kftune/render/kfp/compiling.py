@@ -1,7 +1,7 @@
-"""A pipeline traced by kfp's own compiler into its intermediate representation (IR).
+"""Compiles a pipeline with kfp's compiler to its intermediate representation (IR).
 
 Source: kfp 2.17, dsl and compiler. Every argument is passed explicitly: KFP 2.17.0 fails where a container component
-relies on a default of its own (kubeflow/pipelines 14175).
+relies on its default (kubeflow/pipelines 14175).
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ from kftune.render.tuning import Tuning
 
 
 def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str, Any]]:
-    """The IR: the pipeline spec, and the platform spec where there is one.
+    """Compiles a pipeline to its IR: the pipeline spec, and the platform spec if it has one.
 
     Args:
-        pipeline: What to compile.
-        tunings: What each tune step runs, by its name.
+        pipeline: The pipeline.
+        tunings: Tune step -> what it runs.
 
     Raises:
-        RenderError: KFP cannot run it so.
+        RenderError: KFP cannot run it.
     """
     target = pipeline.targets.kfp
     timeout = None
@@ -78,14 +78,14 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
 
 
 def _sorted(value: Any) -> Any:
-    """`value` with all keys in order: a map of protobuf has none."""
+    """Returns `value` with sorted keys: a protobuf map has no order."""
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return [_sorted(inner) for inner in value] if isinstance(value, list) else value
 
 
 class _Tracer:
-    """Makes the tasks of a pipeline while kfp watches."""
+    """Makes the tasks of a pipeline while kfp traces them."""
 
     def __init__(self, pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> None:
         self._pipeline = pipeline
@@ -98,7 +98,7 @@ class _Tracer:
         self._other_branch: dict[tuple[str, str], Any] = {}
 
     def function(self) -> Any:
-        """The function that kfp calls with a channel for each parameter of the run."""
+        """Returns the function that kfp calls with a channel for each parameter of the run."""
         parameters = self._pipeline.run_parameters
 
         def body(*channels: Any) -> None:
@@ -174,7 +174,7 @@ class _Tracer:
 
     def _task(self, node: Node) -> Any:
         tuning = self._tunings.get(node.name)
-        with _told(node.name):
+        with _named_errors(node.name):
             component = component_of(node, self._types, tuning)
             task = component(**self._arguments(node, tuning))
             for name in node.waits_only:
@@ -215,10 +215,10 @@ class _Tracer:
         item = self._items[cast("str", node.loop)]
         if source.field is None:
             return item
-        if source.field in _OWN_OF_KFP and self._pipeline.loops[cast("str", node.loop)].source is not None:
+        if source.field in _RESERVED_FIELDS and self._pipeline.loops[cast("str", node.loop)].source is not None:
             raise RenderError(
-                f"KFP takes {source.field!r} of an item for something of its own, and items that come in the run "
-                f"cannot be changed here; give the field another name, such as {_wire_field(source.field)}"
+                f"KFP reserves {source.field!r} as a field of an item, and items that come from the run cannot be "
+                f"renamed; rename the field, for example to {_wire_field(source.field)}"
             )
         return getattr(item, _wire_field(source.field))
 
@@ -233,7 +233,7 @@ class _Tracer:
     def _operation(self, node: Node) -> Any:
         condition, types = cast("Condition", node.condition), cast("tuple[str, str]", node.condition_types)
         left, right = (self._side(node, condition, side, types) for side in (condition.left, condition.right))
-        # A constant on the left: Python turns the comparison round, and kfp writes it with the channel first.
+        # With a constant on the left, Python swaps the sides, and kfp writes the channel first.
         return _COMPARE[condition.operator](left, right)
 
     def _side(self, node: Node, condition: Condition, side: Any, types: tuple[str, str]) -> Any:
@@ -241,7 +241,7 @@ class _Tracer:
         if isinstance(side, ItemReference):
             if kinds != {"str"}:
                 raise RenderError(
-                    f"KFP has the fields of a loop's items as texts, but step {node.name!r} compares {condition} as "
+                    f"fields of a loop's items are texts in KFP, but step {node.name!r} compares {condition} as "
                     f"numbers; let a step write the number, and compare its output"
                 )
             return self._item(node, side)
@@ -260,8 +260,8 @@ _COMPARE = {
 }
 
 
-# Source: kfp 2.17, dsl/for_loop.py: a field of an item is an attribute of kfp's object, beside the object's own.
-_OWN_OF_KFP = frozenset(dir(PipelineParameterChannel)) | {
+# Source: kfp 2.17, dsl/for_loop.py: a field of an item is an attribute of kfp's object, which has other attributes.
+_RESERVED_FIELDS = frozenset(dir(PipelineParameterChannel)) | {
     "name",
     "channel_type",
     "task_name",
@@ -271,32 +271,32 @@ _OWN_OF_KFP = frozenset(dir(PipelineParameterChannel)) | {
 
 
 def _wire_field(name: str) -> str:
-    return f"{name}_value" if name in _OWN_OF_KFP else name
+    return f"{name}_value" if name in _RESERVED_FIELDS else name
 
 
 def _item(entry: Any) -> Any:
-    """An item as texts: KFP has one type for all fields of an item."""
+    """Returns an item as texts: KFP has one type for all fields of an item."""
     if isinstance(entry, dict):
         return {_wire_field(key): _checked(text_of(value), key) for key, value in entry.items()}
     return _checked(text_of(entry), "an item")
 
 
 def _carried(value: Any, name: str) -> Any:
-    """`value`, if KFP carries it unchanged.
+    """Returns `value` if KFP passes it on unchanged.
 
     Raises:
-        RenderError: It would arrive as another.
+        RenderError: KFP would change it.
     """
     for leaf in _leaves(value):
         if type(leaf) is int and abs(leaf) > LARGEST_INT:
             raise RenderError(
-                f"KFP carries numbers as doubles, so {name}={value} would arrive as another; give it as a text"
+                f"KFP transports numbers as doubles, which would change {name}={value}; give it as a text"
             )
         if leaf is None:
             # Source: kfp 2.17, compiler/pipeline_spec_builder.to_protobuf_value.
             raise RenderError(
-                f"KFP's compiler has no null inside of lists and dicts, but got {name}={value}; "
-                f"leave the entry out, or give the whole as a text"
+                f"KFP's compiler does not support null inside lists and dicts, but got {name}={value}; "
+                f"remove the entry, or give the whole value as a text"
             )
     if isinstance(value, str):
         return _checked(value, name)
@@ -320,8 +320,8 @@ def _checked(text: str, name: str) -> str:
 
 
 @contextmanager
-def _told(step: str) -> Iterator[None]:
-    """Says of what step kfp's own errors are."""
+def _named_errors(step: str) -> Iterator[None]:
+    """Turns kfp's errors into `RenderError`s that name the step."""
     try:
         yield
     except RenderError:

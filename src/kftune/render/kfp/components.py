@@ -1,4 +1,4 @@
-"""One step as a component of KFP: its typed inputs and outputs, and its command line with KFP's placeholders."""
+"""Makes a KFP component of a step: typed inputs and outputs, and a command line with KFP's placeholders."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from kftune.pipeline import (
 )
 from kftune.pipeline.names import plain
 from kftune.pipeline.ports import PARAMETER_TYPES
-from kftune.render.command import torchrun_arguments, under_torchrun
+from kftune.render.steps import check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
-# Every number of KFP is a double on its way.
+# KFP transports every number as a double.
 LARGEST_INT = 2**53
 
 TYPES: Mapping[str, Any] = {
@@ -42,11 +42,11 @@ TYPES: Mapping[str, Any] = {
     "artifact": dsl.Artifact,
 }
 
-EXPERIMENT, RUN, ITEM, STATUS = "experiment", "run_id", "item", "run_status"
-"""Inputs that a component has beside those of its step."""
+EXPERIMENT, RUN, ITEM = "experiment", "run_id", "item"
+"""Inputs that a component has in addition to those of its step."""
 
-# KFP gives the exit step all that it knows of the end as JSON; the step gets the one word that it was promised. The
-# text of the script is fixed: status, argument and command line are arguments of it.
+# KFP passes the exit step a JSON status; the script turns it into the one word that the step expects. The script's text
+# is fixed: status, argument and command line are its arguments.
 _STATUS_SCRIPT = (
     'case "$1" in *\'"state":"SUCCEEDED"\'*|*\'"state": "SUCCEEDED"\'*) status=Succeeded;; *) status=Failed;; esac; '
     'argument=$2; shift 2; exec "$@" "$argument$status"'
@@ -55,56 +55,52 @@ _WRITE_SCRIPT = 'mkdir -p "$(dirname "$2")" && printf %s "$1" > "$2"'
 
 
 def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning | None) -> Any:
-    """The component that runs a step.
+    """Makes the component that runs a step.
 
     Args:
         node: The step.
-        parameter_types: The type of each parameter of the run.
-        tuning: What a tune step runs.
+        parameter_types: Parameter of the run -> its type.
+        tuning: What a tune step runs; None for other steps.
 
     Raises:
-        RenderError: KFP cannot run it so.
+        RenderError: KFP cannot run it.
     """
     inputs = {name: input_type(argument, parameter_types) for name, argument in node.arguments.items()}
     if node.step.working_dir is not None:
-        raise RenderError(
-            f"KFP starts every container in its image's working directory, but step {node.name!r} has working_dir; "
-            f"set it with WORKDIR in the image"
-        )
-    if node.step.resources.nodes > 1:
-        raise RenderError(
-            f"a step of KFP runs on one node, but step {node.name!r} has {node.step.resources.nodes}; set "
-            f"instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
-        )
+        raise RenderError(f"KFP has no working_dir, which step {node.name!r} sets; set WORKDIR in the image")
+    check_one_node(node, "KFP")
     inputs |= _further_inputs(node, tuning)
 
     def line(values: dict[str, str]) -> list[str]:
         return _line(node, values) if tuning is None else _tuning_line(node, tuning, values)
 
-    return _component(node.name, _image(node, tuning), node.step.description, inputs, node.outputs, line)
+    outputs = {name: output.type for name, output in node.outputs.items()}
+    return _component(node.name, image_of(node), inputs, outputs, line, description=node.step.description)
 
 
 def constant_component(name: str, like: Node, output_type: str) -> Any:
-    """A component that writes its one input, for what a skipped step would have written."""
+    """Makes a component that writes its input: the default for the output of a skipped step.
+
+    Args:
+        name: The component's name.
+        like: The step whose image is used.
+        output_type: The type of the output.
+    """
 
     def line(values: dict[str, str]) -> list[str]:
         return ["sh", "-c", _WRITE_SCRIPT, "sh", values["text"], values["value"]]
 
-    outputs = {"value": _OutputOf(output_type)}
-    return _component(name, _image(like, None), "", {"text": "str"}, outputs, line)
-
-
-class _OutputOf:
-    """What of an output counts here."""
-
-    def __init__(self, output_type: str) -> None:
-        self.type = output_type
+    return _component(name, image_of(like), {"text": "str"}, {"value": output_type}, line)
 
 
 def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
-    """The type that a component declares: that of what it is given, since KFP converts none.
+    """Returns the type that a component declares: that of the value it receives, because KFP converts none.
 
-    Items of a loop are texts: KFP knows one type only for all fields of them.
+    Items of a loop are texts: KFP has one type for all fields of an item.
+
+    Args:
+        argument: The step's argument.
+        parameter_types: Parameter of the run -> its type.
     """
     source = argument.source
     if isinstance(source, ItemReference):
@@ -125,21 +121,8 @@ def _further_inputs(node: Node, tuning: Tuning | None) -> dict[str, str]:
     return further
 
 
-def _image(node: Node, tuning: Tuning | None) -> str:
-    if node.step.image is None:
-        what = "the image of kftune's launcher" if tuning else "an image"
-        raise RenderError(f"a cluster needs {what} to run step {node.name!r}, but its image is not set")
-    return node.step.image
-
-
 def _line(node: Node, values: dict[str, str]) -> list[str]:
-    arguments = len([name for name in node.argument_names if name in values])
-    tokens = node.command_line(values)
-    start = [literal(token, f"an argument of step {node.name!r}") for token in tokens[: len(tokens) - arguments]]
-    launcher = torchrun_arguments(node.step.resources, "Job")
-    if launcher:
-        start = under_torchrun(start, launcher)
-    rest = tokens[len(tokens) - arguments :]
+    start, rest = command_of(node, values, literal)
     status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
     if status is None:
         return [*start, *rest]
@@ -153,15 +136,19 @@ def _tuning_line(node: Node, tuning: Tuning, values: dict[str, str]) -> list[str
 
 
 def literal(text: str, what: str) -> str:
-    """`text`, if nothing on its way changes it.
+    """Returns `text` if no engine changes it.
+
+    Args:
+        text: The text.
+        what: Which text it is, for the error.
 
     Raises:
-        RenderError: KFP, Argo below it or the kubelet would replace something in it.
+        RenderError: KFP, Argo or the kubelet would replace a part of it.
     """
     for mark in ("{{", "$(", "$$"):
         if mark in text:
             raise RenderError(
-                f"{what} must not hold {mark!r}, which is replaced on its way through KFP, but got {text!r}; "
+                f"{what} must not hold {mark!r}, which KFP or Kubernetes replaces, but got {text!r}; "
                 f"put it into a file or a variable of the image"
             )
     return text
@@ -170,31 +157,32 @@ def literal(text: str, what: str) -> str:
 def _component(
     name: str,
     image: str,
-    description: str,
     inputs: Mapping[str, str],
-    outputs: Mapping[str, Any],
+    outputs: Mapping[str, str],
     line: Callable[[dict[str, str]], list[str]],
+    *,
+    description: str = "",
 ) -> Any:
-    """A container component made of types and a command line, without a function's source.
+    """Makes a container component from types and a command line, without a function's source.
 
     Raises:
-        RenderError: Two of its names are one to KFP.
+        RenderError: Two of its names are the same for KFP.
     """
     names = [*inputs, *outputs]
-    annotations = [_input(kind) for kind in inputs.values()] + [_output(output.type) for output in outputs.values()]
+    annotations = [*map(_input, inputs.values()), *map(_output, outputs.values())]
     known: dict[str, str] = {}
     for given in names:
         other = known.setdefault(plain(given), given)
         if other != given:
             raise RenderError(
-                f"KFP takes letters, digits and '_' in names, so {given!r} and {other!r} of step {name!r} would be "
-                f"one; rename one of them"
+                f"names in KFP hold only letters, digits and '_', so {given!r} and {other!r} of step {name!r} would be "
+                f"the same; rename one of them"
             )
 
     def body(*placeholders: Any) -> dsl.ContainerSpec:
         tokens = line({given: _text(holder) for given, holder in zip(names, placeholders, strict=True)})
-        first = 3 if tokens[1:2] in (["-m"], ["-c"]) else 1
-        return dsl.ContainerSpec(image=image, command=tokens[:first], args=tokens[first:])
+        command, arguments = split_command(tokens)
+        return dsl.ContainerSpec(image=image, command=command, args=arguments)
 
     body.__name__ = name.replace("-", "_")
     body.__doc__ = " ".join(description.split())

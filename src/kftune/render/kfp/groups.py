@@ -1,8 +1,8 @@
-"""Where each step of a pipeline stands among KFP's groups: loops and conditions hold their steps inside them.
+"""Places the steps of a pipeline in KFP's groups: loops and conditions contain their steps.
 
-KFP lets a step take from a group only inside of that group, with two exceptions: `dsl.Collected` gathers what a loop
-gave, and `dsl.OneOf` takes either branch of a condition. So a step that would be skipped with another one stands in
-the same condition, and a step with a default for what may be skipped gets the default from the other branch.
+In KFP only steps inside a group can use its outputs, with two exceptions: `dsl.Collected` collects the outputs of a
+loop, and `dsl.OneOf` takes either branch of a condition. So a step that is skipped together with another one is in the
+same condition, and a step with a default for an output that may be skipped gets the default from the other branch.
 
 Source: kfp 2.17, compiler/compiler_utils.get_dependencies.
 """
@@ -22,23 +22,23 @@ class Group(NamedTuple):
 
     kind: Literal["loop", "when"]
     name: str
-    """The loop's, or the step's."""
+    """The name of the loop or step."""
 
 
 Chain = tuple[Group, ...]
-"""The groups that a step is in, from the outside to the inside."""
+"""The groups that a step is in, from the outermost to the innermost."""
 
 
 @dataclass
 class Block:
-    """The whole pipeline, or one group: steps and groups in an order in which each comes after what it needs."""
+    """The whole pipeline, or one group: steps and groups, each after the ones that it needs."""
 
     group: Group | None = None
     items: list[Node | Block] = field(default_factory=list)
 
     @property
     def nodes(self) -> Iterable[Node]:
-        """All steps in it."""
+        """All steps of the block."""
         for item in self.items:
             yield from item.nodes if isinstance(item, Block) else (item,)
 
@@ -50,7 +50,7 @@ class Placing:
         pipeline: The pipeline.
 
     Raises:
-        RenderError: KFP has no way to run it so.
+        RenderError: KFP cannot run it.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -68,11 +68,16 @@ class Placing:
             self._check(node)
 
     def block(self) -> Block:
-        """The pipeline as nested groups."""
+        """Returns the pipeline as nested groups."""
         return self._block(None, list(self._nodes), 0)
 
     def from_other_branch(self, node: Node, argument: Argument) -> bool:
-        """Whether an argument may come from a condition that the step is not in, so that its default counts."""
+        """Returns whether an argument comes from a condition that the step is not in, so that its default may apply.
+
+        Args:
+            node: The step.
+            argument: Its argument.
+        """
         return bool(
             argument.producer
             and not argument.fan_in
@@ -82,7 +87,7 @@ class Placing:
     # -- chains ------------------------------------------------------------------------------------------------
 
     def _place_loop(self, loop: str) -> None:
-        """A loop stands where all can stand that its items and its steps take from outside."""
+        """Places a loop inside all groups from which its items and steps take values."""
         members = [self._nodes[name] for name in self._pipeline.members(loop)]
         inside = {node.name for node in members}
         source = self._pipeline.loops[loop].source
@@ -104,8 +109,8 @@ class Placing:
             if not _is_within(chain, longest):
                 first, second = chain[-1], longest[-1]
                 raise RenderError(
-                    f"KFP cannot skip a step for two reasons that know nothing of each other, but {what} depends on "
-                    f"the {_told(first)} and on the {_told(second)}; give one of the inputs a default"
+                    f"KFP cannot skip a step for two independent reasons, but {what} depends on the "
+                    f"{_description(first)} and on the {_description(second)}; give one of the inputs a default"
                 )
         return longest
 
@@ -113,7 +118,7 @@ class Placing:
         return [self.chains[name] for name in self._needed_steps(node)]
 
     def _needed_steps(self, node: Node) -> list[str]:
-        """The steps without which it is skipped, and those that its condition asks; loops seen from outside aside."""
+        """Returns the steps that a step or its condition needs, apart from collected outputs of loops."""
         names = [
             argument.producer
             for argument in node.arguments.values()
@@ -132,7 +137,7 @@ class Placing:
             if foreign and foreign[0].kind == "when":
                 raise RenderError(
                     f"KFP cannot wait for a step that may be skipped, but step {node.name!r} runs after {name!r}, "
-                    f"which depends on the {_told(foreign[0])}; take an output of it with a default instead of after"
+                    f"which depends on the {_description(foreign[0])}; use an output with a default instead of after"
                 )
         for argument in node.arguments.values():
             if argument.producer is not None:
@@ -143,24 +148,24 @@ class Placing:
         if argument.fan_in:
             if any(group.kind == "when" for group in foreign):
                 raise RenderError(
-                    f"KFP cannot gather what only some items of a loop gave, but {what}, which may be skipped; "
-                    f"take the condition out of the loop, or let the step itself decide"
+                    f"KFP cannot collect an output that only some items have, but {what}, which may be skipped; "
+                    f"remove the condition from the loop, or check it in the step"
                 )
         elif foreign and argument.optional:
             raise RenderError(
-                f"KFP has no artifact that may be missing, but {what}, which may be skipped; "
-                f"take a parameter with a default, or let the step be skipped too (optional: false)"
+                f"an artifact cannot be missing in KFP, but {what}, which may be skipped; "
+                f"use a parameter with a default, or let the step be skipped too (optional: false)"
             )
         elif len(foreign) > 1:
             raise RenderError(
-                f"KFP finds a default for what one condition skips, but {what}, which depends on "
-                f"{' and '.join(f'the {_told(group)}' for group in foreign)}"
+                f"KFP supports a default for an output that one condition skips, but {what}, which depends on "
+                f"{' and '.join(f'the {_description(group)}' for group in foreign)}"
             )
 
     # -- the tree ----------------------------------------------------------------------------------------------
 
     def _block(self, group: Group | None, names: list[str], depth: int) -> Block:
-        """The steps of one group, those that share a further group together."""
+        """Returns the block of one group; steps that share a further group form a block inside it."""
         parts: dict[Group | str, list[str]] = {}
         for name in names:
             chain = self.chains[name]
@@ -190,7 +195,7 @@ class Placing:
             if part is None:
                 names = ", ".join(repr(part.name if isinstance(part, Group) else part) for part in left)
                 raise RenderError(
-                    f"KFP runs what a condition or loop holds as a whole, but these would wait for one another: {names}"
+                    f"KFP runs a condition or loop as a whole, but these would wait for each other: {names}"
                 )
             found.append(part)
             del left[part]
@@ -202,7 +207,7 @@ def _is_within(outer: Chain, inner: Chain) -> bool:
 
 
 def _foreign(producer: Chain, consumer: Chain) -> Chain:
-    """The groups of the producer that the consumer is not in."""
+    """Returns the groups of the producer that the consumer is not in."""
     shared = 0
     for one, other in zip(producer, consumer, strict=False):
         if one != other:
@@ -211,5 +216,5 @@ def _foreign(producer: Chain, consumer: Chain) -> Chain:
     return producer[shared:]
 
 
-def _told(group: Group) -> str:
+def _description(group: Group) -> str:
     return f"loop {group.name!r}" if group.kind == "loop" else f"condition of step {group.name!r}"

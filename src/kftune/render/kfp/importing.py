@@ -1,4 +1,4 @@
-"""Imports kfp without what no render needs, for programs that only render."""
+"""Imports only the parts of kfp that a render needs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _WITHOUT_CLIENT = "_KFP_RUNTIME"
 
 
 def import_without_clients() -> None:
-    """Imports kfp without the clients of its API and of Kubernetes, which take most of the time; no render needs them.
+    """Imports kfp without its API client and Kubernetes' client, which take most of the time.
 
-    `kfp.Client` is then not there, so this is for programs that only render; the parts of the Kubernetes client are
-    loaded when something first asks for one. The variable is kfp's own, for the containers in which its components
-    run; without all this everything works too, only later.
+    `kfp.Client` is then missing, so only programs that just render call this. The parts of the Kubernetes client are
+    loaded on first use. kfp defines the environment variable for the containers of its components. A render also works
+    without this function, only slower.
 
     Raises:
         MissingExtraError: kfp is not installed.
@@ -52,10 +52,10 @@ def _import_kfp() -> None:
 
 
 class _LazyKubernetes(MetaPathFinder, Loader):
-    """Finds the parts of the package `kubernetes`, and loads each when one of its names is first asked for.
+    """Finds the parts of the package `kubernetes`, and loads each one on the first use of a name.
 
-    `importlib.util.LazyLoader` would load them when their ``__file__`` is asked for: kfp has `inspect` look for the
-    source of its caller, which asks all modules.
+    `importlib.util.LazyLoader` would load them when ``__file__`` is read: kfp makes `inspect` look for the source of
+    its caller, which reads it from all modules.
     """
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""How a task of KFP runs: what it may use, where, how often, and what its container sees."""
+"""Sets how a KFP task runs: resources, placement, retries, environment and volumes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ from kfp import kubernetes
 from kftune.errors import RenderError
 from kftune.pipeline import Node, TuneStep
 from kftune.render.kfp.components import literal
+from kftune.render.pods import NO_PROXY, limits
+from kftune.render.steps import JOB_TYPE_LABEL
 from kftune.spec.quantities import parse_quantity
 from kftune.study import Volume
 
-# Source: kfp 2.17, dsl/pipeline_task.py: what its setters take.
+# Source: kfp 2.17, dsl/pipeline_task.py: what its setters accept.
 _CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
 _MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
 
 
 def apply_settings(task: Any, node: Node, version: str) -> None:
-    """Sets everything about a task that is not its arguments.
+    """Sets everything about a task except its arguments.
+
+    Args:
+        task: The task of kfp.
+        node: The step that it runs.
+        version: The cluster's version of KFP.
 
     Raises:
-        RenderError: KFP has no setting for something.
+        RenderError: KFP lacks a setting.
     """
     step = node.step
     task.set_display_name(node.name)
@@ -50,9 +57,9 @@ def apply_settings(task: Any, node: Node, version: str) -> None:
         kubernetes.use_config_map_as_env(task, entry.name, {literal(entry.key, f"config_maps.{name}.key"): name})
     for volume in step.volumes:
         _mount(task, volume)
-    kubernetes.add_pod_label(task, "kftune.io/job-type", step.job_type)
-    # No Istio proxy beside the step: it would never end.
-    kubernetes.add_pod_annotation(task, "sidecar.istio.io/inject", "false")
+    kubernetes.add_pod_label(task, JOB_TYPE_LABEL, step.job_type)
+    for name, value in NO_PROXY.items():
+        kubernetes.add_pod_annotation(task, name, value)
     if version == "2.17":
         kubernetes.set_security_context(task, run_as_non_root=True)
 
@@ -61,12 +68,11 @@ def _set_resources(task: Any, node: Node) -> None:
     wanted = node.step.resources
     if wanted.cpu is not None:
         task.set_cpu_request(_cpu(wanted.cpu))
-    cpu_limit = wanted.cpu_limit or wanted.cpu
+    cpu_limit, memory_limit = limits(node.step)
     if cpu_limit is not None:
         task.set_cpu_limit(_cpu(cpu_limit))
     if wanted.memory is not None:
         task.set_memory_request(_memory(wanted.memory))
-    memory_limit = wanted.memory_limit or wanted.memory
     if memory_limit is not None:
         task.set_memory_limit(_memory(memory_limit))
     if wanted.gpu:
@@ -96,7 +102,7 @@ def _cpu(quantity: str) -> str:
 
 
 def _memory(quantity: str) -> str:
-    """A quantity as KFP takes it: a whole number, and `K` where Kubernetes writes `k`."""
+    """Returns a quantity for KFP: a whole number, or `K` where Kubernetes writes `k`."""
     if _MEMORY.fullmatch(quantity):
         return quantity
     return str(math.ceil(parse_quantity(quantity)))
@@ -107,8 +113,8 @@ def _mount(task: Any, volume: Volume) -> None:
     if volume.claim is not None:
         if volume.read_only:
             raise RenderError(
-                f"KFP mounts a claim for reading and writing, but volume {volume.name!r} is read_only; "
-                f"take read_only out, or use a claim that is itself read-only"
+                f"KFP mounts claims writable, but volume {volume.name!r} is read_only; "
+                f"remove read_only, or use a claim that is read-only"
             )
         kubernetes.mount_pvc(task, volume.claim, place)
     elif volume.config_map is not None:
@@ -121,5 +127,5 @@ def _mount(task: Any, volume: Volume) -> None:
 
 def _without_braces(text: str, what: str) -> str:
     if "{{" in text:
-        raise RenderError(f"{what} must not hold '{{{{', which Argo below KFP replaces, but got {text!r}")
+        raise RenderError(f"{what} must not hold '{{{{', which KFP replaces, but got {text!r}")
     return text

@@ -1,4 +1,4 @@
-"""What studies and pipelines find in their namespace, and the namespace itself."""
+"""Renders the namespace of a project, its claims and its ConfigMaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from kftune.project import Project
 
-# Enforced is only *baseline*: the container that Katib adds to each trial runs as root. Our own meet *restricted*.
+# Enforces only *baseline*: the container that Katib adds to each trial runs as root. Rendered ones meet *restricted*.
 _LABELS = {
     "katib.kubeflow.org/metrics-collector-injection": "enabled",
     "pod-security.kubernetes.io/enforce": "baseline",
@@ -18,7 +18,12 @@ _LABELS = {
 
 
 def namespace(project: Project, name: str) -> list[dict[str, Any]]:
-    """The namespace, unless somebody else makes it."""
+    """Renders the namespace, if the project creates it.
+
+    Args:
+        project: The project.
+        name: The namespace's name.
+    """
     if not project.namespace.create:
         return []
     metadata = {"name": name, "labels": {**_LABELS, **project.namespace.labels}}
@@ -26,7 +31,12 @@ def namespace(project: Project, name: str) -> list[dict[str, Any]]:
 
 
 def claims(project: Project, space: str) -> list[dict[str, Any]]:
-    """The PersistentVolumeClaims."""
+    """Renders the PersistentVolumeClaims.
+
+    Args:
+        project: The project.
+        space: Its namespace.
+    """
     found = []
     for name, claim in project.claims.items():
         spec: dict[str, Any] = {"accessModes": [*claim.access], "resources": {"requests": {"storage": claim.size}}}
@@ -38,7 +48,12 @@ def claims(project: Project, space: str) -> list[dict[str, Any]]:
 
 
 def config_maps(contents: Mapping[str, Mapping[str, bytes]], space: str) -> list[dict[str, Any]]:
-    """The ConfigMaps."""
+    """Renders the ConfigMaps.
+
+    Args:
+        contents: ConfigMap -> key -> content.
+        space: Their namespace.
+    """
     return [_config_map(name, keys, space) for name, keys in contents.items()]
 
 

@@ -1,6 +1,6 @@
-"""A project as a kustomization that `kubectl apply -k` takes: one base, and an overlay for each further place.
+"""Renders a project as a kustomization for `kubectl apply -k`: a base, and overlays.
 
-The base stands in a folder of its own, since kustomize lets no overlay below a folder build on that folder.
+The base has its own folder, because an overlay cannot build on a folder above it.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from typing import Any, NamedTuple
 from kftune.errors import RenderError
 from kftune.project import LoadedProject, Member, Variant
 from kftune.render import Rendering, render, render_pipeline
-from kftune.render.sets.access import access
-from kftune.render.sets.objects import claims, config_maps, namespace
-from kftune.render.sets.overlays import KUSTOMIZATION, kustomization, overlay_files
+from kftune.render.kustomize.access import access
+from kftune.render.kustomize.objects import claims, config_maps, namespace
+from kftune.render.kustomize.overlays import KUSTOMIZATION, kustomization, overlay_files
 from kftune.study import Study
 
-# What kubectl applies of a pipeline; the other files are for KFP's page, and for one run each.
+# The targets of a pipeline that kubectl applies; the other files are for KFP's UI, or start one run.
 _APPLIED = ("argo", "kfp-objects")
 
 Documents = list[Any]
 
 
-class SetRendering(NamedTuple):
-    """The files of a set, and what whoever applies them should know."""
+class ProjectRendering(NamedTuple):
+    """The files of a kustomization, and notes about them."""
 
     files: dict[str, Documents]
-    """Path within the set's folder -> documents."""
+    """Path within the project's folder -> documents."""
     notes: list[str]
-    """Short sentences."""
+    """Short sentences for the user."""
 
 
 class _Objects(NamedTuple):
@@ -37,12 +37,12 @@ class _Objects(NamedTuple):
     notes: list[str]
 
 
-def render_set(loaded: LoadedProject) -> SetRendering:
-    """The kustomization of a project.
+def render_project(loaded: LoadedProject) -> ProjectRendering:
+    """Renders the kustomization of a project.
 
     Raises:
-        RenderError: A target cannot express a study or pipeline; the text names what, why and a way that works.
-        MissingExtraError: kfp is not installed, and there is a pipeline.
+        RenderError: A target cannot express a study or pipeline; the message says what, why and what works.
+        MissingExtraError: There is a pipeline and kfp is not installed.
     """
     base = _objects(loaded, loaded.base)
     files = {KUSTOMIZATION: [kustomization(["base"])]}
@@ -59,15 +59,15 @@ def render_set(loaded: LoadedProject) -> SetRendering:
         for path, documents in found.beside.items():
             if documents != base.beside.get(path):
                 files[f"overlays/{name}/{path}"] = documents
-    return SetRendering(files, [*loaded.notes, *base.notes])
+    return ProjectRendering(files, [*loaded.notes, *base.notes])
 
 
 def render_objects(loaded: LoadedProject, overlay: str | None = None) -> Documents:
-    """The objects themselves, without kustomize: what building the base or an overlay must give.
+    """Renders the objects directly: what building the base or an overlay must return.
 
     Args:
         loaded: The project.
-        overlay: Name of an overlay; None is the base.
+        overlay: The overlay's name; None means the base.
     """
     variant = loaded.base if overlay is None else loaded.overlays[overlay]
     return [document for documents in _objects(loaded, variant).applied.values() for document in documents]

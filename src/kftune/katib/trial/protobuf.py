@@ -1,4 +1,4 @@
-"""The protobuf wire format, as far as Katib's metrics and TensorFlow's events need it.
+"""Reads and writes the part of the protobuf wire format that Katib's metrics and TensorFlow's events use.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 Field = int | bytes
-"""The value of a field: an int for a varint, else its bytes."""
+"""The value of a field: an int for a varint, bytes for the rest."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MOST_VARINT_BYTES = 10
 
 
 class WireError(ValueError):
-    """Bytes that are no protobuf message."""
+    """Bytes that are not a protobuf message."""
 
 
 def fields(message: bytes) -> Iterator[tuple[int, Field]]:
-    """The fields of a message in their order: number and value.
+    """Yields number and value of each field of a message, in order.
 
     Raises:
-        WireError: The message is cut off, or uses a wire type that nobody writes any more.
+        WireError: The message is cut off, or uses an obsolete wire type.
     """
     position, size = 0, len(message)
     while position < size:
@@ -37,7 +37,7 @@ def fields(message: bytes) -> Iterator[tuple[int, Field]]:
         elif kind in (_FIXED64, _FIXED32):
             length = 8 if kind == _FIXED64 else 4
         else:
-            raise WireError(f"wire type {kind} is not known")
+            raise WireError(f"unknown wire type {kind}")
         end = position + length
         if end > size:
             raise WireError("the message is cut off")
@@ -46,23 +46,23 @@ def fields(message: bytes) -> Iterator[tuple[int, Field]]:
 
 
 def text_of(value: Field) -> str:
-    """The text in a field."""
+    """Returns the text in a field."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def bytes_of(value: Field) -> bytes:
-    """The bytes of a field.
+    """Returns the bytes of a field.
 
     Raises:
-        WireError: It is a number.
+        WireError: The field is a number.
     """
     if isinstance(value, int):
-        raise WireError("a message is expected, and a number found")
+        raise WireError("expected a message, found a number")
     return value
 
 
 def packed(value: Field) -> list[int]:
-    """The numbers of a repeated field of varints, in whichever of its two forms."""
+    """Returns the numbers of a repeated field of varints, in either of its two forms."""
     if isinstance(value, int):
         return [value]
     found, position = [], 0
@@ -73,7 +73,12 @@ def packed(value: Field) -> list[int]:
 
 
 def delimited(number: int, content: bytes | str) -> bytes:
-    """A field of text, bytes or a message."""
+    """Encodes a field of text, bytes or a message.
+
+    Args:
+        number: The field's number.
+        content: The encoded message, bytes or text.
+    """
     data = content.encode() if isinstance(content, str) else content
     return _to_varint(number << 3 | _BYTES) + _to_varint(len(data)) + data
 

@@ -1,24 +1,25 @@
-"""Who may do what: the service accounts of steps and trials, and Roles with only the verbs that they use."""
+"""Renders service accounts of steps and trials, and Roles with only the verbs that they use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.pipeline import TuneStep
 from kftune.project import Variant
+from kftune.render.steps import all_nodes
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
-# Source: Kubernetes makes the first in each namespace; Kubeflow's profile controller the others, with Roles.
-_MADE_BY_OTHERS = ("default", "default-editor", "default-viewer")
+# Source: Kubernetes creates the first in each namespace; Kubeflow's profile controller creates the others.
+_EXISTING = ("default", "default-editor", "default-viewer")
 
 
 def access(project: str, variant: Variant) -> list[dict[str, Any]]:
-    """The service accounts, Roles and RoleBindings of a project.
+    """Renders the service accounts, Roles and RoleBindings of a project.
 
     Args:
-        project: Its name, with which the names of the Roles begin: several projects may share a namespace.
+        project: Its name, the prefix of the Roles' names: several projects may share a namespace.
         variant: Its studies and pipelines, and their namespace.
     """
     executors: set[str] = set()
@@ -29,7 +30,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
         if isinstance(member, Study):
             others |= {member.step.service_account or "default"}
             continue
-        for node in _nodes(member):
+        for node in all_nodes(member):
             account = node.step.service_account or member.targets.argo.service_account or "default"
             executors.add(account)
             if isinstance(node.step, TuneStep):
@@ -39,7 +40,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
                     deleters |= accounts
                 others |= {node.step.study.step.service_account or "default"}
     space = variant.namespace
-    made = sorted((executors | launchers | others).difference(_MADE_BY_OTHERS))
+    made = sorted((executors | launchers | others).difference(_EXISTING))
     return [
         *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
         *_granted(f"{project}-argo-executor", space, sorted(executors), _EXECUTOR),
@@ -48,9 +49,9 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
     ]
 
 
-# Source: argo-workflows v4.1.2, workflow RBAC: how the container beside each step reports its outputs.
+# Source: argo-workflows v4.1.2, workflow RBAC: how Argo's container in each pod reports outputs.
 _EXECUTOR = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
-# What kftune.cluster asks for.
+# What kftune.cluster uses.
 _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
@@ -58,10 +59,6 @@ _LAUNCHER = [
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
 ]
 _DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}]
-
-
-def _nodes(pipeline: Pipeline) -> tuple[Node, ...]:
-    return (*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else []))
 
 
 def _granted(name: str, space: str, accounts: list[str], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""An overlay as kustomize's patches: what is different between two renderings, object by object.
+"""Renders an overlay as kustomize patches: the difference between two renderings, object by object.
 
-kustomize's own ways to change images or counts know neither a trial's image in an Experiment nor one in a launcher's
-arguments. So kftune renders both sides in its own terms, and patches carry the difference.
+kustomize's transformers for images and counts reach neither a trial's image in an Experiment nor one in the launcher's
+arguments. So kftune renders the base and the overlay, and patches hold the difference.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class _Id(NamedTuple):
 def overlay_files(
     old_space: str, base: Mapping[str, Documents], new_space: str, wanted: Mapping[str, Documents]
 ) -> Iterator[tuple[str, Documents]]:
-    """The files of an overlay's folder, its kustomization last.
+    """Yields the files of an overlay's folder, its kustomization last.
 
     Args:
         old_space: The base's namespace.
-        base: The base's objects, by file.
+        base: File -> objects of the base.
         new_space: The overlay's namespace.
-        wanted: The objects that building the overlay must give, by file.
+        wanted: File -> objects that building the overlay must return.
     """
     before, after = _by_id(base), _by_id(wanted)
     patches: list[dict[str, Any]] = []
     resources = ["../../base"]
     for each, original in before.items():
-        # A namespace's name follows from the transformer, so that it has another one in `after`.
+        # kustomize renames the namespace, so `after` has it under another name.
         target = after.get(each._replace(name=new_space) if each.kind == "Namespace" else each)
         if target is None:
             metadata = {key: original["metadata"][key] for key in ("name", "namespace") if key in original["metadata"]}
@@ -70,12 +70,18 @@ def overlay_files(
 
 
 def kustomization(resources: list[str], **more: Any) -> dict[str, Any]:
-    """A kustomization of these files and folders."""
+    """Renders a kustomization of files and folders."""
     return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **more, "resources": resources}
 
 
 def difference(old: Any, new: Any, path: str = "") -> Iterator[dict[str, Any]]:
-    """The operations of a JSON patch (RFC 6902) that make `new` of `old`."""
+    """Yields the operations of a JSON patch (RFC 6902) that turns `old` into `new`.
+
+    Args:
+        old: Any JSON value.
+        new: Any JSON value.
+        path: The JSON pointer of both values.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         for key in old:
             if key not in new:
@@ -106,6 +112,6 @@ def _by_id(files: Mapping[str, Documents]) -> dict[_Id, dict[str, Any]]:
 
 
 def _moved(document: Mapping[str, Any], space: str) -> dict[str, Any]:
-    """An object as kustomize moves it. Which subjects of a RoleBinding move too depends; patches name them all."""
+    """Returns an object in another namespace, as kustomize writes it; patches name all subjects of a RoleBinding."""
     key = "name" if document["kind"] == "Namespace" else "namespace"
     return {**document, "metadata": {**document["metadata"], key: space}}

@@ -1,0 +1,69 @@
+"""What the pipeline targets share about a step: its image, its command line and what no target can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kftune.errors import RenderError
+from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.render import pods
+from kftune.render.command import torchrun_arguments, under_torchrun
+
+JOB_TYPE_LABEL = "kftune.io/job-type"
+"""The label of a step's pods that says what the step is for."""
+
+
+def all_nodes(pipeline: Pipeline) -> list[Node]:
+    """Returns the steps of a pipeline, its exit step last."""
+    plan = pipeline.plan
+    return [*plan.nodes.values(), *([] if plan.exit is None else [plan.exit])]
+
+
+def image_of(node: Node) -> str:
+    """Returns the image of a step.
+
+    Raises:
+        RenderError: It has none, or one that is not resolved.
+    """
+    launcher = ", the image of kftune's launcher," if isinstance(node.step, TuneStep) else ""
+    return pods.image(node.step, f"step {node.name!r}{launcher}")
+
+
+def check_one_node(node: Node, engine: str) -> None:
+    """Rejects a step that needs several nodes.
+
+    Args:
+        node: The step.
+        engine: What runs it, for the error.
+
+    Raises:
+        RenderError: The step needs several nodes.
+    """
+    if node.step.resources.nodes > 1:
+        raise RenderError(
+            f"{engine} runs a step on one node, but step {node.name!r} has {node.step.resources.nodes}; set "
+            f"instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
+        )
+
+
+def command_of(
+    node: Node, values: Mapping[str, str], literal: Callable[[str, str], str]
+) -> tuple[list[str], list[str]]:
+    """Returns what starts the step's program, and the arguments that its values make.
+
+    Args:
+        node: The step.
+        values: Argument or output -> its text, path or placeholder; an optional one may be missing.
+        literal: Escapes a text for the target; its second argument says which text it is.
+    """
+    tokens = node.command_line(values)
+    first = len(tokens) - sum(name in values for name in node.argument_names)
+    start = [literal(token, f"an argument of step {node.name!r}") for token in tokens[:first]]
+    launcher = torchrun_arguments(node.step.resources, "Job")
+    return under_torchrun(start, launcher) if launcher else start, tokens[first:]
+
+
+def split_command(line: list[str]) -> tuple[list[str], list[str]]:
+    """Splits a command line into a container's command and its arguments."""
+    first = 3 if line[1:2] in (["-m"], ["-c"]) else 1
+    return line[:first], line[first:]
