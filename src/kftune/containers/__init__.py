@@ -11,14 +11,14 @@ process, and `how_it_ended` explains its exit code. To end a container, killing 
 from __future__ import annotations
 
 from kftune.containers.container import ContainerRun, Folder, Network, Scratch, open_to_containers
-from kftune.containers.ending import Ending, how_it_ended
+from kftune.containers.ending import ContainerEnding, how_it_ended
 from kftune.containers.engine import ENGINE_VARIABLE, ContainerEngine, find_engine
 
 __all__ = [
     "ENGINE_VARIABLE",
+    "ContainerEnding",
     "ContainerEngine",
     "ContainerRun",
-    "Ending",
     "Folder",
     "Network",
     "Scratch",

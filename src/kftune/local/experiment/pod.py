@@ -20,7 +20,7 @@ _NEEDED = {
 _GPU = re.compile(r"[\w.-]+/gpu|[\w.-]+/mig-[\w.-]+")
 
 
-class Mount(NamedTuple):
+class PodMount(NamedTuple):
     """A volume under a path."""
 
     volume: str
@@ -39,7 +39,7 @@ class Mount(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pod:
+class TrialPod:
     """What one trial runs.
 
     Attributes:
@@ -68,7 +68,7 @@ class Pod:
     env_from: tuple[Mapping[str, Any], ...]
     working_dir: str
     limits: Mapping[str, Any]
-    mounts: tuple[Mount, ...]
+    mounts: tuple[PodMount, ...]
     user: tuple[int, int] | None
     read_only: bool
     deadline: float | None = None
@@ -83,7 +83,7 @@ class Pod:
         return int(sum(amount for amount in amounts if amount is not None))
 
 
-def pod_of(run: Mapping[str, Any], primary: str) -> Pod:
+def pod_of(run: Mapping[str, Any], primary: str) -> TrialPod:
     """Returns the primary container of a trial's object.
 
     Args:
@@ -120,7 +120,7 @@ def _one(what: str, count: object) -> None:
         )
 
 
-def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> Pod:
+def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> TrialPod:
     spec = _map(template.get("spec"))
     containers = [_map(container) for container in spec.get("containers") or ()]
     found = next((container for container in containers if container.get("name") == primary), None)
@@ -142,7 +142,7 @@ def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[st
     )
 
 
-def _from_trainer(spec: Mapping[str, Any], primary: str) -> Pod:
+def _from_trainer(spec: Mapping[str, Any], primary: str) -> TrialPod:
     trainer = _map(spec.get("trainer"))
     _one("spec.trainer.numNodes", trainer.get("numNodes", 1))
     if not trainer.get("command"):
@@ -161,9 +161,9 @@ def _pod(
     volumes: Mapping[str, Mapping[str, Any]],
     security: Mapping[str, Any],
     **of_object: Any,
-) -> Pod:
+) -> TrialPod:
     own = _map(container.get("securityContext"))
-    return Pod(
+    return TrialPod(
         container=str(container.get("name")),
         image=str(container.get("image", "")),
         command=tuple(map(str, container.get("command") or ())),
@@ -179,11 +179,11 @@ def _pod(
     )
 
 
-def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -> Mount:
+def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -> PodMount:
     name = str(mount.get("name"))
     volume = volumes.get(name, {})
     kind = next((key for key in volume if key != "name"), "unknown")
-    return Mount(
+    return PodMount(
         volume=name,
         path=str(mount.get("mountPath", "")).rstrip("/"),
         kind=kind,
@@ -216,7 +216,7 @@ class Known(NamedTuple):
     """Field path -> text, of the trial's pod."""
 
 
-def secret_names(pod: Pod, given: Mapping[str, str]) -> set[str]:
+def secret_names(pod: TrialPod, given: Mapping[str, str]) -> set[str]:
     """Returns the names of variables that may be secret: from Secrets, and from the user.
 
     Args:
@@ -226,7 +226,7 @@ def secret_names(pod: Pod, given: Mapping[str, str]) -> set[str]:
     return {str(each.get("name")) for each in pod.env if "secretKeyRef" in _map(each.get("valueFrom"))} | set(given)
 
 
-def environment(pod: Pod, known: Known) -> dict[str, str]:
+def environment(pod: TrialPod, known: Known) -> dict[str, str]:
     """Returns the variables of the container.
 
     Args:
@@ -251,7 +251,7 @@ def environment(pod: Pod, known: Known) -> dict[str, str]:
     return {**found, **known.given}
 
 
-def unknown_sources(pod: Pod, known: Known) -> list[str]:
+def unknown_sources(pod: TrialPod, known: Known) -> list[str]:
     """Returns the Secrets and ConfigMaps with variables that only the cluster knows.
 
     Args:

@@ -15,7 +15,16 @@ from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
 from kftune.katib.trial.kubelet import expanded
 from kftune.local.experiment.metrics import local_folder
-from kftune.local.experiment.pod import Known, Mount, Pod, environment, moved, pod_of, secret_names, unknown_sources
+from kftune.local.experiment.pod import (
+    Known,
+    PodMount,
+    TrialPod,
+    environment,
+    moved,
+    pod_of,
+    secret_names,
+    unknown_sources,
+)
 from kftune.local.experiment.template import Options, Template
 from kftune.local.processes.devices import SharedDevices
 from kftune.local.processes.programs import Remedies
@@ -96,7 +105,7 @@ class ExperimentTrials(Trials):
 
     # -- the start record --------------------------------------------------------------------------------------
 
-    def _pod(self, trial: str, assignment: Mapping[str, str]) -> Pod:
+    def _pod(self, trial: str, assignment: Mapping[str, str]) -> TrialPod:
         pod = pod_of(self._template.run_object(trial, assignment), self._template.primary)
         if not self._options.strict_wrapper:
             return pod
@@ -104,7 +113,7 @@ class ExperimentTrials(Trials):
         return replace(pod, command=tuple(command), args=tuple(args))
 
     def _start(
-        self, pod: Pod, trial: str, output: Path, places: Sequence[Place], gpus: Sequence[str] | None = None
+        self, pod: TrialPod, trial: str, output: Path, places: Sequence[Place], gpus: Sequence[str] | None = None
     ) -> Start:
         start = Start(
             name=f"{self._name}{trial}",
@@ -118,9 +127,8 @@ class ExperimentTrials(Trials):
             grace=pod.grace,
             gpus=gpus,
         )
-        if self._options.runtime == "container":
-            return self._in_container(start, pod, places, trial_variables(trial, OUTPUT), output)
-        return self._in_process(start, pod, places, trial_variables(trial, str(output)), output)
+        make = self._in_container if self._options.runtime == "container" else self._in_process
+        return make(start, pod, places, output, trial_variables(trial, self.runner.path(output, OUTPUT)))
 
     def _known(self, trial: str) -> Known:
         fields = {
@@ -130,7 +138,9 @@ class ExperimentTrials(Trials):
         }
         return Known(self._options.env, os.environ, self._template.config_maps, fields)
 
-    def _in_process(self, start: Start, pod: Pod, places: Sequence[Place], own: dict[str, str], output: Path) -> Start:
+    def _in_process(
+        self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
+    ) -> Start:
         move = self._move(places, output)
         env = {name: move(value) for name, value in start.env.items()}
         cwd = self._working_folder(pod, move)
@@ -146,7 +156,7 @@ class ExperimentTrials(Trials):
         )
 
     def _in_container(
-        self, start: Start, pod: Pod, places: Sequence[Place], own: dict[str, str], output: Path
+        self, start: Start, pod: TrialPod, places: Sequence[Place], output: Path, own: dict[str, str]
     ) -> Start:
         secret = secret_names(pod, self._options.env) & start.env.keys()
         env = {name: value for name, value in start.env.items() if name not in secret} | own | self._push_variables()
@@ -189,7 +199,7 @@ class ExperimentTrials(Trials):
 
     # -- paths -------------------------------------------------------------------------------------------------
 
-    def _places(self, pod: Pod, output: Path) -> list[Place]:
+    def _places(self, pod: TrialPod, output: Path) -> list[Place]:
         """What is used here for paths of the container; each path is there once."""
         places = {place.path: place for place in self._volumes(pod, output)}
         for path, given in self._options.mounts.items():
@@ -202,7 +212,7 @@ class ExperimentTrials(Trials):
             places[checkpoints] = Place(checkpoints, output / _CHECKPOINTS, of_trial=True)
         return [place for path, place in places.items() if path]
 
-    def _volumes(self, pod: Pod, output: Path) -> Iterator[Place]:
+    def _volumes(self, pod: TrialPod, output: Path) -> Iterator[Place]:
         for mount in pod.mounts:
             given = self._options.mounts.get(mount.volume)
             if given is not None:
@@ -211,13 +221,13 @@ class ExperimentTrials(Trials):
             elif self._is_made_here(mount):
                 yield Place(mount.path, output / mount.volume / mount.sub_path, True, mount.read_only)
 
-    def _is_made_here(self, mount: Mount) -> bool:
+    def _is_made_here(self, mount: PodMount) -> bool:
         """Whether the volume is an empty folder, or a ConfigMap of the input."""
         return mount.kind == "emptyDir" or (
             mount.kind == "configMap" and mount.source.get("name") in self._template.config_maps
         )
 
-    def _make(self, pod: Pod, trial: str, places: Sequence[Place]) -> None:
+    def _make(self, pod: TrialPod, trial: str, places: Sequence[Place]) -> None:
         """Makes a trial's folders, with the checkpoints that it resumes and the files of its ConfigMaps."""
         parent = self.parent_of(trial)
         if parent is not None:
@@ -241,7 +251,7 @@ class ExperimentTrials(Trials):
         above = {str(parent): str(local_folder(output, str(parent))) for parent in list(folder.parents)[:-1]}
         return moved({place.path: str(place.here) for place in places}, above)
 
-    def _working_folder(self, pod: Pod, move: Callable[[str], str]) -> Path:
+    def _working_folder(self, pod: TrialPod, move: Callable[[str], str]) -> Path:
         if self._options.working_dir is not None:
             return self._options.working_dir
         given = Path(move(pod.working_dir)) if pod.working_dir else None
@@ -249,7 +259,7 @@ class ExperimentTrials(Trials):
 
     # -- checks and notes --------------------------------------------------------------------------------------
 
-    def _check_mounts(self, pod: Pod) -> None:
+    def _check_mounts(self, pod: TrialPod) -> None:
         known = dict.fromkeys(mount.volume for mount in pod.mounts)
         unknown = sorted(name for name in self._options.mounts if not name.startswith("/") and name not in known)
         if unknown:
@@ -258,7 +268,7 @@ class ExperimentTrials(Trials):
                 f"its volumes are: {', '.join(known) or 'none'}"
             )
 
-    def _check_process(self, pod: Pod) -> None:
+    def _check_process(self, pod: TrialPod) -> None:
         if not pod.command:
             raise RunError(
                 f"container {pod.container!r} has no command, and the image's own is not known here; give the command "
@@ -274,7 +284,7 @@ class ExperimentTrials(Trials):
         if not folder.is_dir():
             raise RunError(f"the working folder must be there, but {folder} is not; give another one (--working-dir)")
 
-    def _check_container(self, pod: Pod) -> None:
+    def _check_container(self, pod: TrialPod) -> None:
         missing = self._missing(pod)
         if missing:
             mount = missing[0]
@@ -285,12 +295,12 @@ class ExperimentTrials(Trials):
         if not pod.image:
             raise RunError(f"container {pod.container!r} has no image; give it one, or run it as a process")
 
-    def _missing(self, pod: Pod) -> list[Mount]:
+    def _missing(self, pod: TrialPod) -> list[PodMount]:
         """The volumes that only a cluster has."""
         given = self._options.mounts
         return [mount for mount in pod.mounts if not self._is_made_here(mount) and mount.volume not in given]
 
-    def _note_what_differs(self, pod: Pod) -> None:
+    def _note_what_differs(self, pod: TrialPod) -> None:
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
         for source in unknown_sources(pod, self._known("sample")):

@@ -30,13 +30,13 @@ from kftune.pipeline.steps import TuneStep
 
 _BETWEEN_LINES = 0.5
 
-State = Literal["Succeeded", "Failed", "Interrupted"]
+RunState = Literal["Succeeded", "Failed", "Interrupted"]
 
 
 class Ended(NamedTuple):
     """How a run ended."""
 
-    state: State
+    state: RunState
     message: str
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from kftune._version import __version__
 from kftune.errors import RunError
 from kftune.local.pipeline.cache import Cache
-from kftune.local.pipeline.engine import PipelineEngine, State
+from kftune.local.pipeline.engine import PipelineEngine, RunState
 from kftune.local.pipeline.events import PipelineStarted
 from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Graph
@@ -36,7 +36,7 @@ class PipelineOutcome(NamedTuple):
             artifact.
     """
 
-    state: State
+    state: RunState
     message: str
     folder: Path
     results: Mapping[str, Mapping[str, Any]]
