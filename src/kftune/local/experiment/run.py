@@ -77,10 +77,7 @@ def run_experiment(
         ContainerError: Trials run in containers, and no container engine answers.
     """
     cluster = cluster or Cluster()
-    verdict = admit(experiment, cluster=cluster, version=version)
-    if not verdict.admitted or verdict.spec is None:
-        raise RunError(f"Katib refuses this Experiment:\n{_reasons(verdict)}")
-    spec = verdict.spec
+    verdict, spec = _admitted(experiment, cluster, version)
     algorithm, about_algorithm = algorithm_of(spec, seed)
     parameters, about_parameters = parameters_of(spec)
     declared = ParameterSpace(parameters)
@@ -136,9 +133,12 @@ def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:
     return parent_of
 
 
-def _reasons(verdict: Verdict) -> str:
+def _admitted(experiment: Mapping[str, Any], cluster: Cluster, version: KatibVersion) -> tuple[Verdict, dict[str, Any]]:
+    verdict = admit(experiment, cluster=cluster, version=version)
+    if verdict.admitted and verdict.spec is not None:
+        return verdict, verdict.spec
     lines = [f"{reason.field}: {reason.detail}" for reason in verdict.reasons] or [verdict.message]
-    return "\n".join(f"  {line}" for line in lines)
+    raise RunError("\n".join(["Katib refuses this Experiment:", *(f"  {line}" for line in lines)]))
 
 
 @contextmanager
