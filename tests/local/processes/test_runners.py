@@ -114,6 +114,15 @@ def test_a_missing_script_is_named(tmp_path):
     )
 
 
+@pytest.mark.parametrize("options", [(), ("-u",), ("-W", "ignore")])
+def test_a_missing_script_is_found_behind_the_options_of_python(tmp_path, options):
+    assert f"but {tmp_path}/train.py is not" in refusal(tmp_path, ("python", *options, "train.py"))
+
+
+def test_modules_of_python_itself_are_found(tmp_path):
+    assert one_trial(study((), trials=1, step={"command": (), "module": "this"}), tmp_path).exit_code == 0
+
+
 def test_a_missing_module_is_named_without_running_anything(tmp_path):
     message = refusal(tmp_path, ("python", "-m", "no_such_package.train"))
     assert message == (

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.machinery
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.machinery import BuiltinImporter, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import RunError
+from kftune.spec.program import python_program
 
 _PYTHON = ("python", "python3")
 
@@ -63,10 +64,15 @@ def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], rem
     """
     program = argv[0]
     if program in _PYTHON:
-        if len(argv) > 1 and argv[1].endswith(".py") and not (folder / argv[1]).is_file():
-            raise RunError(f"the script must be there, but {folder / argv[1]} is not; {remedies.script}")
-        if len(argv) > 2 and argv[1] == "-m" and remedies.module:
-            _check_module(argv[2], folder, env, remedies)
+        runs = python_program(argv)
+        if runs.script.endswith(".py") and not (folder / runs.script).is_file():
+            raise RunError(f"the script must be there, but {folder / runs.script} is not; {remedies.script}")
+        if runs.module and remedies.module and _find_package(runs.module, env) is None:
+            top = runs.module.partition(".")[0]
+            raise RunError(
+                f"the module must be one that this Python finds, but {top!r} is not installed and not in {folder}; "
+                f"{remedies.module}"
+            )
         return
     found = Path(find_program(program, folder, env["PATH"]))
     if "/" not in str(found):
@@ -78,15 +84,12 @@ def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], rem
     raise RunError(f"the program must be one that runs here, but {where}; {remedies.program}")
 
 
-def _check_module(module: str, folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
+def _find_package(module: str, env: Mapping[str, str]) -> ModuleSpec | None:
+    """Finds the top package of a module as a process with this environment does, without importing it."""
     top = module.partition(".")[0]
-    if top in sys.builtin_module_names or top in sys.stdlib_module_names:
-        return
-    if importlib.machinery.PathFinder.find_spec(top, [*env["PYTHONPATH"].split(os.pathsep), *sys.path]) is None:
-        raise RunError(
-            f"the module must be one that this Python finds, but {top!r} is not installed and not in {folder}; "
-            f"{remedies.module}"
-        )
+    if top in sys.builtin_module_names:
+        return BuiltinImporter.find_spec(top)
+    return PathFinder.find_spec(top, [*env["PYTHONPATH"].split(os.pathsep), *sys.path])
 
 
 def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
@@ -108,14 +111,13 @@ def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> st
 
 
 def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
-    yield from (path for token in argv[1:2] if (path := folder / token).is_file())
+    runs = python_program(argv)
+    yield from (path for token in {runs.script, *argv[1:2]} if (path := folder / token).is_file())
     program = Path(find_program(argv[0], folder, env["PATH"]))
     if program.resolve() != Path(sys.executable).resolve() and program.is_file():
         yield program
-    if len(argv) > 2 and argv[1] == "-m":
-        search = [*env["PYTHONPATH"].split(os.pathsep), *sys.path]
-        found = importlib.machinery.PathFinder.find_spec(argv[2].partition(".")[0], search)
-        for place in (found.submodule_search_locations or ()) if found else ():
-            yield from Path(place).rglob("*.py")
-        if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
-            yield Path(found.origin)
+    found = _find_package(runs.module, env) if runs.module else None
+    for place in (found.submodule_search_locations or ()) if found else ():
+        yield from Path(place).rglob("*.py")
+    if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
+        yield Path(found.origin)
