@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from kftune.metrics import Reducer, reduce_file
+from kftune.metrics.reduction import Reducer, reduce_file
 
 NAMES = ("loss", "accuracy")
 

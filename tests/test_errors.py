@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 
 import pytest
+from places import ROOT
 
 from kftune import errors
 from kftune.errors import (
@@ -30,6 +32,8 @@ from kftune.errors import (
     YamlError,
 )
 from kftune.spec.part import PartError
+
+SOURCE = ROOT / "src" / "kftune"
 
 MADE = [
     DomainError("low < high"),
@@ -56,16 +60,21 @@ MADE = [
 ]
 
 
+def pickled(error):
+    return pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+
+
+@pytest.mark.parametrize("copied", [copy.copy, pickled])
 @pytest.mark.parametrize("error", MADE, ids=repr)
-def test_every_error_is_a_kftune_error_and_survives_pickling_and_copying(error):
+def test_every_error_is_a_kftune_error_and_survives_pickling_and_copying(error, copied):
     assert isinstance(error, KftuneError)
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  # our own bytes
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
-        assert vars(twin) == vars(error)
+    twin = copied(error)
+    assert type(twin) is type(error)
+    assert str(twin) == str(error)
+    assert vars(twin) == vars(error)
 
 
-def test_every_public_error_is_tried_here():
+def test_every_public_error_is_tested_here():
     public = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, KftuneError)}
     tried = {parent for error in MADE for parent in type(error).__mro__ if issubclass(parent, KftuneError)}
     assert {error for error in public if not error.__name__.startswith("_")} <= tried
@@ -128,3 +137,12 @@ def test_a_missing_extra_says_how_to_install_it():
     assert str(MissingExtraError("local", "optuna")) == (
         "this needs the package 'optuna'; install it with: pip install 'kftune[local]'"
     )
+
+
+def test_only_the_module_of_errors_has_direct_subclasses_of_the_root():
+    declared = [
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if re.search(r"^ *class \w+\((?:\w+, *)*KftuneError\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert declared == ["errors.py"]

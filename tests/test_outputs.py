@@ -102,7 +102,7 @@ def test_a_long_roc_curve_keeps_its_ends_and_500_points(tmp_path):
         ({"confusion_matrix": [[1]]}, "got 0 labels and rows of [1]"),
         ({"roc_curve": ([0.0, 1.0], [0.0, 1.0], [0.5])}, "and 1 thresholds"),
         ({"roc_curve": ([], [], [])}, "two points or more"),
-        ({"roc_curve": ([0.0, float("nan")], [0.0, 1.0], [1.0, 0.5])}, "finite numbers only"),
+        ({"roc_curve": ([0.0, float("nan")], [0.0, 1.0], [1.0, 0.5])}, "only finite numbers"),
     ],
 )
 def test_classification_metrics_that_no_page_could_show_are_refused(tmp_path, given, words):

@@ -1,4 +1,4 @@
-"""The objects of a cluster that kftune reads and writes, through the Kubernetes client."""
+"""Reads and writes Katib's objects in a cluster, with the Kubernetes client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import kubernetes
 import urllib3
@@ -16,22 +16,20 @@ from kubernetes.client.rest import ApiException
 from kftune.errors import ClusterError
 
 _GROUP, _VERSION = "kubeflow.org", "v1beta1"
-# Source: Kubernetes, service account admission: where every pod with a token finds its namespace.
+# Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _BUSY = (429, 500, 502, 503, 504)
 
-Answer = TypeVar("Answer")
-
 
 class Namespace:
-    """One namespace of the cluster that this process is in, or that the kubeconfig points to.
+    """One namespace, in the cluster of this pod or in that of the kubeconfig.
 
     Args:
-        name: The namespace; None takes that of the pod, or of the kubeconfig's context.
-        patience: Seconds for which a server that does not answer is asked again.
+        name: The namespace; None uses that of the pod, or of the kubeconfig's context.
+        patience: Seconds for which requests to a busy server are repeated.
 
     Raises:
-        ClusterError: There is no cluster to talk to.
+        ClusterError: No cluster is configured.
     """
 
     def __init__(self, name: str | None = None, patience: float = 300.0) -> None:
@@ -46,45 +44,41 @@ class Namespace:
         self._core = kubernetes.client.CoreV1Api()
 
     def create_experiment(self, experiment: dict[str, Any]) -> bool:
-        """Creates an Experiment; false when there is one of this name already.
+        """Creates an Experiment; returns false when the name already exists.
 
         Raises:
             ClusterError: The cluster refuses it.
         """
-        try:
-            self._ask(
-                "create the Experiment",
-                lambda: self._objects.create_namespaced_custom_object(
-                    _GROUP, _VERSION, self.name, "experiments", experiment
-                ),
-            )
-        except ClusterError as error:
-            if error.status == 409:
-                return False
-            raise
-        return True
+        created = self._ask(
+            "create the Experiment",
+            lambda: self._objects.create_namespaced_custom_object(
+                _GROUP, _VERSION, self.name, "experiments", experiment
+            ),
+            unless=409,
+        )
+        return created is not None
 
-    def experiment(self, name: str) -> dict[str, Any]:
-        """An Experiment as it is now.
+    def experiment(self, name: str) -> dict[str, Any] | None:
+        """Returns the current state of an Experiment; None when it does not exist.
 
         Raises:
-            ClusterError: There is none.
+            ClusterError: The cluster refuses.
         """
         return self._object("experiments", name)
 
-    def suggestion(self, experiment: str) -> dict[str, Any]:
-        """The Suggestion of an Experiment: what its algorithm's service is doing.
+    def suggestion(self, experiment: str) -> dict[str, Any] | None:
+        """Returns the Suggestion of an Experiment, which has the state of its algorithm's service; None without one.
 
         Raises:
-            ClusterError: There is none.
+            ClusterError: The cluster refuses.
         """
         return self._object("suggestions", experiment)
 
     def trials(self, experiment: str) -> list[dict[str, Any]]:
-        """The trials of an Experiment.
+        """Returns the trials of an Experiment.
 
         Raises:
-            ClusterError: The cluster does not give them.
+            ClusterError: The cluster refuses.
         """
         found = self._ask(
             "list the trials",
@@ -95,25 +89,22 @@ class Namespace:
         return list(found.get("items", []))
 
     def delete_experiment(self, name: str) -> None:
-        """Deletes an Experiment with its trials; nothing when there is none.
+        """Deletes an Experiment with its trials, if it exists.
 
         Raises:
             ClusterError: The cluster refuses it.
         """
-        try:
-            self._ask(
-                "delete the Experiment",
-                lambda: self._objects.delete_namespaced_custom_object(_GROUP, _VERSION, self.name, "experiments", name),
-            )
-        except ClusterError as error:
-            if error.status != 404:
-                raise
+        self._ask(
+            "delete the Experiment",
+            lambda: self._objects.delete_namespaced_custom_object(_GROUP, _VERSION, self.name, "experiments", name),
+            unless=404,
+        )
 
     def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
-        """The pods of an Experiment that do not run, and why: (name, reason).
+        """Yields the pods of an Experiment that do not run, and why: (name, reason).
 
         Raises:
-            ClusterError: The cluster does not give them.
+            ClusterError: The cluster refuses.
         """
         pods = self._ask(
             "list the pods",
@@ -125,23 +116,26 @@ class Namespace:
             for reason in _why_waiting(pod):
                 yield pod.metadata.name, reason
 
-    def _object(self, plural: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._ask(
+    def _object(self, plural: str, name: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._ask(
             f"read {plural.rstrip('s')} {name!r}",
             lambda: self._objects.get_namespaced_custom_object(_GROUP, _VERSION, self.name, plural, name),
+            unless=404,
         )
         return found
 
-    def _ask(self, what: str, question: Callable[[], Answer]) -> Answer:
-        """The server's answer; a server that is busy or away is asked again for a while."""
+    def _ask(self, what: str, question: Callable[[], Any], unless: int | None = None) -> Any:
+        """Returns the server's answer, or None for the status `unless`; repeats the request while it is busy."""
         end = time.monotonic() + self._patience
         wait = 1.0
         while True:
             try:
                 return question()
             except ApiException as error:
+                if error.status == unless:
+                    return None
                 if error.status not in _BUSY or time.monotonic() + wait > end:
-                    raise ClusterError(f"cannot {what}: {_said(error)}", error.status) from None
+                    raise ClusterError(f"cannot {what}: {_said(error)}") from None
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if time.monotonic() + wait > end:
                     raise ClusterError(f"cannot {what}: the cluster does not answer: {error}") from None
@@ -151,20 +145,20 @@ class Namespace:
 
 def _from_kubeconfig() -> str:
     try:
-        # The client itself looks at the variable once, when it is imported.
+        # The client itself reads the variable only once, when it is imported.
         file = os.environ.get("KUBECONFIG")
         kubernetes.config.load_kube_config(file)
         _, context = kubernetes.config.list_kube_config_contexts(file)
     except (kubernetes.config.ConfigException, OSError) as error:
         raise ClusterError(
-            f"there is no cluster to talk to: this is no pod with a service account's token, and {error}; "
+            f"no cluster is configured: this process is not in a pod with a service account's token, and {error}; "
             f"set KUBECONFIG, or give the pod a service account"
         ) from None
     return str(context["context"].get("namespace") or "default")
 
 
 def _said(error: ApiException) -> str:
-    """What the server says, without its envelope."""
+    """Returns the message of the server."""
     try:
         message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):

@@ -1,26 +1,6 @@
-"""Every error that kftune raises on purpose, in one tree.
+"""The errors that kftune raises, all below `KftuneError`; subclasses of these are in the modules that raise them.
 
-    KftuneError
-    ├── DomainError (ValueError)        a domain that cannot be, or a value outside of it
-    ├── HparamsError (ValueError)       hyperparameter values, or a class of them, refused
-    ├── UnknownNameError (LookupError)  a name nobody registered; lists the near ones
-    ├── RegistryError                   a registry entry that cannot be used
-    ├── YamlError (ValueError)          text that is not the YAML we read
-    ├── StudyError (ValueError)         a study that cannot be, with its place in the file
-    ├── PipelineError (ValueError)      a pipeline that cannot be, with its place in the file
-    ├── ProjectError (ValueError)       a project that cannot be, with its place in the file
-    ├── MetricError (ValueError)        a metric name or value that no collector could read
-    ├── RenderError (ValueError)        a study that the target cannot express
-    ├── KatibError (ValueError)         where Katib's own code stops too; each part of kftune.katib has its own below it
-    ├── StoreError                      results that are locked, damaged or of another study
-    ├── RunError                        the local engine cannot go on
-    ├── ContainerError                  no container engine answers, it refuses, or an image is missing
-    ├── ClusterError                    a cluster that cannot be reached, or that refuses something
-    ├── ModelRegistryError              a Model Registry that cannot be reached, or that refuses something
-    ├── MissingExtraError (ImportError) an optional dependency is not installed
-    └── UsageError                      a wrong command line
-
-A class exists where a caller would act differently. Arguments are positional and reach `Exception.__init__`, so that
+There is a class where a caller would act differently. Arguments are positional and reach `Exception.__init__`, so that
 each error survives pickling. The text says what must hold, what was given and what to do.
 """
 
@@ -30,24 +10,24 @@ from collections.abc import Iterable
 
 
 class KftuneError(Exception):
-    """Anything that kftune refuses; the text is meant for the user."""
+    """Base of all errors; the text is for the user."""
 
 
 class DomainError(KftuneError, ValueError):
-    """A domain that cannot be, or a value outside of it."""
+    """An invalid domain, or a value outside of it."""
 
 
 class HparamsError(KftuneError, ValueError):
-    """Hyperparameter values, or a class of them, that cannot be used."""
+    """Invalid hyperparameter values, or an invalid class of them."""
 
 
 class UnknownNameError(KftuneError, LookupError):
     """A name that is not among the known ones.
 
     Args:
-        kind: What the name should name, e.g. ``hyperparameter``.
+        kind: What has such names, e.g. ``hyperparameter``.
         name: The name given.
-        known: The names that would have been right.
+        known: The valid names.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -61,11 +41,11 @@ class UnknownNameError(KftuneError, LookupError):
 
 
 class RegistryError(KftuneError):
-    """A registry entry that is wrong, doubled or cannot be imported."""
+    """A registry entry that is invalid, given twice or cannot be imported."""
 
 
 class _PlacedError(KftuneError, ValueError):
-    """An error in a file, with its place when that is known (1-based line and column)."""
+    """An error in a file, with its place if known (line and column, from 1)."""
 
     def __init__(
         self, message: str, file: str | None = None, line: int | None = None, column: int | None = None
@@ -82,23 +62,23 @@ class _PlacedError(KftuneError, ValueError):
 
 
 class YamlError(_PlacedError):
-    """Text that is not the YAML we read."""
+    """Text that is not YAML as kftune reads it."""
 
 
 class StudyError(_PlacedError):
-    """A study that cannot be, with its place in the study file when it came from one."""
+    """An invalid study, with its place in the file if it comes from one."""
 
 
 class PipelineError(_PlacedError):
-    """A pipeline that cannot be, with its place in the pipeline file when it came from one."""
+    """An invalid pipeline, with its place in the file if it comes from one."""
 
 
 class ProjectError(_PlacedError):
-    """A project that cannot be, with its place in the project file when it came from one."""
+    """An invalid project, with its place in the file if it comes from one."""
 
 
 class MetricError(KftuneError, ValueError):
-    """A metric name or value that no collector could read."""
+    """A metric name or value that no collector can read."""
 
 
 class RenderError(KftuneError, ValueError):
@@ -106,7 +86,7 @@ class RenderError(KftuneError, ValueError):
 
 
 class KatibError(KftuneError, ValueError):
-    """Where Katib's own code stops too, in its words as far as they do not name Go's types."""
+    """An error that Katib's own code has too, in its words where these do not name Go types."""
 
 
 class StoreError(KftuneError):
@@ -114,7 +94,7 @@ class StoreError(KftuneError):
 
     Args:
         message: What is wrong and what to do.
-        path: The file or folder concerned.
+        path: The file or folder.
     """
 
     def __init__(self, message: str, path: str) -> None:
@@ -127,24 +107,15 @@ class StoreError(KftuneError):
 
 
 class RunError(KftuneError):
-    """The local engine cannot start or go on."""
+    """The local run cannot start or continue."""
 
 
 class ContainerError(KftuneError):
-    """No container engine answers, it does not do what it was asked to, or an image is missing."""
+    """No container engine answers, it refuses, or an image is missing."""
 
 
 class ClusterError(KftuneError):
-    """A cluster that cannot be reached, or that refuses something.
-
-    Args:
-        message: What it refuses and why.
-        status: The HTTP status of its answer; None without one.
-    """
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
+    """A cluster that cannot be reached, or that refuses something."""
 
 
 class ModelRegistryError(KftuneError):
@@ -155,7 +126,7 @@ class MissingExtraError(KftuneError, ImportError):
     """An optional dependency is not installed.
 
     Args:
-        extra: The kftune extra that brings it.
+        extra: The kftune extra that installs it.
         package: The package that could not be imported.
     """
 
@@ -173,7 +144,12 @@ class UsageError(KftuneError):
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown name: the near ones, else all of them (at most 20)."""
+    """Returns a hint for an unknown name: the near names, or if there are none, all of them (at most 20).
+
+    Args:
+        name: The unknown name.
+        known: The valid names.
+    """
     names = sorted(known)
     near = near_names(name, names)
     if near:
@@ -185,7 +161,12 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def near_names(name: str, known: Iterable[str]) -> str:
-    """A question that offers the names close to an unknown one, or nothing."""
+    """Returns a question that offers the names close to an unknown one, or an empty text.
+
+    Args:
+        name: The unknown name.
+        known: The valid names.
+    """
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
 
     near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
@@ -193,7 +174,7 @@ def near_names(name: str, known: Iterable[str]) -> str:
 
 
 def near_files(path: str) -> str:
-    """A question that offers the files with names close to one that is not there, or nothing; begins with ``; ``."""
+    """Returns ``; `` and a question that offers files with names close to a missing one, or an empty text."""
     from pathlib import Path  # noqa: PLC0415 - only a mistake needs it
 
     file = Path(path)

@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever reads half of it."""
+"""Writes files atomically: a reader never sees half a file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import TextIO
 
 _LIST = ".kftune-files"
 _LIST_HEAD = "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\n"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A text file that takes the place of `path`, and its mode, when the block ends without an error; folders are made.
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Opens a text file that replaces `path`, and takes its mode, when the block ends without an error.
 
     Args:
-        path: The file to write; an older one stays until the new one is complete.
+        path: The file to write; its folder is created when missing. An older file stays until the new one is complete.
 
     Raises:
-        OSError: The folder cannot be made or written to.
+        OSError: The folder cannot be created or written to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -39,13 +39,18 @@ def replacing(path: Path) -> Iterator[IO[str]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Puts `text` in the place of `path`, whole or not at all."""
+    """Writes a file atomically.
+
+    Args:
+        path: The file; its folder is created when missing.
+        text: Its content.
+    """
     with replacing(path) as file:
         file.write(text)
 
 
 def written_before(folder: Path) -> set[str]:
-    """The files that `remember` noted in a folder, by their path from there; none without its list."""
+    """Returns the files that `remember` listed in a folder, by their relative path; none without a list."""
     try:
         text = (folder / _LIST).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -56,12 +61,22 @@ def written_before(folder: Path) -> set[str]:
 
 
 def remember(folder: Path, names: Iterable[str]) -> None:
-    """Notes the files that were written into a folder, so that a later write can remove what it writes no more."""
+    """Lists the files that were written to a folder, so that a later write can remove obsolete ones.
+
+    Args:
+        folder: The folder.
+        names: The files, by their relative path.
+    """
     write_text(folder / _LIST, _LIST_HEAD + "".join(f"{name}\n" for name in sorted(names)))
 
 
 def forget(folder: Path, names: Iterable[str]) -> Iterator[Path]:
-    """Removes files of a folder, and the folders in it that are empty then; gives what is removed."""
+    """Removes files from a folder, with subfolders that become empty, and yields the removed files.
+
+    Args:
+        folder: The folder.
+        names: The files, by their relative path.
+    """
     for name in sorted(names):
         path = folder / name
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""What a step's script needs to read its arguments and write its outputs; only the standard library is imported.
+"""Reads the arguments of a step's script and writes its outputs; imports only the standard library.
 
     paths, rest = outputs.take(sys.argv[1:], "data", "metrics", "val_loss", "executor-output")
     hparams = LstmHparams.from_args(rest)
@@ -6,7 +6,7 @@
     outputs.write(paths["val_loss"], 0.25)
     outputs.write_metrics(paths["metrics"], {"val_loss": 0.25}, paths.get("executor-output"))
 
-`docs/guides/pipelines.md` has the rules that a script without this module keeps by itself.
+`docs/guides/pipelines.md` has the rules for scripts that do not use this module.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Value = bool | int | float | str | list[object] | dict[str, object]
 
 
 def take(argv: Sequence[str], *names: str) -> tuple[dict[str, str], list[str]]:
-    """Takes ``--name=value`` out of a command line.
+    """Takes arguments ``--name=value`` out of a command line.
 
     Args:
         argv: The arguments, without the program.
-        names: What to take; ``-`` and ``_`` are the same.
+        *names: What to take; ``-`` and ``_`` are equal.
 
     Returns:
-        The values by name, and the arguments that are left, in order. A name that is not there, or empty, is left out.
+        The values by name, without missing and empty ones, and the remaining arguments in order.
 
     Raises:
-        UsageError: A name is there twice.
+        UsageError: A name is given twice.
     """
     known = {name.replace("-", "_"): name for name in names}
     taken: dict[str, str] = {}
@@ -44,17 +44,21 @@ def take(argv: Sequence[str], *names: str) -> tuple[dict[str, str], list[str]]:
         if name is None:
             rest.append(token)
         elif name in taken:
-            raise UsageError(f"--{name} must be given once, but is there twice")
+            raise UsageError(f"--{name} must be given once, but is given twice")
         else:
             taken[name] = value
     return {name: value for name, value in taken.items() if value}, rest
 
 
 def write(path: str | Path, value: Value) -> None:
-    """Writes a parameter: a text as it is, all else as JSON. Folders are made.
+    """Writes a parameter: a text unchanged, other values as JSON.
+
+    Args:
+        path: The file; its folder is created when missing.
+        value: The value.
 
     Raises:
-        MetricError: The value holds a number that is not finite.
+        MetricError: The value contains a number that is not finite.
         OSError: The file cannot be written.
     """
     write_text(Path(path), value if isinstance(value, str) else _json(value, "an output"))
@@ -66,9 +70,9 @@ def write_metrics(
     """Writes metrics as a JSON file and, for KFP's page, as the metadata of the artifact.
 
     Args:
-        path: The artifact's.
+        path: The path of the artifact.
         metrics: Name -> value.
-        executor_output: Where the argument ``--executor-output`` says; None leaves it out.
+        executor_output: The path in the argument ``--executor-output``; None writes no metadata.
         name: The artifact's name among the step's outputs.
 
     Raises:
@@ -93,16 +97,16 @@ def write_classification_metrics(
     """Writes a confusion matrix, a ROC curve or both as a JSON file and, for KFP's page, as the artifact's metadata.
 
     Args:
-        path: The artifact's.
+        path: The path of the artifact.
         labels: The classes, in the order of the matrix.
-        confusion_matrix: For each true class a row: how many were taken for each class.
-        roc_curve: False positive rates, true positive rates and thresholds, as scikit-learn's ``roc_curve`` gives them;
-            its first threshold may be infinite. Of more than 500 points 500 are kept.
-        executor_output: Where the argument ``--executor-output`` says; None leaves it out.
+        confusion_matrix: One row per true class: the number of predictions of each class.
+        roc_curve: False positive rates, true positive rates and thresholds, as scikit-learn's ``roc_curve`` returns
+            them; the first threshold may be infinite. At most 500 points are written.
+        executor_output: The path in the argument ``--executor-output``; None writes no metadata.
         name: The artifact's name among the step's outputs.
 
     Raises:
-        MetricError: There is neither, sizes do not fit, or a number is not finite.
+        MetricError: Both are missing, sizes do not match, or a number is not finite.
         OSError: A file cannot be written.
     """
     values: dict[str, object] = {}
@@ -111,24 +115,24 @@ def write_classification_metrics(
     if labels or confusion_matrix:
         values["confusionMatrix"] = _confusion(labels, confusion_matrix)
     if not values:
-        raise MetricError("classification metrics are a confusion_matrix with labels, a roc_curve or both; give one")
+        raise MetricError("classification metrics need a confusion_matrix with labels, a roc_curve or both; give one")
     write_text(Path(path), _json(values, "classification metrics") + "\n")
     if executor_output is not None:
         _show(Path(executor_output), name, values)
 
 
-# As many points as a picture can show; the page's database takes no more than some MiB of them.
+# As many points as a picture can show; the database of KFP's page accepts only a few MiB.
 _MOST_POINTS = 500
 
 
 def _roc_points(false: Sequence[float], true: Sequence[float], thresholds: Sequence[float]) -> list[dict[str, float]]:
     if not len(false) == len(true) == len(thresholds) >= 2:
         raise MetricError(
-            f"a ROC curve is three lists of one length, two points or more, but got {len(false)} false positive rates, "
+            f"a ROC curve is three equally long lists, two points or more, but got {len(false)} false positive rates, "
             f"{len(true)} true positive rates and {len(thresholds)} thresholds"
         )
     limits = [float(threshold) for threshold in thresholds]
-    if limits[0] == math.inf:  # where nothing is called positive; JSON has no such number
+    if limits[0] == math.inf:  # no positive predictions; JSON has no infinity
         limits[0] = limits[1] + 1
     last = len(limits) - 1
     kept = range(last + 1) if last < _MOST_POINTS else [i * last // (_MOST_POINTS - 1) for i in range(_MOST_POINTS)]
@@ -152,9 +156,9 @@ def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[s
 
 
 def _show(executor_output: Path, name: str, metadata: Mapping[str, object]) -> None:
-    """Adds an artifact's metadata to what KFP's page shows; the step may have written more there before."""
+    """Adds an artifact's metadata to the file for KFP's page, which may have other content already."""
     content = json.loads(executor_output.read_text("utf-8")) if executor_output.exists() else {}
-    # Source: kfp 2.17, v2 launcher: what it reads of this file, and no other key.
+    # Source: kfp 2.17, v2 launcher: it reads only this key of the file.
     content.setdefault("artifacts", {})[name] = {"artifacts": [{"metadata": metadata}]}
     write_text(executor_output, _json(content, "metrics"))
 
@@ -165,4 +169,4 @@ def _json(value: object, what: str) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise MetricError(f"{what} must hold finite numbers only, but got {value!r:.200}") from error
+        raise MetricError(f"{what} must contain only finite numbers, but got {value!r:.200}") from error

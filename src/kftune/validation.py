@@ -1,10 +1,14 @@
-"""pydantic's findings in our words: where, what must hold, what was given, and the near names of unknown ones."""
+"""pydantic's errors in kftune's form: the place, what must hold, what was given, and near names.
+
+Nothing here belongs to one kind of file: names and allowed values come from the classes that validate.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass  # it has no public name
@@ -13,7 +17,7 @@ from kftune.errors import KftuneError, near_names, suggestion
 
 
 class Finding(NamedTuple):
-    """One thing wrong with an input.
+    """One problem of an input.
 
     Attributes:
         path: The keys that lead to it.
@@ -30,104 +34,108 @@ class Finding(NamedTuple):
 
 
 class OwnErrors(ModelMetaclass):
-    """Metaclass that turns pydantic's errors into the class's own where the class is called.
+    """Metaclass that turns pydantic's errors into the class's own when the class is called.
 
-    The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not come through here.
+    The class has `own_error(ValidationError) -> KftuneError`. Nested validation does not call this.
     """
 
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102, N805  # a field may be called cls
         if args:
-            return super().__call__(*args, **kwargs)  # Python's own refusal: fields have names
+            return super().__call__(*args, **kwargs)  # a TypeError: fields are given by name
         model: Any = cls
         try:
-            return model.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__` does, sooner
+            return model.__pydantic_validator__.validate_python(kwargs)  # as `BaseModel.__init__` does, but faster
         except ValidationError as error:
             raise model.own_error(error) from error
 
 
 class Frozen:
-    """Instances whose fields cannot be set; the class has `own_error`, and `_remedy` says what to do instead."""
+    """Instances with fields that cannot be set; the class has `own_error`, and `_remedy` says what to do instead."""
 
     if not TYPE_CHECKING:  # or mypy would let any attribute be set
 
         def __setattr__(self, name: str, value: object) -> None:
-            try:
-                super().__setattr__(name, value)
-            except ValidationError as error:
-                raise self._refusal(name, error) from error
+            self._change(super().__setattr__, name, value)
 
         def __delattr__(self, name: str) -> None:
-            try:
-                super().__delattr__(name)
-            except ValidationError as error:
-                raise self._refusal(name, error) from error
+            self._change(super().__delattr__, name)
 
-    def _refusal(self, name: str, error: ValidationError) -> KftuneError:
-        owner: Any = type(self)
-        refused: KftuneError = owner.own_error(error)
-        if error.errors()[0]["type"] != "frozen_instance":
-            return refused
-        what = f"{owner.__name__} is frozen, so its {name} stays as it is; make a changed copy"
-        return type(refused)(f"{what}: {self._remedy(name)}")
+    def _change(self, change: Callable[..., None], name: str, *value: object) -> None:
+        try:
+            change(name, *value)
+        except ValidationError as error:
+            owner: Any = type(self)
+            refused: KftuneError = owner.own_error(error)
+            if error.errors()[0]["type"] != "frozen_instance":
+                raise refused from error
+            rule = f"{owner.__name__} is frozen: {name} cannot be changed; use {self._remedy(name)}"
+            raise type(refused)(rule) from error
 
     def _remedy(self, name: str) -> str:
         raise NotImplementedError
 
 
-def findings(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
-    """What an input to `model` has wrong, unknown keys first; findings of several union arms become one."""
+def findings(error: ValidationError, model: Any) -> list[Finding]:
+    """Returns the problems of an input, unknown keys first; problems of several union arms become one.
+
+    Args:
+        error: pydantic's errors.
+        model: The class or type that the input was validated as.
+    """
     found: dict[tuple[str | int, ...], Finding] = {}
-    lacking, short = set(), set()
+    missing, short = set(), set()
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
-        owner, path = _owner(model, detail["loc"])
-        message = _message(detail, owner, str(path[-1]) if path else "")
+        owner, annotation, path = _place(model, detail["loc"])
+        message = _message(detail, owner, annotation, str(path[-1]) if path else "")
         own = (detail.get("ctx") or {}).get("error")
-        # One of our own errors, raised in a validator, may point further down.
+        # An error of kftune, raised in a validator, may point further down.
         path = (*path, *getattr(own, "path", ()))
         at_key = detail["type"] == "extra_forbidden" or "[key]" in detail["loc"] or getattr(own, "at_key", False)
         found.setdefault(path, Finding(path, message, at_key))
         if detail["type"] == "missing":
-            lacking.add(path)
+            missing.add(path)
         if detail["type"] == "too_short":
             short.add(path)
     offered = " ".join(finding.message for finding in found.values() if finding.at_key)
-    # A key that is missing because it was misspelt is told once, and so is a list that is short of what is wrong in it.
-    told = {path for path in lacking if repr(path[-1]) in offered}
-    told |= {path for path in short if any(len(path) < len(other) and other[: len(path)] == path for other in found)}
-    return [finding for finding in found.values() if finding.path not in told]
+    # Skipped as already reported: a key that is missing because it was misspelt, a list that is too short because of
+    # an invalid item.
+    skipped = {path for path in missing if repr(path[-1]) in offered}
+    skipped |= {path for path in short if any(len(path) < len(other) and other[: len(path)] == path for other in found)}
+    return [finding for finding in found.values() if finding.path not in skipped]
 
 
-def _message(detail: Any, owner: type[BaseModel] | None, name: str) -> str:
+def _message(detail: Any, owner: type[BaseModel] | None, annotation: Any, name: str) -> str:
     if detail["type"] == "extra_forbidden":
         known = owner.model_fields if owner else ()
         return f"{owner.__name__ if owner else 'this'} has no key {name!r}; {suggestion(name, known)}"
     if detail["type"] == "missing":
         return f"{owner.__name__ if owner else 'this'} needs {name!r}, which has no default"
-    return reworded(detail)
-
-
-def reworded(detail: Any) -> str:
-    """One of pydantic's error details as a sentence: what must hold, and what was given."""
-    given = detail["input"]
-    own = (detail.get("ctx") or {}).get("error")
-    if isinstance(own, KftuneError):
-        return getattr(own, "message", None) or str(own)
-    if own is not None:
-        return str(own)
     if detail["type"] == "union_tag_not_found":
-        return "must say its kind: one of data, train, tune, evaluate, register, container"
-    if detail["type"] == "union_tag_invalid":
-        options = re.findall("'([^']*)'", detail["ctx"]["expected_tags"])
-        return f"there is no kind {detail['ctx']['tag']!r}; {suggestion(detail['ctx']['tag'], options)}"
+        key = _discriminator(detail)
+        return f"needs {key!r}: one of {', '.join(map(str, _tags(annotation, key)))}"
+    return _reworded(detail)
+
+
+def _reworded(detail: Any) -> str:
+    """Returns one of pydantic's error details as a sentence: what must hold, and what was given."""
+    given = detail["input"]
+    context = detail.get("ctx") or {}
+    own = context.get("error")
+    if own is not None:
+        return getattr(own, "message", None) or str(own)
     if detail["type"] == "too_short":
-        least = detail["ctx"]["min_length"]
+        least = context["min_length"]
         return f"must have at least {least} {'entry' if least == 1 else 'entries'}, but got {_shortened(given)}"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
-    near = ""
+    options: list[str] = []
+    if detail["type"] == "union_tag_invalid":
+        given = context["tag"]
+        options = re.findall("'([^']*)'", context["expected_tags"])
+        rule = f"{_discriminator(detail)} must be one of {', '.join(options)}"
     if detail["type"] in ("literal_error", "enum"):
-        options = re.findall("'([^']*)'", detail["ctx"]["expected"])
-        near = f"; {near_names(str(given), options)}".rstrip("; ")
+        options = re.findall("'([^']*)'", context["expected"])
+    near = f"; {near_names(str(given), options)}".rstrip("; ") if options else ""
     return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near}"
 
 
@@ -141,50 +149,65 @@ _RULES = {
 }
 
 
+# How pydantic calls the arms of a union that are no models; it calls a validator "function-plain[name]".
+_SCALARS = ("str", "int", "float", "bool", "none")
+
+
 def _shortened(given: object) -> str:
     text = repr(given)
     return text if len(text) <= 120 else f"{text[:120]}…"
 
 
-def _owner(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[type[BaseModel] | None, tuple[str | int, ...]]:
-    """The class that the last part of `loc` belongs to, and `loc` without the names of union arms."""
-    owner: type[BaseModel] | None = model
+def _place(model: Any, loc: tuple[str | int, ...]) -> tuple[type[BaseModel] | None, Any, tuple[str | int, ...]]:
+    """Returns the class with the last key of `loc`, the type at `loc`, and `loc` without the names of union arms."""
+    owner = _as_model(model)
     current: Any = model
     path: list[str | int] = []
     for part in loc:
-        owner = current if isinstance(current, type) and issubclass(current, BaseModel) else None
+        owner = _as_model(current)
         if owner is not None and part in owner.model_fields:
             current = owner.model_fields[str(part)].annotation
-        elif owner is None and part in (kinds := _kinds(current)):
-            current = kinds[part]
-            continue
         elif owner is None:
-            arms = [arm for arm in _arms(current) if getattr(arm, "__name__", None) == part]
-            if arms:
-                current = arms[0]
+            arm = _arm(current, part)
+            if arm is not None:
+                current = arm
                 continue
-            if isinstance(part, str) and part in ("str", "int", "float", "bool", "none", "function-plain[_read]"):
+            if isinstance(part, str) and (part in _SCALARS or part.startswith("function-")):
                 continue
             current = _item(current)
         if part == "[key]":
             continue
         path.append(part)
-        models = [arm for arm in _arms(current) if isinstance(arm, type) and issubclass(arm, BaseModel)]
+        models = [arm for arm in _arms(current) if _as_model(arm)]
         if len(models) == 1:
             current = models[0]
-    return owner, tuple(path)
+    return owner, current, tuple(path)
 
 
-def _kinds(annotation: Any) -> dict[str | int, type[BaseModel]]:
-    """The arms of a union whose members are told apart by their field `kind`, by that kind."""
-    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    if get_origin(inner) not in (Union, UnionType):
-        return {}
+def _discriminator(detail: Any) -> str:
+    return str(detail["ctx"]["discriminator"]).strip("'")
+
+
+def _tags(annotation: Any, key: str | None = None) -> dict[Any, Any]:
+    """Returns the classes of a union by the values of their literal fields, or of the field `key` alone."""
     return {
-        arm.model_fields["kind"].default: arm
-        for arm in get_args(inner)
-        if isinstance(arm, type) and issubclass(arm, BaseModel) and "kind" in arm.model_fields
+        tag: arm
+        for arm in filter(_as_model, _arms(annotation))
+        for name, field in arm.model_fields.items()
+        if key in (None, name) and get_origin(field.annotation) is Literal
+        for tag in get_args(field.annotation)
     }
+
+
+def _as_model(annotation: Any) -> type[BaseModel] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _arm(annotation: Any, part: str | int) -> Any:
+    """Returns the arm of a union that pydantic calls `part`: by its name, or by the value of its discriminator."""
+    named = next((arm for arm in _arms(annotation) if getattr(arm, "__name__", None) == part), None)
+    inner = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    return _tags(annotation).get(part) if named is None and get_origin(inner) in (Union, UnionType) else named
 
 
 def _arms(annotation: Any) -> tuple[Any, ...]:

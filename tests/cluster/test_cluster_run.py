@@ -73,7 +73,7 @@ def test_a_finished_experiment_is_right() -> None:
         (["status", "currentOptimalTrial", "parameterAssignments"], [], "the best trial has no epochs"),
     ],
 )
-def test_a_wrong_result_is_told(path: list[Any], value: object, said: str) -> None:
+def test_a_wrong_result_is_reported(path: list[Any], value: object, said: str) -> None:
     experiment = copy.deepcopy(FINISHED)
     inner: Any = experiment
     for key in path[:-1]:

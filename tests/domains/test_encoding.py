@@ -1,4 +1,4 @@
-"""Values in disguise: what goes in comes out, through a shell and through every form of surrogate."""
+"""Encoded values: each text and each value of a domain comes back unchanged, also through a shell."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kftune.domains import Choice, Conditional, LogUniform, QUniform, Uniform, encoding, same
-from kftune.domains.encoding import Drawn, decode, encode_text, is_safe, surrogate
+from kftune.domains.encoding import DomainValue, decode, encode_text, encode_value, is_safe
 from kftune.errors import DomainError
 
-# What Katib's substitution, a shell or a YAML reader gives a meaning of its own.
+# What Katib's substitution, a shell or a YAML reader gives a special meaning.
 SIGNIFICANT = "$`\"'\\ \t\n\r{}[]()<>|&;*?!#~=\0\x85\u2028\ufeffé"
 
 
-def drawn(text: str) -> Drawn:
+def drawn(text: str) -> DomainValue:
     found = decode(text)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, DomainValue)
     return found
 
 
@@ -36,7 +36,7 @@ def test_an_encoded_text_is_safe_but_for_its_prefix_and_comes_back(text):
 
 
 @given(st.text())
-def test_a_text_without_the_prefix_stands_for_itself(text):
+def test_a_text_without_the_prefix_decodes_to_itself(text):
     assume(not text.startswith(encoding.PREFIX))
     assert decode(text) == text
 
@@ -65,43 +65,43 @@ def test_empty_encoded_and_significant_texts_are_not_safe(text):
 
 
 @given(DOMAINS, st.floats(0, 1))
-def test_a_quantile_surrogate_stands_for_the_domains_own_quantile(domain, u):
-    found = drawn(surrogate("quantile", domain, repr(u)))
+def test_an_encoded_quantile_decodes_to_the_quantile_of_the_domain(domain, u):
+    found = drawn(encode_value("quantile", domain, repr(u)))
     assert found.domain == domain
     assert same(found.value, domain.quantile(u))
 
 
 @given(DOMAINS, st.integers(0, 999_999))
-def test_a_millionth_surrogate_stands_for_the_middle_of_its_millionth(domain, number):
-    found = drawn(surrogate("millionth", domain, str(number)))
+def test_an_encoded_millionth_decodes_to_the_middle_of_that_millionth(domain, number):
+    found = drawn(encode_value("millionth", domain, str(number)))
     assert same(found.value, domain.quantile((number + 0.5) / 1e6))
 
 
 @given(DOMAINS, st.data())
-def test_an_index_surrogate_stands_for_that_point_of_the_grid(domain, data):
+def test_an_encoded_index_decodes_to_that_point_of_the_grid(domain, data):
     assume(domain.size <= 1000)
     number = data.draw(st.integers(0, domain.size - 1))
-    found = drawn(surrogate("index", domain, str(number)))
+    found = drawn(encode_value("index", domain, str(number)))
     assert same(found.value, domain.grid()[number])
 
 
 @given(DOMAINS, st.sampled_from(["quantile", "millionth", "index"]))
-def test_a_surrogate_around_a_placeholder_is_safe_apart_from_the_placeholder(domain, mode):
-    before, placeholder, after = surrogate(mode, domain, "${trialParameters.lr}").partition("${trialParameters.lr}")
+def test_an_encoded_placeholder_is_safe_apart_from_the_placeholder(domain, mode):
+    before, placeholder, after = encode_value(mode, domain, "${trialParameters.lr}").partition("${trialParameters.lr}")
     assert is_safe(before.removeprefix(encoding.PREFIX))
     assert placeholder
     assert after == ""
 
 
 def test_the_domain_travels_readably():
-    text = surrogate("quantile", LogUniform(1e-4, 1e-2), "0.5")
+    text = encode_value("quantile", LogUniform(1e-4, 1e-2), "0.5")
     assert text == "kftune:quantile:%7B%22loguniform%22%3A%5B0.0001,0.01%5D%7D:0.5"
     assert drawn(text).value == pytest.approx(1e-3)
 
 
 def test_a_condition_travels_with_its_domain():
     domain = Conditional(Uniform(0, 1), {"optimizer": "sgd"})
-    assert decode(surrogate("quantile", domain, "0.25")) == Drawn(domain, 0.25)
+    assert decode(encode_value("quantile", domain, "0.25")) == DomainValue(domain, 0.25)
 
 
 UNIFORM = quote(json.dumps({"uniform": [0, 1]}))
@@ -145,24 +145,24 @@ def test_a_value_that_cannot_be_decoded_is_refused_with_its_text(text, problem):
 @pytest.mark.parametrize("number", ["2", "-1", "7"])
 def test_an_index_outside_the_grid_is_refused(number):
     with pytest.raises(DomainError, match=f"index must be from 0 to 1, but got {number}"):
-        decode(surrogate("index", Choice("a", "b"), number))
+        decode(encode_value("index", Choice("a", "b"), number))
 
 
 @given(st.text(), st.sampled_from(["", "text:", "quantile:", "millionth:", "index:", f"quantile:{UNIFORM}:"]))
-def test_any_text_with_the_prefix_is_decoded_or_refused_by_an_error_of_ours(text, mode):
+def test_any_text_with_the_prefix_is_decoded_or_refused_by_an_error_of_kftune(text, mode):
     with contextlib.suppress(DomainError):
         decode(encoding.PREFIX + mode + text)
 
 
-def test_millionths_of_a_lattice_are_shared_out_evenly():
+def test_millionths_of_a_lattice_are_distributed_evenly():
     domain = QUniform(0.1, 0.7, 0.1)
-    values = [drawn(surrogate("millionth", domain, str(number))).value for number in range(500, 1_000_000, 1000)]
+    values = [drawn(encode_value("millionth", domain, str(number))).value for number in range(500, 1_000_000, 1000)]
     assert sorted(set(values)) == list(domain.grid())
     assert max(values.count(point) for point in domain.grid()) - min(values.count(p) for p in domain.grid()) <= 1
 
 
 def test_the_middle_of_a_millionth_is_never_an_end():
     unbounded = LogUniform(1e-4, 1e-2)
-    ends = [drawn(surrogate("millionth", unbounded, number)).value for number in ("0", "999999")]
+    ends = [drawn(encode_value("millionth", unbounded, number)).value for number in ("0", "999999")]
     assert unbounded.low < ends[0] < ends[1] < unbounded.high
     assert math.isclose(ends[0], 1e-4, rel_tol=1e-5)

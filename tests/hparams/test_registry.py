@@ -14,7 +14,7 @@ import pytest
 from kftune import HPARAMS_REGISTRY, Hparams
 from kftune.errors import RegistryError, UnknownNameError
 from kftune.hparams.models.lstm import LstmHparams
-from kftune.hparams.registry import BUILT_IN, ENTRY_POINT_GROUP, Entry, HparamsRegistry, load_hparams, name_of
+from kftune.hparams.registry import BUILT_IN, ENTRY_POINT_GROUP, HparamsRegistry, RegistryEntry, load_hparams, name_of
 
 CLASS = "from kftune import Hparams\n\nclass {name}(Hparams):\n    lr: float = {default}\n"
 _NUMBERS = itertools.count()
@@ -22,7 +22,7 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture
 def module(tmp_path, monkeypatch) -> Iterator[Callable[..., str]]:
-    """Writes a module with a name of its own (which it gives back); forgets imports and paths afterwards."""
+    """Writes a module with a unique name, which it returns; removes imports and paths afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
 
@@ -55,7 +55,7 @@ def plug_in(folder: Path, entries: str, *, name: str = "plug") -> Path:
     return folder
 
 
-ENTRY = Entry(class_name="Mine", module_path="package.mine", model_type="mine", description="What it is")
+ENTRY = RegistryEntry(class_name="Mine", module_path="package.mine", model_type="mine", description="What it is")
 
 
 def test_the_registry_reads_as_a_plain_mapping_of_four_keys():
@@ -123,8 +123,8 @@ def test_a_built_in_class_loads_neither_torch_nor_other_models():
 
 def test_registering_needs_no_decorator_and_the_same_entry_twice_is_fine():
     registry = HparamsRegistry()
-    for _ in range(2):
-        assert registry.register(**ENTRY) is None  # type: ignore[func-returns-value]
+    registry.register(**ENTRY)
+    registry.register(**ENTRY)
     registry.register("Other", "package.other", "other")
     assert registry["Other"]["description"] == ""
     assert [name for name in registry if name in ("Mine", "Other")] == ["Mine", "Other"]
@@ -172,7 +172,7 @@ def test_an_installed_package_adds_classes_by_an_entry_point(tmp_path, module):
     assert second == "0.5 Plugged"
 
 
-def test_plug_ins_are_read_once_and_only_when_they_are_asked_for(tmp_path, monkeypatch):
+def test_plug_ins_are_read_once_and_only_when_needed(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(plug_in(tmp_path, "plugged = plug.hparams:Plugged"))
     registry = HparamsRegistry([ENTRY])
     assert registry.find("mine") == ENTRY
@@ -181,7 +181,7 @@ def test_plug_ins_are_read_once_and_only_when_they_are_asked_for(tmp_path, monke
     assert list(registry) == ["Mine", "Plugged"]
 
 
-def test_a_plug_in_cannot_take_a_name_that_is_there(tmp_path, monkeypatch):
+def test_a_plug_in_cannot_use_a_name_that_is_taken(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(plug_in(tmp_path, "lstm = plug.hparams:Plugged"))
     with pytest.raises(
         RegistryError, match=r"'lstm' of plug\.hparams:Plugged is already that of kftune\.hparams\.models\.lstm"
@@ -207,29 +207,27 @@ def test_an_unknown_name_offers_the_near_ones(name, text):
     assert str(caught.value) == text
 
 
-def test_a_module_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path, module):
+def test_a_missing_module_is_named_with_the_folders_searched(tmp_path, module):
     name = module("")
     with pytest.raises(RegistryError) as caught:
         load_hparams(f"{name[:-1]}x:Made", [tmp_path])
-    assert str(caught.value) == (f"there is no module '{name[:-1]}x' (looked in {tmp_path}); did you mean '{name}'?")
-    with pytest.raises(
-        RegistryError, match=r"there is no module 'package_nobody_has\.hparams' \(looked in the installed"
-    ):
+    assert str(caught.value) == (f"no module '{name[:-1]}x' in {tmp_path}; did you mean '{name}'?")
+    with pytest.raises(RegistryError, match=r"no module 'package_nobody_has\.hparams' in the installed"):
         load_hparams("package_nobody_has.hparams:Made")
 
 
-def test_a_class_that_is_not_there_is_named_with_those_that_are(tmp_path, module):
+def test_a_missing_class_is_named_with_the_near_ones(tmp_path, module):
     name = module(CLASS.format(name="Made", default=1))
     with pytest.raises(UnknownNameError) as caught:
         load_hparams(f"{name}:Mode", [tmp_path])
     assert str(caught.value) == f"unknown class in module {name} 'Mode'; did you mean 'Made'?"
 
 
-def test_what_is_no_class_of_hyperparameters_is_refused(tmp_path, module):
+@pytest.mark.parametrize("attribute", ["Plain", "value"])
+def test_a_name_of_anything_but_an_hparams_class_is_refused(tmp_path, module, attribute):
     name = module("class Plain: pass\nvalue = 3\n")
-    for attribute in ("Plain", "value"):
-        with pytest.raises(RegistryError, match=f"{name}:{attribute} must be a subclass of kftune.Hparams, but is"):
-            load_hparams(f"{name}:{attribute}", [tmp_path])
+    with pytest.raises(RegistryError, match=f"{name}:{attribute} must be a subclass of kftune.Hparams, but is"):
+        load_hparams(f"{name}:{attribute}", [tmp_path])
 
 
 @pytest.mark.parametrize(
@@ -253,13 +251,13 @@ def test_a_module_that_fails_to_import_shows_its_own_error(tmp_path, module, tex
     assert f"module '{name}' {shown}" in str(caught.value)
 
 
-def test_a_missing_package_whose_name_begins_like_the_module_is_told_apart(tmp_path, module):
+def test_a_missing_package_is_distinguished_from_a_module_of_a_similar_name(tmp_path, module):
     name = module("import hparams_of", name="hparams_of_mine")
     with pytest.raises(RegistryError, match="module 'hparams_of_mine' needs 'hparams_of', which is not installed"):
         load_hparams(f"{name}:Made", [tmp_path])
 
 
-def test_a_class_that_cannot_be_shows_its_own_error_with_its_line(tmp_path, module):
+def test_an_invalid_class_shows_its_own_error_with_its_line(tmp_path, module):
     name = module("from kftune import Hparam, Hparams, IntUniform\n\nclass Made(Hparams):\n    keys: int = 1\n")
     with pytest.raises(RegistryError) as caught:
         load_hparams(f"{name}:Made", [tmp_path])

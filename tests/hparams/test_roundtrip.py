@@ -160,7 +160,7 @@ def test_a_field_reads_back_each_of_its_values(name):
         lambda text: Everything(optimizers=[Optimizer(name=text)]),
     ],
 )
-def test_hostile_texts_come_back_wherever_they_stand(text, make):
+def test_hostile_texts_come_back_from_any_field(text, make):
     values = make(text)
     assert is_same(Everything.from_args(values.to_args()), values)
 
@@ -231,7 +231,7 @@ def test_hostile_texts_reach_a_real_process_byte_for_byte(texts):
     assert Hostile(**answer["values"]) == values
 
 
-def test_a_real_process_answers_a_mistake_with_one_line_and_exit_2():
+def test_a_real_process_reports_a_mistake_in_one_line_and_exit_2():
     command = [sys.executable, hparams_examples.__file__, "--t00=a", "--t1=b"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from kftune.domains import Conditional, IntUniform, LogUniform, encoding
 from kftune.errors import ClusterError
 from kftune.launcher.best import best_texts
 from kftune.launcher.launch import experiment_name
-from kftune.launcher.reading import objective_value
+from kftune.launcher.objects import objective_value
 from kftune.pipeline import EXECUTOR_OUTPUT, Node
 from kftune.render.tuning import Tuning, launcher_command, tuning_of
 
@@ -78,6 +79,11 @@ def trial(name: str, experiment: str, values: dict[str, str], loss: str | None) 
         "spec": {"parameterAssignments": [{"name": key, "value": value} for key, value in values.items()]},
         "status": {"conditions": conditions, "observation": {"metrics": metrics}},
     }
+
+
+def once_created(name: str, change: Callable[[Server], None]) -> Callable[[Server], None]:
+    """Returns what a server does before each read: nothing until the Experiment exists, then `change`."""
+    return lambda server: change(server) if ("experiments", name) in server.objects else None
 
 
 def succeed_after(reads: int, name: str, best: dict[str, str]) -> Any:
@@ -170,16 +176,15 @@ def test_another_experiment_of_that_name_is_left_alone(cluster, tmp_path):
     assert server.objects["experiments", name]["spec"] == {}
 
 
-def test_a_failed_experiment_tells_why_and_which_trials(cluster, tmp_path):
+def test_the_error_for_a_failed_experiment_names_reason_and_trials(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)
 
     def fail(server: Server) -> None:
-        if ("experiments", name) in server.objects:
-            server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
-            server.objects["trials", "trial-1"] = trial("trial-1", name, BEST, None)
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+        server.objects["trials", "trial-1"] = trial("trial-1", name, BEST, None)
 
-    server.on_read = fail
+    server.on_read = once_created(name, fail)
     run = launch(config, line)
     assert run.returncode == 1
     assert "the Experiment has failed: BecauseFailed: too many failed" in run.stdout
@@ -190,11 +195,10 @@ def test_success_without_a_best_trial_is_an_error(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)
 
-    def move(server: Server) -> None:
-        if ("experiments", name) in server.objects:
-            server.objects["experiments", name]["status"] = {"conditions": [condition("Succeeded")]}
+    def succeed(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Succeeded")]}
 
-    server.on_read = move
+    server.on_read = once_created(name, succeed)
     run = launch(config, line)
     assert run.returncode == 1
     assert "without a best trial" in run.stdout
@@ -209,7 +213,7 @@ def test_asked_to_stop_it_leaves_the_experiment_for_the_next_try(cluster, tmp_pa
     process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=20)[0]
     assert process.returncode == 143
-    assert "goes on" in told
+    assert "continues" in told
     assert ("experiments", name) in server.objects
 
 
@@ -240,13 +244,8 @@ def test_a_try_after_a_deletion_waits_until_the_experiment_is_gone(cluster, tmp_
     server.objects["experiments", name] = dying
     succeed = succeed_after(2, name, given_values(tune_node()[1].experiment))
 
-    def move(server: Server) -> None:
-        if server.objects.get(("experiments", name)) is dying:
-            del server.objects["experiments", name]
-        else:
-            succeed(server)
-
-    server.on_read = move
+    moves = chain([lambda server: server.objects.pop(("experiments", name))], repeat(succeed))
+    server.on_read = lambda server: next(moves)(server)
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
     assert run.stdout.splitlines()[:2] == [
@@ -265,7 +264,7 @@ def test_a_busy_server_is_asked_again(cluster, tmp_path):
     assert server.requests[:3] == ["POST /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments"] * 3
 
 
-def test_a_missing_right_is_told_with_a_remedy(cluster, tmp_path):
+def test_a_missing_right_is_an_error_with_a_remedy(cluster, tmp_path):
     server, config = cluster
     server.failures = [403]
     run = launch(config, command(tmp_path)[0])
@@ -277,7 +276,7 @@ def test_a_missing_right_is_told_with_a_remedy(cluster, tmp_path):
 def test_without_a_cluster_it_says_so(tmp_path):
     run = launch(tmp_path / "none", command(tmp_path)[0])
     assert run.returncode == 1
-    assert "there is no cluster to talk to" in run.stdout
+    assert "no cluster is configured" in run.stdout
 
 
 @pytest.mark.parametrize(
@@ -289,14 +288,14 @@ def test_without_a_cluster_it_says_so(tmp_path):
         (["--delete=perhaps"], "perhaps"),
     ],
 )
-def test_a_wrong_command_line_is_told_in_one_line(tmp_path, cluster, more, told):
+def test_a_wrong_command_line_is_one_line_of_text(tmp_path, cluster, more, told):
     run = launch(cluster[1], [*command(tmp_path)[0], *more])
     assert run.returncode == 2
     assert told in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
 
 
-def test_obstacles_are_told_when_nothing_moves(cluster, tmp_path, monkeypatch):
+def test_obstacles_are_named_when_nothing_changes(cluster, tmp_path, monkeypatch):
     from kftune.cluster import Namespace
     from kftune.launcher import launch as launching
 
@@ -307,7 +306,7 @@ def test_obstacles_are_told_when_nothing_moves(cluster, tmp_path, monkeypatch):
     made = launching.Launch(Namespace(), tuning.experiment, RUN, said.append)
     made.start(threading.Event())
     assert made.obstacles() == [
-        "there is no Suggestion: Katib has not seen the Experiment, or does not know its algorithm"
+        "there is no Suggestion: Katib has not processed the Experiment, or does not know its algorithm"
     ]
     server.objects["suggestions", made.name] = {
         "metadata": {"name": made.name},
@@ -373,7 +372,7 @@ def test_the_name_is_the_same_for_each_try_and_another_for_each_run():
 def test_best_values_are_what_the_trial_made_of_katibs_texts():
     rate = LogUniform(1e-4, 1e-2)
     wanted = {
-        "lr": {"text": encoding.surrogate("quantile", rate, "${trialParameters.lr}"), "type": "float"},
+        "lr": {"text": encoding.encode_value("quantile", rate, "${trialParameters.lr}"), "type": "float"},
         "units": {"text": "${trialParameters.units}", "type": "int"},
         "words": {"text": "${trialParameters.words}", "type": "str"},
         "fixed": {"text": "3", "type": "int"},
@@ -390,7 +389,7 @@ def test_best_values_are_what_the_trial_made_of_katibs_texts():
 @pytest.mark.parametrize(("kind", "expected"), [("deep", str(IntUniform(2, 9).quantile(0.5))), ("flat", "1")])
 def test_a_value_whose_condition_does_not_hold_is_its_default(kind, expected):
     domain = Conditional(IntUniform(2, 9), when={"kind": "deep"})
-    text = encoding.surrogate("quantile", domain, "${trialParameters.layers}")
+    text = encoding.encode_value("quantile", domain, "${trialParameters.layers}")
     wanted = {
         "layers": {"text": text, "type": "int", "default": "1"},
         "kind": {"text": "${trialParameters.kind}", "type": "str"},

@@ -121,7 +121,7 @@ def test_a_study_with_a_misspelt_key_is_told_as_a_study(key: str, lint: Lint, tm
 
 def test_bytes_that_are_no_utf8_are_told_as_such(lint: Lint, tmp_path: Path):
     (tmp_path / "e.yaml").write_bytes(EXAMPLE.replace("val_loss", "verl\xfcst").encode("latin-1"))
-    assert "e.yaml:9:30: KT100 refused: the byte 0xfc here is no UTF-8" in lint(str(tmp_path / "e.yaml"))[1]
+    assert "e.yaml:9:30: KT100 refused: the byte 0xfc here is not UTF-8" in lint(str(tmp_path / "e.yaml"))[1]
 
 
 def test_colours_are_for_terminals_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -15,10 +15,13 @@ from growth import is_linear
 from hypothesis import given
 from hypothesis import strategies as st
 from metric_lines import HOSTILE_LINES
+from metric_parser import MetricParser, Observation, parse_file, reduced
 from places import DATA
 
 from kftune.errors import MetricError
-from kftune.metrics import METRIC_FORMAT, MetricDefinition, MetricParser, Observation, Reducer, parse_file, reduce_file
+from kftune.metrics import METRIC_FORMAT
+from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.reduction import Reducer, reduce_file
 
 NAMES = ["loss", "val_loss", "val/loss"]
 FORMAT = re.compile(METRIC_FORMAT.encode())
@@ -88,12 +91,9 @@ def test_it_does_not_matter_how_a_log_is_cut(log, data):
 def test_a_reducer_reads_what_the_parser_reads(log):
     definitions = [MetricDefinition("acc", "acc=([^ ]+)")]
     found, refused = parse(log, NAMES, definitions)
-    by_hand = Reducer()
-    for observation in found:
-        by_hand.add(observation)
     reducer = Reducer(NAMES, definitions)
     news = reducer.feed(log) + reducer.close()
-    assert reducer.results == by_hand.results
+    assert reducer.results == reduced(found)
     assert reducer.refused == refused
     assert set(news) == set(reducer.results)
 

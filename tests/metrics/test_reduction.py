@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from places import DATA
 
-from kftune.metrics import MetricDefinition, Reduced, Reducer, format_line
+from kftune.metrics import format_line
+from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.reduction import Reducer
+from kftune.metrics.values import MetricValues
 
 RECORDED = [json.loads(line) for line in (DATA / "katib_reduced_metrics.jsonl").read_text().splitlines()[1:]]
 
@@ -32,16 +35,16 @@ def test_min_max_latest_and_count_do_not_depend_on_the_chunks(values, size):
         reducer.feed(b"".join(lines[begin : begin + size]))
     found = reducer.result("loss")
     assert found is not None
-    assert (found.value("min"), found.value("max"), found.value("latest")) == (min(values), max(values), values[-1])
+    assert (found.number("min"), found.number("max"), found.number("latest")) == (min(values), max(values), values[-1])
     assert (found.count, found.step) == (len(values), len(values) - 1)
 
 
 def test_the_text_that_stands_for_a_trial_is_the_printed_one():
-    found = Reduced("1e-05", "5.", ".5", 3, None)
+    found = MetricValues("1e-05", "5.", ".5", 3, None)
     assert [found.text(reduce) for reduce in ("min", "max", "latest")] == ["1e-05", "5.", ".5"]
 
 
-def test_a_chunk_tells_which_metrics_are_new():
+def test_a_chunk_returns_the_metrics_in_it():
     reducer = Reducer(["loss", "acc"])
     assert reducer.feed(b"hello\nloss=0.5\nacc=na") == ("loss",)
     assert reducer.feed(b"n\n") == ()
@@ -65,7 +68,7 @@ def test_the_step_is_that_of_the_latest_accepted_value():
     assert reducer.result("loss") == ("0.25", "1", "1", 3, 4)
 
 
-def test_a_reducer_can_be_stored_and_go_on():
+def test_a_reducer_can_be_pickled_and_continued():
     reducer = Reducer(["loss"], [MetricDefinition("acc", "acc is ([0-9.]+)")])
     reducer.feed(b"loss=0.5\nacc is 0.7\nlos")
     again = pickle.loads(pickle.dumps(reducer))  # noqa: S301  # our own bytes

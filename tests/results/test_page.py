@@ -7,11 +7,15 @@ import re
 from local_study import run, study
 
 from kftune.results import open_results
-from kftune.results.page import Row, results_page, trials_page
+from kftune.results.page import TrialRow, results_page, trials_page
 
 
-def row(name: str, objective: float | None, shown: str | None = None, **values: str) -> Row:
-    return Row(name, "Succeeded", str(objective or "") if shown is None else shown, objective, values)
+def row(name: str, objective: float | None, shown: str | None = None, **values: str) -> TrialRow:
+    return TrialRow(name, "Succeeded", str(objective or "") if shown is None else shown, objective, values)
+
+
+def page_of(*rows: TrialRow, best: str | None = None, names: tuple[str, ...] = ()) -> str:
+    return trials_page(title="study", summary="a summary", metric="loss", names=names, rows=rows, best=best)
 
 
 def dots(page: str) -> list[tuple[float, float]]:
@@ -20,7 +24,7 @@ def dots(page: str) -> list[tuple[float, float]]:
 
 def test_each_trial_has_a_line_and_each_number_a_dot():
     rows = [row("t-1", 0.5, lr="0.1"), row("t-2", None), row("t-3", float("nan"), "nan"), row("t-4", 1.5, lr="0.2")]
-    page = trials_page("study", "a summary", "loss", ["lr"], rows, "t-1")
+    page = page_of(*rows, best="t-1", names=("lr",))
     assert page.count("<tr") == 5
     assert "<td>t-4</td><td>Succeeded</td><td>1.5</td><td>0.2</td>" in page
     assert "<td>t-3</td><td>Succeeded</td><td>nan</td><td></td>" in page
@@ -31,28 +35,27 @@ def test_each_trial_has_a_line_and_each_number_a_dot():
 
 
 def test_the_best_trial_is_marked_in_both():
-    page = trials_page("study", "", "loss", [], [row("t-1", 2.0), row("t-2", 1.0)], "t-2")
+    page = page_of(row("t-1", 2.0), row("t-2", 1.0), best="t-2")
     assert '<tr class="best"><td>t-2</td>' in page
     assert re.search(r'<circle class="best"[^>]*><title>t-2: 1.0</title>', page)
     assert page.count('class="best"') == 2
 
 
 def test_equal_values_and_a_single_trial_are_drawn_in_the_middle():
-    assert len({height for _, height in dots(trials_page("s", "", "loss", [], [row("a", 1), row("b", 1)], None))}) == 1
-    assert len(dots(trials_page("s", "", "loss", [], [row("a", 0.0, "0")], "a"))) == 1
+    assert len({height for _, height in dots(page_of(row("a", 1), row("b", 1)))}) == 1
+    assert len(dots(page_of(row("a", 0.0, "0"), best="a"))) == 1
 
 
 def test_without_any_number_there_is_no_picture():
-    page = trials_page("study", "", "loss", [], [row("t-1", None)], None)
+    page = page_of(row("t-1", None))
     assert "<svg" not in page
     assert "t-1" in page
 
 
 def test_no_text_becomes_markup():
     hostile = '"><script>&'
-    page = trials_page(
-        hostile, hostile, hostile, [hostile], [Row(hostile, hostile, hostile, 1.0, {hostile: hostile})], ""
-    )
+    rows = [TrialRow(hostile, hostile, hostile, 1.0, {hostile: hostile})]
+    page = trials_page(title=hostile, summary=hostile, metric=hostile, names=[hostile], rows=rows, best="")
     assert "<script" not in page
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ import pytest
 from growth import calls_of
 
 from kftune.errors import StoreError, UnknownNameError
-from kftune.results import Ending, Meta, Metric, RunFolder, State, Trial, Values, open_results, slug
+from kftune.metrics.values import MetricValues
+from kftune.results import Meta, RunFolder, State, TrackedMetric, Trial, TrialEnd, TrialStart, open_results, slug
 from kftune.results.export import to_csv, to_json, to_rows, to_seed_json, to_text
 from kftune.results.layout import trial_name
-from kftune.results.store import Started, Store
+from kftune.results.store import Store
 
 META = Meta(
     name="Small study",
     slug="small-study",
     direction="minimize",
-    metrics=(Metric("val_loss", "min"), Metric("acc", "max"), Metric("train_loss", "latest")),
+    metrics=(TrackedMetric("val_loss", "min"), TrackedMetric("acc", "max"), TrackedMetric("train_loss", "latest")),
     goal=None,
     algorithm="random",
     settings={},
@@ -41,20 +43,61 @@ META = Meta(
 )
 
 
+# A study's record as version 0.1.0 stored it.
+EARLIER_META = json.dumps(
+    {
+        "name": "Small study",
+        "slug": "small-study",
+        "direction": "minimize",
+        "metrics": [["val_loss", "min"], ["acc", "max"], ["train_loss", "latest"]],
+        "goal": None,
+        "algorithm": "random",
+        "settings": {"sigma": 0.5},
+        "seed": 7,
+        "max_trials": 5,
+        "parallel": 1,
+        "fixed": {"epochs": 3},
+        "space": {"lr": {"loguniform": [0.001, 0.1]}, "state": {"choice": ["a", "b"]}},
+        "identity": "0" * 64,
+        "compared": {"space": {}},
+        "created": "2026-11-21T08:00:00.000Z",
+        "version": "0.1.0",
+        "experiment": None,
+    }
+)
+
+
 def add(store: Store, number: int, state: State = "Succeeded", loss: float | None = None, message: str = "") -> None:
     """Stores one trial that has ended."""
     point = {"lr": 0.01 * number, "state": "a"}
-    assignment = {"lr": repr(point["lr"]), "state": "a", "epochs": "3"}
-    started = f"2026-11-21T08:00:0{number}.000Z"
-    store.start(Started(number, 1, assignment, point, started, 4000 + number, 12.5))
-    metrics = {}
-    if loss is not None:
-        metrics["val_loss"] = Values(f"{loss:.2f}", "9", f"{loss + 0.5:.2f}", 4, 3)
-        metrics["acc"] = Values("0.1", ".9", "0.5", 2, None)
-        metrics["train_loss"] = Values("0.2", "3", "0.25", 4, 3)
-    code = 0 if state == "Succeeded" else 1
-    ending = Ending(state, metrics, loss, f"2026-11-21T08:01:0{number}.000Z", 60.0, code, message)
-    store.end(number, ending)
+    start = TrialStart(
+        number=number,
+        attempt=1,
+        assignment={"lr": repr(point["lr"]), "state": "a", "epochs": "3"},
+        point=point,
+        started=f"2026-11-21T08:00:0{number}.000Z",
+        pid=4000 + number,
+        pid_started=12.5,
+    )
+    end = TrialEnd(
+        state=state,
+        metrics={} if loss is None else reported(loss),
+        objective=loss,
+        ended=f"2026-11-21T08:01:0{number}.000Z",
+        duration=60.0,
+        exit_code=0 if state == "Succeeded" else 1,
+        message=message,
+    )
+    store.start(start)
+    store.end(number, end)
+
+
+def reported(loss: float) -> dict[str, MetricValues]:
+    return {
+        "val_loss": MetricValues(f"{loss:.2f}", "9", f"{loss + 0.5:.2f}", 4, 3),
+        "acc": MetricValues("0.1", ".9", "0.5", 2, None),
+        "train_loss": MetricValues("0.2", "3", "0.25", 4, 3),
+    }
 
 
 def fill(folder: Path) -> None:
@@ -63,7 +106,8 @@ def fill(folder: Path) -> None:
         add(store, 1, loss=0.5)
         add(store, 2, "Failed", message='exit code 1; its last lines:\n  boom, "bang"')
         add(store, 3, loss=0.25)
-        store.start(Started(4, 2, {"lr": "0.04"}, {"lr": 0.04}, "2026-11-21T08:00:04.000Z", 4004, 13.0))
+        running = TrialStart(4, 2, {"lr": "0.04"}, {"lr": 0.04}, "2026-11-21T08:00:04.000Z")
+        store.start(running._replace(pid=4004, pid_started=13.0))
 
 
 def test_what_is_stored_is_read_back(tmp_path):
@@ -72,7 +116,7 @@ def test_what_is_stored_is_read_back(tmp_path):
         assert results.meta == META
         first, second, third, fourth = results.trials()
         assert first.name == "small-study-0001"
-        assert first.metrics["val_loss"] == Values("0.50", "9", "1.00", 4, 3)
+        assert first.metrics["val_loss"] == MetricValues("0.50", "9", "1.00", 4, 3)
         assert (first.point, first.exit_code, first.pid) == ({"lr": 0.01, "state": "a"}, 0, None)
         assert (second.state, second.objective) == ("Failed", None)
         assert results.best() == third
@@ -108,27 +152,43 @@ def test_a_trial_is_found_by_name_and_by_number(tmp_path, name):
         assert results.trial(name).number == 3
 
 
-def test_an_unknown_trial_is_told_with_near_names(tmp_path):
+def test_the_error_for_an_unknown_trial_has_similar_names(tmp_path):
     fill(tmp_path)
     with open_results(tmp_path) as results, pytest.raises(UnknownNameError) as caught:
         results.trial("small-study-0009")
     assert "unknown trial 'small-study-0009'; did you mean 'small-study-000" in str(caught.value)
 
 
-def test_a_folder_without_results_is_told_as_such(tmp_path):
+def test_a_folder_without_results_is_an_error(tmp_path):
     with pytest.raises(StoreError) as caught:
         open_results(tmp_path / "nothing")
-    assert str(caught.value) == f"{tmp_path}/nothing: there are no results here; kftune run makes them"
+    assert str(caught.value) == f"{tmp_path}/nothing: there are no results here; kftune run creates them"
 
 
-def test_results_of_a_newer_format_are_refused(tmp_path):
+@pytest.mark.parametrize("use", [open_results, lambda folder: Store(folder, META)], ids=["reading", "writing"])
+def test_results_of_a_newer_format_are_refused(tmp_path, use):
     fill(tmp_path)
-    connection = sqlite3.connect(tmp_path / "trials.db")
-    connection.execute("PRAGMA user_version = 9")
-    connection.close()
-    for use in (lambda: open_results(tmp_path), lambda: Store(tmp_path, META)):
-        with pytest.raises(StoreError, match=r"have format 9, and this kftune .* 1; update kftune"):
-            use()
+    with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
+        connection.execute("PRAGMA user_version = 9")
+    with pytest.raises(StoreError, match=r"have format 9, and this kftune .* 1; update kftune"):
+        use(tmp_path)
+
+
+def test_results_of_the_first_release_can_be_read(tmp_path):
+    with Store(tmp_path, META):
+        pass
+    with closing(sqlite3.connect(tmp_path / "trials.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'study'", (EARLIER_META,))
+        connection.execute(
+            "INSERT INTO trials (number, state, attempt, assignment, point, metrics, objective, message) VALUES "
+            """(1, 'Succeeded', 1, '{"lr":"0.01"}', '{"lr":0.01}', '{"val_loss":["0.5","9","1.0",4,3]}', 0.5, '')"""
+        )
+    with open_results(tmp_path) as results:
+        assert results.meta == META._replace(settings={"sigma": 0.5})
+        best = results.best()
+        assert best is not None
+        assert best.metrics == {"val_loss": MetricValues("0.5", "9", "1.0", 4, 3)}
+        assert (best.name, best.objective, best.started) == ("small-study-0001", 0.5, None)
 
 
 def test_only_synchronising_waits_for_the_disk(tmp_path):
@@ -137,9 +197,9 @@ def test_only_synchronising_waits_for_the_disk(tmp_path):
 
     with Store(tmp_path, META) as store:
         assert store._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        store.start(Started(1, 1, {}, {}, "", None, None))
+        store.start(TrialStart(1, 1, {}, {}, ""))
         assert mode(store) == 1  # NORMAL
-        store.end(1, Ending("Failed", {}, None, "", 0.0, 1))
+        store.end(1, TrialEnd("Failed", {}, None, "", 0.0, exit_code=1))
         assert mode(store) == 1
         with open_results(tmp_path) as results:
             assert [trial.state for trial in results.trials()] == ["Failed"]
@@ -153,7 +213,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path):
         store._connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(StoreError) as caught:
             add(store, 2, "Failed", message="x" * 100_000)
-        assert "database or disk is full. If the disk is full, make room and run again" in str(caught.value)
+        assert "database or disk is full. If the disk is full, free some space and run again" in str(caught.value)
         store._connection.execute("PRAGMA max_page_count = 1000000")
     with open_results(tmp_path) as results:
         assert [trial.state for trial in results.trials()] == ["Succeeded", "Running"]
@@ -231,7 +291,7 @@ def test_the_seed_s_json_has_no_best_result_when_all_failed(tmp_path):
 
 
 def test_an_objective_that_counts_by_its_latest_value_has_a_best_one_all_the_same(tmp_path):
-    with Store(tmp_path, META._replace(metrics=(Metric("val_loss", "latest"),))) as store:
+    with Store(tmp_path, META._replace(metrics=(TrackedMetric("val_loss", "latest"),))) as store:
         add(store, 1, loss=0.5)
     assert exported(tmp_path, to_seed_json)["best_result"]["best_val_loss"] == 0.5
 
@@ -277,7 +337,8 @@ from kftune.results import open_results
 from kftune.results.export import to_json
 with open_results({str(tmp_path)!r}) as results:
     to_json(results)
-heavy = {{"pydantic", "yaml", "optuna", "rich", "asyncio", "subprocess", "kftune.study", "kftune.metrics"}}
+heavy = {{"pydantic", "yaml", "optuna", "rich", "asyncio", "subprocess", "kftune.study"}}
+heavy |= {{"dataclasses", "inspect", "kftune.metrics.definition", "kftune.metrics.reduction"}}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

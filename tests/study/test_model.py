@@ -106,7 +106,7 @@ def test_a_study_made_in_python_is_the_same_as_one_from_a_file():
 
 def test_a_study_is_frozen_and_can_be_pickled():
     made = study_from_dict(FULL)
-    with pytest.raises(StudyError, match=r"Study is frozen, .*: study\.replace\(name=\.\.\.\)"):
+    with pytest.raises(StudyError, match=r"Study is frozen: name cannot be changed; use study\.replace\(name=\.\.\.\)"):
         made.name = "other"  # type: ignore[misc]
     assert made.replace(name="other").to_dict() == {**made.to_dict(), "name": "other"}
     with pytest.raises(StudyError, match="parallel must be at most max_trials"):
@@ -498,11 +498,11 @@ VOLUME = {"name": "a", "mount": "/a", "claim": "c"}
         ),
         (
             {"search": {"units": {"int": [1, 2], "when": {"kind": "sdg"}}}},
-            "search.units.when: units depends on kind='sdg', which can never be",
+            "search.units.when: units depends on kind='sdg', which is impossible",
         ),
         (
             {"search": {"kind": {"choice": ["adam"]}, "units": {"int": [1, 2], "when": {"kind": "sgd"}}}},
-            "search.units.when: units depends on kind='sgd', which can never be",
+            "search.units.when: units depends on kind='sgd', which is impossible",
         ),
         (
             {"search": {"units": {"when": {"kind": "sgd"}}}},

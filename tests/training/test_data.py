@@ -187,7 +187,7 @@ def test_a_circuit_without_variation_can_still_be_scaled():
 
 @pytest.mark.parametrize("window_hours", [30, 90, 500])
 def test_too_few_readings_are_refused_with_the_numbers(window_hours: int):
-    with pytest.raises(HparamsError, match="shorten window_hours or move val_fraction"):
+    with pytest.raises(HparamsError, match="shorten window_hours or change val_fraction"):
         split(hours(40, float), window_hours=window_hours)
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ import pytest
 from kftune.errors import ModelRegistryError
 from kftune.files import write_text
 from kftune.training.__main__ import main
-from kftune.training.entry import Entry
 from kftune.training.model_registry import enter
+from kftune.training.registry_entry import ModelEntry
 
 HPARAMS = {
     "lstm_units": 8,
@@ -157,12 +158,13 @@ def test_a_version_that_somebody_else_made_is_left_alone(server, capsys):
     assert "it has no manifest of kftune, and this one has " in one_line(capsys)
 
 
-def test_steps_that_enter_versions_of_one_model_at_once_do_not_fail(server):
-    def somebody_is_faster(key: tuple[str, str, str]) -> None:
-        if key not in server.entries and key[0] == "registered_model":
-            server.add(key, {"name": key[2], "state": "LIVE"})
+def add_model_first(server: Any, key: tuple[str, str, str]) -> None:
+    if key not in server.entries and key[0] == "registered_model":
+        server.add(key, {"name": key[2], "state": "LIVE"})
 
-    server.on_create = somebody_is_faster
+
+def test_steps_that_enter_versions_of_one_model_at_the_same_time_do_not_fail(server):
+    server.on_create = partial(add_model_first, server)
     assert register_at(server) == 0
     assert [key[0] for key in server.entries] == ["registered_model", "model_version", "model_artifact"]
 
@@ -192,7 +194,7 @@ def test_a_token_that_no_header_can_hold_is_refused_and_not_shown(token, server,
     monkeypatch.setenv("KFTUNE_MODEL_REGISTRY_TOKEN", token)
     assert register_at(server) == 1
     error = one_line(capsys)
-    assert "a token is one line of ASCII" in error
+    assert "a token must be one line of ASCII" in error
     assert token.splitlines()[0] not in error
     assert server.requests == []
 
@@ -223,7 +225,7 @@ def test_without_the_client_the_extra_is_named_and_the_files_are_written(folder,
 
 ADDRESS = "--model_registry must be http://HOST:PORT or https://HOST:PORT, but got "
 MISTAKES = {
-    "no uri": ({"model_registry": "http://x"}, "give --uri=… beside --model_registry, such as --uri=s3://bucket/path"),
+    "no uri": ({"model_registry": "http://x"}, "give --uri=… with --model_registry, such as --uri=s3://bucket/path"),
     "a path": ({"model_registry": "http://x", "uri": "/run/model"}, "--uri must be a place such as s3://bucket/path"),
     "no place": ({"model_registry": "http://x", "uri": "s3://"}, "but got 's3://'"),
     "no scheme": ({"model_registry": "x:8080", "uri": "s3://a"}, f"{ADDRESS}'x:8080'"),
@@ -245,16 +247,16 @@ def test_a_mistake_gives_one_message_before_anything_is_written(given, text, fol
 
 JSON, HTML = "application/json", "text/html"
 ANSWERS = {
-    "no token": ((401, HTML, "<h1>who?</h1>"), "wants a token that it knows (401); put one into the variable KFTUNE_"),
-    "no right": ((403, HTML, ""), "refuses it (403)"),
+    "no token": ((401, HTML, "<h1>who?</h1>"), "requires a valid token (401); set the variable KFTUNE_"),
+    "no right": ((403, HTML, ""), "refuses the account of this token (403)"),
     "a refusal": (
         (400, JSON, '{"code": "", "message": "no\\nsuch"}'),
         'refuses (400): {"code": "", "message": "no\\nsuch"}',
     ),
     "a fault": ((500, "text/plain", "a\nb"), "refuses (500): "),
-    "a page": ((200, HTML, "<html>"), "is no Model Registry: "),
-    "other JSON": ((200, JSON, '{"a": 1}'), "is no Model Registry: "),
-    "no JSON": ((200, JSON, "{"), "is no Model Registry: "),
+    "a page": ((200, HTML, "<html>"), "is not a Model Registry: "),
+    "other JSON": ((200, JSON, '{"a": 1}'), "is not a Model Registry: "),
+    "no JSON": ((200, JSON, "{"), "is not a Model Registry: "),
 }
 
 
@@ -266,10 +268,10 @@ def test_what_a_server_answers_is_one_line_and_the_files_are_written(answer, tex
     assert (folder / "manifest").exists()
 
 
-def test_a_server_without_the_api_is_told_from_one_without_the_model(server, capsys):
+def test_a_server_without_the_api_is_not_taken_for_one_without_the_model(server, capsys):
     server.failures["registered_models"] = [(404, "text/plain", "404 page not found")]
     assert register_at(server) == 1
-    assert "asks for (404); is the address right?" in one_line(capsys)
+    assert "uses (404); is the address right?" in one_line(capsys)
 
 
 def test_a_server_that_is_not_there_is_one_line(capsys):
@@ -281,7 +283,7 @@ def test_a_server_that_is_not_there_is_one_line(capsys):
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for_without_end():
-    entry = Entry("pumps", "1", "s3://a/b", {"manifest_sha256": "0"}, ("pytorch", "2"))
+    entry = ModelEntry("pumps", "1", "s3://a/b", {"manifest_sha256": "0"}, ("pytorch", "2"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ModelRegistryError, match=r"has not answered in 0\.2 s"):

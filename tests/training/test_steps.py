@@ -206,7 +206,7 @@ def test_a_manifest_has_no_time_of_its_own(tmp_path: Path, trained: Path):
     assert register(trained, tmp_path / "third", created="2026-01-02T03:04:05Z")["created"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_registered_model_is_whole_and_loads(tmp_path: Path, trained: Path):
+def test_a_registered_model_is_complete_and_loads(tmp_path: Path, trained: Path):
     register(trained, tmp_path)
     hparams, _, _ = load_trained(tmp_path / "registered")
     assert hparams.lstm_units == 8
@@ -238,7 +238,7 @@ MISTAKES = {
         ["register", "--model=empty", "--card=c", "--manifest=m"],
         "has no 'best'",
     ),
-    "a model of something else": (["register", "--model=other", "--card=c", "--manifest=m"], "must hold JSON"),
+    "a model of something else": (["register", "--model=other", "--card=c", "--manifest=m"], "must contain JSON"),
     "no model to register": (["register", "--model=nowhere", "--card=c", "--manifest=m"], "hparams.json is missing"),
 }
 
@@ -282,7 +282,7 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hparams.json").write_bytes((trained / "model" / "hparams.json").read_bytes())
     (tmp_path / "model.pt").write_bytes(content)
-    with pytest.raises(HparamsError, match="must hold the weights"):
+    with pytest.raises(HparamsError, match="must contain the weights"):
         load_trained(tmp_path)
     assert not (tmp_path / "hostile-was-here").exists()
 

@@ -1,3 +1,5 @@
+"""Edits of YAML text change one place and no other byte."""
+
 from __future__ import annotations
 
 import difflib
@@ -79,7 +81,7 @@ def test_a_key_is_renamed_and_nothing_else_changes(text: str):
         ("s: |\r\n  a\r\nt: 1\r\n", "a"),
     ],
 )
-def test_line_breaks_at_the_end_are_taken_off(text: str, value: str):
+def test_line_breaks_at_the_end_are_removed(text: str, value: str):
     changed = edits.without_last_newline(text, ("s",))
     assert changed is not None
     after: Any = read(changed)
@@ -99,15 +101,16 @@ def test_line_breaks_at_the_end_are_taken_off(text: str, value: str):
         "",
     ],
 )
-def test_what_does_not_stand_there_is_not_changed(text: str):
+def test_a_value_that_is_not_written_there_is_not_changed(text: str):
     assert edits.quoted(text, ("a", "b")) is None
     assert edits.renamed(text, ("a", "zz"), "y") is None
 
 
-@pytest.mark.parametrize("text", ["? a\n: b: 0.1\n", "- a: 1\n  b: 2\n", "a: *m\n", "a: 1\n"])
-def test_keys_go_only_where_a_line_of_their_own_is_safe(text: str):
-    path = (0,) if text.startswith("-") else ("a",)
-    assert edits.inserted(text.replace("*m", "1"), path, {"new": "0"}) is None
+@pytest.mark.parametrize(
+    ("text", "path"), [("? a\n: b: 0.1\n", ("a",)), ("- a: 1\n  b: 2\n", (0,)), ("a: 1\n", ("a",))]
+)
+def test_keys_are_added_only_where_a_new_line_is_safe(text: str, path: tuple[str | int, ...]):
+    assert edits.inserted(text, path, {"new": "0"}) is None
 
 
 @pytest.mark.parametrize(("quote", "inside"), [("'", "it''s; \\d"), ('"', 'say \\"; \\\\d'), ("", "x;y")])

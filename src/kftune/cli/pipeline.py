@@ -55,8 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from kftune.errors import UsageError
     from kftune.local.pipeline import run_pipeline
     from kftune.local.pipeline.settings import read_parameters
-    from kftune.local.views.pipeline_plain import PlainView
-    from kftune.local.views.pipeline_views import view_for
+    from kftune.local.views import pipeline_view
     from kftune.pipeline import load_pipeline
 
     if arguments.parallel is not None and arguments.parallel < 1:
@@ -86,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.json:
         return go(print_json)
-    with PlainView(sys.stdout) if arguments.plain else view_for(sys.stdout) as view:
+    with pipeline_view(sys.stdout, plain=arguments.plain) as view:
         return go(view)
 
 

@@ -64,8 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the study or the Experiment."""
     from kftune.cli.given import given_kind
     from kftune.local.study.events import Event
-    from kftune.local.views.study_plain import PlainView
-    from kftune.local.views.study_views import view_for
+    from kftune.local.views import study_view
 
     kind, _ = given_kind(arguments.study, ("study", "Experiment"))
     if kind.name == "Experiment":
@@ -81,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         return go(print_json)
     hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
-    with PlainView(sys.stdout, hints) if arguments.plain else view_for(sys.stdout, hints) as view:
+    with study_view(sys.stdout, hints, plain=arguments.plain) as view:
         return go(view)
 
 

@@ -1,8 +1,8 @@
-"""What a hyperparameter may take in a search: frozen, validated domains.
+"""The values that a hyperparameter may take in a search: frozen, validated domains.
 
-Every domain turns a uniform number into a value through one function, `Domain.quantile`. Sampling on this machine
-and decoding of a surrogate inside a container both go through it, so both follow one distribution.
-Bounds are values, never exponents.
+Every domain turns a uniform number into a value through one function, `Domain.quantile`. Local sampling and the
+decoding of encoded values in a container both call it, so both follow one distribution. Bounds are values, never
+exponents.
 """
 
 from kftune.domains.conditional import Conditional

@@ -1,27 +1,26 @@
-"""`Conditional`: a domain, or a group of fields, that matters only for some choice."""
+"""`Conditional`: a domain, or a group of fields, that is active only for some values of other fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from kftune.domains.domain import Domain, assign, plain, require, same
+from kftune.domains.domain import Domain, assign, same
 from kftune.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditional(Domain):
-    """A domain, or with no domain a whole group of fields, that matters only for some choice.
+    """A domain that is active only for some values of other fields; without a domain, a condition on a group of fields.
 
-    Where the condition does not hold, the field keeps its default.
+    While the condition does not hold, the field keeps its default.
 
     Attributes:
-        domain: What the field may take when the condition holds; None on a group, whose fields have their own.
-        when: Name of another field -> the values of it for which this one is active. All must hold.
+        domain: What the field may take while the condition holds; None on a group, as its fields have domains.
+        when: Name of another field -> the values of it for which this one is active. All conditions must hold.
     """
 
-    kind: ClassVar[str] = "conditional"
     domain: Domain | None = None
     when: Any = ()
 
@@ -30,10 +29,10 @@ class Conditional(Domain):
             raise DomainError(f"Conditional: domain must be a domain without conditions, but got {self.domain!r}")
         when: dict[str, tuple[Any, ...]] = {}
         for name, values in _pairs(self.when):
-            options = tuple(plain(self, value) for value in values)
-            # Both conditions on one field hold for the values that they have in common.
+            options = tuple(self._plain(value) for value in values)
+            # Two conditions on one field both hold for the values that they share.
             when[name] = tuple(option for option in options if _among(option, when.get(name, options)))
-        require(self, bool(when) and all(when.values()), "at least one condition, with a value", "when")
+        self._require(bool(when) and all(when.values()), "at least one condition, with a value", "when")
         assign(self, "when", tuple(when.items()))
 
     @property
@@ -46,7 +45,7 @@ class Conditional(Domain):
         return 1 if self.domain is None else self.domain.size
 
     def active(self, values: Mapping[str, Any]) -> bool:
-        """Whether the condition holds for the values of the other fields."""
+        """Returns whether the condition holds for the values of the other fields."""
         return all(_among(values.get(name), options) for name, options in self.when)
 
     def contains(self, value: object) -> bool:
@@ -64,7 +63,7 @@ class Conditional(Domain):
 
     def _inner(self) -> Domain:
         if self.domain is None:
-            raise DomainError("Conditional without a domain marks a group of fields; it has no values of its own")
+            raise DomainError("Conditional without a domain marks a group of fields; it has no values")
         return self.domain
 
 
@@ -73,7 +72,7 @@ def _among(value: object, options: tuple[Any, ...]) -> bool:
 
 
 def _pairs(when: object) -> Iterable[tuple[str, tuple[Any, ...]]]:
-    """Name and values of each condition, from a mapping or from the pairs of another `Conditional`."""
+    """Yields name and values of each condition, from a mapping or from the pairs of another `Conditional`."""
     pairs = tuple(when.items()) if isinstance(when, Mapping) else when
     if not isinstance(pairs, tuple):
         raise DomainError(f"Conditional: when must be a mapping of names to values, but got {when!r}")

@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kftune.domains.domain import Domain, assign, between_logs, finite, is_number, require
+from kftune.domains.domain import Domain, between_logs, is_number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval(Domain):
-    """A continuous range of values, both ends included."""
+    """A continuous range of values, including both ends."""
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
-        low, high = finite(self, "low", self.low), finite(self, "high", self.high)
-        assign(self, "low", low)
-        assign(self, "high", high)
-        require(self, low < high, "low < high", "low", "high")
-        require(self, high - low < math.inf, "a finite high - low", "low", "high")
+        self._assign_finite("low", "high")
+        self._require(self.low < self.high, "low < high", "low", "high")
+        self._require(self.high - self.low < math.inf, "a finite high - low", "low", "high")
 
     def contains(self, value: object) -> bool:
         return is_number(value) and self.low <= value <= self.high
@@ -30,7 +28,7 @@ class Interval(Domain):
 
 
 class Uniform(Interval):
-    """Every value from `low` to `high` alike."""
+    """All values from `low` to `high` are equally likely."""
 
     __slots__ = ()
     kind = "uniform"
@@ -40,23 +38,21 @@ class Uniform(Interval):
 
 
 class LogUniform(Interval):
-    """Every order of magnitude from `low` to `high` alike; ``0 < low``."""
+    """All orders of magnitude from `low` to `high` are equally likely. The bounds are values above 0, not exponents."""
 
     __slots__ = ()
     kind = "loguniform"
 
     def __post_init__(self) -> None:
         Interval.__post_init__(self)
-        require(self, self.low > 0, "0 < low (bounds are values, not exponents)", "low")
+        self._require(self.low > 0, "0 < low (bounds are values, not exponents)", "low")
 
     def quantile(self, u: float) -> float:
         return self._clamp(between_logs(self.low, self.high, u))
 
 
 class ReverseLogUniform(Interval):
-    """Values close to 1 in steps as fine as `LogUniform` gives those close to 0; ``0 <= low < high < 1``.
-
-    The distance to 1 is log-uniform, as for a momentum or a discount (0.9, 0.99, 0.999).
+    """The distance to 1 is log-uniform, as for a momentum or a discount (0.9, 0.99, 0.999); ``0 <= low < high < 1``.
 
     Source: SageMaker's ReverseLogarithmic scaling, defined on 0 <= x < 1.
     """
@@ -66,7 +62,7 @@ class ReverseLogUniform(Interval):
 
     def __post_init__(self) -> None:
         Interval.__post_init__(self)
-        require(self, 0 <= self.low and self.high < 1, "0 <= low < high < 1", "low", "high")
+        self._require(0 <= self.low and self.high < 1, "0 <= low < high < 1", "low", "high")
 
     def quantile(self, u: float) -> float:
         return self._clamp(1 - between_logs(1 - self.low, 1 - self.high, u))

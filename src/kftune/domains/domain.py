@@ -1,30 +1,40 @@
-"""`Domain`: what every domain can do, and the checks that they share."""
+"""`Domain`: what every domain can do, and the checks that domains share."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeGuard
 
-from kftune.errors import DomainError
+from kftune.errors import DomainError, UnknownNameError
 
 if TYPE_CHECKING:
     import random
 
+# The types of the values of most lists. Checks need not look at each value of such a list.
+ONE_PLAIN_TYPE = ({int}, {str})
 
-# How far from a whole number of steps, in steps, rounding may bring a quotient of two numbers as people write them.
-STEP_TOLERANCE = 1e-9
+# Sets an attribute of a frozen domain while it is made.
+assign = object.__setattr__
+
+# The domains that a study file can name, by kind.
+KINDS: dict[str, type[Domain]] = {}
+
+EXAMPLE = "for example {loguniform: [1.0e-4, 1.0e-2]}"
 
 
 class Domain(ABC):
     """What a field may take in a search.
 
+    A subclass with a `kind` can be named in study files. If it is a dataclass, its fields define how a file writes it
+    and its JSON Schema; the first paragraph of its docstring describes it there.
+
     Attributes:
         kind: The key that names the domain in a study file.
-        positional: Names of the arguments that a study file lists by position.
+        positional: The fields that a study file lists under that key; the other fields are further keys.
     """
 
     __slots__ = ()
@@ -33,7 +43,9 @@ class Domain(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "__setattr__" in vars(cls):  # that of a frozen dataclass, which has an error of its own
+        if "kind" in vars(cls):  # a dataclass with slots comes twice: the second class replaces the first
+            KINDS[cls.kind] = cls
+        if "__setattr__" in vars(cls):  # set by `dataclass(frozen=True)`, which raises another error
             cls.__setattr__ = Domain.__setattr__  # type: ignore[method-assign]
             cls.__delattr__ = Domain.__delattr__  # type: ignore[method-assign]
 
@@ -46,16 +58,15 @@ class Domain(ABC):
             self._refuse_change(name)
 
     def _refuse_change(self, name: str) -> NoReturn:
-        kind = type(self).__name__
-        raise DomainError(f"a domain is frozen, so {name} of {self!r} stays as it is; make a new one: {kind}(...)")
+        raise DomainError(f"{self!r} is frozen: {name} cannot be changed; make a new {type(self).__name__}(...)")
 
     @abstractmethod
     def quantile(self, u: float) -> Any:
-        """The value below which a share `u` (from 0 to 1) of the distribution lies."""
+        """Returns the value below which a share `u` (from 0 to 1) of the distribution lies."""
 
     @abstractmethod
     def contains(self, value: object) -> bool:
-        """Whether `value` is one of the domain's points."""
+        """Returns whether `value` is one of the domain's points."""
 
     @property
     def size(self) -> float:
@@ -63,14 +74,14 @@ class Domain(ABC):
         return math.inf
 
     def sample(self, rng: random.Random) -> Any:
-        """A value drawn from the domain with `rng`."""
+        """Returns a value drawn from the domain with `rng`."""
         return self.quantile(rng.random())
 
     def grid(self) -> tuple[Any, ...]:
-        """All points, in order.
+        """Returns all points, in order.
 
         Raises:
-            DomainError: The domain has no end of points.
+            DomainError: The number of points is infinite.
         """
         raise DomainError(
             f"a grid needs a domain with a finite number of points, but {self!r} is continuous; "
@@ -78,91 +89,125 @@ class Domain(ABC):
         )
 
     def to_spec(self) -> dict[str, Any]:
-        """The domain as a study file writes it, e.g. ``{"loguniform": [0.0001, 0.01]}``."""
+        """Returns the domain as a study file writes it, e.g. ``{"loguniform": [0.0001, 0.01]}``."""
         spec: dict[str, Any] = {self.kind: [getattr(self, name) for name in self.positional]}
-        for field in fields(self):  # type: ignore[arg-type]  # every concrete domain is a dataclass
+        for field in fields(self):  # type: ignore[arg-type]  # every domain that does not override this is a dataclass
             value = getattr(self, field.name)
             if field.name not in self.positional and value != field.default:
                 spec[field.name] = value
         return spec
 
+    @classmethod
+    def from_arguments(cls, arguments: object, options: Mapping[str, Any]) -> Self:
+        """Returns the domain that a study file writes as ``{kind: arguments, **options}``.
+
+        Args:
+            arguments: The list of the positional fields, or a mapping of fields by name.
+            options: Further fields by name.
+
+        Raises:
+            DomainError: The arguments are not of that form, or the domain is invalid.
+            UnknownNameError: The domain has no such field.
+        """
+        positional, named = cls._split(arguments)
+        twice = named.keys() & options.keys()
+        if twice:
+            raise DomainError(f"{cls.kind} takes each argument once, but got {min(twice)!r} twice")
+        known = cls._option_names()
+        for name in (*named, *options):
+            if name not in known:
+                raise UnknownNameError(f"option of {cls.kind}", str(name), known)
+        try:
+            return cls(*positional, **named, **options)
+        except TypeError as error:
+            given = f"{arguments!r} {options or ''}".rstrip()
+            raise DomainError(f"{cls.kind} takes {', '.join(known)}; but got {given}") from error
+
+    @classmethod
+    def _option_names(cls) -> Sequence[str]:
+        return [field.name for field in fields(cls)]  # type: ignore[arg-type]  # as in `to_spec`
+
+    @classmethod
+    def _split(cls, arguments: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Returns the arguments that are given by position, and those by name."""
+        if isinstance(arguments, Mapping):
+            return (), arguments
+        listed = cls._listed(arguments)
+        if len(listed) > len(cls.positional):
+            names = ", ".join(cls.positional)
+            raise DomainError(f"{cls.kind} takes [{names}], and options by name; but got {arguments!r}")
+        return listed, {}
+
+    @classmethod
+    def _listed(cls, arguments: object) -> Sequence[Any]:
+        if not isinstance(arguments, (list, tuple)):
+            raise DomainError(f"{cls.kind} takes a list, {EXAMPLE}; but got {arguments!r}")
+        return arguments
+
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and repr(self) == repr(other)  # in a text True is not 1
+        return type(self) is type(other) and repr(self) == repr(other)  # as text, True differs from 1
 
     def __hash__(self) -> int:
         return hash(repr(self))
 
+    def _require(self, holds: bool, rule: str, *names: str) -> None:
+        """Raises unless the rule about the arguments `names` holds."""
+        if not holds:
+            given = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+            raise DomainError(f"{type(self).__name__}: {rule} must hold, but got {given}")
 
-def finite(domain: object, name: str, value: object) -> float:
-    """`value` as a float; the argument `name` of `domain` must be a finite number."""
-    if not is_number(value):
-        raise DomainError(f"{type(domain).__name__}: {name} must be a finite number, but got {value!r}")
-    return float(value)
+    def _assign_finite(self, *names: str) -> None:
+        """Makes floats of the arguments `names`, which must be finite numbers."""
+        for name in names:
+            assign(self, name, self._finite(name, getattr(self, name)))
+
+    def _finite(self, name: str, value: object) -> float:
+        if not is_number(value):
+            raise DomainError(f"{type(self).__name__}: {name} must be a finite number, but got {value!r}")
+        return float(value)
+
+    def _plain(self, value: object) -> Any:
+        """Returns `value` as JSON has it: the value of an enum member, a list for a tuple."""
+        if isinstance(value, Enum):
+            return self._plain(value.value)
+        if value is None or isinstance(value, (str, int)) or is_number(value):
+            return value
+        if isinstance(value, (list, tuple)):
+            return [self._plain(item) for item in value]
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {key: self._plain(item) for key, item in value.items()}
+        raise DomainError(
+            f"{type(self).__name__}: a value must be text, a finite number, true, false, null, or a list or mapping "
+            f"of these, but got {value!r}"
+        )
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether `value` is an int or a float (no bool) that a float can hold."""
+    """Returns whether `value` is an int or a float (not a bool) that a float can hold."""
     try:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
         return False
 
 
-# The types of the values of most lists: checks that need not look at each value know them by this.
-ONE_PLAIN_TYPE = ({int}, {str})
-
-# Sets an attribute of a frozen domain while it is being made.
-assign = object.__setattr__
-
-
-def require(domain: object, holds: bool, rule: str, *names: str) -> None:
-    """Refuses a domain for which `rule` does not hold; `names` are the arguments that it is about."""
-    if not holds:
-        given = ", ".join(f"{name}={getattr(domain, name)}" for name in names)
-        raise DomainError(f"{type(domain).__name__}: {rule} must hold, but got {given}")
-
-
-def require_distinct(domain: Any, *extremes: float) -> None:
-    """Refuses a step `q` so small that neighbouring points near `extremes` would be one float."""
-    least = 2 * max(map(math.ulp, extremes))
-    require(domain, domain.q >= least, f"q >= {least}, twice the distance of floats there", "q")
-
-
-def on_point(value: float, point: float, q: float) -> bool:
-    """Whether `value` is the lattice point `point`, but for rounding."""
-    return math.isclose(value, point, rel_tol=1e-15, abs_tol=q * STEP_TOLERANCE)
-
-
-def plain(domain: object, value: object) -> Any:
-    """`value` as JSON has it: an enum member is its value, a tuple a list."""
-    if isinstance(value, Enum):
-        return plain(domain, value.value)
-    if value is None or isinstance(value, (str, int)) or is_number(value):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [plain(domain, item) for item in value]
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: plain(domain, item) for key, item in value.items()}
-    raise DomainError(
-        f"{type(domain).__name__}: a value must be text, a finite number, true, false, null, or a list or mapping of "
-        f"these, but got {value!r}"
-    )
-
-
 def same(one: object, other: object) -> bool:
-    """Equality of two values in which True is not 1."""
+    """Returns whether two values are equal, where True differs from 1.
+
+    Args:
+        one: A value.
+        other: The value to compare it with.
+    """
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def between_logs(low: float, high: float, u: float) -> float:
-    """The value at share `u` of the way from `low` to `high`, measured in logarithms."""
+    """Returns the value between two bounds at a share of the way, measured in logarithms.
+
+    Args:
+        low: The value at 0; above 0.
+        high: The value at 1.
+        u: The share, from 0 to 1.
+    """
     if u in (0, 1):
         return high if u else low
     return math.exp(math.log(low) + (math.log(high) - math.log(low)) * u)
-
-
-def decimals(number: float) -> int:
-    """How many decimals the shortest text of `number` has."""
-    mantissa, _, exponent = repr(number).partition("e")
-    _whole, _, decimals = mantissa.partition(".")
-    return max(0, (len(decimals) if decimals.strip("0") else 0) - int(exponent or 0))

@@ -1,7 +1,7 @@
-"""Values in disguise: the texts that cross a process border when the plain text could not.
+"""Encoded values: safe text forms for values that a shell or Katib would corrupt, or that Katib cannot draw.
 
-An assignment value that starts with ``kftune:`` is encoded. What carries the disguise also carries what takes it off,
-so a command line copied out of a pod gives the same run anywhere:
+An assignment value that starts with ``kftune:`` is encoded. It holds all that is needed to decode it, so a command line
+copied out of a pod gives the same run anywhere:
 
     kftune:text:say%20%22hi%22                    a text that substitution or a shell could change
     kftune:quantile:<domain>:0.25                 the domain's value at 0.25 of its distribution
@@ -29,40 +29,40 @@ Mode = Literal["quantile", "millionth", "index"]
 _SAFE = re.compile(r"[A-Za-z0-9_.,:+/@%^-]+")
 
 
-class Drawn(NamedTuple):
-    """What a surrogate stands for: the value, and the domain that it was drawn from."""
+class DomainValue(NamedTuple):
+    """A decoded value, with the domain that it comes from."""
 
     domain: Domain
     value: Any
 
 
 def is_safe(text: str) -> bool:
-    """Whether Katib's substitution, a shell and every YAML reader leave `text` as it is."""
+    """Returns whether Katib's substitution, a shell and every YAML reader leave `text` unchanged."""
     return _SAFE.fullmatch(text) is not None and not text.startswith(PREFIX)
 
 
 def encode_text(text: str) -> str:
-    """`text` under a token of safe characters."""
+    """Returns `text` as a token of safe characters."""
     return f"{PREFIX}text:{_escaped(text)}"
 
 
-def surrogate(mode: Mode, domain: Domain, number: str) -> str:
-    """The text that stands for a value of `domain`.
+def encode_value(mode: Mode, domain: Domain, number: str) -> str:
+    """Returns the encoded form of a value of `domain`.
 
     Args:
         mode: How `number` picks the value.
-        domain: The domain to decode through; its description travels in the text.
+        domain: The domain of the value; the text contains its description.
         number: A number's text, or the placeholder that an engine replaces with one.
     """
     spec = json.dumps(domain.to_spec(), separators=(",", ":"))
     return f"{PREFIX}{mode}:{_escaped(spec)}:{number}"
 
 
-def decode(text: str) -> str | Drawn:
-    """What `text` stands for: itself, the text it encodes, or a value drawn from a domain.
+def decode(text: str) -> str | DomainValue:
+    """Returns `text` itself, the text that it encodes, or the value of a domain that it encodes.
 
     Raises:
-        DomainError: The text starts with ``kftune:`` and is none of the forms above.
+        DomainError: The text starts with ``kftune:`` but has none of the forms above.
     """
     if not text.startswith(PREFIX):
         return text
@@ -74,7 +74,7 @@ def decode(text: str) -> str | Drawn:
         if mode == "text":
             return unquote(rest, errors="strict")
         domain = domain_from_spec(json.loads(unquote(spec, errors="strict")))
-        return Drawn(domain, _pick(mode, domain, number))
+        return DomainValue(domain, _pick(mode, domain, number))
     except (ValueError, UnknownNameError) as error:
         raise DomainError(f"cannot decode {text!r}: {error}") from error
 
@@ -95,5 +95,5 @@ def _pick(mode: str, domain: Domain, number: str) -> Any:
 
 
 def _escaped(text: str) -> str:
-    """`text` in characters that are safe, with commas left readable."""
+    """Returns `text` in safe characters; commas stay readable."""
     return quote(text, safe=",").replace("~", "%7E")

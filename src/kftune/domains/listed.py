@@ -3,19 +3,57 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
-from kftune.domains.domain import ONE_PLAIN_TYPE, Domain, assign, finite, plain, same
+from kftune.domains.domain import ONE_PLAIN_TYPE, Domain, assign, same
 from kftune.errors import DomainError
 
 
 class Listed(Domain):
-    """A domain that lists its points."""
+    """A domain that lists its points.
 
-    __slots__ = ()
+    Attributes:
+        arguments_schema: The JSON Schema of what a study file writes under the kind.
+        options_schema: The JSON Schema of each further key.
+    """
+
+    __slots__ = ("options",)
+    arguments_schema: ClassVar[Mapping[str, Any]] = {"type": "array", "minItems": 1}
+    options_schema: ClassVar[Mapping[str, Any]] = {}
     options: tuple[Any, ...]
+
+    def __init__(self, *options: Any) -> None:
+        if not options:
+            raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
+        kinds = set(map(type, options))
+        if kinds in ONE_PLAIN_TYPE and len(set(options)) == len(options):  # what most lists are
+            assign(self, "options", options)
+            return
+        options = tuple(self._plain(option) for option in options)
+        scalars: set[tuple[bool, Any]] = set()  # for long lists; True differs from 1
+        others: list[Any] = []
+        for option in options:
+            if isinstance(option, (list, dict)):
+                is_known = option in others
+                others.append(option)
+            else:
+                is_known = (isinstance(option, bool), option) in scalars
+                scalars.add((isinstance(option, bool), option))
+            if is_known:
+                raise DomainError(f"{type(self).__name__}: values must differ, but {option!r} is there twice")
+        assign(self, "options", options)
+
+    @classmethod
+    def _split(cls, arguments: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return cls._listed(arguments), {}
+
+    @classmethod
+    def _option_names(cls) -> Sequence[str]:
+        return [*cls.options_schema]
 
     @property
     def size(self) -> int:
@@ -23,7 +61,7 @@ class Listed(Domain):
 
     def contains(self, value: object) -> bool:
         try:
-            given = plain(self, value)
+            given = self._plain(value)
         except DomainError:
             return False
         return any(same(option, given) for option in self.options)
@@ -43,41 +81,21 @@ class Listed(Domain):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.options
 
-    def _set_options(self, options: tuple[Any, ...]) -> None:
-        if not options:
-            raise DomainError(f"{type(self).__name__}: needs at least one value, but got none")
-        kinds = set(map(type, options))
-        if kinds in ONE_PLAIN_TYPE and len(set(options)) == len(options):  # what most lists are
-            assign(self, "options", options)
-            return
-        options = tuple(plain(self, option) for option in options)
-        scalars: set[tuple[bool, Any]] = set()  # a list may be long; True is not 1
-        others: list[Any] = []
-        for option in options:
-            if isinstance(option, (list, dict)):
-                is_known = option in others
-                others.append(option)
-            else:
-                is_known = (isinstance(option, bool), option) in scalars
-                scalars.add((isinstance(option, bool), option))
-            if is_known:
-                raise DomainError(f"{type(self).__name__}: values must differ, but {option!r} is there twice")
-        assign(self, "options", options)
-
 
 class Choice(Listed):
-    """One of `options`, which have no order; with `weights` (positive, one an option) not all alike."""
+    """One of the listed values, which have no order. `weights` (one positive number a value) says how often."""
 
-    __slots__ = ("options", "weights")
+    __slots__ = ("weights",)
     kind = "choice"
+    options_schema: ClassVar = {"weights": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}}}
     weights: tuple[float, ...] | None
 
     def __init__(self, *options: Any, weights: tuple[float, ...] | list[float] | None = None) -> None:
-        self._set_options(options)
+        super().__init__(*options)
         if weights is not None:
             if not isinstance(weights, (list, tuple)):
                 raise DomainError(f"Choice: weights must be a list, one for each value, but got {weights!r}")
-            weights = tuple(finite(self, "each weight", weight) for weight in weights)
+            weights = tuple(self._finite("each weight", weight) for weight in weights)
             if len(weights) != len(options) or min(weights) <= 0 or not isfinite(sum(weights)):
                 given = f"weights={list(weights)} for {len(options)} values"
                 raise DomainError(f"Choice: one weight above 0 for each value must hold, but got {given}")
@@ -98,43 +116,42 @@ class Choice(Listed):
         return f"Choice({listed})" if self.weights is None else f"Choice({listed}, weights={self.weights})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _choice, (self.options, self.weights)
-
-
-def _choice(options: tuple[Any, ...], weights: tuple[float, ...] | None) -> Choice:
-    return Choice(*options, weights=weights)
+        return partial(Choice, weights=self.weights), self.options
 
 
 class Ordinal(Listed):
-    """One of `options`, whose order means something (small, medium, large)."""
+    """One of the listed values, which are in order (small, medium, large)."""
 
-    __slots__ = ("options",)
+    __slots__ = ()
     kind = "ordinal"
-
-    def __init__(self, *options: Any) -> None:
-        self._set_options(options)
 
 
 class Discrete(Listed):
-    """One of the numbers `options`."""
+    """One of the listed numbers."""
 
-    __slots__ = ("options",)
+    __slots__ = ()
     kind = "discrete"
+    arguments_schema: ClassVar = {**Listed.arguments_schema, "items": {"type": "number"}}
 
     def __init__(self, *options: float) -> None:
         for option in options:
-            finite(self, "each value", option)
-        self._set_options(options)
+            self._finite("each value", option)
+        super().__init__(*options)
 
 
 class Constant(Listed):
     """One value."""
 
-    __slots__ = ("options",)
+    __slots__ = ()
     kind = "constant"
+    arguments_schema: ClassVar = {}
 
     def __init__(self, value: Any) -> None:
-        self._set_options((value,))
+        super().__init__(value)
+
+    @classmethod
+    def _split(cls, arguments: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        return (arguments,), {}
 
     @property
     def value(self) -> Any:

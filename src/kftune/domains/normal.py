@@ -1,4 +1,4 @@
-"""Normal and log-normal domains, cut off where bounds are given, and their quantised forms."""
+"""Normal and log-normal domains, truncated where bounds are given, and their quantised forms."""
 
 from __future__ import annotations
 
@@ -7,74 +7,96 @@ import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kftune.domains.domain import (
-    STEP_TOLERANCE,
-    Domain,
-    assign,
-    decimals,
-    finite,
-    is_number,
-    on_point,
-    require,
-    require_distinct,
-)
+from kftune.domains.domain import Domain, is_number
+from kftune.domains.lattice import Stepped, clamped
 
 # The least share of a distribution that its bounds must leave; below it the quantile loses its digits.
 _LEAST_MASS = 1e-9
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Normal(Domain):
-    """Normally distributed values, cut off at `low` and `high` where these are given."""
+class Bell(Domain):
+    """A normal distribution of the value or, with `is_log`, of its natural logarithm; `low` and `high` bound values."""
 
-    kind: ClassVar[str] = "normal"
-    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
+    __slots__ = ()
+    positional: ClassVar = ("mean", "std")
+    is_log: ClassVar[bool] = False
+    mean: float
+    std: float
+    low: float | None
+    high: float | None
+
+    def __post_init__(self) -> None:
+        given = (name for name in ("low", "high") if getattr(self, name) is not None)
+        self._assign_finite("mean", "std", *given)
+        self._require(self.std > 0, "0 < std", "std")
+        if self.low is not None and self.high is not None:
+            self._require(self.low < self.high, "low < high", "low", "high")
+        if self.is_log and self.high is not None:
+            self._require(self.high > 0, "0 < high", "high")
+        below, above = self._shares()
+        rule = f"bounds that keep at least {_LEAST_MASS} of the distribution"
+        self._require(above - below >= _LEAST_MASS, rule, "low", "high")
+        limits = (math.log(sys.float_info.min), math.log(sys.float_info.max)) if self.is_log else (-math.inf, math.inf)
+        holds = limits[0] < self._normal_draw(0) and self._normal_draw(1) < limits[1]
+        self._require(holds, "draws within the range of a float", "mean", "std")
+
+    def _draw(self, u: float) -> float:
+        """Returns the quantile, which rounding may have moved beyond the bounds."""
+        drawn = self._normal_draw(u)
+        return math.exp(drawn) if self.is_log else drawn
+
+    def _normal_draw(self, u: float) -> float:
+        below, above = self._shares()
+        share = min(max(below + (above - below) * u, 2.0**-53), 1 - 2.0**-53)
+        return float(self.mean + self.std * _standard_normal().inv_cdf(share))
+
+    def _shares(self) -> tuple[float, float]:
+        """Returns the shares of the whole distribution that are below `low` and below `high`."""
+        if self.low is None and self.high is None:
+            return 0.0, 1.0
+        return self._share(self.low, 0.0), self._share(self.high, 1.0)
+
+    def _share(self, bound: float | None, default: float) -> float:
+        if bound is None:
+            return default
+        if self.is_log:
+            bound = math.log(bound) if bound > 0 else -math.inf
+        return float(_standard_normal().cdf((bound - self.mean) / self.std))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Smooth(Bell):
     mean: float
     std: float
     low: float | None = None
     high: float | None = None
 
-    def __post_init__(self) -> None:
-        _normal_arguments(self)
-
     def contains(self, value: object) -> bool:
-        return is_number(value) and _within(value, self.low, self.high)
+        return is_number(value) and (value > 0 or not self.is_log) and clamped(value, self.low, self.high) == value
 
     def quantile(self, u: float) -> float:
-        end = _end(self.low, self.high, u)
-        return _clamped(_truncated_normal(self, self.low, self.high, u), self.low, self.high) if end is None else end
+        low = self.low if not self.is_log or (self.low or 0) > 0 else None
+        end = low if u == 0 else self.high if u == 1 else None  # free of rounding
+        return clamped(self._draw(u), low, self.high) if end is None else end
+
+
+class Normal(_Smooth):
+    """Normally distributed values, truncated at `low` and `high` if given."""
+
+    __slots__ = ()
+    kind = "normal"
+
+
+class LogNormal(_Smooth):
+    """Values with a normally distributed natural logarithm, truncated at the values `low` and `high` if given."""
+
+    __slots__ = ()
+    kind = "lognormal"
+    is_log = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LogNormal(Domain):
-    """Values whose natural logarithm is normal with `mean` and `std`; `low` and `high` cut off values."""
-
-    kind: ClassVar[str] = "lognormal"
-    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
-    mean: float
-    std: float
-    low: float | None = None
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        _normal_arguments(self, log=True)
-
-    def contains(self, value: object) -> bool:
-        return is_number(value) and value > 0 and _within(value, self.low, self.high)
-
-    def quantile(self, u: float) -> float:
-        low = self.low if self.low and self.low > 0 else None
-        end = _end(low, self.high, u)
-        drawn = math.exp(_truncated_normal(self, _log(low), _log(self.high), u)) if end is None else end
-        return _clamped(drawn, low, self.high)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QNormal(Domain):
-    """A normal draw, brought to the nearest multiple of `q` (within [low, high] where these are given)."""
-
-    kind: ClassVar[str] = "qnormal"
-    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
+class _Quantised(Bell, Stepped):
     mean: float
     std: float
     q: float
@@ -82,90 +104,38 @@ class QNormal(Domain):
     high: float | None = None
 
     def __post_init__(self) -> None:
-        _normal_arguments(self)
-        _multiples(self)
-
-    @property
-    def size(self) -> float:
-        return _count_multiples(self)
-
-    def contains(self, value: object) -> bool:
-        return _is_multiple(self, value)
-
-    def quantile(self, u: float) -> float:
-        return _nearest_multiple(self, _truncated_normal(self, self.low, self.high, u))
-
-    def grid(self) -> tuple[float, ...]:
-        return _all_multiples(self)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QLogNormal(Domain):
-    """A log-normal draw, brought to the nearest multiple of `q` (within [low, high] where these are given)."""
-
-    kind: ClassVar[str] = "qlognormal"
-    positional: ClassVar[tuple[str, ...]] = ("mean", "std")
-    mean: float
-    std: float
-    q: float
-    low: float | None = None
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        _normal_arguments(self, log=True)
-        _multiples(self)
-
-    @property
-    def size(self) -> float:
-        return _count_multiples(self)
+        Bell.__post_init__(self)
+        self._assign_finite("q")
+        self._require(self.q > 0, "0 < q", "q")
+        self._require_distinct(self._draw(0), self._draw(1), self.low or 0.0, self.high or 0.0)
+        self._require(self.size >= 1, "a multiple of q within [low, high]", "q", "low", "high")
+        ends = (self.quantile(0), self.quantile(1))
+        self._require(all(map(math.isfinite, ends)), "multiples of q within the range of a float", "mean", "std", "q")
 
     def contains(self, value: object) -> bool:
-        return is_number(value) and value >= 0 and _is_multiple(self, value)
+        return Stepped.contains(self, value) and (not self.is_log or value >= 0)  # type: ignore[operator]  # a number
 
     def quantile(self, u: float) -> float:
-        drawn = math.exp(_truncated_normal(self, _log(self.low), _log(self.high), u))
-        return _nearest_multiple(self, drawn)
+        return self._nearest(self._draw(u))
 
-    def grid(self) -> tuple[float, ...]:
-        return _all_multiples(self)
-
-
-def _log(bound: float | None) -> float | None:
-    return None if bound is None else math.log(bound) if bound > 0 else -math.inf
+    def _indices(self) -> tuple[float, float]:
+        first, last = Stepped._indices(self)
+        return max(first, 0) if self.is_log else first, last
 
 
-def _within(value: float, low: float | None, high: float | None) -> bool:
-    return (low is None or low <= value) and (high is None or value <= high)
+class QNormal(_Quantised):
+    """A normal draw, rounded to the nearest multiple of `q` (within `low` and `high` if given)."""
+
+    __slots__ = ()
+    kind = "qnormal"
 
 
-def _end(low: float | None, high: float | None, u: float) -> float | None:
-    """The bound that a quantile of 0 or 1 is, free of rounding."""
-    return low if u == 0 else high if u == 1 else None
+class QLogNormal(_Quantised):
+    """A log-normal draw, rounded to the nearest multiple of `q` (within `low` and `high` if given)."""
 
-
-def _clamped(value: float, low: float | None, high: float | None) -> float:
-    if low is not None:
-        value = max(value, low)
-    return value if high is None else min(value, high)
-
-
-def _normal_arguments(domain: Any, *, log: bool = False) -> None:
-    for name in ("mean", "std", "low", "high"):
-        if getattr(domain, name) is not None or name in ("mean", "std"):
-            assign(domain, name, finite(domain, name, getattr(domain, name)))
-    require(domain, domain.std > 0, "0 < std", "std")
-    low, high = domain.low, domain.high
-    if low is not None and high is not None:
-        require(domain, low < high, "low < high", "low", "high")
-    if log and high is not None:
-        require(domain, high > 0, "0 < high", "high")
-    below, above = _share_below(domain, _log(low) if log else low, _log(high) if log else high)
-    rule = f"bounds that keep at least {_LEAST_MASS} of the distribution"
-    require(domain, above - below >= _LEAST_MASS, rule, "low", "high")
-    least, most = _extremes(domain, log=log)
-    limits = (math.log(sys.float_info.min), math.log(sys.float_info.max)) if log else (-math.inf, math.inf)
-    holds = limits[0] < least and most < limits[1]
-    require(domain, holds, "draws within the range of a float", "mean", "std")
+    __slots__ = ()
+    kind = "qlognormal"
+    is_log = True
 
 
 def _standard_normal() -> Any:
@@ -173,73 +143,3 @@ def _standard_normal() -> Any:
     from statistics import NormalDist  # noqa: PLC0415
 
     return NormalDist()
-
-
-def _share_below(domain: Any, low: float | None, high: float | None) -> tuple[float, float]:
-    if low is None and high is None:
-        return 0.0, 1.0
-    cdf = _standard_normal().cdf
-    below = 0.0 if low is None else cdf((low - domain.mean) / domain.std)
-    above = 1.0 if high is None else cdf((high - domain.mean) / domain.std)
-    return below, above
-
-
-def _truncated_normal(domain: Any, low: float | None, high: float | None, u: float) -> float:
-    below, above = _share_below(domain, low, high)
-    share = min(max(below + (above - below) * u, 2.0**-53), 1 - 2.0**-53)
-    return float(domain.mean + domain.std * _standard_normal().inv_cdf(share))
-
-
-def _extremes(domain: Any, *, log: bool = False) -> tuple[float, float]:
-    """The least and the greatest draw (of the logarithm, with `log`)."""
-    low, high = (_log(domain.low), _log(domain.high)) if log else (domain.low, domain.high)
-    return _truncated_normal(domain, low, high, 0), _truncated_normal(domain, low, high, 1)
-
-
-def _multiples(domain: Any) -> None:
-    assign(domain, "q", finite(domain, "q", domain.q))
-    require(domain, domain.q > 0, "0 < q", "q")
-    log = isinstance(domain, QLogNormal)
-    draws = map(math.exp, _extremes(domain, log=True)) if log else _extremes(domain)
-    require_distinct(domain, *draws, domain.low or 0.0, domain.high or 0.0)
-    rule = "a multiple of q within [low, high]"
-    require(domain, _count_multiples(domain) >= 1, rule, "q", "low", "high")
-    ends = (domain.quantile(0), domain.quantile(1))
-    require(domain, all(map(math.isfinite, ends)), "multiples of q within the range of a float", "mean", "std", "q")
-
-
-def _index_range(domain: Any) -> tuple[float, float]:
-    low = -math.inf if domain.low is None else math.ceil(domain.low / domain.q - STEP_TOLERANCE)
-    if isinstance(domain, QLogNormal):
-        low = max(low, 0)
-    high = math.inf if domain.high is None else math.floor(domain.high / domain.q + STEP_TOLERANCE)
-    return low, high
-
-
-def _count_multiples(domain: Any) -> float:
-    low, high = _index_range(domain)
-    return math.inf if math.isinf(high - low) else int(high - low) + 1
-
-
-def _multiple(domain: Any, index: int) -> float:
-    return _clamped(float(round(index * domain.q, decimals(domain.q))), domain.low, domain.high)
-
-
-def _nearest_multiple(domain: Any, value: float) -> float:
-    low, high = _index_range(domain)
-    return _multiple(domain, int(min(max(round(value / domain.q), low), high)))
-
-
-def _is_multiple(domain: Any, value: object) -> bool:
-    if not is_number(value) or math.isinf(value / domain.q):
-        return False
-    low, high = _index_range(domain)
-    index = round(value / domain.q)
-    return low <= index <= high and on_point(value, _multiple(domain, index), domain.q)
-
-
-def _all_multiples(domain: Any) -> tuple[float, ...]:
-    low, high = _index_range(domain)
-    if math.isinf(high - low):
-        return Domain.grid(domain)
-    return tuple(_multiple(domain, index) for index in range(int(low), int(high) + 1))

@@ -4,7 +4,7 @@
         lstm_units: int = Hparam(64, ge=1, search=Choice(32, 64, 128, 256))
         '''Width of the hidden state.'''
 
-The property that everything else rests on: ``C.from_args(h.to_args()) == h``.
+The main property: ``C.from_args(h.to_args()) == h``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,29 +20,14 @@ from pydantic_core import PydanticUndefined
 
 from kftune import yaml_text
 from kftune.domains import Conditional, Domain, encoding
-from kftune.domains.encoding import Drawn
+from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
-from kftune.hparams.fields import (
-    TEXTS,
-    Group,
-    Leaf,
-    add_options,
-    apply_override,
-    completed,
-    extras_of,
-    flags_of,
-    get,
-    groups_of,
-    help_text,
-    in_order,
-    leaves_of,
-    place_of,
-    put,
-    refuse_name,
-    remove,
-    texts_by_name,
-    to_json,
-)
+from kftune.hparams.fields.command_line import TEXTS, CommandLine
+from kftune.hparams.fields.form import in_order, to_json
+from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
+from kftune.hparams.fields.leaf import Leaf
+from kftune.hparams.fields.nested import get, put, remove
+from kftune.hparams.fields.table import leaves_of
 from kftune.validation import Frozen, OwnErrors, findings
 
 if TYPE_CHECKING:
@@ -61,17 +46,17 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     search: Domain | None = None,
     default_factory: Callable[[], Any] | None = None,
 ) -> Any:
-    """A hyperparameter's default, bounds and search domain.
+    """Declares a hyperparameter's default, bounds and search domain.
 
     Args:
-        default: The value without a search; must lie inside `search`. Leave it out for a required field.
+        default: The value without a search; must be in `search`. Omit it for a required field.
         gt: Values must be greater than this.
         ge: Values must be greater than or equal to this.
         lt: Values must be less than this.
         le: Values must be less than or equal to this.
-        description: What it is, unit first; a docstring under the field does the same.
-        search: What a study may try.
-        default_factory: Makes the default, for values that can change.
+        description: What it means, with the unit first; a docstring under the field does the same.
+        search: The values that a study may try.
+        default_factory: Makes the default, for mutable values.
     """
     arguments: dict[str, Any] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "description": description}
     arguments = {name: value for name, value in arguments.items() if value is not None}
@@ -85,7 +70,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
 
 
 class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
-    """Base class of hyperparameters: typed fields, unknown names refused, values frozen."""
+    """Base class of hyperparameters: typed and frozen fields; unknown names are rejected."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -97,12 +82,12 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     )
 
     _leaves: ClassVar[dict[str, Leaf]] = {}
-    _flags: ClassVar[dict[str, Leaf]] = {}
-    _groups: ClassVar[dict[str, Group]] = {}
+    _groups: ClassVar[dict[str, FieldGroup]] = {}
+    _command_line: ClassVar[CommandLine]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._refuse_taken(vars(cls).get("__annotations__", ()))  # before pydantic warns of them
+        cls._refuse_taken(vars(cls).get("__annotations__", ()))  # before pydantic warns about them
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -110,12 +95,12 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         cls._refuse_taken(cls.model_fields)  # from Python 3.14 on, annotations are not in the namespace
         cls._leaves = leaves_of(cls)
         cls._groups = groups_of(cls)
-        cls._flags = flags_of(cls._leaves)
+        cls._command_line = CommandLine(cls, cls._leaves)
 
     @model_validator(mode="before")
     @classmethod
     def _complete_groups(cls, data: Any) -> Any:
-        """Completes groups given in part from the defaults that this class has for them."""
+        """Completes partly given groups from the defaults that this class has for them."""
         return completed(cls._groups, data) if cls._groups and isinstance(data, dict) else data
 
     # -- a mapping ---------------------------------------------------------------------------------------------
@@ -132,70 +117,56 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     def __len__(self) -> int:
         return len(type(self).model_fields) + len(self.model_extra or {})
 
-    def __contains__(self, name: object) -> bool:
-        return name in type(self).model_fields or name in (self.model_extra or {})
-
     def __hash__(self) -> int:
         return hash(self.content_hash())
-
-    def keys(self) -> KeysView[str]:
-        """The names of the fields."""
-        return KeysView(self)
-
-    def values(self) -> ValuesView[Any]:
-        """The values of the fields."""
-        return ValuesView(self)
-
-    def items(self) -> ItemsView[str, Any]:
-        """Names and values of the fields."""
-        return ItemsView(self)
 
     # -- what the class declares -------------------------------------------------------------------------------
 
     @classmethod
     def leaves(cls) -> Mapping[str, Leaf]:
-        """The flat table of fields: dotted name -> leaf."""
+        """Returns the flat table of fields: dotted name -> leaf."""
         return cls._leaves
 
     @classmethod
     def leaf(cls, name: str) -> Leaf:
-        """The field with this dotted name.
+        """Returns the field with this dotted name.
 
         Raises:
             HparamsError: The class has no such field.
         """
         found = cls._leaves.get(name)
         if found is None:
-            refuse_name(cls, cls._leaves, name)
+            cls._command_line.refuse(name)
         return found
 
     @classmethod
     def space(cls) -> dict[str, Domain]:
-        """The search domains declared on the class, by dotted name."""
+        """Returns the search domains declared on the class, by dotted name."""
         return {name: leaf.domain for name, leaf in cls._leaves.items() if leaf.domain is not None}
 
     # -- from other forms --------------------------------------------------------------------------------------
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """An instance from nested values.
+        """Returns an instance from nested values.
 
         Raises:
-            HparamsError: A name is unknown, or a value is not what its field takes.
+            HparamsError: A name is unknown, or a value is not valid for its field.
         """
         if not isinstance(values, Mapping):
             raise HparamsError(f"{cls.__name__} is made from a mapping of names to values, but got {values!r}")
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise cls.own_error(error) from error
+        return cls._valid(dict(values))
 
     @classmethod
     def from_yaml(cls, path: str | Path, key: str | None = None) -> Self:
-        """An instance from a YAML file, or from what stands in it under `key` (dots go deeper).
+        """Returns an instance from a YAML file.
+
+        Args:
+            path: The file.
+            key: The key of the mapping to read, with dots for inner keys; None for the whole file.
 
         Raises:
-            HparamsError: The key is not there, or the values are not what the class takes.
+            HparamsError: The key is missing, or the values are not valid.
             YamlError: The file is not YAML.
             OSError: The file cannot be read.
         """
@@ -203,7 +174,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         for part in key.split(".") if key is not None else ():
             inner = {str(name): value for name, value in found.items()} if isinstance(found, Mapping) else {}
             if part not in inner:
-                raise HparamsError(f"{path}: there is no key {key!r} ({part!r} not found); {suggestion(part, inner)}")
+                raise HparamsError(f"{path}: no key {key!r} ({part!r} not found); {suggestion(part, inner)}")
             found = inner[part]
         if not isinstance(found, Mapping):
             where = "the file" if key is None else f"key {key!r}"
@@ -215,80 +186,80 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
-        """An instance from a mapping or an OmegaConf ``DictConfig``, interpolations resolved.
+        """Returns an instance from a mapping or an OmegaConf ``DictConfig``, with interpolations resolved.
 
         Raises:
-            HparamsError: A name is unknown, or a value is not what its field takes.
+            HparamsError: A name is unknown, or a value is not valid for its field.
         """
         if type(config).__module__.partition(".")[0] == "omegaconf":
-            from omegaconf import OmegaConf  # noqa: PLC0415  # only somebody who has a DictConfig comes here
+            from omegaconf import OmegaConf  # noqa: PLC0415  # only a caller with a DictConfig needs it
 
             config = OmegaConf.to_container(config, resolve=True)
         return cls.from_dict(config)
 
     @classmethod
     def from_assignments(cls, assignments: Mapping[str, str]) -> Self:
-        """An instance from texts by dotted name, as they cross a process border.
+        """Returns an instance from texts by dotted name, as they cross a process border.
 
         Raises:
-            HparamsError: A name is unknown, or a text is not a value of its field.
+            HparamsError: A name is unknown, or a text is not valid for its field.
         """
         return cls._from_texts(assignments.items())
 
     @classmethod
     def from_args(cls, argv: Sequence[str] | None = None) -> Self:
-        """An instance from a command line of ``--name=value`` (dashes or underscores, dots for groups).
+        """Returns an instance from a command line of ``--name=value`` (dashes or underscores, dots for groups).
 
         Args:
-            argv: The arguments. None takes the process's own, and then behaves as a script should: ``--help`` prints
-                the fields and exits 0, a mistake prints one line and exits 2.
+            argv: The arguments. None takes those of the process, and exits as a script should: ``--help`` prints the
+                fields and exits 0, a mistake prints one line and exits 2.
 
         Raises:
-            HparamsError: A flag is unknown, or a value is not what its field takes.
+            HparamsError: A flag is unknown, or a value is not valid for its field.
         """
         if argv is not None:
-            return cls._from_texts(texts_by_name(argv, cls._flags))
+            return cls._from_texts(cls._command_line.texts(argv))
         arguments = sys.argv[1:]
         if {"-h", "--help"} & set(arguments):
             sys.stdout.write(cls.help_text())
             raise SystemExit(0)
         try:
-            return cls._from_texts(texts_by_name(arguments, cls._flags))
+            return cls._from_texts(cls._command_line.texts(arguments))
         except KftuneError as error:
             sys.stderr.write(f"{sys.argv[0]}: {error}\n")
             raise SystemExit(2) from error
 
     @classmethod
     def from_namespace(cls, namespace: argparse.Namespace) -> Self:
-        """An instance from what a parser prepared by `add_to_argparse` read; other arguments are left alone."""
+        """Returns an instance from the namespace of a parser prepared by `add_to_argparse`; ignores other arguments."""
         texts = vars(namespace).get(TEXTS, {})
         return cls._from_texts(texts.items())
 
     def override(self, *overrides: str) -> Self:
-        """A changed copy, in Hydra's words.
+        """Returns a changed copy, with overrides in Hydra's syntax.
 
-        ``a.b=1`` sets, ``+new=1`` adds (where the class allows extras), ``~a`` goes back to the default.
+        ``a.b=1`` sets, ``+new=1`` adds (if the class allows extras), ``~a`` restores the default.
 
         Raises:
-            HparamsError: An override is not of these forms, or its name or value is refused.
+            HparamsError: An override is not of these forms, or its name or value is rejected.
         """
         data = self.to_dict()
         for override in overrides:
-            apply_override(type(self), self._leaves, data, override)
-        return self._valid(data)
+            self._command_line.apply(override, data)
+        return self._valid(data, strict=False)
 
     # -- to other forms ----------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested JSON-able values."""
+        """Returns nested JSON-able values."""
         return cast("dict[str, Any]", in_order(self.model_dump(mode="json", round_trip=True), self))
 
     def to_yaml(self) -> str:
-        """The values as a YAML document."""
+        """Returns the values as a YAML document."""
         return yaml_text.dump(self.to_dict())
 
     def to_flat(self) -> dict[str, Any]:
-        """JSON-able values by dotted name; an optional group that is None is one entry."""
+        """Returns JSON-able values by dotted name; an optional group that is None is one entry."""
         flat: dict[str, Any] = {}
         data = self.to_dict()
         for name, leaf in self._leaves.items():
@@ -300,46 +271,46 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         return flat
 
     def to_assignments(self) -> dict[str, str]:
-        """Every value as the text that crosses a process border, by dotted name."""
+        """Returns every value as the text that crosses a process border, by dotted name."""
         return {
             name: leaf.encode(value) if (leaf := self._leaves.get(name)) else to_json(name, value)
             for name, value in self.to_flat().items()
         }
 
     def to_args(self) -> list[str]:
-        """The command line that `from_args` reads back: one ``--name=value`` token a value."""
+        """Returns the command line that `from_args` reads back: one ``--name=value`` token for each value."""
         return [f"--{name}={text}" for name, text in self.to_assignments().items()]
 
     def diff(self, other: Hparams) -> dict[str, tuple[Any, Any]]:
-        """Where two instances differ: dotted name -> (value here, value there); None where one has no such field."""
+        """Returns the differences, dotted name -> (value here, value there); None if one has no such field."""
         mine, theirs = self.to_flat(), other.to_flat()
         names = dict.fromkeys((*mine, *theirs))
         return {name: (mine.get(name), theirs.get(name)) for name in names if mine.get(name) != theirs.get(name)}
 
     def content_hash(self) -> str:
-        """A SHA-256 of the values (hexadecimal) that does not change between runs, machines or field orders."""
+        """Returns a SHA-256 of the values (hexadecimal), the same in all runs, machines and field orders."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def help_text(cls) -> str:
-        """The fields as a command line's ``--help`` shows them."""
-        return help_text(cls.__doc__ or cls.__name__, cls._leaves)
+        """Returns the fields as a command line's ``--help`` shows them."""
+        return cls._command_line.help_text()
 
     @classmethod
     def add_to_argparse(cls, parser: argparse.ArgumentParser) -> None:
-        """Gives a hand-written script's parser one option a field.
+        """Adds an option for each field to a script's parser.
 
-        The parsed namespace holds typed values under the dotted names, and `from_namespace` makes an instance of it.
+        The parsed namespace has typed values under the dotted names; `from_namespace` makes an instance from it.
         """
-        add_options(parser, cls._leaves)
+        cls._command_line.add_options(parser)
 
     def _remedy(self, name: str) -> str:
         return f"hparams.override('{name}=...')"
 
     @classmethod
     def own_error(cls, error: ValidationError) -> HparamsError:
-        """pydantic's findings as one error, a line each."""
+        """Returns pydantic's errors as one error, with a line for each."""
         return HparamsError("\n".join(map(str, findings(error, cls))))
 
     # -- how texts become values -------------------------------------------------------------------------------
@@ -351,35 +322,34 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         for name, text in texts:
             leaf = cls._leaves.get(name) or cls._leaves.get(name.replace("-", "_"))
             if leaf is None:
-                path, value = place_of(cls, cls._leaves, name, text)
-                put(data, path, value)
+                put(data, *cls._command_line.place_of(name, text))
                 continue
             if text.startswith(encoding.PREFIX):
                 drawn = encoding.decode(text)
-                if isinstance(drawn, Drawn) and isinstance(drawn.domain, Conditional):
+                if isinstance(drawn, DomainValue) and isinstance(drawn.domain, Conditional):
                     conditions[leaf.name] = drawn.domain
             if len(leaf.path) == 1:
                 data[leaf.name] = leaf.decode(text)
             else:
                 put(data, leaf.path, leaf.decode(text))
-        made = cls._valid(data)
+        made = cls._valid(data, strict=False)
         return cls._without_inactive(made, data, conditions) if conditions else made
 
     @classmethod
     def _without_inactive(cls, made: Self, data: dict[str, Any], conditions: dict[str, Conditional]) -> Self:
-        """Gives conditional fields whose condition does not hold their defaults, parents before children."""
+        """Restores the default of each inactive conditional field, parents before children."""
         for name in cls._leaves:
             condition = conditions.get(name)
             if condition is not None and not condition.active(made.to_flat()):
                 remove(data, cls._leaves[name].path)
-                made = cls._valid(data)
+                made = cls._valid(data, strict=False)
         return made
 
     @classmethod
-    def _valid(cls, data: dict[str, Any]) -> Self:
-        """An instance from values of which some are still texts, even where the class is strict with others."""
+    def _valid(cls, data: dict[str, Any], *, strict: bool | None = None) -> Self:
+        """Returns an instance from nested values; `strict` False also takes texts for values of a strict class."""
         try:
-            return cls.model_validate(data, strict=False)
+            return cls.model_validate(data, strict=strict)
         except ValidationError as error:
             raise cls.own_error(error) from error
 
@@ -388,10 +358,10 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         for name in names:
             if name == "help" or (hasattr(Hparams, name) and not name.startswith("_")):
                 raise HparamsError(
-                    f"{cls.__name__}: a field cannot be called {name!r}, a name that every hyperparameter class has "
-                    f"for itself; choose another"
+                    f"{cls.__name__}: a field cannot be called {name!r}: every hyperparameter class has an attribute "
+                    f"with that name; choose another"
                 )
 
 
-# For the classes below it only: it has no fields of its own, and reading its source takes longer than all else here.
+# For subclasses only: Hparams has no fields, and reading its source takes longer than the rest of this module.
 Hparams.model_config["use_attribute_docstrings"] = True

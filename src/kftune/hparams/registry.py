@@ -1,6 +1,6 @@
-"""Hyperparameter classes by name: a table of where each lives; looking one up imports that module only.
+"""Hyperparameter classes by name: a table of their modules; looking one up imports that module only.
 
-Built-in classes stand in `BUILT_IN`. A project's own class needs no registration: ``module:Class`` names it. A plug-in
+Built-in classes are in `BUILT_IN`. A project's own class needs no registration: ``module:Class`` names it. A plug-in
 package declares an entry point in the group ``kftune.hparams``: ``model_type = "package.module:Class"``.
 """
 
@@ -16,8 +16,8 @@ from kftune.errors import KftuneError, RegistryError, UnknownNameError, suggesti
 from kftune.hparams import Hparams
 
 
-class Entry(TypedDict):
-    """Where one hyperparameter class lives."""
+class RegistryEntry(TypedDict):
+    """The place of a hyperparameter class."""
 
     class_name: str
     module_path: str
@@ -25,8 +25,8 @@ class Entry(TypedDict):
     description: str
 
 
-BUILT_IN: tuple[Entry, ...] = (
-    Entry(
+BUILT_IN: tuple[RegistryEntry, ...] = (
+    RegistryEntry(
         class_name="LstmHparams",
         module_path="kftune.hparams.models.lstm",
         model_type="lstm",
@@ -37,22 +37,30 @@ BUILT_IN: tuple[Entry, ...] = (
 ENTRY_POINT_GROUP = "kftune.hparams"
 
 
-class HparamsRegistry(Mapping[str, Entry]):
-    """Class name -> entry. Plug-ins are looked for once, when a name is not found otherwise or all are listed."""
+class HparamsRegistry(Mapping[str, RegistryEntry]):
+    """Class name -> entry. Plug-ins are searched once, when a name is not found without them or all are listed."""
 
-    def __init__(self, entries: Sequence[Entry] = ()) -> None:
-        self._entries: dict[str, Entry] = {}
+    def __init__(self, entries: Sequence[RegistryEntry] = ()) -> None:
+        self._entries: dict[str, RegistryEntry] = {}
         self._plugins_read = False
         for entry in entries:
             self.register(**entry)
 
     def register(self, class_name: str, module_path: str, model_type: str, description: str = "") -> None:
-        """Adds a class. The same entry again changes nothing.
+        """Adds a class. Adding the same entry again changes nothing.
+
+        Args:
+            class_name: The name of the class.
+            module_path: The module to import it from.
+            model_type: A short name for the model.
+            description: One line for lists.
 
         Raises:
             RegistryError: Another entry has that class name or model type.
         """
-        entry = Entry(class_name=class_name, module_path=module_path, model_type=model_type, description=description)
+        entry = RegistryEntry(
+            class_name=class_name, module_path=module_path, model_type=model_type, description=description
+        )
         for other in self._entries.values():
             if other == entry:
                 return
@@ -64,26 +72,24 @@ class HparamsRegistry(Mapping[str, Entry]):
                     )
         self._entries[class_name] = entry
 
-    def find(self, name: str) -> Entry:
-        """The entry with this class name or model type.
+    def find(self, name: str) -> RegistryEntry:
+        """Returns the entry with this class name or model type.
 
         Raises:
-            UnknownNameError: There is none.
+            UnknownNameError: No entry has that name.
         """
-        for attempt in (self._find, self._find_with_plugins):
-            entry = attempt(name)
-            if entry is not None:
-                return entry
+        entry = self._find(name)
+        if entry is None:
+            self._read_plugins()
+            entry = self._find(name)
+        if entry is not None:
+            return entry
         known = [*self._entries, *(entry["model_type"] for entry in self._entries.values())]
         raise UnknownNameError("hyperparameter class", name, known)
 
-    def _find(self, name: str) -> Entry | None:
+    def _find(self, name: str) -> RegistryEntry | None:
         by_type = (entry for entry in self._entries.values() if entry["model_type"] == name)
         return self._entries.get(name) or next(by_type, None)
-
-    def _find_with_plugins(self, name: str) -> Entry | None:
-        self._read_plugins()
-        return self._find(name)
 
     def _read_plugins(self) -> None:
         if self._plugins_read:
@@ -95,7 +101,7 @@ class HparamsRegistry(Mapping[str, Entry]):
             package = point.dist.name if point.dist else "a plug-in"
             self.register(point.attr, point.module, point.name, f"from {package}")
 
-    def __getitem__(self, class_name: str) -> Entry:
+    def __getitem__(self, class_name: str) -> RegistryEntry:
         if class_name not in self._entries:
             self._read_plugins()
         return self._entries[class_name]
@@ -114,15 +120,15 @@ register = HPARAMS_REGISTRY.register
 
 
 def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
-    """The hyperparameter class that a study names.
+    """Returns the hyperparameter class that a study names.
 
     Args:
         name: A class name or model type of the registry, or ``module:Class``.
-        folders: Where a project's own modules are looked for before the installed ones.
+        folders: Folders to search for modules before the installed ones.
 
     Raises:
         UnknownNameError: No such registry name, or the module has no such class.
-        RegistryError: The module cannot be imported, or what it holds is no `Hparams` class.
+        RegistryError: The module cannot be imported, or the name is not that of an `Hparams` class.
     """
     module_path, colon, class_name = name.partition(":")
     if not colon:
@@ -139,7 +145,7 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
 
 
 def _attribute(module: object, dotted: str) -> object:
-    """What a module holds under a name; None when it holds nothing."""
+    """Returns the attribute of a module with a dotted name; None if there is none."""
     found = module
     for part in dotted.split("."):
         found = getattr(found, part, None)
@@ -147,7 +153,7 @@ def _attribute(module: object, dotted: str) -> object:
 
 
 def name_of(hparams: type[Hparams]) -> str:
-    """The name under which `load_hparams` finds a class: its registry name if it has one, else ``module:Class``."""
+    """Returns the name that `load_hparams` finds a class by: its registry name if any, otherwise ``module:Class``."""
     entry = HPARAMS_REGISTRY._find(hparams.__name__)
     if entry is not None and entry["module_path"] == hparams.__module__:
         return entry["class_name"]
@@ -158,22 +164,22 @@ def _import(module_path: str, folders: Sequence[Path]) -> object:
     _prefer_one(folders, module_path)
     try:
         return importlib.import_module(module_path)
-    except KftuneError as error:  # a class in it is wrong: its own message says how, this says where
+    except KftuneError as error:  # a class in it is invalid: its message says why, this adds the place
         raise RegistryError(f"{_place(error, module_path)}: {error}") from error
     except ModuleNotFoundError as error:
         if error.name and f"{module_path}.".startswith(f"{error.name}."):
             looked = ", ".join(map(str, folders)) or "the installed packages"
             near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
-            raise RegistryError(f"there is no module {module_path!r} (looked in {looked}); {near}") from error
+            raise RegistryError(f"no module {module_path!r} in {looked}; {near}") from error
         raise RegistryError(f"module {module_path!r} needs {error.name!r}, which is not installed") from error
-    except (Exception, SystemExit) as error:  # any code may stand in a user's module; its own error is shown
+    except (Exception, SystemExit) as error:  # a user's module may run any code; its error is shown
         raise RegistryError(
             f"module {module_path!r} must import without an error, but raised {type(error).__name__}: {error}"
         ) from error
 
 
 def _place(error: BaseException, module_path: str) -> str:
-    """File and line of the statement in a module that raised `error` while the module was imported."""
+    """Returns file and line of the statement that raised `error` during the import of a module."""
     step, place = error.__traceback__, module_path
     while step is not None:
         if step.tb_frame.f_globals.get("__name__") == module_path:
@@ -183,7 +189,7 @@ def _place(error: BaseException, module_path: str) -> str:
 
 
 def _prefer_one(folders: Sequence[Path], module_path: str) -> None:
-    """Puts the first folder that has a module first on the import path, unless another such module is loaded."""
+    """Puts the first folder with the module at the start of the import path, unless another such module is loaded."""
     top = module_path.partition(".")[0]
     places = ((folder, place) for folder in folders for place in (folder / f"{top}.py", folder / top) if place.exists())
     folder, here = next(places, (None, None))

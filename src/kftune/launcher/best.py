@@ -1,4 +1,4 @@
-"""The best values as outputs of a step: Katib's texts turned back into what the trials made of them."""
+"""The best values as outputs of a step: decodes Katib's texts as the trials do."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kftune.pipeline.ports import text_of
 def best_texts(
     wanted: Mapping[str, Mapping[str, str]], given: Mapping[str, str], fixed: Mapping[str, str]
 ) -> dict[str, str]:
-    """The text of each best value, as the outputs of a step hold it.
+    """Returns the text of each best value, as an output of the step.
 
     Args:
-        wanted: How each is made, by hyperparameter: ``text`` (what a trial gets, with ``${trialParameters.NAME}`` where
-            Katib puts its value), ``type`` (the output's) and, where there is one, ``default`` (the text where the
-            value's condition does not hold).
+        wanted: How to make each one, by hyperparameter: ``text`` (what a trial gets, with ``${trialParameters.NAME}``
+            in place of Katib's value), ``type`` (of the output) and an optional ``default`` (the text when the value's
+            condition does not hold).
         given: Katib's text for each parameter of the best trial.
         fixed: Texts of other hyperparameters, on which conditions may depend.
 
     Raises:
-        ClusterError: The best trial lacks a parameter, or has a text that stands for nothing.
+        ClusterError: The best trial lacks a parameter, or a text cannot be decoded.
     """
     found: dict[str, Any] = {}
     for name, how in wanted.items():
@@ -38,24 +38,24 @@ def best_texts(
     return {name: _text(found[name], how, values) for name, how in wanted.items()}
 
 
-def _text(found: str | encoding.Drawn, how: Mapping[str, str], values: Mapping[str, Any]) -> str:
-    if isinstance(found, encoding.Drawn):
+def _text(found: str | encoding.DomainValue, how: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    if isinstance(found, encoding.DomainValue):
         domain, value = found
         if isinstance(domain, Conditional) and "default" in how and not domain.active(values):
             return how["default"]
         found = text_of(value)
     if how["type"] == "int":
-        # Engines write whole numbers with a point at times; an output of type int has none.
+        # Engines sometimes write integers with a decimal point; an output of type int has none.
         return str(int(float(found)))
     return found
 
 
-def _plain(found: str | encoding.Drawn) -> Any:
-    return found.value if isinstance(found, encoding.Drawn) else _value(found)
+def _plain(found: str | encoding.DomainValue) -> Any:
+    return found.value if isinstance(found, encoding.DomainValue) else _value(found)
 
 
 def _value(text: str) -> Any:
-    """A text as the value that a condition compares with."""
+    """Returns the value that a condition compares with."""
     if text in ("true", "false"):
         return text == "true"
     for kind in (int, float):

@@ -1,4 +1,4 @@
-"""Creates the Experiment of a run or attaches to it, and follows it to its end."""
+"""Creates the Experiment of a run or attaches to it, and follows it until it ends."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from typing import Any
 
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError
-from kftune.launcher.reading import condition_of
+from kftune.launcher.objects import condition_of
 from kftune.render.names import LONGEST
 
 _CONTENT = "kftune.io/content"
 _RUN = "kftune.io/run-id"
-# Without news for this long, somebody should hear why.
+# After this many seconds without a change, the log says why.
 _LONG_SILENCE = 300.0
 
 
 def experiment_name(base: str, run_id: str) -> str:
-    """The Experiment's name in a run: the same whenever the step is tried again."""
+    """Returns the Experiment's name in a run, which is the same for each try of the step.
+
+    Args:
+        base: Its name in the manifest.
+        run_id: The ID of the step in this run.
+    """
     mark = hashlib.sha256(run_id.encode()).hexdigest()[:10]
     return f"{base[: LONGEST - len(mark) - 1].rstrip('-')}-{mark}"
 
@@ -31,11 +36,11 @@ class Launch:
     """One Experiment of one run.
 
     Args:
-        namespace: Where it is.
-        experiment: What it is; its name is the beginning of its name in this run.
-        run_id: What tells this tuning from all others.
+        namespace: Its namespace.
+        experiment: The object; its name in this run begins with its own name.
+        run_id: Distinguishes this tuning from all others.
         say: Called with each line for the log.
-        poll: Seconds between two looks at it.
+        poll: Seconds between two requests.
     """
 
     def __init__(
@@ -60,11 +65,11 @@ class Launch:
         """Creates the Experiment, or attaches to the one that an earlier try has created.
 
         Raises:
-            ClusterError: The cluster refuses it, or has another Experiment under the name, or `stop` was set before the
-                one that an earlier try deletes was gone.
+            ClusterError: The cluster refuses it, another Experiment has the name, or `stop` was set while an earlier
+                try's Experiment was being deleted.
         """
         while not self._namespace.create_experiment(self._experiment):
-            found = self._found()
+            found = self._namespace.experiment(self.name)
             if found is not None and "deletionTimestamp" not in found["metadata"]:
                 self._attach(found)
                 return
@@ -73,50 +78,44 @@ class Launch:
                 raise ClusterError(f"asked to stop before the Experiment {self.name} of an earlier try was gone")
         self._say(f"created Experiment {self._namespace.name}/{self.name}")
 
-    def _found(self) -> dict[str, Any] | None:
-        try:
-            return self._namespace.experiment(self.name)
-        except ClusterError as error:
-            if error.status != 404:
-                raise
-            return None
-
     def _attach(self, found: dict[str, Any]) -> None:
         annotations = found["metadata"].get("annotations", {})
         if annotations.get(_CONTENT) != self._experiment["metadata"]["annotations"][_CONTENT]:
             raise ClusterError(
-                f"there is an Experiment {self._namespace.name}/{self.name} already, and it is not what this step "
-                f"would create; delete it, or start a new run"
+                f"the Experiment {self._namespace.name}/{self.name} already exists, and differs from the one of this "
+                f"step; delete it, or start a new run"
             )
-        self._say(f"attached to Experiment {self._namespace.name}/{self.name}, which an earlier try has created")
+        self._say(f"attached to Experiment {self._namespace.name}/{self.name}, which an earlier try created")
 
     def wait(self, stop: threading.Event) -> dict[str, Any] | None:
-        """The Experiment once it has succeeded; None when `stop` was set before.
+        """Waits until the Experiment has succeeded and returns it; None when `stop` was set before.
 
         Raises:
-            ClusterError: It has failed, or is gone.
+            ClusterError: It has failed, or no longer exists.
         """
-        told, told_at = "", time.monotonic()
+        said, said_at = "", time.monotonic()
         while True:
             found = self._namespace.experiment(self.name)
+            if found is None:
+                raise ClusterError(f"the Experiment {self._namespace.name}/{self.name} was deleted")
             state = condition_of(found)
             if state.get("type") == "Succeeded":
                 self._say(f"succeeded: {_counts(found)}")
                 return found
             if state.get("type") == "Failed":
-                raise ClusterError("\n  ".join([f"the Experiment has failed: {_told(state)}", *self._failures()]))
-            news = _counts(found)
-            if news != told:
-                self._say(news)
-                told, told_at = news, time.monotonic()
-            elif time.monotonic() - told_at >= _LONG_SILENCE:
+                raise ClusterError("\n  ".join([f"the Experiment has failed: {_reason(state)}", *self._failures()]))
+            counts = _counts(found)
+            if counts != said:
+                self._say(counts)
+                said, said_at = counts, time.monotonic()
+            elif time.monotonic() - said_at >= _LONG_SILENCE:
                 self._say("\n  ".join(["nothing has changed for a while", *self.obstacles()]))
-                told_at = time.monotonic()
+                said_at = time.monotonic()
             if stop.wait(self._poll):
                 return None
 
     def delete(self) -> None:
-        """Deletes the Experiment; where the cluster refuses that, says so and leaves it, since the result stands."""
+        """Deletes the Experiment. If the cluster refuses, the log says so; the result is not affected."""
         try:
             self._namespace.delete_experiment(self.name)
         except ClusterError as error:
@@ -125,44 +124,41 @@ class Launch:
             self._say(f"deleted Experiment {self.name}")
 
     def trials(self) -> list[dict[str, Any]]:
-        """Its trials."""
+        """Returns its trials."""
         return self._namespace.trials(self.name)
 
     def obstacles(self) -> list[str]:
-        """What is known of why it does not get on."""
+        """Returns known reasons why it makes no progress."""
         try:
             return list(self._obstacles())
         except ClusterError as error:
-            return [f"why is not known: {error}"]
+            return [f"the reason is unknown: {error}"]
 
     def _obstacles(self) -> Iterator[str]:
-        try:
-            suggestion = self._namespace.suggestion(self.name)
-        except ClusterError as error:
-            if error.status != 404:
-                raise
-            yield "there is no Suggestion: Katib has not seen the Experiment, or does not know its algorithm"
+        suggestion = self._namespace.suggestion(self.name)
+        if suggestion is None:
+            yield "there is no Suggestion: Katib has not processed the Experiment, or does not know its algorithm"
             return
         for condition in suggestion.get("status", {}).get("conditions", []):
             if condition.get("type") == "Failed" and condition.get("status") == "True":
-                yield f"the algorithm has failed: {_told(condition)}"
+                yield f"the algorithm has failed: {_reason(condition)}"
             if condition.get("type") == "DeploymentReady" and condition.get("status") == "False":
-                yield f"the algorithm's service is not ready: {_told(condition)}"
+                yield f"the algorithm's service is not ready: {_reason(condition)}"
         for name, reason in self._namespace.waiting_pods(self.name):
             yield f"pod {name}: {reason}"
         for trial in self.trials():
             state = condition_of(trial)
             if state.get("type") == "MetricsUnavailable":
-                yield f"trial {trial['metadata']['name']}: it ended, and its objective was not found in what it printed"
+                yield f"trial {trial['metadata']['name']}: it ended, but its output does not contain the objective"
 
     def _failures(self) -> Iterator[str]:
         for trial in self.trials():
             state = condition_of(trial)
             if state.get("type") in ("Failed", "MetricsUnavailable"):
-                yield f"trial {trial['metadata']['name']}: {_told(state)}"
+                yield f"trial {trial['metadata']['name']}: {_reason(state)}"
 
 
-def _told(condition: dict[str, Any]) -> str:
+def _reason(condition: dict[str, Any]) -> str:
     return ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
 
 
@@ -170,6 +166,6 @@ def _counts(found: dict[str, Any]) -> str:
     status = found.get("status", {})
     names = ("trialsRunning", "trialsPending", "trialsSucceeded", "trialsEarlyStopped", "trialsFailed", "trialsKilled")
     counts = Counter({name.removeprefix("trials").lower(): status.get(name, 0) for name in names})
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     best = status.get("currentOptimalTrial", {}).get("bestTrialName")
-    return f"trials: {told or 'none yet'}" + (f"; best so far {best}" if best else "")
+    return f"trials: {text or 'none yet'}" + (f"; best so far {best}" if best else "")

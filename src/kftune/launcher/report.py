@@ -1,16 +1,16 @@
-"""The page of an Experiment's trials, from what Katib keeps of them."""
+"""The page of an Experiment's trials, from the objects that Katib stores."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kftune.launcher.reading import assignments, condition_of, number_of, objective_value
-from kftune.results.page import Row, trials_page
+from kftune.launcher.objects import assignments, condition_of, number_of, objective_value
+from kftune.results.page import TrialRow, trials_page
 
 
 def report_page(experiment: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
-    """The page.
+    """Returns the page.
 
     Args:
         experiment: The Experiment, succeeded.
@@ -22,21 +22,21 @@ def report_page(experiment: Mapping[str, Any], trials: Sequence[Mapping[str, Any
     best, found = str(optimal["bestTrialName"]), objective_value(optimal.get("observation"), objective)
     ordered = sorted(trials, key=lambda trial: str(trial["metadata"].get("creationTimestamp", "")))
     return trials_page(
-        str(experiment["metadata"]["name"]),
-        f"{metric}, {objective['type']}d: the best is {found}, of {best}, among {len(ordered)} trials",
-        metric,
-        [str(parameter["name"]) for parameter in experiment["spec"].get("parameters", [])],
-        [_row(trial, objective) for trial in ordered],
-        best,
+        title=str(experiment["metadata"]["name"]),
+        summary=f"{metric}, {objective['type']}d: the best is {found}, of {best}, among {len(ordered)} trials",
+        metric=metric,
+        names=[str(parameter["name"]) for parameter in experiment["spec"].get("parameters", [])],
+        rows=[_row(trial, objective) for trial in ordered],
+        best=best,
     )
 
 
-def _row(trial: Mapping[str, Any], objective: Mapping[str, Any]) -> Row:
+def _row(trial: Mapping[str, Any], objective: Mapping[str, Any]) -> TrialRow:
     value = objective_value(trial.get("status", {}).get("observation"), objective)
-    return Row(
-        str(trial["metadata"]["name"]),
-        str(condition_of(trial).get("type", "Pending")),
-        value or "",
-        number_of(value),
-        assignments(trial["spec"].get("parameterAssignments", [])),
+    return TrialRow(
+        name=str(trial["metadata"]["name"]),
+        state=str(condition_of(trial).get("type", "Pending")),
+        shown=value or "",
+        objective=number_of(value),
+        values=assignments(trial["spec"].get("parameterAssignments", [])),
     )

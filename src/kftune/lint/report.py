@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kftune import yaml_text
 from kftune.errors import YamlError
 from kftune.katib.admission.reason import field_text
-from kftune.katib.go.types import Path
 from kftune.lint.judging import Judgement
 from kftune.lint.rules.rule import SEVERITIES, Finding
 from kftune.lint.sources import Document
@@ -27,7 +26,6 @@ _COLOURS = {
     "habit": "\033[36m",
 }
 
-_FEW = 2  # places that are found faster one by one
 _IGNORED = re.compile(r"#\s*kftune:\s*ignore\[([A-Z0-9, ]+)\]")
 
 
@@ -73,29 +71,11 @@ def _places(judgement: Judgement) -> list[tuple[int, int]]:
     verdict, document, findings = judgement.verdict, judgement.document, judgement.findings
     if verdict.line is not None and verdict.column is not None:
         return [(verdict.line, verdict.column)] * len(findings)
-    wanted = [(_existing((*document.prefix, *finding.path), document), finding.code == "KT104") for finding in findings]
+    wanted = [((*document.prefix, *finding.path), finding.code == "KT104") for finding in findings]
     try:
-        if len(wanted) > _FEW:
-            return yaml_text.locate_all(document.piece.text, wanted)
-        return [yaml_text.locate(document.piece.text, path, key=key) for path, key in wanted]
+        return yaml_text.locate_all(document.piece.text, wanted)
     except YamlError:
         return [(1, 1)] * len(findings)
-
-
-def _existing(path: Path, document: Document) -> Path:
-    """As much of the path as the object has; what is missing need not be looked for in the text."""
-    value: Any = document.value
-    path = path[len(document.prefix) :]
-    for length, part in enumerate(path):
-        if isinstance(value, list):
-            known = isinstance(part, int) and part < len(value)
-        else:
-            known = isinstance(value, dict) and part in value
-        if not known:
-            path = path[:length]
-            break
-        value = value[part]
-    return (*document.prefix, *path)
 
 
 def _is_ignored(lines: list[str], line: int, code: str) -> bool:

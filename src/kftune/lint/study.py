@@ -34,7 +34,7 @@ from kftune.lint.report import Placed, placed
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, Source, documents
 from kftune.lint.studies import LocalMetric, StudyReport
-from kftune.metrics import reduce_file
+from kftune.metrics.reduction import reduce_file
 from kftune.study import Study, load_study, study_from_dict
 
 HelpText = Callable[[Path, Sequence[Path], Sequence[str]], str]

@@ -1,4 +1,4 @@
-"""Metrics of scripts that print their own format: a name and a regex, as SageMaker's metric definitions have them."""
+"""Metrics of scripts that print their own format: a name and a regex, as in SageMaker's metric definitions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class _Definition(NamedTuple):
 
 
 class MetricDefinition(_Definition):
-    r"""How to find one metric in the lines that a script prints.
+    r"""Describes how to find one metric in the lines that a script prints.
 
     Args:
-        name: What the metric is called in the study.
+        name: The metric's name in the study.
         regex: A regex with one group, around the value: ``val loss: ([0-9.eE+-]+)``. It must compile in Python and in
-            RE2, and is searched for in one line at a time; ``\d``, ``\w`` and ``\s`` stand for ASCII characters.
+            RE2. It is searched for in one line at a time; ``\d``, ``\w`` and ``\s`` match ASCII characters only.
 
     Raises:
-        MetricError: The name cannot be a metric's, or the regex is none that both can run.
+        MetricError: The name is invalid, or the regex does not work in both Python and RE2.
     """
 
     __slots__ = ()
 
     def __new__(cls, name: str, regex: str) -> MetricDefinition:
-        """Check both."""
+        """Checks both."""
         check_metric_name(name)
         _check_regex(name, regex)
         return super().__new__(cls, name, regex)
@@ -41,36 +41,27 @@ class MetricDefinition(_Definition):
         return re.compile(self.regex, re.ASCII)
 
 
-def check_re2(regex: str) -> None:
-    """Refuse a regex that Python compiles, but RE2 does not or reads otherwise.
-
-    Raises:
-        MetricError: Names the construct, its place and a remedy.
-    """
-    scan(regex)
-
-
 def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
-    """What the group of a definition would misread, in sentences for the user; empty when nothing is suspicious."""
+    """Returns notes for the user about values that the definition's group would misread; empty when there are none."""
     group = re.compile(scan(definition.regex).captures[0], re.ASCII)
     notes = []
     if group.fullmatch("0.5") and not group.fullmatch("1e-05"):
         part = group.match("1e-05")
         read = f"is read as {part[0]!r}" if part and part[0] else "is not read"
         notes.append(
-            f"the metric {definition.name!r}: a value printed as 1e-05 {read}, since {group.pattern!r} takes no "
+            f"the metric {definition.name!r}: a value printed as 1e-05 {read}, because {group.pattern!r} allows no "
             "exponent; write ([0-9.eE+-]+)"
         )
     if group.fullmatch("nan"):
         notes.append(
-            f"the metric {definition.name!r}: {group.pattern!r} also takes text that is no finite number, such as nan, "
-            "and Katib keeps that as a value; write ([0-9.eE+-]+)"
+            f"the metric {definition.name!r}: {group.pattern!r} also matches text that is not a finite number, such as "
+            "nan, and Katib stores that as a value; write ([0-9.eE+-]+)"
         )
     return tuple(notes)
 
 
 def required_text(definition: MetricDefinition) -> str:
-    """Characters in a row that a line must hold for the regex to match; empty when none are known."""
+    """Returns text that a line must contain for the regex to match; empty when none is known."""
     items = scan(definition.regex).items
     if any(item.kind in {"alternative", "flags"} for item in items):
         return ""
@@ -78,7 +69,7 @@ def required_text(definition: MetricDefinition) -> str:
 
 
 def literal_runs(items: tuple[Item, ...]) -> list[list[Item]]:
-    """The stretches of plain characters among the pieces of a regex, each character exactly once there."""
+    """Returns the runs of plain characters in a regex; each character occurs exactly once in a match."""
     runs: list[list[Item]] = [[]]
     for item in items:
         if item.kind == "literal" and not item.repeated:
@@ -89,7 +80,7 @@ def literal_runs(items: tuple[Item, ...]) -> list[list[Item]]:
 
 
 def text_of(run: list[Item]) -> str:
-    """The characters that a stretch of literals stands for."""
+    """Returns the characters of a run of literals."""
     return "".join(item.text for item in run)
 
 
@@ -98,7 +89,7 @@ def _check_regex(name: str, regex: str) -> None:
         pattern = re.compile(regex, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise MetricError(f"the regex of the metric {name!r} must compile; {error}; given {regex!r}") from error
-    check_re2(regex)
+    scan(regex)
     if pattern.groups != 1:
         raise MetricError(
             f"the regex of the metric {name!r} must have one group, around the value, as in 'val loss: ([0-9.eE+-]+)'; "
@@ -107,5 +98,5 @@ def _check_regex(name: str, regex: str) -> None:
     if "\n" in regex:
         raise MetricError(
             f"the regex of the metric {name!r} is searched for in one line at a time; given a line break in {regex!r}; "
-            "leave it out"
+            "remove it"
         )

@@ -1,6 +1,6 @@
-"""The filters by which Katib's collector finds what our parser finds.
+"""Filters with which Katib's collector finds what our parser finds.
 
-Source: Katib takes a match's trimmed group 1 for the metric's name and group 2 for the value; it joins filters, and
+Source: Katib takes the trimmed group 1 of a match as the metric's name and group 2 as the value. It joins filters, and
 metric names, with ``;`` (pkg/metricscollector/v1beta1/file-metricscollector). The kubelet replaces ``$$`` in arguments.
 """
 
@@ -21,16 +21,16 @@ _ESCAPED = {";": r"\x3b", "$": r"\x24"}
 
 
 class KatibFilter(NamedTuple):
-    """What Katib is told to find one metric."""
+    """How Katib finds one metric."""
 
     name: str
-    """The metric's name in the log, which is its name in Katib."""
+    """The metric's name in the log, which Katib uses too."""
     regex: str
     """An RE2 regex with the groups name and value, without ``;``."""
 
 
 class KatibFilters(NamedTuple):
-    """What Katib is told to find all metrics of a study."""
+    """How Katib finds all metrics of a study."""
 
     names: dict[str, str]
     """Name in the study -> name in Katib."""
@@ -39,13 +39,13 @@ class KatibFilters(NamedTuple):
 
 
 def katib_filter(definition: MetricDefinition) -> KatibFilter:
-    r"""The two-group filter by which Katib finds what a definition finds.
+    r"""Returns the two-group filter with which Katib finds what a definition finds.
 
     Katib takes the metric's name from the line, so the last plain words before the group become the name:
     ``epoch \d+, val loss: ([0-9.]+)`` gives the name ``val loss`` and the filter ``epoch \d+, (val loss): ([0-9.]+)``.
 
     Raises:
-        MetricError: No plain word stands before the group, or it could come in another spelling.
+        MetricError: There is no plain word before the group, or its spelling may vary.
     """
     name_items = _words_before_group(definition)
     start, end, name = name_items[0].start, name_items[-1].end, text_of(name_items)
@@ -55,20 +55,20 @@ def katib_filter(definition: MetricDefinition) -> KatibFilter:
 
 
 def katib_filters(names: Sequence[str], definitions: Sequence[MetricDefinition] = ()) -> KatibFilters:
-    """The filters by which Katib finds the metrics of a study, and what it calls them.
+    """Returns the filters with which Katib finds the metrics of a study, and their names in Katib.
 
     Args:
-        names: The study's metrics; those without a definition stand on metric lines.
+        names: The study's metrics; those without a definition are on metric lines.
         definitions: How to find the others.
 
     Raises:
-        MetricError: A definition has no filter, or two metrics would have one name in Katib.
+        MetricError: A definition has no filter, or two metrics would have the same name in Katib.
     """
     if not definitions:
         return KatibFilters({name: name for name in names}, (METRIC_FORMAT,))
     defined = {definition.name for definition in definitions}
     plain = [name for name in dict.fromkeys(names) if name not in defined]
-    # METRIC_FORMAT would also find the words of the definitions, wherever those stand before a "=".
+    # METRIC_FORMAT would also find the words of the definitions wherever a "=" follows them.
     filters = [(name, KatibFilter(name, _format_of_one(name))) for name in plain]
     filters += [(definition.name, katib_filter(definition)) for definition in definitions]
     owners: dict[str, str] = {}
@@ -76,14 +76,14 @@ def katib_filters(names: Sequence[str], definitions: Sequence[MetricDefinition] 
         owner = owners.setdefault(found.name, metric)
         if owner != metric:
             raise MetricError(
-                f"each metric needs a name of its own in the log; {owner!r} and {metric!r} are both called "
-                f"{found.name!r} there; put more of the text in which they differ right before the group"
+                f"each metric needs its own name in the log; {owner!r} and {metric!r} are both called "
+                f"{found.name!r} there; put text in which they differ right before the group"
             )
     return KatibFilters({metric: found.name for metric, found in filters}, tuple(found.regex for _, found in filters))
 
 
 def _format_of_one(name: str) -> str:
-    """The metric line for one name; of two equal names with one space between, it finds the first."""
+    """Returns the metric line for one name; of two equal names with one space between them, it finds the first."""
     return rf"(?:^|[{SPACE}])({re.escape(name)})=({NUMBER})(?:[{SPACE}]|$)"
 
 
@@ -91,19 +91,19 @@ def _words_before_group(definition: MetricDefinition) -> list[Item]:
     items = scan(definition.regex).items
     kinds = [item.kind for item in items]
     if "alternative" in kinds:
-        raise _no_filter(definition, "there must be no | outside of brackets")
+        raise _no_filter(definition, "the regex must have no | outside of brackets")
     if any("i" in item.text for item in items if item.kind == "flags"):
-        raise _no_filter(definition, "the name must have one spelling, so no (?i)")
+        raise _no_filter(definition, "the name must have one spelling, so (?i) is not allowed")
     if "capture" not in kinds:
-        raise _no_filter(definition, "the group must not stand inside other brackets")
+        raise _no_filter(definition, "the group must not be inside other brackets")
     for run in reversed(literal_runs(items[: kinds.index("capture")])):
         words = _stripped(run)
         name = text_of(words)
         if any(mark in name for mark in ";$\n"):
-            raise _no_filter(definition, "the words before the group must be without ; and $")
+            raise _no_filter(definition, "the words before the group must not contain ; or $")
         if any(character.isalnum() for character in name):
             return words
-    raise _no_filter(definition, "plain words must stand before the group")
+    raise _no_filter(definition, "there must be plain words before the group")
 
 
 def _stripped(run: list[Item]) -> list[Item]:

@@ -2,9 +2,9 @@
 
     step=3 train_loss=0.5 val_loss=0.31
 
-A line is taken apart at whitespace. Each token ``name=number`` is a report; every other token is none, such as
-``loss=nan``, ``loss=``, ``loss=1,000``, ``acc=98%`` or ``(loss=0.5)``. ``step=`` says which step the reports behind it
-on the same line belong to.
+A line is split at whitespace. Each token ``name=number`` is a report. Other tokens, such as ``loss=nan``, ``loss=``,
+``loss=1,000``, ``acc=98%`` or ``(loss=0.5)``, are not. ``step=`` gives the step of the reports after it on the same
+line.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     Number = SupportsFloat | SupportsIndex
 
 SPACE = r"\t\n\f\r "
-"""The inside of a character class: RE2's whitespace, spelled out because Python's own ``\\s`` holds more."""
+"""The inside of a character class: RE2's whitespace, spelled out because Python's own ``\\s`` matches more."""
 
 NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-"""A complete number in RE2 and in Python; nan, inf, hexadecimal numbers and digit separators are none."""
+"""A complete number in RE2 and in Python; nan, inf, hexadecimal numbers and digit separators do not match."""
 
 METRIC_FORMAT = rf"([^{SPACE}]*[!-~])=({NUMBER})(?:[{SPACE}]|$)"
 """The metric line as an RE2 regex with the groups name and value, for the filter of a collector.
 
 The name group takes the token from its start up to its last ``=``, so that ``val_loss=0.3`` or ``x=loss=0.3`` are never
-read as ``loss``. There is no ``;`` in it: Katib joins filters with one.
+read as ``loss``. The regex contains no ``;``, because Katib joins filters with it.
 
-Source: Katib's spec.metricsCollectorSpec.source.filter.metricsFormat: RE2, found as often as it stands in a line.
+Source: Katib's spec.metricsCollectorSpec.source.filter.metricsFormat: RE2, all matches in a line.
 """
 
 STEP = "step"
@@ -45,27 +45,22 @@ _NAME = re.compile(r"[!#%&(-:<>?@A-Z\[\]^_a-z{}~]{1,255}")
 _OUTSIDE_NAME = re.compile(r"[^!#%&(-:<>?@A-Z\[\]^_a-z{}~]+")
 
 
-def is_metric_name(name: str) -> bool:
-    """Whether the metric line can carry `name`."""
-    return name != STEP and _NAME.fullmatch(name) is not None
-
-
 def check_metric_name(name: str) -> None:
-    """Refuse a name that the metric line cannot carry.
+    """Rejects a name that the metric line cannot carry.
 
     Args:
-        name: What a metric shall be called, such as ``val_loss``, ``val/loss`` or ``yolo:mAP_0.5``.
+        name: A metric's name, such as ``val_loss``, ``val/loss`` or ``yolo:mAP_0.5``.
 
     Raises:
-        MetricError: The name is ``step``, empty, too long, or holds a character that a line, a filter or a shell would
-            take for something else.
+        MetricError: The name is ``step``, empty, too long, or contains a character with a special meaning in a line, a
+            filter or a shell.
 
     Source: Katib joins metric names and filters with ``;`` and keeps names in a VARCHAR(255).
     """
     if name == STEP:
         raise MetricError(
-            "a metric cannot be called 'step': on a metric line that is the number of the step; "
-            "report it as step=..., or call the metric 'steps'"
+            "a metric cannot be called 'step': on a metric line, that name gives the number of the step; "
+            "report the step as step=..., or call the metric 'steps'"
         )
     if _NAME.fullmatch(name) is None:
         near = _OUTSIDE_NAME.sub("_", name).strip("_")[:255] or "val_loss"
@@ -76,22 +71,22 @@ def check_metric_name(name: str) -> None:
 
 
 def format_line(values: Mapping[str, Number], step: SupportsIndex | None = None) -> str:
-    """The line that reports `values`, without its line break.
+    """Returns the line that reports `values`, without its line break.
 
     Args:
-        values: The number of each metric: int, float, or another number that `float()` takes, such as a NumPy scalar or
-            a tensor of one element.
-        step: Which step (epoch, batch, ...) the values belong to, from 0.
+        values: The number of each metric: int, float, or another number that `float()` accepts, such as a NumPy scalar
+            or a tensor with one element.
+        step: The step (epoch, batch, ...) of the values, from 0; None leaves it out.
 
     Returns:
-        For example ``step=3 val_loss=0.31``; a float in the digits of its `repr`.
+        For example ``step=3 val_loss=0.31``; a float has the digits of its `repr`.
 
     Raises:
-        MetricError: No value, a name that cannot be, a step that is no whole number from 0, or a value that is no
+        MetricError: There is no value, a name is invalid, the step is not a whole number from 0, or a value is not a
             finite number.
     """
     if not values:
-        raise MetricError("a report needs at least one metric; given none; write report(val_loss=0.31)")
+        raise MetricError("report() needs at least one metric; write report(val_loss=0.31)")
     tokens = [] if step is None else [f"{STEP}={_step_text(step)}"]
     for name, value in values.items():
         check_metric_name(name)
@@ -102,29 +97,29 @@ def format_line(values: Mapping[str, Number], step: SupportsIndex | None = None)
 def report(
     values: Mapping[str, Number] | None = None, /, *, step: SupportsIndex | None = None, **metrics: Number
 ) -> None:
-    """Print one metric line to standard output, at once.
+    """Prints one metric line to standard output and flushes it.
 
-    Only the first process of a distributed run prints (environment ``RANK`` unset or 0): a collector reads the output
-    of all of them, and would count each value as often as there are processes. In the others this does nothing.
+    In a distributed run only the first process prints (environment ``RANK`` unset or 0). A collector reads the output
+    of all processes and would otherwise count each value once for each of them.
 
-    The line begins with a space. A progress bar leaves its text without a line break, and the first token would else be
-    glued to it and be lost.
+    The line begins with a space. A progress bar leaves its text without a line break, so the first token would
+    otherwise be joined to it and be lost.
 
     Args:
-        values: Metrics whose names are no Python names: ``report({"val/loss": 0.31})``.
-        step: Which step the values belong to, from 0.
+        values: Metrics with names that are not Python names: ``report({"val/loss": 0.31})``.
+        step: The step of the values, from 0; None leaves it out.
         **metrics: Metrics by name: ``report(step=3, val_loss=0.31)``.
 
     Raises:
-        MetricError: What `format_line` refuses, or one metric given twice.
+        MetricError: `format_line` rejects a value, or a metric is given twice.
     """
     if os.environ.get("RANK", "0") not in {"", "0"}:
         return
     twice = sorted(metrics.keys() & (values or {}).keys())
     if twice:
-        raise MetricError(f"a metric has one value in a report; {twice[0]!r} is given twice; leave one out")
+        raise MetricError(f"a metric has one value in a report; {twice[0]!r} is given twice; remove one")
     line = format_line({**(values or {}), **metrics}, step)
-    # One write: print() makes two of them when Python runs unbuffered, and lines of two processes would mix.
+    # A single write: print() makes two when Python runs unbuffered, and the lines of two processes would mix.
     sys.stdout.write(f" {line}\n")
     sys.stdout.flush()
 
@@ -138,7 +133,7 @@ def _step_text(step: SupportsIndex) -> str:
 def _value_text(name: str, value: Number, step: SupportsIndex | None) -> str:
     # NumPy calls its own bool `bool` or `bool_`, by version
     if type(value).__name__ in {"bool", "bool_"}:
-        raise MetricError(f"the metric {name!r} must be a number; given {value!r:.60}; write int(...) if it counts")
+        raise MetricError(f"the metric {name!r} must be a number; given {value!r:.60}; write int(...) to report it")
     number = _as_float(name, value)
     if not math.isfinite(number):
         place = "" if step is None else f" at step {step}"
@@ -150,7 +145,7 @@ def _value_text(name: str, value: Number, step: SupportsIndex | None) -> str:
 
 
 def _as_float(name: str, value: Number) -> float:
-    # torch warns when a tensor that still carries its gradient is made a float
+    # torch warns when a tensor with a gradient is converted to float
     plain = value.detach() if hasattr(value, "detach") else value
     if hasattr(plain, "__float__") or hasattr(plain, "__index__"):
         try:

@@ -1,8 +1,8 @@
 """Finds reports of metrics in a log that comes in pieces: bytes in, raw values and their places out.
 
-The speed comes from three things. A regex of bytes that begins with the plain name makes `re` skip ahead to the next
-place where it stands; what must stand before the name is looked at only there. One regex per name runs over a whole
-block of lines. And a block's values become numbers together.
+Three things make it fast. A regex of bytes that begins with the plain name lets `re` skip ahead to the next occurrence;
+what must precede the name is checked only there. One regex per name runs over a whole block of lines. The values of a
+block are converted to numbers together.
 """
 
 from __future__ import annotations
@@ -10,53 +10,44 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from kftune.metrics.definition import MetricDefinition, required_text
 from kftune.metrics.line import NUMBER, SPACE, STEP, check_metric_name
 
 LONGEST_LINE = 1 << 20
-"""Bytes of a line without an end that are kept; a longer one is read in parts."""
+"""Bytes of an unfinished line to keep; a longer line is read in parts."""
 
 _SPACE = SPACE.encode()
 _NUMBER = re.compile(NUMBER.encode())
 _STEP_NEEDLE = STEP.encode() + b"="
 _STEP = re.compile(rb"%b(?<![^%b]%b)([0-9]{1,18})(?![^%b])" % (_STEP_NEEDLE, _SPACE, _STEP_NEEDLE, _SPACE))
 
-# What Go's strings.TrimSpace takes off a name beyond RE2's own whitespace, and the last bytes of these in UTF-8.
+# What Go's strings.TrimSpace removes from a name besides RE2's own whitespace, and the last bytes of these in UTF-8.
 _TRIMMED = "\v\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _TRIMMED_ENDS = bytes(sorted({character.encode()[-1] for character in _TRIMMED}))
 
 
 Place = tuple[int, bytes]
-"""A report in a block: where its name begins, and the text of its value."""
+"""A report in a block: the offset of its name, and the text of its value."""
 
 
-class Finds(NamedTuple):
-    """What a block has of one metric."""
+class Reports(NamedTuple):
+    """The reports of one metric in a block."""
 
     texts: list[bytes]
-    """The values' texts, in order."""
+    """The texts of the values, in order."""
     last: int
-    """Where the last of them is reported; -1 when there is none."""
+    """The offset of the last report; -1 when there is none."""
 
-
-class Scanner(Protocol):
-    """Finds the reports of one metric in a block of whole lines."""
-
-    @property
-    def name(self) -> str:
-        """The metric's name in the study."""
-
-    def places(self, block: bytes) -> list[Place]:
-        """All reports with their places."""
-
-    def finds(self, block: bytes) -> Finds:
-        """All reports, with the place of the last one only."""
+    @classmethod
+    def of(cls, places: list[Place]) -> Reports:
+        """Makes the record from all places."""
+        return cls([text for _, text in places], places[-1][0] if places else -1)
 
 
 class LineCutter:
-    """Cuts what comes from a pipe into blocks of whole lines."""
+    """Cuts the output of a pipe into blocks of whole lines."""
 
     __slots__ = ("_held", "_pieces")
 
@@ -65,7 +56,7 @@ class LineCutter:
         self._held = 0
 
     def feed(self, chunk: bytes) -> bytes:
-        """The lines that `chunk` completes, as one block; empty when it completes none."""
+        """Returns the lines that `chunk` completes, as one block; empty when it completes none."""
         cut = chunk.rfind(b"\n") + 1
         block = b""
         if cut:
@@ -81,7 +72,7 @@ class LineCutter:
         return block
 
     def close(self) -> bytes:
-        """What is left: a last line without its end."""
+        """Returns the rest: a last line that has no line break."""
         rest = b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
@@ -90,7 +81,7 @@ class LineCutter:
     def _part_of_long_line(self) -> bytes:
         text = self.close()
         cut = _last_space(text, 0, len(text)) + 1
-        # A token of this length is no report; the "=" stands for it, as no name can follow on one.
+        # A token of this length is not a report. A "=" replaces it, because no name can directly follow a "=".
         rest = text[cut:] if cut else b"="
         self._pieces.append(rest)
         self._held = len(rest)
@@ -98,7 +89,7 @@ class LineCutter:
 
 
 class TokenScanner:
-    """Finds ``name=value`` on metric lines, exactly where METRIC_FORMAT has a match or a value is refused."""
+    """Finds ``name=value`` on metric lines: wherever METRIC_FORMAT matches, or a value is refused."""
 
     __slots__ = ("_glued", "_needle", "_token", "name")
 
@@ -108,28 +99,28 @@ class TokenScanner:
         self._needle = name.encode() + b"="
         needle = re.escape(self._needle)
         self._token = re.compile(rb"%b(?<![^%b]%b)([^%b]*)" % (needle, _SPACE, needle, _SPACE))
-        # a Unicode space right before the name: Katib trims it off
+        # a Unicode space right before the name: Katib trims it
         self._glued = re.compile(rb"%b(?<=[%b]%b)([^%b]*)" % (needle, re.escape(_TRIMMED_ENDS), needle, _SPACE))
 
-    def places(self, block: bytes) -> list[Place]:
-        """All reports with their places."""
+    def find_places(self, block: bytes) -> list[Place]:
+        """Returns all reports with their places."""
         found = [(match.start(), match[1]) for match in self._token.finditer(block)]
         if self._has_glued(block):
             found += self._glued_places(block)
             found.sort()
         return found
 
-    def finds(self, block: bytes) -> Finds:
-        """All reports, with the place of the last one only."""
+    def find(self, block: bytes) -> Reports:
+        """Returns all reports, with the place of the last one only."""
         if self._has_glued(block):
-            return _finds(self.places(block))
+            return Reports.of(self.find_places(block))
         texts = self._token.findall(block)
         if not texts:
-            return Finds(texts, -1)
+            return Reports(texts, -1)
         last = block.rfind(self._needle)
         while self._token.match(block, last) is None:
             last = block.rfind(self._needle, 0, last)
-        return Finds(texts, last)
+        return Reports(texts, last)
 
     def _has_glued(self, block: bytes) -> bool:
         return not (block.isascii() and b"\v" not in block) and self._glued.search(block) is not None
@@ -143,7 +134,7 @@ class TokenScanner:
 
 
 class DefinitionScanner:
-    """Finds what a metric definition's regex matches, line by line."""
+    """Finds the matches of a metric definition's regex, line by line."""
 
     __slots__ = ("_needle", "_pattern", "name")
 
@@ -152,8 +143,8 @@ class DefinitionScanner:
         self._pattern = definition.pattern
         self._needle = required_text(definition).encode()
 
-    def places(self, block: bytes) -> list[Place]:
-        """All reports with their places."""
+    def find_places(self, block: bytes) -> list[Place]:
+        """Returns all reports with their places."""
         found = []
         for begin, line in self._lines(block):
             text = line.decode("utf-8", "surrogateescape")
@@ -163,12 +154,12 @@ class DefinitionScanner:
                 found.append((offset, value.encode("utf-8", "surrogateescape")))
         return found
 
-    def finds(self, block: bytes) -> Finds:
-        """All reports, with the place of the last one only."""
-        return _finds(self.places(block))
+    def find(self, block: bytes) -> Reports:
+        """Returns all reports, with the place of the last one only."""
+        return Reports.of(self.find_places(block))
 
     def _lines(self, block: bytes) -> Iterator[tuple[int, bytes]]:
-        """The lines that may match, with their offsets."""
+        """Yields the lines that may match, with their offsets."""
         begin = 0
         size = len(block)
         while begin < size:
@@ -182,32 +173,17 @@ class DefinitionScanner:
             begin = end + 1
 
 
-def steps_at(block: bytes, offsets: Sequence[int]) -> list[int | None]:
-    """The step of each of a block's reports: the nearest ``step=`` before it on its line.
-
-    Args:
-        block: Whole lines.
-        offsets: Where the reports begin, in rising order.
-    """
-    if _STEP_NEEDLE not in block:
-        return [None] * len(offsets)
-    marks = iter([*((match.start(), int(match[1])) for match in _STEP.finditer(block)), (len(block), 0)])
-    steps: list[int | None] = []
-    seen, step = 0, None
-    mark, number = next(marks)
-    for offset in offsets:
-        while mark < offset:
-            seen, step = mark, number
-            mark, number = next(marks)
-        if block.find(b"\n", seen, offset) >= 0:
-            step = None
-        seen = offset
-        steps.append(step)
-    return steps
+Scanner = TokenScanner | DefinitionScanner
+"""Finds the reports of one metric in a block of whole lines."""
 
 
 def step_before(block: bytes, offset: int) -> int | None:
-    """The same for one report."""
+    """Returns the step of one report: the nearest ``step=`` before it on its line.
+
+    Args:
+        block: Whole lines.
+        offset: Where the report begins.
+    """
     line = block.rfind(b"\n", 0, offset) + 1
     end = block.find(b"\n", offset)
     step = None
@@ -219,7 +195,12 @@ def step_before(block: bytes, offset: int) -> int | None:
 
 
 def scanners(names: Sequence[str], definitions: Sequence[MetricDefinition]) -> tuple[Scanner, ...]:
-    """One scanner for each metric: by its definition where it has one, else on metric lines."""
+    """Returns one scanner for each metric.
+
+    Args:
+        names: The metrics to look for, on metric lines unless they have a definition.
+        definitions: How to find the others.
+    """
     defined = {definition.name: definition for definition in definitions}
     return tuple(
         DefinitionScanner(defined[name]) if name in defined else TokenScanner(name)
@@ -228,7 +209,7 @@ def scanners(names: Sequence[str], definitions: Sequence[MetricDefinition]) -> t
 
 
 def finite_number(text: bytes) -> float | None:
-    """The number of a value's text; None unless it is complete and finite."""
+    """Returns the number of a value's text; None unless it is complete and finite."""
     if _NUMBER.fullmatch(text) is None:
         return None
     number = float(text)
@@ -236,12 +217,12 @@ def finite_number(text: bytes) -> float | None:
 
 
 def finite_numbers(texts: list[bytes]) -> list[float] | None:
-    """The numbers of all texts at once; None when `finite_number` may refuse one of them."""
+    """Returns the numbers of all texts; None when `finite_number` may refuse one of them."""
     try:
         numbers = list(map(float, texts))
     except ValueError:
         return None
-    # float() also takes digit separators, and whitespace, of which a token can hold only this one.
+    # float() also accepts digit separators and whitespace; a token can contain only this kind of whitespace.
     joined = b"".join(texts)
     if b"_" in joined or b"\v" in joined or not math.isfinite(sum(numbers)):
         return None
@@ -249,9 +230,5 @@ def finite_numbers(texts: list[bytes]) -> list[float] | None:
 
 
 def _last_space(block: bytes, begin: int, end: int) -> int:
-    """Where the last whitespace within a line is; -1 when there is none."""
+    """Returns the offset of the last whitespace within a line; -1 when there is none."""
     return max(block.rfind(space, begin, end) for space in (b" ", b"\t", b"\r", b"\f"))
-
-
-def _finds(places: list[Place]) -> Finds:
-    return Finds([text for _, text in places], places[-1][0] if places else -1)

@@ -1,4 +1,4 @@
-"""What Katib's RE2 makes of a regex that Python compiles, told without RE2.
+"""Checks, without RE2, whether Katib's RE2 can run a regex that Python compiles.
 
 Source: https://github.com/google/re2/wiki/Syntax; regexp/syntax of Go, which Katib runs.
 """
@@ -34,16 +34,16 @@ _CONTROL = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _KINDS = frozenset("dDsSwW")
 _EDGES = frozenset("AbB")
 
-# Opening -> what it is called, and the remedy.
+# Opening -> its name, and the remedy.
 _REFUSED_GROUPS = {
     "(?=": ("lookahead", "match the text itself behind the group"),
     "(?!": ("negative lookahead", "name the characters that may follow"),
     "(?<=": ("lookbehind", "match the text itself before the group"),
-    "(?<!": ("negative lookbehind", "name the characters that may stand before"),
+    "(?<!": ("negative lookbehind", "name the characters that may precede"),
     "(?P=": ("back-reference", "write the text again"),
     "(?(": ("conditional", "write the alternatives with |"),
     "(?>": ("atomic group", "use (?:...)"),
-    "(?#": ("comment", "leave it out"),
+    "(?#": ("comment", "remove it"),
 }
 
 
@@ -54,43 +54,43 @@ class Item(NamedTuple):
     """``literal``, ``class``, ``any``, ``anchor``, ``alternative``, ``flags``, ``group`` or ``capture``."""
     start: int
     end: int
-    """Where it stands in the regex, its repetition included."""
+    """Its position in the regex, with its repetition."""
     text: str = ""
-    """The one character that a literal stands for; the letters of flags."""
+    """The character of a literal; the letters of flags."""
     repeated: bool = False
 
 
 class Scan(NamedTuple):
-    """What a walk over a regex found."""
+    """The result of `scan`."""
 
     items: tuple[Item, ...]
     """The pieces outside of all brackets."""
     captures: tuple[str, ...]
-    """What stands inside each capturing group, in the order of their ends."""
+    """The inside of each capturing group, in the order in which the groups end."""
 
 
 def scan(regex: str) -> Scan:
-    """The pieces of a regex, after a look at all of it.
+    """Checks a regex and returns its pieces.
 
     Args:
         regex: A regex that Python compiles.
 
     Raises:
-        MetricError: RE2 refuses it, or reads it otherwise than Python does: names the construct, its place, a remedy.
+        MetricError: RE2 refuses it or reads it differently than Python; names the construct, its position, a remedy.
     """
     return _Walk(regex).scan()
 
 
 class _Walk:
-    """One walk over a regex; keeps the open brackets."""
+    """Walks over one regex and keeps track of the open brackets."""
 
     def __init__(self, regex: str) -> None:
         self._regex = regex
         self._items: list[Item] = []
         self._captures: list[str] = []
-        self._open: list[tuple[str, int, int]] = []  # kind, start, most repeats so far of what surrounds it
+        self._open: list[tuple[str, int, int]] = []  # kind, start, most repeats so far in what surrounds it
         self._most = 1  # most repeats of anything inside the innermost open bracket
-        self._last = 1  # the same of the last piece
+        self._last = 1  # most repeats of the last piece
 
     def scan(self) -> Scan:
         handlers = {
@@ -112,7 +112,7 @@ class _Walk:
 
     def _refuse(self, match: re.Match[str], what: str, remedy: str) -> NoReturn:
         raise MetricError(
-            f"a metric's regex must be one that RE2 can run too, since Katib does; {what} in {self._regex!r}: "
+            f"a metric's regex must also work in RE2, which Katib uses; {what} in {self._regex!r}: "
             f"{match[0]!r} at position {match.start()}; {remedy}"
         )
 
@@ -131,7 +131,7 @@ class _Walk:
             self._piece("literal", match, self._escaped(match, match[0]))
 
     def _escaped(self, match: re.Match[str], escape: str) -> str:
-        """The character that an escape stands for, where both Python and RE2 know it."""
+        """Returns the character of an escape that both Python and RE2 know; rejects others."""
         letter = escape[1]
         if letter == "x":
             return chr(int(escape[2:], 16))
@@ -168,7 +168,7 @@ class _Walk:
         if not capture:
             flags = _FLAGS.fullmatch(opening)
             if flags is None:
-                self._refuse(match, "only the flags i, m and s", "leave the others out")
+                self._refuse(match, "only the flags i, m and s", "remove the others")
             if opening.endswith(")"):
                 self._items.append(Item("flags", match.start(), match.end(), flags[1]))
                 return
@@ -187,7 +187,7 @@ class _Walk:
 
     def _on_repeat(self, match: re.Match[str]) -> None:
         if len(match[0]) > 1 and match[0].endswith("+"):
-            self._refuse(match, "no possessive repetition", "leave the last + out")
+            self._refuse(match, "no possessive repetition", "remove the last +")
         if match["low"]:
             self._last *= max(1, int(match["low"]), int((match["high"] or ",")[1:] or 0))
             if self._last > _MOST_REPEATS:

@@ -1,137 +1,147 @@
-"""Reduces what a trial reported to the least, the greatest and the latest value of each metric."""
+"""Reduces what a trial reported to the smallest, greatest and latest value of each metric."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from kftune.metrics.definition import MetricDefinition
 from kftune.metrics.log_scanner import (
-    Finds,
     LineCutter,
+    Place,
+    Reports,
     Scanner,
     finite_number,
     finite_numbers,
     scanners,
     step_before,
 )
-from kftune.metrics.parser import Observation, Refused, chunks
+from kftune.metrics.values import MetricValues
 
-Reduce = Literal["min", "max", "latest"]
+_CHUNK = 1 << 16
+"""Bytes of a log file to read at a time; malloc maps larger blocks again for each read, which takes longer."""
+_MOST_REFUSED = 100
+_LONGEST_REFUSED = 40
 
 
-class Reduced(NamedTuple):
-    """One metric of one trial."""
+FiniteReport = tuple[int, str, bytes, float]
+"""Where a report begins in its block, the metric, the printed value, and its number."""
 
-    min: str
-    max: str
-    latest: str
-    """The values as they were printed; of equal ones the first."""
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks a Reduced for
-    """How many observations there were."""
-    step: int | None
-    """The step of the latest; None when it had none."""
 
-    def text(self, reduce: Reduce) -> str:
-        """The value that stands for the trial, as it was printed."""
-        return self.min if reduce == "min" else self.max if reduce == "max" else self.latest
+class Refused:
+    """Counts reports of tracked metrics with values that are not finite numbers, such as nan."""
 
-    def value(self, reduce: Reduce) -> float:
-        """The value that stands for the trial."""
-        return float(self.text(reduce))
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def finite(self, name: str, places: list[Place]) -> list[FiniteReport]:
+        """Returns the reports with finite values, and counts the others.
+
+        Args:
+            name: The metric.
+            places: All its reports in one block.
+        """
+        numbers = finite_numbers([text for _, text in places])
+        if numbers is not None:
+            return [(offset, name, text, number) for (offset, text), number in zip(places, numbers, strict=True)]
+        found = []
+        for offset, text in places:
+            number = finite_number(text)
+            if number is None:
+                self._add(name, text)
+            else:
+                found.append((offset, name, text, number))
+        return found
+
+    def _add(self, name: str, text: bytes) -> None:
+        """Counts one. After many different texts, further ones are counted together under ``…``."""
+        shown = text.decode("utf-8", "replace")
+        if len(shown) > _LONGEST_REFUSED:
+            shown = shown[: _LONGEST_REFUSED - 1] + "…"
+        known = (name, shown) in self.counts or len(self.counts) < _MOST_REFUSED
+        self.counts[name, shown if known else "…"] += 1
 
 
 class Reducer:
-    """Keeps min, max and latest of each metric of one trial, and nothing else.
+    """Keeps only the minimum, maximum and latest value of each metric of one trial.
 
-    Feed it the trial's output, which it reads as `MetricParser` does but many times faster, or add observations.
+    Reads metric lines exactly as a collector with METRIC_FORMAT does, and other lines by the metrics' definitions. A
+    value that is not a finite number is only counted, in `refused`.
 
     Args:
         names: The metrics to look for.
-        definitions: How to find those that are not on metric lines.
+        definitions: How to find metrics that are not printed on metric lines.
 
     Raises:
-        MetricError: A name that no metric line can carry.
+        MetricError: A metric line cannot carry one of the names.
 
-    Source: Katib's getMetrics (pkg/controller.v1beta1/trial): texts are kept as they are, the first of equal values
-        stays, without timestamps the last row is the latest.
+    Source: Katib's getMetrics (pkg/controller.v1beta1/trial): it keeps texts as printed and the first of equal values;
+        without timestamps the last row is the latest.
     """
 
     __slots__ = ("_cutter", "_reduced", "_refused", "_scanners")
 
-    def __init__(self, names: Sequence[str] = (), definitions: Sequence[MetricDefinition] = ()) -> None:
+    def __init__(self, names: Sequence[str], definitions: Sequence[MetricDefinition] = ()) -> None:
         self._scanners = scanners(names, definitions)
         self._cutter = LineCutter()
         self._refused = Refused()
-        self._reduced: dict[str, Reduced] = {}
+        self._reduced: dict[str, MetricValues] = {}
 
     @property
     def refused(self) -> Counter[tuple[str, str]]:
-        """(metric, what was reported as its value) -> how often it was no finite number."""
+        """(metric, text that is not a finite number) -> how often it was reported."""
         return self._refused.counts
 
     @property
-    def results(self) -> dict[str, Reduced]:
+    def results(self) -> dict[str, MetricValues]:
         """Every metric that was reported."""
         return dict(self._reduced)
 
-    def result(self, name: str) -> Reduced | None:
-        """One metric; None when it was never reported."""
+    def result(self, name: str) -> MetricValues | None:
+        """Returns the values of one metric; None when it was never reported."""
         return self._reduced.get(name)
 
     def feed(self, chunk: bytes) -> tuple[str, ...]:
-        """Read the lines that `chunk` completes; returns the metrics that were reported in them."""
+        """Reads the lines that `chunk` completes and returns the metrics reported in them."""
         block = self._cutter.feed(chunk)
         return self._read(block) if block else ()
 
     def close(self) -> tuple[str, ...]:
-        """Read a last line without its end; returns the metrics that were reported in it."""
+        """Reads a last line that has no line break and returns the metrics reported in it."""
         return self._read(self._cutter.close())
-
-    def add(self, observation: Observation) -> None:
-        """Take one observation in."""
-        name, text, value, step = observation
-        self._merge(name, Reduced(text, text, text, 1, step), value, value)
 
     def _read(self, block: bytes) -> tuple[str, ...]:
         return tuple([scanner.name for scanner in self._scanners if self._take(scanner, block)])
 
     def _take(self, scanner: Scanner, block: bytes) -> bool:
-        found = scanner.finds(block)
+        found = scanner.find(block)
         if not found.texts:
             return False
         numbers = finite_numbers(found.texts)
         if numbers is None:
-            found, numbers = self._sort_out(scanner, block)
+            found, numbers = self._finite(scanner, block)
             if not numbers:
                 return False
         texts = found.texts
         low, high = min(numbers), max(numbers)
         step = step_before(block, found.last)
         least, greatest = texts[numbers.index(low)], texts[numbers.index(high)]
-        news = Reduced(least.decode(), greatest.decode(), texts[-1].decode(), len(texts), step)
+        news = MetricValues(least.decode(), greatest.decode(), texts[-1].decode(), len(texts), step)
         self._merge(scanner.name, news, low, high)
         return True
 
-    def _sort_out(self, scanner: Scanner, block: bytes) -> tuple[Finds, list[float]]:
-        """The finite ones among a block's reports; the others are counted as refused."""
-        texts, numbers, last = [], [], -1
-        for offset, text in scanner.places(block):
-            number = finite_number(text)
-            if number is None:
-                self._refused.add(scanner.name, text)
-            else:
-                texts.append(text)
-                numbers.append(number)
-                last = offset
-        return Finds(texts, last), numbers
+    def _finite(self, scanner: Scanner, block: bytes) -> tuple[Reports, list[float]]:
+        """Returns a block's reports with finite values, and these values; counts the others as refused."""
+        kept = self._refused.finite(scanner.name, scanner.find_places(block))
+        return Reports.of([(offset, text) for offset, _, text, _ in kept]), [number for *_, number in kept]
 
-    def _merge(self, name: str, news: Reduced, low: float, high: float) -> None:
+    def _merge(self, name: str, news: MetricValues, low: float, high: float) -> None:
         known = self._reduced.get(name)
         if known is not None:
-            news = Reduced(
+            news = MetricValues(
                 news.min if low < float(known.min) else known.min,
                 news.max if high > float(known.max) else known.max,
                 news.latest,
@@ -142,15 +152,16 @@ class Reducer:
 
 
 def reduce_file(path: str | Path, names: Sequence[str], definitions: Sequence[MetricDefinition] = ()) -> Reducer:
-    """A log file's metrics, reduced; memory does not grow with the file.
+    """Reads a log file and returns the reducer that has read it; memory does not grow with the file.
 
     Args:
         path: The log.
         names: The metrics to look for.
-        definitions: How to find those that are not on metric lines.
+        definitions: How to find metrics that are not printed on metric lines.
     """
     reducer = Reducer(names, definitions)
-    for chunk in chunks(path):
-        reducer.feed(chunk)
+    with Path(path).open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            reducer.feed(chunk)
     reducer.close()
     return reducer

@@ -109,7 +109,7 @@ def _listable(domain: Domain, engine: Engine) -> bool:
 def _fixed(leaf: Leaf, domain: Domain) -> Crossing:
     """One value needs no search; with a condition, the trial has to decide whether it holds."""
     if isinstance(domain, Conditional):
-        return Crossing(leaf.name, "fixed", encoding.surrogate("quantile", domain, "0.5"))
+        return Crossing(leaf.name, "fixed", encoding.encode_value("quantile", domain, "0.5"))
     return Crossing(leaf.name, "fixed", leaf.encode(domain.quantile(0.5)))
 
 
@@ -143,7 +143,7 @@ def _surrogate(leaf: Leaf, domain: Domain, engine: Engine, reason: str) -> Cross
     if engine.mode == "index":
         kind, space = "int", {"min": "0", "max": str(int(domain.size) - 1)}
     parameter = {"name": leaf.name, "parameterType": kind, "feasibleSpace": dict(space)}
-    text = encoding.surrogate(engine.mode, domain, _placeholder(leaf.name))
+    text = encoding.encode_value(engine.mode, domain, _placeholder(leaf.name))
     return Crossing(leaf.name, "surrogate", text, parameter, reason)
 
 

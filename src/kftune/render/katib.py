@@ -7,7 +7,7 @@ from typing import Any
 
 from kftune.errors import MetricError, RenderError
 from kftune.hparams.fields import Leaf
-from kftune.metrics import KatibFilters, katib_filters
+from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.crossing import Crossing, crossings

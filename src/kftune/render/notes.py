@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kftune.katib.engines.faithful import engine_of
-from kftune.metrics import definition_notes
+from kftune.metrics.definition import definition_notes
 from kftune.render.algorithm import Counts, first_resource
 from kftune.render.crossing import Crossing
 from kftune.study import Study

@@ -1,4 +1,4 @@
-"""The results of an Experiment as a client of Katib reads them: the object with its status."""
+"""The results of an Experiment in the form that clients of Katib read: the object with its status."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 from kftune.katib.trial.conditions import is_completed
 from kftune.katib.trial.status import new_status, status_of
+from kftune.metrics.values import UNAVAILABLE
 from kftune.results.reading import Results
-from kftune.results.records import FINISHED, UNAVAILABLE, Meta, Trial
+from kftune.results.records import FINISHED, Meta, Trial
 
-# What ends a run here, and has no counterpart in Katib but that its suggestions have come to an end.
+# Reasons that end a run here; in Katib only the end of the suggestions corresponds to them.
 _SUGGESTIONS_ENDED = ("SearchSpaceExhausted", "WallClock")
 
 
 def experiment_with_status(results: Results) -> dict[str, Any] | None:
-    """The Experiment and how far it is; None when the results are those of a study.
+    """Returns the Experiment with its status; None when the results are those of a study.
 
-    The status is what Katib's controller would make of the trials. A trial that was stopped by an interrupt counts as
-    pending, since the next run starts it again.
+    The status is the one that Katib's controller would compute from the trials. A trial that was stopped by an
+    interrupt counts as pending, because the next run starts it again.
     """
     meta = results.meta
     if meta.experiment is None:
@@ -52,7 +53,7 @@ def _status(meta: Meta, trials: Sequence[Trial], reason: str | None) -> dict[str
 
 
 def _first_completed(moments: Sequence[str], after: Any) -> str:
-    """The moment at which it was over, or the last one when it is not."""
+    """Returns the moment at which the Experiment completed, or the last moment when it has not."""
     low, high = 0, len(moments) - 1
     while low < high:
         middle = (low + high) // 2
@@ -61,13 +62,13 @@ def _first_completed(moments: Sequence[str], after: Any) -> str:
 
 
 def _counts(experiment: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Counts, lists and the best trial of all trials; Katib keeps these up to date after the end too."""
+    """Returns the counts, lists and best trial; Katib updates these after the end too."""
     status = status_of(experiment, trials)
     return {name: value for name, value in status.items() if name not in ("startTime", "completionTime", "conditions")}
 
 
 def _as_katib(trial: Trial, experiment: Mapping[str, Any], over: bool) -> dict[str, Any]:
-    """A trial as an object of Katib, as far as the status depends on it."""
+    """Returns a trial as an object of Katib, with the fields that the status depends on."""
     objective = experiment["spec"]["objective"]
     names = (objective["objectiveMetricName"], *objective.get("additionalMetricNames", ()))
     pending = trial.state == "Killed" and not over
@@ -92,5 +93,5 @@ def _metrics(trial: Trial, names: Mapping[str, None]) -> Iterator[dict[str, str]
 
 
 def _seconds(moment: str) -> str:
-    """A time as Kubernetes writes it."""
+    """Returns a time as Kubernetes writes it."""
     return f"{moment[:19]}Z"

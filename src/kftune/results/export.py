@@ -1,4 +1,4 @@
-"""Results in the forms in which other programs read them."""
+"""Converts results to JSON and CSV for other programs."""
 
 from __future__ import annotations
 
@@ -8,40 +8,23 @@ import json
 from typing import Any
 
 from kftune.results.reading import Results
-from kftune.results.records import FINISHED, SCORED, Meta, Metric, Trial
+from kftune.results.records import FINISHED, SCORED, Meta, TrackedMetric, Trial
 
 JSON_FORMAT = "kftune.results/1"
 
 
 def to_json(results: Results) -> dict[str, Any]:
-    """The study and its trials.
-
-    Returns:
-        ``format`` (this schema's name), ``study`` (name, direction, objective, metrics, algorithm, seed, …), ``counts``
-        (state -> number), ``active_seconds``, ``best`` (a trial or null), ``trials``. A trial has ``number``, ``name``,
-        ``state``, ``attempt``, ``values`` (searched), ``assignment`` (all, as texts), ``objective``, ``metrics``
-        (name -> min, max, latest as printed, count, step), ``started``, ``ended``, ``duration``, ``exit_code``,
-        ``message``, ``log`` and ``output`` (paths).
-    """
+    """Returns the study and its trials, with the keys that docs/results.md describes."""
     meta, best = results.meta, results.best()
+    stored = {key: value for key, value in meta._asdict().items() if key not in ("slug", "compared", "experiment")}
     return {
         "format": JSON_FORMAT,
         "study": {
             "name": meta.name,
             "direction": meta.direction,
             "objective": meta.objective.name,
+            **stored,
             "metrics": [metric._asdict() for metric in meta.metrics],
-            "goal": meta.goal,
-            "algorithm": meta.algorithm,
-            "settings": meta.settings,
-            "seed": meta.seed,
-            "max_trials": meta.max_trials,
-            "parallel": meta.parallel,
-            "fixed": meta.fixed,
-            "space": meta.space,
-            "identity": meta.identity,
-            "created": meta.created,
-            "version": meta.version,
         },
         "counts": results.counts(),
         "active_seconds": round(results.active_seconds(), 3),
@@ -51,7 +34,12 @@ def to_json(results: Results) -> dict[str, Any]:
 
 
 def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
-    """One trial, as `to_json` has it."""
+    """Returns one trial, in the form of `to_json`.
+
+    Args:
+        trial: The trial.
+        results: The results that contain it, for the paths of its files.
+    """
     return {
         "number": trial.number,
         "name": trial.name,
@@ -72,12 +60,12 @@ def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
 
 
 def to_seed_json(results: Results) -> dict[str, Any]:
-    """The results as experiment-list tuners write them: timestamp, experiments_completed, best_result, all_results.
+    """Returns the results in the form of experiment-list tuners, as docs/results.md describes it.
 
-    Each result has ``best_<metric>`` for the objective and every metric whose least or greatest value counts,
-    ``final_<metric>`` for every metric, ``training_time`` in seconds, and as ``total_epochs`` how often the objective
-    was reported. The timestamp is the end of the last trial, so that equal results give equal text. Trials that have
-    not ended are left out.
+    Each result has ``best_<metric>`` for the objective and for every metric that is reduced to its minimum or maximum,
+    ``final_<metric>`` for every metric, ``training_time`` in seconds, and ``total_epochs``: how often the objective was
+    reported. The timestamp is the end of the last trial, so that equal results give equal text. Trials that have not
+    ended are left out.
     """
     meta = results.meta
     finished = [trial for trial in results.trials() if trial.state in FINISHED]
@@ -112,15 +100,15 @@ def _seed_result(trial: Trial, meta: Meta) -> dict[str, Any]:
     return result
 
 
-def _best_of(metric: Metric, meta: Meta) -> str:
-    """Which of a metric's values is the best; latest when nothing says so."""
+def _best_of(metric: TrackedMetric, meta: Meta) -> str:
+    """Returns which of a metric's values is the best; latest when that is unknown."""
     if metric.reduce == "latest" and metric == meta.objective:
         return "min" if meta.direction == "minimize" else "max"
     return metric.reduce
 
 
 def to_csv(results: Results) -> str:
-    """One line a trial: what it is, its objective, the value of each metric that counts, every hyperparameter."""
+    """Returns one line per trial: its name and state, the value of each metric, every hyperparameter."""
     header, rows = to_rows(results)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -130,9 +118,9 @@ def to_csv(results: Results) -> str:
 
 
 def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
-    """A header and one row a trial, for tables; what a trial has not is an empty text.
+    """Returns a header and one row per trial, with empty texts for missing values.
 
-    A hyperparameter called as one of the other columns gets the prefix ``hparams.``.
+    A hyperparameter with the name of another column gets the prefix ``hparams.``.
     """
     meta, trials = results.meta, results.trials()
     columns = ["trial", "state", "duration", *(metric.name for metric in meta.metrics)]
@@ -154,5 +142,5 @@ _LAST = ("started", "ended", "exit_code", "message")
 
 
 def to_text(data: dict[str, Any]) -> str:
-    """JSON for a file."""
+    """Returns JSON for a file."""
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"

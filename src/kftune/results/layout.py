@@ -1,4 +1,4 @@
-"""Names of the files that a study's results are kept in; nothing else joins these paths."""
+"""The files of a study's results; their paths are joined only here."""
 
 from __future__ import annotations
 
@@ -18,46 +18,51 @@ class RunFolder(NamedTuple):
     trials/NAME/      what a trial wrote (its KFTUNE_OUTPUT_DIR)
     lock              held by the run that writes
 
-    Of a trial that was cut short and started again, the earlier files end in ``.attempt1``, ``.attempt2``, …
+    When a trial is started again after an interruption, its earlier files end in ``.attempt1``, ``.attempt2``, …
     """
 
     path: Path
 
     @property
     def database(self) -> Path:
-        """The trials."""
+        """The file with the trials."""
         return self.path / "trials.db"
 
     @property
     def lock(self) -> Path:
-        """Locked as long as a run writes here; holds the number of its process."""
+        """The file that is locked while a run writes here; it contains the process number."""
         return self.path / "lock"
 
     @property
     def logs(self) -> Path:
-        """Folder of all logs."""
+        """The folder of all logs."""
         return self.path / "logs"
 
     @property
     def outputs(self) -> Path:
-        """Folder of all that trials write."""
+        """The folder of the files that trials write."""
         return self.path / "trials"
 
     def log(self, trial: str) -> Path:
-        """What the trial of that name printed."""
+        """Returns the log of the trial with this name."""
         return self.logs / f"{trial}.log"
 
     def output(self, trial: str) -> Path:
-        """What the trial of that name wrote."""
+        """Returns the output folder of the trial with this name."""
         return self.outputs / trial
 
 
 def slug(name: str) -> str:
-    """A study's name as a part of file names: small ASCII letters, digits and dashes, at most 40."""
+    """Returns a study's name as part of file names: lower-case ASCII letters, digits and dashes, at most 40."""
     text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return text[:_LONGEST_SLUG].rstrip("-") or "study"
 
 
 def trial_name(study_slug: str, number: int) -> str:
-    """The name of trial number `number`, from 1: ``circuits-lstm-0001``."""
+    """Returns a trial's name, such as ``circuits-lstm-0001``.
+
+    Args:
+        study_slug: The study's name, as `slug` gives it.
+        number: The trial's number, from 1.
+    """
     return f"{study_slug}-{number:0{_NUMBER_WIDTH}}"

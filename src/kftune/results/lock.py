@@ -1,4 +1,4 @@
-"""One writer at a time: a file that is locked as long as a process lives."""
+"""One writer at a time: a file that stays locked while a process runs."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ _PATIENCE = 5.0
 
 
 def take_lock(path: Path) -> int:
-    """Locks a file for this process until the descriptor is closed, by whatever end of the process.
+    """Locks a file for this process until the descriptor is closed, however the process ends.
 
     Args:
-        path: The file; it is made, with its folder, and holds the number of the process.
+        path: The file; created with its folder. It contains the process number.
 
     Returns:
         The descriptor.
 
     Raises:
-        StoreError: Another process has it.
+        StoreError: Another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     until = time.monotonic() + _PATIENCE
     while not _locked(descriptor):
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-        # A run that was killed while it started a trial holds the lock through that trial, until it is its own program.
+        # A run killed while starting a trial still holds the lock through that trial, until the trial executes its
+        # own program.
         if _runs(holder) or time.monotonic() > until:
             os.close(descriptor)
             raise StoreError(
-                f"only one run at a time may write results here, and process {holder or 'unknown'} does; wait for its "
-                f"end, stop it (kill {holder}), or give this run another folder (--dir)",
+                f"only one run at a time may write results here, and process {holder or 'unknown'} does; wait until it "
+                f"ends, stop it (kill {holder}), or give this run another folder (--dir)",
                 str(path.parent),
             )
         time.sleep(0.01)
@@ -56,6 +57,6 @@ def _runs(pid: str) -> bool:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
         return False
-    except PermissionError:
-        return True
+    except PermissionError:  # it runs, for another user
+        pass
     return True

@@ -1,54 +1,23 @@
-"""All trials of a study on one HTML page: a picture of the objective, and a table. It loads nothing."""
+"""All trials of a study on one HTML page: a picture of the objective, and a table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
+from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
 from kftune.results.reading import Results
 
-_WIDTH, _HEIGHT = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 16, 20, 44
 
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; color: #1c2128; background: #fff; margin: 2rem }}
-table {{ border-collapse: collapse }}
-th, td {{ text-align: left; padding: .2rem .75rem; border-bottom: 1px solid #d0d7de }}
-td {{ font-variant-numeric: tabular-nums }}
-tr.best {{ background: #e7f0ff; font-weight: 600 }}
-svg {{ display: block; margin: 1rem 0; max-width: 100%; height: auto }}
-svg text {{ font: 12px system-ui, sans-serif; fill: #57606a }}
-circle {{ fill: #8a8f98 }} circle.best {{ fill: #1f6feb }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{summary}</p>
-{picture}
-<table>
-<tr>{head}</tr>
-{rows}
-</table>
-</body>
-</html>
-"""
-
-
-class Row(NamedTuple):
+class TrialRow(NamedTuple):
     """One trial on the page."""
 
     name: str
     state: str
     shown: str
-    """The objective's value as text; empty where there is none."""
+    """The objective's value as text; empty when there is none."""
     objective: float | None
     """The same as a number; only a finite one is in the picture."""
     values: Mapping[str, str]
@@ -56,91 +25,64 @@ class Row(NamedTuple):
 
 
 def results_page(results: Results) -> str:
-    """The page of a study's results; nothing in it changes when the same study runs again."""
+    """Returns the page of a study's results; running the same study again gives the same page."""
     meta, trials, best = results.meta, results.trials(), results.best()
     found = "no trial has succeeded" if best is None else f"the best is {_text(best.objective)}, of {best.name}"
     return trials_page(
-        meta.name,
-        f"{meta.direction} {meta.objective.name} by {meta.algorithm} with seed {meta.seed}: {found}, "
+        title=meta.name,
+        summary=f"{meta.direction} {meta.objective.name} by {meta.algorithm} with seed {meta.seed}: {found}, "
         f"of {len(trials)} trials",
-        meta.objective.name,
-        [*meta.space],
-        [Row(trial.name, trial.state, _text(trial.objective), trial.objective, trial.assignment) for trial in trials],
-        best and best.name,
+        metric=meta.objective.name,
+        names=[*meta.space],
+        rows=[
+            TrialRow(trial.name, trial.state, _text(trial.objective), trial.objective, trial.assignment)
+            for trial in trials
+        ],
+        best=best and best.name,
     )
 
 
 def trials_page(
-    title: str, summary: str, metric: str, names: Sequence[str], rows: Sequence[Row], best: str | None
+    *, title: str, summary: str, metric: str, names: Sequence[str], rows: Sequence[TrialRow], best: str | None
 ) -> str:
-    """The page.
+    """Returns the page.
 
     Args:
         title: Its heading.
-        summary: A sentence below it.
+        summary: A sentence below the heading.
         metric: The objective's name.
-        names: The hyperparameters, a column each.
+        names: The hyperparameters, one column each.
         rows: The trials, in the order of their start.
-        best: The name of the best of them; None when there is none.
+        best: The name of the best trial; None when there is none.
     """
-    head = ["trial", "state", metric, *names]
-    return _PAGE.format(
-        title=escape(title),
-        summary=escape(summary),
-        picture=_picture(metric, rows, best),
-        head="".join(f"<th>{escape(name)}</th>" for name in head),
-        rows="\n".join(_line(row, names, row.name == best) for row in rows),
-    )
+    lines = [[row.name, row.state, row.shown, *(row.values.get(name, "") for name in names)] for row in rows]
+    listed = table(["trial", "state", metric, *names], lines, best)
+    return html_page(title, [f"<p>{escape(summary)}</p>", *_picture(metric, rows, best), listed])
 
 
 def _text(objective: float | None) -> str:
     return "" if objective is None else f"{objective:.6g}"
 
 
-def _line(row: Row, names: Sequence[str], is_best: bool) -> str:
-    cells = [row.name, row.state, row.shown, *(row.values.get(name, "") for name in names)]
-    return f"<tr{_mark(is_best)}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-
-
-def _mark(is_best: bool) -> str:
-    return ' class="best"' if is_best else ""
-
-
-def _picture(metric: str, rows: Sequence[Row], best: str | None) -> str:
-    """The objective of each trial."""
+def _picture(metric: str, rows: Sequence[TrialRow], best: str | None) -> Iterator[str]:
+    """Yields the picture of each trial's objective; nothing when no trial has a finite one."""
     known = [
-        (place, row, row.objective)
+        (place / (len(rows) - 1) if len(rows) > 1 else 0.5, row, row.objective)
         for place, row in enumerate(rows)
         if row.objective is not None and math.isfinite(row.objective)
     ]
     if not known:
-        return ""
-    low, high = min(value for _, _, value in known), max(value for _, _, value in known)
-    floor, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+        return
+    low, high = min(value for *_, value in known), max(value for *_, value in known)
 
-    def x(place: int) -> float:
-        return _LEFT + (right - _LEFT) * (place / (len(rows) - 1) if len(rows) > 1 else 0.5)
+    def height(value: float) -> float:
+        return (value - low) / (high - low) if high > low else 0.5
 
-    def y(value: float) -> float:
-        return floor - (floor - _TOP) * ((value - low) / (high - low) if high > low else 0.5)
-
-    levels = [
-        f'<path d="M{_LEFT - 8} {y(level):.1f}H{right}" stroke="#d0d7de"/>'
-        f'<text x="{_LEFT - 14}" y="{y(level) + 4:.1f}" text-anchor="end">{level:.4g}</text>'
-        for level in sorted({low, high})
-    ]
     dots = [
-        f'<circle{_mark(row.name == best)} cx="{x(place):.1f}" cy="{y(value):.1f}" r="5">'
+        f'<circle{marked(row.name == best)} cx="{x_at(share):.1f}" cy="{y_at(height(value)):.1f}" r="5">'
         f"<title>{escape(row.name)}: {escape(row.shown)}</title></circle>"
-        for place, row, value in known
+        for share, row, value in known
     ]
-    label = escape(f"{metric} of each trial")
-    return "\n".join(
-        [
-            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="{label}">',
-            *levels,
-            *dots,
-            f'<text x="{_LEFT}" y="{_HEIGHT - 10}">{label}, in the order of their start</text>',
-            "</svg>",
-        ]
-    )
+    label = f"{metric} of each trial"
+    note = f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(label)}, in the order of their start</text>'
+    yield svg(label, [*(level(height(value), value) for value in sorted({low, high})), *dots, note])

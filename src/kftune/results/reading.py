@@ -1,4 +1,4 @@
-"""Opens a study's results to read them, also while a run writes them."""
+"""Reads a study's results, also while a run writes them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from urllib.parse import quote
 from kftune.errors import StoreError, UnknownNameError
 from kftune.results.layout import RunFolder
 from kftune.results.records import SCORED, Meta, State, Trial
-from kftune.results.schema import FORMAT, SELECT, damaged, meta_of, trial_of
+from kftune.results.tables import SELECT, check_format, damaged, meta_of, trial_of
 
 
 def open_results(folder: str | Path) -> Results:
-    """The results in a folder.
+    """Opens the results in a folder.
 
     Raises:
         StoreError: There are none, or they cannot be read.
     """
     layout = RunFolder(Path(folder))
     if not layout.database.is_file():
-        raise StoreError("there are no results here; kftune run makes them", str(folder))
+        raise StoreError("there are no results here; kftune run creates them", str(folder))
     try:
         return Results(layout)
     except sqlite3.Error as error:
-        raise StoreError(damaged(layout, error), str(folder)) from error
+        raise damaged(layout, error) from error
 
 
 class Results:
     """One study's results, open for reading.
 
     Attributes:
-        folder: Where everything is.
+        folder: The folder and its files.
         meta: The study.
     """
 
@@ -47,25 +47,21 @@ class Results:
 
     def _meta(self) -> Meta:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
-            raise StoreError(
-                f"these results have format {version}, and this kftune reads {FORMAT}; update kftune",
-                str(self.folder.path),
-            )
+        check_format(version, self.folder, "reads")
         meta = meta_of(self._connection) if version else None
         if meta is None:
-            raise StoreError("there are no results here yet; kftune run makes them", str(self.folder.path))
+            raise StoreError("there are no results here yet; kftune run creates them", str(self.folder.path))
         return meta
 
     def trials(self) -> list[Trial]:
-        """Every trial, by number."""
+        """Returns every trial, by number."""
         return self._select("ORDER BY number")
 
     def trial(self, name: str) -> Trial:
-        """One trial, by its name or number.
+        """Returns one trial, by its name or number.
 
         Raises:
-            UnknownNameError: There is none of that name.
+            UnknownNameError: There is no such trial.
         """
         digits = name.removeprefix(f"{self.meta.slug}-")
         found = self._select("WHERE number = ?", int(digits)) if digits.isascii() and digits.isdigit() else []
@@ -74,7 +70,7 @@ class Results:
         return found[0]
 
     def best(self) -> Trial | None:
-        """The trial with the best objective, of equal ones the first; None while no trial has succeeded."""
+        """Returns the trial with the best objective, the first of equal ones; None while no trial has succeeded."""
         order = "ASC" if self.meta.direction == "minimize" else "DESC"
         scored = ", ".join(f"'{state}'" for state in SCORED)
         where = f"WHERE state IN ({scored}) AND objective IS NOT NULL"
@@ -82,19 +78,17 @@ class Results:
         return found[0] if found else None
 
     def counts(self) -> dict[State, int]:
-        """State -> number of trials; states that no trial has are left out."""
+        """Returns state -> number of trials, without states that no trial has."""
         rows = self._fetch("SELECT state, count(*) FROM trials GROUP BY state ORDER BY state")
         return dict(rows)  # type: ignore[arg-type]
 
     def active_seconds(self) -> float:
-        """How long runs have been at work on the study, all together."""
-        rows = self._fetch("SELECT value FROM meta WHERE key = 'active_seconds'")
-        return float(str(rows[0][0])) if rows else 0.0
+        """Returns how long all runs of the study took together."""
+        return float(self._stored("active_seconds") or 0)
 
     def reason(self) -> str | None:
-        """What ended the last run, such as ``MaxTrialsReached``; None while the first one runs, or was killed."""
-        rows = self._fetch("SELECT value FROM meta WHERE key = 'reason'")
-        return str(rows[0][0]) if rows else None
+        """Returns what ended the last run, such as ``MaxTrialsReached``; None while it runs, or when it was killed."""
+        return self._stored("reason")
 
     def close(self) -> None:
         """Closes the file."""
@@ -106,6 +100,10 @@ class Results:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _stored(self, key: str) -> str | None:
+        rows = self._fetch("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0][0]) if rows else None
+
     def _select(self, rest: str, *arguments: object) -> list[Trial]:
         return [trial_of(row, self.meta.slug) for row in self._fetch(f"{SELECT} {rest}", *arguments)]
 
@@ -113,7 +111,7 @@ class Results:
         try:
             return self._connection.execute(query, arguments).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(damaged(self.folder, error), str(self.folder.path)) from error
+            raise damaged(self.folder, error) from error
 
 
 def _connect(folder: RunFolder) -> sqlite3.Connection:
@@ -121,7 +119,7 @@ def _connect(folder: RunFolder) -> sqlite3.Connection:
     try:
         return _opened(address)
     except sqlite3.OperationalError:
-        # A folder that we may not write to, where SQLite cannot make the file that its readers share.
+        # In a read-only folder SQLite cannot create the file that its readers share.
         return _opened(f"{address}&immutable=1")
 
 

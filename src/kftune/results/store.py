@@ -1,4 +1,4 @@
-"""`Store`: writes a study's trials as they start and end, so that a kill at any moment loses none that has ended."""
+"""`Store`: records a study's trials as they start and end. A kill at any moment loses no trial that has ended."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from kftune.errors import StoreError
 from kftune.results.layout import RunFolder, trial_name
 from kftune.results.lock import take_lock
-from kftune.results.records import FINISHED, Ending, Meta, Trial
-from kftune.results.schema import FORMAT, SELECT, TABLES, damaged, meta_of, meta_to_text, to_json, trial_of
+from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
+from kftune.results.tables import (
+    FORMAT,
+    SELECT,
+    TABLES,
+    check_format,
+    damaged,
+    meta_of,
+    meta_to_text,
+    to_json,
+    trial_of,
+)
 
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _INSERT = (
@@ -29,31 +39,19 @@ _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
 
 
-class Started(NamedTuple):
-    """A trial's process runs."""
-
-    number: int
-    attempt: int
-    assignment: dict[str, str]
-    point: dict[str, Any]
-    started: str
-    pid: int | None
-    pid_started: float | None
-
-
 class Store:
-    """The results of one study, open for writing by this process alone.
+    """The results of one study, open for writing by this process only.
 
-    Every call that changes something is one transaction, and what it wrote survives the death of this process at any
-    moment after. `synchronise` makes it survive a power cut as well, as Optuna's SQLite storage does: the engine calls
-    it once for every end of a trial, when the next one runs already, and tells of the end only then.
+    Every call that changes something is one transaction, and its data survives if this process is killed afterwards.
+    `synchronise` makes it survive a power cut too, as Optuna's SQLite storage does. The engine calls it once after the
+    end of each trial, when the next trial is already running, and reports the end only then.
 
     Args:
-        folder: Where the results are; made when missing.
-        meta: The study. A study that is there already must have the same identity; the rest of it is replaced, but for
-            its name in file names and the time of its beginning.
-        keep_seed: Whether the seed that is stored counts, and not the one in `meta`.
-        fresh: Move results that are there aside, and begin with none.
+        folder: Where the results are; created when missing.
+        meta: The study. Stored results must have the same identity; their other data is replaced, except for the name
+            used in file names and the time of creation.
+        keep_seed: Whether the stored seed is used in place of the one in `meta`.
+        fresh: Whether existing results are moved aside.
 
     Raises:
         StoreError: Another run writes here, the results are those of another study, or they cannot be read.
@@ -89,11 +87,7 @@ class Store:
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         version = run("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
-            raise StoreError(
-                f"these results have format {version}, and this kftune writes {FORMAT}; update kftune",
-                str(self.folder.path),
-            )
+        check_format(version, self.folder, "writes")
         if version == 0:
             self._connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
         stored = meta_of(self._connection)
@@ -113,64 +107,52 @@ class Store:
 
     @property
     def active_seconds(self) -> float:
-        """How long runs of this study have been at work, all together."""
+        """How long all runs of this study took together."""
         return self.active_before + time.monotonic() - self._opened
 
     def trials(self) -> list[Trial]:
-        """Every trial, by number."""
+        """Returns every trial, by number."""
         with self._translated():
             rows = self._connection.execute(f"{SELECT} ORDER BY number").fetchall()
         return [trial_of(row, self.meta.slug) for row in rows]
 
     def trial(self, number: int) -> Trial:
-        """One trial."""
+        """Returns one trial."""
         with self._translated():
             row = self._connection.execute(f"{SELECT} WHERE number = ?", (number,)).fetchone()
         return trial_of(row, self.meta.slug)
 
     def name(self, number: int) -> str:
-        """The name of trial number `number`."""
+        """Returns the name of trial number `number`."""
         return trial_name(self.meta.slug, number)
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    def start(self, trial: Started) -> None:
-        """Keeps that a trial runs."""
-        values = (
-            trial.number,
-            trial.attempt,
-            to_json(trial.assignment),
-            to_json(trial.point),
-            trial.started,
-            trial.pid,
-            trial.pid_started,
-        )
-        self._commit(_INSERT, values, to_disk=False)
+    def start(self, trial: TrialStart) -> None:
+        """Records that a trial runs."""
+        texts = {"assignment": to_json(trial.assignment), "point": to_json(trial.point)}
+        self._commit(_INSERT, [*{**trial._asdict(), **texts}.values()], to_disk=False)
 
-    def end(self, number: int, ending: Ending) -> None:
-        """Keeps how a trial ended; one that has finished stays as it is. `synchronise` puts it on the disk."""
-        values = (
-            ending.state,
-            to_json(ending.metrics),
-            ending.objective,
-            ending.ended,
-            ending.duration,
-            ending.exit_code,
-            ending.message,
-            number,
-        )
-        self._commit(_END, values, to_disk=False)
+    def end(self, number: int, end: TrialEnd) -> None:
+        """Records how a trial ended, unless it has finished before.
+
+        Args:
+            number: The trial.
+            end: How it ended. `synchronise` writes this to the disk.
+        """
+        values = {**end._asdict(), "metrics": to_json(end.metrics)}
+        self._commit(_END, [*values.values(), number], to_disk=False)
 
     def conclude(self, reason: str) -> None:
-        """Keeps what ended the run; the next one replaces it."""
+        """Records what ended the run; the next run replaces it."""
         self._commit(_REASON, (reason,), to_disk=False)
 
     def synchronise(self) -> None:
-        """Puts everything on the disk, and the time at work with it."""
+        """Writes everything to the disk, together with the time that runs took."""
         self._commit(_ACTIVE, (repr(self.active_seconds),), to_disk=True)
 
     def _commit(self, statement: str, values: Sequence[object], *, to_disk: bool) -> None:
-        """Runs one statement as a transaction of its own; with `to_disk` it and all before it are synchronised."""
+        """Runs one statement as one transaction; with `to_disk` it and all earlier ones are synchronised."""
         with self._translated():
             if to_disk != self._to_disk:
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
@@ -178,7 +160,7 @@ class Store:
             self._connection.execute(statement, values)
 
     def close(self) -> None:
-        """Lets go of the results; other runs may have them then."""
+        """Releases the results, so that another run can write them."""
         try:
             self.synchronise()
         finally:
@@ -193,27 +175,26 @@ class Store:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
+        """Translates SQLite's errors."""
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(damaged(self.folder, error), str(self.folder.path)) from error
+            raise damaged(self.folder, error) from error
 
 
 def _move_aside(folder: Path) -> None:
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    number = 1
-    target = folder.with_name(f"{folder.name}.old-{stamp}")
+    name = f"{folder.name}.old-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    target, number = folder.with_name(name), 1
     while target.exists():
         number += 1
-        target = folder.with_name(f"{folder.name}.old-{stamp}-{number}")
+        target = folder.with_name(f"{name}-{number}")
     folder.rename(target)
 
 
 def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
     if stored.identity == meta.identity:
         return
-    # Older results keep fewer parts; a part that they do not keep cannot be compared.
+    # Results of earlier versions store fewer parts; the others cannot be compared.
     kept = {key: value for key, value in meta.compared.items() if key in stored.compared}
     found = _changes(stored.compared, kept)
     if not found and stored.compared.keys() < meta.compared.keys():
@@ -221,15 +202,15 @@ def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
     changes = "\n".join(f"  {change}" for change in found)
     what = "study" if meta.experiment is None else "Experiment"
     raise StoreError(
-        f"results that are compared must come from one space, objective and command, but since these were written the "
-        f"{what} {meta.name!r} has changed:\n{changes}\n"
-        f"Undo the change, keep both with another folder (--dir), or begin anew (--fresh moves these results aside)",
+        f"all results of a study must come from the same space, objective and command, but since these were written "
+        f"the {what} {meta.name!r} has changed:\n{changes}\n"
+        f"Undo the change, keep both in another folder (--dir), or start again (--fresh moves these results aside)",
         str(folder.path),
     )
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """One line for each difference of two nested mappings."""
+    """Returns one line for each difference between two nested mappings."""
     lines = []
     for key in dict.fromkeys((*before, *now)):
         name, old, new = f"{prefix}{key}", before.get(key), now.get(key)

@@ -19,18 +19,20 @@ def new_hparams(name: str, root: Path) -> list[Path]:
 
     Args:
         name: The model's name, in lower case with underscores.
-        root: The project's folder; ``pipelines/`` and ``tests/`` are made in it.
+        root: The project's folder; ``pipelines/`` and ``tests/`` are created in it.
 
     Returns:
-        The files written.
+        The written files.
 
     Raises:
-        UsageError: The name cannot name a Python module, or one of the files is there already.
+        UsageError: The name is not that of a Python module, or one of the files already exists.
     """
     if _NAME.fullmatch(name) is None or keyword.iskeyword(name):
         likeness = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
         example = likeness if _NAME.fullmatch(likeness) and not keyword.iskeyword(likeness) else "text_cnn"
-        raise UsageError(f"a model's name is lower-case letters, digits and '_', such as {example}, but got {name!r}")
+        raise UsageError(
+            f"a model's name must be lower-case letters, digits and '_', such as {example}, but got {name!r}"
+        )
     words = {
         "name": name,
         "dashed": name.replace("_", "-"),
@@ -45,7 +47,7 @@ def new_hparams(name: str, root: Path) -> list[Path]:
     }
     for target in targets.values():
         if target.exists():
-            raise UsageError(f"{target} is there already; nothing was written. Choose another name or move it away")
+            raise UsageError(f"{target} already exists; nothing was written. Choose another name or move it away")
     for template, target in targets.items():
         text = (files(__package__) / template).read_text(encoding="utf-8")
         write_text(target, Template(text).substitute(words))

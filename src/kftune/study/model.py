@@ -23,7 +23,7 @@ from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameErr
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams.registry import load_hparams, name_of
-from kftune.metrics import MetricDefinition
+from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.part import Part, PartError
 from kftune.study.algorithm import Algorithm
@@ -228,17 +228,24 @@ class Study(Part):
             and not self._is_left_out(self.hparams.leaf(name))
         }
 
-    def identity(self) -> str:
-        """A SHA-256 of what makes results comparable: all values that trials get, the objective and the command."""
-        parts = {
-            "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
-            "fixed": self.fixed,
+    def compared(self) -> dict[str, Any]:
+        """Returns what makes results comparable: all values that trials get, the objective and the command."""
+        objective = self.objective
+        return {
+            "fixed": self.fixed_values,
             "defaults": self.defaults(),
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
-            "objective": [self.objective.metric, self.objective.direction, self.objective.reduction],
-            "regex": self.objective.regex,
-            "command": self.step.command_line({}),
+            "objective": {"metric": objective.metric, "direction": objective.direction, "reduce": objective.reduction},
+            "regex": objective.regex,
+            "command": {"line": self.step.command_line({})},
+            "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
         }
+
+    def identity(self) -> str:
+        """Returns a SHA-256 of `compared`."""
+        parts = self.compared()
+        # The form in which earlier versions hashed these, so that their results can be resumed.
+        parts |= {"fixed": self.fixed, "objective": [*parts["objective"].values()], "command": parts["command"]["line"]}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from kftune.errors import MetricError
-from kftune.metrics import MetricDefinition, check_metric_name
+from kftune.metrics import check_metric_name
+from kftune.metrics.definition import MetricDefinition
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import Seconds
 

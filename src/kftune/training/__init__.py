@@ -1,4 +1,4 @@
 """Training inside the container: ``python -m kftune.training MODEL --name=value …``.
 
-Importing this package imports no torch; the modules of the models do.
+Importing this package does not import torch; only the modules of the models do.
 """

@@ -1,8 +1,8 @@
-"""``python -m kftune.training MODEL --name=value …``: the command of a training step, and of those around it.
+"""``python -m kftune.training MODEL --name=value …``: the command of a training step and of the steps around it.
 
 MODEL is a name in the registry (``LstmHparams``) or its model type (``lstm``). The module ``kftune.training.<model
 type>`` trains it. ``data``, ``evaluate`` and ``register`` are the other steps of a pipeline.
-Exit status: 0 done, 1 training or registering failed, 2 wrong use, 128 + n stopped by signal n.
+Exit status: 0 done, 1 training or registering failed, 2 usage error, 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -28,45 +28,45 @@ from kftune.errors import (
     UsageError,
 )
 from kftune.hparams import Hparams
-from kftune.hparams.registry import HPARAMS_REGISTRY, Entry, load_hparams
+from kftune.hparams.registry import HPARAMS_REGISTRY, RegistryEntry, load_hparams
 from kftune.outputs import take
-from kftune.training.shown import NAMES, write_shown
+from kftune.training.step_outputs import NAMES, write_training_outputs
 
 USAGE = """\
 usage: python -m kftune.training MODEL [--data=PATH] [--model=PATH] [--metrics=PATH ...] [--name=value ...]
 
-Trains MODEL and reports its metrics epoch by epoch, one line each.
+Trains MODEL and prints one line of metrics per epoch.
 
-arguments, beside the hyperparameters:
+arguments, in addition to the hyperparameters:
   --data    file with the circuit's readings, as the data step writes it
   --model   folder to write: hparams.json, model.pt (the best epoch) and summary.json
   --metrics, --train_loss, --val_loss, --val_mae
-            files to write: what the kept epoch reported, as JSON
-  --report  the file to write: an HTML page with the loss of each epoch
+            files to write: the metrics of the best epoch, as JSON
+  --report  file to write: an HTML page with the loss of each epoch
   --executor-output
-            the file to write: the metrics as KFP's page wants them
+            file to write: the metrics in the form that KFP's page reads
 
 environment:
-  KFTUNE_OUTPUT_DIR   the folder to write where --model is not given; default: output
-  KFTUNE_DATA         folder with readings, PLANT001/CIRCUIT01.csv and so on; default: those that come with kftune
-  KFTUNE_DEVICE       cpu, cuda or cuda:N; default: cuda when there is a device, else cpu
-  OMP_NUM_THREADS     CPU threads that torch uses
+  KFTUNE_OUTPUT_DIR   folder to write when --model is not given (default: output)
+  KFTUNE_DATA         folder with readings: PLANT001/CIRCUIT01.csv and so on (default: the readings in kftune)
+  KFTUNE_DEVICE       cpu, cuda or cuda:N (default: cuda when there is a device, otherwise cpu)
+  OMP_NUM_THREADS     number of CPU threads for torch
 
 """
 
-# Step -> the module that runs it: `run(arguments) -> exit status`, and its help `USAGE`.
+# Step -> its module, with `run(arguments) -> exit status` and the help text `USAGE`.
 STEPS = {
     "data": "kftune.training.fetch",
-    "evaluate": "kftune.training.judge",
+    "evaluate": "kftune.training.evaluation",
     "register": "kftune.training.register",
 }
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the command line `argv` (without the program's name) and gives the exit status."""
+    """Runs the command line `argv` (without the program's name) and returns the exit status."""
     try:
         return _run(argv)
-    except KeyboardInterrupt:  # before training listens to signals itself
+    except KeyboardInterrupt:  # before training handles signals itself
         return 128 + signal.SIGINT
     except (KftuneError, OSError) as error:
         print(f"kftune.training: {error}", file=sys.stderr)
@@ -89,7 +89,7 @@ def _run(argv: Sequence[str]) -> int:
             print(USAGE + hparams_class.help_text(), end="")
             return 0
         given, rest = take(argv[1:], "data", "model", *NAMES)
-        hparams = hparams_class.from_args(rest)  # before the trainer, so that a mistake need not wait for torch
+        hparams = hparams_class.from_args(rest)  # before torch is imported, so that a mistake is reported quickly
         return _train(entry["model_type"], hparams, given)
     if wants_help:
         print(USAGE + _models())
@@ -97,23 +97,23 @@ def _run(argv: Sequence[str]) -> int:
     types = ", ".join(entry["model_type"] for entry in HPARAMS_REGISTRY.values())
     raise UsageError(
         f"the first argument must be the model to train ({types}) or a step ({', '.join(STEPS)}), "
-        f"but got {argv[0] if argv else 'none'}"
+        f"but got {argv[0] if argv else 'nothing'}"
     )
 
 
 def _train(model_type: str, hparams: Hparams, given: Mapping[str, str]) -> int:
     data, model = (Path(given[name]) if name in given else None for name in ("data", "model"))
-    shown = {name: path for name, path in given.items() if name in NAMES}
-    if shown and model is None:
-        raise UsageError(f"--{min(shown)} is read from what the training writes; give --model=PATH too")
+    outputs = {name: path for name, path in given.items() if name in NAMES}
+    if outputs and model is None:
+        raise UsageError(f"--{min(outputs)} is made from the training's output folder; give --model=PATH too")
     status = load_trainer(model_type)(hparams, data, model)
-    # torchrun starts several processes, of which the first writes.
-    if status == 0 and model is not None and shown and os.environ.get("RANK", "0") == "0":
-        write_shown(shown, model, hparams)
+    # torchrun starts several processes; only the first writes.
+    if status == 0 and model is not None and outputs and os.environ.get("RANK", "0") == "0":
+        write_training_outputs(outputs, model, hparams)
     return status
 
 
-def _entry(model: str) -> Entry:
+def _entry(model: str) -> RegistryEntry:
     try:
         return HPARAMS_REGISTRY.find(model)
     except UnknownNameError as error:
@@ -121,12 +121,12 @@ def _entry(model: str) -> Entry:
 
 
 def load_trainer(model_type: str) -> Callable[[Hparams, Path | None, Path | None], int]:
-    """The function that trains a model type: `train` of the module ``kftune.training.<model type>``.
+    """Returns the function that trains a model type: `train` of the module ``kftune.training.<model type>``.
 
-    It takes the hyperparameters, the file with the data and the folder to write; None leaves these to the environment.
+    It takes the hyperparameters, the file with the data and the folder to write; None takes these from the environment.
 
     Raises:
-        UsageError: kftune has no trainer for it.
+        UsageError: kftune has no trainer for this model type.
         MissingExtraError: torch is not installed.
     """
     module_name = f"kftune.training.{model_type}"
@@ -136,14 +136,14 @@ def load_trainer(model_type: str) -> Callable[[Hparams, Path | None, Path | None
         if trainer is not None:
             return cast("Callable[[Hparams, Path | None, Path | None], int]", trainer)
     raise UsageError(
-        f"python -m kftune.training trains kftune's own models, and model type {model_type!r} has no function "
-        f"{module_name}.train; let the study's step name your own command or module instead"
+        f"python -m kftune.training trains kftune's own models, but model type {model_type!r} has no function "
+        f"{module_name}.train; name your own command or module in the study's step"
     )
 
 
 @contextmanager
 def _torch() -> Iterator[None]:
-    """What an import of torch needs around it: no warning for numpy, which nothing here needs, and the extra's name."""
+    """Surrounds an import of torch: hides its warning about numpy, and names the extra when torch is missing."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Failed to initialize NumPy", UserWarning)
@@ -158,8 +158,8 @@ def _models() -> str:
     entries = HPARAMS_REGISTRY.values()
     lines = [f"  {entry['model_type']:<12}{entry['description']}" for entry in entries]
     steps = f"other steps of a pipeline: {', '.join(STEPS)}"
-    told = "python -m kftune.training NAME --help tells a model's hyperparameters, or a step's arguments."
-    return "\n".join(["models:", *lines, "", steps, "", told])
+    more = "python -m kftune.training NAME --help shows the hyperparameters of a model, or the arguments of a step."
+    return "\n".join(["models:", *lines, "", steps, "", more])
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -167,7 +167,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    # The first process of a container is not ended by a signal that it does not handle, and torch takes its time to
-    # be imported; from then on training itself listens.
+    # A signal without a handler does not end the first process of a container. Training sets its own handlers, but only
+    # after torch is imported, which takes a while.
     signal.signal(signal.SIGTERM, _end)
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The arguments of a step that is no training: all are ``--name=value``, and nothing else may stand there."""
+"""Reads the arguments of the steps other than training: each one is ``--name=value``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kftune.outputs import take
 def step_arguments(
     step: str, argv: Sequence[str], needed: Sequence[str], further: Sequence[str] = ()
 ) -> dict[str, str]:
-    """The values of a step's arguments by name; one that may be missing, and is, is left out.
+    """Returns the values of a step's arguments by name, without optional ones that are missing.
 
     Args:
         step: The step, for messages.
-        argv: The arguments behind its name.
-        needed: Names that must be there.
-        further: Names that may be there.
+        argv: The arguments after its name.
+        needed: Names of required arguments.
+        further: Names of optional arguments.
 
     Raises:
-        UsageError: A needed one is missing or empty, one is there twice, or one is unknown.
+        UsageError: A required argument is missing or empty, one is given twice, or one is unknown.
     """
     given, rest = take(argv, *needed, *further)
     if rest:

@@ -1,6 +1,6 @@
 """Hourly readings of sensor circuits: measured, generated, or from the user's own folder.
 
-`docs/data.md` says where the measured readings come from and how the generated ones are made.
+`docs/data.md` describes the source of the measured readings and how the others are generated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kftune.files import write_text
 HOUR = timedelta(hours=1)
 MEASURED = "PLANT001/CIRCUIT01"
 FAULT_LIMIT = 8.0
-"""Spreads from the center beyond which a reading is a fault (pipe shut, sensor dead), not operation."""
+"""A reading further from the center than this many spreads is a fault (pipe shut, sensor dead)."""
 
 _GENERATED_NAME = re.compile(r"PLANT\d{3}/CIRCUIT\d{2}")
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
@@ -37,7 +37,7 @@ class Circuit:
 
     Attributes:
         name: ``PLANT/CIRCUIT``.
-        times: Local time of each reading, with its offset; whole hours, some are missing.
+        times: Local time of each reading, with its offset; full hours, some are missing.
         flow: Litres per second.
     """
 
@@ -48,11 +48,11 @@ class Circuit:
 
 @dataclass(frozen=True)
 class Scale:
-    """Center and spread of normal operation; outages do not move them.
+    """Center and spread of normal operation; outages do not change them.
 
     Attributes:
-        center: Litres per second: the median.
-        spread: Litres per second: the interquartile range, as the standard deviation of a normal distribution.
+        center: The median, in litres per second.
+        spread: The interquartile range as a standard deviation (of a normal distribution), in litres per second.
     """
 
     center: float
@@ -60,9 +60,9 @@ class Scale:
 
     @classmethod
     def of(cls, flow: Iterable[float]) -> Scale:
-        """The scale of some readings."""
+        """Returns the scale of some readings."""
         low, center, high = statistics.quantiles(flow, n=4)
-        # The smallest step that the meters show keeps a constant circuit from dividing by zero.
+        # The resolution of the meters, so that a constant circuit does not divide by zero.
         return cls(center, max((high - low) / 1.349, 0.01))
 
     def is_fault(self, flow: float) -> bool:
@@ -71,14 +71,14 @@ class Scale:
 
 
 def load_circuit(name: str, folder: Path | None = None) -> Circuit:
-    """The readings of circuit `name`.
+    """Returns the readings of circuit `name`.
 
     Args:
         name: ``PLANT001/CIRCUIT01`` was measured; any other ``PLANTnnn/CIRCUITnn`` is generated from its name.
-        folder: Where to read ``<name>.csv`` instead, in the format of `read_circuit`.
+        folder: Folder with ``<name>.csv``, in the format of `read_circuit`; None for the circuits of kftune.
 
     Raises:
-        HparamsError: There is no such circuit, or its file cannot be read.
+        HparamsError: The circuit does not exist, or its file cannot be read.
     """
     if folder is not None:
         if not _FOLDER_NAME.fullmatch(name):
@@ -95,10 +95,14 @@ def load_circuit(name: str, folder: Path | None = None) -> Circuit:
 
 
 def read_circuit(name: str, path: Path) -> Circuit:
-    """The circuit in a CSV file: a heading line, then an ISO time with its offset and litres per second.
+    """Reads a circuit from a CSV file: a header line, then lines with an ISO time and litres per second.
+
+    Args:
+        name: The circuit's name.
+        path: The file; its times have an offset.
 
     Raises:
-        HparamsError: The file cannot be read, or a line is not what it must be.
+        HparamsError: The file cannot be read, or a line is invalid.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -109,6 +113,10 @@ def read_circuit(name: str, path: Path) -> Circuit:
 
 def write_circuit(circuit: Circuit, path: Path) -> None:
     """Writes readings in the format of `read_circuit`.
+
+    Args:
+        circuit: The readings.
+        path: The file; its folder is created when missing.
 
     Raises:
         OSError: The file cannot be written.
@@ -147,18 +155,18 @@ def _parse(name: str, text: str, source: str) -> Circuit:
 
 
 def generate_circuit(name: str, *, seed: int = 0, days: int = 56) -> Circuit:
-    """A circuit that behaves as its name and seed have it; the same ones give the same readings.
+    """Generates a circuit; the same name and seed give the same readings.
 
-    Its day is the measured circuit's, shifted and mixed with a morning and an evening peak of demand; a plant's
-    circuits share level and weekend. A pump's own rhythm, a slow drift, noise with memory, outages and missing
-    hours lie on top.
+    Its day is that of the measured circuit, shifted and mixed with a morning and an evening peak of demand. The
+    circuits of a plant share level and weekend. The rhythm of a pump, a slow drift, noise with memory, outages and
+    missing hours are added.
 
     Args:
-        name: ``PLANTnnn/CIRCUITnn``; the plant and the circuit each decide some of the behaviour.
-        seed: Another one gives other circuits for all names.
+        name: ``PLANTnnn/CIRCUITnn``; the plant and the circuit each decide part of the behaviour.
+        seed: Another seed gives other circuits for all names.
         days: Days of readings.
     """
-    # A text seeds Random through SHA-512, so neither platform nor PYTHONHASHSEED has a say.
+    # Random hashes a text with SHA-512, so the seed depends on neither platform nor PYTHONHASHSEED.
     plant = random.Random(f"{seed}:{name.partition('/')[0]}")
     level = _between(plant, 40.0, 160.0)
     weekend = _between(plant, 0.3, 1.0)
@@ -189,7 +197,7 @@ def _between(rng: random.Random, low: float, high: float) -> float:
 
 
 def _day_shape(rng: random.Random) -> list[float]:
-    """24 values around 0 with a range of about 2: the measured day, shifted, mixed with two peaks of demand."""
+    """Returns 24 values around 0 with a range of about 2: the measured day, shifted, mixed with two peaks of demand."""
     shift, peaks = int(24 * rng.random()), _between(rng, 0.2, 1.0)
     morning, evening = _between(rng, 5.0, 9.0), _between(rng, 17.0, 21.0)
     bumps = [_bump(hour - morning) + 0.8 * _bump(hour - evening) for hour in range(24)]
@@ -205,7 +213,7 @@ def _bump(hours: float) -> float:
 
 @cache
 def _measured_day() -> tuple[float, ...]:
-    """The measured circuit's mean by hour of the day, scaled to a range of 2."""
+    """Returns the measured circuit's mean by hour of the day, scaled to a range of 2."""
     circuit = _measured()
     scale = Scale.of(circuit.flow)
     by_hour: list[list[float]] = [[] for _ in range(24)]
@@ -217,7 +225,7 @@ def _measured_day() -> tuple[float, ...]:
 
 
 def _noise(rng: random.Random, *, memory: float, size: float) -> Iterator[float]:
-    """Noise whose value an hour later is `memory` times the last one plus something new; `size` is its deviation."""
+    """Yields noise: each value is `memory` times the last one plus new noise; `size` is the standard deviation."""
     fresh = size * math.sqrt(1 - memory**2)
     value = 0.0
     while True:

@@ -16,19 +16,19 @@ Writes the readings of one circuit.
 
 arguments:
   --circuit   PLANT001/CIRCUIT01 was measured; any other PLANTnnn/CIRCUITnn is generated from its name
-  --data      the file to write: CSV, a time and litres per second a line
+  --data      file to write: CSV, a time and litres per second on each line
 
 environment:
-  KFTUNE_DATA   folder with your own readings, PLANT001/CIRCUIT01.csv and so on
+  KFTUNE_DATA   folder with your own readings: PLANT001/CIRCUIT01.csv and so on
 """
 
 
 def run(argv: Sequence[str]) -> int:
-    """Writes the readings and gives the exit status.
+    """Writes the readings and returns the exit status.
 
     Raises:
-        UsageError: The arguments are not those of the step.
-        HparamsError: There is no such circuit.
+        UsageError: The arguments are invalid.
+        HparamsError: The circuit does not exist.
         OSError: The file cannot be written.
     """
     given = step_arguments("data", argv, ("circuit", "data"))

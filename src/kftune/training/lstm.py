@@ -1,4 +1,4 @@
-"""Trains the LSTM of `kftune.hparams.models.lstm`: readings, model, epochs, best checkpoint, from top to bottom.
+"""Trains the LSTM of `kftune.hparams.models.lstm`: readings, model, epochs, best checkpoint.
 
 Shape suffixes: B windows, W hours seen, F features, U hidden units, H hours to predict.
 """
@@ -27,7 +27,7 @@ from kftune.training.windows import FEATURES, Errors, Split, Windows, baselines,
 
 
 class Forecaster(nn.Module):
-    """An LSTM over the hours seen; its last state says how the reading changes in each of the next hours."""
+    """An LSTM over the hours seen; its last state predicts how the reading changes in each of the next hours."""
 
     def __init__(self, hparams: LstmHparams) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Forecaster(nn.Module):
         self.head = nn.Linear(hparams.lstm_units, hparams.horizon_hours)
 
     def forward(self, seen_BWF: Tensor) -> Tensor:
-        """Readings of the next hours.
+        """Predicts the readings of the next hours.
 
         Args:
             seen_BWF: Features of the hours seen.
@@ -54,16 +54,17 @@ def train(hparams: LstmHparams, data: Path | None = None, output: Path | None = 
 
     Args:
         hparams: Hyperparameters.
-        data: The circuit's readings, in the format of `read_circuit`; None takes those that the environment names.
-        output: The folder to write; None takes the one that the environment names.
+        data: File with the circuit's readings, in the format of `read_circuit`; None uses KFTUNE_DATA.
+        output: The folder to write; None uses KFTUNE_OUTPUT_DIR.
 
     Returns:
         The exit status: 0, or 128 plus the number of the signal that stopped it.
 
     Raises:
-        HparamsError: There is no such circuit, its readings are too few, or a batch is too small to be shared.
-        UsageError: The environment asks for what is not there.
-        MetricError: A loss is not finite any more.
+        HparamsError: The circuit does not exist or has too few readings, or a batch is smaller than the number of
+            processes.
+        UsageError: KFTUNE_DEVICE is invalid.
+        MetricError: A loss is no longer finite.
         OSError: The output folder cannot be written.
     """
     started = time.monotonic()
@@ -103,7 +104,13 @@ def train(hparams: LstmHparams, data: Path | None = None, output: Path | None = 
 
 
 def split_circuit(circuit: Circuit, hparams: LstmHparams, scale: Scale | None = None) -> Split:
-    """The circuit's windows as the hyperparameters want them, in a trained model's scale or one of their own."""
+    """Splits a circuit's readings into windows.
+
+    Args:
+        circuit: The readings.
+        hparams: The sizes of windows and of the part for validation.
+        scale: The scale of a trained model; None computes one from the readings.
+    """
     return split_windows(
         circuit,
         window_hours=hparams.window_hours,
@@ -114,13 +121,13 @@ def split_circuit(circuit: Circuit, hparams: LstmHparams, scale: Scale | None = 
 
 
 def load_trained(folder: Path) -> tuple[LstmHparams, Forecaster, Scale]:
-    """The model that a training left in its output folder, ready to predict.
+    """Loads the model from a training's output folder, ready to predict.
 
     Returns:
         Its hyperparameters, the model of the best epoch, and the scale of its readings.
 
     Raises:
-        HparamsError: The folder holds no finished epoch.
+        HparamsError: The folder contains no finished epoch.
     """
     values, state = checkpoint.load_model(folder)
     hparams = LstmHparams.from_dict(values)
@@ -129,15 +136,15 @@ def load_trained(folder: Path) -> tuple[LstmHparams, Forecaster, Scale]:
         model.load_state_dict(state["state_dict"])
         return hparams, model.eval(), Scale(**state["scale"])
     except (RuntimeError, KeyError, TypeError) as error:
-        raise HparamsError(f"{folder}: model.pt must hold the weights that hparams.json asks for: {error}") from error
+        raise HparamsError(f"{folder}: model.pt must contain the weights for hparams.json: {error}") from error
 
 
-def judge(folder: Path, data: Path) -> tuple[LstmHparams, dict[str, float]]:
-    """How good a trained model is on the readings for validation.
+def evaluate_trained(folder: Path, data: Path) -> tuple[LstmHparams, dict[str, float]]:
+    """Evaluates a trained model on the readings for validation.
 
     Args:
-        folder: What its training wrote.
-        data: The circuit's readings, in the format of `read_circuit`.
+        folder: The output folder of its training.
+        data: File with the circuit's readings, in the format of `read_circuit`.
 
     Returns:
         Its hyperparameters; ``val_loss`` and ``val_mae`` as training reports them, and ``baseline_loss``: the val_loss
@@ -150,12 +157,18 @@ def judge(folder: Path, data: Path) -> tuple[LstmHparams, dict[str, float]]:
     with start_process(hparams.seed) as process:
         split = split_circuit(read_circuit(hparams.circuit, data), hparams, scale).to(process.device)
         errors = evaluate(model.to(process.device), split.val, scale)
-        to_beat = min(baseline.loss for baseline in baselines(split.val, scale).values())
-    return hparams, {"val_loss": errors.loss, "val_mae": errors.mae, "baseline_loss": to_beat}
+        baseline = min(errors.loss for errors in baselines(split.val, scale).values())
+    return hparams, {"val_loss": errors.loss, "val_mae": errors.mae, "baseline_loss": baseline}
 
 
 def evaluate(model: nn.Module, windows: Windows, scale: Scale) -> Errors:
-    """The model's errors on all windows, without dropout."""
+    """Returns the model's errors on all windows, without dropout.
+
+    Args:
+        model: The model.
+        windows: What to predict.
+        scale: The scale of the windows.
+    """
     model.eval()
     with torch.inference_mode():
         return Errors.of(model(windows.seen_BWF), windows.next_BH, scale)
@@ -164,18 +177,19 @@ def evaluate(model: nn.Module, windows: Windows, scale: Scale) -> Errors:
 def _epochs(
     model: Forecaster, split: Split, hparams: LstmHparams, process: Process
 ) -> Iterator[tuple[int, dict[str, float]]]:
-    """Trains the model epoch by epoch and gives each one's number and metrics; ends early when told to stop."""
+    """Trains the model and yields the number and metrics of each epoch; ends early when asked to stop."""
     learner = nn.parallel.DistributedDataParallel(model) if process.world_size > 1 else model
     optimizer = torch.optim.Adam(model.parameters(), lr=hparams.learning_rate)
-    order = torch.Generator().manual_seed(hparams.seed)
+    generator = torch.Generator().manual_seed(hparams.seed)
     for epoch in range(1, hparams.epochs + 1):
-        train_loss = _train_epoch(learner, split.train, optimizer, order, hparams, process)
+        order = torch.randperm(len(split.train), generator=generator)
+        train_loss = _train_epoch(learner, optimizer, split.train, order, hparams=hparams, process=process)
         if process.stopped:
             return
         val = evaluate(model, split.val, split.scale)
         if not (math.isfinite(train_loss) and math.isfinite(val.loss)):
             raise MetricError(
-                f"losses must stay finite, but after epoch {epoch} train_loss is {train_loss} and val_loss is "
+                f"losses must be finite, but after epoch {epoch} train_loss is {train_loss} and val_loss is "
                 f"{val.loss}; lower learning_rate or clip_norm"
             )
         yield epoch, {"train_loss": train_loss, "val_loss": val.loss, "val_mae": val.mae}
@@ -183,17 +197,17 @@ def _epochs(
 
 def _train_epoch(
     learner: nn.Module,
-    windows: Windows,
     optimizer: torch.optim.Optimizer,
-    order: torch.Generator,
+    windows: Windows,
+    order: Tensor,
+    *,
     hparams: LstmHparams,
     process: Process,
 ) -> float:
-    """One pass over the windows in random order; gives the mean squared error of the predictions on the way."""
+    """Trains on all windows in this order and returns the mean squared error of the predictions on the way."""
     learner.train()
     squares_and_count = torch.zeros(2, dtype=torch.float64, device=process.device)
-    shuffled = torch.randperm(len(windows), generator=order)
-    for batch in torch.split(shuffled, hparams.batch_size):
+    for batch in torch.split(order, hparams.batch_size):
         if process.stops_now:
             break
         if len(batch) < process.world_size:
@@ -201,7 +215,7 @@ def _train_epoch(
         share = process.share(batch).to(process.device)
         off_BH = learner(windows.seen_BWF[share]) - windows.next_BH[share]
         squares = off_BH.square().sum()
-        # DistributedDataParallel averages gradients over processes; their sum over the whole batch is what counts.
+        # DistributedDataParallel averages gradients over processes; needed is their sum over the whole batch.
         loss = squares * process.world_size / (len(batch) * hparams.horizon_hours)
         optimizer.zero_grad()
         loss.backward()
@@ -235,9 +249,9 @@ def _start_summary(hparams: LstmHparams, split: Split, model: Forecaster, proces
 
 def _print_plan(summary: dict[str, Any]) -> None:
     windows = summary["windows"]
-    to_beat = min(errors["loss"] for errors in summary["baselines"].values())
+    baseline = min(errors["loss"] for errors in summary["baselines"].values())
     print(
         f"{summary['circuit']}: {windows['train']} windows to train on, {windows['val']} to validate with; "
-        f"without a model val_loss would be {to_beat:.4f}",
+        f"without a model val_loss would be {baseline:.4f}",
         flush=True,
     )

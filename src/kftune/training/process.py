@@ -1,4 +1,4 @@
-"""The process that trains: its device, its place among other processes, its folder, and how it is told to stop."""
+"""The process that trains: its device, its rank among other processes, its folders, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass
 class Process:
-    """One training process, of one or more that share the work.
+    """One training process, alone or one of several that share the work.
 
     Attributes:
-        device: Where tensors live. Environment: KFTUNE_DEVICE, else CUDA when there is a device.
-        rank: This process among all, 0 first. Environment: RANK, set by torchrun.
-        world_size: How many processes there are. Environment: WORLD_SIZE.
-        output_dir: Where checkpoint and summary go. Environment: KFTUNE_OUTPUT_DIR, else ``output``.
-        data_dir: Where the readings are, None for those that come with kftune. Environment: KFTUNE_DATA.
-        stop_signal: The signal that asked this process to stop, 0 for none.
+        device: The device of all tensors. Environment: KFTUNE_DEVICE; default: CUDA when there is a device.
+        rank: The number of this process, from 0. Environment: RANK, set by torchrun.
+        world_size: The number of processes. Environment: WORLD_SIZE.
+        output_dir: The folder of checkpoint and summary. Environment: KFTUNE_OUTPUT_DIR; default: ``output``.
+        data_dir: The folder of the readings; None for those in kftune. Environment: KFTUNE_DATA.
+        stop_signal: The signal that asked this process to stop; 0 for none.
         stopped: Whether all processes know that one was asked to stop.
     """
 
@@ -43,16 +43,16 @@ class Process:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that reports and writes."""
+        """Whether this process reports and writes."""
         return self.rank == 0
 
     @property
     def stops_now(self) -> bool:
-        """Whether to stop without asking the other processes, because there are none."""
+        """Whether to stop right away, because there is only this process."""
         return self.stop_signal != 0 and self.world_size == 1
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of `values` over all processes."""
+        """Returns the sum of `values` over all processes."""
         if self.world_size > 1:
             distributed.all_reduce(values)
         return values
@@ -63,28 +63,28 @@ class Process:
         self.stopped = self.total(asked).item() > 0
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Makes sure that a batch has something for each process.
+        """Rejects a batch that has no window for some of the processes.
 
         Raises:
-            HparamsError: It has not.
+            HparamsError: The batch is smaller than the number of processes.
         """
         if batch_size < self.world_size:
             raise HparamsError(
-                f"batch_size is shared by all processes and must give each a window, but is {batch_size} "
+                f"batch_size must be at least the number of processes, which share a batch, but is {batch_size} "
                 f"for {self.world_size} processes; raise it, or start fewer processes"
             )
 
     def share(self, indices: Tensor) -> Tensor:
-        """This process's part of `indices`."""
+        """Returns this process's part of `indices`."""
         return indices[self.rank :: self.world_size]
 
 
 @contextmanager
 def start_process(seed: int) -> Iterator[Process]:
-    """Seeds everything, joins the other processes when there are some, and listens to stop signals.
+    """Seeds all random numbers, joins the other processes if there are any, and handles stop signals.
 
     Raises:
-        UsageError: KFTUNE_DEVICE names no device that there is.
+        UsageError: KFTUNE_DEVICE is invalid, or the device does not exist.
     """
     # cuBLAS repeats its results only with a fixed workspace, which it reads when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -118,9 +118,9 @@ def _note_in(process: Process) -> Callable[[int, FrameType | None], None]:
 
 
 def _keep_threads_in_quota() -> None:
-    """Lets torch use no more CPU threads than the container may; torch counts the whole machine's cores.
+    """Limits torch to the CPU threads that the container may use; torch counts all cores of the machine.
 
-    OMP_NUM_THREADS, which torch reads itself, has the last word.
+    OMP_NUM_THREADS, which torch reads itself, takes precedence.
 
     Source: Linux cgroup v2, ``cpu.max``: microseconds of CPU time allowed, or ``max``, and the period.
     """
@@ -128,7 +128,7 @@ def _keep_threads_in_quota() -> None:
         return
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except OSError:  # no cgroup v2, so no quota to know of
+    except OSError:  # no cgroup v2, so the quota is unknown
         return
     if quota != "max":
         torch.set_num_threads(min(torch.get_num_threads(), math.ceil(int(quota) / int(period))))
@@ -149,7 +149,7 @@ def _device() -> torch.device:
     if index >= torch.cuda.device_count():
         raise UsageError(
             f"{name!r} needs CUDA device {index}, but torch finds {torch.cuda.device_count()}; "
-            f"set KFTUNE_DEVICE=cpu, or start at most one process a device"
+            f"set KFTUNE_DEVICE=cpu, or start at most one process per device"
         )
     torch.cuda.set_device(index)
     return torch.device("cuda", index)

@@ -1,7 +1,7 @@
 """``python -m kftune.training register``: a model card and a manifest for a trained model. It loads no torch.
 
-The manifest (JSON) holds ``name``, ``files`` (path -> bytes and SHA-256), ``hparams``, ``metrics``, ``revision`` and
-``created``; the last two are null unless given, so that the same model has the same manifest whenever it is written.
+The manifest (JSON) contains ``name``, ``files`` (path -> bytes and SHA-256), ``hparams``, ``metrics``, ``revision`` and
+``created``. The last two are null unless given, so that the same model always has the same manifest.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from kftune.errors import HparamsError, MissingExtraError
 from kftune.files import write_text
 from kftune.training.arguments import step_arguments
-from kftune.training.entry import ENTRY_ARGUMENTS, Entry, check_entry, entry_of
 from kftune.training.folder import read_json, read_summary
+from kftune.training.registry_entry import ENTRY_ARGUMENTS, ModelEntry, check_entry, entry_of
 
 USAGE = """\
 usage: python -m kftune.training register --model=PATH --card=PATH --manifest=PATH [--name=value ...]
@@ -25,34 +25,34 @@ usage: python -m kftune.training register --model=PATH --card=PATH --manifest=PA
 Describes a trained model: what it is, how good it is, and which files belong to it.
 
 arguments:
-  --model        the folder that a training wrote
-  --card         the file to write: the model card, Markdown
-  --manifest     the file to write: files with their SHA-256, hyperparameters, metrics and source as JSON
-  --registered   a folder to write: the model's files with card.md and manifest.json beside them
-  --metrics      metrics as JSON, as evaluate writes them
-  --title        what the model is called (default: model)
-  --revision     revision of the source that trained it
-  --created      when it was registered, ISO 8601; left out, nobody knows
+  --model        folder that a training wrote
+  --card         file to write: the model card, in Markdown
+  --manifest     file to write: files with their SHA-256, hyperparameters, metrics and source, as JSON
+  --registered   folder to write: the model's files, card.md and manifest.json
+  --metrics      file with metrics as JSON, as the evaluate step writes it
+  --title        name of the model (default: model)
+  --revision     revision of the source that trained the model
+  --created      time of registration, ISO 8601 (default: not stored)
 
 arguments for Kubeflow's Model Registry:
-  --model_registry   its address, http(s)://HOST:PORT; left out, nothing is sent anywhere
-  --uri              where others find the model, such as s3://bucket/path; needed with --model_registry
-  --version          the version's name (default: the first 12 digits of the manifest's SHA-256)
-  --author           who made it
+  --model_registry   its address, http(s)://HOST:PORT (default: nothing is sent)
+  --uri              where others find the model, such as s3://bucket/path; required with --model_registry
+  --version          name of the version (default: the first 12 digits of the manifest's SHA-256)
+  --author           who made the model
   --description      a sentence about this version
 
 environment:
-  KFTUNE_MODEL_REGISTRY_TOKEN   the token that the Model Registry wants, if it does
-  KF_PIPELINES_SA_TOKEN_PATH    a file with it, where the first is not set
+  KFTUNE_MODEL_REGISTRY_TOKEN   token for the Model Registry, if it requires one
+  KF_PIPELINES_SA_TOKEN_PATH    file with the token, used when KFTUNE_MODEL_REGISTRY_TOKEN is not set
 """
 
 
 def run(argv: Sequence[str]) -> int:
-    """Writes card and manifest, enters the model where an address is given, and gives the exit status.
+    """Writes card and manifest, enters the model if an address is given, and returns the exit status.
 
     Raises:
-        UsageError: The arguments are not those of the step.
-        HparamsError: The folder holds no finished model, or the metrics are none.
+        UsageError: The arguments are invalid.
+        HparamsError: The folder contains no finished model, or the metrics are invalid.
         ModelRegistryError: The Model Registry cannot be reached or refuses.
         MissingExtraError: An address is given, and the registry's client is not installed.
         OSError: A file cannot be read or written.
@@ -84,24 +84,24 @@ def run(argv: Sequence[str]) -> int:
 
 
 def model_card(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """The Markdown of a model card.
+    """Returns the Markdown of a model card.
 
     Args:
-        manifest: As it is written.
-        summary: What the training left in ``summary.json``.
+        manifest: The manifest.
+        summary: The content of the training's ``summary.json``.
     """
     windows, versions = summary["windows"], summary["versions"]
     source = [("source revision", manifest["revision"]), ("registered", manifest["created"])]
     parts = [
         f"# {_plain(manifest['name'])}",
         f"Predicts the readings of {_plain(summary['circuit'])}. Trained for {summary['epochs']} epochs on "
-        f"{windows['train']} windows; kept is epoch {summary['best']['epoch']}, the best on {windows['val']} windows "
-        f"for validation.",
+        f"{windows['train']} windows. The model is that of epoch {summary['best']['epoch']}, the best one on "
+        f"{windows['val']} windows for validation.",
         "## Metrics",
         _table(("metric", "value"), [(name, f"{value:.4g}") for name, value in manifest["metrics"].items()]),
         "## Limits",
-        "Faults and gaps were left out of training, so the model knows normal operation only. The readings for "
-        "validation also chose the epoch to keep: expect a little more error on new ones.",
+        "Faults and gaps were left out of training, so the model knows only normal operation. The readings for "
+        "validation also chose the epoch to keep, so expect a slightly higher error on new readings.",
         "## Hyperparameters",
         _table(("name", "value"), manifest["hparams"].items()),
         "## Source",
@@ -121,7 +121,7 @@ def _table(heading: Sequence[str], rows: Any) -> str:
 
 
 def _plain(value: object) -> str:
-    """A value as Markdown that means nothing but itself."""
+    """Returns a value as plain text in Markdown."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     marks = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]<>|#"})
     return " ".join(text.translate(marks).split())
@@ -141,17 +141,17 @@ def _metrics(path: Path) -> dict[str, float]:
     found = read_json(path)
     wrong = next((name for name, value in found.items() if type(value) not in (int, float)), None)
     if wrong is not None:
-        raise HparamsError(f"{path} must hold a number for each metric, but {wrong!r} is {found[wrong]!r}")
+        raise HparamsError(f"{path} must have a number for each metric, but {wrong!r} is {found[wrong]!r}")
     return found
 
 
 def _write_package(model: Path, target: Path, card: str, manifest: str) -> None:
     shutil.copytree(model, target, dirs_exist_ok=True)
     write_text(target / "card.md", card)
-    write_text(target / "manifest.json", manifest)  # last: where it is, everything is
+    write_text(target / "manifest.json", manifest)  # last: once it exists, everything does
 
 
-def _enter(address: str, entry: Entry) -> str:
+def _enter(address: str, entry: ModelEntry) -> str:
     try:
         from kftune.training.model_registry import enter  # noqa: PLC0415 - no other step needs the client
     except ModuleNotFoundError as error:

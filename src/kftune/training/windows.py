@@ -1,4 +1,4 @@
-"""A circuit's readings as tensors: pairs of hours seen and hours to predict.
+"""Converts a circuit's readings to tensors: pairs of hours seen and hours to predict.
 
 Shape suffixes: B windows, W hours seen, F features (reading, sine and cosine of the hour), H hours to predict.
 """
@@ -36,7 +36,7 @@ class Windows:
         return len(self.seen_BWF)
 
     def to(self, device: torch.device) -> Windows:
-        """The same windows on a device."""
+        """Returns the same windows on a device."""
         return Windows(self.seen_BWF.to(device), self.next_BH.to(device))
 
 
@@ -49,13 +49,13 @@ class Split:
     scale: Scale
 
     def to(self, device: torch.device) -> Split:
-        """The same windows on a device."""
+        """Returns the same windows on a device."""
         return Split(self.train.to(device), self.val.to(device), self.scale)
 
 
 @dataclass(frozen=True)
 class Errors:
-    """How far predictions are off.
+    """The errors of predictions.
 
     Attributes:
         loss: Mean squared error in squared spreads.
@@ -67,7 +67,13 @@ class Errors:
 
     @classmethod
     def of(cls, predicted_BH: Tensor, next_BH: Tensor, scale: Scale) -> Errors:
-        """The errors of predictions, over all windows and hours."""
+        """Returns the errors over all windows and hours.
+
+        Args:
+            predicted_BH: Predictions, in spreads from the center.
+            next_BH: The readings, in the same unit.
+            scale: Converts spreads to litres per second.
+        """
         off_BH = (predicted_BH - next_BH).double()
         return cls(off_BH.square().mean().item(), off_BH.abs().mean().item() * scale.spread)
 
@@ -75,14 +81,14 @@ class Errors:
 def split_windows(
     circuit: Circuit, *, window_hours: int, horizon_hours: int, val_fraction: float, scale: Scale | None = None
 ) -> Split:
-    """Every stretch of hours without a gap or a fault, split by time; no window lies on both sides.
+    """Returns every sequence of hours without a gap or a fault, split by time; no window is on both sides.
 
     Args:
         circuit: The readings.
         window_hours: Hours seen.
         horizon_hours: Hours to predict.
-        val_fraction: Share of the readings, the newest, whose hours are predicted in validation only.
-        scale: That of a model which is trained already; None takes it from the readings to train on.
+        val_fraction: Share of the readings, the newest ones, that are predicted only in validation.
+        scale: The scale of a trained model; None computes it from the readings to train on.
 
     Raises:
         HparamsError: One side has no window.
@@ -90,16 +96,16 @@ def split_windows(
     length = window_hours + horizon_hours
     first_val = round(len(circuit.flow) * (1 - val_fraction))
     if scale is None:
-        # The scale knows the training readings only, as the model does.
+        # Only from the readings to train on: the model must not see the others.
         scale = Scale.of(circuit.flow[:first_val]) if first_val > 1 else Scale(0.0, 1.0)
     starts = list(_unbroken_starts(circuit, scale, length))
     train = [start for start in starts if start + length <= first_val]
     val = [start for start in starts if start + window_hours >= first_val]
     if not train or not val:
         raise HparamsError(
-            f"training and validation need a stretch of window_hours + horizon_hours = {length} readings without a "
-            f"gap each, but the {len(circuit.flow)} readings of {circuit.name} split at "
-            f"val_fraction={val_fraction} have {len(train)} and {len(val)}; shorten window_hours or move val_fraction"
+            f"training and validation each need window_hours + horizon_hours = {length} readings without a gap, but "
+            f"the {len(circuit.flow)} readings of {circuit.name}, split at val_fraction={val_fraction}, have "
+            f"{len(train)} and {len(val)} such sequences; shorten window_hours or change val_fraction"
         )
     series_TF = _features(circuit, scale)
     return Split(
@@ -110,7 +116,12 @@ def split_windows(
 
 
 def baselines(windows: Windows, scale: Scale) -> dict[str, Errors]:
-    """What predictions without a model reach: the last reading stays, or the day before comes again."""
+    """Returns the errors of predictions without a model: the last reading, and the readings of the day before.
+
+    Args:
+        windows: What to predict.
+        scale: The scale of the windows.
+    """
     hours_seen, horizon = windows.seen_BWF.shape[1], windows.next_BH.shape[1]
     last_BH = windows.seen_BWF[:, -1:, 0].expand(-1, horizon)
     found = {"last_reading": Errors.of(last_BH, windows.next_BH, scale)}
@@ -122,7 +133,7 @@ def baselines(windows: Windows, scale: Scale) -> dict[str, Errors]:
 
 
 def _unbroken_starts(circuit: Circuit, scale: Scale, length: int) -> Iterator[int]:
-    """Where `length` readings follow one another by the hour, none of them a fault."""
+    """Yields the start of each sequence of `length` hourly readings without a fault."""
     gap_after = [later - earlier != HOUR for earlier, later in pairwise(circuit.times)]
     unbroken = 0
     for end, flow in enumerate(circuit.flow):

@@ -1,6 +1,6 @@
-"""YAML text: writing it so that every reader agrees, reading what people write, finding a place in it.
+"""YAML text: writes it so that every reader agrees, reads what people write, and finds places in it.
 
-Each part is imported when it is first used: writing needs no PyYAML, and lint, which reads and finds, needs no writer.
+Each part is imported when it is first used: writing needs no PyYAML, and lint needs no writer.
 """
 
 from __future__ import annotations

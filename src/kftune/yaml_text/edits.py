@@ -1,47 +1,34 @@
-"""Small changes to YAML text that somebody wrote: everything else stays as it is, byte by byte.
+"""Small changes to YAML text; all other bytes stay as they are.
 
-Each function takes a text of one document and a path in it, and gives the changed text, or None where the value does
-not stand there to be changed: it comes from an alias or a merge key, or it is written in a way that has no safe change.
+Each function takes a text with one document and the path of a value in it. It returns the changed text, or None if the
+value cannot be changed there: it comes from an alias or a merge key, or no change of how it is written is safe.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import yaml
-from yaml.events import (
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
+from yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent
 
-_Path = Sequence[str | int]
+from kftune.yaml_text.places import Path, TextNode, find
+
 _Tree = Mapping[str, "_Tree | str"]
 
 _BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[+-]?([1-9]?)")
-# Of a number in another notation, such as 0x10 or 1_000, nobody knows whether the text or the number is meant.
+# In another notation, such as 0x10 or 1_000, the text may be meant, or the number.
 _QUOTABLE = re.compile(r"[A-Za-z]+|[-+]?(?:0|[1-9][0-9]*)?(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 _ESCAPE = re.compile(r"\\.|[^\\]", re.DOTALL)
 
 
-class _Node(NamedTuple):
-    """Where a value stands in the text."""
+def quoted(text: str, path: Path) -> str | None:
+    """Puts a plain scalar, a word or a decimal number, in double quotes.
 
-    event: Any
-    key: Any
-    """The event of its key; None for an item and for the document's value."""
-    first: Any
-    """The event with which the content of a mapping or a list begins; its end event when it is empty."""
-
-
-def quoted(text: str, path: _Path) -> str | None:
-    """The plain scalar at the path, a word or a decimal number, in double quotes."""
+    Args:
+        text: The document.
+        path: Keys and indices that lead to the scalar.
+    """
     node = _found(text, path)
     span = _plain_span(text, node and node.event)
     if span is None or not _QUOTABLE.fullmatch(text[slice(*span)]):
@@ -49,8 +36,13 @@ def quoted(text: str, path: _Path) -> str | None:
     return f'{text[: span[0]]}"{text[slice(*span)]}"{text[span[1] :]}'
 
 
-def unquoted(text: str, path: _Path) -> str | None:
-    """The quoted scalar at the path without its quotes."""
+def unquoted(text: str, path: Path) -> str | None:
+    """Removes the quotes of a scalar.
+
+    Args:
+        text: The document.
+        path: Keys and indices that lead to the scalar.
+    """
     node = _found(text, path)
     span = _quoted_span(text, node and node.event)
     if node is None or span is None or text[span[0] + 1 : span[1] - 1] != node.event.value:
@@ -58,24 +50,36 @@ def unquoted(text: str, path: _Path) -> str | None:
     return text[: span[0]] + str(node.event.value) + text[span[1] :]
 
 
-def replaced(text: str, path: _Path, value: str) -> str | None:
-    """Another text in the place of a scalar on one line, in the quotes that are there."""
+def replaced(text: str, path: Path, value: str) -> str | None:
+    """Replaces a scalar on one line and keeps its quotes.
+
+    Args:
+        text: The document.
+        path: Keys and indices that lead to the scalar.
+        value: The new text of the scalar.
+    """
     node = _found(text, path)
     return None if node is None else _with_scalar(text, node.event, value)
 
 
-def renamed(text: str, path: _Path, name: str) -> str | None:
-    """Another name for the key that the path ends in."""
+def renamed(text: str, path: Path, name: str) -> str | None:
+    """Renames the last key of the path.
+
+    Args:
+        text: The document.
+        path: Keys and indices that lead to the key.
+        name: The new name.
+    """
     node = _found(text, path)
     return None if node is None else _with_scalar(text, node.key, name)
 
 
-def inserted(text: str, path: _Path, tree: _Tree) -> str | None:
-    """New keys at the beginning of the mapping at the path.
+def inserted(text: str, path: Path, tree: _Tree) -> str | None:
+    """Adds keys at the beginning of a mapping.
 
     Args:
         text: The document.
-        path: The way to the mapping.
+        path: Keys and indices that lead to the mapping.
         tree: Key -> YAML of a scalar, or the keys below it.
     """
     node = _found(text, path)
@@ -86,8 +90,13 @@ def inserted(text: str, path: _Path, tree: _Tree) -> str | None:
     return _inserted_in_block(text, node, tree)
 
 
-def without_last_newline(text: str, path: _Path) -> str | None:
-    """The scalar at the path without the line breaks at its end."""
+def without_last_newline(text: str, path: Path) -> str | None:
+    """Removes the line breaks at the end of a scalar.
+
+    Args:
+        text: The document.
+        path: Keys and indices that lead to the scalar.
+    """
     node = _found(text, path)
     event: Any = node and node.event
     if not isinstance(event, ScalarEvent) or not event.value.endswith("\n"):
@@ -104,7 +113,7 @@ def without_last_newline(text: str, path: _Path) -> str | None:
 
 
 def _with_stripping_header(text: str, event: Any) -> str | None:
-    # The mark may stand before an anchor; no anchor holds '|' or '>' behind a blank.
+    # The event may start at an anchor, which contains no '|' or '>' after a blank.
     line_end = text.find("\n", event.start_mark.index)
     head = text[event.start_mark.index : line_end]
     found = next(
@@ -117,7 +126,7 @@ def _with_stripping_header(text: str, event: Any) -> str | None:
     return text[:start] + header + text[event.start_mark.index + found.end() :]
 
 
-def _inserted_in_flow(text: str, node: _Node, tree: _Tree) -> str | None:
+def _inserted_in_flow(text: str, node: TextNode, tree: _Tree) -> str | None:
     if type(node.first) is MappingEndEvent:
         at = node.event.end_mark.index
         return f"{text[:at]}{_flow(tree, '')}{text[at:]}"
@@ -129,7 +138,7 @@ def _inserted_in_flow(text: str, node: _Node, tree: _Tree) -> str | None:
 
 
 def _flow(tree: _Tree, quote: str) -> str:
-    """Keys and values between braces, as JSON when the text's own keys are in quotes."""
+    """Returns keys and values to put between braces; as JSON if the other keys are in quotes."""
     return ", ".join(
         f"{quote}{key}{quote}: " + (f"{{{_flow(value, quote)}}}" if isinstance(value, Mapping) else _json(value, quote))
         for key, value in tree.items()
@@ -140,8 +149,8 @@ def _json(value: str, quote: str) -> str:
     return value if not quote or not value[0].isalpha() else f"{quote}{value}{quote}"
 
 
-def _inserted_in_block(text: str, node: _Node, tree: _Tree) -> str | None:
-    """New lines behind the mapping's own key, before the comments that its first key may have."""
+def _inserted_in_block(text: str, node: TextNode, tree: _Tree) -> str | None:
+    """Adds lines after the mapping's key, before the comments of its first key."""
     at = node.first.start_mark.index
     start = text.rfind("\n", 0, at) + 1
     indent = text[start:at]
@@ -168,7 +177,7 @@ def _is_comment(line: str) -> bool:
 
 
 def _line_break(text: str, at: int) -> str:
-    """The line break that the text uses before the place."""
+    """Returns the line break that the text uses before the place."""
     before = text.rfind("\n", 0, at)
     return "\r\n" if before > 0 and text[before - 1] == "\r" else "\n"
 
@@ -185,7 +194,7 @@ def _with_scalar(text: str, event: Any, value: str) -> str | None:
 
 
 def _plain_span(text: str, event: Any) -> tuple[int, int] | None:
-    """Where a plain scalar on one line stands, without its anchor."""
+    """Returns start and end of a plain scalar on one line, without its anchor."""
     if not _is_scalar(event, None, "") or not event.value:
         return None
     end = event.end_mark.index
@@ -194,7 +203,7 @@ def _plain_span(text: str, event: Any) -> tuple[int, int] | None:
 
 
 def _quoted_span(text: str, event: Any) -> tuple[int, int] | None:
-    """Where a scalar in quotes stands, quotes included, without its anchor."""
+    """Returns start and end of a quoted scalar, with quotes, without its anchor."""
     if not _is_scalar(event, "'", '"'):
         return None
     end = event.end_mark.index
@@ -204,48 +213,10 @@ def _quoted_span(text: str, event: Any) -> tuple[int, int] | None:
 
 
 def _is_scalar(event: Any, *styles: str | None) -> bool:
-    """Whether it is a scalar without a tag, written in one of the styles."""
+    """Returns whether it is a scalar without a tag, in one of the styles."""
     return type(event) is ScalarEvent and event.style in styles and event.tag is None
 
 
-def _found(text: str, path: _Path) -> _Node | None:
-    """The value at the path; of a key that comes twice the last one, which is the one that counts."""
-    next_event = yaml.CBaseLoader(text).get_event
-    while type(event := next_event()) is not StreamEndEvent:
-        if type(event) is DocumentStartEvent:
-            return _below(next_event, next_event(), None, list(path))
-    return None
-
-
-def _below(next_event: Callable[[], Any], event: Any, key: Any, path: list[str | int]) -> _Node | None:
-    """The value that a path leads to from a value just begun, which is read to its end."""
-    if type(event) is MappingStartEvent:
-        return _below_mapping(next_event, event, key, path)
-    if type(event) is SequenceStartEvent:
-        return _below_sequence(next_event, event, key, path)
-    return None if path else _Node(event, key, None)
-
-
-def _below_mapping(next_event: Callable[[], Any], start: Any, key: Any, path: list[str | int]) -> _Node | None:
-    found = None
-    first = head = next_event()
-    while type(head) is not MappingEndEvent:
-        if path and type(head) is ScalarEvent and head.value == path[0]:
-            found = _below(next_event, next_event(), head, path[1:])
-        else:
-            _below(next_event, head, None, [""])
-            _below(next_event, next_event(), None, [""])
-        head = next_event()
-    return found if path else _Node(start, key, first)
-
-
-def _below_sequence(next_event: Callable[[], Any], start: Any, key: Any, path: list[str | int]) -> _Node | None:
-    found = None
-    index = 0
-    first = item = next_event()
-    while type(item) is not SequenceEndEvent:
-        below = _below(next_event, item, None, path[1:] if path and path[0] == index else [""])
-        found = below if path and path[0] == index else found
-        item = next_event()
-        index += 1
-    return found if path else _Node(start, key, first)
+def _found(text: str, path: Path) -> TextNode | None:
+    (node,) = find(text, [path])
+    return node if node.depth == len(path) else None

@@ -1,8 +1,8 @@
-"""Writes plain objects as block-style YAML that every reader of ours and of Kubernetes reads alike.
+"""Writes plain objects as block-style YAML that Python's readers and kubectl read the same way.
 
-YAML has no single answer to what a bare word is: kubectl reads ``y`` as true and ``1e3`` as a number,
-PyYAML reads ``12:30:45`` as a number and ``2024-01-01`` as a date. So a string is left bare only when no
-reader of YAML 1.1 or 1.2 could take it for anything else; others are written in double quotes, as in JSON.
+Readers differ on bare words: kubectl reads ``y`` as true and ``1e3`` as a number, PyYAML reads ``12:30:45`` as a number
+and ``2024-01-01`` as a date. So a string is left bare only if every reader of YAML 1.1 or 1.2 reads it as that string;
+others are written in double quotes, as in JSON.
 """
 
 from __future__ import annotations
@@ -15,85 +15,84 @@ from typing import Any, Protocol
 from kftune.errors import YamlError
 
 # The start decides: no number, date, indicator or marker of YAML 1.1 or 1.2 begins with a letter, "_", "/",
-# "$", or "--" and a letter. After it, a single space or colon may stand only before one of these characters,
-# so that ": ", " #" and a blank at the end cannot come about; quotes and non-ASCII never stay bare.
+# "$", or "--" and a letter. A single space or colon must be followed by one of the listed characters, which excludes
+# ": ", " #" and a blank at the end. Text with quotes or non-ASCII characters is never bare.
 _BARE = re.compile(r"(?:[A-Za-z_/$]|--[A-Za-z])(?:[ :]?[A-Za-z0-9_./@=%+,${}()-])*")
 
-# Words that some reader turns into a boolean, null or a float, in any case.
+# Words that some reader turns into a boolean, null or a float, in upper or lower case.
 _RESERVED = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf", "infinity"))
 
-# Beyond what JSON escapes: characters that YAML forbids, line breaks of YAML 1.1, the byte order mark, and
-# what nobody sees in a review (odd blanks, joiners, direction marks). A fixed list, because
-# str.isprintable() follows the Unicode tables of the running Python, and the text must not.
+# Escaped in addition to what JSON escapes: characters that YAML forbids, line breaks of YAML 1.1, the byte order mark,
+# and invisible characters (odd blanks, joiners, direction marks). The list is fixed, because str.isprintable() depends
+# on the Unicode tables of the running Python, and the text must not.
 _HIDDEN_CHARS = (
     "\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
     "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff0-\uffff\U000e0000-\U000e0fff"
 )
 _HIDDEN = re.compile(f"[{_HIDDEN_CHARS}]")
 
-# What keeps a text of several lines out of a literal block: control and hidden characters, tabs, and blanks
-# at the end of a line, which editors strip.
+# Not allowed in a literal block: control and hidden characters, tabs, and blanks at the end of a line, which editors
+# strip.
 _UNBLOCKED = re.compile(f"[\x00-\x09\x0b-\x1f{_HIDDEN_CHARS}]| (?:\n|\\Z)")
 
 _LINE_START = re.compile(r"\n(?=[^\n])")
 
-# libyaml and its Go port look for the ":" of a key at most 1024 characters behind the key's start.
+# libyaml and its Go port look for the ":" of a key in at most 1024 characters from the key's start.
 _LONGEST_KEY = 1000
 
-# The texts remembered take a few MiB at most.
+# The cached texts take a few MiB at most.
 _CACHED_TEXTS = 4096
 _CACHED_LENGTH = 512
 
 
-class _RefusedError(Exception):
-    """A value that YAML cannot hold, or not as we write it."""
+class _UnwritableError(Exception):
+    """A value that cannot be written."""
 
 
 class TextSink(Protocol):
-    """Where text goes: an open text file, `sys.stdout`, an `io.StringIO`."""
+    """A place to write text to: an open text file, `sys.stdout`, an `io.StringIO`."""
 
     def write(self, text: str, /) -> object:
-        """Takes the next piece of text."""
+        """Writes the next piece of text."""
 
 
-# Texts that are remembered: of a string the rest of its line, of a key itself with the colon. Plain dicts, because a
-# lookup in a dict of a subclass takes twice as long; emptied when full, so that memory stays flat.
+# Caches: string -> the rest of its line, key -> its text with the colon. They are plain dicts, because a lookup in a
+# subclass of dict takes twice as long, and are emptied when full, so that memory stays bounded.
 _rests: dict[str, str] = {}
 _heads: dict[str, str] = {}
 
 
 def dump(value: object) -> str:
-    """The value as one YAML document in block style, keys in the order given.
+    """Returns the value as one YAML document in block style, with keys in the order given.
 
     Args:
-        value: dicts with string keys, lists, tuples, strings, numbers, booleans and None, nested at will.
-            Instances of their subclasses (enums of text or numbers, numpy.float64) are written as what they
-            hold.
+        value: dicts with string keys, lists, tuples, strings, numbers, booleans and None, nested in any way.
+            Instances of subclasses (enums of text or numbers, numpy.float64) are written as the base type.
 
     Returns:
         The text, ending in a newline; the same value always gives the same text.
 
     Raises:
-        YamlError: The value or something in it is of another type, has a key that is no string, holds half a
+        YamlError: The value or a part of it is of another type, has a key that is not a string, contains half a
             surrogate pair, or contains itself.
     """
     try:
         return _document_text(value)
-    except _RefusedError as refused:
+    except _UnwritableError as refused:
         place = _place_of_refusal(value)
         raise YamlError(f"at {place}: {refused}" if place else str(refused)) from None
     except RecursionError:
-        raise YamlError("the value contains itself, or is nested too deep; YAML text needs an end") from None
+        raise YamlError("the value contains itself, or is nested too deep") from None
 
 
 def dump_all(documents: Iterable[object]) -> str:
-    """The documents in one text, with ``---`` between them.
+    """Returns the documents as one text, with ``---`` between them.
 
     Args:
-        documents: What `dump` takes, any number of times.
+        documents: Values as for `dump`.
 
     Returns:
-        The text; empty for no documents.
+        The text; empty without documents.
 
     Raises:
         YamlError: As for `dump`.
@@ -102,14 +101,14 @@ def dump_all(documents: Iterable[object]) -> str:
 
 
 def write_all(documents: Iterable[object], file: TextSink) -> None:
-    """Writes the documents one by one, as `dump_all` would, and keeps none of them.
+    """Writes the documents one by one, as `dump_all` would, without keeping them in memory.
 
     Args:
-        documents: What `dump` takes; may be a generator.
+        documents: Values as for `dump`; may be a generator.
         file: A text file open for writing in UTF-8, without translation of newlines.
 
     Raises:
-        YamlError: As for `dump`; the documents before are written by then.
+        YamlError: As for `dump`; the documents before it have been written.
     """
     separator = ""
     for document in documents:
@@ -133,9 +132,9 @@ def _document_text(value: object) -> str:
 
 
 def _map_lines(mapping: dict[str, Any], lead: str, pad: str, lines: list[str]) -> None:
-    """Adds the lines of a mapping that is not empty; `lead` opens the first (it may hold "- "), `pad` the others.
+    """Adds the lines of a non-empty mapping; `lead` opens the first (it may contain "- "), `pad` the others.
 
-    Every render goes through this loop: exact types are asked for, and texts come first.
+    Every render runs this loop, so it compares exact types, and strings come first.
     """
     for key, value in mapping.items():
         try:
@@ -162,7 +161,7 @@ def _map_lines(mapping: dict[str, Any], lead: str, pad: str, lines: list[str]) -
 
 
 def _list_lines(items: list[Any], lead: str, pad: str, lines: list[str]) -> None:
-    """Adds the lines of a list that is not empty, as `_map_lines` does those of a mapping."""
+    """Adds the lines of a non-empty list, as `_map_lines` does for a mapping."""
     for value in items:
         kind = type(value)
         if kind is str:
@@ -183,7 +182,7 @@ def _list_lines(items: list[Any], lead: str, pad: str, lines: list[str]) -> None
 
 
 def _rest(text: str, pad: str) -> str:
-    """What stands behind the key, or the dash, of a string; remembered for the next time if it is one short line."""
+    """Returns what follows the key or the dash of a string; caches it if it is one short line."""
     rest = f" {_scalar_text(text)}\n"
     if rest.find("\n", 0, -1) >= 0:
         return _indented(rest, pad)
@@ -195,13 +194,13 @@ def _rest(text: str, pad: str) -> str:
 
 
 def _head(key: object) -> str:
-    """The text of a key with its colon, remembered like the strings."""
+    """Returns the text of a key with its colon; caches it like the strings."""
     if not isinstance(key, str):
-        raise _RefusedError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
+        raise _UnwritableError(f"a key must be a string, and {key!r:.40} is {_article(key)}; convert it")
     key = str.__str__(key)
     written = _quoted(key) + ":" if "\n" in key else _scalar_text(key) + ":"
     if len(written) > _LONGEST_KEY:
-        raise _RefusedError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
+        raise _UnwritableError(f"a key may take {_LONGEST_KEY} characters, not {len(written)}; shorten it")
     if len(written) <= _CACHED_LENGTH:
         if len(_heads) >= _CACHED_TEXTS:
             _heads.clear()
@@ -209,13 +208,8 @@ def _head(key: object) -> str:
     return written
 
 
-def _block(text: str, pad: str) -> str:
-    """The rest of the line, and further ones, for a text that takes several lines."""
-    return f" {_indented(_scalar_text(text), pad)}\n"
-
-
 def _plain_form(value: object) -> object:
-    """A tuple as a list, and an instance of a subclass (an enum, numpy.float64) as what it is underneath."""
+    """Returns a tuple as a list, and an instance of a subclass (an enum, numpy.float64) as its base type."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -226,14 +220,14 @@ def _plain_form(value: object) -> object:
         return dict(value)
     if isinstance(value, (list, tuple)):
         return list(value)
-    raise _RefusedError(
+    raise _UnwritableError(
         "a value must be a dict, list, string, number, boolean or None, "
         f"and {value!r:.60} is {_article(value)}; convert it first"
     )
 
 
 def _scalar_text(text: str) -> str:
-    """The text bare, in double quotes, or as a literal block (with line breaks, not yet indented)."""
+    """Returns the text bare, in double quotes, or as a literal block (with line breaks, not yet indented)."""
     if _BARE.fullmatch(text) and text.lower() not in _RESERVED:
         return text
     if "\n" in text and text[0] not in " \n" and text[-2:] != "\n\n" and not _UNBLOCKED.search(text):
@@ -249,7 +243,7 @@ def _quoted(text: str) -> str:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found.group())
     if 0xD800 <= code <= 0xDFFF:
-        raise _RefusedError(f"text must be Unicode, and U+{code:04X} is half a surrogate pair; drop it")
+        raise _UnwritableError(f"text must be Unicode, and U+{code:04X} is half a surrogate pair; remove it")
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
@@ -261,11 +255,11 @@ def _int_text(value: int) -> str:
     try:
         return repr(value)
     except ValueError:
-        raise _RefusedError("an integer has more digits than readers take; write it as a string") from None
+        raise _UnwritableError("an integer has more digits than readers accept; write it as a string") from None
 
 
 def _float_text(value: float) -> str:
-    """The shortest text that all read as this float: to PyYAML ``1e-05`` is a string, ``1.0e-05`` is not."""
+    """Returns the shortest text that all readers read as this float: to PyYAML, ``1e-05`` is a string."""
     text = repr(value)
     if "e" in text and "." not in text:
         return text.replace("e", ".0e")
@@ -278,30 +272,27 @@ def _article(value: object) -> str:
 
 
 def _place_of_refusal(value: object, place: str = "") -> str:
-    """Where in `value` is what was refused, as ``spec[0].name``: the first part that is refused by itself too."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if _is_refused({key: inner}):
-                named = f"{place}.{key}".removeprefix(".") if isinstance(key, str) else place
-                return _place_of_refusal(inner, named)
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            if _is_refused(inner):
-                return _place_of_refusal(inner, f"{place}[{index}]")
+    """Returns the path of the first rejected part in `value`, such as ``spec[0].name``."""
+    is_mapping = isinstance(value, dict)
+    parts: Any = value.items() if is_mapping else enumerate(value) if isinstance(value, (list, tuple)) else ()  # type: ignore[attr-defined]
+    for key, inner in parts:
+        if _is_refused({key: inner} if is_mapping else inner):
+            named = f"[{key}]" if not is_mapping else f".{key}" if isinstance(key, str) else ""
+            return _place_of_refusal(inner, f"{place}{named}".removeprefix("."))
     return place.encode(errors="backslashreplace").decode()
 
 
 def _is_refused(value: object) -> bool:
     try:
         _document_text(value)
-    except _RefusedError:
+    except _UnwritableError:
         return True
     return False
 
 
 _NOT_FINITE = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}
 
-# Exact type -> text, for all but strings and what takes lines of its own.
+# Exact type -> text, for all values that are neither strings nor written on several lines.
 _ATOMS: dict[type, Callable[[Any], str]] = {
     bool: lambda value: "true" if value else "false",
     int: _int_text,

@@ -1,9 +1,9 @@
-"""Finds the line and column of a value in YAML text; only an error that is being reported asks for them."""
+"""Finds values in YAML text: their line and column for error messages, their events for edits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from yaml.events import (
@@ -18,145 +18,124 @@ from yaml.events import (
 
 from kftune.yaml_text.problems import reported
 
+Path = Sequence[str | int]
+
 _OPENING = (MappingStartEvent, SequenceStartEvent)
 _CLOSING = (MappingEndEvent, SequenceEndEvent)
 
 _NextEvent = Callable[[], Any]
 
 
-def locate(
-    text: str, path: Sequence[str | int], *, key: bool = False, document: int = 0, file: str = "<text>"
-) -> tuple[int, int]:
-    """Where the value at a path begins.
+class TextNode(NamedTuple):
+    """A value in the text.
 
-    What an alias or a merge key brings in stands elsewhere in the text: its place is that of the alias, or of
-    the mapping that has the merge key.
+    Attributes:
+        event: The event that it begins with.
+        key: The event of its key; None for an item and for the document's value.
+        first: The event that the content of a mapping or a list begins with; its end event if it is empty.
+        depth: How many keys and list indices lead to it.
+    """
+
+    event: Any
+    key: Any
+    first: Any
+    depth: int
+
+
+class _Wanted:
+    """The paths that go through one value: by next part, and as their indices."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, _Wanted] = {}
+        self.indices: list[int] = []
+
+
+def locate(text: str, path: Path, *, key: bool = False) -> tuple[int, int]:
+    """Returns where a value of the first document begins, as `locate_all` does.
 
     Args:
         text: The YAML text, as it was given to `load`.
         path: Keys and list indices (from 0) that lead to the value.
-        key: Whether to give the place of the value's key instead.
-        document: Which document of the text, from 0.
-        file: What error messages call the text.
-
-    Returns:
-        Line and column, from 1; those of the nearest ancestor that the text has, when it has no such value.
-
-    Raises:
-        YamlError: The text is not YAML before the place.
-    """
-    with reported(text, file):
-        return _located(yaml.CBaseLoader(text).get_event, path, key, document)
-
-
-def locate_all(text: str, wanted: Sequence[tuple[Sequence[str | int], bool]]) -> list[tuple[int, int]]:
-    """The same for many values of the first document, in one pass through the text.
-
-    Args:
-        text: The YAML text.
-        wanted: Paths, each with whether to give the place of the value's key.
-
-    Returns:
-        Line and column of each, from 1.
+        key: Whether to return the place of the value's key instead.
 
     Raises:
         YamlError: The text is not YAML.
     """
-    root = _Wanted()
-    for index, (path, _) in enumerate(wanted):
-        node = root
-        node.below.append(index)
-        for part in path:
-            node = node.parts.setdefault(part if isinstance(part, int) else str(part), _Wanted())
-            node.below.append(index)
+    return locate_all(text, [(path, key)])[0]
+
+
+def locate_all(text: str, wanted: Sequence[tuple[Path, bool]]) -> list[tuple[int, int]]:
+    """Returns where values of the first document begin, in one pass through the text.
+
+    The place of a value that comes from an alias or a merge key is that of the alias, or of the mapping with the merge
+    key.
+
+    Args:
+        text: The YAML text.
+        wanted: Paths, each with whether to return the place of the value's key.
+
+    Returns:
+        Line and column of each, from 1; those of its nearest ancestor, if the text has no such value.
+
+    Raises:
+        YamlError: The text is not YAML.
+    """
     text = text.removeprefix("\ufeff")
-    marks: list[Any] = [None] * len(wanted)
     with reported(text, "<text>"):
-        next_event = yaml.CBaseLoader(text).get_event
-        event = _document_root(next_event, 0)
-        for index in root.below:
-            marks[index] = event.start_mark
-        _place_below(next_event, event, root, [key for _, key in wanted], marks)
-    return [(mark.line + 1, mark.column + 1) for mark in marks]
+        nodes = find(text, [path for path, _ in wanted])
+    events = (node.key if key and node.key else node.event for node, (_, key) in zip(nodes, wanted, strict=True))
+    return [(event.start_mark.line + 1, event.start_mark.column + 1) for event in events]
 
 
-class _Wanted:
-    """What is asked for below one place: by part, and as indices of the paths that go through it."""
+def find(text: str, paths: Sequence[Path]) -> list[TextNode]:
+    """Returns for each path the last value on it that the first document has; of a key that comes twice, the second.
 
-    def __init__(self) -> None:
-        self.parts: dict[str | int, _Wanted] = {}
-        self.below: list[int] = []
-
-
-def _place_below(next_event: _NextEvent, event: Any, node: _Wanted, keys: Sequence[bool], marks: list[Any]) -> None:
-    """Marks what is wanted inside of the value that has begun with the event, and passes over the rest of it."""
-    if not node.parts or not isinstance(event, _OPENING):
-        _skip(next_event, event)
-        return
-    parts = dict(node.parts)
-    index = 0
-    while not isinstance(head := next_event(), _CLOSING):
-        value = head
-        wanted: _Wanted | None
-        if type(event) is SequenceStartEvent:
-            wanted = parts.pop(index, None)
-            index += 1
-        else:
-            wanted = parts.pop(head.value, None) if type(head) is ScalarEvent else None
-            if type(head) is not ScalarEvent:
-                _skip(next_event, head)
-            value = next_event()
-        if wanted is None:
-            _skip(next_event, value)
-            continue
-        for each in wanted.below:
-            marks[each] = (head if keys[each] else value).start_mark
-        _place_below(next_event, value, wanted, keys, marks)
-
-
-def _located(next_event: _NextEvent, path: Sequence[str | int], key: bool, document: int) -> tuple[int, int]:
-    event = _document_root(next_event, document)
-    mark = event.start_mark
-    for part in path:
-        found = _child(next_event, event, part)
-        if found is None:
-            break
-        head, event = found
-        mark = (head if key else event).start_mark
-    return mark.line + 1, mark.column + 1
-
-
-def _document_root(next_event: _NextEvent, document: int) -> Any:
-    """The event of the document's value; the end of the text when there are fewer documents."""
-    begun = 0
+    Args:
+        text: The YAML text.
+        paths: Keys and list indices (from 0) that lead to the values.
+    """
+    root = _Wanted()
+    for index, path in enumerate(paths):
+        wanted = root
+        wanted.indices.append(index)
+        for part in path:
+            wanted = wanted.parts.setdefault(str(part), _Wanted())
+            wanted.indices.append(index)
+    next_event = yaml.CBaseLoader(text).get_event
     while type(event := next_event()) is not StreamEndEvent:
         if type(event) is DocumentStartEvent:
-            begun += 1
-            if begun > document:
-                return next_event()
-    return event
+            event = next_event()
+            break
+    node = TextNode(event, None, None, 0)
+    found = [node] * len(paths)
+    _find_below(next_event, node, root, found)
+    return found
 
 
-def _child(next_event: _NextEvent, event: Any, part: str | int) -> tuple[Any, Any] | None:
-    """The key (in a list: the item) and the value that `part` names in the mapping or list just opened."""
-    if type(event) is MappingStartEvent:
-        while type(head := next_event()) is not MappingEndEvent:
-            if type(head) is ScalarEvent and head.value == str(part):
-                return head, next_event()
-            _skip(next_event, head)
-            _skip(next_event, next_event())
-    elif type(event) is SequenceStartEvent and isinstance(part, int):
-        index = 0
-        while type(item := next_event()) is not SequenceEndEvent:
-            if index == part:
-                return item, item
-            _skip(next_event, item)
+def _find_below(next_event: _NextEvent, node: TextNode, wanted: _Wanted, found: list[TextNode]) -> None:
+    """Notes a value just begun, and the wanted ones inside it; reads it to its end."""
+    event = node.event
+    first = next_event() if isinstance(event, _OPENING) else None
+    for each in wanted.indices:
+        found[each] = node._replace(first=first)
+    head, index = first, 0
+    while first is not None and not isinstance(head, _CLOSING):
+        if type(event) is SequenceStartEvent:
+            inner, key, value = wanted.parts.get(str(index)), None, head
             index += 1
-    return None
+        else:
+            inner = wanted.parts.get(head.value) if type(head) is ScalarEvent else None
+            _skip(next_event, head)
+            key, value = head, next_event()
+        if inner is None:
+            _skip(next_event, value)
+        else:
+            _find_below(next_event, TextNode(value, key, None, node.depth + 1), inner, found)
+        head = next_event()
 
 
 def _skip(next_event: _NextEvent, event: Any) -> None:
-    """Passes over the rest of the value that has begun with the event."""
+    """Reads a value that has begun with the event to its end."""
     open_values = 0
     while True:
         if isinstance(event, _OPENING):

@@ -1,9 +1,9 @@
-"""Reads YAML that people write, by the core rules of YAML 1.2.
+"""Reads YAML that people write, by the core schema of YAML 1.2.
 
-Only ``true`` and ``false`` are booleans, ``1e-4`` is a number, and ``yes``, ``on``, ``12:30`` and
-``2024-01-01`` are text. Duplicate keys are refused, aliases are copied up to a bound, and the merge key
-``<<`` works. Plain objects are made from libyaml's events directly: PyYAML's composer on top of them recurses
-in C without a bound, so that a text of 50 000 brackets ends the process.
+Only ``true`` and ``false`` are booleans, ``1e-4`` is a number, and ``yes``, ``on``, ``12:30`` and ``2024-01-01`` are
+text. Duplicate keys are rejected, aliases are copied up to a limit, and the merge key ``<<`` works. Plain objects are
+made directly from libyaml's events, because PyYAML's composer recurses in C without a limit: a text of 50 000 brackets
+would end the process.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import ChainMap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,13 @@ from yaml.events import (
 from kftune.errors import YamlError, near_files
 from kftune.yaml_text.problems import not_utf8, reported
 
-# What aliases may add to one document, in values: anchors in a study add dozens, a "billion laughs" 10**9.
+# The most values that aliases may add to one document: anchors in a study add dozens, a "billion laughs" 10**9.
 _MOST_COPIES = 100_000
 
-# Each level is a frame or two of Python, and the text must stay clear of the interpreter's limit of 1000.
+# Each level takes one or two frames of Python, which allows 1000.
 _MOST_LEVELS = 200
 
-# Python converts no more decimal digits than this, and takes a time that grows with their square.
+# Python converts few more decimal digits than this, in a time that grows with their square.
 _MOST_DIGITS = 4000
 
 _CORE_TAG = "tag:yaml.org,2002:"
@@ -58,52 +59,46 @@ _TYPED_STARTS = frozenset(["", *"~nNtTfF.+-0123456789"])
 
 
 def load(text: str, *, file: str = "<text>") -> object:
-    """The one document in the text, as dicts, lists, strings, numbers, booleans and None.
+    """Returns the only document of a text, as dicts, lists, strings, numbers, booleans and None.
 
     Args:
-        text: YAML; JSON is YAML too.
-        file: What error messages call the text.
+        text: YAML or JSON.
+        file: The name of the text in errors.
 
     Returns:
         The value; None for a text without a document.
 
     Raises:
-        YamlError: The text is not YAML, or holds a second document, a duplicate key, a tag outside of the
-            core schema, an alias of nothing, aliases that grow past 100 000 values, or more than 200 levels.
+        YamlError: The text is not YAML, or has a second document, a duplicate key, a tag outside of the core schema,
+            an alias without an anchor, aliases that expand to more than 100 000 values, or more than 200 levels.
     """
     documents = _documents(text, file)
     first = next(documents, None)
     second = next(documents, None)
     if second is not None:
-        raise _at(second[0], "only one document may stand here and a second one begins; remove it", file)
+        raise _at(second[0], "only one document is allowed, and a second one begins here; remove it", file)
     return None if first is None else first[1]
 
 
 def load_all(text: str, *, file: str = "<text>") -> Iterator[object]:
-    """The documents in the text, one after the other.
+    """Yields the documents of a text, each read when it is requested.
 
     Args:
         text: YAML documents, with ``---`` between them.
-        file: What error messages call the text.
-
-    Yields:
-        Each document's value, read when it is asked for.
+        file: The name of the text in errors.
 
     Raises:
-        YamlError: As for `load`, when the reading comes to the place.
+        YamlError: As for `load`, when the document is requested.
     """
     for _, value in _documents(text, file):
         yield value
 
 
 def load_file(path: str | os.PathLike[str]) -> object:
-    """The one document in a file.
+    """Returns the only document of a file, as `load` does.
 
     Args:
         path: A YAML file in UTF-8.
-
-    Returns:
-        As `load`.
 
     Raises:
         YamlError: As for `load`, or the file cannot be read.
@@ -121,7 +116,7 @@ def load_file(path: str | os.PathLike[str]) -> object:
 
 
 def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
-    """The event that starts each document, with the document's value."""
+    """Yields the event that starts each document, with the document's value."""
     text = text.removeprefix("\ufeff")
     with reported(text, file):
         next_event = yaml.CBaseLoader(text).get_event
@@ -131,7 +126,7 @@ def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
 
 
 class _DocumentReader:
-    """Makes the value of one document from its events."""
+    """Builds the value of one document from its events."""
 
     def __init__(self, next_event: Any, file: str) -> None:
         self._next = next_event
@@ -174,7 +169,7 @@ class _DocumentReader:
                 raise self._duplicate(event, places[list(result).index(key)])
             places.append(event)
             result[key] = self._node(next_event(), level)
-        return _merge(merged, result) if merged else result
+        return dict(ChainMap(result, *merged)) if merged else result
 
     def _sequence(self, start: Any, level: int) -> list[object]:
         self._check_tag(start, "seq")
@@ -204,7 +199,7 @@ class _DocumentReader:
         if name == "float" and type(value) is int:
             return float(value)
         if type(value) is not _CORE_TYPES[name]:
-            raise self._wrong(f"!!{name} is wrong before {event.value!r:.40}; remove it, or mend the value", event)
+            raise self._wrong(f"!!{name} is wrong before {event.value!r:.40}; remove it, or fix the value", event)
         return value
 
     def _key(self, event: Any) -> object:
@@ -215,7 +210,7 @@ class _DocumentReader:
         raise self._wrong("a key must be a single value, not a list or a mapping", event)
 
     def _merged(self, event: Any, level: int) -> list[dict[object, object]]:
-        """What ``<<:`` brings, in the order of precedence."""
+        """Returns the mappings that ``<<:`` merges, in the order of precedence."""
         value = self._node(event, level)
         sources: list[Any] = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
@@ -231,7 +226,7 @@ class _DocumentReader:
     def _copied(self, value: object, event: Any, level: int) -> object:
         self._copies += 1
         if self._copies > _MOST_COPIES:
-            raise self._wrong(f"the aliases grow past {_MOST_COPIES:,} values; write fewer", event)
+            raise self._wrong(f"the aliases expand to more than {_MOST_COPIES:,} values; use fewer", event)
         if not isinstance(value, (dict, list)):
             return value
         if level >= _MOST_LEVELS:
@@ -252,7 +247,7 @@ class _DocumentReader:
 
     def _unknown_tag(self, event: Any) -> YamlError:
         name = event.tag.replace(_CORE_TAG, "!!")
-        return self._wrong(f"the tag {name} is not read here; remove it, or put the value in quotes", event)
+        return self._wrong(f"the tag {name} is not supported; remove it, or quote the value", event)
 
     def _duplicate(self, event: Any, first: Any) -> YamlError:
         name = f"*{event.anchor}" if type(event) is AliasEvent else event.value
@@ -262,32 +257,23 @@ class _DocumentReader:
 
 
 def _plain_value(text: str) -> object:
-    """What a plain (not quoted) scalar means; ValueError when it is a number that Python cannot hold."""
+    """Returns the value of a plain (not quoted) scalar; ValueError for a number that Python cannot represent."""
     if text[:1] not in _TYPED_STARTS:
         return text
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
         if len(text) > _MOST_DIGITS:
-            raise ValueError(f"a number of {len(text)} digits cannot be read; as text, it needs quotes")
+            raise ValueError(f"a number of {len(text)} digits cannot be read; quote it if it is text")
         return int(text)
     if _FLOAT.fullmatch(text):
         value = float(text)
         if math.isinf(value):
-            raise ValueError(f"{text:.40} is beyond the largest float; give a smaller number, or .inf")
+            raise ValueError(f"{text:.40} is greater than the largest float; give a smaller number, or .inf")
         return value
     if based := _BASED.fullmatch(text):
         return int(based["octal"], 8) if based["octal"] else int(based["hexadecimal"], 16)
     return text
-
-
-def _merge(sources: list[dict[object, object]], own: dict[object, object]) -> dict[object, object]:
-    """The keys of all: the mapping's own win over those of a source, an earlier source over a later one."""
-    result: dict[object, object] = {}
-    for source in reversed(sources):
-        result.update(source)
-    result.update(own)
-    return result
 
 
 def _at(event: Any, message: str, file: str) -> YamlError:

@@ -101,7 +101,7 @@ def loss_of(hparams: Hparams) -> float:
 
 
 def drawn_by_study(a_study: Study, count: int) -> list[Hparams]:
-    sampler = make_sampler(a_study, a_study.algorithm, a_study.objective.direction, SEED, 2)
+    sampler = make_sampler(a_study, a_study.algorithm, a_study.objective.direction, SEED, parallel=2)
     found = []
     for number in range(1, count + 1):
         suggestion = sampler.ask(number)
@@ -121,7 +121,7 @@ def drawn_by_experiment(a_study: Study, count: int) -> list[Hparams]:
     spec = verdict.spec
     algorithm, _ = algorithm_of(spec, SEED)
     space = ParameterSpace(parameters_of(spec)[0])
-    sampler = make_sampler(space, algorithm, "minimize", SEED, 2)
+    sampler = make_sampler(space, algorithm, "minimize", SEED, parallel=2)
     found = []
     for number in range(1, count + 1):
         suggestion = sampler.ask(number)

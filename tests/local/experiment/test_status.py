@@ -14,9 +14,10 @@ from local_study import trials_in
 from kftune.katib.trial.status import status_of
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Progress
-from kftune.results import Ending, Meta, Metric, Values, open_results
+from kftune.metrics.values import MetricValues
+from kftune.results import Meta, TrackedMetric, TrialEnd, TrialStart, open_results
 from kftune.results.experiment import experiment_with_status
-from kftune.results.store import Started, Store
+from kftune.results.store import Store
 
 REASONS = {
     "ExperimentGoalReached": "GoalReached",
@@ -38,7 +39,7 @@ ENDS = st.tuples(
     most_failed=st.none() | st.integers(0, 4),
 )
 def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most, most_failed):
-    metric = Metric("loss", {"minimize": "min", "maximize": "max"}[direction])
+    metric = TrackedMetric("loss", {"minimize": "min", "maximize": "max"}[direction])
     counted = {"metrics": (metric,), "direction": direction, "goal": goal, "max_trials": most}
     plan = StudyPlan(
         meta=Meta(**{**dict.fromkeys(Meta._fields), **counted}),
@@ -113,11 +114,13 @@ def test_the_status_of_thousands_of_trials_is_told_at_once(tmp_path):
     run(experiment(trials=1), tmp_path)
     with open_results(tmp_path) as results:
         meta = results.meta
+    loss = {"loss": MetricValues("1", "1", "1", 1)}
+    end = TrialEnd(state="Succeeded", metrics=loss, objective=1.0, ended="", duration=1.0, exit_code=0)
     with Store(tmp_path, meta) as store:
         for number in range(2, 4001):
             moment = f"2030-01-01T00:{number % 3600 // 60:02}:{number % 60:02}.000Z"
-            store.start(Started(number, 1, {"lr": "1"}, {"lr": 1}, moment, None, None))
-            store.end(number, Ending("Succeeded", {"loss": Values("1", "1", "1", 1)}, 1.0, moment, 1.0, 0))
+            store.start(TrialStart(number, 1, {"lr": "1"}, {"lr": 1}, moment))
+            store.end(number, end._replace(ended=moment))
     began = time.perf_counter()
     assert status(tmp_path)["trials"] == 4000
     assert time.perf_counter() - began < 3

@@ -297,7 +297,7 @@ def test_json_has_one_object_a_line_and_a_terminal_gets_a_table(project, monkeyp
     assert (events[0], events[-1]) == ("pipeline_started", "pipeline_finished")
     assert main(["pipeline", "run", "pipeline.yaml"]) == 1
     shown = capsys.readouterr().out
-    assert "bad failed: exit code 3; its last lines:\n  the reason\n  all of its log: less runs/toy/" in shown
+    assert "bad failed: exit code 3; its last lines:\n  the reason\n  the whole log: less runs/toy/" in shown
     # A terminal of its own.
     reader, writer = os.openpty()
     process = subprocess.Popen(

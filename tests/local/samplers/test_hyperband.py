@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from local_study import study, trials_in
 
 from kftune import Choice, Hparam, Hparams, IntUniform, LogUniform
 from kftune.errors import RunError
-from kftune.local.samplers import make_sampler
+from kftune.local.samplers import Sampler, make_sampler
 from kftune.study import Study
 
 SETTINGS = {"r_l": 9, "eta": 3, "resource_name": "epochs"}
@@ -40,7 +41,7 @@ def loss(point: dict[str, Any]) -> float:
     return abs(float(point["lr"]) - 0.01) + 1 / int(point["epochs"])
 
 
-def test_the_best_third_of_each_rung_goes_on_with_three_times_the_resource():
+def test_the_best_third_of_each_rung_continues_with_three_times_the_resource():
     a_study = study_of()
     sampler = make_sampler(a_study, a_study.algorithm, "minimize", 3)
     points = []
@@ -71,7 +72,7 @@ def test_a_rung_waits_for_its_trials_and_failed_ones_go_no_further():
     assert promoted.point == {**first[3].point, "epochs": 3}  # type: ignore[union-attr]
 
 
-def test_a_study_of_hyperband_runs_in_parallel_and_goes_on_where_it_was(tmp_path):
+def test_a_study_of_hyperband_runs_in_parallel_and_resumes(tmp_path):
     script = sh("""lr=${0#--lr=}; epochs=${1#--epochs=}; echo loss=$(awk "BEGIN {print $lr + 1 / $epochs}")""")["args"][
         0
     ]
@@ -87,14 +88,18 @@ def test_a_study_of_hyperband_runs_in_parallel_and_goes_on_where_it_was(tmp_path
 def test_a_small_space_ends():
     a_study = study(hparams=Small, algorithm={"name": "hyperband", "settings": SETTINGS})
     sampler = make_sampler(a_study, a_study.algorithm, "minimize", 3)
-    found = []
+    found = list(all_points(sampler))
+    assert len(found) == len(set(found)) <= 6
+
+
+def all_points(sampler: Sampler) -> Iterator[tuple[Any, ...]]:
+    """Asks for up to 99 trials and tells an objective of 1."""
     for number in range(1, 100):
         suggestion = sampler.ask(number)
         if suggestion is None:
-            break
-        found.append(tuple(suggestion.point.values()))
+            return
+        yield tuple(suggestion.point.values())
         sampler.tell(number, 1.0)
-    assert len(found) == len(set(found)) <= 6
 
 
 def test_an_experiment_of_hyperband_gets_past_its_first_bracket(tmp_path):
@@ -118,7 +123,7 @@ def test_an_experiment_of_hyperband_gets_past_its_first_bracket(tmp_path):
     [
         (
             {"r_l": 9, "resource_name": "epoch"},
-            "sets its resource 'epoch', so that must be searched; did you mean 'epochs'",
+            "sets its resource 'epoch', so it must be searched; did you mean 'epochs'",
         ),
         ({"r_l": 0.5, "resource_name": "epochs"}, "needs r_l of at least 1"),
     ],

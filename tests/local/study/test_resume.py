@@ -19,7 +19,7 @@ from local_study import Net, Tiny, is_alive, run, sh, stored_rows, study, trials
 from places import SUPPORT
 
 from kftune.errors import StoreError
-from kftune.results import Ending, open_results
+from kftune.results import TrialEnd, open_results
 from kftune.results.store import Store
 from kftune.study import Study
 
@@ -172,8 +172,8 @@ def test_a_second_run_on_a_folder_is_refused_and_the_first_goes_on(tmp_path):
         with pytest.raises(StoreError) as caught:
             run(study(), tmp_path / "runs")
         assert str(caught.value) == (
-            f"{tmp_path / 'runs'}: only one run at a time may write results here, and process {runner} does; wait for "
-            f"its end, stop it (kill {runner}), or give this run another folder (--dir)"
+            f"{tmp_path / 'runs'}: only one run at a time may write results here, and process {runner} does; wait "
+            f"until it ends, stop it (kill {runner}), or give this run another folder (--dir)"
         )
         runs.wait()
     assert [trial.state for trial in trials_in(tmp_path / "runs")] == ["Succeeded"] * 4
@@ -210,9 +210,9 @@ def test_results_of_another_study_are_refused_with_what_changed(tmp_path, change
     with pytest.raises(StoreError) as caught:
         run(study(**changed), tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: results that are compared must come from one space, objective and command, but since these were "
-        f"written the study 'Small study' has changed:\n  {change}\nUndo the change, keep both with another folder "
-        f"(--dir), or begin anew (--fresh moves these results aside)"
+        f"{tmp_path}: all results of a study must come from the same space, objective and command, but since these "
+        f"were written the study 'Small study' has changed:\n  {change}\nUndo the change, keep both in another "
+        f"folder (--dir), or start again (--fresh moves these results aside)"
     )
     assert trials_in(tmp_path) == before
 
@@ -276,7 +276,10 @@ def test_an_end_that_was_stored_is_never_changed(tmp_path):
     with open_results(tmp_path) as results:
         meta, (trial,) = results.meta, results.trials()
     with Store(tmp_path, meta) as store:
-        store.end(1, Ending("Failed", {}, None, "2030-01-01T00:00:00Z", 1.0, 1, "late"))
+        later = TrialEnd(
+            state="Failed", metrics={}, objective=None, ended="2030-01-01T00:00:00Z", duration=1.0, exit_code=1
+        )
+        store.end(1, later)
         assert store.trial(1) == trial
 
 

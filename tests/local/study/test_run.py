@@ -385,7 +385,7 @@ def test_what_has_no_effect_here_is_a_note_and_with_strict_an_error(tmp_path):
 def test_an_algorithm_of_katib_alone_is_refused_with_an_alternative(tmp_path):
     settings = {"suggestion_trial_dir": "/data", "n_population": 5, "truncation_threshold": 0.2}
     a_study = study(algorithm={"name": "pbt", "seed": None, "settings": settings})
-    with pytest.raises(RunError, match=r"the algorithm pbt runs on Katib only: .* here take tpe"):
+    with pytest.raises(RunError, match=r"the algorithm pbt runs on Katib only: .* use tpe"):
         run(a_study, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 

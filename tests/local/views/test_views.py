@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from local_study import run, sh, study
@@ -20,51 +23,48 @@ from kftune.local.study.events import (
     TrialFinished,
     TrialStarted,
 )
-from kftune.local.views.study_board import Board, assignments, clock, number, shown
-from kftune.local.views.study_live import LiveView
-from kftune.local.views.study_plain import PlainView
-from kftune.local.views.study_views import view_for
+from kftune.local.views import study_view
+from kftune.local.views.formatting import assignments, clock, number_text, value_text
+from kftune.local.views.study_board import StudyBoard
+from kftune.local.views.study_live import LiveStudyView
+from kftune.local.views.study_plain import PlainStudyView
 
-TIME = "2026-11-21T08:00:00.000Z"
 VALUES = {"lr": 0.00123456, "units": 64, "name": "two words"}
 BEST = {"trial": "demo-0001", "objective": 0.25, "metrics": {"loss": 0.25, "acc": 0.9}, "values": VALUES}
+STARTED = StudyStarted(
+    study="demo",
+    folder="runs/demo",
+    algorithm="tpe",
+    seed=7,
+    objective="loss",
+    direction="minimize",
+    goal=0.1,
+    max_trials=4,
+    parallel=2,
+    wall_clock=None,
+    finished=1,
+)
+SUCCEEDED = TrialFinished(
+    trial="demo-0001",
+    number=1,
+    state="Succeeded",
+    objective=1.0,
+    metrics={},
+    values={},
+    duration=10.0,
+    exit_code=0,
+    message="",
+    is_best=True,
+    finished=1,
+)
 STORY: list[Event] = [
-    StudyStarted(
-        study="demo",
-        folder="runs/demo",
-        algorithm="tpe",
-        seed=7,
-        objective="loss",
-        direction="minimize",
-        goal=0.1,
-        max_trials=4,
-        parallel=2,
-        wall_clock=None,
-        finished=1,
-        best=None,
-        time=TIME,
-    ),
-    Note("something to know", time=TIME),
-    TrialStarted(trial="demo-0001", number=1, attempt=2, values=VALUES, log="runs/demo/logs/demo-0001.log", time=TIME),
-    TrialStarted(
-        trial="demo-0002", number=2, attempt=1, values={"lr": 0.1, "units": 8, "name": "x"}, log="log", time=TIME
-    ),
-    MetricReported("demo-0001", 1, "loss", 0.25, "0.25", 3, time=TIME),
-    MetricReported("demo-0001", 1, "acc", 0.9, "0.9", 3, time=TIME),
-    TrialFinished(
-        trial="demo-0001",
-        number=1,
-        state="Succeeded",
-        objective=0.25,
-        metrics={"loss": 0.25, "acc": 0.9},
-        values=VALUES,
-        duration=75.2,
-        exit_code=0,
-        message="",
-        is_best=True,
-        finished=2,
-        time=TIME,
-    ),
+    STARTED,
+    Note(message="something to know"),
+    TrialStarted(trial="demo-0001", number=1, attempt=2, values=VALUES, log="runs/demo/logs/demo-0001.log"),
+    TrialStarted(trial="demo-0002", number=2, attempt=1, values={"lr": 0.1, "units": 8, "name": "x"}, log="log"),
+    MetricReported(trial="demo-0001", number=1, metric="loss", value=0.25, text="0.25", step=3),
+    MetricReported(trial="demo-0001", number=1, metric="acc", value=0.9, text="0.9", step=3),
+    replace(SUCCEEDED, objective=0.25, metrics={"loss": 0.25, "acc": 0.9}, values=VALUES, duration=75.2, finished=2),
     TrialFinished(
         trial="demo-0002",
         number=2,
@@ -79,18 +79,25 @@ STORY: list[Event] = [
         finished=3,
     ),
 ]
-END = StudyFinished("Succeeded", "GoalReached", "the goal", {"Failed": 1, "Succeeded": 3}, BEST, 3725.0, time=TIME)
+END = StudyFinished(
+    state="Succeeded",
+    reason="GoalReached",
+    message="the goal",
+    counts={"Failed": 1, "Succeeded": 3},
+    best=BEST,
+    seconds=3725.0,
+)
 
 
 def test_plain_lines_tell_the_story():
     out = io.StringIO()
-    with PlainView(out, ["kftune best study.yaml"]) as view:
+    with PlainStudyView(out, ["kftune best study.yaml"]) as view:
         for event in [*STORY, END]:
             view(event)
     assert out.getvalue().splitlines() == [
         "demo: minimize loss (goal 0.1), tpe with seed 7, 4 trials, 2 at once",
         "results in runs/demo",
-        "going on: 1 trials have finished before",
+        "resuming: 1 trials finished earlier",
         "note: something to know",
         "demo-0001 started (attempt 2): lr=0.001235 units=64 name=two words",
         "demo-0002 started: lr=0.1 units=8 name=x",
@@ -107,11 +114,19 @@ def test_plain_lines_tell_the_story():
 def frame(events: list[Event]) -> str:
     """What a terminal of 120 columns shows after these events."""
     out = io.StringIO()
-    view = LiveView(out, ["kftune best study.yaml"])
+    view = LiveStudyView(out, ["kftune best study.yaml"])
     view._console.width = 120
     for event in events:
         view(event)
-    view._console.print(view._drawn())
+    view._console.print(view._draw())
+    return out.getvalue()
+
+
+def plain(events: list[Event]) -> str:
+    out = io.StringIO()
+    view = PlainStudyView(out)
+    for event in events:
+        view(event)
     return out.getvalue()
 
 
@@ -131,7 +146,7 @@ def test_the_live_view_shows_what_runs_what_ended_and_the_best():
 
 def test_the_live_view_leaves_a_summary():
     out = io.StringIO()
-    with LiveView(out, ["kftune best study.yaml"]) as view:
+    with LiveStudyView(out, ["kftune best study.yaml"]) as view:
         for event in [*STORY, END]:
             view(event)
     text = out.getvalue()
@@ -141,22 +156,17 @@ def test_the_live_view_leaves_a_summary():
     assert "next: kftune best study.yaml" in text
 
 
-def test_hostile_values_cannot_draw_on_the_terminal():
+@pytest.mark.parametrize(
+    "shown_by", [lambda events: frame(events), lambda events: plain(events)], ids=["live", "plain"]
+)
+def test_hostile_values_cannot_draw_on_the_terminal(shown_by):
     hostile = {"a": "\x1b[2Jline\nbreak", "b": "[bold]not markup[/bold]", "c": ""}
     start = TrialStarted(trial="demo-0001", number=1, attempt=1, values=hostile, log="log")
-    for text in (frame([STORY[0], start]), plain([STORY[0], start])):
-        assert "\x1b[2J" not in text
-        assert r"\u001b[2Jline\nbreak" in text
-        assert "[bold]not markup[/bold]" in text
-        assert 'c=""' in text
-
-
-def plain(events: list[Event]) -> str:
-    out = io.StringIO()
-    view = PlainView(out)
-    for event in events:
-        view(event)
-    return out.getvalue()
+    text = shown_by([STARTED, start])
+    assert "\x1b[2J" not in text
+    assert r"\u001b[2Jline\nbreak" in text
+    assert "[bold]not markup[/bold]" in text
+    assert 'c=""' in text
 
 
 @pytest.mark.parametrize(
@@ -167,93 +177,40 @@ def test_durations_are_short_to_read(seconds, text):
 
 
 def test_numbers_and_values_are_short_to_read():
-    assert [number(value) for value in (0.5, 12.0, 1e-07, 123456.789, 1e20)] == [
+    assert [number_text(value) for value in (0.5, 12.0, 1e-07, 123456.789, 1e20)] == [
         "0.5",
         "12",
         "1e-07",
         "1.235e+05",
         "1e+20",
     ]
-    assert shown([1, "a", None]) == '[1, "a", null]'
-    assert shown("x" * 50) == "x" * 39 + "…"
+    assert value_text([1, "a", None]) == '[1, "a", null]'
+    assert value_text("x" * 50) == "x" * 39 + "…"
     assert assignments({"a": True, "b": None}) == "a=true b=null"
 
 
-def test_the_time_left_counts_parallel_trials_and_the_wall_clock():
-    board = Board()
-    board.apply(
-        StudyStarted(
-            study="d",
-            folder="f",
-            algorithm="random",
-            seed=1,
-            objective="loss",
-            direction="minimize",
-            goal=None,
-            max_trials=10,
-            parallel=2,
-            wall_clock=None,
-            finished=0,
-        )
-    )
+def test_the_time_left_counts_parallel_trials():
+    board = StudyBoard()
+    board.apply(replace(STARTED, max_trials=10, finished=0))
     assert board.left is None
-    board.apply(
-        TrialFinished(
-            trial="d-0001",
-            number=1,
-            state="Succeeded",
-            objective=1.0,
-            metrics={},
-            values={},
-            duration=10.0,
-            exit_code=0,
-            message="",
-            is_best=True,
-            finished=1,
-        )
-    )
+    board.apply(SUCCEEDED)
     assert board.left == pytest.approx(45, abs=1)
     board.apply(TrialStarted(trial="d-0002", number=2, attempt=1, values={}, log="log"))
     assert board.left == pytest.approx(45, abs=1)
-    board = Board()
-    board.apply(
-        StudyStarted(
-            study="d",
-            folder="f",
-            algorithm="random",
-            seed=1,
-            objective="loss",
-            direction="minimize",
-            goal=None,
-            max_trials=10,
-            parallel=2,
-            wall_clock=30.0,
-            finished=0,
-        )
-    )
-    board.apply(
-        TrialFinished(
-            trial="d-0001",
-            number=1,
-            state="Succeeded",
-            objective=1.0,
-            metrics={},
-            values={},
-            duration=10.0,
-            exit_code=0,
-            message="",
-            is_best=True,
-            finished=1,
-        )
-    )
+
+
+def test_the_time_left_ends_with_the_wall_clock():
+    board = StudyBoard()
+    board.apply(replace(STARTED, max_trials=10, finished=0, wall_clock=30.0))
+    board.apply(SUCCEEDED)
     assert board.left == pytest.approx(30, abs=1)
 
 
 def test_a_pipe_gets_plain_lines_and_a_terminal_the_live_view(tmp_path):
     out = io.StringIO()
-    assert isinstance(view_for(out), PlainView)
+    assert isinstance(study_view(out), PlainStudyView)
     a_study = study(sh("echo loss=0.5"), trials=2)
-    with view_for(out) as view:
+    with study_view(out) as view:
         events = run(a_study, tmp_path / "a")[1]
         for event in events:
             view(event)
@@ -262,9 +219,9 @@ def test_a_pipe_gets_plain_lines_and_a_terminal_the_live_view(tmp_path):
 import sys
 sys.path.insert(0, {str(SUPPORT)!r})
 from local_study import study, sh, run_study
-from kftune.local.views.study_views import view_for
-with view_for(sys.stdout) as view:
-    assert type(view).__name__ == "LiveView"
+from kftune.local.views import study_view
+with study_view(sys.stdout) as view:
+    assert type(view).__name__ == "LiveStudyView"
     run_study(study(sh("echo loss=0.5; sleep 0.5"), trials=2), {str(tmp_path / "b")!r}, on_event=view)
 """
     script = tmp_path / "script.py"
@@ -276,9 +233,6 @@ with view_for(sys.stdout) as view:
 
 def terminal(command: list[str]) -> str:
     """What a command writes to a terminal."""
-    import os
-    import pty
-
     reader, writer = pty.openpty()
     with subprocess.Popen(command, stdin=writer, stdout=writer, stderr=writer) as process:
         os.close(writer)
@@ -296,10 +250,11 @@ def terminal(command: list[str]) -> str:
 
 def test_without_rich_a_terminal_gets_plain_lines(monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    monkeypatch.delitem(sys.modules, "kftune.local.views.study_live", raising=False)
+    for module in ("live", "study_live"):
+        monkeypatch.delitem(sys.modules, f"kftune.local.views.{module}", raising=False)
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    assert isinstance(view_for(Terminal()), PlainView)
+    assert isinstance(study_view(Terminal()), PlainStudyView)

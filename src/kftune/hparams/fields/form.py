@@ -1,7 +1,7 @@
 """How values of a type are written on a command line.
 
-A string is itself; everything else is JSON (``true``, ``null``, ``1e-05``, ``[1, 2]``). Where a string may also be
-None, the strings that JSON would read as something else are quoted.
+A string is written as it is, any other value as JSON (``true``, ``null``, ``1e-05``, ``[1, 2]``). If a field takes
+strings and None, the string ``null`` and strings that begin with a quote are written as JSON too.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def is_optional(annotation: object) -> bool:
-    """Whether a type takes None."""
+    """Returns whether a type includes None."""
     return type(None) in parts_of(annotation)
 
 
 def parts_of(annotation: object) -> tuple[Any, ...]:
-    """The alternatives of a union (or the one type), Annotated taken off."""
+    """Returns the members of a union (or the one type), without Annotated."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return parts_of(get_args(annotation)[0])
@@ -39,7 +39,7 @@ def parts_of(annotation: object) -> tuple[Any, ...]:
 
 
 def form_of(annotation: object) -> Form:
-    """How values of a type are written on a command line."""
+    """Returns how values of a type are written on a command line."""
     parts = parts_of(annotation)
     optional = type(None) in parts
     forms = {_form_of_part(part) for part in parts if part is not type(None)}
@@ -63,7 +63,7 @@ def _form_of_part(part: Any) -> Form:
 
 
 def _serialises_to_string(part: type) -> bool:
-    """Whether JSON values of a type are always strings (paths, dates, UUIDs)."""
+    """Returns whether JSON values of a type are always strings (paths, dates, UUIDs)."""
     if part in (list, dict, tuple, set, frozenset, object):
         return False
     try:
@@ -74,7 +74,15 @@ def _serialises_to_string(part: type) -> bool:
 
 
 def to_json(name: str, value: object) -> str:
-    """`value`, which is JSON-able, as the JSON text for field `name`."""
+    """Returns the JSON text of a value.
+
+    Args:
+        name: The field, for errors.
+        value: A JSON-able value.
+
+    Raises:
+        HparamsError: A number is not finite.
+    """
     try:
         return _to_json(value)
     except ValueError as error:
@@ -82,7 +90,12 @@ def to_json(name: str, value: object) -> str:
 
 
 def in_order(dumped: Any, value: object) -> Any:
-    """`dumped`, the JSON form of `value`, with the members of sets in an order that every process gives them."""
+    """Returns a JSON form with the members of sets in an order that is the same in every process.
+
+    Args:
+        dumped: The JSON form of `value`.
+        value: The value.
+    """
     if isinstance(dumped, dict) and isinstance(value, BaseModel):
         held = {**vars(value), **(value.model_extra or {})}
         return {key: in_order(inner, held.get(key)) if inner else inner for key, inner in dumped.items()}
@@ -96,12 +109,20 @@ def in_order(dumped: Any, value: object) -> Any:
 
 
 def _rank(value: object) -> tuple[float, str]:
-    """Numbers by size, then the rest by their JSON text."""
+    """Sorts numbers by size, then other values by their JSON text."""
     return (value if isinstance(value, (int, float)) else math.inf, _to_json(value))
 
 
 def parse_json(name: str, text: str) -> Any:
-    """The value of a JSON `text` given for field `name`; NaN and Infinity are refused."""
+    """Returns the value of a JSON text.
+
+    Args:
+        name: The field, for errors.
+        text: JSON without NaN and Infinity.
+
+    Raises:
+        HparamsError: The text is not JSON.
+    """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
@@ -113,8 +134,8 @@ def _refuse_constant(text: str) -> Any:
 
 
 def parse_loosely(text: str) -> Any:
-    """The JSON value of `text`, or the text itself: for values of fields that declare no type."""
+    """Returns the JSON value of a text, or the text itself: for values without a declared type."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except ValueError:
+        return parse_json("", text)
+    except HparamsError:
         return text

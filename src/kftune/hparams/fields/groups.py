@@ -1,4 +1,4 @@
-"""Groups: fields that are hyperparameter classes themselves, and the defaults that the enclosing class has for them."""
+"""Groups: fields that are hyperparameter classes, and the defaults that the enclosing class has for them."""
 
 from __future__ import annotations
 
@@ -14,42 +14,47 @@ from pydantic_core import PydanticUndefined
 from kftune.hparams.fields.form import parts_of
 
 
-class Group(NamedTuple):
-    """A field that is a hyperparameter class itself.
+class FieldGroup(NamedTuple):
+    """A field that is a hyperparameter class.
 
     Attributes:
         model: The group's class.
-        default: What the enclosing class has for it: an instance, None, or ``{}`` (its own fields' defaults).
-        is_mutable: Whether the default holds something that code could change.
-        inner: The groups within, with the defaults that this default has for them.
+        default: The enclosing class's default for it: an instance, None, or ``{}`` (the defaults of its fields).
+        is_mutable: Whether the default contains a mutable value.
+        inner: The groups in it, with the defaults from this default.
     """
 
     model: type[BaseModel]
     default: Any
     is_mutable: bool
-    inner: Mapping[str, Group]
+    inner: Mapping[str, FieldGroup]
 
 
-def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Group]:
-    """The nested groups of a class, by field; one without a default is made from the defaults of its fields."""
-    groups: dict[str, Group] = {}
+def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, FieldGroup]:
+    """Returns the nested groups of a class, by field; one without a default is made from the defaults of its fields.
+
+    Args:
+        model: The class.
+        defaults: An instance of it with the defaults; None for those of the class.
+    """
+    groups: dict[str, FieldGroup] = {}
     for name, field in model.model_fields.items():
         group = group_of(field.annotation)
         if group is not None:
             has_default, value = default_of(field, name, defaults)
             default = value if has_default else {}
             inner = groups_of(group, default) if isinstance(default, BaseModel) else {}
-            groups[name] = Group(group, default, _is_mutable(default), inner)
+            groups[name] = FieldGroup(group, default, _is_mutable(default), inner)
     return groups
 
 
 @lru_cache(maxsize=256)
 def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], ...] = ()) -> bool:
-    """Whether a class, or a group in it, has validators of its own for single fields.
+    """Returns whether a class, or a group in it, has field validators.
 
     Args:
         model: The class.
-        above: The classes that it is a group of; one that contains itself is looked at once.
+        above: The classes that it is a group of; these are not visited again.
     """
     if model.__pydantic_decorators__.field_validators:
         return True
@@ -58,8 +63,13 @@ def has_field_validators(model: type[BaseModel], above: tuple[type[BaseModel], .
     return any(has_field_validators(group, above) for group in groups if group is not None and group not in above)
 
 
-def completed(groups: Mapping[str, Group], data: dict[str, Any]) -> dict[str, Any]:
-    """`data` with every group that it gives in part completed from the default for that group."""
+def completed(groups: Mapping[str, FieldGroup], data: dict[str, Any]) -> dict[str, Any]:
+    """Returns nested values with partly given groups completed from their defaults.
+
+    Args:
+        groups: The groups of the class, by field.
+        data: The values.
+    """
     filled = dict(data)
     for name, group in groups.items():
         given = data.get(name)
@@ -70,7 +80,7 @@ def completed(groups: Mapping[str, Group], data: dict[str, Any]) -> dict[str, An
     return filled
 
 
-def _merged(group: Group, given: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(group: FieldGroup, given: Mapping[str, Any]) -> dict[str, Any]:
     if group.model.model_fields.keys() <= given.keys():
         merged = dict(given)
     else:
@@ -85,28 +95,16 @@ def _is_mutable(value: object) -> bool:
     return isinstance(value, (list, dict, set)) or any(map(_is_mutable, inner))
 
 
-def owner_of(model: type[BaseModel], path: tuple[str, ...]) -> tuple[type[BaseModel], int]:
-    """The innermost group that a path leads into, and how many parts of the path lead there."""
-    for depth, part in enumerate(path):
-        field = model.model_fields.get(part)
-        group = group_of(field.annotation) if field else None
-        if group is None:
-            return model, depth
-        model = group
-    return model, len(path)
-
-
-def extras_of(values: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of what an instance and its groups hold beyond their declared fields."""
-    for name in values.model_extra or {}:
-        yield (*path, name)
+def extras_of(values: BaseModel) -> Iterator[tuple[str, ...]]:
+    """Yields the paths of the extra values of an instance and its groups."""
+    yield from ((name,) for name in values.model_extra or {})
     for name, inner in vars(values).items():
         if isinstance(inner, BaseModel):
-            yield from extras_of(inner, (*path, name))
+            yield from ((name, *path) for path in extras_of(inner))
 
 
 def group_of(annotation: object) -> type[BaseModel] | None:
-    """The class of a nested group that `annotation` declares, optional or not."""
+    """Returns the class of a nested group that `annotation` declares, optional or not; None if it declares none."""
     candidates = [part for part in parts_of(annotation) if part is not type(None)]
     if len(candidates) == 1 and isinstance(candidates[0], type) and issubclass(candidates[0], BaseModel):
         return candidates[0]
@@ -114,7 +112,13 @@ def group_of(annotation: object) -> type[BaseModel] | None:
 
 
 def default_of(field: FieldInfo, name: str, defaults: object) -> tuple[bool, Any]:
-    """Whether a field has a default, and which: the enclosing group's default decides over the field's own."""
+    """Returns whether a field has a default, and which.
+
+    Args:
+        field: The field.
+        name: Its name.
+        defaults: The enclosing group's default instance, which overrides the field's own default; None without one.
+    """
     if isinstance(defaults, BaseModel):
         return True, getattr(defaults, name)
     value = field.get_default(call_default_factory=True, validated_data={})

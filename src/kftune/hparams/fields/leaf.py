@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
-from kftune.domains.encoding import Drawn
+from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError
 from kftune.hparams.fields.form import Form, in_order, is_optional, parse_json, to_json
-from kftune.validation import reworded
+from kftune.validation import findings
 
-# Every point of a domain up to this size is tried against its field; of a larger one, only the ends.
-_POINTS_TRIED = 256
+# Every point of a domain up to this size is checked against its field; of a larger one, only the ends.
+_POINTS_CHECKED = 256
 _MOST_TAKEN = 256
 
-# What is the same in JSON and in Python.
+# Types that are the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -34,13 +34,13 @@ class Leaf:
         path: The name's parts.
         annotation: The declared type.
         form: How its values are written on a command line.
-        constraints: What the declaration adds to the type (gt, ge, lt, le, …).
+        constraints: The constraints of the declaration (gt, ge, lt, le, …).
         description: The field's docstring.
         domain: The search domain declared on the class.
-        has_default: Whether there is a value for it when it is left out.
-        is_required: Whether it may not be left out; a field of an optional group without a default may.
-        default: The default as JSON-able value; None without one.
-        is_group: True for an optional group as a whole, whose own fields are leaves too.
+        has_default: Whether it has a value if omitted.
+        is_required: Whether it must be given; a field of an optional group without a default need not.
+        default: The default as a JSON-able value; None without one.
+        is_group: Whether it is an optional group as a whole; the fields of the group are leaves too.
     """
 
     name: str
@@ -56,10 +56,10 @@ class Leaf:
     is_group: bool = False
 
     def encode(self, value: object) -> str:
-        """The text of a JSON-able `value` on a command line.
+        """Returns the text of a JSON-able value on a command line.
 
         Raises:
-            HparamsError: The value holds a number that is not finite.
+            HparamsError: The value contains a number that is not finite.
         """
         if type(value) is int:
             return repr(value)
@@ -73,15 +73,15 @@ class Leaf:
         return to_json(self.name, value)
 
     def decode(self, text: str) -> Any:
-        """The value, still to be validated, that a command line's `text` stands for.
+        """Returns the value of a text from a command line, not yet validated.
 
         Raises:
-            HparamsError: The field needs JSON and the text is none.
+            HparamsError: The field needs JSON and the text is not JSON.
             DomainError: The text is an encoded value that cannot be decoded.
         """
         if text.startswith(encoding.PREFIX):
             decoded = encoding.decode(text)
-            if isinstance(decoded, Drawn):
+            if isinstance(decoded, DomainValue):
                 return decoded.value
             text = decoded
         return self._decode_plain(text)
@@ -96,41 +96,41 @@ class Leaf:
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
-        """What validates one value of the field."""
+        """The adapter that validates one value of the field."""
         annotated: Any = Annotated[self.annotation, *self.constraints] if self.constraints else self.annotation
         try:
             return TypeAdapter(annotated, config={"allow_inf_nan": False})
-        except PydanticUserError:  # dataclasses, typed dicts and the like bring a configuration of their own
+        except PydanticUserError:  # dataclasses, typed dicts and the like have their own configuration
             return TypeAdapter(annotated)
 
     @cached_property
     def _validate(self) -> Callable[..., Any]:
-        """The adapter's validation, without the dozen options of `TypeAdapter.validate_python` on the way."""
+        """The adapter's validation, called directly because `TypeAdapter.validate_python` is slower."""
         return self.adapter.validator.validate_python
 
     def validated(self, value: object) -> Any:
-        """`value` as the field's own type.
+        """Returns `value` as the field's type.
 
         Raises:
-            HparamsError: The field does not take it.
+            HparamsError: The value is not valid.
         """
         try:
             return self._validate(value, strict=False)
         except ValidationError as error:
-            raise HparamsError(f"{self.name}: {reworded(error.errors()[0])}") from error
+            raise HparamsError(f"{self.name}: {findings(error, self.annotation)[0].message}") from error
 
     def jsonable(self, value: object) -> Any:
-        """`value`, validated, as the JSON-able value that `encode` takes."""
+        """Returns `value`, validated, as the JSON-able value that `encode` takes."""
         valid = self.validated(value)
         if type(valid) in _PLAIN:
             return valid
         return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
 
     def jsonable_default(self, default: object) -> Any:
-        """The declared default as JSON-able value.
+        """Returns the declared default as a JSON-able value.
 
         Raises:
-            HparamsError: The field does not take it.
+            HparamsError: The default is not valid.
         """
         if default is None and is_optional(self.annotation):
             return None
@@ -143,23 +143,23 @@ class Leaf:
             ) from error
 
     def takes(self, value: object) -> bool:
-        """Whether a JSON-able `value` is one of the field's, as it is."""
+        """Returns whether a JSON-able value is valid without a conversion."""
         try:
             return same(self.jsonable(value), value)
         except HparamsError:
             return False
 
     def check_domain(self, domain: Domain) -> None:
-        """Makes sure that every value of `domain` is one that the field takes as it is.
+        """Checks that every value of `domain` is valid for the field without a conversion.
 
         Raises:
-            HparamsError: Some value is outside the field's constraints or of another type.
+            HparamsError: A value violates the field's constraints or has another type.
         """
         inner = domain.domain if type(domain) is Conditional else domain
         if inner is None:
             return
-        points = inner.grid() if inner.size <= _POINTS_TRIED else (inner.quantile(0), inner.quantile(1))
-        # Studies are made by the thousand, with the same lists. Of one type, because True is 1 to a set.
+        points = inner.grid() if inner.size <= _POINTS_CHECKED else (inner.quantile(0), inner.quantile(1))
+        # A cache: thousands of studies have the same lists. Only lists of one type, because True equals 1 in a set.
         kinds = set(map(type, points))
         is_plain_list = kinds in ONE_PLAIN_TYPE
         if is_plain_list and points in self._taken:
@@ -171,16 +171,16 @@ class Leaf:
 
     @cached_property
     def _taken(self) -> set[Any]:
-        """Lists of values that the field has been found to take."""
+        """Lists of values that have been checked for the field."""
         return set()
 
     def check_default(self) -> None:
-        """Makes sure that the default is one of the values of the field's own domain.
+        """Checks that the default is a value of the field's domain.
 
-        A conditional field needs a default for when its condition does not hold; that one may lie outside.
+        A conditional field needs a default for when its condition does not hold; that one may be outside the domain.
 
         Raises:
-            HparamsError: It is not, or a conditional field has none.
+            HparamsError: The default is outside the domain, or a conditional field has none.
         """
         if isinstance(self.domain, Conditional):
             if not self.has_default:
@@ -193,9 +193,10 @@ class Leaf:
 
     @property
     def type_name(self) -> str:
-        """The declared type as people write it."""
-        named = getattr(self.annotation, "__name__", None)
-        return named if named and not get_args(self.annotation) else str(self.annotation).replace("typing.", "")
+        """The declared type as in source code."""
+        declared = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+        named = getattr(declared, "__name__", None)
+        return named if named and not get_args(declared) else str(declared).replace("typing.", "")
 
     @property
     def declaration(self) -> str:
@@ -213,23 +214,17 @@ class Leaf:
             if taken is point:
                 return
             if not same(taken, point) or (isinstance(taken, int) and isinstance(point, float)):
-                problem = f"it would become {taken!r}{_remedy(point)}"
+                remedy = "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""
+                problem = f"it would become {taken!r}{remedy}"
         if problem:
+            default = f" with default {self.default!r}" if self.has_default else ""
             raise HparamsError(
-                f"a field must take every value of its search domain, but {self.declaration}{self._default_note} "
+                f"a field must take every value of its search domain, but {self.declaration}{default} "
                 f"refuses {point!r} of {domain!r}: {problem}"
             )
 
-    @property
-    def _default_note(self) -> str:
-        return f" with default {self.default!r}" if self.has_default else ""
-
 
 def _limit(constraint: object) -> str:
-    """``gt=0`` for what `Hparam(gt=0)` leaves on a field."""
+    """Returns ``gt=0`` for the constraint that `Hparam(gt=0)` adds to a field."""
     names = (name for name in ("gt", "ge", "lt", "le") if hasattr(constraint, name))
     return ", ".join(f"{name}={getattr(constraint, name)}" for name in names) or repr(constraint)
-
-
-def _remedy(point: object) -> str:
-    return "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""

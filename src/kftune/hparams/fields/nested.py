@@ -7,7 +7,13 @@ from typing import Any
 
 
 def put(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Sets a value in nested dicts."""
+    """Sets a value in nested dicts.
+
+    Args:
+        data: The dicts, which it changes.
+        path: The keys that lead to the value; missing dicts are added.
+        value: The value.
+    """
     for part in path[:-1]:
         inner = data.get(part)
         if not isinstance(inner, dict):
@@ -17,7 +23,12 @@ def put(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def remove(data: dict[str, Any], path: Sequence[str]) -> None:
-    """Takes a value out of nested dicts, and with it the dicts that it leaves empty."""
+    """Removes a value from nested dicts, and the dicts that this leaves empty.
+
+    Args:
+        data: The dicts, which it changes.
+        path: The keys that lead to the value.
+    """
     inner = data.get(path[0])
     if len(path) > 1 and isinstance(inner, dict):
         remove(inner, path[1:])
@@ -26,7 +37,12 @@ def remove(data: dict[str, Any], path: Sequence[str]) -> None:
 
 
 def get(data: Any, path: Sequence[str]) -> tuple[bool, Any]:
-    """Whether nested dicts hold a path, and the value there."""
+    """Returns whether nested dicts have a path, and the value there.
+
+    Args:
+        data: The dicts.
+        path: The keys that lead to the value.
+    """
     for part in path:
         if not isinstance(data, dict) or part not in data:
             return False, None

@@ -1,12 +1,12 @@
-"""The flat table of a class's fields, made and checked once, when the class is made."""
+"""The flat table of a class's fields, made and checked once, when the class is created."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Field, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from kftune.domains import Conditional, Domain, domain_from_spec
@@ -17,11 +17,11 @@ from kftune.hparams.fields.leaf import Leaf
 
 
 def leaves_of(model: type[BaseModel]) -> dict[str, Leaf]:
-    """The flat table of a class's fields: dotted name -> leaf, in declaration order.
+    """Returns the flat table of a class's fields: dotted name -> leaf, in declaration order.
 
     Raises:
-        HparamsError: A domain or a default does not fit its field, a condition cannot be judged, or a field is of a
-            kind that no command line can carry.
+        HparamsError: A domain or a default does not fit its field, a condition is invalid, or a field is of a kind
+            that is not allowed.
     """
     if not model.__pydantic_complete__:
         raise HparamsError(f"the types of the fields of {model.__name__} must be defined above it")
@@ -37,16 +37,16 @@ def leaves_of(model: type[BaseModel]) -> dict[str, Leaf]:
 def check_condition(
     name: str, condition: Conditional, leaves: Mapping[str, Leaf], domains: Mapping[str, Domain | None]
 ) -> None:
-    """Makes sure that a condition names fields judged before `name`, and values that they take.
+    """Checks that a condition names fields that are decided before `name`, and values that they can have.
 
     Args:
-        name: The field that has the condition.
-        condition: What it depends on.
+        name: The field with the condition.
+        condition: The condition.
         leaves: All fields of the class.
-        domains: The domains of those that are searched.
+        domains: The search domain of each field; None or missing for fields that are not searched.
 
     Raises:
-        HparamsError: It does not.
+        HparamsError: The condition is invalid.
     """
     order = list(leaves)
     for parent, options in condition.when:
@@ -57,12 +57,12 @@ def check_condition(
         if isinstance(domain, Conditional) and order.index(parent) >= order.index(name):
             raise HparamsError(
                 f"a condition must name a hyperparameter that is decided first, but {name} depends on {parent}, "
-                f"which is conditional itself and does not stand above it"
+                f"which is conditional too and is not declared above it"
             )
         for option in options:
             if not leaves[parent].takes(option) or (domain is not None and not domain.contains(option)):
                 rule = f"search domain {domain!r}" if domain is not None else leaves[parent].declaration
-                raise HparamsError(f"{name} depends on {parent}={option!r}, which can never be: {parent} has {rule}")
+                raise HparamsError(f"{name} depends on {parent}={option!r}, which is impossible: {parent} has {rule}")
 
 
 def _walk(
@@ -76,13 +76,14 @@ def _walk(
         full = (*path, name)
         _check_field(".".join(full), field)
         has_default, default = default_of(field, name, defaults)
-        domain = _absolute(declared_domain(field), path, model)
+        domain = _absolute(_declared_domain(field), path, model)
         group = group_of(field.annotation)
-        if group in above:  # a group within itself has no end of fields: it is one value
+        if group in above:  # a group in itself would have infinitely many fields: it is one value
             group = None
         _check_kind(".".join(full), domain, is_group=group is not None)
         if group is None or is_optional(field.annotation):
-            yield _leaf(full, field, has_default, default, domain, when, is_group=group is not None)
+            searched = None if group is not None else _with_conditions(domain, when)
+            yield _leaf(full, field, (has_default, default), searched, is_group=group is not None)
         if group is not None:
             inner = (*when, *domain.when) if isinstance(domain, Conditional) else when
             found = _walk(group, full, default if has_default else None, inner, (*above, group))
@@ -99,9 +100,9 @@ def _check_kind(name: str, domain: Domain | None, *, is_group: bool) -> None:
 
 def _check_field(name: str, field: FieldInfo) -> None:
     if field.alias or field.validation_alias or field.serialization_alias:
-        raise HparamsError(f"field {name}: a hyperparameter has one name everywhere; take its alias away")
+        raise HparamsError(f"field {name}: a hyperparameter has one name everywhere; remove its alias")
     if field.exclude:
-        raise HparamsError(f"field {name}: a hyperparameter is always written out; take exclude=True away")
+        raise HparamsError(f"field {name}: a hyperparameter is always written; remove exclude=True")
     if any(
         isinstance(part, type) and issubclass(part, (SecretStr, SecretBytes)) for part in parts_of(field.annotation)
     ):
@@ -111,38 +112,43 @@ def _check_field(name: str, field: FieldInfo) -> None:
 def _leaf(
     path: tuple[str, ...],
     field: FieldInfo,
-    has_default: bool,
-    default: object,
+    default: tuple[bool, Any],
     domain: Domain | None,
-    when: tuple[Any, ...],
     *,
     is_group: bool,
 ) -> Leaf:
-    if domain is not None and when:
-        own = domain.when if isinstance(domain, Conditional) else ()
-        inner = domain.domain if isinstance(domain, Conditional) else domain
-        domain = Conditional(inner, (*when, *own))
+    tag = field.discriminator
     leaf = Leaf(
         name=".".join(path),
         path=path,
-        annotation=field.annotation,
+        # pydantic moves the discriminator of a union from its annotation to the field.
+        annotation=Annotated[field.annotation, Field(discriminator=tag)] if tag else field.annotation,
         form="json" if is_group else form_of(field.annotation),
         constraints=tuple(field.metadata),
         description=(field.description or "").strip(),
-        domain=None if is_group else domain,
-        has_default=has_default,
-        is_required=not has_default,
+        domain=domain,
+        has_default=default[0],
+        is_required=not default[0],
         is_group=is_group,
     )
-    if has_default:
-        leaf = replace(leaf, default=leaf.jsonable_default(default))
+    if leaf.has_default:
+        leaf = replace(leaf, default=leaf.jsonable_default(default[1]))
     if leaf.domain is not None:
         leaf.check_domain(leaf.domain)
     return leaf
 
 
+def _with_conditions(domain: Domain | None, when: tuple[Any, ...]) -> Domain | None:
+    """Returns a domain with the conditions of the groups around its field."""
+    if domain is None or not when:
+        return domain
+    if isinstance(domain, Conditional):
+        return Conditional(domain.domain, (*when, *domain.when))
+    return Conditional(domain, when)
+
+
 def _absolute(domain: Domain | None, path: tuple[str, ...], model: type[BaseModel]) -> Domain | None:
-    """The domain with the fields that it depends on named from the top of the class."""
+    """Returns the domain, with the full dotted names of the fields that it depends on."""
     if not isinstance(domain, Conditional) or not path:
         return domain
     when = tuple(
@@ -152,8 +158,8 @@ def _absolute(domain: Domain | None, path: tuple[str, ...], model: type[BaseMode
     return Conditional(domain.domain, when)
 
 
-def declared_domain(field: FieldInfo) -> Domain | None:
-    """The search domain that `Hparam(search=…)` left on a field."""
+def _declared_domain(field: FieldInfo) -> Domain | None:
+    """Returns the search domain that `Hparam(search=…)` has set on a field."""
     extra = field.json_schema_extra
     spec = extra.get("search") if isinstance(extra, Mapping) else None
     return None if spec is None else domain_from_spec(spec)

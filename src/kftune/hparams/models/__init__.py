@@ -1,1 +1,1 @@
-"""Hyperparameter classes of the built-in models, one module a model; none of them imports torch."""
+"""Hyperparameter classes of the built-in models, one module for each; none imports torch."""

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from kftune.domains import Choice, Domain, IntUniform, LogUniform, Ordinal, Uniform
 from kftune.errors import DomainError, RunError
@@ -34,7 +34,6 @@ class Parameter(NamedTuple):
 class Drawn(Domain):
     """What an engine makes of a share from 0 to 1."""
 
-    kind: ClassVar[str] = "katib"
     draw: Callable[[float], float]
 
     def quantile(self, u: float) -> float:

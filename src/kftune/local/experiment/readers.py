@@ -23,7 +23,8 @@ from kftune.local.study.failure import last_lines
 from kftune.local.study.missing_objective import why_missing
 from kftune.local.study.plan import Reader
 from kftune.metrics.log_scanner import LineCutter
-from kftune.results import State, Values
+from kftune.metrics.values import MetricValues
+from kftune.results import State
 
 if TYPE_CHECKING:
     from kftune.local.experiment.collecting import Readers
@@ -51,16 +52,16 @@ class RowsReader(Reader):
         self._metrics = readers.metrics
         self._trial = trial
         self._failure = ""
-        self._values: dict[str, Values] = {}
+        self._values: dict[str, MetricValues] = {}
 
     # -- while it runs -----------------------------------------------------------------------------------------
 
-    def latest(self, metric: str) -> Values | None:
+    def latest(self, metric: str) -> MetricValues | None:
         """Returns the latest report, if it is a finite number."""
         text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
         if text is None or not is_finite(text):
             return None
-        return Values(text, text, text, 1)
+        return MetricValues(text, text, text, 1)
 
     def _take(self, rows: Iterable[Row]) -> list[str]:
         found = list(rows)
@@ -83,7 +84,7 @@ class RowsReader(Reader):
         for metric in found:
             if metric.latest != UNAVAILABLE:
                 count = sum(row.name == metric.name for row in counted)
-                self._values[metric.name] = Values(metric.min, metric.max, metric.latest, count)
+                self._values[metric.name] = MetricValues(metric.min, metric.max, metric.latest, count)
 
     def _read_rest(self) -> None:
         """Reads what could not be read while the trial ran."""
@@ -93,7 +94,7 @@ class RowsReader(Reader):
         self._read_rest()
 
     @property
-    def values(self) -> dict[str, Values]:
+    def values(self) -> dict[str, MetricValues]:
         """The observation, without unavailable values."""
         return self._values
 

@@ -31,7 +31,7 @@ from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
-from kftune.results import Meta, Metric, RunFolder, slug
+from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
 
@@ -228,7 +228,7 @@ def _meta(
         name=name,
         slug=slug(name),
         direction=metrics.direction,
-        metrics=tuple(Metric(each, metrics.strategies.get(each, "latest")) for each in metrics.names),
+        metrics=tuple(TrackedMetric(each, metrics.strategies.get(each, "latest")) for each in metrics.names),
         goal=spec["objective"].get("goal"),
         algorithm=algorithm.name,
         settings=dict(algorithm.settings),

@@ -20,7 +20,7 @@ from kftune.files import write_text
 from kftune.local.study.progress import Outcome
 from kftune.local.study.run import run_study
 from kftune.local.study.trials import TrialContainers
-from kftune.local.views.study_plain import PlainView
+from kftune.local.views import View, study_view
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import Trial, open_results
@@ -33,7 +33,7 @@ def main(path: Path) -> int:
     request: dict[str, Any] = json.loads(path.read_bytes())
     try:
         study = study_from_dict(request["study"], [Path(folder) for folder in request["folders"]])
-        with PlainView(sys.stdout) as view:
+        with study_view(sys.stdout, plain=True) as view:
             outcome = _run(study, request, view)
         if outcome.state == "Succeeded" and outcome.best is not None:
             _write(study, outcome.best, Path(request["results"]), request["outputs"])
@@ -43,7 +43,7 @@ def main(path: Path) -> int:
         return 2
 
 
-def _run(study: Study, request: Mapping[str, Any], view: PlainView) -> Outcome:
+def _run(study: Study, request: Mapping[str, Any], view: View) -> Outcome:
     given = request["containers"]
     containers = TrialContainers()
     if given is not None:

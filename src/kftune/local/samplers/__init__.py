@@ -1,38 +1,46 @@
 """What to try next: the algorithms of a local run.
 
 random, grid, sobol, hyperband and pbt are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from
-Optuna, which is imported when one of them runs.
+Optuna.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import importlib
+from collections.abc import Iterable
 
 from kftune.errors import RunError
-from kftune.local.samplers.hyperband import HyperbandStrategy
-from kftune.local.samplers.independent import GridStrategy, RandomStrategy, SobolStrategy
-from kftune.local.samplers.pbt import PbtStrategy
-from kftune.local.samplers.sampler import Sampler, Strategy, numbered_rng
-from kftune.local.samplers.space import Point, Searched, Space, Suggestion
+from kftune.local.samplers.sampler import Sampler
+from kftune.local.samplers.space import Searched, Space, Suggestion
+from kftune.local.samplers.strategy import Setup, Strategy
 from kftune.results import SCORED, Trial
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Direction
 
-__all__ = ["Point", "Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
+__all__ = ["Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
 
-_ON_KATIB_ONLY = {
-    "pbt": "its checkpoints go from trial to trial by a volume; here take tpe or multivariate-tpe, or run the "
-    "Experiment that kftune render makes of the study",
+# Algorithm -> the module here and what makes the strategy in it; imported when the algorithm runs.
+_STRATEGIES = {
+    "random": "non_adaptive:RandomStrategy",
+    "grid": "non_adaptive:GridStrategy",
+    "sobol": "non_adaptive:SobolStrategy",
+    "hyperband": "hyperband:HyperbandStrategy",
+    "pbt": "pbt:PbtStrategy",
+    "tpe": "optuna_strategy:tpe",
+    "multivariate-tpe": "optuna_strategy:multivariate_tpe",
+    "cmaes": "optuna_strategy:cmaes",
+    "bayesianoptimization": "optuna_strategy:bayesian",
 }
-_INDEPENDENT: dict[str, Callable[[Space, int], Strategy]] = {
-    "random": RandomStrategy,
-    "grid": GridStrategy,
-    "sobol": SobolStrategy,
+# The same for algorithms with a known order in Katib's engines.
+_AS_KATIB = {"grid": "katib_orders:KatibGrid", "sobol": "katib_orders:KatibSobol"}
+_ON_KATIB_ONLY = {
+    "pbt": "a volume carries its checkpoints from trial to trial; use tpe or multivariate-tpe here, or run the "
+    "Experiment that kftune render writes for the study",
 }
 
 
 def check_runs_here(algorithm: str) -> None:
-    """Makes sure that an algorithm is one for studies on this machine.
+    """Rejects an algorithm that a study cannot use on this machine.
 
     Raises:
         RunError: It runs on Katib only.
@@ -47,21 +55,21 @@ def make_sampler(
     algorithm: Algorithm,
     direction: Direction,
     seed: int,
+    *,
     parallel: int = 1,
     trials: Iterable[Trial] = (),
-    *,
     as_katib: bool = False,
 ) -> Sampler:
-    """The sampler of a study or an Experiment.
+    """Returns the sampler of a study or an Experiment.
 
     Args:
         searched: What is searched.
         algorithm: How values are chosen.
-        direction: Whether less or more is better.
-        seed: The seed that counts.
-        parallel: How many trials run at once.
-        trials: Those of earlier runs.
-        as_katib: Give points in the orders of Katib's engines where these are known, and let points come twice.
+        direction: Whether a smaller or a greater objective is better.
+        seed: The seed to use.
+        parallel: How many trials run at the same time.
+        trials: The trials of earlier runs.
+        as_katib: Whether to use the order of Katib's engines where it is known, and to repeat points.
 
     Raises:
         RunError: The algorithm cannot search this space.
@@ -69,33 +77,18 @@ def make_sampler(
     """
     earlier = list(trials)
     space = Space(searched)
-    if as_katib and algorithm.name in ("grid", "sobol"):
-        # Only these runs need it.
-        from kftune.local.samplers.katib_orders import KatibGrid, KatibSobol  # noqa: PLC0415
-
-        strategy: Strategy = (KatibGrid if algorithm.name == "grid" else KatibSobol)(space, seed)
-    else:
-        strategy = _strategy(algorithm, direction, space, seed, parallel, earlier)
+    strategy = _strategy(
+        Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier),
+        as_katib,
+    )
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
     repeats = as_katib or algorithm.name == "pbt"
     return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
 
 
-def _strategy(
-    algorithm: Algorithm, direction: Direction, space: Space, seed: int, parallel: int, earlier: list[Trial]
-) -> Strategy:
-    name = algorithm.name
-    if name in _INDEPENDENT:
-        return _INDEPENDENT[name](space, seed)
-    if name == "hyperband":
-        return HyperbandStrategy(space, seed, direction, algorithm.settings)
-    if name == "pbt":
-        return PbtStrategy(space, seed, direction, algorithm.settings, earlier)
-    # The first use of any algorithm that needs Optuna is the place to load it.
-    from kftune.local.samplers.optuna_strategy import optuna_strategy  # noqa: PLC0415
-
-    if earlier:
-        # Else a resumed run would draw its first numbers a second time.
-        seed = numbered_rng(seed, len(earlier) + 1).getrandbits(32)
-    return optuna_strategy(name, space, seed, direction, algorithm.settings, parallel)
+def _strategy(setup: Setup, as_katib: bool) -> Strategy:
+    known = {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES
+    module, _, name = known[setup.algorithm.name].partition(":")
+    strategy: Strategy = getattr(importlib.import_module(f"kftune.local.samplers.{module}"), name)(setup)
+    return strategy

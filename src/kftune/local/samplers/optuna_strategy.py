@@ -1,12 +1,12 @@
-"""Strategies that learn from results, through Optuna's ask and tell. The only module that imports Optuna."""
+"""Strategies that learn from results, with Optuna's ask and tell. Only this module imports Optuna."""
 
 from __future__ import annotations
 
-import importlib
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import (
@@ -21,7 +21,7 @@ from kftune.domains.listed import Listed
 from kftune.errors import MissingExtraError, RunError
 from kftune.local.samplers.shares import index_of, share_of
 from kftune.local.samplers.space import Point, Space
-from kftune.study.objective import Direction
+from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng, optional_module
 
 try:
     import optuna
@@ -36,57 +36,50 @@ if TYPE_CHECKING:
 
 
 class Coordinate(NamedTuple):
-    """How Optuna sees one domain."""
+    """How Optuna represents one domain."""
 
     distribution: BaseDistribution
     value: Callable[[Any], Any]
-    """The value at Optuna's number."""
+    """Converts Optuna's number to a value."""
     number: Callable[[Any], Any]
-    """Optuna's number for a value."""
+    """Converts a value to Optuna's number."""
 
 
-class OptunaStrategy:
-    """One of Optuna's samplers, with an in-memory study of its own.
+class OptunaStrategy(Strategy):
+    """One of Optuna's samplers, with its own study in memory.
 
     Args:
-        space: What is searched.
+        setup: What it searches.
         sampler: Optuna's sampler.
-        direction: minimize or maximize.
-        replays: Whether earlier results must go through the sampler one by one, since it keeps a state of its own.
-        always_all: Whether the sampler needs a number for every name, active or not.
-        shares: Whether it searches shares of each range, from 0 to 1.
-        asking: Makes what surrounds each question to the sampler.
-        notes: What the user should know.
+        stateful: Whether the sampler has its own state. Earlier results then go through it one by one, every name gets
+            a number, active or not, and it searches shares of each range, from 0 to 1.
+        asking: Makes the context in which the sampler is asked.
+        notes: Notes for the user.
     """
 
-    patience: int | None = 5
-    only_its_own = False
+    patience = 5
 
     def __init__(
         self,
-        space: Space,
+        setup: Setup,
         sampler: BaseSampler,
-        direction: Direction,
         *,
-        replays: bool = False,
-        always_all: bool = False,
-        shares: bool = False,
+        stateful: bool = False,
         asking: Callable[[], AbstractContextManager[None]] = nullcontext,
         notes: Iterable[str] = (),
     ) -> None:
+        super().__init__(setup)
         self.notes = list(notes)
-        self._space = space
-        self._replays = replays
-        self._always_all = always_all
+        self._stateful = stateful
         self._asking = asking
-        self._coordinates = coordinates(space, shares=shares)
+        self._coordinates = coordinates(self._space, shares=stateful)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(sampler=sampler, direction=direction)
+        self._study = optuna.create_study(sampler=sampler, direction=setup.direction)
         self._running: dict[int, Trial] = {}
         self._proposed: tuple[Point, Trial] | None = None
 
     def proposals(self, number: int) -> Iterator[Point]:
-        """What the sampler asks for, again and again."""
+        """Yields what the sampler suggests."""
         while True:
             self._drop_proposed()
             with self._asking():
@@ -96,7 +89,7 @@ class OptunaStrategy:
             yield point
 
     def accept(self, number: int, point: Point) -> None:
-        """The sampler's own trial where it proposed the point, else one with these values."""
+        """Uses the sampler's own trial if it proposed this point, otherwise a trial with these values."""
         if self._proposed is not None and self._proposed[0] is point:
             self._running[number] = self._proposed[1]
             self._proposed = None
@@ -105,20 +98,16 @@ class OptunaStrategy:
         self._running[number] = self._enqueued(point)
 
     def tell(self, number: int, value: float | None) -> None:
-        """The objective, or that there is none."""
+        """Passes the objective on, or that the trial failed."""
         trial = self._running.pop(number)
         if value is None:
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             self._study.tell(trial, value)
 
-    def parent_of(self, number: int) -> int | None:
-        """None: every trial begins anew."""
-        return None
-
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
-        """Earlier results as trials of the study."""
-        if self._replays:
+        """Adds earlier results as trials of the study."""
+        if self._stateful:
             for point, value in results:
                 self._study.tell(self._enqueued(point), value)
             return
@@ -155,7 +144,7 @@ class OptunaStrategy:
         for name, domain in self._space.domains.items():
             active = self._space.is_active(name, point)
             coordinate = self._coordinates.get(name)
-            if not active and not self._always_all:
+            if not active and not self._stateful:
                 continue
             value = (
                 domain.quantile(0.5)
@@ -167,33 +156,27 @@ class OptunaStrategy:
         return point
 
 
-def optuna_strategy(
-    name: str, space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int
-) -> OptunaStrategy:
-    """The strategy of an algorithm with Katib's name and settings.
+def _without_warnings(make: Callable[[Setup], OptunaStrategy]) -> Callable[[Setup], OptunaStrategy]:
+    """Hides Optuna's warnings, and gives a resumed run other random numbers than the first one."""
 
-    Args:
-        name: tpe, multivariate-tpe, cmaes or bayesianoptimization.
-        space: What is searched.
-        seed: Makes the choices repeatable.
-        direction: minimize or maximize.
-        settings: The algorithm's settings by Katib's names.
-        parallel: How many trials run at once.
+    @wraps(make)
+    def made(setup: Setup) -> OptunaStrategy:
+        if setup.earlier:
+            setup = setup._replace(seed=numbered_rng(setup.seed, len(setup.earlier) + 1).getrandbits(32))
+        with warnings.catch_warnings():
+            # The user asked for what Optuna calls experimental.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # Optuna 6 will remove gamma, prior_weight and sigma0; Katib has them.
+            warnings.simplefilter("ignore", FutureWarning)
+            return make(setup)
 
-    Raises:
-        RunError: The algorithm cannot search this space.
-        MissingExtraError: A package that it needs is not installed.
-    """
-    make = {"tpe": _tpe, "multivariate-tpe": _multivariate_tpe, "cmaes": _cmaes, "bayesianoptimization": _gp}[name]
-    with warnings.catch_warnings():
-        # What Optuna calls experimental is what the user asked for.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # Optuna 6 will drop gamma, prior_weight and sigma0; Katib's users have them.
-        warnings.simplefilter("ignore", FutureWarning)
-        return make(space, seed, direction, settings, parallel)
+    return made
 
 
-def _tpe(space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int) -> OptunaStrategy:
+@_without_warnings
+def tpe(setup: Setup) -> OptunaStrategy:
+    """Returns the strategy of Katib's tpe, with its settings gamma, prior_weight and n_EI_candidates."""
+    settings = setup.settings
     arguments: dict[str, Any] = {}
     if "gamma" in settings:
         gamma = float(settings["gamma"])
@@ -203,25 +186,36 @@ def _tpe(space: Space, seed: int, direction: Direction, settings: Mapping[str, A
         arguments["prior_weight"] = float(settings["prior_weight"])
     if "n_EI_candidates" in settings:
         arguments["n_ei_candidates"] = settings["n_EI_candidates"]
-    sampler = TPESampler(seed=seed, multivariate=False, constant_liar=parallel > 1, **arguments)
-    return OptunaStrategy(space, sampler, direction)
+    sampler = TPESampler(seed=setup.seed, multivariate=False, constant_liar=setup.parallel > 1, **arguments)
+    return OptunaStrategy(setup, sampler)
 
 
-def _multivariate_tpe(
-    space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int
-) -> OptunaStrategy:
-    grouped = bool(space.conditional)
-    sampler = TPESampler(seed=seed, multivariate=True, group=grouped, constant_liar=parallel > 1, **settings)
-    return OptunaStrategy(space, sampler, direction)
+@_without_warnings
+def multivariate_tpe(setup: Setup) -> OptunaStrategy:
+    """Returns the strategy of Katib's multivariate-tpe; its settings are Optuna's."""
+    sampler = TPESampler(
+        seed=setup.seed,
+        multivariate=True,
+        group=bool(setup.space.conditional),
+        constant_liar=setup.parallel > 1,
+        **setup.settings,
+    )
+    return OptunaStrategy(setup, sampler)
 
 
-def _cmaes(space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int) -> OptunaStrategy:
-    _need("cmaes", "local")
-    found = coordinates(space)
+@_without_warnings
+def cmaes(setup: Setup) -> OptunaStrategy:
+    """Returns the strategy of Katib's cmaes, with its setting sigma.
+
+    Raises:
+        RunError: Fewer than two numbers are searched.
+    """
+    optional_module("cmaes")
+    settings, found = setup.settings, coordinates(setup.space)
     numbers = [name for name, one in found.items() if not isinstance(one.distribution, CategoricalDistribution)]
     if len(numbers) < 2:
         raise RunError(
-            f"cmaes needs two or more numbers to search, but this study has {', '.join(numbers) or 'none'}; take the "
+            f"cmaes needs two or more numbers to search, but this study has {', '.join(numbers) or 'none'}; use the "
             f"algorithm tpe or random"
         )
     notes = []
@@ -229,35 +223,36 @@ def _cmaes(space: Space, seed: int, direction: Direction, settings: Mapping[str,
     if others:
         notes.append(f"cmaes draws {', '.join(others)} at random: a choice has no order")
     if settings.get("restart_strategy", "none") != "none":
-        notes.append(_no_counterpart("restart_strategy", "cmaes", "Optuna's sampler does not restart"))
-    sampler = CmaEsSampler(seed=seed, sigma0=settings.get("sigma"), warn_independent_sampling=False)
-    # The sampler itself scales every range to a share. With our own shares the numbers are the same in a study, and in
-    # the Experiment rendered from it, where they stand for the values.
-    return OptunaStrategy(space, sampler, direction, replays=True, always_all=True, shares=True, notes=notes)
+        notes.append(_no_effect("restart_strategy", "cmaes", "Optuna's sampler does not restart"))
+    sampler = CmaEsSampler(seed=setup.seed, sigma0=settings.get("sigma"), warn_independent_sampling=False)
+    # The sampler scales every range to a share. With our own shares the numbers are the same in a study and in the
+    # Experiment rendered from it, where they encode the values.
+    return OptunaStrategy(setup, sampler, stateful=True, notes=notes)
 
 
-def _gp(space: Space, seed: int, direction: Direction, settings: Mapping[str, Any], parallel: int) -> OptunaStrategy:
-    _need("scipy", "local")
-    torch = _need("torch", "train")
+@_without_warnings
+def bayesian(setup: Setup) -> OptunaStrategy:
+    """Returns the strategy of Katib's bayesianoptimization, with its setting n_initial_points: a Gaussian process."""
+    optional_module("scipy")
+    torch = optional_module("torch", "train")
+    settings, name = setup.settings, "bayesianoptimization"
     estimator = settings.get("base_estimator", "GP")
     notes = []
     if estimator != "GP":
-        notes.append(
-            _no_counterpart("base_estimator", "bayesianoptimization", f"it is a Gaussian process, no {estimator}")
-        )
-    for name in ("acq_func", "acq_optimizer"):
-        if name in settings:
-            notes.append(_no_counterpart(name, "bayesianoptimization", "Optuna's sampler takes log EI and L-BFGS"))
+        notes.append(_no_effect("base_estimator", name, f"it is a Gaussian process, not {estimator}"))
+    for setting in ("acq_func", "acq_optimizer"):
+        if setting in settings:
+            notes.append(_no_effect(setting, name, "Optuna's sampler uses log EI and L-BFGS"))
     arguments = {"n_startup_trials": settings["n_initial_points"]} if "n_initial_points" in settings else {}
-    sampler = GPSampler(seed=seed, warn_independent_sampling=False, **arguments)
-    return OptunaStrategy(space, sampler, direction, asking=lambda: _one_thread(torch), notes=notes)
+    sampler = GPSampler(seed=setup.seed, warn_independent_sampling=False, **arguments)
+    return OptunaStrategy(setup, sampler, asking=lambda: _one_thread(torch), notes=notes)
 
 
 @contextmanager
 def _one_thread(torch: Any) -> Iterator[None]:
-    """Keeps the Gaussian process to one core: its matrices are small, and the others belong to trials.
+    """Limits the Gaussian process to one core: its matrices are small, and trials use the other cores.
 
-    With as many threads as cores, beside trials that use these too, a question takes some 20 times as long.
+    With one thread per core, while trials use the cores too, a suggestion takes about 20 times as long.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -267,20 +262,12 @@ def _one_thread(torch: Any) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _no_counterpart(setting: str, algorithm: str, why: str) -> str:
+def _no_effect(setting: str, algorithm: str, why: str) -> str:
     return f"the setting {setting} of {algorithm} has no effect here, only on Katib: {why}"
 
 
-def _need(package: str, extra: str) -> Any:
-    """A package that Optuna will import; by name here, since no part of kftune but the trainer is written for it."""
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise MissingExtraError(extra, package) from error
-
-
 def coordinates(space: Space, *, shares: bool = False) -> dict[str, Coordinate]:
-    """How Optuna sees each name; those with a single value are left out.
+    """Returns how Optuna represents each name, without names that have a single value.
 
     Args:
         space: What is searched.
@@ -290,7 +277,7 @@ def coordinates(space: Space, *, shares: bool = False) -> dict[str, Coordinate]:
 
 
 def _coordinate(domain: Domain, shares: bool) -> Coordinate:
-    """Optuna's own distribution where it is the same one, else a share from 0 to 1 of ours."""
+    """Returns Optuna's own distribution if it is the same, otherwise our own share from 0 to 1."""
     if isinstance(domain, Listed):
         return _indexed(domain) if getattr(domain, "weights", None) is None else _shared(domain)
     return _shared(domain) if shares else _ranged(domain)

@@ -1,4 +1,4 @@
-"""From a value back to its share: the number from 0 to 1 at which a domain's quantile is that value."""
+"""The inverse of a domain's quantile function: the share, from 0 to 1, that gives a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ _BISECTIONS = 60
 
 
 def share_of(domain: Domain, value: Any) -> float:
-    """The middle of the shares at which the domain's quantile is `value`."""
+    """Returns the midpoint of the shares that the domain's quantile maps to a value.
+
+    Args:
+        domain: The domain.
+        value: One of its values.
+    """
     if isinstance(domain, Listed):
         order = domain.grid()
         rank: Callable[[float], Any] = lambda u: index_of(order, domain.quantile(u))  # noqa: E731
@@ -23,7 +28,12 @@ def share_of(domain: Domain, value: Any) -> float:
 
 
 def index_of(points: Sequence[Any], value: object) -> int:
-    """The number of a value among points."""
+    """Returns the index of a value.
+
+    Args:
+        points: The values to search.
+        value: One of them.
+    """
     return next(number for number, point in enumerate(points) if same(point, value))
 
 

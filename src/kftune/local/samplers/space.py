@@ -1,30 +1,28 @@
-"""A study's space as samplers see it: names with parents first, and points without what is switched off."""
+"""The search space for samplers: parents before children, and points without inactive values."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from kftune.domains import Conditional, Domain
 
 Point = dict[str, Any]
-"""Searched values by dotted name; a value whose condition does not hold is left out."""
+"""Searched values by dotted name, without inactive values: those with a condition that does not hold."""
 
-LARGEST_LISTED = 100_000
-"""A space of more points than this is not listed to find those that are left."""
+_LARGEST_LISTED = 100_000
+"""The points of a larger space are not listed to find the remaining ones."""
 
 
 class Suggestion(NamedTuple):
-    """What a trial shall try."""
+    """What a trial tries."""
 
     point: Point
     assignment: dict[str, str]
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
-        """Equal for suggestions that would run the same command."""
+        """Equal for suggestions that run the same command."""
         return tuple(self.assignment.items())
 
 
@@ -37,23 +35,23 @@ class Searched(Protocol):
 
     @property
     def size(self) -> float:
-        """The number of different points, conditions aside, or `math.inf`."""
+        """The number of different points without regard to conditions, or `math.inf`."""
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """`point` without the values whose condition does not hold."""
+        """Returns `point` without inactive values."""
 
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
-        """The texts that a trial gets."""
+        """Returns the texts that a trial gets."""
 
     def first_points(self) -> list[dict[str, Any]]:
-        """What to try first."""
+        """Returns what to try first."""
 
 
 class Space:
     """The searched hyperparameters of a study or of an Experiment.
 
     Attributes:
-        domains: Name -> domain without its condition; a name stands behind those that its condition names.
+        domains: Name -> domain without its condition, after the names that its condition depends on.
         conditional: The names that have a condition.
     """
 
@@ -62,7 +60,7 @@ class Space:
         space = searched.space
         self.conditional = frozenset(name for name, domain in space.items() if isinstance(domain, Conditional))
         self.domains: dict[str, Domain] = {}
-        # A class takes a conditional parent only above its child, so this order has parents first.
+        # A class accepts a conditional parent only above its child, so this order has parents first.
         for name in sorted(space, key=self.conditional.__contains__):
             domain = space[name]
             inner = domain.domain if isinstance(domain, Conditional) else domain
@@ -71,22 +69,28 @@ class Space:
 
     @property
     def listable(self) -> bool:
-        """Whether the points are few enough to go through them all."""
-        return self._searched.size <= LARGEST_LISTED
+        """Whether the points are few enough to list them all."""
+        return self._searched.size <= _LARGEST_LISTED
 
     def is_active(self, name: str, point: Point) -> bool:
-        """Whether a name's condition holds, given the values of the names before it."""
+        """Returns whether a name's condition holds.
+
+        Args:
+            name: The name.
+            point: The values of the names before it.
+        """
         return name not in self.conditional or name in self._searched.active({**point, name: None})
 
     @property
     def dimensions(self) -> int:
-        """How many uniform numbers a draw takes."""
+        """How many uniform numbers a draw uses."""
         return sum(domain.size > 1 for domain in self.domains.values())
 
     def draw(self, uniform: Callable[[], float]) -> Point:
-        """A point made of one uniform number for each name, active or not.
+        """Returns a point drawn with one uniform number for each name, active or not.
 
-        A domain of one value takes none: rendered for Katib, it is no parameter, and the others shall draw the same.
+        A domain with one value uses no number. It is not a parameter when rendered for Katib, and the other names must
+        draw the same values there.
         """
         point: Point = {}
         for name, domain in self.domains.items():
@@ -96,7 +100,7 @@ class Space:
         return point
 
     def reduced(self, point: Point) -> Point:
-        """`point` without what is switched off."""
+        """Returns `point` without inactive values."""
         kept: Point = {}
         for name in self.domains:
             if name in point and self.is_active(name, kept):
@@ -104,24 +108,20 @@ class Space:
         return kept
 
     def suggestion(self, point: Point) -> Suggestion:
-        """A point with the texts that its trial gets."""
+        """Returns a point with the texts that its trial gets."""
         return Suggestion(point, self._searched.assignment(point))
 
     def first_points(self) -> list[Point]:
-        """What the study says to try first."""
+        """Returns the points that the study lists to try first."""
         return [self.reduced(point) for point in self._searched.first_points()]
 
     def all_points(self) -> Iterator[Point]:
-        """Every point once.
+        """Returns every point once.
 
         Raises:
-            DomainError: There is no end of them.
+            DomainError: There are infinitely many.
         """
         return self._below({}, list(self.domains))
-
-    def count(self) -> float:
-        """The number of different points, conditions counted, as far as they can be listed; else infinity."""
-        return sum(1 for _ in islice(self.all_points(), LARGEST_LISTED)) if self.listable else math.inf
 
     def _below(self, point: Point, names: list[str]) -> Iterator[Point]:
         if not names:

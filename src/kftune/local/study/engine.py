@@ -29,8 +29,8 @@ from kftune.local.study.failure import end_state
 from kftune.local.study.plan import Reader, StudyPlan, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.trials import Trials
-from kftune.results import FINISHED, SCORED, Ending, State, Trial
-from kftune.results.store import Started, Store
+from kftune.results import FINISHED, SCORED, State, Trial, TrialEnd, TrialStart
+from kftune.results.store import Store
 
 _BETWEEN_REPORTS = 0.5
 # When the sampler takes longer than this to answer, ended trials are stored before it is asked.
@@ -197,7 +197,7 @@ class StudyEngine:
         # A kill before the next line leaves a process that the store does not know. `remove_leftovers` finds it by its
         # environment.
         self._store.start(
-            Started(
+            TrialStart(
                 number=number,
                 attempt=attempt,
                 assignment=suggestion.assignment,
@@ -285,7 +285,7 @@ class StudyEngine:
         """Stores how a trial ended; `_settle` writes it to disk and emits the event."""
         number = running.number
         values, objective = running.reader.values, running.reader.objective
-        ending = Ending(
+        ending = TrialEnd(
             state=state,
             metrics=values,
             objective=objective,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kftune.results import Meta, Metric, State, Values
+from kftune.metrics.values import MetricValues
+from kftune.results import Meta, State, TrackedMetric
 
 
 class Reader(ABC):
@@ -31,7 +32,7 @@ class Reader(ABC):
         return ()
 
     @abstractmethod
-    def latest(self, metric: str) -> Values | None:
+    def latest(self, metric: str) -> MetricValues | None:
         """Returns the values so far of a metric; None if its latest report is not a finite number."""
 
     @abstractmethod
@@ -40,7 +41,7 @@ class Reader(ABC):
 
     @property
     @abstractmethod
-    def values(self) -> dict[str, Values]:
+    def values(self) -> dict[str, MetricValues]:
         """Everything that was reported; available after `close`."""
 
     @property
@@ -98,7 +99,7 @@ class StudyPlan:
         return self.meta.goal is not None and not self.better(self.meta.goal, value)
 
 
-def counted(values: Mapping[str, Values], metrics: Sequence[Metric]) -> dict[str, float]:
+def counted(values: Mapping[str, MetricValues], metrics: Sequence[TrackedMetric]) -> dict[str, float]:
     """Returns the value that counts of each metric that has a finite one.
 
     Args:

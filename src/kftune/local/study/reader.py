@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kftune.local.study.missing_objective import why_missing
 from kftune.local.study.plan import Reader
-from kftune.metrics import Reducer
-from kftune.results import Values
+from kftune.metrics.reduction import Reducer
+from kftune.metrics.values import MetricValues
 from kftune.study import Study
 
 
@@ -23,25 +23,24 @@ class StudyReader(Reader):
         self._reducer = Reducer(tuple(study.reductions), study.metric_definitions)
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
-    def latest(self, metric: str) -> Values | None:
+    def latest(self, metric: str) -> MetricValues | None:
         """The values so far of a metric; None when there are none."""
-        reduced = self._reducer.result(metric)
-        return None if reduced is None else Values(*reduced)
+        return self._reducer.result(metric)
 
     def close(self) -> None:
         """Reads a last line without a line break."""
         self._reducer.close()
 
     @property
-    def values(self) -> dict[str, Values]:
+    def values(self) -> dict[str, MetricValues]:
         """Everything that was reported."""
-        return {name: Values(*reduced) for name, reduced in self._reducer.results.items()}
+        return self._reducer.results
 
     @property
     def objective(self) -> float | None:
         """The trial's value of the objective; None when it has none."""
         reduced = self._reducer.result(self._objective.metric)
-        return None if reduced is None else reduced.value(self._objective.reduction)
+        return None if reduced is None else reduced.number(self._objective.reduction)
 
     def why_unavailable(self, log: Path) -> str:
         """Why the objective was not found; empty when it was."""

@@ -17,7 +17,7 @@ from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
 from kftune.local.study.trials import StudyTrials, TrialContainers
-from kftune.results import Meta, Metric, RunFolder, slug
+from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
 
@@ -86,12 +86,12 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
 
 
 def _meta(study: Study, seed: int) -> Meta:
-    objective, space = study.objective, {name: domain.to_spec() for name, domain in study.space.items()}
+    objective, compared = study.objective, study.compared()
     return Meta(
         name=study.name,
         slug=slug(study.name),
         direction=objective.direction,
-        metrics=tuple(Metric(name, how) for name, how in study.reductions.items()),
+        metrics=tuple(TrackedMetric(name, how) for name, how in study.reductions.items()),
         goal=objective.goal,
         algorithm=study.algorithm.name,
         settings=dict(study.algorithm.settings),
@@ -99,17 +99,9 @@ def _meta(study: Study, seed: int) -> Meta:
         max_trials=study.budget.max_trials,
         parallel=study.budget.parallel,
         fixed=study.fixed_values,
-        space=space,
+        space=compared["space"],
         identity=study.identity(),
-        compared={
-            "fixed": study.fixed_values,
-            "defaults": study.defaults(),
-            "space": space,
-            "objective": {"metric": objective.metric, "direction": objective.direction, "reduce": objective.reduction},
-            "regex": objective.regex,
-            "command": {"line": study.step.command_line({})},
-            "hparams": f"{study.hparams.__module__}:{study.hparams.__qualname__}",
-        },
+        compared=compared,
         created=now(),
         version=__version__,
     )

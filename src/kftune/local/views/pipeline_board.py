@@ -1,4 +1,4 @@
-"""What a view of a running pipeline shows, kept up to date by events. No drawing here."""
+"""The state of a running pipeline, updated by events, for the views."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kftune.local.pipeline.events import (
@@ -18,27 +17,29 @@ from kftune.local.pipeline.events import (
     StepStarted,
 )
 from kftune.local.study.events import Event
-from kftune.local.views.study_board import clock, shown
+from kftune.local.views.formatting import first_line, short_path, value_text
+
+_PLACES = {"process": "processes", "container": "containers"}
 
 
 @dataclass(slots=True)
-class Row:
-    """One step; all items of its loop together."""
+class StepLine:
+    """One step, with all items of its loop."""
 
     step: str
     total: int | None
-    """How many tasks it has; None where that is not known yet."""
+    """The number of its tasks; None while that is unknown."""
     running: dict[str, float] = field(default_factory=dict)
     """Task -> when it began (monotonic clock)."""
     counts: Counter[str] = field(default_factory=Counter)
     line: str = ""
-    """What it printed last, or why it ended as it did."""
+    """The last line that it printed, or why it ended."""
     seconds: float | None = None
-    """How long the last task took."""
+    """The duration of the last task."""
 
     @property
     def state(self) -> str:
-        """What to show for it."""
+        """The state to show."""
         if self.running:
             return "Running"
         for state in ("Failed", "Stopped", "NotRun"):
@@ -52,29 +53,30 @@ class Row:
 
     @property
     def progress(self) -> str:
-        """How far its loop is; empty outside of loops."""
-        if self.total == 1 and sum(self.counts.values()) <= 1:
+        """The progress of its loop; empty outside of loops."""
+        ended = sum(self.counts.values())
+        if self.total == 1 and ended <= 1:
             return ""
-        done = sum(self.counts.values()) - self.counts["Failed"] - self.counts["NotRun"] - self.counts["Stopped"]
+        done = ended - self.counts["Failed"] - self.counts["NotRun"] - self.counts["Stopped"]
         parts = [f"{done}/{'?' if self.total is None else self.total}"]
-        parts += [f"{self.counts[state]} failed" for state in ("Failed",) if self.counts[state]]
+        parts += [f"{self.counts['Failed']} failed"] if self.counts["Failed"] else []
         parts += [f"{len(self.running)} running"] if self.running else []
         return ", ".join(parts)
 
 
-class Board:
-    """The state of a run as its events tell it.
+class PipelineBoard:
+    """The state of a running pipeline.
 
     Attributes:
-        start: How the run began; None before that.
-        rows: Step -> how it is.
+        start: The event that began the run; None before that.
+        lines: Step -> its state.
         failed: The tasks that failed.
-        end: How the run ended; None before that.
+        end: The event that ended the run; None before that.
     """
 
     def __init__(self) -> None:
         self.start: PipelineStarted | None = None
-        self.rows: dict[str, Row] = {}
+        self.lines: dict[str, StepLine] = {}
         self.failed: list[StepFinished] = []
         self.end: PipelineFinished | None = None
         self._began = time.monotonic()
@@ -85,81 +87,58 @@ class Board:
         return time.monotonic() - self._began
 
     def apply(self, event: Event) -> None:
-        """Takes in one event."""
+        """Updates the state from one event."""
         match event:
             case PipelineStarted():
                 self.start = event
-                self.rows = {step: Row(step, total) for step, total in event.steps.items()}
+                self.lines = {step: StepLine(step, total) for step, total in event.steps.items()}
             case StepStarted():
-                self.rows[event.step].running[event.task] = time.monotonic()
-                self.rows[event.step].line = ""
+                self.lines[event.step].running[event.task] = time.monotonic()
+                self.lines[event.step].line = ""
             case StepPrinted():
-                self.rows[event.step].line = event.line
+                self.lines[event.step].line = event.line
             case StepRetries():
-                self.rows[event.step].running.pop(event.task, None)
-                self.rows[event.step].line = f"try {event.attempt} failed: {first_line(event.message)}"
+                self.lines[event.step].running.pop(event.task, None)
+                self.lines[event.step].line = f"try {event.attempt} failed: {first_line(event.message)}"
             case StepFinished():
-                self._take_end(event)
+                self._apply_finished(event)
             case PipelineFinished():
                 self.end = event
 
-    def _take_end(self, event: StepFinished) -> None:
-        row = self.rows[event.step]
-        row.running.pop(event.task, None)
-        row.counts[event.state] += 1
-        row.seconds = event.duration
-        row.line = first_line(event.message) or values_of(event.outputs)
+    def _apply_finished(self, event: StepFinished) -> None:
+        line = self.lines[event.step]
+        line.running.pop(event.task, None)
+        line.counts[event.state] += 1
+        line.seconds = event.duration
+        line.line = first_line(event.message) or values_of(event.outputs)
         if event.state == "Failed":
             self.failed.append(event)
 
-
-def first_line(text: str) -> str:
-    """The first line of a message."""
-    return text.partition("\n")[0]
-
-
-def near(path: str) -> str:
-    """A path to look at: from the current folder, where it lies below it."""
-    found = Path(path)
-    return str(found.relative_to(Path.cwd())) if found.is_relative_to(Path.cwd()) else path
+    def about_failures(self) -> Iterator[str]:
+        """Yields lines about the failed steps: the reason, and the path of the whole log."""
+        for event in self.failed[:10]:
+            yield f"{event.task} failed: {event.message}"
+            if event.log is not None:
+                yield f"  the whole log: less {short_path(event.log)}"
 
 
 def values_of(outputs: Mapping[str, Any]) -> str:
-    """The values among a step's outputs, on one line; artifacts are left out."""
-    return " ".join(
-        f"{name}={shown(value)}"
-        for name, value in outputs.items()
-        if not (isinstance(value, str) and value.startswith("/"))
-    )
+    """Returns a step's output values on one line, without artifacts."""
+    return " ".join(f"{name}={value_text(value)}" for name, value in outputs.items() if not _is_path(value))
 
 
 def headline(start: PipelineStarted) -> str:
-    """What runs, in one line."""
-    several = "" if start.parallel == 1 else f", {start.parallel} at once"
-    return f"{start.pipeline}: {len(start.steps)} steps in {_PLACES[start.runtime]}{several}"
-
-
-_PLACES = {"process": "processes", "container": "containers"}
-
-
-def about_failures(board: Board) -> Iterator[str]:
-    """What failed, with the end of its log, and where all of it is."""
-    for event in board.failed[:10]:
-        yield f"{event.task} failed: {event.message}"
-        if event.log is not None:
-            yield f"  all of its log: less {near(event.log)}"
+    """Returns a description of the run in one line."""
+    at_once = "" if start.parallel == 1 else f", {start.parallel} at once"
+    return f"{start.pipeline}: {len(start.steps)} steps in {_PLACES[start.runtime]}{at_once}"
 
 
 def about_results(end: PipelineFinished) -> Iterator[tuple[str, str]]:
-    """What the last steps wrote: a name, and the value or path to look at."""
+    """Yields the outputs of the last steps: a name, and the value or path."""
     for task, outputs in end.results.items():
         for name, value in outputs.items():
-            text = near(value) if isinstance(value, str) and value.startswith("/") else shown(value)
-            yield f"{task} {name}", text
+            yield f"{task} {name}", short_path(value) if _is_path(value) else value_text(value)
 
 
-def counted(end: PipelineFinished) -> str:
-    """How many steps ended how, and how long it took."""
-    return (
-        f"steps: {', '.join(f'{count} {state}' for state, count in end.counts.items()) or 'none'}; {clock(end.seconds)}"
-    )
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("/")

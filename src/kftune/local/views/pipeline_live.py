@@ -1,102 +1,74 @@
-"""A running pipeline in a terminal: each step, how it is, and what it says."""
+"""A running pipeline in a terminal: each step, its state, and its latest line."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Iterator
+from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from kftune.local.pipeline.events import PipelineFinished
-from kftune.local.study.events import Event, Note
-from kftune.local.views.pipeline_board import Board, Row, about_failures, about_results, counted, headline, near
-from kftune.local.views.study_board import clock
+from kftune.local.study.events import Event
+from kftune.local.views.formatting import clock, counted, short_path
+from kftune.local.views.live import STATE_STYLES, LiveView, state_text
+from kftune.local.views.pipeline_board import PipelineBoard, StepLine, about_results, headline
 
-_PER_SECOND = 4
-_MOST_ROWS = 30
-_STATE_STYLES = {
-    "Running": "bold",
-    "Succeeded": "green",
-    "Kept": "green",
-    "Cached": "cyan",
-    "Skipped": "dim",
-    "Failed": "bold red",
-    "NotRun": "dim",
-    "Stopped": "yellow",
-    "Interrupted": "yellow",
-}
+_MOST_LINES = 30
 
 
-class LiveView:
-    """Redraws a table in place, and leaves it with a summary when the run ends.
+class LivePipelineView(LiveView):
+    """Shows a pipeline as a table that is redrawn in place.
 
     Args:
         out: The terminal.
     """
 
     def __init__(self, out: TextIO) -> None:
-        self._board = Board()
-        self._console = Console(file=out, highlight=False)
-        self._live = Live(
-            get_renderable=self._drawn, console=self._console, refresh_per_second=_PER_SECOND, transient=True
-        )
+        self._board = PipelineBoard()
+        super().__init__(out)
 
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        if self._board.end is not None:
-            self._console.print(Group(self._table(), *self._summary(self._board.end)))
-
-    def __call__(self, event: Event) -> None:
-        """Takes in one event; drawing follows its own clock."""
+    def _apply(self, event: Event) -> None:
         self._board.apply(event)
-        if isinstance(event, Note):
-            self._console.print(Text(f"note: {event.message}", style="yellow"))
 
-    def _drawn(self) -> RenderableType:
-        board = self._board
-        if board.start is None or board.end is not None:
-            return Text()
-        head = f"{headline(board.start)}, {clock(board.elapsed)} so far"
-        return Group(Text(head, style="bold"), Text(near(board.start.folder), style="dim"), self._table())
+    def _frame(self) -> Iterator[RenderableType]:
+        start = self._board.start
+        if start is None or self._board.end is not None:
+            return
+        yield Text(f"{headline(start)}, {clock(self._board.elapsed)} so far", style="bold")
+        yield Text(short_path(start.folder), style="dim")
+        yield self._table()
 
     def _table(self) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=True)
         for column in ("step", "state", "items", "time"):
             table.add_column(column, no_wrap=True)
         table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
-        rows = list(self._board.rows.values())
-        shown = rows if len(rows) <= _MOST_ROWS else [row for row in rows if row.state][-_MOST_ROWS:]
-        for row in shown:
-            state = Text(row.state, style=_STATE_STYLES.get(row.state, ""))
-            table.add_row(Text(row.step), state, Text(row.progress), Text(_time(row)), Text(row.line, style="dim"))
+        lines = list(self._board.lines.values())
+        shown = lines if len(lines) <= _MOST_LINES else [line for line in lines if line.state][-_MOST_LINES:]
+        for line in shown:
+            state = Text(line.state, style=STATE_STYLES.get(line.state, ""))
+            table.add_row(Text(line.step), state, Text(line.progress), Text(_time(line)), Text(line.line, style="dim"))
         return table
 
-    def _summary(self, end: PipelineFinished) -> list[RenderableType]:
-        style = _STATE_STYLES.get(end.state, "")
-        parts: list[RenderableType] = [
-            Text.assemble((end.state, f"bold {style}"), f": {end.message}"),
-            Text(counted(end)),
-            *(Text(line, style="red") for line in about_failures(self._board)),
-        ]
+    def _summary(self) -> Iterator[RenderableType]:
+        end = self._board.end
+        if end is None:
+            return
+        yield self._table()
+        yield state_text(end.state, f": {end.message}")
+        yield Text(f"steps: {counted(end.counts, end.seconds)}")
+        yield from (Text(line, style="red") for line in self._board.about_failures())
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in about_results(end):
             table.add_row(Text(name), Text(value))
-        return [*parts, table]
+        yield table
 
 
-def _time(row: Row) -> str:
-    if row.running:
-        return clock(time.monotonic() - min(row.running.values()))
-    return "" if row.seconds is None else clock(row.seconds)
+def _time(line: StepLine) -> str:
+    if line.running:
+        return clock(time.monotonic() - min(line.running.values()))
+    return "" if line.seconds is None else clock(line.seconds)

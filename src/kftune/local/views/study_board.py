@@ -1,32 +1,29 @@
-"""What a view of a running study shows, kept up to date by events. No drawing here."""
+"""The state of a running study, updated by events, for the views."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kftune.local.study.events import (
     Event,
     MetricReported,
-    Note,
     StudyFinished,
     StudyStarted,
     TrialFinished,
     TrialStarted,
 )
+from kftune.local.views.formatting import number_text
 from kftune.results import FINISHED, State
 
 _SHOWN_FINISHED = 5
-_LONGEST_TEXT = 40
 
 
 @dataclass(slots=True)
-class Row:
-    """A trial that runs."""
+class TrialLine:
+    """A running trial."""
 
     trial: str
     values: dict[str, Any]
@@ -37,25 +34,24 @@ class Row:
     step: int | None = None
 
 
-class Board:
-    """The state of a run as its events tell it.
+class StudyBoard:
+    """The state of a running study.
 
     Attributes:
-        study: How the run began; None before that.
-        running: Number -> trial that runs.
+        study: The event that began the run; None before that.
+        running: Number -> running trial.
         finished: The last trials that ended, the latest first.
         best: The best trial so far: trial, objective, metrics, values; None while there is none.
-        notes: What the user should know.
         counts: State -> number of trials that ended in this run.
-        end: How the run ended; None before that.
+        end: The event that ended the run; None before that.
+        done: The number of finished trials, with those of earlier runs.
     """
 
     def __init__(self) -> None:
         self.study: StudyStarted | None = None
-        self.running: dict[int, Row] = {}
+        self.running: dict[int, TrialLine] = {}
         self.finished: deque[TrialFinished] = deque(maxlen=_SHOWN_FINISHED)
         self.best: dict[str, Any] | None = None
-        self.notes: list[str] = []
         self.counts: Counter[State] = Counter()
         self.end: StudyFinished | None = None
         self.done = 0
@@ -64,20 +60,18 @@ class Board:
         self._timed = 0
 
     def apply(self, event: Event) -> None:
-        """Takes in one event."""
+        """Updates the state from one event."""
         match event:
             case StudyStarted():
                 self.study, self.best, self.done = event, event.best, event.finished
             case TrialStarted():
-                self.running[event.number] = Row(event.trial, event.values, time.monotonic())
+                self.running[event.number] = TrialLine(event.trial, event.values, time.monotonic())
             case MetricReported():
-                self._take_metric(event)
+                self._apply_metric(event)
             case TrialFinished():
-                self._take_finished(event)
+                self._apply_finished(event)
             case StudyFinished():
                 self.end, self.best = event, event.best
-            case Note():
-                self.notes.append(event.message)
 
     @property
     def elapsed(self) -> float:
@@ -86,22 +80,22 @@ class Board:
 
     @property
     def left(self) -> float | None:
-        """About how many seconds the rest takes, from the mean duration so far; None while that is unknown."""
+        """An estimate of the remaining seconds, from the mean duration so far; None while it is unknown."""
         if self.study is None or not self._timed:
             return None
         mean, now = self._seconds / self._timed, time.monotonic()
-        spent = sum(min(now - row.began, mean) for row in list(self.running.values()))
+        spent = sum(min(now - line.began, mean) for line in list(self.running.values()))
         left = ((self.study.max_trials - self.done) * mean - spent) / self.study.parallel
         wall = self.study.wall_clock
         return max(0.0, left if wall is None else min(left, wall - self.elapsed))
 
-    def _take_metric(self, event: MetricReported) -> None:
-        row = self.running.get(event.number)
+    def _apply_metric(self, event: MetricReported) -> None:
+        line = self.running.get(event.number)
         objective = self.study.objective if self.study else event.metric
-        if row is not None and (event.metric == objective or not row.metric.startswith(f"{objective}=")):
-            row.metric, row.step = f"{event.metric}={number(event.value)}", event.step
+        if line is not None and (event.metric == objective or not line.metric.startswith(f"{objective}=")):
+            line.metric, line.step = f"{event.metric}={number_text(event.value)}", event.step
 
-    def _take_finished(self, event: TrialFinished) -> None:
+    def _apply_finished(self, event: TrialFinished) -> None:
         self.running.pop(event.number, None)
         self.finished.appendleft(event)
         self.counts[event.state] += 1
@@ -110,45 +104,12 @@ class Board:
             self._seconds += event.duration
             self._timed += 1
         if event.is_best:
-            self.best = {
-                "trial": event.trial,
-                "objective": event.objective,
-                "metrics": event.metrics,
-                "values": event.values,
-            }
-
-
-def number(value: float) -> str:
-    """A number to look at: four significant digits, or all of an integer's."""
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
-
-
-def shown(value: object) -> str:
-    """A hyperparameter's value to look at, on one line."""
-    if isinstance(value, float):
-        return number(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = text if text.isprintable() and text else json.dumps(text)
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
-
-
-def assignments(values: Mapping[str, Any]) -> str:
-    """Hyperparameters on one line: ``lr=0.001 units=64``."""
-    return " ".join(f"{name}={shown(value)}" for name, value in values.items())
-
-
-def clock(seconds: float) -> str:
-    """A duration to look at: ``0.4 s``, ``12 s``, ``3:05``, ``1:02:30``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+            self.best = {name: getattr(event, name) for name in ("trial", "objective", "metrics", "values")}
 
 
 def headline(study: StudyStarted) -> str:
-    """What the study is, in one line."""
-    goal = "" if study.goal is None else f" (goal {number(study.goal)})"
+    """Returns a description of the study in one line."""
+    goal = "" if study.goal is None else f" (goal {number_text(study.goal)})"
     at_once = "" if study.parallel == 1 else f", {study.parallel} at once"
     return (
         f"{study.study}: {study.direction} {study.objective}{goal}, {study.algorithm} with seed {study.seed}, "

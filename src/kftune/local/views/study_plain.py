@@ -1,74 +1,58 @@
-"""A running study as plain lines, one an event: for logs, pipes and terminals without rich."""
+"""A running study as plain lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from kftune.local.study.events import Event, Note, StudyFinished, StudyStarted, TrialFinished, TrialStarted
-from kftune.local.views.study_board import Board, assignments, clock, headline, number
+from kftune.local.views.formatting import assignments, clock, counted
+from kftune.local.views.study_board import headline
+from kftune.local.views.view import PlainView
 
 
-class PlainView:
+class PlainStudyView(PlainView):
     """Writes a line when a trial starts or ends; single metric reports are left out.
 
     Args:
-        out: Where to.
+        out: Where to write.
         hints: Commands to offer at the end.
     """
 
     def __init__(self, out: TextIO, hints: Sequence[str] = ()) -> None:
-        self._out = out
+        super().__init__(out)
         self._hints = hints
-        self._board = Board()
+        self._total = ""
 
-    def __call__(self, event: Event) -> None:
-        """Shows one event."""
-        self._board.apply(event)
+    def _lines(self, event: Event) -> Iterator[str]:
         match event:
             case StudyStarted():
-                self._write(headline(event))
-                self._write(f"results in {event.folder}")
+                self._total = f"/{event.max_trials}"
+                yield headline(event)
+                yield f"results in {event.folder}"
                 if event.finished:
-                    self._write(f"going on: {event.finished} trials have finished before")
+                    yield f"resuming: {event.finished} trials finished earlier"
             case Note():
-                self._write(f"note: {event.message}")
+                yield f"note: {event.message}"
             case TrialStarted():
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                self._write(f"{event.trial} started{again}: {assignments(event.values)}")
+                yield f"{event.trial} started{again}: {assignments(event.values)}"
             case TrialFinished():
-                self._write(self._finished(event))
+                yield self._finished(event)
             case StudyFinished():
-                for line in summary(event, self._hints):
-                    self._write(line)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to end."""
+                yield f"{event.state} ({event.reason}): {event.message}"
+                yield f"trials: {counted(event.counts, event.seconds)}"
+                if event.best is not None:
+                    yield f"best: {event.best['trial']} {assignments(event.best['metrics'])}"
+                    yield f"  {assignments(event.best['values'])}"
+                    yield from (f"next: {hint}" for hint in self._hints)
 
     def _finished(self, event: TrialFinished) -> str:
-        study = self._board.study
-        total = f"[{event.finished}/{study.max_trials}] " if study else ""
-        metrics = " ".join(f"{name}={number(value)}" for name, value in event.metrics.items())
-        parts = [f"{total}{event.trial} {event.state} in {clock(event.duration)}", metrics, event.message]
+        total = f"[{event.finished}{self._total}] " if self._total else ""
+        parts = [
+            f"{total}{event.trial} {event.state} in {clock(event.duration)}",
+            assignments(event.metrics),
+            event.message,
+        ]
         best = ", the best so far" if event.is_best else ""
         return ": ".join(part for part in parts if part) + best
-
-    def _write(self, line: str) -> None:
-        self._out.write(f"{line}\n")
-        self._out.flush()
-
-
-def summary(end: StudyFinished, hints: Sequence[str]) -> list[str]:
-    """The end of a run in lines."""
-    counts = ", ".join(f"{count} {state}" for state, count in end.counts.items())
-    lines = [f"{end.state} ({end.reason}): {end.message}", f"trials: {counts or 'none'}; {clock(end.seconds)}"]
-    if end.best is not None:
-        metrics = " ".join(f"{name}={number(value)}" for name, value in end.best["metrics"].items())
-        lines += [f"best: {end.best['trial']} {metrics}", f"  {assignments(end.best['values'])}"]
-    return [*lines, *(f"next: {hint}" for hint in (hints if end.best else ()))]

@@ -1,0 +1,177 @@
+"""The fields on a command line: flags and their texts, overrides, options of a parser, the text of ``--help``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pydantic import BaseModel
+
+from kftune.errors import HparamsError, KftuneError, suggestion
+from kftune.hparams.fields.form import parse_json, parse_loosely
+from kftune.hparams.fields.groups import group_of
+from kftune.hparams.fields.leaf import Leaf
+from kftune.hparams.fields.nested import get, put, remove
+
+if TYPE_CHECKING:
+    import argparse
+
+# The attribute of a namespace with the texts that a parser prepared by `CommandLine.add_options` has read.
+TEXTS = "_kftune_texts"
+
+
+class CommandLine:
+    """What a command line can say about the fields of a class.
+
+    Args:
+        model: The class.
+        leaves: Its fields by dotted name.
+    """
+
+    def __init__(self, model: type[BaseModel], leaves: Mapping[str, Leaf]) -> None:
+        self._model = model
+        self._leaves = leaves
+        dashed = {f"--{name.replace('_', '-')}": leaf for name, leaf in leaves.items()}
+        self._flags = {**dashed, **{f"--{name}": leaf for name, leaf in leaves.items()}}
+
+    def refuse(self, name: str) -> NoReturn:
+        """Raises the error for a name that the class does not have."""
+        raise HparamsError(f"{self._model.__name__} has no hyperparameter {name!r}; {suggestion(name, self._leaves)}")
+
+    def texts(self, argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yields name and text of each flag, given as ``--name=value`` or in two tokens.
+
+        Raises:
+            HparamsError: A token is not a flag, or a flag has no value.
+        """
+        tokens = iter(argv)
+        for token in tokens:
+            if not token.startswith("--"):
+                raise HparamsError(f"arguments are --name=value, but got {token!r}")
+            flag, equals, text = token.partition("=")
+            leaf = self._flags.get(flag)
+            if not equals:
+                following = next(tokens, None)
+                if following is None:
+                    raise HparamsError(f"{flag} needs a value: {flag}=VALUE")
+                text = following
+            yield (leaf.name if leaf else flag[2:]), text
+
+    def place_of(self, name: str, text: str) -> tuple[tuple[str, ...], Any]:
+        """Returns path and value for a name that is not a field: a whole group, an entry of a dict, or an extra.
+
+        Args:
+            name: The dotted name.
+            text: The text given for it.
+
+        Raises:
+            HparamsError: The name is none of these.
+        """
+        path = tuple(name.split("."))
+        owner, depth = self._owner_of(path)
+        if owner is not self._model and depth == len(path):
+            return path, parse_json(name, text)
+        leaf = self._leaves.get(".".join(path[: depth + 1]))
+        if leaf is not None and leaf.form == "json":
+            return path, parse_loosely(text)
+        if leaf is None and owner.model_config.get("extra") == "allow":
+            return (*path[:depth], ".".join(path[depth:])), parse_loosely(text)
+        return self.refuse(name)
+
+    def apply(self, override: str, data: dict[str, Any]) -> None:
+        """Applies ``name=value``, ``+name=value`` or ``~name``.
+
+        Args:
+            override: One of these.
+            data: The nested values, which it changes.
+
+        Raises:
+            HparamsError: The override is not of these forms, or its name or value is rejected.
+        """
+        if override.startswith("~"):
+            self._drop(override[1:], data)
+            return
+        name, equals, text = override.removeprefix("+").partition("=")
+        if not equals:
+            raise HparamsError(f"an override is name=value, +name=value or ~name, but got {override!r}")
+        leaf = self._leaves.get(name)
+        if override.startswith("+"):
+            self._check_new(name, text)
+        put(data, *((leaf.path, leaf.decode(text)) if leaf else self.place_of(name, text)))
+
+    def help_text(self) -> str:
+        """Returns the fields as ``--help`` shows them."""
+        lines = [inspect.cleandoc(self._model.__doc__ or self._model.__name__), "", "hyperparameters (--name=value):"]
+        for leaf in self._leaves.values():
+            group = ".".join(leaf.path[:-1])
+            given = f"default {leaf.encode(leaf.default)}" if leaf.has_default else f"required in {group}"
+            notes = ["required" if leaf.is_required else given]
+            if leaf.domain is not None:
+                notes.append(f"searched {json.dumps(leaf.domain.to_spec())}")
+            lines.append(f"  --{leaf.name}")
+            lines.append(f"        {leaf.description} ({'; '.join(notes)})".replace("         (", "        ("))
+        return "\n".join(lines) + "\n"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Adds an option for each field, which stores a typed value and, under `TEXTS`, its text."""
+        import argparse  # noqa: PLC0415  # so that using a class without a parser does not cost it
+
+        leaves = self._leaves
+
+        class Store(argparse.Action):
+            def __call__(
+                self,
+                parser: argparse.ArgumentParser,
+                namespace: argparse.Namespace,
+                values: Any,
+                option_string: str | None = None,  # argparse passes it
+            ) -> None:
+                text = values if isinstance(values, str) else "--"  # argparse drops this text before Python 3.13
+                texts = {**getattr(namespace, TEXTS, {}), self.dest: text}
+                try:
+                    setattr(namespace, self.dest, leaves[self.dest].validated(leaves[self.dest].decode(text)))
+                except KftuneError as error:
+                    parser.error(str(error))
+                setattr(namespace, TEXTS, texts)
+
+        for leaf in leaves.values():
+            shown = f" (default: {leaf.encode(leaf.default)})" if leaf.has_default else ""
+            parser.add_argument(
+                *dict.fromkeys((f"--{leaf.name}", f"--{leaf.name.replace('_', '-')}")),
+                dest=leaf.name,
+                action=Store,
+                default=leaf.validated(leaf.default) if leaf.has_default else None,
+                required=leaf.is_required,
+                metavar="VALUE",
+                help=f"{leaf.description}{shown}".strip().replace("%", "%%"),
+            )
+
+    def _owner_of(self, path: tuple[str, ...]) -> tuple[type[BaseModel], int]:
+        """Returns the innermost group on a path, and how many parts of the path lead to it."""
+        model = self._model
+        for depth, part in enumerate(path):
+            field = model.model_fields.get(part)
+            group = group_of(field.annotation) if field else None
+            if group is None:
+                return model, depth
+            model = group
+        return model, len(path)
+
+    def _check_new(self, name: str, text: str) -> None:
+        model = self._model
+        if name in self._leaves:
+            raise HparamsError(f"+{name} adds a name, but {model.__name__} already has it; write {name}={text}")
+        if model.model_config.get("extra") != "allow" and "." not in name:
+            known = suggestion(name, self._leaves)
+            raise HparamsError(f"{model.__name__} allows no further names, but got +{name}; {known}")
+
+    def _drop(self, name: str, data: dict[str, Any]) -> None:
+        leaf = self._leaves.get(name)
+        if leaf is not None and not leaf.has_default:
+            raise HparamsError(f"~{name} restores the default, but {leaf.declaration} has none")
+        path = leaf.path if leaf else tuple(name.split("."))
+        if leaf is None and not get(data, path)[0]:
+            self.refuse(name)
+        remove(data, path)

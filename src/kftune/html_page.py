@@ -1,0 +1,97 @@
+"""HTML pages that load nothing: the page around a body, tables, and the frame of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; color: #1c2128; background: #fff; margin: 2rem }}
+h1 {{ font-size: 1.4rem }} h2 {{ font-size: 1.1rem; margin-top: 2rem }}
+table {{ border-collapse: collapse }}
+th, td {{ text-align: left; padding: .2rem .75rem; border-bottom: 1px solid #d0d7de }}
+td {{ font-variant-numeric: tabular-nums }} tr.best {{ background: #e7f0ff; font-weight: 600 }}
+svg {{ display: block; margin: 1rem 0; max-width: 100%; height: auto }}
+svg text {{ font: 12px system-ui, sans-serif; fill: #57606a }}
+circle {{ fill: #8a8f98 }} circle.best {{ fill: #1f6feb }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+WIDTH, HEIGHT = 720, 280
+LEFT, RIGHT, TOP, BOTTOM = 80, 16, 16, 44
+"""Pixels between the edges of a picture and its plot."""
+
+
+def html_page(title: str, body: Iterable[str]) -> str:
+    """Returns a page.
+
+    Args:
+        title: Its heading; escaped here.
+        body: The parts below the heading, as HTML.
+    """
+    return _PAGE.format(title=escape(title), body="\n".join(body))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], best: str | None = None) -> str:
+    """Returns a table; all texts are escaped here.
+
+    Args:
+        head: The names of the columns.
+        rows: The texts of each row.
+        best: The first text of the row to highlight.
+    """
+    lines = [f"<tr{marked(row[0] == best)}>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows]
+    return "\n".join(
+        ["<table>", f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>", *lines, "</table>"]
+    )
+
+
+def marked(is_best: bool) -> str:
+    """Returns the attribute that highlights the best trial; empty for others."""
+    return ' class="best"' if is_best else ""
+
+
+def x_at(share: float) -> float:
+    """Returns the horizontal position in a picture, from 0 (left end of the plot) to 1 (right end)."""
+    return LEFT + (WIDTH - LEFT - RIGHT) * share
+
+
+def y_at(share: float) -> float:
+    """Returns the vertical position in a picture, from 0 (bottom of the plot) to 1 (top)."""
+    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+
+
+def level(share: float, value: float) -> str:
+    """Returns a horizontal line with its value at the left.
+
+    Args:
+        share: Its height, from 0 to 1.
+        value: The value to show.
+    """
+    y = y_at(share)
+    return (
+        f'<path d="M{LEFT - 8} {y:.1f}H{WIDTH - RIGHT}" stroke="#d0d7de"/>'
+        f'<text x="{LEFT - 14}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
+    )
+
+
+def svg(label: str, parts: Iterable[str]) -> str:
+    """Returns a picture.
+
+    Args:
+        label: Its description for screen readers; escaped here.
+        parts: Its elements, as SVG.
+    """
+    head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img" aria-label="{escape(label)}">'
+    return "\n".join([head, *parts, "</svg>"])

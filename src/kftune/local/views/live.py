@@ -1,0 +1,91 @@
+"""What the live views share: a table that is redrawn in place, and a summary at the end. Imports rich."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from kftune.local.study.events import Event, Note
+from kftune.local.views.view import View
+
+_PER_SECOND = 4
+STATE_STYLES = {
+    "Running": "bold",
+    "Succeeded": "green",
+    "EarlyStopped": "green",
+    "Kept": "green",
+    "Cached": "cyan",
+    "Skipped": "dim",
+    "NotRun": "dim",
+    "Failed": "bold red",
+    "MetricsUnavailable": "bold red",
+    "Killed": "yellow",
+    "Stopped": "yellow",
+    "Interrupted": "yellow",
+}
+
+
+class LiveView(View):
+    """Redraws a table in place, and leaves a summary when the run ends.
+
+    Subclasses prepare their frame before they call this constructor, which asks for the first one.
+
+    Args:
+        out: The terminal.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._console = Console(file=out, highlight=False)
+        self._live = Live(
+            get_renderable=self._draw, console=self._console, refresh_per_second=_PER_SECOND, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+        summary = [*self._summary()]
+        if summary:
+            self._console.print(Group(*summary))
+
+    def __call__(self, event: Event) -> None:
+        """Applies one event; the table is redrawn several times a second."""
+        self._apply(event)
+        if isinstance(event, Note):
+            self._print(f"note: {event.message}", "yellow")
+
+    def _print(self, text: str, style: str) -> None:
+        """Prints a line above the table."""
+        self._console.print(Text(text, style=style))
+
+    def _draw(self) -> RenderableType:
+        return Group(*self._frame())
+
+    @abstractmethod
+    def _apply(self, event: Event) -> None:
+        """Keeps the event for the next frame."""
+
+    @abstractmethod
+    def _frame(self) -> Iterator[RenderableType]:
+        """Yields the parts of the table; nothing before the run begins and after it ends."""
+
+    @abstractmethod
+    def _summary(self) -> Iterator[RenderableType]:
+        """Yields the parts of the summary; nothing when the run has not ended."""
+
+
+def state_text(state: str, rest: str = "") -> Text:
+    """Returns a state in bold and its color.
+
+    Args:
+        state: The state of a run.
+        rest: Plain text after it.
+    """
+    return Text.assemble((state, f"bold {STATE_STYLES.get(state, '')}"), rest)
