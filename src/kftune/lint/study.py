@@ -52,13 +52,13 @@ def judge_study(
         arguments: What `kftune.cli.lint` declares.
     """
     from kftune import yaml_text
-    from kftune.images.studies import pinned
+    from kftune.images import resolve
     from kftune.render import render
 
     try:
         study = _study(source, document)
         near = Path.cwd() if source.file == STDIN else Path(source.file)
-        text = yaml_text.dump_all(render(pinned(study, near), "katib").documents)
+        text = yaml_text.dump_all(render(study.with_images(lambda image: resolve(image, near)), "katib").documents)
     except (StudyError, YamlError, RenderError, ContainerError, UnknownNameError) as error:
         name = document.value.get("name") if isinstance(document.value, dict) else None
         return [], StudyReport(refused(document, error, "KT400"), name if isinstance(name, str) else None)

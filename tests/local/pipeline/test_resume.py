@@ -259,7 +259,7 @@ def done_items(project: Project) -> set[str]:
         (["limit"], "a parameter of the run is name=value, but got 'limit'"),
         (["limit=1", "limit=2"], "a parameter is given once, but limit is there twice"),
         (["train_depth=-1"], "the parameter train_depth sets depth of step train"),
-        (["--parallel=0"], "--parallel is how many steps run at once, at least 1, but got 0"),
+        (["--parallel=0"], "--parallel must be at least 1, but got 0"),
         (["--image=images/x"], "images are for steps in containers"),
         (["steps.trian.cache=false"], "trian"),
     ],

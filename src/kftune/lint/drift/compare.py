@@ -15,8 +15,8 @@ from kftune.katib.go.types import Path
 from kftune.lint.drift.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
+from kftune.spec.load import keys_to
 from kftune.study import Study
-from kftune.study.values import keys_to
 
 _MOST_POINTS = 256
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from kftune.containers import ContainerRun, Scratch
 from kftune.errors import RunError
+from kftune.spec.container import ContainerSettings
 from kftune.spec.quantities import parse_quantity
-from kftune.study.step import Container
 
 Runtime = Literal["process", "container"]
 """What trials and steps are: processes of this machine, or containers of their image."""
@@ -65,7 +65,7 @@ class Start(ContainerRun):
         return made
 
 
-def step_start(step: Container, command: Sequence[str], cwd: Path, parallel: int, **further: Any) -> Start:
+def step_start(step: ContainerSettings, command: Sequence[str], cwd: Path, parallel: int, **further: Any) -> Start:
     """Returns the start record of a step, with what its file says.
 
     Args:
@@ -102,7 +102,7 @@ def step_start(step: Container, command: Sequence[str], cwd: Path, parallel: int
     )
 
 
-def _secrets(step: Container) -> dict[str, str]:
+def _secrets(step: ContainerSettings) -> dict[str, str]:
     names = (*step.secrets, *step.config_maps)
     missing = sorted(name for name in names if name not in os.environ)
     if missing:
