@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import select
 import subprocess
@@ -18,6 +19,7 @@ from local_study import wait_until
 from kftune.containers import ContainerEngine, ContainerRun, find_engine
 from kftune.errors import ContainerError
 from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.start import LABEL_OF_RUN
 
 # Any image with Python will do; it is never pulled.
 IMAGE = os.environ.get("KFTUNE_TEST_IMAGE", "docker.io/library/python:3.11-slim-bookworm")
@@ -60,6 +62,11 @@ def api_socket(engine: ContainerEngine, folder: Path) -> Iterator[str]:
     finally:
         service.terminate()
         service.wait()
+
+
+def containers_of(engine: ContainerEngine, folder: Path) -> list[str]:
+    """Names of the containers of the run with its results in `folder`; other tests may run at the same time."""
+    return engine.leftovers({LABEL_OF_RUN: hashlib.sha256(str(folder).encode()).hexdigest()[:32]})
 
 
 def python(code: str, **rest: object) -> ContainerRun:

@@ -7,20 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from container_engine import IMAGE, needed_engine
+from container_engine import IMAGE, containers_of, needed_engine
 from local_study import log_of, one_trial, python, run, sh, study, trials_in, wait_until
 from places import SUPPORT
 
 from kftune.containers import ENGINE_VARIABLE, ContainerEngine
 from kftune.errors import ContainerError, RunError
 from kftune.images import Lock, LockedImage
-from kftune.local.processes.start import LABEL_OF_RUN
-from kftune.local.study.trials import StudyTrials
-from kftune.results import RunFolder
 from kftune.study import Study
 
 pytestmark = pytest.mark.container
@@ -35,12 +31,6 @@ def engine() -> ContainerEngine:
 
 def in_image(command: tuple[str, ...] = sh("echo loss=0.5"), image: str = IMAGE, **parts: Any) -> Study:
     return study(command, **{**parts, "step": {"image": image, **parts.get("step", {})}})
-
-
-def containers_of(engine: ContainerEngine, folder: Path) -> list[str]:
-    labels = StudyTrials(study(), RunFolder(folder), folder).labels
-    assert LABEL_OF_RUN in labels
-    return engine.leftovers(labels)
 
 
 def test_trials_and_results_are_the_same_as_in_processes(engine, tmp_path):
