@@ -13,9 +13,9 @@ from kftune.cli.places import RUNS
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import placed
-from kftune.lint.sources import Document, Source, decoded, documents
+from kftune.lint.experiment import CheckedDocument, check_experiment
+from kftune.lint.placing import placed
+from kftune.lint.sources import Document, SourceText, decoded, documents
 from kftune.spec.kind import kind_of
 
 if TYPE_CHECKING:
@@ -87,19 +87,19 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     Raises:
         UsageError: The file has no such Experiment, or a cluster would reject it.
     """
-    found = list(documents(Source(str(path), decoded(path.read_bytes()), named=True)))
+    found = list(documents(SourceText(str(path), decoded(path.read_bytes()), named=True)))
     document = _one(path, [each for each in found if _is_experiment(each)], name)
     value = copy.deepcopy(document.value)
     for override in overrides:
         _override(value, override)
     cluster = cluster_of((each.value for each in found), KatibConfig(), labelled=True)
-    judgement = judge(document._replace(value=value), cluster, "0.19")
+    judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
     notes = [
-        f"on a cluster ({each.finding.code}, line {each.line}): {each.finding.message}"
+        f"on a cluster ({each.code}, line {each.line}): {each.message}"
         for each in placed(judgement)
-        if each.finding.severity in _REPORTED
+        if each.severity in _REPORTED
     ]
     return Chosen(value, cluster, notes)
 
@@ -143,11 +143,11 @@ def _override(value: dict[str, Any], text: str) -> None:
         spec[key] = int(given)
 
 
-def _refusal(path: Path, judgement: Judgement) -> str:
+def _refusal(path: Path, judgement: CheckedDocument) -> str:
     lines = [f"{path}: a cluster rejects this Experiment, so it does not run here:"]
     for each in placed(judgement):
-        if each.finding.severity == "refused":
-            lines.append(f"  {path}:{each.line}:{each.column}: {each.finding.code}: {each.finding.message}")
+        if each.severity == "refused":
+            lines.append(f"  {path}:{each.line}:{each.column}: {each.code}: {each.message}")
     lines.append(f"details: kftune lint {path}")
     return "\n".join(lines)
 

@@ -79,7 +79,7 @@ def _int_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
     else:
         if search.algorithm == "sobol" and low < high:
             message = f"sobol rounds down, so that {parameter.name!r} is never {high}"
-            yield Problem("KT228", "habit", parameter.at("max"), message)
+            yield Problem("KT228", "advice", parameter.at("max"), message)
         yield from _ignored(search, parameter)
 
 

@@ -35,7 +35,7 @@ def problems(search: Search) -> Iterator[Problem]:
     yield from _bracket_problems(search)
     for name, _ in search.settings:
         if name not in _KNOWN:
-            yield Problem("KT216", "habit", search.setting_path(name), f"hyperband has no setting {name!r}")
+            yield Problem("KT216", "advice", search.setting_path(name), f"hyperband has no setting {name!r}")
 
 
 def _eta(search: Search) -> float | None:

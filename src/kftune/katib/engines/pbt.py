@@ -36,7 +36,7 @@ def problems(search: Search) -> Iterator[Problem]:
         yield shared.doubled_name(parameter, "wrong", "only the last is searched")
     for name, _ in search.settings:
         if name not in _KNOWN:
-            yield Problem("KT216", "habit", search.setting_path(name), f"pbt has no setting {name!r}")
+            yield Problem("KT216", "advice", search.setting_path(name), f"pbt has no setting {name!r}")
 
 
 def _refused(search: Search) -> Iterator[Problem]:

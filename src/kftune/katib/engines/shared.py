@@ -58,7 +58,7 @@ def ignored_distribution(search: Search, parameter: Parameter, drawn: str) -> It
     low, high = _number(parameter.low), _number(parameter.high)
     if low is None or high is None or not low < high:
         return
-    outcome: Outcome = "wrong" if search.draws >= TELLING_TRIALS and _tells(parameter, low, high, drawn) else "habit"
+    outcome: Outcome = "wrong" if search.draws >= TELLING_TRIALS and _tells(parameter, low, high, drawn) else "advice"
     message = f"this engine draws {parameter.name!r} {drawn}, and {parameter.distribution} is asked for"
     yield Problem("KT207", outcome, parameter.at("distribution"), message)
 

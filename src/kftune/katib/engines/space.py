@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.go.types import Path
 
-Outcome = Literal["fails", "hangs", "wrong", "habit"]
+Outcome = Literal["fails", "hangs", "wrong", "advice"]
 
 # So many trials tell one distribution from another; below, nobody can.
 TELLING_TRIALS = 100

@@ -28,7 +28,7 @@ def _spec(*parts: str) -> str:
 def _rule(
     code: str, severity: Severity, title: str, explanation: str, remedy: str, fails: str, passes: str = ""
 ) -> Rule:
-    return Rule(code, severity, title, explanation, remedy, fails, passes, _KATIB)
+    return Rule(code, severity, title, explanation, remedy, _KATIB, fails, passes)
 
 
 _BANDS = "r_l=9 eta=3 resource_name=epochs"
@@ -103,7 +103,7 @@ RULES = (
     ),
     _rule(
         "KT207",
-        "habit",
+        "advice",
         "A distribution that is ignored",
         "cmaes, sobol, hyperband and pbt draw uniformly whatever is asked for, and bayesianoptimization draws doubles "
         "on a log scale. With 100 trials and more this is counted as wrong; with fewer nobody can tell.",
@@ -180,7 +180,7 @@ RULES = (
     ),
     _rule(
         "KT216",
-        "habit",
+        "advice",
         "A setting that is ignored",
         "hyperband and pbt do not look at settings that they do not know.",
         "remove the setting, or correct its name",
@@ -294,7 +294,7 @@ RULES = (
     ),
     _rule(
         "KT228",
-        "habit",
+        "advice",
         "A maximum that is never drawn",
         "sobol rounds integers down, so that max never comes.",
         "raise max by one step, and let the training program take the difference",
