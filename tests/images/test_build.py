@@ -68,7 +68,7 @@ def test_images_are_built_on_one_another_and_locked(engine, project, tmp_path):
     lock.path.unlink()
     assert lock_images(engine, project, tag="t1") == lock
     assert any(package.startswith("pip==") for package in python_packages(engine, above.local))
-    with pytest.raises(ContainerError, match="localhost/kftune-test-z:t2 is not here; build it: kftune images build"):
+    with pytest.raises(ContainerError, match="localhost/kftune-test-z:t2 does not exist; build it: kftune images build"):
         lock_images(engine, project, tag="t2")
 
 
@@ -84,7 +84,7 @@ def test_a_build_that_fails_leaves_the_lock_as_it_is(engine, project, capfd):
 
 def test_an_image_that_does_not_say_what_it_is_built_from_is_refused(engine, project):
     (project / "images" / "kftune-test-z" / "Dockerfile").write_text(f"ARG BASE_IMAGE={IMAGE}\nFROM ${{BASE_IMAGE}}\n")
-    with pytest.raises(ContainerError, match=r"must carry the label org\.opencontainers\.image\.revision"):
+    with pytest.raises(ContainerError, match=r"needs the label org\.opencontainers\.image\.revision"):
         build_images(engine, project, ["kftune-test-z"], tag="t1")
 
 
