@@ -32,7 +32,6 @@ Go = Callable[["OnEvent"], int]
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict"), ("study", "Experiment")),
-    "runtime": ("Experiment", "pipeline"),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
@@ -161,6 +160,7 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
             study_path=arguments.file,
             on_event=on_event,
             gpus=devices(arguments.gpus),
+            runtime=arguments.runtime or "process",
             strict=arguments.strict,
             fresh=arguments.fresh,
         ).exit_code

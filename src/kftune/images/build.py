@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.containers import Container, Engine
+from kftune.containers import ContainerEngine, ContainerRun
 from kftune.errors import ContainerError
 from kftune.images.lock import LOCK_FILE, Lock, LockedImage, lock_of
 from kftune.images.source import Source, find_sources, with_bases
@@ -59,7 +59,7 @@ def version_of(root: Path, tag: str | None = None) -> Version:
 
 
 def build_images(
-    engine: Engine,
+    engine: ContainerEngine,
     root: Path,
     names: Sequence[str] = (),
     *,
@@ -97,7 +97,7 @@ def build_images(
     return _write_lock(engine, root, chosen, version, pushed)
 
 
-def lock_images(engine: Engine, root: Path, names: Sequence[str] = (), *, tag: str | None = None) -> Lock:
+def lock_images(engine: ContainerEngine, root: Path, names: Sequence[str] = (), *, tag: str | None = None) -> Lock:
     """Writes the lock from images that were built before.
 
     Args:
@@ -114,7 +114,7 @@ def lock_images(engine: Engine, root: Path, names: Sequence[str] = (), *, tag: s
     return _write_lock(engine, root, chosen, version_of(root, tag), {})
 
 
-def python_packages(engine: Engine, image: str) -> list[str]:
+def python_packages(engine: ContainerEngine, image: str) -> list[str]:
     """Returns the Python packages in an image, as ``name==version``.
 
     Args:
@@ -125,7 +125,7 @@ def python_packages(engine: Engine, image: str) -> list[str]:
         ContainerError: The image does not run, or has no Python.
     """
     listing = ["python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
-    container = Container(image=image, name=f"kftune-packages-{os.getpid()}", command=listing)
+    container = ContainerRun(image=image, name=f"kftune-packages-{os.getpid()}", command=listing)
     _, *arguments = engine.run_argv(container)
     return engine.call(*arguments).splitlines()
 
@@ -140,7 +140,7 @@ def _options(source: Source, version: Version, base: str | None) -> Iterable[str
         yield f"--build-arg=BASE_IMAGE={base}"
 
 
-def _push(engine: Engine, local: str, repository: str) -> str:
+def _push(engine: ContainerEngine, local: str, repository: str) -> str:
     """Pushes an image; returns its reference by digest, which the registry decides."""
     remote = f"{repository}:{local.rpartition(':')[2]}"
     engine.call("tag", local, remote)
@@ -157,7 +157,9 @@ def _push(engine: Engine, local: str, repository: str) -> str:
     return found
 
 
-def _write_lock(engine: Engine, root: Path, chosen: Iterable[Source], version: Version, pushed: dict[str, str]) -> Lock:
+def _write_lock(
+    engine: ContainerEngine, root: Path, chosen: Iterable[Source], version: Version, pushed: dict[str, str]
+) -> Lock:
     path = root / LOCK_FILE
     known = find_sources(root)
     images = {name: image for name, image in lock_of(root).images.items() if name in known}
@@ -171,7 +173,7 @@ def _write_lock(engine: Engine, root: Path, chosen: Iterable[Source], version: V
     return lock
 
 
-def _locked(engine: Engine, local: str) -> LockedImage:
+def _locked(engine: ContainerEngine, local: str) -> LockedImage:
     """Returns an image with its revision and base image, read from labels that its Dockerfile sets."""
     identity = engine.image_id(local)
     if identity is None:
@@ -183,7 +185,7 @@ def _locked(engine: Engine, local: str) -> LockedImage:
     return LockedImage(local, identity, labels[_REVISION], labels[_BASE])
 
 
-def _inspected(engine: Engine, image: str, part: str) -> Any:
+def _inspected(engine: ContainerEngine, image: str, part: str) -> Any:
     return json.loads(engine.call("image", "inspect", f"--format={{{{json .{part}}}}}", image))
 
 

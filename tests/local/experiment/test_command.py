@@ -45,12 +45,12 @@ def test_an_experiment_runs_beside_studies_and_its_results_are_found_by_its_file
     assert told(capsys, "status", place)[1].splitlines()[0] == "Experiment small: MaxTrialsReached"
 
 
-@pytest.mark.parametrize("form", ["yaml", "json"])
-def test_the_status_is_an_experiment_that_katib_s_client_reads(capsys, form):
+@pytest.mark.parametrize(("form", "parse"), [("yaml", read), ("json", json.loads)])
+def test_the_status_is_an_experiment_that_katib_s_client_reads(capsys, form, parse):
     place = written(experiment(sh("echo loss=$LR"), trials=2))
     told(capsys, "run", place)
     _, out, _ = told(capsys, "status", "runs/small", "-o", form)
-    value: Any = read(out) if form == "yaml" else json.loads(out)
+    value: Any = parse(out)
     client = V1beta1Experiment.from_dict(value)
     assert client is not None
     assert client.status is not None
@@ -129,7 +129,7 @@ def test_a_template_in_a_config_map_of_the_same_input_runs(capsys):
     assert told(capsys, "run", written(config_map, one))[0] == 0
     code, _, err = told(capsys, "run", written(one, name="alone.yaml"), "--dir", "runs/alone")
     assert code == 2
-    assert "the trial template must be in the input, beside the Experiment" in err
+    assert "the trial template must be in the input, like the Experiment" in err
 
 
 def test_counts_can_be_changed_for_one_run(capsys):

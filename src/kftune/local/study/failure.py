@@ -1,4 +1,4 @@
-"""How a trial ended: its state as Katib has them, and why it did not succeed, in words that help."""
+"""Explains how a trial or step ended: its state, and why it failed, with the last lines of its log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from kftune.local.processes.process import TrialProcess
-from kftune.local.study.plan import Plan, Reader
+from kftune.local.study.plan import Reader, StudyPlan
 from kftune.results.records import State
 
 _TAIL = 1 << 12
@@ -16,10 +16,16 @@ LONGEST_LINE = 200
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def judge(plan: Plan, process: TrialProcess, reader: Reader, log: Path) -> tuple[State, str]:
-    """The state of a trial that ended by itself or by its time limit, and what is to be said about it.
+def end_state(plan: StudyPlan, process: TrialProcess, reader: Reader, log: Path) -> tuple[State, str]:
+    """Returns the state of a trial that was not stopped by the study, and why it did not succeed.
 
     Success is exit code 0 and a value of the objective.
+
+    Args:
+        plan: The study.
+        process: The trial's process, which has ended.
+        reader: What it reported.
+        log: What it printed.
 
     Source: katib, a trial without its objective is MetricsUnavailable (pkg/controller.v1beta1/trial).
     """
@@ -31,11 +37,17 @@ def judge(plan: Plan, process: TrialProcess, reader: Reader, log: Path) -> tuple
 
 
 def why_failed(process: TrialProcess, log: Path, limit_name: str) -> str:
-    """Why a process that has ended has failed; empty when it has not."""
+    """Returns why a process failed, or an empty text if it did not.
+
+    Args:
+        process: The process, which has ended.
+        log: What it printed.
+        limit_name: What its file calls the time limit.
+    """
     if process.timed_out:
         return f"ran longer than {limit_name} ({process.timeout:g} s) and was stopped{last_lines(log)}"
     if process.returncode:
-        return f"{(process.exit_text or _exit_text)(process.returncode)}{last_lines(log)}"
+        return f"{(process.explain or _exit_text)(process.returncode)}{last_lines(log)}"
     return ""
 
 
@@ -52,12 +64,12 @@ def _exit_text(code: int) -> str:
     if name == "SIGKILL":
         text += "; the machine may have run out of memory"
     if code == 127:
-        text += "; a shell says so when it does not find a program"
+        text += "; a shell ends so when it does not find a program"
     return text
 
 
 def last_lines(log: Path) -> str:
-    """What a log ends with, to be put behind a message."""
+    """Returns the last lines of a log, to append to a message."""
     lines = [line for line in readable(end_of(log, _TAIL)).splitlines() if line.strip()][-_LAST_LINES:]
     if not lines:
         return "; it printed nothing"
@@ -66,7 +78,12 @@ def last_lines(log: Path) -> str:
 
 
 def end_of(log: Path, size: int) -> bytes:
-    """The last bytes of a log."""
+    """Returns the last bytes of a log.
+
+    Args:
+        log: The file.
+        size: How many, at most.
+    """
     with log.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - size))
@@ -74,5 +91,5 @@ def end_of(log: Path, size: int) -> bytes:
 
 
 def readable(text: bytes) -> str:
-    """Text for a terminal: no control characters; of a line that was overwritten in place, its parts as lines."""
+    """Returns text for a terminal: without control characters, and with a line break for each carriage return."""
     return _CONTROL.sub("", text.decode("utf-8", "replace").replace("\r", "\n"))

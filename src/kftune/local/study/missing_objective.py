@@ -1,4 +1,4 @@
-"""Why a trial's log has no objective, in words that help: the nearest name, or the line that is nearly right."""
+"""Explains why a log has no objective, with the nearest name or the line that is almost right."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kftune.errors import near_names
-from kftune.local.study.verdict import LONGEST_LINE, end_of, last_lines, readable
+from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines, readable
 
 _SEARCHED = 1 << 20
 _NAME_AND_NUMBER = re.compile(rb"(?<![^ \t\r\n\f])([!-<>-~]{1,100})=[+-]?[0-9.]")
 
 
 def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | None = None) -> str:
-    """Says why a log has no value of the objective.
+    """Explains why a log has no value of the objective.
 
     Args:
         name: The objective.
         log: What the trial printed.
-        refused: What was reported as its value and is no finite number -> how often.
-        regex: By what it was looked for; None for metric lines.
+        refused: Reported value that is not a finite number -> how often.
+        regex: The regular expression that finds it; None for metric lines.
     """
     if refused:
         total = sum(refused.values())
@@ -43,13 +43,13 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | N
         return f"{never}; it has {', '.join(f'{found}=' for found in names[:10])}; {near}"
     similar = _line_with(name, end)
     if similar:
-        return f"{never}; it has the line {similar!r}, which is no metric line; print {name}=<number>, or give a regex"
+        return f"{never}; it has the line {similar!r}, not a metric line; print {name}=<number>, or give a regex"
     listed = f"; it has {', '.join(f'{found}=' for found in names[:10])}" if names else ""
     return f"{never}{listed}; report it with kftune.report({_call(name)}), or print {name}=<number>"
 
 
 def _same_ending(name: str, names: list[str]) -> str:
-    """``loss`` for ``val_loss``, ``val/loss`` for ``val_loss``: too far apart for difflib, near for people."""
+    """Suggests ``loss`` for ``val_loss``, or ``val/loss``: names that people find near and difflib does not."""
     letters = re.sub(r"[^a-z0-9]", "", name.lower())
     near = [found for found in names if _close(re.sub(r"[^a-z0-9]", "", found.lower()), letters)]
     return f"did you mean {' or '.join(map(repr, near[:3]))}?" if near else ""
@@ -61,7 +61,7 @@ def _close(one: str, other: str) -> bool:
 
 
 def _line_with(name: str, text: bytes) -> str:
-    """The first line that has the name, however it is spelt, and a digit behind it."""
+    """The first line that has the name, in any spelling, and a digit after it."""
     words = re.compile(rb"(?i)\b" + re.escape(name).replace("_", "[-_ /]").encode() + rb"\b")
     for line in text.split(b"\n"):
         found = words.search(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from local_study import finished, log_of, one_trial, python, run, sh, study, trials_in
 
 from kftune.errors import RunError
+from kftune.local import Event, TrialFinished, TrialStarted
 from kftune.local.processes.devices import find_gpus
 
 PRINT_ENV = python(
@@ -98,8 +100,8 @@ def test_missing_data_is_named(tmp_path):
 
 def test_a_missing_program_is_named(tmp_path):
     assert refusal(tmp_path, ("no-such-program",)) == (
-        "the step's program must be one that runs here, but no folder on PATH has 'no-such-program'; install it, or "
-        "change step.command"
+        "the program must be one that runs here, but no folder on PATH has 'no-such-program'; install it, change "
+        "step.command, or run the step in its image (--runtime container)"
     )
     assert f"but {tmp_path}/train.sh is not there" in refusal(tmp_path, ("./train.sh",))
     (tmp_path / "train.sh").touch()
@@ -108,15 +110,23 @@ def test_a_missing_program_is_named(tmp_path):
 
 def test_a_missing_script_is_named(tmp_path):
     assert refusal(tmp_path, ("python", "train.py")) == (
-        f"the step's script must be there, but {tmp_path}/train.py is not; it is looked for from the study file's "
-        f"folder"
+        f"the script must be there, but {tmp_path}/train.py is not; it is looked for from the study file's folder"
     )
+
+
+@pytest.mark.parametrize("options", [(), ("-u",), ("-W", "ignore")])
+def test_a_missing_script_is_found_behind_the_options_of_python(tmp_path, options):
+    assert f"but {tmp_path}/train.py is not" in refusal(tmp_path, ("python", *options, "train.py"))
+
+
+def test_modules_of_python_itself_are_found(tmp_path):
+    assert one_trial(study((), trials=1, step={"command": (), "module": "this"}), tmp_path).exit_code == 0
 
 
 def test_a_missing_module_is_named_without_running_anything(tmp_path):
     message = refusal(tmp_path, ("python", "-m", "no_such_package.train"))
     assert message == (
-        f"the step's module must be one that this Python finds, but 'no_such_package' is not installed and not in "
+        f"the module must be one that this Python finds, but 'no_such_package' is not installed and not in "
         f"{tmp_path}; install it, or change step.module"
     )
 
@@ -130,19 +140,23 @@ def gpus_of(folder: Path) -> list[str]:
     return [log_of(folder, trial).splitlines()[0].removeprefix("gpus=") for trial in trials_in(folder)]
 
 
+def busy_gpus(events: list[Event]) -> Iterator[list[str]]:
+    """The GPUs of all running trials, at each start."""
+    busy: dict[int, tuple[str, ...]] = {}
+    for event in events:
+        if isinstance(event, TrialStarted):
+            busy[event.number] = event.gpus
+            yield [gpu for gpus in busy.values() for gpu in gpus]
+        elif isinstance(event, TrialFinished):
+            del busy[event.number]
+
+
 def test_trials_that_run_at_once_never_share_a_gpu(tmp_path):
     a_study = study(SHOW_GPUS, trials=6, budget={"parallel": 3}, step={"resources": {"gpu": 2}})
     _, events = run(a_study, tmp_path, gpus=("0", "1", "2", "3", "4"))
-    busy: dict[int, set[str]] = {}
-    for event in events:
-        if event.kind == "trial_started":
-            mine = set(event.gpus)  # type: ignore[attr-defined]
-            assert len(mine) == 2
-            assert not any(mine & others for others in busy.values())
-            busy[event.number] = mine  # type: ignore[attr-defined]
-            assert len(busy) <= 2
-        elif event.kind == "trial_finished":
-            del busy[event.number]  # type: ignore[attr-defined]
+    at_once = list(busy_gpus(events))
+    assert {len(gpus) for gpus in at_once} == {2, 4}
+    assert all(len(set(gpus)) == len(gpus) for gpus in at_once)
     assert set(gpus_of(tmp_path)) == {"0,1", "2,3"}
     (note,) = [event.message for event in events if event.kind == "note"]  # type: ignore[attr-defined]
     assert note == "2 of 3 trials at once: each has 2 of the 5 GPUs here"
