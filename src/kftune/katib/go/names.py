@@ -27,7 +27,7 @@ QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 LABEL_VALUE = re.compile(rf"(?:{QUALIFIED.pattern})?")
 """The value of a label; at most 63 characters."""
 IMAGE = (
-    rf"(?:(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?)/)?{_PART}(?:/{_PART})*"
+    rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
 """The text of a regex for an image's registry, name and tag, without a digest; compiling it takes long."""
