@@ -1,4 +1,4 @@
-"""The container engine and the image that tests run; they are skipped where there is none."""
+"""The container engine and the image for tests; tests that need them are skipped if they are missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kftune.containers import Container, Engine, find_engine
 from kftune.errors import ContainerError
 from kftune.local.processes.process import TrialProcess
 
-# Any image with Python will do; it is never pulled.
+# Any image with Python; tests never pull it.
 IMAGE = os.environ.get("KFTUNE_TEST_IMAGE", "docker.io/library/python:3.11-slim-bookworm")
 
 
@@ -29,7 +29,7 @@ def _found() -> Engine | str:
         engine = find_engine()
         if engine.image_id(IMAGE) is None:
             return f"{engine.kind} has no image {IMAGE} here"
-        # An engine that cannot run anything, for reasons of its own, is none.
+        # An engine that cannot run a container counts as missing.
         engine.call("run", "--rm", "--pull=never", "--network=none", "--entrypoint=true", IMAGE)
         return engine
     except ContainerError as error:
@@ -37,7 +37,7 @@ def _found() -> Engine | str:
 
 
 def needed_engine() -> Engine:
-    """The engine of this machine, or a skipped test."""
+    """Returns the engine of this machine, or skips the test."""
     found = _found()
     if isinstance(found, str):
         pytest.skip(f"needs a container engine and an image: {found}")
@@ -46,7 +46,7 @@ def needed_engine() -> Engine:
 
 @contextmanager
 def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
-    """The address of an API of docker's: the daemon's, or podman's imitation, started for it in `folder`."""
+    """Yields the address of docker's API: the daemon's, or that of a podman service started in `folder`."""
     if engine.kind == "docker":
         yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
         return
@@ -63,13 +63,13 @@ def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
 
 
 def python(code: str, **rest: object) -> Container:
-    """A container that runs some Python."""
+    """Returns a container that runs Python code."""
     given = {"name": f"kftune-test-{uuid.uuid4().hex[:12]}", "command": ["python", "-uc", code], **rest}
     return Container(image=IMAGE, **given)  # type: ignore[arg-type]
 
 
 def started(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[TrialProcess, list[bytes]]:
-    """A container started as kftune.local starts any command, and its output as it comes."""
+    """Starts a container as kftune.local starts a command. Returns the process and its growing output."""
     output: list[bytes] = []
     argv = engine.run_argv(container)
     process = TrialProcess(
@@ -86,7 +86,7 @@ def started(engine: Engine, container: Container, folder: Path, **rest: object) 
 
 
 def ended(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[int, str]:
-    """Exit code and output of a container."""
+    """Returns exit code and output of a container."""
     process, output = started(engine, container, folder, **rest)
     for _ in turns(process):
         pass
@@ -95,7 +95,7 @@ def ended(engine: Engine, container: Container, folder: Path, **rest: object) ->
 
 
 def turns(process: TrialProcess) -> Iterator[None]:
-    """Lets a process go on, one thing that happens at a time, until its end."""
+    """Runs a process to its end, one event at a time."""
     while process.returncode is None:
         due = process.next_time
         wanted = dict(process.waits_for)
