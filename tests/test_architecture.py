@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
+import layers_picture
 from places import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -41,3 +42,7 @@ def test_every_file_that_the_page_names_is_there():
         ROOT / "tests",
     )
     assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
+
+
+def test_the_picture_shows_the_layers_of_the_contract():
+    assert layers_picture.PICTURE.read_text(encoding="utf-8") == layers_picture.picture()

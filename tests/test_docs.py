@@ -111,27 +111,32 @@ def _check_yaml(code: str) -> None:
     study_from_dict(study)
 
 
+def _try(block: Block, scratch: Path, folder: Path, modules: list[Path]) -> None:
+    """Writes, runs or reads a block; folders of files that it writes are added to `modules`."""
+    if block.file:
+        path = scratch / block.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.code)
+        modules.append(path.parent)
+    elif block.reason or block.language == "text":
+        return
+    elif block.language == "sh":
+        _run(["bash", "-euo", "pipefail"], block.code, folder, modules)
+    elif block.language == "python":
+        _run([sys.executable, "-"], block.code, folder, modules)
+    elif block.language == "yaml":
+        _check_yaml(block.code)
+    else:
+        assert block.language == "toml"
+        tomllib.loads(block.code)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_id)
 def test_every_block_of_a_document_runs(document: Path, scratch: Path) -> None:
     folder = scratch / document.parent.relative_to(ROOT) if "pipelines" in document.parts else scratch
     modules: list[Path] = []
     for block in _blocks(document):
-        if block.file:
-            path = scratch / block.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.code)
-            modules.append(path.parent)
-        elif block.reason or block.language == "text":
-            continue
-        elif block.language == "sh":
-            _run(["bash", "-euo", "pipefail"], block.code, folder, modules)
-        elif block.language == "python":
-            _run([sys.executable, "-"], block.code, folder, modules)
-        elif block.language == "yaml":
-            _check_yaml(block.code)
-        else:
-            assert block.language == "toml"
-            tomllib.loads(block.code)
+        _try(block, scratch, folder, modules)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_id)

@@ -40,11 +40,10 @@ def test_every_name_of_all_is_there_and_no_other_is_offered():
 
 
 def test_names_come_from_where_they_live():
-    for name in kftune.__all__:
-        value = getattr(kftune, name)
-        if inspect.isclass(value) or inspect.isfunction(value):
-            assert value.__module__.startswith("kftune.")
-            assert value.__doc__
+    values = [getattr(kftune, name) for name in kftune.__all__]
+    for value in filter(lambda value: inspect.isclass(value) or inspect.isfunction(value), values):
+        assert value.__module__.startswith("kftune.")
+        assert value.__doc__
     assert {name for name in domains.__all__ if name[0].isupper()} <= set(kftune.__all__)
     assert kftune.KftuneError is errors.KftuneError
 

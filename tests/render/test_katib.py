@@ -144,10 +144,8 @@ def test_a_study_becomes_the_experiment_that_runs_it():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_katibs_own_model_reads_an_experiment_and_loses_no_key(algorithm, kind):
     study = study_of(
-        {"x": IntUniform(1, 60), "y": IntUniform(1, 60), "z": IntUniform(2, 4)}, algorithm, trial_kind=kind
+        {"x": IntUniform(1, 60), "y": IntUniform(1, 20), "z": IntUniform(2, 4)}, algorithm, trial_kind=kind
     )
-    if algorithm == "grid":
-        study = study_of({"x": IntUniform(1, 60)}, algorithm, trial_kind=kind)
     experiment = render(study).documents[0]
     model = V1beta1Experiment.from_dict(copy.deepcopy(experiment))
     assert model.model_dump(by_alias=True, exclude_none=True) == experiment
@@ -331,17 +329,17 @@ def test_hyperband_runs_its_first_bracket(settings, trials, resource):
             hyperband({"r_l": 9}, 9, 9, "{int: [5, 9]}"),
             "would set epochs to 1 in its first bracket, which is not in IntUni",
         ),
-        (hyperband({"r_l": 9}, 9, 9, "{int: [1, 9], log: true}"), None),
         (hyperband({"r_l": 0.5}, 9, 9), "needs r_l of at least 1, but got 0.5"),
     ],
 )
 def test_hyperband_that_would_hang_is_refused(study, message):
-    if message is None:
-        render(study)
-        return
     with pytest.raises(RenderError) as caught:
         render(study)
     assert message in str(caught.value)
+
+
+def test_hyperband_takes_a_resource_with_a_logarithmic_domain():
+    assert render(hyperband({"r_l": 9}, 9, 9, "{int: [1, 9], log: true}")).documents
 
 
 # -- algorithms --------------------------------------------------------------------------------------------------------
