@@ -37,7 +37,7 @@ def _found() -> Engine | str:
 
 
 def needed_engine() -> Engine:
-    """Returns the engine of this machine, or skips the test."""
+    """The engine of this machine, or a skipped test."""
     found = _found()
     if isinstance(found, str):
         pytest.skip(f"needs a container engine and an image: {found}")
@@ -46,7 +46,7 @@ def needed_engine() -> Engine:
 
 @contextmanager
 def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
-    """Yields the address of docker's API: the daemon's, or that of a podman service started in `folder`."""
+    """The address of an API of docker's: the daemon's, or podman's imitation, started for it in `folder`."""
     if engine.kind == "docker":
         yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
         return
@@ -63,13 +63,13 @@ def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
 
 
 def python(code: str, **rest: object) -> Container:
-    """Returns a container that runs Python code."""
+    """A container that runs some Python."""
     given = {"name": f"kftune-test-{uuid.uuid4().hex[:12]}", "command": ["python", "-uc", code], **rest}
     return Container(image=IMAGE, **given)  # type: ignore[arg-type]
 
 
 def started(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[TrialProcess, list[bytes]]:
-    """Starts a container as kftune.local starts a command. Returns the process and its growing output."""
+    """A container started as kftune.local starts any command, and its output as it comes."""
     output: list[bytes] = []
     argv = engine.run_argv(container)
     process = TrialProcess(
@@ -86,7 +86,7 @@ def started(engine: Engine, container: Container, folder: Path, **rest: object) 
 
 
 def ended(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[int, str]:
-    """Returns exit code and output of a container."""
+    """Exit code and output of a container."""
     process, output = started(engine, container, folder, **rest)
     for _ in turns(process):
         pass
