@@ -257,7 +257,7 @@ def test_a_study_that_names_an_image_of_the_project_is_rendered_with_its_digest(
     assert "images/train" not in text
     other = make_study()
     assert pinned(other, tmp_path) == other
-    with pytest.raises(RenderError, match="images/train is an image of the project; look it up first"):
+    with pytest.raises(RenderError, match="images/train is an image of the project; resolve it first"):
         render(study)
 
 
