@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from kftune.cli.call import call
-from kftune.lint.drift.reading import read_script
-from kftune.lint.drift.usage import script_of_usage
+from kftune.lint.drift.reading import read_help, read_script
 from kftune.lint.rules.all import RULES
 from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
 
@@ -26,10 +25,10 @@ GOOD = (
 RATE = 'parser.add_argument("--learning_rate", type=float, default=0.001)\n'
 UNITS = 'parser.add_argument("--units", type=int, default=64)\n'
 
-# What argparse itself was asked about by running it, too: the part of a script -> the codes.
+# A part of a script -> the codes; argparse itself runs these scripts too.
 ARGPARSE = {
     "all there": (GOOD, []),
-    "short names beside": (UNITS + 'parser.add_argument("-l", "--lr", "--learning_rate", type=float)', []),
+    "short names too": (UNITS + 'parser.add_argument("-l", "--lr", "--learning_rate", type=float)', []),
     "an int for a float": (UNITS + 'parser.add_argument("--learning_rate", type=int)', ["KT403"]),
     "a float for an int": ('parser.add_argument("--units", type=float)\n' + RATE, []),
     "no type": (UNITS + 'parser.add_argument("--learning_rate")', []),
@@ -71,7 +70,7 @@ ARGPARSE = {
     ),
 }
 
-# Who does not tell all is not accused.
+# What a source does not show is not reported.
 UNCLEAR = {
     "a name from elsewhere": 'import names\nfor name in names.ALL:\n    parser.add_argument("--" + name)',
     "a loop": 'for name in ("units", "learning_rate"):\n    parser.add_argument(f"--{name}", type=float)',
@@ -162,6 +161,10 @@ OTHER_LIBRARIES = {
         "class Config(Base):\n    learning_rate: int | None = None\ntyro.cli(Config)",
         ["KT403"],
     ),
+    "tyro, an empty tuple": (
+        "import tyro\ndef main(units: int, learning_rate: float, sizes: tuple[()] = ()): pass\ntyro.cli(main)",
+        [],
+    ),
     "tyro, a function": (
         "import tyro\ndef main(units: int, learning_rate: float, data: str): pass\ntyro.cli(main)",
         ["KT406"],
@@ -177,7 +180,7 @@ OTHER_LIBRARIES = {
         ["KT401"],
     ),
     "its own class": ("from toy_hparams import ToyHparams\nToyHparams.from_args()", []),
-    "its own class beside argparse": (
+    "its own class with argparse": (
         "import argparse\nfrom toy_hparams import ToyHparams\nparser = argparse.ArgumentParser()\n"
         "ToyHparams.add_to_argparse(parser)\nparser.parse_args()",
         [],
@@ -221,14 +224,14 @@ def codes_of(lint: Lint, project: Path, script: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_a_rule_speaks_of_its_failing_script_and_not_of_its_passing_one(code: str, lint: Lint, project: Path):
+def test_a_rule_reports_its_failing_example_and_not_its_passing_one(code: str, lint: Lint, project: Path):
     fails, passes = EXAMPLES[code]
     assert codes_of(lint, project, script_text(fails)) == [code]
     assert codes_of(lint, project, script_text(passes)) == []
 
 
 @pytest.mark.parametrize(("part", "codes"), ARGPARSE.values(), ids=ARGPARSE)
-def test_what_argparse_does_with_a_trials_arguments_is_told(part: str, codes: list[str], lint: Lint, project: Path):
+def test_lint_predicts_what_argparse_does_with_the_arguments(part: str, codes: list[str], lint: Lint, project: Path):
     assert codes_of(lint, project, script_text(part)) == codes
     ends = [
         subprocess.run(
@@ -238,13 +241,13 @@ def test_what_argparse_does_with_a_trials_arguments_is_told(part: str, codes: li
         )
         for rate, units in (("0.00123", "32"), ("1e-05", "128"))
     ]
-    # The beginning of another name is no error to argparse, which is why that is `wrong` and not `fails`.
+    # argparse accepts an abbreviated name, so that finding is `wrong`, not `fails`.
     predicted = any(RULES[code].severity == "fails" for code in codes) and "decay" not in part
     assert any(end.returncode for end in ends) == predicted, ends[-1].stderr.decode()
 
 
 @pytest.mark.parametrize("part", UNCLEAR.values(), ids=UNCLEAR)
-def test_what_cannot_be_told_is_no_finding(part: str, lint: Lint, project: Path):
+def test_what_the_source_does_not_show_is_not_reported(part: str, lint: Lint, project: Path):
     assert codes_of(lint, project, script_text(part)) == []
 
 
@@ -254,11 +257,11 @@ def test_other_libraries_are_read_from_their_signatures(script: str, codes: list
 
 
 @pytest.mark.parametrize("module", ["calendar", "gzip", "tarfile", "json.tool", "trace", "pickle", "py_compile"])
-def test_the_arguments_of_a_script_of_others_are_those_that_its_help_names(module: str):
+def test_the_arguments_of_a_standard_module_are_those_in_its_help(module: str):
     file = Path(importlib.import_module(module).__file__ or "")
     script = read_script(file, [file.parent])
     done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
-    named = {flag for each in script_of_usage(module, done.stdout).arguments for flag in each.flags}
+    named = {flag for each in read_help(module, done.stdout).arguments for flag in each.flags}
     assert {flag for each in script.arguments for flag in each.flags if flag.startswith("--")} == named - {"--version"}
     assert script.unclear == ()
 
@@ -266,8 +269,7 @@ def test_the_arguments_of_a_script_of_others_are_those_that_its_help_names(modul
 def test_no_source_makes_the_reader_crash():
     files = sorted(Path(argparse.__file__).parent.glob("[a-c]*.py"))
     assert len(files) > 8
-    for file in files:
-        read_script(file, [])
+    assert [read_script(file, []).file for file in files] == [str(file) for file in files]
 
 
 def test_what_parse_known_args_ignores_gives_wrong_numbers(lint: Lint, project: Path):
@@ -283,31 +285,29 @@ def test_a_bool_that_argparse_takes_for_true_is_wrong(lint: Lint, project: Path)
     assert codes_of(lint, project, script_text(GOOD + 'parser.add_argument("--amp", type=bool)')) == ["KT404"]
 
 
-@pytest.mark.parametrize(
-    ("parser", "told"),
-    [
-        ("type=float", ["KT407 fails beta", "KT407 wrong mode"]),
-        ("type=lambda text: text", ["KT407 wrong mode"]),
-        ("class", []),
-    ],
-)
-def test_a_value_in_disguise_needs_the_class(parser: str, told: list[str], lint: Lint, project: Path):
+ENCODED = {
+    "a float": ('parser.add_argument("--beta", type=float)', ["KT407 fails beta", "KT407 wrong mode"]),
+    "a type of its own": ('parser.add_argument("--beta", type=lambda text: text)', ["KT407 wrong mode"]),
+    "the class": ("from toy_hparams import ToyHparams\nToyHparams.add_to_argparse(parser)", []),
+}
+
+
+@pytest.mark.parametrize(("part", "expected"), ENCODED.values(), ids=ENCODED)
+def test_only_the_class_decodes_an_encoded_value(part: str, expected: list[str], lint: Lint, project: Path):
     (project / "toy_hparams.py").write_text(
         "from kftune import Choice, Hparam, Hparams, ReverseLogUniform\nclass ToyHparams(Hparams):\n"
         "    beta: float = Hparam(0.99, search=ReverseLogUniform(0.9, 0.999))\n"
         "    mode: str = Hparam('a', search=Choice('a', 'b c'))\n"
         "    size: int = Hparam(1, search=Choice(1, 2))\n"
     )
-    part = f'parser.add_argument("--beta", {parser})\nparser.add_argument("--mode")\n'
-    part += 'parser.add_argument("--size", type=int)'
-    own = "from toy_hparams import ToyHparams\nToyHparams.add_to_argparse(parser)"
-    (project / "train.py").write_text(script_text(own if parser == "class" else part))
+    others = 'parser.add_argument("--mode")\nparser.add_argument("--size", type=int)'
+    (project / "train.py").write_text(script_text(f"{part}\n{others}"))
     found = study_of(lint("study.yaml", "--format", "json"))["findings"]
     names = [each["message"].split("--")[1].partition("=")[0] for each in found]
-    assert [f"{each['code']} {each['severity']} {name}" for each, name in zip(found, names, strict=True)] == told
+    assert [f"{each['code']} {each['severity']} {name}" for each, name in zip(found, names, strict=True)] == expected
 
 
-def test_findings_stand_in_the_study_and_point_to_the_script(lint: Lint, project: Path):
+def test_findings_are_placed_in_the_study_and_name_the_line_of_the_script(lint: Lint, project: Path):
     (project / "study.yaml").write_text(
         EXAMPLE_STUDY + "search:\n  learning_rate: {loguniform: [1e-4, 1e-2]}\nvalues:\n  epochs: 5\n"
     )
@@ -372,7 +372,7 @@ def test_the_script_of_a_module_of_a_package_is_found(lint: Lint, project: Path)
     assert (study["findings"], study["note"]) == ([], "")
 
 
-def test_the_arguments_of_another_file_are_told_at_their_place(lint: Lint, project: Path):
+def test_the_arguments_of_an_imported_function_are_read(lint: Lint, project: Path):
     (project / "options.py").write_text(
         f"import argparse\ndef parse():\n    parser = argparse.ArgumentParser()\n    {UNITS}"
         "    return parser.parse_args()\n"
@@ -383,7 +383,7 @@ def test_the_arguments_of_another_file_are_told_at_their_place(lint: Lint, proje
 
 
 @pytest.mark.parametrize("command", ["[/app/run.sh]", "[python, gone.py]", "[python, -c, 'pass']", "[torchrun, --x]"])
-def test_a_script_that_is_not_there_is_said_and_is_no_finding(command: str, lint: Lint, project: Path):
+def test_a_missing_script_is_a_note_and_not_a_finding(command: str, lint: Lint, project: Path):
     (project / "study.yaml").write_text(EXAMPLE_STUDY.replace("[python, train.py]", command))
     study = study_of(lint("study.yaml", "--format", "json"))
     assert (study["findings"], study["script"]) == ([], None)
@@ -409,7 +409,7 @@ def test_a_class_is_compared_with_a_script(lint: Lint, project: Path):
     assert lint("--hparams", "gone.py:ToyHparams", "--script", "train.py")[0] == 2
 
 
-def test_a_study_that_cannot_be_loaded_is_a_finding_and_the_others_are_judged(lint: Lint, project: Path):
+def test_an_invalid_study_is_a_finding_and_the_others_are_checked(lint: Lint, project: Path):
     (project / "train.py").write_text(script_text(GOOD))
     (project / "broken.yaml").write_text(EXAMPLE_STUDY.replace("minimize", "smaller"))
     code, text = lint(str(project))
@@ -431,7 +431,7 @@ def test_a_program_is_started_for_its_help_only_when_asked(lint: Lint, project: 
     assert (project / "ran").exists()
 
 
-def test_a_program_that_fails_at_its_help_is_said(lint: Lint, project: Path):
+def test_a_program_that_fails_at_its_help_is_a_note(lint: Lint, project: Path):
     (project / "train.py").write_text("raise SystemExit('no GPU')\n")
     study = study_of(lint("study.yaml", "--run-help", "--format", "json"))
     assert study["findings"] == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from growth import is_linear
 from mangled import LARGE, SEEDS, mangled
-from mutations import MUTATIONS, Mutation, places, spoilt
+from mutations import MUTATIONS, Mutation, mutated, places
 from places import SUPPORT, TESTS
 
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
@@ -49,7 +49,7 @@ def test_no_value_in_any_place_makes_it_crash():
     (document,) = documents(Source("fuzz.yaml", EXAMPLE, named=True))
     for path, _ in places(example):
         for value in VALUES:
-            changed = spoilt(example, path, _put(value))
+            changed = mutated(example, path, _put(value))
             for version in VERSIONS:
                 judge(document._replace(value=changed), Cluster(), version)
 
@@ -60,7 +60,7 @@ def _mangled_texts(count: int) -> None:
         survives(mangled(chance), VERSIONS[number % 3])
 
 
-def _spoilt_objects(count: int) -> None:
+def _mutated_objects(count: int) -> None:
     chance = random.Random(7)
     seeds = [list(documents(Source("fuzz.yaml", text, named=True))) for text in SEEDS]
     changes = [*MUTATIONS.values(), *map(_put, VALUES)]
@@ -70,7 +70,7 @@ def _spoilt_objects(count: int) -> None:
         value = found[at].value
         for _ in range(chance.choice([1, 2, 3])):
             where = list(places(value))
-            changed = spoilt(value, chance.choice(where)[0], chance.choice(changes)) if where else None
+            changed = mutated(value, chance.choice(where)[0], chance.choice(changes)) if where else None
             value = value if changed is None else changed
         found[at] = found[at]._replace(value=value)
         judge_all(found, "0.19")
@@ -80,8 +80,8 @@ def test_some_hundreds_of_mangled_texts_are_judged():
     _mangled_texts(500)
 
 
-def test_some_hundreds_of_spoilt_objects_are_judged():
-    _spoilt_objects(600)
+def test_some_hundreds_of_mutated_objects_are_judged():
+    _mutated_objects(600)
 
 
 @pytest.mark.nightly
@@ -90,8 +90,8 @@ def test_twenty_thousand_mangled_texts_are_judged():
 
 
 @pytest.mark.nightly
-def test_twenty_thousand_spoilt_objects_are_judged():
-    _spoilt_objects(20_000)
+def test_twenty_thousand_mutated_objects_are_judged():
+    _mutated_objects(20_000)
 
 
 @pytest.mark.parametrize("name", LARGE)

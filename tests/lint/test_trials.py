@@ -1,4 +1,4 @@
-"""What lint says of a trial's object: its pods, its conditions, templates of ConfigMaps, and searches for networks."""
+"""Findings about a trial's object: its pods, its conditions, templates in ConfigMaps, and architecture searches."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def replica(inside: str, name: str = "Master", more: str = "") -> str:
         (replica("tty: false", more="restartPolicy: Sometimes,"), "KT277"),
     ],
 )
-def test_a_pod_that_the_server_refuses_is_told(text: str, code: str):
+def test_a_pod_that_the_server_rejects_is_reported(text: str, code: str):
     assert serious(text) == {code}
 
 
 @pytest.mark.parametrize(
     "text", [container("tty: true"), replica("tty: true"), replica("tty: true", more="replicas: 1,")]
 )
-def test_a_pod_that_the_server_takes_is_not(text: str):
+def test_a_pod_that_the_server_accepts_is_not_reported(text: str):
     assert serious(text) == set()
 
 
@@ -97,26 +97,26 @@ TEMPLATE = CONFIG_MAP.replace("spec: {containers", "spec: {restartPolicy: Never,
 )
 
 
-def test_a_template_of_a_config_map_is_judged_like_one_of_the_experiment():
+def test_a_template_in_a_config_map_is_checked_like_one_in_the_experiment():
     assert serious(f"{TEMPLATE}---\n{GOOD}") == set()
-    spoilt = TEMPLATE.replace("restartPolicy: Never", "restartPolicy: Always")
-    (found,) = [each for each in findings(f"{spoilt}---\n{GOOD}") if each.severity != "habit"]
+    changed = TEMPLATE.replace("restartPolicy: Never", "restartPolicy: Always")
+    (found,) = [each for each in findings(f"{changed}---\n{GOOD}") if each.severity != "habit"]
     assert found.code == "KT270"
     assert found.path == ("spec", "trialTemplate", "configMap")
     assert found.message.startswith("templates/t.yaml: spec.template.spec.restartPolicy: ")
 
 
-def test_without_the_config_map_nothing_is_said_of_the_template():
+def test_a_template_in_an_unknown_config_map_is_not_reported():
     assert serious(GOOD) == set()
 
 
-def test_placeholders_without_quotes_are_told_where_katib_cannot_read_them():
-    """Katib reads the text before it puts values in; the webhook puts `test-value` in first."""
-    spoilt = TEMPLATE.replace('"${trialParameters.lr}"', "${trialParameters.lr}")
-    assert "KT262" in serious(f"{spoilt}---\n{GOOD}")
+def test_placeholders_without_quotes_are_reported_if_katib_cannot_read_the_template():
+    """Katib reads the text before it replaces placeholders; the webhook replaces them with `test-value` first."""
+    changed = TEMPLATE.replace('"${trialParameters.lr}"', "${trialParameters.lr}")
+    assert "KT262" in serious(f"{changed}---\n{GOOD}")
 
 
-def test_a_number_without_quotes_does_not_become_a_text_of_the_job():
+def test_a_number_without_quotes_is_reported_where_the_job_needs_a_text():
     block = TEMPLATE.replace(
         'args: ["${trialParameters.lr}", "${trialParameters.units}"]}]}}}',
         'command: [a]}]}, metadata: {annotations: {u: "${trialParameters.units}"}}}}',
@@ -160,18 +160,17 @@ ENAS = "{name: lr, reference: architecture}, {name: units, reference: nn_config}
         (f"{GRAPH}, {STEPS}", "", ENAS.replace("nn_config", "network"), {"KT230"}),
     ],
 )
-def test_what_enas_refuses_is_told(nas: str, settings: str, references: str, codes: set[str]):
+def test_what_enas_rejects_is_reported(nas: str, settings: str, references: str, codes: set[str]):
     assert serious(network("enas", nas, settings=settings, references=references)) == codes
 
 
-def test_darts_answers_one_request_only():
+@pytest.mark.parametrize(("most", "codes"), [(1, set()), (5, {"KT225"})])
+def test_darts_answers_one_request_only(most: int, codes: set[str]):
     names = ("algorithm-settings", "search-space", "num-layers")
     references = ", ".join(f"{{name: {name}, reference: {name}}}" for name in names)
     used = " ".join(f"--{name}=${{trialParameters.{name}}}" for name in names)
-    for most, codes in ((1, set()), (5, {"KT225"})):
-        text = network(
-            "darts", f"{GRAPH}, {STEPS}", references=references, more=f"parallelTrialCount: 1, maxTrialCount: {most},"
-        )
-        text = text.replace("maxFailedTrialCount: 2", "maxFailedTrialCount: 1")
-        old = "--lr=${trialParameters.lr} --units=${trialParameters.units}"
-        assert serious(text.replace(old, used)) == codes
+    more = f"parallelTrialCount: 1, maxTrialCount: {most},"
+    text = network("darts", f"{GRAPH}, {STEPS}", references=references, more=more)
+    text = text.replace("maxFailedTrialCount: 2", "maxFailedTrialCount: 1")
+    old = "--lr=${trialParameters.lr} --units=${trialParameters.units}"
+    assert serious(text.replace(old, used)) == codes

@@ -105,10 +105,10 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
             yield from places(item, (*path, name))
 
 
-def spoilt(value: Any, path: tuple[Any, ...], mutation: Mutation) -> Any:
+def mutated(value: Any, path: tuple[Any, ...], mutation: Mutation) -> Any:
     """Returns the manifest with one changed field; None if the mutation does not apply to it."""
     if len(path) > 1:
-        inside = spoilt(value[path[0]], path[1:], mutation)
+        inside = mutated(value[path[0]], path[1:], mutation)
         if inside is None:
             return None
         changed = copy.copy(value)

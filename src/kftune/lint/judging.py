@@ -15,9 +15,9 @@ from kftune.lint.rules.admission import code_of_reason
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import SEVERITIES, Finding, worst
 from kftune.lint.sources import Document
-from kftune.lint.trial.habits import habit_findings
+from kftune.lint.trial.advice import advice_findings
+from kftune.lint.trial.findings import trial_findings
 from kftune.lint.trial.run_object import run_object
-from kftune.lint.trial.trial import trial_findings
 
 _LONGEST = 240
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
@@ -67,7 +67,7 @@ def judge(document: Document, cluster: Cluster, version: KatibVersion, old: Any 
         findings += _predictions(verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
-        findings += habit_findings(run)
+        findings += advice_findings(run)
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return Judgement(document, verdict, tuple(findings))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from kftune.errors import UsageError
 from kftune.katib.admission.defaults import KUBEFLOW_JOBS
 from kftune.katib.go.reading import NotYamlError, pieces, read
+from kftune.katib.go.unstructured import as_map
 
 INJECTION_LABEL = "katib.kubeflow.org/metrics-collector-injection"
 
@@ -81,12 +82,12 @@ def cluster_of(objects: Iterable[object], config: KatibConfig, *, labelled: bool
     for found in objects:
         if not isinstance(found, dict) or found.get("kind") not in ("ConfigMap", "Namespace"):
             continue
-        metadata = _mapping(found.get("metadata"))
+        metadata = as_map(found.get("metadata"))
         name = str(metadata.get("name"))
         if found["kind"] == "Namespace":
-            namespaces[name] = _mapping(metadata.get("labels"))
+            namespaces[name] = as_map(metadata.get("labels"))
         else:
-            data = {key: text for key, text in _mapping(found.get("data")).items() if isinstance(text, str)}
+            data = {key: text for key, text in as_map(found.get("data")).items() if isinstance(text, str)}
             config_maps[str(metadata.get("namespace") or "default"), name] = data
     return Cluster(config, config_maps, namespaces, labelled)
 
@@ -117,13 +118,13 @@ def _inner_config(value: object) -> Mapping[str, Any] | None:
         return None
     if "runtime" in value or "init" in value:
         return value
-    inner = _mapping(value.get("data")).get("katib-config.yaml")
+    inner = as_map(value.get("data")).get("katib-config.yaml")
     return _inner_config(read(inner)) if isinstance(inner, str) else None
 
 
 def _config(given: Mapping[str, Any]) -> KatibConfig:
-    runtime = _mapping(given.get("runtime"))
-    controller = _mapping(_mapping(given.get("init")).get("controller"))
+    runtime = as_map(given.get("runtime"))
+    controller = as_map(as_map(given.get("init")).get("controller"))
     kinds = controller.get("trialResources")
     stock = KatibConfig()
     return KatibConfig(
@@ -136,7 +137,7 @@ def _config(given: Mapping[str, Any]) -> KatibConfig:
 
 def _names(runtime: Mapping[str, Any], section: str, key: str) -> frozenset[str]:
     entries = runtime.get(section)
-    return frozenset(str(_mapping(entry).get(key)) for entry in entries) if isinstance(entries, list) else frozenset()
+    return frozenset(str(as_map(entry).get(key)) for entry in entries) if isinstance(entries, list) else frozenset()
 
 
 def _trial_kind(text: str) -> tuple[str, str]:
@@ -144,7 +145,3 @@ def _trial_kind(text: str) -> tuple[str, str]:
     kind, _, rest = text.partition(".")
     version, _, group = rest.partition(".")
     return (f"{group}/{version}" if group else version, kind)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -1,17 +1,20 @@
-"""Reads objects of any kind as the API machinery does, and changes their metadata.
+"""Reads objects of any kind as the API machinery does, finds parts of them, and changes their metadata.
 
 Source: k8s.io/apimachinery v0.34, util/yaml (YAMLOrJSONDecoder), apis/meta/v1/unstructured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from kftune.katib.go.json_reading import first_value, not_an_object
 from kftune.katib.go.reading import NotYamlError, pieces, read
-from kftune.katib.go.types import missing_kind
+from kftune.katib.go.types import Path, missing_kind
+
+PlacedMap = tuple[Mapping[str, Any], Path]
+"""A map and its path."""
 
 
 def object_of(text: str) -> dict[str, Any]:
@@ -28,6 +31,33 @@ def object_of(text: str) -> dict[str, Any]:
     if not isinstance(value.get("kind"), str) or not value["kind"]:
         raise ValueError(missing_kind(value))
     return value
+
+
+def as_map(value: object) -> Mapping[str, Any]:
+    """Returns the value if it is a map, otherwise an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """Returns the value if it is a list, otherwise an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def maps(parent: Mapping[str, Any], field: str, path: Path) -> Iterator[PlacedMap]:
+    """Yields the maps in a list, with their paths.
+
+    Args:
+        parent: The map that holds the list.
+        field: The list's name.
+        path: The parent's path.
+    """
+    for index, item in enumerate(as_list(parent.get(field))):
+        yield as_map(item), (*path, field, index)
+
+
+def texts(value: object) -> list[str]:
+    """Returns the texts in a list."""
+    return [item for item in as_list(value) if isinstance(item, str)]
 
 
 def string_map(value: object, field: str) -> dict[str, str]:

@@ -1,5 +1,5 @@
-"""Do a study, its hyperparameter class and its training script still say the same?
+"""Compares a study, its hyperparameter class and its training script.
 
-`step` finds the script that a study runs, `reading` tells from its source which arguments it takes, `compare` puts the
-three side by side. Nothing of the script is run. What cannot be told from the source is left open, never guessed.
+`step` finds the script that a study runs, `reading` finds the arguments that it takes, and `compare` compares them with
+the class and the study. No code of the script is run. What the source does not show is left open, never guessed.
 """

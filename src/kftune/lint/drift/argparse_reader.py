@@ -1,143 +1,114 @@
-"""The arguments of a script that uses argparse, or has them read by a hyperparameter class."""
+"""Reads the arguments of a script that uses argparse, or a hyperparameter class that reads the command line."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Script
-from kftune.lint.drift.source import Module, spelled, statements
+from kftune.lint.drift.module import Module, spelled, statements
+from kftune.lint.drift.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _PARSER = "argparse.ArgumentParser"
 _NO_VALUE = frozenset({"store_true", "store_false", "store_const", "append_const", "count"})
 _LISTS = frozenset({"append", "extend"})
 _ANSWERS = frozenset({"help", "version"})
-_PARSING = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"})
+_PARSING_KNOWN = frozenset({"parse_known_args", "parse_known_intermixed_args"})
+_PARSING = _PARSING_KNOWN | {"parse_args", "parse_intermixed_args"}
 _KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "truthy"}
-# What a parser may be given to without getting more arguments.
+# Functions that may be called with a parser, and add no arguments to it.
 _HARMLESS = frozenset({"argcomplete.autocomplete", "print", "isinstance", "id", "repr", "vars"})
 _CONVERTERS = frozenset({"int", "float", "bool", "eval", "json.loads", "ast.literal_eval", "decimal.Decimal"})
 _MOST_FUNCTIONS = 50
 
 
 def argparse_script(module: Module) -> Script | None:
-    """What a script takes; None when it neither makes a parser of argparse nor calls `from_args` of a class."""
+    """Returns what a script takes; None if it has no argparse parser and no class with `from_args`."""
     reader = _Reader(module)
     reader.follow()
     if reader.class_that_reads:
-        return Script(str(module.file), "kftune", hparams=reader.class_that_reads)
+        return Script(file=str(module.file), hparams=reader.class_that_reads)
     return reader.script() if reader.makes_parser else None
 
 
 class _Reader:
-    """Collects arguments from a script and from the functions of the user's own that it calls."""
+    """Collects arguments from a script and from the user's functions that it calls."""
 
     def __init__(self, module: Module) -> None:
         self.makes_parser = False
         self.class_that_reads = ""
-        self._main = module
+        self._main = self._module = module
         self._open: list[tuple[Module, Sequence[ast.AST]]] = [(module, module.tree.body)]
         self._seen: set[tuple[str, str]] = set()
-        self._arguments: list[Argument] = []
+        self._parsers: set[str] = set()
+        """The variables that hold a parser, in the function that is read."""
+        self._subparsers: set[str] = set()
+        self._arguments: list[ScriptArgument] = []
         self._unclear: list[str] = []
         self._parsed: set[str] = set()
+        """The methods that parse the command line."""
         self._abbreviates = True
         self._defaults: dict[str, Any] = {}
-        self._all_defaults_known = True
+        self._defaults_are_known = True
         self._converted: set[str] = set()
+        """Attributes that the script converts after parsing."""
         self._hparams = ""
 
     def follow(self) -> None:
-        """Reads all that belongs to the script."""
+        """Reads the script and the functions that it calls."""
         while self._open and len(self._seen) < _MOST_FUNCTIONS:
-            _Scope(self, *self._open.pop(0)).read()
+            self._module, nodes = self._open.pop(0)
+            self._parsers, self._subparsers = set(), set()
+            self._read(list(statements(nodes)))
 
     def script(self) -> Script:
-        """What was found."""
+        """Returns what was found."""
+        file = str(self._main.file)
         if not self._parsed:
-            self._unclear.append(f"{self._main.file} makes a parser, and nothing there parses with it")
-        known = {"parse_known_args", "parse_known_intermixed_args"}
-        if self._parsed & known and self._parsed - known:
-            self._unclear.append(f"{self._main.file} parses more than once")
+            self._unclear.append(f"{file} makes a parser but does not parse with it")
+        if self._parsed & _PARSING_KNOWN and self._parsed - _PARSING_KNOWN:
+            self._unclear.append(f"{file} parses more than once")
         return Script(
-            str(self._main.file),
-            "argparse",
-            _merged(self._with_defaults()),
-            tuple(dict.fromkeys(self._unclear)),
-            ignores_unknown=bool(self._parsed & known),
+            file=file,
+            arguments=_merged(map(self._with_default, self._arguments)),
+            unclear=tuple(dict.fromkeys(self._unclear)),
+            ignores_unknown=bool(self._parsed & _PARSING_KNOWN),
             abbreviates=self._abbreviates,
             hparams=self._hparams,
         )
 
-    def _with_defaults(self) -> Iterator[Argument]:
-        for argument in self._arguments:
-            name = argument.name.lstrip("-").replace("-", "_")
-            if argument.kind == "text" and name in self._converted:
-                argument = argument._replace(kind="unknown")
-            if not self._all_defaults_known:
-                yield argument._replace(default=UNKNOWN)
-            else:
-                yield argument._replace(default=self._defaults.get(name, argument.default))
+    def _with_default(self, argument: ScriptArgument) -> ScriptArgument:
+        name = argument.name.lstrip("-").replace("-", "_")
+        default = self._defaults.get(name, argument.default) if self._defaults_are_known else UNKNOWN
+        is_converted = argument.reading.kind == "text" and name in self._converted
+        reading = argument.reading._replace(kind="unknown") if is_converted else argument.reading
+        return replace(argument, default=default, reading=reading)
 
-    # -- what scopes tell ----------------------------------------------------------------------------------
+    def _doubt(self, node: ast.AST, why: str) -> None:
+        """Records why there may be more arguments."""
+        self._unclear.append(f"{self._module.place(node)}: {why}")
 
-    def add(self, argument: Argument) -> None:
-        self._arguments.append(argument)
-
-    def doubt(self, module: Module, node: ast.AST, why: str) -> None:
-        self._unclear.append(f"{module.file}:{getattr(node, 'lineno', 1)}: {why}")
-
-    def parses(self, how: str) -> None:
-        self._parsed.add(how)
-
-    def takes_class(self, name: str) -> None:
-        self._hparams = name
-
-    def without_abbreviations(self) -> None:
-        self._abbreviates = False
-
-    def default(self, name: str, value: Any) -> None:
-        self._defaults[name] = value
-
-    def converts(self, name: str) -> None:
-        self._converted.add(name)
-
-    def defaults_unknown(self) -> None:
-        self._all_defaults_known = False
-
-    def calls(self, module: Module, name: str) -> bool:
-        """Reads a function of the user's own later; False when there is none of that name."""
-        found = module.where(name)
+    def _calls(self, name: str) -> bool:
+        """Queues a function of the user to be read; returns whether there is one of that name."""
+        found = self._module.where(name)
         function = found and found[0].functions.get(found[1])
         if found is None or function is None:
             return False
         key = (str(found[0].file), found[1])
-        is_read = found[0].file == self._main.file  # the script is read whole
-        if key not in self._seen and not is_read:
+        if key not in self._seen and found[0].file != self._main.file:  # the script is read as a whole
             self._seen.add(key)
             self._open.append((found[0], function.body))
         return True
 
-
-class _Scope:
-    """One stretch of code: the script, or a function that it calls."""
-
-    def __init__(self, reader: _Reader, module: Module, nodes: Sequence[ast.AST]) -> None:
-        self._reader = reader
-        self._module = module
-        self._nodes = list(statements(nodes))
-        self._parsers: set[str] = set()
-        self._subparsers: set[str] = set()
-
-    def read(self) -> None:
-        for node, _ in self._nodes:
+    def _read(self, nodes: Sequence[tuple[ast.AST, bool]]) -> None:
+        for node, _ in nodes:
             if isinstance(node, ast.ClassDef) and any(self._module.name(base) == _PARSER for base in node.bases):
-                self._reader.makes_parser = True
-                self._reader.doubt(self._module, node, "the parser is of a class of its own")
+                self.makes_parser = True
+                self._doubt(node, "the parser is of a derived class")
             if isinstance(node, ast.Assign):
                 self._assigned(node)
-        for node, conditional in self._nodes:
+        for node, conditional in nodes:
             if isinstance(node, ast.Call):
                 self._called(node, conditional=conditional)
 
@@ -166,112 +137,108 @@ class _Scope:
         elif method and self._configured(node, method, owner):
             return
         elif name in _CONVERTERS:
-            for each in node.args:
-                self._reader.converts(each.attr if isinstance(each, ast.Attribute) else "")
-        elif not self._reader.calls(self._module, name) and name not in _HARMLESS:
+            self._converted |= {each.attr for each in node.args if isinstance(each, ast.Attribute)}
+        elif not self._calls(name) and name not in _HARMLESS:
             self._given_away(node, owner)
 
     def _configured(self, node: ast.Call, method: str, owner: str) -> bool:
-        """Takes in a call that says more of the parser, or of the class that reads; False when it is none."""
+        """Reads a call that configures the parser, or uses a hyperparameter class; returns whether it is one."""
         if method in ("add_parser", "add_subparsers"):
-            self._reader.doubt(self._module, node, "there are subcommands")
+            self._doubt(node, "there are subcommands")
         elif method == "set_defaults":
             self._set_defaults(node)
         elif method == "from_args" and owner:
-            self._reader.class_that_reads = self._module.name(node.func).split(".")[-2]
+            self.class_that_reads = self._module.name(node.func).split(".")[-2]
         elif method == "add_to_argparse" and owner:
-            self._reader.takes_class(self._module.name(node.func).split(".")[-2])
+            self._hparams = self._module.name(node.func).split(".")[-2]
         else:
             return False
         return True
 
     def _parser(self, node: ast.Call) -> None:
-        self._reader.makes_parser = True
+        self.makes_parser = True
         for keyword in node.keywords:
             if keyword.arg == "allow_abbrev" and self._module.literal(keyword.value) is not True:
-                self._reader.without_abbreviations()
+                self._abbreviates = False
             elif keyword.arg == "parents":
                 parents = keyword.value.elts if isinstance(keyword.value, ast.List) else None
                 if parents is None or not all(spelled(parent) in self._parsers for parent in parents):
-                    self._reader.doubt(self._module, node, "the parser has parents from elsewhere")
+                    self._doubt(node, "the parser has parents from elsewhere")
             elif keyword.arg in (None, "prefix_chars"):
-                self._reader.doubt(self._module, node, "how the parser is made is not told")
+                self._doubt(node, "the parser has settings that kftune cannot read")
             elif keyword.arg == "argument_default":
-                self._reader.defaults_unknown()
+                self._defaults_are_known = False
 
     def _parses(self, node: ast.Call, method: str) -> None:
         given = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "args"), None)
-        if isinstance(given, (ast.List, ast.Tuple)):
-            return
-        self._reader.parses(method)
+        if not isinstance(given, (ast.List, ast.Tuple)):
+            self._parsed.add(method)
 
     def _set_defaults(self, node: ast.Call) -> None:
         for keyword in node.keywords:
             if keyword.arg is None:
-                self._reader.defaults_unknown()
+                self._defaults_are_known = False
             else:
-                self._reader.default(keyword.arg, self._module.literal(keyword.value))
+                self._defaults[keyword.arg] = self._module.literal(keyword.value)
 
     def _given_away(self, node: ast.Call, owner: str) -> None:
-        """A parser that goes where nobody can follow may come back with more arguments."""
+        """Records a call that passes a parser to code that kftune does not read, which may add arguments."""
         given = [*node.args, *(keyword.value for keyword in node.keywords)]
         if owner not in self._parsers and any(spelled(each) in self._parsers for each in given):
-            called = ast.unparse(node.func)
-            self._reader.doubt(self._module, node, f"{called} may add arguments to the parser")
+            self._doubt(node, f"{ast.unparse(node.func)} may add arguments to the parser")
 
     def _argument(self, node: ast.Call, *, conditional: bool) -> None:
         flags = [self._module.literal(each) for each in node.args]
         if not flags or not all(isinstance(flag, str) for flag in flags):
-            self._reader.doubt(self._module, node, "the name of an argument is not told")
+            self._doubt(node, "the name of an argument is unknown")
             return
         named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
-        place = (str(self._module.file), node.lineno)
         is_option = flags[0].startswith("-")
-        if None in [keyword.arg for keyword in node.keywords]:
-            self._reader.add(Argument(tuple(flags) if is_option else (), *place))
-            return
-        action = self._module.literal(named.get("action", ast.Constant("store")))
+        action = str(self._module.literal(named.get("action", ast.Constant("store"))))
         if action in _ANSWERS:
             return
         if self._module.name(named.get("action")) == "argparse.BooleanOptionalAction":
             flags += [f"--no-{flag[2:]}" for flag in flags if flag.startswith("--")]
             action = "store_const"
-        argument = self._typed(Argument(tuple(flags) if is_option else (), *place), named, action)
-        wanted = self._module.literal(named["required"]) is True if "required" in named else not is_option
-        optional = self._module.literal(named.get("nargs")) in ("?", "*") or (not is_option and "nargs" in named)
-        self._reader.add(argument._replace(required=wanted and not conditional and not optional))
+        argument = ScriptArgument(flags=tuple(flags) if is_option else (), place=self._module.place(node))
+        if len(named) == len(node.keywords):  # no **keywords
+            wanted = self._module.literal(named["required"]) is True if "required" in named else not is_option
+            optional = self._module.literal(named.get("nargs")) in ("?", "*") or (not is_option and "nargs" in named)
+            required = wanted and not conditional and not optional
+            argument = replace(self._typed(argument, named, action), required=required)
+        self._arguments.append(argument)
 
-    def _typed(self, argument: Argument, named: dict[str, ast.expr], action: object) -> Argument:
-        """The argument with what becomes of its text."""
-        many = self._module.literal(named.get("nargs", ast.Constant("?"))) != "?" or action in _LISTS
+    def _typed(self, argument: ScriptArgument, named: dict[str, ast.expr], action: str) -> ScriptArgument:
+        """Returns the argument with its reading and its default."""
         default = self._module.literal(named["default"]) if "default" in named else None
         if action in _NO_VALUE:
-            implied = {"store_true": False, "store_false": True}.get(str(action), UNKNOWN)
-            return argument._replace(kind="flag", default=default if "default" in named else implied)
+            implied = {"store_true": False, "store_false": True}.get(action, UNKNOWN)
+            return replace(argument, reading=Reading("flag"), default=default if "default" in named else implied)
+        many = self._module.literal(named.get("nargs", ast.Constant("?"))) != "?" or action in _LISTS
         if action != "store" and action not in _LISTS:
-            return argument._replace(many=many)
+            return replace(argument, reading=Reading(many=many))
         kind: Kind = _KINDS.get(self._module.name(named["type"]), "unknown") if "type" in named else "text"
         if isinstance(default, str) and kind in ("int", "float"):
             default = _converted(default, kind)
         choices = self._module.literal(named["choices"]) if "choices" in named else None
         known = tuple(choices) if isinstance(choices, (list, tuple, set, range)) else None
-        return argument._replace(kind=kind, default=default, choices=known, many=many)
+        return replace(argument, reading=Reading(kind, known, many), default=default)
 
 
 def _converted(text: str, kind: str) -> Any:
-    """argparse converts a default that is text."""
+    """Converts a default that is text, as argparse does."""
     try:
         return int(text) if kind == "int" else float(text)
     except ValueError:
         return UNKNOWN
 
 
-def _merged(arguments: Iterator[Argument]) -> tuple[Argument, ...]:
-    """Each argument once; of one that is declared in two ways, only its name is known."""
-    found: dict[tuple[str, ...], Argument] = {}
+def _merged(arguments: Iterable[ScriptArgument]) -> tuple[ScriptArgument, ...]:
+    """Returns each argument once; with its name only if it is declared in two ways."""
+    found: dict[tuple[str, ...], ScriptArgument] = {}
     for argument in arguments:
         other = found.get(argument.flags)
-        if argument.flags and other is not None and other[3:] != argument[3:]:
-            argument = Argument(argument.flags, argument.file, argument.line)
+        if argument.flags and other is not None and replace(other, place=argument.place) != argument:
+            argument = ScriptArgument(flags=argument.flags, place=argument.place)
         found[argument.flags or (argument.place,)] = argument
     return tuple(found.values())

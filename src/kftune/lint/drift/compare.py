@@ -1,4 +1,4 @@
-"""Puts what reaches a script on its command line beside what the script takes."""
+"""Compares the arguments that a script gets with the arguments it takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kftune.errors import near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf
 from kftune.katib.go.types import Path
-from kftune.lint.drift.script import UNKNOWN, Argument, Script
+from kftune.lint.drift.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.study import Study
@@ -23,11 +23,11 @@ _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 class Passed(NamedTuple):
-    """One hyperparameter on its way to the script."""
+    """One hyperparameter that is passed to the script."""
 
     leaf: Leaf
     values: tuple[Any, ...]
-    """JSON-able values that it may take: all of them, or some of very many."""
+    """Its possible values, in JSON's types; a sample if there are very many."""
     path: Path
     """Where it is declared."""
     always: bool
@@ -35,7 +35,7 @@ class Passed(NamedTuple):
 
 
 def passed_by_study(study: Study) -> list[Passed]:
-    """What each trial of a study gets."""
+    """Returns what each trial of a study gets."""
     found = []
     for name in study.argument_names:
         leaf = study.hparams.leaf(name)
@@ -50,13 +50,12 @@ def passed_by_study(study: Study) -> list[Passed]:
 
 
 def passed_by_class(hparams: type[Hparams]) -> list[Passed]:
-    """What a script gets when every field of a class is given."""
+    """Returns what a script gets when every field of a class is given."""
+    leaves = [leaf for leaf in hparams.leaves().values() if not leaf.is_group]
+    defaults = [(leaf.default,) if leaf.has_default else () for leaf in leaves]
     return [
-        Passed(
-            leaf, _points(leaf.domain) if leaf.domain else (leaf.default,) if leaf.has_default else (), (name,), True
-        )
-        for name, leaf in hparams.leaves().items()
-        if not leaf.is_group
+        Passed(leaf, _points(leaf.domain) if leaf.domain else default, (leaf.name,), always=True)
+        for leaf, default in zip(leaves, defaults, strict=True)
     ]
 
 
@@ -70,24 +69,27 @@ def _points(domain: Domain) -> tuple[Any, ...]:
 def drift(
     hparams: type[Hparams], passed: Sequence[Passed], script: Script, given: Sequence[str], top: Path
 ) -> list[Finding]:
-    """What the class, the study and the script say differently.
+    """Returns the differences between the class, the study and the script.
 
     Args:
         hparams: The class.
-        passed: What reaches the script.
+        passed: The hyperparameters that the script gets.
         script: What the script takes.
-        given: The arguments that it gets besides.
-        top: Where to say what concerns no single hyperparameter.
+        given: Its other arguments.
+        top: The path of findings that concern no single hyperparameter.
     """
     own = script.hparams == hparams.__name__
     if script.hparams and not own:
-        script = script._replace(unclear=(*script.unclear, "another class reads the arguments"))
+        script = script.doubted("another class reads the arguments")
+    flags = {token.partition("=")[0] for token in given if token.startswith("-")}
+    if own:
+        flags |= {f"--{name}" for name in hparams.leaves()}
     found: list[Finding] = []
     for each in passed if not own else ():
         found += _passed_findings(each, script)
-    found += _required_findings([each.leaf.name for each in passed], script, given, hparams if own else None, top)
+    found += _required_findings(passed, script, flags, bool(given), top)
     if not own:
-        found += _default_findings(hparams, passed, script, _flags(given), top)
+        found += _default_findings(hparams, passed, script, flags, top)
     return found
 
 
@@ -95,7 +97,7 @@ def drift(
 
 
 def _passed_findings(each: Passed, script: Script) -> Iterator[Finding]:
-    name = each.leaf.name
+    name, flag = each.leaf.name, f"--{each.leaf.name}"
     argument = script.exact(name)
     if argument is not None:
         yield from _value_findings(each, argument)
@@ -103,30 +105,29 @@ def _passed_findings(each: Passed, script: Script) -> Iterator[Finding]:
     if script.unclear:
         return
     respelled, longer = script.respelled(name), script.abbreviated(name)
+    if script.ignores_unknown:
+        severity: Severity | None = "wrong"
+        effect = "the script ignores unknown arguments, and trains with its own value"
+    else:
+        severity, effect = None, "the script rejects unknown arguments, and each trial fails"
     if respelled is not None and respelled not in longer:
-        spelled = next(flag for flag in respelled.flags if flag.replace("-", "_") == f"--{name}".replace("-", "_"))
-        message = f"trials get --{name}=..., and {respelled.place} takes {spelled}: {_what_then(script)}"
-        yield finding("KT402", each.path, message, "wrong" if script.ignores_unknown else None)
+        spelled = next(each for each in respelled.flags if each.replace("-", "_") == flag.replace("-", "_"))
+        message = f"trials get {flag}=..., but {respelled.place} takes {spelled}: {effect}"
+        yield finding("KT402", each.path, message, severity)
     elif len(longer) == 1:
-        message = f"{longer[0].place} has no --{name}, and argparse takes it for the beginning of {longer[0].name}"
+        message = f"{longer[0].place} has no {flag}, and argparse takes it as an abbreviation of {longer[0].name}"
         yield finding("KT401", each.path, message, "wrong")
     else:
-        near = near_names(f"--{name}", [flag for argument in script.arguments for flag in argument.flags])
-        message = f"{script.file} takes no --{name}: {_what_then(script)}{f'; {near}' if near else ''}"
-        yield finding("KT401", each.path, message, "wrong" if script.ignores_unknown else None)
-
-
-def _what_then(script: Script) -> str:
-    if script.ignores_unknown:
-        return "it ignores what it does not know, and trains with its own value"
-    return "it stops at what it does not know, and each trial fails"
+        near = near_names(flag, [flag for argument in script.arguments for flag in argument.flags])
+        message = f"{script.file} takes no {flag}: {effect}{f'; {near}' if near else ''}"
+        yield finding("KT401", each.path, message, severity)
 
 
 class _RefusedError(Exception):
-    """The script ends with an error."""
+    """The script rejects a value."""
 
 
-def _value_findings(each: Passed, argument: Argument) -> Iterator[Finding]:
+def _value_findings(each: Passed, argument: ScriptArgument) -> Iterator[Finding]:
     name = each.leaf.name
     for value in each.values:
         text = each.leaf.encode(value)
@@ -138,99 +139,90 @@ def _value_findings(each: Passed, argument: Argument) -> Iterator[Finding]:
             yield finding("KT403", each.path, f"--{name}={text}: {argument.place} {error}, and the trial fails")
             return
         if problem:
-            # A text may still be converted where nobody can see it.
-            severity: Severity | None = "habit" if argument.kind == "text" else None
+            # Code that is not read may still convert a text.
+            severity: Severity | None = "habit" if argument.reading.kind == "text" else None
             yield finding("KT404", each.path, f"--{name}={text}: {argument.place} {problem}", severity)
             return
 
 
-def _misread(argument: Argument, value: Any, text: str) -> str | None:
-    """What the script makes of a text, where that is not the value.
+def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
+    """Returns how the script misreads the text of a value; None if it reads the value.
 
     Raises:
-        _RefusedError: It ends with an error.
+        _RefusedError: The script rejects the text.
     """
-    if argument.kind == "flag":
+    kind, choices, many = argument.reading
+    if kind == "flag":
         raise _RefusedError(f"declares {argument.name} as a switch, which takes no value")
-    if argument.kind == "unknown":
+    if kind == "unknown":
         return None
-    read = _read(argument, text)
-    if argument.choices is not None and UNKNOWN not in argument.choices and read not in argument.choices:
-        known = ", ".join(map(repr, argument.choices[:8]))
-        raise _RefusedError(f"takes {known}{', …' if len(argument.choices) > 8 else ''} only")
-    if argument.many:
+    read = _read(kind, text)
+    if choices is not None and UNKNOWN not in choices and read not in choices:
+        known = ", ".join(map(repr, choices[:8]))
+        raise _RefusedError(f"takes {known}{', …' if len(choices) > 8 else ''} only")
+    if many:
         return None
-    if argument.kind == "truthy" and read != value:
-        return f"has type=bool, which makes {read} of every text"
-    if argument.kind == "text" and not isinstance(value, str) and isinstance(argument.default, (int, float)):
-        return f"has no type: the value stays the text {text!r}, where the default {argument.default!r} is a number"
+    if kind == "truthy" and read != value:
+        return f"has type=bool, which reads every text as {read}"
+    if kind == "text" and not isinstance(value, str) and isinstance(argument.default, (int, float)):
+        return f"has no type: the value stays the text {text!r}, but the default {argument.default!r} is a number"
     return None
 
 
-def _read(argument: Argument, text: str) -> Any:
-    if argument.kind == "bool":
+def _read(kind: Kind, text: str) -> Any:
+    if kind == "bool":
         if text.lower() not in ("true", "false"):
             raise _RefusedError("takes true or false only")
         return text.lower() == "true"
-    if argument.kind in ("int", "float"):
+    if kind in ("int", "float"):
         try:
-            return int(text) if argument.kind == "int" else float(text)
+            return int(text) if kind == "int" else float(text)
         except ValueError:
-            what = "a whole number" if argument.kind == "int" else "a number"
+            what = "a whole number" if kind == "int" else "a number"
             raise _RefusedError(f"takes {what} only") from None
-    return bool(text) if argument.kind == "truthy" else text
+    return bool(text) if kind == "truthy" else text
 
 
-# -- values in disguise ---------------------------------------------------------------------------------------
+# -- encoded values -------------------------------------------------------------------------------------------
 
 
-def disguise_findings(
-    hparams: type[Hparams], passed: Sequence[Passed], script: Script, disguised: set[str]
+def encoded_findings(
+    hparams: type[Hparams], passed: Sequence[Passed], script: Script, encoded: set[str]
 ) -> Iterator[Finding]:
-    """What a rendered Experiment sends in a form that only a hyperparameter class decodes.
+    """Yields the values of a rendered Experiment that only a hyperparameter class can decode.
 
     Args:
         hparams: The class.
-        passed: What reaches the script.
+        passed: The hyperparameters that the script gets.
         script: What the script takes.
-        disguised: The hyperparameters that go out so.
+        encoded: The hyperparameters with encoded values.
     """
     for each in passed if script.hparams != hparams.__name__ else ():
-        argument = script.exact(each.leaf.name) if each.leaf.name in disguised else None
-        if argument is None or argument.kind in ("unknown", "flag"):
+        name = each.leaf.name
+        argument = script.exact(name) if name in encoded else None
+        if argument is None or argument.reading.kind in ("unknown", "flag"):
             continue
-        refuses = argument.kind in ("int", "float", "bool") or argument.choices is not None
-        effect = "cannot read it, and the trial fails" if refuses else "takes it for the value"
-        message = (
-            f"on Katib --{each.leaf.name}= brings {encoding.PREFIX}..., which stands for a value of {each.leaf.name}: "
-            f"{argument.place} {effect}"
-        )
-        yield finding("KT407", each.path, message, "fails" if refuses else "wrong")
+        fails = argument.reading.kind in ("int", "float", "bool") or argument.reading.choices is not None
+        effect = "cannot read it, and the trial fails" if fails else "takes it as the value"
+        message = f"Katib passes --{name}={encoding.PREFIX}..., an encoded value of {name}: {argument.place} {effect}"
+        yield finding("KT407", each.path, message, "fails" if fails else "wrong")
 
 
-# -- what nobody gives ----------------------------------------------------------------------------------------
-
-
-def _flags(given: Sequence[str]) -> set[str]:
-    return {token.partition("=")[0] for token in given if token.startswith("-")}
+# -- missing arguments ----------------------------------------------------------------------------------------
 
 
 def _required_findings(
-    names: Sequence[str], script: Script, given: Sequence[str], own: type[Hparams] | None, top: Path
+    passed: Sequence[Passed], script: Script, flags: set[str], has_others: bool, top: Path
 ) -> Iterator[Finding]:
-    by_class = [f"--{name}" for name in own.leaves()] if own else []
-    flags = _flags(given)
+    names = [each.leaf.name for each in passed]
     there = [argument for name in names for argument in (script.exact(name), script.respelled(name)) if argument]
     for argument in script.arguments:
         if not argument.required or argument in there:
             continue
-        if not argument.flags:
-            if not given:
-                yield finding(
-                    "KT406", top, f"{argument.place} wants an argument without a name, and the step gives none"
-                )
-        elif not set(argument.flags) & {*flags, *by_class}:
-            message = f"{argument.place} wants {argument.name}, and neither the study nor the step gives it"
+        if not argument.flags and not has_others:
+            yield finding("KT406", top, f"{argument.place} needs a positional argument, but the step gives none")
+        elif argument.flags and not set(argument.flags) & flags:
+            message = f"{argument.place} needs {argument.name}, but neither the study nor the step gives it"
             yield finding("KT406", top, message)
 
 
@@ -248,19 +240,17 @@ def _default_findings(
         each = by_name.get(name)
         always = each is not None and each.always
         severity: Severity = "habit" if always else "wrong"
-        effect = "every trial is given a value" if always else "trials that are not given it train with the script's"
-        message = (
-            f"{name} is {json.dumps(leaf.default)} in {hparams.__name__} and {argument.default!r} at {argument.place}: "
-            f"{effect}"
-        )
+        effect = "every trial gets a value" if always else "trials without a value use the script's default"
+        defaults = f"{json.dumps(leaf.default)} in {hparams.__name__} and {argument.default!r} at {argument.place}"
+        message = f"{name} is {defaults}: {effect}"
         yield finding("KT405", each.path if each else top, message, severity)
 
 
-def _differs(leaf: Leaf, argument: Argument) -> bool:
-    theirs, ours = argument.default, leaf.default
-    if theirs is UNKNOWN or theirs is None or argument.many or argument.kind == "unknown":
+def _differs(leaf: Leaf, argument: ScriptArgument) -> bool:
+    theirs, ours, kind = argument.default, leaf.default, argument.reading.kind
+    if theirs is UNKNOWN or theirs is None or argument.reading.many or kind == "unknown":
         return False
-    if argument.kind == "flag" and not isinstance(ours, bool):
+    if kind == "flag" and not isinstance(ours, bool):
         return False
     if isinstance(theirs, str) != isinstance(ours, str):
         return not isinstance(theirs, str)  # a text default of another type may be converted later

@@ -1,7 +1,8 @@
-"""What a training script takes on its command line, as far as its source tells."""
+"""What is known about the command line of a training script without running it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple
 
 
@@ -11,72 +12,78 @@ class _Unknown:
 
 
 UNKNOWN: Final = _Unknown()
-"""In the place of what the source does not tell."""
+"""A value that the source does not show."""
 
 Kind = Literal["int", "float", "bool", "truthy", "text", "flag", "unknown"]
-"""What becomes of an argument's text. `truthy` is argparse's type=bool, for which every text but '' is true; `bool`
-reads true and false; `flag` takes no value at all."""
+"""How the text of an argument is read. `truthy` is argparse's type=bool, which is true for every text except ''; `bool`
+accepts true and false; `flag` takes no value."""
 
 
-class Argument(NamedTuple):
-    """One argument."""
+class Reading(NamedTuple):
+    """How the text of an argument is read."""
 
-    flags: tuple[str, ...]
-    """As the script spells them, such as `--lr`; empty for one that is told by its position."""
-    file: str
-    line: int
     kind: Kind = "unknown"
-    default: Any = UNKNOWN
     choices: tuple[Any, ...] | None = None
-    """None where any value, or an unknown set of values, is taken."""
-    required: bool = False
+    """None if every value, or an unknown set of values, is accepted."""
     many: bool = False
     """Whether it is a list of values."""
 
+
+UNREAD: Final = Reading()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScriptArgument:
+    """One argument."""
+
+    flags: tuple[str, ...] = ()
+    """As the script writes them, such as `--lr`; empty for a positional argument."""
+    place: str
+    """File and line."""
+    reading: Reading = UNREAD
+    default: Any = UNKNOWN
+    required: bool = False
+
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return next((flag for flag in self.flags if flag.startswith("--")), "".join(self.flags[:1]) or "a position")
 
-    @property
-    def place(self) -> str:
-        """File and line."""
-        return f"{self.file}:{self.line}"
 
-
-class Script(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
     """The command line of a script."""
 
     file: str
-    style: str
-    """argparse, click, typer, tyro, pydantic or kftune; empty where nothing was found."""
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[ScriptArgument, ...] = ()
     unclear: tuple[str, ...] = ()
     """Why there may be more arguments than these."""
     ignores_unknown: bool = False
-    """Whether it goes on when it is given what it does not know."""
+    """Whether it ignores arguments that it does not declare."""
     abbreviates: bool = False
-    """Whether the beginning of a name stands for it."""
+    """Whether it accepts the start of a name for the whole name."""
     swaps_dashes: bool = False
-    """Whether it takes - and _ for one another."""
+    """Whether it accepts - and _ for each other."""
     hparams: str = ""
     """The hyperparameter class that reads the command line, by its name in the script."""
 
-    def exact(self, name: str) -> Argument | None:
-        """The argument that `--name=...` gives a value to."""
-        flag = f"--{name}"
-        for argument in self.arguments:
-            if flag in argument.flags or (self.swaps_dashes and _plain(flag) in map(_plain, argument.flags)):
-                return argument
-        return None
+    def doubted(self, why: str) -> Script:
+        """Returns the script with one more reason why it may take more arguments."""
+        return replace(self, unclear=(*self.unclear, why))
 
-    def respelled(self, name: str) -> Argument | None:
-        """The argument of that name with other dashes or underscores."""
+    def exact(self, name: str) -> ScriptArgument | None:
+        """Returns the argument that `--name=...` sets."""
+        if self.swaps_dashes:
+            return self.respelled(name)
+        return next((argument for argument in self.arguments if f"--{name}" in argument.flags), None)
+
+    def respelled(self, name: str) -> ScriptArgument | None:
+        """Returns the argument of that name, with any dashes and underscores."""
         flag = _plain(f"--{name}")
         return next((argument for argument in self.arguments if flag in map(_plain, argument.flags)), None)
 
-    def abbreviated(self, name: str) -> list[Argument]:
-        """The arguments of whose names this is the beginning."""
+    def abbreviated(self, name: str) -> list[ScriptArgument]:
+        """Returns the arguments with names that start with this one, if the script accepts that."""
         flag = f"--{name}"
         begins = (argument for argument in self.arguments if any(each.startswith(flag) for each in argument.flags))
         return list(begins) if self.abbreviates else []

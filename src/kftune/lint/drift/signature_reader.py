@@ -1,13 +1,14 @@
-"""The arguments of scripts that make them from signatures: click, typer, tyro, pydantic-settings."""
+"""Reads the arguments of scripts that use click, typer, tyro or pydantic-settings."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from kftune.lint.drift.script import UNKNOWN, Argument, Kind, Script
-from kftune.lint.drift.source import Module
+from kftune.lint.drift.module import Module
+from kftune.lint.drift.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -15,17 +16,28 @@ _CLICK_KINDS: dict[str, Kind] = {
     **{"int": "int", "float": "float", "bool": "bool", "str": "text"},
     **{"click.INT": "int", "click.FLOAT": "float", "click.BOOL": "bool", "click.STRING": "text"},
 }
-_SETTINGS = "pydantic_settings"
 _DEEPEST = 8
 
 
 def signature_script(module: Module) -> Script | None:
-    """What a script takes; None when it uses none of these libraries."""
+    """Returns what a script takes; None if it uses none of these libraries."""
     for reader in (_click, _typer, _tyro, _settings):
         script = reader(module)
         if script is not None:
             return script
     return None
+
+
+def _script(
+    module: Module, arguments: Iterator[ScriptArgument], unclear: list[str], *, swaps_dashes: bool = False
+) -> Script:
+    """Returns a script; `arguments` may add to `unclear`."""
+    found = tuple(arguments)
+    return Script(file=str(module.file), arguments=found, unclear=tuple(unclear), swaps_dashes=swaps_dashes)
+
+
+def _unclear(module: Module, why: str) -> Script:
+    return Script(file=str(module.file), unclear=(f"{module.file}: {why}",))
 
 
 def _calls(module: Module) -> Iterator[tuple[ast.Call, str]]:
@@ -35,11 +47,15 @@ def _calls(module: Module) -> Iterator[tuple[ast.Call, str]]:
 
 
 def _functions(module: Module) -> list[_Function]:
-    return [node for node in ast.walk(module.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return [node for node in ast.walk(module.tree) if isinstance(node, _Function)]
 
 
-def _keywords(call: ast.Call) -> dict[str | None, ast.expr]:
-    return {keyword.arg: keyword.value for keyword in call.keywords}
+def _callee(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def _keywords(call: ast.expr) -> dict[str | None, ast.expr]:
+    return {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
 
 
 # -- click -------------------------------------------------------------------------------------------------
@@ -48,90 +64,77 @@ def _keywords(call: ast.Call) -> dict[str | None, ast.expr]:
 def _click(module: Module) -> Script | None:
     commands = []
     for function in _functions(module):
-        names = [_decorator(module, decorator) for decorator in function.decorator_list]
+        names = [module.name(_callee(decorator)) for decorator in function.decorator_list]
         below_group = any(name.endswith(".command") and name != "click.command" for name in names)
         if "click.group" in names or (below_group and any(name.startswith("click.") for name in names)):
-            return Script(str(module.file), "click", unclear=(f"{module.file}: there are subcommands",))
+            return _unclear(module, "there are subcommands")
         if "click.command" in names:
             commands.append(function)
     if len(commands) > 1:
-        return Script(str(module.file), "click", unclear=(f"{module.file}: there are {len(commands)} commands",))
-    return _click_command(module, commands[0]) if commands else None
-
-
-def _click_command(module: Module, function: _Function) -> Script:
+        return _unclear(module, f"there are {len(commands)} commands")
     unclear: list[str] = []
-    arguments = []
+    return _script(module, _click_arguments(module, commands[0], unclear), unclear) if commands else None
+
+
+def _click_arguments(module: Module, function: _Function, unclear: list[str]) -> Iterator[ScriptArgument]:
     for decorator in function.decorator_list:
-        name = _decorator(module, decorator)
+        name = module.name(_callee(decorator))
         if name == "click.option" and isinstance(decorator, ast.Call):
-            arguments.append(_click_option(module, decorator))
+            yield _click_option(module, decorator)
         elif name == "click.argument" and isinstance(decorator, ast.Call):
-            arguments.append(_click_argument(module, decorator))
+            optional = {None, "default", "required", "nargs", "envvar"} & set(_keywords(decorator))
+            yield ScriptArgument(place=module.place(decorator), required=not optional)
         elif name == "click.command":
-            settings = _keywords(decorator) if isinstance(decorator, ast.Call) else {}
-            if not settings.keys().isdisjoint({None, "context_settings", "cls"}):
-                unclear.append(f"{module.file}:{decorator.lineno}: the command has settings of its own")
+            if not _keywords(decorator).keys().isdisjoint({None, "context_settings", "cls"}):
+                unclear.append(f"{module.place(decorator)}: the command has settings that kftune cannot read")
         elif name not in ("click.pass_context", "click.version_option", "click.help_option"):
-            unclear.append(f"{module.file}:{decorator.lineno}: {ast.unparse(decorator)[:40]} may add options")
-    return Script(str(module.file), "click", tuple(arguments), tuple(unclear))
+            unclear.append(f"{module.place(decorator)}: {ast.unparse(decorator)[:40]} may add options")
 
 
-def _decorator(module: Module, decorator: ast.expr) -> str:
-    return module.name(decorator.func if isinstance(decorator, ast.Call) else decorator)
-
-
-def _click_option(module: Module, call: ast.Call) -> Argument:
+def _click_option(module: Module, call: ast.Call) -> ScriptArgument:
     given = _keywords(call)
-    flags: list[str] = []
-    for each in call.args:
-        text = module.literal(each)
-        flags += (
-            [part.strip() for part in text.split("/") if part.strip().startswith("-")] if isinstance(text, str) else []
-        )
-    place = (str(module.file), call.lineno)
+    texts = _texts(module, call)
+    flags = _flags(texts)
     if None in given or not flags:
-        return Argument(tuple(flags), *place)
-    switch = any(isinstance(module.literal(each), str) and "/" in str(module.literal(each)) for each in call.args)
+        return ScriptArgument(flags=flags, place=module.place(call))
     default = module.literal(given["default"]) if "default" in given else None
-    required = module.literal(given["required"]) is True if "required" in given else False
-    if switch or "is_flag" in given or "count" in given or "flag_value" in given:
-        return Argument(tuple(flags), *place, "flag", default, None, required)
-    kind, choices = _click_kind(module, given.get("type"), default)
-    many = "multiple" in given or "nargs" in given
-    return Argument(tuple(flags), *place, kind, default, choices, required, many)
+    if any("/" in text for text in texts) or {"is_flag", "count", "flag_value"} & set(given):
+        reading = Reading("flag")
+    else:
+        reading = _click_reading(module, given.get("type"), default)
+        reading = reading._replace(many=bool({"multiple", "nargs"} & set(given)))
+    required = "required" in given and module.literal(given["required"]) is True
+    return ScriptArgument(flags=flags, place=module.place(call), reading=reading, default=default, required=required)
 
 
-def _click_kind(module: Module, given: ast.expr | None, default: Any) -> tuple[Kind, tuple[Any, ...] | None]:
+def _click_reading(module: Module, given: ast.expr | None, default: Any) -> Reading:
     if given is None:
-        if default is UNKNOWN:
-            return "unknown", None
         kinds: dict[type, Kind] = {bool: "bool", int: "int", float: "float"}
-        return kinds.get(type(default), "text"), None
+        return Reading("unknown" if default is UNKNOWN else kinds.get(type(default), "text"))
     if isinstance(given, ast.Call) and module.name(given.func) == "click.Choice" and not given.keywords:
         values = module.literal(given.args[0]) if given.args else UNKNOWN
-        return ("text", tuple(values)) if isinstance(values, (list, tuple)) else ("unknown", None)
-    return _CLICK_KINDS.get(module.name(given), "unknown"), None
+        return Reading("text", tuple(values)) if isinstance(values, (list, tuple)) else Reading()
+    return Reading(_CLICK_KINDS.get(module.name(given), "unknown"))
 
 
-def _click_argument(module: Module, call: ast.Call) -> Argument:
-    given = _keywords(call)
-    free = {None, "default", "required", "nargs", "envvar"} & set(given)
-    return Argument((), str(module.file), call.lineno, required=not free)
+def _texts(module: Module, call: ast.Call | None) -> list[str]:
+    values = [module.literal(each) for each in call.args] if call is not None else []
+    return [value for value in values if isinstance(value, str)]
+
+
+def _flags(texts: list[str]) -> tuple[str, ...]:
+    """Returns the flags in the texts that declare an option, such as `--on/--off`."""
+    return tuple(part.strip() for text in texts for part in text.split("/") if part.strip().startswith("-"))
 
 
 # -- typer -------------------------------------------------------------------------------------------------
 
 
 def _typer(module: Module) -> Script | None:
-    found: list[_Function] = []
-    used = False
-    for call, name in _calls(module):
-        if name in ("typer.run", "typer.Typer"):
-            used = True
-        if name == "typer.run" and call.args and isinstance(call.args[0], ast.Name):
-            function = module.functions.get(call.args[0].id)
-            found += [function] if function else []
+    calls = list(_calls(module))
+    if not any(name in ("typer.run", "typer.Typer") for _, name in calls):
+        return None
+    run = [ast.unparse(call.args[0]) for call, name in calls if name == "typer.run" and call.args]
     apps = {
         ast.unparse(target)
         for node in ast.walk(module.tree)
@@ -139,45 +142,45 @@ def _typer(module: Module) -> Script | None:
         for target in node.targets
         if module.name(node.value.func) == "typer.Typer"
     }
-    has_callback = False
-    for function in _functions(module):
-        for decorator in function.decorator_list:
-            called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if isinstance(called, ast.Attribute) and ast.unparse(called.value) in apps:
-                found += [function] if called.attr == "command" else []
-                has_callback = has_callback or called.attr == "callback"
-    if not used:
-        return None
-    if len(found) != 1 or has_callback:
-        why = (f"{module.file}: which function takes the arguments is not told",)
-        return Script(str(module.file), "typer", unclear=why)
-    return Script(str(module.file), "typer", tuple(_typer_arguments(module, found[0])))
+    decorated = [(function, _callee(each)) for function in _functions(module) for each in function.decorator_list]
+    registered = [
+        (function, callee.attr)
+        for function, callee in decorated
+        if isinstance(callee, ast.Attribute) and ast.unparse(callee.value) in apps
+    ]
+    found = [module.functions[name] for name in run if name in module.functions]
+    found += [function for function, how in registered if how == "command"]
+    if len(found) != 1 or any(how == "callback" for _, how in registered):
+        return _unclear(module, "the function that takes the arguments is unknown")
+    return _script(module, _typer_arguments(module, found[0]), [])
 
 
-def _typer_arguments(module: Module, function: _Function) -> Iterator[Argument]:
+def _typer_arguments(module: Module, function: _Function) -> Iterator[ScriptArgument]:
     for parameter, default in _parameters(function):
-        if module.name(parameter.annotation).rpartition(".")[2] == "Context":
-            continue
-        place = (str(module.file), parameter.lineno)
         annotation, about = parameter.annotation, default if isinstance(default, ast.Call) else None
+        if module.name(annotation).rpartition(".")[2] == "Context":
+            continue
+        place = module.place(parameter)
         if isinstance(annotation, ast.Subscript) and module.name(annotation.value).endswith("Annotated"):
             parts = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else []
             about = next((part for part in parts[1:] if isinstance(part, ast.Call)), about)
         style = module.name(about.func) if about else ""
-        kind, choices, many = module.kind(annotation)
         value = _typer_default(module, default, about)
-        if style == "typer.Argument" or (not style and default is None):
-            yield Argument((), *place, required=value is _REQUIRED)
+        required = value is _REQUIRED
+        if style == "typer.ScriptArgument" or (not style and default is None):
+            yield ScriptArgument(place=place, required=required)
             continue
+        named = (f"--{parameter.arg.replace('_', '-')}",)
         if about is not None and style != "typer.Option":
-            yield Argument((f"--{parameter.arg.replace('_', '-')}",), *place)
+            yield ScriptArgument(flags=named, place=place)
             continue
-        flags = _typer_flags(module, about) or (f"--{parameter.arg.replace('_', '-')}",)
-        if kind == "bool":
-            kind = "flag"
-            flags += () if _typer_flags(module, about) else (f"--no-{flags[0][2:]}",)
-        known = UNKNOWN if value is _REQUIRED else value
-        yield Argument(flags, *place, kind, known, choices, value is _REQUIRED, many)
+        given = _flags(_texts(module, about))
+        flags, reading = given or named, module.reading(annotation)
+        if reading.kind == "bool":
+            reading = reading._replace(kind="flag")
+            flags = given or (*named, f"--no-{named[0][2:]}")
+        default_value = UNKNOWN if required else value
+        yield ScriptArgument(flags=flags, place=place, reading=reading, default=default_value, required=required)
 
 
 _REQUIRED = object()
@@ -189,12 +192,6 @@ def _typer_default(module: Module, default: ast.expr | None, about: ast.Call | N
     if default is None or (isinstance(default, ast.Constant) and default.value is ...):
         return _REQUIRED
     return module.literal(default)
-
-
-def _typer_flags(module: Module, about: ast.Call | None) -> tuple[str, ...]:
-    texts = [module.literal(each) for each in about.args] if about is not None else []
-    flags = [text for text in texts if isinstance(text, str) and text.startswith("-")]
-    return tuple(part for flag in flags for part in flag.split("/") if part.startswith("-"))
 
 
 def _parameters(function: _Function) -> Iterator[tuple[ast.arg, ast.expr | None]]:
@@ -209,43 +206,45 @@ def _parameters(function: _Function) -> Iterator[tuple[ast.arg, ast.expr | None]
 
 
 def _tyro(module: Module) -> Script | None:
-    for call, name in _calls(module):
-        if name == "tyro.cli":
-            unclear: list[str] = []
-            if len(call.args) != 1 or call.keywords:
-                unclear.append(f"{module.file}:{call.lineno}: tyro.cli is called with settings")
-            arguments = list(_tyro_arguments(module, call.args[0] if call.args else None, unclear))
-            return Script(str(module.file), "tyro", tuple(arguments), tuple(unclear), swaps_dashes=True)
-    return None
+    call = next((call for call, name in _calls(module) if name == "tyro.cli"), None)
+    if call is None:
+        return None
+    unclear: list[str] = []
+    if len(call.args) != 1 or call.keywords:
+        unclear.append(f"{module.place(call)}: tyro.cli is called with settings")
+    arguments = _tyro_arguments(module, call.args[0] if call.args else None, unclear)
+    return _script(module, arguments, unclear, swaps_dashes=True)
 
 
-def _tyro_arguments(module: Module, given: ast.expr | None, unclear: list[str]) -> Iterator[Argument]:
-    found = module.where(module.name(given))
-    home, name = found or (module, "")
+def _tyro_arguments(module: Module, given: ast.expr | None, unclear: list[str]) -> Iterator[ScriptArgument]:
+    home, name = module.where(module.name(given)) or (module, "")
     if name in home.classes:
-        yield from _fields(home, home.classes[name], "", unclear, 0)
+        yield from _fields(home, home.classes[name], unclear)
     elif name in home.functions:
         for parameter, default in _parameters(home.functions[name]):
-            yield _field(home, parameter.arg, parameter.annotation, default, parameter.lineno)
+            yield _field(home, parameter, parameter.arg, parameter.annotation, default)
     else:
-        unclear.append(f"{module.file}: what tyro makes arguments of is not told")
+        unclear.append(f"{module.file}: what tyro reads the arguments from is unknown")
 
 
 def _settings(module: Module) -> Script | None:
     for name, node in module.classes.items():
         bases = [module.name(base) for base in node.bases]
-        if f"{_SETTINGS}.BaseSettings" not in bases or not _parses_arguments(module, name, node):
+        if "pydantic_settings.BaseSettings" not in bases or not _parses_arguments(module, name, node):
             continue
-        unclear = [] if len(bases) == 1 else [f"{module.file}:{node.lineno}: {name} has other bases"]
-        if b"cli_kebab_case" in module.file.read_bytes() or b"alias" in module.file.read_bytes():
-            unclear.append(f"{module.file}:{node.lineno}: {name} gives its arguments other names")
-        arguments = [
-            # An explicit true or false is taken, and a list as JSON.
-            argument._replace(kind="bool" if argument.kind == "flag" else "unknown" if argument.many else argument.kind)
-            for argument in _fields(module, node, "", unclear, 0)
-        ]
-        return Script(str(module.file), "pydantic", tuple(arguments), tuple(unclear))
+        unclear = [] if len(bases) == 1 else [f"{module.place(node)}: {name} has other bases"]
+        source = module.file.read_bytes()
+        if b"cli_kebab_case" in source or b"alias" in source:
+            unclear.append(f"{module.place(node)}: {name} renames its arguments")
+        return _script(module, map(_as_settings, _fields(module, node, unclear)), unclear)
     return None
+
+
+def _as_settings(argument: ScriptArgument) -> ScriptArgument:
+    """Returns the argument as pydantic-settings reads it: with true or false, and lists as JSON."""
+    reading = argument.reading
+    kind: Kind = "bool" if reading.kind == "flag" else "unknown" if reading.many else reading.kind
+    return replace(argument, reading=reading._replace(kind=kind))
 
 
 def _parses_arguments(module: Module, name: str, node: ast.ClassDef) -> bool:
@@ -253,43 +252,44 @@ def _parses_arguments(module: Module, name: str, node: ast.ClassDef) -> bool:
     if "cli_parse_args=True" in text or "'cli_parse_args': True" in text:
         return True
     for call, called in _calls(module):
-        if called == f"{_SETTINGS}.CliApp.run" and call.args and ast.unparse(call.args[0]) == name:
+        if called == "pydantic_settings.CliApp.run" and call.args and ast.unparse(call.args[0]) == name:
             return True
         if called == name and module.literal(_keywords(call).get("_cli_parse_args")) is True:
             return True
     return False
 
 
-def _fields(module: Module, node: ast.ClassDef, prefix: str, unclear: list[str], level: int) -> Iterator[Argument]:
+def _fields(
+    module: Module, node: ast.ClassDef, unclear: list[str], prefix: str = "", level: int = 0
+) -> Iterator[ScriptArgument]:
     if level > _DEEPEST:
         return
     for base in node.bases:
-        found = module.where(module.name(base))
-        if found is not None and found[1] in found[0].classes:
-            yield from _fields(found[0], found[0].classes[found[1]], prefix, unclear, level + 1)
-        elif module.name(base) not in ("object", "pydantic.BaseModel", f"{_SETTINGS}.BaseSettings"):
-            unclear.append(f"{module.file}:{node.lineno}: the fields of {ast.unparse(base)} are not told")
+        home, name = module.where(module.name(base)) or (module, "")
+        if name in home.classes:
+            yield from _fields(home, home.classes[name], unclear, prefix, level + 1)
+        elif module.name(base) not in ("object", "pydantic.BaseModel", "pydantic_settings.BaseSettings"):
+            unclear.append(f"{module.place(node)}: the fields of {ast.unparse(base)} are unknown")
     for statement in node.body:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
-        name = f"{prefix}{statement.target.id}"
-        if module.name(statement.annotation).startswith("typing.ClassVar") or "ClassVar" in ast.unparse(
-            statement.annotation
-        ):
+        if "ClassVar" in module.name(statement.annotation) + ast.unparse(statement.annotation):
             continue
-        inner = module.where(module.name(statement.annotation))
-        if inner is not None and inner[1] in inner[0].classes:
-            yield from _fields(inner[0], inner[0].classes[inner[1]], f"{name}.", unclear, level + 1)
+        name = f"{prefix}{statement.target.id}"
+        home, inner = module.where(module.name(statement.annotation)) or (module, "")
+        if inner in home.classes:
+            yield from _fields(home, home.classes[inner], unclear, f"{name}.", level + 1)
         else:
-            yield _field(module, name, statement.annotation, statement.value, statement.lineno)
+            yield _field(module, statement, name, statement.annotation, statement.value)
 
 
-def _field(module: Module, name: str, annotation: ast.expr | None, default: ast.expr | None, line: int) -> Argument:
-    kind, choices, many = module.kind(annotation)
-    value = module.literal(default)
-    if isinstance(default, ast.Call):
-        value = module.literal(_keywords(default).get("default"))
-    if kind == "bool":
-        kind = "unknown" if default is None else "flag"
-    required = default is None
-    return Argument((f"--{name}",), str(module.file), line, kind, value, choices, required, many)
+def _field(
+    module: Module, node: ast.AST, name: str, annotation: ast.expr | None, default: ast.expr | None
+) -> ScriptArgument:
+    reading = module.reading(annotation)
+    if reading.kind == "bool":
+        reading = reading._replace(kind="unknown" if default is None else "flag")
+    value = module.literal(_keywords(default).get("default") if isinstance(default, ast.Call) else default)
+    return ScriptArgument(
+        flags=(f"--{name}",), place=module.place(node), reading=reading, default=value, required=default is None
+    )

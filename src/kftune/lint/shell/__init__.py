@@ -1,1 +1,1 @@
-"""Reads the shell commands of trials: words, lines, and what reaches the program."""
+"""Predicts what a shell does with the command of a trial after Katib has wrapped it."""

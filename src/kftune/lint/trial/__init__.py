@@ -1,1 +1,1 @@
-"""Findings about one trial: the object that Katib makes, its pods, commands and metrics."""
+"""Findings about the trials of an Experiment: the object that Katib creates, its pods, commands and metrics."""

@@ -1,4 +1,4 @@
-"""How Katib tells that a trial's object has ended, and which of its pods gets the collector.
+"""Findings about how Katib sees the end of a trial's object, and which of its pods gets the collector.
 
 Source: katib v0.19.0, pkg/job/v1beta1 (job_helper.go), pkg/webhook/v1beta1/pod (utils.go); gjson.
 """
@@ -9,25 +9,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.go.unstructured import as_map
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import as_map, pods_of
+from kftune.lint.trial.pods import REPLICAS, TEMPLATE, pods_of
 from kftune.lint.trial.run_object import RunObject
 
-_TEMPLATE = ("spec", "trialTemplate")
 _BY_TYPE = re.compile(r'status\.conditions\.#\(type=="(?P<type>\w*)"\)(?P<rest>.*)', re.DOTALL)
 _REST = re.compile(r'#?(?:\|#\(status=="(?:True|False|Unknown)"\)#?)?')
-_JOB_TYPES = frozenset({"Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"})
 _KUBEFLOW_TYPES = frozenset({"Created", "Running", "Restarting", "Suspended", "Succeeded", "Failed"})
 _TYPES = {
-    "Job": _JOB_TYPES,
+    "Job": frozenset({"Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet"}),
     "TrainJob": frozenset({"Complete", "Failed", "Suspended"}),
-    "TFJob": _KUBEFLOW_TYPES,
-    "PyTorchJob": _KUBEFLOW_TYPES,
-    "MPIJob": _KUBEFLOW_TYPES,
-    "XGBoostJob": _KUBEFLOW_TYPES,
+    **dict.fromkeys(REPLICAS, _KUBEFLOW_TYPES),
 }
-# Labels that the kind's controller gives to pods, with the values that they can have; a Job's own come from its pod.
+# Labels that the kind's controller adds to pods, with patterns of their values. A Job's own labels come from its pod.
 _LABELS = {
     "Job": {
         "batch.kubernetes.io/job-name": ".*",
@@ -53,7 +49,7 @@ _LABELS = {
 
 
 def condition_findings(template: Mapping[str, Any], kind: str) -> Iterator[Finding]:
-    """Conditions that an object of the kind never has.
+    """Yields conditions that an object of the kind never has.
 
     Args:
         template: spec.trialTemplate with its defaults.
@@ -68,14 +64,15 @@ def condition_findings(template: Mapping[str, Any], kind: str) -> Iterator[Findi
         if found is not None and found["type"] in known and _REST.fullmatch(found["rest"]):
             continue
         if found is None and text.startswith("status."):
-            continue  # another GJSON path, which may be right
-        told = "a trial that succeeds" if name == "successCondition" else "a trial that fails"
-        message = f"no {kind} ever has the condition {text[:80]!r}: {told} is never seen to end"
-        yield finding("KT237", (*_TEMPLATE, name), message, "hangs" if name == "successCondition" else "habit")
+            continue  # another GJSON path, which may be correct
+        success = name == "successCondition"
+        what = "succeeds" if success else "fails"
+        message = f"a {kind} never has the condition {text[:80]!r}: Katib does not notice when a trial {what}"
+        yield finding("KT237", (*TEMPLATE, name), message, "hangs" if success else "habit")
 
 
 def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Finding]:
-    """Labels by which Katib finds no pod, so that no metrics are collected.
+    """Yields labels that match no pod, so that no metrics are collected.
 
     Args:
         template: spec.trialTemplate with its defaults.
@@ -87,13 +84,11 @@ def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Find
         return
     own: dict[str, Any] = {}
     for pod in pods_of(run.value):
-        own |= as_map(as_map(pod.template.get("metadata")).get("labels"))
+        own |= as_map(pod.metadata.get("labels"))
     for name, text in template.get("primaryPodLabels", {}).items():
         given = own.get(name)
-        if given is not None and (given == text or "${" in str(given)):
-            continue
-        if name.startswith("katib.kubeflow.org/"):
+        if name.startswith("katib.kubeflow.org/") or (given is not None and (given == text or "${" in str(given))):
             continue
         if given is not None or not re.fullmatch(known.get(name, "(?!)"), text):
-            message = f"no pod of this {kind} has the label {name}: {text!r}, so that no metrics are collected"
-            yield finding("KT239", (*_TEMPLATE, "primaryPodLabels", name), message)
+            message = f"no pod of this {kind} has the label {name}: {text!r}, so no metrics are collected"
+            yield finding("KT239", (*TEMPLATE, "primaryPodLabels", name), message)

@@ -1,4 +1,4 @@
-"""What is wrong with a trial's object of a custom kind: TrainJob, PyTorchJob, and others whose schema is known."""
+"""Findings about a trial's object of a custom kind: TrainJob, PyTorchJob, and others with a known schema."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 from kftune.katib.admission.reason import field_text
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.katib.go.types import Path
+from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.trial.pod_findings import patch_findings, setting_findings
-from kftune.lint.trial.pods import TRIAL, Pod, as_list, as_map
+from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate
 from kftune.lint.trial.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _MANAGER = re.compile(_SUBDOMAIN.pattern + r"/[A-Za-z0-9/_.~%!$&'()*+,;=:-]+")
 _OWN_VARIABLES = frozenset({"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"})
-_TRAINERS_OWN = frozenset({"node", "dataset-initializer", "model-initializer"})
+_TRAINER_CONTAINERS = frozenset({"node", "dataset-initializer", "model-initializer"})
 
 
 def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[Finding]:
-    """What the API server, and the webhooks of the kind, say when the trial creates its object.
+    """Yields what the API server, and the webhooks of the kind, reject when the trial creates its object.
 
     Args:
         run: The trial's object.
-        experiment: The Experiment's name, of which the trial's is made.
+        experiment: The Experiment's name, from which the trial's name is made.
         primary: The name of the container that Katib looks for.
     """
     if not is_known(run.value):
@@ -35,13 +36,13 @@ def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[F
     example = run.example()
     verdict = judge_object(example, name=experiment + _TRIAL_NAME)
     kind = run.kind[1]
-    # Argo comes with CRDs that look at everything, or, as with KFP, at nothing.
+    # Argo has CRDs that check everything, or, as KFP installs them, nothing.
     severity: Severity | None = "habit" if run.kind[0].startswith("argoproj.io/") else None
     for problem in verdict.problems:
         detail = f"{field_text(problem.path) or kind}: {problem.detail}"
-        yield finding("KT274", (*TRIAL, *problem.path), f"the API server refuses this {kind}: {detail}", severity)
+        yield finding("KT274", (*TRIAL, *problem.path), f"the API server rejects this {kind}: {detail}", severity)
     for path in verdict.pruned:
-        yield finding("KT275", (*TRIAL, *path), f"{field_text(path)} is no field of {kind} and is dropped")
+        yield finding("KT275", (*TRIAL, *path), f"unknown field {field_text(path)} of {kind}; the API server drops it")
     if verdict.stored and kind == "TrainJob":
         yield from _train_job_findings(example)
         yield from _trainer_findings(run.value, primary)
@@ -51,88 +52,86 @@ def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[F
 
 def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
     """Source: kubeflow/trainer 8c0f5059b, pkg/runtime/framework/plugins (jobset, torch), read."""
-    spec = as_map(job.get("spec"))
-    refused = "Trainer's webhook refuses the TrainJob"
+    spec, path = as_map(job.get("spec")), (*TRIAL, "spec")
+    refused = "Trainer's webhook rejects the TrainJob"
     if not spec:
-        yield finding("KT274", (*TRIAL, "spec"), f"a TrainJob without runtimeRef names no runtime: {refused}")
+        yield finding("KT274", path, f"a TrainJob needs runtimeRef: {refused}")
     runtime = str(as_map(spec.get("runtimeRef")).get("name"))
     if "${" not in runtime and not _SUBDOMAIN.fullmatch(runtime):
-        path = (*TRIAL, "spec", "runtimeRef", "name")
-        yield finding("KT274", path, f"no runtime can be called {runtime[:60]!r}: {refused}")
-    for index, variable in enumerate(as_list(as_map(spec.get("trainer")).get("env"))):
+        message = f"{runtime[:60]!r} is not a valid name of a runtime: {refused}"
+        yield finding("KT274", (*path, "runtimeRef", "name"), message)
+    for variable, at in maps(as_map(spec.get("trainer")), "env", (*path, "trainer")):
         if variable.get("name") in _OWN_VARIABLES and "torch" in runtime:
-            path = (*TRIAL, "spec", "trainer", "env", index, "name")
-            yield finding("KT274", path, f"{variable['name']} is set by the torch runtime: {refused}")
-    for index, patch in enumerate(as_list(spec.get("runtimePatches"))):
-        path = (*TRIAL, "spec", "runtimePatches", index)
+            yield finding("KT274", (*at, "name"), f"the torch runtime sets {variable['name']} itself: {refused}")
+    for patch, at in maps(spec, "runtimePatches", path):
         manager = str(patch.get("manager", ""))
         if not _MANAGER.fullmatch(manager):
-            message = f"manager {manager!r} is no name with a domain, such as example.org/me: {refused}"
-            yield finding("KT274", (*path, "manager"), message)
-        for at, pod in _patched_pods(patch, path):
-            yield from patch_findings(Pod(pod, at), refused)
-        if _patches_own_variables(patch):
-            message = (
-                f"the variables of node and the initializers are set in spec.trainer and spec.initializer: {refused}"
-            )
-            yield finding("KT274", path, message)
+            message = f"manager must be a name with a domain, such as example.org/me, not {manager!r}: {refused}"
+            yield finding("KT274", (*at, "manager"), message)
+        pods = list(_patched_pods(patch, at))
+        for pod in pods:
+            yield from patch_findings(pod, refused)
+        if any(
+            container.get("name") in _TRAINER_CONTAINERS and container.get("env")
+            for pod in pods
+            for container, _ in pod.maps("containers")
+        ):
+            message = f"set the variables of node and the initializers in spec.trainer and spec.initializer: {refused}"
+            yield finding("KT274", at, message)
 
 
 def _trainer_findings(job: Mapping[str, Any], primary: str) -> Iterator[Finding]:
-    """Trainer puts spec.trainer into the container `node` of the runtime's pods."""
+    """Yields what is wrong with spec.trainer, which Trainer copies into the container `node` of the runtime's pods."""
     spec = as_map(job.get("spec"))
     trainer = trainer_container(job)
     yield from setting_findings(trainer, (*TRIAL, "spec", "trainer"), "no pod is created")
     if primary != "node":
-        message = f"the training's container in a TrainJob is called node, not {primary!r}: Katib's webhook refuses it"
-        yield finding("KT233", ("spec", "trialTemplate", "primaryContainerName"), message)
+        message = f"the training's container in a TrainJob is called node, not {primary!r}: Katib's webhook rejects it"
+        yield finding("KT233", (*TEMPLATE, "primaryContainerName"), message)
     if as_map(spec.get("initializer")):
-        message = f"the initializers' pods have no container {primary!r}: Katib's webhook refuses them"
-        yield finding("KT233", (*TRIAL, "spec", "initializer"), message)
+        path = (*TRIAL, "spec", "initializer")
+        yield finding("KT233", path, f"Katib's webhook rejects the initializers' pods, which have no {primary!r}")
 
 
 def trainer_container(job: Mapping[str, Any]) -> dict[str, Any]:
-    """What a TrainJob's spec.trainer makes of the container `node`."""
+    """Returns the container `node` with the fields of a TrainJob's spec.trainer."""
     trainer = as_map(as_map(job.get("spec")).get("trainer"))
     fields = {name: trainer[name] for name in ("image", "command", "args", "env") if trainer.get(name) is not None}
     return {"name": "node", **fields, "resources": trainer.get("resourcesPerNode")}
 
 
-def _patched_pods(patch: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The pod templates in a patch, with their paths."""
-    inside = ("trainingRuntimeSpec", "template", "spec", "replicatedJobs")
-    spec = as_map(as_map(as_map(patch.get("trainingRuntimeSpec")).get("template")).get("spec"))
-    for index, job in enumerate(as_list(spec.get("replicatedJobs"))):
-        pod = as_map(as_map(as_map(job.get("template")).get("spec")).get("template"))
-        yield (*path, *inside, index, "template", "spec", "template"), pod
+def _patched_pods(patch: Mapping[str, Any], path: Path) -> Iterator[PodTemplate]:
+    """Yields the pod templates in a patch."""
+    spec, at = _inside(patch, path, "trainingRuntimeSpec", "template", "spec")
+    for job, place in maps(spec, "replicatedJobs", at):
+        yield PodTemplate(*_inside(job, place, "template", "spec", "template"))
 
 
-def _patches_own_variables(patch: Mapping[str, Any]) -> bool:
-    return any(
-        container.get("name") in _TRAINERS_OWN and container.get("env")
-        for _, pod in _patched_pods(patch, ())
-        for container in as_list(as_map(pod.get("spec")).get("containers"))
-    )
+def _inside(parent: Mapping[str, Any], path: Path, *fields: str) -> PlacedMap:
+    """Returns the map below some fields, empty if it is missing, and its path."""
+    for field in fields:
+        parent = as_map(parent.get(field))
+    return parent, (*path, *fields)
 
 
 def _pytorch_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
     """Source: kubeflow/training-operator v1.8.1, pkg/webhooks/pytorch/pytorchjob_webhook.go, read."""
-    refused = "the training operator's webhook refuses the PyTorchJob"
-    path = (*TRIAL, "spec", "pytorchReplicaSpecs")
-    deadline = as_map(as_map(job.get("spec")).get("runPolicy")).get("activeDeadlineSeconds")
+    refused = "the training operator's webhook rejects the PyTorchJob"
+    policy, at = _inside(job, TRIAL, "spec", "runPolicy")
+    deadline = policy.get("activeDeadlineSeconds")
     if deadline is not None and deadline <= 0:
-        at = (*TRIAL, "spec", "runPolicy", "activeDeadlineSeconds")
-        yield finding("KT276", at, f"activeDeadlineSeconds is {deadline}: each trial is stopped at once", "fails")
-    for name, replica in as_map(as_map(job.get("spec")).get("pytorchReplicaSpecs")).items():
+        yield finding("KT276", (*at, "activeDeadlineSeconds"), f"{deadline} stops each trial immediately", "fails")
+    replicas, path = _inside(job, TRIAL, "spec", "pytorchReplicaSpecs")
+    for name, replica in replicas.items():
         if name not in ("Master", "Worker"):
-            yield finding("KT274", (*path, name), f"{name!r} is neither Master nor Worker: {refused}")
+            yield finding("KT274", (*path, name), f"a replica must be Master or Worker, not {name!r}: {refused}")
         count = as_map(replica).get("replicas")
         if name == "Master" and count is not None and count != 1:
-            yield finding("KT274", (*path, name, "replicas"), f"there is one Master, not {count}: {refused}")
-        policy = as_map(replica).get("restartPolicy") or "Never"
-        if policy not in ("Always", "OnFailure", "Never", "ExitCode"):
-            message = f"restartPolicy is Always, OnFailure, Never or ExitCode, not {policy!r}: no pod is created"
+            yield finding("KT274", (*path, name, "replicas"), f"there must be one Master, not {count}: {refused}")
+        restart = as_map(replica).get("restartPolicy") or "Never"
+        if restart not in ("Always", "OnFailure", "Never", "ExitCode"):
+            message = f"restartPolicy must be Always, OnFailure, Never or ExitCode, not {restart!r}: no pod is created"
             yield finding("KT277", (*path, name, "restartPolicy"), message)
-        pod = as_map(as_map(as_map(replica).get("template")).get("spec"))
-        if not any(as_map(container).get("name") == "pytorch" for container in as_list(pod.get("containers"))):
-            yield finding("KT274", (*path, name), f"no container of {name} is called pytorch: {refused}")
+        pod = PodTemplate(*_inside(as_map(replica), (*path, name), "template"))
+        if not any(container.get("name") == "pytorch" for container, _ in pod.maps("containers")):
+            yield finding("KT274", (*path, name), f"{name} has no container pytorch: {refused}")

@@ -1,4 +1,4 @@
-"""The object that each trial creates: the template, with an example of what Katib puts in."""
+"""Makes the object that each trial creates: the template, with example values."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.types import Path
-from kftune.katib.go.unstructured import object_of
+from kftune.katib.go.unstructured import as_map, object_of
 from kftune.katib.trial.substitution import placeholder
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.trial.pods import TRIAL, as_map
+from kftune.lint.trial.pods import TEMPLATE, TRIAL
 
-_CONFIG_MAP: Path = ("spec", "trialTemplate", "configMap")
+_CONFIG_MAP: Path = (*TEMPLATE, "configMap")
 
 
 class RunObject(NamedTuple):
-    """A trial's object as far as it is known."""
+    """A trial's object."""
 
     value: Mapping[str, Any]
-    """As it is written, placeholders and all; for a ConfigMap with examples put in."""
+    """As written, with its placeholders; from a ConfigMap, with example values."""
     example: Callable[[], Any]
-    """Makes the object with examples put in."""
+    """Makes the object with example values."""
     template: str | None = None
-    """Where in a ConfigMap it stands; None when the Experiment holds it."""
+    """Its place in a ConfigMap; None if the Experiment holds it."""
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -34,7 +34,7 @@ class RunObject(NamedTuple):
         return str(self.value.get("apiVersion")), str(self.value.get("kind"))
 
     def placed(self, findings: Iterator[Finding]) -> Iterator[Finding]:
-        """The findings, which have paths below trialSpec, with paths that the Experiment has."""
+        """Yields findings with paths in the Experiment instead of paths below trialSpec in a ConfigMap."""
         if self.template is None:
             yield from findings
             return
@@ -45,7 +45,7 @@ class RunObject(NamedTuple):
 
 
 def run_object(spec: Mapping[str, Any], cluster: Cluster) -> RunObject | None:
-    """The trial's object; None when it is in a ConfigMap that nobody gave.
+    """Returns the trial's object; None if it is in an unknown ConfigMap.
 
     Args:
         spec: The decoded spec of an admitted Experiment.
@@ -55,33 +55,35 @@ def run_object(spec: Mapping[str, Any], cluster: Cluster) -> RunObject | None:
     trial = template.get("trialSpec")
     if trial is not None:
         return RunObject(trial, lambda: _filled(trial, _examples(spec)))
-    text = _text(template["configMap"], cluster)
-    if text is None:
-        return None
-    for name, value in _examples(spec).items():
-        text = text.replace(name, value)
-    made = _read(text)
     place = template["configMap"]
+    text = _text(place, cluster)
+    made = None if text is None else _read(_filled(text, _examples(spec)))
     where = f"{place['configMapName']}/{place['templatePath']}"
     return RunObject(made, lambda: made, where) if made else None
 
 
 def template_findings(spec: Mapping[str, Any], cluster: Cluster, run: RunObject | None) -> Iterator[Finding]:
-    """What goes wrong when values are put into a template from a ConfigMap; the webhook tries `test-value` only."""
+    """Yields what goes wrong when values replace the placeholders of a ConfigMap; the webhook tries `test-value` only.
+
+    Args:
+        spec: The decoded spec of an admitted Experiment.
+        cluster: What the cluster holds.
+        run: The trial's object; None if it is unknown or invalid.
+    """
     template = spec["trialTemplate"]
     text = _text(template["configMap"], cluster) if template.get("configMap") is not None else None
     if text is None:
         return
     if _read(text) is None:
-        message = "Katib reads the template before it puts values in, and as it stands it is not YAML; quote ${...}"
+        message = "Katib reads the template before it replaces placeholders, and it is invalid YAML; quote ${...}"
         yield finding("KT262", _CONFIG_MAP, message)
     elif run is None:
-        yield finding("KT262", _CONFIG_MAP, "with values put in, the template is not YAML any more")
+        yield finding("KT262", _CONFIG_MAP, "with values in place of the placeholders, the template is invalid YAML")
     elif run.kind == ("batch/v1", "Job"):
         problem = job_problem(run.value)
         if problem is not None:
-            where = field_text(problem.path)
-            yield finding("KT262", _CONFIG_MAP, f"with values put in, {where} is not of the Job's type: quote ${{...}}")
+            message = f"with values, {field_text(problem.path)} has the wrong type for a Job; quote ${{...}}"
+            yield finding("KT262", _CONFIG_MAP, message)
 
 
 def _text(place: Mapping[str, Any], cluster: Cluster) -> str | None:
@@ -97,7 +99,7 @@ def _read(text: str) -> dict[str, Any] | None:
 
 
 def _examples(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Placeholder -> a value that it may get."""
+    """Returns an example value for each placeholder."""
     spaces = {parameter.get("name"): parameter["feasibleSpace"] for parameter in spec.get("parameters", ())}
     values = {}
     for parameter in spec["trialTemplate"]["trialParameters"]:
@@ -109,9 +111,8 @@ def _examples(spec: Mapping[str, Any]) -> dict[str, str]:
 
 def _filled(value: Any, examples: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        if "${" in value:
-            for name, example in examples.items():
-                value = value.replace(name, example)
+        for name, example in examples.items() if "${" in value else ():
+            value = value.replace(name, example)
         return value
     if isinstance(value, dict):
         return {key: _filled(item, examples) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""What goes wrong between a trial's log and the metrics that Katib wants.
+"""Findings about how Katib's collector reads metrics from a trial's log.
 
 Source: katib v0.19.0, pkg/metricscollector/v1beta1, cmd/metricscollector/v1beta1; recorded runs of them.
 """
@@ -19,8 +19,8 @@ _SAFE_PATH = re.compile(r"[\w./:,@%+^=-]+")
 _COLLECTOR = ("spec", "metricsCollectorSpec")
 
 
-def collecting_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
-    """What is wrong with names, filters, paths and early stopping."""
+def collector_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yields what is wrong with metric names, filters, paths and early stopping."""
     collecting = spec["metricsCollectorSpec"]
     kind = collecting["collector"].get("kind", "")
     source = collecting.get("source") or {}
@@ -30,26 +30,25 @@ def collecting_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if reads_text:
         yield from _name_findings(spec["objective"], bool(filters))
         yield from _filter_findings(filters)
-    if _is_mounted_over_root(kind, place):
-        message = f"for {place['path']} Katib would mount its volume over '/'; use a folder of its own"
-        yield finding("KT246", (*_COLLECTOR, "source", "fileSystemPath", "path"), message)
-    if kind in ("File", "TensorFlowEvent") and not _SAFE_PATH.fullmatch(place.get("path", "")):
-        path = (*_COLLECTOR, "source", "fileSystemPath", "path")
-        yield finding("KT247", path, f"{place.get('path')!r} does not reach the shell as written")
+    if kind in ("File", "TensorFlowEvent"):
+        yield from _path_findings(place)
     if spec.get("earlyStopping") is not None and kind not in ("StdOut", "File"):
-        ends = "its trials fail once there are rules" if kind == "TensorFlowEvent" else "its trials are never stopped"
-        severity: Severity = "fails" if kind == "TensorFlowEvent" else "wrong"
-        yield finding(
-            "KT245", ("spec", "earlyStopping"), f"the collector {kind} knows no early stopping: {ends}", severity
-        )
+        fails = kind == "TensorFlowEvent"
+        effect = "its trials fail once there are rules" if fails else "its trials are never stopped"
+        message = f"the collector {kind} does not support early stopping: {effect}"
+        yield finding("KT245", ("spec", "earlyStopping"), message, "fails" if fails else "wrong")
     yield from _strategy_findings(spec["objective"])
 
 
-def _is_mounted_over_root(kind: str, place: Mapping[str, Any]) -> bool:
-    """Katib mounts a volume over the folder of a file, and over a folder itself."""
-    path = posixpath.normpath(place.get("path", ""))
+def _path_findings(place: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yields what is wrong with a path. Katib mounts a volume over the folder of a file, or over the folder itself."""
+    given, at = place.get("path", ""), (*_COLLECTOR, "source", "fileSystemPath", "path")
+    path = posixpath.normpath(given)
     folder = posixpath.dirname(path) if place.get("kind") == "File" else path
-    return kind in ("File", "TensorFlowEvent") and folder.strip("/") == "" and path != "."
+    if folder.strip("/") == "" and path != ".":
+        yield finding("KT246", at, f"for {given} Katib mounts its volume over '/'; use a separate folder")
+    if not _SAFE_PATH.fullmatch(given):
+        yield finding("KT247", at, f"{given!r} does not reach the shell as written")
 
 
 def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Finding]:
@@ -59,9 +58,9 @@ def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Fin
     named += [(name, (*path, "additionalMetricNames", index)) for index, name in enumerate(extra)]
     for position, (name, place) in enumerate(named):
         if ";" in name:
-            yield finding("KT244", place, f"{name!r} holds ';', by which Katib separates the names of metrics")
+            yield finding("KT244", place, f"{name!r} contains ';', which Katib uses to separate metric names")
         elif not filtered and not _BY_DEFAULT.fullmatch(name):
-            message = f"the default filter finds names of letters, digits, '_', '-' and '|' only, never {name!r}"
+            message = f"the default filter matches names of letters, digits, '_', '-' and '|' only, so not {name!r}"
             yield finding("KT240", place, message, "wrong" if position == 0 else "habit")
 
 
@@ -73,21 +72,19 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     for index, regex in enumerate(filters):
         path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)
         if ";" in regex:
-            yield finding("KT241", path, f"{regex!r} holds ';', by which Katib separates filters: it is cut in two")
+            yield finding(
+                "KT241", path, f"{regex!r} contains ';', which Katib uses to separate filters: it is cut in two"
+            )
             continue
         try:
             groups = check(regex)
         except GoRegexError as error:
-            yield finding("KT242", path, f"the collector stops at the first line with a metric: {error}")
+            yield finding("KT242", path, f"the collector fails at the first line with a metric: {error}")
             continue
         if "\n" in regex:
-            yield finding(
-                "KT243", path, f"{regex!r} holds a newline, and each line is looked at alone: it finds nothing"
-            )
-            continue
-        if groups < 2:
-            message = f"{regex!r} has {groups} groups and needs two, the name and the value: it finds nothing"
-            yield finding("KT243", path, message)
+            yield finding("KT243", path, f"{regex!r} has a newline, but is matched against single lines: no match")
+        elif groups < 2:
+            yield finding("KT243", path, f"{regex!r} has {groups} groups; it needs two, for the name and the value")
 
 
 def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:
@@ -97,7 +94,7 @@ def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:
         name, value = strategy.get("name", ""), strategy.get("value", "")
         if value not in ("min", "max", "latest"):
             severity: Severity = "wrong" if name == objective["objectiveMetricName"] else "habit"
-            message = f"the strategy of {name!r} is {value!r}; Katib knows min, max and latest"
+            message = f"the strategy of {name!r} must be min, max or latest, not {value!r}"
             yield finding("KT267", (*path, "value"), message, severity)
         elif name not in names:
-            yield finding("KT267", (*path, "name"), f"no metric of this Experiment is called {name!r}", "habit")
+            yield finding("KT267", (*path, "name"), f"this Experiment has no metric {name!r}", "habit")

@@ -1,15 +1,16 @@
-"""A Python file as its source tells it: imports, constants, functions and classes; nothing of it is run."""
+"""Reads a Python file without running it: imports, constants, functions and classes."""
 
 from __future__ import annotations
 
 import ast
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kftune.lint.drift.script import UNKNOWN, Kind
+from kftune.lint.drift.script import UNKNOWN, Kind, Reading
 
 _KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "bool"}
 _LONGEST_SOURCE = 1_000_000
@@ -17,7 +18,7 @@ _MOST_MODULES = 100
 
 
 class SourceError(Exception):
-    """A file that cannot be read as Python; the text says why."""
+    """A file that cannot be read as Python."""
 
 
 class Module:
@@ -25,11 +26,11 @@ class Module:
 
     Args:
         file: The file.
-        folders: Where the modules that it imports are looked for.
-        modules: Those that have been read already.
+        folders: Where to find the modules that it imports.
+        modules: The modules that have been read already, by file; None for unreadable ones.
 
     Raises:
-        SourceError: The file is no Python, or cannot be read.
+        SourceError: The file is not Python, or cannot be read.
     """
 
     def __init__(self, file: Path, folders: Sequence[Path], modules: dict[Path, Module | None] | None = None) -> None:
@@ -49,9 +50,13 @@ class Module:
         except OSError as error:
             raise SourceError(f"{file}: {error.strerror}") from None
 
+    def place(self, node: ast.AST) -> str:
+        """Returns the file and line of a node."""
+        return f"{self.file}:{getattr(node, 'lineno', 1)}"
+
     @cached_property
     def imported(self) -> dict[str, str]:
-        """Local name -> what it stands for, as `module.name`."""
+        """Local name -> the imported name, as `module.name`."""
         found: dict[str, str] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -66,39 +71,29 @@ class Module:
 
     @cached_property
     def functions(self) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
-        """The functions of the module itself."""
+        """The functions at the top level, by name."""
         return {node.name: node for node in self.tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
     @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
-        """The classes of the module itself."""
+        """The classes at the top level, by name."""
         return {node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef)}
 
     @cached_property
     def _constants(self) -> dict[str, ast.expr]:
-        """Names that the module sets exactly once."""
-        found: dict[str, ast.expr] = {}
-        stored: list[str] = []
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                stored.append(node.id)
-        for statement in self.tree.body:
-            target, value = _assigned(statement)
-            if target and value is not None and stored.count(target) == 1:
-                found[target] = value
-        return found
+        """Names that are assigned exactly once, with their values."""
+        names = (node for node in ast.walk(self.tree) if isinstance(node, ast.Name))
+        stored = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
+        assigned = map(_assigned, self.tree.body)
+        return {target: value for target, value in assigned if value is not None and stored[target] == 1}
 
     def name(self, node: ast.AST | None) -> str:
-        """What a name or an attribute stands for, as `module.name`; empty for other expressions."""
-        if isinstance(node, ast.Name):
-            return self.imported.get(node.id, node.id)
-        if isinstance(node, ast.Attribute):
-            owner = self.name(node.value)
-            return f"{owner}.{node.attr}" if owner else ""
-        return ""
+        """Returns what a name or an attribute refers to, as `module.name`; empty for other expressions."""
+        root, dot, rest = spelled(node).partition(".")
+        return f"{self.imported.get(root, root)}{dot}{rest}"
 
     def literal(self, node: ast.expr | None) -> Any:
-        """The value of a literal, or of a name set to one; UNKNOWN for other expressions."""
+        """Returns the value of a literal or a constant; UNKNOWN for other expressions."""
         if isinstance(node, ast.Name) and node.id in self._constants:
             node = self._constants[node.id]
         if node is None:
@@ -108,40 +103,36 @@ class Module:
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return UNKNOWN
 
-    def kind(self, node: ast.expr | None) -> tuple[Kind, tuple[Any, ...] | None, bool]:
-        """What an annotation asks for: the kind of value, the choices, and whether it is a list of them."""
+    def reading(self, node: ast.expr | None) -> Reading:
+        """Returns how an argument with an annotation is read."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             try:
                 node = ast.parse(node.value, mode="eval").body
             except SyntaxError:
-                return "unknown", None, False
+                return Reading()
         name = self.name(node)
         if name in _KINDS:
-            return _KINDS[name], None, False
+            return Reading(_KINDS[name])
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            sides = [side for side in (node.left, node.right) if not _is_none(side)]
-            return self.kind(sides[0]) if len(sides) == 1 else ("unknown", None, False)
+            sides = [side for side in (node.left, node.right) if ast.unparse(side) != "None"]
+            return self.reading(sides[0]) if len(sides) == 1 else Reading()
         if isinstance(node, ast.Subscript):
             return self._subscripted(self.name(node.value).rpartition(".")[2], node.slice)
-        return "unknown", None, False
+        return Reading()
 
-    def _subscripted(self, outer: str, inner: ast.expr) -> tuple[Kind, tuple[Any, ...] | None, bool]:
-        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-        if outer == "Optional":
-            return self.kind(inner)
+    def _subscripted(self, outer: str, inner: ast.expr) -> Reading:
+        parts = (isinstance(inner, ast.Tuple) and inner.elts) or [inner]  # `tuple[()]` has no parts
+        if outer in ("Optional", "Annotated"):
+            return self.reading(parts[0])
         if outer == "Literal":
             values = tuple(self.literal(part) for part in parts)
-            return (
-                ("text", values, False) if all(isinstance(value, str) for value in values) else ("unknown", None, False)
-            )
+            return Reading("text", values) if all(isinstance(value, str) for value in values) else Reading()
         if outer in ("list", "List", "Sequence", "tuple", "Tuple"):
-            return (*self.kind(parts[0])[:2], True)
-        if outer == "Annotated":
-            return self.kind(parts[0])
-        return "unknown", None, False
+            return self.reading(parts[0])._replace(many=True)
+        return Reading()
 
     def where(self, name: str) -> tuple[Module, str] | None:
-        """The file of the user's own that has what `module.name` stands for, and the name in it."""
+        """Returns the user's module that defines what a name refers to, and the name in it; None if there is none."""
         home, _, attribute = name.rpartition(".")
         if not home or not attribute:
             return (self, name) if name in self.functions or name in self.classes else None
@@ -172,12 +163,12 @@ class Module:
 
 
 def module_file(module: str, folders: Sequence[Path], *, run: bool = False) -> Path | None:
-    """The file of a module in one of the folders.
+    """Returns the file of a module; None if no folder has it.
 
     Args:
         module: Its dotted name.
         folders: Where to look, in order.
-        run: Whether it is run with `python -m`, which takes a package's `__main__`.
+        run: Whether it is run with `python -m`, which runs a package's `__main__`.
     """
     for folder in folders:
         place = folder.joinpath(*filter(None, module.split(".")))
@@ -189,19 +180,21 @@ def module_file(module: str, folders: Sequence[Path], *, run: bool = False) -> P
 
 
 def statements(nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.AST, bool]]:
-    """All nodes below some, in the order of the text, and whether a condition or a loop stands above each."""
+    """Yields all nodes below the given ones, in the order of the text, and whether each depends on a condition."""
     waiting = [(node, False) for node in reversed(nodes)]
     while waiting:
         node, conditional = waiting.pop()
         yield node, conditional
-        below = conditional or (
-            not _asks_for_main(node) if isinstance(node, ast.If) else isinstance(node, (ast.For, ast.While, ast.Try))
+        # `if __name__ == "__main__":` is true in a script.
+        is_main = (
+            isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and spelled(node.test.left) == "__name__"
         )
+        below = conditional or (isinstance(node, (ast.If, ast.For, ast.While, ast.Try)) and not is_main)
         waiting += [(child, below) for child in reversed(list(ast.iter_child_nodes(node)))]
 
 
-def spelled(node: ast.AST) -> str:
-    """`a.b` for a name or an attribute; empty for other expressions."""
+def spelled(node: ast.AST | None) -> str:
+    """Returns `a.b` for a name or an attribute; empty for other expressions."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -210,20 +203,9 @@ def spelled(node: ast.AST) -> str:
     return ""
 
 
-def _asks_for_main(node: ast.If) -> bool:
-    """`if __name__ == "__main__":`."""
-    return (
-        isinstance(node.test, ast.Compare) and isinstance(node.test.left, ast.Name) and node.test.left.id == "__name__"
-    )
-
-
 def _assigned(statement: ast.stmt) -> tuple[str, ast.expr | None]:
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         return statement.targets[0].id, statement.value
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         return statement.target.id, statement.value
     return "", None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None

@@ -1,6 +1,6 @@
 """Splits a shell line into words and operators, as dash and bash do.
 
-Words keep what an expansion would change, so that a caller can tell whether a program gets them as they were written.
+Each word lists its expansions, so that a caller knows whether a program receives it as written.
 
 Source: IEEE Std 1003.1-2017, Shell & Utilities, 2.2 and 2.3; bash 5.2 reference manual; runs in dash 0.5.12 and bash.
 """
@@ -10,48 +10,39 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from kftune.lint.shell.words import HARMLESS
+
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
-"""What stands before the value of an assignment, at the beginning of a word."""
+"""The start of a word that is an assignment."""
 
 _OPERATORS = ("&&", "||", ";;", "<<-", "<<", ">>", "<&", ">&", "<>", ">|", ";", "&", "|", "<", ">", "(", ")", "\n")
 _BASH_OPERATORS = ("<<<", "&>>", "&>", "|&", ";;&", ";&")
-_BLANKS = " \t"
 _META = frozenset(" \t\n;&|<>()")
 _BRACES = re.compile(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
 _QUOTED = re.compile(r"""\\.?|'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
+_DOLLAR_QUOTED = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
+_UNTIL_BACKTICK = re.compile(r"(?:[^`\\]|\\.)*`", re.DOTALL)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 
 
 class ShellSyntaxError(ValueError):
-    """A line that the shell does not parse.
+    """A line that the shell rejects."""
 
-    Args:
-        message: What is wrong, in our words.
-        bash_only: Whether bash reads it, and dash does not.
-    """
-
-    def __init__(self, message: str, *, bash_only: bool = False) -> None:
-        super().__init__(message)
-        self.bash_only = bash_only
+    bash_only = False
+    """Whether only bash accepts the line."""
 
 
-class Word(NamedTuple):
-    """One word of a command."""
-
-    raw: str
-    text: str
-    """With quotes removed; expansions stand in it as they were written."""
-    expansions: str
-    """The signs of what the shell replaces: `$`, a backtick, `~`, `*`, `?`, `[`, `{`."""
-    quoted: bool
-
-
-class Token(NamedTuple):
-    """`kind` is word, operator, number (of a redirection) or end."""
+class ShellToken(NamedTuple):
+    """A part of the line."""
 
     kind: str
-    text: str
-    word: Word | None = None
+    """word, operator, number (of a redirection) or end."""
+    raw: str
+    """As written."""
+    text: str = ""
+    """A word without its quotes; expansions stay as written."""
+    expansions: str = ""
+    """The characters that start a word's expansions: `$`, a backtick, `~`, `*`, `?`, `[`, `{`."""
 
 
 class Lexer:
@@ -59,7 +50,7 @@ class Lexer:
 
     Args:
         text: The script.
-        bash: Whether bash reads it, and not a plain POSIX shell such as dash.
+        bash: Whether bash reads it, not a plain POSIX shell such as dash.
     """
 
     def __init__(self, text: str, *, bash: bool) -> None:
@@ -67,12 +58,12 @@ class Lexer:
         self._bash = bash
         self._place = 0
         self._waiting: list[tuple[str, bool]] = []
-        """Here-documents whose text begins behind the next newline: delimiter, and whether tabs are cut."""
+        """The delimiters of here-documents that begin after the next newline, and whether tabs are removed."""
         operators = _OPERATORS + _BASH_OPERATORS if bash else _OPERATORS
         self._operators = sorted(operators, key=len, reverse=True)
 
-    def token(self) -> Token:
-        """The next token.
+    def token(self) -> ShellToken:
+        """Returns the next token.
 
         Raises:
             ShellSyntaxError: A quote or a bracket in it is never closed.
@@ -80,22 +71,22 @@ class Lexer:
         text = self._text
         self._blanks()
         if self._place >= len(text):
-            return Token("end", "the end")
+            return ShellToken("end", "the end")
         found = next((each for each in self._operators if text.startswith(each, self._place)), None)
-        if found is not None and not (self._bash and found in "<>" and text.startswith("(", self._place + 1)):
+        if found is not None and not self._is_substitution():
             self._place += len(found)
             if found == "\n":
                 self._here_documents()
-            return Token("operator", found)
+            return ShellToken("operator", found)
         return self._word()
 
     @property
     def is_at_double_bracket(self) -> bool:
-        """Whether the token just read is the first sign of `((`."""
+        """Whether the token just read is the first character of `((`."""
         return self._text.startswith("((", self._place - 1)
 
     def skip_bracket(self) -> None:
-        """Goes behind the bracket that closes the one just read, quotes passed over.
+        """Moves past the bracket that closes the one just read, skipping quotes.
 
         Raises:
             ShellSyntaxError: It is never closed.
@@ -103,18 +94,18 @@ class Lexer:
         self._place = self._closed(self._place - 1)
 
     def expect_here_document(self, delimiter: str, *, cut: bool) -> None:
-        """Passes over the text behind the next newline, up to a line that is the delimiter.
+        """Skips the text after the next newline, up to the delimiter.
 
         Args:
-            delimiter: The line.
-            cut: Whether tabs before it do not count.
+            delimiter: The line that ends the here-document.
+            cut: Whether tabs before the delimiter are ignored.
         """
         self._waiting.append((delimiter, cut))
 
     def _blanks(self) -> None:
         text = self._text
         while self._place < len(text):
-            if text[self._place] in _BLANKS:
+            if text[self._place] in " \t":
                 self._place += 1
             elif text.startswith("\\\n", self._place):
                 self._place += 2
@@ -135,25 +126,22 @@ class Lexer:
                     break
         self._waiting.clear()
 
-    def _word(self) -> Token:
+    def _word(self) -> ShellToken:
         text, start = self._text, self._place
         plain: list[str] = []
         expansions: set[str] = set()
         quoted = False
         while self._place < len(text):
-            sign = text[self._place]
+            sign, begin = text[self._place], self._place
             if sign in _META and not self._is_substitution():
                 break
-            begin = self._place
             if sign == "\\":
                 self._place += 2
-                plain.append("" if text[begin + 1 : begin + 2] == "\n" else text[begin + 1 : begin + 2] or "\\")
-                quoted = quoted or text[begin + 1 : begin + 2] != "\n"
-            elif sign == "'":
-                plain.append(self._until_quote())
-                quoted = True
-            elif sign == '"':
-                plain.append(self._double_quoted(expansions))
+                after = text[begin + 1 : begin + 2]
+                plain.append("" if after == "\n" else after or "\\")
+                quoted = quoted or after != "\n"
+            elif sign in "'\"":
+                plain.append(self._until_quote() if sign == "'" else self._double_quoted(expansions))
                 quoted = True
             elif sign in "$`" or sign in "<>":
                 self._expansion(expansions)
@@ -161,18 +149,18 @@ class Lexer:
             else:
                 if sign in "*?[" or (sign == "~" and self._begins_home(start)):
                     expansions.add(sign)
-                run = _PLAIN.match(text, begin)
+                run = HARMLESS.match(text, begin)
                 self._place = run.end() if run is not None else begin + 1
                 plain.append(text[begin : self._place])
         raw = text[start : self._place]
         if raw.isdigit() and text[self._place : self._place + 1] in ("<", ">"):
-            return Token("number", raw)
+            return ShellToken("number", raw)
         if _BRACES.search(raw) and not quoted:
             expansions.add("{")
-        return Token("word", raw, Word(raw, "".join(plain), "".join(sorted(expansions)), quoted))
+        return ShellToken("word", raw, "".join(plain), "".join(sorted(expansions)))
 
     def _is_substitution(self) -> bool:
-        """`<(command)`, which only bash has."""
+        """Returns whether `<(command)` follows, which only bash has."""
         return self._bash and self._text[self._place] in "<>" and self._text.startswith("(", self._place + 1)
 
     def _begins_home(self, start: int) -> bool:
@@ -209,32 +197,31 @@ class Lexer:
         raise ShellSyntaxError("a quote is never closed")
 
     def _expansion(self, expansions: set[str]) -> None:
-        """Goes behind `$x`, `${x}`, `$(x)`, `$((x))` or a backtick's text; a lone `$` is a sign like others."""
-        text = self._text
+        """Moves past `$x`, `${x}`, `$(x)`, `$((x))` or a text in backticks; a single `$` is an ordinary character."""
+        text, start = self._text, self._place + 1
+        following = text[start : start + 1]
         if text[self._place] == "`":
             expansions.add("`")
-            end = re.compile(r"(?:[^`\\]|\\.)*`", re.DOTALL).match(text, self._place + 1)
-            if end is None:
-                raise ShellSyntaxError("a backtick is never closed")
-            self._place = end.end()
-            return
-        following = text[self._place + 1 : self._place + 2]
-        if following in ("(", "{"):
+            self._place = self._end(_UNTIL_BACKTICK, start, "a backtick")
+        elif following in ("(", "{"):
             expansions.add("$")
-            self._place = self._closed(self._place + 1)
+            self._place = self._closed(start)
         elif self._bash and following == "'":
-            end = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL).match(text, self._place + 2)
-            if end is None:
-                raise ShellSyntaxError("a quote is never closed")
-            self._place = end.end()
+            self._place = self._end(_DOLLAR_QUOTED, start + 1, "a quote")
         else:
-            named = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]").match(text, self._place + 1)
+            named = _VARIABLE.match(text, start)
             if named is not None:
                 expansions.add("$")
-            self._place = named.end() if named is not None else self._place + 1
+            self._place = named.end() if named is not None else start
+
+    def _end(self, pattern: re.Pattern[str], start: int, what: str) -> int:
+        found = pattern.match(self._text, start)
+        if found is None:
+            raise ShellSyntaxError(f"{what} is never closed")
+        return found.end()
 
     def _closed(self, start: int) -> int:
-        """The place behind the bracket that closes the one at `start`, quotes passed over."""
+        """Returns the place after the bracket that closes the one at `start`, skipping quotes."""
         text, place = self._text, start + 1
         stack = [")" if text[start] == "(" else "}"]
         while place < len(text):

@@ -1,0 +1,60 @@
+"""Advice about trials that work, but could be safer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kftune.katib.go.text import json_text
+from kftune.katib.go.unstructured import as_map, maps
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import Finding
+from kftune.lint.trial.pods import TRIAL, PodTemplate, pods_of
+from kftune.lint.trial.run_object import RunObject
+
+_NO = ("false", "no", "n", "off")
+_SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
+
+
+def advice_findings(run: RunObject | None) -> list[Finding]:
+    """Returns the advice about the trial's object; none if it is unknown."""
+    return list(run.placed(_advice(run.value))) if run is not None else []
+
+
+def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
+    spec = as_map(trial.get("spec"))
+    if trial.get("kind") == "Job" and "backoffLimit" not in spec:
+        yield finding("KT301", (*TRIAL, "spec"), "without backoffLimit a failing trial runs seven times")
+    if trial.get("kind") == "Job" and "activeDeadlineSeconds" not in spec:
+        yield finding("KT302", (*TRIAL, "spec"), "without activeDeadlineSeconds a trial that hangs runs forever")
+    if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
+        yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in the objects that their steps create")
+    for pod in pods_of(trial):
+        yield from _pod_advice(pod)
+
+
+def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
+    marks = [as_map(pod.metadata.get(group)).get("sidecar.istio.io/inject") for group in ("annotations", "labels")]
+    if not any(str(mark).lower() in _NO for mark in marks):
+        yield finding(
+            "KT307", (*pod.path, "metadata"), "if Istio injects its proxy, the collector waits for it forever"
+        )
+    unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True
+    for container, path in pod.maps("containers"):
+        if not as_map(container.get("resources")).get("limits"):
+            yield finding("KT303", path, "without resource limits one trial can take a whole node")
+        if not unprivileged and as_map(container.get("securityContext")).get("runAsNonRoot") is not True:
+            yield finding("KT304", path, "the container may run as root")
+        image = container.get("image")
+        if isinstance(image, str) and _may_change(image):
+            yield finding("KT305", (*path, "image"), f"{image} may be another image tomorrow")
+        for variable, at in maps(container, "env", path):
+            name = str(variable.get("name", ""))
+            if variable.get("value") and _SECRET.search(name):
+                yield finding("KT306", (*at, "value"), f"{name} looks like a secret in plain text")
+
+
+def _may_change(image: str) -> bool:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return image != "" and "@" not in image and "${" not in image and tag in ("", "latest")
