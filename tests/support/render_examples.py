@@ -43,7 +43,7 @@ ALGORITHMS = (
     *("cmaes", "sobol", "hyperband", "pbt"),
 )
 VERSIONS = ("0.18", "0.19", "main")
-ENCODINGS = ("auto", "native", "surrogate")
+ENCODINGS = ("auto", "native", "encoded")
 
 
 def make_study(**parts: Any) -> Study:
