@@ -37,18 +37,18 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     """
     found = katib_parameters(study)
     numbers = counts(study)
-    filters = _filters(study)
+    filters, engine = _filters(study), engine_of(study.algorithm.name)
     experiment = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
-        "metadata": _metadata(study),
+        "metadata": _metadata(study, engine.suffix_length),
         "spec": {
             "objective": _objective(study, filters),
             "algorithm": algorithm_spec(study),
             "parallelTrialCount": numbers.parallel,
             "maxTrialCount": numbers.max_trials,
             "maxFailedTrialCount": numbers.max_failed,
-            "resumePolicy": _resume_policy(study),
+            "resumePolicy": "FromVolume" if engine.keeps_checkpoints else study.targets.katib.resume_policy,
             "metricsCollectorSpec": {
                 "collector": {"kind": "StdOut"},
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
@@ -60,23 +60,18 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     return Rendering([experiment], notes(study, found, filters.names, numbers))
 
 
-def _metadata(study: Study) -> dict[str, Any]:
+def _metadata(study: Study, suffix: int) -> dict[str, Any]:
     target = study.targets.katib
-    longest = _longest_name(study)
+    longest = _longest_name(study, suffix)
     name = object_name(study.name, longest) if target.name is None else checked_name(target.name, longest)
     return object_metadata(name, target)
 
 
-def _resume_policy(study: Study) -> str:
-    return "FromVolume" if engine_of(study.algorithm.name).keeps_checkpoints else study.targets.katib.resume_policy
-
-
-def _longest_name(study: Study) -> int:
-    """Returns the maximum length of the Experiment's name: the names of trials and pods are longer."""
+def _longest_name(study: Study, suffix: int) -> int:
+    """Returns the maximum length of the Experiment's name: trials append `suffix` characters, and pods even more."""
     kind = KINDS[study.targets.katib.trial_kind]
-    trial = engine_of(study.algorithm.name).suffix_length
     pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0
-    return min(LONGEST, _LONGEST_LABEL - trial - pod)
+    return min(LONGEST, _LONGEST_LABEL - suffix - pod)
 
 
 def _filters(study: Study) -> KatibFilters:
@@ -106,7 +101,7 @@ def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[st
     return {
         "retain": target.retain,
         "primaryContainerName": kind.container or study.step.name,
-        **present({"primaryPodLabels": dict(kind.labels)}),
+        **({"primaryPodLabels": dict(kind.labels)} if kind.labels else {}),
         "successCondition": expression(kind.succeeded),
         "failureCondition": expression("Failed"),
         "trialParameters": [_trial_parameter(leaves[parameter.name]) for parameter in searched],
@@ -115,8 +110,11 @@ def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[st
 
 
 def _trial_parameter(leaf: Leaf) -> dict[str, str]:
-    description = " ".join(leaf.description.split()) if "\n" in leaf.description else leaf.description
-    return present({"name": leaf.name, "description": description, "reference": leaf.name})
+    name, description = leaf.name, leaf.description
+    if not description:
+        return {"name": name, "reference": name}
+    described = " ".join(description.split()) if "\n" in description else description
+    return {"name": name, "description": described, "reference": name}
 
 
 def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> str:

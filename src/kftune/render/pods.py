@@ -153,13 +153,12 @@ def pod_template(step: Step, name: str, script: str) -> dict[str, Any]:
         name: The container's name.
         script: The command line as one shell command.
     """
-    spec = {
-        **placement(step),
-        "containers": [_trial_container(step, name, script)],
-        "volumes": volumes(step),
-        "automountServiceAccountToken": False if step.service_account is None else None,
-    }
-    return {"metadata": pod_metadata(), "spec": present(spec)}
+    spec: dict[str, Any] = {**placement(step), "containers": [_trial_container(step, name, script)]}
+    if step.volumes:
+        spec["volumes"] = volumes(step)
+    if step.service_account is None:
+        spec["automountServiceAccountToken"] = False
+    return {"metadata": pod_metadata(), "spec": spec}
 
 
 def pod_metadata() -> dict[str, Any]:

@@ -44,11 +44,12 @@ def check_experiment(experiment: Mapping[str, Any]) -> list[str]:
     Raises:
         RenderError: It is too large for a cluster.
     """
-    lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in experiment["spec"]["parameters"]}
-    if sum(map(len, lists.values())) < _FEW_VALUES:
+    parameters = experiment["spec"]["parameters"]
+    if sum([len(each["feasibleSpace"].get("list", ())) for each in parameters]) < _FEW_VALUES:
         return []
     size, name = size_of(experiment), experiment["metadata"]["name"]
     if size > MOST_BYTES:
+        lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in parameters}
         longest = max(lists, key=lambda each: len(lists[each]))
         raise RenderError(
             f"Experiment {name} would have {size} bytes, but a cluster stores at most {MOST_BYTES}; search fewer of "

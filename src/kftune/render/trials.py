@@ -6,6 +6,7 @@ Source: training-operator v1.8.1 and trainer v2.3 (CRDs); katib v0.19.0, pkg/api
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from kftune.errors import RenderError
 from kftune.katib.crd import TRAINER_VARIABLES
 from kftune.katib.trial.conditions import PRIMARY_LABELS
 from kftune.render import pods
-from kftune.render.rendering import present, whole_seconds
+from kftune.render.rendering import present
 from kftune.study import KatibTarget, Step, Study
 
 # The manager of the patches of a TrainJob's runtime; Trainer requires a domain and a path.
@@ -79,8 +80,9 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
         raise RenderError(f"Trainer sets {taken[0]} and rejects a TrainJob that sets it; remove it from step.env")
 
 
-def _seconds(study: Study) -> dict[str, Any]:
-    return present({"activeDeadlineSeconds": whole_seconds(study.budget.trial_timeout)})
+def _seconds(study: Study) -> dict[str, int]:
+    timeout = study.budget.trial_timeout
+    return {} if timeout is None else {"activeDeadlineSeconds": math.ceil(timeout)}
 
 
 def _job(study: Study, container: str, script: str) -> dict[str, Any]:
