@@ -129,6 +129,7 @@ def test_what_re2_reads_otherwise_or_only_in_c_is_refused(regex):
         "a{1000}(?:b{40}){25}",
         "(?P<value>a)|b|",
         "a{b}{",
+        r"\123",
         "a*?b+?c??d{2}?e{2,}?",
     ],
 )
