@@ -24,8 +24,6 @@ _FACTORS = (0.8, 1.2)
 
 
 class _Member(NamedTuple):
-    """One member of a generation."""
-
     point: Point
     parent: int | None
     """The trial that it resumes from."""
@@ -74,8 +72,6 @@ class PbtStrategy(Strategy):
 
     def tell(self, number: int, value: float | None) -> None:
         self._ended[number] = self._rank(value)
-
-    # -- generations -------------------------------------------------------------------------------------------
 
     def _rank(self, value: float | None) -> float:
         return math.inf if value is None else self._sign * value
