@@ -40,7 +40,7 @@ test-nightly: $(READY) ## run the tests with 10 000 examples a property, and tho
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout=21600 -m 'not gpu and not cluster' $(ARGS)
 
 conformance: $(READY) ## hold kftune against what the engines' own code said; ARGS=--show prints each disagreement
-	$(BIN)/python tests/support/conformance.py $(ARGS)
+	PYTHONPATH=tools $(BIN)/python tests/support/conformance.py $(ARGS)
 
 lint: $(READY) ## check style, types and layers; changes nothing
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""Writes a page of documentation for each lint rule, from the rule itself.
+"""Writes a page for each lint rule, generated from the rule.
 
 python tools/lint_pages.py docs/lint
 """
@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from lint_examples import EXAMPLE, EXAMPLE_HPARAMS, EXAMPLE_STUDY, read_change, script_text
+
 from kftune import yaml_text
 from kftune.lint.fixes import FIXES
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY, EXAMPLES, script_text
-from kftune.lint.rules.example import EXAMPLE, read_loosely
 from kftune.lint.rules.rule import MEANINGS, Rule
 
 
@@ -47,28 +47,25 @@ def page_text(rule: Rule) -> str:
         f"**What to do:** {rule.remedy}.",
     ]
     if rule.code in FIXES or rule.code == "KT105":
-        parts.append("`kftune lint --fix` does so where it is safe.")
-    if rule.fails:
-        parts.append(
-            f"Laid over the [example](README.md#the-example), this makes the rule speak:\n\n{_yaml(rule.fails)}"
-        )
-    if rule.passes:
-        parts.append(f"And this passes:\n\n{_yaml(rule.passes)}")
+        parts.append("`kftune lint --fix` does this if it is safe.")
+    if rule.fails and rule.code.startswith("KT4"):
+        place = "With this [class and this study](README.md#the-example-of-drift), this script is reported"
+        parts += [f"{place}:\n\n{_python(rule.fails)}", f"This passes:\n\n{_python(rule.passes)}"]
     elif rule.fails:
-        parts.append("The example itself passes.")
-    if rule.code in EXAMPLES:
-        fails, passes = EXAMPLES[rule.code]
         parts.append(
-            "With this [class and this study](README.md#the-example-of-drift), the script makes the rule "
-            f"speak:\n\n```python\n{script_text(fails)}```"
+            f"Merged into the [example](README.md#the-example), this change is reported:\n\n{_yaml(rule.fails)}"
         )
-        parts.append(f"And this passes:\n\n```python\n{script_text(passes)}```")
+        parts.append(f"This passes:\n\n{_yaml(rule.passes)}" if rule.passes else "The example itself passes.")
     parts.append(f"Source: {rule.source}.")
     return "\n\n".join(parts) + "\n"
 
 
+def _python(part: str) -> str:
+    return f"```python\n{script_text(part)}```"
+
+
 def _yaml(change: str) -> str:
-    return f"```yaml\n{yaml_text.dump(read_loosely(change))}```"
+    return f"```yaml\n{yaml_text.dump(read_change(change))}```"
 
 
 def _contents() -> str:
@@ -76,10 +73,10 @@ def _contents() -> str:
     meanings = "\n".join(f"- **{severity}**: {meaning}" for severity, meaning in MEANINGS.items())
     return (
         "# What `kftune lint` finds\n\n"
-        "These pages are made of the rules: `python tools/lint_pages.py docs/lint`.\n\n"
+        "These pages are generated from the rules: `python tools/lint_pages.py docs/lint`.\n\n"
         f"{meanings}\n\n| rule | severity | |\n|---|---|---|\n{rows}\n\n"
-        "A comment switches a finding off on its line: `# kftune: ignore[KT305]`.\n\n"
-        f"## The example\n\nThe examples on the pages are laid over this Experiment:\n\n```yaml\n{EXAMPLE}```\n\n"
+        "A comment on a line switches off a finding there: `# kftune: ignore[KT305]`.\n\n"
+        f"## The example\n\nThe examples on the pages change this Experiment:\n\n```yaml\n{EXAMPLE}```\n\n"
         "## The example of drift\n\nThe scripts on the pages from KT401 on belong to this class and this study:\n\n"
         f"```python\n{EXAMPLE_HPARAMS}```\n\n```yaml\n{EXAMPLE_STUDY}```\n"
     )

@@ -1,7 +1,7 @@
 """kftune: one typed declaration of hyperparameters, and everything that runs it.
 
-The names below are imported when they are first used, so that ``import kftune`` costs nothing: a training script that
-only reports metrics loads neither pydantic nor YAML.
+The names below are imported when they are first used. So ``import kftune`` is fast, and a training script that only
+reports metrics loads neither pydantic nor YAML.
 """
 
 from __future__ import annotations

@@ -11,6 +11,6 @@ def _end(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-# The first process of a container is not ended by a signal that it does not handle.
+# A signal does not end the first process of a container unless the process handles it.
 signal.signal(signal.SIGTERM, _end)
 sys.exit(main())

@@ -32,7 +32,7 @@ VERSION = (
     "did you mean 'kubeflow.org/v1beta1'?"
 )
 TRIAL = "trial.yaml is a Katib Trial; Katib makes it from an Experiment, so give the Experiment"
-SCRIPT = "train.py is a Python script, not YAML; give the study whose step runs it (.yaml, .yml or .json)"
+SCRIPT = "train.py is a Python script, not YAML; give the study that runs it (.yaml, .yml or .json)"
 ARGO = (
     "pipeline.argo.yaml is a rendered Argo WorkflowTemplate; give the pipeline file it was rendered from, pipeline.yaml"
 )

@@ -96,11 +96,11 @@ def test_the_graph_has_loops_conditions_and_the_end():
     shown = text(facts(made))
     graph = shown[shown.index("graph") : shown.index("\n\nrun parameters")]
     assert graph.splitlines()[1:] == [
-        "  1  each   for each of plants (3 items, 2 at once)",
+        "  1  each   for each of plants (3 items, 2 in parallel)",
         "  2  all    takes from each",
         "  1  maybe  when ${parameters.more} == true",
         "  3  needs  takes from maybe; after all; may be skipped",
-        "     exit   at the end, whatever happened",
+        "     exit   always, at the end",
     ]
 
 

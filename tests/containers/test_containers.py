@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from kftune.containers import Container, Engine, Folder, Scratch, find_engine, how_it_ended, open_to_containers
+from kftune.containers import (
+    ContainerEngine,
+    ContainerRun,
+    Folder,
+    Scratch,
+    find_engine,
+    how_it_ended,
+    open_to_containers,
+)
 from kftune.errors import ContainerError
 
-PODMAN = Engine("/usr/bin/podman", "podman")
-DOCKER = Engine("/usr/bin/docker", "docker")
-LEAST = Container(image="localhost/train:1", name="t1")
+PODMAN = ContainerEngine("/usr/bin/podman", "podman")
+DOCKER = ContainerEngine("/usr/bin/docker", "docker")
+LEAST = ContainerRun(image="localhost/train:1", name="t1")
 
 PODMAN_INFO = '{"host": {"security": {"rootless": true}}}'
 DOCKER_INFO = '{"ServerVersion": "28.2.2", "SecurityOptions": ["name=seccomp,profile=builtin"]}'
@@ -21,7 +29,7 @@ DOCKER_INFO = '{"ServerVersion": "28.2.2", "SecurityOptions": ["name=seccomp,pro
 DOCKER_WITHOUT_DAEMON = '{"ID":"","ServerVersion":"","SecurityOptions":null}'
 
 
-def options(container: Container, engine: Engine = PODMAN) -> list[str]:
+def options(container: ContainerRun, engine: ContainerEngine = PODMAN) -> list[str]:
     argv = engine.run_argv(container)
     return argv[: argv.index(container.image)]
 
@@ -53,7 +61,7 @@ def test_what_is_not_asked_for_is_not_allowed(engine):
 
 def test_command_and_args_replace_entrypoint_and_cmd_as_in_a_pod():
     def after_image(**given):
-        container = Container(image="i", name="n", **given)
+        container = ContainerRun(image="i", name="n", **given)
         argv = PODMAN.run_argv(container)
         return [word for word in argv if word.startswith("--entrypoint")], argv[argv.index("i") + 1 :]
 
@@ -64,19 +72,21 @@ def test_command_and_args_replace_entrypoint_and_cmd_as_in_a_pod():
 
 
 def test_limits_are_given_in_bytes_and_without_swap():
-    limited = Container(image="i", name="n", cpus=0.5, memory=2 * 2**30, pids=64)
+    limited = ContainerRun(image="i", name="n", cpus=0.5, memory=2 * 2**30, pids=64)
     assert {"--cpus=0.5", "--memory=2147483648b", "--memory-swap=2147483648b", "--pids-limit=64"} <= {*options(limited)}
 
 
 def test_a_secret_s_value_is_in_no_command_line():
-    container = Container(image="i", name="n", env={"MODE": "a=b c"}, secrets=["TOKEN"])
+    container = ContainerRun(image="i", name="n", env={"MODE": "a=b c"}, secrets=["TOKEN"])
     assert [word for word in options(container) if word.startswith("--env")] == ["--env=MODE=a=b c", "--env=TOKEN"]
 
 
 def test_a_mount_is_one_line_of_csv_whatever_its_path(tmp_path):
     odd = tmp_path / 'a, "b": c'
     odd.mkdir()
-    container = Container(image="i", name="n", folders=[Folder(odd, "/in", read_only=True), Folder(tmp_path, "/out")])
+    container = ContainerRun(
+        image="i", name="n", folders=[Folder(odd, "/in", read_only=True), Folder(tmp_path, "/out")]
+    )
     mounts = [word.removeprefix("--mount=") for word in options(container) if word.startswith("--mount=")]
     assert list(csv.reader(mounts)) == [
         ["type=bind", f"source={odd}", "target=/in", "readonly"],
@@ -86,7 +96,7 @@ def test_a_mount_is_one_line_of_csv_whatever_its_path(tmp_path):
 
 def test_tmp_is_scratch_unless_something_else_is_mounted_there(tmp_path):
     def scratch(**given):
-        return [word for word in options(Container(image="i", name="n", **given)) if word.startswith("--tmpfs")]
+        return [word for word in options(ContainerRun(image="i", name="n", **given)) if word.startswith("--tmpfs")]
 
     assert scratch(scratch=[Scratch("/cache", size=1000)]) == [
         "--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777",
@@ -97,15 +107,15 @@ def test_tmp_is_scratch_unless_something_else_is_mounted_there(tmp_path):
 
 
 def test_network_pull_and_a_writable_root_are_there_when_asked_for():
-    asked = options(Container(image="i", name="n", network="default", pull=True, read_only=False))
+    asked = options(ContainerRun(image="i", name="n", network="default", pull=True, read_only=False))
     assert "--pull=missing" in asked
     assert "--read-only" not in asked
     assert not any(word.startswith("--network") for word in asked)
-    assert "--network=host" in options(Container(image="i", name="n", network="host"))
+    assert "--network=host" in options(ContainerRun(image="i", name="n", network="host"))
 
 
 def test_each_engine_has_its_own_words_for_gpus():
-    two, every = Container(image="i", name="n", gpus=["0", "1"]), Container(image="i", name="n", gpus=["all"])
+    two, every = ContainerRun(image="i", name="n", gpus=["0", "1"]), ContainerRun(image="i", name="n", gpus=["all"])
     assert '--gpus="device=0,1"' in options(two, DOCKER)
     assert "--gpus=all" in options(every, DOCKER)
     assert {"--device=nvidia.com/gpu=0", "--device=nvidia.com/gpu=1"} <= {*options(two)}
@@ -113,9 +123,9 @@ def test_each_engine_has_its_own_words_for_gpus():
 
 
 def test_a_rootless_podman_keeps_our_own_number(monkeypatch):
-    rootless = Engine("/usr/bin/podman", "podman", rootless=True)
+    rootless = ContainerEngine("/usr/bin/podman", "podman", rootless=True)
     monkeypatch.setattr("os.getuid", lambda: 1000)
-    ours, other = (Container(image="i", name="n", user=(user, 1000)) for user in (1000, 10001))
+    ours, other = (ContainerRun(image="i", name="n", user=(user, 1000)) for user in (1000, 10001))
     assert {"--user=1000:1000", "--userns=keep-id"} <= {*options(ours, rootless)}
     assert "--userns=keep-id" not in options(other, rootless)
     assert "--userns=keep-id" not in options(ours, DOCKER)
@@ -136,7 +146,7 @@ def test_a_rootless_podman_keeps_our_own_number(monkeypatch):
 )
 def test_what_an_engine_would_misread_is_refused(given, words):
     with pytest.raises(ContainerError, match=words):
-        Container(**{"image": "i", "name": "n", **given})
+        PODMAN.run_argv(ContainerRun(**{"image": "i", "name": "n", **given}))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +165,7 @@ def test_what_an_engine_would_misread_is_refused(given, words):
     ],
 )
 def test_exit_codes_are_told_apart(code, kind, words):
-    ending = how_it_ended(code, Container(image="i", name="n", command=["lstm"], memory=2 * 2**30))
+    ending = how_it_ended(code, ContainerRun(image="i", name="n", command=["lstm"], memory=2 * 2**30))
     assert ending.kind == kind
     with pytest.raises(ValueError, match=words):
         raise ValueError(ending.text)
@@ -169,14 +179,14 @@ def test_docker_is_taken_before_podman(tmp_path, monkeypatch):
     program(tmp_path, "docker", f"echo '{DOCKER_INFO}'")
     program(tmp_path, "podman", f"echo '{PODMAN_INFO}'")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_engine({}) == Engine(str(tmp_path / "docker"), "docker", rootless=False)
+    assert find_engine({}) == ContainerEngine(str(tmp_path / "docker"), "docker", rootless=False)
 
 
 def test_a_docker_client_without_a_daemon_is_passed_over(tmp_path, monkeypatch):
     program(tmp_path, "docker", f"echo '{DOCKER_WITHOUT_DAEMON}'; echo 'Cannot connect' >&2")
     program(tmp_path, "podman", f"echo '{PODMAN_INFO}'")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_engine({}) == Engine(str(tmp_path / "podman"), "podman", rootless=True)
+    assert find_engine({}) == ContainerEngine(str(tmp_path / "podman"), "podman", rootless=True)
 
 
 def test_podman_under_docker_s_name_is_podman(tmp_path, monkeypatch):
@@ -220,5 +230,5 @@ def test_a_folder_that_a_container_writes_to_is_its_user_s(tmp_path, monkeypatch
 def test_docker_is_asked_again_for_a_container_that_is_still_being_made(tmp_path):
     told = tmp_path / "calls"
     program(tmp_path, "docker", f'echo "$*" >> {told}; echo "Error: No such container: trial-1" >&2')
-    Engine(str(tmp_path / "docker"), "docker").remove("trial-1")
+    ContainerEngine(str(tmp_path / "docker"), "docker").remove("trial-1")
     assert told.read_text().splitlines() == ["rm --force --volumes trial-1"] * 2

@@ -11,9 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container_engine import IMAGE, api_socket, ended, needed_engine, python, started, turns
+from container_engine import IMAGE, api_socket, ended, needed_engine, python, run_to_end, run_to_output, started, turns
 
-from kftune.containers import Container, Engine, Folder, Scratch, find_engine, how_it_ended, open_to_containers
+from kftune.containers import (
+    ContainerEngine,
+    ContainerRun,
+    Folder,
+    Scratch,
+    find_engine,
+    how_it_ended,
+    open_to_containers,
+)
 from kftune.errors import ContainerError
 
 pytestmark = pytest.mark.container
@@ -23,11 +31,11 @@ IGNORES_TERM = "import signal, time; signal.signal(15, signal.SIG_IGN); print('u
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     return needed_engine()
 
 
-def names(engine: Engine) -> list[str]:
+def names(engine: ContainerEngine) -> list[str]:
     return engine.call("ps", "--all", "--format={{.Names}}").split()
 
 
@@ -37,8 +45,7 @@ def test_output_streams_and_the_exit_code_is_the_program_s(engine, tmp_path):
     # docker may hand on a line and its end one after the other.
     first = next(time.monotonic() for _ in turns(process) if b"\n" in b"".join(output))
     assert b"".join(output) == b"loss=1\n"
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     assert time.monotonic() - first > 0.5
     assert process.returncode == 3
     assert (tmp_path / f"{container.name}.log").read_text() == "loss=1\nloss=2\n"
@@ -113,7 +120,7 @@ def test_a_command_that_cannot_run_is_told_apart(engine, tmp_path, command, code
 
 
 def test_an_image_that_is_not_here_is_the_engine_s_error_at_once(engine, tmp_path):
-    container = Container(image="localhost/no-such-image:1", name="kftune-test-none")
+    container = ContainerRun(image="localhost/no-such-image:1", name="kftune-test-none")
     code, output = ended(engine, container, tmp_path)
     assert how_it_ended(code, container).kind == "engine"
     assert "no-such-image" in output
@@ -123,9 +130,9 @@ def test_an_image_that_is_not_here_is_the_engine_s_error_at_once(engine, tmp_pat
 
 def test_sigterm_reaches_the_program(engine, tmp_path):
     process, output = started(engine, python(HANDLES_TERM), tmp_path, timeout=None, grace=30)
-    for _ in turns(process):
-        if output and not process._cut_short:
-            process.stop()
+    run_to_output(process, output)
+    process.stop()
+    run_to_end(process)
     assert process.returncode == 143
 
 
@@ -142,28 +149,27 @@ def test_a_stop_while_the_engine_still_starts_leaves_nothing(engine, tmp_path, a
     process, _ = started(engine, container, tmp_path, grace=1)
     time.sleep(after)
     process.stop()
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     assert container.name not in names(engine)
 
 
-def test_stop_kill_and_remove_work_by_name(engine, tmp_path):
-    stopped, killed = python(HANDLES_TERM), python(IGNORES_TERM)
-    for container, how, code in (
-        (stopped, lambda: engine.stop(stopped.name, 10), 143),
-        (killed, lambda: engine.kill(killed.name), 137),
-    ):
-        process, output = started(engine, container, tmp_path)
-        for _ in turns(process):
-            if output:
-                break
-        how()
-        for _ in turns(process):
-            pass
-        assert process.returncode == code
-    engine.remove(stopped.name, killed.name)
-    with pytest.raises(ContainerError, match=f"failed: .*{stopped.name}"):
-        engine.kill(stopped.name)
+@pytest.mark.parametrize(
+    ("code", "end", "returncode"),
+    [
+        (HANDLES_TERM, lambda engine, name: engine.stop(name, 10), 143),
+        (IGNORES_TERM, lambda engine, name: engine.kill(name), 137),
+    ],
+)
+def test_stop_kill_and_remove_work_by_name(engine, tmp_path, code, end, returncode):
+    container = python(code)
+    process, output = started(engine, container, tmp_path)
+    run_to_output(process, output)
+    end(engine, container.name)
+    run_to_end(process)
+    assert process.returncode == returncode
+    engine.remove(container.name)
+    with pytest.raises(ContainerError, match=f"failed: .*{container.name}"):
+        engine.kill(container.name)
 
 
 def test_what_a_killed_kftune_left_is_found_by_its_labels(engine, tmp_path):
@@ -188,14 +194,16 @@ def test_what_a_killed_kftune_left_is_found_by_its_labels(engine, tmp_path):
 
 
 @pytest.fixture
-def docker_client(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def docker_client(
+    tmp_path: Path, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ContainerEngine]:
     """The real docker client, talking to podman's imitation of its daemon, which takes the same requests."""
     client = shutil.which("docker")
     if engine.kind != "podman" or client is None:
         pytest.skip("needs podman, and docker's client beside it")
     with api_socket(engine, tmp_path) as socket:
         monkeypatch.setenv("DOCKER_HOST", socket)
-        yield Engine(client, "docker")
+        yield ContainerEngine(client, "docker")
 
 
 def test_docker_s_client_takes_the_same_options(docker_client, tmp_path):
@@ -220,14 +228,11 @@ def test_docker_s_client_takes_the_same_options(docker_client, tmp_path):
 
 def test_docker_s_client_stops_and_finds_containers_in_the_same_words(docker_client, tmp_path):
     process, output = started(docker_client, python(HANDLES_TERM, labels={"kftune.test": str(tmp_path)}), tmp_path)
-    for _ in turns(process):
-        if output:
-            break
+    run_to_output(process, output)
     left = docker_client.leftovers({"kftune.test": str(tmp_path)})
     assert len(left) == 1
     docker_client.stop(left[0], 30)
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     docker_client.remove(*left)
     assert docker_client.leftovers({"kftune.test": str(tmp_path)}) == []
 

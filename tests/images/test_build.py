@@ -17,7 +17,7 @@ import pytest
 from container_engine import IMAGE, ended, needed_engine, started, turns
 from places import ROOT
 
-from kftune.containers import Container, Engine, Folder, open_to_containers
+from kftune.containers import ContainerEngine, ContainerRun, Folder, open_to_containers
 from kftune.errors import ContainerError
 from kftune.images import lock_of
 from kftune.images.build import build_images, lock_images, python_packages
@@ -35,12 +35,12 @@ LABEL org.opencontainers.image.base.name="${BASE_IMAGE}" org.opencontainers.imag
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     return needed_engine()
 
 
 @pytest.fixture
-def project(engine: Engine, tmp_path: Path) -> Iterator[Path]:
+def project(engine: ContainerEngine, tmp_path: Path) -> Iterator[Path]:
     """Two images, of which the one that comes first by name is built on the other."""
     root = tmp_path / "project"
     for name, base in (("kftune-test-a", "images/kftune-test-z"), ("kftune-test-z", IMAGE)):
@@ -62,13 +62,15 @@ def test_images_are_built_on_one_another_and_locked(engine, project, tmp_path):
     assert above.base == below.local
     assert above.id == engine.image_id("localhost/kftune-test-a:t1") != below.id
     assert engine.call("image", "inspect", "--format={{.Config.Labels.more}}", above.local).strip() == "1"
-    shown = Container(image=above.local, name="kftune-test-built", command=["sh", "-c", "echo $A $Z"])
+    shown = ContainerRun(image=above.local, name="kftune-test-built", command=["sh", "-c", "echo $A $Z"])
     assert ended(engine, shown, tmp_path) == (0, "here here\n")
     assert lock_of(project) == lock
     lock.path.unlink()
     assert lock_images(engine, project, tag="t1") == lock
     assert any(package.startswith("pip==") for package in python_packages(engine, above.local))
-    with pytest.raises(ContainerError, match="localhost/kftune-test-z:t2 is not here; build it: kftune images build"):
+    with pytest.raises(
+        ContainerError, match="localhost/kftune-test-z:t2 does not exist; build it: kftune images build"
+    ):
         lock_images(engine, project, tag="t2")
 
 
@@ -84,7 +86,7 @@ def test_a_build_that_fails_leaves_the_lock_as_it_is(engine, project, capfd):
 
 def test_an_image_that_does_not_say_what_it_is_built_from_is_refused(engine, project):
     (project / "images" / "kftune-test-z" / "Dockerfile").write_text(f"ARG BASE_IMAGE={IMAGE}\nFROM ${{BASE_IMAGE}}\n")
-    with pytest.raises(ContainerError, match=r"must carry the label org\.opencontainers\.image\.revision"):
+    with pytest.raises(ContainerError, match=r"needs the label org\.opencontainers\.image\.revision"):
         build_images(engine, project, ["kftune-test-z"], tag="t1")
 
 
@@ -139,7 +141,7 @@ def test_a_pushed_image_is_known_by_the_digest_that_the_registry_has(engine, pro
 # -- the images of this repository, where they were built --------------------------------------------------------------
 
 
-def built(engine: Engine, name: str) -> str:
+def built(engine: ContainerEngine, name: str) -> str:
     image = lock_of(ROOT).images.get(name)
     if image is None or engine.image_id(image.local) != image.id:
         pytest.skip(f"images/{name} is not built here; make build-images builds it")
@@ -161,7 +163,7 @@ def test_training_in_a_locked_up_container_gives_what_it_gives_in_a_process(engi
     arguments = ["--epochs=3", "--seed=5", "--lstm_units=16"]
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
-    container = Container(
+    container = ContainerRun(
         image=built(engine, "train"),
         name="kftune-test-train",
         args=["lstm", *arguments],
@@ -182,7 +184,7 @@ def test_training_in_a_locked_up_container_gives_what_it_gives_in_a_process(engi
 
 @pytest.mark.slow
 def test_the_training_image_stops_at_once_when_it_is_asked_to(engine, tmp_path):
-    container = Container(image=built(engine, "train"), name="kftune-test-stop", args=["lstm", "--epochs=100000"])
+    container = ContainerRun(image=built(engine, "train"), name="kftune-test-stop", args=["lstm", "--epochs=100000"])
     process, output = started(engine, container, tmp_path)
     for _ in turns(process):
         if any(b"val_loss=" in chunk for chunk in output):
@@ -195,8 +197,8 @@ def test_the_training_image_stops_at_once_when_it_is_asked_to(engine, tmp_path):
 
 def test_the_launcher_image_has_the_command_line_and_the_client_but_no_torch(engine, tmp_path):
     image = built(engine, "launcher")
-    code, printed = ended(engine, Container(image=image, name="kftune-test-cli", args=["--version"]), tmp_path)
+    code, printed = ended(engine, ContainerRun(image=image, name="kftune-test-cli", args=["--version"]), tmp_path)
     assert (code, printed.split()[0]) == (0, "kftune")
     asks = "import os, kubernetes; from importlib.util import find_spec; print(find_spec('torch'), os.getuid())"
-    container = Container(image=image, name="kftune-test-ask", command=["python", "-c", asks])
+    container = ContainerRun(image=image, name="kftune-test-ask", command=["python", "-c", asks])
     assert ended(engine, container, tmp_path) == (0, "None 10001\n")

@@ -19,7 +19,6 @@ from kftune.errors import ContainerError, RenderError, UnknownNameError
 from kftune.images import Lock, LockedImage, find_lock, lock_of, read_lock, resolve
 from kftune.images.build import version_of
 from kftune.images.source import find_sources, with_bases
-from kftune.images.studies import pinned
 from kftune.render import render
 
 DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))
@@ -131,8 +130,8 @@ def test_an_image_comes_after_the_one_that_it_is_built_on(tmp_path):
     ("bases", "words"),
     [
         ({}, "images are built from .*images/NAME/Dockerfile, but there is none"),
-        ({"a": "images/b", "b": "images/a"}, "in a circle: a on b on a"),
-        ({"Train": "python:3.11"}, "an image's folder is named by small letters, .* but got 'Train'"),
+        ({"a": "images/b", "b": "images/a"}, "in a cycle: a on b on a"),
+        ({"Train": "python:3.11"}, "the folder of an image is named with lower-case letters, .* but got 'Train'"),
     ],
 )
 def test_images_that_cannot_be_built_are_told(tmp_path, bases, words):
@@ -144,7 +143,7 @@ def test_an_unknown_image_is_told_with_the_near_ones(tmp_path):
     sources = find_sources(project(tmp_path, train="python:3.11"))
     with pytest.raises(UnknownNameError, match="unknown image 'trian'; did you mean 'train'"):
         with_bases(["trian"], sources)
-    with pytest.raises(UnknownNameError, match="image that images/x is built on: 'trian'; did you mean 'train'"):
+    with pytest.raises(UnknownNameError, match="base image of images/x: 'trian'; did you mean 'train'"):
         find_sources(project(tmp_path, x="images/trian"))
 
 
@@ -182,7 +181,7 @@ def test_the_tag_is_the_commit_and_says_when_files_differ_from_it(tmp_path):
 
 def test_without_git_a_tag_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(ContainerError, match=r"by git revision, but git says: .*; or give a tag: --tag 1\.2\.3"):
+    with pytest.raises(ContainerError, match=r"by git revision, but git: .*; or give a tag: --tag 1\.2\.3"):
         version_of(tmp_path)
     assert version_of(tmp_path, "1.2") == ("unknown", "1.2")
 
@@ -233,7 +232,11 @@ def test_a_name_stands_for_a_digest_on_a_cluster_and_for_a_tag_here(tmp_path):
 @pytest.mark.parametrize(
     ("image", "error", "words"),
     [
-        ("images/launcher", ContainerError, r"as localhost/launcher:1 on .*: kftune images build launcher --push"),
+        (
+            "images/launcher",
+            ContainerError,
+            r"images/launcher is only localhost/launcher:1 on .*: kftune images build launcher --push",
+        ),
         ("images/trian", UnknownNameError, r"unknown image in .*images\.lock\.json 'trian'; did you mean 'train'"),
     ],
 )
@@ -252,12 +255,12 @@ def test_without_a_lock_the_remedy_is_a_build(tmp_path):
 
 def test_a_study_that_names_an_image_of_the_project_is_rendered_with_its_digest(tmp_path):
     study = make_study(step={"image": "images/train", "command": ["train"]})
-    text = str(render(pinned(study, locked(tmp_path) / "study.yaml")).documents)
+    text = str(render(study.with_images(lambda image: resolve(image, locked(tmp_path) / "study.yaml"))).documents)
     assert PUSHED in text
     assert "images/train" not in text
     other = make_study()
-    assert pinned(other, tmp_path) == other
-    with pytest.raises(RenderError, match="images/train is an image of the project; look it up first"):
+    assert other.with_images(lambda image: resolve(image, tmp_path)) == other
+    with pytest.raises(RenderError, match="images/train is an image of the project; resolve it first"):
         render(study)
 
 
@@ -305,8 +308,8 @@ def test_the_list_shows_what_was_built_of_each_image(tmp_path, capsys):
     [
         (["build"], "images are built from images/NAME/Dockerfile, but there is none"),
         (["list"], "images are built from images/NAME/Dockerfile, but there is none"),
-        (["list", "--push", "registry.example"], "--push, --base and --flag belong to kftune images build"),
-        (["packages"], "kftune images packages takes the name of one image"),
+        (["list", "--push", "registry.example"], "--push, --base and --flag are options of kftune images build"),
+        (["packages"], "kftune images packages takes one NAME"),
         (["packages", "train"], "unknown image in images/images.lock.json 'train'; there are none"),
         (["biuld"], "invalid choice: 'biuld'"),
     ],

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from katib_as_run import collector_args, expanded_variables, restarted
 from kubeflow_katib_api.models import V1beta1Experiment
+from lint_examples import EXAMPLE
 from recorded import first
 
 from kftune.katib.admission import admit
@@ -25,7 +26,6 @@ from kftune.katib.trial.wrapper import (
     is_full_reference,
     wrap,
 )
-from kftune.lint.rules.example import EXAMPLE
 
 STDOUT = {"collector": {"kind": "StdOut"}}
 plain_texts = st.text(st.characters(exclude_characters='"\\', exclude_categories=["Cc", "Cs"]), max_size=12)

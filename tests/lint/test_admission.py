@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import pytest
+from lint_examples import example_text
 from recorded import cases, cluster, first
 
 from kftune.katib.admission import admit
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
-from kftune.lint.judging import judge
-from kftune.lint.rules.example import example_text
-from kftune.lint.sources import Source, documents
+from kftune.lint.experiment import check_experiment
+from kftune.lint.sources import SourceText, documents
 
 
-def test_a_template_in_a_config_map_that_nobody_gave_is_not_an_error():
+def test_a_template_in_a_config_map_that_is_not_in_the_input_is_not_an_error():
     text = example_text(
         "spec: {trialTemplate: {trialSpec: null, successCondition: a, failureCondition: b, "
         "configMap: {configMapName: c, configMapNamespace: elsewhere, templatePath: t}}}"
@@ -74,8 +74,8 @@ def test_ordinary_experiments_of_all_kinds_raise_no_false_alarm():
     outcomes = {}
     for case in cases("admission"):
         if case["kind"].startswith("base/"):
-            (document,) = documents(Source("x.yaml", case["yaml"], named=True))
-            outcomes[case["kind"].removeprefix("base/")] = judge(document, cluster(), "0.19").outcome
+            (document,) = documents(SourceText("x.yaml", case["yaml"], named=True))
+            outcomes[case["kind"].removeprefix("base/")] = check_experiment(document, cluster(), "0.19").outcome
     # Not watched, not installed, and a step that random does not honour; the others are as people write them.
     expected = {"workflow": "hangs", "prometheus": "refused", "wide": "wrong"}
     assert {kind: outcome for kind, outcome in outcomes.items() if outcome != "ok"} == expected

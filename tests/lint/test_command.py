@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lint_examples import EXAMPLE, example_text
 from places import CIRCUITS
 
 from kftune.cli.call import call
-from kftune.lint.rules.example import EXAMPLE, example_text
 
 Lint = Callable[..., tuple[int, str]]
 
@@ -42,7 +42,7 @@ def test_a_clean_experiment_passes(lint: Lint, tmp_path: Path):
     assert lint(write(tmp_path, EXAMPLE)) == (0, "1 Experiment: 1 ok\n")
 
 
-def test_findings_tell_their_place_and_end_in_1(lint: Lint, tmp_path: Path):
+def test_findings_have_their_place_and_end_in_1(lint: Lint, tmp_path: Path):
     file = write(tmp_path, "kind: Namespace\n---\n" + EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"))
     code, text = lint(file)
     assert code == 1
@@ -63,7 +63,7 @@ def test_the_verdict_is_json_as_documented(lint: Lint, tmp_path: Path):
         for name in ("maxFailedTrialCount", "parallelTrialCount")
     ]
     finding = document["findings"][0]
-    assert set(finding) == {"code", "severity", "path", "line", "column", "message", "remedy", "page"}
+    assert set(finding) == {"code", "severity", "path", "line", "column", "message", "remedy", "page", "file"}
 
 
 def test_lists_and_folders_are_opened_and_other_objects_passed_over(lint: Lint, tmp_path: Path):
@@ -71,7 +71,7 @@ def test_lists_and_folders_are_opened_and_other_objects_passed_over(lint: Lint, 
     write(tmp_path, "kind: Deployment\napiVersion: apps/v1\n---\n# nothing\n", "other.yml")
     items = ("-" + textwrap.indent(EXAMPLE, "  ")[1:]) * 2
     write(tmp_path, f"apiVersion: v1\nkind: List\nitems:\n{items}", "list.yaml")
-    assert lint(str(tmp_path)) == (0, "2 Experiments: 2 ok\n")
+    assert lint(str(tmp_path)) == (0, "2 Experiments: 2 ok; 2 other files passed over\n")
 
 
 def test_hidden_folders_are_passed_over_and_each_file_is_read_once(lint: Lint, tmp_path: Path):
@@ -100,15 +100,15 @@ def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lin
         *[["a.yaml:1:1", "KT400 refused"]] * 3,
         ["a.yaml:1:10", "KT400 refused"],
         ["a.yaml:2:22", "KT400 refused"],
-        ["b.yaml:31:9", "KT301 habit"],
+        ["b.yaml:31:9", "KT301 advice"],
         ["c.yaml:12:23", "KT107 refused"],
         ["c.yaml:14:24", "KT107 refused"],
     ]
-    assert lines[-1] == "2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 habit"
+    assert lines[-1] == "1 study; 2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 advice"
 
 
 @pytest.mark.parametrize("key", ["objective", "step", "hparams"])
-def test_a_study_with_a_misspelt_key_is_told_as_a_study(key: str, lint: Lint, tmp_path: Path):
+def test_a_study_with_a_misspelt_key_is_reported_as_a_study(key: str, lint: Lint, tmp_path: Path):
     study = (
         "name: x\nhparams: LstmHparams\nobjective: {metric: a, direction: minimize}\nstep: {module: kftune.training}\n"
     )
@@ -119,46 +119,31 @@ def test_a_study_with_a_misspelt_key_is_told_as_a_study(key: str, lint: Lint, tm
     assert f"did you mean '{key}'?" in text
 
 
-def test_bytes_that_are_no_utf8_are_told_as_such(lint: Lint, tmp_path: Path):
+def test_bytes_that_are_no_utf8_are_reported_as_such(lint: Lint, tmp_path: Path):
     (tmp_path / "e.yaml").write_bytes(EXAMPLE.replace("val_loss", "verl\xfcst").encode("latin-1"))
     assert "e.yaml:9:30: KT100 refused: the byte 0xfc here is not UTF-8" in lint(str(tmp_path / "e.yaml"))[1]
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed_to(stream: io.StringIO, file: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(sys, "stdout", stream)
+    call("lint", "", [file])
+    return stream.getvalue()
+
+
 def test_colours_are_for_terminals_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import io
-
-    from kftune.lint.checker import Checker
-    from kftune.lint.sources import sources
-    from kftune.lint.text import Report
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     file = write(tmp_path, EXAMPLE.replace("maxTrialCount: 12", "maxTrialCount: 1"))
     monkeypatch.delenv("NO_COLOR", raising=False)
-    arguments = arguments_of([file])
-    checked = Checker(arguments).all(list(sources([file])))
-    texts = []
-    for stream in (Terminal(), io.StringIO()):
-        Report(stream, "text", "0.19").tell(checked)
-        texts.append(stream.getvalue())
-    assert "\x1b[31mKT107 refused\x1b[0m" in texts[0]
-    assert "\x1b" not in texts[1]
+    coloured = printed_to(Terminal(), file, monkeypatch)
+    plain = printed_to(io.StringIO(), file, monkeypatch)
     monkeypatch.setenv("NO_COLOR", "1")
-    stream = Terminal()
-    Report(stream, "text", "0.19").tell(checked)
-    assert stream.getvalue() == texts[1]
-
-
-def arguments_of(given: list[str]) -> Any:
-    import argparse
-
-    from kftune.cli.lint import configure
-
-    parser = argparse.ArgumentParser()
-    configure(parser)
-    return parser.parse_args(given)
+    assert "\x1b[31mKT107 refused\x1b[0m" in coloured
+    assert "\x1b" not in plain
+    assert printed_to(Terminal(), file, monkeypatch) == plain
 
 
 def test_a_file_that_is_not_yaml_gets_a_document(lint: Lint, tmp_path: Path):
@@ -173,12 +158,12 @@ def test_an_empty_file_gets_a_document_too(lint: Lint, tmp_path: Path):
 
 def test_a_kind_of_the_same_name_from_elsewhere_is_passed_over(lint: Lint, tmp_path: Path):
     rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Experiment\nmetadata: {name: a}\n"
-    assert lint(write(tmp_path, rollout)) == (0, "0 Experiments: none\n")
+    assert lint(write(tmp_path, rollout)) == (0, "0 Experiments: none; 1 other file passed over\n")
 
 
-def test_a_study_file_is_rendered_and_judged(lint: Lint):
+def test_a_study_file_is_rendered_and_checked(lint: Lint):
     study = CIRCUITS / "study.yaml"
-    assert lint(str(study)) == (0, "1 Experiment: 1 ok\n")
+    assert lint(str(study)) == (0, "1 study; 1 Experiment: 1 ok\n")
 
 
 def test_standard_input_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch):
@@ -186,7 +171,7 @@ def test_standard_input_is_read(lint: Lint, monkeypatch: pytest.MonkeyPatch):
     assert lint("-") == (0, "1 Experiment: 1 ok\n")
 
 
-def test_a_change_is_judged_against_the_living_object(lint: Lint, tmp_path: Path):
+def test_a_change_is_checked_against_the_existing_object(lint: Lint, tmp_path: Path):
     old = write(tmp_path, EXAMPLE + "status: {trials: 5}\n", "old.yaml")
     new = write(tmp_path, example_text("spec: {maxTrialCount: 5, algorithm: {algorithmName: tpe}}"))
     (document,) = as_json(lint(new, "--against", old, "--format", "json"))
@@ -202,14 +187,14 @@ def test_an_unlabelled_namespace_refuses(lint: Lint, tmp_path: Path):
 def test_rules_are_selected_ignored_and_switched_off(lint: Lint, tmp_path: Path):
     text = EXAMPLE.replace("        backoffLimit: 0\n", "").replace("image: registry.example/lstm:1.2", "image: lstm")
     file = write(tmp_path, text)
-    assert lint(file, "--fail-on", "habit")[0] == 1
+    assert lint(file, "--fail-on", "advice")[0] == 1
     assert "KT301" not in lint(file, "--select", "KT305")[1]
-    assert lint(file, "--ignore", "KT301,KT305", "--fail-on", "habit")[0] == 0
+    assert lint(file, "--ignore", "KT301,KT305", "--fail-on", "advice")[0] == 0
     silent = write(tmp_path, text.replace("image: lstm", "image: lstm # kftune: ignore[KT305]"), "silent.yaml")
     assert "KT305" not in lint(silent)[1]
 
 
-def test_habits_do_not_fail_by_default(lint: Lint, tmp_path: Path):
+def test_advice_does_not_fail_by_default(lint: Lint, tmp_path: Path):
     assert lint(write(tmp_path, EXAMPLE.replace("        backoffLimit: 0\n", "")))[0] == 0
 
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 from growth import is_linear
+from lint_examples import EXAMPLE
 from mangled import LARGE, SEEDS, mangled
 from mutations import MUTATIONS, Mutation, mutated, places
-from places import SUPPORT, TESTS
+from places import ROOT, SUPPORT, TESTS
 
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.defaults import VERSIONS, KatibVersion
 from kftune.katib.go.reading import read
-from kftune.lint.judging import judge
-from kftune.lint.report import Checked, as_json, placed
+from kftune.lint.experiment import check_experiment
+from kftune.lint.placing import placed
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.example import EXAMPLE
-from kftune.lint.sources import Document, Source, documents
+from kftune.lint.sources import Document, SourceText, documents
 
 VALUES: list[Any] = [
     *[None, True, 0, -1, 1.5, 1e300, 2**31, 2**63, "", "x", "NaN", "\u0000", "${trialParameters.lr}", "-.5", "é"],
@@ -29,14 +29,13 @@ MOST_MEMORY = 200  # MB
 
 
 def survives(text: str, version: KatibVersion = "0.19") -> None:
-    judge_all(list(documents(Source("fuzz.yaml", text, named=True))), version)
+    judge_all(list(documents(SourceText("fuzz.yaml", text, named=True))), version)
 
 
 def judge_all(found: list[Document], version: KatibVersion) -> None:
     cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
-    judgements = [judge(document, cluster, version) for document in found]
-    told = as_json(Checked([(judgement, list(placed(judgement))) for judgement in judgements]), version)
-    json.dumps(told)
+    judgements = [check_experiment(document, cluster, version) for document in found]
+    json.dumps([list(placed(judgement)) for judgement in judgements])
     assert {finding.code for judgement in judgements for finding in judgement.findings} <= set(RULES)
 
 
@@ -46,12 +45,12 @@ def _put(value: Any) -> Mutation:
 
 def test_no_value_in_any_place_makes_it_crash():
     example = read(EXAMPLE)
-    (document,) = documents(Source("fuzz.yaml", EXAMPLE, named=True))
+    (document,) = documents(SourceText("fuzz.yaml", EXAMPLE, named=True))
     for path, _ in places(example):
         for value in VALUES:
             changed = mutated(example, path, _put(value))
             for version in VERSIONS:
-                judge(document._replace(value=changed), Cluster(), version)
+                check_experiment(document._replace(value=changed), Cluster(), version)
 
 
 def _mangled_texts(count: int) -> None:
@@ -62,7 +61,7 @@ def _mangled_texts(count: int) -> None:
 
 def _mutated_objects(count: int) -> None:
     chance = random.Random(7)
-    seeds = [list(documents(Source("fuzz.yaml", text, named=True))) for text in SEEDS]
+    seeds = [list(documents(SourceText("fuzz.yaml", text, named=True))) for text in SEEDS]
     changes = [*MUTATIONS.values(), *map(_put, VALUES)]
     for _ in range(count):
         found = list(chance.choice(seeds))
@@ -76,21 +75,21 @@ def _mutated_objects(count: int) -> None:
         judge_all(found, "0.19")
 
 
-def test_some_hundreds_of_mangled_texts_are_judged():
+def test_some_hundreds_of_mangled_texts_are_checked():
     _mangled_texts(500)
 
 
-def test_some_hundreds_of_mutated_objects_are_judged():
+def test_some_hundreds_of_mutated_objects_are_checked():
     _mutated_objects(600)
 
 
 @pytest.mark.nightly
-def test_twenty_thousand_mangled_texts_are_judged():
+def test_twenty_thousand_mangled_texts_are_checked():
     _mangled_texts(20_000)
 
 
 @pytest.mark.nightly
-def test_twenty_thousand_mutated_objects_are_judged():
+def test_twenty_thousand_mutated_objects_are_checked():
     _mutated_objects(20_000)
 
 
@@ -102,7 +101,7 @@ def test_a_megabyte_of_anything_costs_about_twice_as_much_as_half_of_it(name: st
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", LARGE)
 def test_a_megabyte_of_anything_fits_into_little_memory(name: str):
-    folders = [str(SUPPORT), str(TESTS / "lint")]
+    folders = [str(SUPPORT), str(ROOT / "tools"), str(TESTS / "lint")]
     code = (
         f"import resource, sys; sys.path[:0] = {folders!r}; import mangled, test_fuzz as it; "
         f"it.survives(mangled.LARGE[{name!r}](1000)); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"

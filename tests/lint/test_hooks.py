@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lint_examples import EXAMPLE
 from places import ROOT
 
 from kftune import yaml_text
 from kftune.cli.call import call
-from kftune.lint.rules.example import EXAMPLE
 
 HOOKS: Any = yaml_text.load_file(ROOT / ".pre-commit-hooks.yaml")
 
@@ -34,7 +34,7 @@ def test_a_hook_is_what_pre_commit_takes(hook: dict[str, Any]):
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
-def test_a_hook_passes_over_what_is_not_ours(hook: dict[str, Any], tmp_path: Path):
+def test_a_hook_passes_over_other_files(hook: dict[str, Any], tmp_path: Path):
     texts = {
         "values.yaml": "replicas: 3\n",
         "compose.yaml": "services: {web: {image: a}}\n",

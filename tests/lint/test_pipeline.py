@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from json_schema import problems
+from lint_examples import EXAMPLE_HPARAMS, EXAMPLE_STUDY
 
 from kftune.cli.call import call
-from kftune.lint.rules.drift import EXAMPLE_HPARAMS, EXAMPLE_STUDY
 from kftune.lint.schema import lint_schema
 
 Lint = Callable[..., tuple[int, str]]
@@ -62,13 +62,13 @@ def report(answer: tuple[int, str]) -> dict[str, Any]:
     return found
 
 
-def test_the_experiment_of_a_tune_step_is_judged(lint: Lint, project: Path):
+def test_the_experiment_of_a_tune_step_is_checked(lint: Lint, project: Path):
     code, text = lint("pipeline.yaml")
     assert code == 0
     assert text.startswith("pipeline.yaml (step tune, rendered):")
-    assert "KT302 habit" in text
-    assert "write a deadline into the study: budget: {trial_timeout: 30m}" in text
-    assert "1 Experiment: 1 ok; 2 findings: 2 habit" in text
+    assert "KT302 advice" in text
+    assert "add a deadline to the study: budget: {trial_timeout: 30m}" in text
+    assert "1 Experiment: 1 ok; 2 findings: 2 advice" in text
     assert "2 findings" in lint("pipeline.yaml", "--select", "KT3")[1]
     found = report(lint("pipeline.yaml", "--format", "json"))
     assert [each["file"] for each in found["documents"]] == ["pipeline.yaml (step tune, rendered)"]
@@ -77,11 +77,11 @@ def test_the_experiment_of_a_tune_step_is_judged(lint: Lint, project: Path):
     ]
 
 
-def test_a_pipeline_on_standard_input_is_judged_from_the_current_folder(
+def test_a_pipeline_on_standard_input_is_checked_from_the_current_folder(
     lint: Lint, project: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PIPELINE.encode())))
-    assert "1 Experiment: 1 ok; 2 findings: 2 habit" in lint("-")[1]
+    assert "1 Experiment: 1 ok; 2 findings: 2 advice" in lint("-")[1]
 
 
 def test_mistakes_of_a_pipeline_are_findings_with_their_places(lint: Lint, project: Path):
@@ -97,7 +97,7 @@ def test_mistakes_of_a_pipeline_are_findings_with_their_places(lint: Lint, proje
     assert lint("pipeline.yaml", "--ignore", "KT410")[0] == 0
 
 
-def test_a_pipeline_that_is_not_yaml_is_told_so(lint: Lint, project: Path):
+def test_a_pipeline_that_is_not_yaml_is_reported(lint: Lint, project: Path):
     (project / "pipeline.yaml").write_text("steps: [\n")
     assert "KT100 refused" in lint("pipeline.yaml")[1]
 
@@ -123,7 +123,7 @@ def test_only_the_targets_that_the_file_names_are_tried(lint: Lint, project: Pat
     assert finding["message"].startswith("argo: ")
 
 
-def test_a_parameter_that_nothing_takes_is_told(lint: Lint, project: Path):
+def test_a_parameter_that_nothing_takes_is_reported(lint: Lint, project: Path):
     parameters = (
         "parameters: {most: 1.0, names: {type: list, default: [a]}, unused: 1, alike: 2, told: end}\n"
         "loops: {each: {items: '${parameters.names}'}}\n"
@@ -132,7 +132,7 @@ def test_a_parameter_that_nothing_takes_is_told(lint: Lint, project: Path):
     steps = "  last: {kind: container, module: toy, for_each: each, when: '${parameters.most} > 0'}\n"
     (project / "pipeline.yaml").write_text(PIPELINE.replace("steps:\n", f"{parameters}steps:\n{steps}"))
     code, text = lint("pipeline.yaml", "--select", "KT4")
-    told = [line for line in text.splitlines() if "KT412 habit" in line]
+    told = [line for line in text.splitlines() if "KT412 advice" in line]
     assert [line.partition("asks for ")[2].partition(",")[0] for line in told] == ["unused", "alike"]
     assert code == 0
 
@@ -143,10 +143,10 @@ def test_a_comment_switches_a_finding_of_a_pipeline_off(lint: Lint, project: Pat
         "targets:\n  argo: {namespace: team-a} # kftune: ignore[KT411]\n",
     )
     (project / "pipeline.yaml").write_text(text)
-    assert lint("pipeline.yaml", "--select", "KT4") == (0, "1 Experiment: 1 ok\n")
+    assert lint("pipeline.yaml", "--select", "KT4") == (0, "1 pipeline; 1 Experiment: 1 ok\n")
 
 
-def test_in_a_folder_pipelines_are_judged_and_the_files_of_others_passed_over(lint: Lint, project: Path):
+def test_in_a_folder_pipelines_are_checked_and_the_files_of_others_passed_over(lint: Lint, project: Path):
     (project / "project.yaml").write_text("name: toy\ndescription: A project.\n")
     (project / "cloudbuild.yaml").write_text("steps:\n- {name: builder, args: [make]}\n")
     (project / "values.yaml").write_text("PLANT001: {CIRCUIT01: {epochs: 3}}\n")

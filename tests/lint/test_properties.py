@@ -17,8 +17,8 @@ from kftune import yaml_text
 from kftune.errors import KftuneError
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.sources import Source, documents
+from kftune.lint.experiment import CheckedDocument, check_experiment
+from kftune.lint.sources import SourceText, documents
 from kftune.render import render
 from kftune.study import Study
 
@@ -76,19 +76,21 @@ TARGETS = st.fixed_dictionaries(
 )
 
 
-def lint(text: str, version: str) -> list[Judgement]:
+def lint(text: str, version: str) -> list[CheckedDocument]:
     cluster = Cluster()
     katib: KatibVersion = version  # type: ignore[assignment]
-    return [judge(document, cluster, katib) for document in documents(Source("rendered", text, named=True))]
+    return [
+        check_experiment(document, cluster, katib) for document in documents(SourceText("rendered", text, named=True))
+    ]
 
 
-def serious(judgements: list[Judgement]) -> list[Any]:
-    """Findings that are no habits. KT210: a normal domain without bounds is meant to leave them."""
+def serious(judgements: list[CheckedDocument]) -> list[Any]:
+    """Findings that are no advices. KT210: a normal domain without bounds is meant to leave them."""
     return [
         found
         for judgement in judgements
         for found in judgement.findings
-        if found.severity != "habit" and found.code != "KT210"
+        if found.severity != "advice" and found.code != "KT210"
     ]
 
 
@@ -222,8 +224,8 @@ def test_there_are_mutations_of_many_kinds():
 
 @pytest.mark.parametrize("kind", ["Job", "PyTorchJob", "TrainJob"])
 def test_a_change_of_one_field_is_reported_or_does_no_harm(kind: str):
-    (document,) = documents(Source("rendered", _manifest(kind), named=True))
-    assert judge(document, Cluster(), "0.19").findings == ()
+    (document,) = documents(SourceText("rendered", _manifest(kind), named=True))
+    assert check_experiment(document, Cluster(), "0.19").findings == ()
     changes = [
         (".".join(map(str, path)), name, mutated(document.value, path, mutation))
         for path, _ in places(document.value)
@@ -232,7 +234,7 @@ def test_a_change_of_one_field_is_reported_or_does_no_harm(kind: str):
     silent = [
         (path, name)
         for path, name, changed in changes
-        if changed is not None and not judge(document._replace(value=changed), Cluster(), "0.19").findings
+        if changed is not None and not check_experiment(document._replace(value=changed), Cluster(), "0.19").findings
     ]
     assert [(path, name) for path, name in silent if not _is_harmless(path, name)] == []
 
@@ -240,7 +242,7 @@ def test_a_change_of_one_field_is_reported_or_does_no_harm(kind: str):
 def test_every_row_of_the_table_is_needed():
     used = set()
     for kind in ("Job", "PyTorchJob", "TrainJob"):
-        (document,) = documents(Source("rendered", _manifest(kind), named=True))
+        (document,) = documents(SourceText("rendered", _manifest(kind), named=True))
         for path, _ in places(document.value):
             text = ".".join(map(str, path))
             used |= {place for place, _, _ in HARMLESS if re.search(rf"(^|\.)(?:{place})$", text)}

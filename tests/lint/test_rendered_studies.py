@@ -10,8 +10,8 @@ from render_examples import ALGORITHMS, VERSIONS, study_of
 from kftune import yaml_text
 from kftune.errors import RenderError, StudyError
 from kftune.katib.admission.cluster import KatibConfig, cluster_of
-from kftune.lint.judging import judge
-from kftune.lint.sources import Source, documents
+from kftune.lint.experiment import check_experiment
+from kftune.lint.sources import SourceText, documents
 from kftune.render import render
 
 SPECS: dict[str, Any] = {
@@ -50,10 +50,10 @@ def test_a_rendered_domain_lints_as_right_for_every_algorithm(spec: Any, algorit
     text = _rendered(spec, algorithm, version)
     if text is None:
         return
-    [document] = documents(Source(file="rendered", text=text, named=True))
-    judgement = judge(document, cluster_of([document.value], KatibConfig(), labelled=True), version)  # type: ignore[arg-type]
+    [document] = documents(SourceText(file="rendered", text=text, named=True))
+    judgement = check_experiment(document, cluster_of([document.value], KatibConfig(), labelled=True), version)  # type: ignore[arg-type]
     # KT210 says that draws leave min and max; a normal domain without bounds is meant to.
-    serious = {found.code for found in judgement.findings if found.severity != "habit"} - {"KT210"}
+    serious = {found.code for found in judgement.findings if found.severity != "advice"} - {"KT210"}
     assert (judgement.verdict.admitted, serious) == (True, set()), judgement.findings
     assert "normal" in next(iter(spec)) or judgement.outcome == "ok"
 

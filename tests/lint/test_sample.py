@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from growth import is_linear
 from json_schema import problems
+from lint_examples import EXAMPLE, example_text
 from places import CIRCUITS
 
 from kftune.cli.call import call
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.trial.collector import Row, collect
-from kftune.lint.judging import judge
-from kftune.lint.rules.example import EXAMPLE, example_text
+from kftune.lint.experiment import check_experiment
 from kftune.lint.sampling import Sample, sample
 from kftune.lint.schema import lint_schema
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 Lint = Callable[..., tuple[int, str]]
 
@@ -33,8 +33,8 @@ def lint(capsys: pytest.CaptureFixture[str]) -> Lint:
 
 
 def sampled(log: bytes, change: str = "") -> Sample:
-    (document,) = documents(Source("e.yaml", example_text(change), named=True))
-    spec = judge(document, Cluster(), "0.19").verdict.spec
+    (document,) = documents(SourceText("e.yaml", example_text(change), named=True))
+    spec = check_experiment(document, Cluster(), "0.19").verdict.spec
     assert spec is not None
     return sample(spec, log, "train.log")
 
@@ -59,22 +59,22 @@ def test_without_the_objective_katib_keeps_nothing():
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("\x1b[1mval_loss\x1b[0m=0.3", "colour codes stand in it"),
-        ("val_loss: 0.3", "':' stands where '=' should"),
-        ("epoch 1: lr: 0.1, val_loss: 0.3", "':' stands where '=' should"),
-        ("val_loss 0.3", "a blank stands where '=' should"),
-        ("val_loss is 0.3", "a blank stands where '=' should"),
-        ("val_loss -> 0.3", "'->' stands where '=' should"),
-        ("'val_loss'=0.3", "quotes stand around the name or the value"),
-        ('val_loss="0.3"', "quotes stand around the name or the value"),
-        ("{'val_loss': 0.3}", "':' stands where '=' should and quotes stand around the name or the value"),
+        ("\x1b[1mval_loss\x1b[0m=0.3", "it contains colour codes"),
+        ("val_loss: 0.3", "it has ':' instead of '='"),
+        ("epoch 1: lr: 0.1, val_loss: 0.3", "it has ':' instead of '='"),
+        ("val_loss 0.3", "it has a space instead of '='"),
+        ("val_loss is 0.3", "it has a space instead of '='"),
+        ("val_loss -> 0.3", "it has '->' instead of '='"),
+        ("'val_loss'=0.3", "quotes surround the name or the value"),
+        ('val_loss="0.3"', "quotes surround the name or the value"),
+        ("{'val_loss': 0.3}", "it has ':' instead of '=' and quotes surround the name or the value"),
         ("val/loss=0.3", "the log calls it 'val/loss'"),
         ("Val Loss=0.3", "the log calls it 'Val Loss'"),
         ("val-loss=0.3", "the log calls it 'val-loss'"),
-        ("val.loss: 0.3", "':' stands where '=' should and the log calls it 'val.loss'"),
+        ("val.loss: 0.3", "it has ':' instead of '=' and the log calls it 'val.loss'"),
     ],
 )
-def test_a_line_that_is_nearly_a_report_tells_why_it_is_none(line: str, why: str):
+def test_a_line_that_is_nearly_a_report_says_why_it_is_none(line: str, why: str):
     made = sampled(f"epoch 1\n{line}\n".encode())
     assert [(near.line, near.metric, near.why) for near in made.near] == [(2, "val_loss", why)]
     assert made.near[0].remedy
@@ -83,7 +83,7 @@ def test_a_line_that_is_nearly_a_report_tells_why_it_is_none(line: str, why: str
 @pytest.mark.parametrize("line", ["val_loss: 0.3", "'val_loss': 3e-1}", "epoch 1, val_loss -> .3,", "val_loss 0.3"])
 def test_the_filter_that_is_offered_reads_the_line(line: str):
     (near,) = sampled(line.encode()).near
-    _, told, regex = near.remedy.partition("give metricsFormat this filter: ")
+    _, told, regex = near.remedy.partition("add this filter to metricsFormat: ")
     assert told
     rows = collect(line.encode(), ["val_loss"], [regex])
     assert [float(row.value) for row in rows] == [0.3]
@@ -98,26 +98,26 @@ def test_a_line_that_only_names_the_metric_is_not_near(line: str):
 def test_a_name_that_the_default_filter_cannot_find_gets_a_filter_that_can():
     change = "spec: {objective: {objectiveMetricName: val/loss}}"
     (near,) = sampled(b"val/loss=0.3\n", change).near
-    assert near.why == "the filter does not find such a name"
-    regex = near.remedy.removeprefix("give metricsFormat this filter: ")
+    assert near.why == "the filter does not match such a name"
+    regex = near.remedy.removeprefix("add this filter to metricsFormat: ")
     assert [row.value for row in collect(b"val/loss=0.3\n", ["val/loss"], [regex])] == ["0.3"]
     (near,) = sampled(b"epoch 1: val/loss: 0.3\n", change).near
-    assert near.why == "':' stands where '=' should and the filter does not find such a name"
+    assert near.why == "it has ':' instead of '=' and the filter does not match such a name"
 
 
 @pytest.mark.parametrize(
     ("text", "value", "note"),
     [
-        ("1,000", "1", "the filter takes only a part of '1,000'"),
-        ("0x10", "0", "the filter takes only a part of '0x10'"),
-        ("nan", "", "'nan' is no number"),
-        ("tensor(0.3)", "", "'tensor(0.3' is no number"),
+        ("1,000", "1", "the filter reads only a part of '1,000'"),
+        ("0x10", "0", "the filter reads only a part of '0x10'"),
+        ("nan", "", "'nan' is not a number"),
+        ("tensor(0.3)", "", "'tensor(0.3' is not a number"),
         ("98%", "98", ""),
         ("0.5,", "0.5", ""),
         ("0.5.", "0.5", ""),
     ],
 )
-def test_a_value_that_is_stored_as_something_else_is_told(text: str, value: str, note: str):
+def test_a_value_that_is_stored_as_something_else_is_reported(text: str, value: str, note: str):
     (row,) = sampled(f"val_loss={text} epoch=3".encode()).metrics[0].rows
     assert row.value == value
     assert row.note.startswith(note)
@@ -131,14 +131,14 @@ def test_numbers_in_a_json_log_are_not_read():
     )
     made = sampled(b'{"val_loss": 0.3}\n{"Val-Loss": "0.3"}\n\n', change)
     assert [near.why for near in made.near] == [
-        "its value is no text, and Katib reads texts only",
+        "its value is not a string, and Katib reads only strings",
         "the log calls it 'Val-Loss'",
     ]
     assert sampled(b'{"val_loss": "0.3"}\n', change).metrics[0].counts == "0.3"
     assert sampled(b"val_loss=0.3\n", change).error.startswith("line 1: failed to parse the json object")
 
 
-def test_a_filter_that_stops_the_collector_is_told_at_its_line():
+def test_a_filter_that_stops_the_collector_is_reported_at_its_line():
     change = (
         "spec: {metricsCollectorSpec: {collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(?=x)(a)(b)']}}}}"
     )
@@ -155,7 +155,7 @@ def test_the_findings_stand_at_the_objective(lint: Lint, tmp_path: Path):
     code, text = lint(str(tmp_path / "e.yaml"), "--sample-log", str(tmp_path / "train.log"))
     assert code == 1
     assert f"{tmp_path}/e.yaml:9:26: KT501 wrong: no line of" in text
-    assert "line 1 nearly, but ':' stands where '=' should" in text
+    assert "line 1 almost, but it has ':' instead of '='" in text
     (tmp_path / "train.log").write_bytes(b"val_loss=0.3\n")
     assert lint(str(tmp_path / "e.yaml"), "--sample-log", str(tmp_path / "train.log"))[0] == 0
     assert lint(str(tmp_path / "e.yaml"), "--sample-log", "gone.log")[0] == 2

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from lint_examples import example_text
 from mangled import CONFIG_MAP, FROM_CONFIG_MAP
 
 from kftune.katib.admission.cluster import KatibConfig, cluster_of
-from kftune.lint.judging import judge
-from kftune.lint.report import placed
-from kftune.lint.rules.example import example_text
-from kftune.lint.rules.rule import Finding
-from kftune.lint.sources import Source, documents
+from kftune.lint.experiment import check_experiment
+from kftune.lint.placing import placed
+from kftune.lint.report import LintFinding
+from kftune.lint.sources import SourceText, documents
 
 
-def findings(text: str) -> list[Finding]:
-    found = list(documents(Source("x.yaml", text, named=True)))
+def findings(text: str) -> list[LintFinding]:
+    found = list(documents(SourceText("x.yaml", text, named=True)))
     cluster = cluster_of([document.value for document in found], KatibConfig(), labelled=True)
-    judgements = [judge(document, cluster, "0.19") for document in found if document.value["kind"] == "Experiment"]
-    return [each.finding for judgement in judgements for each in placed(judgement)]
+    experiments = [document for document in found if document.value["kind"] == "Experiment"]
+    return [each for one in experiments for each in placed(check_experiment(one, cluster, "0.19"))]
 
 
 def serious(text: str) -> set[str]:
-    return {found.code for found in findings(text) if found.severity != "habit"}
+    return {found.code for found in findings(text) if found.severity != "advice"}
 
 
 def pod(inside: str) -> str:
@@ -100,9 +100,9 @@ TEMPLATE = CONFIG_MAP.replace("spec: {containers", "spec: {restartPolicy: Never,
 def test_a_template_in_a_config_map_is_checked_like_one_in_the_experiment():
     assert serious(f"{TEMPLATE}---\n{GOOD}") == set()
     changed = TEMPLATE.replace("restartPolicy: Never", "restartPolicy: Always")
-    (found,) = [each for each in findings(f"{changed}---\n{GOOD}") if each.severity != "habit"]
+    (found,) = [each for each in findings(f"{changed}---\n{GOOD}") if each.severity != "advice"]
     assert found.code == "KT270"
-    assert found.path == ("spec", "trialTemplate", "configMap")
+    assert found.path == "spec.trialTemplate.configMap"
     assert found.message.startswith("templates/t.yaml: spec.template.spec.restartPolicy: ")
 
 

@@ -46,7 +46,7 @@ def codes_of(case: dict[str, Any]) -> set[str]:
     collecting = {"collector": {"kind": kind_of(case)}, "source": {"fileSystemPath": file_of(case)}}
     if kind_of(case) != "StdOut":
         found += collector_findings({"metricsCollectorSpec": collecting, "objective": {"objectiveMetricName": "loss"}})
-    return {each.code for each in found if each.severity != "habit"}
+    return {each.code for each in found if each.severity != "advice"}
 
 
 def is_admitted(case: dict[str, Any]) -> bool:

@@ -208,7 +208,9 @@ COMMANDS = {
     "command: an override of a step that is not there": ["show", "pipeline.yaml", "steps.trian.timeout=5m"],
     "command: an override of a parameter that is not there": ["show", "pipeline.yaml", "parameters.limt.default=1"],
     "command: an override that breaks the pipeline": ["show", "pipeline.yaml", "steps.train.values.epochs=many"],
-    "command: a pipeline run as a study": ["run", "pipeline.yaml"],
+    "command: an option of studies for a pipeline": ["run", "pipeline.yaml", "--gpus", "0"],
+    "command: a removed section that is misspelt": ["show", "pipeline.yaml", "~schedul"],
+    "command: a removed key that is misspelt": ["show", "pipeline.yaml", "~steps.train.value"],
     "command: a study run as a pipeline": ["pipeline", "run", "study.yaml"],
     "command: a target that cannot express it": [
         "render",

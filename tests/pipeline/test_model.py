@@ -110,6 +110,10 @@ def circuits_in_python() -> Pipeline:
     )
 
 
+def skippable(made: Pipeline) -> tuple[str, ...]:
+    return tuple(name for name, node in made.plan.nodes.items() if node.skippable)
+
+
 def test_a_pipeline_in_python_is_the_one_in_yaml(circuits):
     mine = circuits_in_python()
     theirs = circuits.to_dict()
@@ -196,13 +200,13 @@ def test_steps_stand_after_what_they_need_and_else_as_written():
         }
     )
     assert made.order == ("aside", "data", "train", "z-last", "after")
-    assert made.dependencies("after") == ("aside", "z-last")
+    assert made.node("after").dependencies == ("aside", "z-last")
     assert made.node("after").waits_only == ("aside", "z-last")
     assert made.node("z-last").waits_only == ()
 
 
 def test_a_condition_is_a_dependency(circuits):
-    assert circuits.dependencies("register") == ("train", "evaluate")
+    assert circuits.node("register").dependencies == ("train", "evaluate")
 
 
 def test_a_thousand_steps_in_a_row_are_ordered():
@@ -217,7 +221,7 @@ def test_a_thousand_steps_in_a_row_are_ordered():
 
 
 def test_arguments_say_where_they_come_from(circuits):
-    given = circuits.inputs_of("train")
+    given = circuits.node("train").arguments
     assert given["data"].source == OutputReference("data", "data")
     assert (given["data"].type, given["data"].role) == ("dataset", "input")
     assert given["circuit"].source == ParameterReference("circuit")
@@ -236,7 +240,7 @@ def test_constants_have_their_text():
         "f": "it's",
         "g": {"type": "float", "value": 2},
     }
-    given = pipeline({"only": step(inputs=values)}).inputs_of("only")
+    given = pipeline({"only": step(inputs=values)}).node("only").arguments
     assert {name: argument.source.text for name, argument in given.items()} == {
         "a": "1",
         "b": "true",
@@ -290,18 +294,19 @@ def test_values_are_other_defaults_of_those_parameters():
 
 def test_an_absent_group_is_not_on_the_command_line():
     train = step("train", hparams="study_examples:Toy")
-    given = pipeline({"train": train}).inputs_of("train")
+    given = pipeline({"train": train}).node("train").arguments
     assert "optimizer.lr" in given
     assert not [name for name in given if name.startswith("warmup")]
     named = step("train", hparams="study_examples:Toy", values={"warmup": {"needed": "x"}})
-    assert "warmup.needed" in pipeline({"train": named}).inputs_of("train")
+    assert "warmup.needed" in pipeline({"train": named}).node("train").arguments
 
 
 def test_the_command_line_of_a_training_step_makes_its_hyperparameters():
     train = step("train", hparams="study_examples:Toy", values={"tags": ["a"], "note": "null"})
     made = pipeline({"train": train})
     texts = {
-        name: made.run_parameters[argument.source.name].default for name, argument in made.inputs_of("train").items()
+        name: made.run_parameters[argument.source.name].default
+        for name, argument in made.node("train").arguments.items()
     }
     argv = [
         token for token in made.node("train").command_line({**map_text(texts), "model": "/m"}) if "model" not in token
@@ -389,7 +394,7 @@ def test_a_tune_step_cannot_set_what_its_study_searches_not_even_by_the_class():
 def test_constants_of_a_tune_step_are_fixed_in_its_study():
     made = pipeline({"tune": tune(values={"units": 8})})
     assert made.node("tune").step.study.fixed["units"] == "8"
-    assert made.inputs_of("tune") == {}
+    assert made.node("tune").arguments == {}
 
 
 # -- conditions --------------------------------------------------------------------------------------------------------
@@ -406,8 +411,8 @@ def test_a_step_that_needs_a_skipped_one_is_skipped_too():
             later=step(after=["gated"]),
         )
     )
-    assert made.skippable == ("gated", "needs")
-    assert made.inputs_of("lives")["score"].default == 0.0
+    assert skippable(made) == ("gated", "needs")
+    assert made.node("lives").arguments["score"].default == 0.0
 
 
 @pytest.mark.parametrize(
@@ -457,14 +462,14 @@ def test_a_loop_runs_over_the_entries_of_a_file():
     entries = made.loops["each"].entries
     assert [entry["key"] for entry in entries or ()] == [f"PLANT001.CIRCUIT0{number}" for number in (1, 2, 3, 4)]
     assert made.loops["each"].type_of("learning_rate") == "float"
-    assert made.inputs_of("train")["circuit"].source == ItemReference("circuit")
+    assert made.node("train").arguments["circuit"].source == ItemReference("circuit")
     assert made.members("each") == ("train", "check")
 
 
 def test_within_a_loop_outputs_go_item_by_item_and_outside_as_a_list():
     made = pipeline_from_dict(looped(), folders=[CIRCUITS])
-    assert not made.inputs_of("check")["model"].fan_in
-    losses = made.inputs_of("sum")["losses"]
+    assert not made.node("check").arguments["model"].fan_in
+    losses = made.node("sum").arguments["losses"]
     assert (losses.type, losses.fan_in, losses.element) == ("list", True, "float")
 
 
@@ -473,7 +478,7 @@ def test_a_hyperparameter_can_be_the_list_of_what_a_loop_gave():
         "one": step(for_each="each", outputs={"tag": "str"}),
         "train": step("train", hparams=Toy, values={"tags": "${steps.one.outputs.tag}"}),
     }
-    tags = pipeline(steps, loops={"each": {"items": [1, 2]}}).inputs_of("train")["tags"]
+    tags = pipeline(steps, loops={"each": {"items": [1, 2]}}).node("train").arguments["tags"]
     assert (tags.role, tags.type, tags.fan_in, tags.element) == ("hparam", "str", True, "str")
 
 
@@ -482,7 +487,7 @@ def test_a_step_outside_a_loop_runs_with_what_the_steps_that_were_not_skipped_ga
         "one": step(for_each="each", when="${item} > 1", inputs={"k": "${item}"}, outputs={"x": "int"}),
         "sum": step(inputs={"xs": "${steps.one.outputs.x}"}),
     }
-    assert pipeline(steps, loops={"each": {"items": [1, 2]}}).skippable == ("one",)
+    assert skippable(pipeline(steps, loops={"each": {"items": [1, 2]}})) == ("one",)
 
 
 def test_a_loop_runs_over_a_parameter_or_an_output():
@@ -494,7 +499,7 @@ def test_a_loop_runs_over_a_parameter_or_an_output():
     over = looped(items="${steps.find.outputs.which}", fields=fields)
     over["steps"]["find"] = step(outputs={"which": "list"})
     made = pipeline_from_dict(over)
-    assert made.dependencies("train") == ("find",)
+    assert made.node("train").dependencies == ("find",)
     assert made.order[0] == "find"
 
 
@@ -515,7 +520,7 @@ def test_the_steps_of_a_loop_stand_together():
 def test_a_loop_in_python():
     train = ContainerStep(name="train", module="toy", for_each="each", inputs={"circuit": item("name"), "all": item()})
     made = Pipeline(name="toy", loops={"each": Loop(items=[{"name": "a"}, {"name": "b"}])}, steps=[train])
-    assert {name: argument.type for name, argument in made.inputs_of("train").items()} == {
+    assert {name: argument.type for name, argument in made.node("train").arguments.items()} == {
         "circuit": "str",
         "all": "dict",
     }

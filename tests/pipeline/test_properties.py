@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pipeline_examples import pipeline, step
 from study_examples import Toy  # noqa: F401  # the studies of tune steps name it
@@ -93,7 +94,7 @@ def test_the_order_is_the_first_of_all_that_wait_and_else_as_written(content: di
     written = list(content["steps"])
     rest, expected = set(written), []
     while rest:  # the slow way: again and again, the first that nothing holds up
-        ready = next(name for name in written if name in rest and not rest & set(made.dependencies(name)))
+        ready = next(name for name in written if name in rest and not rest & set(made.node(name).dependencies))
         expected.append(ready)
         rest.remove(ready)
     assert list(made.order) == expected
@@ -106,38 +107,50 @@ def test_what_a_step_gets_does_not_depend_on_where_it_is_written(content: dict[s
     shuffled = pipeline_from_dict({**content, "steps": {name: content["steps"][name] for name in names}})
     made = pipeline_from_dict(content)
     for name in names:
-        assert shuffled.inputs_of(name) == made.inputs_of(name)
-        assert set(shuffled.dependencies(name)) == set(made.dependencies(name))
+        assert shuffled.node(name).arguments == made.node(name).arguments
+        assert set(shuffled.node(name).dependencies) == set(made.node(name).dependencies)
         assert shuffled.node(name).skippable == made.node(name).skippable
 
 
-@pytest.mark.parametrize("wanted", TYPES)
-@pytest.mark.parametrize("given_type", TYPES)
-def test_a_reference_fits_its_own_type_a_whole_number_a_float_and_any_file_an_artifact(given_type: str, wanted: str):
-    steps = {
+FITTING = {
+    *((name, name) for name in TYPES),
+    ("int", "float"),
+    *((name, "artifact") for name in ARTIFACT_TYPES),
+}
+
+
+def passed(given_type: str, wanted: str) -> dict[str, Any]:
+    return {
         "a": step(outputs={"out": given_type}),
         "b": step(inputs={"in_": {"type": wanted, "value": "${steps.a.outputs.out}"}}),
     }
-    fits = (
-        given_type == wanted
-        or (given_type, wanted) == ("int", "float")
-        or (wanted == "artifact" and given_type in ARTIFACT_TYPES)
-    )
-    if fits:
-        assert pipeline(steps).inputs_of("b")["in_"].type == wanted
-    else:
-        with pytest.raises(PipelineError, match=f"is of type {wanted}, but .* is of type {given_type}"):
-            pipeline(steps)
+
+
+@pytest.mark.parametrize(("given_type", "wanted"), sorted(FITTING))
+def test_a_reference_fits_its_own_type_a_whole_number_a_float_and_any_file_an_artifact(given_type: str, wanted: str):
+    assert pipeline(passed(given_type, wanted)).node("b").arguments["in_"].type == wanted
+
+
+@pytest.mark.parametrize(("given_type", "wanted"), sorted({*product(TYPES, TYPES)} - FITTING))
+def test_a_reference_fits_no_other_type(given_type: str, wanted: str):
+    with pytest.raises(PipelineError, match=f"is of type {wanted}, but .* is of type {given_type}"):
+        pipeline(passed(given_type, wanted))
+
+
+OWN_TYPES = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}
+
+
+@given(CONSTANTS, st.booleans())
+def test_a_constant_fits_its_own_type_and_a_whole_number_a_float(value: Any, as_float: bool):
+    own = OWN_TYPES[type(value)]
+    wanted = "float" if as_float and own == "int" else own
+    argument = pipeline({"only": step(inputs={"in_": {"type": wanted, "value": value}})}).node("only").arguments["in_"]
+    assert argument.type == wanted
+    assert argument.source.value == value  # type: ignore[union-attr]
 
 
 @given(CONSTANTS, st.sampled_from(PARAMETER_TYPES))
-def test_a_constant_fits_its_own_type_and_a_whole_number_a_float(value: Any, wanted: str):
-    own = {bool: "bool", int: "int", float: "float", str: "str", list: "list"}[type(value)]
-    steps = {"only": step(inputs={"in_": {"type": wanted, "value": value}})}
-    if wanted == own or (own, wanted) == ("int", "float"):
-        argument = pipeline(steps).inputs_of("only")["in_"]
-        assert argument.type == wanted
-        assert argument.source.value == value  # type: ignore[union-attr]
-    else:
-        with pytest.raises(PipelineError, match="must be of type"):
-            pipeline(steps)
+def test_a_constant_fits_no_other_type(value: Any, wanted: str):
+    assume((OWN_TYPES[type(value)], wanted) not in FITTING)
+    with pytest.raises(PipelineError, match="must be of type"):
+        pipeline({"only": step(inputs={"in_": {"type": wanted, "value": value}})})

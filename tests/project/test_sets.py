@@ -21,7 +21,7 @@ from kftune import yaml_text
 from kftune.cli import main
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.project import load_project
-from kftune.project.schema import project_schema
+from kftune.project.model import project_schema
 from kftune.render.kustomize import render_objects, render_project
 from kftune.render.kustomize.overlays import difference
 
@@ -258,7 +258,7 @@ def test_files_outside_of_the_folder_are_never_removed(project: Path, tmp_path: 
 def test_a_claim_that_nobody_declares_is_noted(project: Path) -> None:
     edit(project, "  circuits-shared: {size: 5Gi}", "  something: {size: 5Gi}")
     (note,) = load_project(project).notes
-    assert "claim 'circuits-shared', which must be in the namespace already" in note
+    assert "claim 'circuits-shared', which must exist in the namespace" in note
 
 
 def test_the_schema_takes_the_project_file_and_refuses_a_misspelt_key() -> None:

@@ -404,7 +404,7 @@ def test_population_based_training_gets_the_volume_that_it_needs():
         ({"search": {"label": {"choice": ["a", "b c"]}}}, "the step must read its arguments with Hparams.from_args"),
         (
             {"search": {"lr": {"loguniform": [1e-4, 1e-2]}}, "algorithm": {"name": "sobol"}},
-            "lr is encoded as a number that the trial decodes; sobol: it draws every number evenly",
+            "lr is encoded as a number that the trial decodes; sobol: this engine draws 'lr' uniform, not logUniform",
         ),
         ({}, "the container must not run as root: its image needs a numeric USER"),
     ],

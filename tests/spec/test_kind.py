@@ -202,7 +202,7 @@ def test_text_that_is_not_yaml_is_an_error_with_its_place(tmp_path: Path, text: 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("train.py", "train.py is a Python script, not YAML; give the study whose step runs it"),
+        ("train.py", "train.py is a Python script, not YAML; give the study that runs it"),
         ("TRAIN.PY", "TRAIN.PY is a Python script, not YAML"),
         ("n.ipynb", "n.ipynb is a notebook, not YAML"),
         ("study.toml", "study.toml is a .toml file, not YAML; give a study, pipeline or Experiment"),

@@ -1,6 +1,6 @@
 """Holds kftune against everything in tests/corpus, and prints how far they agree: `make conformance`.
 
-    python tests/support/conformance.py [--show] [--corpus FOLDER] [NAME...]
+    PYTHONPATH=tools python tests/support/conformance.py [--show] [--corpus FOLDER] [NAME...]
 
 Exit 1 when a part agrees less than its goal. Writes nothing.
 """
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from argo_as_run import lint
 from katib_as_run import collector_args, restarted, stop_flag, stop_rule
+from lint_examples import EXAMPLE
 from recorded import Case, cases, cluster, first, read_from
 from wrapped_runs import breakage
 
@@ -27,8 +28,7 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
 from kftune.katib.crd.objects import judge_object
-from kftune.katib.engines import Search, search_problems
-from kftune.katib.engines.space import parameters_of
+from kftune.katib.engines import search_problems
 from kftune.katib.go.numbers import go_float
 from kftune.katib.go.reading import NotYamlError
 from kftune.katib.go.types import DecodeError, struct
@@ -40,10 +40,9 @@ from kftune.katib.trial.status import status_of
 from kftune.katib.trial.stopping import StoppingError, StopRule, StopWatch
 from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic, config_map_text, run_object
 from kftune.katib.trial.wrapper import WrapperError, WrapperPanic, wrap
-from kftune.lint.judging import judge
-from kftune.lint.rules.example import EXAMPLE
+from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.rule import SEVERITIES
-from kftune.lint.sources import Source, documents
+from kftune.lint.sources import SourceText, documents
 
 Told = Mapping[str, Any]
 """What kftune says of a case, or what was recorded, in a form that can be compared."""
@@ -116,15 +115,20 @@ def engines(case: Case) -> tuple[Told, Told] | None:
     """The outcome that can be told from the Experiment alone."""
     if not case["static"]:
         return None
-    search = Search(
-        case["algorithm"],
-        tuple((name, value) for name, value in case["settings"]),
-        tuple(parameters_of(case["parameters"])),
-        case["parallel"],
-        case["max"],
-    )
-    outcomes = [problem.outcome for problem in search_problems(search) if problem.outcome != "habit"]
+    algorithm = {"algorithmName": case["algorithm"], "algorithmSettings": _settings(case)}
+    spec = {
+        "algorithm": algorithm,
+        "parameters": case["parameters"],
+        "parallelTrialCount": case["parallel"],
+        "maxTrialCount": case["max"],
+    }
+    found = search_problems(spec, "0.19")
+    outcomes = [problem.outcome for problem in found if problem.outcome != "advice"]
     return {"outcome": min(outcomes, key=SEVERITIES.index, default="ok")}, {"outcome": case["outcome"]}
+
+
+def _settings(case: Case) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in case["settings"]]
 
 
 # -- metrics ---------------------------------------------------------------------------------------------------------
@@ -292,9 +296,9 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
     container["image"] = given["image"]
     used = [f"${{trialParameters.{name}}}" for name in ("lr", "units")]
     container["env"] = [{"name": "USED", "value": " ".join(used)}]
-    (document,) = documents(Source("case.yaml", json.dumps(experiment), named=True))
-    judgement = judge(document, cluster(), "0.19")
-    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS and found.severity != "habit"]
+    (document,) = documents(SourceText("case.yaml", json.dumps(experiment), named=True))
+    judgement = check_experiment(document, cluster(), "0.19")
+    against = [found.code for found in judgement.findings if found.code in _OF_COMMANDS and found.severity != "advice"]
     with tempfile.TemporaryDirectory() as folder:
         clean = "run" in case and case["result"].get("ok", False) and not breakage(case, Path(folder))
     return {"clean": judgement.verdict.admitted and not against}, {"clean": clean}

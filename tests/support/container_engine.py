@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import select
 import subprocess
@@ -15,16 +16,17 @@ from pathlib import Path
 import pytest
 from local_study import wait_until
 
-from kftune.containers import Container, Engine, find_engine
+from kftune.containers import ContainerEngine, ContainerRun, find_engine
 from kftune.errors import ContainerError
 from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.start import LABEL_OF_RUN
 
 # Any image with Python will do; it is never pulled.
 IMAGE = os.environ.get("KFTUNE_TEST_IMAGE", "docker.io/library/python:3.11-slim-bookworm")
 
 
 @functools.cache
-def _found() -> Engine | str:
+def _found() -> ContainerEngine | str:
     try:
         engine = find_engine()
         if engine.image_id(IMAGE) is None:
@@ -36,7 +38,7 @@ def _found() -> Engine | str:
         return str(error)
 
 
-def needed_engine() -> Engine:
+def needed_engine() -> ContainerEngine:
     """The engine of this machine, or a skipped test."""
     found = _found()
     if isinstance(found, str):
@@ -45,7 +47,7 @@ def needed_engine() -> Engine:
 
 
 @contextmanager
-def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
+def api_socket(engine: ContainerEngine, folder: Path) -> Iterator[str]:
     """The address of an API of docker's: the daemon's, or podman's imitation, started for it in `folder`."""
     if engine.kind == "docker":
         yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
@@ -62,13 +64,20 @@ def api_socket(engine: Engine, folder: Path) -> Iterator[str]:
         service.wait()
 
 
-def python(code: str, **rest: object) -> Container:
+def containers_of(engine: ContainerEngine, folder: Path) -> list[str]:
+    """Names of the containers of the run with its results in `folder`; other tests may run at the same time."""
+    return engine.leftovers({LABEL_OF_RUN: hashlib.sha256(str(folder).encode()).hexdigest()[:32]})
+
+
+def python(code: str, **rest: object) -> ContainerRun:
     """A container that runs some Python."""
     given = {"name": f"kftune-test-{uuid.uuid4().hex[:12]}", "command": ["python", "-uc", code], **rest}
-    return Container(image=IMAGE, **given)  # type: ignore[arg-type]
+    return ContainerRun(image=IMAGE, **given)  # type: ignore[arg-type]
 
 
-def started(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[TrialProcess, list[bytes]]:
+def started(
+    engine: ContainerEngine, container: ContainerRun, folder: Path, **rest: object
+) -> tuple[TrialProcess, list[bytes]]:
     """A container started as kftune.local starts any command, and its output as it comes."""
     output: list[bytes] = []
     argv = engine.run_argv(container)
@@ -85,13 +94,25 @@ def started(engine: Engine, container: Container, folder: Path, **rest: object) 
     return process, output
 
 
-def ended(engine: Engine, container: Container, folder: Path, **rest: object) -> tuple[int, str]:
+def ended(engine: ContainerEngine, container: ContainerRun, folder: Path, **rest: object) -> tuple[int, str]:
     """Exit code and output of a container."""
     process, output = started(engine, container, folder, **rest)
-    for _ in turns(process):
-        pass
+    run_to_end(process)
     assert process.returncode is not None
     return process.returncode, b"".join(output).decode()
+
+
+def run_to_output(process: TrialProcess, output: list[bytes]) -> None:
+    """Lets a process run until it prints something, or ends."""
+    for _ in turns(process):
+        if output:
+            return
+
+
+def run_to_end(process: TrialProcess) -> None:
+    """Lets a process run to its end."""
+    for _ in turns(process):
+        pass
 
 
 def turns(process: TrialProcess) -> Iterator[None]:

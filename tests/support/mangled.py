@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from lint_examples import EXAMPLE, example_text
+
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.example import EXAMPLE, example_text
 
 CONFIG_MAP = """\
 apiVersion: v1

@@ -1,30 +1,31 @@
-"""The command line: one module a command, imported only when that command is called.
+"""The command line: one module for each command, imported when that command is called.
 
 Exit codes: 0 done, 1 findings or failed trials, 2 wrong use or input, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from kftune._version import __version__
 
-# Command -> what it does. The module of `run` is kftune.cli.run: `configure(parser)` and `run(arguments) -> exit code`.
+# Command -> its summary. Its module, such as kftune.cli.run, has `configure(parser)` and `run(arguments) -> exit code`.
 COMMANDS = {
-    "new": "write a hyperparameter class, its study and its test to start from",
-    "show": "what a study or pipeline searches, runs and needs",
-    "run": "run a study, or a Katib Experiment, on this machine",
-    "pipeline": "run a whole pipeline on this machine",
-    "status": "how far a study or an Experiment is",
-    "lint": "what a cluster would refuse, and where it would hang",
-    "render": "write the manifests that do the same on a cluster",
-    "best": "the best trial of a study",
-    "results": "all trials of a study as JSON or CSV",
-    "logs": "what a trial printed",
-    "images": "build the images of a project, and lock what was built",
+    "new": "create a hyperparameter class with its study and its test",
+    "show": "print what a study or pipeline searches, runs and needs",
+    "run": "run a study, a pipeline or a Katib Experiment on this machine",
+    "pipeline": "pipeline run: the same as run, for pipelines only",
+    "status": "print the progress of a study or an Experiment",
+    "lint": "find what a cluster would reject, and where it would hang",
+    "render": "write the manifests that run a study or pipeline on a cluster",
+    "best": "print the best trial of a study",
+    "results": "print all trials of a study, also as JSON or CSV",
+    "logs": "print the log of a trial",
+    "images": "build the images of a project, and lock them",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "the JSON Schema of a study, pipeline or project file, or of what lint prints",
+    "schema": "print the JSON Schema of a study, pipeline or project file, or of the output of lint",
 }
 
 
@@ -32,12 +33,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Args:
-        argv: Command and arguments; None takes the process's own.
+        argv: Command and arguments; None means those of the process.
 
     Returns:
         The exit code.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _main(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has exited (`| head`). Without this, Python reports the same error again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _main(arguments: list[str]) -> int:
     if arguments[:1] == ["--version"]:
         print(f"kftune {__version__}")
         return 0
@@ -58,7 +69,7 @@ def _overview() -> str:
         "usage: kftune COMMAND ...\n\n"
         "One typed declaration of hyperparameters, and everything that runs it.\n\n"
         f"commands:\n{listed}\n\n"
-        "options:\n  -h, --help  this text; kftune COMMAND --help tells more\n  --version   kftune's version"
+        "options:\n  -h, --help  print this text; kftune COMMAND --help has more\n  --version   print the version"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,7 +12,7 @@ from kftune.errors import KftuneError, UsageError, near_files
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours."""
+    """A parser that raises `UsageError`."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}\n{self.format_usage().rstrip()}\nhelp: {self.prog} --help")
@@ -25,7 +24,7 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
     Args:
         name: One of `kftune.cli.COMMANDS`.
         summary: What it does, for its help.
-        arguments: What follows the name.
+        arguments: The arguments after the name.
 
     Returns:
         The exit code.
@@ -41,19 +40,17 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
         command.configure(parser)
         return int(command.run(parser.parse_intermixed_args(arguments)))
     except KftuneError as error:
-        return _refuse(str(error))
+        return _report(str(error))
     except BrokenPipeError:
-        # Whoever read us has gone (`| head`); Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except OSError as error:
         file = str(error.filename or "")
-        return _refuse(f"{file}: {error.strerror}{near_files(file)}" if file else str(error))
+        return _report(f"{file}: {error.strerror}{near_files(file)}" if file else str(error))
     except KeyboardInterrupt:
         return 130
 
 
-def _refuse(message: str) -> int:
+def _report(message: str) -> int:
     sys.stdout.flush()
     print(f"kftune: {message}", file=sys.stderr)
     return 2

@@ -1,22 +1,70 @@
-"""How `kftune run` runs a Katib Experiment: which one of the file, what lint says of it, and the options of its own."""
+"""Prepares a Katib Experiment for `kftune run`: selects it, checks it as lint does, and reads its options."""
 
 from __future__ import annotations
 
+import argparse
 import copy
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kftune.cli.places import RUNS
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import placed
-from kftune.lint.sources import Document, Source, decoded, documents
+from kftune.lint.experiment import CheckedDocument, check_experiment
+from kftune.lint.placing import placed
+from kftune.lint.sources import Document, SourceText, decoded, documents
 from kftune.spec.kind import kind_of
 
+if TYPE_CHECKING:
+    from kftune.local.study.events import OnEvent
+
 _EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
-_TOLD = ("fails", "hangs", "wrong")
+_REPORTED = ("fails", "hangs", "wrong")
+
+
+def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tuple[Path, Callable[[OnEvent], int]]:
+    """Returns the folder of the results, and what runs the Experiment, given a function to call with each event.
+
+    Args:
+        arguments: What `kftune.cli.run` declares.
+        gpus: Devices to distribute among trials; None for those that the machine has.
+
+    Raises:
+        UsageError: The file has no such Experiment, a cluster would refuse it, or an option is invalid.
+    """
+    from kftune.local.experiment import Options, run_experiment
+    from kftune.results import slug
+
+    chosen = choose(arguments.file, arguments.name, arguments.settings)
+    folder = arguments.dir or RUNS / slug(str(chosen.value["metadata"]["name"]))
+    options = Options(
+        runtime=arguments.runtime or "process",
+        env=variables(arguments.env),
+        mounts=mounts(arguments.mount),
+        working_dir=arguments.working_dir and arguments.working_dir.resolve(),
+        strict_wrapper=arguments.strict_wrapper,
+        gpus=gpus,
+    )
+
+    def go(on_event: OnEvent) -> int:
+        return run_experiment(
+            chosen.value,
+            folder,
+            place=arguments.file,
+            cluster=chosen.cluster,
+            options=options,
+            seed=arguments.seed,
+            as_katib=arguments.as_katib,
+            on_event=on_event,
+            notes=chosen.notes,
+            strict=arguments.strict,
+            fresh=arguments.fresh,
+        ).exit_code
+
+    return folder, go
 
 
 class Chosen(NamedTuple):
@@ -27,36 +75,31 @@ class Chosen(NamedTuple):
     notes: list[str]
     """What lint predicts for a cluster."""
 
-    @property
-    def name(self) -> str:
-        """Its metadata.name."""
-        return str(self.value["metadata"]["name"])
-
 
 def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
-    """The Experiment of a file, judged as lint does.
+    """Returns an Experiment of a file, checked as lint does.
 
     Args:
-        path: The file; other documents in it are what the cluster holds.
-        name: Which Experiment, where there are several.
+        path: The file; its other documents are taken for objects of the cluster.
+        name: Which Experiment, if there are several.
         overrides: ``maxTrialCount=4`` and the like.
 
     Raises:
-        UsageError: There is no such Experiment, or a cluster would refuse it.
+        UsageError: The file has no such Experiment, or a cluster would reject it.
     """
-    found = list(documents(Source(str(path), decoded(path.read_bytes()), named=True)))
+    found = list(documents(SourceText(str(path), decoded(path.read_bytes()), named=True)))
     document = _one(path, [each for each in found if _is_experiment(each)], name)
     value = copy.deepcopy(document.value)
     for override in overrides:
         _override(value, override)
     cluster = cluster_of((each.value for each in found), KatibConfig(), labelled=True)
-    judgement = judge(document._replace(value=value), cluster, "0.19")
+    judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
     notes = [
-        f"on a cluster ({each.finding.code}, line {each.line}): {each.finding.message}"
+        f"on a cluster ({each.code}, line {each.line}): {each.message}"
         for each in placed(judgement)
-        if each.finding.severity in _TOLD
+        if each.severity in _REPORTED
     ]
     return Chosen(value, cluster, notes)
 
@@ -72,13 +115,13 @@ def _one(path: Path, found: list[Document], name: str | None) -> Document:
         raise UsageError(f"{path}:{unreadable.piece.line + (error.line or 1)}:{error.column or 1}: {error.message}")
     names = [_name(each) for each in found]
     if name is None and len(found) > 1:
-        raise UsageError(f"{path} holds several Experiments; choose one with --name: {', '.join(names)}")
+        raise UsageError(f"{path} has several Experiments; select one with --name: {', '.join(names)}")
     for each in found:
         if name in (None, _name(each)):
             return each
     if not found:
-        raise UsageError(f"{path} holds no Experiment of {API_VERSION}")
-    raise UsageError(f"{path} holds no Experiment {name!r}; {suggestion(str(name), names)}")
+        raise UsageError(f"{path} has no Experiment of {API_VERSION}")
+    raise UsageError(f"{path} has no Experiment {name!r}; {suggestion(str(name), names)}")
 
 
 def _name(document: Document) -> str:
@@ -90,7 +133,7 @@ def _override(value: dict[str, Any], text: str) -> None:
     key, _, given = text.removeprefix("spec.").partition("=")
     if key not in _EDITABLE:
         raise UsageError(
-            f"of an Experiment only {', '.join(_EDITABLE)} can be changed here, but got {text!r}; "
+            f"only {', '.join(_EDITABLE)} of an Experiment can be changed here, but got {text!r}; "
             f"{suggestion(key, _EDITABLE)}"
         )
     if not re.fullmatch(r"[0-9]{1,9}", given):
@@ -100,20 +143,20 @@ def _override(value: dict[str, Any], text: str) -> None:
         spec[key] = int(given)
 
 
-def _refusal(path: Path, judgement: Judgement) -> str:
-    lines = [f"{path}: a cluster refuses this Experiment, so it does not run here either:"]
+def _refusal(path: Path, judgement: CheckedDocument) -> str:
+    lines = [f"{path}: a cluster rejects this Experiment, so it does not run here:"]
     for each in placed(judgement):
-        if each.finding.severity == "refused":
-            lines.append(f"  {path}:{each.line}:{each.column}: {each.finding.code}: {each.finding.message}")
-    lines.append(f"kftune lint {path} tells more")
+        if each.severity == "refused":
+            lines.append(f"  {path}:{each.line}:{each.column}: {each.code}: {each.message}")
+    lines.append(f"details: kftune lint {path}")
     return "\n".join(lines)
 
 
 def variables(given: list[str]) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a mapping.
+    """Returns ``NAME=VALUE`` texts as a mapping.
 
     Raises:
-        UsageError: One is something else.
+        UsageError: One has another form.
     """
     found = {}
     for text in given:
@@ -125,10 +168,10 @@ def variables(given: list[str]) -> dict[str, str]:
 
 
 def mounts(given: list[str]) -> dict[str, Path]:
-    """``VOLUME=PATH`` texts as a mapping, the paths made absolute.
+    """Returns ``VOLUME=PATH`` texts as a mapping, with absolute paths.
 
     Raises:
-        UsageError: One is something else, or the path is not there.
+        UsageError: One has another form, or a path does not exist.
     """
     found = {}
     for text in given:
@@ -137,6 +180,6 @@ def mounts(given: list[str]) -> dict[str, Path]:
             raise UsageError(f"--mount takes VOLUME=PATH or /CONTAINER/PATH=PATH, but got {text!r}")
         path = Path(place).resolve()
         if not path.exists():
-            raise UsageError(f"--mount {name}: {path} is not there")
+            raise UsageError(f"--mount {name}: {path} does not exist")
         found[name if name == "/" else name.rstrip("/")] = path
     return found

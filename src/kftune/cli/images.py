@@ -1,13 +1,13 @@
-"""Builds the images of a project, images/NAME/Dockerfile, and says what each name stands for.
+"""Builds the images of a project from images/NAME/Dockerfile, and locks what was built.
 
-kftune images list                                    each image, and what was last built of it
-kftune images build                                   all of them, tagged localhost/NAME:GIT-REVISION
+kftune images list                                    list the images, and what was last built of each
+kftune images build                                   build all, tagged localhost/NAME:GIT-REVISION
 kftune images build train --push registry.example/team
-kftune images lock                                    write images/images.lock.json from images that are here already
-kftune images packages train                          the Python packages in an image
+kftune images lock                                    write images/images.lock.json from existing images
+kftune images packages train                          list the Python packages in an image
 
-A study names such an image by its folder: `image: images/train`. docker or podman builds, whichever answers;
-KFTUNE_CONTAINER_ENGINE names one.
+A study names such an image by its folder: `image: images/train`. docker or podman builds it;
+KFTUNE_CONTAINER_ENGINE selects one.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from kftune.images import LockedImage, lock_of
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("action", choices=["list", "build", "lock", "packages"])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="images (default: all)")
-    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: the current one)")
-    parser.add_argument("--push", metavar="REGISTRY", help="push what was built, such as to registry.example/team")
-    parser.add_argument("--base", metavar="IMAGE", help="the image to build on, such as one pinned by digest")
-    parser.add_argument("--tag", help="a tag in place of the git revision")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names of images (default: all)")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder of the project (default: the current one)")
+    parser.add_argument("--push", metavar="REGISTRY", help="push the images, for example to registry.example/team")
+    parser.add_argument("--base", metavar="IMAGE", help="base image, for example one with a digest")
+    parser.add_argument("--tag", help="tag (default: the git revision)")
     parser.add_argument(
         "--flag",
         action="append",
         default=[],
         metavar="FLAG",
-        help="an option for the engine, such as --flag=--pull",
+        help="an option for docker or podman build, such as --flag=--pull",
     )
-    parser.add_argument("--format", choices=["text", "json", "names"], default="text", help="how to print the list")
+    parser.add_argument("--format", choices=["text", "json", "names"], default="text", help="format of the list")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Does what is asked for."""
+    """Runs the action."""
     if arguments.action != "build" and (arguments.push or arguments.base or arguments.flag):
-        raise UsageError("--push, --base and --flag belong to kftune images build")
+        raise UsageError("--push, --base and --flag are options of kftune images build")
     if arguments.action == "list":
         _list(arguments)
     elif arguments.action == "packages":
@@ -79,7 +79,7 @@ def _packages(arguments: argparse.Namespace) -> None:
     from kftune.images.build import python_packages
 
     if len(arguments.names) != 1:
-        raise UsageError("kftune images packages takes the name of one image")
+        raise UsageError("kftune images packages takes one NAME")
     image = lock_of(arguments.root).image(arguments.names[0])
     for package in python_packages(find_engine(), image.local):
         print(package)

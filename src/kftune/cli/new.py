@@ -1,9 +1,7 @@
-"""Writes files to start from.
+"""Creates the files of a new model.
 
-  kftune new hparams NAME
-
-makes pipelines/NAME/NAME_hparams.py (the class), train.py (a script that trains with it), study.yaml, and
-tests/test_NAME.py. The study runs as it is.
+`kftune new hparams NAME` writes NAME_hparams.py (the class), train.py (a script that trains with it) and study.yaml
+into pipelines/NAME, and tests/test_NAME.py. The study runs without changes.
 """
 
 from __future__ import annotations
@@ -16,13 +14,13 @@ from kftune.scaffold import new_hparams
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("what", choices=["hparams"], help="what to start")
-    parser.add_argument("name", help="the model's name, such as text_cnn")
-    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder (default: this one)")
+    parser.add_argument("what", choices=["hparams"], help="what to create")
+    parser.add_argument("name", help="name of the model, such as text_cnn")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder of the project (default: the current one)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the files and says what to do next."""
+    """Writes the files and prints the next command."""
     written = new_hparams(arguments.name, arguments.root)
     for path in written:
         print(f"wrote {path}")

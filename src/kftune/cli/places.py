@@ -1,4 +1,4 @@
-"""Where a study's results are: ``runs/<study's name>`` in the current folder, or the folder that was given."""
+"""Finds a study's results: ``runs/NAME`` in the current folder, or the folder that was given."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kftune.errors import StudyError
-from kftune.results import slug
+from kftune.results import Results, open_results, slug
 
 RUNS = Path("runs")
 
 
 def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that name a study's results."""
-    parser.add_argument("study", type=Path, help="file of the study or Experiment, or the folder of its results")
+    parser.add_argument("study", type=Path, help="study or Experiment file, or the folder of its results")
     parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
 
 
-def results_folder(study: Path, given: Path | None = None) -> Path:
-    """The folder of a study's results.
-
-    Args:
-        study: The study file, of which only the name is read, or the folder itself.
-        given: A folder that the user named.
+def open_given(arguments: argparse.Namespace) -> Results:
+    """Returns the results that a command line names; use it in a `with` statement.
 
     Raises:
-        StudyError: The file names no study.
-        OSError: There is no such file.
+        UsageError: The file is of another kind.
+        StudyError: The file has no name.
+        StoreError: There are no results.
+        OSError: The file does not exist.
     """
-    if given is not None:
-        return given
-    if study.is_dir():
-        return study
+    return open_results(arguments.dir or (arguments.study if arguments.study.is_dir() else _folder(arguments.study)))
+
+
+def counted(results: Results) -> str:
+    """Returns how many trials are in each state, as text."""
+    return ", ".join(f"{count} {state}" for state, count in results.counts().items()) or "none"
+
+
+def _folder(study: Path) -> Path:
     from kftune.cli.given import given_kind  # a folder needs no YAML
 
     kind, value = given_kind(study, ("study", "Experiment"))

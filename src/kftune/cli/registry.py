@@ -1,8 +1,8 @@
-"""The registered hyperparameter classes.
+"""Lists, shows or checks the registered hyperparameter classes.
 
-kftune registry list            all of them, without importing any
-kftune registry show NAME       one class: its fields, defaults and search domains
-kftune registry check           imports each and makes sure that it is what the registry says
+kftune registry list            list all, without importing them
+kftune registry show NAME       show one class: its fields, defaults and search domains
+kftune registry check           import each class and check it
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune.cli.table import table
-from kftune.errors import KftuneError
+from kftune.errors import KftuneError, UsageError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, load_hparams
 
@@ -37,16 +37,19 @@ def _list(form: str) -> int:
     if form == "json":
         print(json.dumps(entries, indent=2))
     else:
-        rows = [
-            [entry["class_name"], entry["model_type"], entry["module_path"], entry["description"]] for entry in entries
-        ]
-        print(table(["class", "model type", "module", "description"], rows))
+        columns = {
+            "class_name": "class",
+            "model_type": "model type",
+            "module_path": "module",
+            "description": "description",
+        }
+        print(table([*columns.values()], [[entry[key] for key in columns] for entry in entries]))
     return 0
 
 
 def _show(name: str | None, form: str) -> int:
     if name is None:
-        raise KftuneError("kftune registry show needs a name; kftune registry list shows them")
+        raise UsageError("kftune registry show needs a name; kftune registry list shows all")
     hparams = load_hparams(name, (Path.cwd(),))
     fields = [_field(hparams, field) for field in hparams.leaves()]
     if form == "json":
@@ -87,17 +90,13 @@ def _check(form: str) -> int:
             if all(leaf.has_default for leaf in hparams.leaves().values()):
                 made = hparams()
                 if hparams.from_args(made.to_args()) != made:
-                    raise KftuneError(f"{name}: the command line does not give the same values back")
+                    raise KftuneError(f"{name}: its command line is not read back as the same values")
             outcomes.append({"name": name, "ok": True, "message": f"{len(hparams.leaves())} fields"})
         except KftuneError as error:
             outcomes.append({"name": name, "ok": False, "message": str(error)})
     if form == "json":
         print(json.dumps(outcomes, indent=2))
     else:
-        print(
-            table(
-                ["class", "check", ""],
-                [[row["name"], "ok" if row["ok"] else "FAILS", row["message"]] for row in outcomes],
-            )
-        )
+        rows = [[row["name"], "ok" if row["ok"] else "FAILS", row["message"]] for row in outcomes]
+        print(table(["class", "check", ""], rows))
     return 0 if all(row["ok"] for row in outcomes) else 1

@@ -1,10 +1,10 @@
-"""Writes the manifests that run a study or a pipeline on a cluster. Same file, same bytes.
+"""Writes the manifests that run a study or a pipeline on a cluster. The same file always gives the same bytes.
 
-kftune render study.yaml                          to the screen
-kftune render study.yaml --out build              to build/study.katib.yaml
+kftune render study.yaml                          prints them
+kftune render study.yaml --out build              writes build/study.katib.yaml
 kftune render pipeline.yaml --target argo         a pipeline, for Argo Workflows
-kftune render pipelines/circuits --out build      a folder with a project.yaml, as a kustomization with its overlays
-kftune render --all pipelines --out manifests     all files below pipelines/, one folder a project
+kftune render pipelines/circuits --out build      a folder with a project.yaml: a kustomization with overlays
+kftune render --all pipelines --out manifests     all files below pipelines/, in the same folders
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from kftune.cli.given import given_kind
 from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
-from kftune.images.studies import pinned
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
 from kftune.render.resolved import render_resolved
-from kftune.spec.kind import PROJECT_FILE, kind_of_file
+from kftune.spec.kind import PROJECT_FILE, Kind, kind_of_file
 from kftune.study import load_study
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -34,11 +33,15 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", nargs="?", type=Path, help="study or pipeline file, or a project's folder")
+    parser.add_argument("file", nargs="?", type=Path, help="study or pipeline file, or the folder of a project")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
-    parser.add_argument("--all", type=Path, metavar="DIR", help="render every study and pipeline file below DIR")
-    parser.add_argument("--target", choices=[*TARGETS, *PIPELINE_TARGETS], help="(default: all that take the file)")
-    parser.add_argument("--out", type=Path, help="a .yaml or .json file, or a folder (default: the screen)")
+    parser.add_argument("--all", type=Path, metavar="DIR", help="render all study and pipeline files below DIR")
+    parser.add_argument(
+        "--target",
+        choices=[*TARGETS, *PIPELINE_TARGETS],
+        help="default: all targets of the file",
+    )
+    parser.add_argument("--out", type=Path, help="a .yaml or .json file, or a folder (default: print)")
     parser.add_argument("--format", choices=["yaml", "json"], default="yaml")
 
 
@@ -47,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.file is None) == (arguments.all is None):
         raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
     if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
-        raise UsageError(f"--out is a .yaml or .json file, or a folder, but {arguments.out} is another file")
+        raise UsageError(f"--out takes a .yaml or .json file, or a folder, but {arguments.out} is another file")
     if arguments.all is not None:
         return _render_all(arguments)
     if arguments.file.is_dir():
@@ -59,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """All that is imported and made here stays until the end: looking for garbage in it takes a sixth of the time."""
+    """Switches garbage collection off: almost nothing becomes garbage here, and looking for it takes time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -71,7 +74,7 @@ def _without_collection() -> Iterator[None]:
 
 def _render_file(arguments: argparse.Namespace) -> None:
     kind, _ = given_kind(arguments.file, ("study", "pipeline"))
-    for target in _targets(arguments.file, kind.name == "pipeline", arguments.target):
+    for target in _targets(arguments.file, kind, arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
             sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
@@ -79,7 +82,7 @@ def _render_file(arguments: argparse.Namespace) -> None:
             _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
         else:
             _write_into(arguments.out, arguments.file, rendering, target, arguments.format)
-        _tell(rendering, arguments.file)
+        _print_notes(rendering.notes, arguments.file)
 
 
 def _render_all(arguments: argparse.Namespace) -> int:
@@ -92,16 +95,16 @@ def _render_all(arguments: argparse.Namespace) -> int:
         folder = arguments.out / project.parent.relative_to(arguments.all)
         sets |= {project.parent / file for file in _write_set(project.parent, folder, arguments.format)}
         count += 1
-    for path, is_pipeline in _files(arguments.all):
+    for path, kind in _files(arguments.all):
         if path in sets:
             continue
-        if arguments.target is not None and arguments.target not in _targets_of(is_pipeline):
-            continue
-        for target in _targets(path, is_pipeline, arguments.target):
+        for target in _targets_of(kind):
+            if arguments.target not in (None, target):
+                continue
             rendering = _rendering(path, (), target)
             folder = arguments.out / path.relative_to(arguments.all).parent
             _write_into(folder, path, rendering, target, arguments.format)
-            _tell(rendering, path)
+            _print_notes(rendering.notes, path)
             count += 1
     if count == 0:
         what = "study or pipeline file" if arguments.target is None else f"file for {arguments.target}"
@@ -111,23 +114,23 @@ def _render_all(arguments: argparse.Namespace) -> int:
 
 def _render_project(arguments: argparse.Namespace) -> int:
     if arguments.out is None or arguments.target is not None or arguments.overrides:
-        raise UsageError("a project is written whole: kftune render FOLDER --out DIR; overlays hold its changes")
+        raise UsageError("a project is rendered as a whole: kftune render FOLDER --out DIR; put changes into overlays")
     if not (arguments.file / PROJECT_FILE).is_file():
         raise UsageError(
-            f"a folder is rendered as its {PROJECT_FILE} says, but {arguments.file} has none; write one, "
-            f"or render each file in it: kftune render --all {arguments.file} --out {arguments.out}"
+            f"a folder needs a {PROJECT_FILE}, but {arguments.file} has none; write one, "
+            f"or render each file: kftune render --all {arguments.file} --out {arguments.out}"
         )
     _write_set(arguments.file, arguments.out, arguments.format)
     return 0
 
 
 def _write_set(source: Path, folder: Path, form: str) -> list[str]:
-    """Writes a project's kustomization; gives the files of the project that are in it."""
+    """Writes the kustomization of a project; returns the files of the project that are in it."""
     from kftune.project import load_project
     from kftune.render.kustomize import render_project
 
     if form != "yaml":
-        raise UsageError("kustomize reads kustomization.yaml, so a project is written as YAML; leave out --format")
+        raise UsageError("a project is written as YAML, which kustomize reads; remove --format")
     loaded = load_project(source)
     try:
         rendering = render_project(loaded)
@@ -141,39 +144,35 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     for stale in forget(folder, earlier - texts.keys()):
         print(f"removed {stale}")
     remember(folder, texts)
-    for note in rendering.notes:
-        print(f"note: {source}: {note}", file=sys.stderr)
+    _print_notes(rendering.notes, source)
     return [*loaded.base.members]
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Yields the study files below a folder and the pipeline files, by name, and whether each is a pipeline."""
+def _files(folder: Path) -> Iterator[tuple[Path, Kind]]:
+    """Yields the study and pipeline files below a folder, by name."""
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
         kind, _ = kind_of_file(path)
         if kind.name == "project" and path.name != PROJECT_FILE:
             raise UsageError(f"{path} looks like a project file, which must be named {PROJECT_FILE}; rename it")
         if kind.name in ("study", "pipeline"):
-            yield path, kind.name == "pipeline"
+            yield path, kind
 
 
-def _targets_of(is_pipeline: bool) -> list[str]:
-    return [*(PIPELINE_TARGETS if is_pipeline else TARGETS)]
+def _targets_of(kind: Kind) -> list[str]:
+    return [*(PIPELINE_TARGETS if kind.name == "pipeline" else TARGETS)]
 
 
-def _targets(path: Path, is_pipeline: bool, wanted: str | None) -> list[str]:
-    known = _targets_of(is_pipeline)
-    if wanted is None:
-        return known
-    if wanted not in known:
-        kind = "a pipeline" if is_pipeline else "a study"
-        raise UsageError(f"{path} is {kind}, which is rendered for {', '.join(known)}, not for {wanted}")
-    return [wanted]
+def _targets(path: Path, kind: Kind, wanted: str | None) -> list[str]:
+    known = _targets_of(kind)
+    if wanted not in (None, *known):
+        raise UsageError(f"{path} is a {kind.name}, which is rendered for {', '.join(known)}, not for {wanted}")
+    return known if wanted is None else [wanted]
 
 
 def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
     try:
         if target in TARGETS:
-            return render(pinned(load_study(path, overrides), path), target)
+            return render(load_study(path, overrides).with_images(lambda image: resolve(image, path)), target)
         from kftune.pipeline import load_pipeline
 
         return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
@@ -182,7 +181,7 @@ def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
 
 
 def _write_into(folder: Path, path: Path, rendering: Rendering, target: str, form: str) -> None:
-    """Writes what is applied, and apart from it what is created anew for each run."""
+    """Writes what is applied, and in another file what is created for each run."""
     _write(folder / f"{path.stem}.{target}.{form}", rendering.documents, form)
     if rendering.created:
         _write(folder / f"{path.stem}.{target}-run.{form}", rendering.created, form)
@@ -199,6 +198,6 @@ def _text(documents: Sequence[dict[str, Any]], form: str) -> str:
     return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
 
 
-def _tell(rendering: Rendering, path: Path) -> None:
-    for note in rendering.notes:
+def _print_notes(notes: Sequence[str], path: Path) -> None:
+    for note in notes:
         print(f"note: {path}: {note}", file=sys.stderr)

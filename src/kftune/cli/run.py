@@ -1,8 +1,11 @@
-"""Runs a study, or a Katib Experiment as it is, on this machine.
+"""Runs a study, a pipeline or a Katib Experiment on this machine.
 
-Each trial is a process, started with the command line that it has on a cluster. Results go to runs/NAME. Calling it
-again goes on where an earlier run ended, however that ended; no finished trial is lost or repeated. Exit codes: 0 done,
-1 it failed, 2 wrong use, 130 interrupted.
+kftune run pipelines/circuits/study.yaml budget.max_trials=4
+kftune run pipelines/circuits/pipeline.yaml circuit=PLANT001/CIRCUIT02 steps.data.cache=false
+kftune run experiment.yaml maxTrialCount=4
+
+Trials and steps are processes with the command line that they have on a cluster. Results go to runs/NAME. Run it again
+to resume; no finished trial or step is lost or repeated. Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -10,139 +13,163 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kftune.cli.given import given_kind
 from kftune.cli.places import RUNS
 from kftune.errors import UsageError
+from kftune.spec.kind import Kind, KindName
 
 if TYPE_CHECKING:
     from kftune.local.study.events import OnEvent
 
+Go = Callable[["OnEvent"], int]
+"""Runs what was prepared, calls its argument with each event, and returns the exit code."""
+
+# Which kinds of file an option is for; the other options are for all.
+_KINDS_OF = {
+    **dict.fromkeys(("gpus", "strict"), ("study", "Experiment")),
+    **dict.fromkeys(("image", "parallel"), ("pipeline",)),
+    **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("study", type=Path, help="study file, or a file with an Experiment")
+    add_common_arguments(parser)
+    trials = parser.add_argument_group("studies and Experiments")
+    trials.add_argument("--gpus", help="GPUs to distribute among trials, such as 0,1; none: run without")
+    trials.add_argument("--strict", action="store_true", help="refuse a file with settings that have no effect here")
+    add_pipeline_arguments(parser)
+    experiment = parser.add_argument_group("Experiments")
+    experiment.add_argument("--name", help="which Experiment, if the file has several")
+    experiment.add_argument("--seed", type=int, help="seed, in place of the setting random_state")
+    experiment.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="variable for all trials")
+    experiment.add_argument(
+        "--mount", action="append", default=[], metavar="VOLUME=PATH", help="local path of a volume, or of /PATH"
+    )
+    experiment.add_argument("--working-dir", type=Path, metavar="DIR", help="working directory of trials")
+    experiment.add_argument("--as-katib", action="store_true", help="reproduce known faults of Katib's engines")
+    experiment.add_argument("--strict-wrapper", action="store_true", help="run the shell command that Katib makes")
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments for all kinds of files."""
+    parser.add_argument("file", type=Path, help="the file to run")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4 or maxTrialCount=4"
+        "settings",
+        nargs="*",
+        metavar="key=value",
+        help="changes to the file (budget.max_trials=4, ~points), or parameters of a pipeline (circuit=C1)",
     )
     parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
-    parser.add_argument("--fresh", action="store_true", help="move earlier results aside and begin anew")
-    parser.add_argument("--gpus", help="devices to share out among trials, such as 0,1; none: run without")
-    parser.add_argument("--strict", action="store_true", help="refuse a study of which something has no effect here")
-    parser.add_argument("--json", action="store_true", help="one JSON object an event (docs/results.md)")
-    parser.add_argument("--plain", action="store_true", help="plain lines, also in a terminal")
-    _add_own_of_experiments(parser)
+    parser.add_argument("--runtime", choices=["process", "container"], help="of trials and steps (default: process)")
+    parser.add_argument("--fresh", action="store_true", help="start again: move earlier results aside, or use none")
+    parser.add_argument("--json", action="store_true", help="print events, one JSON object a line (docs/results.md)")
+    parser.add_argument("--plain", action="store_true", help="print plain lines, also in a terminal")
 
 
-def _add_own_of_experiments(parser: argparse.ArgumentParser) -> None:
-    """Declares the options that only an Experiment has."""
-    group = parser.add_argument_group("only for a Katib Experiment")
-    group.add_argument("--name", help="which one, where the file has several")
-    group.add_argument("--seed", type=int, help="seed in place of the setting random_state")
-    group.add_argument("--runtime", choices=["process", "container"], default="process", help="default: process")
-    group.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="a variable for every trial")
-    group.add_argument(
-        "--mount", action="append", default=[], metavar="VOLUME=PATH", help="what stands for a volume or /PATH here"
+def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments for pipelines."""
+    pipeline = parser.add_argument_group("pipelines")
+    pipeline.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="[IMAGE=]IMAGE",
+        help="with --runtime container, the image to run in place of another, or of all: registry/x:1=images/train, "
+        "images/train (default: targets.local.images of the file)",
     )
-    group.add_argument("--working-dir", type=Path, metavar="DIR", help="where trials run")
-    group.add_argument("--as-katib", action="store_true", help="with the known faults of Katib's engines")
-    group.add_argument("--strict-wrapper", action="store_true", help="through the shell line that Katib makes")
-
-
-def _refuse_own_of_experiments(arguments: argparse.Namespace) -> None:
-    for name in ("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"):
-        if getattr(arguments, name) not in (None, False, []):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} is for a Katib Experiment, and {arguments.study} is a study; change the study")
-    if arguments.runtime != "process":
-        raise UsageError(f"--runtime is for a Katib Experiment, and {arguments.study} is a study")
+    pipeline.add_argument(
+        "--parallel", type=int, metavar="N", help="steps at the same time (default: the file, or the cores)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs the study or the Experiment."""
-    from kftune.cli.given import given_kind
-    from kftune.local.study.events import Event
+    """Runs the file."""
+    return run_file(arguments, ("study", "pipeline", "Experiment"))
+
+
+def run_file(arguments: argparse.Namespace, taken: Sequence[KindName]) -> int:
+    """Runs a file of one of some kinds.
+
+    Args:
+        arguments: What `configure` declares.
+        taken: The kinds; the loader of the first says what is wrong with a file of no known kind.
+
+    Returns:
+        The exit code.
+    """
+    kind, _ = given_kind(arguments.file, taken)
+    if kind.name == "other":
+        kind = Kind(taken[0])
+    _check_options(arguments, kind)
+    if kind.name == "pipeline":
+        from kftune.cli.pipeline import prepared
+
+        go, view = prepared(arguments)
+    else:
+        go, view = _trials(arguments, kind)
+    if arguments.json:
+        return go(_print_json)
+    with view() as shown:
+        return go(shown)
+
+
+def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
+    for name, kinds in _KINDS_OF.items():
+        if kind.name not in kinds and getattr(arguments, name, None) not in (None, False, []):
+            option, which = f"--{name.replace('_', '-')}", " or ".join(f"{Kind(each)}" for each in kinds)  # type: ignore[arg-type]
+            raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}")
+
+
+def _print_json(event: Any) -> None:
+    sys.stdout.write(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
+    sys.stdout.flush()
+
+
+def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[], AbstractContextManager[OnEvent]]]:
+    """Prepares a study or an Experiment."""
     from kftune.local.views import study_view
 
-    kind, _ = given_kind(arguments.study, ("study", "Experiment"))
     if kind.name == "Experiment":
-        folder, go = _experiment(arguments)
+        from kftune.cli.experiment import prepared
+
+        folder, go = prepared(arguments, devices(arguments.gpus))
     else:
-        _refuse_own_of_experiments(arguments)
         folder, go = _study(arguments)
-
-    def print_json(event: Event) -> None:
-        sys.stdout.write(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
-        sys.stdout.flush()
-
-    if arguments.json:
-        return go(print_json)
     hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
-    with study_view(sys.stdout, hints, plain=arguments.plain) as view:
-        return go(view)
+    return go, lambda: study_view(sys.stdout, hints, plain=arguments.plain)
 
 
-def _study(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent], int]]:
+def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
     from kftune.local import run_study
     from kftune.results import slug
     from kftune.study import load_study
 
-    study = load_study(arguments.study, arguments.overrides)
+    study = load_study(arguments.file, arguments.settings)
     folder = arguments.dir or RUNS / slug(study.name)
 
     def go(on_event: OnEvent) -> int:
-        outcome = run_study(
+        return run_study(
             study,
             folder,
-            study_path=arguments.study,
+            study_path=arguments.file,
             on_event=on_event,
-            gpus=_devices(arguments.gpus),
+            gpus=devices(arguments.gpus),
+            runtime=arguments.runtime or "process",
             strict=arguments.strict,
             fresh=arguments.fresh,
-        )
-        return outcome.exit_code
+        ).exit_code
 
     return folder, go
 
 
-def _experiment(arguments: argparse.Namespace) -> tuple[Path, Callable[[OnEvent], int]]:
-    from kftune.cli.experiment import choose, mounts, variables
-    from kftune.local.experiment import Options, run_experiment
-    from kftune.results import slug
-
-    chosen = choose(arguments.study, arguments.name, arguments.overrides)
-    folder = arguments.dir or RUNS / slug(chosen.name)
-    options = Options(
-        runtime=arguments.runtime,
-        env=variables(arguments.env),
-        mounts=mounts(arguments.mount),
-        working_dir=arguments.working_dir and arguments.working_dir.resolve(),
-        strict_wrapper=arguments.strict_wrapper,
-        gpus=_devices(arguments.gpus),
-    )
-
-    def go(on_event: OnEvent) -> int:
-        outcome = run_experiment(
-            chosen.value,
-            folder,
-            place=arguments.study,
-            cluster=chosen.cluster,
-            options=options,
-            seed=arguments.seed,
-            as_katib=arguments.as_katib,
-            on_event=on_event,
-            notes=chosen.notes,
-            strict=arguments.strict,
-            fresh=arguments.fresh,
-        )
-        return outcome.exit_code
-
-    return folder, go
-
-
-def _devices(text: str | None) -> tuple[str, ...] | None:
+def devices(text: str | None) -> tuple[str, ...] | None:
+    """Returns the devices of --gpus; None for those that the machine has."""
     if text is None:
         return None
     return () if text == "none" else tuple(part for part in text.split(",") if part)

@@ -1,6 +1,6 @@
-"""The JSON Schema of a study, pipeline or project file, or of what kftune lint --format json prints.
+"""Prints the JSON Schema of a study, pipeline or project file, or of the output of kftune lint --format json.
 
-An editor that finds this first line in a file completes and checks it while you type:
+An editor completes and checks a file while you type, if the file begins with this line:
   # yaml-language-server: $schema=study.schema.json
 """
 
@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib import import_module
+
+_MODULES = {
+    "study": "kftune.study.schema",
+    "pipeline": "kftune.pipeline.schema",
+    "project": "kftune.project.model",
+    "lint": "kftune.lint.schema",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("what", choices=["study", "pipeline", "project", "lint"], help="what the schema is of")
+    parser.add_argument("what", choices=[*_MODULES], help="what the schema describes")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the schema."""
-    if arguments.what == "study":
-        from kftune.study.schema import study_schema as schema
-    elif arguments.what == "pipeline":
-        from kftune.pipeline.schema import pipeline_schema as schema
-    elif arguments.what == "project":
-        from kftune.project.schema import project_schema as schema
-    else:
-        from kftune.lint.schema import lint_schema as schema
+    schema = getattr(import_module(_MODULES[arguments.what]), f"{arguments.what}_schema")
     print(json.dumps(schema(), indent=2, ensure_ascii=False))
     return 0

@@ -1,4 +1,4 @@
-"""What a study or a pipeline searches, runs and needs, with everything filled in that the file leaves out."""
+"""Prints what a study or pipeline searches, runs and needs, with all defaults filled in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from kftune.cli.given import given_kind
-from kftune.cli.table import table
-from kftune.study import ALGORITHMS, Study, load_study
+from kftune.cli.table import indented, table
+from kftune.katib.engines import engine_of
+from kftune.study import Study, load_study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", type=Path, help="study file or pipeline file")
+    parser.add_argument("file", type=Path, help="study or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 
@@ -24,21 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the study or the pipeline."""
     kind, _ = given_kind(arguments.file, ("study", "pipeline"))
     if kind.name == "pipeline":
-        return _show_pipeline(arguments)
+        from kftune.cli.show_pipeline import facts, text
+        from kftune.pipeline import load_pipeline
+
+        found = facts(load_pipeline(arguments.file, arguments.overrides))
+        print(json.dumps(found, indent=2, ensure_ascii=False) if arguments.format == "json" else text(found))
+        return 0
     study = load_study(arguments.file, arguments.overrides)
-    if arguments.format == "json":
-        print(json.dumps(_facts(study), indent=2))
-    else:
-        print(_text(study))
-    return 0
-
-
-def _show_pipeline(arguments: argparse.Namespace) -> int:
-    from kftune.cli.show_pipeline import facts, text
-    from kftune.pipeline import load_pipeline
-
-    found = facts(load_pipeline(arguments.file, arguments.overrides))
-    print(json.dumps(found, indent=2, ensure_ascii=False) if arguments.format == "json" else text(found))
+    print(json.dumps(_facts(study), indent=2) if arguments.format == "json" else _text(study))
     return 0
 
 
@@ -75,13 +69,10 @@ def _text(study: Study) -> str:
     fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
     goal = "" if facts["goal"] is None else f", goal {facts['goal']:g}"
     budget = study.budget
-    limits = f"{budget.max_trials} trials, {budget.parallel} at once, fails after {budget.failures_allowed} failed"
-    times = [
-        f"{label} {seconds:g} s"
-        for label, seconds in (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
-        if seconds
-    ]
-    size = "endlessly many points" if facts["size"] is None else f"{facts['size']} points"
+    limits = f"{budget.max_trials} trials, {budget.parallel} in parallel, fails after {budget.failures_allowed} failed"
+    limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
+    times = [f"{label} {seconds:g} s" for label, seconds in limited if seconds]
+    size = "infinitely many points" if facts["size"] is None else f"{facts['size']} points"
     return "\n".join(
         [
             f"{study.name}{f': {study.description}' if study.description else ''}",
@@ -89,19 +80,15 @@ def _text(study: Study) -> str:
             f"  objective  {study.objective.direction} {study.objective.metric} "
             f"({study.objective.reduction} of a trial's values{goal})",
             f"  metrics    {', '.join(study.reductions)}",
-            f"  algorithm  {study.algorithm.name}: {ALGORITHMS[study.algorithm.name].summary}",
+            f"  algorithm  {study.algorithm.name}: {engine_of(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",
-            _indented(table(["name", "domain", "meaning"], searched)),
-            *(["\nfixed:", _indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
+            indented(table(["name", "domain", "meaning"], searched)),
+            *(["\nfixed:", indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
         ]
     )
 
 
 def _about(study: Study, name: str) -> str:
     return study.hparams.leaf(name).description
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""A pipeline as `kftune show` tells it: its steps in order, their fields by where they come from, its parameters."""
+"""What `kftune show` prints of a pipeline: steps in order, each field with its origin, and the run parameters."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kftune.cli.table import table
+from kftune.cli.table import indented, table
 from kftune.pipeline import Argument, Constant, Node, Pipeline, TuneStep
 
 FORMAT = "kftune.pipeline/1"
 
-# Fields whose keys may come from different places, and so are told key by key.
+# The keys of these fields may have different origins, so each key has its own line.
 _BY_KEY = ("resources", "env", "secrets", "config_maps", "node_selector", "inputs", "outputs", "values")
 
 
 def facts(pipeline: Pipeline) -> dict[str, Any]:
-    """Everything about a pipeline as JSON has it; docs/guides/pipelines.md says what the keys mean."""
+    """Returns everything about a pipeline as JSON values; docs/guides/pipelines.md documents the keys."""
     levels: dict[str, int] = {}
-    for name in pipeline.order:
-        levels[name] = 1 + max((levels[other] for other in pipeline.dependencies(name)), default=0)
+    for name, node in pipeline.plan.nodes.items():
+        levels[name] = 1 + max((levels[other] for other in node.dependencies), default=0)
     written = pipeline.to_dict()
     nodes = [*pipeline.plan.nodes.values(), *([pipeline.plan.exit] if pipeline.plan.exit else [])]
     given = {**written["steps"], **({pipeline.plan.exit.name: written["exit"]} if pipeline.plan.exit else {})}
@@ -75,7 +75,7 @@ def _step(node: Node, own: Mapping[str, Any], pipeline: Mapping[str, Any], level
 def _by_source(
     complete: Mapping[str, Any], own: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a complete step has from the defaults, and what from its kind or its instance."""
+    """Returns what a complete step has from the defaults, and what from its kind or its instance."""
     shared: dict[str, Any] = {}
     derived: dict[str, Any] = {}
     for name, value in complete.items():
@@ -104,7 +104,7 @@ def _source(given: Argument) -> Any:
 
 
 def _runs(node: Node) -> dict[str, Any]:
-    """What is started: the step's own command line, or the trials of its study."""
+    """Returns what runs: the step's own command line, or the trials of its study."""
     if not isinstance(node.step, TuneStep):
         return {"command": node.command_line({name: f"<{name}>" for name in node.argument_names})}
     study = node.step.study
@@ -131,7 +131,7 @@ def _runs(node: Node) -> dict[str, Any]:
 
 
 def text(found: Mapping[str, Any]) -> str:
-    """What people read of `facts`."""
+    """Returns what `facts` found as text."""
     parameters = [
         [name, about["type"], _default(about["default"]), about["description"]]
         for name, about in found["parameters"].items()
@@ -140,10 +140,10 @@ def text(found: Mapping[str, Any]) -> str:
     parts = [
         ": ".join(part for part in (found["name"], found["description"]) if part),
         *(f"  {name:<9} {_short(value)}" for name, value in limits),
-        "\ngraph (steps with the same number can run at once):",
+        "\ngraph (steps with the same number can run at the same time):",
         _columns([_place(found, name) for name in found["steps"]]),
         "\nrun parameters:",
-        _indented(table(["name", "type", "default", "meaning"], parameters)) if parameters else "  none",
+        indented(table(["name", "type", "default", "meaning"], parameters)) if parameters else "  none",
     ]
     if found["shared"]:
         parts += ["\nshared by all steps:", _columns(_rows(found["shared"]))]
@@ -162,7 +162,7 @@ def _place(found: Mapping[str, Any], name: str) -> list[str]:
         f"for each of {_loop(found, own['for_each'])}" if "for_each" in own else "",
         f"when {own['when']}" if "when" in own else "",
         "may be skipped" if derived["skippable"] and "when" not in own else "",
-        "at the end, whatever happened" if name == found["exit"] else "",
+        "always, at the end" if name == found["exit"] else "",
     ]
     return [str(derived["level"] or ""), name, "; ".join(note for note in notes if note)]
 
@@ -170,18 +170,18 @@ def _place(found: Mapping[str, Any], name: str) -> list[str]:
 def _loop(found: Mapping[str, Any], name: str) -> str:
     loop = found["loops"][name]
     items = loop["from"] if loop["items"] is None else f"{len(loop['items'])} items"
-    limit = "" if loop["parallel"] is None else f", {loop['parallel']} at once"
+    limit = "" if loop["parallel"] is None else f", {loop['parallel']} in parallel"
     return f"{name} ({items}{limit})"
 
 
 def _fields(step: Mapping[str, Any]) -> str:
     derived = step["derived"]
-    own = {name: value for name, value in step["own"].items() if name not in _TOLD_OTHERWISE}
-    rest = {name: value for name, value in derived.items() if name not in (*_TOLD_OTHERWISE, "hparams")}
+    own = {name: value for name, value in step["own"].items() if name not in _SHOWN_ELSEWHERE}
+    rest = {name: value for name, value in derived.items() if name not in (*_SHOWN_ELSEWHERE, "hparams")}
     categories = {
         "own": _rows(own),
         "shared": [[", ".join(name for name, _ in _rows(step["shared"])), ""]] if step["shared"] else [],
-        "takes": [[name, _told(given)] for part in ("inputs", "hparams") for name, given in derived[part].items()],
+        "takes": [[name, _described(given)] for part in ("inputs", "hparams") for name, given in derived[part].items()],
         "writes": [[name, kind] for name, kind in derived["outputs"].items()],
         "derived": _rows(rest),
     }
@@ -193,15 +193,15 @@ def _fields(step: Mapping[str, Any]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-# The graph, or what a step takes and writes, has these.
-_TOLD_OTHERWISE = (
+# The graph, or the inputs and outputs of a step, show these.
+_SHOWN_ELSEWHERE = (
     *("level", "waits_for", "takes_nothing_from", "skippable", "when", "for_each", "after"),
     *("inputs", "outputs", "values"),
 )
 
 
 def _rows(fields: Mapping[str, Any]) -> list[list[str]]:
-    """A field a row; those whose keys come from different places, a key a row."""
+    """Returns one row for each field, or for each key if keys may have different origins."""
     rows = []
     for name, value in fields.items():
         by_key = isinstance(value, dict) and name in (*_BY_KEY, "trials")
@@ -211,8 +211,8 @@ def _rows(fields: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _told(given: Mapping[str, Any]) -> str:
-    """One argument: its type, where it comes from, and what it is when its producer was skipped."""
+def _described(given: Mapping[str, Any]) -> str:
+    """Returns an argument as text: its type, its source, and its value if the source was skipped."""
     source = f"from {given['from']}" if "from" in given else _short(given["value"])
     absent = (
         f", else {_short(given['default'])}" if "default" in given else ", or nothing" if "optional" in given else ""
@@ -231,9 +231,5 @@ def _short(value: object) -> str:
 
 
 def _columns(rows: list[list[str]]) -> str:
-    """Rows without a heading."""
-    return _indented("\n".join(table([""] * len(rows[0]), rows).splitlines()[1:])) if rows else ""
-
-
-def _indented(lines: str) -> str:
-    return "\n".join(f"  {line}" for line in lines.splitlines())
+    """Returns rows without a header."""
+    return indented("\n".join(table([""] * len(rows[0]), rows).splitlines()[1:])) if rows else ""

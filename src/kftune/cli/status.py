@@ -1,6 +1,6 @@
-"""How far a study or an Experiment is, also while it runs.
+"""Prints the progress of a study or an Experiment, also while it runs.
 
-Of an Experiment, -o yaml and -o json give the object with its status, as a client of Katib reads it.
+For an Experiment, -o yaml and -o json print the object with its status, as Katib's clients read it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import sys
 from typing import Any
 
-from kftune.cli.places import add_results_arguments, results_folder
-from kftune.results import Results, open_results
+from kftune.cli.places import add_results_arguments, counted, open_given
+from kftune.results import Results
 from kftune.results.export import trial_to_json
 
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the status."""
-    with open_results(results_folder(arguments.study, arguments.dir)) as results:
+    with open_given(arguments) as results:
         if arguments.format == "text":
             print(_text(results))
             return 0
@@ -54,12 +54,11 @@ def _data(results: Results) -> dict[str, Any]:
 
 
 def _text(results: Results) -> str:
-    meta, counts, best = results.meta, results.counts(), results.best()
+    meta, best = results.meta, results.best()
     what = "study" if meta.experiment is None else "Experiment"
-    told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
     lines = [
-        f"{what} {meta.name}: {results.reason() or 'runs, or was cut short'}",
-        f"  trials  {told} (at most {meta.max_trials})",
+        f"{what} {meta.name}: {results.reason() or 'running, or interrupted'}",
+        f"  trials  {counted(results)} (at most {meta.max_trials})",
     ]
     if best is not None:
         value = best.metrics[meta.objective.name].text(meta.objective.reduce)

@@ -1,13 +1,13 @@
-"""What is run in a container, as one value: image, command, limits, and what it may see of this machine.
+"""The record of what runs in a container: image, command, limits, and what it may see of this machine.
 
-The defaults allow nothing: no network, no capability, no write outside of /tmp, no image from a registry.
+The defaults allow nothing: no network, no capability, no writing outside /tmp, no image from a registry.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -30,7 +30,7 @@ class Folder:
     """A folder or file of this machine that the container sees.
 
     Attributes:
-        source: Where it is here; it must be there.
+        source: Its path here; it must exist.
         target: Absolute path in the container.
         read_only: Whether the container may only read it.
     """
@@ -42,13 +42,13 @@ class Folder:
 
 @dataclass(frozen=True)
 class Scratch:
-    """An empty folder in memory that ends with the container, as an emptyDir does; everyone may write to it.
+    """An empty folder in memory that ends with the container, as an emptyDir does; every user may write to it.
 
-    What is in it counts as the container's memory. For one that lies on a disk, mount a `Folder` of your own.
+    Its content counts as the container's memory. For a folder on disk, mount a `Folder`.
 
     Attributes:
         target: Absolute path in the container.
-        size: The most that it may hold, in bytes; None sets no limit but the container's memory.
+        size: The most that it may hold, in bytes; None for the container's memory.
     """
 
     target: str
@@ -56,18 +56,18 @@ class Scratch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Container:
-    """A container to be run once.
+class ContainerRun:
+    """A container that runs once.
 
     Attributes:
         image: Its reference; ``localhost/NAME:TAG`` for one that was built here.
-        name: Its name, by which it is stopped and removed; no other container may have it.
+        name: Its name, which no other container here may have.
         command: Program and first arguments in place of the image's ENTRYPOINT; empty leaves that.
         args: Arguments in place of the image's CMD. As in a pod, a command without args runs without the image's CMD.
-        env: Variables. Nothing secret: they stand in the command line, which everyone here can read.
-        secrets: Names of variables that get their values from the environment of the process that runs the argv.
+        env: Variables. Nothing secret: every user of this machine can read them in the command line.
+        secrets: Names of variables that get their value from the environment of the process that runs the argv.
         working_dir: Working folder; None leaves the image's.
-        folders: What it sees of this machine's files.
+        folders: Files and folders of this machine that it sees.
         scratch: Empty folders in memory. /tmp is one even when it is not listed.
         cpus: Cores; None for all.
         memory: Bytes, without any swap; None for all.
@@ -75,9 +75,9 @@ class Container:
         user: User and group by number; None takes the image's.
         read_only: Whether its file system outside of `folders` and `scratch` is read-only.
         network: ``none``; ``default`` is the engine's own network, ``host`` this machine's.
-        pull: Whether an image that is not here is fetched from its registry.
-        gpus: Devices as CUDA_VISIBLE_DEVICES names them, by index or UUID; ``all`` for every one.
-        labels: By these a container is found again; see `Engine.leftovers`.
+        pull: Whether a missing image is fetched from its registry.
+        gpus: Devices as CUDA_VISIBLE_DEVICES names them, by index or UUID; ``all`` for every one, None for none.
+        labels: Labels by which it can be found; see `ContainerEngine.leftovers`.
     """
 
     image: str
@@ -85,7 +85,7 @@ class Container:
     command: Sequence[str] = ()
     args: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    secrets: Sequence[str] = ()
+    secrets: Collection[str] = ()
     working_dir: str | None = None
     folders: Sequence[Folder] = ()
     scratch: Sequence[Scratch] = ()
@@ -96,14 +96,14 @@ class Container:
     read_only: bool = True
     network: Network = "none"
     pull: bool = False
-    gpus: Sequence[str] = ()
+    gpus: Sequence[str] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Refuses what an engine would take for something else.
+    def check(self) -> None:
+        """Rejects what an engine would misread.
 
         Raises:
-            ContainerError: A part of it cannot be.
+            ContainerError: A part of it is invalid.
         """
         if not self.image or self.image.startswith("-"):
             raise ContainerError(f"a container needs an image such as localhost/train:1, but got {self.image!r}")
@@ -131,7 +131,7 @@ class Container:
 
 
 def _check_target(target: str) -> None:
-    """`--tmpfs` knows no way to write these characters."""
+    """Rejects what `--tmpfs` cannot express."""
     if not target.startswith("/") or target == "/" or any(character in target for character in ":,\n\0"):
         raise ContainerError(
             f"a mount's target must be an absolute path below / without ':', ',' or line breaks, but got {target!r}"
@@ -139,13 +139,13 @@ def _check_target(target: str) -> None:
 
 
 def open_to_containers(folder: Path) -> tuple[int, int]:
-    """Makes `folder` one that a container may write to, and gives the user to run that container as.
+    """Lets a container write to `folder`, and returns the user that must run it.
 
-    That is the user who runs kftune, so that the files are theirs; root gives the folder to the user of the images
-    instead, so that no container runs as root.
+    That is the user of kftune, so that they own the files; root gives the folder to the user of the images instead, so
+    that no container runs as root.
 
     Raises:
-        OSError: The folder cannot be given away.
+        OSError: The folder's owner cannot be changed.
     """
     user, group = os.getuid(), os.getgid()
     if user != 0:

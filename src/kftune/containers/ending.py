@@ -1,55 +1,55 @@
-"""How a container ended, read from the exit code of the command that ran it."""
+"""Explains the exit code of the command that ran a container."""
 
 from __future__ import annotations
 
 import signal
 from typing import Literal, NamedTuple
 
-from kftune.containers.container import Container
+from kftune.containers.container import ContainerRun
 
 Kind = Literal["done", "failed", "engine", "not executable", "not found", "killed", "stopped"]
 
 _GIB = 2**30
 
 
-class Ending(NamedTuple):
+class ContainerEnding(NamedTuple):
     """How a container ended.
 
     Attributes:
         kind: ``engine`` means that nothing of the container ran.
-        text: The same for people.
+        text: An explanation for people.
     """
 
     kind: Kind
     text: str
 
 
-def how_it_ended(code: int, container: Container) -> Ending:
-    """What the exit code of `Engine.run_argv` means.
+def how_it_ended(code: int, container: ContainerRun) -> ContainerEnding:
+    """Explains the exit code of the command from `ContainerEngine.run_argv`.
 
-    The engines report their own troubles through codes that a program may use too; the text says so.
+    The engines report their own errors through codes that a program may use too; the text mentions that.
 
     Args:
         code: The exit code; -N when the engine's client itself died of signal N.
         container: What was run.
 
-    Source: docker-run(1) and podman-run(1), "Exit status": 125, 126, 127; else the program's own, 128 + N for signal N.
+    Source: docker-run(1) and podman-run(1), "Exit status": 125, 126, 127; other codes are the program's.
     """
-    if code == 0:
-        return Ending("done", "done")
-    if code == 125:
-        return Ending("engine", "the container engine could not run it (exit code 125); its reason ends the log")
     program = container.command[0] if container.command else "the image's entrypoint"
-    if code == 126:
-        return Ending("not executable", f"{program} cannot be executed (exit code 126); the log's end says why")
-    if code == 127:
-        return Ending("not found", f"{program} is not in {container.image}, or misses a command there (exit code 127)")
+    known: dict[int, tuple[Kind, str]] = {
+        0: ("done", "done"),
+        125: ("engine", "the container engine could not run it (exit code 125); the end of the log says why"),
+        126: ("not executable", f"{program} cannot be executed (exit code 126); the end of the log says why"),
+        127: ("not found", f"{program} is not in {container.image}, or misses a command there (exit code 127)"),
+    }
+    if code in known:
+        return ContainerEnding(*known[code])
     number = -code if code < 0 else code - 128
     if number == signal.SIGKILL:
-        return Ending("killed", _killed(container.memory))
+        return ContainerEnding("killed", _killed(container.memory))
     if code < 0 or number in (signal.SIGTERM, signal.SIGINT):
-        return Ending("stopped", f"stopped by signal {number}")
-    return Ending("failed", f"exit code {code}{_signal_name(number)}")
+        return ContainerEnding("stopped", f"stopped by signal {number}")
+    return ContainerEnding("failed", f"exit code {code}{_signal_name(number)}")
 
 
 def _killed(memory: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The container engine of this machine: docker or podman, whichever answers."""
+"""The container engine of this machine: docker or podman."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kftune.containers.container import Container, Folder, Scratch
+from kftune.containers.container import ContainerRun, Folder, Scratch
 from kftune.errors import ContainerError
 
 ENGINE_VARIABLE = "KFTUNE_CONTAINER_ENGINE"
@@ -23,14 +23,14 @@ ENGINE_VARIABLE = "KFTUNE_CONTAINER_ENGINE"
 Kind = Literal["docker", "podman"]
 
 _CANDIDATES = ("docker", "podman")
-# An engine whose daemon hangs must not hang us; stopping and removing wait for the container.
+# The longest wait for an engine: its daemon may hang.
 _PATIENCE = 60.0
-# Seen with docker 20.10: a container appeared up to 0.1 s after the client that asked for it had been ended.
+# With docker 20.10, a container appeared up to 0.1 s after the client that had asked for it was killed.
 _BIRTH = 0.3
 
 
 @dataclass(frozen=True)
-class Engine:
+class ContainerEngine:
     """A container engine that answers.
 
     Attributes:
@@ -43,14 +43,18 @@ class Engine:
     kind: Kind
     rootless: bool = False
 
-    def run_argv(self, container: Container) -> list[str]:
-        """The command that runs a container in the foreground and removes it at its end.
+    def run_argv(self, container: ContainerRun) -> list[str]:
+        """Returns the command that runs a container in the foreground and removes it at its end.
 
-        It takes the values of `Container.secrets`, and the engine's own settings, from its environment.
+        It reads the values of `ContainerRun.secrets`, and the engine's settings, from its environment.
+
+        Raises:
+            ContainerError: A part of the record is invalid.
         """
+        container.check()
         return [self.program, "run", "--rm", *self._options(container), container.image, *_after_image(container)]
 
-    def _options(self, container: Container) -> Iterator[str]:
+    def _options(self, container: ContainerRun) -> Iterator[str]:
         yield f"--name={container.name}"
         yield f"--pull={'missing' if container.pull else 'never'}"
         yield from (f"--label={key}={value}" for key, value in container.labels.items())
@@ -62,19 +66,19 @@ class Engine:
         yield from _files(container)
         yield from (f"--env={name}={value}" for name, value in container.env.items())
         yield from (f"--env={name}" for name in container.secrets)
-        yield from self._gpus(container.gpus)
+        yield from self._gpus(container.gpus or ())
         if container.working_dir is not None:
             yield f"--workdir={container.working_dir}"
         if container.command:
             yield f"--entrypoint={container.command[0]}"
 
-    def _user(self, container: Container) -> Iterator[str]:
+    def _user(self, container: ContainerRun) -> Iterator[str]:
         if container.user is None:
             return
         user, group = container.user
         yield f"--user={user}:{group}"
         if self.kind == "podman" and self.rootless and user == os.getuid():
-            # Else a rootless podman maps this number to another user here, who may not write to our folders.
+            # Without this, a rootless podman maps the number to another user, who may not write to the folders.
             yield "--userns=keep-id"
 
     def _gpus(self, gpus: Sequence[str]) -> Iterator[str]:
@@ -87,29 +91,33 @@ class Engine:
     # -- containers --------------------------------------------------------------------------------------------
 
     def stop(self, name: str, grace: float) -> None:
-        """Asks a container to end, and kills it after `grace` seconds.
+        """Asks a container to end, and kills it after a while.
+
+        Args:
+            name: Its name.
+            grace: Seconds until the kill.
 
         Raises:
-            ContainerError: There is no such container, or the engine does not do it.
+            ContainerError: The container does not exist, or the engine fails.
         """
         self.call("stop", "-t", str(max(0, round(grace))), name, patience=_PATIENCE + grace)
 
     def kill(self, name: str) -> None:
-        """Kills a container at once.
+        """Kills a container.
 
         Raises:
-            ContainerError: There is no such container that runs, or the engine does not do it.
+            ContainerError: The container does not run, or the engine fails.
         """
         self.call("kill", name)
 
     def remove(self, *names: str) -> None:
-        """Kills containers that still run, and removes them; those that are gone already are fine.
+        """Kills and removes containers; ignores names that do not exist.
 
-        A daemon that was asked for a container makes it even when the client was ended meanwhile. So docker is asked
-        a second time, a moment later, for one that it does not know.
+        Docker's daemon makes a container that it was asked for even after the client was killed. So docker is asked
+        again, a moment later, for a name that it does not know.
 
         Raises:
-            ContainerError: The engine does not do it.
+            ContainerError: A container is still there.
         """
         if not names:
             return
@@ -126,7 +134,7 @@ class Engine:
             )
 
     def leftovers(self, labels: Mapping[str, str]) -> list[str]:
-        """Names of the containers that carry all these labels, running or not.
+        """Returns the names of the containers with all these labels, running or not.
 
         Raises:
             ContainerError: The engine does not answer.
@@ -139,7 +147,7 @@ class Engine:
     # -- images ------------------------------------------------------------------------------------------------
 
     def image_id(self, reference: str) -> str | None:
-        """The id (``sha256:…``) of an image that is here; None when it is not.
+        """Returns the id of an image (``sha256:…``); None when it is not on this machine.
 
         Raises:
             ContainerError: The engine does not answer.
@@ -148,18 +156,18 @@ class Engine:
         if done.returncode:
             if "no such image" in done.stderr.lower() or "image not known" in done.stderr.lower():
                 return None
-            raise ContainerError(f"{self.kind} must tell whether {reference} is here, but: {_reason(done.stderr)}")
+            raise ContainerError(f"{self.kind} does not say whether {reference} is here: {_reason(done.stderr)}")
         found = done.stdout.strip()
         return found if found.startswith("sha256:") else f"sha256:{found}"
 
     # -- calls -------------------------------------------------------------------------------------------------
 
     def call(self, *arguments: str, patience: float | None = _PATIENCE) -> str:
-        """What a command of the engine prints.
+        """Returns what a command of the engine prints.
 
         Args:
             arguments: The command and its arguments.
-            patience: The longest that it may take, in seconds.
+            patience: The longest that it may take, in seconds; None for any time.
 
         Raises:
             ContainerError: It fails or takes too long.
@@ -170,12 +178,12 @@ class Engine:
         return done.stdout
 
     def stream(self, *arguments: str) -> None:
-        """Runs a command whose output is for people; it goes to our standard error, and takes as long as it takes.
+        """Runs a command with output for people, on standard error, without a time limit.
 
         Raises:
             ContainerError: It fails.
         """
-        # Descriptor 2: what a command prints is not a result of ours.
+        # Descriptor 2: the output is not a result of kftune.
         code = subprocess.run([self.program, *arguments], stdin=subprocess.DEVNULL, stdout=2, check=False).returncode
         if code:
             raise ContainerError(f"{self.kind} {arguments[0]} failed with exit code {code}; the lines above say why")
@@ -184,21 +192,21 @@ class Engine:
         return _called([self.program, *arguments], patience)
 
 
-def find_engine(environ: Mapping[str, str] | None = None) -> Engine:
-    """The engine that KFTUNE_CONTAINER_ENGINE names, else docker if it answers, else podman.
+def find_engine(environ: Mapping[str, str] | None = None) -> ContainerEngine:
+    """Returns the engine that KFTUNE_CONTAINER_ENGINE names; without it, docker if it answers, or podman.
 
     Args:
-        environ: The environment; None takes the process's own.
+        environ: The environment; None takes that of this process.
 
     Raises:
-        ContainerError: None answers.
+        ContainerError: No engine answers.
     """
     asked = (os.environ if environ is None else environ).get(ENGINE_VARIABLE)
     refused = []
     for name in (asked,) if asked else _CANDIDATES:
         program = shutil.which(name)
         found = "it is not installed" if program is None else _ask(program)
-        if isinstance(found, Engine):
+        if isinstance(found, ContainerEngine):
             return found
         refused.append(f"{name}: {found}")
     remedy = f"{ENGINE_VARIABLE} names it" if asked else f"install or start one, or name one in {ENGINE_VARIABLE}"
@@ -207,21 +215,21 @@ def find_engine(environ: Mapping[str, str] | None = None) -> Engine:
     )
 
 
-def _ask(program: str) -> Engine | str:
-    """The engine behind a client, or why it does not answer."""
+def _ask(program: str) -> ContainerEngine | str:
+    """Returns the engine of a client, or why it does not answer."""
     try:
         done = _called([program, "info", "--format={{json .}}"], _PATIENCE)
-        told: Any = json.loads(done.stdout)
-        if "host" in told:
-            return Engine(program, "podman", bool(told["host"]["security"]["rootless"]))
-        # A docker client exits with 0 when it has nobody to talk to and a format is asked for.
-        if done.returncode == 0 and told.get("ServerVersion"):
+        info: Any = json.loads(done.stdout)
+        if "host" in info:
+            return ContainerEngine(program, "podman", bool(info["host"]["security"]["rootless"]))
+        # With a format, a docker client exits with 0 even if no daemon answers.
+        if done.returncode == 0 and info.get("ServerVersion"):
             if _is_podman_s(program):
                 return (
-                    "it talks to podman's imitation of docker, which loses exit codes, so that whatever fails seems to "
-                    "succeed; use podman itself"
+                    "it talks to podman's imitation of docker, which loses exit codes, so that failures look like "
+                    "successes; use podman itself"
                 )
-            return Engine(program, "docker", "name=rootless" in (told.get("SecurityOptions") or ()))
+            return ContainerEngine(program, "docker", "name=rootless" in (info.get("SecurityOptions") or ()))
     except ContainerError as error:
         return str(error)
     except (ValueError, KeyError, TypeError):  # neither docker nor podman, or one that failed
@@ -232,7 +240,7 @@ def _ask(program: str) -> Engine | str:
 def _is_podman_s(docker: str) -> bool:
     """Whether docker's client talks to podman's API.
 
-    Source: seen with docker 28.2.2 and podman 4.3.1: ``docker run --rm`` exits with 0 whatever the container does.
+    Source: seen with docker 28.2.2 and podman 4.3.1: ``docker run --rm`` exits with 0 even if the container fails.
     """
     done = _called([docker, "version", "--format={{json .Server.Components}}"], _PATIENCE)
     return "Podman Engine" in done.stdout
@@ -262,21 +270,21 @@ def _reason(stderr: str) -> str:
     return errors[-1].removeprefix("Error: ").removeprefix("ERROR: ") if errors else ""
 
 
-def _after_image(container: Container) -> list[str]:
-    # The first word of the command is the option --entrypoint; an engine takes one word there.
+def _after_image(container: ContainerRun) -> list[str]:
+    # The first word of the command is in the option --entrypoint, which takes only one.
     return [*container.command[1:], *container.args]
 
 
-def _limits(container: Container) -> Iterator[str]:
+def _limits(container: ContainerRun) -> Iterator[str]:
     if container.cpus is not None:
         yield f"--cpus={container.cpus:g}"
     if container.memory is not None:
-        # The same number for both: none of it may be swap.
+        # The same number twice: no swap.
         yield from (f"--memory={container.memory}b", f"--memory-swap={container.memory}b")
     yield f"--pids-limit={container.pids}"
 
 
-def _files(container: Container) -> Iterator[str]:
+def _files(container: ContainerRun) -> Iterator[str]:
     if container.read_only:
         yield "--read-only"
     if "/tmp" not in container.targets:  # noqa: S108 - the container's own
@@ -286,13 +294,13 @@ def _files(container: Container) -> Iterator[str]:
 
 
 def _tmpfs(scratch: Scratch) -> str:
-    # docker forbids programs there by itself; an emptyDir allows them, and compilers of kernels need it.
+    # By default docker allows no programs there; an emptyDir does, and compilers of kernels need it.
     size = "" if scratch.size is None else f",size={scratch.size}"
     return f"--tmpfs={scratch.target}:rw,exec,nosuid,nodev,mode=1777{size}"
 
 
 def _mount(folder: Folder) -> str:
-    """Both engines read the value as a line of CSV, so that a path may hold a comma. --volume would split at colons."""
+    """Both engines read the value as a line of CSV, so a path may hold a comma. --volume splits at colons."""
     fields = ["type=bind", f"source={folder.source.resolve()}", f"target={folder.target}"]
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([*fields, "readonly"] if folder.read_only else fields)

@@ -1,7 +1,7 @@
-"""The images of a project: one folder an image below ``images/``, built here, and a lock file of what was built.
+"""The images of a project: a folder below ``images/`` for each, and a lock file of what was built.
 
-A study or a pipeline names such an image by its folder, ``image: images/train``. `resolve` says through the lock what
-that is now: by digest in the registry for a cluster, by tag for this machine. `kftune.images.build` makes them.
+A study or a pipeline names such an image by its folder, ``image: images/train``. `resolve` looks it up in the lock: by
+digest in the registry for a cluster, by tag for this machine. `kftune.images.build` builds them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds the images of a project, pushes them when asked to, and writes the lock."""
+"""Builds and pushes the images of a project, and writes the lock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.containers import Container, Engine
+from kftune.containers import ContainerEngine, ContainerRun
 from kftune.errors import ContainerError
 from kftune.images.lock import LOCK_FILE, Lock, LockedImage, lock_of
 from kftune.images.source import Source, find_sources, with_bases
@@ -23,10 +23,10 @@ _TAG_DIGITS = 12
 
 
 class Version(NamedTuple):
-    """What images are built from, and under which tag.
+    """The git revision and the tag of a build.
 
     Attributes:
-        revision: The commit that is checked out, ``-dirty`` after it when files differ; ``unknown`` without git.
+        revision: The commit, with ``-dirty`` if files were changed; ``unknown`` without git.
         tag: The tag.
     """
 
@@ -34,19 +34,19 @@ class Version(NamedTuple):
     tag: str
 
     def local(self, name: str) -> str:
-        """The image's reference on this machine. In full, since an engine looks for a short one in its registries."""
+        """Returns the reference of an image on this machine; an engine would look for a short one in registries."""
         return f"localhost/{name}:{self.tag}"
 
 
 def version_of(root: Path, tag: str | None = None) -> Version:
-    """The version that a build in `root` has; the lock file's own changes do not count.
+    """Returns the version of a build in `root`; changes to the lock file do not count.
 
     Args:
-        root: The project.
-        tag: A tag in place of the revision's first digits.
+        root: The folder of the project.
+        tag: The tag; None means the first digits of the revision.
 
     Raises:
-        ContainerError: No tag is given, and `root` is in no git repository.
+        ContainerError: There is no tag, and `root` is not in a git repository.
     """
     try:
         commit = _git(root, "rev-parse", "--verify", "HEAD")
@@ -59,7 +59,7 @@ def version_of(root: Path, tag: str | None = None) -> Version:
 
 
 def build_images(
-    engine: Engine,
+    engine: ContainerEngine,
     root: Path,
     names: Sequence[str] = (),
     *,
@@ -69,21 +69,21 @@ def build_images(
     registry: str | None = None,
     tell: Callable[[str], object] = str,
 ) -> Lock:
-    """Builds images and those that they are built on, one after the other, and writes the lock when all are done.
+    """Builds images and their base images one after the other, and writes the lock at the end.
 
     Args:
-        engine: What builds.
-        root: The project: its folder ``images/``, and what the Dockerfiles copy from.
-        names: Images to build; none for all.
-        tag: Tag in place of the git revision.
-        base: Image to build on in place of the Dockerfiles' own, such as one pinned by digest.
-        flags: More options for the engine's ``build``.
-        registry: Where to push to, such as ``registry.example/team``; None pushes nothing.
-        tell: Called with what is done.
+        engine: The container engine.
+        root: The folder of the project, which is also the build context.
+        names: Images to build; none means all.
+        tag: The tag; None means the git revision.
+        base: The base image; None means those of the Dockerfiles.
+        flags: More options for the ``build`` of the engine.
+        registry: Where to push, such as ``registry.example/team``; None pushes nothing.
+        tell: Called with a line about each image.
 
     Raises:
-        ContainerError: An image cannot be built or pushed; its own output says why.
-        UnknownNameError: There is no such image.
+        ContainerError: An image cannot be built or pushed; the output of the engine has the reason.
+        UnknownNameError: The image is unknown.
     """
     chosen = with_bases(names, find_sources(root))
     version = version_of(root, tag)
@@ -97,31 +97,35 @@ def build_images(
     return _write_lock(engine, root, chosen, version, pushed)
 
 
-def lock_images(engine: Engine, root: Path, names: Sequence[str] = (), *, tag: str | None = None) -> Lock:
-    """Writes the lock from images that are here already.
+def lock_images(engine: ContainerEngine, root: Path, names: Sequence[str] = (), *, tag: str | None = None) -> Lock:
+    """Writes the lock from images that were built before.
 
     Args:
-        engine: What holds them.
-        root: The project.
-        names: Images to lock; none for all.
-        tag: Tag in place of the git revision.
+        engine: The container engine.
+        root: The folder of the project.
+        names: Images to lock; none means all.
+        tag: The tag; None means the git revision.
 
     Raises:
-        ContainerError: One is not here.
-        UnknownNameError: There is no such image.
+        ContainerError: An image does not exist.
+        UnknownNameError: The image is unknown.
     """
     chosen = with_bases(names, find_sources(root))
     return _write_lock(engine, root, chosen, version_of(root, tag), {})
 
 
-def python_packages(engine: Engine, image: str) -> list[str]:
-    """The Python packages in an image, as ``name==version``.
+def python_packages(engine: ContainerEngine, image: str) -> list[str]:
+    """Returns the Python packages in an image, as ``name==version``.
+
+    Args:
+        engine: The container engine.
+        image: The reference of the image.
 
     Raises:
-        ContainerError: The image does not run, or holds no Python.
+        ContainerError: The image does not run, or has no Python.
     """
     listing = ["python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
-    container = Container(image=image, name=f"kftune-packages-{os.getpid()}", command=listing)
+    container = ContainerRun(image=image, name=f"kftune-packages-{os.getpid()}", command=listing)
     _, *arguments = engine.run_argv(container)
     return engine.call(*arguments).splitlines()
 
@@ -136,8 +140,8 @@ def _options(source: Source, version: Version, base: str | None) -> Iterable[str
         yield f"--build-arg=BASE_IMAGE={base}"
 
 
-def _push(engine: Engine, local: str, repository: str) -> str:
-    """Pushes an image; gives its reference by digest, which only the registry decides."""
+def _push(engine: ContainerEngine, local: str, repository: str) -> str:
+    """Pushes an image; returns its reference by digest, which the registry decides."""
     remote = f"{repository}:{local.rpartition(':')[2]}"
     engine.call("tag", local, remote)
     if engine.kind == "podman":
@@ -149,17 +153,19 @@ def _push(engine: Engine, local: str, repository: str) -> str:
     digests: list[str] = _inspected(engine, remote, "RepoDigests") or []
     found = next((digest for digest in digests if digest.startswith(f"{repository}@")), None)
     if found is None:
-        raise ContainerError(f"{engine.kind} must know the digest of {remote} after its push, but knows {digests}")
+        raise ContainerError(f"{engine.kind} should know the digest of {remote} after its push, but knows {digests}")
     return found
 
 
-def _write_lock(engine: Engine, root: Path, chosen: Iterable[Source], version: Version, pushed: dict[str, str]) -> Lock:
+def _write_lock(
+    engine: ContainerEngine, root: Path, chosen: Iterable[Source], version: Version, pushed: dict[str, str]
+) -> Lock:
     path = root / LOCK_FILE
     known = find_sources(root)
     images = {name: image for name, image in lock_of(root).images.items() if name in known}
     for source in chosen:
         before, now = images.get(source.name), _locked(engine, version.local(source.name))
-        # The same image as before is still where it was pushed to.
+        # The same image as before is still in the registry.
         kept = before.pushed if before is not None and before.id == now.id else None
         images[source.name] = replace(now, pushed=pushed.get(source.name, kept))
     lock = Lock(path, images)
@@ -167,19 +173,19 @@ def _write_lock(engine: Engine, root: Path, chosen: Iterable[Source], version: V
     return lock
 
 
-def _locked(engine: Engine, local: str) -> LockedImage:
-    """What the image itself says of its making, in labels that its Dockerfile writes."""
+def _locked(engine: ContainerEngine, local: str) -> LockedImage:
+    """Returns an image with its revision and base image, read from labels that its Dockerfile sets."""
     identity = engine.image_id(local)
     if identity is None:
-        raise ContainerError(f"{local} is not here; build it: kftune images build")
+        raise ContainerError(f"{local} does not exist; build it: kftune images build")
     labels = _inspected(engine, local, "Config.Labels") or {}
     missing = [label for label in (_REVISION, _BASE) if not labels.get(label)]
     if missing:
-        raise ContainerError(f"{local} must carry the label {missing[0]}; see images/train/Dockerfile for how it does")
+        raise ContainerError(f"{local} needs the label {missing[0]}; images/train/Dockerfile is an example")
     return LockedImage(local, identity, labels[_REVISION], labels[_BASE])
 
 
-def _inspected(engine: Engine, image: str, part: str) -> Any:
+def _inspected(engine: ContainerEngine, image: str, part: str) -> Any:
     return json.loads(engine.call("image", "inspect", f"--format={{{{json .{part}}}}}", image))
 
 
@@ -189,5 +195,5 @@ def _git(root: Path, *arguments: str) -> str:
         raise ContainerError("git is not installed")
     done = subprocess.run([program, "-C", str(root), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ContainerError(f"git says: {done.stderr.strip().splitlines()[-1]}")
+        raise ContainerError(f"git: {done.stderr.strip().splitlines()[-1]}")
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""``images/images.lock.json``: what each image of the project is, by content; written by a build, read by rendering.
+"""``images/images.lock.json``: the content of each image of the project. A build writes it, rendering reads it.
 
 {"version": 1, "images": {"train": {
 "local": "localhost/train:1b2c3d4e5f60",         tag by git revision, on the machine that built it
@@ -21,10 +21,10 @@ from kftune.errors import ContainerError, UnknownNameError
 from kftune.files import write_text
 
 PREFIX = "images/"
-"""What the name of an image of the project starts with, where an image is asked for."""
+"""The prefix of the names of images of the project."""
 
 LOCK_FILE = Path("images") / "images.lock.json"
-"""Where the lock lies in a project."""
+"""The path of the lock in a project."""
 
 _VERSION = 1
 
@@ -36,9 +36,9 @@ class LockedImage:
     Attributes:
         local: Its tag on the machine that built it.
         id: Its id there, ``sha256:…``.
-        revision: Git commit that it was built from; ends with ``-dirty`` when files had been changed.
-        base: The image that it was built on.
-        pushed: Its reference by digest in the registry that it was pushed to.
+        revision: The git commit; ends with ``-dirty`` if files had been changed.
+        base: Its base image.
+        pushed: Its reference by digest in a registry; None if it was not pushed.
     """
 
     local: str
@@ -50,18 +50,18 @@ class LockedImage:
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file's content.
+    """The content of a lock file.
 
     Attributes:
         path: The file.
-        images: Name of the folder below images/ -> the image.
+        images: Name of the folder below images/ -> image.
     """
 
     path: Path
     images: Mapping[str, LockedImage]
 
     def image(self, name: str) -> LockedImage:
-        """One image.
+        """Returns an image.
 
         Args:
             name: ``train`` or ``images/train``.
@@ -75,24 +75,24 @@ class Lock:
         return self.images[short]
 
     def pinned(self, name: str) -> str:
-        """The reference by digest that a cluster can pull.
+        """Returns the reference by digest that a cluster can pull.
 
         Raises:
-            UnknownNameError: It is not in the lock.
-            ContainerError: It was never pushed.
+            UnknownNameError: The image is not in the lock.
+            ContainerError: The image was not pushed.
         """
         pushed = self.image(name).pushed
         if pushed is None:
             short = name.removeprefix(PREFIX)
             raise ContainerError(
-                f"a cluster pulls images from a registry, but {self.path} knows {PREFIX}{short} only as "
+                f"a cluster pulls images from a registry, but in {self.path} {PREFIX}{short} is only "
                 f"{self.image(name).local} on the machine that built it; "
                 f"push it: kftune images build {short} --push registry.example/team"
             )
         return pushed
 
     def write(self) -> None:
-        """Writes the file, whole or not at all.
+        """Writes the file as a whole.
 
         Raises:
             OSError: It cannot be written.
@@ -102,29 +102,29 @@ class Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock in a file.
+    """Returns the lock in a file.
 
     Raises:
-        ContainerError: The file holds none.
+        ContainerError: The file is not a lock.
         OSError: The file cannot be read.
     """
     try:
         data: Any = json.loads(path.read_bytes())
         if data["version"] != _VERSION:
-            raise ContainerError(f"{path} must have version {_VERSION}, but has {data['version']!r}; build it anew")
+            raise ContainerError(f"{path} must have version {_VERSION}, but has {data['version']!r}; build again")
         images = {name: _read_image(each) for name, each in data["images"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ContainerError(
-            f"{path} is not a lock of images: {error!r}; remove it, and write it anew: kftune images build"
+            f"{path} is not a lock of images: {error!r}; remove it, and write it again: kftune images build"
         ) from error
     return Lock(path, images)
 
 
 def lock_of(root: Path) -> Lock:
-    """The lock of the project in `root`; an empty one where nothing was built yet.
+    """Returns the lock of the project in `root`; an empty one if nothing was built.
 
     Raises:
-        ContainerError: What is there is no lock.
+        ContainerError: The file is not a lock.
     """
     path = root / LOCK_FILE
     return read_lock(path) if path.exists() else Lock(path, {})
@@ -138,10 +138,10 @@ def _read_image(data: Mapping[str, Any]) -> LockedImage:
 
 
 def find_lock(near: Path) -> Lock | None:
-    """The lock of the project that a file or folder belongs to: the nearest one above it.
+    """Returns the lock of the project that a file or folder belongs to: the nearest one above it.
 
     Raises:
-        ContainerError: What is there is no lock.
+        ContainerError: The file is not a lock.
     """
     near = near.resolve()
     for folder in (near, *near.parents):
@@ -152,12 +152,12 @@ def find_lock(near: Path) -> Lock | None:
 
 
 def resolve(image: str, near: Path, where: Literal["cluster", "here"] = "cluster") -> str:
-    """What to run where an image is asked for.
+    """Returns the reference of the image to run.
 
     Args:
-        image: ``images/NAME`` is one of the project; any other reference stays as it is.
-        near: The file that asks, such as a study's; the project's lock lies above it.
-        where: By digest for a ``cluster``, by local tag for ``here``.
+        image: ``images/NAME`` is an image of the project; any other reference is returned as it is.
+        near: The file that names the image; the lock of the project is in a folder above it.
+        where: ``cluster`` returns a digest in a registry, ``here`` a local tag.
 
     Raises:
         ContainerError: The project has no lock, or the image was not pushed.

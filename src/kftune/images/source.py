@@ -1,4 +1,4 @@
-"""The folders below ``images/``: which there are, what each is built on, and in which order that can be done."""
+"""Finds the folders below ``images/``, the base image of each, and the order in which to build them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Source(NamedTuple):
     Attributes:
         name: The folder's name.
         dockerfile: Its Dockerfile.
-        base: The default of ``ARG BASE_IMAGE``, the image that it is built on: ``images/NAME`` for another of these.
+        base: The default of ``ARG BASE_IMAGE``, the base image; ``images/NAME`` is another image of the project.
     """
 
     name: str
@@ -30,15 +30,15 @@ class Source(NamedTuple):
 
     @property
     def below(self) -> str | None:
-        """The image of the same project that it is built on."""
+        """The name of its base image, if that is an image of the project."""
         return self.base.removeprefix(PREFIX) if self.base.startswith(PREFIX) else None
 
 
 def find_sources(root: Path) -> dict[str, Source]:
-    """The images of the project in `root`, each after the one that it is built on, else by name.
+    """Returns the images of the project in `root`, each after its base image, otherwise by name.
 
     Raises:
-        ContainerError: There are none, or one cannot be built.
+        ContainerError: There are none, or a Dockerfile is invalid.
     """
     dockerfiles = sorted(root.glob(f"{PREFIX}*/Dockerfile"))
     if not dockerfiles:
@@ -48,10 +48,14 @@ def find_sources(root: Path) -> dict[str, Source]:
 
 
 def with_bases(names: Iterable[str], sources: Mapping[str, Source]) -> list[Source]:
-    """The images of these names and those that they are built on, in order; all of them without a name.
+    """Returns images and their base images, in the order in which to build them.
+
+    Args:
+        names: Names of images; none means all.
+        sources: All images of the project.
 
     Raises:
-        UnknownNameError: There is no such image.
+        UnknownNameError: The image is unknown.
     """
     asked = [name.removeprefix(PREFIX) for name in names]
     for name in asked:
@@ -64,30 +68,31 @@ def _source(dockerfile: Path) -> Source:
     name = dockerfile.parent.name
     if _NAME.fullmatch(name) is None:
         raise ContainerError(
-            f"an image's folder is named by small letters, digits and '.', '_' or '-' between them, but got {name!r}"
+            f"the folder of an image is named with lower-case letters, digits, and '.', '_' or '-' between them, "
+            f"but got {name!r}"
         )
     found = _BASE.search(dockerfile.read_text(encoding="utf-8"))
     if found is None:
-        raise ContainerError(f"{dockerfile} must begin with ARG BASE_IMAGE=…, so that the base can be pinned")
+        raise ContainerError(f"{dockerfile} must begin with ARG BASE_IMAGE=…, so that the base image can be set")
     return Source(name, dockerfile, found[1].strip("\"'"))
 
 
 def _in_order(names: Iterable[str], sources: Mapping[str, Source]) -> list[str]:
     ordered: dict[str, None] = {}
     for name in names:
-        ordered.update(dict.fromkeys(reversed(list(_down_from(name, sources)))))
+        ordered.update(dict.fromkeys(reversed(list(_with_bases(name, sources)))))
     return list(ordered)
 
 
-def _down_from(name: str, sources: Mapping[str, Source]) -> Iterator[str]:
-    """An image, the one that it is built on, and so on."""
+def _with_bases(name: str, sources: Mapping[str, Source]) -> Iterator[str]:
+    """Yields an image, its base image, the base image of that, and so on."""
     seen: list[str] = []
     below: str | None = name
     while below is not None:
         if below not in sources:
-            raise UnknownNameError(f"image that {PREFIX}{seen[-1]} is built on:", below, sources)
+            raise UnknownNameError(f"base image of {PREFIX}{seen[-1]}:", below, sources)
         if below in seen:
-            raise ContainerError(f"images must not be built on one another in a circle: {' on '.join([*seen, below])}")
+            raise ContainerError(f"images must not be built on one another in a cycle: {' on '.join([*seen, below])}")
         seen.append(below)
         yield below
         below = sources[below].below

@@ -1,5 +1,26 @@
-"""What a cluster would make of a Katib Experiment, told without a cluster.
+"""Predicts, offline, what a cluster does with a Katib Experiment.
 
-`sources` finds the Experiments, `judging` joins the answer of Katib's admission with what will happen afterwards,
-`report` writes it down. `python -m kftune.lint.pages docs/lint` writes the rules' pages.
+`check` and `fix` read files as `kftune lint` does. Their names are imported when they are first used.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kftune.lint.checker import check, fix
+    from kftune.lint.options import LintOptions
+    from kftune.lint.report import LintFinding, LintReport
+
+__all__ = ["LintFinding", "LintOptions", "LintReport", "check", "fix"]
+
+_MODULES = {"check": "checker", "fix": "checker", "LintOptions": "options"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'report')}"), name)

@@ -1,212 +1,270 @@
-"""What `kftune lint` judges: Experiments, what of ours renders to some, and the cluster that the input describes."""
+"""Checks files: Experiments, studies and pipelines that render to them, and the cluster that the input describes."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kftune.errors import UsageError
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of, config_of
 from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, pieces, read
-from kftune.lint.judging import Judgement, judge
-from kftune.lint.report import Checked, Found, Placed, placed
-from kftune.lint.rules.rule import Finding
-from kftune.lint.sources import STDIN, Document, Source, decoded, documents, is_judged
-from kftune.spec.kind import kind_of
+from kftune.lint.experiment import CheckedDocument, check_experiment
+from kftune.lint.options import LintOptions
+from kftune.lint.placing import Found, placed
+from kftune.lint.report import (
+    AppliedFix,
+    ExperimentReport,
+    LintFinding,
+    LintReport,
+    PipelineReport,
+    RefusalReason,
+    StudyReport,
+)
+from kftune.lint.sources import STDIN, Document, SourceText, decoded, documents, is_experiment, sources
+from kftune.spec.kind import KindName, kind_of
 
 if TYPE_CHECKING:
-    from kftune.lint.mending import Mended
     from kftune.lint.sampling import Sample
-    from kftune.lint.studies import PipelineReport, StudyReport
 
+_Report = TypeVar("_Report", ExperimentReport, StudyReport, PipelineReport)
 
-# What mends a finding of a rendered Experiment is written into the study that it was rendered from.
-_IN_OUR_WORDS = {
-    "KT302": "write a deadline into the study: budget: {trial_timeout: 30m}",
-    "KT303": "write what a trial may use into the study: step: {resources: {cpu: 2, memory: 4Gi}}",
-    "KT305": "give the step's image a tag of one version, or a digest",
-    "KT306": "take the variable out of the step's env, and write secrets: {NAME: {name: SECRET, key: KEY}}",
+# A file that contains nothing else is an error.
+_UNSUPPORTED: tuple[KindName, ...] = ("Katib object", "project")
+
+# Remedies for a rendered Experiment, as changes of the study that it was rendered from.
+_STUDY_REMEDIES = {
+    "KT302": "add a deadline to the study: budget: {trial_timeout: 30m}",
+    "KT303": "add limits to the study: step: {resources: {cpu: 2, memory: 4Gi}}",
+    "KT305": "give the step's image the tag of one version, or a digest",
+    "KT306": "remove the variable from the step's env, and add secrets: {NAME: {name: SECRET, key: KEY}}",
 }
 
 
-def _in_our_words(found: Found) -> Found:
-    """What is said of a rendered Experiment, with the remedies that its study needs."""
-    judgement, placed_ones = found
+class FixedText(NamedTuple):
+    """A file, or standard input, before and after its fixes."""
 
-    def told(finding: Finding) -> Finding:
-        return finding._replace(remedy=_IN_OUR_WORDS.get(finding.code, finding.remedy))
-
-    return (
-        judgement._replace(findings=tuple(map(told, judgement.findings))),
-        [each._replace(finding=told(each.finding)) for each in placed_ones],
-    )
+    file: str
+    before: str
+    after: str
 
 
-class Checker:
-    """Judges as a command line asks for it.
+def check(paths: str | Path | Iterable[str | Path], options: LintOptions | None = None) -> LintReport:
+    """Checks files as `kftune lint` does.
 
     Args:
-        arguments: What `kftune.cli.lint` declares.
+        paths: Files, folders, or `-` for standard input.
+        options: None for the defaults.
 
     Raises:
-        UsageError: A file that an argument names is not what it should be.
+        UsageError: A path does not exist, there is nothing to check, or an option is invalid.
+    """
+    options = options or LintOptions()
+    return _Checker(options).check(_sources(paths, options))
+
+
+def fix(
+    paths: str | Path | Iterable[str | Path], options: LintOptions | None = None
+) -> tuple[list[FixedText], LintReport]:
+    """Applies the safe fixes to texts, and writes nothing.
+
+    Args:
+        paths: Files, folders, or `-` for standard input.
+        options: None for the defaults; `select` and `ignore` also choose what is fixed.
+
+    Returns:
+        All texts, and the report of the fixed ones.
+
+    Raises:
+        UsageError: As `check` does.
+    """
+    options = options or LintOptions()
+    checker = _Checker(options)
+    given = _sources(paths, options)
+    fixed, changes = checker.fix(given)
+    texts = [FixedText(old.file, old.text, new.text) for old, new in zip(given, fixed, strict=True)]
+    return texts, checker.check(fixed)._replace(fixed=tuple(changes))
+
+
+def _sources(paths: str | Path | Iterable[str | Path], options: LintOptions) -> list[SourceText]:
+    places = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    if not places and options.hparams is None:
+        raise UsageError("lint needs files, folders or - (standard input), or a class with --hparams")
+    return list(sources(list(map(str, places)), skip_others=options.skip_others))
+
+
+class _Checker:
+    """Checks texts with the same options.
+
+    Raises:
+        UsageError: An option is invalid, or its file is not what it should be.
     """
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self._arguments = arguments
-        self._version = arguments.katib_version
-        self._labelled = not arguments.namespace_unlabelled
-        self._selected = _codes(arguments.select)
-        self._ignored = _codes(arguments.ignore)
-        self._config = _config(arguments.katib_config)
-        self._old = _old(arguments.against)
+    def __init__(self, options: LintOptions) -> None:
+        self._options = options
+        self._selected = _codes(options.select)
+        self._ignored = _codes(options.ignore)
+        place = options.katib_config
+        self._config = KatibConfig() if place is None else config_of(decoded(Path(place).read_bytes()), str(place))
+        self._old = None if options.against is None else _experiment_in(options.against)
+        self._log = None if options.sample_log is None else Path(options.sample_log).read_bytes()
         self._cluster = Cluster()
 
-    def judged(self, found: Sequence[Document], *, named: bool) -> list[Found]:
-        """The documents that lint has an opinion of, with the findings that were asked for."""
-        return [
-            self._placed(judge(document, self._cluster, self._version, self._old))
-            for document in found
-            if is_judged(document, named) and kind_of(document.value).name not in ("study", "pipeline")
-        ]
-
-    def all(self, given: Sequence[Source]) -> Checked:
-        """The Experiments of all sources, also those that studies and pipelines render to, and these themselves."""
-        experiments: list[Found] = []
+    def check(self, given: Sequence[SourceText]) -> LintReport:
+        """Checks all documents, the Experiments that studies and pipelines render to, and the class of --hparams."""
+        experiments: list[ExperimentReport] = []
         studies: list[StudyReport] = []
         pipelines: list[PipelineReport] = []
+        passed_over: list[str] = []
         for source, found in self._read(given):
-            experiments += self.judged(found, named=source.named)
+            before = len(experiments) + len(studies) + len(pipelines)
+            others: list[Document] = []
             for document in found:
-                kind = kind_of(document.value).name
-                if kind == "study":
-                    from kftune.lint.study import judge_study
+                kind = kind_of(document.value)
+                if is_experiment(document, kind, named=source.named):
+                    experiments.append(self._experiment(document))
+                elif kind.name == "study":
+                    from kftune.lint.study import check_study
 
-                    rendered, study = judge_study(source, document, self._arguments)
-                    experiments += map(_in_our_words, self.judged(rendered, named=True))
-                    studies.append(study._replace(found=self._only_asked(study.found)))
-                elif kind == "pipeline":
-                    from kftune.lint.pipeline import judge_pipeline
+                    rendered, study = check_study(source, document, self._options)
+                    experiments += [self._experiment(each, remedies=_STUDY_REMEDIES) for each in rendered]
+                    studies.append(self._asked(study))
+                elif kind.name == "pipeline":
+                    from kftune.lint.pipeline import check_pipeline
 
-                    rendered, pipeline = judge_pipeline(source, document)
-                    experiments += map(_in_our_words, self.judged(rendered, named=True))
-                    pipelines.append(pipeline._replace(found=self._only_asked(pipeline.found)))
-        if self._arguments.hparams is not None:
-            from kftune.lint.study import judge_class
+                    rendered, pipeline = check_pipeline(source, document)
+                    experiments += [self._experiment(each, remedies=_STUDY_REMEDIES) for each in rendered]
+                    pipelines.append(self._asked(pipeline))
+                elif source.named and kind.name in _UNSUPPORTED:
+                    others.append(document)
+            if before == len(experiments) + len(studies) + len(pipelines):
+                experiments += map(self._experiment, others)
+                passed_over += [] if others else [source.file]
+        if self._options.hparams is not None:
+            from kftune.lint.study import check_class
 
-            compared = judge_class(self._arguments.hparams, self._arguments)
-            studies.append(compared._replace(found=self._only_asked(compared.found)))
-        if self._arguments.sample_log is None:
-            return Checked(experiments, studies, pipelines)
-        return self._sampled(experiments)._replace(studies=studies, pipelines=pipelines)
+            studies.append(self._asked(check_class(self._options.hparams, self._options)))
+        outcomes = Counter(report.outcome for report in experiments)
+        return LintReport(
+            katib=self._options.katib_version,
+            documents=tuple(experiments),
+            studies=tuple(studies),
+            pipelines=tuple(pipelines),
+            passed_over=tuple(passed_over),
+            fixed=(),
+            summary=dict(sorted(outcomes.items())),
+        )
 
-    def _sampled(self, experiments: Sequence[Found]) -> Checked:
-        """The Experiments with what the sample log says against them, and what they would make of it."""
-        from kftune.lint.sampling import Sample, sample, sample_findings
-
-        file = self._arguments.sample_log
-        log = Path(file).read_bytes()
-        found: list[Found] = []
-        samples: list[Sample] = []
-        for judgement, asked in experiments:
-            spec = judgement.verdict.spec
-            if spec is None or not judgement.verdict.admitted:
-                made = Sample(file, unread="a refused Experiment reads no log")
-            else:
-                made = sample(spec, log, file)
-            more = self._placed(judgement._replace(findings=tuple(sample_findings(made))))[1]
-            joined = judgement._replace(findings=(*judgement.findings, *(each.finding for each in more)))
-            found.append((joined, sorted([*asked, *more], key=lambda each: (each.line, each.column))))
-            samples.append(made)
-        return Checked(found, samples=samples)
-
-    def mended(self, given: Sequence[Source]) -> tuple[list[Source], list[Mended]]:
-        """The sources with all remedies that are safe, and what these are."""
-        from kftune.lint.mending import mended, with_label
+    def fix(self, given: Sequence[SourceText]) -> tuple[list[SourceText], list[AppliedFix]]:
+        """Returns the texts with all safe fixes, and the fixes."""
+        from kftune.lint.fixing import fixed, with_label
 
         unlabelled = {
-            str(judgement.verdict.metadata.get("namespace"))
+            str(checked.verdict.metadata.get("namespace"))
             for source, found in self._read(given)
-            for judgement, asked in self.judged(found, named=source.named)
-            if any(each.finding.code == "KT105" for each in asked)
+            for checked, asked in self._placed(found, source)
+            if any(each.code == "KT105" for each in asked)
         }
-        changes: list[Mended] = []
-        sources = list(given)
-        for index, source in enumerate(given):
-            if _is_utf8(source):
-                text, made = with_label(source, unlabelled)
-                sources[index] = source._replace(text=text)
-                changes += made
-        self._read(sources)
-        for index, source in enumerate(sources):
-            if _is_utf8(given[index]):
-                text, made = mended(source, partial(self.judged, named=source.named))
-                sources[index] = source._replace(text=text)
-                changes += made
-        return sources, changes
+        result = list(given)
+        changes: list[AppliedFix] = []
+        editable = [index for index, source in enumerate(given) if _is_utf8(source)]
+        for index in editable:
+            text, applied = with_label(given[index], unlabelled)
+            result[index] = given[index]._replace(text=text)
+            changes += applied
+        self._read(result)
+        for index in editable:
+            text, applied = fixed(result[index], partial(self._placed, source=given[index]))
+            result[index] = given[index]._replace(text=text)
+            changes += applied
+        return result, changes
 
-    def _read(self, given: Sequence[Source]) -> list[tuple[Source, list[Document]]]:
-        """The documents of the sources; what they say of the cluster counts from here on."""
-        read_ones = [(source, list(documents(source))) for source in given]
-        values = (document.value for _, found in read_ones for document in found)
-        self._cluster = cluster_of(values, self._config, labelled=self._labelled)
-        return read_ones
+    def _read(self, given: Sequence[SourceText]) -> list[tuple[SourceText, list[Document]]]:
+        """Reads the documents, and from now on uses what they say about the cluster."""
+        found = [(source, list(documents(source))) for source in given]
+        values = (document.value for _, each in found for document in each)
+        self._cluster = cluster_of(values, self._config, labelled=self._options.namespace_labelled)
+        return found
 
-    def _placed(self, judgement: Judgement) -> Found:
-        return judgement, self._asked(placed(judgement))
+    def _placed(self, found: Sequence[Document], source: SourceText) -> list[Found]:
+        """Checks the Experiments among the documents; only the selected findings count."""
+        kinds = ((document, kind_of(document.value)) for document in found)
+        checked = [self._checked(each) for each, kind in kinds if is_experiment(each, kind, named=source.named)]
+        return [(each, [at for at in placed(each) if self._is_asked(at.code)]) for each in checked]
 
-    def _only_asked(self, found: Found) -> Found:
-        judgement, all_of_it = found
-        return judgement, self._asked(all_of_it)
+    def _checked(self, document: Document) -> CheckedDocument:
+        return check_experiment(document, self._cluster, self._options.katib_version, self._old)
 
-    def _asked(self, found: Iterable[Placed]) -> list[Placed]:
-        """The findings that were asked for, by line."""
-        asked = (each for each in found if self._is_asked(each))
-        return sorted(asked, key=lambda each: (each.line, each.column))
+    def _experiment(self, document: Document, remedies: Mapping[str, str] = {}) -> ExperimentReport:
+        checked, read = self._sampled(self._checked(document))
+        verdict = checked.verdict
+        report = ExperimentReport(
+            file=document.file,
+            index=document.number,
+            name=checked.name,
+            admitted=verdict.admitted,
+            stage=verdict.stage,
+            message=verdict.message,
+            reasons=tuple(RefusalReason(each.field, each.type, each.detail) for each in verdict.reasons),
+            outcome=checked.outcome,
+            findings=tuple(each._replace(remedy=remedies.get(each.code, each.remedy)) for each in placed(checked)),
+            sample=read,
+        )
+        return self._asked(report)
 
-    def _is_asked(self, each: Placed) -> bool:
-        code = each.finding.code
+    def _sampled(self, checked: CheckedDocument) -> tuple[CheckedDocument, Sample | None]:
+        """Adds what the sample log shows."""
+        if self._log is None:
+            return checked, None
+        from kftune.lint.sampling import Sample, sample, sample_findings
+
+        file, verdict = str(self._options.sample_log), checked.verdict
+        if verdict.spec is None or not verdict.admitted:
+            return checked, Sample(file, unread="a refused Experiment reads no log")
+        read = sample(verdict.spec, self._log, file)
+        more = (each for each in sample_findings(read) if self._is_asked(each.code))
+        return checked._replace(findings=(*checked.findings, *more)), read
+
+    def _asked(self, report: _Report) -> _Report:
+        """Keeps the selected findings, by line."""
+        found: Iterable[LintFinding] = (each for each in report.findings if self._is_asked(each.code))
+        return report._replace(findings=tuple(sorted(found, key=lambda each: (each.line, each.column))))
+
+    def _is_asked(self, code: str) -> bool:
         selected = not self._selected or code.startswith(self._selected)
         return selected and not (self._ignored and code.startswith(self._ignored))
 
 
-def _is_utf8(source: Source) -> bool:
-    """Whether the text, written as UTF-8, is what it was read from."""
+def _is_utf8(source: SourceText) -> bool:
+    """Returns whether the text, written as UTF-8, is the content of its file."""
     return source.file == STDIN or Path(source.file).read_bytes() == source.text.encode(errors="surrogateescape")
 
 
-def _codes(text: str) -> tuple[str, ...]:
-    """The rules that an option names, by code or by its beginning.
+def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns codes, or prefixes of codes, in upper case.
 
     Raises:
-        UsageError: No rule's code begins so.
+        UsageError: No code of a rule begins like this.
     """
-    given = tuple(filter(None, text.upper().replace(" ", "").split(",")))
-    if given:
+    codes = tuple(map(str.upper, given))
+    if codes:
         from kftune.errors import suggestion
         from kftune.lint.rules.all import RULES
 
-        for beginning in given:
-            if not any(code.startswith(beginning) for code in RULES):
+        for code in codes:
+            if not any(known.startswith(code) for known in RULES):
                 raise UsageError(
-                    f"a rule is KT and three digits, or the beginning of that; {beginning!r} is none; "
-                    f"{suggestion(beginning, RULES)}"
+                    f"unknown rule {code!r}; rule codes look like KT201 (or a prefix such as KT2); "
+                    f"{suggestion(code, RULES)}"
                 )
-    return given
+    return codes
 
 
-def _config(place: str | None) -> KatibConfig:
-    return KatibConfig() if place is None else config_of(decoded(Path(place).read_bytes()), place)
-
-
-def _old(place: str | None) -> Any:
-    """The first Experiment of the file."""
-    if place is None:
-        return None
+def _experiment_in(place: str | Path) -> Any:
+    """Returns the first Experiment of a file."""
     try:
         for piece in pieces(decoded(Path(place).read_bytes())):
             value = read(piece.text)
@@ -214,4 +272,4 @@ def _old(place: str | None) -> Any:
                 return value
     except NotYamlError as error:
         raise UsageError(f"{place}:{error.line}: {error.message}") from None
-    raise UsageError(f"{place} holds no Experiment; --against takes the living one, as kubectl get -o yaml prints it")
+    raise UsageError(f"{place} has no Experiment; --against needs the existing one, as kubectl get -o yaml prints it")

@@ -1,4 +1,4 @@
-"""What `kftune lint` does with a pipeline: renders it for its targets, and takes the Experiments of its tune steps."""
+"""Checks a pipeline: renders it for its targets, and takes the Experiments of its tune steps."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from kftune.errors import (
 )
 from kftune.images import resolve
 from kftune.katib.admission import Verdict
-from kftune.lint.judging import Judgement
-from kftune.lint.refused import refused
-from kftune.lint.report import placed
+from kftune.lint.experiment import CheckedDocument
+from kftune.lint.placing import error_findings, placed
+from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.sources import STDIN, Document, Source, documents
-from kftune.lint.studies import PipelineReport
+from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
 from kftune.render.tuning import tuning_of
 
+# Names are letters, digits and "_", and a reference is a whole value or part of a condition.
+_REFERENCE = re.compile(r"\$\{parameters\.(\w+)\}")
 
-def judge_pipeline(source: Source, document: Document) -> tuple[list[Document], PipelineReport]:
-    """The Experiments of a pipeline's tune steps, whose places are those of the rendered text; and what is said of it.
+
+def check_pipeline(source: SourceText, document: Document) -> tuple[list[Document], PipelineReport]:
+    """Returns the Experiments of the tune steps, with places in the rendered text, and the report of the pipeline.
 
     Args:
         source: The file.
@@ -43,15 +45,15 @@ def judge_pipeline(source: Source, document: Document) -> tuple[list[Document], 
     try:
         pipeline = _pipeline(source, document).with_images(lambda image: resolve(image, near))
     except (PipelineError, StudyError, YamlError, ContainerError, UnknownNameError) as error:
-        name = document.value.get("name")
-        return [], PipelineReport(refused(document, error, "KT410"), name if isinstance(name, str) else None)
-    findings, note = _rendered(pipeline)
-    judgement = Judgement(document, Verdict("admitted"), (*findings, *_unused(pipeline)))
-    report = PipelineReport((judgement, list(placed(judgement))), pipeline.name, note)
+        findings = error_findings(document, error, "KT410")
+        return [], PipelineReport(document.file, document.text("name"), "refused", findings)
+    found, note = _rendered(pipeline)
+    checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline)))
+    report = PipelineReport(document.file, pipeline.name, checked.outcome, tuple(placed(checked)), note)
     return _experiments(source, pipeline), report
 
 
-def _pipeline(source: Source, document: Document) -> Pipeline:
+def _pipeline(source: SourceText, document: Document) -> Pipeline:
     if source.file != STDIN:
         return load_pipeline(Path(source.file))
     value = yaml_text.load(document.piece.text, file=STDIN)
@@ -59,16 +61,16 @@ def _pipeline(source: Source, document: Document) -> Pipeline:
 
 
 def _rendered(pipeline: Pipeline) -> tuple[list[Finding], str]:
-    """What the targets cannot express, each thing once, and why one was left out.
+    """Returns what the targets cannot express, each message once, and why a target was skipped.
 
-    A pipeline that names targets is meant for these.
+    Only the targets that the pipeline names count; all, if it names none.
     """
-    meant = pipeline.targets.model_fields_set
+    named = pipeline.targets.model_fields_set
     found: dict[str, Finding] = {}
     note = ""
     for target in PIPELINE_TARGETS:
         options = target.partition("-")[0]
-        if meant and options not in meant:
+        if named and options not in named:
             continue
         try:
             render_resolved(pipeline, target)
@@ -80,27 +82,22 @@ def _rendered(pipeline: Pipeline) -> tuple[list[Finding], str]:
 
 
 def _unused(pipeline: Pipeline) -> Iterator[Finding]:
-    """Parameters that nothing refers to."""
     written = pipeline.to_dict()
     declared = written.pop("parameters", {})
-    taken = set(_REFERENCE.findall(json.dumps(written)))
+    used = set(_REFERENCE.findall(json.dumps(written)))
     for name in declared:
-        if name not in taken:
-            message = f"the run's form asks for {name}, but nothing takes ${{parameters.{name}}}"
+        if name not in used:
+            message = f"the run's form asks for {name}, but nothing refers to ${{parameters.{name}}}"
             yield finding("KT412", ("parameters", name), message)
 
 
-# Names are letters, digits and "_", and a reference stands alone or in a condition: no text but that of one is like it.
-_REFERENCE = re.compile(r"\$\{parameters\.(\w+)\}")
-
-
-def _experiments(source: Source, pipeline: Pipeline) -> list[Document]:
+def _experiments(source: SourceText, pipeline: Pipeline) -> list[Document]:
     found: list[Document] = []
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
                 text = yaml_text.dump(tuning_of(node).experiment)
             except RenderError:
-                continue  # which every target has said
+                continue  # reported for every target
             found += documents(source._replace(text=text, file=f"{source.file} (step {name}, rendered)"))
     return found

@@ -1,7 +1,7 @@
-"""What Katib's collector would store of a real log, and which lines it nearly reads.
+"""Shows what Katib's collector stores of a real log, and why it does not read similar lines.
 
-The collector itself answers, line by line. A line that it does not read is changed in the ways in which logs usually
-differ from what a filter wants, and the fewest changes that make it a report say why it was none.
+Katib's own collector reads the log. A line that it does not read is changed in the ways in which logs usually differ
+from what a filter expects. The fewest changes that make it readable are the explanation.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial.aggregation import AggregationError, observation
-from kftune.katib.trial.collector import UNAVAILABLE, Collector, CollectorError, Row, as_passed, json_object
-from kftune.lint.report import printable
+from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed, json_object
+from kftune.lint.report import Place
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.metrics.line import METRIC_FORMAT, NUMBER
@@ -22,7 +22,6 @@ from kftune.metrics.line import METRIC_FORMAT, NUMBER
 _MOST_NEAR_LINES = 500
 _MOST_NEAR = 5
 _LONGEST_SHOWN = 160
-_MOST_ENDS = 3
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _NO_NUMBER = re.compile(r"(=\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
@@ -32,74 +31,65 @@ _PUNCTUATION = re.compile(r"[,;|()\[\]{}<>%]")
 
 
 class SampleRow(NamedTuple):
-    """One value that would be stored."""
+    """A value that Katib stores."""
 
-    line: int
-    """From 1."""
+    line: Place
     value: str
     """Exactly as it is stored."""
     timestamp: str
+    """From the line, or 0001-01-01T00:00:00Z."""
     note: str
-    """What is odd about it; mostly empty."""
+    """What is unusual about the value; mostly empty."""
 
 
 class MetricSample(NamedTuple):
-    """What would be stored of one metric."""
+    """What Katib stores of one metric."""
 
     name: str
     strategy: str
     """min, max or latest."""
     rows: tuple[SampleRow, ...]
+    """The values found, in the log's order."""
     min: str
+    """As Katib reports it, 'unavailable' for none."""
     max: str
     latest: str
-    """As Katib would report them; `unavailable` for none."""
-
-    @property
-    def counts(self) -> str:
-        """The value that stands for the trial."""
-        texts = {"min": self.min, "max": self.max, "latest": self.latest}
-        return texts.get(self.strategy, self.latest)
+    counts: str
+    """The value of the trial, by the strategy."""
 
 
-class Near(NamedTuple):
-    """A line that would be a report if it were written a little differently."""
+class NearMiss(NamedTuple):
+    """A line that the collector does not read, but a similar one."""
 
     metric: str
-    line: int
+    line: Place
     text: str
     why: str
     remedy: str
 
 
 class Sample(NamedTuple):
-    """What an Experiment would make of a log."""
+    """What an Experiment reads from a log."""
 
     log: str
+    """The file of --sample-log."""
     metrics: tuple[MetricSample, ...] = ()
-    """The objective first."""
-    near: tuple[Near, ...] = ()
+    """The objective first; empty if the collector stops."""
+    near: tuple[NearMiss, ...] = ()
+    """Lines that could be read if they were written slightly differently."""
     error: str = ""
-    """Why the collector stops, and the trial fails."""
+    """Why the collector stops, and the trial fails; empty if it does not."""
     unread: str = ""
-    """Why no log is read at all."""
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        metrics = [
-            {**metric._asdict(), "counts": metric.counts, "rows": [row._asdict() for row in metric.rows]}
-            for metric in self.metrics
-        ]
-        return {**self._asdict(), "metrics": metrics, "near": [each._asdict() for each in self.near]}
+    """Why no log is read at all; empty if one is."""
 
 
 def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
-    """What an Experiment would make of a log.
+    """Returns what an Experiment reads from a log.
 
     Args:
         spec: The decoded spec of an admitted Experiment, with its defaults.
-        log: What a trial wrote.
-        file: What the log is called.
+        log: The content of the log.
+        file: The name of the log.
     """
     collecting = spec["metricsCollectorSpec"]
     kind = collecting["collector"].get("kind", "")
@@ -114,56 +104,26 @@ def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
     return _Reading(names, filters, form, strategies).sample(log, file)
 
 
-def sample_findings(made: Sample) -> Iterator[Finding]:
-    """What a sample says against its Experiment."""
+def sample_findings(read: Sample) -> Iterator[Finding]:
+    """Returns the problems that a sample shows."""
     path = ("spec", "objective", "objectiveMetricName")
-    if made.error:
-        yield finding("KT501", path, f"with {made.log} the collector stops: {made.error}", "fails")
-    for index, metric in enumerate(made.metrics):
+    if read.error:
+        yield finding("KT501", path, f"with {read.log} the collector stops: {read.error}", "fails")
+    for index, metric in enumerate(read.metrics):
         place = path if index == 0 else ("spec", "objective", "additionalMetricNames", index - 1)
-        near = next(
-            (f": line {each.line} nearly, but {each.why}" for each in made.near if each.metric == metric.name), ""
-        )
-        if not metric.rows and not made.error:
-            message = f"no line of {made.log} holds a value of {metric.name!r}{near}"
+        if not metric.rows and not read.error:
+            near = next((each for each in read.near if each.metric == metric.name), None)
+            hint = f": line {near.line} almost, but {near.why}" if near else ""
+            message = f"no line of {read.log} has a value of {metric.name!r}{hint}"
             yield finding("KT501" if index == 0 else "KT502", place, message)
         odd = next((row for row in metric.rows if row.note), None)
         if odd is not None:
-            message = f"{made.log}:{odd.line}: {metric.name} is stored as {odd.value!r}: {odd.note}"
+            message = f"{read.log}:{odd.line}: {metric.name} is stored as {odd.value!r}: {odd.note}"
             yield finding("KT503", place, message)
 
 
-def as_lines(made: Sample) -> Iterator[str]:
-    """A sample for people."""
-    if made.unread or made.error:
-        yield f"  {made.unread or f'the collector stops, and the trial fails: {made.error}'}"
-    for index, metric in enumerate(made.metrics):
-        role = "objective" if index == 0 else "additional"
-        yield f"  {metric.name} ({role}, {metric.strategy} counts): {_told(metric)}"
-        for row in _some(metric.rows):
-            note = f"   ({row.note})" if row and row.note else ""
-            yield f"    line {row.line}: {row.value!r}{note}" if row else "    ..."
-    for near in made.near:
-        yield f"  line {near.line} is nearly a value of {near.metric}: {printable(near.text)}"
-        yield f"    {near.why}; {near.remedy}"
-
-
-def _told(metric: MetricSample) -> str:
-    if not metric.rows:
-        return "no value; Katib stores 'unavailable'" if metric.counts == UNAVAILABLE else "no value"
-    count = f"{len(metric.rows)} value{'' if len(metric.rows) == 1 else 's'}"
-    if metric.latest == UNAVAILABLE:
-        return f"{count}, and none is kept: the objective has none"
-    return f"{count}; min {metric.min!r}, max {metric.max!r}, latest {metric.latest!r}"
-
-
-def _some(rows: Sequence[SampleRow]) -> list[SampleRow | None]:
-    """All of a few rows; of many the first and the last ones, with None between them."""
-    return list(rows) if len(rows) <= 2 * _MOST_ENDS else [*rows[:_MOST_ENDS], None, *rows[-_MOST_ENDS:]]
-
-
 class _Reading:
-    """One log, read by one Experiment's collector."""
+    """One log, read by the collector of one Experiment."""
 
     def __init__(self, names: Sequence[str], filters: Sequence[str], form: str, strategies: Mapping[str, str]) -> None:
         self._names = list(dict.fromkeys(names))
@@ -189,7 +149,7 @@ class _Reading:
         return Sample(file, metrics, near, error)
 
     def _metrics(self, rows: list[tuple[int, Row]], lines: list[bytes]) -> Iterator[MetricSample]:
-        # Without a value of the objective Katib keeps nothing else either.
+        # Without a value of the objective, Katib keeps no other metric.
         kept = rows if any(row.name == self._names[0] for _, row in rows) else []
         try:
             observed = {each.name: each for each in observation((row for _, row in kept), self._names)}
@@ -203,7 +163,9 @@ class _Reading:
                 if row.name == name
             )
             strategy = self._strategies.get(name, "latest")
-            yield MetricSample(name, strategy, found, metric.min, metric.max, metric.latest)
+            values = {"min": metric.min, "max": metric.max, "latest": metric.latest}
+            counts = values.get(strategy, metric.latest)
+            yield MetricSample(name=name, strategy=strategy, rows=found, counts=counts, **values)
 
     def _oddity(self, row: Row, line: bytes) -> str:
         number = go_float(row.value)
@@ -211,16 +173,16 @@ class _Reading:
         behind = re.search(rf"{re.escape(row.name)}\s*=\s*([^\s,;|)\]}}]+(?:,[0-9][^\s,;|)\]}}]*)?)", text)
         given = behind[1] if behind else row.value
         if number is None:
-            return f"{given!r} is no number, and Katib keeps it as it is"
+            return f"{given!r} is not a number, and Katib stores it unchanged"
         if number - number != 0:
             return "it is not finite, and no engine can use it"
         if given.startswith(row.value) and re.match(r"[,._]?[0-9A-Za-z_]", given[len(row.value) :]):
-            return f"the filter takes only a part of {given!r}"
+            return f"the filter reads only a part of {given!r}"
         return ""
 
-    # -- lines that are nearly read ------------------------------------------------------------------------
+    # -- similar lines --------------------------------------------------------------------------------------
 
-    def _near(self, lines: list[bytes], missing: list[str]) -> Iterator[Near]:
+    def _near(self, lines: list[bytes], missing: list[str]) -> Iterator[NearMiss]:
         for name in missing:
             loose = _loosely(name)
             candidates = (
@@ -228,12 +190,12 @@ class _Reading:
                 for number, text in enumerate((line.decode("utf-8", "surrogateescape") for line in lines), 1)
                 if loose.search(_COLOUR.sub("", text))
             )
-            told: dict[str, int] = {}
+            reasons: set[str] = set()
             for number, text in itertools.islice(candidates, _MOST_NEAR_LINES):
                 reason = self._json_reason(name, text) if self._form == "JSON" else self._reason(name, text)
-                if reason and len(told) < _MOST_NEAR and reason[0] not in told:
-                    told[reason[0]] = number
-                    yield Near(name, number, text.strip()[:_LONGEST_SHOWN], *reason)
+                if reason and len(reasons) < _MOST_NEAR and reason[0] not in reasons:
+                    reasons.add(reason[0])
+                    yield NearMiss(name, number, text.strip()[:_LONGEST_SHOWN], *reason)
 
     def _json_reason(self, name: str, text: str) -> tuple[str, str] | None:
         try:
@@ -242,14 +204,14 @@ class _Reading:
             return None
         if name in found and not isinstance(found[name], str):
             return (
-                "its value is no text, and Katib reads texts only",
+                "its value is not a string, and Katib reads only strings",
                 f'write the number in quotes: {{"{name}": "0.3"}}',
             )
         other = next((key for key in found if _loosely(name).fullmatch(key) and key != name), None)
         return None if other is None else (f"the log calls it {other!r}", f"rename the metric, or write {name!r}")
 
     def _reason(self, name: str, text: str) -> tuple[str, str] | None:
-        """The fewest changes that make a line a report, in words, and the remedy of the first of them."""
+        """Returns the fewest changes that make a line readable, in words, and their remedies."""
         ways = [way for way in _ways(name) if way.change(text) != text or way.filters]
         for count in range(1, 5):
             for chosen in itertools.combinations(ways, count):
@@ -261,7 +223,7 @@ class _Reading:
                     remedy = "; ".join(way.remedy for way in chosen)
                     regex = _filter_for(name, text)
                     if self._reads(name, text, [regex]):
-                        remedy = f"print {name}=0.3 as kftune.report does, or give metricsFormat this filter: {regex}"
+                        remedy = f"print {name}=0.3 as kftune.report does, or add this filter to metricsFormat: {regex}"
                     return why, remedy
         return None
 
@@ -274,7 +236,7 @@ class _Reading:
 
 
 class _Way(NamedTuple):
-    """One way in which logs differ from what filters want."""
+    """A way in which logs differ from what filters expect."""
 
     change: Callable[[str], str]
     why: Callable[[str], str]
@@ -291,59 +253,59 @@ def _ways(name: str) -> list[_Way]:
         found = loose.search(_COLOUR.sub("", text))
         return f"the log calls it {found[0]!r}" if found else ""
 
-    def stands(text: str) -> str:
+    def separator(text: str) -> str:
         found = separated.search(_COLOUR.sub("", text))
-        return f"{found[2]!r} stands where '=' should" if found else "a blank stands where '=' should"
+        return f"it has {found[2]!r} instead of '='" if found else "it has a space instead of '='"
 
     return [
-        _Way(lambda text: _COLOUR.sub("", text), lambda _: "colour codes stand in it", "print without colours"),
+        _Way(lambda text: _COLOUR.sub("", text), lambda _: "it contains colour codes", "print without colours"),
         _Way(
             lambda text: blank.sub(f"{name}=", separated.sub(r"\1=", text)),
-            stands,
+            separator,
             f"print {name}=0.3 as kftune.report does",
         ),
         _Way(
             lambda text: re.sub("['\"]", "", text),
-            lambda _: "quotes stand around the name or the value",
+            lambda _: "quotes surround the name or the value",
             f"print {name}=0.3 without quotes, as kftune.report does",
         ),
         _Way(
             lambda text: _IN_BRACKETS.sub(r"\1", text),
-            lambda _: "brackets or a name stand before the number",
+            lambda _: "brackets or a name precede the number",
             "print the number alone, such as loss.item()",
         ),
         _Way(
             lambda text: _PUNCTUATION.sub(" ", text),
-            lambda _: "punctuation stands right behind the value or before the name",
-            "put blanks around name=value",
+            lambda _: "punctuation touches the value or the name",
+            "put spaces around name=value",
         ),
         _Way(
             lambda text: loose.sub(name, text),
             called,
-            "give the objective the log's name, or print the name that the Experiment has",
+            "use the log's name in the objective, or print the name that the Experiment has",
         ),
         _Way(
             str,
-            lambda _: "the filter does not find such a name",
-            f"give metricsFormat this filter: {METRIC_FORMAT}",
+            lambda _: "the filter does not match such a name",
+            f"add this filter to metricsFormat: {METRIC_FORMAT}",
             (METRIC_FORMAT,),
         ),
         _Way(
             lambda text: _NO_NUMBER.sub(r"\g<1>0", text),
-            lambda _: "the value is no finite number",
+            lambda _: "the value is not a finite number",
             "stop the training at such a value, or report nothing for the step",
         ),
     ]
 
 
 def _filter_for(name: str, text: str) -> str:
-    """A filter for the form in which a line has the metric, as far as one can be."""
+    """Suggests a metricsFormat filter that matches this line."""
     found = re.search(rf"{re.escape(name)}(['\"]?){_SEPARATOR}(['\"]?)", text)
     between = f"{found[1]}\\s*{found[2]}\\s*{found[3]}" if found else "\\s+"
     return f"({re.escape(name)}){between}({NUMBER})"
 
 
 def _loosely(name: str) -> re.Pattern[str]:
-    """The name in any case, its words joined in any way."""
+    """Matches the name in upper or lower case, with its words joined in any way."""
     words = [re.escape(word) for word in re.split(r"[^A-Za-z0-9]+", name) if word] or [re.escape(name)]
     return re.compile(r"(?<![A-Za-z0-9])" + r"[\s_/.:\\-]*".join(words) + r"(?![A-Za-z0-9])", re.IGNORECASE)

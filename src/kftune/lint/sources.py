@@ -1,4 +1,4 @@
-"""The documents of files, folders and standard input, and which of them lint judges."""
+"""Reads the documents of files, folders and standard input, and decides which of them lint checks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError, near_files
-from kftune.katib.admission.server import API_VERSION, KIND
 from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
 from kftune.katib.go.types import Path as JsonPath
+from kftune.spec.kind import Kind, check_file_name
 
 STDIN = "<stdin>"
-"""What standard input is called where a file's name stands."""
+"""The name of standard input in place of a file's name."""
 
 _MOST_DOCUMENTS = 5000
 _SUFFIXES = (".yaml", ".yml", ".json")
-_OTHER_KINDS = frozenset({"Trial", "Suggestion", "Profile", "Notebook", "PodDefault"})
-_LOOKS_LIKE = re.compile(r"kubeflow\.org/v1beta1|^\s*[\"']?kind[\"']?\s*:\s*[\"']?Experiment", re.MULTILINE)
+# Text that should be an Experiment, a study or a pipeline.
+_LOOKS_LIKE = re.compile(
+    r"kubeflow\.org/v1beta1|^\s*[\"']?(kind[\"']?\s*:\s*[\"']?Experiment|hparams[\"']?\s*:)", re.MULTILINE
+)
 
 
 class Document(NamedTuple):
-    """One object of the input, or the text that should have been one."""
+    """An object of the input, or a text that cannot be read."""
 
     file: str
     number: int
@@ -32,40 +34,54 @@ class Document(NamedTuple):
     value: Any
     error: NotYamlError | None = None
     prefix: JsonPath = ()
-    """Where the object stands in its document, for an item of a List."""
+    """The path of the object in its document, for an item of a List."""
+
+    def text(self, *path: str) -> str | None:
+        """Returns the text at a path of the object; None if there is none."""
+        value = self.value
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else None
 
 
-class Source(NamedTuple):
-    """One text, and whether it was named by the user (not found in a folder)."""
+class SourceText(NamedTuple):
+    """A text, and whether the user named it (or it was found in a folder)."""
 
     file: str
     text: str
     named: bool
 
 
-def sources(places: Sequence[str]) -> Iterator[Source]:
-    """The texts of the files, folders and `-` for standard input; each file once.
+def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[SourceText]:
+    """Reads files, the YAML files below folders, and standard input; each file once.
 
-    Folders and files below a folder whose names begin with a dot are passed over.
+    In folders, files and folders whose names begin with a dot are skipped.
+
+    Args:
+        places: Paths; `-` is standard input.
+        skip_others: Treat named files like those of a folder.
 
     Raises:
-        UsageError: A place does not exist, or a folder holds no YAML.
+        UsageError: A path does not exist, is not a YAML file, or is a folder without YAML files.
         OSError: A file cannot be read.
     """
     seen: set[Path] = set()
     for place in dict.fromkeys(places):
         if place == "-":
-            yield Source(STDIN, decoded(sys.stdin.buffer.read()), named=True)
+            yield SourceText(STDIN, decoded(sys.stdin.buffer.read()), named=True)
             continue
         path = Path(place)
         if not path.exists():
             raise UsageError(
-                f"{place} is neither a file nor a folder; give one, or - for standard input{near_files(place)}"
+                f"{place} is neither a file nor a folder; name one, or - for standard input{near_files(place)}"
             )
+        named = not (skip_others or path.is_dir())
+        if named:
+            check_file_name(path)
         for file in _files_below(path) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
-                yield Source(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=not path.is_dir())
+                yield SourceText(str(file) if path.is_dir() else place, decoded(file.read_bytes()), named=named)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -77,21 +93,21 @@ def _files_below(folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
     if not files:
-        raise UsageError(f"{folder} holds no YAML file; give a folder or a file with Experiments")
+        raise UsageError(f"{folder} contains no YAML file; name a folder or a file with Experiments")
     return files
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file; bytes that are no UTF-8 stay visible as lone surrogates, which the reader refuses."""
+    """Decodes a file; invalid UTF-8 becomes lone surrogates, which the reader refuses."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return content.decode("utf-16", "replace")
     return content.decode("utf-8", "surrogateescape")
 
 
-def documents(source: Source) -> Iterator[Document]:
-    """All objects of a text, those inside of Lists too.
+def documents(source: SourceText) -> Iterator[Document]:
+    """Reads all objects of a text, including those inside Lists.
 
-    kubectl passes over documents that hold nothing; a text that holds nothing at all is one document.
+    Empty documents are skipped, as kubectl does. A named text without any object is one document.
     """
     found = False
     last = Piece("", 0)
@@ -102,8 +118,8 @@ def documents(source: Source) -> Iterator[Document]:
             continue
         count += 1
         if count > _MOST_DOCUMENTS:
-            told = f"a text has at most {_MOST_DOCUMENTS} documents here; make several files of it"
-            yield Document(source.file, index, piece, None, NotYamlError(told, None, 1, 1))
+            message = f"too many documents: lint reads at most {_MOST_DOCUMENTS} per file; split the file"
+            yield Document(source.file, index, piece, None, NotYamlError(message, None, 1, 1))
             return
         try:
             value = read(piece.text)
@@ -129,23 +145,15 @@ def _objects(document: Document) -> Iterator[Document]:
     yield document
 
 
-def is_judged(document: Document, named: bool) -> bool:
-    """Whether lint has an opinion: Experiments, what should be one, and what nobody can read."""
-    value = document.value
+def is_experiment(document: Document, kind: Kind, *, named: bool) -> bool:
+    """Returns whether lint checks a document as an Experiment.
+
+    Args:
+        document: The document.
+        kind: Its kind.
+        named: Whether the user named its file: then what cannot be read, or has no kind, should be one.
+    """
     if document.error is not None:
         return named or _LOOKS_LIKE.search(document.piece.text) is not None
-    if not isinstance(value, dict):
-        return named
-    kind, version = value.get("kind"), value.get("apiVersion")
-    if isinstance(kind, str) and kind:
-        if kind.lower() == KIND.lower():
-            return version == API_VERSION or not isinstance(version, str) or _could_be_katib(version, named)
-        return version == API_VERSION and kind not in _OTHER_KINDS
-    spec = value.get("spec")
-    return named or (isinstance(spec, dict) and "trialTemplate" in spec)
-
-
-def _could_be_katib(version: str, named: bool) -> bool:
-    """Another domain's kind of this name, such as that of Argo Rollouts, is none of ours."""
-    group = version.partition("/")[0]
-    return group == "kubeflow.org" or (named and "." not in group)
+    nameless = named and kind.name == "other" and not document.text("kind")
+    return kind.name == "Experiment" or bool(kind.problem) or nameless

@@ -1,4 +1,4 @@
-"""A study on this machine: `run_study` starts trials as processes, reads their metrics and keeps their results."""
+"""Runs a study on this machine: `run_study` starts its trials, reads their metrics and stores their results."""
 
 from __future__ import annotations
 

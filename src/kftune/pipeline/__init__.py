@@ -1,4 +1,4 @@
-"""A pipeline: typed steps, what each takes from the others, loops, conditions, a schedule, and the plan of it all."""
+"""A pipeline: typed steps with inputs and outputs, loops, conditions, a schedule, and the plan made of them."""
 
 from kftune.pipeline.condition import Condition
 from kftune.pipeline.load import load_pipeline, pipeline_from_dict

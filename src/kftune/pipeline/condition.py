@@ -1,8 +1,10 @@
-"""``when``: one comparison of two values, read by us and never evaluated as code."""
+"""``when``: one comparison of two values. It is parsed here and never evaluated as code."""
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,7 +16,14 @@ from kftune.spec.part import PartError
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 
-_ORDERED = ("<", "<=", ">", ">=")
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _COMPARISON = re.compile(r"\s*(?P<left>.+?)\s*(?P<operator>==|!=|<=|>=|<|>)\s*(?P<right>.+?)\s*")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"[-+]?[0-9]+")
@@ -37,14 +46,18 @@ class Condition:
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """What must be known before it can be judged."""
+        """The references that must have a value before it can be evaluated."""
         return tuple(side for side in (self.left, self.right) if isinstance(side, Reference))
 
     def __str__(self) -> str:
         return f"{_written(self.left)} {self.operator} {_written(self.right)}"
 
     def check(self, left: str, right: str) -> None:
-        """Makes sure that values of two types can be compared.
+        """Checks that values of two types can be compared.
+
+        Args:
+            left: The type of the left side.
+            right: The type of the right side.
 
         Raises:
             PartError: They cannot.
@@ -55,30 +68,31 @@ class Condition:
         numbers = {left, right} <= {"int", "float"}
         if not numbers and left != right:
             raise PartError(f"when compares values of one type, but got {left} and {right} in {str(self)!r}")
-        if not numbers and self.operator in _ORDERED:
+        if not numbers and self.operator not in ("==", "!="):
             raise PartError(
                 f"{self.operator} compares numbers, but got two of type {left} in {str(self)!r}; use == or !="
             )
 
     def holds(self, left: Any, right: Any) -> bool:
-        """Whether it holds for these values of its two sides."""
-        if self.operator in ("==", "!="):
-            return bool(left == right) is (self.operator == "==")
-        if self.operator in ("<", "<="):
-            return bool(left < right or (self.operator == "<=" and left == right))
-        return bool(left > right or (self.operator == ">=" and left == right))
+        """Returns whether it holds.
+
+        Args:
+            left: The value of the left side.
+            right: The value of the right side.
+        """
+        return bool(_COMPARE[self.operator](left, right))
 
 
 def read_condition(value: object) -> Condition:
-    """The condition that a text is.
+    """Returns the condition that a text describes.
 
     Raises:
-        PartError: It is none.
+        PartError: The text is invalid.
     """
     if isinstance(value, Condition):
         return _checked(value)
     found = _COMPARISON.fullmatch(value) if isinstance(value, str) else None
-    # =< and <> are read as < with something left over.
+    # The pattern reads =< and <> as < with something left over.
     if found is None or found["left"].endswith(("=", "!")) or found["right"].startswith(("=", ">", "<")):
         raise PartError(
             f"when is one comparison with ==, !=, <, <=, > or >=, for example "
@@ -89,7 +103,7 @@ def read_condition(value: object) -> Condition:
 
 def _checked(condition: Condition) -> Condition:
     if not condition.references:
-        raise PartError(f"when depends on something of the run, but {str(condition)!r} has no reference")
+        raise PartError(f"when needs a reference to a value of the run, but {str(condition)!r} has none")
     return condition
 
 

@@ -1,7 +1,7 @@
-"""What an instance of Amazon SageMaker has, so that configs written for it say what their steps need.
+"""The resources of Amazon SageMaker instance types, for pipelines that were written for it.
 
-A pipeline's own `instances:` adds names or replaces these. On a cluster the amounts are asked for as they stand; a
-node keeps some for itself, so that a pod which asks for all of a node's memory needs the next larger one.
+The section `instances:` of a pipeline adds names or replaces these. On a cluster a pod requests the full amounts. As a
+node reserves some memory for itself, such a pod needs the next larger node.
 
 Source: Amazon EC2 instance types (vCPU, GiB of memory, GPUs).
 """
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kftune.errors import suggestion
+from kftune.spec.container import Resources
 from kftune.spec.part import PartError
-from kftune.study import Resources
 
 _AMOUNTS: dict[str, tuple[int, int, int]] = {
     "ml.t3.medium": (2, 4, 0),
@@ -54,20 +54,20 @@ _AMOUNTS: dict[str, tuple[int, int, int]] = {
 
 
 def instance_resources(name: str, further: Mapping[str, Resources]) -> Resources:
-    """What an instance of this name has.
+    """Returns the resources of an instance type.
 
     Args:
         name: Such as ``ml.m5.xlarge``.
-        further: The pipeline's own names.
+        further: The names that the pipeline adds.
 
     Raises:
-        PartError: Nobody has told of such an instance.
+        PartError: The name is unknown.
     """
     if name in further:
         return further[name]
     if name not in _AMOUNTS:
         raise PartError(
-            f"unknown instance type {name!r} (what one of your own has is said under instances:); "
+            f"unknown instance type {name!r} (you can declare it under instances:); "
             f"{suggestion(name, [*_AMOUNTS, *further])}"
         )
     cpu, memory, gpu = _AMOUNTS[name]

@@ -15,10 +15,10 @@ from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.ports import ParameterType, type_of
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference, read_value, write_value
 from kftune.spec.beside import find_file
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 
 KEY = "key"
-"""The field of an item from a file that holds the keys which lead to it: ``PLANT001.CIRCUIT01``."""
+"""The field with the keys that lead to an item of a file: ``PLANT001.CIRCUIT01``."""
 
 
 def _items(value: object) -> object:
@@ -33,10 +33,10 @@ def _items(value: object) -> object:
 
 
 class Loop(PipelinePart):
-    """What the steps that name it in `for_each` run for: each item of a list, or each entry of a YAML file.
+    """Items for which the steps that name it in `for_each` run: those of a list, or the entries of a YAML file.
 
-    Steps of one loop see one another's outputs item by item. A step outside of it that takes one of their output
-    parameters gets the list of all, in the order of the items; artifacts stay inside.
+    A step of the loop gets the outputs of its other steps for the same item. A step outside that takes an output
+    parameter gets a list with one value for each item, in their order. Artifacts cannot leave the loop.
     """
 
     items: Annotated[
@@ -47,15 +47,15 @@ class Loop(PipelinePart):
     ] = ()
     """The items: a list, or a reference to a parameter or output of type list."""
     file: str | None = None
-    """A YAML file of items instead, by its path from the pipeline file."""
+    """A YAML file of items instead; its path is relative to the pipeline file."""
     at: str = "*"
-    """Where in the file the items are: keys with dots between, ``*`` for every key (``PLANT001.*``, ``*.*``)."""
+    """Where in the file the items are: keys joined with dots, ``*`` for every key (``PLANT001.*``, ``*.*``)."""
     item: ParameterType = "str"
     """The type of an item, where `items` is a reference."""
     fields: dict[PortName, ParameterType] = Field(default_factory=dict)
-    """The fields of an item and their types, where items are mappings; left out, those that all items have."""
+    """The fields of an item and their types, if items are mappings; default: the fields of all items."""
     parallel: int | None = Field(None, ge=1)
-    """Items at once; left out, all."""
+    """Items at the same time; default: all."""
 
     _entries: tuple[Any, ...] | None = PrivateAttr(None)
     _types: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -79,16 +79,19 @@ class Loop(PipelinePart):
 
     @property
     def entries(self) -> tuple[Any, ...] | None:
-        """The items where they are known before the run: all scalars of one type, or all mappings."""
+        """The items (scalars of one type, or mappings); None if they are not known before the run."""
         return self._entries
 
     @property
     def source(self) -> Reference | None:
-        """Where the items come from in the run, where they are not known before."""
+        """The reference that gives the items in the run; None if they are known before."""
         return self.items if isinstance(self.items, Reference) else None
 
     def type_of(self, field: str | None) -> str:
-        """The type of an item, or of a field of it.
+        """Returns the type of an item, or of one of its fields.
+
+        Args:
+            field: The field; None means the item.
 
         Raises:
             PartError: Items have no such field.
@@ -96,7 +99,7 @@ class Loop(PipelinePart):
         if field is None:
             return self._item_type
         if field not in self._types:
-            hint = suggestion(field, self._types) if self._types else "the items are no mappings"
+            hint = suggestion(field, self._types) if self._types else "the items are not mappings"
             raise PartError(f"the items have no field {field!r}; {hint}")
         return self._types[field]
 
@@ -112,16 +115,20 @@ class Loop(PipelinePart):
 
 
 def element_type(items: Sequence[Any], path: tuple[str | int, ...]) -> str:
-    """The type that all items have.
+    """Returns the type of items.
+
+    Args:
+        items: The items.
+        path: Their keys in the file.
 
     Raises:
-        PartError: They are of several.
+        PartError: They have different types.
     """
     return _typed(tuple(items), path)[0]
 
 
 def _typed(entries: tuple[Any, ...], where: tuple[str | int, ...]) -> tuple[str, dict[str, str]]:
-    """The type of all items, and those of the fields that all have."""
+    """Returns the type of items, and the types of the fields that all of them have."""
     kinds = {_kind(entry, (*where, index)) for index, entry in enumerate(entries)}
     if kinds == {"int", "float"}:
         kinds = {"float"}
@@ -148,18 +155,15 @@ def _typed(entries: tuple[Any, ...], where: tuple[str | int, ...]) -> tuple[str,
 
 
 def _kind(value: Any, path: tuple[str | int, ...]) -> str:
-    try:
+    with located(*path):
         return type_of(value)
-    except PartError as error:
-        raise PartError(error.message, path) from error
 
 
 def _entries(file: str, at: str, folders: Any) -> tuple[Any, ...]:
-    try:
+    with located("file"):
         path = find_file(file, folders, "items")
+    try:
         content = yaml_text.load_file(path)
-    except PartError as error:
-        raise PartError(error.message, ("file",)) from error
     except YamlError as error:
         raise PartError(f"the items cannot be read: {error}", ("file",)) from error
     if isinstance(content, list):
@@ -186,5 +190,5 @@ def _with_key(keys: str, entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         return entry
     if KEY in entry:
-        raise PartError(f"an entry of the items' file must not have a field {KEY!r}, which is its place", ("file",))
+        raise PartError(f"an entry of an items file cannot have a field {KEY!r}, which is set to its keys", ("file",))
     return {KEY: keys, **entry}

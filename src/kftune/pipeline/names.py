@@ -1,24 +1,25 @@
-"""Names that every engine takes: what a renderer could not write is refused when the pipeline is read."""
+"""Names that are valid on every target; others are rejected when the pipeline is read."""
 
 from __future__ import annotations
 
 import keyword
 import re
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from kftune.spec.part import PartError
 
-# An Argo node's name, which ends up in pod names, is made of the workflow's, the step's and a hash: 63 in all.
+# Argo makes pod names of at most 63 characters of the workflow's name, the step's name and a hash.
 LONGEST_STEP = 40
-# A CronWorkflow puts 11 characters behind its name, and the result is a label.
+# A CronWorkflow appends 11 characters to its name, and the result is a label.
 LONGEST_PIPELINE = 52
 LONGEST_PORT = 63
 
 _STEP = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _PORT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Source: YAML 1.1, type bool and null; Kubernetes' readers follow it, and KFP's compiler writes these unquoted.
+# Source: YAML 1.1, types bool and null. Kubernetes reads YAML 1.1, and KFP's compiler writes these without quotes.
 _YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 
 
@@ -31,30 +32,11 @@ def _name(value: str, what: str, longest: int) -> str:
     return value
 
 
-def step_name(value: str) -> str:
-    """`value`, if it can name a step on every target.
-
-    Raises:
-        PartError: It cannot.
-    """
-    return _name(value, "the name of a step", LONGEST_STEP)
-
-
-def pipeline_name(value: str) -> str:
-    """`value`, if it can name a pipeline on every target."""
-    return _name(value, "the name of a pipeline", LONGEST_PIPELINE)
-
-
-def loop_name(value: str) -> str:
-    """`value`, if it can name a loop, which becomes a step of its own on a cluster."""
-    return _name(value, "the name of a loop", LONGEST_STEP)
-
-
 def port_name(value: str) -> str:
-    """`value`, if it can name an input, an output, a parameter or a field of an item on every target.
+    """Returns `value`, the name of an input, an output, a parameter or a field of an item.
 
     Raises:
-        PartError: It cannot.
+        PartError: It is not valid on every target.
     """
     if len(value) > LONGEST_PORT or _PORT.fullmatch(value) is None:
         raise PartError(
@@ -63,25 +45,26 @@ def port_name(value: str) -> str:
         )
     if value.lower() in _YAML_WORDS:
         raise PartError(
-            f"a name must not be {value!r}, which YAML readers on a cluster take for true, false or null; "
-            f"write it out, for example {value}_value",
+            f"a name cannot be {value!r}, which YAML readers on a cluster take for true, false or null; "
+            f"for example {value}_value",
         )
     if keyword.iskeyword(value):
-        raise PartError(f"a name must not be {value!r}, a word of Python's own; for example {value}_value")
+        raise PartError(f"a name cannot be {value!r}, a keyword of Python; for example {value}_value")
     return value
 
 
 def plain(name: str) -> str:
-    """A name with dots (``best.optimizer.lr``) in letters, digits and ``_`` only, for targets that take no others."""
+    """Returns a name with dots (``best.optimizer.lr``) in letters, digits and ``_`` only, as some targets need it."""
     return re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
 def flag(name: str) -> str:
-    """What a name is on a command line, where ``-`` and ``_`` are the same."""
+    """Returns a name as command lines compare it: ``-`` and ``_`` are the same."""
     return name.replace("-", "_")
 
 
-StepName = Annotated[str, AfterValidator(step_name)]
-LoopName = Annotated[str, AfterValidator(loop_name)]
-PipelineName = Annotated[str, AfterValidator(pipeline_name)]
+StepName = Annotated[str, AfterValidator(partial(_name, what="the name of a step", longest=LONGEST_STEP))]
+# A loop becomes a step on a cluster.
+LoopName = Annotated[str, AfterValidator(partial(_name, what="the name of a loop", longest=LONGEST_STEP))]
+PipelineName = Annotated[str, AfterValidator(partial(_name, what="the name of a pipeline", longest=LONGEST_PIPELINE))]
 PortName = Annotated[str, AfterValidator(port_name)]

@@ -1,4 +1,4 @@
-"""Putting names in an order in which each stands after those that it waits for."""
+"""Sorts names so that each comes after those that it waits for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kftune.spec.part import PartError
 
 
 def in_order(waits: Mapping[str, Iterable[str]]) -> list[str]:
-    """Names, each after those that it waits for, and else in the order given. There is no circle."""
+    """Returns names, each after those that it waits for, otherwise in the given order. There must be no cycle."""
     names = [*waits]
     place = {name: index for index, name in enumerate(names)}
     sorter = TopologicalSorter(waits)
@@ -25,25 +25,25 @@ def in_order(waits: Mapping[str, Iterable[str]]) -> list[str]:
     return found
 
 
-def refuse_circle(
+def refuse_cycle(
     waits: Mapping[str, Iterable[str]], path_of: Callable[[str], tuple[str | int, ...]], rule: str
 ) -> None:
-    """Makes sure that no name waits for itself, not even by way of others.
+    """Checks that no name waits for itself, directly or through others.
 
     Args:
-        waits: Name -> the names that it waits for, in an order that does not change.
-        path_of: Where in the file a name stands.
+        waits: Name -> the names that it waits for, in a fixed order.
+        path_of: Returns the keys of a name in the file.
         rule: What must hold, for the message.
 
     Raises:
-        PartError: One does; the message walks the circle from the name that is written first.
+        PartError: One does; the message follows the cycle from the name that comes first in the file.
     """
     try:
         TopologicalSorter(waits).prepare()
     except CycleError as error:
-        circle = error.args[1][:0:-1]  # each is waited for by the next, and the first stands at both ends
+        cycle = error.args[1][:0:-1]  # each waits for the one before it, and the first is at both ends
         names = [*waits]
-        first = min(range(len(circle)), key=lambda index: names.index(circle[index]))
-        walk = [*circle[first:], *circle[: first + 1]]
+        first = min(range(len(cycle)), key=lambda index: names.index(cycle[index]))
+        walk = [*cycle[first:], *cycle[: first + 1]]
         text = " waits for ".join(walk)
-        raise PartError(f"{rule}, but {text}; take one of these references out", path_of(walk[0])) from error
+        raise PartError(f"{rule}, but {text}; remove one of these references", path_of(walk[0])) from error

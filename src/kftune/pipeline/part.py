@@ -1,18 +1,12 @@
-"""The base of everything that only a pipeline is made of."""
+"""`PipelinePart`: the base of all sections of a pipeline file."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
-from kftune.errors import KftuneError, PipelineError
+from kftune.errors import PipelineError
 from kftune.spec.part import Part
-from kftune.validation import findings
 
 
 class PipelinePart(Part):
-    """One part of a pipeline."""
+    """One section of a pipeline file."""
 
-    @classmethod
-    def own_error(cls, error: ValidationError) -> KftuneError:  # type: ignore[override]  # another class of the tree
-        """pydantic's findings as one error, a line each."""
-        return PipelineError("\n".join(map(str, findings(error, cls))))
+    ERROR = PipelineError

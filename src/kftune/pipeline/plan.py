@@ -1,10 +1,10 @@
-"""The plan of a pipeline: its steps in order, every reference followed and its type checked.
+"""The plan of a pipeline: its steps in order, with every reference followed and its type checked.
 
-Renderers and the local run read this, and nothing else, to know what a step gets and what it waits for.
+Renderers and the local run read only this to know what a step gets and what it waits for.
 
-What a skipped step means, on every target: a step whose `when` does not hold is skipped; so is one that takes a
-parameter or artifact of a skipped step and has neither a default nor `optional` for it. A step that only comes `after`
-a skipped one runs.
+Skipping is the same on every target: a step is skipped if its `when` does not hold, or if it takes a parameter or
+artifact of a skipped step and has neither a default nor `optional` for it. A step that is only `after` a skipped step
+runs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kftune.pipeline.condition import Condition
 from kftune.pipeline.ports import EXECUTOR_OUTPUT, Output, Parameter, is_artifact
 from kftune.pipeline.references import OutputReference, Reference
 from kftune.pipeline.steps import StepConfig, TuneStep
+from kftune.spec.container import to_arguments
 from kftune.study import Study
 
 
@@ -26,25 +27,25 @@ class Constant:
 
     Attributes:
         value: The value, of the argument's type.
-        text: It on a command line.
+        text: The value on a command line.
     """
 
     value: Any
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Argument:
-    """One ``--name=value`` that a step gets, beside its outputs.
+    """One argument ``--name=value`` of a step: an input or a hyperparameter.
 
     Attributes:
-        name: What stands before the ``=``.
-        type: A parameter type or an artifact type; of fanned-in outputs ``list``.
+        name: The name before the ``=``.
+        type: A parameter type or an artifact type; ``list`` with `fan_in`.
         source: Where its value comes from.
-        role: Whether it is one of the step's inputs, or a hyperparameter.
-        default: What it is when its producer was skipped; None without one.
-        optional: Whether it is left out when its producer was skipped.
-        fan_in: Whether it is the list of what all items of another loop gave, in the order of the items.
+        role: Whether it is an input or a hyperparameter.
+        default: Its value if its producer was skipped; None if it has none.
+        optional: Whether it is left out if its producer was skipped.
+        fan_in: Whether it is a list with one value for each item of another loop, in the order of the items.
         element: With `fan_in`, the type of one element.
     """
 
@@ -59,7 +60,7 @@ class Argument:
 
     @property
     def producer(self) -> str | None:
-        """The step that it comes from, if it does."""
+        """The step that it comes from; None if it comes from elsewhere."""
         return self.source.step if isinstance(self.source, OutputReference) else None
 
     @property
@@ -68,21 +69,21 @@ class Argument:
         return is_artifact(self.type)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Node:
     """One step of the plan.
 
     Attributes:
-        name: The step's.
-        step: The step with the pipeline's defaults and its instance's resources filled in.
-        arguments: What it gets, by name: inputs, then hyperparameters.
-        outputs: What it writes, by name.
-        dependencies: The steps that must be over before it, in the order of the plan.
+        name: The name of the step.
+        step: The step, with the defaults of the pipeline and the resources of its instance type filled in.
+        arguments: Its arguments by name: inputs, then hyperparameters.
+        outputs: Its outputs by name.
+        dependencies: The steps that must have ended before it starts, in the order of the plan.
         waits_only: Those of them that it takes nothing from.
         condition: What must hold for it to run.
-        condition_types: The types of the condition's two sides.
+        condition_types: The types of the two sides of the condition.
         loop: The loop that it is in.
-        skippable: Whether it may be skipped.
+        skippable: Whether it can be skipped.
     """
 
     name: str
@@ -108,43 +109,43 @@ class Node:
 
     @property
     def argument_names(self) -> tuple[str, ...]:
-        """Everything that its command line has as ``--name=…``, in order: inputs, hyperparameters, outputs."""
+        """The names of all ``--name=…`` on its command line, in order: inputs, hyperparameters, outputs."""
         further = (EXECUTOR_OUTPUT,) if self.step.has_executor_output else ()
         return (*self.arguments, *self.outputs, *further)
 
     def command_line(self, values: Mapping[str, str]) -> list[str]:
-        """The argv of the step's container: the one place where it is made.
+        """Returns the argv of the step's container.
 
         Args:
-            values: For each of `argument_names` its text (a parameter's value, a path), or a target's placeholder for
-                it. An optional argument may be left out.
+            values: The text of each of `argument_names` (a value or a path), or a target's placeholder for it. An
+                optional argument may be missing.
 
         Raises:
-            KeyError: One that is not optional is missing.
+            KeyError: An argument that is not optional is missing.
         """
         return self.step.command_line(
             {name: values[name] for name in self.argument_names if self._is_given(name, values)}
         )
 
     def trial_study(self, values: Mapping[str, str]) -> Study:
-        """The study that a tune step runs: what the step hands on is in it.
+        """Returns the study that a tune step runs.
 
-        Hyperparameters are fixed values of it, inputs further arguments of its step (``--data=/path``).
+        The hyperparameters of the step become fixed values of it, and the inputs arguments of its step
+        (``--data=/path``).
 
         Args:
             values: The text of each argument.
 
         Raises:
-            StudyError: A value is not what its hyperparameter takes.
-            TypeError: The step is no tune step.
+            StudyError: A value is invalid for its hyperparameter.
+            TypeError: The step is not a tune step.
         """
         if not isinstance(self.step, TuneStep):
-            raise TypeError(f"{self.name} is no tune step")
+            raise TypeError(f"{self.name} is not a tune step")
         study = self.step.study
         fixed = {name: study.hparams.leaf(name).decode(values[name]) for name in self.hparams}
-        tokens = tuple(f"--{name}={values[name]}" for name in self.inputs if self._is_given(name, values))
-        step = study.step.model_copy(update={"args": (*study.step.args, *tokens)})
-        return with_values(study.model_copy(update={"step": step}), fixed)
+        tokens = to_arguments({name: values[name] for name in self.inputs if self._is_given(name, values)})
+        return with_values(study.with_step(args=(*study.step.args, *tokens)), fixed)
 
     def _is_given(self, name: str, values: Mapping[str, str]) -> bool:
         given = self.arguments.get(name)
@@ -153,13 +154,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole pipeline, followed through.
+    """A whole pipeline.
 
     Attributes:
-        nodes: The steps by name, each after those that it waits for; the steps of a loop stand together.
-        exit: The step that runs at the end, whatever happened.
-        parameters: Everything that can be set when a run starts: the pipeline's own parameters, then
-            ``<step>_<hyperparameter>`` for each hyperparameter that no reference sets.
+        nodes: The steps by name, each after those that it waits for; the steps of a loop are together.
+        exit: The step that always runs at the end.
+        parameters: All parameters of a run: those of the pipeline, then ``<step>_<hyperparameter>`` for each
+            hyperparameter that no reference sets.
     """
 
     nodes: Mapping[str, Node]
@@ -167,10 +168,10 @@ class Plan:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
     def with_images(self, resolve: Callable[[str], str]) -> Plan:
-        """The same plan with other images, those of trials too.
+        """Returns the same plan with other images, also for trials.
 
         Args:
-            resolve: Gives for each image the one that runs in its place.
+            resolve: Returns the image that runs in place of another.
         """
         nodes = {name: _with_images(node, resolve) for name, node in self.nodes.items()}
         return Plan(nodes, None if self.exit is None else _with_images(self.exit, resolve), self.parameters)
@@ -178,19 +179,22 @@ class Plan:
 
 def _with_images(node: Node, resolve: Callable[[str], str]) -> Node:
     step = node.step
-    if isinstance(step, TuneStep) and step.study.step.image is not None:
-        trial = step.study.step.model_copy(update={"image": resolve(step.study.step.image)})
-        step = step.model_copy(update={"study": step.study.model_copy(update={"step": trial})})
+    if isinstance(step, TuneStep):
+        step = step.model_copy(update={"study": step.study.with_images(resolve)})
     if step.image is not None:
         step = step.model_copy(update={"image": resolve(step.image)})
     return replace(node, step=step)
 
 
 def with_values(study: Study, values: Mapping[str, Any]) -> Study:
-    """The study with further fixed values.
+    """Returns a study with more fixed values.
+
+    Args:
+        study: The study.
+        values: JSON-able values by dotted name.
 
     Raises:
-        StudyError: It cannot have them.
+        StudyError: A value is invalid.
     """
     fields = {name: getattr(study, name) for name in Study.model_fields}
     return Study(**{**fields, "values": {**study.fixed_values, **values}})

@@ -1,11 +1,11 @@
-"""What goes into a step and comes out of it: parameters (values, as text) and artifacts (files or folders, by path).
+"""Inputs and outputs of steps: parameters (values, as text) and artifacts (files or folders, as paths).
 
-How a container gets them, on every target and here (`docs/guides/pipelines.md` has it in full):
+A container gets them in the same way on every target and on this machine (details: `docs/guides/pipelines.md`):
 
-- every input is one token ``--name=value``; a parameter's value is its text, an artifact's the path where it lies
-- every output is one token ``--name=path``; what the step writes there is the output: a parameter as text, an
-  artifact as a file or a folder; the folder above is there
-- hyperparameters follow the inputs in the form of `Hparams.from_args`
+- each input is one token ``--name=value``: the text of a parameter, or the path of an artifact
+- each output is one token ``--name=path``: the step writes it there, a parameter as text, an artifact as a file or
+  folder; the parent folder exists
+- hyperparameters follow the inputs, as `Hparams.from_args` reads them
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kftune.errors import suggestion
 from kftune.pipeline.names import PortName
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import OutputReference, Reference, read_value, write_value
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 
 ParameterType = Literal["int", "float", "bool", "str", "list", "dict"]
 ArtifactType = Literal["dataset", "model", "metrics", "classification_metrics", "html", "markdown", "artifact"]
@@ -30,10 +30,10 @@ PARAMETER_TYPES: tuple[str, ...] = get_args(ParameterType)
 ARTIFACT_TYPES: tuple[str, ...] = get_args(ArtifactType)
 SCALAR_TYPES = ("int", "float", "bool", "str")
 METRICS_TYPES = ("metrics", "classification_metrics")
-"""Artifacts whose content KFP's page shows as metadata, which the step writes to its executor output."""
+"""Artifacts that KFP's UI shows as metadata, which the step writes to its executor output."""
 
 EXECUTOR_OUTPUT = "executor-output"
-"""The argument that a step with an output of `METRICS_TYPES` gets besides: where to write what KFP's page shows."""
+"""A further argument of a step with an output of `METRICS_TYPES`: where to write what KFP's UI shows."""
 
 # bool before int: True is an int to Python.
 _TYPES: tuple[tuple[type, ParameterType], ...] = (
@@ -48,15 +48,15 @@ _TYPES: tuple[tuple[type, ParameterType], ...] = (
 
 
 def is_artifact(port_type: str) -> bool:
-    """Whether a type is a file or folder, and not a value."""
+    """Returns whether a type is a file or folder, not a value."""
     return port_type in ARTIFACT_TYPES
 
 
 def type_of(value: object) -> ParameterType:
-    """The type of a constant.
+    """Returns the type of a constant.
 
     Raises:
-        PartError: It is nothing that a parameter can hold.
+        PartError: A parameter cannot hold it.
     """
     found = next((name for kind, name in _TYPES if isinstance(value, kind)), None)
     if found is None:
@@ -67,10 +67,10 @@ def type_of(value: object) -> ParameterType:
 
 
 def text_of(value: object) -> str:
-    """A value as it stands on a command line and in an output file: texts as they are, all else as JSON.
+    """Returns a value as on a command line and in an output file: texts as they are, other values as JSON.
 
     Raises:
-        PartError: It holds what JSON cannot, such as NaN.
+        PartError: JSON cannot express it, for example NaN.
     """
     if isinstance(value, str):
         if "\0" in value:
@@ -79,14 +79,18 @@ def text_of(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise PartError(f"a value must be one that JSON has, but got {value!r}: {error}") from error
+        raise PartError(f"a value must be valid in JSON, but got {value!r}: {error}") from error
 
 
 def typed_value(value: Any, wanted: str) -> Any:
-    """`value` as one of a parameter type; a whole number is also a float.
+    """Returns `value` as a parameter type; a whole number is also a float.
+
+    Args:
+        value: The value.
+        wanted: The parameter type.
 
     Raises:
-        PartError: It is of another type.
+        PartError: The value is of another type.
     """
     if wanted == "float" and type(value) is int:
         return float(value)
@@ -99,15 +103,20 @@ def typed_value(value: Any, wanted: str) -> Any:
 
 
 def fits(given: str, wanted: str) -> bool:
-    """Whether what is of one type can be passed where another is wanted."""
+    """Returns whether a value of one type can be passed where another is needed.
+
+    Args:
+        given: The type of the value.
+        wanted: The type that is needed.
+    """
     return given == wanted or (given == "int" and wanted == "float") or (wanted == "artifact" and is_artifact(given))
 
 
 class Input(PipelinePart):
-    """What a step takes: a constant, or a reference."""
+    """An input of a step: a constant or a reference."""
 
     type: PortType | None = None
-    """Its type; left out, that of the value."""
+    """Its type; default: that of the value."""
     value: Annotated[
         Any,
         BeforeValidator(read_value),
@@ -116,12 +125,12 @@ class Input(PipelinePart):
     ]
     """The value, or where it comes from."""
     default: Any = None
-    """Of a parameter: what the step gets when whoever would write it was skipped; left out, the step is skipped too."""
+    """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too."""
     optional: bool = False
-    """Of an artifact: whether the step runs without it when whoever would write it was skipped."""
+    """For an artifact: whether the step runs without it if the step that writes it was skipped."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         if isinstance(self.value, Reference):
             return
         if self.type is not None and is_artifact(self.type):
@@ -131,15 +140,13 @@ class Input(PipelinePart):
                 ("value",),
             )
         if self.value is None:
-            raise PartError("an input needs a value, but got null; leave the input out instead", ("value",))
-        try:
+            raise PartError("an input needs a value, but got null; remove the input instead", ("value",))
+        with located("value"):
             typed_value(self.value, self.type) if self.type else type_of(self.value)
-        except PartError as error:
-            raise PartError(error.message, ("value",)) from error
 
 
 class Output(PipelinePart):
-    """What a step writes."""
+    """An output of a step."""
 
     type: PortType
     """Its type."""
@@ -151,48 +158,30 @@ class Parameter(PipelinePart):
     """A value that is chosen when a run starts."""
 
     type: ParameterType | None = None
-    """Its type; left out, that of the default."""
+    """Its type; default: that of `default`."""
     default: Any = None
-    """Its value when nobody gives another; left out, it must be given."""
+    """Its value if the run does not set another; without it, the run must set one."""
     description: str = ""
     """What it is, unit first."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         if self.default is None and self.type is None:
             raise PartError("a parameter needs a default or a type, but has neither; for example {type: float}")
-        try:
-            checked = type_of(self.default) if self.type is None else None
-            if self.type is not None and self.default is not None:
+        with located("default"):
+            if self.type is None:
+                self.__dict__["type"] = type_of(self.default)
+            elif self.default is not None:
                 typed_value(self.default, self.type)
-        except PartError as error:
-            raise PartError(error.message, ("default",)) from error
-        if checked is not None:
-            self.__dict__["type"] = checked
 
     @property
     def value(self) -> Any:
-        """The default as a value of the type; None where it must be given."""
+        """The default as a value of the type; None if there is none."""
         return None if self.default is None else typed_value(self.default, str(self.type))
 
 
-def read_input(value: object) -> object:
-    """The long form of an input: a mapping is one already."""
-    return value if isinstance(value, (dict, Input)) else {"value": value}
-
-
-def read_output(value: object) -> object:
-    """The long form of an output, of which often only the type is written."""
-    return {"type": value} if isinstance(value, str) else value
-
-
-def read_parameter(value: object) -> object:
-    """The long form of a parameter, of which often only the default is written."""
-    return value if isinstance(value, (dict, Parameter)) else {"default": value}
-
-
 class Outputs(dict[str, Output]):
-    """The outputs of a step by name; as attributes, references to them: ``train.outputs.model``."""
+    """The outputs of a step by name. Attributes are references to them: ``train.outputs.model``."""
 
     def __init__(self, step: str = "", outputs: dict[str, Output] | None = None) -> None:
         super().__init__(outputs or {})
@@ -208,12 +197,17 @@ class Outputs(dict[str, Output]):
         return OutputReference(self._step, name)
 
 
-# What a type checker should let people write is more than what the fields then hold: {"data": fetch.outputs.data}.
+# Type checkers must accept more than the fields hold: {"data": fetch.outputs.data}.
 if TYPE_CHECKING:
     Inputs = dict[str, Any]
     OutputsField = Any
     Parameters = dict[str, Any]
 else:
-    Inputs = dict[PortName, Annotated[Input, BeforeValidator(read_input)]]
-    OutputsField = dict[PortName, Annotated[Output, BeforeValidator(read_output)]]
-    Parameters = dict[PortName, Annotated[Parameter, BeforeValidator(read_parameter)]]
+
+    def _long_form(key: str, *classes: type) -> BeforeValidator:
+        """Reads the short form too, which is the value of one key."""
+        return BeforeValidator(lambda value: value if isinstance(value, classes) else {key: value})
+
+    Inputs = dict[PortName, Annotated[Input, _long_form("value", dict, Input)]]
+    OutputsField = dict[PortName, Annotated[Output, _long_form("type", dict, Output)]]
+    Parameters = dict[PortName, Annotated[Parameter, _long_form("default", dict, Parameter)]]

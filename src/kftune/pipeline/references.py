@@ -1,10 +1,10 @@
-"""References: what takes its value from elsewhere. The same object in Python and, as text, in YAML.
+"""References to values that are known only in a run. YAML has them as text.
 
 ${parameters.circuit}              a parameter of the run
 ${steps.train.outputs.model}       an output of another step
 ${steps.tune.outputs.best}         all best hyperparameters of a tune step, for `values_from`
 ${steps.tune.outputs.best.epochs}  one of them
-${item}, ${item.circuit}           what the loop is at, or a field of it
+${item}, ${item.circuit}           the current item of the loop, or a field of it
 ${run.status}                      how the run ended, for the exit step: Succeeded or Failed
 """
 
@@ -28,11 +28,11 @@ _LOOKS_LIKE = re.compile(r"\$\{\s*(?:parameters|steps|items?|run)\b")
 
 @dataclass(frozen=True)
 class Reference:
-    """Something that has its value only in a run. `str` gives the text that YAML has for it."""
+    """A value that is known only in a run. `str` returns its text in YAML."""
 
     @property
     def path(self) -> str:
-        """What stands between the braces."""
+        """The text between the braces."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -51,17 +51,17 @@ class ParameterReference(Reference):
 
     @property
     def path(self) -> str:
-        """What stands between the braces."""
+        """The text between the braces."""
         return f"parameters.{self.name}"
 
 
 @dataclass(frozen=True)
 class OutputReference(Reference):
-    """An output of a step. ``best`` of a tune step has each hyperparameter as an attribute and under its name.
+    """An output of a step. ``best`` of a tune step has each hyperparameter as an attribute and as an item.
 
     Attributes:
         step: The step that writes it.
-        output: Its name there.
+        output: The name of the output.
     """
 
     step: str
@@ -69,7 +69,7 @@ class OutputReference(Reference):
 
     @property
     def path(self) -> str:
-        """What stands between the braces."""
+        """The text between the braces."""
         return f"steps.{self.step}.outputs.{self.output}"
 
     def __getitem__(self, name: str) -> OutputReference:
@@ -83,17 +83,17 @@ class OutputReference(Reference):
 
 @dataclass(frozen=True)
 class ItemReference(Reference):
-    """What the step's loop is at.
+    """The current item of the step's loop.
 
     Attributes:
-        field: The field of it; None means all of it.
+        field: One of its fields; None means the item.
     """
 
     field: str | None = None
 
     @property
     def path(self) -> str:
-        """What stands between the braces."""
+        """The text between the braces."""
         return "item" if self.field is None else f"item.{self.field}"
 
 
@@ -103,56 +103,56 @@ class StatusReference(Reference):
 
     @property
     def path(self) -> str:
-        """What stands between the braces."""
+        """The text between the braces."""
         return "run.status"
 
 
 def parameter(name: str) -> ParameterReference:
-    """A reference to a parameter of the run."""
+    """Returns a reference to a parameter of the run."""
     return ParameterReference(name)
 
 
 def item(field: str | None = None) -> ItemReference:
-    """A reference to what the step's loop is at, or to a field of it."""
+    """Returns a reference to the current item of the step's loop, or to a field of it."""
     return ItemReference(field)
 
 
 def run_status() -> StatusReference:
-    """A reference to how the run ended."""
+    """Returns a reference to the status of the run."""
     return StatusReference()
 
 
 def read_value(value: Any) -> Any:
-    """`value` with a reference in the place of a text that is one.
+    """Returns `value`, or the reference that it is the text of.
 
     Raises:
-        PartError: A text holds the beginning of a reference and is none.
+        PartError: A text contains ``${`` but is not a reference, or is inside a list or mapping.
     """
     if isinstance(value, str) and MARK in value:
         return parse(value)
     for path, text in _texts(value):
         if MARK in text:
             raise PartError(
-                f"a reference stands alone, not within a list or mapping, but got {text!r}; "
-                f"make it an input of its own",
+                f"a reference must be a whole value, not inside a list or mapping, but got {text!r}; "
+                f"make it a separate input",
                 path,
             )
     return value
 
 
 def parse(text: str) -> Reference:
-    """The reference that a text is.
+    """Returns the reference that a text describes.
 
     Raises:
-        PartError: It is none.
+        PartError: The text is not a reference.
     """
     found = _TEXT.fullmatch(text)
     if found is None:
         within = _TEXT.search(text)
         if within is not None:
             raise PartError(
-                f"a reference stands alone, but {text!r} has more than {within[0]}; "
-                f"make it an input of its own, and let the step put the text together"
+                f"a reference must be a whole value, but {text!r} has more than {within[0]}; "
+                f"make it a separate input, and build the text in the step"
             )
         word = re.sub(r"\$\{\s*(\w*).*", r"\1", text, flags=re.DOTALL)
         hint = "" if word in _FIRST_WORDS else near_names(word, _FIRST_WORDS)
@@ -168,19 +168,24 @@ def parse(text: str) -> Reference:
 
 
 def write_value(value: Any) -> Any:
-    """`value` with a reference as its text."""
+    """Returns `value`, or the text of a reference."""
     return str(value) if isinstance(value, Reference) else value
 
 
 def refuse_reference(text: str, what: str, path: tuple[str | int, ...]) -> None:
-    """Makes sure that a text which nobody fills in does not ask to be.
+    """Rejects a reference in a field that is not substituted.
+
+    Args:
+        text: The value of the field.
+        what: What the field is, for the message.
+        path: Its keys.
 
     Raises:
-        PartError: It holds a reference.
+        PartError: It has a reference.
     """
     if _LOOKS_LIKE.search(text):
         raise PartError(
-            f"{what} is passed on as it is, but holds a reference: {text!r}; name the reference under inputs: "
+            f"{what} is not substituted, but has a reference: {text!r}; put the reference under inputs: "
             f"the step gets it as --name=value",
             path,
         )

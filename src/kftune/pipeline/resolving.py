@@ -1,18 +1,17 @@
-"""Following references: what they refer to, and whether they may."""
+"""Follows references: what they refer to, and whether the step may have it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from kftune.errors import suggestion
-from kftune.pipeline.ports import is_artifact
+from kftune.pipeline.loop import Loop
+from kftune.pipeline.ports import Parameter, is_artifact
 from kftune.pipeline.references import ItemReference, OutputReference, ParameterReference, Reference
 from kftune.pipeline.steps import StepConfig
-from kftune.spec.part import PartError
-
-if TYPE_CHECKING:
-    from kftune.pipeline.model import Pipeline
+from kftune.spec.part import PartError, located
 
 Path = tuple[str | int, ...]
 
@@ -31,68 +30,82 @@ class Resolved(NamedTuple):
     element: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class Resolver:
     """Follows the references of one pipeline.
 
-    Args:
-        pipeline: The pipeline.
-        steps: Its steps, complete.
+    Attributes:
+        parameters: The parameters of the run.
+        loops: The loops, by name.
+        steps: The steps, complete, without the exit step.
+        exit_name: The name of the exit step, if there is one.
     """
 
-    def __init__(self, pipeline: Pipeline, steps: Mapping[str, StepConfig]) -> None:
-        self._pipeline = pipeline
-        self._steps = steps
+    parameters: Mapping[str, Parameter]
+    loops: Mapping[str, Loop]
+    steps: Mapping[str, StepConfig]
+    exit_name: str | None
 
     def resolve(self, step: StepConfig, reference: Reference, path: Path) -> Resolved:
-        """What a reference of a step refers to.
+        """Returns what a reference refers to.
 
         Args:
-            step: The step.
+            step: The step that has it.
             reference: The reference.
-            path: Where in the file it stands; ``exit`` comes first in those of the exit step.
+            path: Its keys in the file; those of the exit step begin with ``exit``.
 
         Raises:
-            PartError: There is no such thing, or the step cannot have it.
+            PartError: It refers to nothing, or to something that the step cannot have.
         """
         if isinstance(reference, ParameterReference):
-            known = self._pipeline.parameters
+            known = self.parameters
             if reference.name not in known:
-                raise PartError(f"there is no parameter {reference.name!r}; {suggestion(reference.name, known)}", path)
+                raise PartError(f"unknown parameter {reference.name!r}; {suggestion(reference.name, known)}", path)
             return Resolved(str(known[reference.name].type))
         if isinstance(reference, ItemReference):
             return Resolved(self._item_type(step, reference, path))
         if isinstance(reference, OutputReference):
             return self._output(step, reference, path)
         if not _is_exit(path):
-            raise PartError("only the exit step can know how the run ended; take ${run.status} out", path)
+            raise PartError("only the exit step knows how the run ended; remove ${run.status}", path)
         return Resolved("str")
 
     def producer(self, step: StepConfig, reference: OutputReference, path: Path) -> StepConfig:
-        """The step that writes what a reference refers to.
+        """Returns the step that writes what a reference refers to.
+
+        Args:
+            step: The step that has the reference.
+            reference: The reference.
+            path: Its keys in the file.
 
         Raises:
-            PartError: There is none, or the step cannot wait for it.
+            PartError: The step is unknown, or `step` cannot wait for it.
         """
         if _is_exit(path):
             raise PartError(
-                f"the exit step runs even if nothing else did, so it cannot take {reference}; "
+                f"the exit step runs even if no other step did, so it cannot take {reference}; "
                 f"it can take parameters and ${{run.status}}",
                 path,
             )
-        return self._steps[self.known(reference.step, step.name, path)]
+        return self.steps[self.known(reference.step, step.name, path)]
 
     def known(self, name: str, own: str, path: Path) -> str:
-        """The name of a step, if another called `own` can wait for it.
+        """Returns the name of a step that another step waits for.
+
+        Args:
+            name: The step.
+            own: The step that waits.
+            path: The keys of `name` in the file.
 
         Raises:
-            PartError: It cannot.
+            PartError: The step is unknown, or `own` cannot wait for it.
         """
         if name == own:
             raise PartError(f"a step waits for others, but {own!r} would wait for itself; name another step", path)
-        if self._pipeline.exit is not None and name == self._pipeline.exit.name:
+        if name == self.exit_name:
             raise PartError(f"{name!r} is the exit step, which runs last: nothing can wait for it", path)
-        if name not in self._steps:
-            raise PartError(f"there is no step {name!r}; {suggestion(name, self._steps)}", path)
+        if name not in self.steps:
+            raise PartError(f"unknown step {name!r}; {suggestion(name, self.steps)}", path)
         return name
 
     def _output(self, step: StepConfig, reference: OutputReference, path: Path) -> Resolved:
@@ -106,7 +119,7 @@ class Resolver:
         if is_artifact(output.type):
             raise PartError(
                 f"artifacts stay inside their loop, but {reference} is a {output.type} of loop {producer.for_each!r}; "
-                f"put this step into the loop, or take a parameter",
+                f"put this step into the loop, or use a parameter",
                 path,
             )
         return Resolved("list", fan_in=True, element=output.type)
@@ -114,12 +127,10 @@ class Resolver:
     def _item_type(self, step: StepConfig, reference: ItemReference, path: Path) -> str:
         if step.for_each is None:
             raise PartError(
-                f"{reference} is what a loop is at, but step {step.name!r} is in none; give it for_each", path
+                f"{reference} is the current item of a loop, but step {step.name!r} is in none; give it for_each", path
             )
-        try:
-            return self._pipeline.loops[step.for_each].type_of(reference.field)
-        except PartError as error:
-            raise PartError(error.message, path) from error
+        with located(*path):
+            return self.loops[step.for_each].type_of(reference.field)
 
 
 def _is_exit(path: Path) -> bool:

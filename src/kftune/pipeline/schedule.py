@@ -1,4 +1,4 @@
-"""When a pipeline runs by itself."""
+"""The schedule of a pipeline."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _fits(part: str, low: int, high: int, names: list[str]) -> bool:
 def _timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo("Europe/London")
-    except zoneinfo.ZoneInfoNotFoundError:  # this machine knows no time zones
+    except zoneinfo.ZoneInfoNotFoundError:  # there are no time zones on this machine
         return value
     try:
         zoneinfo.ZoneInfo(value)
@@ -60,11 +60,11 @@ def _timezone(value: str) -> str:
 
 
 class Schedule(PipelinePart):
-    """When a pipeline runs by itself."""
+    """The schedule of a pipeline."""
 
     cron: Annotated[str, AfterValidator(_cron)]
     """Five fields, as in ``30 2 * * 1-5``; Sunday is 0."""
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
-    """The zone whose clock counts."""
+    """The time zone of `cron`."""
     concurrency: Literal["allow", "forbid", "replace"] = "forbid"
-    """What happens when the run before is not over: both go on, the new one is left out, or the old one is stopped."""
+    """What happens if the previous run has not ended: both run, the new one is skipped, or the old one is stopped."""

@@ -7,17 +7,17 @@ from typing import Any, get_args
 from kftune.pipeline.model import Pipeline
 from kftune.pipeline.ports import PortType
 from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO
-from kftune.study.schema import describe, with_domains
+from kftune.spec.schema import file_schema
+from kftune.study.schema import with_domains
 
 _CONSTANT = {"type": ["string", "number", "boolean", "array"]}
 _DEFS = "#/$defs/"
 
 
 def pipeline_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a pipeline file."""
-    schema = Pipeline.model_json_schema(mode="validation")
+    """Returns the JSON Schema (draft 2020-12) of a pipeline file."""
+    schema = file_schema(Pipeline, "kftune pipeline")
     definitions = schema["$defs"]
-    describe(schema, Pipeline)
     with_domains(definitions, definitions["Study"])
     steps = sorted(name for name in definitions if name.endswith("Step") and "kind" in definitions[name]["properties"])
     kinds = [definitions[name]["properties"]["kind"]["const"] for name in steps]
@@ -25,7 +25,8 @@ def pipeline_schema() -> dict[str, Any]:
         definitions[name]["required"] = ["kind", *definitions[name].get("required", [])]
         definitions[name]["properties"]["kind"]["description"] = "What the step is for"
         _write_short_forms(definitions[name]["properties"])
-    _without(definitions["TuneStep"]["properties"], TUNE_HAS_NO)
+    for field in TUNE_HAS_NO:
+        del definitions["TuneStep"]["properties"][field]
     definitions["ExitStep"] = _exit_step(definitions["ContainerStep"], [kind for kind in kinds if kind != "tune"])
     properties = schema["properties"]
     properties["steps"]["additionalProperties"] = {"oneOf": [{"$ref": f"{_DEFS}{name}"} for name in steps]}
@@ -34,15 +35,11 @@ def pipeline_schema() -> dict[str, Any]:
         "description": properties["exit"]["description"],
     }
     properties["parameters"]["additionalProperties"] = _short_or(_CONSTANT, "Parameter")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "kftune pipeline",
-        **{key: value for key, value in schema.items() if key != "title"},
-    }
+    return schema
 
 
 def _write_short_forms(properties: dict[str, Any]) -> None:
-    """What people mostly write: the value of an input, the type of an output."""
+    """Allows the short forms: the value of an input, the type of an output."""
     properties["inputs"]["additionalProperties"] = _short_or(_CONSTANT, "Input")
     types = {"type": "string", "enum": [*get_args(PortType)]}
     properties["outputs"]["additionalProperties"] = _short_or(types, "Output")
@@ -52,23 +49,17 @@ def _short_or(short: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [short, {"$ref": f"{_DEFS}{name}"}]}
 
 
-def _without(properties: dict[str, Any], names: tuple[str, ...]) -> None:
-    for name in names:
-        del properties[name]
-
-
 def _exit_step(container: dict[str, Any], kinds: list[str]) -> dict[str, Any]:
-    properties = {**container["properties"]}
+    properties = {name: field for name, field in container["properties"].items() if name not in EXIT_HAS_NO}
     properties["kind"] = {
         "type": "string",
         "enum": kinds,
         "default": "container",
         "description": "What the step is for",
     }
-    _without(properties, EXIT_HAS_NO)
     return {
         "type": "object",
-        "description": "The step that runs at the end, whatever happened.",
+        "description": "The step that always runs at the end.",
         "properties": properties,
         "additionalProperties": False,
     }

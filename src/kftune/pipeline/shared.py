@@ -1,4 +1,4 @@
-"""The fields that all steps share, written once under `defaults`; what a step says itself wins."""
+"""The fields that steps share under `defaults`; the fields of a step take precedence."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from kftune.errors import StudyError
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import refuse_reference
-from kftune.spec.part import PartError
+from kftune.spec.container import ContainerSettings, Resources
+from kftune.spec.part import PartError, located
 from kftune.spec.quantities import Seconds
-from kftune.study.step import Container, Resources
 
 
 class Retries(PipelinePart):
-    """How often a failed step is tried again."""
+    """How often a failed step is retried."""
 
     limit: int = Field(0, ge=0, le=100)
-    """Further tries after the first."""
+    """Tries after the first one."""
     backoff: Seconds | None = None
-    """Wait before the second try; left out, none."""
+    """Wait before the second try; default: none."""
     factor: float = Field(2.0, ge=1)
-    """By how much each wait is longer than the one before."""
+    """Factor by which each wait is longer than the previous one."""
     max_backoff: Seconds | None = None
     """The longest wait."""
 
@@ -33,24 +33,24 @@ def _retries(value: object) -> object:
     return {"limit": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class SharedFields(PipelinePart, Container):
-    """What a step of a pipeline needs to run, beside what it does."""
+class SharedFields(PipelinePart, ContainerSettings):
+    """How a step runs: its container, its instance type, retries, timeout and caching."""
 
     instance_type: str | None = None
-    """SageMaker's name for what a node has (``ml.m5.xlarge``); `resources` wins where both say something."""
+    """SageMaker's name for the resources of a node (``ml.m5.xlarge``); `resources` takes precedence."""
     instance_count: int | None = Field(None, ge=1)
-    """Instances that share the work; the same as ``resources.nodes``."""
+    """Number of instances; the same as ``resources.nodes``."""
     retries: Annotated[Retries, BeforeValidator(_retries, json_schema_input_type=int | Retries)] = Retries()
-    """How often it is tried again when it fails; a number is the limit."""
+    """How often it is retried if it fails; a number is the limit."""
     timeout: Seconds | None = None
-    """The longest that one try may take."""
+    """Longest duration of one try."""
     cache: bool = True
-    """Whether the results of an earlier run with the same inputs may be taken."""
+    """Whether results of an earlier run with the same inputs can be reused."""
     network: bool = False
-    """Whether a container that runs on this machine gets a network; on a cluster that is the cluster's business."""
+    """Whether its container has a network on this machine; it has no effect on a cluster."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         super().model_post_init(context)
         for name, text in self.env.items():
             refuse_reference(text, "a variable of the environment", ("env", name))
@@ -59,7 +59,7 @@ class SharedFields(PipelinePart, Container):
             place = volume.mount.rstrip("/") or "/"
             if place in places:
                 raise PartError(
-                    f"each volume needs a path of its own, but {volume.name} and {places[place]} are both mounted at "
+                    f"each volume needs another path, but {volume.name} and {places[place]} are both mounted at "
                     f"{place}",
                     ("volumes", index, "mount"),
                 )
@@ -70,25 +70,25 @@ _VARIABLES = ("env", "secrets", "config_maps")
 _BY_KEY = (*_VARIABLES, "node_selector")
 _AMOUNTS = ("resources", "instance_type", "instance_count")
 
-Filled = TypeVar("Filled", bound=Container)
+Filled = TypeVar("Filled", bound=ContainerSettings)
 
 
 def filled(
     own: Filled, defaults: SharedFields, instances: Mapping[str, Resources], leave_out: Collection[str] = ()
 ) -> Filled:
-    """`own` with what it leaves out taken from the defaults, and instances as resources.
+    """Returns a step with the defaults filled in, and its instance type as resources.
 
-    Environment variables, secrets, config maps, the node selector and resources are merged key by key; of every other
-    field, a list too, the own one counts whole.
+    Environment variables, secrets, config maps, the node selector and resources are merged key by key. Any other field
+    of the step, also a list, replaces that of the defaults.
 
     Args:
-        own: A step as written.
-        defaults: The pipeline's.
-        instances: The pipeline's own names of instances.
+        own: The step as written.
+        defaults: The defaults of the pipeline.
+        instances: The instance types that the pipeline adds.
         leave_out: Fields that are not taken from the defaults.
 
     Raises:
-        PartError: An instance is unknown, or a limit is below what is asked for.
+        PartError: An instance type is unknown, or a limit is below the request.
     """
     update: dict[str, Any] = {}
     for name in type(own).model_fields:
@@ -98,26 +98,24 @@ def filled(
             update[name] = {**_kept(own, defaults, name), **getattr(own, name)}
         elif name not in own.model_fields_set and name in defaults.model_fields_set:
             update[name] = getattr(defaults, name)
-    sources: list[Container] = [own] if "resources" in leave_out else [defaults, own]
+    sources: list[ContainerSettings] = [own] if "resources" in leave_out else [defaults, own]
     update["resources"] = _resources(sources, instances)
     return own.model_copy(update=update)
 
 
-def _kept(own: Container, defaults: SharedFields, name: str) -> dict[str, Any]:
-    """What of the defaults stays: a variable that the step takes from elsewhere does not."""
+def _kept(own: ContainerSettings, defaults: SharedFields, name: str) -> dict[str, Any]:
+    """Returns the defaults that the step keeps: all but variables that it sets in another way."""
     taken = {key for other in _VARIABLES for key in getattr(own, other, ())} if name in _VARIABLES else set()
     return {key: value for key, value in getattr(defaults, name).items() if key not in taken}
 
 
-def _resources(sources: list[Container], instances: Mapping[str, Resources]) -> Resources:
+def _resources(sources: list[ContainerSettings], instances: Mapping[str, Resources]) -> Resources:
     amounts: dict[str, Any] = {}
     for source in sources:
         kind = getattr(source, "instance_type", None)
         if kind is not None:
-            try:
+            with located("instance_type"):
                 amounts |= _given(instance_resources(kind, instances))
-            except PartError as error:
-                raise PartError(error.message, ("instance_type",)) from error
         count = getattr(source, "instance_count", None)
         if count is not None:
             amounts["nodes"] = count

@@ -1,8 +1,9 @@
-"""The kinds of steps: what each is for, and what it cannot do without."""
+"""The kinds of steps, and what each requires."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -31,39 +32,30 @@ from kftune.pipeline.ports import (
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
 from kftune.spec.beside import find_file
+from kftune.spec.container import Command, DnsLabel
 from kftune.spec.labels import LabelValue
 from kftune.spec.part import PartError
 from kftune.study import Study, load_study
 from kftune.study.model import HparamsClass
-from kftune.study.step import Command, DnsLabel
 
 
-def _read_values(value: object) -> object:
-    return (
-        {key: _read_values(inner) for key, inner in value.items()} if isinstance(value, Mapping) else read_value(value)
-    )
-
-
-def _write_values(value: object) -> object:
-    return (
-        {key: _write_values(inner) for key, inner in value.items()}
-        if isinstance(value, Mapping)
-        else write_value(value)
-    )
+def _each(change: Callable[[Any], object], value: object) -> object:
+    """Returns nested values, each of them changed."""
+    return {key: _each(change, inner) for key, inner in value.items()} if isinstance(value, Mapping) else change(value)
 
 
 def _all_best(value: object) -> object:
     found = parse(value) if isinstance(value, str) else value
     if not isinstance(found, OutputReference) or found.output != BEST:
         raise PartError(
-            f"values_from is all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, "
+            f"values_from takes all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, "
             f"but got {str(write_value(value))!r}"
         )
     return found
 
 
 def _names(value: object) -> object:
-    """Names of steps, for which steps themselves may stand in Python."""
+    """Returns the names of steps; Python code may give the steps themselves."""
     if not isinstance(value, (list, tuple)):
         return value
     return tuple(step.name if isinstance(step, StepConfig) else step for step in value)
@@ -76,35 +68,40 @@ def _outputs(**types: Any) -> Any:
 
 
 BEST = "best"
-"""The output of a tune step under which all best hyperparameters are: ``best.learning_rate``."""
+"""The output of a tune step with all best hyperparameters: ``best.learning_rate``."""
 
 TUNE_HAS_NO = ("module", "command", "args", "outputs", "hparams", "values_from")
-"""The fields of a step that a tune step does not have: its study says what the trials run and search."""
+"""The fields that a tune step does not have, because its study has them."""
 EXIT_HAS_NO = ("when", "after", "for_each", "values_from")
-"""The fields of a step that the exit step does not have: it runs once, at the end, whatever happened."""
+"""The fields that the exit step does not have, because it always runs, once, at the end."""
 
-Values = Annotated[dict[str, Any], AfterValidator(_read_values), PlainSerializer(_write_values)]
+Values = Annotated[
+    dict[str, Any], AfterValidator(partial(_each, read_value)), PlainSerializer(partial(_each, write_value))
+]
 
 
 class StepConfig(SharedFields, Command):
-    """What all kinds of steps have; a step is one of `DataStep`, `TrainStep`, …."""
+    """The base of all kinds of steps: `DataStep`, `TrainStep`, …."""
 
     NEEDS_COMMAND: ClassVar[bool] = True
+    WRITES: ClassVar[tuple[str, ...]] = ()
+    """Types of which it must have an output; none for any outputs."""
+    WRITES_RULE: ClassVar[str] = ""
 
     name: SkipJsonSchema[str] = ""
-    """Its name; in a file, the key that it stands under."""
+    """Its name; in a file, its key."""
     description: str = ""
-    """One sentence for whoever reads it next."""
+    """What it does, in one sentence."""
     job_type: LabelValue = "step"
-    """What kind of work it is, as a label of its pods."""
+    """The kind of work, as a label of its pods."""
     inputs: Inputs = Field(default_factory=dict)
-    """What it takes: a constant or a reference each, or both with a type (``{type: float, value: 1}``)."""
+    """Its inputs: constants or references, also with a type (``{type: float, value: 1}``)."""
     outputs: OutputsField = Field(default_factory=dict)
-    """What it writes: a type each, or a type and a description."""
+    """Its outputs: types, also with a description."""
     hparams: HparamsClass | None = None
     """The class of its hyperparameters."""
     values: Values = Field(default_factory=dict)
-    """Hyperparameters by dotted name: a reference, or another default than the class has."""
+    """Hyperparameters by dotted name: a reference, or a default in place of that of the class."""
     values_from: Annotated[
         OutputReference | None,
         BeforeValidator(_all_best),
@@ -113,23 +110,23 @@ class StepConfig(SharedFields, Command):
     ] = None
     """Hyperparameters from a tune step: ``${steps.tune.outputs.best}``."""
     when: ConditionField | None = None
-    """It runs only when this comparison holds; else it is skipped, with all that need its outputs."""
+    """The step runs only if this comparison holds. Otherwise it is skipped, with all steps that need its outputs."""
     after: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
-    """Steps that must be over before it, beside those that it takes something from."""
+    """More steps that must end before it starts."""
     for_each: str | None = None
-    """The loop that it is in: it runs once for each item."""
+    """Its loop: it runs once for each item."""
 
     @model_validator(mode="before")
     @classmethod
     def _split_instance(cls, data: Any) -> Any:
-        """In Python, an instance of hyperparameters stands for its class and its values."""
+        """Replaces an instance of hyperparameters, given in Python, by its class and its values."""
         if not isinstance(data, dict) or not isinstance(data.get("hparams"), Hparams):
             return data
         hparams = data["hparams"]
         return {**data, "hparams": type(hparams), "values": {**hparams.to_dict(), **data.get("values", {})}}
 
     def model_post_init(self, context: Any, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         if type(self) is StepConfig:
             raise PartError(
                 "a step has a kind: make a DataStep, TrainStep, TuneStep, EvaluateStep, RegisterStep or ContainerStep"
@@ -143,35 +140,37 @@ class StepConfig(SharedFields, Command):
                 refuse_reference(text, "an argument", (field, index))
         self.check_hparams()
         self._check_flags()
+        if self.WRITES and not self.has_output(*self.WRITES):
+            raise PartError(self.WRITES_RULE, ("outputs",))
 
     def check_hparams(self) -> None:
-        """Makes sure that there is a class where there are values.
+        """Checks that a step with values has a class.
 
         Raises:
-            PartError: There is none.
+            PartError: It has none.
         """
         for field in ("values", "values_from"):
             if getattr(self, field) and self.hparams is None:
                 raise PartError(f"{field} needs a class: give hparams, for example hparams: LstmHparams", (field,))
 
     def named(self, name: str) -> Self:
-        """The same step under a name."""
+        """Returns the same step with a name."""
         step = self.model_copy(update={"name": name})
         step.__dict__["outputs"] = Outputs(name, self.outputs)
         return step
 
     @property
     def hyperparameters(self) -> type[Hparams] | None:
-        """The class of the hyperparameters that its command line may have."""
+        """The class of the hyperparameters on its command line."""
         return self.hparams
 
     @property
     def has_executor_output(self) -> bool:
-        """Whether it gets the argument ``--executor-output``: it has metrics to show."""
+        """Whether it gets the argument ``--executor-output``, because it has metrics to show."""
         return self.has_output(*METRICS_TYPES)
 
     def to_dict(self) -> dict[str, Any]:
-        """The step as a pipeline file writes it, without what is left at its default."""
+        """Returns the step as in a pipeline file, without defaults."""
         written = self.model_dump(mode="json", exclude_defaults=True, exclude={"name", "kind"})
         for name, given in written.get("inputs", {}).items():
             if set(given) == {"value"} and not isinstance(given["value"], dict):
@@ -182,7 +181,7 @@ class StepConfig(SharedFields, Command):
         return {"kind": getattr(self, "kind"), **written}  # noqa: B009  # each kind declares its own
 
     def has_output(self, *types: str) -> bool:
-        """Whether it writes something of one of these types."""
+        """Returns whether it has an output of one of these types."""
         return any(output.type in types for output in self.outputs.values())
 
     def _flags(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -191,7 +190,7 @@ class StepConfig(SharedFields, Command):
         yield from ((name, "an output", ("outputs", name)) for name in self.outputs)
         yield from ((name, "a hyperparameter", ("hparams",)) for name in (hparams.leaves() if hparams else ()))
         if self.has_executor_output:
-            yield EXECUTOR_OUTPUT, "the argument that metrics bring with them", ()
+            yield EXECUTOR_OUTPUT, "the argument for metrics", ()
 
     def _check_flags(self) -> None:
         seen: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -199,63 +198,54 @@ class StepConfig(SharedFields, Command):
             other, other_path = seen.setdefault(flag(name), (what, path))
             if other_path != path:
                 raise PartError(
-                    f"--{name} can mean one thing only, but it is {other} and {what}; rename the one or the other",
+                    f"--{name} can have one meaning only, but it is {other} and {what}; rename one of them",
                     path if path[:1] != ("hparams",) else other_path,
                     at_key=True,
                 )
 
 
 class DataStep(StepConfig):
-    """Makes or fetches data; it writes a dataset."""
+    """Creates or fetches data; it writes a dataset."""
+
+    WRITES: ClassVar = ("dataset",)
+    WRITES_RULE: ClassVar = "a data step writes data: give it an output of type dataset"
 
     kind: Literal["data"] = "data"
     job_type: LabelValue = "data"
     outputs: OutputsField = _outputs(data="dataset")
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        super().model_post_init(context)
-        if not self.has_output("dataset"):
-            raise PartError("a data step writes data: give it an output of type dataset", ("outputs",))
-
 
 class TrainStep(StepConfig):
     """Trains a model with its hyperparameters; it writes a model."""
+
+    WRITES: ClassVar = ("model",)
+    WRITES_RULE: ClassVar = "a train step writes a model: give it an output of type model"
 
     kind: Literal["train"] = "train"
     job_type: LabelValue = "training"
     outputs: OutputsField = _outputs(model="model")
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        super().model_post_init(context)
-        if not self.has_output("model"):
-            raise PartError("a train step writes a model: give it an output of type model", ("outputs",))
-
 
 class EvaluateStep(StepConfig):
-    """Judges a model; it writes metrics, or numbers that others compare."""
+    """Evaluates a model; it writes metrics, or numbers that other steps compare."""
+
+    WRITES: ClassVar = (*METRICS_TYPES, "float", "int")
+    WRITES_RULE: ClassVar = "an evaluate step writes numbers: give it an output of type metrics or float"
 
     kind: Literal["evaluate"] = "evaluate"
     job_type: LabelValue = "evaluation"
     outputs: OutputsField = _outputs(metrics="metrics")
 
-    def model_post_init(self, context: Any, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        super().model_post_init(context)
-        if not self.has_output(*METRICS_TYPES, "float", "int"):
-            raise PartError("an evaluate step writes numbers: give it an output of type metrics or float", ("outputs",))
-
 
 class RegisterStep(StepConfig):
-    """Hands a model over: it writes a model card and a manifest that belong to the model."""
+    """Registers a model: it writes a model card and a manifest."""
 
     kind: Literal["register"] = "register"
     job_type: LabelValue = "registration"
     outputs: OutputsField = _outputs(card="markdown", manifest="artifact")
 
     def model_post_init(self, context: Any, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         super().model_post_init(context)
         if not self.inputs:
             raise PartError(
@@ -264,17 +254,17 @@ class RegisterStep(StepConfig):
 
 
 class ContainerStep(StepConfig):
-    """Anything else that runs in a container."""
+    """Runs any other container."""
 
     kind: Literal["container"] = "container"
 
 
 def _study(value: object, info: ValidationInfo) -> object:
-    """The study of a file; whatever else is left to the model."""
+    """Returns the study of a file; the model checks other values."""
     overrides = info.data.get("overrides", ())
     if not isinstance(value, str):
         if overrides:
-            raise PartError("overrides change a study file; change the study here instead")
+            raise PartError("overrides change a study file; change this study instead")
         return value
     path = find_file(value, (info.context or {}).get("folders", ()), "study")
     try:
@@ -289,9 +279,8 @@ class TuneStep(StepConfig):
     """Searches hyperparameters with a study; it writes the best of them.
 
     Outputs: ``best.NAME`` for each searched hyperparameter, ``best_trial`` (its name), ``objective`` (its value),
-    ``metrics`` (of the best trial) and ``report`` (HTML). What the trials run, and how their containers are set up, is
-    the study's own step; what that leaves out comes from the pipeline's defaults. The fields here are those of the
-    container that watches over it.
+    ``metrics`` (of the best trial) and ``report`` (HTML). The step of the study, with the defaults of the pipeline, is
+    what the trials run. The fields here are those of the container that watches over the study.
     """
 
     NEEDS_COMMAND: ClassVar[bool] = False
@@ -301,13 +290,13 @@ class TuneStep(StepConfig):
     overrides: tuple[str, ...] = ()
     """Changes to the study file, such as ``budget.max_trials=4``."""
     study: Annotated[Study, BeforeValidator(_study, json_schema_input_type=str | Study)]
-    """The study: a file, by its path from the pipeline file, or the study itself."""
+    """The study: a file, relative to the pipeline file, or the study itself."""
     study_file: SkipJsonSchema[str | None] = Field(None, exclude=True)
     """The file that the study was read from."""
     share: DnsLabel | None = None
-    """A volume with a claim, through which trials on a cluster get the input artifacts; their pods see no others."""
+    """A volume with a claim, through which trials on a cluster get the input artifacts."""
     delete: Literal["never", "succeeded", "always"] = "never"
-    """When its Experiment is deleted from a cluster: never, once the best values are written, or whatever happened."""
+    """When its Experiment is deleted from a cluster: never, when it succeeded, or always."""
 
     @model_validator(mode="before")
     @classmethod
@@ -317,11 +306,11 @@ class TuneStep(StepConfig):
         return data
 
     def model_post_init(self, context: Any, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         for field in TUNE_HAS_NO:
             if field in self.model_fields_set:
                 raise PartError(
-                    f"a tune step has no {field} of its own: its study says what the trials run and search",
+                    f"a tune step cannot have {field}: its study defines what the trials run and search",
                     (field,),
                     at_key=True,
                 )
@@ -333,7 +322,7 @@ class TuneStep(StepConfig):
                 raise PartError(f"share needs a volume with a claim, but {self.share!r} has none", ("share",))
 
     def check_hparams(self) -> None:
-        """The class is the study's."""
+        """Needs no check: the class is that of the study."""
 
     @property
     def hyperparameters(self) -> type[Hparams]:
@@ -365,7 +354,12 @@ _PLAIN_TYPES: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "
 
 
 def hparam_type(hparams: type[Hparams], name: str) -> Any:
-    """The parameter type that carries a hyperparameter; ``str``, its text, where no other carries all its values."""
+    """Returns the parameter type for a hyperparameter; ``str``, its text, if no other type fits all its values.
+
+    Args:
+        hparams: The class.
+        name: The dotted name of the hyperparameter.
+    """
     return _PLAIN_TYPES.get(hparams.leaf(name).annotation, "str")
 
 

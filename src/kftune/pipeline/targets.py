@@ -1,4 +1,4 @@
-"""Options of the targets that a pipeline is rendered for."""
+"""Options of the render targets of a pipeline."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
+from kftune.spec.container import DnsLabel, Image
 from kftune.spec.labels import LabelKey, LabelValue
 from kftune.spec.quantities import EnvText, Seconds
-from kftune.study.step import DnsLabel, Image
 
 
 class ClusterTarget(PipelinePart):
-    """What all targets of a cluster have."""
+    """What all targets on a cluster have."""
 
     namespace: DnsLabel | None = None
     """Namespace of the objects."""
@@ -26,36 +26,36 @@ class ClusterTarget(PipelinePart):
 
 
 class KfpTarget(ClusterTarget):
-    """How the pipeline is written for Kubeflow Pipelines."""
+    """How the pipeline is rendered for Kubeflow Pipelines."""
 
     version: Literal["2.15", "2.16", "2.17"] = "2.17"
     """Kubeflow Pipelines' version on the cluster."""
     pipeline_root: str | None = None
-    """Where artifacts go (``s3://…``); left out, where the cluster's own setting says."""
+    """Where artifacts go (``s3://…``); default: the setting of the cluster."""
 
 
 class ArgoTarget(ClusterTarget):
-    """How the pipeline is written for Argo Workflows."""
+    """How the pipeline is rendered for Argo Workflows."""
 
     version: Literal["3.6", "3.7", "4.0", "4.1"] = "4.1"
     """Argo's version on the cluster."""
     keep_succeeded: Seconds | None = None
-    """How long a finished workflow is kept; left out, for ever."""
+    """How long a successful workflow is kept; default: forever."""
     keep_failed: Seconds | None = None
-    """How long a failed workflow is kept; left out, for ever."""
+    """How long a failed workflow is kept; default: forever."""
     mutex: DnsLabel | None = None
-    """Name of a lock that only one run of all that name it can hold."""
+    """Name of a mutex: of all runs that name it, one runs at a time."""
 
 
 class LocalTarget(PipelinePart):
     """How the pipeline runs on this machine."""
 
     images: dict[Image, Image] = Field(default_factory=dict)
-    """In containers: an image of the pipeline, and what runs here in its place (``images/train``)."""
+    """In containers: image of the pipeline -> image to run on this machine instead (``images/train``)."""
 
 
 class PipelineTargets(PipelinePart):
-    """What a pipeline is rendered for, and how."""
+    """Options of each target."""
 
     kfp: KfpTarget = KfpTarget()
     argo: ArgoTarget = ArgoTarget()

@@ -1,4 +1,4 @@
-"""A project: the studies and pipelines of one folder, the namespace they share, and how its overlays differ."""
+"""A project: the studies and pipelines of one folder, their namespace, and the overlays."""
 
 from kftune.project.load import LoadedProject, Member, Variant, load_project
 from kftune.project.model import Claim, Overlay, Project, ProjectNamespace

@@ -1,22 +1,21 @@
-"""Project files, with the studies and pipelines that they are about as the base and each overlay have them."""
+"""Loads a project: its file, and its studies and pipelines as in the base and in each overlay."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kftune import yaml_text
 from kftune.errors import PipelineError, ProjectError, StudyError, UsageError, near_names, suggestion
 from kftune.images import resolve
-from kftune.images.studies import pinned
 from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
 from kftune.project.model import Overlay, Project
+from kftune.spec.container import ContainerSettings
 from kftune.spec.kind import PROJECT_FILE, kind_of_file
+from kftune.spec.load import FileType, load_part
 from kftune.study import Study, load_study
-from kftune.study.load import load_part
-from kftune.study.step import Container
 
 # Source: Kubernetes, ValidateConfigMap (MaxSecretSize): all values together.
 _LARGEST_CONFIG_MAP = 1_048_576
@@ -24,15 +23,16 @@ _TAG_AND_DIGEST = re.compile(r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{
 
 Member = Study | Pipeline
 _MEMBER_KINDS = ("study", "pipeline")
+_FILE = FileType(name="project", keys="name:, namespace:", model=Project)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The project as it is in one place.
+    """The project as in the base or in one overlay.
 
     Attributes:
-        namespace: Where it is.
-        members: The studies and pipelines, by file, in the order in which they are applied.
+        namespace: Its namespace.
+        members: The studies and pipelines by file, in the order in which they are applied.
     """
 
     namespace: str
@@ -44,11 +44,11 @@ class LoadedProject:
     """A project file with all that it names.
 
     Attributes:
-        project: What the file says.
+        project: The content of the file.
         base: The project without an overlay.
         overlays: The project with each overlay, by name.
         config_maps: The content of each key of each ConfigMap, by name.
-        notes: What whoever applies it should know.
+        notes: Notes for the user.
     """
 
     project: Project
@@ -59,20 +59,19 @@ class LoadedProject:
 
 
 def load_project(folder: str | Path) -> LoadedProject:
-    """The project in a folder: its project file, and the studies and pipelines beside it.
+    """Returns the project in a folder: its project file, and the studies and pipelines in the same folder.
 
     Args:
-        folder: The folder that has a ``project.yaml``.
+        folder: A folder with a ``project.yaml``.
 
     Raises:
-        ProjectError: The file describes no project, or not one of these files; file, line and column are on it.
-        StudyError, PipelineError: A study or pipeline cannot be.
+        ProjectError: The project is invalid; the error has file, line and column.
+        StudyError, PipelineError: A study or pipeline is invalid.
         YamlError: A file is not YAML.
         OSError: A file cannot be read.
     """
     path = Path(folder) / PROJECT_FILE
-    rule = "a project file holds a mapping (name:, namespace:, …)"
-    return _Reader(path, load_part(path, Project, ProjectError, rule)).loaded()
+    return _Reader(path, load_part(path, _FILE)).loaded()
 
 
 @dataclass(frozen=True)
@@ -108,40 +107,48 @@ class _Reader:
             if other != name:
                 raise self.error(f"{other} and {name} would be rendered to the same files; rename one", ["files"])
             if name in self.project.files[:index]:
-                raise self.error(f"each file is applied once, but {name} is there twice", ["files", index])
+                raise self.error(f"each file is applied once, but {name} is listed twice", ["files", index])
         if not self.project.files and not found:
-            raise ProjectError("there is no study or pipeline beside the project file", str(self.path))
+            raise ProjectError("the folder of the project has no study or pipeline", str(self.path))
         return [*self.project.files] or found
 
     def _check_file(self, name: str, found: Collection[str], keys: Sequence[str | int]) -> None:
         file = self.path.parent / name
         if not file.is_file():
-            raise self.error(f"there is no study or pipeline {name!r}; {suggestion(name, found)}", keys)
+            raise self.error(f"the folder has no file {name!r}; {suggestion(name, found)}", keys)
         kind, _ = kind_of_file(file)
         if kind.name not in _MEMBER_KINDS:
             raise self.error(f"{name} is {kind}; {suggestion(name, found)}", keys)
 
     def _check_names(self, members: Mapping[str, Member], keys: Sequence[str | int]) -> None:
-        """Refuses two studies, or two pipelines, of one name: kustomize takes no object twice."""
+        """Rejects two studies, or two pipelines, of the same name: kustomize rejects the same object twice."""
         files: dict[tuple[type[Member], str], str] = {}
         for file, member in members.items():
             other = files.setdefault((type(member), member.name), file)
             if other != file:
                 what = "studies" if isinstance(member, Study) else "pipelines"
                 raise self.error(
-                    f"{what} of a set need names of their own, but {other} and {file} are both {member.name!r}", keys
+                    f"{what} of a project need different names, but {other} and {file} are both {member.name!r}", keys
                 )
 
     def _member(
         self, file: str, keys: Sequence[str | int], namespace: str | None = None, overrides: Sequence[str] = ()
     ) -> Member:
-        """A study or pipeline in the namespace, with the images that a cluster pulls; `keys` lead to what says so."""
+        """Returns a study or pipeline in the namespace, with the images that a cluster pulls.
+
+        Args:
+            file: Its file.
+            keys: The keys of the setting that errors are about.
+            namespace: The namespace; None means that of the project.
+            overrides: Changes to the file.
+        """
         path = self.path.parent / file
         space = namespace or self.project.namespace.name
         if kind_of_file(path)[0].name == "study":
             study = load_study(path, overrides)
             self._check_namespace(file, study.targets.katib.namespace, keys)
-            return pinned(load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"]), path)
+            placed = load_study(path, [*overrides, f"targets.katib.namespace={_quoted(space)}"])
+            return placed.with_images(lambda image: resolve(image, path))
         pipeline = load_pipeline(path, overrides)
         targets = pipeline.targets
         for given in (targets.argo.namespace, targets.kfp.namespace):
@@ -155,7 +162,7 @@ class _Reader:
     def _check_namespace(self, file: str, given: str | None, keys: Sequence[str | int]) -> None:
         if given is not None and given != self.project.namespace.name:
             raise self.error(
-                f"all of a set is in one namespace, but {file} names {given!r}; take that out, or give the project or "
+                f"a project is in one namespace, but {file} names {given!r}; remove it there, or give the project or "
                 f"the overlay that namespace",
                 keys,
             )
@@ -165,7 +172,9 @@ class _Reader:
         for file in overlay.set:
             if file not in base.members:
                 raise self.error(
-                    f"there is no {file!r} in the set; {suggestion(file, base.members)}", [*place, "set", file], True
+                    f"the project has no {file!r}; {suggestion(file, base.members)}",
+                    [*place, "set", file],
+                    True,
                 )
         known = {image_name(image) for member in base.members.values() for image in _images(member)}
         space = overlay.namespace or base.namespace
@@ -175,13 +184,13 @@ class _Reader:
             try:
                 members[file] = self._member(file, keys, space, overlay.set.get(file, ()))
             except (StudyError, PipelineError, UsageError) as error:
-                raise self.error(f"with these changes {file} cannot be: {error}", keys) from error
+                raise self.error(f"with these changes {file} is invalid: {error}", keys) from error
             known |= {image_name(image) for image in _images(members[file])}
         self._check_names(members, place)
         for image in overlay.images:
             if image not in known:
                 raise self.error(
-                    f"nothing runs an image {image!r}; {suggestion(image, known)}", [*place, "images", image], True
+                    f"no step runs the image {image!r}; {suggestion(image, known)}", [*place, "images", image], True
                 )
 
         def swapped(image: str) -> str:
@@ -190,7 +199,7 @@ class _Reader:
                 return image
             return f"{image_name(image)}{'@' if tag.startswith('sha256:') else ':'}{tag}"
 
-        return Variant(space, {file: _with_images(member, swapped) for file, member in members.items()})
+        return Variant(space, {file: member.with_images(swapped) for file, member in members.items()})
 
     def _contents(self, name: str, files: Mapping[str, str]) -> dict[str, bytes]:
         contents = {}
@@ -199,7 +208,7 @@ class _Reader:
             if not path.is_file():
                 near = near_names(path.name, [other.name for other in path.parent.glob("*")])
                 hint = f"; {near}" if near else ""
-                raise self.error(f"there is no file {file!r} beside the project file{hint}", ["config_maps", name])
+                raise self.error(f"the folder of the project has no file {file!r}{hint}", ["config_maps", name])
             contents[key] = path.read_bytes()
         size = sum(map(len, contents.values()))
         if size > _LARGEST_CONFIG_MAP:
@@ -211,10 +220,10 @@ class _Reader:
         return contents
 
     def _undeclared(self, base: Variant) -> Iterator[str]:
-        """A note for each claim and ConfigMap that is used and not made by the set.
+        """Yields a note for each claim and ConfigMap that is used, but not created by the project.
 
         Raises:
-            ProjectError: It is nearly the name of one that the set makes.
+            ProjectError: Its name is close to one that the project creates.
         """
         declared: dict[str, Collection[str]] = {"claim": self.project.claims, "ConfigMap": self.project.config_maps}
         told = set()
@@ -226,12 +235,12 @@ class _Reader:
                 told.add((kind, name))
                 section = "claims" if kind == "claim" else "config_maps"
                 if near := near_names(name, known):
-                    raise self.error(f"{file} uses the {kind} {name!r}, which is not among them; {near}", [section])
-                yield f"{file} uses the {kind} {name!r}, which must be in the namespace already; {section} can make it"
+                    raise self.error(f"{file} uses the {kind} {name!r}, which is not declared; {near}", [section])
+                yield f"{file} uses the {kind} {name!r}, which must exist in the namespace; {section} can create it"
 
 
 def image_name(image: str) -> str:
-    """An image's name without tag and digest."""
+    """Returns the name of an image without tag and digest."""
     return _TAG_AND_DIGEST.sub("", image)
 
 
@@ -239,16 +248,8 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _with_images(member: Member, change: Callable[[str], str]) -> Member:
-    if isinstance(member, Pipeline):
-        return member.with_images(change)
-    if member.step.image is None:
-        return member
-    return member.model_copy(update={"step": member.step.model_copy(update={"image": change(member.step.image)})})
-
-
 def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:
-    """The pipeline whose tune steps make their Experiments in their own namespace: elsewhere they have no rights."""
+    """Returns the pipeline with Experiments in its own namespace: in another one, it has no rights to create them."""
 
     def there(node: Node) -> Node:
         if not isinstance(node.step, TuneStep):
@@ -264,7 +265,7 @@ def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:
     return copy
 
 
-def _containers(member: Member) -> Iterator[Container]:
+def _containers(member: Member) -> Iterator[ContainerSettings]:
     if isinstance(member, Study):
         yield member.step
         return
@@ -279,7 +280,7 @@ def _images(member: Member) -> set[str]:
 
 
 def _uses(member: Member) -> Iterator[tuple[str, str]]:
-    """The claims and ConfigMaps that a study or pipeline takes for given."""
+    """Yields the claims and ConfigMaps that a study or pipeline uses."""
     for container in _containers(member):
         for volume in container.volumes:
             if volume.claim is not None:

@@ -1,62 +1,42 @@
-"""What a project file says."""
+"""`Project`: what a project file describes."""
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from kftune.errors import KftuneError, ProjectError
-from kftune.spec.labels import DataKey, LabelKey, LabelValue
+from kftune.errors import ProjectError
+from kftune.spec.container import DnsLabel
+from kftune.spec.labels import DataKey, LabelKey, LabelValue, matching
 from kftune.spec.part import Part
 from kftune.spec.quantities import Quantity
-from kftune.study.step import DnsLabel
-from kftune.validation import findings
-
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_STORAGE_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+from kftune.spec.schema import file_schema
 
 
 class ProjectPart(Part):
-    """One part of a project."""
+    """One section of a project file."""
 
-    @classmethod
-    def own_error(cls, error: ValidationError) -> KftuneError:  # type: ignore[override]  # another class of the tree
-        """pydantic's findings as one error, a line each."""
-        return ProjectError("\n".join(map(str, findings(error, cls))))
+    ERROR = ProjectError
 
 
 def _beside(value: str) -> str:
     path = PurePosixPath(value)
     if not value or path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"a file is named by its path within the project's folder, but got {value!r}")
+        raise ValueError(f"a file is given by its path inside the folder of the project, but got {value!r}")
     return str(path)
 
 
-def _tag(value: str) -> str:
-    if _TAG.fullmatch(value) is None and _DIGEST.fullmatch(value) is None:
-        raise ValueError(f"an image gets another tag (1.2) or digest (sha256: and 64 digits), but got {value!r}")
-    return value
-
-
 def _by_name(value: object) -> object:
-    """The key of each file in a list is its name."""
+    """Returns the files of a list by their names."""
     if not isinstance(value, (list, tuple)):
         return value
     keys = [PurePosixPath(str(file)).name for file in value]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        raise ValueError(f"each file needs a key of its own, but two are named {twice!r}; write KEY: FILE for each")
+        raise ValueError(f"each file needs another key, but two are named {twice!r}; write KEY: FILE for each")
     return dict(zip(keys, value, strict=True))
-
-
-def _storage_class(value: str) -> str:
-    if _STORAGE_CLASS.fullmatch(value) is None:
-        raise ValueError(f"a storage class is named in lower-case letters, digits, '-' and '.', but got {value!r}")
-    return value
 
 
 def _named(value: object) -> object:
@@ -64,8 +44,20 @@ def _named(value: object) -> object:
 
 
 FileName = Annotated[str, AfterValidator(_beside)]
-ImageTag = Annotated[str, AfterValidator(_tag)]
-StorageClass = Annotated[str, AfterValidator(_storage_class)]
+ImageTag = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}",
+        "an image gets a tag (1.2) or digest (sha256: and 64 digits)",
+    ),
+]
+StorageClass = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?",
+        "the name of a storage class is lower-case letters, digits, '-' and '.'",
+    ),
+]
 Files = Annotated[
     dict[DataKey, FileName],
     Field(min_length=1),
@@ -74,52 +66,57 @@ Files = Annotated[
 
 
 class ProjectNamespace(ProjectPart):
-    """The namespace that everything of the project is in."""
+    """The namespace of the project."""
 
     name: DnsLabel
     """Its name."""
     create: bool = True
-    """Whether the set makes it; false where somebody else does, such as Kubeflow's profiles."""
+    """Whether the project creates it; false if something else does, such as Kubeflow's profiles."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
-    """Further labels of it, when the set makes it."""
+    """More labels, if the project creates it."""
 
 
 class Claim(ProjectPart):
     """A PersistentVolumeClaim."""
 
     size: Quantity
-    """Room that it asks for (``10Gi``)."""
+    """Its size (``10Gi``)."""
     access: tuple[Literal["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"], ...] = Field(
         ("ReadWriteMany",), min_length=1
     )
-    """How nodes may mount it; pods on several nodes need ReadWriteMany."""
+    """How nodes can mount it; pods on several nodes need ReadWriteMany."""
     storage_class: StorageClass | None = None
-    """Storage class; left out, the cluster's default."""
+    """Storage class; default: that of the cluster."""
 
 
 class Overlay(ProjectPart):
-    """What is different in one place where the project runs."""
+    """Changes to the project for one place where it runs."""
 
     namespace: DnsLabel | None = None
-    """Another namespace."""
+    """The namespace, in place of that of the project."""
     images: dict[str, ImageTag] = Field(default_factory=dict)
-    """Name of an image, without a tag -> another tag or digest."""
+    """Name of an image, without a tag -> tag or digest."""
     set: dict[FileName, tuple[str, ...]] = Field(default_factory=dict)
-    """Study or pipeline file -> changes, such as ``budget.max_trials=4``, as after ``kftune render``."""
+    """Study or pipeline file -> overrides, such as ``budget.max_trials=4``."""
 
 
 class Project(ProjectPart):
-    """The set of objects that one folder of studies and pipelines becomes."""
+    """The studies and pipelines of a folder, and the objects that they need."""
 
     name: DnsLabel
-    """What the project is called."""
+    """Its name."""
     namespace: Annotated[ProjectNamespace, BeforeValidator(_named, json_schema_input_type=DnsLabel | ProjectNamespace)]
-    """The namespace of everything; its name will do."""
+    """The namespace; the short form is its name."""
     files: tuple[FileName, ...] = Field((), min_length=1)
-    """The studies and pipelines that are applied; left out, all in the folder. Applying a study starts it."""
+    """The studies and pipelines to apply; default: all in the folder. Applying a study starts it."""
     claims: dict[DnsLabel, Claim] = Field(default_factory=dict)
-    """PersistentVolumeClaims that the set makes, by name."""
+    """PersistentVolumeClaims to create, by name."""
     config_maps: dict[DnsLabel, Files] = Field(default_factory=dict)
-    """ConfigMaps that the set makes, by name: files, or keys with a file each."""
+    """ConfigMaps to create, by name: a list of files, or key -> file."""
     overlays: dict[DnsLabel, Overlay] = Field(default_factory=dict)
-    """The same set for other places, by name."""
+    """Changes for other places, by name."""
+
+
+def project_schema() -> dict[str, Any]:
+    """Returns the JSON Schema (draft 2020-12) of a project file."""
+    return file_schema(Project, "kftune project")

@@ -7,20 +7,19 @@ from typing import Any
 
 from kftune.errors import MetricError, RenderError
 from kftune.hparams.fields import Leaf
+from kftune.katib.engines import engine_of
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
-from kftune.render.crossing import Crossing, crossings
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
+from kftune.render.parameters import KatibParameter, katib_parameters
 from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, condition, trial_spec
 from kftune.study import Study
 
 # The maximum length of a label's value, which the names of a trial's objects become.
 _LONGEST_LABEL = 63
-# Source: katib v0.19.0, pkg/controller.v1beta1/suggestion: -xxxxxxxx; pbt/service.py: a UUID.
-_TRIAL_SUFFIX, _PBT_SUFFIX = 9, 37
 
 
 def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Rendering:
@@ -35,7 +34,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     Raises:
         RenderError: Katib cannot express the study; the message says what, why and what works.
     """
-    found = crossings(study)
+    found = katib_parameters(study)
     numbers = counts(study)
     filters = _filters(study)
     experiment = {
@@ -48,12 +47,12 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
             "parallelTrialCount": numbers.parallel,
             "maxTrialCount": numbers.max_trials,
             "maxFailedTrialCount": numbers.max_failed,
-            "resumePolicy": "FromVolume" if study.algorithm.name == "pbt" else study.targets.katib.resume_policy,
+            "resumePolicy": _resume_policy(study),
             "metricsCollectorSpec": {
                 "collector": {"kind": "StdOut"},
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
             },
-            "parameters": [crossing.parameter for crossing in found if crossing.parameter is not None],
+            "parameters": [parameter.item for parameter in found if parameter.item is not None],
             "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
@@ -67,10 +66,14 @@ def _metadata(study: Study) -> dict[str, Any]:
     return object_metadata(name, target)
 
 
+def _resume_policy(study: Study) -> str:
+    return "FromVolume" if engine_of(study.algorithm.name).keeps_checkpoints else study.targets.katib.resume_policy
+
+
 def _longest_name(study: Study) -> int:
     """Returns the maximum length of the Experiment's name: the names of trials and pods are longer."""
     kind = KINDS[study.targets.katib.trial_kind]
-    trial = _PBT_SUFFIX if study.algorithm.name == "pbt" else _TRIAL_SUFFIX
+    trial = engine_of(study.algorithm.name).suffix_length
     pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0
     return min(LONGEST, _LONGEST_LABEL - trial - pod)
 
@@ -95,10 +98,10 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     return spec
 
 
-def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> dict[str, Any]:
+def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> dict[str, Any]:
     target = study.targets.katib
     kind = KINDS[target.trial_kind]
-    searched = [crossing for crossing in found if crossing.parameter is not None]
+    searched = [parameter for parameter in found if parameter.item is not None]
     leaves = study.hparams.leaves()
     template: dict[str, Any] = {
         "retain": target.retain,
@@ -108,7 +111,7 @@ def _trial_template(study: Study, found: list[Crossing], marks: Mapping[str, str
         template["primaryPodLabels"] = dict(kind.labels)
     template["successCondition"] = condition(kind.succeeded)
     template["failureCondition"] = condition("Failed")
-    template["trialParameters"] = [_trial_parameter(leaves[crossing.name]) for crossing in searched]
+    template["trialParameters"] = [_trial_parameter(leaves[parameter.name]) for parameter in searched]
     template["trialSpec"] = trial_spec(study, _script(study, found, marks))
     return template
 
@@ -122,12 +125,12 @@ def _trial_parameter(leaf: Leaf) -> dict[str, str]:
     return {"name": name, "description": description, "reference": name}
 
 
-def _script(study: Study, found: list[Crossing], marks: Mapping[str, str]) -> str:
+def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> str:
     texts, placeholders = {**study.fixed, **marks}, {*marks}
-    for crossing in found:
-        texts[crossing.name] = crossing.text
-        if crossing.parameter is not None:
-            placeholders.add(crossing.name)
+    for parameter in found:
+        texts[parameter.name] = parameter.text
+        if parameter.item is not None:
+            placeholders.add(parameter.name)
     names = study.argument_names if not marks else [name for name in study.hparams.leaves() if name in texts]
     assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kftune.katib.engines.faithful import engine_of
+from kftune.katib.engines import engine_of
 from kftune.metrics.definition import definition_notes
-from kftune.render.algorithm import Counts, first_resource
-from kftune.render.crossing import Crossing
+from kftune.render.algorithm import Counts, study_search
+from kftune.render.parameters import KatibParameter
 from kftune.study import Study
 
 
-def notes(study: Study, found: Sequence[Crossing], metrics: Mapping[str, str], counts: Counts) -> list[str]:
+def notes(study: Study, found: Sequence[KatibParameter], metrics: Mapping[str, str], counts: Counts) -> list[str]:
     """Returns notes about an Experiment.
 
     Args:
         study: The study that it runs.
-        found: How its hyperparameters are encoded.
+        found: Its searched hyperparameters.
         metrics: Name of a metric in the study -> in Katib.
         counts: The numbers of trials in the Experiment.
     """
@@ -29,17 +29,16 @@ def notes(study: Study, found: Sequence[Crossing], metrics: Mapping[str, str], c
     ]
 
 
-def _about_hyperparameters(study: Study, found: Sequence[Crossing]) -> Iterator[str]:
-    algorithm, encoded = study.algorithm.name, False
-    for crossing in found:
-        encoded = encoded or crossing.form == "surrogate" or bool(crossing.tokens)
-        if crossing.form == "surrogate":
-            yield (f"{crossing.name} is encoded as a number that the trial decodes; {algorithm}: {crossing.reason}")
-        elif crossing.form == "list":
-            yield f"{crossing.name} is rendered as a list of its values; {algorithm}: {crossing.reason}"
-        if crossing.tokens:
-            yield f"{crossing.name}: values such as {crossing.tokens[0]!r} are encoded as safe tokens"
-    if encoded:
+def _about_hyperparameters(study: Study, found: Sequence[KatibParameter]) -> Iterator[str]:
+    algorithm = study.algorithm.name
+    for parameter in found:
+        if parameter.form == "encoded":
+            yield f"{parameter.name} is encoded as a number that the trial decodes; {algorithm}: {parameter.reason}"
+        elif parameter.form == "list":
+            yield f"{parameter.name} is rendered as a list of its values; {algorithm}: {parameter.reason}"
+        if parameter.tokens:
+            yield f"{parameter.name}: values such as {parameter.tokens[0]!r} are encoded as safe tokens"
+    if any(parameter.form == "encoded" or parameter.tokens for parameter in found):
         yield "the step must read its arguments with Hparams.from_args, which decodes such numbers and tokens"
 
 
@@ -52,24 +51,12 @@ def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
 
 
 def _about_algorithm(study: Study, counts: Counts) -> Iterator[str]:
-    name, seed = study.algorithm.name, study.algorithm.seed
-    if name == "tpe" and counts.parallel > 1:
-        yield (
-            f"Katib's tpe suggests the same point {counts.parallel} times when it is asked for {counts.parallel} "
-            f"points; use multivariate-tpe, or parallel: 1"
-        )
-    if seed is not None and not engine_of(name, study.targets.katib.version).seeded:
-        always = "always draws the same points" if name == "sobol" else "takes no seed"
-        yield f"Katib's {name} {always}; the seed {seed} has no effect"
-    elif seed is not None and counts.parallel > 1 and name != "grid":
+    name, seed, engine = study.algorithm.name, study.algorithm.seed, engine_of(study.algorithm.name)
+    if seed is not None and not engine.seeded:
+        yield f"Katib's {name} takes no seed; the seed {seed} has no effect"
+    elif seed is not None and counts.parallel > 1 and not engine.exhaustive:
         yield "Katib repeats the points of a seed only with parallel: 1, because the seed counts requests"
-    if name == "hyperband":
-        resource, value = study.algorithm.settings["resource_name"], first_resource(study)[1]
-        yield f"Katib's hyperband ends after its first bracket: every trial runs with {resource}={value}"
-    if name == "cmaes" and "sigma" in study.algorithm.settings:
-        yield "sigma of cmaes applies to the rendered numbers: an encoded parameter runs from 0 to 1"
-    if name == "pbt":
-        yield "pbt keeps checkpoints on a volume (resumePolicy: FromVolume); its storage must support ReadWriteMany"
+    yield from engine.study_notes(study_search(study)._replace(parallel=counts.parallel))
 
 
 def _about_budget(study: Study, counts: Counts) -> Iterator[str]:

@@ -15,8 +15,8 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
+from kftune.spec.container import ContainerSettings
 from kftune.study import Step, Volume
-from kftune.study.step import Container
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/{common,pod}: what Katib adds to the pod of a trial.
 _KATIB_CONTAINER = "metrics-logger-and-collector"
@@ -32,7 +32,7 @@ _DEFAULT_GRACE_SECONDS = 30
 # -- any container -------------------------------------------------------------------------------------------------
 
 
-def placement(container: Container) -> dict[str, Any]:
+def placement(container: ContainerSettings) -> dict[str, Any]:
     """Returns the fields of a pod spec that say where it runs, as whom, and how long it may take to stop."""
     spec: dict[str, Any] = {}
     if container.service_account is not None:
@@ -49,7 +49,7 @@ def placement(container: Container) -> dict[str, Any]:
     return spec
 
 
-def image(container: Container, owner: str = "the trial") -> str:
+def image(container: ContainerSettings, owner: str = "the trial") -> str:
     """Returns the container's image.
 
     Args:
@@ -76,7 +76,7 @@ def security() -> dict[str, Any]:
     }
 
 
-def limits(container: Container) -> tuple[str | None, str | None]:
+def limits(container: ContainerSettings) -> tuple[str | None, str | None]:
     """Returns the limits of CPU and memory: as much as is requested where the study gives no limit.
 
     With equal requests and limits, other pods never slow the container down.
@@ -85,7 +85,7 @@ def limits(container: Container) -> tuple[str | None, str | None]:
     return wanted.cpu_limit or wanted.cpu, wanted.memory_limit or wanted.memory
 
 
-def resources(container: Container) -> dict[str, Any]:
+def resources(container: ContainerSettings) -> dict[str, Any]:
     """Returns the container's requests and limits."""
     wanted = container.resources
     cpu_limit, memory_limit = limits(container)
@@ -101,7 +101,7 @@ def _without_none(amounts: dict[str, str | None]) -> dict[str, str]:
     return {name: amount for name, amount in amounts.items() if amount is not None}
 
 
-def environment(container: Container, written: Callable[[str, str], str]) -> list[dict[str, Any]]:
+def environment(container: ContainerSettings, written: Callable[[str, str], str]) -> list[dict[str, Any]]:
     """Returns the environment variables: plain values, and values from Secrets and ConfigMaps.
 
     Args:
@@ -117,12 +117,12 @@ def environment(container: Container, written: Callable[[str, str], str]) -> lis
     return variables
 
 
-def volumes(container: Container) -> list[dict[str, Any]]:
+def volumes(container: ContainerSettings) -> list[dict[str, Any]]:
     """Returns the volumes of the pod."""
     return [{"name": volume.name, **_source(volume)} for volume in container.volumes]
 
 
-def mounts(container: Container) -> list[dict[str, Any]]:
+def mounts(container: ContainerSettings) -> list[dict[str, Any]]:
     """Returns the volume mounts of the container.
 
     Raises:

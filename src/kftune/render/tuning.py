@@ -15,8 +15,8 @@ from kftune.errors import RenderError
 from kftune.pipeline import EXECUTOR_OUTPUT, Constant, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
 from kftune.render.command import quoted
-from kftune.render.crossing import crossings
 from kftune.render.katib import render_katib
+from kftune.render.parameters import katib_parameters
 from kftune.study import Study
 
 _MARK = re.compile("@kftune:([A-Za-z0-9_.]+)@")
@@ -119,12 +119,12 @@ def _rights(step: TuneStep) -> str:
 def _best(study: Study) -> dict[str, dict[str, Any]]:
     leaves = study.hparams.leaves()
     return {
-        crossing.name: {
-            "text": crossing.text,
-            "type": hparam_type(study.hparams, crossing.name),
-            **({"default": leaf.encode(leaf.default)} if (leaf := leaves[crossing.name]).has_default else {}),
+        parameter.name: {
+            "text": parameter.text,
+            "type": hparam_type(study.hparams, parameter.name),
+            **({"default": leaf.encode(leaf.default)} if (leaf := leaves[parameter.name]).has_default else {}),
         }
-        for crossing in crossings(study)
+        for parameter in katib_parameters(study)
     }
 
 

@@ -1,1 +1,1 @@
-"""What all authored files share: sections, values, labels, quantities."""
+"""What all authored files share: their kinds, loading, sections, labels, quantities and containers."""

@@ -1,4 +1,4 @@
-"""Files that a pipeline file names: they lie beside it, or in the current folder."""
+"""Finds the files that a pipeline file names: in its folder, or in the current one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from kftune.spec.part import PartError
 
 
 def find_file(name: str, folders: Sequence[Path], what: str) -> Path:
-    """The file of this name.
+    """Returns the path of a file.
 
     Args:
-        name: A path, most often from the pipeline file.
-        folders: Where it is looked for, in order; none stands for the current folder.
-        what: What the file holds, as a word before "file".
+        name: Its relative path.
+        folders: Where to look for it, in order; none means the current folder.
+        what: What the file holds, for the message.
 
     Raises:
-        PartError: It is in none of them.
+        PartError: It is in none of the folders.
     """
     looked_in = folders or (Path.cwd(),)
     found = next((folder / name for folder in looked_in if (folder / name).is_file()), None)

@@ -1,4 +1,4 @@
-"""`derived`: a property that is computed when first asked for and then kept."""
+"""`derived`: a property that is computed at its first access and then kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class derived(Generic[T]):  # noqa: N801  # used as a decorator, like property
-    """Like `functools.cached_property`, without the lock that Python 3.11 takes at each first access."""
+    """Like `functools.cached_property`, without the lock of Python 3.11."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
@@ -21,7 +21,7 @@ class derived(Generic[T]):  # noqa: N801  # used as a decorator, like property
     @overload
     def __get__(self, instance: object, owner: type) -> T: ...
     def __get__(self, instance: object, owner: type) -> Self | T:
-        """The value, kept in the instance so that the next access does not come here."""
+        """Returns the value, and stores it in the instance, where the next access finds it."""
         if instance is None:
             return self
         value = instance.__dict__[self._name] = self._make(instance)

@@ -1,4 +1,4 @@
-"""What kind of document or file something is: kftune's own, an object of Katib or Kubernetes, or something else."""
+"""Decides what a document or file is: a file of kftune, an object of Katib or Kubernetes, or of another kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from kftune.errors import UsageError, YamlError
 
@@ -14,27 +14,17 @@ PROJECT_FILE = "project.yaml"
 """The name of every project file."""
 
 KindName = Literal["study", "pipeline", "project", "Experiment", "Katib object", "Kubernetes object", "other"]
-_NAMES: tuple[KindName, ...] = (
-    "study",
-    "pipeline",
-    "project",
-    "Experiment",
-    "Katib object",
-    "Kubernetes object",
-    "other",
-)
+_NAMES: tuple[KindName, ...] = get_args(KindName)
 
 _API_VERSION = "kubeflow.org/v1beta1"
 _KATIB_KINDS = ("Experiment", "Suggestion", "Trial")
 # Other projects of Kubeflow have kinds in Katib's group and version.
 _OTHER_KINDS = ("Notebook", "PodDefault", "Profile", "ScheduledWorkflow", "Viewer", "Workspace", "WorkspaceKind")
-_SPEC_KEYS = frozenset(
-    ("objective", "algorithm", "parameters", "maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
-)
+_SPEC_KEYS = {"objective", "algorithm", "parameters", "maxTrialCount", "parallelTrialCount", "maxFailedTrialCount"}
 _PROJECTS = {"argoproj.io": "Argo ", "pipelines.kubeflow.org": "KFP "}
-RENDERED = frozenset(
-    ("Argo Workflow", "Argo WorkflowTemplate", "Argo CronWorkflow", "KFP Pipeline", "KFP PipelineVersion", "KFP spec")
-)
+RENDERED = {
+    *("Argo Workflow", "Argo WorkflowTemplate", "Argo CronWorkflow", "KFP Pipeline", "KFP PipelineVersion", "KFP spec")
+}
 """`Kind.object` of what kftune renders a pipeline to."""
 
 STUDY_KEYS = (
@@ -47,16 +37,16 @@ PIPELINE_KEYS = (
 )
 PROJECT_KEYS = ("name", "namespace", "files", "claims", "config_maps", "overlays")
 STEP_KINDS = ("data", "train", "tune", "evaluate", "register", "container")
-_COMMON_KEYS = frozenset(("name", "description"))
+_COMMON_KEYS = {"name", "description"}
 _CLASS_NAME = re.compile(r"\w+|[\w.]+:\w+")
 # A mapping with more keys than this holds data.
 _MOST_KEYS = 40
 
-_SUFFIXES = frozenset((".yaml", ".yml", ".json", ""))
+_SUFFIXES = {".yaml", ".yml", ".json", ""}
 _OTHER_FILES = {
-    ".py": "a Python script, not YAML; give the study whose step runs it",
+    ".py": "a Python script, not YAML; give the study that runs it",
     ".ipynb": "a notebook, not YAML; give a study",
-    ".sh": "a shell script, not YAML; give the study whose step runs it",
+    ".sh": "a shell script, not YAML; give the study that runs it",
 }
 
 
@@ -77,7 +67,7 @@ class Kind(NamedTuple):
         return f"{'an' if words[:1] in 'AEIO' else 'a'} {words}"
 
 
-_OTHER = Kind("other")
+_STUDY, _PIPELINE, _PROJECT, _OTHER = Kind("study"), Kind("pipeline"), Kind("project"), Kind("other")
 _EXPERIMENT = Kind("Experiment", "Experiment")
 
 
@@ -93,9 +83,13 @@ def kind_of(value: object) -> Kind:
     if kind == "Experiment" and version == _API_VERSION:
         return _EXPERIMENT
     if not (_is_text(kind) and _is_text(version) and "metadata" in value):
-        own = _own_kind(value, has_header="kind" in value or "apiVersion" in value)
-        if own is not None:
-            return Kind(own)
+        has_header = "kind" in value or "apiVersion" in value  # such a document needs more of the keys of a file
+        if _is_study(value, has_header):
+            return _STUDY
+        if _is_pipeline(value, has_header):
+            return _PIPELINE
+        if not has_header and _is_project(value):
+            return _PROJECT
     return _object_kind(value, kind, version)
 
 
@@ -111,7 +105,7 @@ def objects(value: Any) -> Iterator[Any]:
 def kind_of_file(path: Path) -> tuple[Kind, Any]:
     """Returns the kind of a file, and the document that decides it.
 
-    That is the first invalid object of Katib; else the first study, pipeline or project; else the first Experiment.
+    An invalid object of Katib has precedence, then a study, pipeline or project, then an Experiment.
 
     Args:
         path: A YAML or JSON file.
@@ -124,7 +118,7 @@ def kind_of_file(path: Path) -> tuple[Kind, Any]:
     check_file_name(path)
     found = [(kind_of(each), each) for value in _documents(path) for each in objects(value)]
     if path.name == PROJECT_FILE and all(kind.name == "other" for kind, _ in found):
-        return Kind("project"), found[0][1] if found else None
+        return _PROJECT, found[0][1] if found else None
     return min(found, key=lambda each: (not each[0].problem, _NAMES.index(each[0].name)), default=(_OTHER, None))
 
 
@@ -161,18 +155,6 @@ def _documents(path: Path) -> list[object]:
         if any(kind_of(each).name in ("Experiment", "Katib object") for value in values for each in objects(value)):
             return values
         raise
-
-
-# ------------------------------------------------------------------------------------------------------- kftune's own
-
-
-def _own_kind(value: Mapping[Any, Any], *, has_header: bool) -> Literal["study", "pipeline", "project"] | None:
-    """Returns which of kftune's files a document is; one with `kind` or `apiVersion` must have more of its keys."""
-    if _is_study(value, has_header):
-        return "study"
-    if _is_pipeline(value, has_header):
-        return "pipeline"
-    return "project" if not has_header and _is_project(value) else None
 
 
 def _is_study(value: Mapping[Any, Any], has_header: bool) -> bool:
@@ -213,7 +195,7 @@ def _is_project(value: Mapping[Any, Any]) -> bool:
 
 
 def _near_keys(value: Mapping[Any, Any], known: tuple[str, ...]) -> dict[str, Any]:
-    """Returns the entries of a document whose keys are known, or nearly, by the right key."""
+    """Returns the entries of a document with known or nearly known keys, by the known key."""
     found = {key: value[key] for key in known if key in value}
     if found and len(found) < len(value) <= _MOST_KEYS:
         for key in value:
@@ -221,9 +203,6 @@ def _near_keys(value: Mapping[Any, Any], known: tuple[str, ...]) -> dict[str, An
             if near:
                 found.setdefault(near, value[key])
     return found
-
-
-# ----------------------------------------------------------------------------------------------- Katib and Kubernetes
 
 
 def _object_kind(value: Mapping[Any, Any], kind: object, version: object) -> Kind:

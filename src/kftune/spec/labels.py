@@ -1,49 +1,51 @@
-"""Keys and values of labels, as Kubernetes takes them: what a run would be refused is refused when a file is read."""
+"""Texts that must follow a rule of Kubernetes, such as keys and values of labels."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 from kftune.spec.quantities import EnvText
 
-_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-_KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-# Source: Kubernetes, IsConfigMapKey; a Secret's keys are the same.
-_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """Returns a validator of texts.
+
+    Args:
+        pattern: A regular expression for the whole text.
+        rule: What must hold, for the message.
+    """
+    matches = re.compile(pattern).fullmatch
+
+    @lru_cache(256)  # a program may make thousands of studies, with few different texts
+    def check(value: str) -> str:
+        if matches(value) is None:
+            raise ValueError(f"{rule}, but got {value!r}")
+        return value
+
+    return AfterValidator(check)
 
 
-def label_value(value: str) -> str:
-    """`value`, if a label can have it."""
-    if _VALUE.fullmatch(value) is None:
-        raise ValueError(
-            f"a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends, "
-            f"but got {value!r}"
-        )
-    return value
-
-
-def label_key(value: str) -> str:
-    """`value`, if a label, a taint or a resource can be called so."""
-    if _KEY.fullmatch(value) is None:
-        raise ValueError(
-            f"a label's key is [prefix/]name with at most 63 letters, digits, '-', '_' and '.' in the name, "
-            f"but got {value!r}"
-        )
-    return value
-
-
-def data_key(value: str) -> str:
-    """`value`, if a ConfigMap or a Secret can have such a key."""
-    if _DATA_KEY.fullmatch(value) is None or value in (".", ".."):
-        raise ValueError(f"a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.', but got {value!r}")
-    return value
-
-
-LabelKey = Annotated[str, AfterValidator(label_key)]
-LabelValue = Annotated[str, AfterValidator(label_value)]
-LabelText = Annotated[EnvText, AfterValidator(label_value)]
-"""A label's value, for which a number or boolean may be written."""
-DataKey = Annotated[str, AfterValidator(data_key)]
+_VALUE = matching(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?",
+    "a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends",
+)
+_KEY = matching(
+    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?",
+    "a label's key is [prefix/]name with at most 63 letters, digits, '-', '_' and '.' in the name",
+)
+LabelKey = Annotated[str, _KEY]
+"""The key of a label, a taint or a resource."""
+LabelValue = Annotated[str, _VALUE]
+LabelText = Annotated[EnvText, _VALUE]
+"""A label value that may also be written as a number or boolean."""
+# Source: Kubernetes, IsConfigMapKey; the keys of Secrets follow the same rule.
+DataKey = Annotated[
+    str,
+    matching(
+        r"(?!\.\.?\Z)[-._a-zA-Z0-9]{1,253}", "a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.'"
+    ),
+]

@@ -1,19 +1,24 @@
-"""`Part`: the base of everything that a study is made of. Frozen, unknown keys refused, errors with their path."""
+"""`Part`: the base of all sections of a file. Parts are frozen and reject unknown keys; errors have a path."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kftune.errors import StudyError
+from kftune.errors import KftuneError, PipelineError, ProjectError, StudyError
 from kftune.spec.derived import derived
 from kftune.validation import Frozen, OwnErrors, findings
 
+FileError = StudyError | PipelineError | ProjectError
+
 
 class Part(Frozen, BaseModel, metaclass=OwnErrors):
-    """One part of a study."""
+    """One section of a file."""
+
+    ERROR: ClassVar[type[FileError]] = StudyError
+    """The class of its errors."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -24,14 +29,14 @@ class Part(Frozen, BaseModel, metaclass=OwnErrors):
     )
 
     def __deepcopy__(self, memo: object = None) -> Self:
-        """Itself: parts are frozen, and pydantic copies every default that it cannot hash."""
+        """Returns itself. Parts are frozen, and pydantic copies each default that it cannot hash."""
         return self
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, checked like one made anew.
+        """Returns a copy with some fields changed, and checks it.
 
         Raises:
-            StudyError: It cannot be.
+            KftuneError: It is invalid; the class is `ERROR`.
         """
         return type(self)(**{**{name: getattr(self, name) for name in self.model_fields_set}, **changes})
 
@@ -39,17 +44,17 @@ class Part(Frozen, BaseModel, metaclass=OwnErrors):
         return f"{type(self).__name__.lower()}.replace({name}=...)"
 
     @classmethod
-    def own_error(cls, error: ValidationError) -> StudyError:
-        """pydantic's findings as one error, a line each."""
-        return StudyError("\n".join(map(str, findings(error, cls))))
+    def own_error(cls, error: ValidationError) -> FileError:
+        """Returns pydantic's findings as one error, one line each."""
+        return cls.ERROR("\n".join(map(str, findings(error, cls))))
 
 
 class PartError(StudyError):
-    """A study error that knows which key of the study it is about.
+    """An error with the keys of the value that it is about.
 
     Args:
         message: What must hold, what was given, what to do.
-        path: The keys that lead to the value, from the part that raises it.
+        path: The keys that lead to the value, from the part that raises the error.
         at_key: Whether the last key itself is wrong, not its value.
     """
 
@@ -58,3 +63,22 @@ class PartError(StudyError):
         self.path = tuple(path)
         self.at_key = at_key
         self.args = (message, self.path, at_key)
+
+
+class located:  # noqa: N801  # used as a function; a generator would be slower
+    """Raises the errors of a `with` block as `PartError`, with the keys that lead to the value.
+
+    Args:
+        path: The keys, in front of those that an error has.
+    """
+
+    def __init__(self, *path: str | int) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KftuneError):
+            message = getattr(error, "message", None) or str(error)
+            inner, at_key = (error.path, error.at_key) if isinstance(error, PartError) else ((), False)
+            raise PartError(message, (*self._path, *inner), at_key) from error

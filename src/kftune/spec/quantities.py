@@ -1,4 +1,4 @@
-"""Durations (``30m``) and Kubernetes quantities (``500m``, ``4Gi``) as people write them in a study."""
+"""Durations (``30m``) and Kubernetes quantities (``500m``, ``4Gi``) in files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FACTORS: dict[str | None, Decimal] = {
 
 
 def parse_duration(value: object) -> float:
-    """Seconds in a duration: a number of seconds, or text such as ``90s``, ``30m``, ``1h30m``, ``2d``."""
+    """Returns the seconds of a duration: a number of seconds, or text such as ``90s``, ``30m``, ``1h30m``, ``2d``."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
         seconds = float(value)
     elif isinstance(value, str) and _DURATION.fullmatch(value.replace(" ", "")):
@@ -37,7 +37,7 @@ def parse_duration(value: object) -> float:
 
 
 def parse_quantity(text: str) -> Decimal:
-    """The number that a Kubernetes quantity stands for (cores or bytes)."""
+    """Returns the number of cores or bytes of a Kubernetes quantity."""
     found = _number_and_suffix(text)
     return Decimal(found[1]) * _FACTORS[found[2]]
 
@@ -65,7 +65,7 @@ def _number_and_suffix(text: str) -> re.Match[str]:
 
 
 def _near(text: str) -> str:
-    """The quantity that was meant by ``4GB``, ``4 gib`` and the like, as a question."""
+    """Returns a question with the quantity that ``4GB``, ``4 gib`` and the like probably mean."""
     found = _NEARLY.fullmatch(text)
     if found is None:
         return ""
@@ -74,7 +74,7 @@ def _near(text: str) -> str:
 
 
 def _text(value: object) -> object:
-    """Numbers and booleans as the text that an environment variable holds."""
+    """Returns numbers and booleans as text, as in environment variables."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (int, float)) else value

@@ -1,10 +1,12 @@
-"""A study: what is searched, how it is judged, how far it goes, and the step that each trial runs."""
+"""A study: search space, objective, algorithm, budget, and the step that each trial runs."""
 
-from kftune.study.algorithm import ALGORITHMS, Algorithm
+from kftune.katib.engines import ALGORITHMS
+from kftune.spec.container import ConfigKey, Resources, SecretKey, Toleration, Volume
+from kftune.study.algorithm import Algorithm
 from kftune.study.load import load_study, study_from_dict
 from kftune.study.model import Study
 from kftune.study.objective import Budget, MetricSpec, Objective
-from kftune.study.step import ConfigKey, Resources, SecretKey, Step, Toleration, Volume
+from kftune.study.step import Step
 from kftune.study.targets import KatibTarget, Targets
 
 __all__ = [

@@ -1,11 +1,11 @@
-"""`Study`: one object for the study file and for Python; what it derives is computed once, when it is made."""
+"""`Study`: what a study file describes. Derived values are computed once, when it is created."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -19,18 +19,19 @@ from pydantic import (
 )
 
 from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
+from kftune.errors import HparamsError, KftuneError, UnknownNameError, near_names, suggestion
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams.registry import load_hparams, name_of
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
-from kftune.spec.part import Part, PartError
+from kftune.spec.load import keys_to
+from kftune.spec.part import Part, PartError, located
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
 from kftune.study.step import Step
 from kftune.study.targets import Targets
-from kftune.study.values import flat_values, keys_to
+from kftune.study.values import flat_values
 from kftune.validation import findings
 
 
@@ -39,10 +40,8 @@ def _hparams(value: object, info: ValidationInfo) -> type[Hparams]:
         return value
     if not isinstance(value, str):
         raise PartError(f"hparams is a registry name or module:Class, but got {value!r}")
-    try:
+    with located():
         return load_hparams(value, (info.context or {}).get("folders", ()))
-    except KftuneError as error:
-        raise PartError(str(error)) from error
 
 
 def _domain(value: object) -> Domain | None:
@@ -64,10 +63,6 @@ def _metric(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-_DOMAIN_SCHEMA = {
-    "anyOf": [{"type": "object", "minProperties": 1}, {"type": "null"}],
-    "description": "One key that names the domain, with its arguments: {loguniform: [1.0e-4, 1.0e-2]}",
-}
 HparamsClass = Annotated[
     type[Hparams],
     PlainValidator(_hparams),
@@ -78,7 +73,7 @@ SearchDomain = Annotated[
     Domain | None,
     PlainValidator(_domain),
     PlainSerializer(lambda domain: domain and domain.to_spec()),
-    WithJsonSchema(_DOMAIN_SCHEMA),
+    WithJsonSchema({"anyOf": [{"type": "object", "minProperties": 1}, {"type": "null"}]}),
 ]
 
 
@@ -86,37 +81,37 @@ class Study(Part):
     """Hyperparameters, their domains, an objective, an algorithm, a budget, and the step that each trial runs.
 
     Raises:
-        StudyError: The parts do not fit each other, or one of them cannot be.
+        StudyError: A part is invalid, or the parts do not fit together.
     """
 
     name: str = Field(min_length=1, max_length=200)
-    """What people call the study; names of objects and folders are made from it."""
+    """The name of the study; names of objects and folders are made from it."""
     description: str = ""
-    """One sentence for whoever reads it next."""
+    """What it is about, in one sentence."""
     hparams: HparamsClass
     """The class of hyperparameters."""
     values: dict[str, Any] = Field(default_factory=dict)
-    """Hyperparameters fixed in this study."""
+    """Hyperparameters with a fixed value."""
     search: dict[str, SearchDomain] = Field(default_factory=dict)
-    """Domains that replace those on the class, by dotted name; null switches one off."""
+    """Domains that replace those of the class, by dotted name; null removes one."""
     objective: Objective
-    """What counts."""
+    """The metric to minimize or maximize."""
     metrics: tuple[Annotated[MetricSpec, BeforeValidator(_metric, json_schema_input_type=str | MetricSpec)], ...] = ()
-    """Further metrics to keep."""
+    """More metrics to store."""
     algorithm: Algorithm = Algorithm()
     """How values are chosen."""
     budget: Budget = Budget()
-    """How far it goes."""
+    """The limits of the study."""
     step: Step
     """What each trial runs."""
     points: tuple[dict[str, Any], ...] = ()
-    """Values to try first, by dotted name; what a point leaves out takes its default."""
+    """Values to try first, by dotted name; missing ones take their defaults."""
     targets: Targets = Targets()
     """Options of the render targets."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
-        self.fixed  # noqa: B018  # deriving them is what checks them
+        """Checks rules that concern several fields."""
+        self.fixed  # noqa: B018  # deriving them checks them
         self._check_space()
         self._check_ends()
         self.reductions  # noqa: B018
@@ -124,7 +119,7 @@ class Study(Part):
         for index, point in enumerate(self.points):
             self._check_point(point, index)
 
-    # -- what it derives ---------------------------------------------------------------------------------------
+    # -- derived values ----------------------------------------------------------------------------------------
 
     @derived
     def fixed_values(self) -> dict[str, Any]:
@@ -135,7 +130,7 @@ class Study(Part):
             if name not in leaves:
                 raise self._unknown(name, "values")
             if name in found:
-                raise PartError(f"{name} is there twice, as one name and in a group; keep one", ("values",))
+                raise PartError(f"{name} is set twice, as a dotted name and in a group; remove one", ("values",))
             try:
                 found[name] = leaves[name].jsonable(value)
             except HparamsError as error:
@@ -151,7 +146,7 @@ class Study(Part):
 
     @derived
     def space(self) -> dict[str, Domain]:
-        """What is searched: dotted name -> domain, in the order of the class."""
+        """The searched hyperparameters: dotted name -> domain, in the order of the class."""
         fixed, search, space = self.fixed_values, self.search, {}
         for name, leaf in self.hparams.leaves().items():
             domain = search.get(name, leaf.domain)
@@ -161,7 +156,7 @@ class Study(Part):
 
     @derived
     def reductions(self) -> dict[str, Reduce]:
-        """Name of each metric, the objective first -> which of a trial's values counts."""
+        """Name of each metric, the objective first -> which value of a trial is used."""
         objective = self.objective
         own = objective.reduction
         rest = own if objective.reduce is None else "latest"
@@ -169,28 +164,23 @@ class Study(Part):
         for index, spec in enumerate(self.metrics):
             name = spec.name
             if name in found:
-                raise PartError(f"metric names must differ, but {name!r} is there twice", ("metrics", index))
+                raise PartError(f"metric names must differ, but {name!r} is used twice", ("metrics", index))
             found[name] = spec.reduce or rest
         return found
 
     @derived
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
-        """The metrics that are read from a script's own format."""
-        found = []
-        if self.objective.regex:
-            found.append(MetricDefinition(self.objective.metric, self.objective.regex))
-        for spec in self.metrics:
-            if spec.regex:
-                found.append(MetricDefinition(spec.name, spec.regex))
-        return tuple(found)
+        """The metrics that scripts print in another format."""
+        specs = [(self.objective.metric, self.objective.regex), *[(spec.name, spec.regex) for spec in self.metrics]]
+        return tuple([MetricDefinition(name, regex) for name, regex in specs if regex])
 
     @derived
     def size(self) -> float:
-        """The number of different points of the space (conditions aside), or `math.inf`."""
+        """The number of points of the space, ignoring conditions; may be `math.inf`."""
         return math.prod(domain.size for domain in self.space.values())
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """`point` without the values whose condition does not hold, parents judged before children."""
+        """Returns `point` without values that their condition excludes; parents are evaluated before children."""
         values = {**self._defaults, **self.fixed_values, **point}
         kept = dict(point)
         for name, domain in self.space.items():
@@ -200,16 +190,16 @@ class Study(Part):
         return kept
 
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
-        """The texts that a trial gets: fixed values and those of `point`, in the order of the class.
+        """Returns the texts of a trial: fixed values and those of `point`, in the order of the class.
 
         Args:
-            point: JSON-able value by dotted name; those that their condition switches off are left out.
+            point: JSON-able value by dotted name. Values that their condition excludes are left out.
         """
         texts = {**self.fixed, **self.encode(self.active(point))}
         return {name: texts[name] for name in self.argument_names if name in texts}
 
     def encode(self, point: Mapping[str, Any]) -> dict[str, str]:
-        """The text of each value."""
+        """Returns the text of each value."""
         leaves = self.hparams.leaves()
         return {name: leaves[name].encode(value) for name, value in point.items()}
 
@@ -220,7 +210,7 @@ class Study(Part):
         return tuple([name for name in self.hparams.leaves() if name in space or name in fixed])
 
     def defaults(self) -> dict[str, Any]:
-        """The class's defaults that trials get, by dotted name: of what is not given, or given on a condition only."""
+        """Returns the defaults that trials use, by dotted name: of values that they do not get, or not always."""
         return {
             name: default
             for name, default in self._defaults.items()
@@ -248,11 +238,23 @@ class Study(Part):
         parts |= {"fixed": self.fixed, "objective": [*parts["objective"].values()], "command": parts["command"]["line"]}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    def with_step(self, **changes: Any) -> Study:
+        """Returns the study with some fields of its step changed, without checks."""
+        return self.model_copy(update={"step": self.step.model_copy(update=changes)})
+
+    def with_images(self, resolve: Callable[[str], str]) -> Study:
+        """Returns the study with another image for its step.
+
+        Args:
+            resolve: Returns the image that runs in place of another.
+        """
+        return self if self.step.image is None else self.with_step(image=resolve(self.step.image))
+
     def to_dict(self) -> dict[str, Any]:
-        """The study as its file writes it, without what is left at its default."""
+        """Returns the study as in a file, without defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    # -- how it checks itself ----------------------------------------------------------------------------------
+    # -- checks ------------------------------------------------------------------------------------------------
 
     @derived
     def _defaults(self) -> dict[str, Any]:
@@ -260,7 +262,7 @@ class Study(Part):
 
     @derived
     def _absent_groups(self) -> tuple[str, ...]:
-        """Optional groups that are None here and of which nothing in this study names a field."""
+        """Optional groups that are None, and of which this study names no field."""
         named = (*self.fixed_values, *self.search)
         return tuple(
             name
@@ -271,9 +273,9 @@ class Study(Part):
         )
 
     def _is_left_out(self, leaf: Leaf) -> bool:
-        """Whether a field is part of an absent group, so that only a study's own `search` is meant.
+        """Returns whether a field is part of an absent group, so that only `search` of the study can add it.
 
-        A condition on the group brings it in, unless the study fixes it to null.
+        A condition on the group adds it too, unless the study fixes the group to null.
         """
         return bool(self._absent_groups) and any(
             leaf.name.startswith(f"{name}.") and (name in self.fixed_values or not isinstance(leaf.domain, Conditional))
@@ -300,7 +302,7 @@ class Study(Part):
             if self.search.get(name) is not None:
                 raise PartError(
                     f"a hyperparameter is fixed or searched, but {name} is in values and in search; "
-                    f"take it out of one (on a command line: ~search.{name})",
+                    f"remove it from one of them (on a command line: ~search.{name})",
                     ("search", name),
                 )
         if not space:
@@ -314,27 +316,23 @@ class Study(Part):
                 raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
-        try:
+        with located("search", leaf.name):
             leaf.check_domain(domain)
-        except (HparamsError, DomainError) as error:
-            raise PartError(str(error), ("search", leaf.name)) from error
         if type(domain) is Conditional:
             if domain.domain is None:
-                raise PartError(f"{leaf.name}: a condition in a study needs a domain beside it", ("search", leaf.name))
+                raise PartError(f"{leaf.name}: a condition in a study needs a domain too", ("search", leaf.name))
             leaves = self.hparams.leaves()
             domains = {name: self.search.get(name, other.domain) for name, other in leaves.items()}
             searched = {name: found for name, found in domains.items() if name not in self.fixed_values}
-            try:
+            with located("search", leaf.name, "when"):
                 check_condition(leaf.name, domain, leaves, searched)
-            except HparamsError as error:
-                raise PartError(str(error), ("search", leaf.name, "when")) from error
             if not leaf.has_default:
                 raise PartError(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
 
     def _check_ends(self) -> None:
-        """Lets the validators of the class see the fixed values, and both ends of each domain.
+        """Checks the fixed values and both ends of each domain with the validators of the class.
 
-        Only what they say of one field by itself counts: two fields that clash here need not clash elsewhere.
+        Only errors about single fields count: two fields that do not fit together here may fit elsewhere.
         """
         if not has_field_validators(self.hparams):
             return
@@ -361,14 +359,14 @@ class Study(Part):
             endless = next((name for name, domain in self.space.items() if math.isinf(domain.size)), None)
             if endless:
                 raise PartError(
-                    f"a grid needs finitely many points, but {endless} is {self.space[endless]!r}; give it a step "
-                    f"(quniform, int) or a list (choice), or take the algorithm random",
+                    f"a grid needs a finite number of points, but {endless} is {self.space[endless]!r}; give it a step "
+                    f"(quniform, int) or a list (choice), or use the algorithm random",
                     ("search", endless) if endless in self.search else ("algorithm", "name"),
                 )
             if self.size > self.budget.max_trials:
                 raise PartError(
                     f"a grid tries every point, but it has {self.size} and max_trials={self.budget.max_trials}; "
-                    f"set max_trials to {self.size}, make the grid smaller, or take the algorithm random",
+                    f"set max_trials to {self.size}, make the grid smaller, or use the algorithm random",
                     ("budget", "max_trials") if "max_trials" in self.budget.model_fields_set else ("algorithm", "name"),
                 )
 
@@ -383,7 +381,7 @@ class Study(Part):
                 )
             if not self.space[name].contains(value):
                 raise PartError(
-                    f"a first point must lie in the space, but {name}={value!r} is not in {self.space[name]!r}",
+                    f"a first point must be in the space, but {name}={value!r} is not in {self.space[name]!r}",
                     ("points", index, name),
                 )
         for name in self.active({name: point.get(name, self._defaults.get(name)) for name in self.space}):
@@ -394,7 +392,7 @@ class Study(Part):
                 )
 
     def first_points(self) -> list[dict[str, Any]]:
-        """The points to try first, completed with defaults."""
+        """Returns the points to try first, with defaults filled in."""
         leaves = self.hparams.leaves()
         return [
             {name: leaves[name].jsonable(point[name] if name in point else leaves[name].default) for name in self.space}

@@ -1,4 +1,4 @@
-"""What counts in a study, and how far it goes: metrics, the objective, the budget."""
+"""The metrics, the objective and the budget of a study."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from kftune.errors import MetricError
 from kftune.metrics import check_metric_name
 from kftune.metrics.definition import MetricDefinition
-from kftune.spec.part import Part, PartError
+from kftune.spec.part import Part, PartError, located
 from kftune.spec.quantities import Seconds
 
 Direction = Literal["minimize", "maximize"]
@@ -19,10 +18,8 @@ Reduce = Literal["min", "max", "latest"]
 
 @lru_cache(256)
 def _metric_name(value: str) -> str:
-    try:
+    with located():
         check_metric_name(value)
-    except MetricError as error:
-        raise PartError(str(error)) from error
     return value
 
 
@@ -31,10 +28,8 @@ MetricName = Annotated[str, AfterValidator(_metric_name)]
 
 def _regex(value: str | None, info: ValidationInfo) -> str | None:
     if value is not None:
-        try:
+        with located():
             MetricDefinition(info.data.get("name") or info.data.get("metric") or "loss", value)
-        except MetricError as error:
-            raise PartError(str(error)) from error
     return value
 
 
@@ -45,61 +40,49 @@ class MetricSpec(Part):
     """A metric that trials report."""
 
     name: MetricName
-    """Its name in the metric line, or the name to give to what `regex` finds."""
+    """Its name in the metric line, or the name for the value that `regex` finds."""
     reduce: Reduce | None = None
-    """Which of a trial's values counts: the least, the greatest or the latest."""
+    """Which value of a trial is used: the lowest, the highest or the latest."""
     regex: MetricRegex = None
-    """For scripts that print their own format: a pattern with one group, the value."""
+    """For scripts that print another format: a pattern with one group, the value."""
 
 
 class Objective(Part):
-    """What a study tries to make small or large."""
+    """The metric that a study minimizes or maximizes."""
 
     metric: MetricName
-    """The metric's name."""
+    """The name of the metric."""
     direction: Direction
-    """Whether less or more is better."""
+    """Whether lower or higher values are better."""
     goal: float | None = None
-    """The study ends when a trial gets there."""
+    """The study ends when a trial reaches this value."""
     reduce: Reduce | None = None
-    """Which of a trial's values counts; left out, the best one (min or max by direction)."""
+    """Which value of a trial is used; default: the best one (min or max, by direction)."""
     regex: MetricRegex = None
-    """For scripts that print their own format: a pattern with one group, the value."""
+    """For scripts that print another format: a pattern with one group, the value."""
 
     @property
     def reduction(self) -> Reduce:
-        """Which of a trial's values counts."""
+        """Which value of a trial is used."""
         return self.reduce or ("min" if self.direction == "minimize" else "max")
-
-    def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats `than`; the first of two equal ones stays the best."""
-        if than is None:
-            return True
-        return value < than if self.direction == "minimize" else value > than
-
-    def reached(self, value: float) -> bool:
-        """Whether `value` is as good as the goal."""
-        if self.goal is None:
-            return False
-        return value <= self.goal if self.direction == "minimize" else value >= self.goal
 
 
 class Budget(Part):
-    """How far a study goes."""
+    """The limits of a study."""
 
     max_trials: int = Field(10, ge=1)
-    """Trials in all."""
+    """Number of trials."""
     parallel: int = Field(1, ge=1)
-    """Trials at once."""
+    """Trials at the same time."""
     max_failed: int | None = Field(None, ge=0)
-    """The study fails when so many trials have failed or reported no objective (or all, if fewer); left out, 3."""
+    """The study fails when this many trials (or all, if fewer) failed or reported no objective; default: 3."""
     trial_timeout: Seconds | None = None
-    """The longest that one trial may take."""
+    """Longest duration of one trial."""
     wall_clock: Seconds | None = None
-    """The longest that the study may take."""
+    """Longest duration of the study."""
 
     def model_post_init(self, context: object, /) -> None:
-        """Checks what the fields by themselves cannot."""
+        """Checks rules that concern several fields."""
         if self.parallel > self.max_trials:
             raise PartError(
                 f"parallel must be at most max_trials, but parallel={self.parallel} and max_trials={self.max_trials}",

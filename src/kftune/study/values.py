@@ -1,4 +1,4 @@
-"""Values of hyperparameters as people write them, nested or under dotted names, or both."""
+"""Values of hyperparameters as written in a file: nested, with dotted names, or both."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from typing import Any
 from kftune.hparams import Hparams
 
 
-def keys_to(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """The keys that lead to a dotted name in a mapping that may be nested or dotted."""
-    if name in values:
-        return (name,)
-    for key, inner in values.items():
-        if isinstance(inner, Mapping) and name.startswith(f"{key}."):
-            return (key, *keys_to(inner, name.removeprefix(f"{key}.")))
-    return (name,)
-
-
 def flat_values(hparams: type[Hparams], values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Values of hyperparameters by dotted name, from a mapping that may be nested or dotted; unknown names stay."""
+    """Returns the values of hyperparameters by dotted name; unknown names stay.
+
+    Args:
+        hparams: The class.
+        values: A mapping that may be nested, have dotted keys, or both.
+        prefix: What comes before each name: the dotted name of a group, with a dot at its end.
+    """
     leaves = hparams.leaves()
     flat = []
     for key, value in values.items():

@@ -45,12 +45,12 @@ def test_an_experiment_runs_beside_studies_and_its_results_are_found_by_its_file
     assert told(capsys, "status", place)[1].splitlines()[0] == "Experiment small: MaxTrialsReached"
 
 
-@pytest.mark.parametrize("form", ["yaml", "json"])
-def test_the_status_is_an_experiment_that_katib_s_client_reads(capsys, form):
+@pytest.mark.parametrize(("form", "parse"), [("yaml", read), ("json", json.loads)])
+def test_the_status_is_an_experiment_that_katib_s_client_reads(capsys, form, parse):
     place = written(experiment(sh("echo loss=$LR"), trials=2))
     told(capsys, "run", place)
     _, out, _ = told(capsys, "status", "runs/small", "-o", form)
-    value: Any = read(out) if form == "yaml" else json.loads(out)
+    value: Any = parse(out)
     client = V1beta1Experiment.from_dict(value)
     assert client is not None
     assert client.status is not None
@@ -70,7 +70,7 @@ def test_of_a_study_the_status_is_short(capsys):
     code, _, err = told(capsys, "run", "study.yaml", "--mount", "a=/tmp")
     assert (code, err) == (
         2,
-        "kftune: --mount is for a Katib Experiment, and study.yaml is a study; change the study\n",
+        "kftune: --mount is for an Experiment, but study.yaml is a study\n",
     )
 
 
@@ -78,7 +78,7 @@ def test_what_a_cluster_refuses_does_not_run(capsys):
     place = written(experiment(trials=2, parallelTrialCount=3))
     code, _, err = told(capsys, "run", place)
     assert code == 2
-    assert "a cluster refuses this Experiment, so it does not run here either:" in err
+    assert "a cluster rejects this Experiment, so it does not run here:" in err
     assert "KT107: spec.parallelTrialCount: should be less than or equal to spec.maxTrialCount" in err
     assert not Path("runs").exists()
 
@@ -102,10 +102,10 @@ def test_one_of_several_experiments_is_chosen_by_its_name(capsys):
     code, _, err = told(capsys, "run", place)
     assert (code, err) == (
         2,
-        "kftune: experiment.yaml holds several Experiments; choose one with --name: small, other\n",
+        "kftune: experiment.yaml has several Experiments; select one with --name: small, other\n",
     )
     assert told(capsys, "run", place, "--name", "othr")[2] == (
-        "kftune: experiment.yaml holds no Experiment 'othr'; did you mean 'other'?\n"
+        "kftune: experiment.yaml has no Experiment 'othr'; did you mean 'other'?\n"
     )
     assert told(capsys, "run", place, "--name", "other")[0] == 0
     assert Path("runs/other").exists()
@@ -129,7 +129,7 @@ def test_a_template_in_a_config_map_of_the_same_input_runs(capsys):
     assert told(capsys, "run", written(config_map, one))[0] == 0
     code, _, err = told(capsys, "run", written(one, name="alone.yaml"), "--dir", "runs/alone")
     assert code == 2
-    assert "the trial template must be in the input, beside the Experiment" in err
+    assert "the trial template must be in the input, like the Experiment" in err
 
 
 def test_counts_can_be_changed_for_one_run(capsys):
@@ -137,7 +137,7 @@ def test_counts_can_be_changed_for_one_run(capsys):
     assert told(capsys, "run", place, "maxTrialCount=2")[0] == 0
     assert len(trials_in(Path("runs/small"))) == 2
     assert told(capsys, "run", place, "maxTrialCont=2")[2] == (
-        "kftune: of an Experiment only maxTrialCount, parallelTrialCount, maxFailedTrialCount can be changed here, but "
+        "kftune: only maxTrialCount, parallelTrialCount, maxFailedTrialCount of an Experiment can be changed here, but "
         "got 'maxTrialCont=2'; did you mean 'maxTrialCount' or 'maxFailedTrialCount' or 'parallelTrialCount'?\n"
     )
     assert told(capsys, "run", place, "maxTrialCount=two")[0] == 2
@@ -148,7 +148,7 @@ def test_counts_can_be_changed_for_one_run(capsys):
     [
         (["--env", "A"], "--env takes NAME=VALUE, but got 'A'"),
         (["--mount", "data"], "--mount takes VOLUME=PATH or /CONTAINER/PATH=PATH, but got 'data'"),
-        (["--mount", "data=nowhere"], "nowhere is not there"),
+        (["--mount", "data=nowhere"], "nowhere does not exist"),
     ],
 )
 def test_wrong_options_are_told(capsys, arguments, message):

@@ -198,29 +198,34 @@ def test_what_one_machine_cannot_run_is_told_with_what_would_do(tmp_path, trial,
     ("parts", "told"),
     [
         ({"container": {}}, r"container 'main' has no command.*--runtime container"),
-        ({"container": {"command": ["/no/such/program"]}}, r"'/no/such/program' is not found; install it"),
+        (
+            {"container": {"command": ["/no/such/program"]}},
+            r"/no/such/program is not there; install it",
+        ),
         (
             {"container": {"command": ["python", "/opt/train.py"]}},
             r"/opt/train.py is not; give the folder.*--mount /PATH=",
         ),
         (
-            {"metricsCollectorSpec": collected("Custom", **{"fileSystemPath": {"path": "/a/b", "kind": "File"}})},
+            {
+                "metricsCollectorSpec": {
+                    "collector": {"kind": "Custom", "customCollector": {"name": "c", "image": "x"}},
+                    "source": {"fileSystemPath": {"path": "/a/b", "kind": "File"}},
+                }
+            },
             "Custom is not run locally",
         ),
         ({"algorithm": {"algorithmName": "darts"}}, "darts searches for architectures"),
     ],
 )
 def test_what_could_not_run_is_refused_before_the_first_trial(tmp_path, parts, told):
-    container = parts.pop("container", None)
-    if "metricsCollectorSpec" in parts:
-        parts["metricsCollectorSpec"]["collector"]["customCollector"] = {"name": "c", "image": "x"}
     with pytest.raises(RunError, match=told):
-        run(experiment(container, **parts), tmp_path)
+        run(experiment(parts.pop("container", None), **parts), tmp_path)
     assert not (tmp_path / "trials.db").exists()
 
 
 def test_what_katib_refuses_does_not_run(tmp_path):
-    with pytest.raises(RunError, match=r"(?s)Katib does not take.*spec.maxTrialCount: must be greater than 0"):
+    with pytest.raises(RunError, match=r"(?s)Katib refuses.*spec.maxTrialCount: must be greater than 0"):
         run(experiment(trials=0), tmp_path)
 
 
@@ -288,7 +293,7 @@ def test_a_metrics_file_is_read_where_its_path_is_an_argument(tmp_path, format, 
 def test_a_metrics_file_that_nobody_wrote_fails_the_trial_as_on_katib(tmp_path):
     trial = one_trial(sh("echo loss=1"), tmp_path, metricsCollectorSpec=collected("File"))
     assert trial.state == "Failed"
-    assert "stands for /var/log/katib/metrics.log here" in trial.message
+    assert "used here for /var/log/katib/metrics.log:" in trial.message
 
 
 def test_a_line_that_is_no_json_fails_the_trial_as_on_katib(tmp_path):
@@ -351,7 +356,7 @@ def test_values_that_are_no_numbers_do_not_spoil_the_rules(tmp_path):
     script = "echo loss=nan; echo loss=0.1; echo loss=0.1"
     outcome, _ = run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "a")
     assert outcome.counts == {"Succeeded": 4}
-    with pytest.raises(RunError, match="early stopping has no answer, and on Katib the Experiment hangs"):
+    with pytest.raises(RunError, match="early stopping fails, and on Katib the Experiment hangs"):
         run(experiment(sh(script), trials=4, earlyStopping=STOPPING), tmp_path / "b", as_katib=True)
 
 

@@ -12,10 +12,10 @@ from local_experiment import experiment, run, sh
 from local_study import trials_in
 
 from kftune.katib.trial.status import status_of
-from kftune.local.study.plan import Plan
+from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Progress
 from kftune.metrics.values import MetricValues
-from kftune.results import TrackedMetric, TrialEnd, TrialStart, open_results
+from kftune.results import Meta, TrackedMetric, TrialEnd, TrialStart, open_results
 from kftune.results.experiment import experiment_with_status
 from kftune.results.store import Store
 
@@ -39,37 +39,46 @@ ENDS = st.tuples(
     most_failed=st.none() | st.integers(0, 4),
 )
 def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most, most_failed):
-    metric = TrackedMetric("loss", "min" if direction == "minimize" else "max")
-    plan = Plan((metric,), direction, goal, most, most_failed, reader=lambda name: None)  # type: ignore[arg-type, return-value]
+    metric = TrackedMetric("loss", {"minimize": "min", "maximize": "max"}[direction])
+    counted = {"metrics": (metric,), "direction": direction, "goal": goal, "max_trials": most}
+    plan = StudyPlan(
+        meta=Meta(**{**dict.fromkeys(Meta._fields), **counted}),
+        max_failed=most_failed,
+        reader=lambda name: None,  # type: ignore[arg-type, return-value]
+    )
     progress = Progress(plan, None, ())  # type: ignore[arg-type]
-    objective: dict[str, Any] = {
-        "type": direction,
-        "objectiveMetricName": "loss",
-        "metricStrategies": [{"name": "loss", "value": metric.reduce}],
-    }
-    if goal is not None:
-        objective["goal"] = goal
+    strategies = [{"name": "loss", "value": metric.reduce}]
+    objective = {"type": direction, "objectiveMetricName": "loss", "metricStrategies": strategies, "goal": goal}
+    objective = {key: value for key, value in objective.items() if value is not None}
     spec = {"objective": objective, "maxTrialCount": most, "maxFailedTrialCount": most_failed}
-    trials = []
+    katib, here = [], []
+    trials = [katib_trial(number, objective, *end) for number, end in enumerate(ends)]
     for number, (state, value) in enumerate(ends):
-        scored = state in ("Succeeded", "EarlyStopped")
-        progress.add(number, state, value if scored else None)
-        observation = {"metrics": [{"name": "loss", **dict.fromkeys(("min", "max", "latest"), repr(value))}]}
-        status: dict[str, Any] = {"conditions": [{"type": state, "status": "True"}]}
-        trials.append(
-            {
-                "metadata": {"name": f"t{number}"},
-                "spec": {"objective": objective},
-                "status": {**status, "observation": observation} if scored else status,
-            }
-        )
-        katib = status_of({"spec": spec}, trials)
-        reached = progress.reached()
-        assert reached == REASONS[katib["conditions"][-1]["reason"]]
-        best = katib["currentOptimalTrial"].get("bestTrialName")
-        assert (None if progress._best is None else f"t{progress._best[1]}") == best
-        if reached:
-            return
+        progress.add(number, state, SCORED_VALUE[state](value))
+        status = status_of({"spec": spec}, trials[: number + 1])
+        katib.append((REASONS[status["conditions"][-1]["reason"]], status["currentOptimalTrial"].get("bestTrialName")))
+        here.append((progress.reached(), progress._best and f"t{progress._best[1]}"))
+    assert until_reached(here) == until_reached(katib)
+
+
+SCORED_VALUE = {
+    **dict.fromkeys(("Succeeded", "EarlyStopped"), lambda value: value),
+    **dict.fromkeys(("Failed", "MetricsUnavailable"), lambda value: None),
+}
+
+
+def katib_trial(number: int, objective: dict[str, Any], state: str, value: float) -> dict[str, Any]:
+    status: dict[str, Any] = {"conditions": [{"type": state, "status": "True"}]}
+    if SCORED_VALUE[state](value) is not None:
+        metric = {"name": "loss", **dict.fromkeys(("min", "max", "latest"), repr(value))}
+        status["observation"] = {"metrics": [metric]}
+    return {"metadata": {"name": f"t{number}"}, "spec": {"objective": objective}, "status": status}
+
+
+def until_reached(steps: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """The reasons and best trials up to the first reason: Katib's controller looks no further."""
+    ends = [index for index, (reason, _) in enumerate(steps) if reason]
+    return steps[: ends[0] + 1] if ends else steps
 
 
 def status(folder: Path) -> dict[str, Any]:

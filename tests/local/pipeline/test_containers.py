@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_engine import IMAGE, needed_engine
+from container_engine import IMAGE, containers_of, needed_engine
 from local_pipeline import Project
 from local_study import wait_until
 
-from kftune.containers import Engine
-from kftune.errors import ContainerError, RunError
+from kftune.containers import ContainerEngine
+from kftune.errors import RunError
 from kftune.images import Lock, LockedImage
 
 pytestmark = pytest.mark.container
@@ -32,12 +32,12 @@ SEEN = GIVEN + (
 
 
 @pytest.fixture
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     return needed_engine()
 
 
 @pytest.fixture
-def project(engine: Engine, tmp_path: Path) -> Project:
+def project(engine: ContainerEngine, tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
@@ -149,15 +149,15 @@ def test_a_container_that_fails_or_takes_too_long_is_told_and_gone(project, engi
     run = project.run(project.pipeline(steps), runtime="container")
     assert run.ends["bad"].message == "exit code 3; its last lines:\n  the reason"
     assert run.ends["slow"].message.startswith("ran longer than its timeout (2 s) and was stopped")
-    assert engine.leftovers({"io.kftune.step": "slow"}) == []
+    assert containers_of(engine, run.outcome.folder) == []
 
 
 def test_an_image_that_is_not_here_is_told_before_anything_runs(project):
     steps = {"a": step("pass", image="registry.example/nobody:1")}
-    with pytest.raises(RunError, match=r"step a: its image registry.example/nobody:1 must be on this machine"):
+    with pytest.raises(RunError, match=r"step a: the image registry.example/nobody:1 must be on this machine"):
         project.run(project.pipeline(steps), runtime="container")
     steps["b"] = {"kind": "container", "command": ["python"]}
-    with pytest.raises(RunError, match="step b: in a container it needs an image"):
+    with pytest.raises(RunError, match="step b: a container needs an image"):
         project.run(project.pipeline({"b": steps["b"]}), runtime="container")
     with pytest.raises(RunError, match=r"images/own is an image of the project, but there is no images"):
         project.run(project.pipeline(steps), runtime="container", images={"": "images/own"})
@@ -188,20 +188,17 @@ def test_containers_of_a_killed_run_are_ended_by_the_next(project, engine):
     process = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, text=True)
     run = lambda: next(project.runs.glob("*/steps/slow/log.txt"), None)  # noqa: E731
     wait_until(lambda: run() is not None)
-    wait_until(lambda: bool(_running(engine, "slow")), 30)
+    wait_until(lambda: bool(_running(engine, project)), 30)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert _running(engine, "slow")
+    assert _running(engine, project)
     made = next(project.runs.glob("*/steps/flag/outputs/flag"))
     (made / "on").touch()
     again = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, timeout=120, check=False)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "flag Kept" in again.stdout
-    assert not _running(engine, "slow")
+    assert not _running(engine, project)
 
 
-def _running(engine: Engine, name: str) -> list[str]:
-    try:
-        return engine.leftovers({"io.kftune.step": name})
-    except ContainerError:
-        return []
+def _running(engine: ContainerEngine, project: Project) -> list[str]:
+    return [name for steps in project.runs.glob("*/steps") for name in containers_of(engine, steps.parent)]

@@ -8,7 +8,8 @@ import random
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -137,12 +138,10 @@ def test_a_result_that_was_changed_since_is_not_taken(project):
 
 
 def test_two_runs_do_not_write_to_one_folder(project):
-    descriptor = take_lock(project.runs / "lock")
-    try:
-        with pytest.raises(StoreError, match="only one run at a time"):
-            project.run(project.pipeline({"a": project.step("a")}))
-    finally:
-        os.close(descriptor)
+    with ExitStack() as stack:
+        stack.callback(os.close, take_lock(project.runs / "lock"))
+        stack.enter_context(pytest.raises(StoreError, match="only one run at a time"))
+        project.run(project.pipeline({"a": project.step("a")}))
 
 
 def test_ctrl_c_stops_what_runs_and_the_next_run_goes_on(project):
@@ -157,11 +156,11 @@ def test_ctrl_c_stops_what_runs_and_the_next_run_goes_on(project):
     }
     written(project, project.pipeline(steps, exit=project.step("bye", "times('bye')")))
     process = started(project)
-    wait_until(lambda: (project.folder / "pid").exists())
+    wait_until(lambda: (project.folder / "pid").exists() and (project.folder / "pid").read_text())
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130, out
-    assert "Interrupted: interrupted; the same command goes on from here" in out
+    assert "Interrupted: interrupted; the same command resumes the run" in out
     assert not is_alive(int((project.folder / "pid").read_text()))
     assert project.count("bye") == 0
     (project.folder / "quick").touch()
@@ -213,31 +212,41 @@ def test_kills_at_any_moment_lose_no_finished_step_and_repeat_none(project):
     }
     written(project, project.pipeline(steps, loops=loops))
     chance = random.Random(20)
-    done: dict[Path, int] = {}
+    done: dict[str, int] = {}
     kills = 0
-    for _ in range(20):
-        process = started(project, "--parallel=3")
-        try:
-            process.communicate(timeout=0.3 + chance.random() * 0.6)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-        for path in project.runs.glob("*/steps/items/*/*/done.json"):
-            name = f"{path.parent.name}{int(path.parent.parent.name) - 1}"
-            done.setdefault(path, project.count(name))
-        if process.returncode == 0:
-            break
+    for killed in killed_runs(project, (0.3 + chance.random() * 0.6 for _ in range(20))):
+        kills += killed
+        done = {name: project.count(name) for name in done_items(project)} | done
     assert kills >= 2  # on a quick machine there is not time for more
     process = started(project)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
-    for path, count in done.items():
-        name = f"{path.parent.name}{int(path.parent.parent.name) - 1}"
-        assert project.count(name) == count, f"{name} was done and ran again"
+    assert {name: project.count(name) for name in done} == done, "an item was done and ran again"
     assert len(list(project.runs.glob("*/run.json"))) == 1 or "Cached" in out
     last = sorted(project.runs.glob("*/steps/sum/log.txt"))[-1]
     assert last.read_text() == "552\n"
+
+
+def killed_runs(project: Project, moments: Iterator[float]) -> Iterator[bool]:
+    """Runs the pipeline for so many seconds each time, until it is done; yields whether it was killed."""
+    for seconds in moments:
+        process = started(project, "--parallel=3")
+        try:
+            process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            yield True
+        else:
+            yield False
+            if process.returncode == 0:
+                return
+
+
+def done_items(project: Project) -> set[str]:
+    """The names under which the done tasks of the loop count themselves."""
+    done = project.runs.glob("*/steps/items/*/*/done.json")
+    return {f"{path.parent.name}{int(path.parent.parent.name) - 1}" for path in done}
 
 
 @pytest.mark.parametrize(
@@ -250,7 +259,7 @@ def test_kills_at_any_moment_lose_no_finished_step_and_repeat_none(project):
         (["limit"], "a parameter of the run is name=value, but got 'limit'"),
         (["limit=1", "limit=2"], "a parameter is given once, but limit is there twice"),
         (["train_depth=-1"], "the parameter train_depth sets depth of step train"),
-        (["--parallel=0"], "--parallel is how many steps run at once, at least 1, but got 0"),
+        (["--parallel=0"], "--parallel must be at least 1, but got 0"),
         (["--image=images/x"], "images are for steps in containers"),
         (["steps.trian.cache=false"], "trian"),
     ],
@@ -298,14 +307,16 @@ def test_json_has_one_object_a_line_and_a_terminal_gets_a_table(project, monkeyp
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
     )
     os.close(writer)
-    text = b""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            text += os.read(reader, 65536)
-        except OSError:  # the other end is closed
-            break
-    os.close(reader)
+    text = read_all(reader)
     assert process.wait() == 1
     assert b"Failed" in text
     assert b"the reason" in text
+
+
+def read_all(terminal: int) -> bytes:
+    """Everything that is written to a terminal until its other end is closed."""
+    text = b""
+    with suppress(OSError), open(terminal, "rb", buffering=0) as file:
+        while chunk := file.read(65536):
+            text += chunk
+    return text

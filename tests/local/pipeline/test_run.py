@@ -275,7 +275,7 @@ def test_a_run_that_takes_too_long_is_stopped_and_has_failed(project):
 @pytest.mark.parametrize(
     ("body", "kind", "told"),
     [
-        ("", "int", "the output x is not there: a step writes it to the path that --x= gives (it wrote nothing)"),
+        ("", "int", "the output x is missing: a step writes it to the path that --x= gives (it wrote nothing)"),
         ("write('x', '1.5')", "int", "the output x must be of type int, but 1.5 is of type float"),
         ("write('x', 'NaN')", "float", "the output x must be finite, but holds NaN"),
         ("write('x', 'True')", "bool", "the output x is of type bool, so its file must hold JSON, but holds 'True'"),

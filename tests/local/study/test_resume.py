@@ -83,6 +83,11 @@ def kill(pids: list[int]) -> None:
             continue
 
 
+def starts_in(ledger: Path) -> Counter[str]:
+    """How often each trial wrote its name."""
+    return Counter(ledger.read_text().split() if ledger.exists() else [])
+
+
 @pytest.mark.slow
 def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(tmp_path):
     folder, ledger = tmp_path / "runs", tmp_path / "ledger"
@@ -95,13 +100,13 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
             runner = runs.start()
             time.sleep(moments.uniform(0, 0.3))
             # Every other time the trials survive: the next run must find them.
-            kill(tree(runner) if number % 2 else [runner])
+            kill([[runner], tree(runner)][number % 2])
             runs.wait()
             after = stored_rows(folder)
             assert {trial: after.get(trial) for trial in before} == before, "a finished trial was lost or changed"
             before = after
             names = {f"small-study-{trial:04}" for trial in before}
-            starts = Counter(ledger.read_text().split() if ledger.exists() else [])
+            starts = starts_in(ledger)
             assert {name: starts[name] for name in starts_of_finished} == starts_of_finished, (
                 "a finished trial ran again"
             )
@@ -115,7 +120,7 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
     assert [trial.number for trial in trials] == list(range(1, TRIALS + 1))
     assert {trial.state for trial in trials} == {"Succeeded"}
     assert len({tuple(trial.assignment.items()) for trial in trials}) == TRIALS
-    starts = Counter(ledger.read_text().split())
+    starts = starts_in(ledger)
     assert set(starts) == {trial.name for trial in trials}
     # Two trials run at once, and a slot is free again only when the end of its trial is stored: so a kill finds at most
     # two trials of which the store has no end. An engine that starts the next one before it stores an end fails here.

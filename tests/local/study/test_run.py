@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,7 +111,7 @@ def test_a_kill_from_outside_hints_at_memory(tmp_path):
         (
             "echo epoch 1 Loss: 0.31",
             "exit code 0, but the objective was never reported: the log has no loss=<number>; it has the line "
-            "'epoch 1 Loss: 0.31', which is no metric line; print loss=<number>, or give a regex",
+            "'epoch 1 Loss: 0.31', not a metric line; print loss=<number>, or give a regex",
         ),
         ("true", "exit code 0, but the objective was never reported: the log has no loss=<number>; it is empty"),
         (
@@ -160,8 +160,8 @@ def test_too_many_failures_fail_the_study(tmp_path):
     assert (outcome.state, outcome.reason, outcome.exit_code) == ("Failed", "MaxFailedReached", 1)
     assert outcome.counts == {"Failed": 2}
     assert outcome.message == (
-        "2 of 2 trials have failed (max_failed=2); kftune logs shows what they printed. To go on, raise "
-        "budget.max_failed; to begin anew, run with --fresh"
+        "2 of 2 trials have failed (max_failed=2); kftune logs shows what they printed. To resume, raise "
+        "budget.max_failed; to start over, run with --fresh"
     )
 
 
@@ -180,7 +180,7 @@ def test_the_goal_comes_before_failures_and_these_before_the_number_of_trials(tm
 def test_a_small_space_is_tried_once_and_then_the_study_ends(tmp_path):
     outcome, _ = run(study(hparams=Tiny, trials=50, budget={"parallel": 3}), tmp_path)
     assert (outcome.state, outcome.reason) == ("Succeeded", "SearchSpaceExhausted")
-    assert outcome.message == "the space has no point left that was not tried, after 6 trials"
+    assert outcome.message == "all points of the space were tried, after 6 trials"
     trials = trials_in(tmp_path)
     assert len({tuple(trial.assignment.items()) for trial in trials}) == len(trials) == 6
 
@@ -317,14 +317,20 @@ def test_a_resumed_study_first_ends_what_a_killed_run_left(tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_an_error_of_whoever_listens_leaves_no_process_behind(tmp_path):
-    pids = []
+def stop_at_first_metric(pids: list[int], error: Exception) -> Callable[[object], None]:
+    """A listener that keeps the first reported value and raises an error."""
 
     def listen(event: object) -> None:
         if isinstance(event, MetricReported):
             pids.append(int(event.value))
-            raise BrokenPipeError("gone")
+            raise error
 
+    return listen
+
+
+def test_an_error_of_whoever_listens_leaves_no_process_behind(tmp_path):
+    pids: list[int] = []
+    listen = stop_at_first_metric(pids, BrokenPipeError("gone"))
     with pytest.raises(BrokenPipeError):
         run_study(study(sh("echo loss=$$; sleep 60")), tmp_path, on_event=listen)
     assert not is_alive(pids[0])

@@ -1,32 +1,58 @@
-"""What the suggestion engines do with a search space: refuse it, hang, or give other values than were asked for.
+"""What Katib's suggestion services do with a search: one module for each service.
 
-Each engine's module is imported when an Experiment asks for it.
+A service's module is imported when an Experiment or a study uses one of its algorithms.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from kftune.katib.engines.space import Outcome, Parameter, Problem, Search, search_of
+from kftune.katib.engines.search import Problem, search_of
 
-__all__ = ["Outcome", "Parameter", "Problem", "Search", "search_of", "search_problems"]
+if TYPE_CHECKING:
+    from kftune.katib.admission.defaults import KatibVersion
+    from kftune.katib.engines.engine import Engine
 
-_ENGINES = {
+# Algorithm -> module of its service.
+_SERVICES = {
     "random": "hyperopt",
+    "grid": "optuna",
     "tpe": "hyperopt",
     "multivariate-tpe": "optuna",
-    "grid": "grid",
     "bayesianoptimization": "skopt",
     "cmaes": "goptuna",
     "sobol": "goptuna",
     "hyperband": "hyperband",
     "pbt": "pbt",
 }
+ALGORITHMS = tuple(_SERVICES)
+"""The algorithms that search hyperparameters."""
+
+NAS = ("enas", "darts")
+"""The algorithms that search architectures."""
 
 
-def search_problems(search: Search) -> list[Problem]:
-    """What the engine of the search's algorithm will do; empty for engines that are not known here."""
-    engine = _ENGINES.get(search.algorithm)
-    if engine is None:
-        return []
-    return list(import_module(f"{__name__}.{engine}").problems(search))
+def engine_of(algorithm: str) -> Engine:
+    """Returns the engine of one of `ALGORITHMS`."""
+    engine: Engine = import_module(f"{__name__}.{_SERVICES[algorithm]}").ENGINES[algorithm]
+    return engine
+
+
+def search_problems(spec: Mapping[str, Any], version: KatibVersion) -> list[Problem]:
+    """Returns what goes wrong with the search and the early stopping of an Experiment.
+
+    Args:
+        spec: The decoded spec, with the webhook's defaults.
+        version: The version of Katib.
+    """
+    search = search_of(spec, version)
+    found: list[Problem] = []
+    if search.algorithm in _SERVICES:
+        found += engine_of(search.algorithm).problems(search)
+    elif search.algorithm in NAS:
+        found += import_module(f"{__name__}.nas").nas_problems(spec)
+    if spec.get("earlyStopping") is not None:
+        found += import_module(f"{__name__}.medianstop").stopping_problems(spec["earlyStopping"])
+    return found

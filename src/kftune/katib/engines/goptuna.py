@@ -1,6 +1,6 @@
-"""What `cmaes` and `sobol` do: goptuna 0.8.0 behind Katib's suggestion service.
+"""`cmaes` and `sobol`: goptuna 0.8.0 behind Katib's suggestion service.
 
-Its check answers INTERNAL to numbers that it cannot read, which Katib takes for consent; then every request fails.
+Its check answers INTERNAL to numbers that it cannot read. Katib takes that for success; then every request fails.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/goptuna; goptuna 0.8.0; recorded runs of both.
 """
@@ -9,130 +9,173 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar
 
-from kftune.katib.engines import shared
-from kftune.katib.engines.space import Parameter, Problem, Search, doubled_names
-from kftune.katib.go.numbers import go_float, go_int
+from kftune.katib.engines import problems
+from kftune.katib.engines.engine import Draw, Engine, Reader, StudySearch, lattice
+from kftune.katib.engines.search import Problem, Range, Search, doubled_names
+from kftune.katib.engines.settings import ANY, SEED, Setting, Settings, Values, number
+from kftune.katib.go.numbers import go_float, go_int, positional
 
-_STRATEGIES = ("", "none", "ipop", "bipop")
-
-
-def problems(search: Search) -> Iterator[Problem]:
-    """What goes wrong, the first first."""
-    if search.algorithm == "cmaes" and sum(parameter.is_number for parameter in search.parameters) < 2:
-        message = "cmaes needs two or more parameters of type int or double: the Experiment fails at once"
-        yield Problem("KT221", "fails", ("spec", "parameters"), message)
-        return
-    doubled = next(doubled_names(search.parameters), None)
-    if doubled is not None:
-        yield shared.doubled_name(doubled[0], "fails", "the Experiment fails at once")
-        return
-    if search.algorithm == "cmaes":
-        yield from _cmaes_settings(search)
-    if not search.parameters:
-        yield shared.no_parameters()
-    for parameter in search.parameters:
-        yield from _parameter_problems(search, parameter)
+_HANGS = "every request for suggestions fails"
+_NEVER_MAX = problems.Kind("KT228", "advice", "max", "sobol rounds down, so {p.name!r} is never {p.high}")
 
 
-def _cmaes_settings(search: Search) -> Iterator[Problem]:
-    hangs = "every request for suggestions fails"
-    for name, text in search.settings:
-        if name == "random_state" and go_int(text) is None:
-            yield shared.breaking_setting(search, name, f"{text!r} must be an integer: {hangs}")
-        elif name == "restart_strategy" and text not in _STRATEGIES:
-            yield shared.breaking_setting(search, name, f"{text!r} must be none, ipop or bipop: {hangs}")
-        elif name == "sigma":
-            sigma = go_float(text)
-            if sigma is None or math.isnan(sigma):
-                yield shared.breaking_setting(search, name, f"{text!r} must be a number: {hangs}")
-            elif search.comes_back and (sigma > 1e100 or 0 < sigma < 1e-100):
-                yield shared.breaking_setting(search, name, f"{text} breaks the engine after the first batches")
+class Goptuna(Engine):
+    """Both algorithms."""
+
+    strict = False
+    needs_parameters = True
+    _order: ClassVar[str] = f"min is above max, {_HANGS}"
+    whole = Reader(go_int, "an integer such as 10, not 10.0, 1e1 or ' 10'")
+    real = Reader(go_float, "a number such as 0.1, without blanks")
+
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        for parameter, _ in doubled_names(search.parameters):
+            yield problems.DOUBLED_NAME.of(parameter, "the Experiment fails", "fails")
+
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
+        bad = self._bounds_problem(found)
+        if bad is not None:
+            yield bad
+            return
+        if not found.whole and found.step is not None and found.step > 0:
+            yield from _overshoot(found, (found.high - found.low) / found.step)
+        yield from self._distribution_problems(found)
+
+    def _needs_width(self, search: Search) -> bool:
+        """Returns whether max must be above min, and not the same."""
+        return False
+
+    def _distribution_problems(self, found: Range) -> Iterator[Problem]:
+        """Yields what goes wrong with the distribution."""
+        return problems.ignored_distribution(found, "uniform")
+
+    def ends(self, found: Range) -> tuple[float, float]:
+        """Returns the least and the greatest value that it writes: low + k * step, in floating point."""
+        if found.step is None:
+            return super().ends(found)
+        return found.low, found.low + round((found.high - found.low) / found.step) * found.step
+
+    def text(self, value: float) -> str:
+        """Returns the text in which it writes a double, never with an exponent."""
+        return positional(value)
+
+    def _bounds_problem(self, found: Range) -> Problem | None:
+        low, high, step = found.low, found.high, found.step
+        if math.isnan(low) or math.isnan(high) or math.isinf(low):
+            return problems.INVERTED.of(found, "the engine needs finite bounds, the second batch fails")
+        if low > high or (low == high and self._needs_width(found.search)):
+            return problems.INVERTED.of(found, self._order)
+        if math.isinf(high):
+            return problems.NOT_FINITE.of(found, "+Inf")
+        if step is None or (math.isfinite(step) and step > 0):
+            return None
+        if found.whole:
+            return problems.BAD_STEP.of(found, f"it is not above 0, {_HANGS}")
+        if math.isfinite(step) and step < 0 and found.search.algorithm == "sobol":
+            return None
+        return problems.BAD_STEP.of(found, "the results are lost unless it is a finite number above 0")
 
 
-def _parameter_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    if parameter.is_list:
-        if not parameter.items:
-            yield shared.empty_list(parameter)
-    elif parameter.kind == "int":
-        yield from _int_problems(search, parameter)
-    elif parameter.kind == "double":
-        yield from _double_problems(search, parameter)
-    else:
-        yield shared.unknown_kind(parameter)
+class Cmaes(Goptuna):
+    """`cmaes`: the first draws are normal around the middle, with one deviation for all numbers."""
+
+    summary = "covariance matrix adaptation; two or more numbers"
+    _order = f"cmaes takes its first step from the smallest range, which must be above 0; {_HANGS}"
+    settings: ClassVar[Settings] = {
+        SEED: Setting(
+            Values("an integer", int, lambda _: True, go_int), ANY, f"{_HANGS}: it must be an integer such as 7"
+        ),
+        "sigma": Setting(number("a number from 1e-100 to 1e100", lambda value: 1e-100 <= value <= 1e100), checked=ANY),
+        "restart_strategy": Setting(
+            Values("one of none, ipop, bipop", str, ("", "none", "ipop", "bipop").__contains__, str),
+            ANY,
+            f"{_HANGS}: it must be none, ipop or bipop",
+        ),
+    }
+
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        if sum(parameter.is_number for parameter in search.parameters) < 2:
+            message = "cmaes needs two or more parameters of type int or double: the Experiment fails"
+            yield Problem("KT221", "fails", ("spec", "parameters"), message)
+        yield from super()._refusals(search)
+
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
+        text = search.setting("sigma")
+        sigma = 1.0 if text is None else go_float(text)
+        if sigma is None or math.isnan(sigma):
+            yield problems.breaking_setting(search, "sigma", f"{_HANGS}: it must be a number")
+        elif search.comes_back and sigma > 0 and not self.settings["sigma"].values.holds(sigma):
+            yield problems.breaking_setting(search, "sigma", f"{text} breaks the engine after the first batches")
+
+    def _needs_width(self, search: Search) -> bool:
+        """Returns whether max must be above min: the smallest range gives the deviation, unless it is set."""
+        return not (go_float(search.setting("sigma") or "0") or 0) > 0
+
+    def _distribution_problems(self, found: Range) -> Iterator[Problem]:
+        """Yields what goes wrong with the distribution. Katib's main branch draws logarithms of doubles."""
+        is_log = found.search.version == "main" and found.distribution == "logUniform" and not found.whole
+        if found.distribution != "normal" and not is_log:
+            yield from super()._distribution_problems(found)
+
+    def uneven(self, found: Range) -> str | None:
+        if found.is_normal:
+            return "it cuts a normal distribution at its bounds"
+        return "its deviation is not that of a logarithm" if found.is_log else None
+
+    def draw(self, found: Range) -> Draw:
+        low, high = found.low, found.high
+        if found.whole:
+            return {"int": [low, high], "step": int(found.step or 1)}
+        return {"uniform": [low, high]} if found.step is None else lattice(found)
+
+    def study_notes(self, study: StudySearch) -> Iterator[str]:
+        if "sigma" in study.settings:
+            yield "sigma of cmaes applies to the rendered numbers: an encoded parameter runs from 0 to 1"
 
 
-def _int_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    what = "an integer such as 10, not 10.0, 1e1 or ' 10'"
-    low, high = go_int(parameter.low), go_int(parameter.high)
-    step = go_int(parameter.step) if parameter.step else 1
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, what)
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, what)
-    elif step is None:
-        yield shared.unreadable(parameter, "step", parameter.step, what)
-    elif low > high or (low == high and _needs_width(search)):
-        yield shared.inverted(parameter, _range_rule(search))
-    elif parameter.step and step <= 0:
-        yield shared.bad_step(parameter, "hangs", "it must be above 0, else every request fails")
-    else:
-        if search.algorithm == "sobol" and low < high:
-            message = f"sobol rounds down, so that {parameter.name!r} is never {high}"
-            yield Problem("KT228", "habit", parameter.at("max"), message)
-        yield from _ignored(search, parameter)
+class Sobol(Goptuna):
+    """`sobol`: it ignores all settings and always draws the same points."""
+
+    summary = "a low-discrepancy sequence"
+    orderless = True
+
+    def _distribution_problems(self, found: Range) -> Iterator[Problem]:
+        """Yields what goes wrong with the distribution. Integers are rounded down."""
+        if found.whole and found.low < found.high:
+            yield _NEVER_MAX.of(found)
+        yield from super()._distribution_problems(found)
+
+    def draw(self, found: Range) -> Draw:
+        """Returns its draw: uniform for any distribution.
+
+        Integers are rounded down, so max is never drawn. With a step, a range that is wider by half a step at both
+        ends is rounded to the lattice, cut at the bounds, and rounded again, which may lift a value above max.
+        """
+        low, high, width, step = found.low, found.high, found.high - found.low, found.step
+        if found.whole:
+            unit = int(step or 1)
+            return lambda u: math.floor(u * (width / unit)) * unit + low
+        if step is None:
+            return lambda u: low + u * width
+
+        def rounded(value: float) -> float:
+            return low + math.floor((value - low) / step + 0.5) * step
+
+        return lambda u: rounded(min(max(rounded(low - step / 2 + u * (width + step)), low), high))
 
 
-def _needs_width(search: Search) -> bool:
-    """cmaes takes its first step from the smallest range, unless it is given one."""
-    return search.algorithm == "cmaes" and not (go_float(search.setting("sigma") or "0") or 0) > 0
+ENGINES = {"cmaes": Cmaes(), "sobol": Sobol()}
 
 
-def _range_rule(search: Search) -> str:
-    if search.algorithm == "cmaes":
-        return "cmaes takes its first step from the smallest range, and it must be above 0; every request fails"
-    return "min must not be above max, else every request fails"
-
-
-def _double_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = go_float(parameter.low), go_float(parameter.high)
-    step = go_float(parameter.step) if parameter.step else None
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "a number such as 0.1, without blanks")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "a number such as 0.1, without blanks")
-    elif parameter.step and step is None:
-        yield shared.unreadable(parameter, "step", parameter.step, "a number such as 0.1, without blanks")
-    elif math.isnan(low) or math.isnan(high) or not math.isfinite(low):
-        yield shared.inverted(parameter, "the engine needs finite bounds, the second batch fails")
-    elif low > high or (low == high and _needs_width(search)):
-        yield shared.inverted(parameter, _range_rule(search))
-    elif not math.isfinite(high):
-        yield shared.not_finite(parameter, "+Inf")
-    elif step is not None and (not math.isfinite(step) or step == 0 or (step < 0 and search.algorithm == "cmaes")):
-        yield shared.bad_step(parameter, "hangs", "it must be a finite number above 0, else the results are lost")
-    else:
-        if step is not None and step > 0:
-            yield from _overshoot(search, parameter, high - low, step)
-        yield from _ignored(search, parameter)
-
-
-def _overshoot(search: Search, parameter: Parameter, width: float, step: float) -> Iterator[Problem]:
-    """A value is held below max, then rounded to the lattice once more, which may lift it above max."""
-    steps = width / step
+def _overshoot(found: Range, steps: float) -> Iterator[Problem]:
+    """Yields a problem if values leave the bounds: they are cut at max, then rounded to the lattice once more."""
     whole = math.floor(steps + 1e-9)
     if steps - whole < 0.5 - 1e-9:
         return
     share = 1 - (whole + 1) / (steps + 1)
-    likely = search.algorithm == "sobol" and share * search.draws >= 0.8
-    if likely or (search.draws >= 1000 and share > 0.01):
-        yield from shared.out_of_bounds(search, parameter, 1, "the last point is rounded up, above max")
-
-
-def _ignored(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    if search.algorithm == "cmaes" and parameter.distribution == "normal":
-        return
-    drawn = "uniform"
-    if search.version == "main" and search.algorithm == "cmaes" and parameter.distribution == "logUniform":
-        drawn = "logUniform" if parameter.kind == "double" else drawn
-    yield from shared.ignored_distribution(search, parameter, drawn)
+    draws, is_sobol = found.search.draws, found.search.algorithm == "sobol"
+    if (is_sobol and share * draws >= 0.8) or (draws >= 1000 and share > 0.01):
+        yield from problems.OUT_OF_BOUNDS.seen(found, 1, "the last point is rounded up, above max")

@@ -1,4 +1,4 @@
-"""What Katib's own `hyperband` does.
+"""`hyperband`: Katib's own.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/hyperband; recorded runs of it.
 """
@@ -7,107 +7,192 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
 
-from kftune.katib.engines import shared
-from kftune.katib.engines.space import Parameter, Problem, Search, doubled_names
+from kftune.katib.engines import problems
+from kftune.katib.engines.engine import Engine, StudySearch, half_ends
+from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
+from kftune.katib.engines.settings import FINITE_ABOVE_0, Setting, Settings, Values, number
 from kftune.katib.go.numbers import python_float, python_int
 
 # A first bracket of nearly all trials gives nearly all results.
 _NEARLY_ALL = 1.05
 
-_KNOWN = frozenset(("r_l", "eta", "resource_name"))
+
+class _Bracket(NamedTuple):
+    """The first bracket: r_l is the most of the resource that a trial may get, 1 / eta the share that is promoted."""
+
+    most: float
+    eta: float
+
+    @property
+    def rungs(self) -> int:
+        """How often a trial may be promoted. 243 and 3 make 4, as the engine rounds."""
+        return int(math.log(self.most) / math.log(self.eta)) if self.eta != 1 else 0
+
+    @property
+    def trials(self) -> int:
+        """The number of trials."""
+        return math.ceil(self.eta**self.rungs)
+
+    @property
+    def resource(self) -> int:
+        """What each trial gets of the resource."""
+        return int(self.most * self.eta**-self.rungs)
+
+    @property
+    def checked(self) -> _Bracket:
+        """The bracket with which the number of trials is checked: eta is its whole part, or 3."""
+        return self._replace(eta=float(int(self.eta)) if int(self.eta) > 0 else 3.0)
 
 
-def problems(search: Search) -> Iterator[Problem]:
-    """What goes wrong, the first first."""
-    refused = next(_refused(search), None)
-    if refused is not None:
-        yield refused
-        return
-    resource = search.setting("resource_name") or ""
-    for parameter in search.parameters:
-        if parameter.name == resource:
+class Hyperband(Engine):
+    """`hyperband`."""
+
+    summary = "successive halving in brackets; on Katib only the first one"
+    settings: ClassVar[Settings] = {
+        "r_l": Setting(FINITE_ABOVE_0, required=True),
+        "eta": Setting(
+            number("a number of at least 2", lambda value: 2 <= value < math.inf),
+            checked=number("a number of at least 2", lambda value: math.isfinite(value) and int(value) != 1),
+        ),
+        "resource_name": Setting(Values("a parameter's name", str, lambda _: True, str), required=True),
+    }
+    strict = False
+    orderless = True
+    discrete = "categorical"
+    shown = False
+
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        refused = next(super()._refusals(search), None)
+        if refused is not None:
+            yield refused
+            return
+        checked = _bracket_of(search).checked
+        if search.parallel < checked.trials:
+            message = (
+                f"parallelTrialCount must be at least {checked.trials} with r_l {checked.most:g} and eta "
+                f"{checked.eta:g}, but is {search.parallel}: the Experiment fails"
+            )
+            yield Problem("KT222", "fails", ("spec", "parallelTrialCount"), message)
+        if search.setting("resource_name") not in {parameter.name for parameter in search.parameters}:
+            yield problems.refused_setting(search, "resource_name", "it must be the name of a parameter")
+
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
+        for name in ("r_l", "eta"):
+            earlier = next((text for other, text in search.settings if other == name), None)
+            if earlier is not None and python_float(earlier) is None:
+                yield problems.breaking_setting(search, name, f"the engine uses the first of two values, {earlier!r}")
+        yield from _bracket_problems(search)
+
+    def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+        return problems.DOUBLED_NAME.of(parameter, "every request for suggestions fails", "hangs")
+
+    def parameter_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+        if parameter.name == search.setting("resource_name"):
             yield from _resource_problems(search, parameter)
         else:
-            yield from _parameter_problems(search, parameter)
-    for parameter, _ in doubled_names(search.parameters):
-        yield shared.doubled_name(parameter, "hangs", "every request for suggestions fails")
-    yield from _bracket_problems(search)
-    for name, _ in search.settings:
-        if name not in _KNOWN:
-            yield Problem("KT216", "habit", search.setting_path(name), f"hyperband has no setting {name!r}")
+            yield from super().parameter_problems(search, parameter)
 
+    def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+        yield from super()._list_problems(search, parameter)
+        if parameter.kind == "categorical":
+            return
+        for index, text in enumerate(parameter.items):
+            if python_int(text) is None:
+                message = f"hyperband reads discrete values as integers, but {text!r} is not one: every request fails"
+                yield Problem("KT201", "hangs", (*parameter.at("list"), index), message)
+                return
+        changed = [text for text in parameter.items if str(python_int(text)) != text]
+        if changed and search.shows(len(changed) / len(parameter.items)):
+            message = f"hyperband writes {changed[0]!r} of {parameter.name!r} as {str(python_int(changed[0]))!r}"
+            yield Problem("KT208", "wrong", parameter.at("list"), message)
 
-def _eta(search: Search) -> float | None:
-    """The eta that the check uses."""
-    given = python_float(search.setting("eta") or "3") if search.setting("eta") != "" else None
-    if given is None or not math.isfinite(given):
+    def _reads_step(self, parameter: ParameterSpec) -> bool:
+        return False
+
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
+        low, high = found.low, found.high
+        if not found.whole and not math.isfinite(high - low):
+            yield problems.INVERTED.of(found, "the engine needs a finite range, every request fails")
+        elif low > high:
+            yield from problems.OUT_OF_BOUNDS.seen(found, 1, "they are drawn between max and min")
+        else:
+            step = python_float(found.parameter.step)
+            if step is not None and step > (1 if found.whole else 0) and math.isfinite(step) and high > low:
+                share = _share_off(int(low), int(high), step) if found.whole else 1
+                yield from problems.OFF_LATTICE.seen(found, share, "hyperband ignores steps")
+            yield from problems.ignored_distribution(found, "uniform")
+
+    def uneven(self, found: Range) -> str | None:
+        return half_ends(found) if found.whole else None
+
+    def study_problem(self, study: StudySearch) -> str | None:
+        name, most = str(study.settings["resource_name"]), study.settings["r_l"]
+        domain = study.space.get(name)
+        if domain is None or domain.size == 1:
+            return (
+                f"hyperband of Katib sets its resource {name!r} itself, so that must be searched, but only "
+                f"{', '.join(study.space)} are; give {name} a domain, for example {{int: [1, 27]}}"
+            )
+        if most < 1:
+            return f"hyperband needs r_l of at least 1, but got {most}"
+        bracket = _Bracket(float(most), float(study.settings.get("eta", 3)))
+        trials, resource = max(bracket.trials, bracket.checked.trials), bracket.resource
+        if not study.max_trials == study.parallel >= trials:
+            return (
+                f"hyperband of Katib {study.version} never gets past its first bracket of {trials} trials; it hangs "
+                f"with max_trials={study.max_trials} and parallel={study.parallel}; set both to {trials}, or "
+                f"algorithm.name to multivariate-tpe"
+            )
+        if not domain.contains(resource):
+            return (
+                f"hyperband would set {name} to {resource} in its first bracket, which is not in {domain!r}; change "
+                f"that domain or r_l"
+            )
         return None
-    whole = int(given)
-    return 3.0 if whole <= 0 else float(whole)
+
+    def study_notes(self, study: StudySearch) -> Iterator[str]:
+        bracket = _Bracket(float(study.settings["r_l"]), float(study.settings.get("eta", 3)))
+        value = f"{study.settings['resource_name']}={bracket.resource}"
+        yield f"Katib's hyperband ends after its first bracket: every trial runs with {value}"
 
 
-def _refused(search: Search) -> Iterator[Problem]:
-    for name in ("r_l", "resource_name"):
-        if search.setting(name) is None:
-            yield shared.refused_setting(search, name, "hyperband needs it")
-    most = python_float(search.setting("r_l") or "")
-    if most is None or most < 0:
-        yield shared.refused_setting(search, "r_l", "it must be a number above 0")
-        return
-    if not math.isfinite(most) or most == 0:
-        yield shared.refused_setting(search, "r_l", "it must be a finite number above 0")
-        return
-    eta = _eta(search)
-    if eta is None or eta == 1:
-        yield shared.refused_setting(search, "eta", "it must be a number of at least 2")
-        return
-    least = math.ceil(eta ** int(math.log(most) / math.log(eta)))
-    if search.parallel < least:
-        message = (
-            f"parallelTrialCount must be at least {least} with r_l {most:g} and eta {eta:g}, and is {search.parallel}"
-        )
-        yield Problem("KT222", "fails", ("spec", "parallelTrialCount"), f"{message}: the Experiment fails at once")
-    if search.setting("resource_name") not in {parameter.name for parameter in search.parameters}:
-        yield shared.refused_setting(search, "resource_name", "it must be the name of a parameter")
+ENGINES = {"hyperband": Hyperband()}
 
 
-def _brackets(search: Search) -> tuple[float, float, int]:
-    """r_l, eta and the number of the first bracket, as used later."""
+def _bracket_of(search: Search) -> _Bracket:
+    """Returns the first bracket as the engine runs it."""
     most = python_float(search.setting("r_l") or "") or 1.0
     eta = python_float(search.setting("eta") or "3") or 3.0
-    eta = 3.0 if eta <= 0 else eta
-    return most, eta, int(math.log(most) / math.log(eta)) if eta != 1 else 0
+    return _Bracket(most, 3.0 if eta <= 0 else eta)
 
 
 def _bracket_problems(search: Search) -> Iterator[Problem]:
-    _, eta, first = _brackets(search)
-    for name in ("r_l", "eta"):
-        earlier = next((text for other, text in search.settings if other == name), None)
-        if earlier is not None and python_float(earlier) is None:
-            yield shared.breaking_setting(search, name, f"it is given twice, and the first, {earlier!r}, is used")
-    if eta < 1:
-        yield shared.breaking_setting(search, "eta", "an eta below 1 gives no suggestion at all")
+    bracket = _bracket_of(search)
+    if bracket.eta < 1:
+        yield problems.breaking_setting(search, "eta", "the engine gives no suggestion with an eta below 1")
     elif search.most is not None and search.parallel + 1 < search.most <= search.parallel * _NEARLY_ALL:
         message = (
-            f"hyperband gives the first {search.parallel} suggestions and hardly any after: the last trials never "
-            "come, and the Experiment stays Running; set maxTrialCount to parallelTrialCount"
+            f"hyperband gives the first {search.parallel} suggestions and hardly any after them: the last trials are "
+            "never created, and the Experiment stays Running; set maxTrialCount to parallelTrialCount"
         )
         yield Problem("KT222", "wrong", ("spec", "maxTrialCount"), message)
-    elif search.most is None or search.most > search.parallel + (1 if first > 0 else 0):
+    elif search.most is None or search.most > search.parallel + (1 if bracket.rungs > 0 else 0):
         message = (
-            "only the first bracket runs: after it hyperband gives fewer suggestions than Katib asks for, for ever; "
-            "set maxTrialCount to parallelTrialCount"
+            "only the first bracket runs: after it hyperband always gives fewer suggestions than Katib asks for; set "
+            "maxTrialCount to parallelTrialCount"
         )
         yield Problem("KT222", "hangs", ("spec", "maxTrialCount"), message)
 
 
-def _resource_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    """The engine sends its own budget, whatever the parameter's range is."""
-    most, eta, first = _brackets(search)
-    if eta < 1:
+def _resource_problems(search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+    """Yields a problem if the budget that the engine sends is outside the parameter's space."""
+    bracket = _bracket_of(search)
+    if bracket.eta < 1:
         return
-    value = int(most * eta**-first)
+    value = bracket.resource
     low, high = python_float(parameter.low), python_float(parameter.high)
     if parameter.is_list:
         fits = str(value) in parameter.items
@@ -115,71 +200,13 @@ def _resource_problems(search: Search, parameter: Parameter) -> Iterator[Problem
         fits = low is None or high is None or low <= value <= high
         step = python_float(parameter.step) if parameter.step else None
         if fits and step is not None and step > 0 and low is not None:
-            fits = shared.lattice_index(value, low, step) < 1e-6
+            fits = problems.distance_in_steps(value, low, step) < 1e-6
     if not fits:
-        message = f"the first bracket trains with {parameter.name} = {value}, which the parameter's space does not hold"
+        message = f"the first bracket trains with {parameter.name} = {value}, which is outside the parameter's space"
         yield Problem("KT223", "wrong", parameter.at(), message)
 
 
-def _parameter_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    if parameter.kind == "categorical":
-        if not parameter.items:
-            yield shared.empty_list(parameter)
-    elif parameter.kind == "discrete":
-        yield from _discrete_problems(search, parameter)
-    elif parameter.kind == "int":
-        yield from _int_problems(search, parameter)
-    elif parameter.kind == "double":
-        yield from _double_problems(search, parameter)
-    else:
-        yield shared.unknown_kind(parameter)
-
-
-def _discrete_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    if not parameter.items:
-        yield shared.empty_list(parameter)
-        return
-    for index, text in enumerate(parameter.items):
-        whole = python_int(text)
-        if whole is None:
-            message = f"hyperband reads discrete values as integers, and {text!r} is none: every request fails"
-            yield Problem("KT201", "hangs", (*parameter.at("list"), index), message)
-            return
-    changed = [text for text in parameter.items if str(python_int(text)) != text]
-    if changed and shared.happens(len(changed) / len(parameter.items), search.draws):
-        message = f"hyperband writes {changed[0]!r} of {parameter.name!r} as {str(python_int(changed[0]))!r}"
-        yield Problem("KT208", "wrong", parameter.at("list"), message)
-
-
-def _int_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = python_int(parameter.low), python_int(parameter.high)
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "an integer such as 10, not 10.0 or 1e1")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "an integer such as 10, not 10.0 or 1e1")
-    elif low > high:
-        yield from shared.out_of_bounds(search, parameter, 1, "they are drawn between the two, the wrong way round")
-    else:
-        step = python_float(parameter.step) if parameter.step else None
-        if step is not None and step > 1 and math.isfinite(step) and high > low:
-            on = len(range(low, high + 1, int(step))) if step == int(step) else 1
-            share = 1 - max(on - 1, 0.5) / (high - low)
-            yield from shared.off_lattice(search, parameter, share, "hyperband ignores steps")
-        yield from shared.ignored_distribution(search, parameter, "uniform")
-
-
-def _double_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = python_float(parameter.low), python_float(parameter.high)
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "a number")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "a number")
-    elif not math.isfinite(high - low):
-        yield shared.inverted(parameter, "the engine needs a finite range, every request fails")
-    elif low > high:
-        yield from shared.out_of_bounds(search, parameter, 1, "they are drawn between the two, the wrong way round")
-    else:
-        step = python_float(parameter.step) if parameter.step else None
-        if step is not None and step > 0 and math.isfinite(step) and high > low:
-            yield from shared.off_lattice(search, parameter, 1, "hyperband ignores steps")
-        yield from shared.ignored_distribution(search, parameter, "uniform")
+def _share_off(low: int, high: int, step: float) -> float:
+    """Returns the share of integers that are not low + k * step."""
+    on = len(range(low, high + 1, int(step))) if step == int(step) else 1
+    return 1 - max(on - 1, 0.5) / (high - low)

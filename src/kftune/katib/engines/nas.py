@@ -1,4 +1,4 @@
-"""What Katib's `enas` and `darts` do with a nasConfig.
+"""`enas` and `darts`: Katib's own services for architectures.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/nas (common/validation.py, enas/service.py, enas/AlgorithmSettings.py,
 darts/service.py), read; they were not run.
@@ -6,12 +6,13 @@ darts/service.py), read; they were not run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from kftune.katib.admission.webhook_template import is_meta_reference
-from kftune.katib.engines.space import Problem
-from kftune.katib.go.numbers import python_float, python_int
+from kftune.katib.engines.search import Problem
+from kftune.katib.engines.settings import Values, integer, number
+from kftune.katib.go.numbers import python_float
 from kftune.katib.go.types import Path
 
 _GIVEN = {
@@ -20,71 +21,65 @@ _GIVEN = {
 }
 
 
-class _Range(NamedTuple):
-    whole: bool
-    """Whether it must be an integer."""
-    holds: Callable[[float], bool]
-    told: str
-    may_be_none: bool = False
-
-
-def _at_least(least: int, *, may_be_none: bool = False) -> _Range:
-    return _Range(True, lambda value: value >= least, f"an integer of at least {least}", may_be_none)
+def _or_none(values: Values) -> Values:
+    """Returns the values, and the text None."""
+    return values._replace(
+        holds=lambda value: value == "None" or values.holds(value),
+        read=lambda text: text if text == "None" else values.read(text),
+    )
 
 
 # Conditions are negated ones: the engine lets NaN pass.
-_ABOVE_ZERO = _Range(False, lambda value: not value <= 0, "a number above 0")
-_ABOVE_ZERO_OR_NONE = _ABOVE_ZERO._replace(may_be_none=True)
-_SHARE = _Range(False, lambda value: not (value <= 0 or value > 1), "a number above 0, at most 1")
-_NOT_BELOW_ZERO = _Range(False, lambda value: value >= 0, "a number of at least 0")
-_SETTINGS: dict[str, dict[str, _Range]] = {
+_ABOVE_0 = number("a number above 0", lambda value: not value <= 0)
+_ABOVE_0_OR_NONE = _or_none(_ABOVE_0)
+_SHARE = number("a number above 0, at most 1", lambda value: not (value <= 0 or value > 1))
+_FROM_0 = number("a number of at least 0", lambda value: value >= 0)
+_SETTINGS: Mapping[str, Mapping[str, Values]] = {
     "enas": {
-        "controller_hidden_size": _at_least(1),
-        "controller_temperature": _ABOVE_ZERO_OR_NONE,
-        "controller_tanh_const": _ABOVE_ZERO_OR_NONE,
-        "controller_entropy_weight": _ABOVE_ZERO_OR_NONE,
+        "controller_hidden_size": integer(1),
+        "controller_temperature": _ABOVE_0_OR_NONE,
+        "controller_tanh_const": _ABOVE_0_OR_NONE,
+        "controller_entropy_weight": _ABOVE_0_OR_NONE,
         "controller_baseline_decay": _SHARE,
         "controller_learning_rate": _SHARE,
         "controller_skip_target": _SHARE,
-        "controller_skip_weight": _ABOVE_ZERO_OR_NONE,
-        "controller_train_steps": _at_least(1),
-        "controller_log_every_steps": _at_least(1),
+        "controller_skip_weight": _ABOVE_0_OR_NONE,
+        "controller_train_steps": integer(1),
+        "controller_log_every_steps": integer(1),
     },
     "darts": {
-        "num_epochs": _at_least(1),
-        "w_lr": _NOT_BELOW_ZERO,
-        "w_lr_min": _NOT_BELOW_ZERO,
-        "alpha_lr": _NOT_BELOW_ZERO,
-        "w_weight_decay": _NOT_BELOW_ZERO,
-        "alpha_weight_decay": _NOT_BELOW_ZERO,
-        "w_momentum": _NOT_BELOW_ZERO,
-        "w_grad_clip": _NOT_BELOW_ZERO,
-        "batch_size": _at_least(1, may_be_none=True),
-        "num_workers": _at_least(0),
-        "init_channels": _at_least(1),
-        "print_step": _at_least(1),
-        "num_nodes": _at_least(1),
-        "stem_multiplier": _at_least(1),
+        "num_epochs": integer(1),
+        "w_lr": _FROM_0,
+        "w_lr_min": _FROM_0,
+        "alpha_lr": _FROM_0,
+        "w_weight_decay": _FROM_0,
+        "alpha_weight_decay": _FROM_0,
+        "w_momentum": _FROM_0,
+        "w_grad_clip": _FROM_0,
+        "batch_size": _or_none(integer(1)),
+        "num_workers": integer(0),
+        "init_channels": integer(1),
+        "print_step": integer(1),
+        "num_nodes": integer(1),
+        "stem_multiplier": integer(1),
     },
 }
 
 
 def nas_problems(spec: Mapping[str, Any]) -> Iterator[Problem]:
-    """What goes wrong with an Experiment of enas or darts; nothing for other algorithms.
+    """Yields what goes wrong with an Experiment of enas or darts.
 
     Args:
         spec: The decoded spec with its defaults.
     """
     algorithm = spec["algorithm"]["algorithmName"]
-    if algorithm not in _GIVEN:
-        return
     refused = next(_refused(spec, algorithm), None)
     if refused is not None:
         yield refused
         return
     yield from _reference_problems(spec, algorithm)
     if algorithm == "darts" and spec.get("maxTrialCount") != spec["parallelTrialCount"]:
-        message = "darts answers once: when Katib asks for a second batch, every request fails"
+        message = "darts answers one request: from the second on, every request fails"
         yield Problem("KT225", "hangs", ("spec", "maxTrialCount"), message)
 
 
@@ -134,34 +129,31 @@ def _setting_problems(spec: Mapping[str, Any], algorithm: str) -> Iterator[Probl
         name, text = setting.get("name", ""), setting.get("value", "")
         path: Path = ("spec", "algorithm", "algorithmSettings", index)
         wanted = known.get(name)
-        if wanted is None:
-            if algorithm == "enas":
-                yield Problem("KT214", "fails", path, f"enas has no setting {name!r}: the Experiment fails at once")
-            continue
-        if wanted.may_be_none and text == "None":
-            continue
-        value = python_int(text) if wanted.whole else python_float(text)
-        if value is None or not wanted.holds(value):
-            message = f"{name} must be {wanted.told}, not {text!r}: the Experiment fails at once"
+        if wanted is None and algorithm == "enas":
+            yield Problem("KT214", "fails", path, f"enas has no setting {name!r}: the Experiment fails")
+        elif wanted is not None and not wanted.has_text(text):
+            message = f"{name} must be {wanted.rule}, not {text!r}: the Experiment fails"
             yield Problem("KT214", "fails", (*path, "value"), message)
 
 
 def _reference_problems(spec: Mapping[str, Any], algorithm: str) -> Iterator[Problem]:
-    """Katib compares what the engine gives with trialParameters only when it makes the first trial."""
+    """Katib compares the engine's assignments with trialParameters only when it creates the first trial."""
     given = _GIVEN[algorithm]
     declared = spec["trialTemplate"]["trialParameters"]
     wanted = {parameter.get("reference", "") for parameter in declared}
     for name in given:
         if name not in wanted:
-            message = f"{algorithm} gives every trial {name!r}, to which no trialParameter refers: no trial can be made"
+            message = (
+                f"{algorithm} gives every trial {name!r}, which no trialParameter refers to: Katib cannot create trials"
+            )
             yield Problem("KT230", "hangs", ("spec", "trialTemplate", "trialParameters"), message)
     for index, parameter in enumerate(declared):
         reference = parameter.get("reference", "")
         if reference not in given and not is_meta_reference(reference):
             path = ("spec", "trialTemplate", "trialParameters", index, "reference")
-            message = f"{algorithm} gives {' and '.join(given)}, and no {reference!r}: no trial can be made"
+            message = f"{algorithm} gives {' and '.join(given)}, but not {reference!r}: Katib cannot create trials"
             yield Problem("KT230", "hangs", path, message)
 
 
 def _fails(path: Path, message: str) -> Problem:
-    return Problem("KT225", "fails", path, f"{message}: the Experiment fails at once")
+    return Problem("KT225", "fails", path, f"{message}: the Experiment fails")

@@ -1,4 +1,4 @@
-"""What Katib's own `pbt` does in its first generation.
+"""`pbt`: Katib's own. Problems are those of the first generation.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/pbt; recorded runs of it.
 """
@@ -7,94 +7,91 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar
 
-from kftune.katib.engines import shared
-from kftune.katib.engines.space import Parameter, Problem, Search, doubled_names
-from kftune.katib.go.numbers import python_float, python_int
+from kftune.katib.engines import problems
+from kftune.katib.engines.engine import PYTHON_FLOAT, Encoding, Engine, StudySearch
+from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
+from kftune.katib.engines.settings import ANY, SHARE, Setting, Settings, Values, integer, unknown_settings
 
-_REQUIRED = ("suggestion_trial_dir", "n_population", "truncation_threshold")
-_KNOWN = frozenset((*_REQUIRED, "resample_probability"))
+_RESAMPLE = "resample_probability"
+_NO_STEP = problems.Kind(
+    "KT224", "hangs", "step", "pbt: a double needs a step, but {p.name!r} has none: every request fails"
+)
 _MOST_POINTS = 500_000_000
-_LOOKED_AT = 20_000
+_MOST_CHECKED = 20_000
 
 
-def problems(search: Search) -> Iterator[Problem]:
-    """What goes wrong, the first first."""
-    refused = next(_refused(search), None)
-    if refused is not None:
-        yield refused
-        return
-    for parameter in search.parameters:
-        if parameter.is_list:
-            if not parameter.items:
-                yield shared.empty_list(parameter)
-        elif parameter.is_number:
-            yield from _number_problems(search, parameter)
+class Pbt(Engine):
+    """`pbt`."""
+
+    summary = "population based training (on Katib)"
+    settings: ClassVar[Settings] = {
+        "suggestion_trial_dir": Setting(
+            Values("an absolute path", str, lambda path: path.startswith("/"), str), checked=ANY, required=True
+        ),
+        "n_population": Setting(integer(5), required=True),
+        "truncation_threshold": Setting(SHARE, required=True),
+    }
+    strict = False
+    whole = PYTHON_FLOAT
+    encoding = Encoding("quantile", "double", {"min": "0", "max": "1", "step": "0.0001"})
+    shown = False
+    keeps_checkpoints = True
+    suffix_length = 37  # Source: katib v0.19.0, pbt/service.py: a UUID
+
+    def _refusals(self, search: Search) -> Iterator[Problem]:
+        yield from super()._refusals(search)
+        text = search.setting(_RESAMPLE)
+        if text is not None and search.version != "main":
+            yield problems.refused_setting(search, _RESAMPLE, f"Katib {search.version} cannot compare it")
+        elif text is not None and not SHARE.has_text(text):
+            yield problems.refused_setting(search, _RESAMPLE, f"{text!r} must be {SHARE.rule}")
+
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        return unknown_settings(search, (*self.settings, _RESAMPLE))
+
+    def _number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
+        if parameter.kind == "double" and not parameter.step:
+            yield _NO_STEP.of(parameter)
         else:
-            yield shared.unknown_kind(parameter)
-    for parameter, _ in doubled_names(search.parameters):
-        yield shared.doubled_name(parameter, "wrong", "only the last is searched")
-    for name, _ in search.settings:
-        if name not in _KNOWN:
-            yield Problem("KT216", "habit", search.setting_path(name), f"pbt has no setting {name!r}")
+            yield from super()._number_problems(search, parameter)
+
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
+        low, high, step = found.low, found.high, 1.0 if found.step is None else found.step
+        if step == 0 or not all(map(math.isfinite, (low, high, step))):
+            yield problems.BAD_STEP.of(found, "min, max and step must be finite, and step must not be 0")
+            return
+        count = math.ceil(min((high + step / 2 - low) / step, 1e18))
+        if count <= 0:
+            yield problems.INVERTED.of(found, "min, max and step give no value, every request fails")
+        elif count > _MOST_POINTS:
+            yield problems.TOO_LARGE.of(found, f"{count:,}")
+        else:
+            yield from _point_problems(found, step, count)
+
+    def uneven(self, found: Range) -> str | None:
+        return "it ignores the step and the type when it perturbs a value"
+
+    def study_notes(self, study: StudySearch) -> Iterator[str]:
+        yield "pbt keeps checkpoints on a volume (resumePolicy: FromVolume); its storage must support ReadWriteMany"
 
 
-def _refused(search: Search) -> Iterator[Problem]:
-    for name in _REQUIRED:
-        if search.setting(name) is None:
-            yield shared.refused_setting(search, name, "pbt needs it")
-    for name, text in dict(search.settings).items():
-        if name == "n_population":
-            whole = python_int(text)
-            if whole is None or whole < 5:
-                yield shared.refused_setting(search, name, f"{text!r} must be an integer of at least 5")
-        elif name == "resample_probability" and search.version != "main":
-            yield shared.refused_setting(search, name, f"Katib {search.version} cannot compare it")
-        elif name in ("truncation_threshold", "resample_probability"):
-            value = python_float(text)
-            if value is None or value < 0 or value > 1:
-                yield shared.refused_setting(search, name, f"{text!r} must be a number from 0 to 1")
+ENGINES = {"pbt": Pbt()}
 
 
-def _number_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = python_float(parameter.low), python_float(parameter.high)
-    text = parameter.step or ("1" if parameter.kind == "int" else "")
-    step = python_float(text)
-    if not text:
-        message = f"pbt needs a step for the double {parameter.name!r}: every request for suggestions fails"
-        yield Problem("KT224", "hangs", parameter.at("step"), message)
-    elif low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "a number")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "a number")
-    elif step is None:
-        yield shared.unreadable(parameter, "step", parameter.step, "a number")
-    elif step == 0 or not all(map(math.isfinite, (low, high, step))):
-        yield shared.bad_step(parameter, "hangs", "min, max and step must be finite and step not 0")
-    else:
-        yield from _grid_problems(search, parameter, low, high, step)
-
-
-def _grid_problems(search: Search, parameter: Parameter, low: float, high: float, step: float) -> Iterator[Problem]:
-    count = (high + step / 2 - low) / step
-    if count <= 0:
-        yield shared.inverted(parameter, "min, max and step give no value, every request fails")
-        return
-    if count > _MOST_POINTS:
-        message = f"{parameter.name!r} has {count:.0f} values, which do not fit into the engine's memory"
-        yield Problem("KT220", "hangs", parameter.at("step"), message)
-        return
-    values = [low + index * step for index in range(min(math.ceil(count), _LOOKED_AT))]
-    if math.ceil(count) > _LOOKED_AT:
-        values.append(low + (math.ceil(count) - 1) * step)
-    if parameter.kind == "int":
+def _point_problems(found: Range, step: float, count: int) -> Iterator[Problem]:
+    """Yields what goes wrong with the points of numpy.arange, of which only the first are checked."""
+    low, high = found.low, found.high
+    values = [low + index * step for index in range(min(count, _MOST_CHECKED))]
+    if count > _MOST_CHECKED:
+        values.append(low + (count - 1) * step)
+    if found.whole:
         values = [float(int(value)) for value in values]
     outside = sum(not low - 1e-12 <= value <= high * (1 + 1e-15) + 1e-12 for value in values)
-    aside = sum(shared.lattice_index(value, low, step) > 1e-6 for value in values)
-    total = math.ceil(count)
-    yield from shared.out_of_bounds(
-        search, parameter, outside / total, "pbt's points are whole steps, to half a step above max"
-    )
-    if parameter.step:
-        yield from shared.off_lattice(search, parameter, aside / total, "pbt cuts the fractions of an int off")
-    yield from shared.ignored_distribution(search, parameter, "uniform")
+    off = sum(problems.distance_in_steps(value, low, step) > 1e-6 for value in values)
+    why = "pbt's points are whole steps, up to half a step above max"
+    yield from problems.OUT_OF_BOUNDS.seen(found, outside / count, why)
+    if found.step is not None:
+        yield from problems.OFF_LATTICE.seen(found, off / count, "pbt cuts off the fractions of an int")
+    yield from problems.ignored_distribution(found, "uniform")

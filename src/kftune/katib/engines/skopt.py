@@ -1,4 +1,4 @@
-"""What `bayesianoptimization` does: scikit-optimize behind Katib's suggestion service.
+"""`bayesianoptimization`: scikit-optimize behind Katib's suggestion service.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/skopt; scikit-optimize 0.10.2; recorded runs of both.
 """
@@ -7,115 +7,100 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar
 
-from kftune.katib.engines import shared
-from kftune.katib.engines.space import Parameter, Problem, Search, doubled_names
-from kftune.katib.go.numbers import python_float, python_int
-
-_CHOICES = {
-    "base_estimator": ("GP", "RF", "ET", "GBRT"),
-    "acq_func": ("gp_hedge", "LCB", "EI", "PI", "EIps", "PIps"),
-    "acq_optimizer": ("auto", "sampling", "lbfgs"),
-}
-_WHOLE = ("n_initial_points", "random_state")
+from kftune.katib.engines import problems
+from kftune.katib.engines.engine import Draw, Encoding, Engine, StudySearch, half_ends
+from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
+from kftune.katib.engines.settings import NUMPY_SEED, SEED, Setting, Settings, integer, one_of
 
 
-def problems(search: Search) -> Iterator[Problem]:
-    """What goes wrong, the first first."""
-    refused = next(_refused_settings(search), None)
-    if refused is not None:
-        yield refused
-        return
-    yield from _breaking_settings(search)
-    if search.parallel <= 0:
-        yield Problem("KT227", "hangs", ("spec", "parallelTrialCount"), "the engine cannot be asked for 0 suggestions")
-    if not search.parameters:
-        yield shared.no_parameters()
-    for parameter in search.parameters:
-        yield from _parameter_problems(search, parameter)
-    for parameter, _ in doubled_names(search.parameters):
-        yield shared.doubled_name(parameter, "wrong", "every suggestion assigns it twice")
+class BayesianOptimization(Engine):
+    """`bayesianoptimization`."""
+
+    summary = "Gaussian process"
+    settings: ClassVar[Settings] = {
+        "base_estimator": Setting(one_of("GP RF ET GBRT")),
+        "acq_func": Setting(one_of("gp_hedge LCB EI PI EIps PIps")),
+        "acq_optimizer": Setting(one_of("auto sampling lbfgs")),
+        "n_initial_points": Setting(integer(1), integer(0), "the first request finds no model and fails"),
+        SEED: NUMPY_SEED,
+    }
+    needs_parameters = needs_requests = True
+    encoding = Encoding("millionth", "int", {"min": "0", "max": "999999"})
+
+    def _later_problems(self, search: Search) -> Iterator[Problem]:
+        yield from super()._later_problems(search)
+        yield from _estimator_problems(search)
+
+    def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
+        return problems.DOUBLED_NAME.of(parameter, "every suggestion assigns it twice")
+
+    def _reads_step(self, parameter: ParameterSpec) -> bool:
+        return False
+
+    def _range_problems(self, found: Range) -> Iterator[Problem]:
+        drawn = _drawn(found)
+        bad = _bounds_problem(found, is_log=drawn == "logUniform")
+        if bad is not None:
+            yield bad
+            return
+        if found.step is not None and found.step > (1 if found.whole else 0) and math.isfinite(found.step):
+            width = found.high - found.low
+            share = 1 - (width // found.step + 1) / (width + 1) if found.whole else 1
+            yield from problems.OFF_LATTICE.seen(found, share, "this engine ignores steps")
+        yield from problems.ignored_distribution(found, drawn)
+
+    def uneven(self, found: Range) -> str | None:
+        return half_ends(found) if found.whole else None
+
+    def draw(self, found: Range) -> Draw:
+        return {"int" if found.whole else "loguniform": [found.low, found.high]}
+
+    def study_problem(self, study: StudySearch) -> str | None:
+        function, estimator = study.settings.get("acq_func"), study.settings.get("base_estimator", "GP")
+        if function in ("EIps", "PIps"):
+            return (
+                f"bayesianoptimization: acq_func {function} needs each trial's run time, which Katib does not give it; "
+                f"set it to EI, PI or gp_hedge"
+            )
+        if study.settings.get("acq_optimizer") == "lbfgs" and estimator != "GP":
+            return (
+                f"bayesianoptimization: acq_optimizer lbfgs needs base_estimator GP, but that is {estimator}; set "
+                f"acq_optimizer to sampling"
+            )
+        return None
 
 
-def _refused_settings(search: Search) -> Iterator[Problem]:
-    for name, text in search.settings:
-        if name in _CHOICES:
-            if text not in _CHOICES[name]:
-                yield shared.refused_setting(search, name, f"{text!r} must be one of {', '.join(_CHOICES[name])}")
-        elif name in _WHOLE:
-            whole = python_int(text)
-            if whole is None or whole < 0:
-                yield shared.refused_setting(search, name, f"{text!r} must be an integer of at least 0")
-        else:
-            known = ", ".join((*_CHOICES, *_WHOLE))
-            yield shared.refused_setting(search, name, f"bayesianoptimization knows {known}")
+ENGINES = {"bayesianoptimization": BayesianOptimization()}
 
 
-def _breaking_settings(search: Search) -> Iterator[Problem]:
-    seed = python_int(search.setting("random_state") or "0")
-    if seed is not None and seed >= 2**32:
-        yield shared.breaking_setting(search, "random_state", "the engine takes seeds below 2^32 only")
-    if python_int(search.setting("n_initial_points") or "10") == 0:
-        yield shared.breaking_setting(search, "n_initial_points", "the first request finds no model and fails")
+def _drawn(found: Range) -> str:
+    """Returns the distribution that it draws. Katib's main branch draws doubles as they are declared."""
+    if found.whole or (found.search.version == "main" and found.distribution != "logUniform"):
+        return "uniform"
+    return "logUniform"
+
+
+def _estimator_problems(search: Search) -> Iterator[Problem]:
     if (search.setting("base_estimator") or "GP") == "GP":
         return
     optimizer = search.setting("acq_optimizer") or "auto"
     if optimizer == "lbfgs":
-        yield shared.breaking_setting(search, "acq_optimizer", "lbfgs works with base_estimator GP only")
+        yield problems.breaking_setting(search, "acq_optimizer", "lbfgs works with base_estimator GP only")
     elif search.setting("acq_func") in ("EIps", "PIps") and optimizer != "sampling":
-        yield shared.breaking_setting(search, "acq_func", "it needs base_estimator GP, or acq_optimizer sampling")
+        yield problems.breaking_setting(search, "acq_func", "it needs base_estimator GP, or acq_optimizer sampling")
 
 
-def _parameter_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    if parameter.is_list:
-        if not parameter.items:
-            yield shared.empty_list(parameter)
-    elif parameter.kind == "int":
-        yield from _int_problems(search, parameter)
-    elif parameter.kind == "double":
-        yield from _double_problems(search, parameter)
-    else:
-        yield shared.unknown_kind(parameter)
-
-
-def _int_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = python_int(parameter.low), python_int(parameter.high)
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "an integer such as 10, not 10.0 or 1e1")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "an integer such as 10, not 10.0 or 1e1")
-    elif low >= high:
-        yield shared.inverted(parameter, "min must be below max, else every request fails")
-    else:
-        step = python_int(parameter.step) if parameter.step else 1
-        if step is not None and step > 1:
-            share = 1 - ((high - low) // step + 1) / (high - low + 1)
-            yield from shared.off_lattice(search, parameter, share, "this engine ignores steps")
-        yield from shared.ignored_distribution(search, parameter, "uniform")
-
-
-def _double_problems(search: Search, parameter: Parameter) -> Iterator[Problem]:
-    low, high = python_float(parameter.low), python_float(parameter.high)
-    if low is None:
-        yield shared.unreadable(parameter, "min", parameter.low, "a number")
-    elif high is None:
-        yield shared.unreadable(parameter, "max", parameter.high, "a number")
-    elif low >= high:
-        yield shared.inverted(parameter, "min must be below max, else every request fails")
-    else:
-        if search.version != "main":
-            drawn = "logUniform"
-        else:
-            drawn = "logUniform" if parameter.distribution == "logUniform" else "uniform"
-        if drawn == "logUniform" and low <= 0 <= high:
-            rule = "this engine draws doubles on a log scale, which has no 0: every request fails"
-            yield shared.log_of_nothing(parameter, rule)
-        elif math.isnan(low) or math.isnan(high) or (drawn == "logUniform" and high < 0):
-            yield shared.not_finite(parameter, "nan")
-        elif math.isinf(low) or math.isinf(high):
-            yield shared.not_finite(parameter, "inf")
-        else:
-            step = python_float(parameter.step) if parameter.step else None
-            if step is not None and step > 0 and math.isfinite(step):
-                yield from shared.off_lattice(search, parameter, 1, "this engine ignores steps")
-            yield from shared.ignored_distribution(search, parameter, drawn)
+def _bounds_problem(found: Range, *, is_log: bool) -> Problem | None:
+    low, high = found.low, found.high
+    if low >= high:
+        return problems.INVERTED.of(found, "min is not below max, every request fails")
+    if is_log and low <= 0 <= high:
+        rule = "this engine draws doubles on a log scale, which has no 0: every request fails"
+        return problems.LOG_OF_ZERO.of(found, rule)
+    if math.isnan(low) or math.isnan(high) or (is_log and high < 0):
+        return problems.NOT_FINITE.of(found, "nan")
+    if math.isinf(low) or math.isinf(high):
+        return problems.NOT_FINITE.of(found, "inf")
+    return None

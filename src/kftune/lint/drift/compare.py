@@ -15,8 +15,8 @@ from kftune.katib.go.types import Path
 from kftune.lint.drift.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
+from kftune.spec.load import keys_to
 from kftune.study import Study
-from kftune.study.values import keys_to
 
 _MOST_POINTS = 256
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -140,7 +140,7 @@ def _value_findings(each: Passed, argument: ScriptArgument) -> Iterator[Finding]
             return
         if problem:
             # Code that is not read may still convert a text.
-            severity: Severity | None = "habit" if argument.reading.kind == "text" else None
+            severity: Severity | None = "advice" if argument.reading.kind == "text" else None
             yield finding("KT404", each.path, f"--{name}={text}: {argument.place} {problem}", severity)
             return
 
@@ -239,7 +239,7 @@ def _default_findings(
             continue
         each = by_name.get(name)
         always = each is not None and each.always
-        severity: Severity = "habit" if always else "wrong"
+        severity: Severity = "advice" if always else "wrong"
         effect = "every trial gets a value" if always else "trials without a value use the script's default"
         defaults = f"{json.dumps(leaf.default)} in {hparams.__name__} and {argument.default!r} at {argument.place}"
         message = f"{name} is {defaults}: {effect}"

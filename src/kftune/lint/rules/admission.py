@@ -1,251 +1,219 @@
-"""Rules for what the API server and Katib's webhooks refuse, or drop without a word."""
+"""Rules for what the API server and Katib's webhooks reject or silently drop."""
 
 from __future__ import annotations
 
+from kftune.lint.rules.example import parameters
 from kftune.lint.rules.rule import Rule
 
 _SERVER = "k8s.io/apimachinery, pkg/api/validation"
-_WEBHOOK = "katib v0.19.0, pkg/webhook/v1beta1/experiment/validator/validator.go"
+SOURCE = "katib v0.19.0, pkg/webhook/v1beta1/experiment/validator/validator.go"
+
+
+def _file_filter(regex: str) -> str:
+    source = f"{{filter: {{metricsFormat: ['{regex}']}}}}"
+    return f"spec: {{metricsCollectorSpec: {{collector: {{kind: File}}, source: {source}}}}}"
+
 
 RULES = (
     Rule(
-        "KT100",
-        "refused",
-        "Text that is not YAML",
-        "kubectl turns YAML into JSON with Go's reader. It refuses what it cannot read, unknown aliases, and "
-        "infinities and NaN, which JSON does not have.",
-        "mend the text at the place given",
-        "spec: {objective: {goal: .inf}}",
-        "",
-        "sigs.k8s.io/yaml",
+        code="KT100",
+        severity="refused",
+        title="Invalid YAML",
+        explanation="kubectl's reader rejects syntax errors, unknown aliases, infinities and NaN.",
+        remedy="fix the text at the given position",
+        fails="spec: {objective: {goal: .inf}}",
+        source="sigs.k8s.io/yaml",
     ),
     Rule(
-        "KT101",
-        "refused",
-        "Not an Experiment of kubeflow.org/v1beta1",
-        "The API server knows an object by apiVersion and kind, letter by letter.",
-        "write apiVersion: kubeflow.org/v1beta1 and kind: Experiment",
-        "apiVersion: kubeflow.org/v1alpha3",
-        "",
-        _SERVER,
+        code="KT101",
+        severity="refused",
+        title="Not an Experiment, a study or a pipeline",
+        explanation="The API server identifies an object by its exact apiVersion and kind. kftune recognises its own "
+        "files by their keys: hparams, objective and step in a study, steps in a pipeline.",
+        remedy="write apiVersion: kubeflow.org/v1beta1 and kind: Experiment, or the keys of a study or pipeline",
+        fails="apiVersion: kubeflow.org/v1alpha3",
+        source=_SERVER,
     ),
     Rule(
-        "KT102",
-        "refused",
-        "Metadata that the API server refuses",
-        "Names are lower case letters, digits, '-' and '.'; labels are text of at most 63 characters.",
-        "give a name such as my-study, and labels as quoted text",
-        "metadata: {name: My_Study}",
-        "",
-        _SERVER,
+        code="KT102",
+        severity="refused",
+        title="Metadata that the API server rejects",
+        explanation="Names consist of a-z, 0-9, '-' and '.'; label values are strings of at most 63 characters.",
+        remedy="use a name such as my-study, and quote label values",
+        fails="metadata: {name: My_Study}",
+        source=_SERVER,
     ),
     Rule(
-        "KT103",
-        "refused",
-        "A value of the wrong type",
-        "Katib decodes the object into Go types. Bounds, steps, list items and setting values are text there, even "
-        "where they look like numbers; counts are integers and the goal is a number.",
-        "put numbers in quotes where text is wanted, and take the quotes off counts and the goal",
-        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: 0.01, max: '0.1'}}]}",
-        "",
-        "katib v0.19.0, pkg/apis/controller/experiments/v1beta1/experiment_types.go",
+        code="KT103",
+        severity="refused",
+        title="A value of the wrong type",
+        explanation="Katib decodes the object into Go types. Bounds, steps, list items and setting values are strings "
+        "there, even if they look like numbers; counts are integers and the goal is a number.",
+        remedy="quote numbers where a string is expected, and remove the quotes from counts and the goal",
+        fails=parameters(rate="min: 0.01, max: '0.1'"),
+        source="katib v0.19.0, pkg/apis/controller/experiments/v1beta1/experiment_types.go",
     ),
     Rule(
-        "KT104",
-        "wrong",
-        "A field that is dropped without a word",
-        "The Experiment's CRD takes any field, and Katib's webhook writes back only those it knows. A misspelt field, "
-        "or one whose letters differ in case, is gone afterwards.",
-        "correct the name of the field or remove it",
-        "spec: {maxTrialCounts: 5}",
-        "",
-        "katib v0.19.0, manifests/v1beta1/components/crd/experiment.yaml (x-kubernetes-preserve-unknown-fields)",
+        code="KT104",
+        severity="wrong",
+        title="An unknown field that is dropped silently",
+        explanation="The Experiment's CRD accepts any field, but Katib's webhook writes back only the fields that it "
+        "knows. A misspelt field, or one with other upper and lower case, is lost.",
+        remedy="correct the name of the field or remove it",
+        fails="spec: {maxTrialCounts: 5}",
+        source="katib v0.19.0, manifests/v1beta1/components/crd/experiment.yaml (x-kubernetes-preserve-unknown-fields)",
     ),
     Rule(
-        "KT105",
-        "refused",
-        "A namespace without Katib's label",
-        "Katib takes Experiments only in namespaces in which it may add its collector to pods.",
-        "label the namespace: katib.kubeflow.org/metrics-collector-injection: enabled",
-        "",
-        "",
-        "katib v0.19.0, pkg/webhook/v1beta1/experiment/validation_webhook.go",
+        code="KT105",
+        severity="refused",
+        title="A namespace without Katib's label",
+        explanation="Katib accepts Experiments only in namespaces where it may add its collector to pods.",
+        remedy="label the namespace: katib.kubeflow.org/metrics-collector-injection: enabled",
+        source="katib v0.19.0, pkg/webhook/v1beta1/experiment/validation_webhook.go",
     ),
     Rule(
-        "KT106",
-        "refused",
-        "A name that Katib refuses",
-        "Services and pods are named after the Experiment, so that its name begins with a letter and has at most 40 "
-        "characters.",
-        "give a shorter name that begins with a letter",
-        "metadata: {name: 9a}",
-        "",
-        _WEBHOOK,
+        code="KT106",
+        severity="refused",
+        title="A name that Katib rejects",
+        explanation="Services and pods get its name, so it begins with a letter and has at most 40 characters.",
+        remedy="use a shorter name that begins with a letter",
+        fails="metadata: {name: 9a}",
     ),
     Rule(
-        "KT107",
-        "refused",
-        "Counts that do not fit together",
-        "maxTrialCount and parallelTrialCount are above 0, maxFailedTrialCount is not negative, and none of the other "
-        "two is above maxTrialCount. parallelTrialCount is 3 where it is not given.",
-        "raise maxTrialCount, or give a smaller parallelTrialCount and maxFailedTrialCount",
-        "spec: {maxTrialCount: 1}",
-        "spec: {maxTrialCount: 3, parallelTrialCount: 3, maxFailedTrialCount: 3}",
-        _WEBHOOK,
+        code="KT107",
+        severity="refused",
+        title="Inconsistent counts",
+        explanation="maxTrialCount and parallelTrialCount (default 3) must be positive, and maxFailedTrialCount not "
+        "negative. No count may exceed maxTrialCount.",
+        remedy="raise maxTrialCount, or lower parallelTrialCount and maxFailedTrialCount",
+        fails="spec: {maxTrialCount: 1}",
+        passes="spec: {maxTrialCount: 3, parallelTrialCount: 3, maxFailedTrialCount: 3}",
     ),
     Rule(
-        "KT108",
-        "refused",
-        "A change that a living Experiment does not take",
-        "Of a living Experiment only the three counts may change. A completed one restarts only after it has reached "
-        "maxTrialCount, with resumePolicy LongRunning or FromVolume, and with more trials than before.",
-        "change only the counts, or create another Experiment",
-        "",
-        "",
-        _WEBHOOK,
+        code="KT108",
+        severity="refused",
+        title="A change that an existing Experiment does not allow",
+        explanation="Only the three counts of an existing Experiment may change. A completed one restarts only if it "
+        "reached maxTrialCount, has resumePolicy LongRunning or FromVolume, and gets a higher maxTrialCount.",
+        remedy="change only the counts, or create another Experiment",
     ),
     Rule(
-        "KT109",
-        "refused",
-        "An incomplete objective",
-        "An objective has a type, minimize or maximize, and the name of a metric that is not an additional one.",
-        "give objective.type and objective.objectiveMetricName",
-        "spec: {objective: {type: min}}",
-        "",
-        _WEBHOOK,
+        code="KT109",
+        severity="refused",
+        title="An incomplete objective",
+        explanation="An objective needs a type and the name of a metric that is not also an additional one.",
+        remedy="set objective.type (minimize or maximize) and objective.objectiveMetricName",
+        fails="spec: {objective: {type: min}}",
     ),
     Rule(
-        "KT110",
-        "refused",
-        "An algorithm that is not installed",
-        "The algorithm must be one of katib-config, letter by letter.",
-        "give the name of an installed algorithm, such as random or tpe; --katib-config names another configuration",
-        "spec: {algorithm: {algorithmName: bohb}}",
-        "",
-        _WEBHOOK,
+        code="KT110",
+        severity="refused",
+        title="An algorithm that is not installed",
+        explanation="The algorithm must be listed in katib-config, spelt exactly the same.",
+        remedy="use an installed algorithm, such as random or tpe; --katib-config selects another configuration",
+        fails="spec: {algorithm: {algorithmName: bohb}}",
     ),
     Rule(
-        "KT111",
-        "refused",
-        "An early stopping algorithm that is not installed",
-        "The algorithm must be one of katib-config; a stock install has medianstop only.",
-        "write medianstop, or leave earlyStopping out",
-        "spec: {earlyStopping: {algorithmName: median}}",
-        "spec: {earlyStopping: {algorithmName: medianstop}}",
-        _WEBHOOK,
+        code="KT111",
+        severity="refused",
+        title="An early stopping algorithm that is not installed",
+        explanation="The algorithm must be listed in katib-config; the default installation has only medianstop.",
+        remedy="use medianstop, or remove earlyStopping",
+        fails="spec: {earlyStopping: {algorithmName: median}}",
+        passes="spec: {earlyStopping: {algorithmName: medianstop}}",
     ),
     Rule(
-        "KT112",
-        "refused",
-        "An unknown resume policy",
-        "resumePolicy is Never, LongRunning or FromVolume.",
-        "write one of the three",
-        "spec: {resumePolicy: never}",
-        "spec: {resumePolicy: Never}",
-        _WEBHOOK,
+        code="KT112",
+        severity="refused",
+        title="An unknown resume policy",
+        explanation="resumePolicy is Never, LongRunning or FromVolume.",
+        remedy="use one of the three",
+        fails="spec: {resumePolicy: never}",
+        passes="spec: {resumePolicy: Never}",
     ),
     Rule(
-        "KT113",
-        "refused",
-        "Neither parameters nor nasConfig, or both",
-        "An Experiment searches either parameters or an architecture.",
-        "give spec.parameters, or spec.nasConfig",
-        "spec: {parameters: []}",
-        "",
-        _WEBHOOK,
+        code="KT113",
+        severity="refused",
+        title="Neither parameters nor nasConfig, or both",
+        explanation="An Experiment searches either parameters or an architecture.",
+        remedy="set either spec.parameters or spec.nasConfig",
+        fails="spec: {parameters: []}",
     ),
     Rule(
-        "KT114",
-        "refused",
-        "An unknown type or distribution",
-        "parameterType is double, int, discrete or categorical; distribution is uniform, logUniform, normal or "
-        "logNormal.",
-        "write one of these, letter by letter",
-        "spec: {parameters: [{name: learning_rate, parameterType: float, feasibleSpace: {min: '0.01', max: '0.1'}},"
-        " {name: units, parameterType: categorical, feasibleSpace: {list: ['32']}}]}",
-        "",
-        _WEBHOOK,
+        code="KT114",
+        severity="refused",
+        title="An unknown type or distribution",
+        explanation="parameterType is double, int, discrete or categorical; distribution is uniform, logUniform, "
+        "normal or logNormal.",
+        remedy="use one of these, spelt exactly like this",
+        fails=parameters(kind="float"),
     ),
     Rule(
-        "KT115",
-        "refused",
-        "A feasible space of the wrong kind",
-        "double and int take min and max and no list; categorical and discrete take a list and no bounds.",
-        "give min and max to numbers and a list to the others",
-        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.01'}},"
-        " {name: units, parameterType: categorical, feasibleSpace: {list: ['32']}}]}",
-        "",
-        _WEBHOOK,
+        code="KT115",
+        severity="refused",
+        title="A feasible space that does not fit the type",
+        explanation="double and int need min and max and no list; categorical and discrete need a list and no bounds.",
+        remedy="give numbers min and max, and give the other types a list",
+        fails=parameters(rate="min: '0.01'"),
     ),
     Rule(
-        "KT116",
-        "refused",
-        "An incomplete trial template",
-        "A template names the primary container and its parameters, and is either inline or in a ConfigMap. Kinds "
-        "other than Job and Kubeflow's jobs, and templates in ConfigMaps, need a success and a failure condition.",
-        "give what is missing",
-        "spec: {trialTemplate: {primaryContainerName: null}}",
-        "",
-        _WEBHOOK,
+        code="KT116",
+        severity="refused",
+        title="An incomplete trial template",
+        explanation="A template names the primary container and its parameters, inline or in a ConfigMap. ConfigMaps, "
+        "and kinds other than Job and Kubeflow's jobs, need a success and a failure condition.",
+        remedy="add what is missing",
+        fails="spec: {trialTemplate: {primaryContainerName: null}}",
     ),
     Rule(
-        "KT117",
-        "refused",
-        "Trial parameters and placeholders that do not match",
-        "Each trial parameter has a name and refers to a parameter of the search, once; the template holds a "
-        "placeholder ${trialParameters.NAME} for each, and no other.",
-        "make spec.parameters, trialParameters and the placeholders match",
-        "spec: {trialTemplate: {trialParameters: [{name: lr, reference: lr}, {name: units, reference: units}]}}",
-        "",
-        _WEBHOOK,
+        code="KT117",
+        severity="refused",
+        title="Trial parameters and placeholders that do not match",
+        explanation="Each trial parameter has a name and refers to one parameter. The template has a placeholder "
+        "${trialParameters.NAME} for each of them, and no others.",
+        remedy="make spec.parameters, trialParameters and the placeholders match",
+        fails="spec: {trialTemplate: {trialParameters: [{name: lr, reference: lr}, {name: units, reference: units}]}}",
     ),
     Rule(
-        "KT118",
-        "refused",
-        "A template that is no object of its own",
-        "A template has apiVersion and kind, and neither a name nor a namespace: Katib gives it both.",
-        "give apiVersion and kind, and remove metadata.name and metadata.namespace",
-        "spec: {trialTemplate: {trialSpec: {metadata: {name: x}}}}",
-        "",
-        _WEBHOOK,
+        code="KT118",
+        severity="refused",
+        title="A template that is not a complete object",
+        explanation="A template needs apiVersion and kind, but no name and no namespace: Katib sets both.",
+        remedy="add apiVersion and kind, and remove metadata.name and metadata.namespace",
+        fails="spec: {trialTemplate: {trialSpec: {metadata: {name: x}}}}",
     ),
     Rule(
-        "KT119",
-        "refused",
-        "A Job that does not convert",
-        "Katib converts a Job template to Go's type and back. Unknown fields and wrong types are refused, and so are "
-        "values that Go leaves out when it writes: empty text, lists and maps, false, null; and quantities in another "
-        "spelling, such as 1024Mi for 1Gi.",
-        "correct the field at the place given, or remove it",
-        "spec: {trialTemplate: {trialSpec: {spec: {backofLimit: 0}}}}",
-        "",
-        _WEBHOOK,
+        code="KT119",
+        severity="refused",
+        title="A Job that does not survive conversion",
+        explanation="Katib converts a Job template to Go's type and back. It rejects unknown fields, wrong types, "
+        "values that Go omits (empty strings, lists and maps, false, null), and quantities such as 1024Mi instead of "
+        "1Gi.",
+        remedy="correct the field at the given position, or remove it",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {backofLimit: 0}}}}",
     ),
     Rule(
-        "KT120",
-        "refused",
-        "A metrics collector that Katib refuses",
-        "A collector's kind is StdOut, File, TensorFlowEvent, Custom or Push; a stock install has no PrometheusMetric. "
-        "File and TensorFlowEvent take an absolute path.",
-        "write a kind that is installed, with the source it needs",
-        "spec: {metricsCollectorSpec: {collector: {kind: stdout}}}",
-        "spec: {metricsCollectorSpec: {collector: {kind: StdOut}}}",
-        _WEBHOOK,
+        code="KT120",
+        severity="refused",
+        title="A metrics collector that Katib rejects",
+        explanation="StdOut, File, TensorFlowEvent, Custom and Push are installed by default, PrometheusMetric is "
+        "not. File and TensorFlowEvent need an absolute path.",
+        remedy="use an installed kind, with the source that it needs",
+        fails="spec: {metricsCollectorSpec: {collector: {kind: stdout}}}",
+        passes="spec: {metricsCollectorSpec: {collector: {kind: StdOut}}}",
     ),
     Rule(
-        "KT121",
-        "refused",
-        "A metrics filter that Katib refuses",
-        "A filter must compile in Go, which knows no lookaround and no back-references, and must have two groups: the "
-        "metric's name and its value.",
-        "write a regex of RE2 with two groups, such as ([\\w-]+)=([0-9.]+)",
-        "spec: {metricsCollectorSpec: {collector: {kind: File}, source: {filter: {metricsFormat: ['(?=x)(a)(b)']}}}}",
-        "spec: {metricsCollectorSpec: {collector: {kind: File}, source: {filter: {metricsFormat: ['(\\w+)=(\\S+)']}}}}",
-        _WEBHOOK,
+        code="KT121",
+        severity="refused",
+        title="A metrics filter that Katib rejects",
+        explanation="A filter is a Go regex (no lookaround, no back-references) with two groups: name and value.",
+        remedy="write an RE2 regex with two groups, such as ([\\w-]+)=([0-9.]+)",
+        fails=_file_filter("(?=x)(a)(b)"),
+        passes=_file_filter("(\\w+)=(\\S+)"),
     ),
 )
 
-# Beginning of a reason's field -> code; the first that fits. `metadata` is the server's and `name` the webhook's.
+# Prefix of a reason's field -> code; the first match counts.
 _FIELDS = (
     ("spec.maxTrialCount", "KT107"),
     ("spec.maxFailedTrialCount", "KT107"),
@@ -256,9 +224,10 @@ _FIELDS = (
     ("spec.metricsCollectorSpec.source.filter", "KT121"),
     ("spec.metricsCollectorSpec", "KT120"),
     ("spec.trialTemplate.trialParameters[", "KT117"),
+    ("metadata", "KT102"),
 )
 
-# Beginning of a reason's detail -> code, for the fields that stand for several things.
+# Prefix of a reason's detail -> code, for fields with several kinds of errors.
 _DETAILS = (
     ("must be greater than status.trials", "KT108"),
     ("Experiment can be restarted", "KT108"),
@@ -280,11 +249,12 @@ _DETAILS = (
 
 
 def code_of_reason(field: str, detail: str) -> str:
-    """The rule that a reason of the server or the webhook belongs to."""
-    for beginning, code in _DETAILS:
-        if detail.startswith(beginning):
-            return code
-    for beginning, code in _FIELDS:
-        if field.startswith(beginning):
-            return code
-    return "KT102" if field.startswith("metadata") else "KT116"
+    """Returns the code of the rule for a refusal by the server or the webhook.
+
+    Args:
+        field: The field as the webhook names it.
+        detail: The text after it.
+    """
+    by_detail = (code for prefix, code in _DETAILS if detail.startswith(prefix))
+    by_field = (code for prefix, code in _FIELDS if field.startswith(prefix))
+    return next(by_detail, None) or next(by_field, None) or "KT116"

@@ -1,24 +1,16 @@
-"""All rules by their code."""
+"""All rules by code. A new family of rules is added here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kftune.lint.rules.admission import RULES as ADMISSION
-from kftune.lint.rules.command import RULES as COMMANDS
-from kftune.lint.rules.drift import RULES as DRIFT
-from kftune.lint.rules.habit import RULES as HABITS
-from kftune.lint.rules.metrics import RULES as METRICS
-from kftune.lint.rules.object import RULES as OBJECTS
-from kftune.lint.rules.pipeline import RULES as PIPELINES
+from kftune.lint.rules import admission, advice, command, drift, metrics, object, pipeline, search, trial
 from kftune.lint.rules.rule import Rule
-from kftune.lint.rules.sample import RULES as SAMPLES
-from kftune.lint.rules.search import RULES as SEARCH
-from kftune.lint.rules.trial import RULES as TRIALS
 
-_ALL = (ADMISSION, SEARCH, TRIALS, METRICS, COMMANDS, OBJECTS, HABITS, DRIFT, PIPELINES, SAMPLES)
+_FAMILIES = (admission, advice, command, drift, metrics, object, pipeline, search, trial)
+_ALL: list[Rule] = [
+    rule._replace(source=rule.source or getattr(family, "SOURCE", "")) for family in _FAMILIES for rule in family.RULES
+]
 
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {rule.code: rule for rule in sorted((rule for rules in _ALL for rule in rules), key=lambda rule: rule.code)}
-)
+RULES: Mapping[str, Rule] = MappingProxyType({rule.code: rule for rule in sorted(_ALL, key=lambda rule: rule.code)})

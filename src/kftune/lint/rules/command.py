@@ -1,11 +1,10 @@
-"""Rules for what Katib's shell line makes of a trial's command."""
+"""Rules for what Katib's shell line does to a trial's command."""
 
 from __future__ import annotations
 
-from kftune.lint.rules.example import PLAIN, container
-from kftune.lint.rules.rule import Rule
+from kftune.lint.rules.example import PLAIN, container, parameters
+from kftune.lint.rules.rule import WRAPPER, Rule
 
-_WRAPPER = "katib v0.19.0, pkg/webhook/v1beta1/pod; recorded runs in dash and bash"
 _RUN = "python train.py --lr=${trialParameters.lr} --units=${trialParameters.units}"
 
 
@@ -13,113 +12,95 @@ def _script(text: str) -> str:
     return container(f'command: [sh, -c], args: ["{text}"]')
 
 
+SOURCE = WRAPPER
+
 RULES = (
     Rule(
-        "KT250",
-        "wrong",
-        "A shell that Katib does not recognise",
-        "Katib knows sh and bash with -c, letter by letter. Of /bin/sh -c or bash -lc it runs the script's first word.",
-        "write command: [sh, -c] and the script as the only argument",
-        container(f'command: [/bin/sh, -c], args: ["{_RUN}"]'),
-        "",
-        _WRAPPER,
+        code="KT250",
+        severity="wrong",
+        title="A shell that Katib does not recognise",
+        explanation="Katib recognises only sh -c and bash -c. Of other shells' scripts it runs only the first word.",
+        remedy="write command: [sh, -c] and the script as the only argument",
+        fails=container(f'command: [/bin/sh, -c], args: ["{_RUN}"]'),
     ),
     Rule(
-        "KT251",
-        "wrong",
-        "A script that ends in a newline",
-        "Katib appends its redirection to the text, and behind a newline it redirects nothing. YAML's | keeps it.",
-        "write |- for |, or take the newline off",
-        _script(_RUN + "\\n"),
-        _script(_RUN),
-        _WRAPPER,
+        code="KT251",
+        severity="wrong",
+        title="A script that ends in a newline",
+        explanation="Katib appends its redirection, which has no effect after a newline. YAML's | keeps a newline.",
+        remedy="use |- instead of |, or remove the newline",
+        fails=_script(_RUN + "\\n"),
+        passes=_script(_RUN),
     ),
     Rule(
-        "KT252",
-        "habit",
-        "Several commands in one script",
-        "Only the last command's output goes into the metrics file, and only its exit code counts.",
-        "put the training last, or all commands into braces: { a; b; }",
-        _script(f"{_RUN}; echo done"),
-        _script(_RUN),
-        _WRAPPER,
+        code="KT252",
+        severity="advice",
+        title="Several commands in one script",
+        explanation="Only the output of the last command goes into the metrics file, and only its exit code counts.",
+        remedy="run the training last, or group all commands with braces: { a; b; }",
+        fails=_script(f"{_RUN}; echo done"),
+        passes=_script(_RUN),
     ),
     Rule(
-        "KT253",
-        "fails",
-        "A script that ends before Katib's mark",
-        "Behind the training Katib writes `completed` into a file. exec, exit and a comment keep it from that, and the "
-        "collector takes the trial for failed.",
-        "remove exec, exit and the comment",
-        _script(f"exec {_RUN}"),
-        _script(_RUN),
-        _WRAPPER,
+        code="KT253",
+        severity="fails",
+        title="A script that ends before Katib's end marker",
+        explanation="exec, exit and a comment prevent Katib's end marker, and the collector reports a failed trial.",
+        remedy="remove exec, exit and the comment",
+        fails=_script(f"exec {_RUN}"),
+        passes=_script(_RUN),
     ),
     Rule(
-        "KT254",
-        "wrong",
-        "Arguments that the shell changes",
-        "Katib joins command and args with blanks and without quotes: blanks, quotes, $, brackets and ; are read by "
-        "the shell.",
-        "use command: [sh, -c] and a script with quotes of its own",
-        container(
+        code="KT254",
+        severity="wrong",
+        title="Arguments that the shell changes",
+        explanation="Katib joins command and args unquoted: the shell interprets spaces, quotes, $, brackets and ;.",
+        remedy="use command: [sh, -c] and quote the arguments in the script",
+        fails=container(
             "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--name=a b', "
             "'--units=${trialParameters.units}']"
         ),
-        container(PLAIN),
-        _WRAPPER,
+        passes=container(PLAIN),
     ),
     Rule(
-        "KT255",
-        "wrong",
-        "A shell without a script",
-        "sh alone stops Katib's webhook; sh -c with nothing succeeds and measures nothing.",
-        "give the script",
-        "",
-        "",
-        _WRAPPER,
+        code="KT255",
+        severity="wrong",
+        title="A shell without a script",
+        explanation="sh alone makes Katib's webhook panic; sh -c without a script succeeds and reports no metrics.",
+        remedy="add the script",
     ),
     Rule(
-        "KT256",
-        "hangs",
-        "No command, and an image that cannot be looked up",
-        "Without a command Katib asks the image's registry for its entrypoint, and wants registry and tag in full.",
-        "give the command, or the image as registry/name:tag",
-        "",
-        "",
-        _WRAPPER,
+        code="KT256",
+        severity="hangs",
+        title="No command, and an image that cannot be looked up",
+        explanation="Without a command Katib asks the registry for the entrypoint, and needs the image's full name.",
+        remedy="set the command, or write the image as registry/name:tag",
     ),
     Rule(
-        "KT257",
-        "fails",
-        "A script whose quotes do not close",
-        "The shell reads on to the end of what Katib appends, finds no end, and runs nothing.",
-        "close the quote",
-        _script(_RUN + " 'a"),
-        _script(_RUN + " 'a'"),
-        _WRAPPER,
+        code="KT257",
+        severity="fails",
+        title="A script with an unclosed quote",
+        explanation="The quote covers the text that Katib appends, so the shell reports an error and runs nothing.",
+        remedy="close the quote",
+        fails=_script(_RUN + " 'a"),
+        passes=_script(_RUN + " 'a'"),
     ),
     Rule(
-        "KT258",
-        "fails",
-        "A script for bash that sh is to run",
-        "What an image calls sh is often dash, which has no [[ ]], arrays, <<<, &> or set -o pipefail. Katib keeps "
-        "bash where the command says so.",
-        "write command: [bash, -c], or a script that every sh reads",
-        _script(f"set -o pipefail; {_RUN}"),
-        container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),
-        _WRAPPER,
+        code="KT258",
+        severity="fails",
+        title="A bash script that sh runs",
+        explanation="sh is often dash, without [[ ]], arrays, <<<, &> or pipefail. Katib runs bash only by name.",
+        remedy="use command: [bash, -c], or write a script that works in every sh",
+        fails=_script(f"set -o pipefail; {_RUN}"),
+        passes=container(f'command: [bash, -c], args: ["set -o pipefail; {_RUN}"]'),
     ),
     Rule(
-        "KT263",
-        "wrong",
-        "A value that the shell changes",
-        "Values are put into the shell line as they are: blanks, quotes, ; and # in one are read by the shell.",
-        "put the placeholder into quotes in the script, or use values without such signs",
-        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
-        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a b']}}]}",
-        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
-        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a_b']}}]}",
-        _WRAPPER,
+        code="KT263",
+        severity="wrong",
+        title="A value that the shell changes",
+        explanation="Values are inserted unquoted: the shell interprets spaces, quotes, ; and # in them.",
+        remedy="quote the placeholder in the script, or use values without such characters",
+        fails=parameters(units="'a b'"),
+        passes=parameters(units="'a_b'"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Makes findings of rules."""
+"""Creates findings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from kftune.lint.rules.rule import Finding, Severity
 
 
 def finding(code: str, path: Path, message: str, severity: Severity | None = None) -> Finding:
-    """A finding of a rule, with the rule's remedy and, unless another is given, its severity."""
-    from kftune.lint.rules.all import RULES
+    """Returns a finding with the remedy of its rule.
+
+    Args:
+        code: The rule.
+        path: The place in the object.
+        message: What is wrong, and why.
+        severity: None for the severity of the rule.
+    """
+    from kftune.lint.rules.all import RULES  # loaded with the first finding: most files have none
 
     rule = RULES[code]
     return Finding(code, severity or rule.severity, path, message, rule.remedy)

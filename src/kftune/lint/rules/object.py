@@ -1,129 +1,105 @@
-"""Rules for what the API server refuses, or drops, of the object that each trial creates."""
+"""Rules for what the API server rejects or drops in the object that each trial creates."""
 
 from __future__ import annotations
 
 from kftune.lint.rules.example import PLAIN, container
-from kftune.lint.rules.rule import Rule
-
-_RUNTIME = "katib v0.19.0, pkg/controller.v1beta1; recorded runs"
+from kftune.lint.rules.rule import RUNTIME, Rule
 
 
-def _train_job(spec: str) -> str:
+def _train_job(trainer: str = "", spec: str = "") -> str:
+    arguments = "args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']"
     nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
-    return (
-        "spec: {trialTemplate: {primaryContainerName: node, trialSpec: {apiVersion: trainer.kubeflow.org/v1alpha1, "
-        f"kind: TrainJob, spec: {{{nothing}, {spec}}}}}}}}}"
-    )
+    fields = f"{nothing}, runtimeRef: {{name: torch-distributed}}, {spec}trainer: {{{trainer}{arguments}}}"
+    kind = "apiVersion: trainer.kubeflow.org/v1alpha1, kind: TrainJob"
+    return f"spec: {{trialTemplate: {{primaryContainerName: node, trialSpec: {{{kind}, spec: {{{fields}}}}}}}}}"
 
+
+_MOUNT = f"{PLAIN}, volumeMounts: [{{name: data, mountPath: /data}}]"
+_OPERATORS = "kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server"
+SOURCE = RUNTIME
 
 RULES = (
     Rule(
-        "KT270",
-        "hangs",
-        "A Job with a wrong restartPolicy",
-        "The API server refuses the Job when the trial is created, and Katib tries again for ever.",
-        "write restartPolicy: Never",
-        "spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {restartPolicy: Always}}}}}}",
-        "",
-        _RUNTIME,
+        code="KT270",
+        severity="hangs",
+        title="A Job with a wrong restartPolicy",
+        explanation="The API server rejects the Job when Katib creates the trial, and Katib retries forever.",
+        remedy="set restartPolicy: Never",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {restartPolicy: Always}}}}}}",
     ),
     Rule(
-        "KT271",
-        "hangs",
-        "Containers that the API server refuses",
-        "Each container has a name of its own and an image.",
-        "give each container a name and an image",
-        container(PLAIN + "}, {name: main, image: 'registry.example/x:1'"),
-        "",
-        _RUNTIME,
+        code="KT271",
+        severity="hangs",
+        title="Containers that the API server rejects",
+        explanation="Each container needs a unique name and an image.",
+        remedy="give each container a name and an image",
+        fails=container(PLAIN + "}, {name: main, image: 'registry.example/x:1'"),
     ),
     Rule(
-        "KT272",
-        "hangs",
-        "A mount without a volume",
-        "volumeMounts name volumes of the pod.",
-        "add the volume to the pod, or correct the name",
-        container(PLAIN + ", volumeMounts: [{name: data, mountPath: /data}]"),
-        container(
-            PLAIN + ", volumeMounts: [{name: data, mountPath: /data}]", "volumes: [{name: data, emptyDir: {}}], "
-        ),
-        _RUNTIME,
+        code="KT272",
+        severity="hangs",
+        title="A mount without a volume",
+        explanation="Each volumeMounts entry must name a volume of the pod.",
+        remedy="add the volume to the pod, or correct the name",
+        fails=container(_MOUNT),
+        passes=container(_MOUNT, "volumes: [{name: data, emptyDir: {}}], "),
     ),
     Rule(
-        "KT273",
-        "hangs",
-        "A request above its limit",
-        "The API server refuses a container that asks for more than it may have.",
-        "lower the request or raise the limit",
-        "spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {containers: [{name: main, "
-        f"image: 'registry.example/lstm:1', {PLAIN}, "
-        "resources: {limits: {cpu: '1'}, requests: {cpu: '2'}}}]}}}}}}",
-        "",
-        _RUNTIME,
+        code="KT273",
+        severity="hangs",
+        title="A request above its limit",
+        explanation="The API server rejects a container whose request exceeds its limit.",
+        remedy="lower the request or raise the limit",
+        fails=container(PLAIN).replace("limits: {cpu: '1'}", "limits: {cpu: '1'}, requests: {cpu: '2'}"),
     ),
     Rule(
-        "KT274",
-        "hangs",
-        "A run object that its CRD refuses",
-        "The webhook looks into Jobs only. A TrainJob or PyTorchJob that breaks the schema of its CRD, or a rule of "
-        "its operator's webhook, is refused when the trial is created, and Katib tries again for ever.",
-        "mend the field named; the schemas are those of Trainer 2.3 and training-operator 1.8",
-        _train_job(
-            "runtimeRef: {name: torch-distributed}, trainer: {numNodes: -1, args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        _train_job(
-            "runtimeRef: {name: torch-distributed}, trainer: {numNodes: 1, args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        "kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server",
+        code="KT274",
+        severity="hangs",
+        title="A run object that its CRD rejects",
+        explanation="The webhook checks only Jobs. If a TrainJob or PyTorchJob violates its CRD's schema or its "
+        "operator's rules, it is rejected when Katib creates the trial, and Katib retries forever.",
+        remedy="fix the field named; the schemas are those of Trainer 2.3 and training-operator 1.8",
+        fails=_train_job("numNodes: -1, "),
+        passes=_train_job("numNodes: 1, "),
+        source=_OPERATORS,
     ),
     Rule(
-        "KT275",
-        "habit",
-        "A field of the run object that is dropped",
-        "The API server keeps only the fields that the CRD knows, and says nothing: the trial runs without what the "
-        "field asks for.",
-        "correct the name of the field, or write what it asks for in the way of the CRD's version",
-        _train_job(
-            "runtimeRef: {name: torch-distributed}, ttlSecondsAfterFinished: 60, trainer: {args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        _train_job(
-            "runtimeRef: {name: torch-distributed}, trainer: {args: ["
-            "'--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
-        ),
-        "kubeflow/trainer 8c0f5059b, kubeflow/training-operator v1.8.1; recorded answers of the API server",
+        code="KT275",
+        severity="advice",
+        title="A field of the run object that is dropped",
+        explanation="The API server silently drops fields that the CRD does not know; the trial runs without them.",
+        remedy="correct the name of the field, or use the corresponding field of the CRD's version",
+        fails=_train_job(spec="ttlSecondsAfterFinished: 60, "),
+        passes=_train_job(),
+        source=_OPERATORS,
     ),
     Rule(
-        "KT276",
-        "hangs",
-        "A Job that the API server refuses",
-        "Counts and times are not below 0, an Indexed Job says how many completions it wants, and a Job makes its own "
-        "selector.",
-        "mend the field named",
-        "spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
-        "",
-        "Kubernetes, pkg/apis/batch/validation",
+        code="KT276",
+        severity="hangs",
+        title="A Job that the API server rejects",
+        explanation="Counts and times are not negative, an Indexed Job has completions, and no Job has a selector.",
+        remedy="fix the field named",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
+        source="Kubernetes, pkg/apis/batch/validation",
     ),
     Rule(
-        "KT277",
-        "hangs",
-        "A pod that the API server refuses",
-        "Volumes have names of their own and one source each, variables one value, labels at most 63 characters.",
-        "mend the field named",
-        container(PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
-        container(PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
-        "Kubernetes, pkg/apis/core/validation",
+        code="KT277",
+        severity="hangs",
+        title="A pod that the API server rejects",
+        explanation="Volumes have unique names and one source, variables one value, labels at most 63 characters.",
+        remedy="fix the field named",
+        fails=container(PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
+        passes=container(PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
+        source="Kubernetes, pkg/apis/core/validation",
     ),
     Rule(
-        "KT278",
-        "hangs",
-        "An image that nobody can pull",
-        "The kubelet reads the image's name and finds that it is none; the pod waits for ever.",
-        "write [registry/]name[:tag][@sha256:digest], the name in small letters",
-        container(PLAIN).replace("registry.example/lstm:1", "registry.example/LSTM:1"),
-        container(PLAIN),
-        "github.com/distribution/reference; Kubernetes, InvalidImageName",
+        code="KT278",
+        severity="hangs",
+        title="An invalid image name",
+        explanation="The kubelet cannot parse the image name, and the pod stays in InvalidImageName.",
+        remedy="write [registry/]name[:tag][@sha256:digest], with the name in lower case",
+        fails=container(PLAIN).replace("registry.example/lstm:1", "registry.example/LSTM:1"),
+        passes=container(PLAIN),
+        source="github.com/distribution/reference; Kubernetes, InvalidImageName",
     ),
 )

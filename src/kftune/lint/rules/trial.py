@@ -1,13 +1,10 @@
-"""Rules for how Katib makes the trials of an admitted Experiment, and learns of their end."""
+"""Rules for how Katib creates the trials of an admitted Experiment and detects their end."""
 
 from __future__ import annotations
 
-from kftune.lint.rules.example import PLAIN, container
-from kftune.lint.rules.rule import Rule
+from kftune.lint.rules.example import PLAIN, container, parameters
+from kftune.lint.rules.rule import COLLECTOR, RUNTIME, WRAPPER, Rule
 
-_RUNTIME = "katib v0.19.0, pkg/controller.v1beta1; recorded runs"
-_COLLECTOR = "katib v0.19.0, pkg/metricscollector/v1beta1; recorded runs"
-_WRAPPER = "katib v0.19.0, pkg/webhook/v1beta1/pod; recorded runs in dash and bash"
 _PBT = (
     "algorithm: {algorithmName: pbt, algorithmSettings: [{name: suggestion_trial_dir, value: /data}, "
     "{name: n_population, value: '5'}, {name: truncation_threshold, value: '0.4'}]}, "
@@ -15,147 +12,131 @@ _PBT = (
     "{name: units, parameterType: categorical, feasibleSpace: {list: ['32', '64']}}]"
 )
 
+SOURCE = RUNTIME
+
 RULES = (
     Rule(
-        "KT230",
-        "hangs",
-        "A parameter that no trial parameter refers to",
-        "Katib gives every parameter a value and then finds no place for this one: making the trial fails, for ever.",
-        "add a trialParameter with this reference and use it in the template, or remove the parameter",
-        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
-        "{name: units, parameterType: categorical, feasibleSpace: {list: ['32']}}, "
-        "{name: extra, parameterType: int, feasibleSpace: {min: '1', max: '9'}}]}",
-        "",
-        _RUNTIME,
+        code="KT230",
+        severity="hangs",
+        title="A parameter without a trial parameter",
+        explanation="Katib has no place for its value, so it fails to create trials and retries forever.",
+        remedy="add a trialParameter with this reference and use it in the template, or remove the parameter",
+        fails=parameters(more=", {name: extra, parameterType: int, feasibleSpace: {min: '1', max: '9'}}"),
     ),
     Rule(
-        "KT231",
-        "hangs",
-        "No maxTrialCount",
-        "An Experiment without maxTrialCount restarts after its goal or its last failure, and never stays completed.",
-        "give maxTrialCount",
-        "spec: {maxTrialCount: null}",
-        "",
-        _RUNTIME,
+        code="KT231",
+        severity="hangs",
+        title="No maxTrialCount",
+        explanation="Without it an Experiment restarts after its goal or last failure, and never stays completed.",
+        remedy="set maxTrialCount",
+        fails="spec: {maxTrialCount: null}",
     ),
     Rule(
-        "KT232",
-        "hangs",
-        "Labels or annotations without a key",
-        "${trialSpec.Labels} names no label, and making the trial fails.",
-        "name the key: ${trialSpec.Labels[team]}",
-        "spec: {trialTemplate: {trialParameters: [{name: lr, reference: learning_rate}, "
-        "{name: units, reference: units}, {name: team, reference: '${trialSpec.Labels}'}], "
-        "trialSpec: {metadata: {labels: {a: '${trialParameters.team}'}}}}}",
-        "",
-        _RUNTIME,
+        code="KT232",
+        severity="hangs",
+        title="Labels or annotations without a key",
+        explanation="${trialSpec.Labels} does not name a label, and Katib fails to create trials.",
+        remedy="add the key: ${trialSpec.Labels[team]}",
+        fails=(
+            "spec: {trialTemplate: {trialParameters: [{name: lr, reference: learning_rate}, "
+            "{name: units, reference: units}, {name: team, reference: '${trialSpec.Labels}'}], "
+            "trialSpec: {metadata: {labels: {a: '${trialParameters.team}'}}}}}"
+        ),
     ),
     Rule(
-        "KT233",
-        "hangs",
-        "A pod without the primary container",
-        "Katib's webhook refuses every pod of a trial that has no container of this name, workers and launchers too.",
-        "give one container in each pod template the name in primaryContainerName",
-        "spec: {trialTemplate: {primaryContainerName: other}}",
-        "",
-        _WRAPPER,
+        code="KT233",
+        severity="hangs",
+        title="A pod without the primary container",
+        explanation="Katib's webhook rejects every pod of a trial without this container, also workers and launchers.",
+        remedy="give one container in each pod template the name in primaryContainerName",
+        fails="spec: {trialTemplate: {primaryContainerName: other}}",
+        source=WRAPPER,
     ),
     Rule(
-        "KT234",
-        "hangs",
-        "A trial kind that Katib does not watch",
-        "Katib creates an object of any kind, and sees the end only of those that katib-config lists.",
-        "add the kind to katib-config and its rights to the ClusterRole, and give --katib-config FILE",
-        "spec: {trialTemplate: {successCondition: a, failureCondition: b, trialSpec: {kind: Workflow, "
-        "apiVersion: argoproj.io/v1alpha1}}}",
-        "",
-        _RUNTIME,
+        code="KT234",
+        severity="hangs",
+        title="A trial kind that Katib does not watch",
+        explanation="Katib creates an object of any kind, but sees the end only of the kinds that katib-config lists.",
+        remedy="add the kind to katib-config and its permissions to the ClusterRole, and pass --katib-config FILE",
+        fails=(
+            "spec: {trialTemplate: {successCondition: a, failureCondition: b, trialSpec: {kind: Workflow, "
+            "apiVersion: argoproj.io/v1alpha1}}}"
+        ),
     ),
     Rule(
-        "KT235",
-        "hangs",
-        "More suggestions than one object holds",
-        "Katib keeps all suggestions of an Experiment in the status of one object, and etcd refuses objects beyond "
-        "1.5 MiB: from there on no trial is made.",
-        "lower maxTrialCount, or split the search into several Experiments",
-        "spec: {maxTrialCount: 50000}",
-        "",
-        _RUNTIME,
+        code="KT235",
+        severity="hangs",
+        title="More suggestions than one object can hold",
+        explanation="Katib keeps all suggestions in the status of one object. etcd rejects objects above 1.5 MiB, and "
+        "then no more trials are created.",
+        remedy="lower maxTrialCount, or split the search into several Experiments",
+        fails="spec: {maxTrialCount: 50000}",
     ),
     Rule(
-        "KT236",
-        "habit",
-        "Other containers beside the training",
-        "The collector waits until the processes of all containers have ended. One that runs on holds the trial "
-        "for ever.",
-        "make the other containers end with the training, or move them into a pod of their own",
-        container(f"{PLAIN}}}, {{name: proxy, image: 'registry.example/proxy:1', resources: {{limits: {{cpu: '1'}}}}"),
-        "",
-        _COLLECTOR,
+        code="KT236",
+        severity="advice",
+        title="Other containers next to the training",
+        explanation="The collector waits for the processes of all containers; one that keeps running blocks the trial.",
+        remedy="make the other containers end with the training, or move them into another pod",
+        fails=container(
+            f"{PLAIN}}}, {{name: proxy, image: 'registry.example/proxy:1', resources: {{limits: {{cpu: '1'}}}}"
+        ),
+        source=COLLECTOR,
     ),
     Rule(
-        "KT237",
-        "hangs",
-        "A condition that the trial's object never has",
-        "Katib looks into the object's status with a GJSON path. One that finds nothing leaves the trial running.",
-        "leave the conditions out for Jobs and Kubeflow's jobs, or name a condition that the kind has",
-        "spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Succeeded\")#'}}",
-        "spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Complete\")#'}}",
-        _RUNTIME,
+        code="KT237",
+        severity="hangs",
+        title="A condition that the trial's object never has",
+        explanation="Katib evaluates a GJSON path on the status. If it finds nothing, the trial stays running.",
+        remedy="remove the conditions for Jobs and Kubeflow's jobs, or name a condition that the kind has",
+        fails="spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Succeeded\")#'}}",
+        passes="spec: {trialTemplate: {successCondition: 'status.conditions.#(type==\"Complete\")#'}}",
     ),
     Rule(
-        "KT239",
-        "wrong",
-        "Labels that no pod has",
-        "Katib adds its collector to pods with all of primaryPodLabels. When none has them, the trial ends without "
-        "metrics.",
-        "leave primaryPodLabels out, or give labels that the pods of the kind have",
-        "spec: {trialTemplate: {primaryPodLabels: {role: main}}}",
-        "spec: {trialTemplate: {primaryPodLabels: {role: main}, trialSpec: {spec: {template: {metadata: "
-        "{labels: {role: main}}}}}}}",
-        _WRAPPER,
+        code="KT239",
+        severity="wrong",
+        title="Labels that no pod has",
+        explanation="Katib's collector goes into pods with all of primaryPodLabels; without it there are no metrics.",
+        remedy="remove primaryPodLabels, or use labels that the pods of the kind have",
+        fails="spec: {trialTemplate: {primaryPodLabels: {role: main}}}",
+        passes=(
+            "spec: {trialTemplate: {primaryPodLabels: {role: main}, trialSpec: {spec: {template: {metadata: "
+            "{labels: {role: main}}}}}}}"
+        ),
+        source=WRAPPER,
     ),
     Rule(
-        "KT261",
-        "wrong",
-        "A value that breaks the template",
-        "Values are put into the template's JSON as they are: quotes end a text, a backslash begins an escape.",
-        "use values of letters, digits and signs such as . - _ /",
-        "spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '0.1', max: '1'}}, "
-        "{name: units, parameterType: categorical, feasibleSpace: {list: ['a\\b']}}]}",
-        "",
-        _RUNTIME,
+        code="KT261",
+        severity="wrong",
+        title="A value that breaks the template",
+        explanation="Values are inserted into JSON unescaped: a quote ends the string, a backslash begins an escape.",
+        remedy="use values of letters, digits and characters such as . - _ /",
+        fails=parameters(units="'a\\b'"),
     ),
     Rule(
-        "KT262",
-        "hangs",
-        "A template of a ConfigMap that values break",
-        "Katib reads the text of a ConfigMap before and after it puts values in. An unquoted placeholder in {...} or "
-        "[...] is not YAML, and an unquoted one in block style becomes a number where the Job wants text.",
-        "put each placeholder in quotes",
-        "",
-        "",
-        _RUNTIME,
+        code="KT262",
+        severity="hangs",
+        title="A ConfigMap template that values break",
+        explanation="Katib parses the ConfigMap before and after it inserts values. An unquoted placeholder in {...} "
+        "or [...] is invalid YAML, and in block style it becomes a number where the Job needs a string.",
+        remedy="quote each placeholder",
     ),
     Rule(
-        "KT264",
-        "hangs",
-        "A name too long for pbt",
-        "pbt names its trials after the Experiment and a UUID, and a Job's name ends at 63 characters.",
-        "give the Experiment a name of at most 26 characters",
-        f"metadata: {{name: a-name-of-thirty-characters-xx}}\nspec: {{resumePolicy: FromVolume, {_PBT}}}",
-        f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
-        _RUNTIME,
+        code="KT264",
+        severity="hangs",
+        title="A name too long for pbt",
+        explanation="pbt adds a UUID to the Experiment's name, and the name of a Job has at most 63 characters.",
+        remedy="give the Experiment a name of at most 26 characters",
+        fails=f"metadata: {{name: a-name-of-thirty-characters-xx}}\nspec: {{resumePolicy: FromVolume, {_PBT}}}",
+        passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
     ),
     Rule(
-        "KT265",
-        "hangs",
-        "pbt without its volume",
-        "pbt copies checkpoints between trials in a volume that exists with resumePolicy FromVolume only, and that "
-        "Push does not mount.",
-        "write resumePolicy: FromVolume, and a collector other than Push",
-        f"spec: {{{_PBT}}}",
-        f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
-        _RUNTIME,
+        code="KT265",
+        severity="hangs",
+        title="pbt without its volume",
+        explanation="pbt copies checkpoints through a volume that needs resumePolicy FromVolume and that Push lacks.",
+        remedy="set resumePolicy: FromVolume, and use a collector other than Push",
+        fails=f"spec: {{{_PBT}}}",
+        passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
     ),
 )

@@ -201,7 +201,7 @@ def _unchanged_findings(tokens: list[str], places: list[Path], *, captures: bool
     maybe = next((index for index, word in enumerate(first.words) if set(word.expansions) & set("?[")), None)
     if maybe is not None:
         message = f"the shell replaces {tokens[maybe]!r} by the names of files that match it"
-        yield finding("KT254", places[maybe], message, "habit")
+        yield finding("KT254", places[maybe], message, "advice")
 
 
 def _is_kept(token: str) -> bool:
@@ -361,7 +361,7 @@ def _output_findings(wrapped: _Traces, bare: _Traces | None, context: _Context) 
     elif context.captures and len(captured) < len(seen):
         yield context.finding("KT252", "only the output of the last of several commands is captured")
     elif masked:
-        yield context.finding("KT252", "a failing training counts as completed", "habit")
+        yield context.finding("KT252", "a failing training counts as completed", "advice")
     elif context.stops and good.ran and good.ran[-1].words[0].text.rpartition("/")[2] in _SHELLS:
         message = "a shell inside the shell: Katib's early stopping does not find the training's process"
         yield context.finding("KT252", message, "wrong")

@@ -68,7 +68,7 @@ def condition_findings(template: Mapping[str, Any], kind: str) -> Iterator[Findi
         success = name == "successCondition"
         what = "succeeds" if success else "fails"
         message = f"a {kind} never has the condition {text[:80]!r}: Katib does not notice when a trial {what}"
-        yield finding("KT237", (*TEMPLATE, name), message, "hangs" if success else "habit")
+        yield finding("KT237", (*TEMPLATE, name), message, "hangs" if success else "advice")
 
 
 def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Finding]:

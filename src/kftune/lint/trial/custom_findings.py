@@ -37,7 +37,7 @@ def custom_findings(run: RunObject, experiment: str, primary: str) -> Iterator[F
     verdict = judge_object(example, name=experiment + _TRIAL_NAME)
     kind = run.kind[1]
     # Argo has CRDs that check everything, or, as KFP installs them, nothing.
-    severity: Severity | None = "habit" if run.kind[0].startswith("argoproj.io/") else None
+    severity: Severity | None = "advice" if run.kind[0].startswith("argoproj.io/") else None
     for problem in verdict.problems:
         detail = f"{field_text(problem.path) or kind}: {problem.detail}"
         yield finding("KT274", (*TRIAL, *problem.path), f"the API server rejects this {kind}: {detail}", severity)

@@ -64,7 +64,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
 
         refusals = list(custom_findings(run, experiment, primary))
         yield from refusals
-        if any(refusal.code == "KT274" and refusal.severity != "habit" for refusal in refusals):
+        if any(refusal.code == "KT274" and refusal.severity != "advice" for refusal in refusals):
             return  # its pods are never created
     yield from condition_findings(template, kind)
     yield from label_findings(template, run)
@@ -159,7 +159,7 @@ def _budget_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if (spec.get("objective") or {}).get("goal") is not None:
         yield finding("KT231", ("spec",), "without maxTrialCount an Experiment restarts whenever it reaches its goal")
     else:
-        yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends", "habit")
+        yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends", "advice")
 
 
 def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
-"""A Katib Experiment on this machine, whoever wrote it: `run_experiment` does what a cluster would do with it."""
+"""Runs any Katib Experiment on this machine, as a cluster would: `run_experiment`."""
 
 from __future__ import annotations
 
-from kftune.local.experiment.launcher import Options
 from kftune.local.experiment.run import run_experiment
+from kftune.local.experiment.template import Options
 
 __all__ = ["Options", "run_experiment"]

@@ -1,4 +1,4 @@
-"""The algorithm of an Experiment: its settings are texts, and the seed is one of them."""
+"""Reads the algorithm of an Experiment, with its settings and its seed."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RunError, StudyError, suggestion
+from kftune.katib.engines import NAS, engine_of
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.study import ALGORITHMS, Algorithm
 
-_NAS = ("enas", "darts")
 _LARGEST_SEED = 2**32 - 1
 
 
 def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algorithm, list[str]]:
-    """The algorithm by its Katib name and settings, and what should be known of it.
+    """Returns the algorithm of a decoded spec, and notes about it.
 
     Args:
-        spec: A decoded spec.
-        seed: The seed that counts instead of the setting random_state.
+        spec: The spec.
+        seed: The seed to use in place of the setting random_state; None takes that setting.
 
     Raises:
-        RunError: It does not run here, or a setting is wrong.
+        RunError: It does not run here, or a setting is invalid.
     """
     given = spec["algorithm"]
     name = given.get("algorithmName", "")
-    if name in _NAS:
+    if name in NAS:
         raise RunError(
-            f"{name} searches for architectures in a service of its own, which runs on Katib only; here an Experiment "
+            f"{name} searches for architectures in its own service, which runs on Katib only; here an Experiment "
             f"runs with {', '.join(ALGORITHMS)}"
         )
     if name not in ALGORITHMS:
@@ -37,8 +37,8 @@ def algorithm_of(spec: Mapping[str, Any], seed: int | None = None) -> tuple[Algo
     if seed is None and state is not None:
         seed = python_int(state)
         if seed is None or not 0 <= seed <= _LARGEST_SEED:
-            raise RunError(f"random_state of {name} must be an integer from 0 to {_LARGEST_SEED}, and is {state!r}")
-    rules = ALGORITHMS[name].settings
+            raise RunError(f"random_state of {name} must be an integer from 0 to {_LARGEST_SEED}, but is {state!r}")
+    rules = engine_of(name).settings
     unknown = [setting for setting in settings if setting not in rules]
     notes = [f"{name} has no setting {setting!r}; it has no effect" for setting in unknown]
     known = {setting: _typed(text) for setting, text in settings.items() if setting in rules and text}

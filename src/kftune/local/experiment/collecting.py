@@ -1,4 +1,4 @@
-"""Makes the reader of each trial of an Experiment, and the rules by which it is stopped early."""
+"""Makes the reader of each trial of an Experiment, with its early-stopping rules."""
 
 from __future__ import annotations
 
@@ -13,27 +13,20 @@ from kftune.katib.trial.medianstop import Finished, MedianStop
 from kftune.katib.trial.stopping import StopRule
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import (
-    EventReader,
-    FileReader,
-    OutputReader,
-    PushReader,
-    RowsReader,
-    is_finite,
-)
+from kftune.local.experiment.readers import EventReader, FileReader, OutputReader, PushReader, RowsReader, is_finite
 from kftune.results import RunFolder, State, Trial
 
 
 class Readers:
-    """Makes the reader of each trial, and the rules by which it is stopped early.
+    """Makes the reader of each trial, with its early-stopping rules.
 
     Args:
         metrics: The Experiment's metrics.
-        stopping: spec.earlyStopping, if there is one.
+        stopping: spec.earlyStopping; None for none.
         folder: Where results go.
-        server: Takes metrics that are pushed, if any are.
-        as_katib: Whether values that are no finite numbers count as they do on Katib.
-        wrapped: Whether the output goes to a file, as on a cluster, and success is told by a mark in a file.
+        server: Receives pushed metrics; None if none are pushed.
+        as_katib: Whether values that are not finite numbers count as on Katib.
+        wrapped: Whether the output goes to a file and a mark in a file shows success, as on a cluster.
     """
 
     def __init__(
@@ -55,7 +48,7 @@ class Readers:
         self._service = None if stopping is None else _service(metrics, stopping)
 
     def make(self, trial: str) -> RowsReader:
-        """The reader of the trial that starts now."""
+        """Returns the reader of a trial that starts now."""
         kind = self.metrics.kind
         if kind == "Push":
             return PushReader(self, trial)
@@ -67,7 +60,7 @@ class Readers:
         return OutputReader(self, trial, rules)
 
     def recall(self, trials: Iterable[Trial]) -> None:
-        """Reads the logs of earlier trials again, as far as rules are made of them."""
+        """Reads the logs of earlier trials again, if rules depend on them."""
         if self._service is None:
             return
         for trial in trials:
@@ -77,18 +70,24 @@ class Readers:
                 self.remember(trial.name, reader.rows, trial.state)
 
     def counted(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows without those in which the objective is no finite number, unless it counts as it does on Katib."""
+        """Returns the rows without non-finite values of the objective; with `as_katib`, all rows."""
         objective = self.metrics.objective
         return [row for row in rows if self.as_katib or row.name != objective or is_finite(row.value)]
 
     def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
-        """Keeps what a trial reported of the objective, for the rules of later ones."""
+        """Stores a trial's values of the objective, for the rules of later trials.
+
+        Args:
+            trial: Its name.
+            rows: What it reported.
+            state: How it ended.
+        """
         if self._service is not None:
             values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
             self._finished.append(Finished(trial, state == "Succeeded", values))
 
     def local_path(self, trial: str) -> Path:
-        """What stands here for the path at which the collector reads."""
+        """Returns the path that is used here for the one at which the collector reads."""
         path, output = self.metrics.path or METRICS_LOG, self._folder.output(trial)
         if self.metrics.is_folder:
             return local_folder(output, path)
@@ -101,7 +100,7 @@ class Readers:
         try:
             return self._service.rules(self._finished)
         except KatibError as error:
-            raise RunError(f"early stopping has no answer, and on Katib the Experiment hangs: {error}") from error
+            raise RunError(f"early stopping fails, and on Katib the Experiment hangs: {error}") from error
 
 
 def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | None:
@@ -109,6 +108,6 @@ def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | None
         return None
     name = stopping.get("algorithmName", "")
     if name != "medianstop":
-        raise RunError(f"early stopping by {name!r} is not known here; medianstop is, or leave spec.earlyStopping out")
+        raise RunError(f"early stopping by {name!r} is unknown here; use medianstop, or remove spec.earlyStopping")
     settings = [(each.get("name", ""), each.get("value", "")) for each in stopping.get("algorithmSettings", ())]
     return MedianStop(settings, metrics.objective, metrics.direction)

@@ -1,10 +1,11 @@
-"""What an Experiment says of its metrics, and who collects them."""
+"""Reads which metrics an Experiment has, and how they are collected."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kftune.errors import RunError
 from kftune.study.objective import Direction
@@ -15,30 +16,45 @@ _NOT_HERE = {
 }
 
 
-class Metrics(NamedTuple):
-    """What an Experiment says of its metrics."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metrics:
+    """The metrics of an Experiment.
+
+    Attributes:
+        kind: The collector.
+        objective: The metric that counts.
+        direction: Whether less or more is better.
+        names: All metrics, the objective first.
+        strategies: Metric -> which of its values counts.
+        filters: Regular expressions that find metrics in lines.
+        format: TEXT or JSON.
+        path: Where the collector reads, in the container.
+        is_folder: Whether that is a folder.
+    """
 
     kind: str
-    """The collector."""
     objective: str
     direction: Direction
     names: tuple[str, ...]
-    """The objective first."""
     strategies: Mapping[str, str]
     filters: tuple[str, ...]
     format: str
     path: str
-    """Where the collector reads, in the container."""
     is_folder: bool
 
 
 def local_folder(output: Path, folder: str) -> Path:
-    """What stands in a trial's output folder for the folder in which its collector reads."""
+    """Returns the folder that is used here for the one in which a trial's collector reads.
+
+    Args:
+        output: The trial's output folder.
+        folder: The collector's folder, in the container.
+    """
     return output / "files" / folder.strip("/")
 
 
 def metrics_of(spec: Mapping[str, Any]) -> Metrics:
-    """The metrics of a decoded spec with its defaults.
+    """Returns the metrics of a decoded spec with its defaults.
 
     Raises:
         RunError: Its collector does not run here.
@@ -51,13 +67,13 @@ def metrics_of(spec: Mapping[str, Any]) -> Metrics:
     place = source.get("fileSystemPath") or {}
     name = objective["objectiveMetricName"]
     return Metrics(
-        kind,
-        name,
-        objective["type"],
-        tuple(dict.fromkeys((name, *objective.get("additionalMetricNames", ())))),
-        {each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())},
-        tuple((source.get("filter") or {}).get("metricsFormat", ())) if kind in ("StdOut", "File") else (),
-        place.get("format") or "TEXT" if kind == "File" else "TEXT",
-        place.get("path", "") if kind in ("File", "TensorFlowEvent") else "",
-        kind == "TensorFlowEvent",
+        kind=kind,
+        objective=name,
+        direction=objective["type"],
+        names=tuple(dict.fromkeys((name, *objective.get("additionalMetricNames", ())))),
+        strategies={each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())},
+        filters=tuple((source.get("filter") or {}).get("metricsFormat", ())) if kind in ("StdOut", "File") else (),
+        format=place.get("format") or "TEXT" if kind == "File" else "TEXT",
+        path=place.get("path", "") if kind in ("File", "TensorFlowEvent") else "",
+        is_folder=kind == "TensorFlowEvent",
     )

@@ -1,7 +1,7 @@
-"""The parameters of an Experiment as domains: what they are meant to be, not what an engine makes of them.
+"""Reads the parameters of an Experiment as domains, as declared; Katib's engines may draw other values.
 
-Where the Experiment was rendered from a study and a parameter is a number that stands for a value, the value is what is
-searched, so that study and Experiment choose alike.
+If the Experiment was rendered from a study and a parameter is an encoded value, the domain of the value itself is
+searched. So study and Experiment choose the same values.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,14 +33,14 @@ from kftune.domains import (
 )
 from kftune.domains.encoding import MILLION, PREFIX
 from kftune.errors import DomainError, KftuneError, RunError
-from kftune.katib.engines.sampling import Parameter
+from kftune.katib.engines.sampling import SearchedParameter
 from kftune.katib.go.numbers import python_float, python_int
 from kftune.local.samplers.shares import share_of
 
 _SURROGATE = re.compile(
     rf"{PREFIX}(?P<mode>quantile|millionth):(?P<spec>[^:\s'\"\\]+):\$\{{trialParameters\.(?P<name>[^}}]+)\}}"
 )
-# A value with at least this share of the draws is found again from a millionth.
+# With at most so many points, a millionth still identifies each of them.
 _MOST_POINTS = 10_000
 _CONTINUOUS = (Uniform, LogUniform, ReverseLogUniform, Normal, LogNormal)
 
@@ -55,7 +55,7 @@ class ParameterSpace:
         RunError: Two have the same name.
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
+    def __init__(self, parameters: Sequence[SearchedParameter]) -> None:
         ordered = sorted(parameters, key=lambda parameter: parameter.late)
         self.space: dict[str, Domain] = {parameter.name: parameter.domain for parameter in ordered}
         self._texts = {parameter.name: parameter.text for parameter in parameters}
@@ -70,20 +70,20 @@ class ParameterSpace:
         return math.prod(domain.size for domain in self.space.values())
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """All of `point`: an Experiment knows no conditions."""
+        """Returns all of `point`: an Experiment has no conditions."""
         return dict(point)
 
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
-        """The texts that a trial gets, in the order of the Experiment."""
+        """Returns the texts that a trial gets, in the order of the Experiment."""
         return {name: text(point[name]) for name, text in self._texts.items() if name in point}
 
     def first_points(self) -> list[dict[str, Any]]:
-        """None: an Experiment has no points to try first."""
+        """Returns nothing: an Experiment has no points to try first."""
         return []
 
 
-def parameters_of(spec: Mapping[str, Any]) -> tuple[list[Parameter], list[str]]:
-    """The parameters of a decoded spec, and what should be known of them.
+def parameters_of(spec: Mapping[str, Any]) -> tuple[list[SearchedParameter], list[str]]:
+    """Returns the parameters of a decoded spec, and notes about them.
 
     Raises:
         RunError: A parameter cannot be searched.
@@ -101,15 +101,15 @@ def parameters_of(spec: Mapping[str, Any]) -> tuple[list[Parameter], list[str]]:
                 raise RunError(f"parameter {name!r} cannot be searched: {error}") from error
         found.append(parameter._replace(late=name in surrogates and isinstance(surrogates[name][1], Conditional)))
     if not found:
-        raise RunError("an Experiment needs parameters to run here, and has none here (nasConfig is for Katib only)")
+        raise RunError("an Experiment needs parameters to run here, but has none (nasConfig is for Katib only)")
     return found, notes
 
 
-# -- surrogates ----------------------------------------------------------------------------------------------------
+# -- encoded values ----------------------------------------------------------------------------------------------------
 
 
 def _surrogates(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domain]]]:
-    """Parameters whose number stands for a value: name -> (mode, domain of the value)."""
+    """Parameters that are encoded values: name -> (mode, domain of the value)."""
     template = spec["trialTemplate"]
     references = {each.get("name"): each.get("reference", "") for each in template.get("trialParameters", ())}
     text = json.dumps(template.get("trialSpec"))
@@ -119,41 +119,40 @@ def _surrogates(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domai
             continue
         try:
             domain = domain_from_spec(json.loads(unquote(match["spec"], errors="strict")))
-        except (KftuneError, ValueError):  # the program says so better
+        except (KftuneError, ValueError):  # the program explains that better
             continue
         yield reference, (match["mode"], domain)
 
 
-def _behind(name: str, mode: str, domain: Domain) -> Parameter | None:
-    """A parameter searched by the values it stands for; None where a number is as good, or cannot be found again."""
+def _behind(name: str, mode: str, domain: Domain) -> SearchedParameter | None:
+    """A parameter searched by the encoded values; None if numbers serve as well, or do not identify the values."""
     inner = domain.domain if isinstance(domain, Conditional) else domain
     if inner is None or isinstance(inner, _CONTINUOUS):
         return None
     if mode == "millionth":
         if inner.size > _MOST_POINTS:
             return None
-        return Parameter(name, inner, lambda value: str(int(share_of(inner, value) * MILLION)))
-    return Parameter(name, inner, lambda value: repr(share_of(inner, value)))
+        return SearchedParameter(name, inner, lambda value: str(int(share_of(inner, value) * MILLION)))
+    return SearchedParameter(name, inner, lambda value: repr(share_of(inner, value)))
 
 
 # -- as declared ---------------------------------------------------------------------------------------------------
 
 
-def _as_declared(given: Mapping[str, Any], notes: list[str]) -> Parameter:
+def _as_declared(given: Mapping[str, Any], notes: list[str]) -> SearchedParameter:
     name, kind, space = given.get("name", ""), given.get("parameterType", ""), given["feasibleSpace"]
     if kind in ("categorical", "discrete"):
         texts = list(dict.fromkeys(space.get("list", ())))
         if len(texts) < len(space.get("list", ())):
-            notes.append(f"{name}: the list has values twice; each is tried as often as the others")
-        return Parameter(name, Choice(*texts) if kind == "categorical" else Ordinal(*texts), str)
+            notes.append(f"{name}: the list repeats values; each counts once")
+        return SearchedParameter(name, Choice(*texts) if kind == "categorical" else Ordinal(*texts), str)
     if kind not in ("int", "double"):
         raise RunError(f"parameter {name!r} is of type {kind!r}; write double, int, discrete or categorical")
     distribution = space.get("distribution", "uniform")
     if distribution in ("normal", "logNormal"):
-        notes.append(f"{name}: min and max set the middle and six deviations; a few values lie beyond, as on Katib")
-    make = _whole if kind == "int" else _number
-    domain = make(name, space, distribution)
-    return Parameter(name, domain, str if kind == "int" else _float_text)
+        notes.append(f"{name}: min and max are three deviations from the middle; a few values lie outside, as on Katib")
+    domain = (_whole if kind == "int" else _number)(name, space, distribution)
+    return SearchedParameter(name, domain, str if kind == "int" else _float_text)
 
 
 def _float_text(value: Any) -> str:
@@ -161,44 +160,33 @@ def _float_text(value: Any) -> str:
 
 
 def _whole(name: str, space: Mapping[str, Any], distribution: str) -> Domain:
-    low, high, step = (_int(name, space, field) for field in ("min", "max", "step"))
+    low, high, step = _bounds(name, space, python_int, "an integer such as 10")
     step = step or 1
-    if low is None or high is None:
-        raise RunError(f"parameter {name!r} needs min and max")
-    if distribution == "normal":
-        return QNormal(*_three_sigma(low, high), q=step) if low < high else Constant(low)
-    if distribution == "logNormal":
-        return QLogNormal(*_log_three_sigma(name, low, high), q=step) if low < high else Constant(low)
-    return IntUniform(low, high, step, log=distribution == "logUniform")
+    if distribution not in _SPREADS:
+        return IntUniform(low, high, step, log=distribution == "logUniform")
+    if low >= high:
+        return Constant(low)
+    spread, _, stepped = _SPREADS[distribution]
+    return stepped(*spread(name, low, high), q=step)
 
 
 def _number(name: str, space: Mapping[str, Any], distribution: str) -> Domain:
-    low, high, step = (_float(name, space, field) for field in ("min", "max", "step"))
-    if low is None or high is None:
-        raise RunError(f"parameter {name!r} needs min and max")
+    low, high, step = _bounds(name, space, python_float, "a finite number")
     if low == high or (step is not None and step > high - low > 0):
         return Constant(low)
-    if step is not None:
-        return _stepped(name, low, high, step, distribution)
-    if distribution == "normal":
-        return Normal(*_three_sigma(low, high))
-    if distribution == "logNormal":
-        return LogNormal(*_log_three_sigma(name, low, high))
-    return LogUniform(low, high) if distribution == "logUniform" else Uniform(low, high)
+    if distribution in _SPREADS:
+        spread, plain, stepped = _SPREADS[distribution]
+        ends = spread(name, low, high)
+        return plain(*ends) if step is None else stepped(*ends, q=step)
+    if distribution == "logUniform":
+        return LogUniform(low, high) if step is None else QLogUniform(low, high, step)
+    return Uniform(low, high) if step is None else QUniform(low, high, step)
 
 
-def _stepped(name: str, low: float, high: float, step: float, distribution: str) -> Domain:
-    if distribution == "normal":
-        return QNormal(*_three_sigma(low, high), q=step)
-    if distribution == "logNormal":
-        return QLogNormal(*_log_three_sigma(name, low, high), q=step)
-    return QLogUniform(low, high, step) if distribution == "logUniform" else QUniform(low, high, step)
-
-
-def _three_sigma(low: float, high: float) -> tuple[float, float]:
+def _three_sigma(name: str, low: float, high: float) -> tuple[float, float]:
     """Mean and deviation.
 
-    Source: katib, hyperopt/base_service.py. The ends were written down rounded; 15 digits give back what was meant.
+    Source: katib, hyperopt/base_service.py. The ends were written rounded; 15 digits restore the exact values.
     """
     return float(f"{(low + high) / 2:.15g}"), float(f"{(high - low) / 6:.15g}")
 
@@ -206,26 +194,26 @@ def _three_sigma(low: float, high: float) -> tuple[float, float]:
 def _log_three_sigma(name: str, low: float, high: float) -> tuple[float, float]:
     """Mean and deviation of the logarithm."""
     if low <= 0:
-        raise RunError(f"parameter {name!r} is logNormal, so min must be above 0, and is {low:g}")
+        raise RunError(f"parameter {name!r} is logNormal, so min must be above 0, but is {low:g}")
     ends = math.log(low), math.log(high)
     return round((ends[0] + ends[1]) / 2, 13), round((ends[1] - ends[0]) / 6, 13)
 
 
-def _int(name: str, space: Mapping[str, Any], field: str) -> int | None:
-    text = space.get(field, "")
-    if not text:
-        return None
-    value = python_int(text)
-    if value is None:
-        raise RunError(f"parameter {name!r}: {field} must be an integer such as 10, and is {text!r}")
-    return value
+_Make = Callable[..., Domain]
+_SPREADS: dict[str, tuple[Callable[[str, float, float], tuple[float, float]], _Make, _Make]] = {
+    "normal": (_three_sigma, Normal, QNormal),
+    "logNormal": (_log_three_sigma, LogNormal, QLogNormal),
+}
 
 
-def _float(name: str, space: Mapping[str, Any], field: str) -> float | None:
-    text = space.get(field, "")
-    if not text:
-        return None
-    value = python_float(text)
-    if value is None or not math.isfinite(value):
-        raise RunError(f"parameter {name!r}: {field} must be a finite number, and is {text!r}")
-    return value
+def _bounds(name: str, space: Mapping[str, Any], read: Callable[[str], Any], what: str) -> tuple[Any, Any, Any]:
+    """min, max and step; the step may be None."""
+    found: dict[str, Any] = {}
+    for field in ("min", "max", "step"):
+        text = space.get(field, "")
+        found[field] = read(text) if text else None
+        if text and (found[field] is None or not math.isfinite(found[field])):
+            raise RunError(f"parameter {name!r}: {field} must be {what}, but is {text!r}")
+    if found["min"] is None or found["max"] is None:
+        raise RunError(f"parameter {name!r} needs min and max")
+    return found["min"], found["max"], found["step"]

@@ -1,30 +1,26 @@
-"""What a trial's object asks to be run: its primary container, as far as one machine can do that."""
+"""Reads what a trial's object runs: its primary container."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
 from kftune.katib.trial.kubelet import expanded
 
-_REPLICAS = {
-    "PyTorchJob": "pytorchReplicaSpecs",
-    "TFJob": "tfReplicaSpecs",
-    "XGBoostJob": "xgbReplicaSpecs",
-}
+_REPLICAS = {"PyTorchJob": "pytorchReplicaSpecs", "TFJob": "tfReplicaSpecs", "XGBoostJob": "xgbReplicaSpecs"}
 _NEEDED = {
     "Workflow": "Argo's controller runs its steps; to search here, make the training step a Job",
     "PipelineRun": "Tekton's controller runs its tasks; to search here, make the training task a Job",
     "MPIJob": "its launcher starts workers over MPI; with one worker, the same command runs as a Job",
 }
 _GPU = re.compile(r"[\w.-]+/gpu|[\w.-]+/mig-[\w.-]+")
-_GRACE = 30.0
 
 
-class Mount(NamedTuple):
+class PodMount(NamedTuple):
     """A volume under a path."""
 
     volume: str
@@ -42,8 +38,27 @@ class Mount(NamedTuple):
         return self.kind == "emptyDir" and self.source.get("medium") == "Memory"
 
 
-class Pod(NamedTuple):
-    """What one trial runs."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialPod:
+    """What one trial runs.
+
+    Attributes:
+        container: Name of the primary container.
+        image: Its image; empty for none.
+        command: Its command; empty leaves the image's.
+        args: Its arguments.
+        env: Its variables, as the object has them.
+        env_from: The objects that give further variables.
+        working_dir: Its working folder; empty leaves the image's.
+        limits: What it may use, as the object has it.
+        mounts: Its volumes.
+        user: User and group by number; None takes the image's.
+        read_only: Whether its file system is read-only.
+        deadline: The longest that the trial may run, in seconds; None for any time.
+        grace: Seconds between the request to stop and the kill.
+        others: Names of the other containers.
+        retries: How often a cluster would start a failed trial again.
+    """
 
     container: str
     image: str
@@ -53,19 +68,13 @@ class Pod(NamedTuple):
     env_from: tuple[Mapping[str, Any], ...]
     working_dir: str
     limits: Mapping[str, Any]
-    mounts: tuple[Mount, ...]
-    deadline: float | None
-    """Seconds."""
-    grace: float
-    """Seconds between the request to stop and the kill."""
-    others: tuple[str, ...]
-    """Containers beside the primary one."""
-    retries: int
-    """How often a cluster would start a failed trial again."""
+    mounts: tuple[PodMount, ...]
     user: tuple[int, int] | None
-    """User and group by number, where the template says so."""
     read_only: bool
-    """Whether its file system is read-only."""
+    deadline: float | None = None
+    grace: float = 30.0
+    others: tuple[str, ...] = ()
+    retries: int = 0
 
     @property
     def gpus(self) -> int:
@@ -74,11 +83,11 @@ class Pod(NamedTuple):
         return int(sum(amount for amount in amounts if amount is not None))
 
 
-def pod_of(run: Mapping[str, Any], primary: str) -> Pod:
-    """The primary container of a trial's object.
+def pod_of(run: Mapping[str, Any], primary: str) -> TrialPod:
+    """Returns the primary container of a trial's object.
 
     Args:
-        run: The object, placeholders replaced.
+        run: The object, with its placeholders replaced.
         primary: The template's primaryContainerName.
 
     Raises:
@@ -100,7 +109,7 @@ def pod_of(run: Mapping[str, Any], primary: str) -> Pod:
         return _from_template(_map(only.get("template")), primary, policy, policy.get("backoffLimit", 0))
     if kind == "TrainJob":
         return _from_trainer(spec, primary)
-    needed = _NEEDED.get(kind, "here run Job, PyTorchJob, TFJob, XGBoostJob and TrainJob, each with one replica")
+    needed = _NEEDED.get(kind, "only Job, PyTorchJob, TFJob, XGBoostJob and TrainJob with one replica run here")
     raise RunError(f"a {kind} of {run.get('apiVersion')} is not run locally: {needed}")
 
 
@@ -111,7 +120,7 @@ def _one(what: str, count: object) -> None:
         )
 
 
-def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> Pod:
+def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> TrialPod:
     spec = _map(template.get("spec"))
     containers = [_map(container) for container in spec.get("containers") or ()]
     found = next((container for container in containers if container.get("name") == primary), None)
@@ -125,15 +134,15 @@ def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[st
     return _pod(
         found,
         {str(_map(volume).get("name")): _map(volume) for volume in spec.get("volumes") or ()},
-        min((float(seconds) for seconds in deadlines if seconds is not None), default=None),
-        float(spec.get("terminationGracePeriodSeconds") or _GRACE),
-        tuple(str(_map(container).get("name")) for container in others),
-        int(retries or 0),
         _map(spec.get("securityContext")),
+        deadline=min((float(seconds) for seconds in deadlines if seconds is not None), default=None),
+        grace=float(spec.get("terminationGracePeriodSeconds") or 30),
+        others=tuple(str(_map(container).get("name")) for container in others),
+        retries=int(retries or 0),
     )
 
 
-def _from_trainer(spec: Mapping[str, Any], primary: str) -> Pod:
+def _from_trainer(spec: Mapping[str, Any], primary: str) -> TrialPod:
     trainer = _map(spec.get("trainer"))
     _one("spec.trainer.numNodes", trainer.get("numNodes", 1))
     if not trainer.get("command"):
@@ -144,42 +153,43 @@ def _from_trainer(spec: Mapping[str, Any], primary: str) -> Pod:
     resources = {"limits": _map(_map(trainer.get("resourcesPerNode")).get("limits"))}
     container = {**trainer, "name": primary, "resources": resources}
     deadline = spec.get("activeDeadlineSeconds")
-    return _pod(container, {}, None if deadline is None else float(deadline), _GRACE, (), 0, {})
+    return _pod(container, {}, {}, deadline=None if deadline is None else float(deadline))
 
 
 def _pod(
     container: Mapping[str, Any],
     volumes: Mapping[str, Mapping[str, Any]],
-    deadline: float | None,
-    grace: float,
-    others: tuple[str, ...],
-    retries: int,
     security: Mapping[str, Any],
-) -> Pod:
-    mounts = []
-    for each in map(_map, container.get("volumeMounts") or ()):
-        name = str(each.get("name"))
-        volume = volumes.get(name, {})
-        kind = next((key for key in volume if key != "name"), "unknown")
-        path = str(each.get("mountPath", "")).rstrip("/")
-        read_only, sub_path = bool(each.get("readOnly")), str(each.get("subPath", ""))
-        mounts.append(Mount(name, path, kind, _map(volume.get(kind)), sub_path, read_only))
-    return Pod(
-        str(container.get("name")),
-        str(container.get("image", "")),
-        tuple(map(str, container.get("command") or ())),
-        tuple(map(str, container.get("args") or ())),
-        tuple(map(_map, container.get("env") or ())),
-        tuple(map(_map, container.get("envFrom") or ())),
-        str(container.get("workingDir") or ""),
-        _map(_map(container.get("resources")).get("limits")),
-        tuple(mounts),
-        deadline,
-        grace,
-        others,
-        retries,
-        _user(_map(container.get("securityContext")), security),
-        bool(_map(container.get("securityContext")).get("readOnlyRootFilesystem")),
+    **of_object: Any,
+) -> TrialPod:
+    own = _map(container.get("securityContext"))
+    return TrialPod(
+        container=str(container.get("name")),
+        image=str(container.get("image", "")),
+        command=tuple(map(str, container.get("command") or ())),
+        args=tuple(map(str, container.get("args") or ())),
+        env=tuple(map(_map, container.get("env") or ())),
+        env_from=tuple(map(_map, container.get("envFrom") or ())),
+        working_dir=str(container.get("workingDir") or ""),
+        limits=_map(_map(container.get("resources")).get("limits")),
+        mounts=tuple(_mount(_map(mount), volumes) for mount in container.get("volumeMounts") or ()),
+        user=_user(own, security),
+        read_only=bool(own.get("readOnlyRootFilesystem")),
+        **of_object,
+    )
+
+
+def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -> PodMount:
+    name = str(mount.get("name"))
+    volume = volumes.get(name, {})
+    kind = next((key for key in volume if key != "name"), "unknown")
+    return PodMount(
+        volume=name,
+        path=str(mount.get("mountPath", "")).rstrip("/"),
+        kind=kind,
+        source=_map(volume.get(kind)),
+        sub_path=str(mount.get("subPath", "")),
+        read_only=bool(mount.get("readOnly")),
     )
 
 
@@ -197,27 +207,34 @@ class Known(NamedTuple):
     """Where a container's variables come from."""
 
     given: Mapping[str, str]
-    """Those that the user gave; they count before all others."""
+    """Variables that the user gave; they replace all others."""
     outside: Mapping[str, str]
-    """This process's environment: it has the values of secrets."""
+    """The environment of kftune, which has the values of secrets."""
     config_maps: Mapping[str, Mapping[str, str]]
     """Name -> data, of the Experiment's namespace."""
     fields: Mapping[str, str]
     """Field path -> text, of the trial's pod."""
 
 
-def fetched_names(pod: Pod, known: Known) -> set[str]:
-    """The variables whose values may be secret: those of the cluster's objects, and those that the user gave."""
-    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in _map(each.get("valueFrom"))} | set(
-        known.given
-    )
+def secret_names(pod: TrialPod, given: Mapping[str, str]) -> set[str]:
+    """Returns the names of variables that may be secret: from Secrets, and from the user.
+
+    Args:
+        pod: What the trial runs.
+        given: The variables that the user gave.
+    """
+    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in _map(each.get("valueFrom"))} | set(given)
 
 
-def environment(pod: Pod, known: Known) -> dict[str, str]:
-    """The variables of the container.
+def environment(pod: TrialPod, known: Known) -> dict[str, str]:
+    """Returns the variables of the container.
+
+    Args:
+        pod: What the trial runs.
+        known: Where values come from.
 
     Raises:
-        RunError: One comes from what only the cluster has.
+        RunError: A value is known on the cluster only.
     """
     found: dict[str, str] = {}
     for source in pod.env_from:
@@ -234,8 +251,13 @@ def environment(pod: Pod, known: Known) -> dict[str, str]:
     return {**found, **known.given}
 
 
-def unknown_sources(pod: Pod, known: Known) -> list[str]:
-    """The Secrets and ConfigMaps whose variables only the cluster knows."""
+def unknown_sources(pod: TrialPod, known: Known) -> list[str]:
+    """Returns the Secrets and ConfigMaps with variables that only the cluster knows.
+
+    Args:
+        pod: What the trial runs.
+        known: Where values come from.
+    """
     found = []
     for source in pod.env_from:
         secret, config_map = _map(source.get("secretRef")), _map(source.get("configMapRef"))
@@ -271,11 +293,11 @@ def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
 
 
 def moved(places: Mapping[str, str], above: Mapping[str, str]) -> Callable[[str], str]:
-    """Makes what replaces paths of the container by those that stand for them here.
+    """Makes the function that replaces paths of the container in a text by paths of this machine.
 
     Args:
-        places: Path in the container -> path here, for it and all below; the longest counts first.
-        above: The same for paths by themselves, not for what is below.
+        places: Path in the container -> path here, for the path and everything below; the longest match wins.
+        above: The same for a path alone, without what is below.
     """
     if not places and not above:
         return lambda text: text
@@ -290,15 +312,5 @@ def _any_of(paths: Iterable[str]) -> str:
     return "|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True))
 
 
-def tokens(pod: Pod, variables: Mapping[str, str], move: Callable[[str], str]) -> list[str]:
-    """The container's command line as it runs here."""
-    return [move(expanded(token, variables)) for token in (*pod.command, *pod.args)]
-
-
 def _map(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def names_of(mounts: Sequence[Mount]) -> list[str]:
-    """The volumes among mounts, each once."""
-    return list(dict.fromkeys(mount.volume for mount in mounts))

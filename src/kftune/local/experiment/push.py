@@ -1,4 +1,4 @@
-"""Katib's database manager on this machine: trials push metrics to it, as they do on a cluster.
+"""Katib's database manager on this machine, to which trials push metrics as on a cluster.
 
 Source: katib v0.19.0, pkg/apis/manager/v1beta1/api.proto (service DBManager), pkg/db/v1beta1.
 """
@@ -30,11 +30,11 @@ class Pushed(NamedTuple):
 
 
 class MetricsServer:
-    """Takes metrics by gRPC on a free port of this machine, and keeps them in memory.
+    """Receives metrics by gRPC on a free port of this machine, and keeps them in memory.
 
     Raises:
         MissingExtraError: The package grpcio is not installed.
-        RunError: No port can be had.
+        RunError: There is no free port.
 
     Attributes:
         address: Where trials reach it, as ``host:port``.
@@ -61,14 +61,12 @@ class MetricsServer:
         try:
             port = self._server.add_insecure_port("127.0.0.1:0")
         except RuntimeError as error:
-            raise RunError(
-                f"metrics that are pushed need a port of this machine, but none can be had: {error}"
-            ) from error
+            raise RunError(f"cannot bind a local port for pushed metrics: {error}") from error
         self.address = f"127.0.0.1:{port}"
         self._server.start()
 
     def rows(self, trial: str) -> list[Pushed]:
-        """What a trial has pushed so far, by its times."""
+        """Returns what a trial has pushed so far, by time."""
         with self._lock:
             found = list(self._rows.get(trial, ()))
         return sorted(found, key=lambda row: row.time)
@@ -92,7 +90,7 @@ class MetricsServer:
                 trial = text_of(value)
             elif number == 2:
                 log = bytes_of(value)
-        # Source: pkg/db/v1beta1/mysql: a row without a time is passed over.
+        # Source: pkg/db/v1beta1/mysql: a row without a time is ignored.
         rows = [row for row in _rows_of(log) if row.time]
         with self._lock:
             self._rows.setdefault(trial, []).extend(rows)

@@ -1,7 +1,7 @@
 """Reads what the trials of an Experiment report, as each of Katib's collectors does.
 
-The rows are those of `kftune.katib.trial.collector`, exact to the character. One thing is not reproduced unless asked
-for: a value that is no finite number counts here as not reported, where Katib may take it for the best.
+The rows are those of `kftune.katib.trial.collector`, exact to the character. There is one difference, unless
+`as_katib` is set: a value that is not a finite number counts as not reported, where Katib may take it for the best.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from kftune.katib.trial import event_files
 from kftune.katib.trial.aggregation import observation
 from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.trial.stopping import StopRule, StopWatch
-from kftune.local.study.missing import why_missing
-from kftune.local.study.verdict import last_lines
+from kftune.local.study.failure import last_lines
+from kftune.local.study.missing_objective import why_missing
+from kftune.local.study.plan import Reader
 from kftune.metrics.log_scanner import LineCutter
 from kftune.metrics.values import MetricValues
 from kftune.results import State
@@ -38,19 +39,15 @@ def is_finite(text: str) -> bool:
     return number is not None and math.isfinite(number)
 
 
-class RowsReader:
-    """What the readers of all collectors share: rows in, an observation out.
+class RowsReader(Reader):
+    """The base of the readers of all collectors: it turns rows into an observation.
 
     Attributes:
         rows: What was reported so far.
-        stop: Why the trial shall stop; empty as long as it need not.
     """
-
-    next_look: float | None = None
 
     def __init__(self, readers: Readers, trial: str) -> None:
         self.rows: list[Row] = []
-        self.stop = ""
         self._readers = readers
         self._metrics = readers.metrics
         self._trial = trial
@@ -59,16 +56,8 @@ class RowsReader:
 
     # -- while it runs -----------------------------------------------------------------------------------------
 
-    def feed(self, chunk: bytes) -> Sequence[str]:
-        """Nothing that is printed counts."""
-        return ()
-
-    def look(self) -> Sequence[str]:
-        """Nothing comes from elsewhere."""
-        return ()
-
     def latest(self, metric: str) -> MetricValues | None:
-        """The latest report, if it is a finite number."""
+        """Returns the latest report, if it is a finite number."""
         text = next((row.value for row in reversed(self.rows) if row.name == metric), None)
         if text is None or not is_finite(text):
             return None
@@ -82,15 +71,15 @@ class RowsReader:
     # -- when it has ended -------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Reads what is left, and makes the observation."""
+        """Reads the rest, and makes the observation."""
         self._read_rest()
         counted = self._readers.counted(self.rows)
         if all(row.name != self._metrics.objective for row in counted):
-            return  # as in Katib, one missing objective takes the other metrics with it
+            return  # as in Katib, a missing objective drops the other metrics too
         try:
             found = observation(counted, self._metrics.names)
         except KatibError as error:
-            self._failure = f"Katib's controller would try for ever: {error}"
+            self._failure = f"Katib's controller would retry forever: {error}"
             return
         for metric in found:
             if metric.latest != UNAVAILABLE:
@@ -101,12 +90,12 @@ class RowsReader:
         """Reads what could not be read while the trial ran."""
 
     def reread(self, log: Path) -> None:
-        """Reads an earlier trial's report from the files that it left."""
+        """Reads the report of an earlier trial from its files."""
         self._read_rest()
 
     @property
     def values(self) -> dict[str, MetricValues]:
-        """The observation, without what is unavailable."""
+        """The observation, without unavailable values."""
         return self._values
 
     @property
@@ -120,11 +109,11 @@ class RowsReader:
         return number if number is not None and math.isfinite(number) else None
 
     def why_failed(self) -> str:
-        """Why Katib would take a trial with exit code 0 for a failed one."""
+        """Returns why a trial with exit code 0 fails on Katib; empty if it does not."""
         return self._failure
 
     def why_unavailable(self, log: Path) -> str:
-        """Why there is no objective."""
+        """Returns why there is no objective; empty if there is one."""
         name = self._metrics.objective
         if name in self._values:
             return ""
@@ -145,12 +134,12 @@ class RowsReader:
         return f"no line of the log gives {name!r} by the filter {filters}{last_lines(log)}"
 
     def ended(self, state: State) -> None:
-        """Keeps the reports for the rules of later trials."""
+        """Stores the reports for the rules of later trials."""
         self._readers.remember(self._trial, self.rows, state)
 
 
 class _LinesReader(RowsReader):
-    """Reads a text line by line, and watches for the rules of early stopping."""
+    """Reads a text line by line, and checks the rules of early stopping."""
 
     def __init__(self, readers: Readers, trial: str, rules: Sequence[StopRule]) -> None:
         super().__init__(readers, trial)
@@ -185,7 +174,7 @@ class _LinesReader(RowsReader):
             if watch.line(line):
                 self._stop()
         except KatibError as error:
-            # A rule that cannot be looked at ends the trial on Katib, and is dropped here.
+            # A rule that cannot be evaluated ends the trial on Katib, and is dropped here.
             self._watch = None
             if self._readers.as_katib:
                 self._fail(error)
@@ -209,7 +198,7 @@ class OutputReader(_LinesReader):
     """StdOut: what the trial prints."""
 
     def feed(self, chunk: bytes) -> Sequence[str]:
-        """Takes a piece of the trial's output; gives the metrics that were reported in it."""
+        """Takes a piece of the trial's output; returns the metrics reported in it."""
         return self._lines(chunk)
 
     def _read_rest(self) -> None:
@@ -233,7 +222,7 @@ class FileReader(_LinesReader):
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
 
     def look(self) -> Sequence[str]:
-        """Reads what the file has grown by."""
+        """Reads what was added to the file."""
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
         names: list[str] = []
         try:
@@ -251,18 +240,18 @@ class FileReader(_LinesReader):
         self._rest_of_lines()
 
     def why_failed(self) -> str:
-        """Without the file, and behind Katib's own shell line without its mark, the collector fails."""
+        """Returns why the collector fails: there is no file, or behind Katib's shell line no mark in it."""
         if self._failure:
             return self._failure
         if self._readers.wrapped and not self._is_marked():
             return (
-                "the shell line that Katib makes of the command ended without Katib's mark of completion: its "
-                "collector fails, and the trial with it"
+                "Katib's shell line around the command ended without Katib's mark of completion: its collector fails, "
+                "and the trial with it"
             )
         if not self._path.is_file():
             path = self._metrics.path
             return (
-                f"nothing was written to {self._path}, which stands for {path} here: Katib's collector fails, and the "
+                f"nothing was written to {self._path}, used here for {path}: Katib's collector fails, and the "
                 f"trial with it. A program that has the path in its code runs in its image (--runtime container), or "
                 f"takes it as an argument"
             )
@@ -286,8 +275,7 @@ class EventReader(RowsReader):
     def _why_missing(self, log: Path) -> str:
         place = self._readers.local_path(self._trial)
         return (
-            f"no event file below {place}, which stands for {self._metrics.path} here, has the tag "
-            f"{self._metrics.objective!r}"
+            f"no event file below {place}, used here for {self._metrics.path}, has the tag {self._metrics.objective!r}"
         )
 
 
@@ -303,7 +291,7 @@ class PushReader(RowsReader):
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
 
     def look(self) -> Sequence[str]:
-        """Looks what has been pushed since."""
+        """Reads what was pushed since."""
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
         before = len(self.rows)
         self.rows = [Row(*row) for row in self._server.rows(self._trial)]
@@ -316,5 +304,5 @@ class PushReader(RowsReader):
     def _why_missing(self, log: Path) -> str:
         return (
             f"exit code 0, but {self._metrics.objective!r} was never pushed; report it with report_metrics of "
-            f"kubeflow.katib (it reaches this machine without its address)"
+            f"kubeflow.katib (it needs no address here)"
         )

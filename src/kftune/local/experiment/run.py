@@ -1,4 +1,4 @@
-"""`run_experiment`: a Katib Experiment on this machine, as it is."""
+"""`run_experiment`: runs a Katib Experiment on this machine."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from kftune.katib.trial.substitution import config_map_text, run_object
 from kftune.katib.trial.wrapper import metrics_path, wrap
 from kftune.local.experiment.algorithm import algorithm_of
 from kftune.local.experiment.collecting import Readers
-from kftune.local.experiment.launcher import Options, Template, TemplateLauncher
 from kftune.local.experiment.metrics import Metrics, metrics_of
 from kftune.local.experiment.parameters import ParameterSpace, parameters_of
-from kftune.local.experiment.processes import ProcessLauncher
 from kftune.local.experiment.push import MetricsServer
+from kftune.local.experiment.template import Options, Template
+from kftune.local.experiment.trials import ExperimentTrials
 from kftune.local.processes.interrupts import Interrupts
-from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.samplers import Sampler, make_sampler
-from kftune.local.study.engine import Engine
+from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
-from kftune.local.study.plan import Plan
+from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
-from kftune.results import FINISHED, Meta, RunFolder, TrackedMetric, slug
+from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
 
@@ -44,7 +43,7 @@ def run_experiment(
     place: str | Path | None = None,
     cluster: Cluster | None = None,
     version: KatibVersion = "0.19",
-    options: Options = Options(),  # noqa: B008  # it is frozen
+    options: Options = Options(),  # noqa: B008  # it is immutable
     seed: int | None = None,
     as_katib: bool = False,
     on_event: OnEvent | None = None,
@@ -54,33 +53,31 @@ def run_experiment(
 ) -> Outcome:
     """Runs an Experiment here until its budget is used up, its goal is reached, or it is interrupted.
 
-    Its algorithm means what it says: where Katib's engine is known to leave the space, a local run does not. Results
-    that the folder has already are gone on with, as with a study.
+    It searches the space as declared: a local run does not leave it, even where Katib's engine is known to. Existing
+    results in the folder are resumed, as with a study.
 
     Args:
-        experiment: The Experiment, as `kftune.katib.go.reading.read` gives it.
+        experiment: The Experiment, as `kftune.katib.go.reading.read` returns it.
         folder: Where results go.
-        place: The Experiment's file: trials run in its folder.
-        cluster: What the cluster holds: the ConfigMap of the template, and those that variables come from.
-        version: Which Katib.
+        place: The Experiment's file: trials run in its folder. None takes the current folder.
+        cluster: The cluster's objects: the ConfigMap of the template, and ConfigMaps that variables come from.
+        version: Katib's version.
         options: How trials run.
-        seed: The seed that counts instead of the setting random_state.
-        as_katib: Choose values as Katib's engines do, where they are known to be wrong.
-        on_event: Called with what happens.
-        notes: Told at the start, besides the run's own.
-        strict: Refuse an Experiment of which something is to be noted.
-        fresh: Move earlier results aside, and begin anew.
+        seed: The seed to use in place of the setting random_state; None takes that setting.
+        as_katib: Choose values as Katib's engines do, with their known faults.
+        on_event: Called with each event.
+        notes: Notes to emit at the start, before the run's own.
+        strict: Refuse an Experiment that a note would be emitted for.
+        fresh: Move earlier results aside, and start over.
 
     Raises:
-        RunError: Katib would not take the Experiment, or it cannot run here.
+        RunError: Katib refuses the Experiment, or it cannot run here.
         StoreError: Another run writes to the folder, or it holds the results of another Experiment.
         MissingExtraError: A package that it needs is not installed.
+        ContainerError: Trials run in containers, and no container engine answers.
     """
     cluster = cluster or Cluster()
-    verdict = admit(experiment, cluster=cluster, version=version)
-    if not verdict.admitted or verdict.spec is None:
-        raise RunError(f"Katib does not take this Experiment:\n{_reasons(verdict)}")
-    spec = verdict.spec
+    verdict, spec = _admitted(experiment, cluster, version)
     algorithm, about_algorithm = algorithm_of(spec, seed)
     parameters, about_parameters = parameters_of(spec)
     declared = ParameterSpace(parameters)
@@ -90,43 +87,44 @@ def run_experiment(
     sample = space.assignment({name: domain.quantile(0.5) for name, domain in space.space.items()})
     with ExitStack() as stack:
         server = stack.enter_context(_server()) if metrics.kind == "Push" else None
-        template = _template(verdict, cluster, metrics, place, server, options.strict_wrapper)
-        template = template._replace(checkpoints=str(algorithm.settings.get("suggestion_trial_dir", "")).rstrip("/"))
-        launcher = _launcher(template, sample, parallel, RunFolder(path), options)
+        template = _template(
+            verdict,
+            cluster=cluster,
+            metrics=metrics,
+            place=place,
+            push_address="" if server is None else server.address,
+            checkpoints=str(algorithm.settings.get("suggestion_trial_dir", "")).rstrip("/"),
+            strict_wrapper=options.strict_wrapper,
+        )
+        trials = ExperimentTrials(template, sample, parallel, RunFolder(path), options)
         drawn = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
         meta = _meta(verdict, declared, metrics, algorithm, drawn, as_katib=as_katib)
         store = stack.enter_context(Store(path, meta, keep_seed=algorithm.seed is None, fresh=fresh))
-        trials = store.trials()
-        stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
-        launcher.remove_leftovers()
+        earlier = store.trials()
+        trials.remove_leftovers(earlier)
         readers = Readers(
-            metrics,
-            spec.get("earlyStopping"),
-            store.folder,
-            server,
-            as_katib=as_katib,
-            wrapped=options.strict_wrapper,
+            metrics, spec.get("earlyStopping"), store.folder, server, as_katib=as_katib, wrapped=options.strict_wrapper
         )
-        readers.recall(trials)
+        readers.recall(earlier)
         sampler = make_sampler(
             space,
             algorithm,
             metrics.direction,
             store.meta.seed,
-            parallel=launcher.parallel,
-            trials=trials,
+            parallel=trials.parallel,
+            trials=earlier,
             as_katib=as_katib,
         )
-        launcher.parent_of = _parents(sampler, store)
-        launcher.notes[:0] = [*notes, *about_algorithm, *about_parameters]
-        if strict and (launcher.notes or sampler.notes):
-            raise RunError("\n".join([*launcher.notes, *sampler.notes]))
-        plan = _plan(spec, meta, readers, launcher.grace)
-        return Engine(plan, store, sampler, launcher, Interrupts(), on_event).run()
+        trials.parent_of = _parents(sampler, store)
+        trials.notes[:0] = [*notes, *about_algorithm, *about_parameters]
+        if strict and (trials.notes or sampler.notes):
+            raise RunError("\n".join([*trials.notes, *sampler.notes]))
+        plan = _plan(spec, store.meta, readers, trials.grace)
+        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=on_event).run()
 
 
 def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:
-    """The trial that another one goes on from, by names."""
+    """Makes the function that names the trial whose checkpoints another one resumes."""
 
     def parent_of(trial: str) -> str | None:
         parent = sampler.parent_of(int(trial.rpartition("-")[2]))
@@ -135,20 +133,12 @@ def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:
     return parent_of
 
 
-def _launcher(
-    template: Template, sample: Mapping[str, str], parallel: int, folder: RunFolder, options: Options
-) -> TemplateLauncher:
-    if options.runtime == "container":
-        # Runs as processes need nothing of containers.
-        from kftune.local.experiment.containers import ContainerLauncher  # noqa: PLC0415
-
-        return ContainerLauncher(template, sample, parallel, folder, options)
-    return ProcessLauncher(template, sample, parallel, folder, options)
-
-
-def _reasons(verdict: Verdict) -> str:
+def _admitted(experiment: Mapping[str, Any], cluster: Cluster, version: KatibVersion) -> tuple[Verdict, dict[str, Any]]:
+    verdict = admit(experiment, cluster=cluster, version=version)
+    if verdict.admitted and verdict.spec is not None:
+        return verdict, verdict.spec
     lines = [f"{reason.field}: {reason.detail}" for reason in verdict.reasons] or [verdict.message]
-    return "\n".join(f"  {line}" for line in lines)
+    raise RunError("\n".join(["Katib refuses this Experiment:", *(f"  {line}" for line in lines)]))
 
 
 @contextmanager
@@ -160,12 +150,9 @@ def _server() -> Iterator[MetricsServer]:
         server.close()
 
 
-def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -> Plan:
-    return Plan(
-        metrics=meta.metrics,
-        direction=meta.direction,
-        goal=meta.goal,
-        max_trials=meta.max_trials,
+def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -> StudyPlan:
+    return StudyPlan(
+        meta=meta,
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
         grace=grace,
@@ -176,10 +163,12 @@ def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -
 
 def _template(
     verdict: Verdict,
+    *,
     cluster: Cluster,
     metrics: Metrics,
     place: str | Path | None,
-    server: MetricsServer | None,
+    push_address: str,
+    checkpoints: str,
     strict_wrapper: bool,
 ) -> Template:
     spec: dict[str, Any] = verdict.spec or {}
@@ -188,7 +177,7 @@ def _template(
     try:
         text = config_map_text(given, cluster.config_maps)
     except KatibError as error:
-        raise RunError(f"the trial template must be in the input, beside the Experiment: {error}") from error
+        raise RunError(f"the trial template must be in the input, like the Experiment: {error}") from error
 
     def make(trial: str, assignment: Mapping[str, str]) -> Mapping[str, Any]:
         try:
@@ -205,14 +194,15 @@ def _template(
 
     path = metrics_path(spec["metricsCollectorSpec"]) if strict_wrapper else metrics.path
     return Template(
-        make,
-        spec["trialTemplate"]["primaryContainerName"],
-        wrapped,
-        path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
-        namespace,
-        {name: data for (owner, name), data in cluster.config_maps.items() if owner == namespace},
-        Path.cwd() if place is None else Path(place).resolve().parent,
-        "" if server is None else server.address,
+        run_object=make,
+        primary=spec["trialTemplate"]["primaryContainerName"],
+        wrapped=wrapped,
+        metrics_folder=path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
+        namespace=namespace,
+        config_maps={name: data for (owner, name), data in cluster.config_maps.items() if owner == namespace},
+        folder=Path.cwd() if place is None else Path(place).resolve().parent,
+        push_address=push_address,
+        checkpoints=checkpoints,
     )
 
 

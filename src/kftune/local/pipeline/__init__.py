@@ -1,4 +1,4 @@
-"""A pipeline on this machine: `run_pipeline` runs its steps as processes or containers, and its studies with them."""
+"""Runs a pipeline on this machine, its studies included, in processes or containers: `run_pipeline`."""
 
 from __future__ import annotations
 

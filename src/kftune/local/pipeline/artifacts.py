@@ -1,4 +1,4 @@
-"""What a step wrote: read, checked against its type, and hashed."""
+"""Reads what a step wrote, checks it against its type, and hashes it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Made:
 
     Attributes:
         type: Its type.
-        path: Where it lies.
-        value: A parameter's value; None of an artifact.
-        digest: SHA-256 of an artifact's content; empty of a parameter.
+        path: Its file or folder.
+        value: A parameter's value; None for an artifact.
+        digest: SHA-256 of an artifact's content; empty for a parameter.
     """
 
     type: str
@@ -38,12 +38,16 @@ class Made:
 
     @property
     def shown(self) -> Any:
-        """What to tell of it: the value, or the path."""
+        """What to show of it: the value, or the path."""
         return str(self.path) if self.digest else self.value
 
 
 def collect(outputs: Mapping[str, Output], folder: Path) -> dict[str, Made]:
-    """What a step wrote into its folder of outputs.
+    """Reads the outputs of a step.
+
+    Args:
+        outputs: The outputs that it declares, by name.
+        folder: Where it wrote them.
 
     Raises:
         RunError: An output is missing, or is not of its type.
@@ -54,13 +58,11 @@ def collect(outputs: Mapping[str, Output], folder: Path) -> dict[str, Made]:
         if not path.exists():
             there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
             raise RunError(
-                f"exit code 0, but the output {name} is not there: a step writes it to the path that --{name}= gives "
+                f"exit code 0, but the output {name} is missing: a step writes it to the path that --{name}= gives "
                 f"(it wrote {there})"
             )
-        if is_artifact(output.type):
-            made[name] = Made(output.type, path, digest=digest_of(path))
-        else:
-            made[name] = Made(output.type, path, value=_read(name, output.type, path))
+        kept = {"digest": digest_of(path)} if is_artifact(output.type) else {"value": _read(name, output.type, path)}
+        made[name] = Made(output.type, path, **kept)
     return made
 
 
@@ -93,7 +95,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def digest_of(path: Path) -> str:
-    """A SHA-256 (hexadecimal) of a file's content, or of a folder's: names, files and links in it."""
+    """Returns a SHA-256 of a file's content, or of the names, files and links in a folder."""
     if path.is_dir():
         hashed = hashlib.sha256(b"folder\0")
         for inner in _sorted(path):
@@ -118,7 +120,11 @@ def _file_digest(path: Path) -> bytes:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Puts a file or folder also at `target`; no bytes are copied where both can share them.
+    """Copies a file or folder; uses hard links where the file system has them.
+
+    Args:
+        source: The file or folder.
+        target: The copy, which does not exist yet.
 
     Raises:
         OSError: It cannot be read or written.
@@ -137,7 +143,7 @@ def _link(source: str, target: str) -> None:
 
 
 def empty(folder: Path) -> Path:
-    """Makes `folder` an empty one, whatever is there."""
+    """Makes `folder` an empty folder; deletes what is there."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

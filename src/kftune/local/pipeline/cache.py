@@ -1,23 +1,20 @@
-"""Results of earlier runs: what a task's result depends on, as one key, and the result that was kept under it.
+"""The cache of tasks: a key for everything that a task's result depends on, and the result stored under it.
 
-A key stands for the command line, the study of a tune step, the variables, the network, the texts of its inputs, the
-contents of its input artifacts, the outputs, and the code: in a container the image by its id; in a process the
-program, the Python package of its module, and the Python files beside the pipeline's file (of trials: the study's).
-Of secrets only the names count.
+A key covers the command line, the study of a tune step, the variables, the network, the texts of its inputs, the
+contents of its input artifacts, the outputs, and the code: in a container the image's id; in a process the program, the
+Python package of its module, and the Python files in the folder of the pipeline's file (for trials, the study's). Only
+the names of secrets count.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.machinery
 import json
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 from kftune.local.pipeline.artifacts import Made, copy, digest_of, empty
-from kftune.local.pipeline.folder import PipelineFolder, RunFolder
+from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.study.events import Note, OnEvent
 from kftune.pipeline import Node
@@ -25,21 +22,27 @@ from kftune.pipeline.steps import TuneStep
 
 
 class Cache:
-    """What tasks of earlier runs wrote.
+    """The results of earlier runs.
 
     Args:
         folder: The files of all runs.
-        run: The files of this one.
-        emit: Called with a note on what can no longer be taken.
+        run: The files of this run.
+        emit: Called with a note on each result that was changed and cannot be used.
+        use: Whether results are taken; if not, they are only stored.
     """
 
-    def __init__(self, folder: PipelineFolder, run: RunFolder, emit: OnEvent) -> None:
+    def __init__(self, folder: PipelineFolder, run: PipelineRunFolder, emit: OnEvent, *, use: bool = True) -> None:
         self._folder = folder
         self._run = run
         self._emit = emit
+        self._use = use
 
     def remember(self, key: str, task: Task) -> None:
-        """Keeps that a task of this run has done what a key stands for.
+        """Stores that a task of this run has the result of a key.
+
+        Args:
+            key: The key; empty stores nothing.
+            task: The task, which has succeeded.
 
         Raises:
             OSError: It cannot be written.
@@ -48,8 +51,16 @@ class Cache:
             self._folder.remember(key, self._run, task.name)
 
     def recall(self, key: str, task: Task) -> str | None:
-        """Takes what an earlier run did, if it is still as it was; gives the run's name."""
-        found = self._folder.recall(key)
+        """Copies the result of an earlier run, if it is unchanged.
+
+        Args:
+            key: The key; empty has no result.
+            task: The task that gets it.
+
+        Returns:
+            The run's name; None where there is no result.
+        """
+        found = self._folder.recall(key) if key and self._use else None
         done = None if found is None else found[1].read_done()
         if found is None or done is None:
             return None
@@ -69,12 +80,12 @@ class Cache:
 
 
 def key_of(node: Node, values: Mapping[str, Given], code: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The key of a task.
+    """Returns the key of a task.
 
     Args:
         node: The step.
         values: What it gets.
-        code: What stands for the code that it runs.
+        code: A digest of the code that it runs.
         environ: Where the values of config maps come from.
     """
     texts = {
@@ -96,31 +107,3 @@ def key_of(node: Node, values: Mapping[str, Given], code: str, environ: Mapping[
         "code": code,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def code_of(argv: Sequence[str], folder: Path, search: Sequence[str] = ()) -> str:
-    """What stands for the code that a process runs, as far as a command line tells.
-
-    Args:
-        argv: The command line, with the program's path as its first word.
-        folder: Where it runs; Python files there count.
-        search: Where Python looks for modules, before its own folders.
-    """
-    files = {*folder.glob("*.py"), *_files(argv, folder, search)}
-    hashed = hashlib.sha256()
-    for path in sorted(files):
-        hashed.update(f"{path}\0".encode())
-        hashed.update(hashlib.sha256(path.read_bytes()).digest())
-    return hashed.hexdigest()
-
-
-def _files(argv: Sequence[str], folder: Path, search: Sequence[str]) -> Iterator[Path]:
-    yield from (path for token in argv[1:2] if (path := folder / token).is_file())
-    if Path(argv[0]).resolve() != Path(sys.executable).resolve() and Path(argv[0]).is_file():
-        yield Path(argv[0])
-    if len(argv) > 2 and argv[1] == "-m":
-        found = importlib.machinery.PathFinder.find_spec(argv[2].partition(".")[0], [*search, *sys.path])
-        for place in (found.submodule_search_locations or ()) if found else ():
-            yield from Path(place).rglob("*.py")
-        if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
-            yield Path(found.origin)

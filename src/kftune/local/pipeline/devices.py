@@ -1,4 +1,4 @@
-"""How the steps of a pipeline share the GPUs of this machine."""
+"""Shares the GPUs of this machine among the steps of a pipeline."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from typing import Any
 
 from kftune.errors import RunError
 from kftune.local.pipeline.graph import Task
-from kftune.local.processes.devices import find_gpus
+from kftune.local.processes.devices import DevicePool, find_gpus
 from kftune.pipeline import Node
 from kftune.pipeline.steps import TuneStep
 
 
-class Devices:
-    """The GPUs of this machine, shared out so that no two steps have the same one.
+class StepDevices(DevicePool):
+    """The GPUs of this machine, shared among steps; a tune step shares its own among its trials.
 
-    A tune step shares its own among its trials. Where there are none, steps run without.
+    On a machine without GPUs, steps run without.
 
     Args:
         nodes: All steps.
 
     Attributes:
-        all: Every device.
-        free: Those that no step has now.
-        notes: What the user should know of it.
+        notes: What the user should know about them.
 
     Raises:
         RunError: A step asks for more than there are.
@@ -31,8 +29,7 @@ class Devices:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         asking = {node.name: _gpus(node.step) for node in nodes if _gpus(node.step)}
-        self.all = find_gpus() if asking else ()
-        self.free = [*self.all]
+        super().__init__(find_gpus() if asking else ())
         self.notes = []
         if asking and not self.all:
             self.notes.append(f"these steps run without the GPU that they ask for: {', '.join(asking)}")
@@ -42,20 +39,12 @@ class Devices:
                 raise RunError(f"step {node.name} needs {least} GPUs (resources.gpu), but here are {len(self.all)}")
 
     def wanted(self, task: Task) -> int:
-        """How many devices a task waits for."""
+        """Returns how many devices a task waits for."""
         return min(_gpus(task.node.step), len(self.all))
 
     def take(self, task: Task) -> tuple[str, ...] | None:
-        """The devices of a task that starts; None where it asks for none."""
-        if not _gpus(task.node.step):
-            return None
-        count = self.wanted(task)
-        taken, self.free = self.free[:count], self.free[count:]
-        return tuple(taken)
-
-    def give_back(self, devices: Sequence[str]) -> None:
-        """Devices that a task no longer uses."""
-        self.free = sorted((*self.free, *devices), key=self.all.index)
+        """Takes the devices of a task that starts; None if it asks for none."""
+        return self.pop(self.wanted(task)) if _gpus(task.node.step) else None
 
 
 def _gpus(step: Any) -> int:

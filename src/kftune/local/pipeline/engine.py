@@ -1,6 +1,6 @@
-"""The loop of a pipeline's run: starts what is ready, listens to it, keeps what it wrote, tries again what failed.
+"""Runs a pipeline: starts the tasks that are ready, listens to them, keeps their outputs, and retries failed ones.
 
-One thread and no waiting but in one `select`. Whatever ends the loop, no step's process stays behind.
+It has one thread, which waits in one `select` only. However the loop ends, no step's process is left behind.
 """
 
 from __future__ import annotations
@@ -9,40 +9,40 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kftune.errors import RunError
 from kftune.local.pipeline.artifacts import collect, empty
 from kftune.local.pipeline.cache import Cache
-from kftune.local.pipeline.devices import Devices
+from kftune.local.pipeline.devices import StepDevices
 from kftune.local.pipeline.events import PipelineFinished, StepFinished, StepPrinted, StepRetries, StepStarted
-from kftune.local.pipeline.folder import PipelineFolder, RunFolder
+from kftune.local.pipeline.folder import PipelineRunFolder
 from kftune.local.pipeline.graph import DONE, Given, Graph, Task, TaskState
-from kftune.local.pipeline.starter import Starter
+from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.process import TrialProcess
 from kftune.local.study.events import Note, OnEvent, now
-from kftune.local.study.verdict import readable, why_failed
+from kftune.local.study.failure import readable, why_failed
 from kftune.pipeline import Pipeline
 from kftune.pipeline.shared import Retries
 from kftune.pipeline.steps import TuneStep
 
 _BETWEEN_LINES = 0.5
 
-State = Literal["Succeeded", "Failed", "Interrupted"]
+RunState = Literal["Succeeded", "Failed", "Interrupted"]
 
 
 class Ended(NamedTuple):
     """How a run ended."""
 
-    state: State
+    state: RunState
     message: str
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class _Running:
-    """A task whose process runs."""
+    """A task with a running process."""
 
     task: Task
     values: Mapping[str, Given]
@@ -55,7 +55,7 @@ class _Running:
 
 
 class _Waiting(NamedTuple):
-    """A task that will be tried again."""
+    """A task that waits for its next try."""
 
     task: Task
     values: Mapping[str, Given]
@@ -64,44 +64,41 @@ class _Waiting(NamedTuple):
     due: float
 
 
-class Engine:
+class PipelineEngine:
     """Runs one pipeline until nothing is left to run.
 
     Args:
         pipeline: The pipeline.
         graph: Its tasks.
-        folder: The files of all its runs.
-        run: The files of this one.
-        starter: How tasks start.
-        parallel: Steps at once.
-        interrupts: Tells of Ctrl-C and requests to stop.
+        run: The files of this run.
+        steps: How tasks start.
+        cache: The results of earlier runs.
+        parallel: How many steps run at the same time.
+        interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
-        use_cache: Whether results of earlier runs are taken.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         graph: Graph,
-        folder: PipelineFolder,
-        run: RunFolder,
-        starter: Starter,
+        run: PipelineRunFolder,
+        steps: PipelineSteps,
+        cache: Cache,
+        *,
         parallel: int,
         interrupts: Interrupts,
         emit: OnEvent,
-        *,
-        use_cache: bool = True,
     ) -> None:
         self._pipeline = pipeline
         self._graph = graph
         self._run_folder = run
-        self._starter = starter
+        self._steps = steps
         self._parallel = parallel
         self._interrupts = interrupts
         self._emit = emit
-        self._use_cache = use_cache
-        self._cache = Cache(folder, run, emit)
-        self._devices = Devices(starter.nodes)
+        self._cache = cache
+        self._devices = StepDevices(steps.nodes)
         self._running: Listener[_Running] = Listener(interrupts)
         self._waiting: list[_Waiting] = []
         self._deadline: float | None = None
@@ -112,7 +109,7 @@ class Engine:
         began = time.monotonic()
         self._deadline = None if self._pipeline.timeout is None else began + self._pipeline.timeout
         with self._running.open():
-            for note in (*self._starter.notes, *self._devices.notes):
+            for note in (*self._steps.notes, *self._devices.notes):
                 self._emit(Note(note))
             ended = self._all_steps()
             if ended.state != "Interrupted" and self._pipeline.plan.exit is not None:
@@ -120,7 +117,15 @@ class Engine:
         every = [*self._graph.all, *([self._exit] if self._exit else [])]
         counts = dict(sorted(Counter(str(task.state) for task in every).items()))
         results = self._graph.results()
-        self._emit(PipelineFinished(ended.state, ended.message, counts, results, time.monotonic() - began))
+        self._emit(
+            PipelineFinished(
+                state=ended.state,
+                message=ended.message,
+                counts=counts,
+                results=results,
+                seconds=time.monotonic() - began,
+            )
+        )
         return ended
 
     # -- the loop ----------------------------------------------------------------------------------------------
@@ -132,40 +137,40 @@ class Engine:
                 return ended
             ready, over = self._graph.settle()
             for task in over:
-                self._tell_end(task)
+                self._emit_end(task)
             if self._start_waiting() or any([self._take(task) for task in self._startable(ready)]):  # noqa: C419
-                continue  # what is done at once may have made others ready
+                continue  # a task that is done at once may have made others ready
             if not self._running and not self._waiting:
-                return self._judged()
+                return self._outcome()
             self._listen()
 
-    def _judged(self) -> Ended:
+    def _outcome(self) -> Ended:
         failed = self._graph.failed
         if not failed:
             return Ended("Succeeded", "all steps are done")
         names = ", ".join(task.name for task in failed[:5])
         more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-        return Ended("Failed", f"{names}{more} failed; the same command goes on from there")
+        return Ended("Failed", f"{names}{more} failed; the same command resumes there")
 
     def _cut_short(self) -> Ended | None:
-        """Stops what runs when the run is to end before its time."""
+        """Stops running tasks when the run must end early."""
         if self._interrupts.count:
             if self._running:
                 longest = max(running.process.grace for running in self._running)
                 count = len(self._running)
                 self._emit(Note(f"stopping what runs ({count}), which may take {longest:g} s; Ctrl-C again kills it"))
             self._stop_all("the run was interrupted")
-            return Ended("Interrupted", "interrupted; the same command goes on from here")
+            return Ended("Interrupted", "interrupted; the same command resumes the run")
         if self._deadline is not None and time.monotonic() >= self._deadline:
             limit = self._pipeline.timeout
             self._stop_all(f"the run took longer than its timeout ({limit:g} s)")
-            return Ended("Failed", f"ran longer than its timeout ({limit:g} s); the same command goes on from here")
+            return Ended("Failed", f"ran longer than its timeout ({limit:g} s); the same command resumes the run")
         return None
 
     def _exit_step(self, ended: Ended) -> Ended:
-        """Runs the exit step, once and whatever happened."""
+        """Runs the exit step, once, even after a failure."""
         node = self._pipeline.plan.exit
-        assert node is not None  # noqa: S101  # whoever calls has looked
+        assert node is not None  # noqa: S101  # the caller checked that
         self._graph.status = ended.state
         self._deadline = None
         self._exit = task = Task(node)
@@ -177,13 +182,13 @@ class Engine:
             if not self._start_waiting():
                 self._listen()
         if task.state == "Stopped":
-            return Ended("Interrupted", "interrupted; the same command goes on from here")
+            return Ended("Interrupted", "interrupted; the same command resumes the run")
         if task.state == "Failed" and ended.state == "Succeeded":
             return Ended("Failed", f"the exit step {task.name} failed; the same command runs it again")
         return ended
 
     def _startable(self, ready: Sequence[Task]) -> list[Task]:
-        """Those of the ready tasks for which there is room, and devices."""
+        """The ready tasks that there is room for, and devices."""
         chosen, room = [], self._parallel - len(self._running)
         free = len(self._devices.free)
         for task in ready:
@@ -196,7 +201,7 @@ class Engine:
         return chosen
 
     def _start_waiting(self) -> bool:
-        """Tries again what is due; says whether there was anything."""
+        """Starts the retries that are due; returns whether there were any."""
         moment, begun = time.monotonic(), False
         for waiting in [each for each in self._waiting if each.due <= moment]:
             if len(self._running) < self._parallel and self._devices.wanted(waiting.task) <= len(self._devices.free):
@@ -206,7 +211,7 @@ class Engine:
         return begun
 
     def _take(self, task: Task) -> bool:
-        """Takes a ready task's result from before, or starts it; says whether it is over already."""
+        """Takes a ready task's earlier result, or starts it; returns whether it is over."""
         try:
             values = self._graph.values(task)
         except RunError as error:
@@ -217,8 +222,8 @@ class Engine:
             task.made = done[0]
             self._cache.remember(str(done[1].get("key", "")), task)
             return self._end(task, "Kept", "")
-        key = self._starter.key(task.node, values) if task.node.step.cache else ""
-        earlier = self._cache.recall(key, task) if key and self._use_cache else None
+        key = self._steps.key(task.node, values) if task.node.step.cache else ""
+        earlier = self._cache.recall(key, task)
         if earlier is not None:
             return self._end(task, "Cached", f"from run {earlier}")
         self._begin(task, values, key, 1)
@@ -235,20 +240,19 @@ class Engine:
         for path in (folder.outputs, folder.work):
             empty(path)
         gpus = self._devices.take(task)
-        running = _Running(task, values, key, attempt, gpus or (), now())
+        running = _Running(task=task, values=values, key=key, attempt=attempt, gpus=gpus or (), started=now())
         try:
-            running.process = self._starter.start(task, values, attempt, gpus, self._feeder(task))
+            running.process = self._steps.start(task, values, attempt, gpus, self._feeder(task))
         except (OSError, ValueError, RunError) as error:
             self._devices.give_back(gpus or ())
             self._end(task, "Failed", f"it could not be started: {error}")
             return
         task.state = "Running"
         self._running.add(running)
-        name, node = task.name, task.node
-        self._emit(StepStarted(name, node.name, task.index, attempt, str(folder.log), running.gpus))
+        self._emit(StepStarted(**_ids(task), attempt=attempt, log=str(folder.log), gpus=running.gpus))
 
     def _feeder(self, task: Task) -> Callable[[bytes], None]:
-        """Takes what a task prints, and tells of its lines."""
+        """Makes the function that reads a task's output, and emits its lines."""
         tune, pending, told = isinstance(task.node.step, TuneStep), bytearray(), 0.0
 
         def feed(chunk: bytes) -> None:
@@ -268,7 +272,7 @@ class Engine:
         return feed
 
     def _finish(self, running: _Running) -> None:
-        """A try has ended: keeps what it wrote, or tries again."""
+        """Keeps the outputs of a try that has ended, or tries again."""
         task, process = running.task, running.process
         self._devices.give_back(running.gpus)
         duration, code = round(process.ended - process.began, 3), process.returncode
@@ -305,36 +309,42 @@ class Engine:
         self, task: Task, state: TaskState, message: str, duration: float | None = None, code: int | None = None
     ) -> bool:
         task.state, task.message = state, message
-        self._tell_end(task, duration, code)
+        self._emit_end(task, duration, code)
         return True
 
-    def _tell_end(self, task: Task, duration: float | None = None, code: int | None = None) -> None:
+    def _emit_end(self, task: Task, duration: float | None = None, code: int | None = None) -> None:
         log = self._run_folder.task(task.name).log
-        made = {name: each.shown for name, each in task.made.items()} if task.state in DONE else {}
-        shown = str(log) if log.exists() else None
         self._emit(
-            StepFinished(task.name, task.node.name, task.index, task.state, task.message, made, duration, code, shown)
+            StepFinished(
+                **_ids(task),
+                state=task.state,
+                message=task.message,
+                outputs={name: each.shown for name, each in task.made.items()} if task.state in DONE else {},
+                duration=duration,
+                exit_code=code,
+                log=str(log) if log.exists() else None,
+            )
         )
 
     # -- listening ---------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        """Waits until a process has something to tell, or something is due."""
+        """Waits for a process, or until something is due."""
         moment = time.monotonic()
-        # One that is due and still waits has no room, so it waits for the end of another.
+        # A retry that is due and still waits has no room; it starts when another task ends.
         tries = [waiting.due for waiting in self._waiting if waiting.due > moment]
         for running in self._running.listen(self._deadline, *tries):
             if running.process.returncode is not None:
                 self._finish(running)
 
     def _stop_all(self, why: str) -> None:
-        """Asks what runs to end, and waits for it; one more interrupt kills it."""
+        """Asks running tasks to end, and waits for them; one more interrupt kills them."""
         for waiting in self._waiting:
             self._end(waiting.task, "Stopped", f"stopped: {why}")
         self._waiting = []
         self._running.stop(why)
         self._deadline = None
-        patience = 1 if self._interrupts.count else 0  # two quick ones may be counted before we come here
+        patience = 1 if self._interrupts.count else 0  # two quick ones may be counted before this line
         while self._running:
             if self._interrupts.count > patience:
                 self._running.kill()
@@ -344,7 +354,11 @@ class Engine:
                 self._end(task, "NotRun", why)
 
 
+def _ids(task: Task) -> dict[str, Any]:
+    return {"task": task.name, "step": task.node.name, "index": task.index}
+
+
 def _wait(retries: Retries, attempt: int) -> float:
-    """Seconds between a try that failed and the next."""
+    """Seconds between a failed try and the next."""
     wait = (retries.backoff or 0.0) * retries.factor ** (attempt - 1)
     return wait if retries.max_backoff is None else min(wait, retries.max_backoff)

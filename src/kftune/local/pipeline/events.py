@@ -1,41 +1,39 @@
-"""What a running pipeline tells, beside `Note`: small records, for the views and as JSON lines for other programs."""
+"""The events of a running pipeline: for the views, and as JSON lines for other programs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from kftune.local.study.events import Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineStarted(Event):
-    """A run begins, or goes on where an earlier one was cut short or failed."""
+    """A run starts, or resumes an earlier one that was cut short or failed."""
 
-    kind: ClassVar[str] = "pipeline_started"
     pipeline: str
     run: str
     folder: str
     runtime: str
     """process or container."""
     parallel: int
-    """Steps at once."""
+    """How many steps run at the same time."""
     parameters: dict[str, Any]
     steps: dict[str, int | None]
-    """Step -> how often it runs; None where that is known only in the run. The exit step is the last."""
+    """Step -> how often it runs; None where only the run itself shows that. The exit step is the last."""
     resumed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
     """A step's process runs."""
 
-    kind: ClassVar[str] = "step_started"
     task: str
     """The step, or ``loop/NUMBER/step`` of a loop, from 1."""
     step: str
     index: int | None
-    """Which item of its loop it runs for, from 0."""
+    """Index of its loop's item, from 0; None outside of loops."""
     attempt: int
     log: str
     gpus: tuple[str, ...] = ()
@@ -43,9 +41,8 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepPrinted(Event):
-    """A line that a step printed: each of a tune step, of others the latest now and then."""
+    """A line that a step printed: every line of a tune step, the latest one every half second of others."""
 
-    kind: ClassVar[str] = "step_printed"
     task: str
     step: str
     tune: bool
@@ -54,23 +51,21 @@ class StepPrinted(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepRetries(Event):
-    """A try failed, and there will be another."""
+    """A try failed, and another will follow."""
 
-    kind: ClassVar[str] = "step_retries"
     task: str
     step: str
     attempt: int
-    """The one that failed."""
+    """The try that failed."""
     message: str
     wait: float
-    """Seconds until the next."""
+    """Seconds until the next try."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
-    """A step is over, and what it wrote is on the disk."""
+    """A step is over, and its outputs are on the disk."""
 
-    kind: ClassVar[str] = "step_finished"
     task: str
     step: str
     index: int | None
@@ -90,7 +85,6 @@ class StepFinished(Event):
 class PipelineFinished(Event):
     """The run has ended."""
 
-    kind: ClassVar[str] = "pipeline_finished"
     state: str
     """Succeeded, Failed or Interrupted."""
     message: str

@@ -1,16 +1,16 @@
-"""The files of a pipeline's runs; nothing else joins these paths.
+"""The files of a pipeline's runs. Only this module joins these paths.
 
 runs/circuits/
-  lock                            held by the run that writes
-  cache/KEY.json                  which task of which run has done what KEY stands for
-  20261121-083000-1a2b3c4d/       a run: when it began, and a hash of pipeline, parameters and runtime
+  lock                            locked by the run that writes
+  cache/KEY.json                  which task of which run has the result of KEY
+  20261121-083000-1a2b3c4d/       a run: its start, and a hash of pipeline, parameters and runtime
     run.json                      what runs, and how it ended
     steps/train/                  a step; steps/LOOP/0001/STEP/ of a loop
       log.txt                     what it printed; log.attempt1.txt and so on of tries that failed
       outputs/NAME                what it wrote
       work/                       its KFTUNE_OUTPUT_DIR
       study/                      of a tune step: the study's results, as `kftune run` keeps them
-      done.json                   it has succeeded; written last, whole or not at all
+      done.json                   it has succeeded; written last, completely or not at all
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,47 +27,33 @@ from kftune.local.pipeline.artifacts import Made
 from kftune.local.study.events import now
 
 FORMAT = "kftune.pipeline-run/1"
-"""The form of run.json and done.json; it changes when a key changes its meaning."""
+"""The format of run.json and done.json; it changes when the meaning of a key changes."""
 
 
-@dataclass(frozen=True)
 class TaskFolder:
-    """The files of one task."""
+    """The files of one task.
 
-    path: Path
+    Attributes:
+        path: Its folder.
+        log: What it printed.
+        outputs: What it wrote.
+        work: Its own files.
+        study: A tune step's results.
+        request: What the process of a tune step must do.
+        done: Shows that it has succeeded.
+    """
 
-    @property
-    def log(self) -> Path:
-        """What it printed."""
-        return self.path / "log.txt"
-
-    @property
-    def outputs(self) -> Path:
-        """What it wrote."""
-        return self.path / "outputs"
-
-    @property
-    def work(self) -> Path:
-        """Its own files."""
-        return self.path / "work"
-
-    @property
-    def study(self) -> Path:
-        """A tune step's results."""
-        return self.path / "study"
-
-    @property
-    def request(self) -> Path:
-        """What the process of a tune step is to do."""
-        return self.path / "tune.json"
-
-    @property
-    def done(self) -> Path:
-        """Says that it has succeeded."""
-        return self.path / "done.json"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / "log.txt"
+        self.outputs = path / "outputs"
+        self.work = path / "work"
+        self.study = path / "study"
+        self.request = path / "tune.json"
+        self.done = path / "done.json"
 
     def move_log_aside(self, attempt: int) -> None:
-        """Keeps the log of a try that failed, out of the way of the next."""
+        """Renames the log of a failed try, so that the next one starts its own."""
         if not self.log.exists():
             return
         while (aside := self.path / f"log.attempt{attempt}.txt").exists():
@@ -76,7 +61,11 @@ class TaskFolder:
         self.log.rename(aside)
 
     def write_done(self, made: Mapping[str, Made], facts: Mapping[str, Any]) -> None:
-        """Keeps that the task has succeeded.
+        """Stores that the task has succeeded.
+
+        Args:
+            made: What it wrote.
+            facts: Further entries of the file.
 
         Raises:
             OSError: It cannot be written.
@@ -88,105 +77,96 @@ class TaskFolder:
         write_text(self.done, json.dumps({"format": FORMAT, **facts, "outputs": outputs}, indent=2) + "\n")
 
     def read_done(self) -> tuple[dict[str, Made], dict[str, Any]] | None:
-        """What the task wrote, and the facts that were kept; None when it has not succeeded, or files are gone."""
+        """Returns what the task wrote, and the further entries; None if it has not succeeded, or files are gone."""
         facts = _read(self.done)
         if facts is None:
             return None
         made = {}
-        for name, told in facts["outputs"].items():
+        for name, output in facts["outputs"].items():
             path = self.outputs / name
             if not path.exists():
                 return None
-            made[name] = Made(told["type"], path, told.get("value"), told.get("sha256", ""))
+            made[name] = Made(output["type"], path, output.get("value"), output.get("sha256", ""))
         return made, facts
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """The files of one run."""
+class PipelineRunFolder:
+    """The files of one run.
 
-    path: Path
+    Attributes:
+        path: Its folder.
+        name: The run's name.
+        steps: Folder of all tasks.
+    """
 
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.path.name
-
-    @property
-    def steps(self) -> Path:
-        """Folder of all tasks."""
-        return self.path / "steps"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.steps = path / "steps"
 
     def task(self, name: str) -> TaskFolder:
-        """The files of a task."""
+        """Returns the files of a task."""
         return TaskFolder(self.steps / name)
 
-    @property
-    def meta(self) -> Path:
-        """What runs."""
-        return self.path / "run.json"
-
     def write(self, meta: Mapping[str, Any]) -> None:
-        """Keeps what runs, or how it ended.
+        """Stores what runs, or how it ended.
 
         Raises:
             OSError: It cannot be written.
         """
-        write_text(self.meta, json.dumps({"format": FORMAT, **meta}, indent=2, ensure_ascii=False) + "\n")
+        write_text(self.path / "run.json", json.dumps({"format": FORMAT, **meta}, indent=2, ensure_ascii=False) + "\n")
 
 
-@dataclass(frozen=True)
 class PipelineFolder:
-    """The files of all runs of a pipeline."""
+    """The files of all runs of a pipeline.
 
-    path: Path
+    Attributes:
+        lock: Locked while a run writes here.
+    """
 
-    @property
-    def lock(self) -> Path:
-        """Locked as long as a run writes here."""
-        return self.path / "lock"
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.lock = path / "lock"
 
-    def cached(self, key: str) -> Path:
-        """Which task has done what a key stands for."""
-        return self.path / "cache" / f"{key}.json"
-
-    def runs(self) -> list[tuple[RunFolder, dict[str, Any]]]:
-        """All runs, the latest first."""
-        found = []
-        for path in sorted(self.path.glob("*/run.json"), reverse=True):
+    def unfinished(self, identity: str) -> tuple[PipelineRunFolder, dict[str, Any]] | None:
+        """Returns the latest run of that identity, and what it runs; None if it has succeeded, or there is none."""
+        for path in sorted(self._path.glob("*/run.json"), reverse=True):
             meta = _read(path)
-            if meta is not None:
-                found.append((RunFolder(path.parent), meta))
-        return found
+            if meta is not None and meta.get("identity") == identity:
+                return None if meta.get("state") == "Succeeded" else (PipelineRunFolder(path.parent), meta)
+        return None
 
-    def unfinished(self, identity: str) -> tuple[RunFolder, dict[str, Any]] | None:
-        """The latest run of that identity, if it has not succeeded."""
-        latest = next(((run, meta) for run, meta in self.runs() if meta.get("identity") == identity), None)
-        return None if latest is None or latest[1].get("state") == "Succeeded" else latest
-
-    def new_run(self, identity: str) -> RunFolder:
-        """A run that begins now; `RunFolder.write` makes its folder."""
+    def new_run(self, identity: str) -> PipelineRunFolder:
+        """Returns a run that starts now; `PipelineRunFolder.write` makes its folder."""
         stem = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{identity[:8]}"
-        path, number = self.path / stem, 1
+        path, number = self._path / stem, 1
         while path.exists():
             number += 1
-            path = self.path / f"{stem}-{number}"
-        return RunFolder(path)
+            path = self._path / f"{stem}-{number}"
+        return PipelineRunFolder(path)
 
-    def remember(self, key: str, run: RunFolder, task: str) -> None:
-        """Keeps which task has done what a key stands for.
+    def remember(self, key: str, run: PipelineRunFolder, task: str) -> None:
+        """Stores which task has the result of a key.
+
+        Args:
+            key: The key.
+            run: The task's run.
+            task: Its name.
 
         Raises:
             OSError: It cannot be written.
         """
-        write_text(self.cached(key), json.dumps({"run": run.name, "task": task, "time": now()}) + "\n")
+        write_text(self._cached(key), json.dumps({"run": run.name, "task": task, "time": now()}) + "\n")
 
     def recall(self, key: str) -> tuple[str, TaskFolder] | None:
-        """The run and the task that have done what a key stands for; None where none has."""
-        told = _read(self.cached(key))
-        if told is None:
-            return None
-        return told["run"], RunFolder(self.path / told["run"]).task(told["task"])
+        """Returns the run and the task with the result of a key; None if there is none."""
+        found = _read(self._cached(key))
+        return (
+            None if found is None else (found["run"], PipelineRunFolder(self._path / found["run"]).task(found["task"]))
+        )
+
+    def _cached(self, key: str) -> Path:
+        return self._path / "cache" / f"{key}.json"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

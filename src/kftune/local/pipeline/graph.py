@@ -1,10 +1,10 @@
-"""The steps of a run, one task for each item of a loop: what is ready, what is skipped, what cannot run any more.
+"""The tasks of a run, one for each step and item of its loop: which are ready, skipped, or cannot run any more.
 
-Nothing here starts a process or touches a file. The rules of `kftune.pipeline.plan` hold; where it leaves a choice:
+Nothing here starts a process or reads a file. The rules of `kftune.pipeline.plan` apply, and two more:
 
-- A failed task stops only those that wait for it; everything else goes on.
-- The list that a loop hands on has no element for an item whose step was skipped; of a skipped loop it is the
-  default, else empty.
+- A failed task stops only the tasks that wait for it; all others continue.
+- The list that a loop passes on leaves out items with a skipped step. A skipped loop passes on the default, or an
+  empty list.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from kftune.spec.part import PartError
 TaskState = Literal[
     "Pending", "Running", "Waiting", "Succeeded", "Cached", "Kept", "Skipped", "Failed", "NotRun", "Stopped"
 ]
-"""Waiting: for its next try. Cached: taken from an earlier run. Kept: done before this run was cut short. NotRun: one
-that it waits for has failed. Stopped: before its end."""
+"""Waiting: for its next try. Cached: taken from an earlier run. Kept: done before this run was cut short. NotRun: a
+task that it waits for has failed. Stopped: before its end."""
 
 DONE: tuple[TaskState, ...] = ("Succeeded", "Cached", "Kept")
 OVER: tuple[TaskState, ...] = (*DONE, "Skipped", "Failed", "NotRun", "Stopped")
@@ -67,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Given:
-    """What a task gets for one of its arguments: the text of a parameter, or an artifact."""
+    """The value of a task's argument: the text of a parameter, or an artifact."""
 
     text: str = ""
     artifact: Made | None = None
@@ -81,7 +81,7 @@ class Graph:
         parameters: Run parameter -> value.
 
     Raises:
-        RunError: The items of a loop, which a parameter holds, are not what the loop says.
+        RunError: A parameter has items that do not fit its loop.
     """
 
     def __init__(self, pipeline: Pipeline, parameters: Mapping[str, Any]) -> None:
@@ -106,69 +106,54 @@ class Graph:
         return (task for tasks in self.tasks.values() for task in tasks or ())
 
     @property
-    def over(self) -> bool:
-        """Whether no task will run any more."""
-        return all(tasks is not None for tasks in self.tasks.values()) and all(task.state in OVER for task in self.all)
-
-    @property
     def failed(self) -> list[Task]:
         """The tasks that failed."""
         return [task for task in self.all if task.state == "Failed"]
 
     def settle(self) -> tuple[list[Task], list[Task]]:
-        """Finds out what has become of the tasks that wait.
+        """Decides what happens to the pending tasks.
 
         Returns:
-            The tasks that can start now, those of items that have begun first; and those that are over, because they
-            are skipped or wait for a failed one.
+            The tasks that can start now, with the items that have begun first; and the tasks that are over: skipped, or
+            waiting for a failed one.
         """
         over: list[Task] = []
         ready: list[Task] = []
-        # In the order of the plan, so that each sees what has become of those before it.
+        # In the order of the plan, so that each task sees the new states of those before it.
         for name, node in self._plan.nodes.items():
             if self.tasks[name] is None and node.loop is not None:
                 over += self._find_items(node.loop)
             for task in self.tasks[name] or ():
                 if task.state != "Pending":
                     continue
-                verdict = self._judge(task)
-                if verdict == "ready":
+                next_state = self._next_state(task)
+                if next_state == "ready":
                     ready.append(task)
-                elif verdict is not None:
-                    task.state, task.message = verdict
+                elif next_state is not None:
+                    task.state, task.message = next_state
                     over.append(task)
         return self._within_bounds(ready), over
 
     def values(self, task: Task) -> dict[str, Given]:
-        """What a task gets, by argument; an optional one whose producer was skipped is left out.
+        """Returns the values of a task's arguments, without optional ones with a skipped producer.
 
         Raises:
-            RunError: A value is not what the pipeline says that it is.
+            RunError: A value is not of its type.
         """
-        found = {}
-        for name, argument in task.node.arguments.items():
-            given = self._given(task, argument)
-            if given is not None:
-                found[name] = given
-        return found
-
-    def _last(self) -> list[Task]:
-        """The tasks that were done, and that no other done one waited for."""
-        done = [task for task in self.all if task.state in DONE]
-        waited_for = {name for task in done for name in task.node.dependencies}
-        return [task for task in done if task.node.name not in waited_for]
+        found = {name: self._given(task, argument) for name, argument in task.node.arguments.items()}
+        return {name: given for name, given in found.items() if given is not None}
 
     def results(self) -> dict[str, dict[str, Any]]:
-        """What the last tasks wrote, and every model outside of loops: a value, or the path of an artifact."""
-        last = set(self._last())
+        """Returns the outputs of the last tasks, and all models outside of loops: a value, or an artifact's path."""
+        done = [task for task in self.all if task.state in DONE]
+        waited_for = {name for task in done for name in task.node.dependencies}
         found = {
             task.name: {
                 name: each.shown
                 for name, each in task.made.items()
-                if task in last or (each.type == "model" and task.index is None)
+                if task.node.name not in waited_for or (each.type == "model" and task.index is None)
             }
-            for task in self.all
-            if task.state in DONE
+            for task in done
         }
         return {task: outputs for task, outputs in found.items() if outputs}
 
@@ -179,7 +164,7 @@ class Graph:
             self.tasks[name] = [Task(self._plan.nodes[name], index, item) for index, item in enumerate(items)]
 
     def _find_items(self, name: str) -> list[Task]:
-        """Makes the tasks of a loop as soon as its items are known; gives those that are over at once."""
+        """Makes the tasks of a loop once its items are known; returns the tasks that are already over."""
         loop = self._pipeline.loops[name]
         source = loop.source
         if not isinstance(source, OutputReference):
@@ -188,22 +173,24 @@ class Graph:
         if producers is None or any(task.state not in OVER for task in producers):
             return []
         states = {task.state for task in producers}
-        members = [self._plan.nodes[member] for member in self._pipeline.members(name)]
         if states & {*_BLOCKING} or (states == {"Skipped"} and producers[0].index is None):
-            state: TaskState = "NotRun" if states & {*_BLOCKING} else "Skipped"
-            alone = [Task(node, state=state, message=f"{source.step} gave no items") for node in members]
-            for task in alone:
-                self.tasks[task.node.name] = [task]
-            return alone
+            return self._end_members(
+                name, "NotRun" if states & {*_BLOCKING} else "Skipped", f"{source.step} gave no items"
+            )
         done = [task.made[source.output].value for task in producers if task.state in DONE]
         try:
             self._expand(name, self._items(name, loop, done[0] if producers[0].index is None else done))
         except RunError as error:
-            alone = [Task(node, state="Failed", message=str(error)) for node in members]
-            for task in alone:
-                self.tasks[task.node.name] = [task]
-            return alone
+            return self._end_members(name, "Failed", str(error))
         return []
+
+    def _end_members(self, loop: str, state: TaskState, message: str) -> list[Task]:
+        """Ends all steps of a loop that has no items."""
+        ended = [
+            Task(self._plan.nodes[member], state=state, message=message) for member in self._pipeline.members(loop)
+        ]
+        self.tasks |= {task.node.name: [task] for task in ended}
+        return ended
 
     def _items(self, name: str, loop: Loop, items: Sequence[Any]) -> Sequence[Any]:
         wanted = loop.type_of(None)
@@ -223,7 +210,7 @@ class Graph:
         return items
 
     def _within_bounds(self, ready: list[Task]) -> list[Task]:
-        """Those of the ready tasks that may start now: of a loop no more items at once than it says."""
+        """The ready tasks that may start now, so that no loop has more items at the same time than it allows."""
         begun: dict[str, set[int]] = {}
         open_items: dict[str, set[int]] = {}
         for task in self.all:
@@ -235,7 +222,7 @@ class Graph:
                 open_items.setdefault(task.node.loop, set()).add(task.index)
         active = {loop: begun.get(loop, set()) & left for loop, left in open_items.items()}
         allowed = []
-        # What has begun comes to its end first.
+        # Items that have begun come first.
         ready.sort(key=lambda task: task.index is not None and task.index not in active[str(task.node.loop)])
         for task in ready:
             if task.index is not None and task.node.loop is not None:
@@ -248,8 +235,8 @@ class Graph:
 
     # -- one task ----------------------------------------------------------------------------------------------
 
-    def _judge(self, task: Task) -> Literal["ready"] | tuple[TaskState, str] | None:
-        """What is to become of a task that waits; None while that is not known."""
+    def _next_state(self, task: Task) -> Literal["ready"] | tuple[TaskState, str] | None:
+        """The next state of a pending task; None while that is not known."""
         blocking = None
         for name in task.node.dependencies:
             others = self._seen_by(task, name)
@@ -271,7 +258,7 @@ class Graph:
         return "ready"
 
     def _seen_by(self, task: Task, step: str) -> list[Task] | None:
-        """The tasks of a step that a task waits for: of its own loop the one for the same item."""
+        """The tasks of a step that a task waits for: within its own loop, only the one for the same item."""
         tasks = self.tasks[step]
         if tasks is None or task.index is None or self._plan.nodes[step].loop != task.node.loop:
             return tasks
@@ -283,7 +270,7 @@ class Graph:
         return any(other.state == "Skipped" for other in self._seen_by(task, source.step) or ())
 
     def _lacks(self, task: Task, argument: Argument) -> bool:
-        """Whether an argument's producer was skipped, and nothing stands in for it."""
+        """Whether an argument's producer was skipped, and the argument has no default."""
         if argument.fan_in or argument.optional or argument.default is not None:
             return False
         return self._is_skipped(task, argument.source)
@@ -299,7 +286,7 @@ class Graph:
         if isinstance(source, StatusReference):
             return self.status
         if not isinstance(source, OutputReference):
-            raise TypeError(f"{source!r} is no reference that has a value")
+            raise TypeError(f"{source!r} is not a reference with a value")
         others = self._seen_by(task, source.step) or []
         if self._plan.nodes[source.step].loop in (None, task.node.loop):
             return others[0].made[source.output].value

@@ -1,4 +1,4 @@
-"""`run_pipeline`: a pipeline on this machine, from its file to the outputs of its last steps."""
+"""`run_pipeline`: runs a pipeline on this machine."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from kftune._version import __version__
 from kftune.errors import RunError
-from kftune.local.pipeline.engine import Engine, State
+from kftune.local.pipeline.cache import Cache
+from kftune.local.pipeline.engine import PipelineEngine, RunState
 from kftune.local.pipeline.events import PipelineStarted
-from kftune.local.pipeline.folder import PipelineFolder, RunFolder
+from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Graph
-from kftune.local.pipeline.processes import Processes
-from kftune.local.pipeline.starter import Starter
+from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.runners import ContainerRunner, ProcessRunner
+from kftune.local.processes.start import Runtime
 from kftune.local.study.events import Note, OnEvent, now
 from kftune.pipeline import Pipeline
 from kftune.results.lock import take_lock
-
-Runtime = Literal["process", "container"]
 
 
 class PipelineOutcome(NamedTuple):
@@ -31,13 +30,13 @@ class PipelineOutcome(NamedTuple):
 
     Attributes:
         state: Succeeded, Failed or Interrupted.
-        message: The same in a sentence.
-        folder: Where everything is.
-        results: What the last steps wrote, and every model outside of loops: by step and output, a value or the path of
-            an artifact.
+        message: The state as a sentence.
+        folder: Where all files of the run are.
+        results: Outputs of the last steps, and every model outside of loops: step -> output -> value, or path of an
+            artifact.
     """
 
-    state: State
+    state: RunState
     message: str
     folder: Path
     results: Mapping[str, Mapping[str, Any]]
@@ -62,145 +61,95 @@ def run_pipeline(
 ) -> PipelineOutcome:
     """Runs a pipeline here.
 
-    The latest run of the same pipeline, parameters and runtime that has not succeeded is gone on with: its finished
-    steps stay. Else a new run begins, which takes the results of steps from earlier runs where nothing has changed.
+    The latest run of the same pipeline, parameters and runtime is resumed if it has not succeeded: its finished steps
+    stay. Otherwise a new run starts, which takes the results of steps from earlier runs where nothing has changed.
 
     Args:
         pipeline: The pipeline.
         folder: Where its runs go.
         parameters: Run parameter -> value, of its type; the others have their defaults.
         pipeline_path: Its file: steps run in its folder, and find its modules. None takes the current folder.
-        runtime: Whether steps are processes, or containers with their image.
+        runtime: Whether steps are processes, or containers of their image.
         images: For containers, image in the file -> the one to run here (``images/NAME`` is one of the project); under
             the empty name, the one for all others.
-        parallel: Steps at once; None takes the pipeline's own, else the number of cores.
-        on_event: Called with what happens.
-        fresh: Begin a new run, and take nothing from earlier ones.
+        parallel: How many steps run at the same time; None takes the pipeline's own, or the number of cores.
+        on_event: Called with each event.
+        fresh: Start a new run, and take nothing from earlier ones.
 
     Raises:
         RunError: The pipeline cannot run here.
         StoreError: Another run writes to the folder.
         ContainerError: No container engine answers, or an image is missing.
     """
-    values = _with_defaults(pipeline, parameters or {})
-    files = PipelineFolder(Path(folder).resolve())
-    place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
-    at_once = parallel or pipeline.parallel or os.cpu_count() or 1
     if images and runtime == "process":
         raise RunError("images are for steps in containers, but these are processes; ask for the runtime container")
+    values = _with_defaults(pipeline, parameters or {})
+    place = Path.cwd() if pipeline_path is None else Path(pipeline_path).resolve().parent
+    at_once = parallel or pipeline.parallel or os.cpu_count() or 1
+    emit = on_event or (lambda event: None)
     graph = Graph(pipeline, values)
+    files = PipelineFolder(Path(folder).resolve())
+    content = [pipeline.content_hash(), values, runtime, dict(images or {})]
+    identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     lock = take_lock(files.lock)
     try:
-        return _Run(
-            pipeline, values, files, place, runtime, images or {}, at_once, graph, on_event or _nobody, fresh
-        ).go()
+        earlier = None if fresh else files.unfinished(identity)
+        run, meta = earlier or _new_run(files, pipeline, identity, {"parameters": values, "runtime": runtime})
+        meta["version"] = __version__
+        runner = ContainerRunner(place, images) if runtime == "container" else ProcessRunner()
+        steps = PipelineSteps(pipeline, run, place, at_once, runner)
+        steps.check()
+        steps.remove_leftovers()
+        run.write({**meta, "state": "Running"})
+        emit(
+            PipelineStarted(
+                pipeline=pipeline.name,
+                run=run.name,
+                folder=str(run.path),
+                runtime=runtime,
+                parallel=at_once,
+                parameters=values,
+                steps=_step_counts(pipeline, graph),
+                resumed=earlier is not None,
+            )
+        )
+        if earlier is not None:
+            emit(Note(f"resuming run {run.name}, which has not succeeded (--fresh starts over)"))
+        cache = Cache(files, run, emit, use=not fresh)
+        interrupts = Interrupts()
+        ended = PipelineEngine(
+            pipeline, graph, run, steps, cache, parallel=at_once, interrupts=interrupts, emit=emit
+        ).run()
+        results = graph.results()
+        states = {task.name: task.state for task in graph.all}
+        end = {"state": ended.state, "message": ended.message, "ended": now(), "steps": states, "results": results}
+        run.write({**meta, **end})
+        return PipelineOutcome(ended.state, ended.message, run.path, results)
     finally:
         os.close(lock)
 
 
-@dataclass
-class _Run:
-    """One run, under the lock."""
+def _new_run(
+    files: PipelineFolder, pipeline: Pipeline, identity: str, settings: Mapping[str, Any]
+) -> tuple[PipelineRunFolder, dict[str, Any]]:
+    run = files.new_run(identity)
+    meta = {"pipeline": pipeline.name, "run": run.name, "identity": identity, "content_hash": pipeline.content_hash()}
+    return run, {**meta, **settings, "created": now()}
 
-    pipeline: Pipeline
-    values: Mapping[str, Any]
-    files: PipelineFolder
-    place: Path
-    runtime: Runtime
-    images: Mapping[str, str]
-    at_once: int
-    graph: Graph
-    emit: OnEvent
-    fresh: bool
 
-    def go(self) -> PipelineOutcome:
-        content = [self.pipeline.content_hash(), dict(self.values), self.runtime, dict(self.images)]
-        identity = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-        earlier = None if self.fresh else self.files.unfinished(identity)
-        run, meta = earlier or (None, {})
-        if run is None:
-            run = self.files.new_run(identity)
-            meta = {
-                "pipeline": self.pipeline.name,
-                "run": run.name,
-                "identity": identity,
-                "content_hash": self.pipeline.content_hash(),
-                "parameters": dict(self.values),
-                "runtime": self.runtime,
-                "created": now(),
-            }
-        starter = self._starter(run)
-        starter.check()
-        starter.remove_leftovers()
-        run.write({**meta, "version": __version__, "state": "Running"})
-        self._tell_start(run, starter, resumed=earlier is not None)
-        engine = Engine(
-            self.pipeline,
-            self.graph,
-            self.files,
-            run,
-            starter,
-            self.at_once,
-            Interrupts(),
-            self.emit,
-            use_cache=not self.fresh,
-        )
-        ended = engine.run()
-        steps = {task.name: task.state for task in self.graph.all}
-        results = self.graph.results()
-        run.write(
-            {
-                **meta,
-                "version": __version__,
-                "state": ended.state,
-                "message": ended.message,
-                "ended": now(),
-                "steps": steps,
-                "results": results,
-            }
-        )
-        return PipelineOutcome(ended.state, ended.message, run.path, results)
-
-    def _starter(self, run: RunFolder) -> Starter:
-        if self.runtime == "process":
-            return Processes(self.pipeline, run, self.place, self.at_once)
-        from kftune.local.pipeline.containers import Containers  # noqa: PLC0415  # processes need no engine
-
-        return Containers(self.pipeline, run, self.place, self.at_once, self.images)
-
-    def _tell_start(self, run: RunFolder, starter: Starter, *, resumed: bool) -> None:
-        exit_node = self.pipeline.plan.exit
-        steps = {name: None if tasks is None else len(tasks) for name, tasks in self.graph.tasks.items()}
-        if exit_node is not None:
-            steps[exit_node.name] = 1
-        self.emit(
-            PipelineStarted(
-                self.pipeline.name,
-                run.name,
-                str(run.path),
-                self.runtime,
-                self.at_once,
-                dict(self.values),
-                steps,
-                resumed,
-            )
-        )
-        if resumed:
-            self.emit(Note(f"going on with run {run.name}, which has not succeeded (--fresh begins anew)"))
+def _step_counts(pipeline: Pipeline, graph: Graph) -> dict[str, int | None]:
+    counts = {name: None if tasks is None else len(tasks) for name, tasks in graph.tasks.items()}
+    return counts if pipeline.plan.exit is None else {**counts, pipeline.plan.exit.name: 1}
 
 
 def _with_defaults(pipeline: Pipeline, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every run parameter with its value.
+    """Returns every run parameter with its value.
 
     Raises:
-        RunError: One that has no default is not given.
+        RunError: One without a default is not given.
     """
     values = {name: given.get(name, parameter.value) for name, parameter in pipeline.run_parameters.items()}
     missing = [name for name, value in values.items() if value is None]
     if missing:
         raise RunError(f"a parameter without a default must be given, but {', '.join(missing)} is not: {missing[0]}=…")
     return values
-
-
-def _nobody(event: object) -> None:
-    """Events that nobody listens to."""

@@ -1,4 +1,4 @@
-"""The parameters of a run, as a command line gives them."""
+"""Reads the parameters of a run from a command line."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _EXAMPLES = {"int": "3", "float": "0.5", "bool": "true", "list": "[1,2]", "dict"
 
 
 def read_parameters(pipeline: Pipeline, given: Sequence[str]) -> dict[str, Any]:
-    """The values that a command line gives.
+    """Returns the values of a command line.
 
     Args:
         pipeline: The pipeline.
-        given: ``name=value`` each.
+        given: Texts of the form ``name=value``.
 
     Raises:
-        UnknownNameError: The pipeline has no such parameter.
-        UsageError: A text is no value of the parameter's type, or one that a hyperparameter does not take.
+        UnknownNameError: The pipeline does not have such a parameter.
+        UsageError: A value is not of the parameter's type, or a hyperparameter rejects it.
     """
     values: dict[str, Any] = {}
     for setting in given:
@@ -56,7 +56,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _check_hparam(pipeline: Pipeline, name: str, text: str) -> None:
-    """Makes sure that hyperparameters which the parameter sets take its value."""
+    """Checks that the hyperparameters which a parameter sets accept its value."""
     for node in pipeline.plan.nodes.values():
         for argument in node.hparams.values():
             hparams = node.step.hyperparameters

@@ -1,6 +1,6 @@
-"""``python -m kftune.local.pipeline.tune FILE``: the process of a tune step, which runs its study in Katib's place.
+"""``python -m kftune.local.pipeline.tune FILE``: the process of a tune step, which runs its study in place of Katib.
 
-FILE is written by `kftune.local.pipeline.starter`. A second try, or the next run, goes on with the study's results.
+`kftune.local.pipeline.steps` writes FILE. A second try, or the next run, resumes the study's results.
 Exit status: 0 done, 1 the study failed, 2 it cannot run, 130 interrupted.
 """
 
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from kftune import outputs
+from kftune.containers import Folder
 from kftune.errors import KftuneError
 from kftune.files import write_text
 from kftune.local.study.progress import Outcome
 from kftune.local.study.run import run_study
+from kftune.local.study.trials import TrialContainers
 from kftune.local.views import View, study_view
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
@@ -27,7 +29,7 @@ from kftune.study import Study, study_from_dict
 
 
 def main(path: Path) -> int:
-    """Does what a request says, and gives the exit status."""
+    """Runs the study of a request, and returns the exit status."""
     request: dict[str, Any] = json.loads(path.read_bytes())
     try:
         study = study_from_dict(request["study"], [Path(folder) for folder in request["folders"]])
@@ -42,17 +44,20 @@ def main(path: Path) -> int:
 
 
 def _run(study: Study, request: Mapping[str, Any], view: View) -> Outcome:
-    folder, gpus = request["results"], request["gpus"]
-    containers = request.get("containers")
-    if containers is None:
-        # The file itself is not read again: what counts is the folder that it is in.
-        place = Path(request["place"]) / "study.yaml"
-        return run_study(study, folder, study_path=place, on_event=view, gpus=gpus)
-    from kftune.local.pipeline.trials import TrialContainers  # noqa: PLC0415  # processes need no engine
-
-    place = Path(request["place"])
+    given = request["containers"]
+    containers = TrialContainers()
+    if given is not None:
+        inputs = [Folder(Path(source), target, read_only=True) for source, target in given["inputs"]]
+        containers = TrialContainers({"": given["image"]}, given["labels"], inputs, given["network"])
     return run_study(
-        study, folder, on_event=view, launch=lambda results: TrialContainers(study, results, place, containers, gpus)
+        study,
+        request["results"],
+        # The file itself is not read again; only its folder counts.
+        study_path=Path(request["place"]) / "study.yaml",
+        on_event=view,
+        gpus=request["gpus"],
+        runtime="process" if given is None else "container",
+        containers=containers,
     )
 
 
@@ -66,7 +71,7 @@ def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -
         outputs.write(paths[f"{BEST}.{name}"], text if is_text else leaf.jsonable(leaf.decode(text)))
     outputs.write(paths["best_trial"], best.name)
     outputs.write(paths["objective"], float(best.objective or 0.0))
-    # As the step does on a cluster: the latest, also of a metric that counts by its least or greatest.
+    # As on a cluster: the latest value of each metric, whichever value counts in the study.
     latest = {name: values.number("latest") for name, values in best.metrics.items()}
     metrics = {name: value for name, value in latest.items() if value is not None and math.isfinite(value)}
     outputs.write_metrics(paths["metrics"], metrics, paths[EXECUTOR_OUTPUT])

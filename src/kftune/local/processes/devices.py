@@ -1,4 +1,4 @@
-"""The GPUs of this machine, and how trials share them."""
+"""Finds the GPUs of this machine, and shares them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,41 @@ from pathlib import Path
 from kftune.errors import RunError
 
 
-class SharedDevices:
-    """The GPUs here, shared out so that no two trials have the same one.
+class DevicePool:
+    """GPUs that are taken and given back; no device is taken twice.
 
     Args:
-        each: How many a trial asks for.
-        gpus: The devices to share out; None finds them, and an empty sequence lets trials run without.
-        asked: What its file calls `each`.
+        all: Every device.
 
     Attributes:
         all: Every device.
-        used: Whether trials are told which devices they may see.
-        trials_at_once: How many trials the devices are enough for; None when they set no limit.
+        free: The unused devices; the lowest are taken first.
+    """
+
+    def __init__(self, all: Sequence[str]) -> None:  # the attribute's name
+        self.all = tuple(all)
+        self.free = [*self.all]
+
+    def pop(self, count: int) -> tuple[str, ...]:
+        """Takes as many devices."""
+        taken, self.free = self.free[:count], self.free[count:]
+        return tuple(taken)
+
+    def give_back(self, devices: Sequence[str]) -> None:
+        """Takes back unused devices."""
+        self.free = sorted((*self.free, *devices), key=self.all.index)
+
+
+class SharedDevices(DevicePool):
+    """The GPUs of this machine, shared among trials.
+
+    Args:
+        each: How many a trial asks for.
+        gpus: The devices to share; None finds them, and an empty sequence lets trials run without.
+        asked: What its file calls `each`.
+
+    Attributes:
+        used: Whether CUDA_VISIBLE_DEVICES is set for trials.
 
     Raises:
         RunError: There are too few.
@@ -30,8 +53,7 @@ class SharedDevices:
     def __init__(self, each: int, gpus: Sequence[str] | None, asked: str = "step.resources.gpu") -> None:
         self._each = each
         self.used = bool(each) or (gpus is not None and not gpus)
-        self.all = tuple(find_gpus() if gpus is None else gpus) if each else ()
-        self._free = list(self.all)
+        super().__init__((find_gpus() if gpus is None else gpus) if each else ())
         if gpus is None and each > len(self.all):
             raise RunError(
                 f"each trial needs {each} GPU(s) ({asked}), but here "
@@ -40,37 +62,32 @@ class SharedDevices:
             )
         if gpus and each > len(self.all):
             raise RunError(f"each trial needs {each} GPUs ({asked}), but got {', '.join(gpus)}")
-        self.trials_at_once = len(self.all) // each if self.all else None
 
     def limit(self, wanted: int, notes: list[str]) -> int:
-        """How many of the wanted trials can run at once; a smaller number is noted."""
-        if self.trials_at_once is None or self.trials_at_once >= wanted:
-            return wanted
-        notes.append(
-            f"{self.trials_at_once} of {wanted} trials at once: each has {self._each} of the {len(self.all)} GPUs here"
-        )
-        return self.trials_at_once
+        """Returns how many trials can run at the same time.
+
+        Args:
+            wanted: How many should.
+            notes: Gets a note if fewer can.
+        """
+        most = len(self.all) // self._each if self.all else wanted
+        if most < wanted:
+            notes.append(f"{most} of {wanted} trials at once: each has {self._each} of the {len(self.all)} GPUs here")
+        return min(most, wanted)
 
     def take(self) -> tuple[str, ...]:
-        """The devices of one more trial."""
-        if not self.all:
-            return ()
-        taken, self._free = self._free[: self._each], self._free[self._each :]
-        return tuple(taken)
-
-    def give_back(self, devices: Sequence[str]) -> None:
-        """Devices that a trial no longer uses; the lowest are taken first."""
-        self._free = sorted((*self._free, *devices), key=self.all.index)
+        """Takes the devices of one more trial."""
+        return self.pop(self._each if self.all else 0)
 
 
 def find_gpus() -> tuple[str, ...]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """Returns the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         listed = [device.strip() for device in visible.split(",")]
-        # CUDA itself stops reading at the first that is none.
+        # CUDA stops reading at the first that is not a device.
         end = next((index for index, device in enumerate(listed) if device in ("", "-1")), len(listed))
         return tuple(listed[:end])
-    # A container may hold any of the machine's device files; CUDA counts those that it finds from 0.
+    # A container may have any of the machine's device files; CUDA numbers the ones it finds from 0.
     count = sum(1 for path in Path("/dev").glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name))
     return tuple(map(str, range(count)))

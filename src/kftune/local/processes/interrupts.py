@@ -1,4 +1,4 @@
-"""Ctrl-C and requests to stop: counted, and told to a loop that waits in `select`."""
+"""Counts Ctrl-C and requests to stop, and wakes a loop that waits in `select`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Interrupts:
 
     @contextmanager
     def listening(self, selector: selectors.BaseSelector) -> Iterator[None]:
-        """Within this block signals are counted, and each makes the selector return an entry without data.
+        """Counts signals within a block; each one makes the selector return an entry without data.
 
-        Signals that this process was told to ignore (nohup) stay ignored. Outside of the main thread, where Python
-        takes no signals, nothing changes.
+        Signals that this process already ignores (nohup) stay ignored. Outside the main thread, where Python handles no
+        signals, nothing changes.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -55,7 +55,7 @@ class Interrupts:
                 self._reader = None
 
     def drain(self) -> None:
-        """Empties what woke the selector."""
+        """Empties the socket that woke the selector."""
         if self._reader is not None:
             with suppress(BlockingIOError):
                 self._reader.recv(4096)

@@ -1,4 +1,4 @@
-"""The processes that run, and the one `select` in which all of them are listened to."""
+"""Listens to all running processes in one `select`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kftune.local.processes.process import TrialProcess
 
 
 class Running(Protocol):
-    """Something whose process runs.
+    """A trial or step with a running process.
 
     Attributes:
         process: The process.
-        stopped: Why it was asked to stop; empty while it was not.
+        stopped: Why it was asked to stop; empty if it was not.
     """
 
     process: TrialProcess
@@ -28,10 +28,10 @@ R = TypeVar("R", bound=Running)
 
 
 class Listener(Generic[R]):
-    """The processes that run, in the order of their start.
+    """The running processes, in the order of their start.
 
     Args:
-        interrupts: Tells of Ctrl-C and requests to stop; these end a wait too.
+        interrupts: Counts Ctrl-C and requests to stop; these end a wait too.
     """
 
     def __init__(self, interrupts: Interrupts) -> None:
@@ -47,12 +47,12 @@ class Listener(Generic[R]):
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Within this block it can listen; whatever ends the block, no process stays behind."""
+        """Allows listening within a block; however the block ends, no process is left behind."""
         try:
             with self._interrupts.listening(self._selector):
                 yield
         finally:
-            with ExitStack() as all_of_them:  # also those after one that makes trouble
+            with ExitStack() as all_of_them:  # also those after one that raises
                 all_of_them.callback(self._selector.close)
                 for running in self:
                     all_of_them.callback(running.process.reap)
@@ -63,13 +63,13 @@ class Listener(Generic[R]):
         self._attend(running)
 
     def listen(self, *times: float | None) -> Iterator[R]:
-        """Waits until a process has something to tell or something is due.
+        """Waits for an event of a process, or until something is due.
 
         Args:
-            times: When the caller has something to do (monotonic clock); None stands for never.
+            times: When the caller has something to do (monotonic clock); None for never.
 
         Yields:
-            Each process that told something. One that has ended is no longer among those that run.
+            Each process with an event; an ended one has left this collection.
         """
         for key, _ in self._selector.select(self._longest(times)):
             if key.data is None:
@@ -89,18 +89,18 @@ class Listener(Generic[R]):
                 yield running
 
     def stop(self, why: str) -> None:
-        """Asks all of them to end; `listen` tells when they have."""
+        """Asks all of them to end; `listen` yields each one that has."""
         for running in self:
             running.stopped = why
             running.process.stop()
 
     def kill(self) -> None:
-        """Kills all of them; `listen` tells when they have ended."""
+        """Kills all of them; `listen` yields each one that has."""
         for running in self:
             running.process.kill()
 
     def _attend(self, running: R) -> None:
-        """Listens to what the process still has to tell, and to one that has ended no longer."""
+        """Listens to the descriptors that the process waits for, and drops a process that has ended."""
         wanted, listened = dict(running.process.waits_for), self._listened[running]
         for descriptor in listened:
             if descriptor not in wanted:
@@ -113,7 +113,7 @@ class Listener(Generic[R]):
             del self._listened[running]
 
     def _longest(self, times: tuple[float | None, ...]) -> float | None:
-        """How long to wait; None when nothing will be due."""
+        """How long to wait; None if nothing is due."""
         dues = [*times, *(running.process.next_time for running in self)]
         first = min((due for due in dues if due is not None), default=None)
         return None if first is None else max(0.0, first - time.monotonic())

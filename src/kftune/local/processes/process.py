@@ -1,7 +1,7 @@
-"""One trial's process: its group, its output as it comes, its time limits and its end. The only place that starts one.
+"""A running process of a trial or step: its process group, output, time limits and end. Only this module starts one.
 
-No call here waits. The engine asks `waits_for` what to listen to, calls `on_output` and `on_exit` when that is ready,
-and `on_time` when `next_time` has come, until `returncode` is set.
+No call here waits. A caller gets from `waits_for` what to listen to, calls `on_output` and `on_exit` when that is
+ready, and `on_time` when `next_time` has come, until `returncode` is set.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from contextlib import suppress
 from pathlib import Path
 
 CHUNK = 1 << 18
-"""Bytes that are read at once."""
+"""Bytes read at once."""
 
 LONGEST_LOG = 1 << 30
-"""Bytes of a log that are kept; a trial in an endless loop would else fill the disk."""
+"""Bytes of a log that are kept, so that a trial in an endless loop does not fill the disk."""
 
 _PIPE = 1 << 20
-# A process that stays behind and holds the pipe has this long to write what it still has.
+# A process that stays behind and holds the pipe open has this long to write the rest.
 _LINGER = 0.25
-# Without pidfd nothing tells that a process has ended.
+# Without pidfd, a process is asked this often whether it has ended.
 _BETWEEN_LOOKS = 0.02
 
 
 class TrialProcess:
-    """A running command in a process group of its own.
+    """A running command in its own process group.
 
     Args:
         argv: The command; no shell reads it.
@@ -41,10 +41,15 @@ class TrialProcess:
         timeout: The longest it may run, in seconds.
         grace: Seconds between the request to stop and the kill.
         clean_up: Called once at the end of a process that was asked to stop or was killed. It ends what runs outside of
-            the process group, such as the container whose client this process is.
+            the process group, such as the container that this process is the client of.
+        explain: Says what an exit code means; None for the usual meanings.
 
     Attributes:
-        exit_text: Says what an exit code means, where that is not what it means of any process.
+        began: When it started (monotonic clock).
+        started: When it started, in seconds: on Linux since the machine started, elsewhere since 1970.
+        ended: When it ended (monotonic clock).
+        returncode: Its exit code; None while it runs.
+        timed_out: Whether it ran longer than `timeout`.
 
     Raises:
         OSError: The program cannot be started.
@@ -63,16 +68,18 @@ class TrialProcess:
         timeout: float | None = None,
         grace: float = 30.0,
         clean_up: Callable[[], object] | None = None,
+        explain: Callable[[int], str] | None = None,
     ) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._logged = self._received = 0
         self._feed = feed
         self.grace = grace
         self.timeout = timeout
+        self.explain = explain
         self._clean_up = clean_up
         self._cut_short = False
         self.began = time.monotonic()
-        self.started = since_boot()
+        self.started = _now()
         try:
             self._process, self._output = _start(argv, executable, env, cwd)
         except BaseException:
@@ -85,13 +92,12 @@ class TrialProcess:
         self._exited = False
         self.returncode: int | None = None
         self.timed_out = False
-        self.exit_text: Callable[[int], str] | None = None
         self._stop_at = None if timeout is None else self.began + timeout
         self._kill_at: float | None = None
         self._linger_until: float | None = None
         self._look_at = self.began if self._exit is None else None
 
-    # -- what the engine listens to ----------------------------------------------------------------------------
+    # -- what a caller listens to ----------------------------------------------------------------------------
 
     @property
     def waits_for(self) -> list[tuple[int, Callable[[], None]]]:
@@ -112,13 +118,13 @@ class TrialProcess:
         return min(times, default=None)
 
     def on_output(self) -> None:
-        """Reads what is there."""
+        """Reads the output that is there."""
         if self._open:
             self._read()
             self._finish_if_ended()
 
     def on_exit(self) -> None:
-        """Takes note that the process has ended, and reads the rest of its output."""
+        """Notes that the process has ended, and reads the rest of its output."""
         if self._exited:
             return
         self._exited = True
@@ -144,7 +150,7 @@ class TrialProcess:
     # -- stopping ----------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Asks the process group to end; after the grace period it is killed."""
+        """Asks the process group to end, and kills it after the grace period."""
         self._cut_short = True
         self._stop_at = None
         if self._kill_at is None:
@@ -161,7 +167,7 @@ class TrialProcess:
         """Kills the process group and waits for its end."""
         self.kill()
         if self.returncode is None:
-            self._feed = _nobody
+            self._feed = _drop
             self._exited = True
             self._finish_if_ended(late=True)
 
@@ -170,14 +176,14 @@ class TrialProcess:
     def _signal(self, number: signal.Signals) -> None:
         # The process is not reaped before `_finish_if_ended`, so its number still belongs to this group.
         if self.returncode is None:
-            # macOS says PermissionError of a group in which only the dead are left.
+            # macOS raises PermissionError for a group that has only dead processes left.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
     def _finish_if_ended(self, *, late: bool = False) -> None:
         if self.returncode is not None or not self._exited or (self._open and not late):
             return
-        # As in a container: when the first process ends, so do all others.
+        # As in a container, the end of the first process ends all others.
         self._signal(signal.SIGKILL)
         self._drain()
         self.returncode = self._process.wait()
@@ -191,13 +197,13 @@ class TrialProcess:
             self._clean_up()
 
     def _drain(self) -> None:
-        """Reads what is in the pipe; not more, since a process that was left behind may write without end."""
+        """Reads what is in the pipe, and no more: a process that was left behind may write without end."""
         until = self._received + 2 * _PIPE
         while self._open and self._received < until and self._read():
             pass
 
     def _read(self) -> bool:
-        """Reads one piece; False when there is none now."""
+        """Reads one piece; returns False when there is none."""
         try:
             chunk = os.read(self._output, CHUNK)
         except BlockingIOError:
@@ -247,13 +253,13 @@ def _start(
     return process, reader
 
 
-def _nobody(chunk: bytes) -> None:
-    """Output that nobody reads any more."""
+def _drop(chunk: bytes) -> None:
+    """Drops output."""
 
 
 def _widen(descriptor: int) -> None:
-    """Makes a pipe hold more, so that a chatty trial does not wait for us."""
-    with suppress(AttributeError, OSError):  # not Linux, or more than this user may have
+    """Makes a pipe hold more, so that a trial that prints much does not wait for kftune."""
+    with suppress(AttributeError, OSError):  # not Linux, or above this user's limit
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
@@ -265,13 +271,13 @@ def _pidfd(pid: int) -> int | None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child has ended; it is left for `wait` to reap."""
+    """Whether a child has ended; `wait` still reaps it."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def since_boot() -> float | None:
-    """Seconds since the machine started, the clock by which the kernel keeps when a process did; None without one."""
+def _now() -> float:
+    """The present time, on the clock by which the system knows when a process started."""
     try:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     except (AttributeError, OSError):  # not Linux
-        return None
+        return time.time()

@@ -1,4 +1,4 @@
-"""What a training script prints for --help: the only way in which kftune starts a script without training."""
+"""Runs a training script with --help, the only case in which kftune starts a script without training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MOST_BYTES = 1_000_000
 
 
 def help_text(file: Path, folders: Sequence[Path], given: Sequence[str] = (), seconds: float = _SECONDS) -> str:
-    """Runs `python FILE ... --help` and gives what it printed.
+    """Runs `python FILE ... --help` and returns what it printed.
 
     Args:
         file: The script.
-        folders: What is put on its module path; the first is its working folder.
+        folders: Folders for its module path; the first is its working folder.
         given: Arguments before --help.
         seconds: How long it may take.
 
@@ -42,9 +42,9 @@ def help_text(file: Path, folders: Sequence[Path], given: Sequence[str] = (), se
         )
     except subprocess.TimeoutExpired:
         raise RunError(
-            f"{file} --help must end within {seconds:g} s, and did not; does it train before it parses?"
+            f"{file} --help must end within {seconds:g} s, but did not; does it train before it parses its arguments?"
         ) from None
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RunError(f"{file} --help must end with exit code 0, and ended with {done.returncode}: {last:.200}")
+        raise RunError(f"{file} --help must end with exit code 0, but ended with {done.returncode}: {last:.200}")
     return done.stdout[:_MOST_BYTES].decode(errors="replace")

@@ -1,6 +1,6 @@
-"""The loop of a local run: starts trials, listens to them, keeps their results, and decides when the study is over.
+"""Runs a study: starts trials, listens to them, stores their results, and decides when the study is over.
 
-One thread and no waiting but in one `select`. Whatever ends the loop, no trial's process stays behind.
+It has one thread, which waits in one `select` only. However the loop ends, no trial's process is left behind.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
@@ -24,63 +25,62 @@ from kftune.local.study.events import (
     TrialStarted,
     now,
 )
-from kftune.local.study.plan import Launcher, Plan, Reader, counted
+from kftune.local.study.failure import end_state
+from kftune.local.study.plan import Reader, StudyPlan, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
-from kftune.local.study.verdict import judge
+from kftune.local.study.trials import Trials
 from kftune.results import FINISHED, SCORED, State, Trial, TrialEnd, TrialStart
 from kftune.results.store import Store
 
 _BETWEEN_REPORTS = 0.5
-# When a question to the sampler takes longer than this, ends of trials are not kept waiting for the answer.
+# When the sampler takes longer than this to answer, ended trials are stored before it is asked.
 _QUICK_ANSWER = 0.01
 
 
+@dataclass(eq=False)
 class _Running:
-    """A trial whose process runs."""
+    """A trial with a running process."""
 
-    __slots__ = ("gpus", "number", "process", "reader", "reported", "stopped", "suggestion")
-
-    def __init__(self, number: int, suggestion: Suggestion, reader: Reader, gpus: tuple[str, ...]) -> None:
-        self.number = number
-        self.suggestion = suggestion
-        self.reader = reader
-        self.gpus = gpus
-        self.process: TrialProcess
-        self.reported: dict[str, float] = {}
-        self.stopped = ""
+    number: int
+    suggestion: Suggestion
+    reader: Reader
+    gpus: tuple[str, ...]
+    process: TrialProcess = field(init=False)
+    reported: dict[str, float] = field(default_factory=dict)
+    stopped: str = ""
 
 
-class Engine:
+class StudyEngine:
     """Runs one study, or one Experiment, until it is over.
 
     Args:
-        plan: What is run.
-        store: Where results go; earlier ones are in it.
-        sampler: What to try; earlier trials are known to it.
-        launcher: How trials start.
-        interrupts: Tells of Ctrl-C and requests to stop.
+        plan: What ends the run, and how trials are read.
+        store: Where results go; it has those of earlier runs.
+        sampler: What to try; it knows earlier trials.
+        trials: How trials start.
+        interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: StudyPlan,
         store: Store,
         sampler: Sampler,
-        launcher: Launcher,
+        trials: Trials,
         interrupts: Interrupts,
         emit: OnEvent | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
         self._sampler = sampler
-        self._launcher = launcher
+        self._trials = trials
         self._interrupts = interrupts
         self._emit = emit
-        trials = store.trials()
-        self._progress = Progress(plan, store, trials)
-        self._again = deque(trial for trial in trials if trial.state not in FINISHED)
-        self._next_number = max((trial.number for trial in trials), default=0) + 1
+        earlier = store.trials()
+        self._progress = Progress(plan, store, earlier)
+        self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
+        self._next_number = max((trial.number for trial in earlier), default=0) + 1
         self._exhausted = False
         self._answer_seconds = 0.0
         self._unsaid: list[Callable[[], Event]] = []
@@ -88,26 +88,26 @@ class Engine:
         self._running: Listener[_Running] = Listener(interrupts)
 
     def run(self) -> Outcome:
-        """Runs trials until the study is over, and stops those that then still run."""
+        """Runs trials until the study is over, then stops the rest."""
         began = time.monotonic()
         try:
-            # After an error the trials whose processes this kills are stored as running, so they run again.
+            # After an error, the trials that this kills are still stored as running, so the next run repeats them.
             with self._running.open():
-                self._tell_start()
+                self._emit_start()
                 reason = self._loop()
                 self._stop_running(reason)
         finally:
-            self._launcher.discard()
+            self._trials.discard()
         self._store.conclude(reason)
         outcome = self._progress.outcome(reason)
-        self._tell(
+        self._send(
             lambda: StudyFinished(
-                outcome.state,
-                outcome.reason,
-                outcome.message,
-                outcome.counts,
-                self._progress.best_summary(),
-                time.monotonic() - began,
+                state=outcome.state,
+                reason=outcome.reason,
+                message=outcome.message,
+                counts=outcome.counts,
+                best=self._progress.best_summary(),
+                seconds=time.monotonic() - began,
             )
         )
         return outcome
@@ -123,31 +123,31 @@ class Engine:
             self._settle()
             if self._running:
                 if self._may_start_more():
-                    self._launcher.prepare(self._store.name(self._next_number))
+                    self._trials.prepare(self._store.name(self._next_number))
                 self._listen(self._progress.wall_clock_left())
 
     def _settle(self) -> None:
-        """Puts ends of trials on the disk, and then tells of them and of what has started.
+        """Writes ended trials to disk, then emits the events that waited for that.
 
-        The next trial runs already by then: while the disk is waited for, it has work to do.
+        The next trial is already running by then, so the wait for the disk costs little.
         """
         if self._unsynchronised:
             self._store.synchronise()
             self._unsynchronised = False
         unsaid, self._unsaid = self._unsaid, []
         for event in unsaid:
-            self._tell(event)
+            self._send(event)
 
     def _over(self) -> Reason | None:
-        """What ends the study now, in Katib's order; None while nothing does."""
+        """Returns what ends the study now; None while nothing does."""
         if self._interrupts.count:
             return "Interrupted"
         idle = not self._running
         return self._progress.reached(exhausted=self._exhausted and idle and not self._again)
 
     def _fill(self) -> None:
-        """Starts trials until as many run as may."""
-        while len(self._running) < self._launcher.parallel and self._may_start_more():
+        """Starts trials until as many run as allowed."""
+        while len(self._running) < self._trials.parallel and self._may_start_more():
             if self._again:
                 self._start_again(self._again.popleft())
             elif not self._start_new():
@@ -158,7 +158,7 @@ class Engine:
         return (
             not self._interrupts.count
             and not self._exhausted
-            and started < self._plan.max_trials
+            and started < self._plan.meta.max_trials
             and not self._progress.reached()
         )
 
@@ -174,7 +174,7 @@ class Engine:
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
         if suggestion is None:
-            # The end of a trial may bring new ones.
+            # The end of a running trial may bring new points.
             self._exhausted = not self._running
             return False
         self._next_number += 1
@@ -183,20 +183,19 @@ class Engine:
 
     def _start(self, number: int, attempt: int, suggestion: Suggestion) -> None:
         name = self._store.name(number)
-        running = _Running(number, suggestion, self._plan.reader(name), self._launcher.devices.take())
+        running = _Running(number, suggestion, self._plan.reader(name), self._trials.devices.take())
         problem = ""
         pid = pid_started = None
         try:
-            process = self._launcher.start(name, suggestion.assignment, self._feeder(running), running.gpus)
+            process = self._trials.start(name, suggestion.assignment, self._feeder(running), running.gpus)
             running.process = process
             pid, pid_started = process.pid, process.started
         except (OSError, ValueError) as error:
             problem = f"the program could not be started: {error}"
         else:
             self._running.add(running)
-        # A process is stored after it was started: a moment in which a kill leaves one that the store does not know.
-        # `leftovers` finds it by its environment.
-        log = str(self._store.folder.log(name))
+        # A kill before the next line leaves a process that the store does not know. `remove_leftovers` finds it by its
+        # environment.
         self._store.start(
             TrialStart(
                 number=number,
@@ -208,18 +207,27 @@ class Engine:
                 pid_started=pid_started,
             )
         )
-        self._unsaid.append(lambda: TrialStarted(name, number, attempt, suggestion.point, log, running.gpus))
+        self._unsaid.append(
+            lambda: TrialStarted(
+                trial=name,
+                number=number,
+                attempt=attempt,
+                values=suggestion.point,
+                log=str(self._store.folder.log(name)),
+                gpus=running.gpus,
+            )
+        )
         if problem:
-            self._launcher.devices.give_back(running.gpus)
+            self._trials.devices.give_back(running.gpus)
             self._end(running, "Failed", problem, 0.0, None)
 
     def _move_aside(self, trial: Trial) -> None:
-        """Keeps what an attempt that was cut short has left, out of the way of the next."""
+        """Renames the files of an attempt that was cut short, so that the next one finds none."""
         folder = self._store.folder
         for path in (folder.log(trial.name), folder.output(trial.name)):
             if path.exists():
                 number = trial.attempt
-                # A kill in this very moment leaves files of an attempt that was never stored.
+                # A kill right here leaves files of an attempt that was never stored.
                 while (aside := path.with_name(f"{path.name}.attempt{number}")).exists():
                     number += 1
                 path.rename(aside)
@@ -227,7 +235,7 @@ class Engine:
     # -- listening ---------------------------------------------------------------------------------------------
 
     def _listen(self, longest: float | None = None) -> None:
-        """Waits until a process has something to tell or something is due; at most `longest` seconds."""
+        """Waits for a process, or until something is due; at most `longest` seconds."""
         until = None if longest is None else time.monotonic() + longest
         for running in self._running.listen(until, *(running.reader.next_look for running in self._running)):
             if running.reader.stop:
@@ -242,7 +250,7 @@ class Engine:
 
     def _look(self, running: _Running) -> None:
         for metric in running.reader.look():
-            self._tell_metric(running, metric)
+            self._emit_metric(running, metric)
         if running.reader.stop:
             running.process.stop()
 
@@ -251,33 +259,33 @@ class Engine:
         if self._emit is None:
             return feed
 
-        def feed_and_tell(chunk: bytes) -> None:
+        def feed_and_emit(chunk: bytes) -> None:
             for metric in feed(chunk):
-                self._tell_metric(running, metric)
+                self._emit_metric(running, metric)
 
-        return feed_and_tell
+        return feed_and_emit
 
     # -- ending ------------------------------------------------------------------------------------------------
 
     def _finish(self, running: _Running) -> None:
         process = running.process
-        self._launcher.devices.give_back(running.gpus)
+        self._trials.devices.give_back(running.gpus)
         running.reader.close()
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
         if running.stopped:
             self._end(running, "Killed", running.stopped, duration, code)
         else:
-            state, message = judge(self._plan, process, running.reader, log)
+            state, message = end_state(self._plan, process, running.reader, log)
             if running.reader.stop and not process.timed_out:
                 state, message = "EarlyStopped", running.reader.stop
             self._end(running, state, message, duration, code)
 
     def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
-        """Stores how a trial ended; `_settle` puts it on the disk and tells of it."""
+        """Stores how a trial ended; `_settle` writes it to disk and emits the event."""
         number = running.number
         values, objective = running.reader.values, running.reader.objective
-        end = TrialEnd(
+        ending = TrialEnd(
             state=state,
             metrics=values,
             objective=objective,
@@ -286,7 +294,7 @@ class Engine:
             exit_code=code,
             message=message,
         )
-        self._store.end(number, end)
+        self._store.end(number, ending)
         self._unsynchronised = True
         running.reader.ended(state)
         self._sampler.tell(number, objective if state in SCORED else None)
@@ -294,61 +302,77 @@ class Engine:
         finished = self._progress.finished
 
         def event() -> Event:
-            name, point = self._store.name(number), running.suggestion.point
-            metrics, seconds = counted(values, self._plan.metrics), round(duration, 3)
             return TrialFinished(
-                name, number, state, objective, metrics, point, seconds, code, message, is_best, finished
+                trial=self._store.name(number),
+                number=number,
+                state=state,
+                objective=objective,
+                metrics=counted(values, self._plan.meta.metrics),
+                values=running.suggestion.point,
+                duration=round(duration, 3),
+                exit_code=code,
+                message=message,
+                is_best=is_best,
+                finished=finished,
             )
 
         self._unsaid.append(event)
 
     def _stop_running(self, reason: Reason) -> None:
-        """Asks the trials that still run to end, and waits for them; a second interrupt kills them."""
+        """Asks the running trials to end, and waits for them; a second interrupt kills them."""
         self._settle()
         self._running.stop(self._progress.stop_message(reason))
         if self._running and reason == "Interrupted":
             grace = self._plan.grace
             stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
-            self._tell(lambda: Note(stopping))
+            self._send(lambda: Note(stopping))
         while self._running:
             if self._interrupts.count > (1 if reason == "Interrupted" else 0):
                 self._running.kill()
             self._listen()
             self._settle()
 
-    # -- telling -----------------------------------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------------------------
 
-    def _tell(self, event: Callable[[], Event]) -> None:
+    def _send(self, event: Callable[[], Event]) -> None:
         if self._emit is not None:
             self._emit(event())
 
-    def _tell_start(self) -> None:
+    def _emit_start(self) -> None:
         meta = self._store.meta
-        self._tell(
+        self._send(
             lambda: StudyStarted(
-                meta.name,
-                str(self._store.folder.path),
-                meta.algorithm,
-                meta.seed,
-                meta.objective.name,
-                meta.direction,
-                meta.goal,
-                self._plan.max_trials,
-                self._launcher.parallel,
-                self._progress.wall_clock_left(),
-                self._progress.finished,
-                self._progress.best_summary(),
+                study=meta.name,
+                folder=str(self._store.folder.path),
+                algorithm=meta.algorithm,
+                seed=meta.seed,
+                objective=meta.objective.name,
+                direction=meta.direction,
+                goal=meta.goal,
+                max_trials=self._plan.meta.max_trials,
+                parallel=self._trials.parallel,
+                wall_clock=self._progress.wall_clock_left(),
+                finished=self._progress.finished,
+                best=self._progress.best_summary(),
             )
         )
-        for note in (*self._launcher.notes, *self._sampler.notes):
-            self._tell(lambda note=note: Note(note))  # type: ignore[misc]
+        for note in (*self._trials.notes, *self._sampler.notes):
+            self._send(lambda note=note: Note(note))  # type: ignore[misc]
 
-    def _tell_metric(self, running: _Running, metric: str) -> None:
+    def _emit_metric(self, running: _Running, metric: str) -> None:
         moment = time.monotonic()
         if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
             return
         running.reported[metric] = moment
         values = running.reader.latest(metric)
         if values is not None:
-            name, text, step = self._store.name(running.number), values.latest, values.step
-            self._tell(lambda: MetricReported(name, running.number, metric, float(text), text, step))
+            self._send(
+                lambda: MetricReported(
+                    trial=self._store.name(running.number),
+                    number=running.number,
+                    metric=metric,
+                    value=float(values.latest),
+                    text=values.latest,
+                    step=values.step,
+                )
+            )

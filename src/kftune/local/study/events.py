@@ -1,7 +1,8 @@
-"""What a running study tells: small records, for the live view and as JSON lines for other programs."""
+"""The events of a running study: for the views, and as JSON lines for other programs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -22,17 +23,20 @@ class Event:
     kind: ClassVar[str]
     time: str = field(default_factory=now, kw_only=True)
 
+    def __init_subclass__(cls) -> None:
+        """Makes the kind from the class's name: ``study_started`` from StudyStarted."""
+        cls.kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
     def to_dict(self) -> dict[str, Any]:
         """The event as a JSON object: ``event`` (its kind), ``time`` (UTC), and its own fields."""
         own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "time"}
         return {"event": self.kind, "time": self.time, **own}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(Event):
-    """A run begins, or goes on with earlier results."""
+    """A run starts, or resumes earlier results."""
 
-    kind: ClassVar[str] = "study_started"
     study: str
     folder: str
     algorithm: str
@@ -43,18 +47,17 @@ class StudyStarted(Event):
     max_trials: int
     parallel: int
     wall_clock: float | None
-    """Seconds that are left of the study's wall clock."""
+    """Seconds left of the study's wall clock."""
     finished: int
-    """Trials that earlier runs have finished."""
+    """Trials that earlier runs finished."""
     best: dict[str, Any] | None = None
-    """The best of these: trial, objective, values."""
+    """The best of these: trial, objective, metrics, values."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialStarted(Event):
     """A trial's process runs."""
 
-    kind: ClassVar[str] = "trial_started"
     trial: str
     number: int
     attempt: int
@@ -66,9 +69,8 @@ class TrialStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class MetricReported(Event):
-    """A trial reported a metric. Of reports that come in quick succession only some are told."""
+    """A trial reported a metric. Of several reports within half a second, only the first is an event."""
 
-    kind: ClassVar[str] = "metric_reported"
     trial: str
     number: int
     metric: str
@@ -77,23 +79,22 @@ class MetricReported(Event):
     step: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFinished(Event):
     """A trial has ended, and its result is on the disk."""
 
-    kind: ClassVar[str] = "trial_finished"
     trial: str
     number: int
     state: State
     objective: float | None
     metrics: dict[str, float]
-    """The value that counts, of each metric that was reported."""
+    """The value that counts of each reported metric."""
     values: dict[str, Any]
     duration: float
     exit_code: int | None
     message: str
     is_best: bool
-    """Whether it is the best one so far."""
+    """Whether it is the best so far."""
     finished: int
     """Trials that count against the budget, this one included."""
 
@@ -102,7 +103,6 @@ class TrialFinished(Event):
 class StudyFinished(Event):
     """The run has ended."""
 
-    kind: ClassVar[str] = "study_finished"
     state: str
     """Succeeded, Failed or Interrupted."""
     reason: str
@@ -118,7 +118,6 @@ class StudyFinished(Event):
 class Note(Event):
     """Something that the user should know."""
 
-    kind: ClassVar[str] = "note"
     message: str
 
 

@@ -1,144 +1,110 @@
-"""What the engine has to know of what it runs. A study and an Experiment each make one; the engine knows neither."""
+"""What the engine needs to know about a study or an Experiment, and how it reads trials."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
-from kftune.local.processes.process import TrialProcess
 from kftune.metrics.values import MetricValues
-from kftune.results import State, TrackedMetric
+from kftune.results import Meta, State, TrackedMetric
 
 
-class Reader(Protocol):
+class Reader(ABC):
     """Reads what one trial reports, while it runs and when it has ended.
 
     Attributes:
-        stop: Why the trial shall stop before its end; empty as long as it need not.
+        stop: Why the trial should stop before its end; empty while it need not.
+        next_look: When `look` must be called (monotonic clock); None if everything comes through `feed`.
     """
 
-    stop: str
-
-    @property
-    def next_look(self) -> float | None:
-        """When `look` must be called (monotonic clock); None when all comes through `feed`."""
+    stop = ""
+    next_look: float | None = None
 
     def feed(self, chunk: bytes) -> Sequence[str]:
-        """Takes a piece of the trial's output; gives the metrics that were reported in it."""
+        """Takes a piece of the trial's output; returns the metrics reported in it."""
+        return ()
 
     def look(self) -> Sequence[str]:
-        """Looks for reports elsewhere; gives the metrics that were reported since."""
+        """Looks for reports elsewhere; returns the metrics reported since the last look."""
+        return ()
 
+    @abstractmethod
     def latest(self, metric: str) -> MetricValues | None:
-        """What is known so far of a metric whose latest report is a finite number; else None."""
+        """Returns the values so far of a metric; None if its latest report is not a finite number."""
 
+    @abstractmethod
     def close(self) -> None:
-        """The trial has ended: reads what is left."""
+        """Reads the rest when the trial has ended."""
 
     @property
+    @abstractmethod
     def values(self) -> dict[str, MetricValues]:
-        """Everything that was reported, after `close`."""
+        """Everything that was reported; available after `close`."""
 
     @property
+    @abstractmethod
     def objective(self) -> float | None:
-        """The objective's value that stands for the trial, after `close`; None when it is no finite number."""
+        """The trial's value of the objective, after `close`; None when it is not a finite number."""
 
     def why_failed(self) -> str:
-        """Why a trial with exit code 0 has failed all the same; empty when it has not."""
+        """Returns why a trial with exit code 0 failed; empty if it did not."""
+        return ""
 
+    @abstractmethod
     def why_unavailable(self, log: Path) -> str:
-        """Why there is no objective; empty when there is one."""
+        """Returns why there is no objective; empty if there is one."""
 
-    def ended(self, state: State) -> None:
-        """How the trial ended."""
-
-
-class Devices(Protocol):
-    """What trials share."""
-
-    def take(self) -> tuple[str, ...]:
-        """The devices of one more trial."""
-
-    def give_back(self, devices: Sequence[str]) -> None:
-        """Devices that a trial no longer uses."""
+    def ended(self, state: State) -> None:  # noqa: B027  # most readers need not know
+        """Takes note of how the trial ended."""
 
 
-class Launcher(Protocol):
-    """Starts trials.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudyPlan:
+    """What ends a run, which metrics count, and how trials are read.
 
     Attributes:
-        parallel: How many trials run at once.
-        notes: What the user should know of how trials run here.
-        devices: The GPUs that they share.
+        meta: The stored facts: metrics, direction, goal, number of trials.
+        max_failed: The number of failed trials that ends the run; None sets no limit.
+        reader: Makes the reader of the trial of that name, just before it starts.
+        wall_clock: Seconds for all runs together; None sets no limit.
+        grace: Seconds between the request to stop and the kill.
+        limit_name: What the file calls a trial's time limit.
+        failed_hint: What the file calls `max_failed`.
     """
 
-    parallel: int
-    notes: list[str]
-
-    @property
-    def devices(self) -> Devices:
-        """The GPUs that trials share."""
-
-    def start(
-        self, trial: str, assignment: Mapping[str, str], feed: Callable[[bytes], object], gpus: Sequence[str] = ()
-    ) -> TrialProcess:
-        """Starts one trial.
-
-        Raises:
-            OSError: The program cannot be started.
-            ValueError: These values cannot be passed to it.
-        """
-
-    def prepare(self, trial: str) -> None:
-        """Makes what the next trial will need, while there is time."""
-
-    def discard(self) -> None:
-        """Takes back what was prepared and not used."""
-
-
-class Plan(NamedTuple):
-    """How far a run goes, what counts in it, and how its trials are read."""
-
-    metrics: tuple[TrackedMetric, ...]
-    """What trials report, the objective first."""
-    direction: str
-    """minimize or maximize."""
-    goal: float | None
-    max_trials: int
+    meta: Meta
     max_failed: int | None
-    """The run fails when so many trials have failed; None sets no limit."""
     reader: Callable[[str], Reader]
-    """Makes the reader of the trial with that name, just before it starts."""
     wall_clock: float | None = None
-    """Seconds for the whole run."""
     grace: float = 30.0
-    """Seconds between the request to stop and the kill."""
     limit_name: str = "trial_timeout"
-    """What its file calls the longest time of a trial."""
     failed_hint: str = "budget.max_failed"
-    """What its file calls `max_failed`."""
-
-    @property
-    def objective(self) -> TrackedMetric:
-        """The metric that counts."""
-        return self.metrics[0]
 
     def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats `than`; the first of two equal ones stays the best."""
+        """Whether a value of the objective is better than another.
+
+        Args:
+            value: The value.
+            than: The other; every value is better than None.
+        """
         if than is None:
             return True
-        return value < than if self.direction == "minimize" else value > than
+        return value < than if self.meta.direction == "minimize" else value > than
 
     def reached(self, value: float) -> bool:
         """Whether `value` is as good as the goal."""
-        if self.goal is None:
-            return False
-        return value <= self.goal if self.direction == "minimize" else value >= self.goal
+        return self.meta.goal is not None and not self.better(self.meta.goal, value)
 
 
 def counted(values: Mapping[str, MetricValues], metrics: Sequence[TrackedMetric]) -> dict[str, float]:
-    """The value that counts, of each metric that has one."""
+    """Returns the value that counts of each metric that has a finite one.
+
+    Args:
+        values: What a trial reported.
+        metrics: The metrics, and which of their values counts.
+    """
     found = {metric.name: values[metric.name].number(metric.reduce) for metric in metrics if metric.name in values}
     return {name: number for name, number in found.items() if number is not None and math.isfinite(number)}

@@ -1,4 +1,4 @@
-"""How far a study is: what has finished, the best trial, and what ends it."""
+"""Counts finished trials, keeps the best one, and decides when a run is over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from kftune.local.study.plan import Plan, counted
+from kftune.local.study.plan import StudyPlan, counted
 from kftune.results import FINISHED, SCORED, State, Trial
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import Store
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     Attributes:
         state: Succeeded, Failed (too many failed trials, or none succeeded) or Interrupted.
         reason: What ended it.
-        message: The same in a sentence.
+        message: The reason as a sentence.
         counts: State -> number of trials.
         best: The best trial of the study; None while none has succeeded.
     """
@@ -43,15 +43,15 @@ class Outcome(NamedTuple):
 
 
 class Progress:
-    """Counts what finishes.
+    """Counts the trials of a run.
 
     Args:
-        plan: What is run.
+        plan: What ends the run.
         store: Its results.
-        trials: Those of earlier runs.
+        trials: The trials of earlier runs.
     """
 
-    def __init__(self, plan: Plan, store: Store, trials: Iterable[Trial]) -> None:
+    def __init__(self, plan: StudyPlan, store: Store, trials: Iterable[Trial]) -> None:
         self._plan = plan
         self._store = store
         self._states: dict[int, State] = {}
@@ -62,7 +62,16 @@ class Progress:
             self.add(trial.number, trial.state, trial.objective)
 
     def add(self, number: int, state: State, objective: float | None) -> bool:
-        """Takes in how a trial ended; says whether it is the best one now."""
+        """Counts a trial that has ended.
+
+        Args:
+            number: Its number.
+            state: How it ended.
+            objective: Its value of the objective; None when it has none.
+
+        Returns:
+            Whether it is the best one now.
+        """
         self._states[number] = state
         self.finished += state in FINISHED
         self.failed += state in UNSUCCESSFUL
@@ -70,24 +79,27 @@ class Progress:
             return False
         best = None if self._best is None else self._best[0]
         if self._best is not None and best == objective:
-            # Trials may end in another order than they began in: of equal ones the first number is the best.
+            # Trials may end in any order; of equal ones, the one with the lowest number is the best.
             self._best = (objective, min(number, self._best[1]))
         elif self._plan.better(objective, best):
             self._best = (objective, number)
         return self._best is not None and self._best[1] == number
 
     def reached(self, *, exhausted: bool = False) -> Reason | None:
-        """What ends the study, in Katib's order; None while nothing does.
+        """Returns what ends the run; None while nothing does.
 
-        Source: katib, pkg/controller.v1beta1/experiment/util/status_util.go: the goal, then failed trials, then trials
-        in all. What Katib has not comes after that.
+        Args:
+            exhausted: Whether the sampler has no further point.
+
+        Source: katib, pkg/controller.v1beta1/experiment/util/status_util.go: first the goal, then failed trials, then
+        the number of trials. Reasons that Katib does not have come last.
         """
         plan = self._plan
         if self._best is not None and plan.reached(self._best[0]):
             return "GoalReached"
         if self.failed and plan.max_failed is not None and self.failed >= plan.max_failed:
             return "MaxFailedReached"
-        if self.finished >= plan.max_trials:
+        if self.finished >= plan.meta.max_trials:
             return "MaxTrialsReached"
         if exhausted:
             return "SearchSpaceExhausted"
@@ -95,7 +107,7 @@ class Progress:
         return "WallClock" if left is not None and left <= 0 else None
 
     def wall_clock_left(self) -> float | None:
-        """Seconds until the study's wall clock has run out, over all its runs; None when it has none."""
+        """Seconds left of the wall clock, over all runs; None when it has none."""
         limit = self._plan.wall_clock
         return None if limit is None else limit - self._store.active_seconds
 
@@ -104,11 +116,11 @@ class Progress:
         return None if self._best is None else self._store.trial(self._best[1])
 
     def best_summary(self) -> dict[str, Any] | None:
-        """The best trial for an event: trial, objective, metrics, values."""
+        """The best trial, for an event: trial, objective, metrics, values."""
         best = self.best()
         if best is None:
             return None
-        metrics = counted(best.metrics, self._plan.metrics)
+        metrics = counted(best.metrics, self._plan.meta.metrics)
         return {"trial": best.name, "objective": best.objective, "metrics": metrics, "values": best.point}
 
     def outcome(self, reason: Reason) -> Outcome:
@@ -120,7 +132,7 @@ class Progress:
         return Outcome(state, reason, self._message(reason, best), counts, best)
 
     def stop_message(self, reason: Reason) -> str:
-        """Why a trial that still ran was stopped."""
+        """Why a trial that was still running is stopped."""
         return {
             "GoalReached": "stopped: another trial has reached the goal",
             "MaxFailedReached": "stopped: too many other trials have failed",
@@ -132,16 +144,17 @@ class Progress:
         plan = self._plan
         none = "" if best is not None else "; no trial has succeeded"
         if reason == "GoalReached" and best is not None:
-            return f"{best.name} has reached the goal: {plan.objective.name}={best.objective} (goal {plan.goal:g})"
+            name, goal = plan.meta.objective.name, plan.meta.goal
+            return f"{best.name} has reached the goal: {name}={best.objective} (goal {goal:g})"
         if reason == "MaxFailedReached":
             return (
                 f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
-                f"shows what they printed. To go on, raise {plan.failed_hint}; to begin anew, run with --fresh"
+                f"shows what they printed. To resume, raise {plan.failed_hint}; to start over, run with --fresh"
             )
         if reason == "MaxTrialsReached":
-            return f"{self.finished} trials have finished (max_trials={plan.max_trials}){none}"
+            return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
-            return f"the space has no point left that was not tried, after {self.finished} trials{none}"
+            return f"all points of the space were tried, after {self.finished} trials{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
-        return f"interrupted after {self.finished} of {plan.max_trials} trials; the same command goes on from here"
+        return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"

@@ -1,23 +1,23 @@
-"""`run_study`: a study on this machine, from its file to its results."""
+"""`run_study`: runs a study on this machine."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kftune._version import __version__
 from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
-from kftune.local.processes.launch import Launcher
-from kftune.local.processes.leftovers import stop_leftovers
+from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
-from kftune.local.study import plan
-from kftune.local.study.engine import Engine
+from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
+from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
-from kftune.local.study.study_plan import study_plan
-from kftune.results import FINISHED, Meta, RunFolder, TrackedMetric, slug
+from kftune.local.study.reader import StudyReader
+from kftune.local.study.trials import StudyTrials, TrialContainers
+from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
 
@@ -29,54 +29,60 @@ def run_study(
     study_path: str | Path | None = None,
     on_event: OnEvent | None = None,
     gpus: Sequence[str] | None = None,
+    runtime: Runtime = "process",
+    containers: TrialContainers = TrialContainers(),  # noqa: B008  # it is immutable
     strict: bool = False,
     fresh: bool = False,
-    launch: Callable[[RunFolder], plan.Launcher] | None = None,
 ) -> Outcome:
     """Runs a study here until its budget is used up, its goal is reached, or it is interrupted.
 
-    Results that the folder has already are gone on with: what has finished stays and is never repeated, what was cut
-    short runs again under the same number with the same values.
+    Existing results in the folder are resumed: finished trials stay and are never repeated; trials that were cut short
+    run again under the same number with the same values.
 
     Args:
         study: The study.
         folder: Where results go.
-        study_path: The study's file: trials run in its folder, and find its modules.
-        on_event: Called with what happens.
-        gpus: The devices to share out among trials, as CUDA_VISIBLE_DEVICES names them. None finds them; an empty
-            sequence lets trials that ask for a GPU run without.
-        strict: Refuse a study of which something, such as an algorithm's setting, has no effect here.
-        fresh: Move earlier results aside, and begin anew.
-        launch: Makes what starts trials in another way than as processes; `study_path` and `gpus` then have no meaning.
+        study_path: The study's file: trials run in its folder, and find its modules. None takes the current folder.
+        on_event: Called with each event.
+        gpus: The devices to share among trials, as CUDA_VISIBLE_DEVICES names them. None finds them; an empty sequence
+            lets trials that ask for a GPU run without.
+        runtime: Whether trials are processes, or containers of the step's image.
+        containers: How trials run in containers, beyond what the study says.
+        strict: Refuse a study if something in it, such as an algorithm's setting, has no effect here.
+        fresh: Move earlier results aside, and start over.
 
     Raises:
         RunError: The study cannot run here.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
+        ContainerError: Trials run in containers, and no container engine answers.
     """
     check_runs_here(study.algorithm.name)
     path = Path(folder).resolve()
-    launcher: plan.Launcher
-    if launch is not None:
-        launcher = launch(RunFolder(path))
-    else:
-        launcher = Launcher(study, RunFolder(path), None if study_path is None else Path(study_path), gpus)
-    seed = random.SystemRandom().getrandbits(32) if study.algorithm.seed is None else study.algorithm.seed
-    with Store(path, _meta(study, seed), keep_seed=study.algorithm.seed is None, fresh=fresh) as store:
-        trials = store.trials()
-        stop_leftovers((trial for trial in trials if trial.state not in FINISHED), store.folder.outputs)
+    place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
+    trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
+    algorithm = study.algorithm
+    seed = random.SystemRandom().getrandbits(32) if algorithm.seed is None else algorithm.seed
+    with Store(path, _meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
+        earlier = store.trials()
+        trials.remove_leftovers(earlier)
         sampler = make_sampler(
-            study,
-            study.algorithm,
-            study.objective.direction,
-            store.meta.seed,
-            parallel=launcher.parallel,
-            trials=trials,
+            study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
         )
-        notes = [*launcher.notes, *sampler.notes]
+        notes = [*trials.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
-        return Engine(study_plan(study), store, sampler, launcher, Interrupts(), on_event).run()
+        return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=on_event).run()
+
+
+def _plan(study: Study, meta: Meta) -> StudyPlan:
+    return StudyPlan(
+        meta=meta,
+        max_failed=study.budget.failures_allowed,
+        reader=lambda trial: StudyReader(study),
+        wall_clock=study.budget.wall_clock,
+        grace=study.step.grace_period,
+    )
 
 
 def _meta(study: Study, seed: int) -> Meta:

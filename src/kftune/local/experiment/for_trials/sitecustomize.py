@@ -1,7 +1,7 @@
-"""Lets a trial on this machine push metrics by Katib's own `report_metrics`, unchanged. Python runs this at its start.
+"""Lets a trial on this machine push metrics by Katib's unchanged `report_metrics`. Python runs this when it starts.
 
 The SDK takes the address of Katib's database manager from a constant, and the namespace from a file that only pods
-have. Both are replaced as the SDK is imported; nothing else is touched.
+have. Both are replaced when the SDK is imported; everything else stays.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  # pathlib costs every trial's start
+_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  # pathlib would slow down every trial's start
 
 
 def _constants(module: ModuleType) -> None:
@@ -28,7 +28,7 @@ _CHANGES = {"kubeflow.katib.constants.constants": _constants, "kubeflow.katib.ut
 
 
 class _Finder:
-    """Finds the two modules as Python would, and changes them once they are there."""
+    """Finds the two modules as Python does, and changes them after their import."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:

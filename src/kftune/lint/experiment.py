@@ -1,0 +1,121 @@
+"""Checks one document: what the cluster answers, what happens afterwards, and the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kftune.katib.admission import Verdict, admit, not_yaml
+from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import KatibVersion
+from kftune.katib.admission.reason import field_text
+from kftune.katib.admission.server import API_VERSION, KIND
+from kftune.katib.engines import search_problems
+from kftune.katib.go.types import known_fields
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import SEVERITIES, Finding, Outcome
+from kftune.lint.sources import Document
+from kftune.lint.trial.advice import advice_findings
+from kftune.lint.trial.findings import trial_findings
+from kftune.lint.trial.run_object import run_object
+
+_LONGEST = 240
+_MOST_FINDINGS = 1000  # of one document; the worst are kept
+_OUTCOMES: tuple[Outcome, ...] = ("refused", "fails", "hangs", "wrong")
+
+
+class CheckedDocument(NamedTuple):
+    """A document with its verdict and its findings."""
+
+    document: Document
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str | None:
+        """metadata.name, if there is one."""
+        return self.document.text("metadata", "name")
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst that will happen."""
+        if not self.verdict.admitted:
+            return "refused"
+        severities = {finding.severity for finding in self.findings}
+        return next((outcome for outcome in _OUTCOMES if outcome in severities), "ok")
+
+
+def check_experiment(document: Document, cluster: Cluster, version: KatibVersion, old: Any = None) -> CheckedDocument:
+    """Checks one document as an Experiment.
+
+    Args:
+        document: What `kftune.lint.sources` read.
+        cluster: What the cluster contains.
+        version: The version of Katib.
+        old: The existing object, for an update; None for a new one.
+    """
+    if document.error is not None:
+        verdict = not_yaml(document.error)
+    else:
+        verdict = admit(document.value, cluster=cluster, version=version, old=old)
+    findings = [*_refusals(document, verdict), *_dropped(verdict)]
+    if verdict.admitted and verdict.spec is not None:
+        findings += _predictions(verdict.spec, version)
+        run = run_object(verdict.spec, cluster)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
+        findings += advice_findings(run)
+    if len(findings) > _MOST_FINDINGS:
+        findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
+    return CheckedDocument(document, verdict, tuple(findings))
+
+
+def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
+    if verdict.admitted:
+        return
+    from kftune.lint.rules.admission import code_of_reason
+
+    if not verdict.reasons:
+        code = {"yaml": "KT100", "decode": "KT103", "webhook": "KT105"}.get(verdict.stage, "KT101")
+        if verdict.stage == "server" and verdict.path[:1] == ("metadata",):
+            code = "KT102"
+        if "Kind" in verdict.message and verdict.stage == "decode":
+            code = "KT118"
+        message = _unknown_kind(document) if code == "KT101" else verdict.message
+        yield finding(code, verdict.path, _short(message))
+    for reason in verdict.reasons:
+        code = code_of_reason(reason.field, reason.detail)
+        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}")
+
+
+def _unknown_kind(document: Document) -> str:
+    """Returns what a document is, or was meant to be, in place of an Experiment."""
+    from kftune.spec.kind import kind_of
+
+    if document.value is None:
+        return "the document is empty"
+    kind = kind_of(document.value)
+    if kind.name == "other":
+        return f"this is {kind}, nor an Experiment (apiVersion: {API_VERSION}, kind: {KIND})"
+    return kind.problem or f"this is {kind}; lint checks Experiments, studies and pipelines"
+
+
+def _short(text: str) -> str:
+    """Returns the beginning of a message; the server may quote whole objects."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _dropped(verdict: Verdict) -> Iterator[Finding]:
+    if not verdict.unknown:
+        return
+    from difflib import get_close_matches
+
+    for path in verdict.unknown:
+        known = known_fields("Experiment", path[:-1])
+        near = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        yield finding("KT104", path, f"unknown field {field_text(path)}; Katib drops it{hint}")
+
+
+def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
+    for problem in search_problems(spec, version):
+        yield finding(problem.code, problem.path, problem.message, problem.outcome)

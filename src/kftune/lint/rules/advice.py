@@ -1,0 +1,82 @@
+"""Rules for what works, but has a safer alternative."""
+
+from __future__ import annotations
+
+from kftune.lint.rules.example import PLAIN, container
+from kftune.lint.rules.rule import Rule
+
+SOURCE = "Kubernetes, batch/v1 Job and core/v1 Pod"
+
+
+def _pod(inside: str) -> str:
+    return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {inside}}}}}}}}}"
+
+
+RULES = (
+    Rule(
+        code="KT301",
+        severity="advice",
+        title="A Job without backoffLimit",
+        explanation="By default a Job retries a failing pod six times; a failed training usually fails again.",
+        remedy="set backoffLimit: 0",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: null}}}}",
+    ),
+    Rule(
+        code="KT302",
+        severity="advice",
+        title="A Job without a deadline",
+        explanation="A trial that hangs keeps its GPU and its place until somebody notices.",
+        remedy="set activeDeadlineSeconds",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {activeDeadlineSeconds: null}}}}",
+    ),
+    Rule(
+        code="KT303",
+        severity="advice",
+        title="A container without resource limits",
+        explanation="Trials run in parallel; one without limits affects the measurements of the others.",
+        remedy="set resources.limits",
+        fails=container(PLAIN).replace("resources: {limits: {cpu: '1'}}, ", ""),
+    ),
+    Rule(
+        code="KT304",
+        severity="advice",
+        title="A container that may run as root",
+        explanation="Training does not need root.",
+        remedy="set securityContext: {runAsNonRoot: true}",
+        fails=_pod("{spec: {securityContext: null}}"),
+    ),
+    Rule(
+        code="KT305",
+        severity="advice",
+        title="An image that may change",
+        explanation="Without a tag, or with latest, two trials of one Experiment may run different programs.",
+        remedy="use the tag of one version, or a digest",
+        fails=container(PLAIN).replace("lstm:1", "lstm"),
+    ),
+    Rule(
+        code="KT306",
+        severity="advice",
+        title="A secret in plain text",
+        explanation="Anyone who can read the Experiment can read the value, in the manifest and in the cluster.",
+        remedy="take the value from a Secret with valueFrom.secretKeyRef",
+        fails=container(f"{PLAIN}, env: [{{name: API_TOKEN, value: abc}}]"),
+    ),
+    Rule(
+        code="KT307",
+        severity="advice",
+        title="Istio's proxy is not disabled",
+        explanation="The collector waits until all processes of the pod end, and the proxy never ends.",
+        remedy="annotate the pod template: sidecar.istio.io/inject: 'false'",
+        fails=_pod("{metadata: null}"),
+        source="katib issue 1638",
+    ),
+    Rule(
+        code="KT308",
+        severity="advice",
+        title="Double braces in a template",
+        explanation="If Argo or KFP creates the Experiment in a step, it replaces or rejects {{...}} first.",
+        remedy="write the text without double braces, or load it from a file",
+        fails=_pod("{metadata: {annotations: {note: '{{x}}', sidecar.istio.io/inject: 'false'}}}"),
+        source="Argo Workflows, template tags",
+    ),
+)

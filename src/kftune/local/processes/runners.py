@@ -1,0 +1,245 @@
+"""The two ways to start something here: as a process, or in a container by docker or podman."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from kftune.containers import find_engine, how_it_ended, open_to_containers
+from kftune.errors import ContainerError, RunError
+from kftune.images import resolve
+from kftune.local.processes.leftovers import stop_leftovers
+from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
+from kftune.local.processes.start import Runtime, Start
+
+Feed = Callable[[bytes], object]
+
+
+class ProcessRunner:
+    """Starts processes of this machine. ``python`` is the interpreter that runs kftune.
+
+    Attributes:
+        runtime: What it starts.
+    """
+
+    runtime: ClassVar[Runtime] = "process"
+
+    def __init__(self) -> None:
+        self._outside = dict(os.environ)
+        self._cores = _cores()
+        self._programs: dict[tuple[str, Path, str], str] = {}
+
+    def path(self, here: Path, there: str) -> str:
+        """Returns the path by which a started program sees a file or folder.
+
+        Args:
+            here: Its path on this machine.
+            there: Its path in a container.
+        """
+        return str(here) if self.runtime == "process" else there
+
+    def check(self, start: Start, remedies: Remedies) -> None:
+        """Checks, before the first start, that its program or image is here.
+
+        Args:
+            start: What will be started, perhaps with other values.
+            remedies: What an error advises.
+
+        Raises:
+            RunError: Its program or image is missing.
+            ContainerError: The container engine does not answer.
+        """
+        self._check(start, remedies)
+
+    def _check(self, start: Start, remedies: Remedies) -> None:
+        check_program(_argv(start), start.cwd, self._environment(start), remedies)
+
+    def code(self, start: Start) -> str:
+        """Returns a digest of the code that it runs."""
+        return code_digest(_argv(start), start.cwd, self._environment(start))
+
+    def start(self, start: Start, feed: Feed) -> TrialProcess:
+        """Starts a trial or step.
+
+        Args:
+            start: What is started.
+            feed: Called with each piece of its output.
+
+        Raises:
+            OSError: The program or the engine cannot be started, or a folder cannot be opened to a container.
+            ValueError: A text cannot be passed to a process.
+            ContainerError: A part of the record is invalid.
+        """
+        return self._start(start, feed)
+
+    def _start(self, start: Start, feed: Feed) -> TrialProcess:
+        env, argv = self._environment(start), _argv(start)
+        key = (argv[0], start.cwd, env["PATH"])
+        program = self._programs.get(key)
+        if program is None:
+            program = self._programs[key] = find_program(*key)
+        return TrialProcess(
+            [program if program == sys.executable else argv[0], *argv[1:]],
+            executable=program,
+            env=env,
+            cwd=start.cwd,
+            log=start.log,
+            feed=feed,
+            timeout=start.timeout,
+            grace=start.grace,
+            clean_up=(lambda: self._sweep(start)) if start.sweep else None,
+        )
+
+    def remove_leftovers(
+        self, mark: str, labels: Mapping[str, str], groups: Iterable[tuple[int, float | None]] = ()
+    ) -> None:
+        """Ends the processes and containers that a killed run left behind.
+
+        Args:
+            mark: The beginning of ``NAME=value``, as a variable of the processes.
+            labels: Labels of the containers.
+            groups: Process groups that the run stored; see `stop_leftovers`.
+
+        Raises:
+            RunError: A process does not end.
+            ContainerError: The container engine does not answer.
+        """
+        stop_leftovers(mark, groups)
+        self._remove_containers(labels)
+
+    def _remove_containers(self, labels: Mapping[str, str]) -> None:
+        """Does nothing where there are no containers."""
+
+    def _sweep(self, start: Start) -> None:
+        self.remove_leftovers("=".join(start.mark), start.labels)
+
+    def _environment(self, start: Start) -> dict[str, str]:
+        env = {**self._outside, **start.env, **start.secrets}
+        env[start.mark[0]] = start.mark[1]
+        env["PATH"] = os.pathsep.join(filter(None, (_BIN, env.get("PATH", os.defpath))))
+        folders = dict.fromkeys([*map(str, start.search), *filter(None, [env.get("PYTHONPATH")])])
+        env["PYTHONPATH"] = os.pathsep.join(folders)
+        env["PYTHONUNBUFFERED"] = "1"
+        if start.shared_by is not None and "OMP_NUM_THREADS" not in env:
+            env["OMP_NUM_THREADS"] = str(max(1, self._cores // start.shared_by))
+        if start.gpus is not None:
+            env["CUDA_VISIBLE_DEVICES"] = ",".join(start.gpus)
+        return env
+
+
+class ContainerRunner(ProcessRunner):
+    """Starts each trial or step in its image. kftune's own processes still run on this machine.
+
+    A container gets no capability, no new privileges, and nothing of this machine but what the start record gives.
+
+    Args:
+        place: A file or folder of the project; its lock has the images ``images/NAME``.
+        images: Image in a file -> the one to run here; under the empty name, the one for all others.
+
+    Raises:
+        ContainerError: No container engine answers.
+    """
+
+    runtime: ClassVar[Runtime] = "container"
+
+    def __init__(self, place: Path, images: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._place = place
+        self._images = images or {}
+        self._engine = find_engine()
+        self._ids: dict[str, str] = {}
+
+    def _check(self, start: Start, remedies: Remedies) -> None:
+        if not start.pull:
+            self.code(start)
+
+    def code(self, start: Start) -> str:
+        """Returns the id of the image, ``sha256:…``.
+
+        Raises:
+            RunError: It is not on this machine.
+        """
+        image = self.image(start.image)
+        if image not in self._ids:
+            found = self._engine.image_id(image)
+            if found is None:
+                raise RunError(
+                    f"the image {image} must be on this machine, but is not; build it (kftune images build), fetch it "
+                    f"({self._engine.kind} pull), or run another one (step.image=images/train for a study, --image "
+                    f"images/train for a pipeline)"
+                )
+            self._ids[image] = found
+        return self._ids[image]
+
+    def image(self, given: str) -> str:
+        """Returns the image to run here for the one in a file.
+
+        Args:
+            given: The image in the file; empty where it has none.
+
+        Raises:
+            RunError: There is no image, or the project does not have it.
+        """
+        image = self._images.get(given, self._images.get("", given))
+        if not image:
+            raise RunError("a container needs an image; give the step one, for example image: images/train")
+        try:
+            return resolve(image, self._place, "here")
+        except ContainerError as error:
+            raise RunError(str(error)) from error
+
+    def _start(self, start: Start, feed: Feed) -> TrialProcess:
+        if start.own:
+            return super()._start(start, feed)
+        image = start.image if start.pull else self.image(start.image)
+        container = replace(start, image=image, user=_user(start))
+        argv = self._engine.run_argv(container)
+        return TrialProcess(
+            argv,
+            executable=argv[0],
+            env={**self._outside, **start.secrets, start.mark[0]: start.mark[1]},
+            cwd=start.cwd,
+            log=start.log,
+            feed=feed,
+            timeout=start.timeout,
+            grace=start.grace,
+            clean_up=lambda: self._clean_up(start),
+            explain=lambda code: how_it_ended(code, container).text,
+        )
+
+    def _remove_containers(self, labels: Mapping[str, str]) -> None:
+        self._engine.remove(*self._engine.leftovers(labels))
+
+    def _clean_up(self, start: Start) -> None:
+        if start.sweep:
+            self._sweep(start)
+        # By its name too: a container that is still being made has no labels yet.
+        self._engine.remove(start.name)
+
+
+_BIN = str(Path(sys.executable).parent)
+
+
+def _argv(start: Start) -> list[str]:
+    return [*start.command, *start.args]
+
+
+def _user(start: Start) -> tuple[int, int] | None:
+    """Opens the folders that a container writes to; returns the user that it runs as."""
+    if start.as_owner:
+        return [open_to_containers(folder) for folder in start.written][-1]
+    for folder in start.written:
+        folder.chmod(0o1777)  # as an emptyDir is: any user of an image may write there
+    return start.user
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1

@@ -1,0 +1,51 @@
+"""Reads what a study's trial prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kftune.local.study.missing_objective import why_missing
+from kftune.local.study.plan import Reader
+from kftune.metrics.reduction import Reducer
+from kftune.metrics.values import MetricValues
+from kftune.study import Study
+
+
+class StudyReader(Reader):
+    """Reads metric lines, and lines in the formats that a study gives, from what a trial prints.
+
+    Args:
+        study: The study.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._objective = study.objective
+        self._reducer = Reducer(tuple(study.reductions), study.metric_definitions)
+        self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
+
+    def latest(self, metric: str) -> MetricValues | None:
+        """The values so far of a metric; None when there are none."""
+        return self._reducer.result(metric)
+
+    def close(self) -> None:
+        """Reads a last line without a line break."""
+        self._reducer.close()
+
+    @property
+    def values(self) -> dict[str, MetricValues]:
+        """Everything that was reported."""
+        return self._reducer.results
+
+    @property
+    def objective(self) -> float | None:
+        """The trial's value of the objective; None when it has none."""
+        reduced = self._reducer.result(self._objective.metric)
+        return None if reduced is None else reduced.number(self._objective.reduction)
+
+    def why_unavailable(self, log: Path) -> str:
+        """Why the objective was not found; empty when it was."""
+        name, reducer = self._objective.metric, self._reducer
+        if reducer.result(name) is not None:
+            return ""
+        refused = {text: count for (metric, text), count in reducer.refused.items() if metric == name}
+        return why_missing(name, log, refused, self._objective.regex)

@@ -1,0 +1,214 @@
+"""Starts the trials of a study, and shares folders and GPUs among them."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from kftune.containers import Folder
+from kftune.errors import RunError
+from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.programs import step_remedies
+from kftune.local.processes.runners import ContainerRunner, ProcessRunner
+from kftune.local.processes.start import LABEL_OF_RUN, Runtime, Start, step_start
+from kftune.results import FINISHED, RunFolder, Trial
+from kftune.study import Study
+
+OUTPUT = "/kftune/output"
+"""Where a trial in a container finds its output folder."""
+
+_OUTPUT_VARIABLE = "KFTUNE_OUTPUT_DIR"
+_DATA = "/kftune/data"
+
+
+class Trials(ABC):
+    """Starts the trials of a study or an Experiment.
+
+    Args:
+        folder: Where results go.
+        runner: What starts them.
+        devices: The GPUs that they share.
+        wanted: How many should run at the same time; fewer do if there are too few GPUs.
+
+    Attributes:
+        parallel: How many run at the same time.
+        notes: What the user should know about how trials run here.
+        devices: The GPUs that they share.
+    """
+
+    def __init__(self, folder: RunFolder, runner: ProcessRunner, devices: SharedDevices, wanted: int) -> None:
+        self.folder = folder
+        self.runner = runner
+        self.devices = devices
+        self.notes: list[str] = []
+        self.parallel = devices.limit(wanted, self.notes)
+        self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(str(folder.path).encode()).hexdigest()[:32]}
+        self._name = f"kftune-{self.labels[LABEL_OF_RUN][:12]}-"
+        self._prepared: Path | None = None
+
+    @abstractmethod
+    def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
+        """Returns the start record of a trial, and makes the files that it needs; see `start`."""
+
+    def start(
+        self, trial: str, assignment: Mapping[str, str], feed: Callable[[bytes], object], gpus: Sequence[str]
+    ) -> TrialProcess:
+        """Starts one trial.
+
+        Args:
+            trial: Its name.
+            assignment: Its hyperparameters as texts.
+            feed: Called with each piece of its output.
+            gpus: The devices that it gets.
+
+        Raises:
+            OSError: The program cannot be started.
+            ValueError: These values cannot be passed to it.
+        """
+        output = self.folder.output(trial)
+        if output == self._prepared:
+            self._prepared = None
+        else:
+            output.mkdir(exist_ok=True)
+        return self.runner.start(self._record(trial, assignment, output, gpus if self.devices.used else None), feed)
+
+    def prepare(self, trial: str) -> None:
+        """Makes the output folder of the trial that probably starts next, while there is time."""
+        output = self.folder.output(trial)
+        if output != self._prepared:
+            self.discard()
+            output.mkdir(exist_ok=True)
+            self._prepared = output
+
+    def discard(self) -> None:
+        """Removes a folder that was prepared and not used."""
+        if self._prepared is not None:
+            with suppress(OSError):  # something is in it
+                self._prepared.rmdir()
+            self._prepared = None
+
+    def remove_leftovers(self, trials: Iterable[Trial]) -> None:
+        """Ends what a killed run left behind.
+
+        Args:
+            trials: The stored trials.
+
+        Raises:
+            RunError: A process does not end.
+            ContainerError: The container engine does not answer.
+        """
+        groups = [(trial.pid, trial.pid_started) for trial in trials if trial.pid and trial.state not in FINISHED]
+        self.runner.remove_leftovers(f"{_OUTPUT_VARIABLE}={self.folder.outputs}/", self.labels, groups)
+
+
+def trial_mark(output: Path) -> tuple[str, str]:
+    """The variable that marks all processes of a trial."""
+    return _OUTPUT_VARIABLE, str(output)
+
+
+def trial_variables(trial: str, output: str) -> dict[str, str]:
+    """The variables by which a trial knows its name and its output folder.
+
+    Args:
+        trial: Its name.
+        output: The folder, as the trial sees it.
+    """
+    return {"KFTUNE_TRIAL_NAME": trial, "KATIB_TRIAL_NAME": trial, _OUTPUT_VARIABLE: output}
+
+
+class TrialContainers(NamedTuple):
+    """How the trials of a study run in containers, beyond what the study says."""
+
+    images: Mapping[str, str] = {}
+    """Image in the study -> the one to run here; under the empty name, the one for all."""
+    labels: Mapping[str, str] | None = None
+    """Labels of the containers; None for those of the results' folder."""
+    inputs: Sequence[Folder] = ()
+    """Further files and folders that each container sees."""
+    network: bool = False
+    """Whether they get a network."""
+
+
+class StudyTrials(Trials):
+    """Starts the trials of a study, each with the command line of its container.
+
+    Args:
+        study: The study.
+        folder: Where results go.
+        place: The folder of the study's file: processes run there, and Python finds modules there.
+        runtime: What trials run in.
+        gpus: The devices to share; None finds them, and an empty sequence lets trials run without.
+        containers: How they run in containers.
+
+    Raises:
+        RunError: No trial can run: the program, image, data, a secret or a device is missing.
+        ContainerError: Trials run in containers, and no engine answers.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        folder: RunFolder,
+        place: Path,
+        runtime: Runtime = "process",
+        gpus: Sequence[str] | None = None,
+        containers: TrialContainers = TrialContainers(),  # noqa: B008  # it is immutable
+    ) -> None:
+        step = study.step
+        runner = ContainerRunner(place, containers.images) if runtime == "container" else ProcessRunner()
+        super().__init__(folder, runner, SharedDevices(step.resources.gpu, gpus), study.budget.parallel)
+        if containers.labels is not None:
+            self.labels = containers.labels
+        self._study = study
+        start = step_start(
+            step,
+            step.command_line({}),
+            place,
+            self.parallel,
+            timeout=study.budget.trial_timeout,
+            folders=containers.inputs,
+            network="default" if containers.network else "none",
+            labels=self.labels,
+        )
+        self._start = self._with_data(start, place)
+        runner.check(self._start, step_remedies("study"))
+        self._note_what_differs()
+
+    def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
+        start = self._start
+        return start.with_changes(
+            name=f"{self._name}{trial}",
+            command=self._study.step.command_line(assignment),
+            env={**start.env, **trial_variables(trial, self.runner.path(output, OUTPUT))},
+            mark=trial_mark(output),
+            log=self.folder.log(trial),
+            gpus=gpus,
+            folders=[*start.folders, Folder(output, OUTPUT)],
+            written=[output],
+        )
+
+    def _with_data(self, start: Start, place: Path) -> Start:
+        data = self._study.step.data
+        if data.path is None:
+            return start
+        here, there = (place / data.path).resolve(), data.mount or _DATA
+        if not here.exists():
+            raise RunError(f"the step's data must be there, but {here} is not; see step.data.path in the study")
+        env = {**start.env, "KFTUNE_DATA": self.runner.path(here, there)}
+        return replace(start, env=env, folders=[*start.folders, Folder(here, there, read_only=True)])
+
+    def _note_what_differs(self) -> None:
+        resources = self._study.step.resources
+        if resources.nodes * resources.procs_per_node > 1:
+            self.notes.append(
+                f"each trial is one {self.runner.runtime} here; on a cluster it is {resources.nodes} node(s) with "
+                f"{resources.procs_per_node} process(es) each"
+            )
+        if resources.gpu and not self.devices.all:
+            self.notes.append("trials run without a GPU, though the study asks for one")

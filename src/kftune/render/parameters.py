@@ -1,0 +1,198 @@
+"""How each searched hyperparameter goes to Katib: native, as a list, encoded as a number, or as a fixed argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from kftune.domains import Conditional, Discrete, Domain, IntUniform, encoding
+from kftune.errors import RenderError
+from kftune.hparams.fields import Leaf
+from kftune.katib.engines import engine_of
+from kftune.katib.engines.engine import Engine
+from kftune.katib.engines.native import Feasible, is_even, is_list, native
+from kftune.render.command import PLACEHOLDER, checked_text
+from kftune.study import Study
+
+Form = Literal["native", "list", "encoded", "fixed"]
+
+# A range is written as a list of its values up to this many. More are hard to read.
+LONGEST_LIST = 50
+
+_INTEGERS = frozenset((int,))
+
+# Ranges up to this much wider than the narrowest count as equally wide.
+_AS_WIDE = 1.001
+
+# Algorithms to suggest, the simplest first.
+_SUGGESTED = ("random", "multivariate-tpe", "tpe", "bayesianoptimization", "sobol")
+
+
+class KatibParameter(NamedTuple):
+    """A searched hyperparameter of an Experiment."""
+
+    name: str
+    form: Form
+    text: str
+    """The text behind ``--name=`` on the command line; it holds the placeholder unless the form is fixed."""
+    item: dict[str, Any] | None = None
+    """The item of spec.parameters."""
+    reason: str | None = None
+    """Why the form is not native."""
+    tokens: tuple[str, ...] = ()
+    """Values that are replaced by a safe token, because their own text would not arrive."""
+
+
+def katib_parameters(study: Study) -> list[KatibParameter]:
+    """Returns every searched hyperparameter as it goes to Katib, in the order of the class.
+
+    Raises:
+        RenderError: The algorithm cannot search a domain, or not in the encoding that the study asks for.
+    """
+    engine = engine_of(study.algorithm.name)
+    leaves = study.hparams.leaves()
+    found = [_parameter(leaves[name], domain, study, engine) for name, domain in study.space.items()]
+    if study.algorithm.name == "cmaes":
+        found = _with_one_deviation(found, study, engine)
+    if not any(parameter.item for parameter in found):
+        names = ", ".join(study.space)
+        raise RenderError(f"Katib needs something to search, but {names} can take one value only; widen a domain")
+    return found
+
+
+def _refused(study: Study, name: str, reason: str) -> RenderError:
+    """Returns the error for a domain that is not native, though the study asks for native encoding."""
+    algorithm, target, domain = study.algorithm.name, study.targets.katib, study.space[name]
+    others = [
+        other
+        for other in _SUGGESTED
+        if other != algorithm
+        and (is_list(domain) or _has_list(domain, engine_of(other)) or _is_native(name, domain, other, study))
+    ]
+    way_out = f", or the algorithm to {others[0]}" if others else ""
+    return RenderError(
+        f"{name}: {algorithm} of Katib {target.version} cannot take {domain!r} as it is: {reason}; set "
+        f"targets.katib.encoding to auto (the value is then encoded as a number, which the trial decodes){way_out}"
+    )
+
+
+def _is_native(name: str, domain: Domain, algorithm: str, study: Study) -> bool:
+    return isinstance(native(name, domain, algorithm, study.targets.katib.version), Feasible)
+
+
+def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> KatibParameter:
+    if domain.size == 1:
+        return _fixed(leaf, domain)
+    if is_list(domain):
+        return _listed(leaf, domain, engine.discrete if type(domain) is Discrete else "categorical")
+    form = study.targets.katib.encoding
+    if study.algorithm.settings.get("resource_name") == leaf.name:
+        return _resource(leaf, domain, study)
+    if form == "surrogate":
+        return _encoded(leaf, domain, engine, "targets.katib.encoding is surrogate")
+    feasible = native(leaf.name, domain, study.algorithm.name, study.targets.katib.version)
+    if isinstance(feasible, Feasible):
+        refused = next((end for end in feasible.ends or () if not leaf.takes(end)), None)
+        if refused is None:
+            return _native(leaf, feasible)
+        feasible = f"it writes {refused!r}, a rounding error that the field refuses"
+    if _has_list(domain, engine):
+        return _listed(leaf, domain, "categorical", feasible)
+    if form == "native":
+        raise _refused(study, leaf.name, feasible)
+    return _encoded(leaf, domain, engine, feasible)
+
+
+def _has_list(domain: Domain, engine: Engine) -> bool:
+    """Whether a list of the values loses nothing and can be read."""
+    if not engine.orderless or domain.size > LONGEST_LIST or isinstance(domain, Conditional):
+        return False
+    return engine.exhaustive or is_even(domain)
+
+
+def _fixed(leaf: Leaf, domain: Domain) -> KatibParameter:
+    """Returns an argument for one value, which needs no search; the trial checks a condition of it."""
+    if isinstance(domain, Conditional):
+        return KatibParameter(leaf.name, "fixed", encoding.encode_value("quantile", domain, "0.5"))
+    return KatibParameter(leaf.name, "fixed", leaf.encode(domain.quantile(0.5)))
+
+
+def _native(leaf: Leaf, feasible: Feasible) -> KatibParameter:
+    item = {"name": leaf.name, "parameterType": feasible.type, "feasibleSpace": feasible.space}
+    return KatibParameter(leaf.name, "native", _placeholder(leaf.name), item)
+
+
+def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) -> KatibParameter:
+    values = domain.grid()
+    tokens: list[str] = []
+    if _INTEGERS.issuperset(map(type, values)):  # always safe, and most lists hold nothing else
+        texts = list(map(str, values))
+    else:
+        texts = [leaf.encode(value) for value in values]
+        tokens = [text for text in texts if not encoding.is_safe(text)]
+        texts = [_token(leaf, text) if text in tokens else text for text in texts]
+    item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
+    form: Form = "native" if reason is None else "list"
+    return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason, tuple(tokens))
+
+
+def _token(leaf: Leaf, text: str) -> str:
+    if text.startswith(encoding.PREFIX):
+        return text
+    return encoding.encode_text(checked_text(text, f"each value of {leaf.name}"))
+
+
+def _encoded(leaf: Leaf, domain: Domain, engine: Engine, reason: str) -> KatibParameter:
+    mode, kind, space = engine.encoding
+    if mode == "index":
+        space = {**space, "max": str(int(domain.size) - 1)}
+    item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": dict(space)}
+    text = encoding.encode_value(mode, domain, _placeholder(leaf.name))
+    return KatibParameter(leaf.name, "encoded", text, item, reason)
+
+
+def _placeholder(name: str) -> str:
+    return f"{PLACEHOLDER}{name}}}"
+
+
+def _resource(leaf: Leaf, domain: Domain, study: Study) -> KatibParameter:
+    """Returns the parameter that hyperband itself sets, always to an integer."""
+    if not isinstance(domain, IntUniform):
+        raise RenderError(
+            f"{leaf.name}: hyperband of Katib sets its resource to integers, so its domain must be int, "
+            f"but is {domain!r}; for example {{int: [1, {study.algorithm.settings['r_l']}]}}"
+        )
+    return _native(leaf, Feasible("int", {"min": str(domain.low), "max": str(domain.high)}))
+
+
+def _with_one_deviation(found: list[KatibParameter], study: Study, engine: Engine) -> list[KatibParameter]:
+    """Returns the parameters for cmaes: it draws all numbers with one deviation, that of the narrowest range.
+
+    Numbers stay native if all ranges are equally wide; otherwise all of them are encoded.
+    """
+    numbers = [parameter for parameter in found if parameter.item and "min" in parameter.item["feasibleSpace"]]
+    if len(numbers) < 2:
+        given = ", ".join(parameter.name for parameter in numbers) or "none"
+        raise RenderError(
+            f"cmaes of Katib {study.targets.katib.version} searches two or more numbers, but of "
+            f"{', '.join(study.space)} these are numbers: {given}; give another hyperparameter a range, "
+            f"or set algorithm.name to multivariate-tpe"
+        )
+    widths = [_width(parameter.item) for parameter in numbers if parameter.form == "native" and parameter.item]
+    if not widths or (len(widths) == len(numbers) and max(widths) <= min(widths) * _AS_WIDE):
+        return found
+    odd = next(parameter.name for parameter in numbers if parameter.form == "native")
+    reason = "it draws all numbers with one deviation, that of the narrowest range"
+    if study.targets.katib.encoding == "native":
+        raise _refused(study, odd, reason)
+    return [
+        _encoded(study.hparams.leaf(parameter.name), study.space[parameter.name], engine, reason)
+        if parameter.form == "native" and parameter in numbers
+        else parameter
+        for parameter in found
+    ]
+
+
+def _width(item: Mapping[str, Any]) -> float:
+    space = item["feasibleSpace"]
+    return float(space["max"]) - float(space["min"])

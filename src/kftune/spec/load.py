@@ -1,0 +1,158 @@
+"""Loads YAML files into models, with overrides from a command line, and errors with file, line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from kftune import yaml_text
+from kftune.errors import UsageError, near_names, suggestion
+from kftune.spec.part import Part
+from kftune.validation import Finding, findings
+
+Loaded = TypeVar("Loaded", bound=Part)
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileType(Generic[Loaded]):
+    """What `load_part` needs to know of one kind of file.
+
+    Attributes:
+        name: What messages call it, such as "study".
+        keys: Its first keys, as an example.
+        model: The class to load.
+        dotted: Sections with keys that may hold dots.
+        named: Sections with entries that the user named. An override cannot add a part of a new entry.
+    """
+
+    name: str
+    keys: str
+    model: type[Loaded]
+    dotted: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] = ()) -> Loaded:
+    """Returns what a file describes.
+
+    Args:
+        path: The YAML file.
+        file_type: Its kind.
+        overrides: ``key.key=value`` sets a key, ``~key`` removes one; values are YAML.
+
+    Raises:
+        KftuneError: The content is invalid; the class is `model.ERROR`, with file, line and column.
+        YamlError: The file is not YAML.
+        UsageError: An override has another form, or names something that does not exist.
+        OSError: The file cannot be read.
+    """
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    data = yaml_text.load(text, file=str(path))
+    if not isinstance(data, dict):
+        message = f"a {file_type.name} file holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
+        raise file_type.model.ERROR(message, str(path), 1, 1)
+    changed = [_override(data, text, file_type) for text in overrides]
+    try:
+        return file_type.model.model_validate(data, context={"folders": _folders_of(path)})
+    except ValidationError as problem:
+        message, place = _placed(findings(problem, file_type.model), text, str(path), changed)
+        raise file_type.model.ERROR(message, str(path), *place) from problem
+
+
+def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Loaded:
+    """Returns what nested values describe, as a file of them would.
+
+    Args:
+        model: The class.
+        data: The values.
+        folders: Where the modules and files that they name are looked for.
+
+    Raises:
+        KftuneError: They are invalid; the class is `model.ERROR`.
+    """
+    try:
+        return model.model_validate(dict(data), context={"folders": tuple(folders)})
+    except ValidationError as error:
+        raise model.own_error(error) from error
+
+
+def keys_to(values: Mapping[str, Any], name: str) -> Keys:
+    """Returns the keys that lead to a dotted name in a mapping.
+
+    Args:
+        values: A mapping that may be nested, have dotted keys, or both.
+        name: The dotted name.
+    """
+    if name in values:
+        return (name,)
+    for key, inner in values.items():
+        if isinstance(inner, Mapping) and name.startswith(f"{key}."):
+            return (key, *keys_to(inner, name.removeprefix(f"{key}.")))
+    return (name,)
+
+
+def _override(data: dict[str, Any], override: str, file_type: FileType[Any]) -> Keys:
+    """Changes `data` as an override says; returns the keys to the value that it changed."""
+    removes = override.startswith("~")
+    name, equals, text = override.removeprefix("~").partition("=")
+    if not name or bool(equals) == removes:
+        raise UsageError(f"an override is key=value or ~key, for example budget.max_trials=4, but got {override!r}")
+    section, _, rest = name.partition(".")
+    entries = data.get(section)
+    keys = tuple(name.split("."))
+    if rest and section in file_type.dotted:
+        keys = (section, *keys_to(entries if isinstance(entries, dict) else {}, rest))
+    if len(keys) > 2 and section in file_type.named and isinstance(entries, dict) and keys[1] not in entries:
+        near = suggestion(keys[1], map(str, entries))
+        raise UsageError(f"{override}: an override changes what exists, but {section} has no {keys[1]!r}; {near}")
+    parent = _parent(data, keys, override, create=not removes)
+    if not removes:
+        parent[keys[-1]] = yaml_text.load(text, file=f"override {override!r}")
+    elif keys[-1] in parent:
+        del parent[keys[-1]]
+    else:
+        where = ".".join(keys[:-1]) or f"the {file_type.name}"
+        near = near_names(keys[-1], map(str, parent))
+        raise UsageError(f"{override} removes a key, but {where} has no {keys[-1]!r}{near and f'; {near}'}")
+    return keys
+
+
+def _parent(data: dict[str, Any], keys: Keys, override: str, *, create: bool) -> dict[str, Any]:
+    """Returns the mapping that holds the last key; an empty one for a mapping that is missing."""
+    inner: Any = data
+    for key in keys[:-1]:
+        if inner.get(key) is None and create:
+            inner[key] = {}
+        inner = inner.get(key, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"{override} changes a key of {key}, but {key} is {inner!r}; set {key} as a whole")
+    return inner  # type: ignore[no-any-return]
+
+
+def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence[Keys]) -> tuple[str, tuple[int, int]]:
+    """Returns one message for all findings, and the place of the first; the others have theirs in the message."""
+    lines, first = [], (1, 1)
+    for index, finding in enumerate(found):
+        place = yaml_text.locate(text, finding.path, key=finding.at_key)
+        note = " (set by an override)" if any(_concerns(finding, keys) for keys in overridden) else ""
+        if index == 0:
+            first = place
+        lines.append(f"{f'{file}:{place[0]}:{place[1]}: ' if index else ''}{finding}{note}")
+    return "\n".join(lines), first
+
+
+def _concerns(finding: Finding, changed: Keys) -> bool:
+    """Returns whether a finding is about keys that an override changed."""
+    if finding.at_key:  # an unknown key, of which the override may have set a part
+        return changed[: len(finding.path)] == finding.path
+    return finding.path[: len(changed)] == changed
+
+
+def _folders_of(path: Path) -> tuple[Path, ...]:
+    """Returns where the modules that a file names are looked for: its own folder, then the current one."""
+    return tuple(dict.fromkeys((path.resolve().parent, Path.cwd())))

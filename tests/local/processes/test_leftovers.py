@@ -1,0 +1,119 @@
+"""Processes of a killed run are found by their environment and their number, and end. All processes are real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+from local_study import is_alive, wait_until
+
+from kftune.errors import MissingExtraError
+from kftune.local.processes import leftovers, process_table
+from kftune.local.processes.leftovers import stop_leftovers
+from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.process_table import ProcessTable, ProcFiles, Psutil
+from kftune.local.processes.process_table import process_table as chosen
+
+
+class Starts(Protocol):
+    def __call__(self, **variables: str) -> subprocess.Popen[str]: ...
+
+
+@pytest.fixture(params=[ProcFiles, Psutil])
+def table(request, monkeypatch: pytest.MonkeyPatch) -> ProcessTable:
+    """Both tables, in turn: the one of Linux, and the one of systems without /proc."""
+    found: ProcessTable = request.param()
+    monkeypatch.setattr(leftovers, "process_table", lambda: found)
+    return found
+
+
+@pytest.fixture
+def start() -> Iterator[Starts]:
+    """Starts a program that sleeps in a session of its own, once its environment can be read."""
+    started = []
+
+    def begin(**variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "print('up', flush=True); import time; time.sleep(60)"],
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[str]) -> bool:
+    wait_until(lambda: not is_alive(process.pid))
+    return process.wait() == -signal.SIGKILL
+
+
+def test_those_with_the_mark_end_and_all_others_stay(table, start, tmp_path):
+    mine = start(KFTUNE_TEST_MARK=f"{tmp_path}/trials/0001")
+    other = start(KFTUNE_TEST_MARK=f"{tmp_path}/other/0001")
+    value_only = start(KFTUNE_TEST_OTHER=f"KFTUNE_TEST_MARK={tmp_path}/trials/")
+    assert stop_leftovers(f"KFTUNE_TEST_MARK={tmp_path}/trials/") == 1
+    assert ended(mine)
+    assert is_alive(other.pid)
+    assert is_alive(value_only.pid)
+
+
+def test_a_stored_group_ends_even_without_a_mark(table, start, tmp_path):
+    process = start()
+    assert stop_leftovers(f"KFTUNE_TEST_MARK={tmp_path}/", [(process.pid, table.started(process.pid))]) == 1
+    assert ended(process)
+
+
+@pytest.mark.parametrize("earlier", [-60.0, 60.0, float("nan")])
+def test_a_stored_number_that_belongs_to_another_process_now_is_left_alone(table, start, tmp_path, earlier):
+    process = start()
+    started = table.started(process.pid) + earlier
+    assert stop_leftovers(f"KFTUNE_TEST_MARK={tmp_path}/", [(process.pid, started)]) == 0
+    assert is_alive(process.pid)
+
+
+def test_a_process_has_a_start_until_it_ends(table, start):
+    process = start()
+    assert table.started(process.pid) == table.started(process.pid) > 0
+    process.kill()
+    wait_until(lambda: not is_alive(process.pid))  # dead, and not yet reaped
+    assert table.started(process.pid) is None
+    process.wait()
+    assert table.started(process.pid) is None
+
+
+def test_the_start_that_a_trial_s_process_keeps_is_the_one_in_proc(tmp_path):
+    process = TrialProcess(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        executable=sys.executable,
+        env=os.environ,
+        cwd=tmp_path,
+        log=tmp_path / "log.txt",
+        feed=len,
+    )
+    assert stop_leftovers(f"KFTUNE_TEST_MARK={tmp_path}/", [(process.pid, process.started)]) == 1
+    process.reap()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_linux_reads_proc_and_a_system_without_it_needs_psutil(tmp_path, monkeypatch):
+    assert isinstance(chosen(), ProcFiles)
+    monkeypatch.setattr(process_table, "_PROC", tmp_path)
+    assert isinstance(chosen(), Psutil)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with pytest.raises(MissingExtraError) as caught:
+        chosen()
+    assert str(caught.value) == "this needs the package 'psutil'; install it with: pip install 'kftune[local]'"
