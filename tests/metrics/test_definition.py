@@ -109,6 +109,11 @@ def test_what_re2_refuses_is_rejected_without_re2(regex, what):
     assert repr(regex) in str(caught.value)
 
 
+def test_the_message_names_the_part_its_position_and_a_remedy():
+    with pytest.raises(MetricError, match=re.escape(r"no \b in a class in 'a[\\b]': '\\b' at position 2; write the")):
+        scan(r"a[\b]")
+
+
 @pytest.mark.parametrize("regex", ["a{,3}", "a{,}", "[[:alpha:]]", "(?P<é>a)"])
 @pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
 def test_what_re2_reads_otherwise_or_only_in_c_is_refused(regex):

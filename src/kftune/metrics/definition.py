@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import NamedTuple
 
 from kftune.errors import MetricError
@@ -70,13 +71,8 @@ def required_text(definition: MetricDefinition) -> str:
 
 def literal_runs(items: tuple[Item, ...]) -> list[list[Item]]:
     """Returns the runs of plain characters in a regex; each character occurs exactly once in a match."""
-    runs: list[list[Item]] = [[]]
-    for item in items:
-        if item.kind == "literal":
-            runs[-1].append(item)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
+    runs = groupby(items, lambda item: item.kind == "literal")
+    return [list(run) for is_literal, run in runs if is_literal]
 
 
 def text_of(run: list[Item]) -> str:
