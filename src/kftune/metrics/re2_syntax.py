@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kftune.errors import MetricError
-from kftune.katib.go.regex import GoRegexError, Token, tokens
+
+if TYPE_CHECKING:
+    from kftune.katib.go.regex import Token
 
 _FROM_NONE = re.compile(r"\{,[0-9]*\}")
 
@@ -91,6 +93,8 @@ def scan(regex: str) -> Scan:
 
 def _checked(regex: str) -> Iterator[Token]:
     """Yields the parts of a regex that RE2 and Python read alike."""
+    from kftune.katib.go.regex import GoRegexError, tokens  # noqa: PLC0415 - most studies have no regex
+
     end = 0
     try:
         for token in tokens(regex):
