@@ -109,9 +109,18 @@ def test_what_re2_refuses_is_rejected_without_re2(regex, what):
     assert repr(regex) in str(caught.value)
 
 
-def test_the_message_names_the_part_its_position_and_a_remedy():
-    with pytest.raises(MetricError, match=re.escape(r"no \b in a class in 'a[\\b]': '\\b' at position 2; write the")):
-        scan(r"a[\b]")
+@pytest.mark.parametrize(
+    ("regex", "part"),
+    [
+        ("a++b++", "'++' at position 2; remove the last +"),
+        (r"a\(?=(?=b)", "'(?=' at position 5; match the text itself behind the group"),
+        (r"a[x\b]", r"'\\b' at position 3; write the character as \xNN"),
+        ("a{,3}", "'{,3}' at position 1; write {0,n}"),
+    ],
+)
+def test_the_message_names_the_part_its_position_and_a_remedy(regex, part):
+    with pytest.raises(MetricError, match=re.escape(part)):
+        scan(regex)
 
 
 @pytest.mark.parametrize("regex", ["a{,3}", "a{,}", "[[:alpha:]]", "(?P<é>a)"])

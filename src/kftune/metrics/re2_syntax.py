@@ -106,7 +106,7 @@ def _checked(regex: str) -> Iterator[Token]:
             end = token.end
             yield token
     except GoRegexError as error:
-        start = max(end, regex.find(error.part, end))
+        start = regex.index(error.part, end) if regex[end] == "[" else end
         text = error.part if error.part.startswith(("\\", "[")) else regex[start:]
         remedies = (remedy for beginning, remedy in _REMEDIES.items() if text.startswith(beginning))
         remedy = next(remedies, (f"no {error.part}", "write the character itself"))
