@@ -114,6 +114,7 @@ def test_what_re2_refuses_is_rejected_without_re2(regex, what):
     [
         ("a++b++", "'++' at position 2; remove the last +"),
         (r"a\(?=(?=b)", "'(?=' at position 5; match the text itself behind the group"),
+        ("(?<!a)b", "'(?<!' at position 0; name the characters that may precede"),
         (r"a[x\b]", r"'\\b' at position 3; write the character as \xNN"),
         ("a{,3}", "'{,3}' at position 1; write {0,n}"),
     ],

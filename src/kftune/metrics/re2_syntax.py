@@ -108,9 +108,9 @@ def _checked(regex: str) -> Iterator[Token]:
     except GoRegexError as error:
         start = regex.index(error.part, end) if regex[end] == "[" else end
         text = error.part if error.part.startswith(("\\", "[")) else regex[start:]
-        remedies = (remedy for beginning, remedy in _REMEDIES.items() if text.startswith(beginning))
-        remedy = next(remedies, (f"no {error.part}", "write the character itself"))
-        raise _refused(regex, error.part, start, remedy) from None
+        known = next((beginning for beginning in _REMEDIES if text.startswith(beginning)), "")
+        remedy = _REMEDIES.get(known, (f"no {error.part}", "write the character itself"))
+        raise _refused(regex, max(known, error.part, key=len), start, remedy) from None
 
 
 def _refused(regex: str, part: str, start: int, remedy: tuple[str, str]) -> MetricError:
