@@ -1,12 +1,12 @@
-# The front door: `make` lists what there is. Every target works from a fresh clone; CI calls the same targets.
+# `make` lists the targets. Every target works from a fresh clone; CI calls the same targets.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3#      the Python that .venv is made with, 3.11 or newer
-JOBS ?= 2#              test processes; `make test JOBS=0` runs in one
-BUILD_FLAGS ?=#         options for the container engine's build, such as BUILD_FLAGS='--pull --build-arg=TORCH_INDEX=...'
-PUSH ?=#                where build-images pushes to, such as PUSH=registry.example/team; nothing is pushed without it
+PYTHON ?= python3#      the Python that creates .venv, 3.11 or newer
+JOBS ?= 2#              test processes; `make test JOBS=0` uses one
+BUILD_FLAGS ?=#         build options for the container engine, such as BUILD_FLAGS='--pull --build-arg=TORCH_INDEX=...'
+PUSH ?=#                the registry that build-images pushes to, such as PUSH=registry.example/team; empty: no push
 ARGS ?=#                more arguments for pytest or the benchmark, such as ARGS='-k domains'
 
 BIN := .venv/bin
@@ -17,29 +17,29 @@ DEMO := pipelines/circuits/demo.yaml
 	build-images sbom clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv with everything development needs (the other targets do so when there is none)
+setup: $(READY) ## create .venv with everything for development (the other targets do this if it does not exist)
 
-# An editable install: only a change of what is installed makes it stale, not a change of the code.
+# An editable install: a change of the requirements makes it out of date, a change of the code does not.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("kftune needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name another with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,train,kfp,model-registry,dev]'
 	@touch $@
 
-demo: $(READY) ## train a dozen LSTMs on real sensor readings here, and write the Experiment that does so on a cluster
+demo: $(READY) ## train a dozen LSTMs on real sensor readings, and write the Experiment that does this on a cluster
 	$(BIN)/kftune run $(DEMO)
 	$(BIN)/kftune best $(DEMO)
 	$(BIN)/kftune render $(DEMO) --target katib --out build/demo
 
-test: $(READY) ## run the tests, without those that need a GPU, a cluster or hours
+test: $(READY) ## run the tests that need no GPU, no cluster and no hours
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-test-nightly: $(READY) ## run the tests with 10 000 examples a property, and those that take hours
+test-nightly: $(READY) ## run the tests with 10 000 examples for each property, and the tests that take hours
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --timeout=21600 -m 'not gpu and not cluster' $(ARGS)
 
-conformance: $(READY) ## hold kftune against what the engines' own code said; ARGS=--show prints each disagreement
+conformance: $(READY) ## compare kftune with recorded results of the engines' code; ARGS=--show prints each disagreement
 	PYTHONPATH=tools $(BIN)/python tests/support/conformance.py $(ARGS)
 
 lint: $(READY) ## check style, types and layers; changes nothing
@@ -49,68 +49,68 @@ lint: $(READY) ## check style, types and layers; changes nothing
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint images/*/Dockerfile
 
-format: $(READY) ## put the code into the house style
+format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
 manifests: $(READY) ## render pipelines/ into manifests/
 	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
 	$(BIN)/kftune render --all pipelines --out "$$new/manifests"; \
-	rm -rf manifests; mv "$$new/manifests" manifests; echo "manifests/ is written"
+	rm -rf manifests; mv "$$new/manifests" manifests; echo "wrote manifests/"
 
-check-manifests: $(READY) ## fail when manifests/ is not what pipelines/ renders to; changes nothing
+check-manifests: $(READY) ## fail if manifests/ is not what pipelines/ renders to; changes nothing
 	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
 	$(BIN)/kftune render --all pipelines --out "$$new/manifests" > "$$new/log"; \
 	diff -ru manifests "$$new/manifests" || { echo "manifests/ differs from what pipelines/ renders to: run 'make manifests' and commit the result" >&2; exit 1; }; \
 	echo "manifests/ is up to date"
 
-# A venv of its own: checkov pins packages that kfp needs in other versions.
+# A separate venv: checkov and kfp need different versions of the same packages.
 build/checkov: Makefile
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
 	@touch $@
 
-# checkov knows neither Experiments nor workflows, so it gets their pods too. What is skipped, and why:
-#   CKV2_K8S_6          network policies are the cluster's business
+# checkov knows neither Experiments nor workflows, so it checks their pods too. Skipped checks, and why:
+#   CKV2_K8S_6          the cluster defines network policies
 #   CKV_K8S_8, 9        probes are for servers; these pods end
-#   CKV_K8S_15, 43      tags are the overlays' choice; a digest there makes the pull policy pointless
-#   CKV_K8S_22          training writes caches and checkpoints; the images work read-only, with a /tmp
-#   CKV_K8S_29          on a trial's pod it would bind the container that Katib adds, which runs as root
-#   CKV_K8S_38          Argo's container beside each step needs the token; trials have none
-#   CKV_K8S_40          the user is the image's; runAsNonRoot holds for every container
+#   CKV_K8S_15, 43      overlays choose the tags; with a digest, the pull policy has no effect
+#   CKV_K8S_22          training writes caches and checkpoints; the images also work read-only, with a /tmp
+#   CKV_K8S_29          on a trial's pod it would also apply to the container that Katib adds, which runs as root
+#   CKV_K8S_38          Argo's sidecar of each step needs the token; trials have none
+#   CKV_K8S_40          the image defines the user; every container has runAsNonRoot
 CHECKOV_SKIPS := CKV2_K8S_6,CKV_K8S_8,CKV_K8S_9,CKV_K8S_15,CKV_K8S_22,CKV_K8S_29,CKV_K8S_38,CKV_K8S_40,CKV_K8S_43
 
-check-security: $(READY) build/checkov ## run checkov over manifests/ and over the pods that they make
+check-security: $(READY) build/checkov ## run checkov on manifests/ and on the pods that they create
 	@rm -rf build/pods
 	$(BIN)/python tests/support/pods_of_set.py manifests build/pods
 	@for folder in manifests build/pods; do \
 	  build/checkov/bin/checkov -d $$folder --framework kubernetes --compact --quiet --skip-download --skip-check $(CHECKOV_SKIPS); \
 	done; echo "checkov finds nothing in manifests/ and its pods"
 
-e2e: $(READY) ## apply manifests/ to the cluster of KUBECONFIG, in a new namespace, run it and check the results
+e2e: $(READY) ## apply manifests/ to the cluster of KUBECONFIG, in a new namespace, run them and check the results
 	$(BIN)/python -m pytest tests/e2e -n0 -m cluster -rs $(ARGS)
 
-bench: $(READY) ## measure kftune beside its peers; a peer that is not installed is skipped
+bench: $(READY) ## compare the speed of kftune and its peers; a peer that is not installed is skipped
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-peers: $(READY) ## install what the benchmark compares with, each stack into benchmarks/.venvs
+bench-peers: $(READY) ## install the peers of the benchmarks into benchmarks/.venvs
 	$(BIN)/python -m benchmarks setup
 
 build-images: $(READY) ## build images/ with docker or podman and write images/images.lock.json
 	$(BIN)/kftune images build $(addprefix --flag=,$(BUILD_FLAGS)) $(if $(PUSH),--push=$(PUSH))
 
-# A venv of its own: nobody else needs the two dozen packages.
+# A separate venv: nothing but this target needs its two dozen packages.
 build/sbom/tool: Makefile
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	@touch $@
 
-sbom: $(READY) build/sbom/tool ## write build/sbom/IMAGE.cdx.json: the Python packages of each image that was built (CycloneDX)
+sbom: $(READY) build/sbom/tool ## write build/sbom/IMAGE.cdx.json: the Python packages of each built image (CycloneDX)
 	@for name in $$($(BIN)/kftune images list --format names); do \
 	  $(BIN)/kftune images packages $$name | build/sbom/tool/bin/cyclonedx-py requirements - --output-reproducible --output-file build/sbom/$$name.cdx.json; \
 	  echo "wrote build/sbom/$$name.cdx.json"; \
 	done
 
-clean: ## remove .venv, caches and what builds leave; studies keep their results
+clean: ## remove .venv, caches and build outputs; the results of studies stay
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

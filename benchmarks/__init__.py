@@ -1,1 +1,1 @@
-"""kftune measured beside its peers: `python -m benchmarks`. README.md tells how, docs/benchmarks.md what came out."""
+"""Compares kftune with its peers: `python -m benchmarks`. README.md has the method, docs/benchmarks.md the results."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures kftune beside its peers, `python -m benchmarks setup` installs those."""
+"""Compares kftune with its peers: `python -m benchmarks`. Installs the peers: `python -m benchmarks setup`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROWS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the rows that are asked for.
+    """Runs the requested rows.
 
     Returns:
         0 when every goal is met, 1 when one is missed or a side broke.
@@ -43,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     rounds = 3 if arguments.quick else arguments.rounds
     report: dict[str, Any] = {"machine": _machine(), "rounds": rounds, "rows": []}
     report["versions"] = {"Python": {"Python": platform.python_version()}}
-    print(f"{report['machine']}, {rounds} rounds; the ratio is the median of the pairs [half of them]")
+    print(f"{report['machine']}, {rounds} rounds; the ratio is the median of the pairs [quartiles]")
     good = True
     for row in arguments.rows:
         good &= _measure(row, rounds, report)
-    _tell_versions(report["versions"])
+    _print_versions(report["versions"])
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if arguments.page:
@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "setup"], default="run", help="setup installs the peers")
     parser.add_argument("--rows", type=_rows, default=list(ROWS), metavar="a,b", help="only these rows")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each side is measured (default: 7)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds: a first look, no verdict")
+    parser.add_argument("--rounds", type=int, default=7, help="how many times each side is measured (default: 7)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds: a rough first result")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to a file")
     parser.add_argument("--page", type=Path, metavar="FILE", help="also write the table as Markdown")
     return parser
@@ -71,7 +71,7 @@ def _rows(text: str) -> list[str]:
     rows = text.split(",")
     unknown = sorted(set(rows) - set(ROWS))
     if unknown:
-        raise argparse.ArgumentTypeError(f"there is no row {unknown[0]!r}; rows are {', '.join(ROWS)}")
+        raise argparse.ArgumentTypeError(f"unknown row {unknown[0]!r}; rows are {', '.join(ROWS)}")
     return rows
 
 
@@ -141,7 +141,7 @@ def _versions(module: ModuleType) -> dict[str, dict[str, str]]:
     return found
 
 
-def _tell_versions(versions: dict[str, dict[str, str]]) -> None:
+def _print_versions(versions: dict[str, dict[str, str]]) -> None:
     print("\nversions")
     for packages in versions.values():
         if packages:

@@ -1,4 +1,4 @@
-"""A command line of two options, as typer's own first example has it."""
+"""A command line with two options, from typer's first example."""
 
 import typer
 

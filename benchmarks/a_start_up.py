@@ -1,4 +1,4 @@
-"""(a) Starting up: what a user waits for before anything happens."""
+"""(a) Start-up: how long a user waits before a command does anything."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Our side: typed study, rendered, as text.
+"""kftune's side: renders a typed study as text.
 
-python -m benchmarks.b_ours serve             one study, again and again
-python -m benchmarks.b_ours write N FILE      N different studies into one file, as they come
-python -m benchmarks.b_ours prepare N FOLDER  what the peers need to make the same N documents
-python -m benchmarks.b_ours check FILE FILE   whether two files hold the same documents
+python -m benchmarks.b_ours serve             renders one study repeatedly
+python -m benchmarks.b_ours write N FILE      writes N different studies into one file, one by one
+python -m benchmarks.b_ours prepare N FOLDER  writes what the peers need to make the same N documents
+python -m benchmarks.b_ours check FILE FILE   checks that two files hold the same documents
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write(count: int, path: Path) -> None:
 
 
 def prepare(count: int, folder: Path) -> None:
-    """Writes the first document, the paths at which others differ from it, and what each has there."""
+    """Writes the first document, the paths at which others differ from it, and the values of each document there."""
     first, other = documents(2)
     paths = sorted(_differences(first, other))
     for number, document in enumerate(documents(count)):

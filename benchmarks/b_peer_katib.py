@@ -1,7 +1,7 @@
-"""The Katib SDK's way: its models, `sanitize_for_serialization`, `yaml.safe_dump`.
+"""The Katib SDK's side: its models, `sanitize_for_serialization`, `yaml.safe_dump`.
 
-b_peer_katib.py serve FOLDER         the first study, again and again
-b_peer_katib.py write FOLDER N FILE  N studies into one file, as they come
+b_peer_katib.py serve FOLDER         renders the first study repeatedly
+b_peer_katib.py write FOLDER N FILE  writes N studies into one file, one by one
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from benchmarks.worker import serve
 
 
 def fields(model: Any) -> Fields:
-    """From the generated tables of a model; types stand there as text, such as `list[V1beta1ParameterSpec]`."""
+    """Reads the generated tables of a model, which hold types as text, such as `list[V1beta1ParameterSpec]`."""
     found = {}
     for name, key in model.attribute_map.items():
         inner = model.openapi_types[name].removeprefix("list[").removesuffix("]")

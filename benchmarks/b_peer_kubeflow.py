@@ -1,7 +1,7 @@
-"""The Kubeflow SDK's way: its models of Katib's objects, `to_dict`, and PyYAML's dumper in C.
+"""The Kubeflow SDK's side: its models of Katib's objects, `to_dict`, and PyYAML's dumper in C.
 
-b_peer_kubeflow.py serve FOLDER       the first study, again and again
-b_peer_kubeflow.py write FOLDER FILE  the first study into a file
+b_peer_kubeflow.py serve FOLDER       renders the first study repeatedly
+b_peer_kubeflow.py write FOLDER FILE  writes the first study into a file
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def fields(model: Any) -> Fields:
 
 
 def _model(annotation: Any) -> type | None:
-    """The model in an annotation such as `Optional[List[V1beta1ParameterSpec]]`."""
+    """Returns the model in an annotation such as `Optional[List[V1beta1ParameterSpec]]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((model for inner in get_args(annotation) if (model := _model(inner))), None)

@@ -1,7 +1,7 @@
-"""Writes the module by which a user of an SDK makes an Experiment from its models, and imports it.
+"""Writes and imports a module that makes an Experiment from the models of an SDK, as a user would write it.
 
-So that a peer makes the very document that we render, whatever that holds, and pays for its own models only: what runs
-is `V1beta1Experiment(api_version=..., spec=V1beta1ExperimentSpec(...))`, as people write it.
+So a peer makes the same document that kftune renders, and is measured for its own models only. The module contains
+`V1beta1Experiment(api_version=..., spec=V1beta1ExperimentSpec(...))`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# Wire key -> the model's own name for it, and the model of its value (None for plain data).
+# Key in the document -> the model's name for it, and the model of its value (None for plain data).
 Fields = Mapping[str, tuple[str, type | None]]
 
 
 def builder(folder: Path, experiment: type, fields: Callable[[type], Fields]) -> Callable[..., Any]:
-    """A function that makes the Experiment; it takes the values in which studies differ."""
+    """Returns a function that makes the Experiment from the values in which studies differ."""
     template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
     names = {tuple(path): f"value{index}" for index, path in enumerate(template["paths"])}
     models: dict[str, type] = {}
@@ -51,7 +51,7 @@ def builder(folder: Path, experiment: type, fields: Callable[[type], Fields]) ->
 
 
 def values(folder: Path) -> Iterator[list[Any]]:
-    """For each study, the values in which it differs from others."""
+    """Yields, for each study, the values in which it differs from others."""
     with (folder / "values.jsonl").open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)

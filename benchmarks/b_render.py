@@ -69,7 +69,7 @@ def _against_kubeflow(rounds: int, folder: Path) -> Line:
 
 
 def _many(rounds: int, folder: Path) -> Iterator[Line]:
-    """The peer takes most of the benchmark's time here, so it is not run once more to warm up."""
+    """Compares many studies in one file. The peer takes most of the time here, so it has no warm-up run."""
     mine, theirs = folder / "ours.yaml", folder / "katib.yaml"
     many, few = processes_in_turn(rounds, [*OURS, "write", str(MANY), mine], [*OURS, "write", str(FEW), mine])
     names = (f"{MANY} studies into a file, peak memory", f"{FEW} studies")

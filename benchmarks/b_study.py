@@ -1,4 +1,4 @@
-"""The circuits study in Python: `pipelines/circuits/study.yaml`, with a name and a bound that differ by number."""
+"""The circuits study in Python: `pipelines/circuits/study.yaml`, with a name and a bound that depend on a number."""
 
 from __future__ import annotations
 

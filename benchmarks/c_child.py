@@ -1,6 +1,6 @@
-"""What every trial runs here: a process that does nothing but report."""
+"""The command of every trial in this row: a process that only reports."""
 
 CHILD = ("sh", "-c", "echo loss=0.1")
 
 PART = 500
-"""Of a long study, the first and the last so many trials are compared."""
+"""How many of the first and of the last trials of a long study are compared."""

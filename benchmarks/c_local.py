@@ -1,4 +1,4 @@
-"""(c) What a local run adds to each trial: durable results, a child that does nothing, one at a time."""
+"""(c) The overhead of a local run per trial: durable results, a child that does nothing, one trial at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.measure import PYTHON, Argv, Comparison, Line, Skipped, figures, in_turn
 from benchmarks.stacks import MAIN, OPTUNA
 
-TITLE = "what a local run adds to each trial of a no-op child, in process"
+TITLE = "the overhead of a local run per trial of a no-op child, in process"
 STACKS = (MAIN, OPTUNA)
 
 TRIALS = "200"
@@ -17,7 +17,7 @@ MANY = "5000"
 ALGORITHMS = ("tpe", "multivariate-tpe")
 GOALS = {"sqlite": 0.2, "journal": 1.0}
 FLAT = 1.3
-"""Flat, with the slack that a shared machine needs."""
+"""The goal for constant time per trial, with some slack for a shared machine."""
 
 RAW = (PYTHON, "-m", "benchmarks.c_raw", TRIALS)
 OURS = (PYTHON, "-m", "benchmarks.c_ours")
@@ -30,7 +30,7 @@ def measure(rounds: int, folder: Path) -> Iterator[Line]:
 
 
 def _against_optuna(rounds: int, folder: Path) -> Iterator[Line]:
-    """The same sampler on both sides: what differs is the loop and the storage."""
+    """Compares the same sampler on both sides, so that only the loop and the storage differ."""
     for algorithm in ALGORITHMS:
         if OPTUNA.missing:
             for kind in GOALS:
@@ -54,7 +54,7 @@ def _flat(rounds: int, folder: Path) -> Line:
 
 
 def _side(folder: Path, argv: Argv) -> Callable[[], dict[str, float]]:
-    """A side with a results folder of its own, which is gone afterwards."""
+    """Runs a side with its own results folder, and removes the folder."""
 
     def run() -> dict[str, float]:
         results = folder / "results"
@@ -66,5 +66,5 @@ def _side(folder: Path, argv: Argv) -> Callable[[], dict[str, float]]:
 
 
 def _added(side: list[dict[str, float]], raw: list[dict[str, float]], key: str) -> list[float]:
-    """Milliseconds that a side adds to the raw loop of its round."""
+    """Returns the milliseconds that a side adds to the raw loop of its round."""
     return [(found[key] - floor["trial"]) * 1000 for found, floor in zip(side, raw, strict=True)]

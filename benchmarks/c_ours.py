@@ -1,4 +1,4 @@
-"""A local run with durable results: `python -m benchmarks.c_ours ALGORITHM N FOLDER` prints seconds a trial."""
+"""A local run with durable results: `python -m benchmarks.c_ours ALGORITHM N FOLDER` prints seconds per trial."""
 
 from __future__ import annotations
 

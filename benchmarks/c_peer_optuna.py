@@ -1,6 +1,6 @@
 """Optuna's own loop around the same child.
 
-python -m benchmarks.c_peer_optuna sqlite|journal ALGORITHM N FOLDER   prints seconds a trial
+python -m benchmarks.c_peer_optuna sqlite|journal ALGORITHM N FOLDER   prints seconds per trial
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The floor: the same children one after the other. `python -m benchmarks.c_raw N` prints seconds a trial."""
+"""The lower bound: the same children in sequence. `python -m benchmarks.c_raw N` prints seconds per trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a log of a million lines, always the same one: `python -m benchmarks.d_logs sparse|dense FILE`."""
+"""Writes a log of a million lines, the same one every time: `python -m benchmarks.d_logs sparse|dense FILE`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = (
 
 
 def sparse(chance: random.Random) -> Iterator[str]:
-    """5 % of the lines carry metrics, the others are prose with timestamps."""
+    """Yields lines of which 5 % have metrics; the others are prose with timestamps."""
     for number in range(LINES):
         clock = f"2026-11-21T{number // 36000 % 24:02d}:{number // 600 % 60:02d}:{number // 10 % 60:02d}Z"
         if number % 20 == 0:
@@ -32,7 +32,7 @@ def sparse(chance: random.Random) -> Iterator[str]:
 
 
 def dense(chance: random.Random) -> Iterator[str]:
-    """Every line carries five pairs, two of them wanted."""
+    """Yields lines with five pairs each; two of the pairs are metrics to read."""
     for number in range(LINES):
         yield (
             f"step={number} loss={chance.random():.8f} accuracy={chance.random():.6f} "

@@ -1,4 +1,4 @@
-"""(d) Reading metrics from a million-line log: least, greatest, latest and count of two metrics."""
+"""(d) Reading metrics from a million-line log: min, max, latest and count of two metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our reader, as a local run uses it: `python -m benchmarks.d_ours FILE`, or `-` for standard input."""
+"""kftune's reader, as a local run uses it: `python -m benchmarks.d_ours FILE`, or `-` for standard input."""
 
 from __future__ import annotations
 

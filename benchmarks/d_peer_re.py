@@ -1,4 +1,4 @@
-"""What Katib's collector does with its default filter, line by line: FILE, or `-` for standard input."""
+"""Does what Katib's collector does with its default filter, line by line: FILE, or `-` for standard input."""
 
 from __future__ import annotations
 

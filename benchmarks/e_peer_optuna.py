@@ -1,4 +1,4 @@
-"""The same question to Optuna: `e_peer_optuna.py make N FILE` writes a study, `e_peer_optuna.py best FILE` asks."""
+"""Optuna's side: `e_peer_optuna.py make N FILE` writes a study, `e_peer_optuna.py best FILE` prints its best trial."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def trial(chance: random.Random) -> FrozenTrial:
 
 
 def make(count: int, path: str) -> None:
-    # Not measured, so without a disk sync for each of its writes.
+    # Not measured, so it needs no disk sync for each write.
     event.listen(Engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
     chance = random.Random(0)
     study = optuna.create_study(storage=f"sqlite:///{path}", study_name="bench")

@@ -1,4 +1,4 @@
-"""The pipeline of g_pipeline.yaml as kfp's own users write it."""
+"""The pipeline of g_pipeline.yaml, written with kfp."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The Experiments that row h reads: those of the circuits study, no two alike."""
+"""The Experiments that row h reads: different copies of the circuits study's Experiment."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ COUNT = 50
 
 
 def text() -> str:
-    """All of them as one text: names, bounds and lists differ, so that nothing remembered serves two."""
+    """Returns all of them as one text. Names, bounds and lists differ, so that no cached result fits two."""
     one = EXPERIMENT.read_text(encoding="utf-8")
     for old in ("name: circuits-lstm\n", 'min: "0.0001"', '- "32"', '- "30"'):
         if old not in one:
-            raise ValueError(f"{EXPERIMENT} must hold {old!r}, which differs from copy to copy")
+            raise ValueError(f"{EXPERIMENT} must contain {old!r}, which is replaced in each copy")
     return "---\n".join(
         one.replace("name: circuits-lstm\n", f"name: circuits-lstm-{number}\n")
         .replace('min: "0.0001"', f'min: "0.0001{number:02}"')

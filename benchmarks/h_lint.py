@@ -1,4 +1,4 @@
-"""(h) Lint: what it takes to judge one Experiment, and many."""
+"""(h) Lint: how long it takes to check one Experiment, and many."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def measure(rounds: int, folder: Path) -> Iterator[Line]:
 
     ours, theirs = [PYTHON, "-m", "benchmarks.h_ours"], [PYTHON, "-m", "benchmarks.h_peer_libyaml"]
     same_output([*ours, "show"], [*theirs, "show"])
-    judged, read = chunks_in_turn(rounds, ours, theirs)
-    # libyaml reads some 3 000 of these a second where lint is to judge 1 500.
+    checked, read = chunks_in_turn(rounds, ours, theirs)
+    # libyaml reads about 3 000 of these per second; lint should check 1 500.
     yield Comparison(
-        f"{COUNT} Experiments read and judged, in process", "libyaml: only read them", "µs", judged, read, goal=2
+        f"{COUNT} Experiments read and checked, in process", "libyaml: only read them", "µs", checked, read, goal=2
     )

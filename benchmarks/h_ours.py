@@ -1,4 +1,4 @@
-"""Experiments read and judged."""
+"""Reads and checks Experiments."""
 
 from __future__ import annotations
 

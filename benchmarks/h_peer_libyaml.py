@@ -1,4 +1,4 @@
-"""The same text read by libyaml into dicts, and nothing else."""
+"""Reads the same text with libyaml into dicts, without any check."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How everything here is measured: ours and its peers in the same run, in turn; what counts is the median of the pairs.
+"""Measures kftune and its peers in turn, in the same run. The result is the median of the paired ratios.
 
-This process stays small (no pydantic, no YAML): a child begins with its parent's memory figure, so what is loaded here
-would be the floor under every peak.
+This process stays small (no pydantic, no YAML): a child starts with its parent's peak memory, so the memory of this
+process would be the lower limit of every peak.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HERE = ROOT / "benchmarks"
 PYTHON = sys.executable
 KFTUNE = str(Path(PYTHON).with_name("kftune"))
 
-# Without settings of Python such as PYTHONDONTWRITEBYTECODE: what is installed has its bytecode beside it, so have we.
+# Without settings such as PYTHONDONTWRITEBYTECODE: installed packages have cached bytecode, so kftune gets it too.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 T = TypeVar("T")
@@ -32,19 +32,19 @@ Argv = Sequence[str | Path]
 
 
 class BenchmarkError(Exception):
-    """A side did not do its work."""
+    """A side failed or gave a wrong result."""
 
 
 class Cost(NamedTuple):
-    """What a finished process took."""
+    """Time and memory of a finished process."""
 
     seconds: float
     peak_mib: float
-    """The largest process, not the sum; below some 11 MiB nothing shows."""
+    """The largest process, not the sum; values below about 11 MiB cannot be measured."""
 
 
 class Costs(NamedTuple):
-    """What each run of a command took."""
+    """Time and memory of each run of a command."""
 
     seconds: list[float]
     peaks_mib: list[float]
@@ -52,7 +52,7 @@ class Costs(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """One line of the table: ours against one peer, round by round."""
+    """One line of the table: kftune and one peer, round by round."""
 
     ours: str
     peer: str
@@ -63,7 +63,7 @@ class Comparison:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours over theirs in each round."""
+        """kftune's value divided by the peer's, for each round."""
         return [ours / theirs for ours, theirs in zip(self.our_values, self.peer_values, strict=True)]
 
     @property
@@ -73,13 +73,13 @@ class Comparison:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """Half of the paired ratios lie between these."""
+        """The first and third quartile of the paired ratios."""
         first, _, third = statistics.quantiles(self.ratios, n=4, method="inclusive")
         return first, third
 
     @property
     def passed(self) -> bool:
-        """Whether the goal is met."""
+        """Whether the ratio meets the goal."""
         return self.ratio <= self.goal
 
 
@@ -98,9 +98,9 @@ def in_turn(rounds: int, *sides: Callable[[], T], warm_up: bool = True) -> list[
     """Calls the sides one after the other, `rounds` times.
 
     Args:
-        rounds: How often each side counts.
-        sides: Each gives its figure.
-        warm_up: Whether each is called once before, for the caches of files and of bytecode.
+        rounds: How many figures each side gives.
+        sides: Functions that return one figure each.
+        warm_up: Whether to call each side once before, to fill the caches of files and of bytecode.
 
     Returns:
         The figures of each side.
@@ -116,11 +116,11 @@ def in_turn(rounds: int, *sides: Callable[[], T], warm_up: bool = True) -> list[
 
 
 def process(argv: Argv, *, piped: Path | None = None) -> Cost:
-    """Runs a command to its end; its output is thrown away.
+    """Runs a command to its end and discards its output.
 
     Args:
-        argv: The command, run in the repository's root.
-        piped: A file that `cat` sends to its standard input through a pipe.
+        argv: The command; it runs in the root of the repository.
+        piped: A file that `cat` sends to its standard input through a pipe; None for no input.
 
     Raises:
         BenchmarkError: It failed.
@@ -159,7 +159,7 @@ def processes_in_turn(rounds: int, *commands: Argv, piped: Path | None = None, w
 
 
 def output(argv: Argv) -> str:
-    """What a command prints.
+    """Returns the output of a command.
 
     Raises:
         BenchmarkError: It failed.
@@ -174,13 +174,13 @@ def output(argv: Argv) -> str:
 
 
 def figures(argv: Argv) -> dict[str, float]:
-    """What a command measured in itself and prints as JSON, on its last line."""
+    """Returns the figures that a command measures itself and prints as JSON on its last line."""
     found: dict[str, float] = json.loads(output(argv).splitlines()[-1])
     return found
 
 
 def same_output(*commands: Argv) -> None:
-    """Makes sure that all sides come to the same result.
+    """Checks that all sides give the same result.
 
     Raises:
         BenchmarkError: They do not.
@@ -188,14 +188,14 @@ def same_output(*commands: Argv) -> None:
     first, *others = [output(argv) for argv in commands]
     for argv, other in zip(commands[1:], others, strict=True):
         if other != first:
-            told = f"{_shown(commands[0])} prints\n{first}\nand {_shown(argv)}\n{other}"
-            raise BenchmarkError(f"the sides must come to the same result, but {told}")
+            difference = f"{_shown(commands[0])} prints\n{first}\nand {_shown(argv)}\n{other}"
+            raise BenchmarkError(f"the sides must give the same result, but {difference}")
 
 
 class Worker:
-    """A process that repeats one piece of work in chunks (`benchmarks.worker`), for what happens inside a process.
+    """A process that repeats one piece of work in chunks (`benchmarks.worker`), to measure work inside a process.
 
-    Each side has its own, with its own packages; they answer in turn.
+    Each side has its own worker, with its own packages; the workers answer in turn.
     """
 
     def __init__(self, argv: Argv) -> None:
@@ -212,7 +212,7 @@ class Worker:
         )
 
     def chunk(self) -> float:
-        """Microseconds that the work takes, the mean of one chunk.
+        """Returns the microseconds that one call takes, the mean of a chunk.
 
         Raises:
             BenchmarkError: The process failed.
@@ -236,7 +236,7 @@ class Worker:
 
 
 def chunks_in_turn(rounds: int, *commands: Argv) -> list[list[float]]:
-    """Microseconds a call for each worker command; chunks are short, so there are three for each round."""
+    """Returns the microseconds per call of each worker command. Chunks are short, so each round has three."""
     workers = [Worker(argv) for argv in commands]
     try:
         return in_turn(3 * rounds, *(worker.chunk for worker in workers))

@@ -1,4 +1,4 @@
-"""The figures of one run as a Markdown page."""
+"""Renders the figures of one run as a Markdown page."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ Report = Mapping[str, Any]
 
 _HEAD = """# Benchmarks: the figures of one run
 
-kftune beside what people use today: {machine}, {rounds} rounds.
-[benchmarks/README.md](../benchmarks/README.md) tells what is measured and how;
-`make bench ARGS='--page docs/benchmarks.md'` writes this page anew.
+kftune compared with the usual tools: {machine}, {rounds} rounds.
+[benchmarks/README.md](../benchmarks/README.md) describes what is measured and how.
+`make bench ARGS='--page docs/benchmarks.md'` writes this page.
 
-The figures are medians. The **ratio** is the median of the ratios of neighbouring measurements, in brackets its
-quartiles. Ratios carry over to other machines, seconds do not.
+The figures are medians. The **ratio** is the median of the ratios of neighbouring measurements; the brackets show its
+quartiles. Ratios are similar on other machines, seconds are not.
 """
 
 
 def page(report: Report, titles: Mapping[str, str]) -> str:
-    """The page.
+    """Returns the page.
 
     Args:
-        report: What `python -m benchmarks --json` writes.
-        titles: Row -> what it measures.
+        report: The data that `python -m benchmarks --json` writes.
+        titles: For each row, what it measures.
     """
     lines = [_HEAD.format(machine=report["machine"], rounds=report["rounds"])]
     for row, title in titles.items():
@@ -34,7 +34,7 @@ def page(report: Report, titles: Mapping[str, str]) -> str:
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| what | beside | kftune | peer | ratio | goal | |"
+    yield "| what | compared with | kftune | peer | ratio | goal | |"
     yield "|---|---|---:|---:|---|---|---|"
     for row in rows:
         if "broken" in row:
@@ -51,7 +51,7 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def figure(values: Sequence[float], unit: str) -> str:
-    """The median with its unit, to three digits."""
+    """Returns the median with its unit, to three digits."""
     middle = statistics.median(values)
     return f"{middle:,.0f} {unit}" if middle >= 1000 else f"{middle:.3g} {unit}"
 

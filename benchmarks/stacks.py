@@ -1,4 +1,4 @@
-"""The peers' packages: they conflict with one another, so each stack has a virtual environment of its own."""
+"""The peers' packages. They conflict with each other, so each stack has its own virtual environment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ REMEDY = "make bench-peers"
 
 @dataclass(frozen=True)
 class Stack:
-    """Packages that live together.
+    """Packages that share a virtual environment.
 
     Attributes:
         name: The folder below `.venvs`, and `requirements-NAME.txt`.
-        packages: Whose versions are printed; the first is the peer.
+        packages: The packages to print versions of; the first is the peer.
     """
 
     name: str
@@ -28,30 +28,30 @@ class Stack:
 
     @property
     def python(self) -> str:
-        """Its interpreter."""
+        """The path of its interpreter."""
         return str(VENVS / self.name / "bin" / "python")
 
     @property
     def requirements(self) -> Path:
-        """Its exact pins."""
+        """The file with its exact pins."""
         return HERE / f"requirements-{self.name}.txt"
 
     @property
     def missing(self) -> str | None:
-        """What to say when the peer cannot be measured."""
+        """Why the peer cannot be measured; None if it can."""
         if self.packages[0] in self.versions():
             return None
         return f"{self.packages[0]} is not installed; {REMEDY}"
 
     def versions(self) -> dict[str, str]:
-        """Package -> installed version."""
+        """Returns the installed version of each package."""
         if not Path(self.python).exists():
             return {}
         found: dict[str, str] = json.loads(output([self.python, "-c", _VERSIONS, *self.packages]))
         return found
 
     def install(self) -> None:
-        """Makes the environment from the pins."""
+        """Creates the environment from the pins."""
         if not Path(self.python).exists():
             subprocess.run([PYTHON, "-m", "venv", VENVS / self.name], check=True)
         pip = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -59,11 +59,11 @@ class Stack:
 
 
 class MainStack(Stack):
-    """kftune's own environment: Optuna is in it."""
+    """kftune's own environment, which includes Optuna."""
 
     @property
     def python(self) -> str:
-        """This interpreter."""
+        """The path of the running interpreter."""
         return sys.executable
 
 

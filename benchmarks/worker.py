@@ -1,4 +1,4 @@
-"""The side of a benchmark that runs inside one process: the same call again and again, in chunks."""
+"""Runs one side of a benchmark inside a process: repeats the same call, in chunks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ CHUNK_SECONDS = 0.03
 
 
 def serve(work: Callable[[], object]) -> None:
-    """Answers each line on standard input with the microseconds of one call, the mean over a chunk of calls.
+    """Answers each line on standard input with the microseconds per call, the mean over a chunk of calls.
 
-    Garbage collection stays on, with what was there before frozen, so that each side pays for its own garbage only.
+    Garbage collection stays on. Earlier objects are frozen, so each side pays for its own garbage only.
     """
     work()
     loops = max(1, round(CHUNK_SECONDS / min(_seconds(work, 3) for _ in range(3))))

@@ -1,8 +1,8 @@
-"""Writes tests/data/argo_fields.json: the fields of Argo's objects and their types, as hera's models have them.
+"""Writes tests/data/argo_fields.json: the fields of Argo's objects and their types, from hera's models.
 
     python tools/argo_fields.py
 
-Run it after an update of hera. The notation is that of `kftune.katib.go.types`.
+Run it when hera is updated. The notation is that of `kftune.katib.go.types`.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     pip install --no-deps --target FOLDER kubernetes-validate==1.37.0 kubeflow-trainer-api==2.3.0 hera==7.1.0
     PYTHONPATH=FOLDER python tools/crd_schemas.py FOLDER
 
-kubernetes-validate holds the types of Kubernetes 1.34 and 1.28, kubeflow-trainer-api those of Trainer and JobSet, hera
-those of Argo Workflows. They give names, types and required fields. `crd_overlay.yaml` adds what only the CRDs have:
-limits, defaults, keys of lists and rules. Which integers have 64 bits comes from `job_fields.json`.
+Names, types and required fields come from kubernetes-validate (Kubernetes 1.34 and 1.28), kubeflow-trainer-api (Trainer
+and JobSet) and hera (Argo Workflows). `crd_overlay.yaml` adds what only the CRDs have: limits, defaults, keys of lists
+and rules. `job_fields.json` says which integers have 64 bits.
 
 A type is `{field: kind}`; `!` holds what applies to the whole type. A kind is `s` text, `b` bool, `i` int32, `I`
 int64, `n` number, `q` quantity, `x` int or text, `t` time, `*` anything, `o` an object with any fields, `=Name` a type,
@@ -61,7 +61,7 @@ def _text(fields: Mapping[str, Any]) -> str:
 
 
 def _reachable(types: Mapping[str, Any]) -> dict[str, Any]:
-    """The types that the kinds need. A type of the old Kubernetes is replaced by the new one where they are equal."""
+    """Returns the types that the kinds need. Equal types of the old and the new Kubernetes become one."""
     equal = {name for name in types if _OLD + name in types}
 
     def renamed(fields: Mapping[str, Any]) -> str:
@@ -81,7 +81,7 @@ def _reachable(types: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merged(fields: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """A type with the overlay's change: None removes a field, a map without `is` adds to the field's own."""
+    """Returns a type with the overlay's change: None removes a field, a map without `is` adds to the field's own."""
     merged = dict(fields)
     for field, kind in change.items():
         if kind is None:
@@ -157,7 +157,7 @@ def _short(model: type) -> str:
 
 
 def _fields_of(model: type[BaseModel], long: set[str], prefix: str, module: str) -> dict[str, Any]:
-    """The fields of a model.
+    """Returns the fields of a model.
 
     Args:
         model: The class.

@@ -186,12 +186,9 @@ def test_training_in_a_locked_up_container_gives_what_it_gives_in_a_process(engi
 def test_the_training_image_stops_at_once_when_it_is_asked_to(engine, tmp_path):
     container = ContainerRun(image=built(engine, "train"), name="kftune-test-stop", args=["lstm", "--epochs=100000"])
     process, output = started(engine, container, tmp_path)
-    for _ in turns(process):
-        if any(b"val_loss=" in chunk for chunk in output):
-            break
+    next(None for _ in turns(process) if any(b"val_loss=" in chunk for chunk in output))
     engine.stop(container.name, 60)
-    for _ in turns(process):
-        pass
+    list(turns(process))
     assert process.returncode == 143
 
 

@@ -114,20 +114,25 @@ JSON = st.recursive(
 )
 
 
+def patch(made: Any, change: dict[str, Any]) -> None:
+    """Applies one operation of a JSON patch (RFC 6902)."""
+    *way, last = [key.replace("~1", "/").replace("~0", "~") for key in change["path"].split("/")[1:]]
+    inner = made
+    for key in way:
+        inner = inner[int(key) if isinstance(inner, list) else key]
+    place: Any = int(last) if isinstance(inner, list) else last
+    if change["op"] == "remove":
+        del inner[place]
+    else:
+        assert (change["op"] == "add") == (place not in inner if isinstance(inner, dict) else False)
+        inner[place] = change["value"]
+
+
 @given(st.dictionaries(st.text("ab/~0", max_size=3), JSON), st.dictionaries(st.text("ab/~0", max_size=3), JSON))
 def test_a_difference_makes_the_new_of_the_old(old: dict[str, Any], new: dict[str, Any]) -> None:
     made = copy.deepcopy(old)
     for change in difference(old, new):
-        *way, last = [key.replace("~1", "/").replace("~0", "~") for key in change["path"].split("/")[1:]]
-        inner: Any = made
-        for key in way:
-            inner = inner[int(key) if isinstance(inner, list) else key]
-        place: Any = int(last) if isinstance(inner, list) else last
-        if change["op"] == "remove":
-            del inner[place]
-        else:
-            assert (change["op"] == "add") == (place not in inner if isinstance(inner, dict) else False)
-            inner[place] = change["value"]
+        patch(made, change)
     assert json.dumps(made, sort_keys=True) == json.dumps(new, sort_keys=True)
 
 

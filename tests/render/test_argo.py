@@ -18,7 +18,7 @@ import pytest
 from argo_as_run import documents, lint
 from argo_examples import EXAMPLES, HOSTILE, IMAGE, argo, drawn
 from argo_traps import traps
-from argo_twice import runs_alike
+from argo_twice import compare_pods
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from katib_as_run import run_trial, stand_in, substituted
@@ -368,7 +368,7 @@ def test_any_pipeline_that_renders_is_accepted_and_does_what_its_plan_says(seed)
     pipeline, text = drawn_and_rendered(seed)
     assert lint(text) is None
     assert traps(text) == []
-    runs_alike(pipeline, seed)
+    compare_pods(pipeline, seed)
 
 
 def test_all_that_argo_reads_as_text_is_text():

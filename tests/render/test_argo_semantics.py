@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from argo_examples import EXAMPLES
-from argo_twice import runs_alike
+from argo_twice import compare_pods
 
 
 def counts_of(name):
     """The numbers of pods in runs with different values."""
     pipeline = EXAMPLES[name]()
-    return {runs_alike(pipeline, seed) for seed in range(60)}
+    return {compare_pods(pipeline, seed) for seed in range(60)}
 
 
 _CHANGING = ("choices", "loops", "loop-after-a-choice")

@@ -357,6 +357,7 @@ def test_an_override_has_one_of_two_forms(path, override):
     ("override", "text"),
     [
         ("~pointz", "~pointz removes a key, but the study has no 'pointz'; did you mean 'points'?"),
+        ("~serch", "~serch removes a key, but the study has no 'serch'; did you mean 'search'?"),
         ("~budget.max_failed", "~budget.max_failed removes a key, but budget has no 'max_failed'"),
         ("name.first=x", "name.first=x changes a key of name, but name is 'toy'; set name as a whole"),
         ("points.0.kind=sgd", "points.0.kind=sgd changes a key of points, but points is ["),

@@ -1,7 +1,7 @@
-"""What `argo lint --offline` 4.1.2 says of a text: Argo without Argo.
+"""Reimplements `argo lint --offline` 4.1.2, so that tests need no Argo.
 
-Written from what was read in Argo's validation and seen of its binary and controller; test_argo_as_run.py holds it to
-450 recorded cases. `argo_traps.py` has what lint lets pass and the controller stumbles over.
+It follows the source of Argo's validation and the behaviour of its binary and controller. test_argo_as_run.py compares
+it with 450 recorded cases. `argo_traps.py` finds what lint accepts but the controller cannot run.
 
 Source: argo-workflows v4.1.2, workflow/validate, workflow/common/ancestry.go, util/template; robfig/cron v3.
 """
@@ -51,43 +51,43 @@ _ALWAYS = ("outputs.", "workflow.creationTimestamp", "workflow.scheduledTime", "
 _GLOBALS = ("name", "namespace", "mainEntrypoint", "serviceAccountName", "uid", "annotations", "annotations.json",
             "labels", "labels.json", "status")  # fmt: skip
 DURATION = re.compile(r"[-+]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+|0")
-# What Go's strconv.Quote writes in a form that JSON does not know.
+# Characters that Go's strconv.Quote writes in a form that JSON does not know.
 _BREAKS_JSON = re.compile("[\x00-\x07\x0b\x0e-\x1f\x7f]")
 
 
 class RefusedError(Exception):
-    """What lint says no to."""
+    """A text that lint rejects."""
 
 
 # ------------------------------------------------------------------------------------------------- reading and decoding
 
 
 class Document(NamedTuple):
-    """One object of Argo in a text."""
+    """An Argo object in a text."""
 
     kind: str
     value: Object
 
     @property
     def name(self) -> str:
-        """Its name, or what its name begins with."""
+        """Its name, or the prefix of its name."""
         metadata = self.value.get("metadata") or {}
         return str(metadata.get("name") or metadata.get("generateName") or "")
 
     @property
     def place(self) -> tuple[str, str]:
-        """Namespace and name."""
+        """Its namespace and name."""
         return ((self.value.get("metadata") or {}).get("namespace") or "", self.name)
 
     @property
     def spec(self) -> Object:
-        """The spec of the workflow that it is or makes."""
+        """The spec of the workflow that it is or creates."""
         spec: Object = self.value.get("spec") or {}
         return (spec.get("workflowSpec") or {}) if self.kind == "CronWorkflow" else spec
 
 
 def documents(text: str) -> list[Document]:
-    """The objects that lint sees; like lint, it passes over what cannot be read and what is no object of Argo."""
+    """Returns the objects that lint sees. Like lint, it ignores invalid documents and objects of other kinds."""
     found = []
     for piece in pieces(text):
         try:
@@ -125,7 +125,7 @@ def fields() -> dict[str, dict[str, str]]:
 
 
 def _decode(kind: str, value: Any, path: str) -> None:
-    """Refuses what Go's types do not take, and fields that they do not have."""
+    """Rejects values that Go's types do not accept, and unknown fields."""
     if value is None:
         return
     if kind[0] == "=":
@@ -171,9 +171,9 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def lint(text: str) -> str | None:
-    """Lint's complaint about a text, or None.
+    """Returns lint's error about a text, or None.
 
-    The words are ours; they begin to say the same.
+    The wording is not Argo's, but the meaning is.
     """
     found = documents(text)
     try:
@@ -191,14 +191,14 @@ def lint(text: str) -> str | None:
 
 
 class Base(NamedTuple):
-    """Where templates are looked up by name."""
+    """The templates of one scope, by name."""
 
     key: str
     spec: Object
     namespace: str
 
     def template(self, name: str) -> Object | None:
-        """One of its templates."""
+        """Returns one of its templates."""
         return next((template for template in self.spec.get("templates") or () if template.get("name") == name), None)
 
 
@@ -300,7 +300,7 @@ class _Check:
         return Base(f"{namespace}/{name}/{cluster}", spec, namespace)
 
     def _check_holder(self, holder: Object, base: Base, arguments: Object | None) -> Object | None:
-        """Checks the template that a task names; no `arguments` stands for all that it could want."""
+        """Checks the template that a task names. Without `arguments`, all inputs count as given."""
         reference, name = holder.get("templateRef"), holder.get("template")
         if reference is not None:
             if name or not reference.get("name") or not reference.get("template"):
@@ -358,7 +358,7 @@ class _Check:
         _check_metrics(template)
 
     def _with_arguments(self, template: Object, arguments: Object | None) -> Object:
-        """The template with its inputs filled in as far as they are known."""
+        """Returns the template with the known inputs filled in."""
         inputs = template.get("inputs") or {}
         values = dict(self.values)
         if arguments is not None:
@@ -502,7 +502,7 @@ class _Check:
 
 
 def dependencies(task: Object) -> set[str]:
-    """The tasks that a task waits for."""
+    """Returns the tasks that a task waits for."""
     found = set(task.get("dependencies") or ())
     for match in _DEPENDENCY.finditer(task.get("depends") or ""):
         found.add(match[1] or match[3])
@@ -510,7 +510,7 @@ def dependencies(task: Object) -> set[str]:
 
 
 def ancestors(name: str, needed: Mapping[str, set[str]]) -> set[str]:
-    """All tasks before one."""
+    """Returns all tasks before a task."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -563,7 +563,7 @@ def _is_fan_out(task: Object) -> bool:
 
 
 def _items(task: Object) -> set[str]:
-    """What `{{item…}}` may name in a task."""
+    """Returns the names that `{{item…}}` may use in a task."""
     if sum((bool(task.get("withItems")), bool(task.get("withParam")), task.get("withSequence") is not None)) > 1:
         raise RefusedError("only one of withItems, withParam, withSequence can be specified")
     sequence = task.get("withSequence") or {}
@@ -615,7 +615,7 @@ def _check_arguments(arguments: Object, what: str, *, empty_allowed: bool) -> No
         if choices and (value is not None or not empty_allowed) and value not in choices:
             raise RefusedError("value should be present in enum list")
     for artifact in arguments.get("artifacts") or ():
-        if not artifact.get("from") and not _has_location(artifact):  # fromExpression alone is refused too
+        if not artifact.get("from") and not _has_location(artifact):  # fromExpression alone is rejected too
             raise RefusedError(f"{what}.{artifact['name']}.from, artifact location, or key is required")
         if artifact.get("from") and artifact.get("fromExpression"):
             raise RefusedError("shouldn't have both from and fromExpression")
@@ -753,7 +753,7 @@ def _check_metrics(template: Object) -> None:
 
 
 def _simple_tags(value: object) -> Iterator[str]:
-    """The tags of a value as Argo finds them: in its JSON text."""
+    """Returns the tags of a value as Argo finds them, in its JSON text."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for match in re.finditer(r"\{\{(.*?)\}\}", text, re.DOTALL):
         if not match[1].startswith("="):
@@ -761,7 +761,7 @@ def _simple_tags(value: object) -> Iterator[str]:
 
 
 def any_text(value: object) -> str:
-    """A parameter's value as text."""
+    """Returns a parameter's value as text."""
     return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 

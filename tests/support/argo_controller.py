@@ -1,7 +1,7 @@
-"""A rendered WorkflowTemplate, run: DAGs, loops, tags, expressions and the kubelet, as far as our manifests use them.
+"""Runs a rendered WorkflowTemplate: the features of Argo and the kubelet that kftune's manifests use.
 
-Pods are not started: whoever runs it says what each writes. Values are put in level by level, as Argo does it, so that
-text which Argo would take for a tag is taken for one here too.
+It starts no pods: the caller gives the outputs of each pod. Like Argo, it substitutes values level by level, so it
+treats the same texts as tags.
 
 Source: argo-workflows v4.1.2, its controller run; workflow/controller/{dag,scope,operator}.go; kubelet (expansion).
 """
@@ -19,7 +19,7 @@ from kftune.katib.trial.kubelet import expanded
 
 Object = dict[str, Any]
 Writes = Callable[[str, list[str]], Mapping[str, str]]
-"""What a pod writes: template and argv -> output parameter -> text."""
+"""Returns what a pod writes: template and argv -> output parameter -> text."""
 
 
 class Pod(NamedTuple):
@@ -28,7 +28,7 @@ class Pod(NamedTuple):
     template: str
     argv: list[str]
     artifacts: dict[str, str]
-    """Path -> which artifact lies there, as ``template:number:name``."""
+    """Path -> the artifact in it, as ``template:number:name``."""
     variables: dict[str, str]
 
 
@@ -37,11 +37,11 @@ class StuckError(Exception):
 
 
 class MissingError(Exception):
-    """A value that is not there, because its task did not run."""
+    """A value that is missing because its task did not run."""
 
 
 def run(template: Object, writes: Writes, parameters: Mapping[str, str] | None = None) -> list[Pod]:
-    """Runs a WorkflowTemplate to its end; the exit step runs as after a success.
+    """Runs a WorkflowTemplate to its end. The exit step runs as after a success.
 
     Raises:
         StuckError: Argo would hang or fail.
@@ -69,7 +69,7 @@ class _Controller:
         self._writes = writes
 
     def execute(self, name: str, parameters: Mapping[str, str], artifacts: Mapping[str, str]) -> dict[str, str]:
-        """Runs a template; gives its outputs as ``parameters.x`` and ``artifacts.x``."""
+        """Runs a template. Returns its outputs as ``parameters.x`` and ``artifacts.x``."""
         template = self._templates[name]
         inputs = template.get("inputs", {})
         scope = dict(self.known)
@@ -164,7 +164,7 @@ def _text(value: object) -> str:
 
 
 def _aggregated(text: str) -> object:
-    """A text in a loop's list: what is a JSON list or map becomes one, all else stays text."""
+    """Returns an item of a loop's list: a JSON list or map is parsed, other texts stay texts."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -188,11 +188,11 @@ def _dag_output(source: Object, scope: Mapping[str, str]) -> str:
 
 
 def _filled(text: str, scope: Mapping[str, str]) -> str:
-    """A text with its tags filled in.
+    """Returns a text with its tags filled in.
 
     Raises:
-        MissingError: A tag stands for an output that is not there.
-        StuckError: A tag stands for something that does not exist.
+        MissingError: A tag names a missing output.
+        StuckError: A tag names something that does not exist.
     """
 
     def value_of(found: re.Match[str]) -> str:
@@ -230,12 +230,12 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _evaluated(expression: str, scope: Mapping[str, str]) -> Any:
-    """The value of an expression, of the few forms that we write."""
+    """Returns the value of an expression, in the few forms that kftune renders."""
     return _Expression(list(_WORD.finditer(expression.strip())), _nested(scope)).value()
 
 
 def _nested(scope: Mapping[str, str]) -> Object:
-    """Paths as nested maps; as in Argo, the last name of `tasks.a.outputs.parameters.x` is one name."""
+    """Returns paths as nested maps; as in Argo, the last name of `tasks.a.outputs.parameters.x` is one name."""
     tree: Object = {}
     for path, value in scope.items():
         *parents, last = path.split(".")
@@ -248,14 +248,14 @@ def _nested(scope: Mapping[str, str]) -> Object:
 
 
 class _Expression:
-    """Reads an expression into functions of what `#` stands for."""
+    """Parses an expression into functions of the value of `#`."""
 
     def __init__(self, words: list[re.Match[str]], scope: Object) -> None:
         self._words = words
         self._scope = scope
 
     def value(self) -> Any:
-        """What the whole of it comes to."""
+        """Returns the value of the whole expression."""
         read = self._comparison()
         assert not self._words, self._words
         return read(None)

@@ -1,4 +1,4 @@
-"""Pipelines that between them have everything that Argo is asked to do."""
+"""Pipelines that together use everything that kftune renders for Argo."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ HOSTILE = [
     *('it\'s "quoted"', "a\nb", "tab\there", "#x", "- x", "a: b", "", "grün 😀", "\x7f", "--x=1"),
     *("1e-05", "1.0", "y", "null", "0o17", "1_000", "12:30:45", "2024-01-01", '{"a":{"b":{}}}'),
 ]
-"""Texts that somebody on the way could take for something else."""
+"""Texts that Argo, Kubernetes or YAML could misread."""
 
 
 def argo(steps: dict[str, Any], **sections: Any) -> Pipeline:
-    """A pipeline of these steps that a cluster can run."""
+    """Returns a pipeline of these steps that a cluster can run."""
     return pipeline(steps, **{"defaults": {"image": IMAGE}, **sections})
 
 
 def everyday() -> Pipeline:
-    """Parameters, a schedule, an exit step, retries, and all that a pod can be given."""
+    """Returns a pipeline with parameters, a schedule, an exit step, retries, and all settings of a pod."""
     return argo(
         {
             "data": step(
@@ -82,7 +82,7 @@ def everyday() -> Pipeline:
 
 
 def choices() -> Pipeline:
-    """Steps that may be skipped, and what others take from them."""
+    """Returns a pipeline with steps that may be skipped, and steps that use their outputs."""
     return argo(
         {
             "judge": step(
@@ -120,7 +120,7 @@ CIRCUITS = [
 
 
 def loops() -> Pipeline:
-    """Loops over items, parameters and outputs; what goes into them and what comes out."""
+    """Returns a pipeline with loops over items, parameters and outputs, and their inputs and outputs."""
     in_circuits = {"for_each": "circuits"}
     return argo(
         {
@@ -199,7 +199,7 @@ def loops() -> Pipeline:
 
 
 def loop_after_a_choice() -> Pipeline:
-    """A loop that is left out with the step that it takes its items from, and who takes its list all the same."""
+    """Returns a pipeline with a loop that is skipped with the step of its items, and a step that uses its list."""
     return argo(
         {
             "ask": step(outputs={"go": "bool"}),
@@ -222,7 +222,7 @@ def loop_after_a_choice() -> Pipeline:
 
 
 def tuned() -> Pipeline:
-    """Tune steps: one alone with data and a value of the run, one for each circuit."""
+    """Returns a pipeline with tune steps: one with data and a value of the run, one for each circuit."""
     launcher = {"image": "registry.example/launcher:1"}
     shared = {"volumes": [{"name": "shared", "mount": "/shared", "claim": "shared"}], "share": "shared"}
     return argo(
@@ -244,7 +244,7 @@ def tuned() -> Pipeline:
 
 
 def hostile() -> Pipeline:
-    """Constants, arguments and variables that hold what Argo, Kubernetes or YAML could take for their own."""
+    """Returns a pipeline with constants, arguments and variables that Argo, Kubernetes or YAML could misread."""
     texts = {f"t{index}": text for index, text in enumerate(HOSTILE) if "${" not in text}
     return argo(
         {
@@ -271,10 +271,10 @@ _STANDS_IN: dict[str, Any] = {"int": 0, "float": 0.0, "bool": False, "str": "non
 
 
 def drawn(chance: random.Random) -> Pipeline:
-    """Any pipeline of a few steps and loops that take from one another.
+    """Draws a pipeline of a few steps and loops that use each other's outputs.
 
     Raises:
-        PipelineError: What was drawn does not fit together.
+        PipelineError: The drawn parts do not fit together.
     """
     loops: dict[str, Any] = {
         "static": {"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y z"}]},

@@ -1,8 +1,8 @@
-"""Where the workflow controller stumbles over what lint lets pass.
+"""Finds what lint accepts but the workflow controller cannot run.
 
-What hangs on other objects of the cluster, or on pods that fail, is left out.
+It ignores problems that depend on other objects of the cluster, or on pods that fail.
 
-Source: argo-workflows v4.1.2, its controller run on 680 manifests; render/test_argo_as_run.py has those that were kept.
+Source: argo-workflows v4.1.2, its controller run on 680 manifests; render/test_argo_as_run.py uses the recorded ones.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from kftune.katib.go.reading import NotYamlError, read
 
 
 class Trap(NamedTuple):
-    """What the controller makes of something that lint lets pass."""
+    """How the controller fails on something that lint accepts."""
 
     phase: str
-    """`Failed` or `Error`; `Running` for ever; `Wrong`: it runs with other values than those written."""
+    """`Failed` or `Error`; `Running`: it hangs; `Wrong`: it runs with values other than the written ones."""
     why: str
 
 
 def traps(text: str) -> list[Trap]:
-    """Where the controller would stumble over what lint takes."""
+    """Returns the problems that the controller would have with what lint accepts."""
     found = documents(text)
     try:
         library = library_of(found)
@@ -84,7 +84,7 @@ def _shared_traps(spec: Object) -> Iterator[Trap]:
     if spec.get("parallelism") is not None and spec["parallelism"] <= 0:
         yield Trap("Running", f"parallelism {spec['parallelism']} starts no pod")
     if spec.get("activeDeadlineSeconds") is not None and spec["activeDeadlineSeconds"] <= 0:
-        yield Trap("Failed", "the deadline is over at once")
+        yield Trap("Failed", "the deadline is over immediately")
     for name, hook in (spec.get("hooks") or {}).items():
         if Base("", spec, "").template(hook.get("template") or "") is None and not hook.get("templateRef"):
             yield Trap("Error", f"hook {name}: template {hook.get('template')} not found")
@@ -147,7 +147,7 @@ def _retry_traps(template: Object) -> Iterator[Trap]:
     strategy = template.get("retryStrategy") or {}
     limit, backoff = strategy.get("limit"), strategy.get("backoff") or {}
     if limit is not None and "{{" not in str(limit) and not str(limit).isdigit():
-        yield Trap("Error", f"{template.get('name')}: retry limit {limit!r} is no whole number of 0 or more")
+        yield Trap("Error", f"{template.get('name')}: retry limit {limit!r} is not a whole number of 0 or more")
     for key in ("duration", "maxDuration", "cap"):
         text = backoff.get(key)
         if text and "{{" not in text and DURATION.fullmatch(text) is None and not text.isdigit():
@@ -191,7 +191,7 @@ def _references(text: str) -> Iterator[_Reference]:
 
 
 def _texts(task: Object) -> Iterator[tuple[str, str]]:
-    """Where a task may refer to others: the place's name, and the text."""
+    """Yields the places where a task may refer to others: name and text of each."""
     yield "when", task.get("when") or ""
     yield "withParam", task.get("withParam") or ""
     for parameter in (task.get("arguments") or {}).get("parameters") or ():
@@ -218,8 +218,8 @@ def _reference_traps(task: Object, by_name: Mapping[str, Object], needed: Mappin
 
 
 def _absences(by_name: Mapping[str, Object], needed: Mapping[str, set[str]], base: Base) -> Iterator[Trap]:
-    """Outputs that are not there when a task that wants them runs: its producer was skipped, or looped over nothing."""
-    told = set()
+    """Yields outputs that are missing when a task needs them: the producer was skipped, or its loop was empty."""
+    found = set()
     for states in _outcomes(by_name, needed):
         for name, task in by_name.items():
             if states[name] == "Omitted":
@@ -230,17 +230,17 @@ def _absences(by_name: Mapping[str, Object], needed: Mapping[str, set[str]], bas
                 for reference in _references(text):
                     gone = states.get(reference.task) in ("Skipped", "Omitted")
                     if gone and not _is_covered(task, by_name[reference.task], place, text, reference, base):
-                        told.add(f"{name}: {place} has nothing when {reference.task} is skipped")
-    for why in sorted(told):
+                        found.add(f"{name}: {place} has nothing when {reference.task} is skipped")
+    for why in sorted(found):
         yield Trap("Error", why)
 
 
-# More would be more than anybody wants to wait for.
+# More conditions would take too long.
 _MOST_CONDITIONS = 8
 
 
 def _outcomes(by_name: Mapping[str, Object], needed: Mapping[str, set[str]]) -> Iterator[Mapping[str, str]]:
-    """How the tasks may end when none fails, for each way that conditions and loops may turn out."""
+    """Yields the possible ends of the tasks when none fails, for each result of conditions and loops."""
     if any(others - by_name.keys() or name in ancestors(name, needed) for name, others in needed.items()):
         return
     open_ones = [name for name, task in by_name.items() if _may_be_skipped(task)][:_MOST_CONDITIONS]
@@ -261,7 +261,7 @@ def _may_be_skipped(task: Object) -> bool:
 
 
 def is_met(task: Object, states: Mapping[str, str]) -> bool:
-    """Whether a task may start once the ones before it are over."""
+    """Whether a task may start when the tasks before it have ended."""
     text = task.get("depends") or " && ".join(task.get("dependencies") or ())
     tokens = re.findall(r"[-\w.]+|&&|\|\||[()!]", text)
     return not tokens or _either(tokens, states)
@@ -298,7 +298,7 @@ def _single(tokens: list[str], states: Mapping[str, str]) -> bool:
 
 
 def _is_covered(task: Object, producer: Object, place: str, text: str, reference: _Reference, base: Base) -> bool:
-    """Whether something stands in for an output that is not there."""
+    """Whether a missing output has a replacement."""
     if not reference.rest.startswith("outputs."):
         return True
     kind, _, name = reference.rest.removeprefix("outputs.").partition(".")
@@ -332,7 +332,7 @@ def _loop_traps(task: Object) -> Iterator[Trap]:
         except ValueError:
             items = None
         if not isinstance(items, list):
-            yield Trap("Error", f"{task['name']}: withParam is no JSON list")
+            yield Trap("Error", f"{task['name']}: withParam is not a JSON list")
     if not loops(task) and "{{item" in json.dumps(task.get("arguments") or {}):
         yield Trap("Wrong", f"{task['name']}: {{{{item}}}} outside of a loop")
 
@@ -344,7 +344,7 @@ _WHEN_TOKEN = re.compile(
 
 
 def _when_traps(task: Object) -> Iterator[Trap]:
-    """Conditions that the evaluator cannot read; tags count as one word."""
+    """Yields conditions that the evaluator cannot parse; a tag counts as one word."""
     when = _EXPRESSION.sub("1", task.get("when") or "")
     if when and when != task.get("when") and _TAG.sub("", when).strip() == "1":
         return

@@ -1,4 +1,4 @@
-"""A pipeline run twice, by its plan and by Argo's controller redone: the pods must be the same."""
+"""Runs a pipeline twice, by its plan and by the reimplemented Argo controller, and compares the pods."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXTS = ("plain", "two words", "very good", "1e-05", "y", "ü/😀", "it's")
 
 
 def outputs_of(pipeline: Pipeline, seed: int, *, on_wire: bool):
-    """What steps write: the same for the same step, argv and seed, whatever runs them."""
+    """Returns what steps write: the same for the same step, argv and seed in both runs."""
     nodes = dict(pipeline.plan.nodes)
     if pipeline.plan.exit is not None:
         nodes[pipeline.plan.exit.name] = pipeline.plan.exit
@@ -50,8 +50,8 @@ def _written(kind: str, chance: random.Random) -> str | None:
     return None
 
 
-def runs_alike(pipeline: Pipeline, seed: int) -> int:
-    """Runs a pipeline both ways; the number of steps that were started."""
+def compare_pods(pipeline: Pipeline, seed: int) -> int:
+    """Runs a pipeline both ways and compares the pods. Returns the number of started steps."""
     template = render_argo(pipeline).documents[0]
     pods = argo_controller.run(template, outputs_of(pipeline, seed, on_wire=True))
     started = pipeline_semantics.run(pipeline, outputs_of(pipeline, seed, on_wire=False), INPUTS, OUTPUTS)

@@ -1,4 +1,4 @@
-"""A set on a real cluster: the project made small, in a namespace of its own, and the kubectl commands that run it."""
+"""Runs a kustomization on a real cluster: a small project in a new namespace, and the kubectl commands for it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TRIALS = 2
 
 
 def small_project(source: Path, folder: Path, namespace: str, images: Mapping[str, str]) -> Path:
-    """A copy of the circuits with one overlay: few trials, few epochs, a namespace of its own.
+    """Makes a copy of the circuits with one overlay: few trials, few epochs, a separate namespace.
 
     Args:
         source: ``pipelines/circuits``.
-        folder: Where the copy goes.
+        folder: The folder for the copy.
         namespace: The namespace.
-        images: Image of ``train`` and of ``launcher``; those that are left out stay.
+        images: The images of ``train`` and ``launcher``; a missing one is not changed.
     """
     project = Path(shutil.copytree(source, folder / source.name))
     content: Any = yaml_text.load_file(project / "project.yaml")
@@ -41,23 +41,23 @@ def small_project(source: Path, folder: Path, namespace: str, images: Mapping[st
 
 
 def known(documents: Collection[dict[str, Any]], api_versions: Collection[str]) -> list[dict[str, Any]]:
-    """The objects of kinds that the cluster has."""
+    """Returns the objects of kinds that the cluster has."""
     return [document for document in documents if document["apiVersion"] in api_versions]
 
 
 def apply_command(*, dry_run: bool) -> list[str]:
-    """Applies the objects on standard input, strictly; a dry run asks the server and changes nothing."""
+    """Returns a command that applies the objects on standard input, strictly. A dry run changes nothing."""
     further = ["--dry-run=server"] if dry_run else []
     return ["kubectl", "apply", "--server-side", "--field-manager=kftune-e2e", "--validate=strict", *further, "-f", "-"]
 
 
 def wait_command(what: str, condition: str, namespace: str, minutes: int) -> list[str]:
-    """Waits until an object is in a state, or fails."""
+    """Returns a command that waits until an object is in a state, or fails."""
     return ["kubectl", "wait", what, f"--for={condition}", f"--namespace={namespace}", f"--timeout={minutes}m"]
 
 
 def missing_for_a_run(environment: Mapping[str, str]) -> str | None:
-    """Why nothing can run on a cluster here; None when it can."""
+    """Returns why the tests cannot use a cluster; None if they can."""
     if not environment.get("KUBECONFIG"):
         return "there is no cluster: set KUBECONFIG to a file that names one"
     if shutil.which("kubectl") is None:
@@ -66,7 +66,7 @@ def missing_for_a_run(environment: Mapping[str, str]) -> str | None:
 
 
 def wrong_results(experiment: Mapping[str, Any]) -> list[str]:
-    """What a finished Experiment should have and has not."""
+    """Returns the differences between a finished Experiment and the expected one."""
     status = experiment.get("status", {})
     optimal = status.get("currentOptimalTrial") or {}
     found = []
@@ -86,10 +86,10 @@ def wrong_results(experiment: Mapping[str, Any]) -> list[str]:
 
 
 def kubectl(command: list[str], text: str | None = None) -> str:
-    """What a command prints.
+    """Returns the output of a command.
 
     Raises:
-        AssertionError: It fails.
+        AssertionError: The command fails.
     """
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"

@@ -1,8 +1,8 @@
-"""Holds kftune against everything in tests/corpus, and prints how far they agree: `make conformance`.
+"""Compares kftune with all cases in tests/corpus and prints how far they agree: `make conformance`.
 
     PYTHONPATH=tools python tests/support/conformance.py [--show] [--corpus FOLDER] [NAME...]
 
-Exit 1 when a part agrees less than its goal. Writes nothing.
+The exit code is 1 if a part agrees less than its goal. Writes nothing.
 """
 
 from __future__ import annotations
@@ -44,34 +44,34 @@ from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.rule import SEVERITIES
 from kftune.lint.sources import SourceText, documents
 
-Told = Mapping[str, Any]
-"""What kftune says of a case, or what was recorded, in a form that can be compared."""
+Facts = Mapping[str, Any]
+"""The result of kftune for a case, or the recorded one, in a form that can be compared."""
 
 
 class Part(NamedTuple):
-    """One comparison over one file of the corpus."""
+    """A comparison over one file of the corpus."""
 
     file: str
-    compare: Callable[[Case], tuple[Told, Told] | None] | None
-    """What kftune says and what was recorded; None for a case that is no business of this part. A part without a
-    function has its place here, and no code in kftune yet."""
+    compare: Callable[[Case], tuple[Facts, Facts] | None] | None
+    """Returns the results of kftune and of the recording; None for a case that belongs to another part. A part
+    without a function has no code in kftune yet."""
     goal: float | None = 1.0
-    """The share that must agree; None when it is only told."""
+    """The share that must agree; None if it is only printed."""
 
 
 class Disagreement(NamedTuple):
-    """One case in which kftune says something else."""
+    """A case in which kftune and the recording differ."""
 
     case: str
-    said: Told
-    recorded: Told
+    said: Facts
+    recorded: Facts
 
 
 # -- admission -------------------------------------------------------------------------------------------------------
 
 
 def verdict_of(case: Case, version: KatibVersion) -> Verdict:
-    """kftune's verdict on a case of `admission`."""
+    """Returns kftune's verdict on a case of `admission`."""
     try:
         old = first(case["old"]) if "old" in case else None
         return admit(first(case["yaml"]), cluster=cluster(case.get("label", True)), version=version, old=old)
@@ -79,8 +79,8 @@ def verdict_of(case: Case, version: KatibVersion) -> Verdict:
         return not_yaml(error)
 
 
-def admission(case: Case, version: KatibVersion) -> tuple[Told, Told]:
-    """Admitted or not, the stage, and the ordered list of fields."""
+def admission(case: Case, version: KatibVersion) -> tuple[Facts, Facts]:
+    """Compares admission, the stage, and the ordered list of fields."""
     verdict, recorded = verdict_of(case, version), case[version]
     said = {
         "admitted": verdict.admitted,
@@ -94,8 +94,8 @@ def admission(case: Case, version: KatibVersion) -> tuple[Told, Told]:
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 
-def scalars(case: Case) -> tuple[Told, Told]:
-    """The type that kubectl's reader gives a plain scalar."""
+def scalars(case: Case) -> tuple[Facts, Facts]:
+    """Compares the type that kubectl's reader gives to a plain scalar."""
     return {"kubectl": _scalar_kind(case["plain"])}, {"kubectl": case["kubectl"]}
 
 
@@ -111,8 +111,8 @@ def _scalar_kind(plain: str) -> str:
     return type(value).__name__
 
 
-def engines(case: Case) -> tuple[Told, Told] | None:
-    """The outcome that can be told from the Experiment alone."""
+def engines(case: Case) -> tuple[Facts, Facts] | None:
+    """Compares the outcome if the Experiment alone determines it."""
     if not case["static"]:
         return None
     algorithm = {"algorithmName": case["algorithm"], "algorithmSettings": _settings(case)}
@@ -134,13 +134,13 @@ def _settings(case: Case) -> list[dict[str, str]]:
 # -- metrics ---------------------------------------------------------------------------------------------------------
 
 
-def collector(case: Case) -> tuple[Told, Told]:
-    """The rows byte by byte, an error, or a panic."""
+def collector(case: Case) -> tuple[Facts, Facts]:
+    """Compares the rows byte by byte, or the error or panic."""
     given, recorded = case["input"], case["result"]
     metrics, filters = given["metrics"], given["filters"]
     if "m_flag" in given:
         metrics, filters = as_passed([given["m_flag"]], [given["f_flag"]])
-    said: Told
+    said: Facts
     try:
         rows = _collected(given, metrics, filters)
         said = {"rows": [[row.name, row.timestamp, row.value.encode("utf-8", "surrogateescape")] for row in rows]}
@@ -164,8 +164,8 @@ def _bytes_of(row: Mapping[str, str]) -> bytes:
     return base64.b64decode(row["value_b64"]) if "value_b64" in row else row["value"].encode()
 
 
-def aggregate(case: Case) -> tuple[Told, Told]:
-    """Min, max and latest of each metric."""
+def aggregate(case: Case) -> tuple[Facts, Facts]:
+    """Compares min, max and latest of each metric."""
     given, recorded = case["input"], case["result"]
     rows = [Row(row.get("name", ""), row.get("value", ""), row.get("timestamp", "")) for row in given["logs"]]
     try:
@@ -177,8 +177,8 @@ def aggregate(case: Case) -> tuple[Told, Told]:
     return {"ok": True, "metrics": found, "n_metrics": len(metrics)}, recorded
 
 
-def stopping(case: Case) -> tuple[Told, Told]:
-    """The line at which the trial is stopped, the rules that are left, or a fatal error."""
+def stopping(case: Case) -> tuple[Facts, Facts]:
+    """Compares the line at which the trial is stopped and the remaining rules, or the fatal error."""
     given, recorded = case["input"], dict(case["result"])
     if "best_so_far" in recorded:
         recorded["best_so_far"] = _comparable(go_float(recorded["best_so_far"]))
@@ -195,7 +195,7 @@ def stopping(case: Case) -> tuple[Told, Told]:
     return _watched(given, rules), recorded
 
 
-def _watched(given: Mapping[str, Any], rules: list[StopRule]) -> Told:
+def _watched(given: Mapping[str, Any], rules: list[StopRule]) -> Facts:
     metrics, filters = as_passed([given["m_flag"]], [given["f_flag"]])
     watch = StopWatch(rules, metrics[0], given["o_type"], filters, given["format"])
     lines = given["log"].encode().split(b"\n")
@@ -220,8 +220,8 @@ def _comparable(value: float | None) -> float | str | None:
     return "NaN" if value is not None and math.isnan(value) else value
 
 
-def medianstop(case: Case) -> tuple[Told, Told]:
-    """Settings with the service's words, or the rules of each round."""
+def medianstop(case: Case) -> tuple[Facts, Facts]:
+    """Compares the service's answer to settings, or the rules of each round."""
     settings = [(name, value) for name, value in case["settings"]]
     if case["stage"] == "validate":
         if case["algorithm"] != "medianstop":
@@ -245,8 +245,8 @@ def medianstop(case: Case) -> tuple[Told, Told]:
 # -- trials ----------------------------------------------------------------------------------------------------------
 
 
-def wrapper(case: Case) -> tuple[Told, Told]:
-    """Command, args and mounts of the primary container, and the collector's arguments."""
+def wrapper(case: Case) -> tuple[Facts, Facts]:
+    """Compares command, args and mounts of the primary container, and the collector's arguments."""
     given, recorded = case["input"], dict(case["result"])
     for kind in ("panic", "error", "sidecar_panic"):
         if kind in recorded:
@@ -259,7 +259,7 @@ def wrapper(case: Case) -> tuple[Told, Told]:
     }
     said: dict[str, Any] = {}
     try:
-        # The recorded arguments are those of a trial without rules.
+        # The recorded arguments belong to a trial without rules.
         said["sidecar_args"] = collector_args("t1", objective, collecting)
     except WrapperPanic:
         said["sidecar_panic"] = True
@@ -280,15 +280,15 @@ def wrapper(case: Case) -> tuple[Told, Told]:
     return {**said, "ok": True, "command": command, "args": args, "mounts": mounts or None}, recorded
 
 
-def command_verdict(case: Case) -> tuple[Told, Told]:
-    """Whether lint has anything against a command, and whether the wrapper broke anything when it ran."""
+def command_verdict(case: Case) -> tuple[Facts, Facts]:
+    """Compares lint's findings on a command with what the wrapper broke in the recorded run."""
     given = case["input"]
     experiment: Any = first(EXAMPLE)
     spec = experiment["spec"]
     spec["objective"]["objectiveMetricName"] = given["objectiveMetricName"]
     spec["metricsCollectorSpec"] = given["metricsCollectorSpec"]
     (container,) = spec["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
-    # Go writes no empty list, and the webhook refuses one.
+    # Go writes no empty list, and the webhook rejects one.
     for field in ("command", "args"):
         container.pop(field, None)
         if given[field]:
@@ -307,10 +307,10 @@ def command_verdict(case: Case) -> tuple[Told, Told]:
 _OF_COMMANDS = frozenset({"KT246", "KT247", *(f"KT{number}" for number in range(250, 260))})
 
 
-def substitution(case: Case) -> tuple[Told, Told]:
-    """The created object, an error, or a panic; where chance decides, one of the recorded objects."""
+def substitution(case: Case) -> tuple[Facts, Facts]:
+    """Compares the created object, error or panic; where Katib's order is random, with one of the recorded objects."""
     given, recorded = case["input"], case["result"]
-    said: Told
+    said: Facts
     try:
         experiment: Any = first(given["experiment"])
         struct("Experiment").decode(experiment)
@@ -333,14 +333,14 @@ def substitution(case: Case) -> tuple[Told, Told]:
     return said, said if said in wanted else wanted[0]
 
 
-def _substituted(result: Mapping[str, Any]) -> Told:
+def _substituted(result: Mapping[str, Any]) -> Facts:
     if result["ok"]:
         return {"object": _numbers(result["runSpec"])}
     return {kind: True for kind in ("panic", "error", "decode_error") if kind in result}
 
 
 def _numbers(value: Any) -> Any:
-    """Integers beyond 64 bits as the floats that Go makes of them."""
+    """Converts integers beyond 64 bits to floats, as Go does."""
     if isinstance(value, dict):
         return {key: _numbers(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -348,8 +348,8 @@ def _numbers(value: Any) -> Any:
     return float(value) if type(value) is int and not -(2**63) <= value < 2**63 else value
 
 
-def status(case: Case) -> tuple[Told, Told]:
-    """The status after each step, and whether the Experiment is completed, restartable, restarted."""
+def status(case: Case) -> tuple[Facts, Facts]:
+    """Compares the status after each step, and whether the Experiment is completed, restartable and restarted."""
     given = case["input"]
     experiment = given["experiment"]
     before = experiment.get("status", None if given["created"] else {})
@@ -387,8 +387,8 @@ def _seen(experiment: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str
     }
 
 
-def custom_object(case: Case) -> tuple[Told, Told]:
-    """Whether the API server stores a custom object, whether kubectl applies it, and what is dropped."""
+def custom_object(case: Case) -> tuple[Facts, Facts]:
+    """Compares whether the API server stores a custom object, whether kubectl applies it, and the dropped fields."""
     verdict = judge_object(first(case["yaml"]), first(case["old"]) if "old" in case else None)
     said = {"ok": verdict.stored, "strict_ok": verdict.applied, "pruned": sorted(map(field_text, verdict.pruned))}
     return said, {"ok": case["ok"], "strict_ok": case["strict_ok"], "pruned": sorted(case["pruned"])}
@@ -398,8 +398,8 @@ def _recorded_status(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: result[key] for key in ("status", "completed", "restartable", "completion_time_set")}
 
 
-def argo(case: Case) -> tuple[Told, Told]:
-    """Whether Argo's linter takes the manifest, as the tests' substitute for it says."""
+def argo(case: Case) -> tuple[Facts, Facts]:
+    """Compares Argo's linter with the tests' reimplementation of it."""
     return {"ok": lint(case.get("yaml", "")) is None}, {"ok": case["ok"]}
 
 
@@ -431,7 +431,7 @@ class Agreement(NamedTuple):
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """The share of cases that agree, from 0 to 1."""
         return 1 - len(self.disagreements) / self.compared if self.compared else 1.0
 
 
@@ -441,34 +441,36 @@ def agreement(part: Part) -> Agreement:
     compared = 0
     wrong = []
     for number, case in enumerate(cases(part.file)):
-        told = _told(part.compare, case)
-        if told is not None:
+        pair = _compared(part.compare, case)
+        if pair is not None:
             compared += 1
-            said, recorded = told
+            said, recorded = pair
             if said != recorded:
                 wrong.append(Disagreement(case.get("id", f"{part.file}-{number}"), said, recorded))
     return Agreement(compared, wrong)
 
 
-def _told(compare: Callable[[Case], tuple[Told, Told] | None], case: Case) -> tuple[Told, Told] | None:
+def _compared(compare: Callable[[Case], tuple[Facts, Facts] | None], case: Case) -> tuple[Facts, Facts] | None:
     try:
         return compare(case)
-    except Exception as error:  # a crash is a disagreement like another
+    except Exception as error:  # a crash counts as a disagreement
         return {"crash": repr(error)}, {"crash": None}
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the table."""
+    """Prints the table. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which part, of {', '.join(PARTS)}; all without")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"parts to compare, from {', '.join(PARTS)}; default: all"
+    )
     parser.add_argument("--show", action="store_true", help="also print each disagreement")
-    parser.add_argument("--corpus", type=Path, help="another folder with such files, compressed or not")
+    parser.add_argument("--corpus", type=Path, help="another folder with corpus files, compressed or not")
     options = parser.parse_args(arguments)
     if options.corpus:
         read_from(options.corpus)
     unknown = sorted({*options.names} - {*PARTS})
     if unknown:
-        parser.error(f"there is no part {unknown[0]!r}; the parts are {', '.join(map(repr, PARTS))}")
+        parser.error(f"unknown part {unknown[0]!r}; the parts are {', '.join(map(repr, PARTS))}")
     print(f"{'part':26}{'cases':>7}{'agree':>7}{'share':>10}{'goal':>8}")
     below = [name for name in options.names or PARTS if _is_below_goal(name, options.show)]
     return 1 if below else 0
@@ -492,8 +494,8 @@ def _is_below_goal(name: str, show: bool) -> bool:
     return below
 
 
-def _shown(told: Told) -> str:
-    return yaml_text.dump(json.loads(json.dumps(told, default=repr))).replace("\n", "\n                 ").rstrip()
+def _shown(facts: Facts) -> str:
+    return yaml_text.dump(json.loads(json.dumps(facts, default=repr))).replace("\n", "\n                 ").rstrip()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The container engine and the image that tests run; they are skipped where there is none."""
+"""The container engine and the image for tests; tests that need them are skipped if they are missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kftune.errors import ContainerError
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.start import LABEL_OF_RUN
 
-# Any image with Python will do; it is never pulled.
+# Any image with Python; tests never pull it.
 IMAGE = os.environ.get("KFTUNE_TEST_IMAGE", "docker.io/library/python:3.11-slim-bookworm")
 
 
@@ -31,7 +31,7 @@ def _found() -> ContainerEngine | str:
         engine = find_engine()
         if engine.image_id(IMAGE) is None:
             return f"{engine.kind} has no image {IMAGE} here"
-        # An engine that cannot run anything, for reasons of its own, is none.
+        # An engine that cannot run a container counts as missing.
         engine.call("run", "--rm", "--pull=never", "--network=none", "--entrypoint=true", IMAGE)
         return engine
     except ContainerError as error:
@@ -116,7 +116,7 @@ def run_to_end(process: TrialProcess) -> None:
 
 
 def turns(process: TrialProcess) -> Iterator[None]:
-    """Lets a process go on, one thing that happens at a time, until its end."""
+    """Runs a process to its end, one event at a time."""
     while process.returncode is None:
         due = process.next_time
         wanted = dict(process.waits_for)

@@ -1,4 +1,4 @@
-"""Domains of every kind, drawn by hypothesis: ordinary ones, and those at the edge of what a float can hold."""
+"""Domains of every kind, drawn by hypothesis: ordinary ones, and domains at the limits of a float."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from kftune.errors import DomainError
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 POSITIVE = st.floats(min_value=5e-324, max_value=1.7e308, allow_nan=False)
-# Numbers as people write them, beside those that only a machine would.
+# Numbers as people write them, and numbers that only a program would write.
 BOUNDS = st.one_of(st.integers(-1000, 1000).map(float), st.integers(-(10**6), 10**6).map(lambda n: n / 1000), FLOATS)
 POSITIVE_BOUNDS = st.one_of(st.integers(1, 10**6).map(lambda n: n / 1000), POSITIVE)
 MEANS = st.one_of(st.floats(-50, 50), st.floats(-1e300, 1e300))
@@ -43,7 +43,7 @@ JSON_VALUES = st.recursive(
 
 @st.composite
 def _made(draw: st.DrawFn, make: Any, *arguments: Any, **options: Any) -> Any:
-    """What `make` gives for drawn arguments; draws that it refuses do not count."""
+    """Draws arguments for `make`; arguments that it rejects do not count."""
     try:
         return make(*map(draw, arguments), **{name: draw(option) for name, option in options.items()})
     except DomainError:
@@ -64,7 +64,7 @@ def _normal(make: Any, **options: Any) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _lattice(draw: st.DrawFn, make: Any) -> Any:
-    """A range of a whole number of decimal steps, as people write them."""
+    """Draws a range of a whole number of decimal steps, as people write them."""
     places = draw(st.integers(0, 6))
     low, q, steps = draw(st.integers(1, 999)), draw(st.integers(1, 99)), draw(st.integers(1, 99))
     below = draw(st.sampled_from([1, -1])) if make is QUniform else 1

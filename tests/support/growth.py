@@ -1,4 +1,4 @@
-"""What work costs, measured so that a busy machine changes nothing: calls, or time beside an input half as large."""
+"""Measures work independently of the load of the machine: by calls, or by time relative to half the input."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TypeVar
 Input = TypeVar("Input")
 
 _TRIES = 5
-# Twice the input costs twice the time; four times the time would be quadratic.
+# Linear work takes twice the time for twice the input, quadratic work four times.
 _MOST_FACTOR = 3.0
-# Below this, the fixed costs and the clock decide.
+# Below this, fixed costs and the clock dominate.
 _SMALL_SECONDS = 0.05
 
 
@@ -21,12 +21,12 @@ def is_linear(work: Callable[[Input], object], half: Input, whole: Input) -> boo
     """Whether the work grows in proportion to its input.
 
     Args:
-        work: What is measured, in CPU time of this process.
+        work: The work to measure, in CPU time of this process.
         half: An input of half the size.
         whole: The input.
 
     Returns:
-        Whether one of a few tries stays below three times the cost of the half.
+        Whether one of a few tries takes less than three times the time of the half.
     """
     return any(_seconds(work, whole) <= _MOST_FACTOR * _seconds(work, half) + _SMALL_SECONDS for _ in range(_TRIES))
 
@@ -38,7 +38,7 @@ def _seconds(work: Callable[[Input], object], given: Input) -> float:
 
 
 def calls_of(work: Callable[[], object]) -> int:
-    """The number of function calls that the work makes, those into C included."""
+    """Returns the number of function calls that the work makes, including calls into C."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: object) -> None:

@@ -1,6 +1,6 @@
-"""A hyperparameter class with every kind of JSON-able field, and values for it drawn by hypothesis.
+"""A hyperparameter class with every kind of JSON field, and values for it drawn by hypothesis.
 
-Run as a program it does what a training script does: it reads its command line and says what it got.
+As a program, it reads its command line like a training script and prints the values.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Everything(Hparams):
 
 
 class Hostile(Hparams):
-    """Texts in fields of three forms, for what must survive a real process border."""
+    """Text fields of three forms, for values that must survive a real process border."""
 
     plain: dict[str, str] = Hparam(default_factory=dict)
     listed: list[str] = Hparam(default_factory=list)

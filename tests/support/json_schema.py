@@ -1,4 +1,4 @@
-"""A JSON Schema validator for the keywords that our schemas use; it knows no others and says so."""
+"""A JSON Schema validator for the keywords that kftune's schemas use. It rejects all others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "integer": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value),
 }
 _ANNOTATIONS = {"title", "description", "default", "$schema", "$defs", "search", "properties"}
-# Keyword -> whether it holds; each speaks only of values of its own type.
+# Keyword -> whether it holds; each keyword applies only to values of one type.
 _RULES: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "type": ("any", lambda value, name: any(_TYPES[one](value) for one in ([name] if isinstance(name, str) else name))),
     "const": ("any", lambda value, wanted: value == wanted),
@@ -36,7 +36,7 @@ _RULES: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
 
 
 def problems(value: Any, schema: dict[str, Any], root: dict[str, Any] | None = None, at: str = "$") -> Iterator[str]:
-    """What in `value` is not as `schema` says."""
+    """Returns the violations of `schema` in `value`."""
     assert "properties" not in schema or "additionalProperties" in schema, f"{at}: {schema} is open"
     for keyword, rule in schema.items():
         if keyword in _INNER:
@@ -78,7 +78,7 @@ def _properties(value: Any, schema: dict[str, Any], root: dict[str, Any], at: st
             yield from problems(inner, further, root, f"{at}.{name}")
 
 
-# `properties` is read together with `additionalProperties`, which must stand beside it.
+# `properties` is read together with `additionalProperties`, which must also be given.
 _INNER = {
     "$ref": _reference,
     "anyOf": _any_of,

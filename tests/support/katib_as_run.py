@@ -1,4 +1,4 @@
-"""Parts of Katib and of the kubelet that only tests need, and trials that run in a real shell as they do on a cluster.
+"""The parts of Katib and of the kubelet that only tests need; runs trials in a real shell as on a cluster.
 
 `test_conformance.py` compares them with recorded runs of Katib's own code.
 """
@@ -28,7 +28,7 @@ STDOUT = {"collector": {"kind": "StdOut"}}
 
 
 def substituted(experiment: Mapping[str, Any], values: Mapping[str, str]) -> Any:
-    """The object of a trial of an Experiment.
+    """Returns the object of a trial of an Experiment.
 
     Args:
         experiment: The Experiment.
@@ -40,7 +40,7 @@ def substituted(experiment: Mapping[str, Any], values: Mapping[str, str]) -> Any
 
 
 def leftover_placeholders(template: object, names: Sequence[str]) -> list[str]:
-    """What the webhook finds to be undeclared."""
+    """Returns the placeholders that the webhook reports as undeclared."""
     text = json_text(template)
     for name in names:
         text = text.replace(f"${{trialParameters.{name}}}", "test-value")
@@ -48,7 +48,7 @@ def leftover_placeholders(template: object, names: Sequence[str]) -> list[str]:
 
 
 def stand_in(folder: Path, name: str = "train") -> Path:
-    """A program that writes down its arguments and its environment, and reports a metric."""
+    """Writes a program that records its arguments and its environment, and reports a metric."""
     program = folder / name
     code = "import json, os, sys; json.dump([sys.argv[1:], dict(os.environ)], open(os.environ['RECEIVED'], 'w'))"
     program.write_text(f"#!{sys.executable} -SE\n{code}; print('loss=0.5')\n", encoding="utf-8")
@@ -57,11 +57,11 @@ def stand_in(folder: Path, name: str = "train") -> Path:
 
 
 def run_trial(container: Mapping[str, Any], folder: Path, shell: str = "sh") -> tuple[list[str], dict[str, str]]:
-    """Runs a trial's container as Katib wraps it; gives the arguments and variables that the stand-in received.
+    """Runs a trial's container as Katib wraps it. Returns the arguments and variables that the test program received.
 
     Args:
         container: The container of the trial's object, placeholders replaced.
-        folder: An empty folder; what stands in for the training program is in it.
+        folder: An empty folder for the test program, which replaces the training program.
         shell: The shell that the image calls ``sh``.
     """
     wrapped = wrap(container["command"], container.get("args", []), STDOUT)

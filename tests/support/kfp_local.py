@@ -1,7 +1,7 @@
-"""A pipeline's KFP rendering, run on this machine by kfp's own `kfp.local` in containers.
+"""Runs a pipeline rendered for KFP on this machine, with `kfp.local` in containers.
 
-kfp.local 2.17 differs from KFP's backend in four things without which no pipeline of container components that hand on
-artifacts runs over podman, so they are put right here: exit codes, ENTRYPOINT, folders of outputs, artifacts.
+kfp.local 2.17 differs from KFP's backend in four things: exit codes, ENTRYPOINT, folders of outputs, artifacts. This
+module corrects them, because a pipeline of container components with artifacts does not run over podman without them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from kftune.render.kfp import render_kfp
 
 
 class KfpLocal:
-    """Runs pipelines by kfp.local.
+    """Runs pipelines with kfp.local.
 
     Args:
-        socket: An engine's API.
-        folder: Where the runs' files go.
-        as_root: Whether root in a container is who runs this, as in a rootless podman.
+        socket: The address of an engine's API.
+        folder: The folder for the files of the runs.
+        as_root: Whether root in a container is the user who runs this, as in a rootless podman.
     """
 
     def __init__(self, socket: str, folder: Path, *, as_root: bool = False) -> None:
@@ -36,11 +36,11 @@ class KfpLocal:
         self._user = "0:0" if as_root else f"{os.getuid()}:{os.getgid()}"
 
     def run(self, pipeline: Pipeline, *, knows_artifacts: bool = True, **given: Any) -> Path:
-        """Runs a pipeline's rendering, and gives the folder of the run's files.
+        """Runs a rendered pipeline. Returns the folder with the files of the run.
 
         Args:
             pipeline: The pipeline.
-            knows_artifacts: Whether artifacts are put right too.
+            knows_artifacts: Whether to correct artifacts too.
             given: Parameters of the run.
 
         Raises:
@@ -51,14 +51,14 @@ class KfpLocal:
         component = components.load_component_from_text(yaml_text.dump_all(render_kfp(pipeline).documents))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", self._socket)
-            # kfp.local indents what is printed by a print of its own, and leaves that there after steps in parallel.
+            # kfp.local replaces print to indent output, and does not restore it after parallel steps.
             patch.setattr(builtins, "print", print)
             patch.setattr(config.LocalExecutionConfig, "instance", None)
             patch.setattr(docker_task_handler, "run_docker_container", _run_container)
             patch.setattr(executor_input_utils, "construct_executor_input", _with_folder)
             if knows_artifacts:
                 patch.setattr(executor_output_utils, "add_type_to_executor_output", _with_artifacts)
-            # kfp.local passes the command as the image's arguments; KFP's backend leaves the ENTRYPOINT out.
+            # kfp.local passes the command as the image's arguments; KFP's backend ignores the ENTRYPOINT.
             runner = local.DockerRunner(entrypoint=[""], user=self._user, network_mode="none")
             local.init(runner, pipeline_root=str(root))
             component(**given)
@@ -66,10 +66,10 @@ class KfpLocal:
 
 
 def _run_container(client: Any, image: str, command: list[str], volumes: dict[str, Any], **options: Any) -> int:
-    """Runs a container and gives its exit code.
+    """Runs a container and returns its exit code.
 
-    kfp.local's own lets the engine remove the container at its end and takes one that is gone for a success. podman's
-    API has it gone at once: whatever fails seems to succeed, and the last line of output is lost.
+    kfp.local's function lets the engine remove the container at its end, and treats a missing container as a success.
+    podman's API removes it immediately: a failure looks like a success, and the last line of output is lost.
     """
     container = client.containers.run(image=image, command=command, detach=True, volumes=volumes, **options)
     try:
@@ -84,7 +84,7 @@ _executor_input = executor_input_utils.construct_executor_input
 
 
 def _with_folder(*, task_root: str, **rest: Any) -> Any:
-    """What a task is told, with the folder of its outputs, which KFP's launcher makes and kfp.local does not.
+    """Returns the executor input of a task, and creates the folder of its outputs, as KFP's launcher does.
 
     Source: kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, prepareOutputFolders.
     """
@@ -93,10 +93,10 @@ def _with_folder(*, task_root: str, **rest: Any) -> Any:
 
 
 def _with_artifacts(executor_input: Any, executor_output: Any) -> Any:
-    """The output artifacts of a task: where KFP said that they lie, with what the container told of them.
+    """Returns the output artifacts of a task: at the path that KFP gave, with the metadata that the container reported.
 
-    kfp.local knows an artifact only if the container tells its place. KFP's backend has given it that place, registers
-    it whatever is told, and takes over what is.
+    kfp.local finds an artifact only if the container reports its path. KFP's backend knows the path, registers the
+    artifact in any case, and adds the reported metadata.
 
     Source: kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, uploadOutputArtifacts, mergeRuntimeArtifacts.
     """

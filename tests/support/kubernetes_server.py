@@ -1,4 +1,4 @@
-"""A small Kubernetes API server: it keeps objects in memory and answers the real client over HTTP."""
+"""A small Kubernetes API server. It keeps objects in memory and answers the real client over HTTP."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 
 class Server:
-    """What the cluster holds, and what it is told to do.
+    """The objects of the cluster, and the failures to simulate.
 
     Attributes:
         objects: (plural, name) -> object.
         requests: Method and path of each request so far.
-        failures: Statuses with which the next requests are answered.
-        forbidden: Methods that nobody may use.
-        on_read: Called before each read of an object: the world moves on.
+        failures: The statuses of the next answers.
+        forbidden: Methods that are answered with 403.
+        on_read: Called before each read of an object, to change the cluster.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Server:
         self.on_read: Callable[[Server], None] = lambda server: None
 
     def answer(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
-        """Status and body for a request."""
+        """Returns status and body for a request."""
         url = urlsplit(target)
         self.requests.append(f"{method} {url.path}")
         if self.failures:
             status = self.failures.pop(0)
-            return status, _status(status, "told to fail")
+            return status, _status(status, "failure requested by the test")
         if method in self.forbidden:
             return 403, _status(403, "forbidden")
         parts = url.path.strip("/").split("/")
@@ -76,7 +76,7 @@ def _status(code: int, message: str) -> dict[str, Any]:
 
 @contextmanager
 def serving(folder: Path, namespace: str = "team-a") -> Iterator[tuple[Server, Path]]:
-    """The server, and a kubeconfig that points to it."""
+    """Runs the server. Yields it and a kubeconfig that points to it."""
     server = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,7 +94,7 @@ def serving(folder: Path, namespace: str = "team-a") -> Iterator[tuple[Server, P
         do_GET = do_POST = do_DELETE = _reply  # noqa: N815  # http.server's names
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, daemon=True)

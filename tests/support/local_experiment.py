@@ -1,4 +1,4 @@
-"""Small Experiments whose trials are real processes that end at once, for the tests of local runs."""
+"""Small Experiments for the tests of local runs. Their trials are real processes that end immediately."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ OPT = {"name": "opt", "parameterType": "categorical", "feasibleSpace": {"list": 
 
 
 def sh(script: str) -> dict[str, Any]:
-    """A container that runs a shell script as Katib wants it: ``sh -c`` and one text."""
+    """Returns a container that runs a shell script in the form that Katib needs: ``sh -c`` and one text."""
     return {"command": ["sh", "-c"], "args": [script]}
 
 
 def python(script: str, *arguments: str) -> dict[str, Any]:
-    """A container that runs a Python script."""
+    """Returns a container that runs a Python script."""
     return {"command": ["python", "-c", script], **({"args": list(arguments)} if arguments else {})}
 
 
 def experiment(container: dict[str, Any] | None = None, trials: int = 3, **parts: Any) -> dict[str, Any]:
-    """An Experiment of `trials` trials, one at a time, each of which gets ``$LR``, ``$UNITS`` and ``$OPT``.
+    """Returns an Experiment with `trials` trials, one at a time, each with ``$LR``, ``$UNITS`` and ``$OPT``.
 
-    `parts` are laid over its spec, `objective`, `algorithm` and `template` over these parts of it, `job` over the
-    trial's spec, `pod` over that of its pod; `trial` takes the trial's place.
+    `parts` are merged into its spec, `objective`, `algorithm` and `template` into these parts of it, `job` into the
+    trial's spec, `pod` into that of its pod; `trial` replaces the trial.
     """
     container = sh("echo loss=0.5") if container is None else container
     given = {"name": "main", "image": "registry.example/x:1", **container}
@@ -66,18 +66,18 @@ def experiment(container: dict[str, Any] | None = None, trials: int = 3, **parts
 
 
 def run(an_experiment: dict[str, Any], folder: Path, **options: Any) -> tuple[Outcome, list[Event]]:
-    """Runs an Experiment; gives its outcome and everything that it told."""
+    """Runs an Experiment. Returns its outcome and its events."""
     events: list[Event] = []
     return run_experiment(an_experiment, folder, on_event=events.append, **options), events
 
 
 def collected(kind: str, **source: Any) -> dict[str, Any]:
-    """A metricsCollectorSpec."""
+    """Returns a metricsCollectorSpec."""
     return {"collector": {"kind": kind}, **({"source": source} if source else {})}
 
 
 def serve(arguments: Sequence[str]) -> None:
-    """Runs the Experiment of a file. Arguments: the file, the folder of the results, `container` to run in images."""
+    """Runs the Experiment in a file. Arguments: the file, the results folder, `container` to run in images."""
     from kftune.katib.go.reading import read
 
     value: Any = read(Path(arguments[0]).read_text())

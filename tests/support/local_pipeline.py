@@ -1,4 +1,4 @@
-"""Small pipelines whose steps are real processes that end at once, for the tests of local runs."""
+"""Small pipelines for the tests of local runs. Their steps are real processes that end immediately."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Project:
         self.runs = folder / "runs"
 
     def step(self, name: str, body: str = "", kind: str = "container", **fields: Any) -> dict[str, Any]:
-        """A step that runs some Python; `given`, `write`, `times` and `wait_for` are there."""
+        """Returns a step that runs Python code, which can call `given`, `write`, `times` and `wait_for`."""
         (self.folder / f"{name}.py").write_text(PRELUDE + textwrap.dedent(body))
         return {"kind": kind, "command": ["python", f"{name}.py"], **fields}
 
@@ -66,13 +66,13 @@ class Project:
         return Run(outcome, events)
 
     def count(self, name: str) -> int:
-        """How often a script called `times` with that name."""
+        """Returns how many times a script called `times` with that name."""
         path = self.folder / f"{name}.count"
         return len(path.read_text()) if path.exists() else 0
 
 
 class Run:
-    """How a run went."""
+    """The result of a run."""
 
     def __init__(self, outcome: PipelineOutcome, events: list[Event]) -> None:
         self.outcome = outcome

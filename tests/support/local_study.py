@@ -1,4 +1,4 @@
-"""Small studies whose trials are real processes that end at once, for the tests of local runs."""
+"""Small studies for the tests of local runs. Their trials are real processes that end immediately."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kftune.study import Study
 
 
 class Net(Hparams):
-    """Something to search."""
+    """A small class to search."""
 
     lr: float = Hparam(1e-3, search=LogUniform(1e-4, 1e-1))
     """Step size."""
@@ -46,17 +46,17 @@ class Branches(Hparams):
 
 
 def sh(script: str) -> tuple[str, ...]:
-    """A step's command that runs a shell script; the hyperparameters are its $0, $1, …"""
+    """Returns a step's command that runs a shell script; the hyperparameters are its $0, $1, …"""
     return ("sh", "-c", script)
 
 
 def python(script: str) -> tuple[str, ...]:
-    """A step's command that runs a Python script; the hyperparameters are in sys.argv."""
+    """Returns a step's command that runs a Python script; the hyperparameters are in sys.argv."""
     return ("python", "-c", script)
 
 
 def study(command: tuple[str, ...] = sh("echo loss=0.5"), trials: int = 3, **parts: Any) -> Study:
-    """A study of `trials` trials; nested parts (`budget`, `step`, `algorithm`, `objective`) are merged in."""
+    """Returns a study with `trials` trials; nested parts (`budget`, `step`, `algorithm`, `objective`) are merged in."""
     data: dict[str, Any] = {"name": "Small study", "hparams": Net, **parts}
     data["objective"] = {"metric": "loss", "direction": "minimize", **parts.get("objective", {})}
     data["algorithm"] = {"name": "random", "seed": 7, **parts.get("algorithm", {})}
@@ -66,36 +66,36 @@ def study(command: tuple[str, ...] = sh("echo loss=0.5"), trials: int = 3, **par
 
 
 def run(a_study: Study, folder: Path, **options: Any) -> tuple[Outcome, list[Event]]:
-    """Runs a study; gives its outcome and everything that it told."""
+    """Runs a study. Returns its outcome and its events."""
     events: list[Event] = []
     return run_study(a_study, folder, on_event=events.append, **options), events
 
 
 def trials_in(folder: Path) -> list[Trial]:
-    """The trials that are stored."""
+    """Returns the stored trials."""
     with open_results(folder) as results:
         return results.trials()
 
 
 def finished(events: list[Event]) -> list[TrialFinished]:
-    """The ends of trials among events, in their order."""
+    """Returns the events of finished trials, in order."""
     return [event for event in events if isinstance(event, TrialFinished)]
 
 
 def one_trial(a_study: Study, folder: Path, **options: Any) -> Trial:
-    """Runs a study of one trial; gives that trial."""
+    """Runs a study of one trial. Returns the trial."""
     run(a_study, folder, **options)
     (trial,) = trials_in(folder)
     return trial
 
 
 def log_of(folder: Path, trial: Trial) -> str:
-    """What a trial printed."""
+    """Returns the output of a trial."""
     return (folder / "logs" / f"{trial.name}.log").read_text(errors="replace")
 
 
 def wait_until(condition: Any, seconds: float = 20) -> None:
-    """Waits for something to hold."""
+    """Waits until a condition holds."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -103,7 +103,7 @@ def wait_until(condition: Any, seconds: float = 20) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; a dead one that nobody has reaped does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -112,14 +112,14 @@ def is_alive(pid: int) -> bool:
 
 
 def stored_rows(folder: Path) -> dict[int, tuple[Any, ...]]:
-    """Number -> row of every finished trial, read straight from SQLite."""
+    """Returns the row of every finished trial by number, read directly from SQLite."""
     path = folder / "trials.db"
     if not path.exists():
         return {}
     connection = sqlite3.connect(path)
     try:
         rows = connection.execute("SELECT * FROM trials WHERE ended IS NOT NULL AND state != 'Killed'").fetchall()
-    except sqlite3.OperationalError:  # the first run was killed before it made the tables
+    except sqlite3.OperationalError:  # the first run was killed before it created the tables
         return {}
     finally:
         connection.close()
@@ -127,8 +127,8 @@ def stored_rows(folder: Path) -> dict[int, tuple[Any, ...]]:
 
 
 def serve() -> None:
-    """Forks a run of a study for each line of standard input, and writes its process number: much faster than to start
-    Python each time. Arguments: the folder of the results, and the keyword arguments of `study` as JSON."""
+    """Forks a run of a study for each line of standard input, and prints its process id. This is faster than a new
+    Python each time. Arguments: the results folder, and the keyword arguments of `study` as JSON."""
     folder, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
     a_study = study(tuple(arguments.pop("command")), **arguments)
     sys.stdout.write("ready\n")

@@ -1,4 +1,4 @@
-"""Mangled YAML: manifests with pieces cut, doubled, moved and put in, and texts that are hostile from the start."""
+"""Mangled YAML: manifests with parts cut, doubled, moved and inserted, and texts that are hostile from the start."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ SIGNS = (
 
 
 def mangled(chance: random.Random) -> str:
-    """One mangled manifest."""
+    """Returns a mangled manifest."""
     text = chance.choice(SEEDS)
     for _ in range(chance.randint(1, 8)):
         text = chance.choice(_CHANGES)(chance, text)
@@ -93,7 +93,7 @@ def _cut(chance: random.Random, text: str) -> str:
 
 
 def _lines(chance: random.Random, text: str) -> str:
-    """Lines doubled, moved, indented, dropped: duplicate keys and lost parents."""
+    """Doubles, moves, indents or removes lines: duplicate keys and lost parents."""
     lines = text.split("\n")
     at, to = chance.randrange(len(lines)), chance.randrange(len(lines))
     block = lines[at : at + chance.choice([1, 1, 3, 10])]
@@ -110,7 +110,7 @@ def _lines(chance: random.Random, text: str) -> str:
 
 
 def _value(chance: random.Random, text: str) -> str:
-    """Another value behind a colon."""
+    """Replaces a value after a colon."""
     lines = text.split("\n")
     at = chance.randrange(len(lines))
     key, colon, _ = lines[at].partition(": ")
@@ -120,7 +120,7 @@ def _value(chance: random.Random, text: str) -> str:
 
 
 def _anchors(chance: random.Random, text: str) -> str:
-    """An alias to something above, and perhaps a bomb of them."""
+    """Inserts an alias to something above, or many nested ones."""
     depth = chance.choice([1, 3, 9, 30])
     bomb = "x0: &x0 [a, a, a, a, a, a, a, a, a]\n"
     bomb += "".join(f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 9)}]\n" for level in range(1, depth))

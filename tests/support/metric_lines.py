@@ -1,10 +1,10 @@
-"""Lines that a reader of metrics could stumble over."""
+"""Lines that are hard to parse for a reader of metrics."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-# Bits of lines that a reader could stumble over.
+# Parts of lines that are hard to parse.
 PIECES = st.sampled_from(
     [
         *(

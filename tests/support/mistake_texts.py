@@ -1,6 +1,6 @@
-"""Texts that people get to read when they make mistakes, as files in tests/snapshots: `=== name`, then the text.
+"""The texts that users see when they make mistakes, as files in tests/snapshots: `=== name`, then the text.
 
-`KFTUNE_SNAPSHOTS=write .venv/bin/pytest tests/cli/test_mistakes.py` writes such a file; read its diff before a commit.
+`KFTUNE_SNAPSHOTS=write .venv/bin/pytest tests/cli/test_mistakes.py` writes such a file; check its diff.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from places import SNAPSHOTS
 from kftune.cli import main
 
 FOLDER = SNAPSHOTS
-REMEDY = "read the new text; if it is right, write the snapshots anew"
+REMEDY = "read the new text; if it is right, update the snapshots"
 
 
 def recorded(file: str) -> dict[str, str]:
-    """The texts of a file, by name."""
+    """Returns the texts of a file, by name."""
     path = FOLDER / file
     parts = re.split(r"^=== (.*)\n", path.read_text(), flags=re.M)[1:] if path.exists() else []
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def record(file: str, texts: Mapping[str, str]) -> None:
-    """Writes a file of texts, if that is asked for."""
+    """Writes a file of texts if KFTUNE_SNAPSHOTS is set to write."""
     if os.environ.get("KFTUNE_SNAPSHOTS") == "write":
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / file).write_text("".join(f"=== {name}\n{text}" for name, text in texts.items()))
 
 
 def printed(arguments: list[str], folder: Path) -> str:
-    """What a command of kftune prints in a folder, with its exit code."""
+    """Returns the output of a kftune command in a folder, with its exit code."""
     text = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(text), redirect_stderr(text):
         patch.chdir(folder)

@@ -1,7 +1,7 @@
-"""A small Model Registry: it keeps entries in memory and answers the real client over HTTP.
+"""A small Model Registry. It keeps entries in memory and answers the real client over HTTP.
 
-Each body is read by the client's own models and must be the same when they write it again, so no field is misspelt or
-left aside. It answers as the `internal/core` of kubeflow/model-registry does: names are unique, a second one is 409.
+The client's models read each body and must write the same body, so no field is misspelt or ignored. It answers like
+the `internal/core` of kubeflow/model-registry: names are unique, a second one gives 409.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ ROOT = "/api/model_registry/v1/"
 
 
 class Server:
-    """What the registry holds, and what it is told to do.
+    """The entries of the registry, and the failures to simulate.
 
     Attributes:
-        address: Where it listens.
+        address: The address at which it listens.
         entries: (kind, parent's id, name) -> entry.
         requests: Method and path of each request so far.
         tokens: The Authorization header of each request so far.
-        failures: Path -> (status, content type, text) of the next answers there.
-        on_create: Called before an entry is created: somebody else may be faster.
+        failures: Path -> (status, content type, text) of its next answers.
+        on_create: Called before an entry is created, to simulate another client.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Server:
         self.on_create: Callable[[tuple[str, str, str]], None] = lambda key: None
 
     def answer(self, method: str, target: str, text: str) -> tuple[int, str, str]:
-        """Status, content type and text for a request."""
+        """Returns status, content type and text for a request."""
         url = urlsplit(target)
         assert url.path.startswith(ROOT), url.path
         path = url.path.removeprefix(ROOT)
@@ -51,7 +51,7 @@ class Server:
         return status, "application/json; charset=UTF-8", json.dumps(found)
 
     def named(self, kind: str) -> dict[str, dict[str, Any]]:
-        """The entries of a kind by name."""
+        """Returns the entries of a kind by name."""
         return {key[2]: entry for key, entry in self.entries.items() if key[0] == kind}
 
     def add(self, key: tuple[str, str, str], body: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Server:
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """The server, answering."""
+    """Runs the server. Yields it."""
     server = Server()
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,7 +101,7 @@ def serving() -> Iterator[Server]:
         do_GET = do_POST = _reply  # noqa: N815  # http.server's names
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
+            """Logs nothing."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)

@@ -1,6 +1,6 @@
-"""Ways to spoil one field of a manifest. Each takes the field's value and its name, and gives changed items or nothing.
+"""Mutations of one field of a manifest. Each takes the field's name and value, and returns changed items or None.
 
-A mutation of a map's or list's member gives the members that stand in its place: none removes it, two double it.
+A mutation of a member of a map or list returns the members that replace it: none removes it, two double it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Mutation = Callable[[Any, Any], Members | None]
 
 
 def _only(kind: type, change: Callable[[Any], Any]) -> Mutation:
-    """A mutation of values of one type."""
+    """Returns a mutation of values of one type."""
 
     def mutate(name: Any, value: Any) -> Members | None:
         return [(name, change(value))] if type(value) is kind else None
@@ -23,7 +23,7 @@ def _only(kind: type, change: Callable[[Any], Any]) -> Mutation:
 
 
 def _name(change: Callable[[str], str]) -> Mutation:
-    """A mutation of the names of fields."""
+    """Returns a mutation of the names of fields."""
 
     def mutate(name: Any, value: Any) -> Members | None:
         return [(change(name), value)] if isinstance(name, str) else None
@@ -32,7 +32,7 @@ def _name(change: Callable[[str], str]) -> Mutation:
 
 
 def _number(change: Callable[[float], Any]) -> Mutation:
-    """A mutation of texts that are numbers."""
+    """Returns a mutation of texts that are numbers."""
 
     def mutate(name: Any, value: Any) -> Members | None:
         try:
@@ -93,12 +93,12 @@ MUTATIONS: dict[str, Mutation] = {
 
 
 def members(value: Any) -> list[tuple[Any, Any]]:
-    """Names or places, with the values."""
+    """Returns the members of a map or list: names or indices, with the values."""
     return list(value.items()) if isinstance(value, dict) else list(enumerate(value))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every field of a manifest with its path."""
+    """Yields every field of a manifest with its path."""
     if isinstance(value, dict | list):
         for name, item in members(value):
             yield (*path, name), item
@@ -106,7 +106,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
 
 
 def mutated(value: Any, path: tuple[Any, ...], mutation: Mutation) -> Any:
-    """The manifest with one field changed; None where the mutation has nothing to do with it."""
+    """Returns the manifest with one changed field; None if the mutation does not apply to it."""
     if len(path) > 1:
         inside = mutated(value[path[0]], path[1:], mutation)
         if inside is None:

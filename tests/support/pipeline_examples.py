@@ -1,4 +1,4 @@
-"""Pipelines small enough to read, of the class in study_examples."""
+"""Small pipelines with the class of study_examples."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from kftune.pipeline import Pipeline, pipeline_from_dict
 
 
 def step(kind: str = "container", **fields: Any) -> dict[str, Any]:
-    """A step as its file writes it."""
+    """Returns a step in the form of a pipeline file."""
     return {"kind": kind, **({} if kind == "tune" else {"module": "toy"}), **fields}
 
 
 def tune(**fields: Any) -> dict[str, Any]:
-    """A tune step with a study of its own."""
+    """Returns a tune step with a study."""
     return step("tune", study=study_data(), **fields)
 
 
 def pipeline(steps: dict[str, Any], **sections: Any) -> Pipeline:
-    """A pipeline of these steps."""
+    """Returns a pipeline of these steps."""
     return pipeline_from_dict({"name": "toy", "steps": steps, **sections})
 
 
 def chain(**changes: Any) -> dict[str, Any]:
-    """Three steps in a row, each of which takes what the one before writes."""
+    """Returns a pipeline of three steps in sequence; each uses the output of the step before."""
     return {
         "data": step("data", inputs={"n_rows": 10}),
         "train": step("train", inputs={"data": "${steps.data.outputs.data}"}),

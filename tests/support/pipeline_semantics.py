@@ -1,4 +1,4 @@
-"""What a pipeline's plan means, step by step, without any engine: what each step is started with."""
+"""Runs a pipeline's plan step by step without an engine: the arguments and artifacts of each started step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Started(NamedTuple):
     step: str
     argv: list[str]
     artifacts: dict[str, str]
-    """Path -> which artifact lies there, as ``step:number:name``."""
+    """Path -> the artifact in it, as ``step:number:name``."""
 
 
 class AbsentError(Exception):
@@ -38,10 +38,10 @@ def run(pipeline: Pipeline, writes: Writes, inputs: str, outputs: str) -> list[S
     """Runs a plan to its end, exit step included.
 
     Args:
-        pipeline: What to run.
-        writes: What a step writes: step and argv -> output -> text.
-        inputs: The folder with artifacts that are read.
-        outputs: The folder that is written to.
+        pipeline: The pipeline to run.
+        writes: Returns what a step writes: step and argv -> output -> text.
+        inputs: The folder of input artifacts.
+        outputs: The folder of output artifacts.
     """
     runner = _Runner(pipeline, writes, inputs, outputs)
     done = set()
@@ -60,7 +60,7 @@ class _Runner:
     def __init__(self, pipeline: Pipeline, writes: Writes, inputs: str, outputs: str) -> None:
         self._pipeline, self._writes, self._inputs, self._outputs = pipeline, writes, inputs, outputs
         self.started: list[Started] = []
-        # (step, index of the item or None) -> output -> text; a step that was skipped is not there.
+        # (step, index of the item or None) -> output -> text; skipped steps are missing.
         self._made: dict[tuple[str, int | None], dict[str, str]] = {}
         self._counts: dict[str, int] = {}
 

@@ -1,6 +1,6 @@
-"""The pods that a set's objects make, as plain Pods: for checks that know neither Experiments nor workflows.
+"""The pods that the objects of a kustomization create, for scanners that know neither Experiments nor workflows.
 
-`python tests/support/pods_of_set.py MANIFESTS OUT` writes those of all files below a folder, for scanners.
+`python tests/support/pods_of_set.py MANIFESTS OUT` writes the pods of all files below a folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARK = "--experiment="
 
 
 def pods(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and spec of each pod that an object makes, those of the launcher's own Experiment too."""
+    """Yields name and spec of each pod that an object creates, including those of the launcher's Experiment."""
     if not isinstance(document, dict):
         return
     name = document.get("metadata", {}).get("name", "")
@@ -49,7 +49,7 @@ def _template_of(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def not_restricted(pod: dict[str, Any]) -> Iterator[str]:
-    """What in a pod the Pod Security Standard *restricted* (Kubernetes 1.36) refuses, its own words as far as they go.
+    """Yields what the Pod Security Standard *restricted* (Kubernetes 1.36) rejects in a pod, in its words if possible.
 
     Source: kubernetes.io/docs/concepts/security/pod-security-standards, and k8s.io/pod-security-admission/policy.
     """

@@ -1,4 +1,4 @@
-"""What the engines' own code said: the cases of tests/corpus, and the cluster in which they were recorded."""
+"""Recorded results of the engines' own code: the cases of tests/corpus, and the cluster in which they were recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _folders = [CORPUS]
 
 
 def read_from(folder: Path) -> None:
-    """Takes the cases from another folder from now on."""
+    """Sets the folder of the cases."""
     _folders[:] = [folder]
     cases.cache_clear()
     cluster.cache_clear()
@@ -27,7 +27,7 @@ def read_from(folder: Path) -> None:
 
 @cache
 def cases(name: str) -> tuple[Case, ...]:
-    """The cases of one file, none when it is not there; they must not be changed."""
+    """Returns the cases of one file, none if it does not exist. Do not change them."""
     (folder,) = _folders
     packed = folder / f"{name}.jsonl.xz"
     plain = folder / f"{name}.jsonl"
@@ -35,19 +35,19 @@ def cases(name: str) -> tuple[Case, ...]:
         text = lzma.decompress(packed.read_bytes()).decode()
     else:
         text = plain.read_text(encoding="utf-8") if plain.exists() else ""
-    # Not splitlines(): U+2028 and its like stand in the texts.
+    # Not splitlines(): the texts contain U+2028 and similar characters.
     return tuple(json.loads(line) for line in text.split("\n") if line)
 
 
 def first(text: str) -> Any:
-    """The first document of a text as kubectl reads it."""
+    """Returns the first document of a text as kubectl reads it."""
     piece = next(pieces(text), None)
     return read(piece.text) if piece is not None else None
 
 
 @cache
 def cluster(labelled: bool = True) -> Cluster:
-    """The shipped katib-config and one ConfigMap."""
+    """Returns the recorded cluster: the shipped katib-config and one ConfigMap."""
     (folder,) = _folders
     templates = [read(piece.text) for piece in pieces((folder / "templates.yaml").read_text(encoding="utf-8"))]
     return cluster_of(templates, KatibConfig(), labelled=labelled)

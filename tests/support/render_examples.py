@@ -11,7 +11,7 @@ from kftune.study import Study, study_from_dict
 
 
 class Plain(Hparams):
-    """What most studies look like."""
+    """The class of most studies."""
 
     lr: float = Hparam(1e-3, gt=0, search=LogUniform(1e-4, 1e-2))
     """Step size
@@ -24,7 +24,7 @@ class Plain(Hparams):
 
 
 class Loose(Hparams):
-    """Fields that take any value of a domain."""
+    """Fields that accept any value of a domain."""
 
     x: Any = None
     y: Any = None
@@ -33,7 +33,7 @@ class Loose(Hparams):
     epochs: int = 3
 
 
-# Settings without which Katib takes no study with the algorithm.
+# Settings that Katib requires for the algorithm.
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "hyperband": {"r_l": 9, "eta": 3, "resource_name": "epochs"},
     "pbt": {"suggestion_trial_dir": "/checkpoints", "n_population": 5, "truncation_threshold": 0.2},
@@ -43,11 +43,11 @@ ALGORITHMS = (
     *("cmaes", "sobol", "hyperband", "pbt"),
 )
 VERSIONS = ("0.18", "0.19", "main")
-ENCODINGS = ("auto", "native", "surrogate")
+ENCODINGS = ("auto", "native", "encoded")
 
 
 def make_study(**parts: Any) -> Study:
-    """A study of `Plain`; each part given replaces the one here, `katib` the options of the target."""
+    """Returns a study of `Plain`; each given part replaces the default, `katib` the options of the target."""
     katib = parts.pop("katib", {})
     data: dict[str, Any] = {
         "name": "plain",
@@ -62,7 +62,7 @@ def make_study(**parts: Any) -> Study:
 def study_of(
     domains: Mapping[str, Any], algorithm: str = "random", *, seed: int | None = None, nodes: int = 1, **katib: Any
 ) -> Study:
-    """A study that searches `domains` of the fields of `Loose` with an algorithm, of the size that it wants."""
+    """Returns a study that searches `domains` for the fields of `Loose`, in the size that the algorithm needs."""
     search = dict(domains)
     if algorithm == "hyperband":
         search.setdefault("epochs", {"int": [1, 9]})
@@ -78,12 +78,12 @@ def study_of(
 
 
 def parameters_of(experiment: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Name -> item of spec.parameters."""
+    """Returns the items of spec.parameters by name."""
     return {parameter["name"]: parameter for parameter in experiment["spec"]["parameters"]}
 
 
 def container_of(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    """The container of a Job trial, placeholders in it."""
+    """Returns the container of a Job trial, with its placeholders."""
     container: dict[str, Any] = experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"][
         "containers"
     ][0]

@@ -29,7 +29,7 @@ class Toy(Hparams):
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """A study as its file writes it, with changed sections; one that is None is left out."""
+    """Returns a study in the form of a study file, with changed sections; a section that is None is omitted."""
     whole = {
         "name": "toy",
         "hparams": "study_examples:Toy",

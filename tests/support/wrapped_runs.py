@@ -1,4 +1,4 @@
-"""What went wrong in recorded runs of wrapped commands: they are held against the commands run by themselves."""
+"""Finds what broke in recorded runs of wrapped commands, by comparison with runs of the unwrapped commands."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def kind_of(case: dict[str, Any]) -> str:
 
 
 def without_wrapper(case: dict[str, Any], shell: str, folder: Path) -> tuple[int, list[list[str]], bool]:
-    """Runs the container's own command, where `sh` is the shell given.
+    """Runs the container's own command, with the given shell as `sh`.
 
     Returns:
-        The exit code, the arguments that the training received, and whether its output was seen.
+        The exit code, the arguments that the training received, and whether its output was captured.
     """
     given = case["input"]
     programs = folder / "bin"
@@ -64,12 +64,12 @@ def without_wrapper(case: dict[str, Any], shell: str, folder: Path) -> tuple[int
 
 
 def shown(arguments: list[list[str]]) -> list[str]:
-    """Arguments to compare; what differs from run to run is cut."""
+    """Returns arguments to compare, without the parts that differ between runs."""
     return sorted(re.sub(r"\d{2,}|x{20,}.*", "#", str(each)) for each in arguments)
 
 
 def breakage(case: dict[str, Any], folder: Path) -> set[str]:
-    """How the recorded run differs from the container's own command."""
+    """Returns the differences between the recorded run and the container's own command."""
     found: set[str] = set()
     trains = "train" in str(case["input"]["command"] + case["input"]["args"])
     expected = "from-train" if trains else "loss="

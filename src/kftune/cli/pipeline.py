@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal
 
 from kftune.cli import run as runner
-from kftune.cli.places import RUNS
-from kftune.errors import UsageError
-
-if TYPE_CHECKING:
-    from kftune.local.study.events import OnEvent
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,46 +17,3 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline."""
     return runner.run_file(arguments, ("pipeline",))
-
-
-def prepared(
-    arguments: argparse.Namespace,
-) -> tuple[runner.Go, Callable[[], AbstractContextManager[OnEvent]]]:
-    """Returns what runs a pipeline, and what makes the view of it.
-
-    Raises:
-        UsageError: An argument is invalid.
-        PipelineError: The pipeline is invalid.
-    """
-    from kftune.local.pipeline import run_pipeline
-    from kftune.local.pipeline.settings import read_parameters
-    from kftune.local.views import pipeline_view
-    from kftune.pipeline import load_pipeline
-
-    if arguments.parallel is not None and arguments.parallel < 1:
-        raise UsageError(f"--parallel must be at least 1, but got {arguments.parallel}")
-    changes = [text for text in arguments.settings if "." in text.partition("=")[0] or text.startswith("~")]
-    pipeline = load_pipeline(arguments.file, changes)
-    parameters = read_parameters(pipeline, [text for text in arguments.settings if text not in changes])
-    runtime: Literal["process", "container"] = arguments.runtime or "process"
-
-    def go(on_event: OnEvent) -> int:
-        return run_pipeline(
-            pipeline,
-            arguments.dir or RUNS / pipeline.name,
-            parameters,
-            pipeline_path=arguments.file,
-            runtime=runtime,
-            images=_images(arguments.image, pipeline.targets.local.images if runtime == "container" else {}),
-            parallel=arguments.parallel,
-            on_event=on_event,
-            fresh=arguments.fresh,
-        ).exit_code
-
-    return go, lambda: pipeline_view(sys.stdout, plain=arguments.plain)
-
-
-def _images(given: list[str], of_file: Mapping[str, str]) -> dict[str, str]:
-    """Returns the image to run in place of each; an image for the key "" replaces all, also those of the file."""
-    found = {name: image for name, _, image in (text.rpartition("=") for text in given)}
-    return found if "" in found else {**of_file, **found}

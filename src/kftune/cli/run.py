@@ -108,7 +108,7 @@ def run_file(arguments: argparse.Namespace, taken: Sequence[KindName]) -> int:
         kind = Kind(taken[0])
     _check_options(arguments, kind)
     if kind.name == "pipeline":
-        from kftune.cli.pipeline import prepared
+        from kftune.cli.local_pipeline import prepared
 
         go, view = prepared(arguments)
     else:

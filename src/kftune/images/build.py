@@ -49,8 +49,8 @@ def version_of(root: Path, tag: str | None = None) -> Version:
         ContainerError: There is no tag, and `root` is not in a git repository.
     """
     try:
-        commit = _git(root, "rev-parse", "--verify", "HEAD")
-        changed = "-dirty" if _git(root, "status", "--porcelain", "--", ".", f":(exclude){LOCK_FILE}") else ""
+        commit = _git(root, ["rev-parse", "--verify", "HEAD"])
+        changed = "-dirty" if _git(root, ["status", "--porcelain", "--", ".", f":(exclude){LOCK_FILE}"]) else ""
     except ContainerError as error:
         if tag is not None:
             return Version("unknown", tag)
@@ -189,7 +189,7 @@ def _inspected(engine: ContainerEngine, image: str, part: str) -> Any:
     return json.loads(engine.call("image", "inspect", f"--format={{{{json .{part}}}}}", image))
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _git(root: Path, arguments: list[str]) -> str:
     program = shutil.which("git")
     if program is None:
         raise ContainerError("git is not installed")

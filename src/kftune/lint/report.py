@@ -9,22 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from kftune.katib.admission.defaults import KatibVersion
+from kftune.lint.json_types import Count, Keywords, Place
 from kftune.lint.rules.rule import SEVERITIES, Outcome, Severity
 
 if TYPE_CHECKING:
     from kftune.lint.sampling import Sample
 
 
-class Keywords(dict[str, Any]):
-    """Keywords that a type adds to the JSON Schema."""
-
-    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """Adds them; pydantic calls this."""
-        return {**handler(core_schema), **self}
-
-
-Count = Annotated[int, Keywords(minimum=0)]
-Place = Annotated[int, Keywords(minimum=1)]
 Code = Annotated[str, Keywords(pattern="^KT[1-9][0-9]{2}$")]
 
 

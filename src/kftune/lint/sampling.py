@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial.aggregation import AggregationError, observation
 from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed, json_object
-from kftune.lint.report import Place
+from kftune.lint.json_types import Place
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.metrics.line import METRIC_FORMAT, NUMBER

@@ -88,8 +88,8 @@ def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> Kati
     form = study.targets.katib.encoding
     if study.algorithm.settings.get("resource_name") == leaf.name:
         return _resource(leaf, domain, study)
-    if form == "surrogate":
-        return _encoded(leaf, domain, engine, "targets.katib.encoding is surrogate")
+    if form == "encoded":
+        return _encoded(leaf, domain, engine, "targets.katib.encoding is encoded")
     feasible = native(leaf.name, domain, study.algorithm.name, study.targets.katib.version)
     if isinstance(feasible, Feasible):
         refused = next((end for end in feasible.ends or () if not leaf.takes(end)), None)
@@ -133,7 +133,7 @@ def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) ->
         texts = [_token(leaf, text) if text in tokens else text for text in texts]
     item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
     form: Form = "native" if reason is None else "list"
-    return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason, tuple(tokens))
+    return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason=reason, tokens=tuple(tokens))
 
 
 def _token(leaf: Leaf, text: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from kftune.pipeline import Pipeline
+from typing import TYPE_CHECKING
+
 from kftune.render import render_pipeline
 from kftune.render.rendering import Rendering
+
+if TYPE_CHECKING:  # the command line renders studies without the code for pipelines
+    from kftune.pipeline import Pipeline
 
 
 def render_resolved(pipeline: Pipeline, target: str) -> Rendering:

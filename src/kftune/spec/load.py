@@ -117,7 +117,8 @@ def _override(data: dict[str, Any], override: str, file_type: FileType[Any]) -> 
         del parent[keys[-1]]
     else:
         where = ".".join(keys[:-1]) or f"the {file_type.name}"
-        near = near_names(keys[-1], map(str, parent))
+        known = file_type.model.model_fields if len(keys) == 1 else ()
+        near = near_names(keys[-1], sorted({*map(str, parent), *known} - {keys[-1]}))
         raise UsageError(f"{override} removes a key, but {where} has no {keys[-1]!r}{near and f'; {near}'}")
     return keys
 

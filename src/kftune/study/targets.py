@@ -21,7 +21,7 @@ class KatibTarget(Part):
     """Namespace of the Experiment."""
     name: str | None = None
     """Name of the Experiment; default: made from the name of the study."""
-    encoding: Literal["auto", "native", "surrogate"] = "auto"
+    encoding: Literal["auto", "native", "encoded"] = "auto"
     """Whether domains are rendered as those of Katib: if its engine samples them correctly (auto), always, or never."""
     trial_kind: Literal["Job", "PyTorchJob", "TrainJob"] = "Job"
     """The object that runs each trial."""

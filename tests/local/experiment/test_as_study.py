@@ -175,7 +175,7 @@ def test_what_learns_chooses_the_same(algorithm, name):
     assert same(drawn_by_study(a_study, 30), found)
 
 
-@pytest.mark.parametrize("encoding", ["native", "surrogate"])
+@pytest.mark.parametrize("encoding", ["native", "encoded"])
 @pytest.mark.parametrize("algorithm", ["random", "sobol", "grid"])
 def test_the_encoding_changes_nothing_for_what_does_not_learn(algorithm, encoding):
     domains = {"x": IntUniform(0, 3), "y": Choice("a", "b"), "z": IntUniform(1, 30, step=4)}
@@ -186,7 +186,7 @@ def test_the_encoding_changes_nothing_for_what_does_not_learn(algorithm, encodin
 @pytest.mark.parametrize("algorithm", ["tpe", "multivariate-tpe", "cmaes"])
 def test_numbers_that_stand_for_values_change_nothing_but_the_last_digits_for_what_learns(algorithm):
     domains = {"x": Uniform(-1, 3), "y": LogUniform(1e-4, 1), "z": IntUniform(1, 5)}
-    found = drawn_by_experiment(study_of(domains, algorithm, targets={"katib": {"encoding": "surrogate"}}), 30)
+    found = drawn_by_experiment(study_of(domains, algorithm, targets={"katib": {"encoding": "encoded"}}), 30)
     assert same(drawn_by_study(study_of(domains, algorithm), 30), found, rounding=1e-9)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from kftune.errors import UsageError
 from kftune.katib.admission.cluster import INJECTION_LABEL, Cluster
@@ -18,13 +18,11 @@ from kftune.katib.go.types import DecodeError, Path, dropped_fields, struct
 Stage = Literal["yaml", "server", "decode", "webhook", "panic", "admitted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The answer to one document."""
 
     stage: Stage
     """The stage that rejected it, or `admitted`."""
-    _: KW_ONLY
     reasons: tuple[Reason, ...] = ()
     """The reasons, in the order of the server or the webhook."""
     message: str = ""
@@ -36,7 +34,7 @@ class Verdict:
     """The place in the piece, from 1, when the text is not YAML."""
     spec: dict[str, Any] | None = None
     """The decoded spec with its defaults; None when it was rejected before."""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = MappingProxyType({})
     unknown: tuple[Path, ...] = ()
     """Fields that the server drops silently."""
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kftune.errors import KatibError, RunError
-from kftune.katib.trial import METRICS_LOG
-from kftune.katib.trial.collector import Row
-from kftune.katib.trial.medianstop import Finished, MedianStop
+from kftune.katib.trial.medianstop import MedianStop
 from kftune.katib.trial.stopping import StopRule
-from kftune.local.experiment.metrics import Metrics, local_folder
+from kftune.local.experiment.metrics import Metrics
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.experiment.readers import EventReader, FileReader, OutputReader, PushReader, RowsReader, is_finite
-from kftune.results import RunFolder, State, Trial
+from kftune.local.experiment.readers import Collection, EventReader, FileReader, OutputReader, PushReader, RowsReader
+from kftune.results import RunFolder, Trial
 
 
-class Readers:
+class Readers(Collection):
     """Makes the reader of each trial, with its early-stopping rules.
 
     Args:
@@ -39,12 +36,7 @@ class Readers:
         as_katib: bool = False,
         wrapped: bool = False,
     ) -> None:
-        self.metrics = metrics
-        self.server = server
-        self.as_katib = as_katib
-        self.wrapped = wrapped
-        self._folder = folder
-        self._finished: list[Finished] = []
+        super().__init__(metrics, folder, server, as_katib=as_katib, wrapped=wrapped)
         self._service = None if stopping is None else _service(metrics, stopping)
 
     def make(self, trial: str) -> RowsReader:
@@ -68,31 +60,6 @@ class Readers:
                 reader = self.make(trial.name)
                 reader.reread(self._folder.log(trial.name))
                 self.remember(trial.name, reader.rows, trial.state)
-
-    def counted(self, rows: Sequence[Row]) -> list[Row]:
-        """Returns the rows without non-finite values of the objective; with `as_katib`, all rows."""
-        objective = self.metrics.objective
-        return [row for row in rows if self.as_katib or row.name != objective or is_finite(row.value)]
-
-    def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
-        """Stores a trial's values of the objective, for the rules of later trials.
-
-        Args:
-            trial: Its name.
-            rows: What it reported.
-            state: How it ended.
-        """
-        if self._service is not None:
-            values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
-            self._finished.append(Finished(trial, state == "Succeeded", values))
-
-    def local_path(self, trial: str) -> Path:
-        """Returns the path that is used here for the one at which the collector reads."""
-        path, output = self.metrics.path or METRICS_LOG, self._folder.output(trial)
-        if self.metrics.is_folder:
-            return local_folder(output, path)
-        folder, _, name = path.rpartition("/")
-        return local_folder(output, folder) / name
 
     def _rules(self) -> list[StopRule]:
         if self._service is None:

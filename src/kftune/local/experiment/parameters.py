@@ -83,18 +83,18 @@ def parameters_of(spec: Mapping[str, Any]) -> tuple[list[SearchedParameter], lis
     Raises:
         RunError: A parameter cannot be searched.
     """
-    surrogates = dict(_surrogates(spec))
+    encoded = dict(_encoded_parameters(spec))
     notes: list[str] = []
     found = []
     for given in spec.get("parameters", ()):
         name = given.get("name", "")
-        parameter = None if name not in surrogates else _behind(name, *surrogates[name])
+        parameter = None if name not in encoded else _behind(name, *encoded[name])
         if parameter is None:
             try:
                 parameter = _as_declared(given, notes)
             except DomainError as error:
                 raise RunError(f"parameter {name!r} cannot be searched: {error}") from error
-        found.append(parameter._replace(late=name in surrogates and isinstance(surrogates[name][1], Conditional)))
+        found.append(parameter._replace(late=name in encoded and isinstance(encoded[name][1], Conditional)))
     if not found:
         raise RunError("an Experiment needs parameters to run here, but has none (nasConfig is for Katib only)")
     return found, notes
@@ -103,7 +103,7 @@ def parameters_of(spec: Mapping[str, Any]) -> tuple[list[SearchedParameter], lis
 # -- encoded values ----------------------------------------------------------------------------------------------------
 
 
-def _surrogates(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domain]]]:
+def _encoded_parameters(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, Domain]]]:
     """Parameters that are encoded values: name -> (mode, domain of the value)."""
     template = spec["trialTemplate"]
     references = {each.get("name"): each.get("reference", "") for each in template.get("trialParameters", ())}

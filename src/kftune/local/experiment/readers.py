@@ -11,23 +11,22 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kftune.errors import KatibError, RunError
 from kftune.katib.go.numbers import go_float
-from kftune.katib.trial import event_files
+from kftune.katib.trial import METRICS_LOG, event_files
 from kftune.katib.trial.aggregation import observation
 from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
+from kftune.katib.trial.medianstop import Finished
 from kftune.katib.trial.stopping import StopRule, StopWatch
+from kftune.local.experiment.metrics import Metrics, local_folder
+from kftune.local.experiment.push import MetricsServer
 from kftune.local.study.failure import last_lines
 from kftune.local.study.missing_objective import why_missing
 from kftune.local.study.plan import Reader
 from kftune.metrics.log_scanner import LineCutter
 from kftune.metrics.values import MetricValues
-from kftune.results import State
-
-if TYPE_CHECKING:
-    from kftune.local.experiment.collecting import Readers
+from kftune.results import RunFolder, State
 
 _BETWEEN_LOOKS = 0.5
 _CHUNK = 1 << 18
@@ -39,6 +38,52 @@ def is_finite(text: str) -> bool:
     return number is not None and math.isfinite(number)
 
 
+class Collection:
+    """What the readers of an Experiment's trials share.
+
+    Args:
+        metrics: The Experiment's metrics.
+        folder: Where results go.
+        server: Receives pushed metrics; None if none are pushed.
+        as_katib: Whether values that are not finite numbers count as on Katib.
+        wrapped: Whether the output goes to a file and a mark in a file shows success, as on a cluster.
+    """
+
+    def __init__(
+        self, metrics: Metrics, folder: RunFolder, server: MetricsServer | None, *, as_katib: bool, wrapped: bool
+    ) -> None:
+        self.metrics = metrics
+        self.server = server
+        self.as_katib = as_katib
+        self.wrapped = wrapped
+        self._folder = folder
+        self._finished: list[Finished] = []
+
+    def counted(self, rows: Sequence[Row]) -> list[Row]:
+        """Returns the rows without non-finite values of the objective; with `as_katib`, all rows."""
+        objective = self.metrics.objective
+        return [row for row in rows if self.as_katib or row.name != objective or is_finite(row.value)]
+
+    def remember(self, trial: str, rows: Sequence[Row], state: State) -> None:
+        """Stores a trial's values of the objective, for the rules of later trials.
+
+        Args:
+            trial: Its name.
+            rows: What it reported.
+            state: How it ended.
+        """
+        values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
+        self._finished.append(Finished(trial, state == "Succeeded", values))
+
+    def local_path(self, trial: str) -> Path:
+        """Returns the path that is used here for the one at which the collector reads."""
+        path, output = self.metrics.path or METRICS_LOG, self._folder.output(trial)
+        if self.metrics.is_folder:
+            return local_folder(output, path)
+        folder, _, name = path.rpartition("/")
+        return local_folder(output, folder) / name
+
+
 class RowsReader(Reader):
     """The base of the readers of all collectors: it turns rows into an observation.
 
@@ -46,10 +91,10 @@ class RowsReader(Reader):
         rows: What was reported so far.
     """
 
-    def __init__(self, readers: Readers, trial: str) -> None:
+    def __init__(self, collection: Collection, trial: str) -> None:
         self.rows: list[Row] = []
-        self._readers = readers
-        self._metrics = readers.metrics
+        self._collection = collection
+        self._metrics = collection.metrics
         self._trial = trial
         self._failure = ""
         self._values: dict[str, MetricValues] = {}
@@ -73,7 +118,7 @@ class RowsReader(Reader):
     def close(self) -> None:
         """Reads the rest, and makes the observation."""
         self._read_rest()
-        counted = self._readers.counted(self.rows)
+        counted = self._collection.counted(self.rows)
         if all(row.name != self._metrics.objective for row in counted):
             return  # as in Katib, a missing objective drops the other metrics too
         try:
@@ -135,15 +180,15 @@ class RowsReader(Reader):
 
     def ended(self, state: State) -> None:
         """Stores the reports for the rules of later trials."""
-        self._readers.remember(self._trial, self.rows, state)
+        self._collection.remember(self._trial, self.rows, state)
 
 
 class _LinesReader(RowsReader):
     """Reads a text line by line, and checks the rules of early stopping."""
 
-    def __init__(self, readers: Readers, trial: str, rules: Sequence[StopRule]) -> None:
-        super().__init__(readers, trial)
-        metrics = readers.metrics
+    def __init__(self, collection: Collection, trial: str, rules: Sequence[StopRule]) -> None:
+        super().__init__(collection, trial)
+        metrics = collection.metrics
         names, filters = as_passed(metrics.names, metrics.filters)
         self._collector = Collector(names, filters, metrics.format)
         self._cutter = LineCutter()
@@ -176,7 +221,7 @@ class _LinesReader(RowsReader):
         except KatibError as error:
             # A rule that cannot be evaluated ends the trial on Katib, and is dropped here.
             self._watch = None
-            if self._readers.as_katib:
+            if self._collection.as_katib:
                 self._fail(error)
 
     def _stop(self) -> None:
@@ -215,9 +260,9 @@ class OutputReader(_LinesReader):
 class FileReader(_LinesReader):
     """File, and StdOut behind Katib's own shell line: a file that the trial writes."""
 
-    def __init__(self, readers: Readers, trial: str, rules: Sequence[StopRule]) -> None:
-        super().__init__(readers, trial, rules)
-        self._path = readers.local_path(trial)
+    def __init__(self, collection: Collection, trial: str, rules: Sequence[StopRule]) -> None:
+        super().__init__(collection, trial, rules)
+        self._path = collection.local_path(trial)
         self._position = 0
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
 
@@ -243,7 +288,7 @@ class FileReader(_LinesReader):
         """Returns why the collector fails: there is no file, or behind Katib's shell line no mark in it."""
         if self._failure:
             return self._failure
-        if self._readers.wrapped and not self._is_marked():
+        if self._collection.wrapped and not self._is_marked():
             return (
                 "Katib's shell line around the command ended without Katib's mark of completion: its collector fails, "
                 "and the trial with it"
@@ -269,11 +314,11 @@ class EventReader(RowsReader):
     """TensorFlowEvent: event files below a folder."""
 
     def _read_rest(self) -> None:
-        found = event_files.rows(self._readers.local_path(self._trial), self._metrics.names)
+        found = event_files.rows(self._collection.local_path(self._trial), self._metrics.names)
         self._take(Row(*row) for row in found)
 
     def _why_missing(self, log: Path) -> str:
-        place = self._readers.local_path(self._trial)
+        place = self._collection.local_path(self._trial)
         return (
             f"no event file below {place}, used here for {self._metrics.path}, has the tag {self._metrics.objective!r}"
         )
@@ -282,11 +327,11 @@ class EventReader(RowsReader):
 class PushReader(RowsReader):
     """Push: what the trial sends by Katib's `report_metrics`."""
 
-    def __init__(self, readers: Readers, trial: str) -> None:
-        super().__init__(readers, trial)
-        if readers.server is None:
+    def __init__(self, collection: Collection, trial: str) -> None:
+        super().__init__(collection, trial)
+        if collection.server is None:
             raise RunError("metrics that are pushed need a server")
-        self._server = readers.server
+        self._server = collection.server
         self._server.forget(trial)
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
 

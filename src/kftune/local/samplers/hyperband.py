@@ -84,7 +84,7 @@ class HyperbandStrategy(Strategy):
         self._started.add(_key(point))
 
     def tell(self, number: int, value: float | None) -> None:
-        """Notes the objective; a point without one does not continue."""
+        # A point without an objective does not continue.
         self._results[self._numbers.pop(number)] = value
 
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:

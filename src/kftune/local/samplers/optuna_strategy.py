@@ -82,7 +82,7 @@ class OptunaStrategy(Strategy):
             yield point
 
     def accept(self, number: int, point: Point) -> None:
-        """Uses the sampler's own trial if it proposed this point, otherwise a trial with these values."""
+        # The sampler's own trial if it proposed this point, otherwise a trial with these values.
         if self._proposed is not None and self._proposed[0] is point:
             self._running[number] = self._proposed[1]
             self._proposed = None
@@ -91,7 +91,6 @@ class OptunaStrategy(Strategy):
         self._running[number] = self._enqueued(point)
 
     def tell(self, number: int, value: float | None) -> None:
-        """Passes the objective on, or that the trial failed."""
         trial = self._running.pop(number)
         if value is None:
             self._study.tell(trial, state=TrialState.FAIL)

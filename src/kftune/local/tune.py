@@ -1,4 +1,4 @@
-"""``python -m kftune.local.pipeline.tune FILE``: the process of a tune step, which runs its study in place of Katib.
+"""``python -m kftune.local.tune FILE``: the process of a tune step, which runs its study in place of Katib.
 
 `kftune.local.pipeline.steps` writes FILE. A second try, or the next run, resumes the study's results.
 Exit status: 0 done, 1 the study failed, 2 it cannot run, 130 interrupted.
