@@ -51,10 +51,6 @@ class Process:
         """Whether to stop right away, because there is only this process."""
         return self.stop_signal != 0 and self.world_size == 1
 
-    def note_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Notes a signal that asks to stop."""
-        self.stop_signal = number
-
     def total(self, values: Tensor) -> Tensor:
         """Returns the sum of `values` over all processes."""
         if self.world_size > 1:
@@ -102,7 +98,11 @@ def start_process(seed: int) -> Iterator[Process]:
         output_dir=Path(os.environ.get("KFTUNE_OUTPUT_DIR") or "output"),
         data_dir=Path(data_dir) if (data_dir := os.environ.get("KFTUNE_DATA")) else None,
     )
-    previous = {number: signal.signal(number, process.note_signal) for number in STOP_SIGNALS}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        process.stop_signal = number
+
+    previous = {number: signal.signal(number, note) for number in STOP_SIGNALS}
     if process.world_size > 1:
         distributed.init_process_group("nccl" if process.device.type == "cuda" else "gloo")
     try:

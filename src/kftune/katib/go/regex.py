@@ -21,6 +21,7 @@ from kftune.katib.go.regex_classes import Ranges
 _MOST_REPEATS = 1000
 _MOST_NESTED = 1000
 _REPEAT = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
+_NAMED = re.compile(r"\(\?(?:P<|<(?![=!]))")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _POSIX = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
 _OCTAL = re.compile(r"[0-7]{1,3}")
@@ -116,23 +117,18 @@ def compiled(regex: str) -> GoRegex:
 
 
 class _Group(NamedTuple):
-    """The state before an open group."""
-
     most: int
     flags: frozenset[str]
     start: int
 
 
 class _Parser:
-    """Reads a regex once and translates it for Python.
-
-    A stack holds, per open group, the largest product of repeats so far, the flags and the group's start.
-    """
+    """Reads a regex once and translates it for Python."""
 
     def __init__(self, regex: str) -> None:
         self._regex = regex
         self._at = 0
-        self._outer: list[_Group] = []
+        self._outer: list[_Group] = []  # the state before each open group
         self._most = 1  # the largest product of repeats in the innermost open group so far
         self._last: int | None = None  # repeats of the last piece; None if there is none to repeat
         self._last_repeat = -1  # start of a repetition that was just read; -1 otherwise
@@ -160,7 +156,7 @@ class _Parser:
             elif char == "|":
                 self._at += 1
                 self._written.append("|")
-                self._nothing_to_repeat()
+                self._last, self._last_repeat = None, -1
             elif char == "[":
                 self._class()
             elif char in "*+?":
@@ -197,37 +193,27 @@ class _Parser:
         self._last = repeats
         self._last_repeat = -1
 
-    def _nothing_to_repeat(self) -> None:
-        self._last = None
-        self._last_repeat = -1
-
     def _open(self) -> None:
         regex, start = self._regex, self._at
         flags = self._flags
-        opening = "("
-        if regex.startswith("(?", start):
-            opening = self._perl_group()
-            if not opening:
-                return
-        else:
-            self._at += 1
+        if not regex.startswith("(?", start):
+            opening, self._at = "(", start + 1
+        elif not (opening := self._perl_group()):
+            return
         self._outer.append(_Group(self._most, flags, len(self._written)))
         if len(self._outer) > _MOST_NESTED:
             raise GoRegexError("expression nests too deeply", regex)
         self._written.append(opening)
         self.groups += opening == "("
         self._most = 1
-        self._nothing_to_repeat()
+        self._last, self._last_repeat = None, -1
 
     def _perl_group(self) -> str:
         """Reads what follows `(?`; returns an empty text when it only sets flags."""
         regex, start = self._regex, self._at
-        for opening in ("(?P<", "(?<"):
-            if regex.startswith(opening, start) and regex[start + 3 : start + 4] not in (
-                ("=", "!") if opening == "(?<" else ()
-            ):
-                self._named(start + len(opening))
-                return "("
+        if named := _NAMED.match(regex, start):
+            self._named(named.end())
+            return "("
         at = start + 2
         negative = seen = False
         flags = set(self._flags)
@@ -260,8 +246,7 @@ class _Parser:
     def _close(self) -> None:
         if not self._outer:
             raise GoRegexError("unexpected )", self._regex)
-        inner = self._most
-        around = self._outer.pop()
+        inner, around = self._most, self._outer.pop()
         self._most = max(around.most, inner)
         self._flags = around.flags
         self._at += 1
