@@ -18,6 +18,7 @@ from kftune.errors import ClusterError
 _GROUP, _VERSION = "kubeflow.org", "v1beta1"
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_LABEL = "katib.kubeflow.org/experiment"
 _BUSY = (429, 500, 502, 503, 504)
 
 
@@ -49,14 +50,8 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses it.
         """
-        created = self._ask(
-            "create the Experiment",
-            lambda: self._objects.create_namespaced_custom_object(
-                _GROUP, _VERSION, self.name, "experiments", experiment
-            ),
-            unless=409,
-        )
-        return created is not None
+        create = self._objects.create_namespaced_custom_object
+        return self._katib("create the Experiment", create, "experiments", experiment, unless=409) is not None
 
     def experiment(self, name: str) -> dict[str, Any] | None:
         """Returns the current state of an Experiment; None when it does not exist.
@@ -80,12 +75,8 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses.
         """
-        found = self._ask(
-            "list the trials",
-            lambda: self._objects.list_namespaced_custom_object(
-                _GROUP, _VERSION, self.name, "trials", label_selector=f"katib.kubeflow.org/experiment={experiment}"
-            ),
-        )
+        fetch = self._objects.list_namespaced_custom_object
+        found = self._katib("list the trials", fetch, "trials", label_selector=f"{_LABEL}={experiment}")
         return list(found.get("items", []))
 
     def delete_experiment(self, name: str) -> None:
@@ -94,11 +85,8 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses it.
         """
-        self._ask(
-            "delete the Experiment",
-            lambda: self._objects.delete_namespaced_custom_object(_GROUP, _VERSION, self.name, "experiments", name),
-            unless=404,
-        )
+        delete = self._objects.delete_namespaced_custom_object
+        self._katib("delete the Experiment", delete, "experiments", name, unless=404)
 
     def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
         """Yields the pods of an Experiment that do not run, and why: (name, reason).
@@ -106,23 +94,23 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses.
         """
-        pods = self._ask(
-            "list the pods",
-            lambda: self._core.list_namespaced_pod(
-                self.name, label_selector=f"katib.kubeflow.org/experiment={experiment}"
-            ),
-        )
+        fetch = self._core.list_namespaced_pod
+        pods = self._ask("list the pods", lambda: fetch(self.name, label_selector=f"{_LABEL}={experiment}"))
         for pod in pods.items:
             for reason in _why_waiting(pod):
                 yield pod.metadata.name, reason
 
     def _object(self, plural: str, name: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._ask(
-            f"read {plural.rstrip('s')} {name!r}",
-            lambda: self._objects.get_namespaced_custom_object(_GROUP, _VERSION, self.name, plural, name),
-            unless=404,
+        fetch = self._objects.get_namespaced_custom_object
+        found: dict[str, Any] | None = self._katib(
+            f"read {plural.rstrip('s')} {name!r}", fetch, plural, name, unless=404
         )
         return found
+
+    def _katib(
+        self, what: str, call: Callable[..., Any], *arguments: object, unless: int | None = None, **options: str
+    ) -> Any:
+        return self._ask(what, lambda: call(_GROUP, _VERSION, self.name, *arguments, **options), unless)
 
     def _ask(self, what: str, question: Callable[[], Any], unless: int | None = None) -> Any:
         """Returns the server's answer, or None for the status `unless`; repeats the request while it is busy."""
@@ -158,7 +146,6 @@ def _from_kubeconfig() -> str:
 
 
 def _said(error: ApiException) -> str:
-    """Returns the message of the server."""
     try:
         message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):

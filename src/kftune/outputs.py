@@ -79,10 +79,7 @@ def write_metrics(
         MetricError: A value is not finite.
         OSError: A file cannot be written.
     """
-    values = dict(metrics)
-    write_text(Path(path), _json(values, "metrics") + "\n")
-    if executor_output is not None:
-        _show(Path(executor_output), name, values)
+    _write_artifact(path, "metrics", dict(metrics), executor_output, name)
 
 
 def write_classification_metrics(
@@ -116,9 +113,7 @@ def write_classification_metrics(
         values["confusionMatrix"] = _confusion(labels, confusion_matrix)
     if not values:
         raise MetricError("classification metrics need a confusion_matrix with labels, a roc_curve or both; give one")
-    write_text(Path(path), _json(values, "classification metrics") + "\n")
-    if executor_output is not None:
-        _show(Path(executor_output), name, values)
+    _write_artifact(path, "classification metrics", values, executor_output, name)
 
 
 # As many points as a picture can show; the database of KFP's page accepts only a few MiB.
@@ -155,12 +150,18 @@ def _confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[s
     }
 
 
-def _show(executor_output: Path, name: str, metadata: Mapping[str, object]) -> None:
-    """Adds an artifact's metadata to the file for KFP's page, which may have other content already."""
-    content = json.loads(executor_output.read_text("utf-8")) if executor_output.exists() else {}
+def _write_artifact(
+    path: str | Path, what: str, metadata: Mapping[str, object], executor_output: str | Path | None, name: str
+) -> None:
+    """Writes a JSON file, and adds its content to the file for KFP's page, which may have other content already."""
+    write_text(Path(path), _json(metadata, what) + "\n")
+    if executor_output is None:
+        return
+    shown = Path(executor_output)
+    content = json.loads(shown.read_text("utf-8")) if shown.exists() else {}
     # Source: kfp 2.17, v2 launcher: it reads only this key of the file.
     content.setdefault("artifacts", {})[name] = {"artifacts": [{"metadata": metadata}]}
-    write_text(executor_output, _json(content, "metrics"))
+    write_text(shown, _json(content, "metrics"))
 
 
 def _json(value: object, what: str) -> str:

@@ -142,6 +142,12 @@ OTHER_LIBRARIES = {
         "typer.run(main)",
         ["KT406"],
     ),
+    "typer, a position declared as one": (
+        "from typing import Annotated\nimport typer\n"
+        "def main(data: Annotated[str, typer.Argument()], units: int = 64, rate: float = typer.Option(0.001, "
+        '"--learning_rate")): pass\ntyper.run(main)',
+        ["KT406"],
+    ),
     "typer, commands": (
         "import typer\napp = typer.Typer()\n@app.command()\ndef a(): pass\n@app.command()\ndef b(): pass\napp()",
         [],

@@ -109,6 +109,21 @@ def test_what_re2_refuses_is_rejected_without_re2(regex, what):
     assert repr(regex) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("regex", "part"),
+    [
+        ("a++b++", "'++' at position 2; remove the last +"),
+        (r"a\(?=(?=b)", "'(?=' at position 5; match the text itself behind the group"),
+        ("(?<!a)b", "'(?<!' at position 0; name the characters that may precede"),
+        (r"a[x\b]", r"'\\b' at position 3; write the character as \xNN"),
+        ("a{,3}", "'{,3}' at position 1; write {0,n}"),
+    ],
+)
+def test_the_message_names_the_part_its_position_and_a_remedy(regex, part):
+    with pytest.raises(MetricError, match=re.escape(part)):
+        scan(regex)
+
+
 @pytest.mark.parametrize("regex", ["a{,3}", "a{,}", "[[:alpha:]]", "(?P<é>a)"])
 @pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
 def test_what_re2_reads_otherwise_or_only_in_c_is_refused(regex):
@@ -129,6 +144,7 @@ def test_what_re2_reads_otherwise_or_only_in_c_is_refused(regex):
         "a{1000}(?:b{40}){25}",
         "(?P<value>a)|b|",
         "a{b}{",
+        r"\123",
         "a*?b+?c??d{2}?e{2,}?",
     ],
 )

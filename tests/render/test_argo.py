@@ -28,12 +28,13 @@ from places import ROOT, SUPPORT
 from kftune import yaml_text
 from kftune.errors import PipelineError, RenderError, UnknownNameError
 from kftune.katib.crd.objects import judge_object
+from kftune.katib.go.names import MOST_BYTES
 from kftune.katib.go.reading import pieces, read
 from kftune.pipeline import Pipeline
 from kftune.render import PIPELINE_TARGETS, render_pipeline
 from kftune.render.argo import render_argo
 from kftune.render.argo.size import MOST_RUN_BYTES
-from kftune.render.size import MOST_BYTES, size_of
+from kftune.render.size import size_of
 from kftune.render.tuning import launcher_command, put_in, tuning_of
 
 

@@ -54,20 +54,11 @@ def _type(hint: Any) -> dict[str, Any]:
 
 
 def _form(
-    domain: type[Domain],
-    about: str,
-    arguments: Mapping[str, Any],
-    options: Mapping[str, Any],
-    required: Iterable[str],
+    domain: type[Domain], about: str, arguments: Mapping[str, Any], options: Mapping[str, Any], required: Iterable[str]
 ) -> dict[str, Any]:
     whole = _mapping({domain.kind: arguments, **options, "when": _WHEN}, (domain.kind, *required))
     return {"description": about, **whole}
 
 
 def _mapping(properties: Mapping[str, Any], required: Iterable[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }
+    return {"type": "object", "properties": dict(properties), "required": list(required), "additionalProperties": False}

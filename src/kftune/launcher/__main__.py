@@ -131,10 +131,8 @@ def _json(text: str, flag: str) -> dict[str, Any]:
     return value
 
 
-def _shared(path: Path, share: Path | None, experiment: str, name: str) -> str:
+def _shared(path: Path, share: Path, experiment: str, name: str) -> str:
     """Copies an artifact to the volume of the trials, completely or not at all, and returns the copy's path."""
-    if share is None:  # _arguments has checked this; for the type checker
-        raise UsageError("--share is missing")
     copy = share / "kftune" / experiment / name
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import NamedTuple
 
 from kftune.errors import MetricError
@@ -63,20 +64,15 @@ def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
 def required_text(definition: MetricDefinition) -> str:
     """Returns text that a line must contain for the regex to match; empty when none is known."""
     items = scan(definition.regex).items
-    if any(item.kind in {"alternative", "flags"} for item in items):
+    if definition.pattern.flags & re.IGNORECASE or any(item.kind == "|" for item in items):
         return ""
     return max((text_of(run) for run in literal_runs(items)), key=len, default="")
 
 
 def literal_runs(items: tuple[Item, ...]) -> list[list[Item]]:
     """Returns the runs of plain characters in a regex; each character occurs exactly once in a match."""
-    runs: list[list[Item]] = [[]]
-    for item in items:
-        if item.kind == "literal" and not item.repeated:
-            runs[-1].append(item)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
+    runs = groupby(items, lambda item: item.kind == "literal")
+    return [list(run) for is_literal, run in runs if is_literal]
 
 
 def text_of(run: list[Item]) -> str:

@@ -90,9 +90,9 @@ def _format_of_one(name: str) -> str:
 def _words_before_group(definition: MetricDefinition) -> list[Item]:
     items = scan(definition.regex).items
     kinds = [item.kind for item in items]
-    if "alternative" in kinds:
+    if "|" in kinds:
         raise _no_filter(definition, "the regex must have no | outside of brackets")
-    if any("i" in item.text for item in items if item.kind == "flags"):
+    if definition.pattern.flags & re.IGNORECASE:
         raise _no_filter(definition, "the name must have one spelling, so (?i) is not allowed")
     if "capture" not in kinds:
         raise _no_filter(definition, "the group must not be inside other brackets")

@@ -44,9 +44,6 @@ class Refused:
             name: The metric.
             places: All its reports in one block.
         """
-        numbers = finite_numbers([text for _, text in places])
-        if numbers is not None:
-            return [(offset, name, text, number) for (offset, text), number in zip(places, numbers, strict=True)]
         found = []
         for offset, text in places:
             number = finite_number(text)
@@ -57,7 +54,7 @@ class Refused:
         return found
 
     def _add(self, name: str, text: bytes) -> None:
-        """Counts one. After many different texts, further ones are counted together under ``…``."""
+        # After many different texts, further ones are counted together.
         shown = text.decode("utf-8", "replace")
         if len(shown) > _LONGEST_REFUSED:
             shown = shown[: _LONGEST_REFUSED - 1] + "…"

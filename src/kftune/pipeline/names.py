@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from kftune.katib.go.names import DNS_1035
 from kftune.spec.part import PartError
 
 # Argo makes pod names of at most 63 characters of the workflow's name, the step's name and a hash.
@@ -17,14 +18,13 @@ LONGEST_STEP = 40
 LONGEST_PIPELINE = 52
 LONGEST_PORT = 63
 
-_STEP = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _PORT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Source: YAML 1.1, types bool and null. Kubernetes reads YAML 1.1, and KFP's compiler writes these without quotes.
 _YAML_WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 
 
 def _name(value: str, what: str, longest: int) -> str:
-    if len(value) > longest or _STEP.fullmatch(value) is None:
+    if len(value) > longest or DNS_1035.fullmatch(value) is None:
         raise PartError(
             f"{what} is at most {longest} lower-case letters, digits and '-', begins with a letter and does not end "
             f"with '-', but got {value!r}",

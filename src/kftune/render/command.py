@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from kftune.errors import RenderError
+from kftune.spec.program import PYTHON
 from kftune.study import Resources, Step
 
 PLACEHOLDER = "${trialParameters."
@@ -22,7 +23,6 @@ _BROKEN = f"$$''{PLACEHOLDER[1:]}"
 LONGEST_SCRIPT = 130_000
 
 _SHELL_LEAVES = re.compile(r"[A-Za-z0-9_@%+:,./=-]+")
-_PYTHON = re.compile(r"python[0-9.]*")
 
 # Words with a meaning of their own in dash or bash at the start of a command; `env` runs the program instead.
 _SHELL_OWN = frozenset(
@@ -145,7 +145,7 @@ def under_torchrun(tokens: Sequence[str], launcher: Sequence[str]) -> list[str]:
     if rest[:1] == ["-u"]:  # torchrun always starts its processes unbuffered
         rest = rest[1:]
     starts_module = len(rest) > 1 and rest[0] == "-m"
-    if _PYTHON.fullmatch(name) is None or not rest or (rest[0].startswith("-") and not starts_module):
+    if PYTHON.fullmatch(program) is None or not rest or (rest[0].startswith("-") and not starts_module):
         raise RenderError(
             f"torchrun starts several training processes only for 'python -m MODULE' or 'python FILE.py', but the "
             f"step's command is {' '.join(tokens)!r}; change the command, write the whole torchrun command, or set "

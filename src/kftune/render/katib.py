@@ -8,14 +8,15 @@ from typing import Any
 from kftune.errors import MetricError, RenderError
 from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
+from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters
-from kftune.render.rendering import Rendering
-from kftune.render.trials import KINDS, condition, trial_spec
+from kftune.render.rendering import Rendering, present
+from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
 
 # The maximum length of a label's value, which the names of a trial's objects become.
@@ -36,18 +37,18 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     """
     found = katib_parameters(study)
     numbers = counts(study)
-    filters = _filters(study)
+    filters, engine = _filters(study), engine_of(study.algorithm.name)
     experiment = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
-        "metadata": _metadata(study),
+        "metadata": _metadata(study, engine.suffix_length),
         "spec": {
             "objective": _objective(study, filters),
             "algorithm": algorithm_spec(study),
             "parallelTrialCount": numbers.parallel,
             "maxTrialCount": numbers.max_trials,
             "maxFailedTrialCount": numbers.max_failed,
-            "resumePolicy": _resume_policy(study),
+            "resumePolicy": "FromVolume" if engine.keeps_checkpoints else study.targets.katib.resume_policy,
             "metricsCollectorSpec": {
                 "collector": {"kind": "StdOut"},
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
@@ -59,23 +60,18 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     return Rendering([experiment], notes(study, found, filters.names, numbers))
 
 
-def _metadata(study: Study) -> dict[str, Any]:
+def _metadata(study: Study, suffix: int) -> dict[str, Any]:
     target = study.targets.katib
-    longest = _longest_name(study)
+    longest = _longest_name(study, suffix)
     name = object_name(study.name, longest) if target.name is None else checked_name(target.name, longest)
     return object_metadata(name, target)
 
 
-def _resume_policy(study: Study) -> str:
-    return "FromVolume" if engine_of(study.algorithm.name).keeps_checkpoints else study.targets.katib.resume_policy
-
-
-def _longest_name(study: Study) -> int:
-    """Returns the maximum length of the Experiment's name: the names of trials and pods are longer."""
+def _longest_name(study: Study, suffix: int) -> int:
+    """Returns the maximum length of the Experiment's name: trials append `suffix` characters, and pods even more."""
     kind = KINDS[study.targets.katib.trial_kind]
-    trial = engine_of(study.algorithm.name).suffix_length
     pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0
-    return min(LONGEST, _LONGEST_LABEL - trial - pod)
+    return min(LONGEST, _LONGEST_LABEL - suffix - pod)
 
 
 def _filters(study: Study) -> KatibFilters:
@@ -87,15 +83,14 @@ def _filters(study: Study) -> KatibFilters:
 
 def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     objective, names = study.objective, filters.names
-    spec: dict[str, Any] = {"type": objective.direction}
-    if objective.goal is not None:
-        spec["goal"] = objective.goal
-    spec["objectiveMetricName"] = names[objective.metric]
-    additional = [names[metric.name] for metric in study.metrics]
-    if additional:
-        spec["additionalMetricNames"] = additional
-    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
-    return spec
+    spec = {
+        "type": objective.direction,
+        "goal": objective.goal,
+        "objectiveMetricName": names[objective.metric],
+        "additionalMetricNames": [names[metric.name] for metric in study.metrics],
+        "metricStrategies": [{"name": names[name], "value": how} for name, how in study.reductions.items()],
+    }
+    return present(spec)
 
 
 def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> dict[str, Any]:
@@ -103,26 +98,23 @@ def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[st
     kind = KINDS[target.trial_kind]
     searched = [parameter for parameter in found if parameter.item is not None]
     leaves = study.hparams.leaves()
-    template: dict[str, Any] = {
+    return {
         "retain": target.retain,
         "primaryContainerName": kind.container or study.step.name,
+        **({"primaryPodLabels": dict(kind.labels)} if kind.labels else {}),
+        "successCondition": expression(kind.succeeded),
+        "failureCondition": expression("Failed"),
+        "trialParameters": [_trial_parameter(leaves[parameter.name]) for parameter in searched],
+        "trialSpec": trial_spec(study, _script(study, found, marks)),
     }
-    if kind.labels:
-        template["primaryPodLabels"] = dict(kind.labels)
-    template["successCondition"] = condition(kind.succeeded)
-    template["failureCondition"] = condition("Failed")
-    template["trialParameters"] = [_trial_parameter(leaves[parameter.name]) for parameter in searched]
-    template["trialSpec"] = trial_spec(study, _script(study, found, marks))
-    return template
 
 
 def _trial_parameter(leaf: Leaf) -> dict[str, str]:
     name, description = leaf.name, leaf.description
-    if "\n" in description:
-        description = " ".join(description.split())
     if not description:
         return {"name": name, "reference": name}
-    return {"name": name, "description": description, "reference": name}
+    described = " ".join(description.split()) if "\n" in description else description
+    return {"name": name, "description": described, "reference": name}
 
 
 def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from kftune.errors import RenderError
+from kftune.katib.go.names import DNS_1035
+from kftune.render.rendering import present
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/experiment/validator (40 characters), and DNS-1035 for the Services that
 # Katib names after the Experiment.
 LONGEST = 40
 
-_DNS_1035 = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _OUTSIDE = re.compile(r"[^a-z0-9]+")
 _HASH_LENGTH = 8
 
@@ -37,7 +38,7 @@ def object_name(text: str, longest: int = LONGEST) -> str:
         text: The name that the user wrote.
         longest: The maximum length of the name, at least 10 characters.
     """
-    if len(text) <= longest and _DNS_1035.fullmatch(text):
+    if len(text) <= longest and DNS_1035.fullmatch(text):
         return text
     # Two texts may become the same name once case and signs are gone; the hash keeps them apart.
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
@@ -57,7 +58,7 @@ def object_metadata(name: str, target: ObjectTarget) -> dict[str, Any]:
         target: The namespace, labels and annotations that a study or pipeline gives its objects.
     """
     given = {"namespace": target.namespace, "labels": dict(target.labels), "annotations": dict(target.annotations)}
-    return {"name": name, **{key: value for key, value in given.items() if value}}
+    return present({"name": name, **given})
 
 
 def checked_name(name: str, longest: int = LONGEST) -> str:
@@ -70,7 +71,7 @@ def checked_name(name: str, longest: int = LONGEST) -> str:
     Raises:
         RenderError: The name is invalid.
     """
-    if len(name) > longest or _DNS_1035.fullmatch(name) is None:
+    if len(name) > longest or DNS_1035.fullmatch(name) is None:
         raise RenderError(
             f"targets.katib.name must be at most {longest} lower-case letters, digits and '-', start with a letter and "
             f"not end with '-', but got {name!r} ({len(name)} characters); for example {object_name(name, longest)!r}"

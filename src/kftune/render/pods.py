@@ -15,6 +15,7 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
+from kftune.render.rendering import present
 from kftune.spec.container import ContainerSettings
 from kftune.study import Step, Volume
 
@@ -29,24 +30,17 @@ NO_PROXY = {"sidecar.istio.io/inject": "false"}
 _DEFAULT_GRACE_SECONDS = 30
 
 
-# -- any container -------------------------------------------------------------------------------------------------
-
-
 def placement(container: ContainerSettings) -> dict[str, Any]:
     """Returns the fields of a pod spec that say where it runs, as whom, and how long it may take to stop."""
-    spec: dict[str, Any] = {}
-    if container.service_account is not None:
-        spec["serviceAccountName"] = container.service_account
-    selector = dict(container.node_selector)
-    if container.resources.gpu_type is not None:
-        selector[f"{container.resources.gpu_resource}.product"] = container.resources.gpu_type
-    if selector:
-        spec["nodeSelector"] = selector
-    if container.tolerations:
-        spec["tolerations"] = [toleration.model_dump(exclude_none=True) for toleration in container.tolerations]
-    if container.grace_period != _DEFAULT_GRACE_SECONDS:
-        spec["terminationGracePeriodSeconds"] = math.ceil(container.grace_period)
-    return spec
+    resources, grace = container.resources, container.grace_period
+    product = {} if resources.gpu_type is None else {f"{resources.gpu_resource}.product": resources.gpu_type}
+    spec = {
+        "serviceAccountName": container.service_account,
+        "nodeSelector": {**container.node_selector, **product},
+        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in container.tolerations],
+        "terminationGracePeriodSeconds": math.ceil(grace) if grace != _DEFAULT_GRACE_SECONDS else None,
+    }
+    return present(spec)
 
 
 def image(container: ContainerSettings, owner: str = "the trial") -> str:
@@ -93,12 +87,7 @@ def resources(container: ContainerSettings) -> dict[str, Any]:
     most = {"cpu": cpu_limit, "memory": memory_limit}
     if wanted.gpu:
         requests[wanted.gpu_resource] = most[wanted.gpu_resource] = str(wanted.gpu)
-    given = {"requests": _without_none(requests), "limits": _without_none(most)}
-    return {name: amounts for name, amounts in given.items() if amounts}
-
-
-def _without_none(amounts: dict[str, str | None]) -> dict[str, str]:
-    return {name: amount for name, amount in amounts.items() if amount is not None}
+    return present({"requests": present(requests), "limits": present(most)})
 
 
 def environment(container: ContainerSettings, written: Callable[[str, str], str]) -> list[dict[str, Any]]:
@@ -156,9 +145,6 @@ def _source(volume: Volume) -> dict[str, Any]:
     return {"emptyDir": {} if volume.size_limit is None else {"sizeLimit": volume.size_limit}}
 
 
-# -- a trial's pod -------------------------------------------------------------------------------------------------
-
-
 def pod_template(step: Step, name: str, script: str) -> dict[str, Any]:
     """Returns the pod template of a trial.
 
@@ -183,15 +169,18 @@ def pod_metadata() -> dict[str, Any]:
 def _trial_container(step: Step, name: str, script: str) -> dict[str, Any]:
     if name == _KATIB_CONTAINER:
         raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
-    container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
-    if step.working_dir is not None:
-        container["workingDir"] = _without_placeholder(step.working_dir, "step.working_dir")
-    container["env"] = trial_environment(step)
-    container["resources"] = resources(step)
-    if step.volumes:
-        container["volumeMounts"] = trial_mounts(step)
-    container["securityContext"] = security()
-    return {key: value for key, value in container.items() if value}
+    folder = step.working_dir
+    container = {
+        "name": name,
+        "image": image(step),
+        **command(script),
+        "workingDir": None if folder is None else _without_placeholder(folder, "step.working_dir"),
+        "env": trial_environment(step),
+        "resources": resources(step),
+        "volumeMounts": trial_mounts(step),
+        "securityContext": security(),
+    }
+    return present(container)
 
 
 def command(script: str) -> dict[str, Any]:

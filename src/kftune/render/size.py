@@ -1,4 +1,4 @@
-"""Size limits of objects that a cluster stores.
+"""Checks the size of objects that a cluster stores.
 
 Source: etcd (--max-request-bytes, 1.5 MiB); Kubernetes, ValidateAnnotationsSize (an object's annotations together).
 """
@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
+from kftune.katib.go.names import MOST_ANNOTATION_BYTES, MOST_BYTES
 
-MOST_BYTES = 1_572_864
-MOST_ANNOTATION_BYTES = 262_144
 # Only lists of values make an Experiment large; with fewer values its size is not measured.
 _FEW_VALUES = 1_000
 
@@ -45,14 +44,12 @@ def check_experiment(experiment: Mapping[str, Any]) -> list[str]:
     Raises:
         RenderError: It is too large for a cluster.
     """
-    values = 0
-    for parameter in experiment["spec"]["parameters"]:
-        values += len(parameter["feasibleSpace"].get("list", ()))
-    if values < _FEW_VALUES:
+    parameters = experiment["spec"]["parameters"]
+    if sum([len(each["feasibleSpace"].get("list", ())) for each in parameters]) < _FEW_VALUES:
         return []
     size, name = size_of(experiment), experiment["metadata"]["name"]
     if size > MOST_BYTES:
-        lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in experiment["spec"]["parameters"]}
+        lists = {each["name"]: each["feasibleSpace"].get("list", ()) for each in parameters}
         longest = max(lists, key=lambda each: len(lists[each]))
         raise RenderError(
             f"Experiment {name} would have {size} bytes, but a cluster stores at most {MOST_BYTES}; search fewer of "

@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
+from kftune.katib.crd import TRAINER_VARIABLES
+from kftune.katib.trial.conditions import PRIMARY_LABELS
 from kftune.render import pods
+from kftune.render.rendering import present
 from kftune.study import KatibTarget, Step, Study
 
 # The manager of the patches of a TrainJob's runtime; Trainer requires a domain and a path.
 _PATCH_MANAGER = "kftune.io/render"
-# Trainer sets these in every pod and rejects a TrainJob that sets them.
-_TRAINER_VARIABLES = frozenset(
-    {"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"}
-)
 
 
 class TrialKind(NamedTuple):
@@ -58,11 +57,6 @@ def trial_spec(study: Study, script: str) -> dict[str, Any]:
     }
 
 
-def condition(kind: str) -> str:
-    """Returns the GJSON expression with which Katib checks that an object has a condition."""
-    return f'status.conditions.#(type=="{kind}")#|#(status=="True")#'
-
-
 def _check_kind(step: Step, target: KatibTarget) -> None:
     if target.trial_kind == "Job" and step.resources.nodes > 1:
         raise RenderError(
@@ -81,7 +75,7 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
             f"a TrainJob has no working directory, but step.working_dir is {step.working_dir!r}; "
             f"set it in the image (WORKDIR), or set targets.katib.trial_kind to PyTorchJob"
         )
-    taken = sorted(_TRAINER_VARIABLES & {*step.env, *step.secrets})
+    taken = sorted(TRAINER_VARIABLES & {*step.env, *step.secrets})
     if taken:
         raise RenderError(f"Trainer sets {taken[0]} and rejects a TrainJob that sets it; remove it from step.env")
 
@@ -117,31 +111,26 @@ def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
 
 def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
     step = study.step
-    trainer: dict[str, Any] = {
+    trainer = {
         "image": pods.image(step),
         **pods.command(script),
         "numNodes": step.resources.nodes,
         "numProcPerNode": step.resources.procs_per_node,
+        "env": pods.trial_environment(step),
+        "resourcesPerNode": pods.resources(step),
     }
-    if variables := pods.trial_environment(step):
-        trainer["env"] = variables
-    if amounts := pods.resources(step):
-        trainer["resourcesPerNode"] = amounts
     return {
         "runtimeRef": {"name": study.targets.katib.runtime},
         **_seconds(study),
-        "trainer": trainer,
+        "trainer": present(trainer),
         "runtimePatches": [_patch(step, container)],
     }
 
 
 def _patch(step: Step, container: str) -> dict[str, Any]:
     """Returns a patch of the runtime's pods for what a TrainJob has no fields for."""
-    patched: dict[str, Any] = {"name": container, "securityContext": pods.security()}
-    spec: dict[str, Any] = {**pods.placement(step), "containers": [patched]}
-    if step.volumes:
-        patched["volumeMounts"] = pods.trial_mounts(step)
-        spec["volumes"] = pods.volumes(step)
+    patched = {"name": container, "securityContext": pods.security(), "volumeMounts": pods.trial_mounts(step)}
+    spec = present({**pods.placement(step), "containers": [present(patched)], "volumes": pods.volumes(step)})
     pod = {"metadata": pods.pod_metadata(), "spec": spec}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
     return {"manager": _PATCH_MANAGER, "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}}
@@ -155,7 +144,7 @@ KINDS = {
         "pytorch",
         _pytorch_job,
         suffix=len("-worker-"),
-        labels={"training.kubeflow.org/job-role": "master"},
+        labels=PRIMARY_LABELS["PyTorchJob"],
     ),
     "TrainJob": TrialKind(
         "trainer.kubeflow.org/v1alpha1",
@@ -163,6 +152,6 @@ KINDS = {
         "node",
         _train_job,
         suffix=len("-node-0-") + len("-abcde"),
-        labels={"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
+        labels=PRIMARY_LABELS["TrainJob"],
     ),
 }

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from kftune.errors import StoreError, UnknownNameError
 from kftune.results.layout import RunFolder
 from kftune.results.records import SCORED, Meta, State, Trial
-from kftune.results.tables import SELECT, check_format, damaged, meta_of, trial_of
+from kftune.results.tables import SELECT, check_format, meta_of, translated, trial_of
 
 
 def open_results(folder: str | Path) -> Results:
@@ -22,10 +22,8 @@ def open_results(folder: str | Path) -> Results:
     layout = RunFolder(Path(folder))
     if not layout.database.is_file():
         raise StoreError("there are no results here; kftune run creates them", str(folder))
-    try:
+    with translated(layout):
         return Results(layout)
-    except sqlite3.Error as error:
-        raise damaged(layout, error) from error
 
 
 class Results:
@@ -108,10 +106,8 @@ class Results:
         return [trial_of(row, self.meta.slug) for row in self._fetch(f"{SELECT} {rest}", *arguments)]
 
     def _fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
-        try:
+        with translated(self.folder):
             return self._connection.execute(query, arguments).fetchall()
-        except sqlite3.Error as error:
-            raise damaged(self.folder, error) from error
 
 
 def _connect(folder: RunFolder) -> sqlite3.Connection:

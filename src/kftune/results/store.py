@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,10 +18,10 @@ from kftune.results.tables import (
     SELECT,
     TABLES,
     check_format,
-    damaged,
     meta_of,
     meta_to_text,
     to_json,
+    translated,
     trial_of,
 )
 
@@ -74,7 +73,7 @@ class Store:
     def _open(self, meta: Meta) -> None:
         self.folder.logs.mkdir(exist_ok=True)
         self.folder.outputs.mkdir(exist_ok=True)
-        with self._translated():
+        with translated(self.folder):
             self._connection = sqlite3.connect(self.folder.database, isolation_level=None)
             try:
                 self._prepare(meta)
@@ -103,8 +102,6 @@ class Store:
         self._opened = time.monotonic()
         self._to_disk = True
 
-    # -- reading -----------------------------------------------------------------------------------------------
-
     @property
     def active_seconds(self) -> float:
         """How long all runs of this study took together."""
@@ -112,21 +109,19 @@ class Store:
 
     def trials(self) -> list[Trial]:
         """Returns every trial, by number."""
-        with self._translated():
+        with translated(self.folder):
             rows = self._connection.execute(f"{SELECT} ORDER BY number").fetchall()
         return [trial_of(row, self.meta.slug) for row in rows]
 
     def trial(self, number: int) -> Trial:
         """Returns one trial."""
-        with self._translated():
+        with translated(self.folder):
             row = self._connection.execute(f"{SELECT} WHERE number = ?", (number,)).fetchone()
         return trial_of(row, self.meta.slug)
 
     def name(self, number: int) -> str:
         """Returns the name of trial number `number`."""
         return trial_name(self.meta.slug, number)
-
-    # -- writing -----------------------------------------------------------------------------------------------
 
     def start(self, trial: TrialStart) -> None:
         """Records that a trial runs."""
@@ -153,7 +148,7 @@ class Store:
 
     def _commit(self, statement: str, values: Sequence[object], *, to_disk: bool) -> None:
         """Runs one statement as one transaction; with `to_disk` it and all earlier ones are synchronised."""
-        with self._translated():
+        with translated(self.folder):
             if to_disk != self._to_disk:
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
                 self._to_disk = to_disk
@@ -172,14 +167,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Translates SQLite's errors."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise damaged(self.folder, error) from error
 
 
 def _move_aside(folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kftune.errors import StoreError
@@ -86,15 +88,18 @@ def check_format(version: int, folder: RunFolder, verb: str) -> None:
         )
 
 
-def damaged(folder: RunFolder, error: Exception) -> StoreError:
-    """Returns the error for a file that SQLite cannot read or write.
+@contextmanager
+def translated(folder: RunFolder) -> Iterator[None]:
+    """Translates SQLite's errors.
 
-    Args:
-        folder: Where the file is.
-        error: SQLite's error.
+    Raises:
+        StoreError: SQLite cannot read or write the file.
     """
-    message = (
-        f"the results cannot be read or written: {error}. If the disk is full, free some space and run again; "
-        f"if {folder.database.name} is damaged, move it away: logs/ and trials/ do not depend on it"
-    )
-    return StoreError(message, str(folder.path))
+    try:
+        yield
+    except sqlite3.Error as error:
+        message = (
+            f"the results cannot be read or written: {error}. If the disk is full, free some space and run again; "
+            f"if {folder.database.name} is damaged, move it away: logs/ and trials/ do not depend on it"
+        )
+        raise StoreError(message, str(folder.path)) from error

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kftune.katib.go.names import DNS_LABEL, IMAGE
 from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue, matching
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
@@ -14,9 +15,7 @@ from kftune.spec.quantities import EnvText, Quantity, Seconds, Token, parse_quan
 Image = Annotated[
     str,
     matching(
-        r"(?=.{1,512}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
-        r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
-        r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+        rf"(?=.{{1,512}}\Z){IMAGE}(?:@sha256:[0-9a-f]{{64}})?",
         "an image is [registry/]name[:tag][@sha256:digest] with a name in lower case",
     ),
 ]
@@ -24,7 +23,7 @@ EnvName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "an environment var
 DnsLabel = Annotated[
     str,
     matching(
-        r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?",
+        rf"(?=.{{1,63}}\Z){DNS_LABEL.pattern}",
         "a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends",
     ),
 ]

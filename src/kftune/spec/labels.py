@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from kftune.katib.go.names import LABEL_VALUE
 from kftune.spec.quantities import EnvText
 
 
@@ -30,7 +31,7 @@ def matching(pattern: str, rule: str) -> AfterValidator:
 
 
 _VALUE = matching(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?",
+    rf"(?=.{{0,63}}\Z){LABEL_VALUE.pattern}",
     "a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends",
 )
 _KEY = matching(

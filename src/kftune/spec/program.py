@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_PYTHON = re.compile(r"(?:.*/)?python[0-9.]*")
+PYTHON = re.compile(r"(?:.*/)?python[0-9.]*")
+"""The name or path of a Python interpreter."""
 _LAUNCHER = re.compile(r"(?:.*/)?(?:torchrun|deepspeed)|torch\.distributed\.(?:run|launch)")
 _OPTIONS_WITH_VALUE = frozenset({"-X", "-W"})
 
@@ -29,7 +30,7 @@ def python_program(tokens: Sequence[str]) -> PythonProgram:
         return PythonProgram(script=program, arguments=tuple(rest))
     if _LAUNCHER.fullmatch(program):
         return _launched(rest)
-    if not _PYTHON.fullmatch(program):
+    if not PYTHON.fullmatch(program):
         return PythonProgram(problem=f"{program} is not a Python program")
     while rest and rest[0].startswith("-") and rest[0] != "-m":
         if rest[0].startswith("-c") or rest[0] == "-":

@@ -19,14 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from kftune.errors import (
-    KftuneError,
-    MetricError,
-    MissingExtraError,
-    ModelRegistryError,
-    UnknownNameError,
-    UsageError,
-)
+from kftune.errors import KftuneError, MetricError, MissingExtraError, ModelRegistryError, UnknownNameError, UsageError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, RegistryEntry, load_hparams
 from kftune.outputs import take

@@ -176,7 +176,7 @@ def generate_circuit(name: str, *, seed: int = 0, days: int = 56) -> Circuit:
     pump_hours, pump_share = _between(rng, 5.0, 11.0), _between(rng, 0.0, 0.6)
     drift = level * _between(rng, -0.02, 0.02) / (days * 24)
     noise = _noise(rng, memory=_between(rng, 0.5, 0.9), size=swing * _between(rng, 0.1, 0.4))
-    lost = _lost_hours(rng, days)
+    lost = {int(days * 24 * rng.random()) for _ in range(days // 10)}
     outage = _outage_hours(rng, days)
 
     times, flow = [], []
@@ -231,10 +231,6 @@ def _noise(rng: random.Random, *, memory: float, size: float) -> Iterator[float]
     while True:
         yield value
         value = memory * value + fresh * _STANDARD_NORMAL.inv_cdf(_between(rng, 1e-9, 1 - 1e-9))
-
-
-def _lost_hours(rng: random.Random, days: int) -> set[int]:
-    return {int(days * 24 * rng.random()) for _ in range(days // 10)}
 
 
 def _outage_hours(rng: random.Random, days: int) -> set[int]:

@@ -89,7 +89,8 @@ def train(hparams: LstmHparams, data: Path | None = None, output: Path | None = 
             summary["history"].append({"epoch": epoch, **metrics})
             if process.is_first:
                 if improved:
-                    _save(folder, model, split.scale)
+                    weights = {"state_dict": model.state_dict(), "scale": asdict(split.scale)}
+                    checkpoint.save_model(folder, weights)
                 report(step=epoch, **metrics)
             if hparams.patience is not None and epoch - best["epoch"] >= hparams.patience:
                 summary["status"] = "out of patience"
@@ -225,10 +226,6 @@ def _train_epoch(
     total, count = process.total(squares_and_count).tolist()
     process.agree_to_stop()
     return total / count if count else math.nan
-
-
-def _save(folder: Path, model: Forecaster, scale: Scale) -> None:
-    checkpoint.save_model(folder, {"state_dict": model.state_dict(), "scale": asdict(scale)})
 
 
 def _start_summary(hparams: LstmHparams, split: Split, model: Forecaster, process: Process) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +98,11 @@ def start_process(seed: int) -> Iterator[Process]:
         output_dir=Path(os.environ.get("KFTUNE_OUTPUT_DIR") or "output"),
         data_dir=Path(data_dir) if (data_dir := os.environ.get("KFTUNE_DATA")) else None,
     )
-    previous = {number: signal.signal(number, _note_in(process)) for number in STOP_SIGNALS}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        process.stop_signal = number
+
+    previous = {number: signal.signal(number, note) for number in STOP_SIGNALS}
     if process.world_size > 1:
         distributed.init_process_group("nccl" if process.device.type == "cuda" else "gloo")
     try:
@@ -108,13 +112,6 @@ def start_process(seed: int) -> Iterator[Process]:
             distributed.destroy_process_group()
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _note_in(process: Process) -> Callable[[int, FrameType | None], None]:
-    def note(number: int, _frame: FrameType | None) -> None:
-        process.stop_signal = number
-
-    return note
 
 
 def _keep_threads_in_quota() -> None:

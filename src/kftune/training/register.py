@@ -70,7 +70,7 @@ def run(argv: Sequence[str]) -> int:
         "files": _files(folder),
     }
     summary = read_summary(folder)
-    card = model_card(manifest, summary)
+    card = _model_card(manifest, summary)
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     write_text(Path(given["card"]), card)
     write_text(Path(given["manifest"]), text)
@@ -83,13 +83,7 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def model_card(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    """Returns the Markdown of a model card.
-
-    Args:
-        manifest: The manifest.
-        summary: The content of the training's ``summary.json``.
-    """
+def _model_card(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     windows, versions = summary["windows"], summary["versions"]
     source = [("source revision", manifest["revision"]), ("registered", manifest["created"])]
     parts = [
@@ -128,13 +122,12 @@ def _plain(value: object) -> str:
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): _described(path) for path in files}
-
-
-def _described(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    files = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        files[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
+    return files
 
 
 def _metrics(path: Path) -> dict[str, float]:

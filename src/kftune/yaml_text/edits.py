@@ -156,8 +156,8 @@ def _inserted_in_block(text: str, node: TextNode, tree: _Tree) -> str | None:
     indent = text[start:at]
     if indent.strip(" "):
         return None
-    while start and _is_comment(text[text.rfind("\n", 0, start - 1) + 1 : start]):
-        start = text.rfind("\n", 0, start - 1) + 1
+    while start and text[(before := text.rfind("\n", 0, start - 1) + 1) : start].lstrip()[:1] in ("", "#"):
+        start = before
     lines = "".join(line + _line_break(text, at) for line in _block(tree, indent))
     return text[:start] + lines + text[start:]
 
@@ -170,10 +170,6 @@ def _block(tree: _Tree, indent: str) -> list[str]:
         else:
             lines.append(f"{indent}{key}: {value}")
     return lines
-
-
-def _is_comment(line: str) -> bool:
-    return not line.strip() or line.lstrip().startswith("#")
 
 
 def _line_break(text: str, at: int) -> str:

@@ -122,7 +122,7 @@ def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
         next_event = yaml.CBaseLoader(text).get_event
         while type(event := next_event()) is not StreamEndEvent:
             if type(event) is DocumentStartEvent:
-                yield event, _DocumentReader(next_event, file).read()
+                yield event, _DocumentReader(next_event, file).node(next_event(), 0)
 
 
 class _DocumentReader:
@@ -134,16 +134,14 @@ class _DocumentReader:
         self._anchors: dict[str, object] = {}
         self._copies = 0
 
-    def read(self) -> object:
-        return self._node(self._next(), 0)
-
-    def _node(self, event: Any, level: int) -> object:
+    def node(self, event: Any, level: int) -> object:
         kind = type(event)
         if kind is AliasEvent:
             return self._alias(event, level)
         value: object
         if kind is ScalarEvent:
-            value = self._scalar(event)
+            is_plain = event.tag is None and event.implicit[0]
+            value = self._plain(event) if is_plain else event.value if event.tag is None else self._tagged(event)
         elif level >= _MOST_LEVELS:
             raise self._too_deep(event)
         elif kind is MappingStartEvent:
@@ -168,20 +166,15 @@ class _DocumentReader:
             if key in result:
                 raise self._duplicate(event, places[list(result).index(key)])
             places.append(event)
-            result[key] = self._node(next_event(), level)
+            result[key] = self.node(next_event(), level)
         return dict(ChainMap(result, *merged)) if merged else result
 
     def _sequence(self, start: Any, level: int) -> list[object]:
         self._check_tag(start, "seq")
         result: list[object] = []
         while type(event := self._next()) is not SequenceEndEvent:
-            result.append(self._node(event, level))
+            result.append(self.node(event, level))
         return result
-
-    def _scalar(self, event: Any) -> object:
-        if event.tag is not None:
-            return self._tagged(event)
-        return self._plain(event) if event.implicit[0] else event.value
 
     def _plain(self, event: Any) -> object:
         try:
@@ -204,14 +197,14 @@ class _DocumentReader:
 
     def _key(self, event: Any) -> object:
         if type(event) is ScalarEvent or type(event) is AliasEvent:
-            key = self._node(event, 0)
+            key = self.node(event, 0)
             if not isinstance(key, (dict, list)):
                 return key
         raise self._wrong("a key must be a single value, not a list or a mapping", event)
 
     def _merged(self, event: Any, level: int) -> list[dict[object, object]]:
         """Returns the mappings that ``<<:`` merges, in the order of precedence."""
-        value = self._node(event, level)
+        value = self.node(event, level)
         sources: list[Any] = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
             raise self._wrong("'<<' takes a mapping or a list of mappings; give it one, such as *name", event)

@@ -20,7 +20,7 @@ def test_a_time_limit_asks_first_and_then_kills_the_whole_group(tmp_path):
     limits = {"budget": {"trial_timeout": 0.2, "max_failed": 1}, "step": {"grace_period": 0.3}}
     began = time.monotonic()
     trial = one_trial(study(sh(script), trials=1, **limits), tmp_path / "runs")
-    assert 0.5 <= time.monotonic() - began < 10
+    assert time.monotonic() - began >= 0.5
     assert (trial.state, trial.exit_code) == ("Failed", -signal.SIGKILL)
     assert trial.message.startswith("ran longer than trial_timeout (0.2 s) and was stopped; its last lines:\n  loss=1")
     assert not any(is_alive(int(pid)) for pid in pids.read_text().split())
@@ -28,20 +28,16 @@ def test_a_time_limit_asks_first_and_then_kills_the_whole_group(tmp_path):
 
 def test_a_trial_that_ends_on_request_is_not_killed(tmp_path):
     script = "trap 'echo saved; exit 0' TERM; echo loss=1; sleep 60 & wait"
-    limits = {"budget": {"trial_timeout": 0.3, "max_failed": 1}, "step": {"grace_period": 30}}
-    began = time.monotonic()
+    limits = {"budget": {"trial_timeout": 0.3, "max_failed": 1}, "step": {"grace_period": 3600}}
     trial = one_trial(study(sh(script), trials=1, **limits), tmp_path)
-    assert time.monotonic() - began < 10
     assert (trial.state, trial.exit_code) == ("Failed", 0)
     assert log_of(tmp_path, trial) == "loss=1\nsaved\n"
 
 
 def test_the_first_process_s_end_is_the_trial_s_end_as_in_a_container(tmp_path):
     behind = tmp_path / "behind"
-    script = f"sleep 60 & echo $! > {behind}; echo loss=1"
-    began = time.monotonic()
+    script = f"sleep 3600 & echo $! > {behind}; echo loss=1"
     outcome, _ = run(study(sh(script), trials=2), tmp_path / "runs")
-    assert time.monotonic() - began < 10
     assert outcome.counts == {"Succeeded": 2}
     assert not is_alive(int(behind.read_text()))
 
@@ -49,9 +45,8 @@ def test_the_first_process_s_end_is_the_trial_s_end_as_in_a_container(tmp_path):
 def test_a_process_of_another_session_that_holds_the_output_does_not_hold_the_study(tmp_path):
     behind = tmp_path / "behind"
     script = f"setsid sleep 60 & echo $! > {behind}; echo loss=1"
-    began = time.monotonic()
     outcome, _ = run(study(sh(script), trials=1), tmp_path / "runs")
-    assert time.monotonic() - began < 10
+    assert is_alive(int(behind.read_text()))
     assert outcome.counts == {"Succeeded": 1}
     os.kill(int(behind.read_text()), signal.SIGKILL)
 
@@ -158,9 +153,7 @@ def test_a_program_without_a_first_line_cannot_start_and_says_so(tmp_path):
 def test_a_process_left_behind_that_writes_without_end_does_not_hold_the_study(tmp_path):
     behind = tmp_path / "behind"
     script = f"setsid yes a=1 & echo $! > {behind}; echo loss=1"
-    began = time.monotonic()
     outcome, _ = run(study(sh(script), trials=1), tmp_path / "runs")
-    assert time.monotonic() - began < 10
     assert outcome.counts == {"Succeeded": 1}
     with suppress(ProcessLookupError):  # it ends by itself when nobody reads any more
         os.kill(int(behind.read_text()), signal.SIGKILL)

@@ -84,9 +84,6 @@ class Leaf:
             if isinstance(decoded, DomainValue):
                 return decoded.value
             text = decoded
-        return self._decode_plain(text)
-
-    def _decode_plain(self, text: str) -> Any:
         form = self.form
         if form in ("text", "scalar"):
             return text

@@ -110,12 +110,7 @@ def _check_field(name: str, field: FieldInfo) -> None:
 
 
 def _leaf(
-    path: tuple[str, ...],
-    field: FieldInfo,
-    default: tuple[bool, Any],
-    domain: Domain | None,
-    *,
-    is_group: bool,
+    path: tuple[str, ...], field: FieldInfo, default: tuple[bool, Any], domain: Domain | None, *, is_group: bool
 ) -> Leaf:
     tag = field.discriminator
     leaf = Leaf(

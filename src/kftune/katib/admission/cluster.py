@@ -7,13 +7,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError
-from kftune.katib.admission.defaults import KUBEFLOW_JOBS
 from kftune.katib.go.reading import NotYamlError, pieces, read
 from kftune.katib.go.unstructured import as_map
+from kftune.katib.trial.conditions import KUBEFLOW_JOBS
 
 INJECTION_LABEL = "katib.kubeflow.org/metrics-collector-injection"
 
-
+_ALGORITHMS = frozenset(
+    "random tpe grid multivariate-tpe hyperband bayesianoptimization cmaes sobol enas darts pbt".split()  # noqa: SIM905
+)
 _TRIAL_KINDS = frozenset(
     {("trainer.kubeflow.org/v1alpha1", "TrainJob"), ("batch/v1", "Job")}
     | {("kubeflow.org/v1", kind) for kind in KUBEFLOW_JOBS}
@@ -26,21 +28,7 @@ class KatibConfig(NamedTuple):
     Source: katib v0.19.0, manifests/v1beta1/installs/katib-standalone/katib-config.yaml.
     """
 
-    algorithms: frozenset[str] = frozenset(
-        [
-            "random",
-            "tpe",
-            "grid",
-            "multivariate-tpe",
-            "hyperband",
-            "bayesianoptimization",
-            "cmaes",
-            "sobol",
-            "enas",
-            "darts",
-            "pbt",
-        ]
-    )
+    algorithms: frozenset[str] = _ALGORITHMS
     early_stoppings: frozenset[str] = frozenset({"medianstop"})
     collectors: frozenset[str] = frozenset({"StdOut", "File", "TensorFlowEvent"})
     trial_kinds: frozenset[tuple[str, str]] = _TRIAL_KINDS
@@ -60,9 +48,7 @@ class Cluster(NamedTuple):
     def is_labelled(self, namespace: str | None) -> bool:
         """Whether Katib accepts Experiments in the namespace."""
         labels = self.namespaces.get(namespace or "")
-        if labels is None:
-            return self.labelled
-        return labels.get(INJECTION_LABEL) == "enabled"
+        return self.labelled if labels is None else labels.get(INJECTION_LABEL) == "enabled"
 
     def knows_config_maps_of(self, namespace: str) -> bool:
         """Whether ConfigMaps of the namespace are given; then it has no others."""

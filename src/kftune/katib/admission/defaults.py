@@ -8,18 +8,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from kftune.katib.trial import METRICS_LOG
+from kftune.katib.trial.conditions import KUBEFLOW_JOBS, PRIMARY_LABELS, expression
 
 KatibVersion = Literal["0.18", "0.19", "main"]
 VERSIONS: tuple[KatibVersion, ...] = ("0.18", "0.19", "main")
-
-KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
-
-
-def _condition(kind: str) -> str:
-    return f'status.conditions.#(type=="{kind}")#|#(status=="True")#'
-
-
-_COMPLETE, _SUCCEEDED, _FAILED = map(_condition, ("Complete", "Succeeded", "Failed"))
 
 
 def with_defaults(spec: dict[str, Any], version: KatibVersion) -> dict[str, Any]:
@@ -59,19 +51,15 @@ def _default_template(template: dict[str, Any] | None, version: KatibVersion) ->
         return
     kind = trial["kind"]
     if kind == "Job" or (kind == "TrainJob" and version != "0.18"):
-        success = _COMPLETE
+        success = "Complete"
     elif kind in KUBEFLOW_JOBS:
-        success = _SUCCEEDED
+        success = "Succeeded"
     else:
         return
-    template["successCondition"] = template.get("successCondition") or success
-    template["failureCondition"] = template.get("failureCondition") or _FAILED
-    if kind != "Job" and not template.get("primaryPodLabels"):
-        template["primaryPodLabels"] = (
-            {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"}
-            if kind == "TrainJob"
-            else {"training.kubeflow.org/job-role": "master"}
-        )
+    template["successCondition"] = template.get("successCondition") or expression(success)
+    template["failureCondition"] = template.get("failureCondition") or expression("Failed")
+    if kind in PRIMARY_LABELS and not template.get("primaryPodLabels"):
+        template["primaryPodLabels"] = dict(PRIMARY_LABELS[kind])
 
 
 def _default_collector(spec: dict[str, Any]) -> None:

@@ -122,10 +122,13 @@ class _Conversion:
             raise _unfit(value, "int32", path)
 
     def _time(self, value: Any, path: Path) -> None:
-        written = _utc(value) if type(value) is str else None
-        if written is None:
+        try:
+            moment = datetime.fromisoformat(value) if type(value) is str else None
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
             raise _UnfitError(path, f"parsing time {value!r} as RFC 3339: cannot parse it")
-        if written != value:
+        if not value.endswith("Z") or "." in value or "T" not in value:  # Go writes whole seconds, in UTC
             self._lose(path, value)
 
     def _integer(self, value: Any, bits: int, path: Path) -> None:
@@ -156,14 +159,3 @@ def _kind(value: object) -> str:
 
 def _unfit(value: object, wanted: str, path: Path) -> _UnfitError:
     return _UnfitError(path, f"cannot convert {_kind(value)} to {wanted}")
-
-
-def _utc(text: str) -> str | None:
-    """Returns a time as Go writes it back: whole seconds, in UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return text if text.endswith("Z") and "." not in text and "T" in text else ""

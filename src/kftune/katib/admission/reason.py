@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from kftune.katib.go.types import Path
@@ -19,26 +20,20 @@ class Reason(NamedTuple):
     """The place in the document; deeper than `field` where it is known."""
 
 
-def required(path: Path, detail: str, *, field: str | None = None) -> Reason:
-    """Returns the reason of a missing value.
+def _reason(type: str, path: Path, detail: str, *, field: str | None = None) -> Reason:
+    """Returns the reason of a value.
 
     Args:
+        type: As in `Reason`.
         path: Its place.
         detail: The webhook's text.
         field: The field as the webhook names it; None for the path's text.
     """
-    return Reason(field or field_text(path), "Required", detail, path)
+    return Reason(field or field_text(path), type, detail, path)
 
 
-def invalid(path: Path, detail: str, *, field: str | None = None) -> Reason:
-    """Returns the reason of an invalid value.
-
-    Args:
-        path: Its place.
-        detail: The webhook's text.
-        field: The field as the webhook names it; None for the path's text.
-    """
-    return Reason(field or field_text(path), "Invalid", detail, path)
+required = partial(_reason, "Required")
+invalid = partial(_reason, "Invalid")
 
 
 def field_text(path: Path) -> str:

@@ -11,16 +11,11 @@ from typing import Any, NamedTuple
 
 from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.go.json_reading import not_an_object
+from kftune.katib.go.names import DNS_LABEL, LABEL_VALUE, MOST_ANNOTATION_BYTES, QUALIFIED, SUBDOMAIN
 from kftune.katib.go.types import DecodeError, Path, missing_kind, struct
 
 API_VERSION = "kubeflow.org/v1beta1"
 KIND = "Experiment"
-
-_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_DNS_LABEL = re.compile(_LABEL)
-_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
-_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 
 _ENDS = "and must start and end with an alphanumeric character"
 _LOWER = "must consist of lower case alphanumeric characters"
@@ -28,8 +23,7 @@ _SUBDOMAIN_RULE = f"a lowercase RFC 1123 subdomain {_LOWER}, '-' or '.', {_ENDS}
 _LABEL_RULE = f"a lowercase RFC 1123 label {_LOWER} or '-', {_ENDS}"
 _QUALIFIED_RULE = f"must consist of alphanumeric characters, '-', '_' or '.', {_ENDS}"
 _VALUE_RULE = "a valid label must be an empty string or " + _QUALIFIED_RULE.removeprefix("must ")
-_NAME = (253, _SUBDOMAIN, _SUBDOMAIN_RULE)
-_MOST_ANNOTATIONS = 262_144
+_NAME = (253, SUBDOMAIN, _SUBDOMAIN_RULE)
 
 
 class Refusal(NamedTuple):
@@ -78,14 +72,14 @@ def metadata_reasons(metadata: Mapping[str, Any]) -> Iterator[Reason]:
             yield invalid(("metadata", "name"), rule)
     namespace = metadata.get("namespace", "")
     if namespace:
-        for rule in _broken(namespace, 63, _DNS_LABEL, _LABEL_RULE):
+        for rule in _broken(namespace, 63, DNS_LABEL, _LABEL_RULE):
             yield invalid(("metadata", "namespace"), rule)
     labels = metadata.get("labels", {})
     for key, text in labels.items():
         at = ("metadata", "labels", key)
         for rule in _broken_key(key):
             yield invalid(at, rule, field="metadata.labels")
-        for rule in _broken(text, 63, _LABEL_VALUE, _VALUE_RULE):
+        for rule in _broken(text, 63, LABEL_VALUE, _VALUE_RULE):
             yield invalid(at, rule, field="metadata.labels")
     yield from _annotation_reasons(metadata.get("annotations", {}))
 
@@ -96,8 +90,8 @@ def _annotation_reasons(annotations: Mapping[str, str]) -> Iterator[Reason]:
         size += len(key.encode(errors="replace")) + len(text.encode(errors="replace"))
         for rule in _broken_key(key.lower()):
             yield invalid(("metadata", "annotations", key), rule, field="metadata.annotations")
-    if size > _MOST_ANNOTATIONS:
-        detail = f"may not be more than {_MOST_ANNOTATIONS} bytes"
+    if size > MOST_ANNOTATION_BYTES:
+        detail = f"may not be more than {MOST_ANNOTATION_BYTES} bytes"
         yield Reason("metadata.annotations", "TooLong", detail, ("metadata", "annotations"))
 
 
@@ -122,4 +116,4 @@ def _broken_key(key: str) -> Iterator[str]:
     if not name:
         yield "name part must be non-empty"
     else:
-        yield from (f"name part {rule}" for rule in _broken(name, 63, _QUALIFIED, _QUALIFIED_RULE))
+        yield from (f"name part {rule}" for rule in _broken(name, 63, QUALIFIED, _QUALIFIED_RULE))

@@ -5,7 +5,6 @@ Source: katib, pkg/webhook/v1beta1/experiment/validator/validator.go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,9 +14,9 @@ from kftune.katib.admission.reason import Reason, invalid, required
 from kftune.katib.admission.webhook_collector import collector_reasons
 from kftune.katib.admission.webhook_template import template_reasons
 from kftune.katib.admission.webhook_update import update_reasons
+from kftune.katib.go.names import DNS_1035
 from kftune.katib.go.text import plain_text
 
-_NAME = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _NAME_RULE = (
     "name must consist of lower case alphanumeric characters or '-', start with an alphabetic character, end with an "
     "alphanumeric character and may not be longer than 40 characters"
@@ -41,8 +40,9 @@ def webhook_reasons(
         cluster: Katib's configuration and the other objects of the cluster.
         version: Katib's version.
     """
-    reasons = list(_name_reasons(name))
-    reasons += _count_reasons(spec)
+    reasons = list(_count_reasons(spec))
+    if not DNS_1035.match(name) or len(name) > _LONGEST_NAME:
+        reasons.insert(0, invalid(("metadata", "name"), _NAME_RULE))
     if old is not None:
         reasons += update_reasons(spec, old)
     objective = list(_objective_reasons(spec.get("objective")))
@@ -59,11 +59,6 @@ def webhook_reasons(
         reasons += _parameter_reasons(index, parameter, version)
     reasons += collector_reasons(spec["metricsCollectorSpec"], cluster)
     return reasons
-
-
-def _name_reasons(name: str) -> Iterator[Reason]:
-    if not _NAME.match(name) or len(name) > _LONGEST_NAME:
-        yield invalid(("metadata", "name"), _NAME_RULE)
 
 
 def _count_reasons(spec: Mapping[str, Any]) -> Iterator[Reason]:

@@ -33,11 +33,8 @@ def collector_reasons(spec: Mapping[str, Any], cluster: Cluster) -> Iterator[Rea
     collector = spec["collector"]
     kind = collector.get("kind", "")
     if kind in _CONFIGURED and kind not in cluster.config.collectors:
-        yield invalid(
-            _KIND,
-            "GetMetricsCollectorConfigData failed: failed to find metrics collector config for "
-            f"kind: {kind} in ConfigMap: katib-config",
-        )
+        detail = f"failed to find metrics collector config for kind: {kind} in ConfigMap: katib-config"
+        yield invalid(_KIND, f"GetMetricsCollectorConfigData failed: {detail}")
     if kind in ("Push", "StdOut"):
         return
     source = spec.get("source") or {}

@@ -67,10 +67,8 @@ def _missing_part(template: Mapping[str, Any]) -> Reason | None:
         return required((*_TEMPLATE, "trialParameters"), "must be specified")
     trial, config_map = template.get("trialSpec"), template.get("configMap")
     if trial is None and config_map is None:
-        return required(
-            (*_TEMPLATE, "TrialSource"),
-            "spec.trialTemplate.trialSpec or spec.trialTemplate.configMap must be specified",
-        )
+        detail = "spec.trialTemplate.trialSpec or spec.trialTemplate.configMap must be specified"
+        return required((*_TEMPLATE, "TrialSource"), detail)
     if trial is not None and config_map is not None:
         detail = "only one of spec.trialTemplate.trialSpec or spec.trialTemplate.configMap can be specified"
         return required(_TEMPLATE, detail)

@@ -6,10 +6,11 @@ Source: the CRDs named in `tools/crd_overlay.yaml` (x-kubernetes-validations).
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from kftune.katib.go.names import DNS_1035
 
 
 class Rule(NamedTuple):
@@ -55,10 +56,6 @@ def _no_timeout_of_steps(templates: Any) -> bool:
     return not any("dag" in each or "steps" in each for each in timed)
 
 
-def _has_one_order(task: Any) -> bool:
-    return "depends" not in task or not ("dependencies" in task or "continueOn" in task)
-
-
 def _has_name_for_order(task: Any) -> bool:
     follows = "depends" in task or "dependencies" in task
     return not follows or not str(task.get("name", ""))[:1].isdigit()
@@ -68,7 +65,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "short-label-name": Rule(
             "metadata.name must match RFC 1035 DNS label format",
-            lambda it: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", it["metadata"]["name"]) is not None,
+            lambda it: DNS_1035.fullmatch(it["metadata"]["name"]) is not None,
         ),
         "short-name": Rule(
             "metadata.name must be no more than 63 characters", lambda it: len(it["metadata"]["name"]) <= 63
@@ -79,8 +76,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         ),
         "at-least-one-process": Rule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),
         "parallel-trials": Rule(
-            "parallelTrials cannot exceed numTrials",
-            lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0),
+            "parallelTrials cannot exceed numTrials", lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0)
         ),
         "grid-of-choices": Rule(
             "Grid search requires all parameters to be Categorical; Uniform and LogUniform are not supported.",
@@ -106,7 +102,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             "template must have at most one template type",
             lambda it: all(_at_most_one(_BODIES, template) for template in it),
         ),
-        "one-task-order": Rule("cannot use both 'depends' and 'dependencies' or 'continueOn'", _has_one_order),
+        "one-task-order": Rule(
+            "cannot use both 'depends' and 'dependencies' or 'continueOn'",
+            lambda it: "depends" not in it or not ("dependencies" in it or "continueOn" in it),
+        ),
         "task-name": Rule(
             "task name cannot begin with a digit when using 'depends' or 'dependencies'", _has_name_for_order
         ),

@@ -36,13 +36,9 @@ class CustomKind(NamedTuple):
     """Whether status is a subresource, so that it is dropped from created and edited objects."""
 
 
-def node_of(given: object) -> Node:
+def node_of(given: str | Mapping[str, Any]) -> Node:
     """Returns a node from its written form."""
-    if isinstance(given, str):
-        return Node(given)
-    if isinstance(given, dict):
-        return Node(given["is"], given)
-    raise AssertionError(f"a kind must be text or a map, not {given!r}")
+    return Node(given) if isinstance(given, str) else Node(given["is"], given)
 
 
 def kind_of(version: object, kind: object) -> CustomKind | None:

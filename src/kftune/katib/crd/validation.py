@@ -89,9 +89,6 @@ def _children(value: Any, node: Node, path: Path, old: Any) -> Iterator[Child]:
                 yield item, inside, (*path, index), _item_before(item, old, node)
 
 
-# -------------------------------------------------------------------------------------------------------- the schema
-
-
 def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
     head = node.kind[0]
     if head == "*" or (old is not MISSING and is_same(value, old, node)):
@@ -176,9 +173,6 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("$", r"\Z"), re.ASCII)
 
 
-# --------------------------------------------------------------------------------------------------------- the rules
-
-
 def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
     names: tuple[str, ...] = tuple(node.more.get("rules", ()))
     if node.kind[0] == "=":
@@ -197,9 +191,6 @@ def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
         yield from _broken(*child)
 
 
-# ------------------------------------------------------------------------------------------------------ before an edit
-
-
 def _below(old: Any, name: str) -> Any:
     return old.get(name, MISSING) if isinstance(old, dict) else MISSING
 
@@ -209,10 +200,8 @@ def _item_before(item: Any, old: Any, node: Node) -> Any:
     keys = node.more.get("keys")
     if not keys or not isinstance(old, list) or not isinstance(item, dict):
         return MISSING
-    for before in old:
-        if isinstance(before, dict) and all(before.get(key) == item.get(key) for key in keys):
-            return before
-    return MISSING
+    found = (each for each in old if isinstance(each, dict) and all(each.get(key) == item.get(key) for key in keys))
+    return next(found, MISSING)
 
 
 def is_same(value: Any, old: Any, node: Node) -> bool:

@@ -6,6 +6,7 @@ A service's module is imported when an Experiment or a study uses one of its alg
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ NAS = ("enas", "darts")
 """The algorithms that search architectures."""
 
 
+@cache
 def engine_of(algorithm: str) -> Engine:
     """Returns the engine of one of `ALGORITHMS`."""
     engine: Engine = import_module(f"{__name__}.{_SERVICES[algorithm]}").ENGINES[algorithm]

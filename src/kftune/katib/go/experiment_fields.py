@@ -5,25 +5,17 @@ Source: katib v0.19.0, pkg/apis/controller/experiments/v1beta1 and common/v1beta
 
 from __future__ import annotations
 
-_COUNTS = (
-    "trials",
-    "trialsSucceeded",
-    "trialsFailed",
-    "trialsKilled",
-    "trialsPending",
-    "trialsRunning",
-    "trialsEarlyStopped",
-    "trialMetricsUnavailable",
-)
-_LISTS = (
-    "runningTrialList",
-    "pendingTrialList",
-    "failedTrialList",
-    "succeededTrialList",
-    "killedTrialList",
-    "earlyStoppedTrialList",
-    "metricsUnavailableTrialList",
-)
+TRIAL_STATES = {
+    "Killed": ("killedTrialList", "trialsKilled"),
+    "Failed": ("failedTrialList", "trialsFailed"),
+    "Succeeded": ("succeededTrialList", "trialsSucceeded"),
+    "EarlyStopped": ("earlyStoppedTrialList", "trialsEarlyStopped"),
+    "Running": ("runningTrialList", "trialsRunning"),
+    "MetricsUnavailable": ("metricsUnavailableTrialList", "trialMetricsUnavailable"),
+    "Pending": ("pendingTrialList", "trialsPending"),
+}
+"""State of a trial -> the list and the count of such trials in the status. In the order in which the controller checks
+them; a trial in no state is pending."""
 
 EXPERIMENT_FIELDS: dict[str, dict[str, str]] = {
     "Experiment": {
@@ -86,8 +78,9 @@ EXPERIMENT_FIELDS: dict[str, dict[str, str]] = {
         "lastReconcileTime": "*t",
         "conditions": "[=ExperimentCondition",
         "currentOptimalTrial": "=OptimalTrial",
-        **dict.fromkeys(_LISTS, "[s"),
-        **dict.fromkeys(_COUNTS, "i"),
+        "trials": "i",
+        **{names: "[s" for names, _ in TRIAL_STATES.values()},
+        **{count: "i" for _, count in TRIAL_STATES.values()},
     },
     "ExperimentCondition": {
         "type": "s:ExperimentConditionType",

@@ -32,6 +32,13 @@ def not_an_object(value: object) -> str:
     return f"json: cannot unmarshal {json_kind(value)} into Go value of type map[string]interface {{}}"
 
 
+def with_sorted_keys(value: Any) -> Any:
+    """Returns a JSON value with the keys of all its objects in order."""
+    if isinstance(value, dict):
+        return {key: with_sorted_keys(value[key]) for key in sorted(value)}
+    return [with_sorted_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
 def loads(text: str) -> Any:
     """`json.Unmarshal` into a value of any type: every number is a float64.
 

@@ -124,15 +124,12 @@ def _without_escaped_slash(text: str, next_event: Callable[[], Any]) -> Callable
 
     def checked() -> Any:
         event = next_event()
-        if type(event) is ScalarEvent and event.style == '"' and _has_escaped_slash(text, event):
+        is_quoted = type(event) is ScalarEvent and event.style == '"'
+        if is_quoted and _ESCAPED_SLASH.search(text, event.start_mark.index, event.end_mark.index):
             raise _wrong("unknown escape \\/ in double quotes; write / alone", event)
         return event
 
     return checked
-
-
-def _has_escaped_slash(text: str, event: Any) -> bool:
-    return _ESCAPED_SLASH.search(text, event.start_mark.index, event.end_mark.index) is not None
 
 
 class _Reader:
@@ -259,12 +256,7 @@ def _tagged(event: Any) -> object:
     return value
 
 
-_TAG_TYPES: dict[str, type | tuple[type, ...]] = {
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "null": type(None),
-}
+_TAG_TYPES: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
 
 
 def _wrong(message: str, event: Any) -> NotYamlError:

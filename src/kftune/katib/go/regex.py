@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from kftune.errors import MetricError
 from kftune.katib.go import regex_classes as classes
@@ -21,6 +21,7 @@ from kftune.katib.go.regex_classes import Ranges
 _MOST_REPEATS = 1000
 _MOST_NESTED = 1000
 _REPEAT = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
+_NAMED = re.compile(r"\(\?(?:P<|<(?![=!]))")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _POSIX = re.compile(r"\[:(\^?)(.*?):\]", re.DOTALL)
 _OCTAL = re.compile(r"[0-7]{1,3}")
@@ -31,7 +32,35 @@ _EDGES = {"A": r"\A", "b": _WORD_EDGE, "B": f"(?!{_WORD_EDGE})", "z": r"\Z"}
 
 
 class GoRegexError(ValueError):
-    """A regex that Go rejects; the text is Go's, such as ``missing closing ): `(a` ``."""
+    """A regex that Go rejects; the text is Go's, such as ``missing closing ): `(a` ``.
+
+    Attributes:
+        part: The part of the regex that Go names.
+    """
+
+    def __init__(self, code: str, part: str) -> None:
+        super().__init__(f"error parsing regexp: {code}: `{part}`")
+        self.part = part
+
+
+class Token(NamedTuple):
+    """A part of a regex: a character, an escape, a class, the beginning or end of a group, or a repetition."""
+
+    start: int
+    end: int
+    depth: int
+    """How many groups are open after it."""
+    text: str
+    """What it matches literally; empty when it is no plain text."""
+
+
+def tokens(regex: str) -> Iterator[Token]:
+    """Yields the parts of a regex, up to the first one that Go rejects.
+
+    Raises:
+        GoRegexError: Go does not compile it.
+    """
+    return _Parser(regex).tokens()
 
 
 def check(regex: str) -> int:
@@ -87,40 +116,39 @@ def compiled(regex: str) -> GoRegex:
     return GoRegex(regex)
 
 
-def _refuse(code: str, what: str) -> NoReturn:
-    raise GoRegexError(f"error parsing regexp: {code}: `{what}`")
-
-
 class _Group(NamedTuple):
-    """The state before an open group."""
-
     most: int
     flags: frozenset[str]
     start: int
 
 
 class _Parser:
-    """Reads a regex once and translates it for Python.
-
-    A stack holds, per open group, the largest product of repeats so far, the flags and the group's start.
-    """
+    """Reads a regex once and translates it for Python."""
 
     def __init__(self, regex: str) -> None:
         self._regex = regex
         self._at = 0
-        self._outer: list[_Group] = []
+        self._outer: list[_Group] = []  # the state before each open group
         self._most = 1  # the largest product of repeats in the innermost open group so far
         self._last: int | None = None  # repeats of the last piece; None if there is none to repeat
         self._last_repeat = -1  # start of a repetition that was just read; -1 otherwise
         self._flags: frozenset[str] = frozenset()
         self._written: list[str] = []
+        self._text = ""  # the plain text of the current token
         self.groups = 0
 
     def parse(self) -> str:
         """Returns the regex for Python."""
+        for _ in self.tokens():
+            pass
+        return "".join(self._written)
+
+    def tokens(self) -> Iterator[Token]:
+        """Reads the regex and yields its parts."""
         regex = self._regex
         while self._at < len(regex):
-            char = regex[self._at]
+            start, self._text = self._at, ""
+            char = regex[start]
             if char == "(":
                 self._open()
             elif char == ")":
@@ -128,7 +156,7 @@ class _Parser:
             elif char == "|":
                 self._at += 1
                 self._written.append("|")
-                self._nothing_to_repeat()
+                self._last, self._last_repeat = None, -1
             elif char == "[":
                 self._class()
             elif char in "*+?":
@@ -140,9 +168,9 @@ class _Parser:
             else:
                 self._at += 1
                 self._piece(self._plain(char))
+            yield Token(start, self._at, len(self._outer), self._text)
         if self._outer:
-            _refuse("missing closing )", regex)
-        return "".join(self._written)
+            raise GoRegexError("missing closing )", regex)
 
     def _plain(self, char: str) -> str:
         if char == ".":
@@ -154,6 +182,7 @@ class _Parser:
         return self._literal(char)
 
     def _literal(self, char: str) -> str:
+        self._text += char
         single = ((ord(char), ord(char)),)
         if "i" in self._flags:
             return classes.text_of(classes.folded(single))
@@ -164,37 +193,27 @@ class _Parser:
         self._last = repeats
         self._last_repeat = -1
 
-    def _nothing_to_repeat(self) -> None:
-        self._last = None
-        self._last_repeat = -1
-
     def _open(self) -> None:
         regex, start = self._regex, self._at
         flags = self._flags
-        opening = "("
-        if regex.startswith("(?", start):
-            opening = self._perl_group()
-            if not opening:
-                return
-        else:
-            self._at += 1
+        if not regex.startswith("(?", start):
+            opening, self._at = "(", start + 1
+        elif not (opening := self._perl_group()):
+            return
         self._outer.append(_Group(self._most, flags, len(self._written)))
         if len(self._outer) > _MOST_NESTED:
-            _refuse("expression nests too deeply", regex)
+            raise GoRegexError("expression nests too deeply", regex)
         self._written.append(opening)
         self.groups += opening == "("
         self._most = 1
-        self._nothing_to_repeat()
+        self._last, self._last_repeat = None, -1
 
     def _perl_group(self) -> str:
         """Reads what follows `(?`; returns an empty text when it only sets flags."""
         regex, start = self._regex, self._at
-        for opening in ("(?P<", "(?<"):
-            if regex.startswith(opening, start) and regex[start + 3 : start + 4] not in (
-                ("=", "!") if opening == "(?<" else ()
-            ):
-                self._named(start + len(opening))
-                return "("
+        if named := _NAMED.match(regex, start):
+            self._named(named.end())
+            return "("
         at = start + 2
         negative = seen = False
         flags = set(self._flags)
@@ -212,23 +231,22 @@ class _Parser:
                 self._flags = frozenset(flags)
                 return "(?:" if char == ":" else ""
             else:
-                _refuse("invalid or unsupported Perl syntax", regex[start:at])
-        _refuse("missing closing )", regex)
+                raise GoRegexError("invalid or unsupported Perl syntax", regex[start:at])
+        raise GoRegexError("missing closing )", regex)
 
     def _named(self, start: int) -> None:
         end = self._regex.find(">", start)
         if end < 0:
-            _refuse("invalid named capture", self._regex[self._at :])
+            raise GoRegexError("invalid named capture", self._regex[self._at :])
         name = self._regex[start:end]
         if not _NAME.fullmatch(name):
-            _refuse("invalid named capture", self._regex[self._at : end + 1])
+            raise GoRegexError("invalid named capture", self._regex[self._at : end + 1])
         self._at = end + 1
 
     def _close(self) -> None:
         if not self._outer:
-            _refuse("unexpected )", self._regex)
-        inner = self._most
-        around = self._outer.pop()
+            raise GoRegexError("unexpected )", self._regex)
+        inner, around = self._most, self._outer.pop()
         self._most = max(around.most, inner)
         self._flags = around.flags
         self._at += 1
@@ -243,7 +261,7 @@ class _Parser:
         if comma:
             high = -1 if not high_text else int(high_text) if len(high_text) < 9 else _MOST_REPEATS + 1
         if low > _MOST_REPEATS or high > _MOST_REPEATS or (0 <= high < low):
-            _refuse("invalid repeat count", found[0])
+            raise GoRegexError("invalid repeat count", found[0])
         times = max(low, high, 1) if low >= 2 or high >= 2 else 1
         self._repeat(times, found.end(), f"{{{low},{high if high >= 0 else ''}}}")
 
@@ -254,12 +272,12 @@ class _Parser:
             end += 1
             lazy = not lazy
         if self._last_repeat >= 0:
-            _refuse("invalid nested repetition operator", regex[self._last_repeat : end])
+            raise GoRegexError("invalid nested repetition operator", regex[self._last_repeat : end])
         if self._last is None:
-            _refuse("missing argument to repetition operator", regex[start:end])
+            raise GoRegexError("missing argument to repetition operator", regex[start:end])
         repeats = self._last * times
         if times > 1 and repeats > _MOST_REPEATS:
-            _refuse("invalid repeat count", regex[start:end])
+            raise GoRegexError("invalid repeat count", regex[start:end])
         self._most = max(self._most, repeats)
         self._at = end
         self._last = repeats
@@ -303,7 +321,7 @@ class _Parser:
         regex = self._regex
         letter = regex[start + 1 : start + 2]
         if not letter:
-            _refuse("trailing backslash at end of expression", "")
+            raise GoRegexError("trailing backslash at end of expression", "")
         if letter in "01234567":
             if letter == "0" or regex[start + 2 : start + 3] in tuple("01234567"):
                 digits = _OCTAL.match(regex, start + 1)
@@ -315,7 +333,7 @@ class _Parser:
                 return code, found.end()
         elif letter in "aftnrv" or (letter.isascii() and not letter.isalnum()):
             return ord(_CONTROLS.get(letter, letter)), start + 2
-        _refuse("invalid escape sequence", regex[start : start + 2])
+        raise GoRegexError("invalid escape sequence", regex[start : start + 2])
 
     def _unicode_class(self, start: int) -> tuple[Ranges, int, bool]:
         """Returns the class, its end, and whether a ^ negates it."""
@@ -326,12 +344,12 @@ class _Parser:
         else:
             close = regex.find("}", start)
             if close < 0:
-                _refuse("invalid character class range", regex[start:])
+                raise GoRegexError("invalid character class range", regex[start:])
             end = close + 1
             name = regex[start + 3 : close]
         found = classes.unicode_class(name.removeprefix("^"))
         if found is None:
-            _refuse("invalid character class range", regex[start:end])
+            raise GoRegexError("invalid character class range", regex[start:end])
         return found, end, name.startswith("^")
 
     def _class(self) -> None:
@@ -343,7 +361,7 @@ class _Parser:
         items: list[tuple[int, int]] = []
         while first or not regex.startswith("]", at):
             if at >= len(regex):
-                _refuse("missing closing ]", regex[start:])
+                raise GoRegexError("missing closing ]", regex[start:])
             item, at = self._class_item(at, start)
             items += item
             first = False
@@ -355,7 +373,7 @@ class _Parser:
         regex = self._regex
         if posix := _POSIX.match(regex, at):
             if posix[2] not in classes.POSIX:
-                _refuse("invalid character class range", posix[0])
+                raise GoRegexError("invalid character class range", posix[0])
             found = self._cased(classes.POSIX[posix[2]])
             return classes.negated(found) if posix[1] else found, posix.end()
         if regex[at] == "\\" and (named := self._class_by_name(at)) is not None:
@@ -365,7 +383,7 @@ class _Parser:
         if regex.startswith("-", end) and end + 1 < len(regex) and regex[end + 1] != "]":
             high, end = self._class_char(end + 1, start)
             if high < low:
-                _refuse("invalid character class range", regex[at:end])
+                raise GoRegexError("invalid character class range", regex[at:end])
         return self._cased(((low, high),)), end
 
     def _cased(self, found: Ranges) -> Ranges:
@@ -373,7 +391,7 @@ class _Parser:
 
     def _class_char(self, at: int, start: int) -> tuple[int, int]:
         if at >= len(self._regex):
-            _refuse("missing closing ]", self._regex[start:])
+            raise GoRegexError("missing closing ]", self._regex[start:])
         if self._regex[at] == "\\":
             return self._escaped(at)
         return ord(self._regex[at]), at + 1

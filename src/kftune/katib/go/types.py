@@ -21,7 +21,7 @@ from typing import Any
 
 from kftune.katib.go import times
 from kftune.katib.go.experiment_fields import EXPERIMENT_FIELDS
-from kftune.katib.go.json_reading import json_kind
+from kftune.katib.go.json_reading import json_kind, with_sorted_keys
 from kftune.katib.go.quantity import REGEX_MESSAGE, parse
 
 Path = tuple[str | int, ...]
@@ -45,13 +45,13 @@ class DecodeError(ValueError):
 
 
 class _MismatchError(Exception):
-    """A value of the wrong type; each level adds its key to the path."""
+    """A value of the wrong type, or with a message of its own; each level adds its key to the path."""
 
-    def __init__(self, found: object, wanted: str) -> None:
+    def __init__(self, found: object, wanted: str, message: str | None = None) -> None:
         super().__init__(wanted)
         self.found = found
         self.wanted = wanted
-        self.message: str | None = None
+        self.message = message
         self.owner = ""
         self.path: list[str | int] = []
 
@@ -78,7 +78,7 @@ class Struct:
         except _MismatchError:
             pass
         try:
-            self._decoded(_sorted(value))
+            self._decoded(with_sorted_keys(value))
         except _MismatchError as mismatch:
             raise _explained(mismatch) from None
         raise AssertionError("sorted fields must fail to decode too")
@@ -180,13 +180,13 @@ def _decoder(kind: str) -> Decoder:
     if head == "{":
         return _map_decoder(kind)
     if head == "s":
-        return _text_decoder(_go_name(kind))
+        return _exact_decoder(str, _go_name(kind))
     return _SCALARS[head]
 
 
-def _text_decoder(name: str) -> Decoder:
-    def decode(value: Any) -> str:
-        if type(value) is not str:
+def _exact_decoder(wanted: type, name: str) -> Decoder:
+    def decode(value: Any) -> Any:
+        if type(value) is not wanted:
             raise _MismatchError(value, name)
         return value
 
@@ -250,12 +250,6 @@ def _integer(bits: int, name: str) -> Decoder:
     return decode
 
 
-def _flag(value: Any) -> bool:
-    if type(value) is not bool:
-        raise _MismatchError(value, "bool")
-    return value
-
-
 def _number(value: Any) -> float:
     if type(value) is not int and type(value) is not float:
         raise _MismatchError(value, "float64")
@@ -265,7 +259,7 @@ def _number(value: Any) -> float:
 def _quantity(value: Any) -> Any:
     text = value if type(value) is str else json.dumps(value)
     if type(value) is bool or parse(text.strip()) is None:
-        raise _custom(value, REGEX_MESSAGE)
+        raise _MismatchError(value, "", REGEX_MESSAGE)
     return value
 
 
@@ -279,7 +273,7 @@ def _time(value: Any) -> str:
     if type(value) is not str:
         raise _MismatchError(value, "string")
     if times.parse(value) is None:
-        raise _custom(value, f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse it')
+        raise _MismatchError(value, "", f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse it')
     return value
 
 
@@ -288,16 +282,12 @@ def _object_with_kind(value: Any) -> Any:
         raise _MismatchError(value, "map[string]interface {}")
     kind = value.get("kind")
     if type(kind) is not str or not kind:
-        raise _custom(value, missing_kind(value))
-    return value
-
-
-def _anything(value: Any) -> Any:
+        raise _MismatchError(value, "", missing_kind(value))
     return value
 
 
 _SCALARS: dict[str, Decoder] = {
-    "b": _flag,
+    "b": _exact_decoder(bool, "bool"),
     "i": _integer(32, "int32"),
     "I": _integer(64, "int64"),
     "f": _number,
@@ -305,7 +295,7 @@ _SCALARS: dict[str, Decoder] = {
     "x": _int_or_text,
     "t": _time,
     "u": _object_with_kind,
-    "o": _anything,
+    "o": lambda value: value,
 }
 
 
@@ -313,12 +303,6 @@ def missing_kind(value: object) -> str:
     """Returns the API machinery's message for an object without a kind."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
     return f"Object 'Kind' is missing in '{text}'"
-
-
-def _custom(value: object, message: str) -> _MismatchError:
-    mismatch = _MismatchError(value, "")
-    mismatch.message = message
-    return mismatch
 
 
 def _explained(mismatch: _MismatchError) -> DecodeError:
@@ -352,14 +336,6 @@ def _go_name(kind: str) -> str:
     return {"s": "string", "i": "int32", "I": "int64", "f": "float64", "b": "bool", "q": "resource.Quantity"}.get(
         kind, kind
     )
-
-
-def _sorted(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return value
 
 
 def _unknown_below(kind: str, value: object) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Conditions in the status of an Experiment or a Trial.
+"""Conditions in the status of an Experiment, a Trial or a trial's object, and the pod whose metrics are collected.
 
 Source: katib v0.19.0, pkg/apis/controller/experiments/v1beta1/util.go, pkg/controller.v1beta1/experiment/util.
 """
@@ -7,6 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+KUBEFLOW_JOBS = ("TFJob", "PyTorchJob", "XGBoostJob", "MPIJob")
+
+PRIMARY_LABELS: Mapping[str, Mapping[str, str]] = {
+    "TrainJob": {"jobset.sigs.k8s.io/replicatedjob-name": "node", "batch.kubernetes.io/job-completion-index": "0"},
+    **{kind: {"training.kubeflow.org/job-role": "master"} for kind in KUBEFLOW_JOBS},
+}
+"""Kind of a trial's object -> the labels of the pod whose metrics are collected; a Job has one pod."""
+
+
+def expression(kind: str) -> str:
+    """Returns the GJSON expression with which Katib checks that an object has a condition."""
+    return f'status.conditions.#(type=="{kind}")#|#(status=="True")#'
 
 
 def is_completed(status: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ _FOOTER = struct.Struct("<I")
 _LARGEST = 1 << 30
 # Scalars are small. Checking the bytes of images and graphs, which are not read here, would take seconds.
 _CHECKED = 1 << 16
-_FLOAT, _DOUBLE, _HALF, _BFLOAT16 = 1, 2, 19, 14
+_FLOATS = {1: "f", 2: "d", 19: "e"}
 _INTEGERS = {3: "i", 9: "q", 4: "B", 5: "h", 6: "b", 17: "H", 22: "I", 23: "Q"}
 
 
@@ -76,9 +76,6 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
-# -- records -------------------------------------------------------------------------------------------------------
-
-
 def _records(file: Path) -> Iterator[bytes]:
     """Yields the records; each is its length, a checksum of it, its bytes, and a checksum of them."""
     with file.open("rb") as stream:
@@ -113,9 +110,6 @@ def _table() -> tuple[int, ...]:
             value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
         found.append(value)
     return tuple(found)
-
-
-# -- messages ------------------------------------------------------------------------------------------------------
 
 
 def _of_event(record: bytes) -> Iterator[Scalar]:
@@ -178,12 +172,9 @@ def _is_long(dimension: Field) -> bool:
 def _number(dtype: int, data: bytes, integers: list[int]) -> str | None:
     """Returns the text of a tensor with one value; None for other types."""
     try:
-        if dtype == _FLOAT:
-            return _float32(struct.unpack_from("<f", data)[0])
-        if dtype == _DOUBLE:
-            return repr(struct.unpack_from("<d", data)[0])
-        if dtype == _HALF:
-            return repr(struct.unpack_from("<e", data)[0])
+        if dtype in _FLOATS:
+            value = struct.unpack_from(f"<{_FLOATS[dtype]}", data)[0]
+            return _float32(value) if dtype == 1 else repr(value)
         if dtype in _INTEGERS and data:
             return str(struct.unpack_from(f"<{_INTEGERS[dtype]}", data)[0])
     except struct.error:

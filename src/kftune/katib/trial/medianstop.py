@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from kftune.errors import KatibError
-from kftune.katib.go.numbers import python_float, python_int
+from kftune.katib.go.numbers import python_int
 from kftune.katib.trial.stopping import StopRule
 
 _DEFAULTS = {"min_trials_required": 3, "start_step": 4}
@@ -104,13 +104,10 @@ class MedianStop:
         texts = trial.values[: self._start_step]
         if not texts:
             raise MedianStopError(f"trial {trial.name}: it succeeded, and reported nothing of {self._objective}")
-        numbers = []
-        for text in texts:
-            number = python_float(text)
-            if number is None:
-                raise MedianStopError(f"trial {trial.name}: could not convert string to float: {text!r}")
-            numbers.append(number)
-        return _sum(numbers) / len(numbers)
+        try:
+            return _sum(map(float, texts)) / len(texts)
+        except ValueError as error:
+            raise MedianStopError(f"trial {trial.name}: {error}") from None
 
 
 def _whole(name: str, text: str) -> int:

@@ -9,23 +9,14 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kftune.katib.go.experiment_fields import TRIAL_STATES
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial.collector import UNAVAILABLE
 from kftune.katib.trial.conditions import condition, holds, is_completed, without_condition
 
 _EPOCH = "1970-01-01T00:00:00Z"
 
-# In the order in which the controller checks them; a trial in no state is pending.
-_STATES = {
-    "Killed": ("killedTrialList", "trialsKilled"),
-    "Failed": ("failedTrialList", "trialsFailed"),
-    "Succeeded": ("succeededTrialList", "trialsSucceeded"),
-    "EarlyStopped": ("earlyStoppedTrialList", "trialsEarlyStopped"),
-    "Running": ("runningTrialList", "trialsRunning"),
-    "MetricsUnavailable": ("metricsUnavailableTrialList", "trialMetricsUnavailable"),
-    "Pending": ("pendingTrialList", "trialsPending"),
-}
-_COUNTED = frozenset(name for names in _STATES.values() for name in names) | {"trials"}
+_COUNTED = frozenset(name for names in TRIAL_STATES.values() for name in names) | {"trials"}
 _COMPLETED = ("trialsSucceeded", "trialsFailed", "trialsKilled", "trialsEarlyStopped", "trialMetricsUnavailable")
 
 
@@ -78,8 +69,8 @@ def _summarize(status: dict[str, Any], spec: Mapping[str, Any], trials: Sequence
         status.pop(name, None)
     status["trials"] = len(trials)
     for trial in trials:
-        state = next((state for state in _STATES if holds(trial.get("status") or {}, state)), "Pending")
-        names, count = _STATES[state]
+        state = next((state for state in TRIAL_STATES if holds(trial.get("status") or {}, state)), "Pending")
+        names, count = TRIAL_STATES[state]
         status.setdefault(names, []).append(trial["metadata"]["name"])
         status[count] = status.get(count, 0) + 1
     best, reached = _best(spec.get("objective") or {}, trials)
@@ -135,13 +126,13 @@ def _objective_text(trial: Mapping[str, Any]) -> str | None:
 
 
 def _optimal(trial: Mapping[str, Any]) -> dict[str, Any]:
-    optimal: dict[str, Any] = {"bestTrialName": trial["metadata"]["name"]}
     assignments = _entries((trial.get("spec") or {}).get("parameterAssignments"), ("name", "value"))
-    if assignments:
-        optimal["parameterAssignments"] = assignments
     metrics = _entries(trial["status"]["observation"].get("metrics"), ("name", "min", "max", "latest"))
-    optimal["observation"] = {"metrics": metrics} if metrics else {}
-    return optimal
+    return {
+        "bestTrialName": trial["metadata"]["name"],
+        **({"parameterAssignments": assignments} if assignments else {}),
+        "observation": {"metrics": metrics} if metrics else {},
+    }
 
 
 def _entries(found: Any, fields: Sequence[str]) -> list[dict[str, str]]:

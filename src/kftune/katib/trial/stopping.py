@@ -105,13 +105,7 @@ class StopWatch:
         return True
 
     def _report(self, places: list[StopRule], index: int, value: float) -> None:
-        """Handles one reported value of a rule's metric.
-
-        Args:
-            places: The rules that are left, then one empty rule for each that was met on this line.
-            index: The rule's index.
-            value: The reported value.
-        """
+        """Handles a value of one rule's metric; `places` ends with an empty rule for each that was met on this line."""
         rule = places[index]
         if rule.name == self._objective:
             value = self.best = self._better(value)

@@ -10,10 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.errors import KatibError
-from kftune.katib.trial import METRICS_LOG
-
-_WRAPPED = ("StdOut", "File", "TensorFlowEvent")
-_SHELLS = ("sh", "bash")
+from kftune.katib.trial import METRICS_LOG, SHELLS, WRAPPED_COLLECTORS
 
 
 class WrapperError(KatibError):
@@ -64,13 +61,16 @@ def wrap(
     kind = _kind(collecting)
     folder = _folder(collecting)
     mounts = (Mount("metrics-volume", folder),) if metrics_path(collecting) else ()
-    if kind not in _WRAPPED:
+    if kind not in WRAPPED_COLLECTORS:
         return Wrapped(tuple(command), tuple(args), mounts)
     tokens = [*command, *args]
     if not command:
-        raise WrapperError(_image_refusal(image))
+        if not is_full_reference(image):
+            raise WrapperError(f'Failed to parse image "{image}": could not parse reference: {image}')
+        reason = f"only the registry knows that of the image {image!r}"
+        raise WrapperError(f"the container has no command, and {reason}; give a command")
     start = ["sh", "-c"]
-    if tokens[0] in _SHELLS:
+    if tokens[0] in SHELLS:
         if len(tokens) == 1:
             raise WrapperPanic(
                 f"index out of range [1] with length 1: {tokens[0]!r} must be followed by -c and a script"
@@ -174,9 +174,3 @@ def _is_full_repository(name: str) -> bool:
     if registry in ("docker.io", "index.docker.io") and "/" not in path:
         return False
     return _REPOSITORY.fullmatch(path) is not None and _REGISTRY.fullmatch(registry) is not None
-
-
-def _image_refusal(image: str) -> str:
-    if not is_full_reference(image):
-        return f'Failed to parse image "{image}": could not parse reference: {image}'
-    return f"the container has no command, and only the registry knows that of the image {image!r}; give a command"

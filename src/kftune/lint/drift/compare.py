@@ -93,9 +93,6 @@ def drift(
     return found
 
 
-# -- names and values ----------------------------------------------------------------------------------------
-
-
 def _passed_findings(each: Passed, script: Script) -> Iterator[Finding]:
     name, flag = each.leaf.name, f"--{each.leaf.name}"
     argument = script.exact(name)
@@ -183,9 +180,6 @@ def _read(kind: Kind, text: str) -> Any:
     return bool(text) if kind == "truthy" else text
 
 
-# -- encoded values -------------------------------------------------------------------------------------------
-
-
 def encoded_findings(
     hparams: type[Hparams], passed: Sequence[Passed], script: Script, encoded: set[str]
 ) -> Iterator[Finding]:
@@ -208,9 +202,6 @@ def encoded_findings(
         yield finding("KT407", each.path, message, "fails" if fails else "wrong")
 
 
-# -- missing arguments ----------------------------------------------------------------------------------------
-
-
 def _required_findings(
     passed: Sequence[Passed], script: Script, flags: set[str], has_others: bool, top: Path
 ) -> Iterator[Finding]:
@@ -224,9 +215,6 @@ def _required_findings(
         elif argument.flags and not set(argument.flags) & flags:
             message = f"{argument.place} needs {argument.name}, but neither the study nor the step gives it"
             yield finding("KT406", top, message)
-
-
-# -- defaults -------------------------------------------------------------------------------------------------
 
 
 def _default_findings(

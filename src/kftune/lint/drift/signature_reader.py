@@ -58,9 +58,6 @@ def _keywords(call: ast.expr) -> dict[str | None, ast.expr]:
     return {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
 
 
-# -- click -------------------------------------------------------------------------------------------------
-
-
 def _click(module: Module) -> Script | None:
     commands = []
     for function in _functions(module):
@@ -127,9 +124,6 @@ def _flags(texts: list[str]) -> tuple[str, ...]:
     return tuple(part.strip() for text in texts for part in text.split("/") if part.strip().startswith("-"))
 
 
-# -- typer -------------------------------------------------------------------------------------------------
-
-
 def _typer(module: Module) -> Script | None:
     calls = list(_calls(module))
     if not any(name in ("typer.run", "typer.Typer") for _, name in calls):
@@ -167,7 +161,7 @@ def _typer_arguments(module: Module, function: _Function) -> Iterator[ScriptArgu
         style = module.name(about.func) if about else ""
         value = _typer_default(module, default, about)
         required = value is _REQUIRED
-        if style == "typer.ScriptArgument" or (not style and default is None):
+        if style == "typer.Argument" or (not style and default is None):
             yield ScriptArgument(place=place, required=required)
             continue
         named = (f"--{parameter.arg.replace('_', '-')}",)
@@ -200,9 +194,6 @@ def _parameters(function: _Function) -> Iterator[tuple[ast.arg, ast.expr | None]
     missing: list[ast.expr | None] = [None] * (len(plain) - len(given.defaults))
     yield from zip(plain, [*missing, *given.defaults], strict=True)
     yield from zip(given.kwonlyargs, given.kw_defaults, strict=True)
-
-
-# -- tyro and pydantic-settings -----------------------------------------------------------------------------
 
 
 def _tyro(module: Module) -> Script | None:

@@ -21,6 +21,7 @@ _META = frozenset(" \t\n;&|<>()")
 _BRACES = re.compile(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
 _QUOTED = re.compile(r"""\\.?|'[^']*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _DOLLAR_QUOTED = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
+_UNTIL_QUOTE = re.compile("[^']*'")
 _UNTIL_BACKTICK = re.compile(r"(?:[^`\\]|\\.)*`", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 
@@ -168,12 +169,9 @@ class Lexer:
         return not before or (ASSIGNMENT.match(before) is not None and before[-1] in "=:")
 
     def _until_quote(self) -> str:
-        end = self._text.find("'", self._place + 1)
-        if end < 0:
-            raise ShellSyntaxError("a quote is never closed")
-        inside = self._text[self._place + 1 : end]
-        self._place = end + 1
-        return inside
+        start = self._place + 1
+        self._place = self._end(_UNTIL_QUOTE, start, "a quote")
+        return self._text[start : self._place - 1]
 
     def _double_quoted(self, expansions: set[str]) -> str:
         text = self._text

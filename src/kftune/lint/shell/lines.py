@@ -150,9 +150,6 @@ def _argument_findings(arguments: list[str], path: Path) -> Iterator[Finding]:
             return
 
 
-# ------------------------------------------------------------------------------------- a program and its arguments
-
-
 def _token_findings(tokens: list[str], places: list[Path], *, captures: bool) -> Iterator[Finding]:
     if sum(map(len, tokens)) > _LONGEST_SCRIPT:
         return
@@ -238,9 +235,6 @@ def _nested_script(tokens: list[str]) -> int | None:
         if re.fullmatch("-[a-z]*c[a-z]*", tokens[index]):
             return index + 1
     return None
-
-
-# ----------------------------------------------------------------------------------------------- a script for sh -c
 
 
 class _Traces(NamedTuple):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-OWN_SHELLS = ("sh", "bash")
-"""The shells that Katib recognises, written exactly so."""
+from kftune.katib.trial import SHELLS
 
 HARMLESS = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
 """A word that every shell passes on unchanged."""
@@ -23,13 +22,13 @@ _FIRST_WORDS = frozenset(
 
 def is_script(words: Sequence[str]) -> bool:
     """Returns whether Katib recognises a command as a shell with a script: `sh -c` or `bash -c`."""
-    return len(words) > 1 and words[0] in OWN_SHELLS and words[1] == "-c"
+    return len(words) > 1 and words[0] in SHELLS and words[1] == "-c"
 
 
 def is_plain(words: list[str]) -> bool:
     """Returns whether a shell passes the words of a command, or of a script for sh or bash, unchanged to a program."""
     if len(words) == 3 and is_script(words):
         return _PLAIN.fullmatch(words[2]) is not None and words[2].split(" ", 1)[0] not in (*_FIRST_WORDS, "")
-    if not words or words[0] in _FIRST_WORDS or words[0] in OWN_SHELLS or "=" in words[0]:
+    if not words or words[0] in _FIRST_WORDS or words[0] in SHELLS or "=" in words[0]:
         return False
     return all(" " not in word and _PLAIN.fullmatch(word) for word in words)

@@ -37,9 +37,8 @@ def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
 def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
     marks = [as_map(pod.metadata.get(group)).get("sidecar.istio.io/inject") for group in ("annotations", "labels")]
     if not any(str(mark).lower() in _NO for mark in marks):
-        yield finding(
-            "KT307", (*pod.path, "metadata"), "if Istio injects its proxy, the collector waits for it forever"
-        )
+        message = "if Istio injects its proxy, the collector waits for it forever"
+        yield finding("KT307", (*pod.path, "metadata"), message)
     unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True
     for container, path in pod.maps("containers"):
         if not as_map(container.get("resources")).get("limits"):

@@ -72,9 +72,8 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     for index, regex in enumerate(filters):
         path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)
         if ";" in regex:
-            yield finding(
-                "KT241", path, f"{regex!r} contains ';', which Katib uses to separate filters: it is cut in two"
-            )
+            message = f"{regex!r} contains ';', which Katib uses to separate filters: it is cut in two"
+            yield finding("KT241", path, message)
             continue
         try:
             groups = check(regex)

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.reason import field_text
+from kftune.katib.crd import TRAINER_VARIABLES
 from kftune.katib.crd.objects import is_known, judge_object
+from kftune.katib.go.names import SUBDOMAIN
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 from kftune.lint.rules.findings import finding
@@ -17,9 +19,7 @@ from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate
 from kftune.lint.trial.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_MANAGER = re.compile(_SUBDOMAIN.pattern + r"/[A-Za-z0-9/_.~%!$&'()*+,;=:-]+")
-_OWN_VARIABLES = frozenset({"PET_NNODES", "PET_NPROC_PER_NODE", "PET_NODE_RANK", "PET_MASTER_ADDR", "PET_MASTER_PORT"})
+_MANAGER = re.compile(SUBDOMAIN.pattern + r"/[A-Za-z0-9/_.~%!$&'()*+,;=:-]+")
 _TRAINER_CONTAINERS = frozenset({"node", "dataset-initializer", "model-initializer"})
 
 
@@ -57,18 +57,20 @@ def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
     if not spec:
         yield finding("KT274", path, f"a TrainJob needs runtimeRef: {refused}")
     runtime = str(as_map(spec.get("runtimeRef")).get("name"))
-    if "${" not in runtime and not _SUBDOMAIN.fullmatch(runtime):
+    if "${" not in runtime and not SUBDOMAIN.fullmatch(runtime):
         message = f"{runtime[:60]!r} is not a valid name of a runtime: {refused}"
         yield finding("KT274", (*path, "runtimeRef", "name"), message)
     for variable, at in maps(as_map(spec.get("trainer")), "env", (*path, "trainer")):
-        if variable.get("name") in _OWN_VARIABLES and "torch" in runtime:
+        if variable.get("name") in TRAINER_VARIABLES and "torch" in runtime:
             yield finding("KT274", (*at, "name"), f"the torch runtime sets {variable['name']} itself: {refused}")
     for patch, at in maps(spec, "runtimePatches", path):
         manager = str(patch.get("manager", ""))
         if not _MANAGER.fullmatch(manager):
             message = f"manager must be a name with a domain, such as example.org/me, not {manager!r}: {refused}"
             yield finding("KT274", (*at, "manager"), message)
-        pods = list(_patched_pods(patch, at))
+        runtime_spec, place = _inside(patch, at, "trainingRuntimeSpec", "template", "spec")
+        jobs = maps(runtime_spec, "replicatedJobs", place)
+        pods = [PodTemplate(*_inside(job, path_of_job, "template", "spec", "template")) for job, path_of_job in jobs]
         for pod in pods:
             yield from patch_findings(pod, refused)
         if any(
@@ -98,13 +100,6 @@ def trainer_container(job: Mapping[str, Any]) -> dict[str, Any]:
     trainer = as_map(as_map(job.get("spec")).get("trainer"))
     fields = {name: trainer[name] for name in ("image", "command", "args", "env") if trainer.get(name) is not None}
     return {"name": "node", **fields, "resources": trainer.get("resourcesPerNode")}
-
-
-def _patched_pods(patch: Mapping[str, Any], path: Path) -> Iterator[PodTemplate]:
-    """Yields the pod templates in a patch."""
-    spec, at = _inside(patch, path, "trainingRuntimeSpec", "template", "spec")
-    for job, place in maps(spec, "replicatedJobs", at):
-        yield PodTemplate(*_inside(job, place, "template", "spec", "template"))
 
 
 def _inside(parent: Mapping[str, Any], path: Path, *fields: str) -> PlacedMap:

@@ -7,8 +7,10 @@ from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.webhook_template import is_meta_reference
+from kftune.katib.go.names import MOST_BYTES
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import texts
+from kftune.katib.trial import WRAPPED_COLLECTORS
 from kftune.katib.trial.substitution import placeholder
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -19,9 +21,7 @@ from kftune.lint.trial.pod_findings import job_findings, pod_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 
-_WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 _LONGEST_PBT_NAME = 26
-_MOST_BYTES = 1_572_864  # etcd's --max-request-bytes
 # The JSON around the texts: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
 _BYTES_PER_SUGGESTION = 47
 _BYTES_PER_VALUE = 23
@@ -85,7 +85,7 @@ def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any])
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
         return
     container, path = named[0]
-    if _collector(spec) not in _WRAPPED:
+    if _collector(spec) not in WRAPPED_COLLECTORS:
         return
     if texts(container.get("command")):
         yield from _command_findings(container, path, spec)
@@ -106,7 +106,7 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     """Yields what Katib's wrapper, if it is used, does to the training's command and to the values in it."""
     command = texts(container.get("command"))
     words = [*command, *texts(container.get("args"))]
-    if _collector(spec) not in _WRAPPED or not words:
+    if _collector(spec) not in WRAPPED_COLLECTORS or not words:
         return
     unusual = [each for each in _listed(spec) if not HARMLESS.fullmatch(each[1])]
     if command and is_plain(words) and not unusual:
@@ -172,8 +172,8 @@ def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     if spec["algorithm"]["algorithmName"] == "pbt":
         per_trial += _BYTES_OF_PBT + len(name)
     most = spec.get("maxTrialCount") or 0
-    if most * per_trial > _MOST_BYTES:
-        stops = f"Katib stops after about {_MOST_BYTES // per_trial} trials"
+    if most * per_trial > MOST_BYTES:
+        stops = f"Katib stops after about {MOST_BYTES // per_trial} trials"
         message = f"{most} trials of about {per_trial} bytes exceed the Suggestion object's limit of 1.5 MiB: {stops}"
         yield finding("KT235", ("spec", "maxTrialCount"), message)
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from kftune.katib.admission.server import metadata_reasons
+from kftune.katib.go.names import IMAGE, is_dns_label
 from kftune.katib.go.quantity import parse
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, maps
@@ -18,7 +19,6 @@ from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, PodTemplate
 
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII except '=', since Kubernetes 1.34
 _ORDINARY_IMAGE = re.compile(r"[a-z0-9.]+(?:[./-][a-z0-9]+)*:[a-z0-9.]{1,30}")
 _SECCOMP = ("RuntimeDefault", "Unconfined", "Localhost")
@@ -35,21 +35,10 @@ _VOLUME_NEEDS = {
 }
 
 
-def _is_image(name: str) -> bool:
-    return bool(_ORDINARY_IMAGE.fullmatch(name) or _image().fullmatch(name))
-
-
 @cache
 def _image() -> re.Pattern[str]:
-    """Returns the pattern of image names; compiling it takes longer than linting most files.
-
-    Source: github.com/distribution/reference (regexp.go).
-    """
-    part = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-    return re.compile(
-        rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?{part}(?:/{part})*"
-        r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?"
-    )
+    """Returns the pattern of image names; compiling it takes longer than linting most files."""
+    return re.compile(IMAGE + "(?:@[a-z0-9]+:[0-9a-fA-F]{32,})?")
 
 
 def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
@@ -92,8 +81,9 @@ def setting_findings(container: Mapping[str, Any], path: Path, effect: str) -> I
         effect: What happens then; it ends the messages.
     """
     image = container.get("image")
-    if isinstance(image, str) and image and "${" not in image and not _is_image(image):
-        message = f"{image[:80]!r} is not a valid image; it must be [registry/]name[:tag][@sha256:digest]"
+    given = image if isinstance(image, str) and "${" not in image else ""
+    if given and not _ORDINARY_IMAGE.fullmatch(given) and not _image().fullmatch(given):
+        message = f"{given[:80]!r} is not a valid image; it must be [registry/]name[:tag][@sha256:digest]"
         yield finding("KT278", (*path, "image"), message)
     yield from _with_effect(_variable_findings(container, path), effect)
     yield from _with_effect(_resource_findings(as_map(container.get("resources")), (*path, "resources")), effect)
@@ -135,10 +125,10 @@ def _patch_refusals(pod: PodTemplate) -> Iterator[Finding]:
     for group in _GROUPS:
         for container, path in pod.maps(group):
             name = str(container.get("name"))
-            if not _LABEL.fullmatch(name):
+            if not is_dns_label(name):
                 yield finding("KT271", (*path, "name"), f"{name[:60]!r} is not a valid container name")
             mounts = {str(mount.get("name")) for mount, _ in maps(container, "volumeMounts", path)}
-            for mount in sorted(mount for mount in mounts if not _LABEL.fullmatch(mount)):
+            for mount in sorted(mount for mount in mounts if not is_dns_label(mount)):
                 yield finding("KT272", (*path, "volumeMounts"), f"{mount[:60]!r} is not a valid volume name")
             yield from _mount_findings(container, path, mounts)
 
@@ -172,7 +162,7 @@ def _volume_findings(pod: PodTemplate) -> Iterator[Finding]:
     names: set[str] = set()
     for volume, path in pod.maps("volumes"):
         name = str(volume.get("name") or "")
-        if "${" not in name and not _LABEL.fullmatch(name):
+        if "${" not in name and not is_dns_label(name):
             yield finding("KT277", (*path, "name"), f"{name!r} is not a valid volume name")
         if name in names:
             yield finding("KT277", (*path, "name"), f"two volumes have the name {name!r}")
@@ -193,7 +183,7 @@ def _container_findings(container: Mapping[str, Any], path: Path, names: set[str
     names.add(name)
     if not name or not container.get("image"):
         yield finding("KT271", path, f"a container needs {'a name' if not name else 'an image'}")
-    elif "${" not in name and not _LABEL.fullmatch(name):
+    elif "${" not in name and not is_dns_label(name):
         yield finding("KT271", (*path, "name"), f"the name {name!r} may have lower-case letters, digits and '-' only")
     image = container.get("image")
     if isinstance(image, str) and image != image.strip():
@@ -239,17 +229,13 @@ def _resource_findings(resources: Mapping[str, Any], path: Path) -> Iterator[Fin
         for name, text in given.items():
             if "${" in str(text):
                 continue
-            amount = parse(str(text))
+            amount, at = parse(str(text)), (*path, group, name)
             if amount is None:
-                yield finding("KT273", (*path, group, name), f"{text!r} is not a quantity such as 2 or 4Gi")
+                yield finding("KT273", at, f"{text!r} is not a quantity such as 2 or 4Gi")
             elif amount < 0:
-                yield finding("KT273", (*path, group, name), f"{name} must be at least 0, not {text}")
+                yield finding("KT273", at, f"{name} must be at least 0, not {text}")
             elif name not in _PLAIN_RESOURCES and not name.startswith("hugepages-") and "/" not in name:
-                yield finding(
-                    "KT273",
-                    (*path, group, name),
-                    f"unknown resource {name!r}; give the full name, such as nvidia.com/gpu",
-                )
+                yield finding("KT273", at, f"unknown resource {name!r}; give the full name, such as nvidia.com/gpu")
     for name, text in requests.items():
         asked, most = parse(str(text)), parse(str(limits.get(name, "")))
         if asked is not None and most is not None and asked > most:

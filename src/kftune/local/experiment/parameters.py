@@ -64,11 +64,6 @@ class ParameterSpace:
             twice = next(name for name in names if names.count(name) > 1)
             raise RunError(f"parameter names must differ, but {twice!r} is there twice; rename one")
 
-    @property
-    def size(self) -> float:
-        """The number of different points, or `math.inf`."""
-        return math.prod(domain.size for domain in self.space.values())
-
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Returns all of `point`: an Experiment has no conditions."""
         return dict(point)

@@ -77,18 +77,11 @@ def make_sampler(
     """
     earlier = list(trials)
     space = Space(searched)
-    strategy = _strategy(
-        Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier),
-        as_katib,
-    )
+    setup = Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier)
+    known = {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES
+    module, _, name = known[algorithm.name].partition(":")
+    strategy: Strategy = getattr(importlib.import_module(f"kftune.local.samplers.{module}"), name)(setup)
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
     repeats = as_katib or algorithm.name == "pbt"
     return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
-
-
-def _strategy(setup: Setup, as_katib: bool) -> Strategy:
-    known = {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES
-    module, _, name = known[setup.algorithm.name].partition(":")
-    strategy: Strategy = getattr(importlib.import_module(f"kftune.local.samplers.{module}"), name)(setup)
-    return strategy

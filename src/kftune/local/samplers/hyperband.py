@@ -92,8 +92,6 @@ class HyperbandStrategy(Strategy):
             self._results[_key(point)] = value
             self._started.add(_key(point))
 
-    # -- rungs -------------------------------------------------------------------------------------------------
-
     def _points(self) -> list[Point]:
         amount = max(1, int(self._rung.resource + 1e-9))
         return [self._space.reduced({**point, self._resource: amount}) for point in self._rung.points]

@@ -9,14 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kftune.domains import (
-    Choice,
-    Domain,
-    IntUniform,
-    LogUniform,
-    QUniform,
-    Uniform,
-)
+from kftune.domains import Choice, Domain, IntUniform, LogUniform, QUniform, Uniform
 from kftune.domains.listed import Listed
 from kftune.errors import MissingExtraError, RunError
 from kftune.local.samplers.shares import index_of, share_of

@@ -24,8 +24,6 @@ _FACTORS = (0.8, 1.2)
 
 
 class _Member(NamedTuple):
-    """One member of a generation."""
-
     point: Point
     parent: int | None
     """The trial that it resumes from."""
@@ -49,7 +47,6 @@ class PbtStrategy(Strategy):
         self._resample = float(settings.get("resample_probability", 0.0))
         self._points: dict[int, Point] = {}
         self._ended: dict[int, float] = {}
-        self._parents: dict[int, int | None] = {}
         for trial in setup.earlier:
             self._points[trial.number] = trial.point
             if trial.state in FINISHED:
@@ -60,22 +57,17 @@ class PbtStrategy(Strategy):
         """Yields the member of that number; nothing while its parents still run."""
         member = self._member(number)
         if member is not None:
-            self._parents[number] = member.parent
             yield member.point
 
     def parent_of(self, number: int) -> int | None:
-        if number not in self._parents:
-            member = self._member(number)
-            self._parents[number] = None if member is None else member.parent
-        return self._parents[number]
+        member = self._member(number)
+        return None if member is None else member.parent
 
     def accept(self, number: int, point: Point) -> None:
         self._points[number] = point
 
     def tell(self, number: int, value: float | None) -> None:
         self._ended[number] = self._rank(value)
-
-    # -- generations -------------------------------------------------------------------------------------------
 
     def _rank(self, value: float | None) -> float:
         return math.inf if value is None else self._sign * value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -32,10 +33,6 @@ class Searched(Protocol):
     @property
     def space(self) -> Mapping[str, Domain]:
         """Name -> domain, in the order in which numbers are drawn."""
-
-    @property
-    def size(self) -> float:
-        """The number of different points without regard to conditions, or `math.inf`."""
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Returns `point` without inactive values."""
@@ -70,7 +67,7 @@ class Space:
     @property
     def listable(self) -> bool:
         """Whether the points are few enough to list them all."""
-        return self._searched.size <= _LARGEST_LISTED
+        return math.prod(domain.size for domain in self.domains.values()) <= _LARGEST_LISTED
 
     def is_active(self, name: str, point: Point) -> bool:
         """Returns whether a name's condition holds.

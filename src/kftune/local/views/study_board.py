@@ -7,14 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
-from kftune.local.study.events import (
-    Event,
-    MetricReported,
-    StudyFinished,
-    StudyStarted,
-    TrialFinished,
-    TrialStarted,
-)
+from kftune.local.study.events import Event, MetricReported, StudyFinished, StudyStarted, TrialFinished, TrialStarted
 from kftune.local.views.formatting import number_text
 from kftune.results import FINISHED, State
 

@@ -7,19 +7,18 @@ Source: argo-workflows v4.1.2, linter and controller, run.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.pipeline.ports import text_of
-from kftune.render.argo.container import step_template
+from kftune.render.argo.container import ports, step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
-from kftune.render.rendering import Rendering
+from kftune.render.rendering import Rendering, present, whole_seconds
 from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
@@ -49,8 +48,8 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     check_run(spec, *_weight(pipeline))
     metadata = _metadata(pipeline)
     documents = [{"apiVersion": _API, "kind": "WorkflowTemplate", "metadata": metadata, "spec": spec}]
-    documents += _cron_workflow(pipeline, metadata)
-    missing = _without_default(pipeline)
+    missing = [name for name, parameter in pipeline.run_parameters.items() if parameter.value is None]
+    documents += _cron_workflow(pipeline, metadata, missing)
     # With its own spec, so that it also runs where the user may not create a template.
     created = [] if missing else [_workflow(pipeline, metadata, copy.deepcopy(spec))]
     notes = [note for document in documents for note in check_size(document)]
@@ -82,30 +81,23 @@ def _metadata(pipeline: Pipeline) -> dict[str, Any]:
 
 def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) -> dict[str, Any]:
     target = pipeline.targets.argo
-    spec: dict[str, Any] = {"entrypoint": MAIN}
-    if pipeline.plan.exit is not None:
-        spec["onExit"] = EXIT
-    parameters = [_parameter(name, parameter) for name, parameter in pipeline.run_parameters.items()]
-    if parameters:
-        spec["arguments"] = {"parameters": parameters}
-    if target.service_account is not None:
-        spec["serviceAccountName"] = target.service_account
-    # Users are set on each container: Argo's own containers run as root unless the cluster is set up differently.
-    spec["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}}
-    if pipeline.timeout is not None:
-        spec["activeDeadlineSeconds"] = math.ceil(pipeline.timeout)
-    if pipeline.parallel is not None:
-        spec["parallelism"] = pipeline.parallel
     kept = {"secondsAfterSuccess": target.keep_succeeded, "secondsAfterFailure": target.keep_failed}
-    if any(kept.values()):
-        spec["ttlStrategy"] = {key: math.ceil(seconds) for key, seconds in kept.items() if seconds is not None}
-    if target.mutex is not None:
-        spec["synchronization"] = {"mutexes": [{"name": target.mutex}]}
-    if target.labels:
-        spec["workflowMetadata"] = {"labels": dict(target.labels)}
     steps = [step_template(node, target.version, tunings.get(node.name)) for node in nodes]
-    spec["templates"] = [*dag_templates(pipeline), *steps]
-    return spec
+    spec = {
+        "entrypoint": MAIN,
+        "onExit": EXIT if pipeline.plan.exit is not None else None,
+        "arguments": ports(("parameters", _parameter(name, given)) for name, given in pipeline.run_parameters.items()),
+        "serviceAccountName": target.service_account,
+        # Users are set on each container: Argo's own containers run as root unless the cluster is set up differently.
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "activeDeadlineSeconds": whole_seconds(pipeline.timeout),
+        "parallelism": pipeline.parallel,
+        "ttlStrategy": present({key: whole_seconds(seconds) for key, seconds in kept.items()}),
+        "synchronization": {"mutexes": [{"name": target.mutex}]} if target.mutex is not None else None,
+        "workflowMetadata": present({"labels": dict(target.labels)}),
+        "templates": [*dag_templates(pipeline), *steps],
+    }
+    return present(spec)
 
 
 def _parameter(name: str, parameter: Any) -> dict[str, Any]:
@@ -120,15 +112,10 @@ def _parameter(name: str, parameter: Any) -> dict[str, Any]:
     return written
 
 
-def _without_default(pipeline: Pipeline) -> list[str]:
-    return [name for name, parameter in pipeline.run_parameters.items() if parameter.value is None]
-
-
-def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: list[str]) -> list[dict[str, Any]]:
     schedule = pipeline.schedule
     if schedule is None:
         return []
-    missing = _without_default(pipeline)
     if missing:
         raise RenderError(
             f"a pipeline with a schedule needs a default for every parameter, but {missing[0]!r} has none; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kftune.errors import RenderError
@@ -12,6 +13,7 @@ from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
 from kftune.render.names import object_name
+from kftune.render.rendering import present, whole_seconds
 from kftune.render.steps import JOB_TYPE_LABEL, check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
@@ -42,47 +44,47 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
     fields = {
         "name": node.name,
         "metadata": {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)},
-        "inputs": _inputs(node),
-        "outputs": _outputs(node),
+        "inputs": ports(_inputs(node)),
+        "outputs": ports(_outputs(node)),
         **_placement(node),
-        "activeDeadlineSeconds": None if step.timeout is None else math.ceil(step.timeout),
+        "activeDeadlineSeconds": whole_seconds(step.timeout),
         "retryStrategy": _retries(step.retries, node.name, version) if step.retries.limit else None,
         "synchronization": mutex,
         "container": _container(node, tuning),
         "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
     }
-    template = {key: value for key, value in fields.items() if value}
+    template = present(fields)
     check_tags(template, node.name)
     return template
 
 
-def _inputs(node: Node) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = []
-    artifacts: list[dict[str, Any]] = []
+def _inputs(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
     for argument in node.arguments.values():
         if isinstance(argument.source, Constant):
             continue
-        if argument.is_artifact:
-            artifacts.append({"name": wire(argument.name), "path": f"{INPUTS}/{wire(argument.name)}"})
-            if argument.optional:
-                artifacts[-1]["optional"] = True
-                # The path that the step receives: empty if there is no artifact.
-                parameters.append({"name": wire(argument.name), "default": ""})
+        name = wire(argument.name)
+        if not argument.is_artifact:
+            yield "parameters", {"name": name, **default_of(argument)}
+        elif not argument.optional:
+            yield "artifacts", {"name": name, "path": f"{INPUTS}/{name}"}
         else:
-            parameters.append({"name": wire(argument.name), **default_of(argument)})
+            yield "artifacts", {"name": name, "path": f"{INPUTS}/{name}", "optional": True}
+            # The path that the step receives: empty if there is no artifact.
+            yield "parameters", {"name": name, "default": ""}
     if isinstance(node.step, TuneStep):
-        parameters.append({"name": RUN_ID})
-    return ports(parameters, artifacts)
+        yield "parameters", {"name": RUN_ID}
 
 
-def ports(parameters: list[dict[str, Any]], artifacts: list[dict[str, Any]]) -> dict[str, Any]:
+def ports(found: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     """Returns the inputs, outputs or arguments of a template or task.
 
     Args:
-        parameters: Its parameters; left out if there are none.
-        artifacts: Its artifacts; left out if there are none.
+        found: Pairs of `parameters` or `artifacts`, and one of them.
     """
-    return {**({"parameters": parameters} if parameters else {}), **({"artifacts": artifacts} if artifacts else {})}
+    grouped: dict[str, list[dict[str, Any]]] = {"parameters": [], "artifacts": []}
+    for kind, port in found:
+        grouped[kind].append(port)
+    return present(grouped)
 
 
 def default_of(argument: Argument) -> dict[str, Any]:
@@ -98,18 +100,14 @@ def default_of(argument: Argument) -> dict[str, Any]:
     return {"default": carried(text_of(argument.default), f"the default of {argument.name}")}
 
 
-def _outputs(node: Node) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = []
-    artifacts: list[dict[str, Any]] = []
+def _outputs(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, output in node.outputs.items():
         path = f"{OUTPUTS}/{wire(name)}"
         if output.type in _PARAMETERS:
-            parameters.append({"name": wire(name), "valueFrom": {"path": path}})
+            yield "parameters", {"name": wire(name), "valueFrom": {"path": path}}
         else:
-            artifacts.append({"name": wire(name), "path": path})
-            if output.type in _SHOWN:
-                artifacts[-1]["archive"] = {"none": {}}
-    return ports(parameters, artifacts)
+            shown: dict[str, Any] | None = {"none": {}} if output.type in _SHOWN else None
+            yield "artifacts", present({"name": wire(name), "path": path, "archive": shown})
 
 
 _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
@@ -117,12 +115,10 @@ _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
 
 def _placement(node: Node) -> dict[str, Any]:
     placed = pods.placement(node.step)
-    names = ("serviceAccountName", "nodeSelector", "tolerations")
-    fields: dict[str, Any] = {name: placed[name] for name in names if name in placed}
-    if "terminationGracePeriodSeconds" in placed:
-        patch = {"terminationGracePeriodSeconds": placed["terminationGracePeriodSeconds"]}
-        fields["podSpecPatch"] = json.dumps(patch, separators=(",", ":"))
-    return fields
+    name = "terminationGracePeriodSeconds"
+    if name in placed:
+        placed["podSpecPatch"] = json.dumps({name: placed.pop(name)}, separators=(",", ":"))
+    return placed
 
 
 def _retries(retries: Retries, name: str, version: str) -> dict[str, Any]:
@@ -168,7 +164,7 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
         "volumeMounts": _mounts(node),
         "securityContext": pods.security(),
     }
-    return {key: value for key, value in container.items() if value}
+    return present(container)
 
 
 def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:

@@ -29,6 +29,7 @@ from kftune.pipeline import (
 from kftune.render.argo.container import INPUTS, RUN_ID, default_of, ports
 from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, items_text, key_tag
 from kftune.render.argo.text import expression, path_of, tag, wire
+from kftune.render.rendering import present
 
 MAIN, EXIT = "Pipeline", "Exit"
 
@@ -91,44 +92,37 @@ class _Graph:
                 done.add(node.loop)
                 yield self._loop_task(node.loop)
 
-    # -- steps -------------------------------------------------------------------------------------------------
-
     def task(self, node: Node) -> dict[str, Any]:
         """Renders the task that runs a step, in its DAG."""
-        task: dict[str, Any] = {"name": node.name, "template": node.name}
         needed = _needed_producers(node)
-        waits = {self._task_of(name, node): name in needed for name in node.dependencies if self._is_beside(name, node)}
-        if waits:
-            task["depends"] = self._depends(waits)
+        waits: dict[str, bool] = {}
+        for name in node.dependencies:
+            loop = self._nodes[name].loop
+            if node.loop is None or loop == node.loop:  # for steps outside a loop, the loop waits
+                waits[name if loop is None or loop == node.loop else loop] = name in needed
+        when = None
         if node.condition is not None and node.condition_types is not None:
             paths = {side: path_of(self._side(node, side)) for side in node.condition.references}
-            task["when"] = expression(node.condition, node.condition_types, paths)
-        arguments = _arguments(
-            (
-                _Handed(wire(argument.name), value, is_artifact, _optional(argument) if is_artifact else {})
-                for argument, value, is_artifact in self._given(node)
-            )
-        )
+            when = expression(node.condition, node.condition_types, paths)
+        handed = list(self._given(node))
         if isinstance(node.step, TuneStep):
             item = f".{tag(f'inputs.parameters.{KEY}')}" if node.loop is not None else ""
-            identity = {"name": RUN_ID, "value": f"{tag('workflow.uid')}.{node.name}{item}"}
-            arguments = {**arguments, "parameters": [*arguments.get("parameters", []), identity]}
-        if arguments:
-            task["arguments"] = arguments
-        return task
+            handed.append(_Handed(RUN_ID, f"{tag('workflow.uid')}.{node.name}{item}"))
+        task = {"name": node.name, "template": node.name, "depends": self._depends(waits), "when": when}
+        return present({**task, "arguments": _arguments(handed)})
 
-    def _given(self, node: Node) -> Iterator[tuple[Argument, str, bool]]:
+    def _given(self, node: Node) -> Iterator[_Handed]:
         """Yields the arguments of a step's task; for an optional artifact also its path, which may be empty."""
         for argument in node.arguments.values():
             if isinstance(argument.source, Constant):
                 continue
             source, is_outside = argument.source, self._is_outside(argument.source, node)
-            name = f"{node.name}_{wire(argument.name)}"
+            own, name = wire(argument.name), f"{node.name}_{wire(argument.name)}"
             if argument.is_artifact and argument.optional:
-                yield argument, tag(f"inputs.parameters.{name}") if is_outside else _path_if_there(argument), False
+                yield _Handed(own, tag(f"inputs.parameters.{name}") if is_outside else _path_if_there(argument))
             kind = "artifacts" if argument.is_artifact else "parameters"
             value = tag(f"inputs.{kind}.{name}") if is_outside else self._value_for(node, source, kind)
-            yield argument, value, argument.is_artifact
+            yield _Handed(own, value, argument.is_artifact, _optional(argument) if argument.is_artifact else {})
 
     def _side(self, node: Node, side: Reference) -> str:
         if isinstance(side, OutputReference) and self._is_outside(side, node):
@@ -174,22 +168,8 @@ class _Graph:
                 return True
         return False
 
-    # -- what waits for what -----------------------------------------------------------------------------------
-
-    def _is_beside(self, name: str, node: Node) -> bool:
-        """Returns whether both steps are tasks of one DAG; for steps outside a loop, the loop waits."""
-        return node.loop is None or self._nodes[name].loop == node.loop
-
-    def _task_of(self, name: str, node: Node) -> str:
-        loop = self._nodes[name].loop
-        return name if loop is None or loop == node.loop else loop
-
     def _depends(self, waits: Mapping[str, bool]) -> str:
-        """Returns the states on which a task depends.
-
-        Args:
-            waits: Other task -> whether this one needs its output.
-        """
+        """Returns the states on which a task depends, from other task -> whether this one needs its output."""
         return " && ".join(
             f"{name}.Succeeded"
             if needed or not self._may_be_left_out(name)
@@ -201,8 +181,6 @@ class _Graph:
         if name in self._loops:
             return any(self._may_be_left_out(other) for other in self._needed[name])
         return self._nodes[name].skippable
-
-    # -- loops -------------------------------------------------------------------------------------------------
 
     def _handed_in(self, members: Iterable[Node]) -> Iterator[_Handed]:
         for node in members:
@@ -252,23 +230,18 @@ class _Graph:
             if self._nodes[other].loop != name:
                 unit = self._nodes[other].loop or other
                 waits[unit] = unit in self._needed[name]
-        task: dict[str, Any] = {"name": name, "template": f"Loop-{name}"}
-        if waits:
-            task["depends"] = self._depends(waits)
         items = (
             [_Handed(_ITEMS, self._outer_value(source, "parameters"))] if isinstance(source, OutputReference) else []
         )
         arguments = _arguments([*items, *self._handed[name]])
-        if arguments:
-            task["arguments"] = arguments
-        return task
+        task = {"name": name, "template": f"Loop-{name}", "depends": self._depends(waits), "arguments": arguments}
+        return present(task)
 
     def loop_templates(self, name: str) -> list[dict[str, Any]]:
         """Renders the DAG that iterates over the items of a loop, and the DAG that runs for each item."""
         loop, members, handed = self._loops[name], self._members[name], self._handed[name]
         fields = item_fields(members)
         needs_key = any(isinstance(node.step, TuneStep) for node in members)
-        each: dict[str, Any] = {"name": "each", "template": f"Body-{name}"}
         passed = [_Handed(item_input(field), item_tag(loop, field)) for field in fields]
         if needs_key:
             passed.append(_Handed(KEY, key_tag(loop)))
@@ -276,22 +249,24 @@ class _Graph:
             other._replace(value=tag(f"inputs.{'artifacts' if other.is_artifact else 'parameters'}.{other.name}"))
             for other in handed
         ]
-        arguments = _arguments([*passed, *through])
-        if arguments:
-            each["arguments"] = arguments
+        each = {"name": "each", "template": f"Body-{name}", "arguments": _arguments([*passed, *through])}
         each["withParam"] = self._with_param(name, loop, fields)
         items = [_Handed(_ITEMS, "")] if isinstance(loop.source, OutputReference) else []
-        outer: dict[str, Any] = {"name": f"Loop-{name}", **_inputs([*items, *handed])}
-        body: dict[str, Any] = {"name": f"Body-{name}", **_inputs([*passed, *handed])}
         collected = self._collected_of(name)
-        if collected:
-            body["outputs"] = {"parameters": [self._body_output(source) for source in collected]}
-            outer["outputs"] = {"parameters": [self._list_output(source, loop) for source in collected]}
-        if loop.parallel is not None:
-            outer["parallelism"] = loop.parallel
-        outer["dag"] = {"tasks": [each]}
-        body["dag"] = {"tasks": [self.task(node) for node in members]}
-        return [outer, body]
+        outer = {
+            "name": f"Loop-{name}",
+            "inputs": _inputs([*items, *handed]),
+            "outputs": ports(("parameters", self._list_output(source, loop)) for source in collected),
+            "parallelism": loop.parallel,
+            "dag": {"tasks": [present(each)]},
+        }
+        body = {
+            "name": f"Body-{name}",
+            "inputs": _inputs([*passed, *handed]),
+            "outputs": ports(("parameters", self._body_output(source)) for source in collected),
+            "dag": {"tasks": [self.task(node) for node in members]},
+        }
+        return [present(outer), present(body)]
 
     def _with_param(self, name: str, loop: Loop, fields: list[str | None]) -> str:
         if loop.entries is not None:
@@ -361,21 +336,13 @@ def _collected(source: OutputReference) -> str:
 
 
 def _arguments(given: Iterable[_Handed]) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = []
-    artifacts: list[dict[str, Any]] = []
-    for one in given:
-        if one.is_artifact:
-            optional = {"optional": True} if one.rest.get("optional") else {}
-            artifacts.append({"name": one.name, "from": one.value, **optional})
-        else:
-            parameters.append({"name": one.name, "value": one.value})
-    return ports(parameters, artifacts)
+    return ports(
+        ("artifacts", {"name": one.name, "from": one.value, **present({"optional": one.rest.get("optional")})})
+        if one.is_artifact
+        else ("parameters", {"name": one.name, "value": one.value})
+        for one in given
+    )
 
 
 def _inputs(handed: Iterable[_Handed]) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = []
-    artifacts: list[dict[str, Any]] = []
-    for one in handed:
-        (artifacts if one.is_artifact else parameters).append({"name": one.name, **one.rest})
-    inputs = ports(parameters, artifacts)
-    return {"inputs": inputs} if inputs else {}
+    return ports(("artifacts" if one.is_artifact else "parameters", {"name": one.name, **one.rest}) for one in handed)

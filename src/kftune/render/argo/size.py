@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.render.size import MOST_ANNOTATION_BYTES, MOST_BYTES, needs_server_side, size_of
+from kftune.katib.go.names import MOST_ANNOTATION_BYTES, MOST_BYTES
+from kftune.render.size import needs_server_side, size_of
 
 MOST_RUN_BYTES = 1_048_576
 MOST_TEMPLATES = 200
@@ -46,9 +47,7 @@ def check_size(document: Mapping[str, Any]) -> list[str]:
             f"{kind} {name} would have {size} bytes, but a cluster stores at most {MOST_BYTES}; split the "
             f"pipeline or the items of its loops into several pipelines, or let a step write the items as its output"
         )
-    if size + heavy > MOST_ANNOTATION_BYTES:
-        return [needs_server_side(kind, name, size)]
-    return []
+    return [needs_server_side(kind, name, size)] if size + heavy > MOST_ANNOTATION_BYTES else []
 
 
 def check_counts(templates: list[dict[str, Any]]) -> None:

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 from kftune.errors import MissingExtraError, RenderError
+from kftune.katib.go.names import MOST_ANNOTATION_BYTES
 from kftune.pipeline import Pipeline, TuneStep
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
-from kftune.render.size import MOST_ANNOTATION_BYTES, needs_server_side, size_of
+from kftune.render.size import needs_server_side, size_of
 from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
@@ -51,12 +52,9 @@ def render_kfp_objects(pipeline: Pipeline) -> Rendering:
     spec, *platform = rendering.documents
     metadata = object_metadata(pipeline.name, pipeline.targets.kfp)
     described = {"description": " ".join(pipeline.description.split())} if pipeline.description else {}
-    version = {
-        "pipelineName": pipeline.name,
-        **described,
-        "pipelineSpec": spec,
-        **({"platformSpec": platform[0]} if platform else {}),
-    }
+    version = {"pipelineName": pipeline.name, **described, "pipelineSpec": spec}
+    if platform:
+        version["platformSpec"] = platform[0]
     text = json.dumps(version, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     content = hashlib.sha256(text.encode()).hexdigest()[:10]
     objects = [

@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import nullcontext
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, cast
 
 from google.protobuf import json_format
@@ -18,6 +19,7 @@ from kfp.dsl import PipelineConfig
 from kfp.dsl.pipeline_channel import PipelineParameterChannel
 
 from kftune.errors import RenderError
+from kftune.katib.go.json_reading import with_sorted_keys
 from kftune.pipeline import (
     EXECUTOR_OUTPUT,
     Argument,
@@ -74,14 +76,8 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
         if given.description:
             spec.root.input_definitions.parameters[name].description = " ".join(given.description.split())
     documents = [json_format.MessageToDict(spec), json_format.MessageToDict(platform)]
-    return [_sorted(document) for document in documents if document]
-
-
-def _sorted(value: Any) -> Any:
-    """Returns `value` with sorted keys: a protobuf map has no order."""
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(inner) for inner in value] if isinstance(value, list) else value
+    # A protobuf map has no order.
+    return [with_sorted_keys(document) for document in documents if document]
 
 
 class _Tracer:
@@ -121,21 +117,16 @@ class _Tracer:
 
     def _run(self) -> None:
         block = self._placing.block()
-        exit_node = self._pipeline.plan.exit
-        if exit_node is None:
-            self._run_block(block)
-            return
-        with dsl.ExitHandler(self._task(exit_node), name=f"before-{exit_node.name}"):
+        last = self._pipeline.plan.exit
+        with nullcontext() if last is None else dsl.ExitHandler(self._task(last), name=f"before-{last.name}"):
             self._run_block(block)
 
     def _run_block(self, block: Block) -> None:
         for item in block.items:
             if isinstance(item, Node):
                 self._tasks[item.name] = self._task(item)
-            elif item.group is not None and item.group.kind == "loop":
-                self._run_loop(item, item.group)
-            elif item.group is not None:
-                self._run_condition(item, item.group)
+            elif (group := item.group) is not None:
+                (self._run_loop if group.kind == "loop" else self._run_condition)(item, group)
 
     def _run_loop(self, block: Block, group: Group) -> None:
         loop = self._pipeline.loops[group.name]
@@ -170,16 +161,17 @@ class _Tracer:
                 if is_taken_out and self._placing.from_other_branch(node, argument):
                     yield node, argument
 
-    # -- one task ----------------------------------------------------------------------------------------------
-
     def _task(self, node: Node) -> Any:
         tuning = self._tunings.get(node.name)
-        with _named_errors(node.name):
-            component = component_of(node, self._types, tuning)
-            task = component(**self._arguments(node, tuning))
+        try:
+            task = component_of(node, self._types, tuning)(**self._arguments(node, tuning))
             for name in node.waits_only:
                 task.after(self._tasks[name])
             apply_settings(task, node, self._pipeline.targets.kfp.version)
+        except RenderError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise RenderError(f"KFP's compiler refuses step {node.name!r}: {error}") from error
         return task
 
     def _arguments(self, node: Node, tuning: Tuning | None) -> dict[str, Any]:
@@ -228,8 +220,6 @@ class _Tracer:
         found = cast("OutputReference", source)
         return self._tasks[found.step].outputs[plain(found.output)]
 
-    # -- conditions --------------------------------------------------------------------------------------------
-
     def _operation(self, node: Node) -> Any:
         condition, types = cast("Condition", node.condition), cast("tuple[str, str]", node.condition_types)
         left, right = (self._side(node, condition, side, types) for side in (condition.left, condition.right))
@@ -250,14 +240,7 @@ class _Tracer:
         return float(side) if kinds == {"int", "float"} else side
 
 
-_COMPARE = {
-    "==": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
+_COMPARE = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 # Source: kfp 2.17, dsl/for_loop.py: a field of an item is an attribute of kfp's object, which has other attributes.
@@ -317,14 +300,3 @@ def _checked(text: str, name: str) -> str:
     if "{{" in text:
         raise RenderError(f"{name} must not hold '{{{{', which KFP replaces, but got {text!r}; put it into a file")
     return text
-
-
-@contextmanager
-def _named_errors(step: str) -> Iterator[None]:
-    """Turns kfp's errors into `RenderError`s that name the step."""
-    try:
-        yield
-    except RenderError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise RenderError(f"KFP's compiler refuses step {step!r}: {error}") from error

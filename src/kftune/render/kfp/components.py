@@ -69,10 +69,16 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     if node.step.working_dir is not None:
         raise RenderError(f"KFP has no working_dir, which step {node.name!r} sets; set WORKDIR in the image")
     check_one_node(node, "KFP")
-    inputs |= _further_inputs(node, tuning)
+    if node.step.has_executor_output:
+        inputs[EXECUTOR_OUTPUT] = "str"
+    if tuning is not None:
+        inputs |= {EXPERIMENT: "str", RUN: "str", **({ITEM: "str"} if node.loop is not None else {})}
 
     def line(values: dict[str, str]) -> list[str]:
-        return _line(node, values) if tuning is None else _tuning_line(node, tuning, values)
+        if tuning is None:
+            return _line(node, values)
+        run = f"{values[RUN]}/{node.name}" + (f"/{values[ITEM]}" if ITEM in values else "")
+        return launcher_command(node, tuning, values[EXPERIMENT], run, values)
 
     outputs = {name: output.type for name, output in node.outputs.items()}
     return _component(node.name, image_of(node), inputs, outputs, line, description=node.step.description)
@@ -114,13 +120,6 @@ def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
     return argument.type
 
 
-def _further_inputs(node: Node, tuning: Tuning | None) -> dict[str, str]:
-    further = {EXECUTOR_OUTPUT: "str"} if node.step.has_executor_output else {}
-    if tuning is not None:
-        further |= {EXPERIMENT: "str", RUN: "str", **({ITEM: "str"} if node.loop is not None else {})}
-    return further
-
-
 def _line(node: Node, values: dict[str, str]) -> list[str]:
     start, rest = command_of(node, values, literal)
     status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
@@ -128,11 +127,6 @@ def _line(node: Node, values: dict[str, str]) -> list[str]:
         return [*start, *rest]
     kept = [token for token in rest if not token.startswith(f"--{status}=")]
     return ["sh", "-c", _STATUS_SCRIPT, "sh", values[status], f"--{status}=", *start, *kept]
-
-
-def _tuning_line(node: Node, tuning: Tuning, values: dict[str, str]) -> list[str]:
-    run = f"{values[RUN]}/{node.name}" + (f"/{values[ITEM]}" if ITEM in values else "")
-    return launcher_command(node, tuning, values[EXPERIMENT], run, values)
 
 
 def literal(text: str, what: str) -> str:
@@ -180,8 +174,8 @@ def _component(
             )
 
     def body(*placeholders: Any) -> dsl.ContainerSpec:
-        tokens = line({given: _text(holder) for given, holder in zip(names, placeholders, strict=True)})
-        command, arguments = split_command(tokens)
+        texts = [str(getattr(holder, "path", holder)) for holder in placeholders]
+        command, arguments = split_command(line(dict(zip(names, texts, strict=True))))
         return dsl.ContainerSpec(image=image, command=command, args=arguments)
 
     body.__name__ = name.replace("-", "_")
@@ -203,7 +197,3 @@ def _input(kind: str) -> Any:
 
 def _output(kind: str) -> Any:
     return dsl.OutputPath(TYPES[kind]) if kind in PARAMETER_TYPES else dsl.Output[TYPES[kind]]
-
-
-def _text(placeholder: Any) -> str:
-    return str(getattr(placeholder, "path", placeholder))

@@ -61,7 +61,7 @@ class Placing:
             if name in self.chains:
                 continue
             if node.loop is None:
-                self.chains[name] = self._chain(node, self._needed(node), ())
+                self.chains[name] = self._chain(node, [self.chains[other] for other in self._needed_steps(node)], ())
             else:
                 self._place_loop(node.loop)
         for node in self._nodes.values():
@@ -83,8 +83,6 @@ class Placing:
             and not argument.fan_in
             and not _is_within(self.chains[argument.producer], self.chains[node.name])
         )
-
-    # -- chains ------------------------------------------------------------------------------------------------
 
     def _place_loop(self, loop: str) -> None:
         """Places a loop inside all groups from which its items and steps take values."""
@@ -114,9 +112,6 @@ class Placing:
                 )
         return longest
 
-    def _needed(self, node: Node) -> list[Chain]:
-        return [self.chains[name] for name in self._needed_steps(node)]
-
     def _needed_steps(self, node: Node) -> list[str]:
         """Returns the steps that a step or its condition needs, apart from collected outputs of loops."""
         names = [
@@ -127,8 +122,6 @@ class Placing:
         if node.condition is not None:
             names += [side.step for side in node.condition.references if isinstance(side, OutputReference)]
         return names
-
-    # -- what KFP cannot do ------------------------------------------------------------------------------------
 
     def _check(self, node: Node) -> None:
         chain = self.chains[node.name]
@@ -161,8 +154,6 @@ class Placing:
                 f"KFP supports a default for an output that one condition skips, but {what}, which depends on "
                 f"{' and '.join(f'the {_description(group)}' for group in foreign)}"
             )
-
-    # -- the tree ----------------------------------------------------------------------------------------------
 
     def _block(self, group: Group | None, names: list[str], depth: int) -> Block:
         """Returns the block of one group; steps that share a further group form a block inside it."""

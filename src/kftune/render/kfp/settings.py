@@ -88,13 +88,7 @@ def _set_place(task: Any, node: Node) -> None:
         label = f"{step.resources.gpu_resource}.product"
         kubernetes.add_node_selector(task, label, literal(step.resources.gpu_type, "resources.gpu_type"))
     for toleration in step.tolerations:
-        kubernetes.add_toleration(
-            task,
-            key=toleration.key,
-            operator=toleration.operator,
-            value=toleration.value,
-            effect=toleration.effect,
-        )
+        kubernetes.add_toleration(task, **toleration.model_dump())
 
 
 def _cpu(quantity: str) -> str:

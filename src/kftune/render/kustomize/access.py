@@ -22,10 +22,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
         project: Its name, the prefix of the Roles' names: several projects may share a namespace.
         variant: Its studies and pipelines, and their namespace.
     """
-    executors: set[str] = set()
-    launchers: set[str] = set()
-    deleters: set[str] = set()
-    others: set[str] = set()
+    executors, launchers, deleters, others = set[str](), set[str](), set[str](), set[str]()
     for member in variant.members.values():
         if isinstance(member, Study):
             others |= {member.step.service_account or "default"}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from kftune.render.rendering import present
+
 KUSTOMIZATION = "kustomization.yaml"
 
 Documents = list[Any]
@@ -26,7 +28,7 @@ class _Id(NamedTuple):
     @property
     def target(self) -> dict[str, str]:
         group, _, version = self.api.rpartition("/")
-        return {**({"group": group} if group else {}), "version": version, "kind": self.kind, "name": self.name}
+        return present({"group": group, "version": version, "kind": self.kind, "name": self.name})
 
 
 def overlay_files(
@@ -63,10 +65,8 @@ def overlay_files(
         if added:
             yield path, added
             resources.append(path)
-    more: dict[str, Any] = {"namespace": new_space} if new_space != old_space else {}
-    if patches:
-        more["patches"] = patches
-    yield KUSTOMIZATION, [kustomization(resources, **more)]
+    more = {"namespace": new_space if new_space != old_space else None, "patches": patches}
+    yield KUSTOMIZATION, [kustomization(resources, **present(more))]
 
 
 def kustomization(resources: list[str], **more: Any) -> dict[str, Any]:
