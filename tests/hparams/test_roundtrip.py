@@ -244,7 +244,7 @@ def test_a_real_process_shows_its_hyperparameters_on_help():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stdout.startswith(
-        "Texts in fields of three forms, for what must survive a real process border.\n\nhyper"
+        "Text fields of three forms, for values that must survive a real process border.\n\nhyper"
     )
     assert "  --n09\n        (default null)\n" in done.stdout
 
