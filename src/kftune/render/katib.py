@@ -10,7 +10,7 @@ from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
-from kftune.render.algorithm import algorithm_spec, counts
+from kftune.render.algorithm import algorithm_spec, counts, study_search
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
@@ -36,7 +36,8 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
         RenderError: Katib cannot express the study; the message says what, why and what works.
     """
     found = katib_parameters(study)
-    numbers = counts(study)
+    search = study_search(study)
+    numbers = counts(study, search)
     filters, engine = _filters(study), engine_of(study.algorithm.name)
     experiment = {
         "apiVersion": "kubeflow.org/v1beta1",
@@ -57,7 +58,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
             "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
-    return Rendering([experiment], notes(study, found, filters.names, numbers))
+    return Rendering([experiment], notes(study, search, found, filters.names, numbers))
 
 
 def _metadata(study: Study, suffix: int) -> dict[str, Any]:

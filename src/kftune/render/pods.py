@@ -32,15 +32,18 @@ _DEFAULT_GRACE_SECONDS = 30
 
 def placement(container: ContainerSettings) -> dict[str, Any]:
     """Returns the fields of a pod spec that say where it runs, as whom, and how long it may take to stop."""
-    resources, grace = container.resources, container.grace_period
+    spec: dict[str, Any] = {}
+    resources = container.resources
+    if container.service_account is not None:
+        spec["serviceAccountName"] = container.service_account
     product = {} if resources.gpu_type is None else {f"{resources.gpu_resource}.product": resources.gpu_type}
-    spec = {
-        "serviceAccountName": container.service_account,
-        "nodeSelector": {**container.node_selector, **product},
-        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in container.tolerations],
-        "terminationGracePeriodSeconds": math.ceil(grace) if grace != _DEFAULT_GRACE_SECONDS else None,
-    }
-    return present(spec)
+    if product or container.node_selector:
+        spec["nodeSelector"] = {**container.node_selector, **product}
+    if container.tolerations:
+        spec["tolerations"] = [toleration.model_dump(exclude_none=True) for toleration in container.tolerations]
+    if container.grace_period != _DEFAULT_GRACE_SECONDS:
+        spec["terminationGracePeriodSeconds"] = math.ceil(container.grace_period)
+    return spec
 
 
 def image(container: ContainerSettings, owner: str = "the trial") -> str:
@@ -82,12 +85,16 @@ def limits(container: ContainerSettings) -> tuple[str | None, str | None]:
 def resources(container: ContainerSettings) -> dict[str, Any]:
     """Returns the container's requests and limits."""
     wanted = container.resources
-    cpu_limit, memory_limit = limits(container)
-    requests = {"cpu": wanted.cpu, "memory": wanted.memory}
-    most = {"cpu": cpu_limit, "memory": memory_limit}
+    requests: dict[str, str] = {}
+    most: dict[str, str] = {}
+    for name, amount, limit in zip(("cpu", "memory"), (wanted.cpu, wanted.memory), limits(container), strict=True):
+        if amount is not None:
+            requests[name] = amount
+        if limit is not None:
+            most[name] = limit
     if wanted.gpu:
         requests[wanted.gpu_resource] = most[wanted.gpu_resource] = str(wanted.gpu)
-    return present({"requests": present(requests), "limits": present(most)})
+    return {**({"requests": requests} if requests else {}), **({"limits": most} if most else {})}
 
 
 def environment(container: ContainerSettings, written: Callable[[str, str], str]) -> list[dict[str, Any]]:
@@ -117,6 +124,8 @@ def mounts(container: ContainerSettings) -> list[dict[str, Any]]:
     Raises:
         RenderError: Two volumes have the same path, or a path holds ':'.
     """
+    if not container.volumes:
+        return []
     counts = Counter(path_of(volume) for volume in container.volumes)
     for volume in container.volumes:
         if counts[path_of(volume)] > 1 or ":" in volume.mount:
