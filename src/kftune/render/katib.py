@@ -15,7 +15,7 @@ from kftune.render.command import script, torchrun_arguments
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters
-from kftune.render.rendering import Rendering, present
+from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
 
@@ -84,14 +84,14 @@ def _filters(study: Study) -> KatibFilters:
 
 def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     objective, names = study.objective, filters.names
-    spec = {
-        "type": objective.direction,
-        "goal": objective.goal,
-        "objectiveMetricName": names[objective.metric],
-        "additionalMetricNames": [names[metric.name] for metric in study.metrics],
-        "metricStrategies": [{"name": names[name], "value": how} for name, how in study.reductions.items()],
-    }
-    return present(spec)
+    spec: dict[str, Any] = {"type": objective.direction}
+    if objective.goal is not None:
+        spec["goal"] = objective.goal
+    spec["objectiveMetricName"] = names[objective.metric]
+    if study.metrics:
+        spec["additionalMetricNames"] = [names[metric.name] for metric in study.metrics]
+    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
+    return spec
 
 
 def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
-from kftune.render.rendering import present
 from kftune.spec.container import ContainerSettings
 from kftune.study import Step, Volume
 
@@ -178,18 +177,17 @@ def pod_metadata() -> dict[str, Any]:
 def _trial_container(step: Step, name: str, script: str) -> dict[str, Any]:
     if name == _KATIB_CONTAINER:
         raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
-    folder = step.working_dir
-    container = {
-        "name": name,
-        "image": image(step),
-        **command(script),
-        "workingDir": None if folder is None else _without_placeholder(folder, "step.working_dir"),
-        "env": trial_environment(step),
-        "resources": resources(step),
-        "volumeMounts": trial_mounts(step),
-        "securityContext": security(),
-    }
-    return present(container)
+    container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
+    if step.working_dir is not None:
+        container["workingDir"] = _without_placeholder(step.working_dir, "step.working_dir")
+    if variables := trial_environment(step):
+        container["env"] = variables
+    if amounts := resources(step):
+        container["resources"] = amounts
+    if step.volumes:
+        container["volumeMounts"] = trial_mounts(step)
+    container["securityContext"] = security()
+    return container
 
 
 def command(script: str) -> dict[str, Any]:
