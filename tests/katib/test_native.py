@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from recorded_spaces import space_cases
 
-from kftune.domains import IntUniform, LogNormal, Normal, QUniform, same
+from kftune.domains import IntUniform, LogNormal, LogUniform, Normal, QUniform, Uniform, same
 from kftune.katib.engines import ALGORITHMS
-from kftune.katib.engines.native import Feasible, native, number_text
+from kftune.katib.engines.native import Feasible, _checked, _feasible, _is_ordinary, native, number_text
 
 
 class Meant(NamedTuple):
@@ -167,3 +167,20 @@ def test_the_text_of_a_number_is_a_plain_decimal_that_reads_back(number):
 )
 def test_numbers_read_as_people_write_them(number, text):
     assert number_text(number) == text
+
+
+@given(
+    st.sampled_from(["uniform", "loguniform"]),
+    st.floats(1e-5, 1e5),
+    st.floats(1e-5, 1e5),
+    st.sampled_from(ALGORITHMS),
+    st.sampled_from(["0.18", "0.19", "main"]),
+)
+def test_an_ordinary_range_is_native_exactly_if_checking_it_alone_says_so(kind, one, other, algorithm, version):
+    assume(abs(one - other) > 1e-3)
+    domain = (Uniform if kind == "uniform" else LogUniform)(min(one, other), max(one, other))
+    assert _is_ordinary(domain)
+    feasible = _feasible(domain)
+    assert isinstance(feasible, Feasible)
+    alone = _checked("x", feasible, algorithm, version)
+    assert isinstance(native("x", domain, algorithm, version), Feasible) == isinstance(alone, Feasible)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from kftune.argv import to_arguments
 from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
 from kftune.results import Results, Trial
 from kftune.results.export import to_text, trial_to_json
-from kftune.spec.container import to_arguments
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

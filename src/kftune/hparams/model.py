@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticUndefined
 
 from kftune import yaml_text
+from kftune.argv import to_arguments
 from kftune.domains import Conditional, Domain, encoding
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
@@ -279,7 +280,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     def to_args(self) -> list[str]:
         """Returns the command line that `from_args` reads back: one ``--name=value`` token for each value."""
-        return [f"--{name}={text}" for name, text in self.to_assignments().items()]
+        return to_arguments(self.to_assignments())
 
     def diff(self, other: Hparams) -> dict[str, tuple[Any, Any]]:
         """Returns the differences, dotted name -> (value here, value there); None if one has no such field."""

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from kftune.argv import to_arguments
 from kftune.pipeline.condition import Condition
 from kftune.pipeline.ports import EXECUTOR_OUTPUT, Output, Parameter, is_artifact
 from kftune.pipeline.references import OutputReference, Reference
 from kftune.pipeline.steps import StepConfig, TuneStep
-from kftune.spec.container import to_arguments
 from kftune.study import Study
 
 

@@ -23,23 +23,21 @@ class Counts(NamedTuple):
 def study_search(study: Study) -> StudySearch:
     """Returns what the algorithm's engine needs to know about a study."""
     budget = study.budget
-    return StudySearch(
-        space=study.space,
-        size=study.size,
-        settings=study.algorithm.settings,
-        max_trials=budget.max_trials,
-        parallel=budget.parallel,
-        version=study.targets.katib.version,
-    )
+    settings, version = study.algorithm.settings, study.targets.katib.version
+    return StudySearch(study.space, settings, budget.max_trials, budget.parallel, version)
 
 
-def counts(study: Study) -> Counts:
+def counts(study: Study, search: StudySearch) -> Counts:
     """Returns the numbers of trials.
+
+    Args:
+        study: The study.
+        search: Its search.
 
     Raises:
         RenderError: An Experiment of that size, with these settings, would fail or hang.
     """
-    engine, search, budget = engine_of(study.algorithm.name), study_search(study), study.budget
+    engine, budget = engine_of(study.algorithm.name), study.budget
     problem = engine.study_problem(search)
     if problem is not None:
         raise RenderError(problem)

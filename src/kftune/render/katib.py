@@ -10,12 +10,12 @@ from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
-from kftune.render.algorithm import algorithm_spec, counts
+from kftune.render.algorithm import algorithm_spec, counts, study_search
 from kftune.render.command import script, torchrun_arguments
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters
-from kftune.render.rendering import Rendering, present
+from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
 
@@ -36,7 +36,8 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
         RenderError: Katib cannot express the study; the message says what, why and what works.
     """
     found = katib_parameters(study)
-    numbers = counts(study)
+    search = study_search(study)
+    numbers = counts(study, search)
     filters, engine = _filters(study), engine_of(study.algorithm.name)
     experiment = {
         "apiVersion": "kubeflow.org/v1beta1",
@@ -57,7 +58,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
             "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
-    return Rendering([experiment], notes(study, found, filters.names, numbers))
+    return Rendering([experiment], notes(study, search, found, filters.names, numbers))
 
 
 def _metadata(study: Study, suffix: int) -> dict[str, Any]:
@@ -83,14 +84,14 @@ def _filters(study: Study) -> KatibFilters:
 
 def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     objective, names = study.objective, filters.names
-    spec = {
-        "type": objective.direction,
-        "goal": objective.goal,
-        "objectiveMetricName": names[objective.metric],
-        "additionalMetricNames": [names[metric.name] for metric in study.metrics],
-        "metricStrategies": [{"name": names[name], "value": how} for name, how in study.reductions.items()],
-    }
-    return present(spec)
+    spec: dict[str, Any] = {"type": objective.direction}
+    if objective.goal is not None:
+        spec["goal"] = objective.goal
+    spec["objectiveMetricName"] = names[objective.metric]
+    if study.metrics:
+        spec["additionalMetricNames"] = [names[metric.name] for metric in study.metrics]
+    spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
+    return spec
 
 
 def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> dict[str, Any]:

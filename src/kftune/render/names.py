@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from kftune.errors import RenderError
 from kftune.katib.go.names import DNS_1035
-from kftune.render.rendering import present
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/experiment/validator (40 characters), and DNS-1035 for the Services that
 # Katib names after the Experiment.
@@ -57,8 +56,14 @@ def object_metadata(name: str, target: ObjectTarget) -> dict[str, Any]:
         name: The object's name.
         target: The namespace, labels and annotations that a study or pipeline gives its objects.
     """
-    given = {"namespace": target.namespace, "labels": dict(target.labels), "annotations": dict(target.annotations)}
-    return present({"name": name, **given})
+    metadata: dict[str, Any] = {"name": name}
+    if target.namespace is not None:
+        metadata["namespace"] = target.namespace
+    if target.labels:
+        metadata["labels"] = dict(target.labels)
+    if target.annotations:
+        metadata["annotations"] = dict(target.annotations)
+    return metadata
 
 
 def checked_name(name: str, longest: int = LONGEST) -> str:

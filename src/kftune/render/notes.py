@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kftune.katib.engines import engine_of
+from kftune.katib.engines.engine import StudySearch
 from kftune.metrics.definition import definition_notes
-from kftune.render.algorithm import Counts, study_search
+from kftune.render.algorithm import Counts
 from kftune.render.parameters import KatibParameter
 from kftune.study import Study
 
 
-def notes(study: Study, found: Sequence[KatibParameter], metrics: Mapping[str, str], counts: Counts) -> list[str]:
+def notes(
+    study: Study, search: StudySearch, found: Sequence[KatibParameter], metrics: Mapping[str, str], counts: Counts
+) -> list[str]:
     """Returns notes about an Experiment.
 
     Args:
         study: The study that it runs.
+        search: The study's search.
         found: Its searched hyperparameters.
         metrics: Name of a metric in the study -> in Katib.
         counts: The numbers of trials in the Experiment.
@@ -23,22 +27,23 @@ def notes(study: Study, found: Sequence[KatibParameter], metrics: Mapping[str, s
     return [
         *_about_hyperparameters(study, found),
         *_about_metrics(study, metrics),
-        *_about_algorithm(study, counts),
+        *_about_algorithm(study, search, counts),
         *_about_budget(study, counts),
         *_about_trials(study),
     ]
 
 
 def _about_hyperparameters(study: Study, found: Sequence[KatibParameter]) -> Iterator[str]:
-    algorithm = study.algorithm.name
+    algorithm, has_encoded = study.algorithm.name, False
     for parameter in found:
+        has_encoded = has_encoded or parameter.form == "encoded" or bool(parameter.tokens)
         if parameter.form == "encoded":
             yield f"{parameter.name} is encoded as a number that the trial decodes; {algorithm}: {parameter.reason}"
         elif parameter.form == "list":
             yield f"{parameter.name} is rendered as a list of its values; {algorithm}: {parameter.reason}"
         if parameter.tokens:
             yield f"{parameter.name}: values such as {parameter.tokens[0]!r} are encoded as safe tokens"
-    if any(parameter.form == "encoded" or parameter.tokens for parameter in found):
+    if has_encoded:
         yield "the step must read its arguments with Hparams.from_args, which decodes such numbers and tokens"
 
 
@@ -50,13 +55,13 @@ def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
         yield from definition_notes(definition)
 
 
-def _about_algorithm(study: Study, counts: Counts) -> Iterator[str]:
+def _about_algorithm(study: Study, search: StudySearch, counts: Counts) -> Iterator[str]:
     name, seed, engine = study.algorithm.name, study.algorithm.seed, engine_of(study.algorithm.name)
     if seed is not None and not engine.seeded:
         yield f"Katib's {name} takes no seed; the seed {seed} has no effect"
     elif seed is not None and counts.parallel > 1 and not engine.exhaustive:
         yield "Katib repeats the points of a seed only with parallel: 1, because the seed counts requests"
-    yield from engine.study_notes(study_search(study)._replace(parallel=counts.parallel))
+    yield from engine.study_notes(search)
 
 
 def _about_budget(study: Study, counts: Counts) -> Iterator[str]:

@@ -124,15 +124,14 @@ def _native(leaf: Leaf, feasible: Feasible) -> KatibParameter:
 
 def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) -> KatibParameter:
     values = domain.grid()
-    tokens: list[str] = []
-    if _INTEGERS.issuperset(map(type, values)):  # always safe, and most lists hold nothing else
-        texts = list(map(str, values))
-    else:
-        texts = [leaf.encode(value) for value in values]
-        tokens = [text for text in texts if not encoding.is_safe(text)]
-        texts = [_token(leaf, text) if text in tokens else text for text in texts]
-    item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
     form: Form = "native" if reason is None else "list"
+    if _INTEGERS.issuperset(map(type, values)):  # always safe, and most lists hold nothing else
+        item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": list(map(str, values))}}
+        return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason)
+    texts = [leaf.encode(value) for value in values]
+    tokens = [text for text in texts if not encoding.is_safe(text)]
+    texts = [_token(leaf, text) if text in tokens else text for text in texts]
+    item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
     return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason=reason, tokens=tuple(tokens))
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.command import PLACEHOLDER, checked_text
-from kftune.render.rendering import present
 from kftune.spec.container import ContainerSettings
 from kftune.study import Step, Volume
 
@@ -32,15 +31,18 @@ _DEFAULT_GRACE_SECONDS = 30
 
 def placement(container: ContainerSettings) -> dict[str, Any]:
     """Returns the fields of a pod spec that say where it runs, as whom, and how long it may take to stop."""
-    resources, grace = container.resources, container.grace_period
+    spec: dict[str, Any] = {}
+    resources = container.resources
+    if container.service_account is not None:
+        spec["serviceAccountName"] = container.service_account
     product = {} if resources.gpu_type is None else {f"{resources.gpu_resource}.product": resources.gpu_type}
-    spec = {
-        "serviceAccountName": container.service_account,
-        "nodeSelector": {**container.node_selector, **product},
-        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in container.tolerations],
-        "terminationGracePeriodSeconds": math.ceil(grace) if grace != _DEFAULT_GRACE_SECONDS else None,
-    }
-    return present(spec)
+    if product or container.node_selector:
+        spec["nodeSelector"] = {**container.node_selector, **product}
+    if container.tolerations:
+        spec["tolerations"] = [toleration.model_dump(exclude_none=True) for toleration in container.tolerations]
+    if container.grace_period != _DEFAULT_GRACE_SECONDS:
+        spec["terminationGracePeriodSeconds"] = math.ceil(container.grace_period)
+    return spec
 
 
 def image(container: ContainerSettings, owner: str = "the trial") -> str:
@@ -82,12 +84,16 @@ def limits(container: ContainerSettings) -> tuple[str | None, str | None]:
 def resources(container: ContainerSettings) -> dict[str, Any]:
     """Returns the container's requests and limits."""
     wanted = container.resources
-    cpu_limit, memory_limit = limits(container)
-    requests = {"cpu": wanted.cpu, "memory": wanted.memory}
-    most = {"cpu": cpu_limit, "memory": memory_limit}
+    requests: dict[str, str] = {}
+    most: dict[str, str] = {}
+    for name, amount, limit in zip(("cpu", "memory"), (wanted.cpu, wanted.memory), limits(container), strict=True):
+        if amount is not None:
+            requests[name] = amount
+        if limit is not None:
+            most[name] = limit
     if wanted.gpu:
         requests[wanted.gpu_resource] = most[wanted.gpu_resource] = str(wanted.gpu)
-    return present({"requests": present(requests), "limits": present(most)})
+    return {**({"requests": requests} if requests else {}), **({"limits": most} if most else {})}
 
 
 def environment(container: ContainerSettings, written: Callable[[str, str], str]) -> list[dict[str, Any]]:
@@ -117,6 +123,8 @@ def mounts(container: ContainerSettings) -> list[dict[str, Any]]:
     Raises:
         RenderError: Two volumes have the same path, or a path holds ':'.
     """
+    if not container.volumes:
+        return []
     counts = Counter(path_of(volume) for volume in container.volumes)
     for volume in container.volumes:
         if counts[path_of(volume)] > 1 or ":" in volume.mount:
@@ -169,18 +177,17 @@ def pod_metadata() -> dict[str, Any]:
 def _trial_container(step: Step, name: str, script: str) -> dict[str, Any]:
     if name == _KATIB_CONTAINER:
         raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
-    folder = step.working_dir
-    container = {
-        "name": name,
-        "image": image(step),
-        **command(script),
-        "workingDir": None if folder is None else _without_placeholder(folder, "step.working_dir"),
-        "env": trial_environment(step),
-        "resources": resources(step),
-        "volumeMounts": trial_mounts(step),
-        "securityContext": security(),
-    }
-    return present(container)
+    container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
+    if step.working_dir is not None:
+        container["workingDir"] = _without_placeholder(step.working_dir, "step.working_dir")
+    if variables := trial_environment(step):
+        container["env"] = variables
+    if amounts := resources(step):
+        container["resources"] = amounts
+    if step.volumes:
+        container["volumeMounts"] = trial_mounts(step)
+    container["securityContext"] = security()
+    return container
 
 
 def command(script: str) -> dict[str, Any]:

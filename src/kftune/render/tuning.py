@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kftune.argv import to_arguments
 from kftune.errors import RenderError
 from kftune.pipeline import EXECUTOR_OUTPUT, Constant, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
@@ -73,11 +74,11 @@ def tuning_of(node: Node) -> Tuning:
         raise TypeError(f"{node.name} is not a tune step")
     given = node.inputs
     artifacts = tuple(name for name, argument in given.items() if argument.is_artifact)
-    tokens = tuple(
-        f"--{name}={argument.source.text if isinstance(argument.source, Constant) else mark(name)}"
+    texts = {
+        name: argument.source.text if isinstance(argument.source, Constant) else mark(name)
         for name, argument in given.items()
-    )
-    trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *tokens)})
+    }
+    trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *to_arguments(texts))})
     share = None
     if artifacts:
         volume = next((volume for volume in step.volumes if volume.name == step.share), None)
@@ -138,20 +139,18 @@ def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, v
         run_id: Identifies this run of the step, also when the step is retried; the Experiment's name contains it.
         values: Argument or output of the step -> its text, path, or the target's placeholder.
     """
-    return [
-        "python",
-        "-m",
-        "kftune.launcher",
-        f"--experiment={experiment}",
-        f"--run-id={run_id}",
-        f"--best={tuning.best_text}",
-        *(f"--value-{name}={values[name]}" for name in tuning.run_values),
-        *(f"--artifact-{name}={values[name]}" for name in tuning.artifacts),
-        *([f"--share={tuning.share}"] if tuning.share is not None else []),
-        *([f"--delete={tuning.delete}"] if tuning.delete != "never" else []),
-        *(f"--output-{name}={values[name]}" for name in node.outputs),
-        f"--{EXECUTOR_OUTPUT}={values[EXECUTOR_OUTPUT]}",
-    ]
+    arguments = {
+        "experiment": experiment,
+        "run-id": run_id,
+        "best": tuning.best_text,
+        **{f"value-{name}": values[name] for name in tuning.run_values},
+        **{f"artifact-{name}": values[name] for name in tuning.artifacts},
+        **({} if tuning.share is None else {"share": tuning.share}),
+        **({} if tuning.delete == "never" else {"delete": tuning.delete}),
+        **{f"output-{name}": values[name] for name in node.outputs},
+        EXECUTOR_OUTPUT: values[EXECUTOR_OUTPUT],
+    }
+    return ["python", "-m", "kftune.launcher", *to_arguments(arguments)]
 
 
 def put_in(value: Any, texts: Mapping[str, str]) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kftune.argv import to_arguments
 from kftune.katib.go.names import DNS_LABEL, IMAGE
 from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue, matching
 from kftune.spec.part import Part, PartError
@@ -192,15 +193,6 @@ class ContainerSettings(Part):
                 f"a variable is set once, in env, secrets or config_maps, but {min(both)} is in two of them",
                 (name, min(both)),
             )
-
-
-def to_arguments(assignment: Mapping[str, str]) -> list[str]:
-    """Returns an assignment as tokens of a command line, ``--name=text`` each.
-
-    Args:
-        assignment: Name -> text, or a target's placeholder for it.
-    """
-    return [f"--{name}={text}" for name, text in assignment.items()]
 
 
 class Command(Part):

@@ -24,7 +24,10 @@ class Algorithm(Part):
         """Checks what the fields by themselves cannot."""
         if self.name not in ALGORITHMS:
             raise PartError(f"unknown algorithm {self.name!r}; {suggestion(self.name, ALGORITHMS)}", ("name",))
-        known = {name: setting for name, setting in engine_of(self.name).settings.items() if name != SEED}
+        declared = engine_of(self.name).settings
+        if not self.settings and declared.keys() <= {SEED}:
+            return
+        known = {name: setting for name, setting in declared.items() if name != SEED}
         for name, value in self.settings.items():
             path = ("settings", name)
             if name == SEED:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import HparamsError, KftuneError, UnknownNameError, near_names, suggestion
+from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
 from kftune.hparams.registry import load_hparams, name_of
@@ -298,13 +298,12 @@ class Study(Part):
             if domain is not None:
                 self._check_domain(leaf, domain)
         fixed, space = self.fixed_values, self.space
-        for name in fixed:
-            if self.search.get(name) is not None:
-                raise PartError(
-                    f"a hyperparameter is fixed or searched, but {name} is in values and in search; "
-                    f"remove it from one of them (on a command line: ~search.{name})",
-                    ("search", name),
-                )
+        for name in (name for name in fixed if self.search.get(name) is not None):
+            raise PartError(
+                f"a hyperparameter is fixed or searched, but {name} is in values and in search; "
+                f"remove it from one of them (on a command line: ~search.{name})",
+                ("search", name),
+            )
         if not space:
             raise PartError(
                 f"a study needs something to search, but neither {self.hparams.__name__} nor search has a domain; "
@@ -316,14 +315,15 @@ class Study(Part):
                 raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
 
     def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
-        with located("search", leaf.name):
+        try:
             leaf.check_domain(domain)
+        except (HparamsError, DomainError) as error:  # not `located`, which takes longer than the check
+            raise PartError(str(error), ("search", leaf.name)) from error
         if type(domain) is Conditional:
             if domain.domain is None:
                 raise PartError(f"{leaf.name}: a condition in a study needs a domain too", ("search", leaf.name))
-            leaves = self.hparams.leaves()
-            domains = {name: self.search.get(name, other.domain) for name, other in leaves.items()}
-            searched = {name: found for name, found in domains.items() if name not in self.fixed_values}
+            leaves, fixed = self.hparams.leaves(), self.fixed_values
+            searched = {name: self.search.get(name, each.domain) for name, each in leaves.items() if name not in fixed}
             with located("search", leaf.name, "when"):
                 check_condition(leaf.name, domain, leaves, searched)
             if not leaf.has_default:

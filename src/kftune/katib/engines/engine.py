@@ -51,14 +51,18 @@ class Encoding(NamedTuple):
 
 
 class StudySearch(NamedTuple):
-    """The search of a study; `size` is its number of points."""
+    """The search of a study."""
 
     space: Mapping[str, Domain]
-    size: float
     settings: Mapping[str, Any]
     max_trials: int
     parallel: int
     version: KatibVersion
+
+    @property
+    def size(self) -> float:
+        """The number of points."""
+        return math.prod(domain.size for domain in self.space.values())
 
 
 class Engine(ABC):

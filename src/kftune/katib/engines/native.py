@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import Domain
 from kftune.katib.engines import engine_of
-from kftune.katib.engines.search import Problem, Search, parameters_of
+from kftune.katib.engines.search import Problem, Search, parameter_of
 
 if TYPE_CHECKING:
     from kftune.katib.admission.defaults import KatibVersion
@@ -38,6 +39,9 @@ _LARGEST_WHOLE = 2**53
 
 # e to this power, or one divided by it, is still a number with all its digits.
 _LARGEST_EXPONENT = 700.0
+
+# Bounds beyond this number, or below one divided by it, are checked one by one.
+_EXTREME = 1e6
 
 # A range is judged by so many draws that anything which can happen does.
 _MANY_TRIALS = 10**9
@@ -66,10 +70,34 @@ def native(name: str, domain: Domain, algorithm: str, version: KatibVersion) -> 
     feasible = _feasible(domain)
     if isinstance(feasible, str):
         return feasible
+    if _is_ordinary(domain) and _draws_ordinary(domain.kind, algorithm, version):
+        return feasible
+    return _checked(name, feasible, algorithm, version)
+
+
+def _is_ordinary(domain: Any) -> bool:
+    """Returns whether the domain is a range without a step whose bounds are extreme for no engine."""
+    kind = _kind(domain)
+    if kind not in ("uniform", "loguniform"):
+        return False
+    low, high, least = float(domain.low), float(domain.high), 1 / _EXTREME
+    return -_EXTREME < low and high < _EXTREME and (low if kind == "loguniform" else high - low) > least
+
+
+@cache
+def _draws_ordinary(kind: str, algorithm: str, version: KatibVersion) -> bool:
+    """Returns whether an ordinary range is native: one answer for all of them."""
+    example = Feasible("double", {"min": "0.25", "max": "0.5"})
+    if kind == "loguniform":
+        example.space["distribution"] = "logUniform"
+    return isinstance(_checked("x", example, algorithm, version), Feasible)
+
+
+def _checked(name: str, feasible: Feasible, algorithm: str, version: KatibVersion) -> Feasible | str:
     engine = engine_of(algorithm)
     if engine.exhaustive:
         feasible.space.pop("distribution", None)
-    (parameter,) = parameters_of([{"name": name, "parameterType": feasible.type, "feasibleSpace": feasible.space}])
+    parameter = parameter_of(0, name, feasible.type, feasible.space)
     search = Search(
         algorithm=algorithm, settings=(), parameters=(parameter,), parallel=1, most=_MANY_TRIALS, version=version
     )
@@ -84,7 +112,7 @@ def native(name: str, domain: Domain, algorithm: str, version: KatibVersion) -> 
 
 def is_list(domain: Domain) -> bool:
     """Returns whether the domain is a list of equally likely values, as Katib draws them."""
-    return _kind(domain) in ("choice", "ordinal", "discrete") and getattr(domain, "weights", None) is None
+    return getattr(domain, "kind", "") in _LISTS and getattr(domain, "weights", None) is None
 
 
 def is_even(domain: Domain) -> bool:
@@ -96,6 +124,8 @@ def is_even(domain: Domain) -> bool:
 def _kind(domain: Domain) -> str:
     return getattr(domain, "kind", "conditional")  # a domain with a condition has no kind
 
+
+_LISTS = frozenset(("choice", "ordinal", "discrete"))
 
 # -- feasibleSpaces --------------------------------------------------------------------------------------------------
 

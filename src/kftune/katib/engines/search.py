@@ -145,17 +145,22 @@ def search_of(spec: Mapping[str, Any], version: KatibVersion) -> Search:
 def parameters_of(given: Sequence[Mapping[str, Any]]) -> Iterator[ParameterSpec]:
     """Yields the items of a decoded spec.parameters."""
     for position, each in enumerate(given):
-        space = each.get("feasibleSpace", {})
-        yield ParameterSpec(
-            path=("spec", "parameters", position),
-            name=each.get("name", ""),
-            kind=each.get("parameterType", ""),
-            low=space.get("min", ""),
-            high=space.get("max", ""),
-            step=space.get("step", ""),
-            items=tuple(space.get("list", ())),
-            distribution=space.get("distribution") or "uniform",
-        )
+        name, kind = each.get("name", ""), each.get("parameterType", "")
+        yield parameter_of(position, name, kind, each.get("feasibleSpace", {}))
+
+
+def parameter_of(position: int, name: str, kind: str, space: Mapping[str, Any]) -> ParameterSpec:
+    """Returns an item of a decoded spec.parameters.
+
+    Args:
+        position: Its position in the list, from 0.
+        name: Its name.
+        kind: Its parameterType.
+        space: Its feasibleSpace.
+    """
+    bounds = (space.get("min", ""), space.get("max", ""), space.get("step", ""))
+    items, distribution = tuple(space.get("list", ())), space.get("distribution") or "uniform"
+    return ParameterSpec(("spec", "parameters", position), name, kind, *bounds, items, distribution)
 
 
 def doubled_names(parameters: Sequence[ParameterSpec]) -> Iterator[tuple[ParameterSpec, ParameterSpec]]:

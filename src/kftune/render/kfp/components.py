@@ -8,6 +8,7 @@ from typing import Any
 
 from kfp import dsl
 
+from kftune.argv import to_arguments
 from kftune.errors import RenderError
 from kftune.pipeline import (
     EXECUTOR_OUTPUT,
@@ -125,8 +126,9 @@ def _line(node: Node, values: dict[str, str]) -> list[str]:
     status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
     if status is None:
         return [*start, *rest]
-    kept = [token for token in rest if not token.startswith(f"--{status}=")]
-    return ["sh", "-c", _STATUS_SCRIPT, "sh", values[status], f"--{status}=", *start, *kept]
+    (option,) = to_arguments({status: ""})
+    kept = [token for token in rest if not token.startswith(option)]
+    return ["sh", "-c", _STATUS_SCRIPT, "sh", values[status], option, *start, *kept]
 
 
 def literal(text: str, what: str) -> str:
