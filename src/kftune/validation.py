@@ -16,7 +16,7 @@ from pydantic._internal._model_construction import ModelMetaclass  # it has no p
 from kftune.errors import KftuneError, near_names, suggestion
 
 
-class Finding(NamedTuple):
+class InputProblem(NamedTuple):
     """One problem of an input.
 
     Attributes:
@@ -75,14 +75,14 @@ class Frozen:
         raise NotImplementedError
 
 
-def findings(error: ValidationError, model: Any) -> list[Finding]:
+def findings(error: ValidationError, model: Any) -> list[InputProblem]:
     """Returns the problems of an input, unknown keys first; problems of several union arms become one.
 
     Args:
         error: pydantic's errors.
         model: The class or type that the input was validated as.
     """
-    found: dict[tuple[str | int, ...], Finding] = {}
+    found: dict[tuple[str | int, ...], InputProblem] = {}
     missing, short = set(), set()
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
@@ -92,7 +92,7 @@ def findings(error: ValidationError, model: Any) -> list[Finding]:
         # An error of kftune, raised in a validator, may point further down.
         path = (*path, *getattr(own, "path", ()))
         at_key = detail["type"] == "extra_forbidden" or "[key]" in detail["loc"] or getattr(own, "at_key", False)
-        found.setdefault(path, Finding(path, message, at_key))
+        found.setdefault(path, InputProblem(path, message, at_key))
         if detail["type"] == "missing":
             missing.add(path)
         if detail["type"] == "too_short":

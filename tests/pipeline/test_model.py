@@ -15,10 +15,10 @@ from kftune.errors import PipelineError
 from kftune.hparams.models.lstm import LstmHparams
 from kftune.pipeline import (
     Condition,
-    Constant,
     ContainerStep,
     DataStep,
     EvaluateStep,
+    FixedValue,
     ItemReference,
     Loop,
     OutputReference,
@@ -250,7 +250,7 @@ def test_constants_have_their_text():
         "f": "it's",
         "g": "2.0",
     }
-    assert given["g"].source == Constant(2.0, "2.0")
+    assert given["g"].source == FixedValue(2.0, "2.0")
     assert [argument.type for argument in given.values()] == ["int", "bool", "float", "list", "dict", "str", "float"]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kftune.pipeline import (
     Argument,
-    Constant,
+    FixedValue,
     ItemReference,
     Node,
     OutputReference,
@@ -102,7 +102,7 @@ class _Runner:
         return node.condition.holds(*(self._typed(side, kind, node, index, item) for side, kind in sides))
 
     def _given(self, argument: Argument, node: Node, index: int | None, item: Any, lying: dict[str, str]) -> str:
-        if isinstance(argument.source, Constant):
+        if isinstance(argument.source, FixedValue):
             return argument.source.text
         try:
             text = self._text(argument.source, node, index, item)

@@ -22,7 +22,7 @@ from kftune.errors import HparamsError
 from kftune.files import write_text
 from kftune.hparams.models.lstm import LstmHparams
 from kftune.local import run_study
-from kftune.pipeline import Constant, Node, OutputReference, ParameterReference, Pipeline, TuneStep, load_pipeline
+from kftune.pipeline import FixedValue, Node, OutputReference, ParameterReference, Pipeline, TuneStep, load_pipeline
 from kftune.pipeline.ports import text_of, typed_value
 from kftune.results import open_results
 from kftune.training.__main__ import main
@@ -349,7 +349,7 @@ class ByHand:
         source = node.arguments[name].source
         if isinstance(source, OutputReference) and node.arguments[name].is_artifact:
             return str(self.path(source.step, source.output))
-        return source.text if isinstance(source, Constant) else text_of(self._value(source))
+        return source.text if isinstance(source, FixedValue) else text_of(self._value(source))
 
     def _value(self, source: Any) -> Any:
         if isinstance(source, ParameterReference):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.cli.table import indented, table
-from kftune.pipeline import Argument, Constant, Node, Pipeline, TuneStep
+from kftune.pipeline import Argument, FixedValue, Node, Pipeline, TuneStep
 
 FORMAT = "kftune.pipeline/1"
 
@@ -93,14 +93,14 @@ def _by_source(
 
 
 def _argument(given: Argument) -> dict[str, Any]:
-    constant = isinstance(given.source, Constant)
+    constant = isinstance(given.source, FixedValue)
     told: dict[str, Any] = {"type": given.type, "value" if constant else "from": _source(given)}
     told |= {} if given.default is None else {"default": given.default}
     return told | ({"optional": True} if given.optional else {})
 
 
 def _source(given: Argument) -> Any:
-    return given.source.value if isinstance(given.source, Constant) else str(given.source)
+    return given.source.value if isinstance(given.source, FixedValue) else str(given.source)
 
 
 def _runs(node: Node) -> dict[str, Any]:

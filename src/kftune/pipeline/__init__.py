@@ -4,7 +4,7 @@ from kftune.pipeline.condition import Condition
 from kftune.pipeline.load import load_pipeline, pipeline_from_dict
 from kftune.pipeline.loop import Loop
 from kftune.pipeline.model import Pipeline
-from kftune.pipeline.plan import Argument, Constant, Node, Plan
+from kftune.pipeline.plan import Argument, FixedValue, Node, Plan
 from kftune.pipeline.ports import ARTIFACT_TYPES, EXECUTOR_OUTPUT, PARAMETER_TYPES, Input, Output, Parameter
 from kftune.pipeline.references import (
     ItemReference,
@@ -36,10 +36,10 @@ __all__ = [
     "ArgoTarget",
     "Argument",
     "Condition",
-    "Constant",
     "ContainerStep",
     "DataStep",
     "EvaluateStep",
+    "FixedValue",
     "Input",
     "ItemReference",
     "KfpTarget",

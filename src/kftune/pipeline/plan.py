@@ -22,7 +22,7 @@ from kftune.study import Study
 
 
 @dataclass(frozen=True)
-class Constant:
+class FixedValue:
     """A value that is known before the run.
 
     Attributes:
@@ -51,7 +51,7 @@ class Argument:
 
     name: str
     type: str
-    source: Constant | Reference
+    source: FixedValue | Reference
     role: Literal["input", "hparam"] = "input"
     default: Any = None
     optional: bool = False

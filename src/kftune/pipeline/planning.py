@@ -9,7 +9,7 @@ from kftune.errors import suggestion
 from kftune.pipeline.instances import instance_resources
 from kftune.pipeline.loop import Loop, element_type
 from kftune.pipeline.order import in_order, refuse_cycle
-from kftune.pipeline.plan import Argument, Constant, Node, Plan, with_values
+from kftune.pipeline.plan import Argument, FixedValue, Node, Plan, with_values
 from kftune.pipeline.ports import Input, Parameter, fits, is_artifact, text_of, type_of, typed_value
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference
 from kftune.pipeline.resolving import Path, Resolver
@@ -143,7 +143,7 @@ class _Planner:
             own = given.type or type_of(given.value)
             _check_absence(given, own, False, path)
             value = typed_value(given.value, own)
-            return Argument(name=name, type=own, source=Constant(value, text_of(value)))
+            return Argument(name=name, type=own, source=FixedValue(value, text_of(value)))
         found, fan_in, element = self._resolver.resolve(step, given.value, path)
         if given.type is not None and not fits(found, given.type):
             raise PartError(

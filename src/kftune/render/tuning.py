@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from kftune.argv import to_arguments
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, Constant, Node, TuneStep
+from kftune.pipeline import EXECUTOR_OUTPUT, FixedValue, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
 from kftune.render.command import quoted
 from kftune.render.katib import render_katib
@@ -75,7 +75,7 @@ def tuning_of(node: Node) -> Tuning:
     given = node.inputs
     artifacts = tuple(name for name, argument in given.items() if argument.is_artifact)
     texts = {
-        name: argument.source.text if isinstance(argument.source, Constant) else mark(name)
+        name: argument.source.text if isinstance(argument.source, FixedValue) else mark(name)
         for name, argument in given.items()
     }
     trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *to_arguments(texts))})
@@ -96,7 +96,7 @@ def tuning_of(node: Node) -> Tuning:
     in_run = tuple(
         name
         for name, argument in given.items()
-        if not argument.is_artifact and not isinstance(argument.source, Constant)
+        if not argument.is_artifact and not isinstance(argument.source, FixedValue)
     )
     return Tuning(
         experiment=rendering.documents[0],

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kftune import yaml_text
 from kftune.errors import UsageError, near_names, suggestion
 from kftune.spec.part import Part
-from kftune.validation import Finding, findings
+from kftune.validation import InputProblem, findings
 
 Loaded = TypeVar("Loaded", bound=Part)
 Keys = tuple[str, ...]
@@ -135,7 +135,9 @@ def _parent(data: dict[str, Any], keys: Keys, override: str, *, create: bool) ->
     return inner  # type: ignore[no-any-return]
 
 
-def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence[Keys]) -> tuple[str, tuple[int, int]]:
+def _placed(
+    found: Sequence[InputProblem], text: str, file: str, overridden: Sequence[Keys]
+) -> tuple[str, tuple[int, int]]:
     """Returns one message for all findings, and the place of the first; the others have theirs in the message."""
     lines, first = [], (1, 1)
     for index, finding in enumerate(found):
@@ -147,7 +149,7 @@ def _placed(found: Sequence[Finding], text: str, file: str, overridden: Sequence
     return "\n".join(lines), first
 
 
-def _concerns(finding: Finding, changed: Keys) -> bool:
+def _concerns(finding: InputProblem, changed: Keys) -> bool:
     """Returns whether a finding is about keys that an override changed."""
     if finding.at_key:  # an unknown key, of which the override may have set a part
         return changed[: len(finding.path)] == finding.path

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kftune.katib.crd.schema import Fields, Node, fields_of, limits_of, node_of
+from kftune.katib.crd.schema import Fields, SchemaNode, fields_of, limits_of, node_of
 from kftune.katib.go.types import Path
 
-_UNKNOWN = Node("?")  # removes all fields
+_UNKNOWN = SchemaNode("?")  # removes all fields
 
 
-def cleaned(value: Any, node: Node, path: Path, pruned: list[Path]) -> Any:
+def cleaned(value: Any, node: SchemaNode, path: Path, pruned: list[Path]) -> Any:
     """Returns a copy without unknown fields and nulls, with defaults.
 
     Args:

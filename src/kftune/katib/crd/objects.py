@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from kftune.katib.admission.server import metadata_reasons
 from kftune.katib.crd.cleaning import cleaned
-from kftune.katib.crd.schema import CustomKind, Node, kind_of
-from kftune.katib.crd.validation import MISSING, Problem, problems
+from kftune.katib.crd.schema import CustomKind, SchemaNode, kind_of
+from kftune.katib.crd.validation import MISSING, SchemaProblem, problems
 from kftune.katib.go.types import DecodeError, Path, struct
 
 _GENERATED = "bcdfg"  # the server appends five letters or digits to generateName
@@ -18,7 +18,7 @@ _LONGEST_PREFIX = 58
 class ObjectVerdict(NamedTuple):
     """The answer to one object."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[SchemaProblem, ...]
     pruned: tuple[Path, ...]
     """Fields that the server drops silently; `kubectl apply` rejects the object because of them."""
 
@@ -50,7 +50,7 @@ def judge_object(value: object, old: object = None, *, name: str | None = None) 
     kind = kind_of(given.get("apiVersion"), given.get("kind"))
     if kind is None:
         shown = f"no matches for kind {str(given.get('kind', ''))!r} in version {str(given.get('apiVersion', ''))!r}"
-        return ObjectVerdict((Problem((), "NoMatch", shown),), ())
+        return ObjectVerdict((SchemaProblem((), "NoMatch", shown),), ())
     pruned: list[Path] = []
     metadata, found = _metadata(given.get("metadata"), name, pruned)
     made = _cleaned(given, kind, pruned) | {"metadata": metadata}
@@ -58,31 +58,31 @@ def judge_object(value: object, old: object = None, *, name: str | None = None) 
     if isinstance(old, dict):
         before = _cleaned(old, kind, []) | {"metadata": old.get("metadata") or {}}
         if before["metadata"].get("name") != metadata.get("name"):
-            found.append(Problem(("metadata", "name"), "Invalid", "field is immutable"))
+            found.append(SchemaProblem(("metadata", "name"), "Invalid", "field is immutable"))
     if not found:
-        found = problems(made, Node(f"={kind.type}"), (), before)
+        found = problems(made, SchemaNode(f"={kind.type}"), (), before)
     return ObjectVerdict(tuple(found), tuple(pruned))
 
 
 def _cleaned(given: Mapping[str, Any], kind: CustomKind, pruned: list[Path]) -> dict[str, Any]:
     skipped = {"apiVersion", "kind", "metadata"} | ({"status"} if kind.status else set())
     rest = {key: item for key, item in given.items() if key not in skipped}
-    result: dict[str, Any] = cleaned(rest, Node(f"={kind.type}"), (), pruned)
+    result: dict[str, Any] = cleaned(rest, SchemaNode(f"={kind.type}"), (), pruned)
     return result
 
 
-def _metadata(given: object, name: str | None, pruned: list[Path]) -> tuple[dict[str, Any], list[Problem]]:
+def _metadata(given: object, name: str | None, pruned: list[Path]) -> tuple[dict[str, Any], list[SchemaProblem]]:
     """Returns the decoded metadata with its name, and what is wrong with it."""
     known = struct("ObjectMeta")
     try:
         metadata = known.decode(given)
     except DecodeError as error:
-        return {"name": ""}, [Problem(("metadata", *error.path), "BadRequest", error.message)]
+        return {"name": ""}, [SchemaProblem(("metadata", *error.path), "BadRequest", error.message)]
     pruned += [("metadata", *path) for path in known.unknown(given)]
     if name is not None:
         metadata["name"] = name
     prefix = metadata.get("generateName", "")
     if prefix and not metadata.get("name"):
         metadata["name"] = prefix[:_LONGEST_PREFIX] + _GENERATED
-    found = [Problem(reason.path, reason.type, reason.detail) for reason in metadata_reasons(metadata)]
+    found = [SchemaProblem(reason.path, reason.type, reason.detail) for reason in metadata_reasons(metadata)]
     return metadata, found

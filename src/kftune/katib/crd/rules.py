@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from kftune.katib.go.names import DNS_1035
 
 
-class Rule(NamedTuple):
+class CelRule(NamedTuple):
     """A rule's message, and whether it holds for a value."""
 
     message: str
@@ -61,52 +61,54 @@ def _has_name_for_order(task: Any) -> bool:
     return not follows or not str(task.get("name", ""))[:1].isdigit()
 
 
-RULES: Mapping[str, Rule] = MappingProxyType(
+RULES: Mapping[str, CelRule] = MappingProxyType(
     {
-        "short-label-name": Rule(
+        "short-label-name": CelRule(
             "metadata.name must match RFC 1035 DNS label format",
             lambda it: DNS_1035.fullmatch(it["metadata"]["name"]) is not None,
         ),
-        "short-name": Rule(
+        "short-name": CelRule(
             "metadata.name must be no more than 63 characters", lambda it: len(it["metadata"]["name"]) <= 63
         ),
-        "managed-by": Rule(
+        "managed-by": CelRule(
             "ManagedBy must be trainer.kubeflow.org/trainjob-controller or kueue.x-k8s.io/multikueue if set",
             lambda it: it in ("trainer.kubeflow.org/trainjob-controller", "kueue.x-k8s.io/multikueue"),
         ),
-        "at-least-one-process": Rule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),
-        "parallel-trials": Rule(
+        "at-least-one-process": CelRule("numProcPerNode must be greater than or equal to 1", lambda it: it >= 1),
+        "parallel-trials": CelRule(
             "parallelTrials cannot exceed numTrials", lambda it: it.get("parallelTrials", 0) <= it.get("numTrials", 0)
         ),
-        "grid-of-choices": Rule(
+        "grid-of-choices": CelRule(
             "Grid search requires all parameters to be Categorical; Uniform and LogUniform are not supported.",
             _all_parameters_are_choices,
         ),
-        "min-above-zero": Rule("min must be strictly greater than 0", lambda it: _double(it["min"]) > 0),
-        "min-below-max": Rule("min must be strictly less than max", lambda it: _double(it["min"]) < _double(it["max"])),
-        "no-name": Rule(
+        "min-above-zero": CelRule("min must be strictly greater than 0", lambda it: _double(it["min"]) > 0),
+        "min-below-max": CelRule(
+            "min must be strictly less than max", lambda it: _double(it["min"]) < _double(it["max"])
+        ),
+        "no-name": CelRule(
             "name and namespace cannot be set in a template.", lambda it: "name" not in it and "namespace" not in it
         ),
-        "one-ml-policy": Rule(
+        "one-ml-policy": CelRule(
             "Only one of the policy can be configured", lambda it: _at_most_one(("flux", "mpi", "torch"), it)
         ),
-        "not-the-node": Rule(
+        "not-the-node": CelRule(
             "containerNames must not include the main node container because PET_* envs are always injected into it",
             lambda it: "node" not in it,
         ),
-        "one-artifact-location": Rule(
+        "one-artifact-location": CelRule(
             "at most one artifact location can be specified", lambda it: _at_most_one(_LOCATIONS, it)
         ),
-        "no-timeout-of-steps": Rule("timeout cannot be applied to steps or dag templates", _no_timeout_of_steps),
-        "one-template-type": Rule(
+        "no-timeout-of-steps": CelRule("timeout cannot be applied to steps or dag templates", _no_timeout_of_steps),
+        "one-template-type": CelRule(
             "template must have at most one template type",
             lambda it: all(_at_most_one(_BODIES, template) for template in it),
         ),
-        "one-task-order": Rule(
+        "one-task-order": CelRule(
             "cannot use both 'depends' and 'dependencies' or 'continueOn'",
             lambda it: "depends" not in it or not ("dependencies" in it or "continueOn" in it),
         ),
-        "task-name": Rule(
+        "task-name": CelRule(
             "task name cannot begin with a digit when using 'depends' or 'dependencies'", _has_name_for_order
         ),
     }

@@ -14,7 +14,7 @@ Fields = Mapping[str, Any]
 _NOTHING: Mapping[str, Any] = {}
 
 
-class Node(NamedTuple):
+class SchemaNode(NamedTuple):
     """The schema of one value."""
 
     kind: str
@@ -23,7 +23,7 @@ class Node(NamedTuple):
     """Limits, default, list keys and rules."""
 
     @property
-    def items(self) -> Node:
+    def items(self) -> SchemaNode:
         """The schema of a list's items or a map's values."""
         return node_of(self.more["items"]) if "items" in self.more else node_of(self.kind[1:])
 
@@ -36,9 +36,9 @@ class CustomKind(NamedTuple):
     """Whether status is a subresource, so that it is dropped from created and edited objects."""
 
 
-def node_of(given: str | Mapping[str, Any]) -> Node:
+def node_of(given: str | Mapping[str, Any]) -> SchemaNode:
     """Returns a node from its written form."""
-    return Node(given) if isinstance(given, str) else Node(given["is"], given)
+    return SchemaNode(given) if isinstance(given, str) else SchemaNode(given["is"], given)
 
 
 def kind_of(version: object, kind: object) -> CustomKind | None:

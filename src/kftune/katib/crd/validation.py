@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from kftune.katib.crd.rules import RULES, TRANSITIONS
-from kftune.katib.crd.schema import Node, fields_of, limits_of, node_of
+from kftune.katib.crd.schema import SchemaNode, fields_of, limits_of, node_of
 from kftune.katib.go.types import Path
 
 _QUANTITY = re.compile(
@@ -39,11 +39,11 @@ _TYPES = {
 _GIVEN = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
-Child = tuple[Any, Node, Path, Any]
+Child = tuple[Any, SchemaNode, Path, Any]
 """A value, its schema, its path and the value before the edit."""
 
 
-class Problem(NamedTuple):
+class SchemaProblem(NamedTuple):
     """One reason why the API server rejects an object."""
 
     path: Path
@@ -59,7 +59,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-def problems(value: Any, node: Node, path: Path, old: Any = MISSING) -> list[Problem]:
+def problems(value: Any, node: SchemaNode, path: Path, old: Any = MISSING) -> list[SchemaProblem]:
     """Returns what is wrong with a value. Rules are checked only when the rest of the schema holds.
 
     Args:
@@ -71,7 +71,7 @@ def problems(value: Any, node: Node, path: Path, old: Any = MISSING) -> list[Pro
     return list(_in(value, node, path, old)) or list(_broken(value, node, path, old))
 
 
-def _children(value: Any, node: Node, path: Path, old: Any) -> Iterator[Child]:
+def _children(value: Any, node: SchemaNode, path: Path, old: Any) -> Iterator[Child]:
     """Yields the values directly below a value."""
     head = node.kind[0]
     if head == "=":
@@ -89,14 +89,14 @@ def _children(value: Any, node: Node, path: Path, old: Any) -> Iterator[Child]:
                 yield item, inside, (*path, index), _item_before(item, old, node)
 
 
-def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
+def _in(value: Any, node: SchemaNode, path: Path, old: Any) -> Iterator[SchemaProblem]:
     head = node.kind[0]
     if head == "*" or (old is not MISSING and is_same(value, old, node)):
         return
     wanted, types = _TYPES[head]
     if type(value) not in types:
         given = _GIVEN.get(type(value), "null")
-        yield Problem(path, "TypeInvalid", f'must be of type {wanted}: "{given}"')
+        yield SchemaProblem(path, "TypeInvalid", f'must be of type {wanted}: "{given}"')
         return
     if head == "=":
         yield from _in_type(value, node, path)
@@ -108,24 +108,24 @@ def _in(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
         yield from _in(*child)
 
 
-def _in_type(value: Mapping[str, Any], node: Node, path: Path) -> Iterator[Problem]:
+def _in_type(value: Mapping[str, Any], node: SchemaNode, path: Path) -> Iterator[SchemaProblem]:
     about = limits_of(fields_of(node.kind[1:]))
     for name in about.get("required", ()):
         if name not in value:
-            yield Problem((*path, name), "Required", "Required value")
+            yield SchemaProblem((*path, name), "Required", "Required value")
     if len(value) < about.get("minProperties", 0):
-        yield Problem(path, "Invalid", f"should have at least {about['minProperties']} properties")
+        yield SchemaProblem(path, "Invalid", f"should have at least {about['minProperties']} properties")
 
 
-def _in_list(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+def _in_list(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterator[SchemaProblem]:
     if len(value) > more.get("maxItems", len(value)):
-        yield Problem(path, "TooMany", f"{len(value)}: must have at most {more['maxItems']} items")
+        yield SchemaProblem(path, "TooMany", f"{len(value)}: must have at most {more['maxItems']} items")
     if len(value) < more.get("minItems", 0):
-        yield Problem(path, "Invalid", f"should have at least {more['minItems']} items")
+        yield SchemaProblem(path, "Invalid", f"should have at least {more['minItems']} items")
     yield from _duplicates(value, more, path)
 
 
-def _duplicates(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+def _duplicates(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterator[SchemaProblem]:
     keys: Sequence[str] = more.get("keys", ())
     if not keys and not more.get("set"):
         return
@@ -134,38 +134,38 @@ def _duplicates(value: list[Any], more: Mapping[str, Any], path: Path) -> Iterat
         compared = {key: item[key] for key in keys if key in item} if keys and isinstance(item, dict) else item
         text = json.dumps(compared, sort_keys=True, ensure_ascii=False)
         if text in seen:
-            yield Problem((*path, index), "Duplicate", f"Duplicate value: {text}")
+            yield SchemaProblem((*path, index), "Duplicate", f"Duplicate value: {text}")
         seen.add(text)
 
 
-def _in_scalar(value: Any, node: Node, path: Path) -> Iterator[Problem]:
+def _in_scalar(value: Any, node: SchemaNode, path: Path) -> Iterator[SchemaProblem]:
     head, more = node.kind, node.more
     if head in "iI" and not -(2 ** (31 if head == "i" else 63)) <= value < 2 ** (31 if head == "i" else 63):
-        yield Problem(path, "Invalid", f"must be of type int{32 if head == 'i' else 64}")
+        yield SchemaProblem(path, "Invalid", f"must be of type int{32 if head == 'i' else 64}")
     elif head == "q" and isinstance(value, str) and not _QUANTITY.fullmatch(value):
-        yield Problem(path, "Invalid", f"{value!r} is not a quantity such as 2, 500m or 4Gi")
+        yield SchemaProblem(path, "Invalid", f"{value!r} is not a quantity such as 2, 500m or 4Gi")
     elif head == "t" and not _TIME.fullmatch(value):
-        yield Problem(path, "Invalid", "must be of type date-time")
+        yield SchemaProblem(path, "Invalid", "must be of type date-time")
     if not more:
         return
     if "enum" in more and value not in more["enum"]:
         listed = ", ".join(f'"{each}"' for each in more["enum"])
-        yield Problem(path, "NotSupported", f'Unsupported value: "{value}": supported values: {listed}')
+        yield SchemaProblem(path, "NotSupported", f'Unsupported value: "{value}": supported values: {listed}')
     if isinstance(value, str):
         yield from _in_text(value, more, path)
     elif "minimum" in more and value < more["minimum"]:
-        yield Problem(path, "Invalid", f"{value}: should be greater than or equal to {more['minimum']}")
+        yield SchemaProblem(path, "Invalid", f"{value}: should be greater than or equal to {more['minimum']}")
     elif "maximum" in more and value > more["maximum"]:
-        yield Problem(path, "Invalid", f"{value}: should be less than or equal to {more['maximum']}")
+        yield SchemaProblem(path, "Invalid", f"{value}: should be less than or equal to {more['maximum']}")
 
 
-def _in_text(value: str, more: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+def _in_text(value: str, more: Mapping[str, Any], path: Path) -> Iterator[SchemaProblem]:
     if len(value) > more.get("maxLength", len(value)):
-        yield Problem(path, "TooLong", f"may not be more than {more['maxLength']} bytes")
+        yield SchemaProblem(path, "TooLong", f"may not be more than {more['maxLength']} bytes")
     if len(value) < more.get("minLength", 0):
-        yield Problem(path, "Invalid", f"should be at least {more['minLength']} chars long")
+        yield SchemaProblem(path, "Invalid", f"should be at least {more['minLength']} chars long")
     if "pattern" in more and not _pattern(more["pattern"]).search(value):
-        yield Problem(path, "Invalid", f"{value[:60]!r} should match '{more['pattern']}'")
+        yield SchemaProblem(path, "Invalid", f"{value[:60]!r} should match '{more['pattern']}'")
 
 
 @cache
@@ -173,20 +173,20 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("$", r"\Z"), re.ASCII)
 
 
-def _broken(value: Any, node: Node, path: Path, old: Any) -> Iterator[Problem]:
+def _broken(value: Any, node: SchemaNode, path: Path, old: Any) -> Iterator[SchemaProblem]:
     names: tuple[str, ...] = tuple(node.more.get("rules", ()))
     if node.kind[0] == "=":
         about = limits_of(fields_of(node.kind[1:]))
         names += tuple(about.get("rules", ()))
         one = about.get("one", ())
         if one and sum(name in value for name in one) != 1:
-            yield Problem(path, "Invalid", f"exactly one of the fields in [{' '.join(one)}] must be set")
+            yield SchemaProblem(path, "Invalid", f"exactly one of the fields in [{' '.join(one)}] must be set")
     for name in names:
         if name in TRANSITIONS:
             if old is not MISSING and not is_same(value, old, node):
-                yield Problem(path, "Invalid", TRANSITIONS[name])
+                yield SchemaProblem(path, "Invalid", TRANSITIONS[name])
         elif not RULES[name].holds(value):
-            yield Problem(path, "Invalid", RULES[name].message)
+            yield SchemaProblem(path, "Invalid", RULES[name].message)
     for child in _children(value, node, path, old):
         yield from _broken(*child)
 
@@ -195,7 +195,7 @@ def _below(old: Any, name: str) -> Any:
     return old.get(name, MISSING) if isinstance(old, dict) else MISSING
 
 
-def _item_before(item: Any, old: Any, node: Node) -> Any:
+def _item_before(item: Any, old: Any, node: SchemaNode) -> Any:
     """Returns the previous item with the same keys; the server does not match the items of lists without keys."""
     keys = node.more.get("keys")
     if not keys or not isinstance(old, list) or not isinstance(item, dict):
@@ -204,7 +204,7 @@ def _item_before(item: Any, old: Any, node: Node) -> Any:
     return next(found, MISSING)
 
 
-def is_same(value: Any, old: Any, node: Node) -> bool:
+def is_same(value: Any, old: Any, node: SchemaNode) -> bool:
     """`self == oldSelf`; the order of sets and of lists with keys does not matter.
 
     Args:
@@ -225,7 +225,7 @@ def is_same(value: Any, old: Any, node: Node) -> bool:
     return bool(value == old)
 
 
-def _same_lists(value: list[Any], old: list[Any], node: Node) -> bool:
+def _same_lists(value: list[Any], old: list[Any], node: SchemaNode) -> bool:
     if len(value) != len(old):
         return False
     inside = node.items

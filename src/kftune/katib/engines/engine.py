@@ -25,15 +25,15 @@ Draw = Mapping[str, Any] | Callable[[float], float]
 MOST_OFF = 0.025
 
 
-class Reader(NamedTuple):
+class NumberReader(NamedTuple):
     """How an engine reads a bound or a step, and what it reads, in words."""
 
     read: Callable[[str], float | None]
     what: str
 
 
-PYTHON_INT = Reader(python_int, "an integer such as 10, not 10.0 or 1e1")
-PYTHON_FLOAT = Reader(python_float, "a number")
+PYTHON_INT = NumberReader(python_int, "an integer such as 10, not 10.0 or 1e1")
+PYTHON_FLOAT = NumberReader(python_float, "a number")
 
 
 class Encoding(NamedTuple):
@@ -89,8 +89,8 @@ class Engine(ABC):
     summary: ClassVar[str]
     settings: ClassVar[Settings] = {}
     strict: ClassVar[bool] = True
-    whole: ClassVar[Reader] = PYTHON_INT
-    real: ClassVar[Reader] = PYTHON_FLOAT
+    whole: ClassVar[NumberReader] = PYTHON_INT
+    real: ClassVar[NumberReader] = PYTHON_FLOAT
     unreadable: ClassVar[Outcome] = "hangs"
     needs_parameters: ClassVar[bool] = False
     needs_requests: ClassVar[bool] = False

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from kftune.katib.engines import problems
-from kftune.katib.engines.engine import Draw, Engine, Reader, StudySearch, lattice
+from kftune.katib.engines.engine import Draw, Engine, NumberReader, StudySearch, lattice
 from kftune.katib.engines.search import Problem, Range, Search, doubled_names
 from kftune.katib.engines.settings import ANY, SEED, Setting, Settings, Values, number
 from kftune.katib.go.numbers import go_float, go_int, positional
 
 _HANGS = "every request for suggestions fails"
-_NEVER_MAX = problems.Kind("KT228", "advice", "max", "sobol rounds down, so {p.name!r} is never {p.high}")
+_NEVER_MAX = problems.Fault("KT228", "advice", "max", "sobol rounds down, so {p.name!r} is never {p.high}")
 
 
 class Goptuna(Engine):
@@ -27,8 +27,8 @@ class Goptuna(Engine):
     strict = False
     needs_parameters = True
     _order: ClassVar[str] = f"min is above max, {_HANGS}"
-    whole = Reader(go_int, "an integer such as 10, not 10.0, 1e1 or ' 10'")
-    real = Reader(go_float, "a number such as 0.1, without blanks")
+    whole = NumberReader(go_int, "an integer such as 10, not 10.0, 1e1 or ' 10'")
+    real = NumberReader(go_float, "a number such as 0.1, without blanks")
 
     def _refusals(self, search: Search) -> Iterator[Problem]:
         for parameter, _ in doubled_names(search.parameters):

@@ -14,7 +14,7 @@ from kftune.katib.engines.engine import MOST_OFF, PYTHON_FLOAT, Draw, Engine, St
 from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
 from kftune.katib.engines.settings import ABOVE_0, FINITE_ABOVE_0, NUMPY_SEED, SEED, Setting, Settings, integer, number
 
-_NOT_CUT = problems.Kind(
+_NOT_CUT = problems.Fault(
     "KT210",
     "wrong",
     "distribution",

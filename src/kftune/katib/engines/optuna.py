@@ -30,10 +30,10 @@ _MOST_POINTS = 200_000
 # The largest grid that kftune renders: each request takes about 2 µs for each point and each trial so far.
 _MOST_RENDERED = 5000
 
-_NO_STEP = problems.Kind(
+_NO_STEP = problems.Fault(
     "KT217", "fails", "step", "grid: a double needs a step, but {p.name!r} has none: the Experiment fails"
 )
-_LOST = problems.Kind("KT219", "wrong", "max", "rounding loses {p.high}, the last point of {p.name!r}")
+_LOST = problems.Fault("KT219", "wrong", "max", "rounding loses {p.high}, the last point of {p.name!r}")
 
 
 class MultivariateTpe(Engine):

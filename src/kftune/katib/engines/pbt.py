@@ -15,7 +15,7 @@ from kftune.katib.engines.search import ParameterSpec, Problem, Range, Search
 from kftune.katib.engines.settings import ANY, SHARE, Setting, Settings, Values, integer, unknown_settings
 
 _RESAMPLE = "resample_probability"
-_NO_STEP = problems.Kind(
+_NO_STEP = problems.Fault(
     "KT224", "hangs", "step", "pbt: a double needs a step, but {p.name!r} has none: every request fails"
 )
 _MOST_POINTS = 500_000_000

@@ -12,7 +12,7 @@ from kftune.katib.engines.search import Outcome, ParameterSpec, Problem, Range, 
 _ENOUGH_TRIALS = 100
 
 
-class Kind(NamedTuple):
+class Fault(NamedTuple):
     """A kind of problem with a parameter.
 
     Attributes:
@@ -52,29 +52,31 @@ class Kind(NamedTuple):
             yield self.of(found, why)
 
 
-INVERTED = Kind("KT202", "hangs", "min", "min {p.low} and max {p.high} of {p.name!r} are no range: {why}")
-EMPTY_LIST = Kind("KT203", "hangs", "list", "the list of {p.name!r} is empty: every request for suggestions fails")
-BAD_STEP = Kind("KT204", "hangs", "step", "step {p.step} of {p.name!r}: {why}")
-LOG_OF_ZERO = Kind("KT205", "hangs", "min", "{p.name!r} from {p.low} to {p.high}: {why}")
-MISSING = Kind(
+INVERTED = Fault("KT202", "hangs", "min", "min {p.low} and max {p.high} of {p.name!r} are no range: {why}")
+EMPTY_LIST = Fault("KT203", "hangs", "list", "the list of {p.name!r} is empty: every request for suggestions fails")
+BAD_STEP = Fault("KT204", "hangs", "step", "step {p.step} of {p.name!r}: {why}")
+LOG_OF_ZERO = Fault("KT205", "hangs", "min", "{p.name!r} from {p.low} to {p.high}: {why}")
+MISSING = Fault(
     "KT206",
     "wrong",
     "distribution",
     "this engine does not know distribution {p.distribution} and leaves {p.name!r} out of every suggestion: Katib "
     "cannot create trials from them",
 )
-OTHER_DISTRIBUTION = Kind("KT207", "advice", "distribution", "this engine draws {p.name!r} {why}, not {p.distribution}")
-OFF_LATTICE = Kind("KT208", "wrong", "step", "values of {p.name!r} are not min + k * step: {why}")
-OUT_OF_BOUNDS = Kind("KT209", "wrong", "max", "values of {p.name!r} leave [{p.low}, {p.high}]: {why}")
-NOT_FINITE = Kind("KT211", "wrong", "min", "every trial gets {why!r} for {p.name!r}")
-UNKNOWN_TYPE = Kind(
+OTHER_DISTRIBUTION = Fault(
+    "KT207", "advice", "distribution", "this engine draws {p.name!r} {why}, not {p.distribution}"
+)
+OFF_LATTICE = Fault("KT208", "wrong", "step", "values of {p.name!r} are not min + k * step: {why}")
+OUT_OF_BOUNDS = Fault("KT209", "wrong", "max", "values of {p.name!r} leave [{p.low}, {p.high}]: {why}")
+NOT_FINITE = Fault("KT211", "wrong", "min", "every trial gets {why!r} for {p.name!r}")
+UNKNOWN_TYPE = Fault(
     "KT212",
     "hangs",
     "parameterType",
     "the webhook accepts parameterType {p.kind!r} of {p.name!r}, but no engine knows it",
 )
-DOUBLED_NAME = Kind("KT213", "wrong", "name", "two parameters have the name {p.name!r}: {why}")
-TOO_LARGE = Kind("KT220", "hangs", "step", "{p.name!r} has {why} values, which do not fit into the engine's memory")
+DOUBLED_NAME = Fault("KT213", "wrong", "name", "two parameters have the name {p.name!r}: {why}")
+TOO_LARGE = Fault("KT220", "hangs", "step", "{p.name!r} has {why} values, which do not fit into the engine's memory")
 
 
 def unreadable(parameter: ParameterSpec, field: str, what: str, outcome: Outcome) -> Problem:

@@ -17,7 +17,7 @@ from kftune.errors import RunError
 from kftune.local.pipeline.artifacts import Made
 from kftune.pipeline import (
     Argument,
-    Constant,
+    FixedValue,
     ItemReference,
     Loop,
     Node,
@@ -294,7 +294,7 @@ class Graph:
 
     def _given(self, task: Task, argument: Argument) -> Given | None:
         source = argument.source
-        if isinstance(source, Constant):
+        if isinstance(source, FixedValue):
             return Given(source.text)
         if isinstance(source, OutputReference) and self._is_skipped(task, source):
             if argument.optional:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, Argument, Constant, Node, Retries, TuneStep
+from kftune.pipeline import EXECUTOR_OUTPUT, Argument, FixedValue, Node, Retries, TuneStep
 from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
@@ -60,7 +60,7 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
 
 def _inputs(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
     for argument in node.arguments.values():
-        if isinstance(argument.source, Constant):
+        if isinstance(argument.source, FixedValue):
             continue
         name = wire(argument.name)
         if not argument.is_artifact:
@@ -183,7 +183,7 @@ def _values(node: Node) -> dict[str, str]:
     """Returns the text or tag of each argument and output."""
     values: dict[str, str] = {}
     for argument in node.arguments.values():
-        if isinstance(argument.source, Constant):
+        if isinstance(argument.source, FixedValue):
             values[argument.name] = literal(argument.source.text, f"{argument.name} of step {node.name!r}")
         elif argument.is_artifact and not argument.optional:
             values[argument.name] = f"{INPUTS}/{wire(argument.name)}"

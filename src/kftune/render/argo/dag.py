@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kftune.errors import RenderError
 from kftune.pipeline import (
     Argument,
-    Constant,
+    FixedValue,
     ItemReference,
     Loop,
     Node,
@@ -114,7 +114,7 @@ class _Graph:
     def _given(self, node: Node) -> Iterator[_Handed]:
         """Yields the arguments of a step's task; for an optional artifact also its path, which may be empty."""
         for argument in node.arguments.values():
-            if isinstance(argument.source, Constant):
+            if isinstance(argument.source, FixedValue):
                 continue
             source, is_outside = argument.source, self._is_outside(argument.source, node)
             own, name = wire(argument.name), f"{node.name}_{wire(argument.name)}"
@@ -186,7 +186,7 @@ class _Graph:
         for node in members:
             for argument in node.arguments.values():
                 source = argument.source
-                if isinstance(source, Constant) or not self._is_outside(source, node):
+                if isinstance(source, FixedValue) or not self._is_outside(source, node):
                     continue
                 name = f"{node.name}_{wire(argument.name)}"
                 kind = "artifacts" if argument.is_artifact else "parameters"

@@ -24,7 +24,7 @@ from kftune.pipeline import (
     EXECUTOR_OUTPUT,
     Argument,
     Condition,
-    Constant,
+    FixedValue,
     ItemReference,
     Node,
     OutputReference,
@@ -191,7 +191,7 @@ class _Tracer:
 
     def _value(self, node: Node, argument: Argument) -> Any:
         source = argument.source
-        if isinstance(source, Constant):
+        if isinstance(source, FixedValue):
             wanted = input_type(argument, self._types)
             return _checked(source.text, argument.name) if wanted == "str" else _carried(source.value, argument.name)
         if isinstance(source, ItemReference):

@@ -13,7 +13,7 @@ from kftune.errors import RenderError
 from kftune.pipeline import (
     EXECUTOR_OUTPUT,
     Argument,
-    Constant,
+    FixedValue,
     ItemReference,
     Node,
     ParameterReference,
@@ -116,7 +116,7 @@ def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
         return "status"
     if isinstance(source, ParameterReference):
         return parameter_types[source.name]
-    if isinstance(source, Constant) and type(source.value) is int and abs(source.value) > LARGEST_INT:
+    if isinstance(source, FixedValue) and type(source.value) is int and abs(source.value) > LARGEST_INT:
         return "str"
     return argument.type
 
