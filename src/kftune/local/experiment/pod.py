@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kftune.errors import RunError
 from kftune.katib.go.quantity import parse
+from kftune.katib.go.unstructured import as_map
 from kftune.katib.trial.kubelet import expanded
 
 _REPLICAS = {"PyTorchJob": "pytorchReplicaSpecs", "TFJob": "tfReplicaSpecs", "XGBoostJob": "xgbReplicaSpecs"}
@@ -94,19 +95,19 @@ def pod_of(run: Mapping[str, Any], primary: str) -> TrialPod:
         RunError: One machine cannot run such an object.
     """
     kind = str(run.get("kind"))
-    spec = _map(run.get("spec"))
+    spec = as_map(run.get("spec"))
     if kind == "Job":
         _one("spec.parallelism", spec.get("parallelism", 1))
         _one("spec.completions", spec.get("completions", 1))
-        return _from_template(_map(spec.get("template")), primary, spec, spec.get("backoffLimit", 6))
+        return _from_template(as_map(spec.get("template")), primary, spec, spec.get("backoffLimit", 6))
     if kind in _REPLICAS:
         field = _REPLICAS[kind]
-        replicas = _map(spec.get(field))
-        count = sum(int(_map(replica).get("replicas", 1) or 0) for replica in replicas.values())
+        replicas = as_map(spec.get(field))
+        count = sum(int(as_map(replica).get("replicas", 1) or 0) for replica in replicas.values())
         _one(f"the replicas in spec.{field}", count)
-        only = next(_map(replica) for replica in replicas.values() if _map(replica).get("replicas", 1))
-        policy = _map(spec.get("runPolicy"))
-        return _from_template(_map(only.get("template")), primary, policy, policy.get("backoffLimit", 0))
+        only = next(as_map(replica) for replica in replicas.values() if as_map(replica).get("replicas", 1))
+        policy = as_map(spec.get("runPolicy"))
+        return _from_template(as_map(only.get("template")), primary, policy, policy.get("backoffLimit", 0))
     if kind == "TrainJob":
         return _from_trainer(spec, primary)
     needed = _NEEDED.get(kind, "only Job, PyTorchJob, TFJob, XGBoostJob and TrainJob with one replica run here")
@@ -121,8 +122,8 @@ def _one(what: str, count: object) -> None:
 
 
 def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> TrialPod:
-    spec = _map(template.get("spec"))
-    containers = [_map(container) for container in spec.get("containers") or ()]
+    spec = as_map(template.get("spec"))
+    containers = [as_map(container) for container in spec.get("containers") or ()]
     found = next((container for container in containers if container.get("name") == primary), None)
     if found is None:
         names = ", ".join(str(container.get("name")) for container in containers) or "none"
@@ -133,24 +134,24 @@ def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[st
     deadlines = [policy.get("activeDeadlineSeconds"), spec.get("activeDeadlineSeconds")]
     return _pod(
         found,
-        {str(_map(volume).get("name")): _map(volume) for volume in spec.get("volumes") or ()},
-        _map(spec.get("securityContext")),
+        {str(as_map(volume).get("name")): as_map(volume) for volume in spec.get("volumes") or ()},
+        as_map(spec.get("securityContext")),
         deadline=min((float(seconds) for seconds in deadlines if seconds is not None), default=None),
         grace=float(spec.get("terminationGracePeriodSeconds") or 30),
-        others=tuple(str(_map(container).get("name")) for container in others),
+        others=tuple(str(as_map(container).get("name")) for container in others),
         retries=int(retries or 0),
     )
 
 
 def _from_trainer(spec: Mapping[str, Any], primary: str) -> TrialPod:
-    trainer = _map(spec.get("trainer"))
+    trainer = as_map(spec.get("trainer"))
     _one("spec.trainer.numNodes", trainer.get("numNodes", 1))
     if not trainer.get("command"):
         raise RunError(
             "a TrainJob without spec.trainer.command runs what its runtime says, which only the cluster knows; give "
             "the command in the template"
         )
-    resources = {"limits": _map(_map(trainer.get("resourcesPerNode")).get("limits"))}
+    resources = {"limits": as_map(as_map(trainer.get("resourcesPerNode")).get("limits"))}
     container = {**trainer, "name": primary, "resources": resources}
     deadline = spec.get("activeDeadlineSeconds")
     return _pod(container, {}, {}, deadline=None if deadline is None else float(deadline))
@@ -162,17 +163,17 @@ def _pod(
     security: Mapping[str, Any],
     **of_object: Any,
 ) -> TrialPod:
-    own = _map(container.get("securityContext"))
+    own = as_map(container.get("securityContext"))
     return TrialPod(
         container=str(container.get("name")),
         image=str(container.get("image", "")),
         command=tuple(map(str, container.get("command") or ())),
         args=tuple(map(str, container.get("args") or ())),
-        env=tuple(map(_map, container.get("env") or ())),
-        env_from=tuple(map(_map, container.get("envFrom") or ())),
+        env=tuple(map(as_map, container.get("env") or ())),
+        env_from=tuple(map(as_map, container.get("envFrom") or ())),
         working_dir=str(container.get("workingDir") or ""),
-        limits=_map(_map(container.get("resources")).get("limits")),
-        mounts=tuple(_mount(_map(mount), volumes) for mount in container.get("volumeMounts") or ()),
+        limits=as_map(as_map(container.get("resources")).get("limits")),
+        mounts=tuple(_mount(as_map(mount), volumes) for mount in container.get("volumeMounts") or ()),
         user=_user(own, security),
         read_only=bool(own.get("readOnlyRootFilesystem")),
         **of_object,
@@ -187,7 +188,7 @@ def _mount(mount: Mapping[str, Any], volumes: Mapping[str, Mapping[str, Any]]) -
         volume=name,
         path=str(mount.get("mountPath", "")).rstrip("/"),
         kind=kind,
-        source=_map(volume.get(kind)),
+        source=as_map(volume.get(kind)),
         sub_path=str(mount.get("subPath", "")),
         read_only=bool(mount.get("readOnly")),
     )
@@ -223,7 +224,7 @@ def secret_names(pod: TrialPod, given: Mapping[str, str]) -> set[str]:
         pod: What the trial runs.
         given: The variables that the user gave.
     """
-    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in _map(each.get("valueFrom"))} | set(given)
+    return {str(each.get("name")) for each in pod.env if "secretKeyRef" in as_map(each.get("valueFrom"))} | set(given)
 
 
 def environment(pod: TrialPod, known: Known) -> dict[str, str]:
@@ -243,7 +244,7 @@ def environment(pod: TrialPod, known: Known) -> dict[str, str]:
         name = str(variable.get("name"))
         value = known.given.get(name)
         if value is None and "valueFrom" in variable:
-            value = _fetched(name, _map(variable["valueFrom"]), known)
+            value = _fetched(name, as_map(variable["valueFrom"]), known)
         elif value is None:
             value = expanded(str(variable.get("value") or ""), found)
         if value is not None:
@@ -260,7 +261,7 @@ def unknown_sources(pod: TrialPod, known: Known) -> list[str]:
     """
     found = []
     for source in pod.env_from:
-        secret, config_map = _map(source.get("secretRef")), _map(source.get("configMapRef"))
+        secret, config_map = as_map(source.get("secretRef")), as_map(source.get("configMapRef"))
         if secret:
             found.append(f"Secret {secret.get('name')}")
         elif config_map.get("name") not in known.config_maps:
@@ -269,21 +270,21 @@ def unknown_sources(pod: TrialPod, known: Known) -> list[str]:
 
 
 def _all_of(source: Mapping[str, Any], known: Known) -> dict[str, str]:
-    data = known.config_maps.get(str(_map(source.get("configMapRef")).get("name")), {})
+    data = known.config_maps.get(str(as_map(source.get("configMapRef")).get("name")), {})
     return {f"{source.get('prefix') or ''}{key}": text for key, text in data.items()}
 
 
 def _fetched(name: str, source: Mapping[str, Any], known: Known) -> str | None:
-    field = str(_map(source.get("fieldRef")).get("fieldPath"))
+    field = str(as_map(source.get("fieldRef")).get("fieldPath"))
     if field in known.fields:
         return known.fields[field]
-    reference = _map(source.get("configMapKeyRef"))
+    reference = as_map(source.get("configMapKeyRef"))
     data = known.config_maps.get(str(reference.get("name")), {})
     if reference.get("key") in data:
         return data[str(reference["key"])]
     if name in known.outside:
         return known.outside[name]
-    if any(_map(part).get("optional") for part in source.values()):
+    if any(as_map(part).get("optional") for part in source.values()):
         return None
     what = next(iter(source), "nothing")
     raise RunError(
@@ -310,7 +311,3 @@ def moved(places: Mapping[str, str], above: Mapping[str, str]) -> Callable[[str]
 
 def _any_of(paths: Iterable[str]) -> str:
     return "|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True))
-
-
-def _map(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
