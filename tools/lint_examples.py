@@ -45,13 +45,13 @@ spec:
             annotations: {sidecar.istio.io/inject: "false"}
           spec:
             restartPolicy: Never
-            securityContext: {runAsNonRoot: true}
             containers:
             - name: main
               image: registry.example/lstm:1.2
               command: [sh, -c]
               args: ["python train.py --lr=${trialParameters.lr} --units=${trialParameters.units}"]
               resources: {limits: {cpu: "1", memory: 2Gi}}
+              securityContext: {runAsNonRoot: true}
 """
 
 EXAMPLE_HPARAMS = '''\

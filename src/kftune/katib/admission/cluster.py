@@ -32,6 +32,8 @@ class KatibConfig(NamedTuple):
     early_stoppings: frozenset[str] = frozenset({"medianstop"})
     collectors: frozenset[str] = frozenset({"StdOut", "File", "TensorFlowEvent"})
     trial_kinds: frozenset[tuple[str, str]] = _TRIAL_KINDS
+    copies_context: bool = False
+    """`injectSecurityContext`: whether the collector gets the securityContext of the pod's first container."""
 
 
 class Cluster(NamedTuple):
@@ -118,6 +120,7 @@ def _config(given: Mapping[str, Any]) -> KatibConfig:
         _names(runtime, "earlyStoppings", "algorithmName"),
         _names(runtime, "metricsCollectors", "kind"),
         frozenset(_trial_kind(str(kind)) for kind in kinds) if isinstance(kinds, list) else stock.trial_kinds,
+        controller.get("injectSecurityContext") is True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kftune.lint.rules.example import PLAIN, container
+from kftune.lint.rules.example import PLAIN, UNPRIVILEGED, container
 from kftune.lint.rules.rule import Rule
 
 SOURCE = "Kubernetes, batch/v1 Job and core/v1 Pod"
@@ -41,9 +41,10 @@ RULES = (
         code="KT304",
         severity="advice",
         title="A container that may run as root",
-        explanation="Training does not need root.",
-        remedy="set securityContext: {runAsNonRoot: true}",
-        fails=_pod("{spec: {securityContext: null}}"),
+        explanation="Training does not need root. Set this for the container: set for the pod, it would stop Katib's "
+        "collector, whose image runs as root (KT279).",
+        remedy="set securityContext: {runAsNonRoot: true} for the container",
+        fails=container(PLAIN).replace(f"{UNPRIVILEGED}, ", ""),
     ),
     Rule(
         code="KT305",

@@ -6,15 +6,21 @@ PLAIN = "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--un
 """The fields of a container whose command uses no shell."""
 
 
+UNPRIVILEGED = "securityContext: {runAsNonRoot: true}"
+"""The field of a container that must not run as root."""
+
+
 def container(inside: str, pod: str = "") -> str:
     """Returns the change that gives the example's pod one container with other fields.
 
     Args:
-        inside: The fields other than name, image and resources.
+        inside: The fields other than name, image, resources and securityContext.
         pod: Fields of the pod before `containers`, with a comma at the end.
     """
     limits = "resources: {limits: {cpu: '1'}}"
-    spec = f"{{{pod}containers: [{{name: main, image: 'registry.example/lstm:1', {limits}, {inside}}}]}}"
+    spec = (
+        f"{{{pod}containers: [{{name: main, image: 'registry.example/lstm:1', {limits}, {UNPRIVILEGED}, {inside}}}]}}"
+    )
     return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {spec}}}}}}}}}}}"
 
 

@@ -102,4 +102,19 @@ RULES = (
         passes=container(PLAIN),
         source="github.com/distribution/reference; Kubernetes, InvalidImageName",
     ),
+    Rule(
+        code="KT279",
+        severity="hangs",
+        title="A pod in which the collector cannot start",
+        explanation="Katib adds its collector to the pod, and the collector's image runs as root. runAsNonRoot for the "
+        "whole pod keeps that container from starting, so the trial stays Running until its deadline. With "
+        "injectSecurityContext in katib-config, the collector gets the first container's securityContext, and the same "
+        "holds for that one.",
+        remedy="set runAsNonRoot for the container only, or give the whole pod a numeric runAsUser above 0",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {securityContext: {runAsNonRoot: true}}}}}}}",
+        passes="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {securityContext: {runAsNonRoot: true, "
+        "runAsUser: 1000}}}}}}}",
+        source="katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go); Kubernetes, pkg/kubelet/kuberuntime; a "
+        "cluster",
+    ),
 )

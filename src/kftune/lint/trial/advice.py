@@ -12,6 +12,7 @@ from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject
+from kftune.lint.trial.security import may_be_root
 
 _NO = ("false", "no", "n", "off")
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
@@ -39,11 +40,10 @@ def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
     if not any(str(mark).lower() in _NO for mark in marks):
         message = "if Istio injects its proxy, the collector waits for it forever"
         yield finding("KT307", (*pod.path, "metadata"), message)
-    unprivileged = as_map(pod.spec.get("securityContext")).get("runAsNonRoot") is True
     for container, path in pod.maps("containers"):
         if not as_map(container.get("resources")).get("limits"):
             yield finding("KT303", path, "without resource limits one trial can take a whole node")
-        if not unprivileged and as_map(container.get("securityContext")).get("runAsNonRoot") is not True:
+        if may_be_root(pod, container):
             yield finding("KT304", path, "the container may run as root")
         image = container.get("image")
         if isinstance(image, str) and _may_change(image):
