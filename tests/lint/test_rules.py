@@ -14,9 +14,14 @@ from kftune.lint.sources import SourceText, documents
 PAGES = ROOT / "docs" / "lint"
 
 
-def codes_of(text: str) -> set[str]:
+def severities_of(text: str) -> dict[str, str]:
     found = documents(SourceText("x.yaml", text, named=True))
-    return {finding.code for each in found for finding in check_experiment(each, Cluster(), "0.19").findings}
+    checked = [check_experiment(each, Cluster(), "0.19") for each in found]
+    return {finding.code: finding.severity for each in checked for finding in each.findings}
+
+
+def codes_of(text: str) -> set[str]:
+    return set(severities_of(text))
 
 
 def test_the_example_is_clean():
@@ -28,6 +33,30 @@ def test_a_rule_reports_its_failing_example_and_not_its_passing_one(code: str):
     rule = RULES[code]
     assert code in codes_of(example_text(rule.fails))
     assert code not in codes_of(example_text(rule.passes))
+
+
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if rule.fails and code[:3] != "KT4"])
+def test_an_example_has_the_severity_of_its_page(code: str):
+    assert severities_of(example_text(RULES[code].fails))[code] == RULES[code].severity
+
+
+def doubled(algorithm: str) -> dict[str, str]:
+    names = f"algorithm: {{algorithmName: {algorithm}}}"
+    return severities_of(example_text(RULES["KT213"].fails.replace("spec: {", f"spec: {{{names}, ", 1)))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "severity"),
+    [
+        ("random", "hangs"),
+        ("tpe", "hangs"),
+        ("bayesianoptimization", "hangs"),
+        ("sobol", "fails"),
+        ("multivariate-tpe", "wrong"),
+    ],
+)
+def test_two_parameters_of_one_name_end_as_the_engine_answers(algorithm: str, severity: str):
+    assert doubled(algorithm)["KT213"] == severity
 
 
 def test_the_pages_are_those_of_the_rules():

@@ -124,7 +124,18 @@ def engines(case: Case) -> tuple[Facts, Facts] | None:
     }
     found = search_problems(spec, "0.19")
     outcomes = [problem.outcome for problem in found if problem.outcome != "advice"]
-    return {"outcome": min(outcomes, key=SEVERITIES.index, default="ok")}, {"outcome": case["outcome"]}
+    return {"outcome": min(outcomes, key=SEVERITIES.index, default="ok")}, {"outcome": _of_suggestions(case)}
+
+
+def _of_suggestions(case: Case) -> str:
+    """Returns the recorded outcome; `hangs` for suggestions that Katib cannot create trials from.
+
+    The recording ends at the engine's answers. Katib needs exactly one assignment for each trial parameter.
+
+    Source: katib v0.19.0, pkg/controller.v1beta1/experiment/manifest/generator.go; trials on a cluster.
+    """
+    unusable = "missing from the assignments" in case["why"] or "assigned twice" in case["why"]
+    return "hangs" if case["outcome"] == "wrong" and unusable else str(case["outcome"])
 
 
 def _settings(case: Case) -> list[dict[str, str]]:

@@ -31,7 +31,7 @@ class Hyperopt(Engine):
 
     def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
         if (parameter.kind, parameter.items) == (first.kind, first.items) or not search.comes_back:
-            return problems.DOUBLED_NAME.of(parameter, "every suggestion assigns it twice")
+            return problems.DOUBLED_NAME.of(parameter, problems.ASSIGNED_TWICE, "hangs")
         return problems.DOUBLED_NAME.of(parameter, "the engine cannot read the first results", "hangs")
 
     def _range_problems(self, found: Range) -> Iterator[Problem]:

@@ -58,7 +58,7 @@ BAD_STEP = Fault("KT204", "hangs", "step", "step {p.step} of {p.name!r}: {why}")
 LOG_OF_ZERO = Fault("KT205", "hangs", "min", "{p.name!r} from {p.low} to {p.high}: {why}")
 MISSING = Fault(
     "KT206",
-    "wrong",
+    "hangs",
     "distribution",
     "this engine does not know distribution {p.distribution} and leaves {p.name!r} out of every suggestion: Katib "
     "cannot create trials from them",
@@ -75,6 +75,7 @@ UNKNOWN_TYPE = Fault(
     "parameterType",
     "the webhook accepts parameterType {p.kind!r} of {p.name!r}, but no engine knows it",
 )
+ASSIGNED_TWICE = "every suggestion assigns it twice, and Katib cannot create trials from them"
 DOUBLED_NAME = Fault("KT213", "wrong", "name", "two parameters have the name {p.name!r}: {why}")
 TOO_LARGE = Fault("KT220", "hangs", "step", "{p.name!r} has {why} values, which do not fit into the engine's memory")
 

@@ -18,9 +18,6 @@ from kftune.katib.engines import ALGORITHMS, engine_of
 from kftune.katib.engines.engine import Engine
 from kftune.katib.engines.search import ParameterSpec, Problem, Search, search_of
 
-# A parameter is missing from every suggestion: no trial can be created, although the outcome is "wrong".
-_MISSING = "KT206"
-
 
 class SearchedParameter(NamedTuple):
     """A parameter of an Experiment that is searched here."""
@@ -68,7 +65,7 @@ def engine_parameters(spec: Mapping[str, Any], algorithm: str) -> list[SearchedP
 
 def _searched(search: Search, parameter: ParameterSpec, engine: Engine) -> SearchedParameter:
     for problem in engine.parameter_problems(search, parameter):
-        if problem.outcome in ("fails", "hangs") or problem.code == _MISSING:
+        if problem.outcome in ("fails", "hangs"):
             raise _no_trials(problem)
     if parameter.is_list:
         texts = parameter.items

@@ -34,7 +34,7 @@ class BayesianOptimization(Engine):
         yield from _estimator_problems(search)
 
     def _doubled_name(self, search: Search, parameter: ParameterSpec, first: ParameterSpec) -> Problem:
-        return problems.DOUBLED_NAME.of(parameter, "every suggestion assigns it twice")
+        return problems.DOUBLED_NAME.of(parameter, problems.ASSIGNED_TWICE, "hangs")
 
     def _reads_step(self, parameter: ParameterSpec) -> bool:
         return False

@@ -98,10 +98,10 @@ RULES = (
     ),
     Rule(
         code="KT206",
-        severity="wrong",
+        severity="hangs",
         title="A distribution for which the parameter is missing",
         explanation="multivariate-tpe and grid do not know normal and logNormal: they leave the parameter out of every "
-        "suggestion.",
+        "suggestion, and Katib cannot create trials without it.",
         remedy="use uniform or logUniform, or the algorithm random or tpe",
         fails=_spec(_algorithm("multivariate-tpe"), _rate("min: '0.01', max: '0.1', distribution: normal")),
     ),
@@ -112,9 +112,7 @@ RULES = (
         explanation="cmaes, sobol, hyperband and pbt always draw uniformly, and bayesianoptimization draws doubles on "
         "a log scale. From 100 trials on this counts as wrong; with fewer the difference is not visible.",
         remedy="use an algorithm that draws the distribution, such as random or tpe, or search the exponent",
-        fails=_spec(
-            _algorithm("sobol"), _rate("min: '0.001', max: '1', distribution: logUniform"), "maxTrialCount: 200"
-        ),
+        fails=_spec(_algorithm("sobol"), _rate("min: '0.001', max: '1', distribution: logUniform")),
     ),
     Rule(
         code="KT208",
@@ -162,9 +160,10 @@ RULES = (
     ),
     Rule(
         code="KT213",
-        severity="wrong",
+        severity="hangs",
         title="Two parameters with one name",
-        explanation="The webhook does not compare names. Some engines refuse them, others search only the last.",
+        explanation="The webhook does not compare names. Most engines refuse them or assign the name twice, and Katib "
+        "cannot create trials; grid and multivariate-tpe search only the last, which counts as wrong.",
         remedy="give each parameter its own name",
         fails="spec: {parameters: [{name: learning_rate, parameterType: double, feasibleSpace: {min: '1', max: '2'}}, "
         "{name: learning_rate, parameterType: double, feasibleSpace: {min: '1', max: '2'}}, " + _UNITS + "]}",
