@@ -73,18 +73,39 @@ def test_codes_say_what_kind_of_rule_they_are():
     assert all((rule.severity == "advice") for code, rule in RULES.items() if code.startswith("KT3"))
 
 
+def command(shell: str, script: str) -> dict[str, str]:
+    """What lint finds in a command; in the script, P stands for arguments with the trial's parameters."""
+    text = script.replace("P", "${trialParameters.lr} ${trialParameters.units}")
+    container = f"{{name: main, image: 'r.example/i:1', command: [{shell}], args: ['{text}']}}"
+    change = f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {{containers: [{container}]}}}}}}}}}}}}"
+    return {code: severity for code, severity in severities_of(example_text(change)).items() if code[:3] == "KT2"}
+
+
 @pytest.mark.parametrize(
-    ("script", "code"),
+    ("script", "found"),
     [
-        ("python t.py 2>&1 | tee log", "KT252"),
-        ("python prepare.py && python t.py", "KT252"),
-        ("python t.py &", "KT252"),
-        ("python t.py; exit 0", "KT253"),
-        ("python t.py # why", "KT253"),
+        ("python t.py P 2>&1 | tee log", {"KT252": "advice"}),
+        ("python prepare.py && python t.py P", {"KT252": "advice"}),
+        ("python t.py P; echo loss=$(cat m.txt)", {"KT252": "advice"}),
+        ("python t.py P; echo done", {"KT252": "fails"}),
+        ("echo $(date); python t.py P; sleep 1", {"KT252": "fails"}),
+        ("python t.py P &", {"KT252": "fails"}),
+        ("python t.py P; exit 0", {"KT253": "fails"}),
+        ("python t.py P # why", {"KT253": "fails"}),
     ],
 )
-def test_a_script_that_the_wrapper_breaks_is_reported(script: str, code: str):
-    arguments = f"{script.replace('t.py', 't.py ${trialParameters.lr} ${trialParameters.units}')}"
-    container = f"{{name: main, image: 'r.example/i:1', command: [sh, -c], args: ['{arguments}']}}"
-    change = f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {{containers: [{container}]}}}}}}}}}}}}"
-    assert code in codes_of(example_text(change))
+def test_a_script_that_the_wrapper_breaks_is_reported(script: str, found: dict[str, str]):
+    assert command("sh, -c", script) == found
+
+
+@pytest.mark.parametrize(
+    ("script", "severity"),
+    [
+        ("python3 y.py P", "fails"),
+        ("./train.sh P", "wrong"),
+        ("cd x && python3 y.py P", "wrong"),
+        ("python3 a.py && python3 y.py P", "wrong"),
+    ],
+)
+def test_a_shell_that_katib_does_not_know_runs_one_word(script: str, severity: str):
+    assert command("/bin/sh, -c", script) == {"KT250": severity}

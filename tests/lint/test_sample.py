@@ -154,7 +154,7 @@ def test_the_findings_stand_at_the_objective(lint: Lint, tmp_path: Path):
     (tmp_path / "train.log").write_bytes(b"val_loss: 0.3\n")
     code, text = lint(str(tmp_path / "e.yaml"), "--sample-log", str(tmp_path / "train.log"))
     assert code == 1
-    assert f"{tmp_path}/e.yaml:9:26: KT501 wrong: no line of" in text
+    assert f"{tmp_path}/e.yaml:9:26: KT501 fails: no line of" in text
     assert "line 1 almost, but it has ':' instead of '='" in text
     (tmp_path / "train.log").write_bytes(b"val_loss=0.3\n")
     assert lint(str(tmp_path / "e.yaml"), "--sample-log", str(tmp_path / "train.log"))[0] == 0

@@ -17,17 +17,20 @@ SOURCE = WRAPPER
 RULES = (
     Rule(
         code="KT250",
-        severity="wrong",
+        severity="fails",
         title="A shell that Katib does not recognise",
-        explanation="Katib recognises only sh -c and bash -c. Of other shells' scripts it runs only the first word.",
+        explanation="Katib recognises only sh -c and bash -c. To another shell it passes only the first word of the "
+        "script: python without its arguments, so there are no metrics. What follows && or ; runs outside that shell, "
+        "and a program that runs without its arguments counts as wrong.",
         remedy="write command: [sh, -c] and the script as the only argument",
         fails=container(f'command: [/bin/sh, -c], args: ["{_RUN}"]'),
     ),
     Rule(
         code="KT251",
-        severity="wrong",
+        severity="fails",
         title="A script that ends in a newline",
-        explanation="Katib appends its redirection, which has no effect after a newline. YAML's | keeps a newline.",
+        explanation="Katib appends its redirection, which has no effect after a newline, so no trial has metrics. "
+        "YAML's | keeps a newline.",
         remedy="use |- instead of |, or remove the newline",
         fails=_script(_RUN + "\\n"),
         passes=_script(_RUN),
@@ -36,9 +39,10 @@ RULES = (
         code="KT252",
         severity="advice",
         title="Several commands in one script",
-        explanation="Only the output of the last command goes into the metrics file, and only its exit code counts.",
+        explanation="Only the output of the last command goes into the metrics file, and only its exit code counts. "
+        "If the training is not the last one, and what follows prints no metric, every trial fails.",
         remedy="run the training last, or group all commands with braces: { a; b; }",
-        fails=_script(f"{_RUN}; echo done"),
+        fails=_script(f"python prepare.py; {_RUN}"),
         passes=_script(_RUN),
     ),
     Rule(

@@ -14,9 +14,10 @@ SOURCE = COLLECTOR
 RULES = (
     Rule(
         code="KT240",
-        severity="wrong",
+        severity="fails",
         title="A metric that the default filter cannot find",
-        explanation="The default filter knows letters, digits, '_', '-' and '|' in names: val/loss is read as loss.",
+        explanation="The default filter knows letters, digits, '_', '-' and '|' in names: val/loss is read as loss, and "
+        "no trial has the metric.",
         remedy="rename the metric, or add a filter for it to metricsFormat",
         fails="spec: {objective: {objectiveMetricName: val/loss}}",
     ),
@@ -40,18 +41,19 @@ RULES = (
     ),
     Rule(
         code="KT243",
-        severity="wrong",
+        severity="fails",
         title="A filter with fewer than two groups",
         explanation="Group 1 is the metric's name and group 2 its value; with fewer groups the filter finds nothing.",
         remedy="write two groups, such as ([\\w-]+)=([0-9.]+)",
-        fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['loss=([0-9.]+)']}}"),
-        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(loss)=([0-9.]+)']}}"),
+        fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['val_loss=([0-9.]+)']}}"),
+        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(val_loss)=([0-9.]+)']}}"),
     ),
     Rule(
         code="KT244",
-        severity="wrong",
+        severity="fails",
         title="A metric's name with a semicolon",
-        explanation="Katib passes the names to its collector in one string, separated by semicolons.",
+        explanation="Katib passes the names to its collector in one string, separated by semicolons, so no trial has "
+        "the metric.",
         remedy="rename the metric",
         fails="spec: {objective: {objectiveMetricName: 'a;b'}}",
     ),
@@ -85,7 +87,7 @@ RULES = (
     ),
     Rule(
         code="KT267",
-        severity="wrong",
+        severity="fails",
         title="An unknown metric strategy",
         explanation="Katib does not check metricStrategies; with a value other than min, max or latest, no trial "
         "counts.",
@@ -96,10 +98,10 @@ RULES = (
     ),
     Rule(
         code="KT501",
-        severity="wrong",
+        severity="fails",
         title="The sample log has no value of the objective",
-        explanation="From the log of --sample-log Katib stores `unavailable`, and the trial does not count; or the "
-        "collector stops at a line, and the trial fails.",
+        explanation="From the log of --sample-log Katib stores `unavailable`, or the collector stops at a line: the "
+        "trial fails.",
         remedy="print the objective as name=value, or add a filter that finds it to metricsFormat",
     ),
     Rule(

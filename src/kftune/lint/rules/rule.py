@@ -15,7 +15,7 @@ SEVERITIES: tuple[Severity, ...] = ("refused", "fails", "hangs", "wrong", "advic
 
 MEANINGS: dict[Severity, str] = {
     "refused": "the cluster does not create it",
-    "fails": "it is created and immediately ends Failed",
+    "fails": "it is created and ends Failed: the engine refuses it, or its trials fail or have no metrics",
     "hangs": "it is created and never completes",
     "wrong": "it completes, but its numbers are not what was asked for",
     "advice": "it works; another way is safer",

@@ -94,9 +94,10 @@ RULES = (
     ),
     Rule(
         code="KT239",
-        severity="wrong",
+        severity="hangs",
         title="Labels that no pod has",
-        explanation="Katib's collector goes into pods with all of primaryPodLabels; without it there are no metrics.",
+        explanation="Katib's collector goes into pods with all of primaryPodLabels. Without it a trial waits for its "
+        "metrics forever.",
         remedy="remove primaryPodLabels, or use labels that the pods of the kind have",
         fails="spec: {trialTemplate: {primaryPodLabels: {role: main}}}",
         passes=(

@@ -31,6 +31,7 @@ _LONGEST_SCRIPT = 30_000  # a longer script is a program; parsing it would take 
 # Commands that bash has and dash does not, although dash parses the line.
 _BASH_COMMANDS = frozenset("[[ coproc declare let mapfile popd pushd readarray shopt source typeset".split())  # noqa: SIM905
 _BASH_EXPANSION = re.compile(r"(?:^|[\s;&|])\(\(|\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
+_INTERPRETER = re.compile(r"python[\d.]*|bash|sh|Rscript|node|julia|java|torchrun|accelerate|uv|poetry|conda")
 _STAND_IN = "kftune-stand-in"
 # Why Katib's completion mark is not written, by what ended the line.
 _UNMARKED = {
@@ -176,11 +177,26 @@ def _changed_finding(tokens: list[str], changed: int, places: list[Path], *, cap
         return finding("KT250" if nested else "KT254", places[changed], message, "fails")
     if nested is not None:
         shown = " ".join(tokens[:nested])
-        message = f"Katib does not recognise {shown!r} as a shell: only the first word of the script is run"
-        return finding("KT250", places[0], message)
+        return _nested_finding(shown, tokens[nested], places[0])
     what = repr(tokens[changed][:60]) if tokens[changed] else "an empty argument"
     message = f"the shell line has no quotes: {what} does not reach the program as written"
     return finding("KT254", places[changed], message)
+
+
+def _nested_finding(shown: str, script: str, place: Path) -> Finding:
+    """Describes a script for a shell that Katib does not recognise: Katib's shell splits it, and runs the rest itself.
+
+    Args:
+        shown: The shell, as written.
+        script: Its script, which Katib's shell can read.
+        place: The shell's place.
+    """
+    commands = list(parse(script, bash=False).simple_commands())
+    first = commands[0].name if commands else ""
+    message = f"Katib does not recognise {shown!r} as a shell: of the script's first command only {first!r} is run"
+    if len(commands) == 1 and _INTERPRETER.fullmatch(first.rpartition("/")[2]):
+        return finding("KT250", place, f"{message}, which does nothing without its arguments")
+    return finding("KT250", place, message, "wrong")
 
 
 def _unchanged_findings(tokens: list[str], places: list[Path], *, captures: bool) -> Iterator[Finding]:
@@ -304,7 +320,7 @@ def _compared(script: str, alone: CommandList | None, line: CommandList, context
     elif bare is not None and _words(bare.good) != _words(good):
         yield context.finding("KT254", "Katib's text is joined with the script's last word, which changes the word")
     else:
-        yield from _output_findings(wrapped, bare, context)
+        yield from _output_findings(wrapped, bare, context, speaks=_speaks(line))
 
 
 def _misread_by_dash(script: str, line: CommandList, good: Trace) -> str | None:
@@ -331,27 +347,36 @@ def _words(trace: Trace) -> list[list[str]]:
 
 def _newline(path: Path, *, captures: bool) -> Finding:
     if captures:
-        message = "the script ends in a newline: no output is captured, and a failing training counts as completed"
+        message = "the script ends in a newline: no output is captured, so no trial has metrics"
         return finding("KT251", path, message)
     message = "the script ends in a newline: after the training the shell fails at what Katib appends"
     return finding("KT251", path, message, "fails")
 
 
-def _output_findings(wrapped: _Traces, bare: _Traces | None, context: _Context) -> Iterator[Finding]:
+def _speaks(line: CommandList) -> bool:
+    """Returns whether an echo or printf that is captured may print a metric, as in `echo loss=$(cat m.txt)`."""
+    return any(
+        "$(" in word.raw or "`" in word.raw or ("=" in word.text and "$" in word.expansions)
+        for command in line.simple_commands()
+        if command.name in ("echo", "printf") and any(each.target == LOG for each in command.redirects)
+        for word in command.words[1:]
+    )
+
+
+def _output_findings(wrapped: _Traces, bare: _Traces | None, context: _Context, *, speaks: bool) -> Iterator[Finding]:
     good = wrapped.good
     captured = [ran for ran in good.ran if ran.captured]
     seen = [ran for ran in (bare or wrapped).good.ran if ran.visible]
     masked = wrapped.bad.marked and bare is not None and bool(bare.bad.ran)
-    if masked and bare is not None and not bare.bad.succeeded:
+    if context.captures and seen and not captured and not speaks:
+        message = "no output of the training is captured, so no trial has metrics"
+        yield context.finding("KT252", message, "fails")
+    elif masked and bare is not None and not bare.bad.succeeded:
         message = "what follows the training decides: a failing training counts as completed"
-        if context.captures and not captured:
-            message = "no output of the training is captured, and a failing training counts as completed"
         yield context.finding("KT252", message, "wrong")
     elif good.ran and all(ran.left for ran in good.ran):
         message = "a command in the background: Katib's completion mark is written before the training ends"
         yield context.finding("KT252", message, "wrong")
-    elif context.captures and seen and not captured:
-        yield context.finding("KT252", "no output of the training is captured", "wrong")
     elif context.captures and len(captured) < len(seen):
         yield context.finding("KT252", "only the output of the last of several commands is captured")
     elif masked:

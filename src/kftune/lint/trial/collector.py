@@ -61,7 +61,7 @@ def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Fin
             yield finding("KT244", place, f"{name!r} contains ';', which Katib uses to separate metric names")
         elif not filtered and not _BY_DEFAULT.fullmatch(name):
             message = f"the default filter matches names of letters, digits, '_', '-' and '|' only, so not {name!r}"
-            yield finding("KT240", place, message, "wrong" if position == 0 else "advice")
+            yield finding("KT240", place, message, None if position == 0 else "advice")
 
 
 def _filter_findings(filters: list[str]) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:
         path = ("spec", "objective", "metricStrategies", index)
         name, value = strategy.get("name", ""), strategy.get("value", "")
         if value not in ("min", "max", "latest"):
-            severity: Severity = "wrong" if name == objective["objectiveMetricName"] else "advice"
+            severity: Severity | None = None if name == objective["objectiveMetricName"] else "advice"
             message = f"the strategy of {name!r} must be min, max or latest, not {value!r}"
             yield finding("KT267", (*path, "value"), message, severity)
         elif name not in names:

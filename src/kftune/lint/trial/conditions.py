@@ -72,7 +72,7 @@ def condition_findings(template: Mapping[str, Any], kind: str) -> Iterator[Findi
 
 
 def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Finding]:
-    """Yields labels that match no pod, so that no metrics are collected.
+    """Yields labels that match no pod, so that none gets the collector.
 
     Args:
         template: spec.trialTemplate with its defaults.
@@ -90,5 +90,6 @@ def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Find
         if name.startswith("katib.kubeflow.org/") or (given is not None and (given == text or "${" in str(given))):
             continue
         if given is not None or not re.fullmatch(known.get(name, "(?!)"), text):
-            message = f"no pod of this {kind} has the label {name}: {text!r}, so no metrics are collected"
+            effect = "no pod gets the collector, and the trial waits forever"
+            message = f"no pod of this {kind} has the label {name}: {text!r}: {effect}"
             yield finding("KT239", (*TEMPLATE, "primaryPodLabels", name), message)
