@@ -16,7 +16,7 @@ RULES = (
         code="KT240",
         severity="fails",
         title="A metric that the default filter cannot find",
-        explanation="The default filter knows letters, digits, '_', '-' and '|' in names: val/loss is read as loss, and "
+        explanation="The default filter knows letters, digits, '_', '-' and '|' in names: val/loss is read as loss, so "
         "no trial has the metric.",
         remedy="rename the metric, or add a filter for it to metricsFormat",
         fails="spec: {objective: {objectiveMetricName: val/loss}}",
