@@ -39,12 +39,12 @@ OUTCOMES: Mapping[Severity, str] = {
 _TRAIN = """\
 import json, os, sys, time
 
-print("argv", json.dumps(sys.argv[1:]), flush=True)
+print(f"argv {json.dumps(sys.argv[1:])}\\n", end="", flush=True)  # in one piece: the collector reads along
 time.sleep(5)  # the collector finds only programs that still run when it starts
-line = os.environ["METRIC_LINE"]
-print(line, flush=True)
+line = os.environ["METRIC_LINE"] + "\\n"
+print(line, end="", flush=True)
 if "METRICS_FILE" in os.environ:
-    open(os.environ["METRICS_FILE"], "a").write(line + "\\n")
+    open(os.environ["METRICS_FILE"], "a").write(line)
 """
 SCRIPTS = {"train.py": _TRAIN, "prepare.py": "print('prepared')\n"}
 """The programs that the examples start; they train nothing."""
@@ -200,6 +200,10 @@ def _one_at_a_time(experiment: dict[str, Any]) -> None:
     experiment["spec"]["parallelTrialCount"] = 1
 
 
+def _no_volume(experiment: dict[str, Any]) -> None:
+    experiment["spec"].pop("resumePolicy", None)  # FromVolume needs storage, which the cluster has none of
+
+
 def _kept_pods(experiment: dict[str, Any]) -> None:
     experiment["spec"]["trialTemplate"]["retain"] = True
 
@@ -235,6 +239,7 @@ TRAIN_IMAGE = "registry.example/kftune-e2e-train:stand-in"
 STEPS: tuple[Callable[[dict[str, Any]], None], ...] = (
     _few_trials,
     _one_at_a_time,
+    _no_volume,
     _kept_pods,
     _image,
     _small_requests,

@@ -32,7 +32,8 @@ class Watched:
 
     name: str
     manifest: dict[str, Any]
-    may_hang: bool
+    waits: bool
+    """Whether it runs beside the others, because it is expected to hang."""
     created: float = 0.0
     outcome: str = ""
     """fails, hangs, completes, or refused; empty while it is watched."""
@@ -75,14 +76,14 @@ def refused(manifests: Sequence[Mapping[str, Any]], namespace: str) -> str:
 def watch(watched: Sequence[Watched], namespace: str) -> None:
     """Creates all Experiments, few at a time, and watches them until each has an outcome."""
     start = time.monotonic()
-    waiting = sorted(watched, key=lambda each: not each.may_hang)
+    waiting = sorted(watched, key=lambda each: not each.waits)
     running: list[Watched] = []
     while (waiting or running) and time.monotonic() - start < DEADLINE:
-        busy = sum(not each.may_hang for each in running)
-        while waiting and (waiting[0].may_hang or busy < AT_A_TIME):
+        busy = sum(not each.waits for each in running)
+        while waiting and (waiting[0].waits or busy < AT_A_TIME):
             each = waiting.pop(0)
             _create(each, namespace)
-            busy += not each.may_hang
+            busy += not each.waits
             running.append(each)
         time.sleep(_PAUSE)
         _look(running, namespace)
@@ -123,17 +124,17 @@ def _judge(each: Watched, experiment: Mapping[str, Any], trials: Sequence[Mappin
     each.last = f"{state}; trials {states}"
     age = time.monotonic() - each.created
     over = bool({"Succeeded", "Failed"} & set(state))
-    if each.ended and (not over or (len(trials) > 1 and "maxTrialCount" not in experiment["spec"])):
+    if each.ended and not over:
         each.last += "; it was completed before"
         each.settle("hangs")
-    elif over and "maxTrialCount" in experiment["spec"]:
+    elif over and (age >= WINDOW or "maxTrialCount" in experiment["spec"]):  # without, it may start again
         bad = "Failed" in state or any(set(_BAD) & set(one) for one in states)
         if trials and not bad:
             _read_arguments(each, trials[0], namespace)
         each.settle("fails" if bad else "completes")
     elif age >= WINDOW:
         each.last += f"; {events(namespace, [each.name, *(trial['metadata']['name'] for trial in trials)])}"
-        each.settle("completes" if over else "hangs")
+        each.settle("hangs")
     each.ended = each.ended or over
 
 

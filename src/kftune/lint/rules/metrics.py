@@ -50,10 +50,10 @@ RULES = (
     ),
     Rule(
         code="KT244",
-        severity="fails",
+        severity="hangs",
         title="A metric's name with a semicolon",
-        explanation="Katib passes the names to its collector in one string, separated by semicolons, so no trial has "
-        "the metric.",
+        explanation="Katib passes the names to its collector in one string, separated by semicolons. It "
+        "finds neither part, stores nothing for the whole name, and the trial waits for its metrics forever.",
         remedy="rename the metric",
         fails="spec: {objective: {objectiveMetricName: 'a;b'}}",
     ),
@@ -87,10 +87,10 @@ RULES = (
     ),
     Rule(
         code="KT267",
-        severity="fails",
+        severity="wrong",
         title="An unknown metric strategy",
         explanation="Katib does not check metricStrategies; with a value other than min, max or latest, no trial "
-        "counts.",
+        "becomes the best one.",
         remedy="use min, max or latest, and the name of one of the metrics",
         fails="spec: {objective: {metricStrategies: [{name: val_loss, value: best}]}}",
         passes="spec: {objective: {metricStrategies: [{name: val_loss, value: min}]}}",

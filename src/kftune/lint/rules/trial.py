@@ -25,9 +25,10 @@ RULES = (
     ),
     Rule(
         code="KT231",
-        severity="hangs",
+        severity="advice",
         title="No maxTrialCount",
-        explanation="Without it an Experiment restarts after its goal or last failure, and never stays completed.",
+        explanation="Without it an Experiment ends only when it reaches its goal or maxFailedTrialCount. It then shows "
+        "Restarting beside Succeeded or Failed.",
         remedy="set maxTrialCount",
         fails="spec: {maxTrialCount: null}",
     ),

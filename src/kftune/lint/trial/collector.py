@@ -58,7 +58,8 @@ def _name_findings(objective: Mapping[str, Any], filtered: bool) -> Iterator[Fin
     named += [(name, (*path, "additionalMetricNames", index)) for index, name in enumerate(extra)]
     for position, (name, place) in enumerate(named):
         if ";" in name:
-            yield finding("KT244", place, f"{name!r} contains ';', which Katib uses to separate metric names")
+            message = f"{name!r} contains ';', which Katib uses to separate metric names"
+            yield finding("KT244", place, message, None if position == 0 else "advice")
         elif not filtered and not _BY_DEFAULT.fullmatch(name):
             message = f"the default filter matches names of letters, digits, '_', '-' and '|' only, so not {name!r}"
             yield finding("KT240", place, message, None if position == 0 else "advice")
@@ -72,8 +73,7 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     for index, regex in enumerate(filters):
         path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)
         if ";" in regex:
-            message = f"{regex!r} contains ';', which Katib uses to separate filters: it is cut in two"
-            yield finding("KT241", path, message)
+            yield _cut_finding(regex, path)
             continue
         try:
             groups = check(regex)
@@ -84,6 +84,20 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
             yield finding("KT243", path, f"{regex!r} has a newline, but is matched against single lines: no match")
         elif groups < 2:
             yield finding("KT243", path, f"{regex!r} has {groups} groups; it needs two, for the name and the value")
+
+
+def _cut_finding(regex: str, path: Path) -> Finding:
+    """Describes a filter with a semicolon by what its parts do."""
+    from kftune.katib.go.regex import GoRegexError, check
+
+    message = f"{regex!r} contains ';', which Katib uses to separate filters: it is cut in two"
+    try:
+        groups = [check(part) for part in regex.split(";")]
+    except GoRegexError as error:
+        return finding("KT241", path, f"{message}, and the collector fails: {error}", "fails")
+    if max(groups) < 2:
+        return finding("KT241", path, f"{message}, and no part finds a metric", "fails")
+    return finding("KT241", path, message)
 
 
 def _strategy_findings(objective: Mapping[str, Any]) -> Iterator[Finding]:

@@ -160,9 +160,9 @@ def _budget_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if spec.get("maxTrialCount") is not None:
         return
     if (spec.get("objective") or {}).get("goal") is not None:
-        yield finding("KT231", ("spec",), "without maxTrialCount an Experiment restarts whenever it reaches its goal")
+        yield finding("KT231", ("spec",), "without maxTrialCount the Experiment runs until it reaches its goal")
     else:
-        yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends", "advice")
+        yield finding("KT231", ("spec",), "without maxTrialCount and goal the Experiment never ends")
 
 
 def _size_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
