@@ -12,7 +12,18 @@ from typing import Any
 
 import pytest
 from cluster_run import kubectl, missing_for_a_run
-from e2e_lint import admissions, asked_arguments, example, lacks_service, named, named_part, pages, refusals, runs
+from e2e_lint import (
+    admissions,
+    asked_arguments,
+    example,
+    further,
+    lacks_service,
+    named,
+    named_part,
+    pages,
+    refusals,
+    runs,
+)
 from e2e_lint_cluster import Watched, make_namespace, refusal, refused, watch
 
 from kftune.lint.rules.all import RULES
@@ -46,15 +57,19 @@ def namespace() -> Iterator[str]:
 def watched(namespace: str) -> dict[str, Watched]:
     """All Experiments that run, by name, with what became of them."""
     found = [_watched(code, "fails") for code in RUN] + [_watched(code, "passes") for code in PASSES]
+    found += [_watched_as(name, page.fails, page.expected) for name, page in further().items()]
     watch(found, namespace)
     return {each.name: each for each in found}
 
 
 def _watched(code: str, form: str) -> Watched:
-    page, name = PAGES[code], _name(code, form)
-    manifest = named(getattr(page, form), name, os.environ["KFTUNE_E2E_TRAIN"])
-    waits = form == "fails" and (page.expected == "hangs" or "maxTrialCount" not in manifest["spec"])
-    return Watched(name, manifest, waits=waits)
+    page = PAGES[code]
+    return _watched_as(_name(code, form), getattr(page, form), page.expected if form == "fails" else "completes")
+
+
+def _watched_as(name: str, manifest: Any, expected: str) -> Watched:
+    waits = expected == "hangs" or "maxTrialCount" not in manifest["spec"]
+    return Watched(name, named(manifest, name, os.environ["KFTUNE_E2E_TRAIN"]), waits=waits)
 
 
 def _name(code: str, form: str) -> str:
@@ -83,6 +98,13 @@ def test_what_happens_agrees_with_the_severity(code: str, watched: dict[str, Wat
 
 
 @pytest.mark.timeout(700)
+@pytest.mark.parametrize("name", further())
+def test_what_happens_beside_the_example_agrees_with_the_finding(name: str, watched: dict[str, Watched]):
+    page = further()[name]
+    assert watched[name].outcome == page.expected, f"{page.code}: {watched[name].last}"
+
+
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("code", PASSES)
 def test_what_passes_completes(code: str, watched: dict[str, Watched]):
     found = watched[_name(code, "passes")]
@@ -91,7 +113,8 @@ def test_what_passes_completes(code: str, watched: dict[str, Watched]):
 
 @pytest.mark.timeout(700)
 def test_the_program_gets_other_arguments_where_a_page_says_so(watched: dict[str, Watched], record_property: COUNTED):
-    read = [each for each in watched.values() if each.outcome == "completes" and each.arguments is not None]
+    read = [each for name, each in watched.items() if each.outcome == "completes" and name not in further()]
+    assert [each.name for each in read if each.arguments is None] == []
     other = {each.name for each in read if each.arguments != asked_arguments(each.manifest, each.assignments)}
     assert other == {_name(code, "fails") for code in OTHER_ARGUMENTS}
     record_property("command lines", len(read))
@@ -103,4 +126,5 @@ def test_every_page_is_refused_run_or_left_for_a_reason(record_property: COUNTED
     record_property("refused", len(REFUSED))
     record_property("run", len(RUN))
     record_property("passing examples run", len(PASSES))
+    record_property("further cases run", len(further()))
     record_property("left", len(left))

@@ -104,3 +104,12 @@ def test_katibs_configuration_says_whether_the_context_is_copied():
     text = "init: {controller: {injectSecurityContext: true}}\nruntime: {suggestions: []}\n"
     assert config_of(text, "c.yaml").copies_context
     assert not config_of("runtime: {suggestions: []}\n", "c.yaml").copies_context
+
+
+@pytest.mark.parametrize(("policy", "severity"), [("restartPolicy: Always", "hangs"), ("tty: true", None)])
+def test_an_init_container_that_never_ends_hangs_the_trial(policy: str, severity: str | None):
+    sidecar = f"initContainers: [{{name: side, image: 'r.example/i:1', {ONLY_FLAG}, {policy}}}]"
+    text = example_text(f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {{spec: {{{sidecar}}}}}}}}}}}}}")
+    (found,) = documents(SourceText("x.yaml", text, named=True))
+    found_findings = check_experiment(found, Cluster(), "0.19").findings
+    assert {each.severity for each in found_findings if each.code == "KT236"} == {severity} - {None}

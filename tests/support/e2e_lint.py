@@ -21,6 +21,7 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.go.reading import read
 from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.all import RULES
+from kftune.lint.rules.example import container
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.sources import SourceText, documents
 
@@ -62,8 +63,33 @@ _TABLE = {
 """Rule -> why its example isn't run, where no general reason says so."""
 
 
+_POD = "spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {FIELDS}}}}}}"
+_SIDECAR = (
+    "initContainers: [{name: side, image: 'registry.example/side:1', restartPolicy: Always, "
+    "command: [sleep, infinity], securityContext: {runAsNonRoot: true}}]"
+)
 _READ = {"KT100": "Inf", "KT101": "v1alpha3"}
 """Rule -> what kubectl names of an object that it cannot read or does not know."""
+
+
+def _script_of(shell: str, script: str) -> str:
+    command = f"command: [{shell}, -c], args: ['{script}']"
+    return container(command.replace("TRAIN", "python train.py ${trialParameters.lr} ${trialParameters.units}"))
+
+
+FURTHER = {
+    "host-processes": ("KT277", _POD.replace("FIELDS", "hostPID: true")),
+    "root-user": ("KT279", _POD.replace("FIELDS", "securityContext: {runAsNonRoot: true, runAsUser: 0}")),
+    "endless-init": ("KT236", _POD.replace("FIELDS", _SIDECAR)),
+    "empty-script": ("KT255", RULES["KT255"].fails.replace("command: [sh]", "command: [sh, -c], args: [' ']")),
+    "cut-filter": ("KT241", r"spec: {metricsCollectorSpec: {source: {filter: {metricsFormat: ['(\w+;)=(\S+)']}}}}"),
+    "cut-addition": ("KT244", "spec: {objective: {additionalMetricNames: ['a;b']}}"),
+    "silent-end": ("KT252", _script_of("sh", "TRAIN; echo done")),
+    "speaking-end": ("KT252", _script_of("sh", "TRAIN; echo val_loss=$(cat train.py | wc -l)")),
+    "nested-and": ("KT250", _script_of("/bin/sh", "cd /tmp && TRAIN")),
+    "background": ("KT252", _script_of("sh", "TRAIN &")),
+}
+"""Name -> a rule and another change of the example that it reports: what its page says beside its example."""
 
 
 class Page(NamedTuple):
@@ -111,12 +137,23 @@ def _page(code: str) -> Page:
     if rule.severity == "refused":
         return Page(code, rule.severity, given, example(code, "passes"))
     left = _TABLE.get(code) or _lacking(given)
-    adapted = None if left else _adapted(given, code)
+    adapted = None if left else _adapted(given, (code, rule.severity))
     if adapted is None:
         algorithm = given["spec"]["algorithm"]["algorithmName"]
         left = left or f"it is about {algorithm}, a Python service that the cluster does not have"
         return Page(code, rule.severity, left=left)
     return Page(code, rule.severity, adapted, _adapted(example(code, "passes"), None))
+
+
+@cache
+def further() -> Mapping[str, Page]:
+    """Returns further cases of some rules, by name; the severity is that of lint's finding."""
+    found = {}
+    for name, (code, change) in FURTHER.items():
+        given: dict[str, Any] = read_any(example_text(change))
+        severity: Any = severity_of(given, code)
+        found[name] = Page(code, severity, _adapted(given, (code, severity)))
+    return found
 
 
 def _lacking(given: Mapping[str, Any]) -> str:
@@ -138,31 +175,31 @@ def lacks_service(given: Mapping[str, Any]) -> bool:
 # ---------------------------------------------------------------------------------------------------------- adaptation
 
 
-def _adapted(given: dict[str, Any], code: str | None) -> dict[str, Any] | None:
+def _adapted(given: dict[str, Any], about: tuple[str, str] | None) -> dict[str, Any] | None:
     """Returns the Experiment that the cluster runs; None if there is none that the rule still reports.
 
     Args:
         given: The example.
-        code: The rule that must go on reporting it; None for an example that passes.
+        about: The rule that must go on reporting it, with its severity; None for an example that passes.
     """
     for change in (_no_settings, _kept_settings):
         found = copy.deepcopy(given)
         if found["spec"]["algorithm"]["algorithmName"] not in OWN:
             change(found["spec"])
-        if _is_about(found, code):
+        if _is_about(found, about):
             break
     else:
         return None
     for step in STEPS:
         changed = copy.deepcopy(found)
         step(changed)
-        if _is_about(changed, code):
+        if _is_about(changed, about):
             found = changed
     return found
 
 
-def _is_about(given: dict[str, Any], code: str | None) -> bool:
-    return code is None or severity_of(given, code) == RULES[code].severity
+def _is_about(given: dict[str, Any], about: tuple[str, str] | None) -> bool:
+    return about is None or severity_of(given, about[0]) == about[1]
 
 
 def severity_of(given: dict[str, Any], code: str) -> str | None:
@@ -209,13 +246,13 @@ def _kept_pods(experiment: dict[str, Any]) -> None:
 
 
 def _image(experiment: dict[str, Any]) -> None:
-    for container in _containers(experiment):
-        container["image"] = TRAIN_IMAGE
+    for each in [*_pod(experiment).get("initContainers", []), *_containers(experiment)]:
+        each["image"] = TRAIN_IMAGE
 
 
 def _small_requests(experiment: dict[str, Any]) -> None:
-    for container in _containers(experiment):
-        container.setdefault("resources", {}).setdefault("requests", {"cpu": "50m", "memory": "64Mi"})
+    for each in _containers(experiment):
+        each.setdefault("resources", {}).setdefault("requests", {"cpu": "50m", "memory": "64Mi"})
 
 
 def _script(experiment: dict[str, Any]) -> None:
@@ -227,10 +264,10 @@ def _script(experiment: dict[str, Any]) -> None:
     variables = {"METRIC_LINE": f"{spec['objective']['objectiveMetricName']}=0.005{end}"}
     if collecting.get("collector", {}).get("kind") == "File":
         variables["METRICS_FILE"] = source["fileSystemPath"]["path"]
-    container, pod = _containers(experiment)[0], _pod(experiment)
-    container.setdefault("env", []).extend({"name": name, "value": text} for name, text in variables.items())
+    first, pod = _containers(experiment)[0], _pod(experiment)
+    first.setdefault("env", []).extend({"name": name, "value": text} for name, text in variables.items())
     mounts = [{"name": SCRIPT_MAP, "mountPath": f"/home/app/{name}", "subPath": name} for name in SCRIPTS]
-    container.setdefault("volumeMounts", []).extend(mounts)
+    first.setdefault("volumeMounts", []).extend(mounts)
     pod.setdefault("volumes", []).append({"name": SCRIPT_MAP, "configMap": {"name": SCRIPT_MAP}})
 
 
@@ -274,8 +311,8 @@ def asked_arguments(experiment: Mapping[str, Any], assignments: Mapping[str, str
         experiment: The Experiment.
         assignments: Name -> value of each parameter, as the trial has it.
     """
-    template, container = experiment["spec"]["trialTemplate"], _containers(experiment)[0]
-    words = [*container["command"], *container.get("args", ())]
+    template, first = experiment["spec"]["trialTemplate"], _containers(experiment)[0]
+    words = [*first["command"], *first.get("args", ())]
     values = {f"${{trialParameters.{each['name']}}}": each["reference"] for each in template["trialParameters"]}
     if words[0] in ("sh", "bash"):
         words = shlex.split(words[2].replace(";", " ;"))

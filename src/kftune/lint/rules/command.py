@@ -12,6 +12,12 @@ def _script(text: str) -> str:
     return container(f'command: [sh, -c], args: ["{text}"]')
 
 
+def _unused(change: str) -> str:
+    """Returns the change with the placeholders, which the webhook wants to see, in annotations."""
+    annotations = "annotations: {lr: '${trialParameters.lr}', units: '${trialParameters.units}'}"
+    return change.replace("template: {spec", f"template: {{metadata: {{{annotations}}}, spec")
+
+
 SOURCE = WRAPPER
 
 RULES = (
@@ -68,10 +74,13 @@ RULES = (
     ),
     Rule(
         code="KT255",
-        severity="wrong",
+        severity="hangs",
         title="A shell without a script",
-        explanation="sh alone makes Katib's webhook panic; sh -c without a script succeeds and reports no metrics.",
+        explanation="sh alone makes Katib's webhook panic, and no pod is created. sh -c with an empty script has no "
+        "metrics, and every trial fails.",
         remedy="add the script",
+        fails=_unused(container("command: [sh]")),
+        passes=_unused(_script("python train.py")),
     ),
     Rule(
         code="KT256",
@@ -79,6 +88,10 @@ RULES = (
         title="No command, and an image that cannot be looked up",
         explanation="Without a command Katib asks the registry for the entrypoint, and needs the image's full name.",
         remedy="set the command, or write the image as registry/name:tag",
+        fails=container("args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']").replace(
+            "registry.example/lstm:1", "lstm:1"
+        ),
+        passes=container(PLAIN),
     ),
     Rule(
         code="KT257",

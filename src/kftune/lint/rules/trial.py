@@ -77,7 +77,8 @@ RULES = (
         code="KT236",
         severity="advice",
         title="Other containers next to the training",
-        explanation="The collector waits for the processes of all containers; one that keeps running blocks the trial.",
+        explanation="The collector waits for the processes of all containers; one that keeps running blocks the trial. "
+        "An init container with restartPolicy Always does so always, and its trial hangs.",
         remedy="make the other containers end with the training, or move them into another pod",
         fails=container(
             f"{PLAIN}}}, {{name: proxy, image: 'registry.example/proxy:1', resources: {{limits: {{cpu: '1'}}}}"

@@ -269,7 +269,7 @@ def _traces(script: CommandList) -> _Traces:
 def _script_findings(words: list[str], context: _Context) -> Iterator[Finding]:
     script = " ".join(words)
     if not script.strip():
-        yield context.finding("KT255", "the script is empty: the trial succeeds without metrics")
+        yield context.finding("KT255", "the script is empty: no trial has metrics", "fails")
         return
     if len(words) > 1:
         rest = " ".join(words[1:])[:60]

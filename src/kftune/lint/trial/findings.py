@@ -96,6 +96,10 @@ def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any])
         from kftune.lint.shell.lines import command_findings
 
         yield from command_findings(container, path, "StdOut")
+    for sidecar, place in pod.maps("initContainers"):
+        if sidecar.get("restartPolicy") == "Always":
+            message = f"{sidecar.get('name')!r} ends after all other containers, and the collector waits for its end"
+            yield finding("KT236", place, message, "hangs")
     others = [entry for entry in containers if entry[0].get("name") != primary]
     if others:
         yield finding("KT236", others[0][1], f"the collector also waits for the end of {others[0][0].get('name')!r}")
