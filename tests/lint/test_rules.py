@@ -109,3 +109,11 @@ def test_a_script_that_the_wrapper_breaks_is_reported(script: str, found: dict[s
 )
 def test_a_shell_that_katib_does_not_know_runs_one_word(script: str, severity: str):
     assert command("/bin/sh, -c", script) == {"KT250": severity}
+
+
+@pytest.mark.parametrize(("policy", "found"), [("Never", {"KT216", "KT265"}), ("FromVolume", {"KT216"})])
+def test_a_folder_for_trials_needs_its_volume_with_every_algorithm(policy: str, found: set[str]):
+    setting = "{name: suggestion_trial_dir, value: /opt/katib/data}"
+    algorithm = f"algorithm: {{algorithmName: sobol, algorithmSettings: [{setting}]}}"
+    codes = codes_of(example_text(f"spec: {{resumePolicy: {policy}, {algorithm}}}"))
+    assert codes & {"KT216", "KT265"} == found

@@ -64,6 +64,8 @@ _TABLE = {
 
 
 _POD = "spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {FIELDS}}}}}}"
+_SPEC = "spec: {FIELDS}"
+_FOLDER = "algorithm: {algorithmName: sobol, algorithmSettings: [{name: suggestion_trial_dir, value: /opt/katib/data}]}"
 _SIDECAR = (
     "initContainers: [{name: side, image: 'registry.example/side:1', restartPolicy: Always, "
     "command: [sleep, infinity], securityContext: {runAsNonRoot: true}}]"
@@ -80,6 +82,7 @@ def _script_of(shell: str, script: str) -> str:
 FURTHER = {
     "host-processes": ("KT277", _POD.replace("FIELDS", "hostPID: true")),
     "root-user": ("KT279", _POD.replace("FIELDS", "securityContext: {runAsNonRoot: true, runAsUser: 0}")),
+    "no-volume": ("KT265", _SPEC.replace("FIELDS", _FOLDER)),
     "endless-init": ("KT236", _POD.replace("FIELDS", _SIDECAR)),
     "empty-script": ("KT255", RULES["KT255"].fails.replace("command: [sh]", "command: [sh, -c], args: [' ']")),
     "cut-filter": ("KT241", r"spec: {metricsCollectorSpec: {source: {filter: {metricsFormat: ['(\w+;)=(\S+)']}}}}"),

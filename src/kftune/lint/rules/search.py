@@ -191,11 +191,7 @@ RULES = (
         title="A setting that is ignored",
         explanation="cmaes, sobol, hyperband and pbt ignore settings that they do not know.",
         remedy="remove the setting, or correct its name",
-        fails=_spec(
-            _algorithm("pbt", _PBT + " seed=7"),
-            "resumePolicy: FromVolume",
-            _rate("min: '0', max: '8', step: '1'", "int"),
-        ),
+        fails=_spec(_algorithm("sobol", "seed=7")),
     ),
     Rule(
         code="KT217",

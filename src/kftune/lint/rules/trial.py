@@ -137,7 +137,8 @@ RULES = (
         code="KT265",
         severity="hangs",
         title="pbt without its volume",
-        explanation="pbt copies checkpoints through a volume that needs resumePolicy FromVolume and that Push lacks.",
+        explanation="pbt copies checkpoints through a volume that needs resumePolicy FromVolume and that Push lacks. "
+        "Katib mounts it for every algorithm that has the setting suggestion_trial_dir.",
         remedy="set resumePolicy: FromVolume, and use a collector other than Push",
         fails=f"spec: {{{_PBT}}}",
         passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",

@@ -198,6 +198,7 @@ def _value_bytes(parameter: Mapping[str, Any]) -> int:
 
 def _pbt_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     if spec["algorithm"]["algorithmName"] != "pbt":
+        yield from _folder_findings(spec)
         return
     if len(name) > _LONGEST_PBT_NAME:
         message = f"pbt adds 37 characters to each trial's name, so the name may have {_LONGEST_PBT_NAME} of them"
@@ -208,3 +209,12 @@ def _pbt_findings(spec: Mapping[str, Any], name: str) -> Iterator[Finding]:
     if _collector(spec) == "Push":
         path = ("spec", "metricsCollectorSpec", "collector", "kind")
         yield finding("KT265", path, "with Push pbt's volume is not mounted into the trials", "wrong")
+
+
+def _folder_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yields a finding if Katib mounts pbt's volume, as it does for every algorithm with this setting."""
+    for index, setting in enumerate(spec["algorithm"].get("algorithmSettings", ())):
+        asked = setting.get("name") == "suggestion_trial_dir" and setting.get("value")
+        if asked and spec["resumePolicy"] != "FromVolume" and _collector(spec) != "Push":
+            path = ("spec", "algorithm", "algorithmSettings", index, "name")
+            yield finding("KT265", path, "Katib mounts a volume for this setting, and only FromVolume creates it")
