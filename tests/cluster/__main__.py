@@ -1,0 +1,48 @@
+"""The commands behind `make cluster`, `make cluster-down`, `make cluster-status` and `make e2e`.
+
+PYTHONPATH=tests python -m cluster up|down|status|environment
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+
+from cluster import kind, own
+from cluster.components import kubernetes
+from cluster.layout import ClusterError
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m cluster", description="A cluster of one node for the tests.")
+    parser.add_argument("command", choices=("up", "down", "status", "environment"))
+    parser.add_argument("--kubernetes", default="1.36", help="the minor version (default: %(default)s)")
+    parser.add_argument("--kind", action="store_true", help="use kind, where Docker runs")
+    parser.add_argument("--build-flag", action="append", default=[], help="an option for the builds of images")
+    given = parser.parse_args(arguments)
+    try:
+        way = kind.Kind(given.build_flag) if given.kind or kind.is_up() else own.Own(kubernetes(given.kubernetes), given.build_flag)
+        if given.command == "up":
+            way.up()
+            print(way.status())
+        elif given.command == "down":
+            way.down()
+        elif given.command == "status":
+            print(way.status())
+        else:
+            print("".join(f"export {name}={shlex.quote(text)}\n" for name, text in way.environment().items()), end="")
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; `make cluster-down` removes what is there", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main(sys.argv[1:]))
