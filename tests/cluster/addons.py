@@ -38,9 +38,9 @@ class Cluster:
             self._give_disk()
             self._apply(MANIFESTS / "base")
         katib = self._unpacked("katib", sources_of(KATIB) / "manifests" / "v1beta1")
-        with (katib / "kustomization.yaml").open("a", encoding="utf-8") as file:
-            name, _, tag = postgres.rpartition(":")
-            file.write(f"  - {{target: {{kind: Deployment, name: katib-postgres}}, patch: '{_image_patch(name, tag)}'}}\n")
+        kustomization = katib / "kustomization.yaml"
+        text = kustomization.read_text(encoding="utf-8").replace("POSTGRES_TAG", postgres.rpartition(":")[2])
+        kustomization.write_text(text, encoding="utf-8")
         self._apply(katib)
         self._apply(self._unpacked("argo", sources_of(ARGO) / "manifests"))
         for namespace in (("kube-system",) if own_node else ()) + ("kubeflow", "argo"):
@@ -66,10 +66,6 @@ class Cluster:
         return folder
 
 
-def _image_patch(name: str, tag: str) -> str:
-    return json.dumps([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": f"{name}:{tag}"}])
-
-
 def load_into_node(supervisor: int, archives: Sequence[Path]) -> None:
     """Imports images into our node's containerd. Those that it has are left out.
 
@@ -86,4 +82,3 @@ def load_into_node(supervisor: int, archives: Sequence[Path]) -> None:
         if not mark.exists():
             run(*ctr, "images", "import", archive)
             mark.touch()
-

@@ -26,7 +26,7 @@ _API_NAMES = (
     "IP:127.0.0.1",
 )
 
-# File name -> common name, organisation, names of the server. Kubernetes reads a user and its groups from the first two.
+# File name -> common name, organisation, names of the server. The first two are a user and its group for Kubernetes.
 _ISSUED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "admin": ("kftune-admin", "system:masters", ()),
     "controller-manager": ("system:kube-controller-manager", "kubernetes", ()),

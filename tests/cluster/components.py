@@ -58,6 +58,11 @@ def kubernetes(version: str) -> Component:
     if not (COMPONENTS / folder).is_dir():
         known = ", ".join(["1.36", *(path.name.partition("-")[2] for path in COMPONENTS.glob("kubernetes-*"))])
         raise ClusterError(f"KUBERNETES must be one of {known}, not {version}")
+    return kubernetes_in(folder)
+
+
+def kubernetes_in(folder: str) -> Component:
+    """Returns the component of Kubernetes in a folder of `components/`."""
     names = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
     return Component(folder, _KUBERNETES, {name: f"{_KUBERNETES}/cmd/{name}" for name in names})
 
@@ -92,7 +97,7 @@ def build(component: Component) -> None:
     if component.built.is_dir():
         return
     began = time.monotonic()
-    print(f"building {', '.join(component.programs)} …", flush=True)  # noqa: T201
+    print(f"building {', '.join(component.programs)} …", flush=True)
     unfinished = component.built.with_name(f".{component.built.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -105,7 +110,7 @@ def build(component: Component) -> None:
     for stale in component.built.parent.glob(f"{component.folder}-????????????"):
         if stale != component.built:
             shutil.rmtree(stale)
-    print(f"built {', '.join(component.programs)} in {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201
+    print(f"built {', '.join(component.programs)} in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def version_of(component: Component) -> str:

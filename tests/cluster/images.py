@@ -6,9 +6,9 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cluster.commands import run, succeeds
 from cluster.components import ARGO, COREDNS, KATIB, PAUSE, S3, Component
@@ -45,7 +45,7 @@ PROGRAM_IMAGES = (
     ProgramImage("workflow-controller", ARGO, "workflow-controller", "/bin", "8737"),
     ProgramImage("argoexec", ARGO, "argoexec", "/bin", "0"),
 )
-assert PROGRAM_IMAGES[0].reference == PAUSE_IMAGE  # noqa: S101
+assert PROGRAM_IMAGES[0].reference == PAUSE_IMAGE
 
 
 class PythonImage(NamedTuple):
@@ -67,7 +67,9 @@ class PythonImage(NamedTuple):
 _PACKAGE = ("src/kftune/**/*.py", "src/kftune/**/*.json", "src/kftune/**/*.yaml", "pyproject.toml", "constraints.txt",
             "images/requirements.py")  # fmt: skip
 LAUNCHER = PythonImage("launcher", ROOT / "images" / "launcher" / "Dockerfile", ROOT, _PACKAGE)
-POSTGRES = PythonImage("postgres", IMAGES / "postgres" / "Dockerfile", IMAGES / "postgres", ("tests/cluster/images/postgres/*",))
+POSTGRES = PythonImage(
+    "postgres", IMAGES / "postgres" / "Dockerfile", IMAGES / "postgres", ("tests/cluster/images/postgres/*",)
+)
 PYTHON_IMAGES = (LAUNCHER, POSTGRES)
 
 
@@ -94,8 +96,18 @@ def _archive_of_build(image: PythonImage, engine: str, flags: Sequence[str]) -> 
     path = _STORE / f"{image.name}-{image.reference.rpartition(':')[2]}.tar"
     if path.exists():
         return path
-    print(f"building the image {image.reference} …", flush=True)  # noqa: T201
-    run(engine, "build", *flags, "--tag", image.reference, "--file", image.dockerfile, image.context, BUILDAH_FORMAT="docker")
+    print(f"building the image {image.reference} …", flush=True)
+    run(
+        engine,
+        "build",
+        *flags,
+        "--tag",
+        image.reference,
+        "--file",
+        image.dockerfile,
+        image.context,
+        BUILDAH_FORMAT="docker",
+    )
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     form = ["--format=docker-archive"] if engine.endswith("podman") else []
@@ -126,9 +138,8 @@ def _write_image(image: ProgramImage, path: Path) -> None:
     ).encode()
     listed = [{"Config": "config.json", "RepoTags": [image.reference], "Layers": ["layer.tar"]}]
     unfinished = path.with_suffix(".new")
-    unfinished.write_bytes(
-        _tar([_file("config.json", config), _file("layer.tar", layer), _file("manifest.json", json.dumps(listed).encode())])
-    )
+    files = {"config.json": config, "layer.tar": layer, "manifest.json": json.dumps(listed).encode()}
+    unfinished.write_bytes(_tar(_file(name, content) for name, content in files.items()))
     unfinished.rename(path)
 
 
@@ -153,7 +164,7 @@ def _file(name: str, content: bytes, mode: int = 0o644) -> tuple[tarfile.TarInfo
     return info, content
 
 
-def _tar(files: Any) -> bytes:
+def _tar(files: Iterable[tuple[tarfile.TarInfo, bytes]]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for info, content in files:

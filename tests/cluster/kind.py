@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from cluster.addons import Cluster
 from cluster.commands import run, succeeds
 from cluster.components import ADDONS, ARGO, KATIB, build, version_of
-from cluster.images import LAUNCHER, POSTGRES, archives
+from cluster.environment import write_environment
+from cluster.images import POSTGRES, archives
 from cluster.layout import KUBECONFIG, STATE, ClusterError
 from cluster.machine import check_kind
 
@@ -45,12 +47,12 @@ class Kind:
         for archive in files:
             run("kind", "load", "image-archive", archive, f"--name={_NAME}")
         self._cluster.install(POSTGRES.reference, own_node=False)
+        write_environment(Path(shutil.which("kubectl") or "").parent, self.versions())
 
     def down(self) -> None:
         """Removes the cluster."""
         run("kind", "delete", "cluster", f"--name={_NAME}", f"--kubeconfig={KUBECONFIG}")
-        for path in (_MARK, KUBECONFIG):
-            path.unlink(missing_ok=True)
+        shutil.rmtree(STATE, ignore_errors=True)
 
     def status(self) -> str:
         """Returns what runs and how to use it.
@@ -67,12 +69,3 @@ class Kind:
     def versions(self) -> dict[str, str]:
         """Returns the versions of what runs."""
         return {"Kubernetes": "of kind", "Katib": version_of(KATIB), "Argo Workflows": version_of(ARGO)}
-
-    def environment(self) -> dict[str, str]:
-        """Returns the variables that the suite reads."""
-        return {
-            "KUBECONFIG": str(KUBECONFIG),
-            "PATH": os.environ["PATH"],
-            "KFTUNE_E2E_TRAIN": LAUNCHER.reference,
-            "KFTUNE_E2E_LAUNCHER": LAUNCHER.reference,
-        }

@@ -22,6 +22,7 @@ DATA = STATE / "data"
 KUBECONFIG = STATE / "kubeconfig"
 SUPERVISOR_PID = STATE / "supervisor.pid"
 PROCESSES = STATE / "processes.json"
+ENVIRONMENT = STATE / "environment.json"
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kftune" / "cluster"
 """What takes long to build, outside the checkout: programs and images. It outlives the cluster."""

@@ -17,10 +17,11 @@ from cluster.addons import Cluster, load_into_node
 from cluster.certificates import make_certificates
 from cluster.commands import run, succeeds
 from cluster.components import ADDONS, ARGO, ETCD, KATIB, Component, build, version_of
-from cluster.images import LAUNCHER, POSTGRES, archives, engine_for_builds
+from cluster.environment import write_environment
+from cluster.images import POSTGRES, archives, engine_for_builds
 from cluster.layout import (
-    HOST_ADDRESS,
     HERE,
+    HOST_ADDRESS,
     HOST_INTERFACE,
     KUBECONFIG,
     LOGS,
@@ -65,6 +66,7 @@ class Own:
         self._await_node(pid)
         load_into_node(pid, files)
         self._cluster.install(POSTGRES.reference, own_node=True)
+        write_environment(self._kubernetes.built, self.versions())
 
     def down(self) -> None:
         """Ends the cluster and removes all that it left."""
@@ -99,28 +101,12 @@ class Own:
         parts = {"Kubernetes": self._kubernetes, "etcd": ETCD, "Katib": KATIB, "Argo Workflows": ARGO}
         return {name: version_of(component) for name, component in parts.items()}
 
-    def environment(self) -> dict[str, str]:
-        """Returns the variables that the suite reads.
-
-        Raises:
-            ClusterError: Nothing runs.
-        """
-        if _supervisor() is None:
-            raise ClusterError("no cluster is up: `make cluster` brings one up, or set KUBECONFIG to one of yours")
-        return {
-            "KUBECONFIG": str(KUBECONFIG),
-            "PATH": f"{self._kubernetes.built}:{os.environ['PATH']}",
-            "KFTUNE_E2E_TRAIN": LAUNCHER.reference,
-            "KFTUNE_E2E_LAUNCHER": LAUNCHER.reference,
-            "KFTUNE_E2E_VERSIONS": json.dumps(self.versions()),
-        }
-
     def _start(self) -> int:
         """Starts the supervisor and links its network to ours. Returns its process."""
         LOGS.mkdir(parents=True)
         make_certificates()
         write_settings()
-        command = [*_UNSHARE, sys.executable, "-m", "cluster.supervisor", self._kubernetes.folder.partition("-")[2] or "1.36"]
+        command = [*_UNSHARE, sys.executable, "-m", "cluster.supervisor", self._kubernetes.folder]
         with (LOGS / "supervisor.log").open("wb") as log:
             outer = subprocess.Popen(
                 command,

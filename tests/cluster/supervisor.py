@@ -12,11 +12,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cluster.commands import run, succeeds
-from cluster.components import kubernetes
+from cluster.components import kubernetes_in
 from cluster.layout import (
     CGROUP,
     LOGS,
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> int:
     """Runs the programs until SIGTERM or SIGINT.
 
     Args:
-        arguments: The minor version of Kubernetes.
+        arguments: The folder of the component that has Kubernetes.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ask_to_stop)
@@ -90,7 +91,7 @@ def main(arguments: list[str]) -> int:
     try:
         _prepare_mounts()
         _prepare_network()
-        for process in processes(kubernetes(arguments[0])):
+        for process in processes(kubernetes_in(arguments[0])):
             running.append(_Running(process))
             _await_ready(running)
         while True:
@@ -149,13 +150,17 @@ def _prepare_network() -> None:
 
 def _await_ready(running: list[_Running]) -> None:
     newest = running[-1]
-    command = newest.process.ready
-    _until(lambda: not command or (_look_after(running), succeeds(*command))[1], newest.process.name)
+
+    def ready() -> bool:
+        _look_after(running)
+        return not newest.process.ready or succeeds(*newest.process.ready)
+
+    _until(ready, newest.process.name)
     newest.ready = True
     _look_after(running)
 
 
-def _until(condition: Any, what: str) -> None:
+def _until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not condition():
         if time.monotonic() > deadline:
@@ -165,10 +170,9 @@ def _until(condition: Any, what: str) -> None:
 
 def _look_after(running: list[_Running]) -> None:
     """Restarts what ended, reaps orphans, and writes down how each program is."""
-    ours = {one.child.pid for one in running if one.child.returncode is None}
     for one in running:
         one.restart_if_it_ended()
-    _reap_orphans(ours | {one.child.pid for one in running})
+    _reap_orphans({one.child.pid for one in running})
     unfinished = PROCESSES.with_suffix(".new")
     unfinished.write_text(json.dumps({one.process.name: one.state() for one in running}), encoding="utf-8")
     unfinished.replace(PROCESSES)
