@@ -88,7 +88,7 @@ def archives(engine: str, flags: Sequence[str]) -> list[Path]:
 def _archive_of_program(image: ProgramImage) -> Path:
     path = _STORE / f"{image.name}-{image.component.built.name.rpartition('-')[2]}.tar"
     if not path.exists():
-        _write_image(image, path)
+        write_image(image, path)
     return path
 
 
@@ -119,7 +119,7 @@ def _archive_of_build(image: PythonImage, engine: str, flags: Sequence[str]) -> 
     return path
 
 
-def _write_image(image: ProgramImage, path: Path) -> None:
+def write_image(image: ProgramImage, path: Path) -> None:
     """Writes an image in the form of `docker save`: a layer, a config that names its digest, and a list of both."""
     layer = _tar(_files_of(image))
     config = json.dumps(
