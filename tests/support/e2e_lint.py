@@ -50,7 +50,6 @@ if "METRICS_FILE" in os.environ:
 SCRIPTS = {"train.py": _TRAIN, "prepare.py": "print('prepared')\n"}
 """The programs that the examples start; they train nothing."""
 SCRIPT_MAP = "train-py"
-LOGS = "metrics-logger-and-collector"
 
 FORMS = ("fails", "passes")
 _NO_EXAMPLE = "the page has no example"

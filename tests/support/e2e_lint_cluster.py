@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster_run import apply_command, kubectl
-from e2e_lint import LOGS, SCRIPT_MAP, SCRIPTS, logged_arguments
+from e2e_lint import SCRIPT_MAP, SCRIPTS, logged_arguments
 
 from kftune import yaml_text
 from kftune.katib.admission.cluster import INJECTION_LABEL
@@ -141,7 +141,7 @@ def _judge(each: Watched, experiment: Mapping[str, Any], trials: Sequence[Mappin
 def _read_arguments(each: Watched, trial: Mapping[str, Any], namespace: str) -> None:
     each.assignments = {one["name"]: one["value"] for one in trial["spec"].get("parameterAssignments", [])}
     label = f"--selector=batch.kubernetes.io/job-name={trial['metadata']['name']}"
-    command = ["kubectl", "logs", label, f"--container={LOGS}", "--tail=-1", f"--namespace={namespace}"]
+    command = ["kubectl", "logs", label, "--all-containers", "--tail=-1", f"--namespace={namespace}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     each.arguments = logged_arguments(done.stdout)
 
