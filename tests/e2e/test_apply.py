@@ -29,6 +29,7 @@ NOT_RENDERED = {
     "KFP cannot wait for a step that may be skipped": "an example of what KFP cannot do",
     "an artifact cannot be missing in KFP": "an example for local runs and Argo",
     "can read data only from a volume with a claim": "an example for local runs, without a shared volume",
+    "runs a step on one node, but step": "an example for training on several nodes",
 }
 """What kftune says of an example that it does not render -> why the example is there."""
 

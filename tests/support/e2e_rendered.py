@@ -161,7 +161,7 @@ def _run(lines: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(["bash", "-c", code], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def without_repeats(given: Collection[Rendered]) -> list[Rendered]:
+def without_repeats(given: Sequence[Rendered]) -> list[Rendered]:
     """Returns the first of each text."""
     return list({one.text: one for one in reversed(given)}.values())[::-1]
 
