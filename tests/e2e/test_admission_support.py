@@ -8,7 +8,7 @@ from e2e_admission import Answer, Asked, Places, chosen, kind_of_verdict, lint_o
 from e2e_rendered import Rendered, in_few_namespaces, without_repeats
 from recorded import cases, cluster
 
-PLACES = Places("here", "there")
+PLACES = Places("kubeflow", "unlabelled")
 
 
 def rendered(source: str, *names: str, kind: str = "ConfigMap") -> Rendered:

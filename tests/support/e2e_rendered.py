@@ -163,7 +163,10 @@ def _run(lines: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]
 
 def without_repeats(given: Sequence[Rendered]) -> list[Rendered]:
     """Returns the first of each text."""
-    return list({one.text: one for one in reversed(given)}.values())[::-1]
+    first: dict[str, Rendered] = {}
+    for one in given:
+        first.setdefault(one.text, one)
+    return list(first.values())
 
 
 def in_few_namespaces(given: Sequence[Rendered]) -> list[list[Rendered]]:
