@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from cluster_run import missing_for_a_run
+from e2e_admission import untold
 from e2e_apply import Set, apply, changed_by_applying_again, difference, refusal_of_creation, set_for
 from e2e_namespaces import idle_namespaces
 from e2e_rendered import NotRendered, Rendered, counted, rendered_by_documents, rendered_in, without_repeats
@@ -33,12 +33,19 @@ NOT_RENDERED = {
 }
 """What kftune says of an example that it does not render -> why the example is there."""
 
+REFUSED = {
+    "docs/guides/lint.md, cluster/experiment.yaml": "cannot unmarshal number",
+}
+"""An example that a cluster refuses -> the reason; an algorithm that this cluster does not have is one more reason."""
+
 LACKING_KINDS = {
     "pipeline to upload to KFP",
     "pipelines.kubeflow.org/v2beta1 Pipeline",
     "pipelines.kubeflow.org/v2beta1 PipelineVersion",
 }
 """What a cluster with Katib and Argo cannot judge."""
+
+ALGORITHM = "failed to find suggestion config for algorithm"
 
 Count = Callable[[str, object], None]
 
@@ -88,8 +95,17 @@ def test_there_is_no_difference_between_what_is_rendered_and_what_the_cluster_ha
     assert [found for found in map(difference, applied.places) if found] == []
 
 
-def test_the_server_would_create_what_has_no_name_yet(applied: Set, tmp_path: Path, record_property: Count) -> None:
+def test_the_cluster_refuses_what_lint_refuses(applied: Set, record_property: Count) -> None:
+    record_property("refused, as lint says", "; ".join(one.source for _, one, _ in applied.to_refuse))
+    told = {one.source: refusal_of_creation(namespace, one) or "" for namespace, one, _ in applied.to_refuse}
+    assert [claim for _, one, verdict in applied.to_refuse for claim in untold(verdict, told[one.source])] == []
+    by_example = {source: text for source, text in told.items() if ALGORITHM not in text}
+    assert by_example.keys() == REFUSED.keys()
+    assert [source for source, reason in REFUSED.items() if reason not in by_example[source]] == []
+
+
+def test_the_server_would_create_what_has_no_name_yet(applied: Set, record_property: Count) -> None:
     record_property("objects created by a dry run", len(applied.to_create))
-    refusals = [refusal_of_creation(namespace, one, tmp_path) for namespace, one in applied.to_create]
+    refusals = [refusal_of_creation(namespace, one) for namespace, one in applied.to_create]
     assert [refusal for refusal in refusals if refusal] == []
     assert refusals

@@ -6,12 +6,15 @@ import json
 import subprocess
 import time
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cluster_run import apply_command, kubectl
+from e2e_admission import katib_config
 from e2e_namespaces import unused_name
 from e2e_rendered import Object, Rendered, in_few_namespaces
+
+from kftune.katib.admission import Verdict, admit
+from kftune.katib.admission.cluster import Cluster
 
 _SECONDS_TO_SETTLE = 90
 
@@ -34,6 +37,8 @@ class Set(NamedTuple):
     """What can be applied."""
     to_create: list[tuple[str, Object]]
     """What has no name until it is created, with its namespace."""
+    to_refuse: list[tuple[str, Object, Verdict]]
+    """The Experiments that lint says are refused, with their namespace."""
     lacking: list[Object]
     """What this cluster has no kind for, and what is no object of Kubernetes."""
 
@@ -45,12 +50,15 @@ def set_for(rendered: Sequence[Rendered]) -> Set:
         rendered: Files and kustomizations.
     """
     api_versions = kubectl(["kubectl", "api-versions"]).split()
-    found = Set([], [], [])
+    cluster = Cluster(katib_config())
+    found = Set([], [], [], [])
     for members in in_few_namespaces(rendered):
         place = Place(unused_name("apply"), [])
         for one in (part for member in members for part in member.moved(place.namespace).objects()):
             if one.content.get("apiVersion") not in api_versions:
                 found.lacking.append(one)
+            elif one.content["kind"] == "Experiment" and not admit(one.content, cluster=cluster).admitted:
+                found.to_refuse.append((place.namespace, one, admit(one.content, cluster=cluster)))
             elif one.name is None:
                 found.to_create.append((place.namespace, one))
             else:
@@ -98,16 +106,13 @@ def difference(place: Place) -> str:
     return done.stdout + done.stderr
 
 
-def refusal_of_creation(namespace: str, one: Object, folder: Path) -> str | None:
+def refusal_of_creation(namespace: str, one: Object) -> str | None:
     """Returns why the server would not create an object, by a dry run; None if it would.
 
     Args:
         namespace: Where it would be created.
-        one: The object, which has no name yet.
-        folder: A folder for its file.
+        one: The object.
     """
-    file = folder / "created.yaml"
-    file.write_text(one.text, encoding="utf-8")
-    command = ["kubectl", "create", "--dry-run=server", "--validate=strict", "-n", namespace, "-f", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ["kubectl", "create", "--dry-run=server", "--validate=strict", "-n", namespace, "-f", "-"]
+    done = subprocess.run(command, input=one.text, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else f"{one.source}: {done.stderr}"
