@@ -45,10 +45,8 @@ class Cluster:
         for namespace in _NAMESPACES if own_node else _NAMESPACES[1:]:
             self.kubectl("wait", "deployments", "--all", f"--namespace={namespace}", "--for=condition=Available",
                          f"--timeout={_WAIT}")  # fmt: skip
-        for runtime in _RUNTIMES:  # after Trainer is up: its webhook checks them
-            self.kubectl(
-                "apply", *_APPLY, f"--filename={_FOLDER / 'trainer' / 'upstream' / 'base' / 'runtimes' / runtime}"
-            )
+        # After Trainer is up: its webhook checks the runtime.
+        self.kubectl("apply", *_APPLY, f"--filename={_FOLDER / _RUNTIME}")
 
     def _give_disk(self) -> None:
         """Says that the node has disk space: the kubelet finds none where it does not know the file system."""
