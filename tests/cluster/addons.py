@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.commands import run
-from cluster.components import ARGO, KATIB, sources_of
+from cluster.components import ARGO, JOBSET, KATIB, OPERATOR, TRAINER, sources_of
+from cluster.images import PYTHON_IMAGES
 from cluster.layout import KUBECONFIG, MANIFESTS, NODE, STATE
 from cluster.node import CONTAINERD_SOCKET
 
 _WAIT = "180s"
 _DISK = "100Gi"
-_CRD_FLAGS = ("--server-side", "--force-conflicts", "--field-manager=kftune-cluster")
+_NAMESPACES = ("kube-system", "jobset-system", "kubeflow-system", "kubeflow", "argo")
+_RUNTIME = "trainer/upstream/base/runtimes/torch_distributed.yaml"
+_FOLDER = STATE / "manifests"
+_APPLY = ("--server-side", "--force-conflicts", "--field-manager=kftune-cluster")
 
 
 class Cluster:
@@ -27,25 +31,22 @@ class Cluster:
         """Returns what kubectl prints."""
         return run(*self._kubectl, *arguments, given=given)
 
-    def install(self, postgres: str, *, own_node: bool) -> None:
+    def install(self, *, own_node: bool) -> None:
         """Installs what the tests need. A second time changes nothing.
 
         Args:
-            postgres: The image of Katib's database.
             own_node: Whether the node is ours; kind brings its own DNS, network and node settings.
         """
         if own_node:
             self._give_disk()
             self._apply(MANIFESTS / "base")
-        katib = self._unpacked("katib", sources_of(KATIB) / "manifests" / "v1beta1")
-        kustomization = katib / "kustomization.yaml"
-        text = kustomization.read_text(encoding="utf-8").replace("POSTGRES_TAG", postgres.rpartition(":")[2])
-        kustomization.write_text(text, encoding="utf-8")
-        self._apply(katib)
-        self._apply(self._unpacked("argo", sources_of(ARGO) / "manifests"))
-        for namespace in (("kube-system",) if own_node else ()) + ("kubeflow", "argo"):
+        for name, upstream in _upstream().items():
+            self._apply(_with_upstream(name, upstream))
+        for namespace in _NAMESPACES if own_node else _NAMESPACES[1:]:
             self.kubectl("wait", "deployments", "--all", f"--namespace={namespace}", "--for=condition=Available",
                          f"--timeout={_WAIT}")  # fmt: skip
+        # After Trainer is up: its webhook checks the runtime.
+        self.kubectl("apply", *_APPLY, f"--filename={_FOLDER / _RUNTIME}")
 
     def _give_disk(self) -> None:
         """Says that the node has disk space: the kubelet finds none where it does not know the file system."""
@@ -55,15 +56,32 @@ class Cluster:
 
     def _apply(self, folder: Path) -> None:
         built = self.kubectl("kustomize", str(folder), "--load-restrictor=LoadRestrictionsNone")
-        self.kubectl("apply", *_CRD_FLAGS, "--filename=-", given=built)
+        self.kubectl("apply", *_APPLY, "--filename=-", given=built)
 
-    def _unpacked(self, name: str, upstream: Path) -> Path:
-        """Puts our manifests and those of the pinned module into one folder."""
-        folder = STATE / "manifests" / name
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(MANIFESTS / name, folder)
-        shutil.copytree(upstream, folder / "upstream", copy_function=shutil.copyfile)
-        return folder
+
+def _upstream() -> dict[str, Path]:
+    """Returns the manifests of the pinned modules. Katib comes after the kinds of its trials: it looks only once."""
+    return {
+        "jobset": sources_of(JOBSET) / "config",
+        "trainer": sources_of(TRAINER) / "manifests",
+        "training-operator": sources_of(OPERATOR) / "manifests",
+        "katib": sources_of(KATIB) / "manifests" / "v1beta1",
+        "argo": sources_of(ARGO) / "manifests",
+    }
+
+
+def _with_upstream(name: str, upstream: Path) -> Path:
+    """Puts our manifests and those of a pinned module into one folder, with the tags of the images that are built."""
+    folder = _FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(MANIFESTS / name, folder)
+    shutil.copytree(upstream, folder / "upstream", copy_function=shutil.copyfile)
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        for image in PYTHON_IMAGES:
+            text = text.replace(f"{image.name.upper()}_TAG", image.reference.rpartition(":")[2])
+        path.write_text(text, encoding="utf-8")
+    return folder
 
 
 def load_into_node(supervisor: int, archives: Sequence[Path]) -> None:

@@ -89,7 +89,18 @@ ARGO = Component(
     {name: f"{_ARGO}/cmd/{name}" for name in ("workflow-controller", "argoexec")},
     lacks=f"{_ARGO}/workflow/executor/osspecific",
 )
-ADDONS = (COREDNS, PAUSE, S3, KATIB, ARGO)
+JOBSET = Component("jobset", "sigs.k8s.io/jobset", {"manager": "sigs.k8s.io/jobset"})
+TRAINER = Component(
+    "trainer",
+    "github.com/kubeflow/trainer/v2",
+    {"manager": "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"},
+)
+OPERATOR = Component(
+    "training-operator",
+    "github.com/kubeflow/training-operator",
+    {"manager": "github.com/kubeflow/training-operator/cmd/training-operator.v1"},
+)
+ADDONS = (COREDNS, PAUSE, S3, JOBSET, TRAINER, OPERATOR, KATIB, ARGO)
 
 
 def build(component: Component) -> None:
@@ -97,7 +108,7 @@ def build(component: Component) -> None:
     if component.built.is_dir():
         return
     began = time.monotonic()
-    print(f"building {', '.join(component.programs)} …", flush=True)
+    print(f"building {component.folder} …", flush=True)
     unfinished = component.built.with_name(f".{component.built.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -110,7 +121,7 @@ def build(component: Component) -> None:
     for stale in component.built.parent.glob(f"{component.folder}-????????????"):
         if stale != component.built:
             shutil.rmtree(stale)
-    print(f"built {', '.join(component.programs)} in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"built {component.folder} in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def version_of(component: Component) -> str:

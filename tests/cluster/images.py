@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.commands import run, succeeds
-from cluster.components import ARGO, COREDNS, KATIB, PAUSE, S3, Component
+from cluster.components import ARGO, COREDNS, JOBSET, KATIB, OPERATOR, PAUSE, S3, TRAINER, Component
 from cluster.layout import CACHE, IMAGE_PREFIX, IMAGES, ROOT, digest_of
 from cluster.node import PAUSE_IMAGE
 
@@ -38,6 +38,9 @@ PROGRAM_IMAGES = (
     ProgramImage("pause", PAUSE, "pause", "/"),
     ProgramImage("coredns", COREDNS, "coredns", "/"),
     ProgramImage("s3", S3, "gofakes3", "/"),
+    ProgramImage("jobset", JOBSET, "manager", "/"),
+    ProgramImage("trainer", TRAINER, "manager", "/"),
+    ProgramImage("training-operator", OPERATOR, "manager", "/"),
     ProgramImage("katib-controller", KATIB, "katib-controller", "/"),
     ProgramImage("katib-db-manager", KATIB, "katib-db-manager", "/app"),
     ProgramImage("suggestion-goptuna", KATIB, "goptuna-suggestion", "/opt/katib", "0"),

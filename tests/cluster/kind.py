@@ -10,7 +10,7 @@ from cluster.addons import Cluster
 from cluster.commands import run, succeeds
 from cluster.components import ADDONS, ARGO, KATIB, build, version_of
 from cluster.environment import write_environment
-from cluster.images import POSTGRES, archives
+from cluster.images import archives
 from cluster.layout import KUBECONFIG, STATE, ClusterError
 from cluster.machine import check_kind
 
@@ -46,7 +46,7 @@ class Kind:
         _MARK.touch()
         for archive in files:
             run("kind", "load", "image-archive", archive, f"--name={_NAME}")
-        self._cluster.install(POSTGRES.reference, own_node=False)
+        self._cluster.install(own_node=False)
         write_environment(Path(shutil.which("kubectl") or "").parent, self.versions())
 
     def down(self) -> None:

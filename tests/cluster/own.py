@@ -16,9 +16,9 @@ from typing import Any
 from cluster.addons import Cluster, load_into_node
 from cluster.certificates import make_certificates
 from cluster.commands import run, succeeds
-from cluster.components import ADDONS, ARGO, ETCD, KATIB, Component, build, version_of
+from cluster.components import ADDONS, ARGO, ETCD, JOBSET, KATIB, OPERATOR, TRAINER, Component, build, version_of
 from cluster.environment import write_environment
-from cluster.images import POSTGRES, archives, engine_for_builds
+from cluster.images import archives, engine_for_builds
 from cluster.layout import (
     HERE,
     HOST_ADDRESS,
@@ -65,7 +65,7 @@ class Own:
             pid = self._start()
         self._await_node(pid)
         load_into_node(pid, files)
-        self._cluster.install(POSTGRES.reference, own_node=True)
+        self._cluster.install(own_node=True)
         write_environment(self._kubernetes.built, self.versions())
 
     def down(self) -> None:
@@ -98,7 +98,15 @@ class Own:
 
     def versions(self) -> dict[str, str]:
         """Returns the versions of what runs."""
-        parts = {"Kubernetes": self._kubernetes, "etcd": ETCD, "Katib": KATIB, "Argo Workflows": ARGO}
+        parts = {
+            "Kubernetes": self._kubernetes,
+            "etcd": ETCD,
+            "Katib": KATIB,
+            "Argo Workflows": ARGO,
+            "Trainer": TRAINER,
+            "training-operator": OPERATOR,
+            "JobSet": JOBSET,
+        }
         return {name: version_of(component) for name, component in parts.items()}
 
     def _start(self) -> int:
