@@ -13,8 +13,8 @@ BIN := .venv/bin
 READY := .venv/.ok
 DEMO := pipelines/circuits/demo.yaml
 
-.PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests check-security e2e bench bench-peers \
-	build-images sbom clean
+.PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests check-security cluster cluster-down \
+	cluster-status e2e e2e-smoke bench bench-peers build-images sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,8 +87,28 @@ check-security: $(READY) build/checkov ## run checkov on manifests/ and on the p
 	  build/checkov/bin/checkov -d $$folder --framework kubernetes --compact --quiet --skip-download --skip-check $(CHECKOV_SKIPS); \
 	done; echo "checkov finds nothing in manifests/ and its pods"
 
-e2e: $(READY) ## apply manifests/ to the cluster of KUBECONFIG, in a new namespace, run them and check the results
-	$(BIN)/python -m pytest tests/e2e -n0 -m cluster -rs $(ARGS)
+# KIND=1 uses kind, where Docker runs; KUBERNETES=1.34 another version. BUILD_FLAGS also applies to the cluster's images.
+KIND ?=
+KUBERNETES ?= 1.36
+CLUSTER := PYTHONPATH=tests $(BIN)/python -m cluster
+
+cluster: $(READY) ## bring up a cluster of one node with Katib and Argo, in .cluster/; needs root and Go, or KIND=1 and Docker
+	@$(CLUSTER) up --kubernetes=$(KUBERNETES) $(if $(KIND),--kind) $(addprefix --build-flag=,$(BUILD_FLAGS))
+
+cluster-down: $(READY) ## end that cluster and remove what it left
+	@$(CLUSTER) down
+
+cluster-status: $(READY) ## show what runs on that cluster
+	@$(CLUSTER) status
+
+# On the cluster of KUBECONFIG, or else on that of `make cluster`.
+E2E := $(BIN)/python -m pytest tests/e2e -n0 -rs --junit-xml=build/e2e.xml $(ARGS)
+
+e2e: $(READY) ## check on a cluster what kftune renders and predicts: KUBECONFIG's, or that of `make cluster`
+	@test -n "$$KUBECONFIG" || { found=$$($(CLUSTER) environment); eval "$$found"; }; $(E2E) -m cluster; PYTHONPATH=tests $(BIN)/python -m cluster report build/e2e.xml
+
+e2e-smoke: $(READY) ## the five minutes of e2e that show most
+	@test -n "$$KUBECONFIG" || { found=$$($(CLUSTER) environment); eval "$$found"; }; $(E2E) -m 'cluster and smoke'
 
 bench: $(READY) ## compare the speed of kftune and its peers; a peer that is not installed is skipped
 	$(BIN)/python -m benchmarks $(ARGS)

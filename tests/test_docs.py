@@ -15,65 +15,12 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
+from document_blocks import BLOCK, DOCUMENTS, Block, blocks, whole
 from places import ROOT
 
-from kftune import yaml_text
-from kftune.pipeline import Pipeline, pipeline_from_dict
-from kftune.study import Study, study_from_dict
-
-DOCUMENTS = [
-    path
-    for path in (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *sorted((ROOT / "docs").rglob("*.md")),
-        *sorted((ROOT / "pipelines").rglob("*.md")),
-    )
-    # The pages of the lint rules are generated; the tests of lint judge their examples.
-    if path.exists() and path.parent.name != "lint"
-]
-BLOCK = re.compile(r"(<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
-
-WHOLE_STUDY = {
-    "name": "whole",
-    "hparams": "LstmHparams",
-    "objective": {"metric": "val_loss", "direction": "minimize"},
-    "step": {"module": "kftune.training", "args": ["lstm"]},
-}
-
-WHOLE_PIPELINE: dict[str, Any] = {
-    "name": "whole",
-    "parameters": {"circuit": "PLANT001/CIRCUIT01", "limit": 0.5},
-    "steps": {
-        "data": {"kind": "data", "module": "kftune.training", "args": ["data"]},
-        "tune": {"kind": "tune", "study": WHOLE_STUDY},
-        "train": {"kind": "train", "module": "kftune.training", "args": ["lstm"]},
-        "evaluate": {"kind": "evaluate", "module": "kftune.training", "outputs": {"val_loss": "float"}},
-    },
-}
-PIPELINE_KEYS = set(Pipeline.model_fields) - set(Study.model_fields)
-
-
-class Block(NamedTuple):
-    """One fenced block of a document."""
-
-    language: str
-    code: str
-    reason: str | None
-
-    @property
-    def file(self) -> str | None:
-        found = re.match(r"# file: (\S+)\n", self.code)
-        return found[1] if found else None
-
-
-def _blocks(document: Path) -> list[Block]:
-    found = BLOCK.finditer(document.read_text())
-    return [Block(match["language"], match["code"], match["reason"]) for match in found]
 
 
 def _id(document: Path) -> str:
@@ -96,21 +43,6 @@ def _run(command: list[str], code: str, folder: Path, modules: list[Path]) -> No
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
 
 
-def _check_yaml(code: str) -> None:
-    part: Any = yaml_text.load(code)
-    if PIPELINE_KEYS & set(part):
-        steps = {**WHOLE_PIPELINE["steps"], **part.get("steps", {})}
-        pipeline_from_dict({**WHOLE_PIPELINE, **part, "steps": steps}, [ROOT / "pipelines" / "circuits"])
-        return
-    study = {**WHOLE_STUDY, **part}
-    if "search" in part:
-        study["hparams"] = "LstmHparams"
-        study["search"] = {
-            name: spec for name, spec in part["search"].items() if name in ("learning_rate", "batch_size")
-        }
-    study_from_dict(study)
-
-
 def _try(block: Block, scratch: Path, folder: Path, modules: list[Path]) -> None:
     """Writes, runs or reads a block; folders of files that it writes are added to `modules`."""
     if block.file:
@@ -125,7 +57,7 @@ def _try(block: Block, scratch: Path, folder: Path, modules: list[Path]) -> None
     elif block.language == "python":
         _run([sys.executable, "-"], block.code, folder, modules)
     elif block.language == "yaml":
-        _check_yaml(block.code)
+        whole(block.code)
     else:
         assert block.language == "toml"
         tomllib.loads(block.code)
@@ -135,7 +67,7 @@ def _try(block: Block, scratch: Path, folder: Path, modules: list[Path]) -> None
 def test_every_block_of_a_document_runs(document: Path, scratch: Path) -> None:
     folder = scratch / document.parent.relative_to(ROOT) if "pipelines" in document.parts else scratch
     modules: list[Path] = []
-    for block in _blocks(document):
+    for block in blocks(document):
         _try(block, scratch, folder, modules)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from kftune.katib.admission.job import job_problem
 from kftune.katib.admission.server import metadata_reasons
 
@@ -29,3 +31,36 @@ def test_go_drops_an_empty_text_with_omitempty():
     assert problem is not None
     assert problem.lost
     assert problem.path[-1] == "keyType"
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"backoffLimit": "1"}, "to Job: unrecognized type: int32"),
+        ({"backoffLimit": 1.5}, "to Job: cannot convert float64 to int32"),
+        ({"suspend": 1}, "to Job: unrecognized type: bool"),
+        ({"template": {"spec": {"hostname": True}}}, "to Job: unrecognized type: string"),
+        ({"template": {"spec": {"hostname": 1}}}, "to Job: cannot convert int64 to string"),
+        ({"podFailurePolicy": {"rules": [{"onExitCodes": 1}]}}, "to Job: cannot restore struct from: int64"),
+    ],
+)
+def test_a_job_that_does_not_convert_is_refused_in_the_words_of_a_cluster(spec: dict[str, Any], words: str):
+    problem = job_problem({"spec": spec})
+    assert problem is not None
+    assert problem.detail.endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        ({"resources": {"limits": {"cpu": True}}}, "quantities must match the regular expression"),
+        ({"resources": {"limits": {"cpu": []}}}, "quantities must match the regular expression"),
+        ({"livenessProbe": {"httpGet": {"port": []}}}, "cannot unmarshal array into Go value of type int32"),
+        ({"livenessProbe": {"httpGet": {"port": 1.5}}}, "cannot unmarshal number 1.5 into Go value of type int32"),
+        ({"livenessProbe": {"httpGet": {"port": 99999999999}}}, "cannot unmarshal number 99999999999 into"),
+    ],
+)
+def test_a_value_that_kubernetes_reads_itself_is_refused_in_its_words(container: dict[str, Any], words: str):
+    problem = job_problem({"spec": {"template": {"spec": {"containers": [container]}}}})
+    assert problem is not None
+    assert words in problem.detail

@@ -127,7 +127,7 @@ def test_where_the_template_comes_from():
     experiment = {"spec": {"trialTemplate": {"configMap": place}}}
     assert config_map_text(experiment, {("ns", "cm"): {"t.yaml": "kind: Job"}}) == "kind: Job"
     assert config_map_text(template_of({"kind": "Job"}), {}) is None
-    with pytest.raises(SubstitutionError, match='configmaps "cm" not found'):
+    with pytest.raises(SubstitutionError, match='ConfigMap "cm" not found'):
         config_map_text(experiment, {("other", "cm"): {}})
     with pytest.raises(SubstitutionError, match=r"TemplatePath: t\.yaml"):
         config_map_text(experiment, {("ns", "cm"): {"u.yaml": ""}})

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from kftune.katib.go.json_reading import json_kind
 from kftune.katib.go.quantity import REGEX_MESSAGE, canonical
 from kftune.katib.go.text import json_text, number_text, plain_text
 from kftune.katib.go.types import Path, struct
@@ -119,7 +120,7 @@ class _Conversion:
         elif head == "t":
             self._time(value, path)
         elif type(value) is not str and not (type(value) is int and -(2**31) <= value < 2**31):
-            raise _unfit(value, "int32", path)
+            raise _UnfitError(path, f"json: cannot unmarshal {_shown(value)} into Go value of type int32")
 
     def _time(self, value: Any, path: Path) -> None:
         try:
@@ -140,9 +141,8 @@ class _Conversion:
             self._lose(path, value)
 
     def _quantity(self, value: Any, path: Path) -> None:
-        if type(value) is bool or isinstance(value, (dict, list)):
-            raise _unfit(value, "Quantity", path)
-        written = canonical(str(value).strip())
+        unfit = type(value) is bool or isinstance(value, (dict, list))
+        written = None if unfit else canonical(str(value).strip())
         if written is None:
             raise _UnfitError(path, REGEX_MESSAGE)
         if written != value:
@@ -157,5 +157,13 @@ def _kind(value: object) -> str:
     return names.get(type(value), "interface")
 
 
+def _shown(value: object) -> str:
+    """Returns what Go's JSON reader calls a value; it shows a number that does not fit."""
+    return f"number {json_text(value)}" if type(value) in (int, float) else json_kind(value)
+
+
 def _unfit(value: object, wanted: str, path: Path) -> _UnfitError:
-    return _UnfitError(path, f"cannot convert {_kind(value)} to {wanted}")
+    # Go has a conversion from an integer to a text, and from a float to an integer, which Kubernetes does not use.
+    if (type(value) is int and wanted == "string") or (type(value) is float and wanted.startswith("int")):
+        return _UnfitError(path, f"cannot convert {_kind(value)} to {wanted}")
+    return _UnfitError(path, f"unrecognized type: {wanted}")

@@ -18,9 +18,9 @@ from kftune.katib.go.names import DNS_1035
 from kftune.katib.go.text import plain_text
 
 _NAME_RULE = (
-    "name must consist of lower case alphanumeric characters or '-', start with an alphabetic character, end with an "
-    "alphanumeric character and may not be longer than 40 characters"
-)
+    "name must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with "
+    "an alphanumeric character and may not be longer than 40 characters"
+)  # Katib's words without its example
 _LONGEST_NAME = 40
 
 _TYPES = frozenset({"unknown", "double", "int", "discrete", "categorical"})

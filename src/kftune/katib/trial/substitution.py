@@ -102,7 +102,7 @@ def config_map_text(
     name, path = place.get("configMapName", ""), place.get("templatePath", "")
     data = config_maps.get((place.get("configMapNamespace", ""), name))
     if data is None:
-        raise SubstitutionError(f'configMap not found: configmaps "{name}" not found')
+        raise SubstitutionError(f'configMap not found: ConfigMap "{name}" not found')
     if path not in data:
         shown = f"TemplatePath: {path}, ConfigMap: {plain_text(data)}"
         raise SubstitutionError(f"unable to find trial template in ConfigMap: {shown}")

@@ -1,0 +1,48 @@
+"""Runs programs: their output is returned, a failure becomes an error that shows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster.layout import ClusterError
+
+
+def run(*argv: str | Path, folder: Path | None = None, given: str | None = None, **environ: str) -> str:
+    """Returns what a program prints.
+
+    Args:
+        argv: The program and its arguments.
+        folder: Its working directory; None takes the current one.
+        given: Its standard input; None closes it.
+        environ: Environment variables to add.
+
+    Raises:
+        ClusterError: It fails or cannot be started.
+    """
+    words = [str(word) for word in argv]
+    try:
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env={**os.environ, **environ},
+            input=given if given is not None else "",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ClusterError(f"{words[0]} cannot be started: {error.strerror}") from error
+    if done.returncode:
+        shown = "\n".join([*done.stdout.splitlines()[-20:], *done.stderr.splitlines()[-20:]])
+        raise ClusterError(f"`{' '.join(words)}` fails with exit code {done.returncode}:\n{shown}")
+    return done.stdout
+
+
+def succeeds(*argv: str | Path, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a program ends with exit code 0."""
+    words = [str(word) for word in argv]
+    done = subprocess.run(words, env={**os.environ, **(environ or {})}, capture_output=True, check=False)
+    return done.returncode == 0

@@ -1,0 +1,3 @@
+module kftune.example/cluster/pause
+
+go 1.25

@@ -1,0 +1,47 @@
+"""Namespaces in which a cluster stores objects but starts no pod: what is created there is judged, and never runs."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cluster_run import kubectl
+
+from kftune.katib.admission.cluster import INJECTION_LABEL
+
+
+def unused_name(part: str) -> str:
+    """Returns the name of a namespace that nothing else uses."""
+    return f"kftune-e2e-{part}-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def idle_namespaces(*names: str, labelled: bool = True) -> Iterator[None]:
+    """Creates namespaces without room for a pod, and deletes them at the end.
+
+    Args:
+        names: Their names.
+        labelled: Whether Katib takes Experiments there.
+    """
+    try:
+        objects = [made for name in names for made in _idle(name, labelled)]
+        kubectl(["kubectl", "create", "-f", "-"], json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        yield
+    finally:
+        kubectl(["kubectl", "delete", "namespace", *names, "--ignore-not-found", "--wait=false"])
+
+
+def _idle(name: str, labelled: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    labels = {INJECTION_LABEL: "enabled"} if labelled else {}
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "no-pods", "namespace": name},
+            "spec": {"hard": {"pods": "0"}},
+        },
+    )
