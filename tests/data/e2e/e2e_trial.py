@@ -84,7 +84,9 @@ class Hostile(Hparams):
     quotes: str = Hparam("it's", search=Choice("it's", 'say "hi"', "'\"'\"'", "\\"))
     variables: str = Hparam("$HOME", search=Choice("$HOME", "$(date)", "$(E2E_SECONDS)", "$$"))
     commands: str = Hparam("`id`", search=Choice("`id`", "a;b|c&d>e<f", "$((1+1))", "&& exit 7"))
-    placeholders: str = Hparam("{{x}}", search=Choice("{{x}}", "${trialParameters.lr}", "${trialParameters.quotes}", "%41"))
+    placeholders: str = Hparam(
+        "{{x}}", search=Choice("{{x}}", "${trialParameters.lr}", "${trialParameters.quotes}", "%41")
+    )
     blanks: str = Hparam("", search=Choice("", " a  b ", "a\tb", "a\nb"))
     options: str = Hparam("-rf", search=Choice("-rf", "--quotes=x", "--", "="))
     names: str = Hparam("null", search=Choice("loss=99", "kftune:text:%41", "null", '"quoted"'))
@@ -107,9 +109,10 @@ class Reduced(Hparams):
 class Behaving(Hparams):
     """What becomes of the trial."""
 
-    how: Literal["good", "exits", "silent", "nan", "reports_nan", "killed", "memory", "late"] = Hparam(
-        "good", search=Choice("good", "exits", "silent", "nan", "reports_nan", "killed", "memory", "late")
+    how: Literal["killed", "good", "exits", "silent", "nan", "reports_nan", "memory", "late"] = Hparam(
+        "good", search=Choice("killed", "good", "exits", "silent", "nan", "reports_nan", "memory", "late")
     )
+    """Sobol's first seven points draw all but the first one."""
 
 
 def plain(given: Plain) -> None:
@@ -127,11 +130,13 @@ def hostile(given: Hostile) -> None:
 
 
 def reduced(given: Reduced) -> None:
-    """Prints numbers in many forms: equal ones, ones that are no numbers, and lines with times that are not in order."""
+    """Prints numbers in many forms: equal ones, some that are no numbers, and lines with unordered times."""
     rng = random.Random(given.numbers)
     times = rng.sample(range(10_000), 12)
     for step in range(12):
-        tokens = [f"{name}={_number(rng)}" for name in ("loss", "low", "val/high", "yolo:mAP_0.5") if rng.random() < 0.8]
+        tokens = [
+            f"{name}={_number(rng)}" for name in ("loss", "low", "val/high", "yolo:mAP_0.5") if rng.random() < 0.8
+        ]
         sys.stdout.write(("\n" if rng.random() < 0.5 else " ").join(tokens) + "\n")
         sys.stdout.write(f"epoch {step}, val loss: {_number(rng)}\n")
         zone = timezone(timedelta(hours=rng.randrange(-3, 4)))
