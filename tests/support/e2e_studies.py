@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -208,12 +209,11 @@ def _trial_here(trial: Trial, folder: RunFolder, metrics: Iterable[str]) -> Seen
 
 def given_in(log: str) -> dict[str, Any] | None:
     """Returns what the script says in a log that it was given; None where it says nothing."""
-    for line in log.splitlines():
-        before, word, told = line.partition("given ")
-        if word and not before.strip().startswith("kftune"):
-            found: dict[str, Any] = json.loads(bytes.fromhex(told.strip()))
-            return found
-    return None
+    told = re.search(r"(?m)(?:^|\] )given ([0-9a-f]+)$", log)
+    if told is None:
+        return None
+    found: dict[str, Any] = json.loads(bytes.fromhex(told[1]))
+    return found
 
 
 def _comparable(status: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
