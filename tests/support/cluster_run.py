@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from kftune import yaml_text
+from kftune.katib.admission.cluster import INJECTION_LABEL
 
 OVERLAY = "e2e"
 TRIALS = 2
-KATIB_LABEL = "katib.kubeflow.org/metrics-collector-injection"
 _BETWEEN_LOOKS = 1.0
 _LAST_EVENTS = 25
 _LAST_LINES = 15
@@ -111,7 +111,7 @@ def own_namespace(part: str) -> Iterator[str]:
         part: What the namespace is for; part of its name.
     """
     name = f"kftune-e2e-{part}-{uuid.uuid4().hex[:8]}"
-    metadata = {"name": name, "labels": {KATIB_LABEL: "enabled"}}
+    metadata = {"name": name, "labels": {INJECTION_LABEL: "enabled"}}
     try:
         kubectl(
             apply_command(dry_run=False), json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
