@@ -103,6 +103,15 @@ def kubectl(command: list[str], text: str | None = None) -> str:
     return done.stdout
 
 
+def unused_name(part: str) -> str:
+    """Returns the name of a namespace that nothing else uses.
+
+    Args:
+        part: What the namespace is for; part of its name.
+    """
+    return f"kftune-e2e-{part}-{uuid.uuid4().hex[:8]}"
+
+
 @contextmanager
 def own_namespace(part: str) -> Iterator[str]:
     """Makes a namespace in which Katib's trials run, and deletes it at the end.
@@ -110,7 +119,7 @@ def own_namespace(part: str) -> Iterator[str]:
     Args:
         part: What the namespace is for; part of its name.
     """
-    name = f"kftune-e2e-{part}-{uuid.uuid4().hex[:8]}"
+    name = unused_name(part)
     metadata = {"name": name, "labels": {INJECTION_LABEL: "enabled"}}
     try:
         kubectl(
