@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cluster_run import kubectl, missing_for_a_run, said, true_conditions, wait_until
+from cluster_run import LAUNCHER, TRAIN, kubectl, missing_for_a_run, said, true_conditions, wait_until
 from e2e_argo import (
     ACCOUNT,
     Tour,
@@ -23,7 +23,7 @@ from e2e_argo import (
     with_arguments,
 )
 
-LACKING = missing_for_a_run(os.environ)
+LACKING = missing_for_a_run(os.environ, TRAIN, LAUNCHER)
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.timeout(600),
@@ -48,7 +48,7 @@ RUN_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
-    images = {"train": os.environ["KFTUNE_E2E_TRAIN"], "launcher": os.environ["KFTUNE_E2E_LAUNCHER"]}
+    images = {"train": os.environ[TRAIN], "launcher": os.environ[LAUNCHER]}
     with applied_tour(tmp_path_factory.mktemp("tour"), images) as made:
         yield made
 

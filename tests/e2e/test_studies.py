@@ -11,10 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
-from cluster_run import missing_for_a_run, own_namespace
+from cluster_run import TRAIN, missing_for_a_run, own_namespace
 from e2e_studies import STUDIES, SeenExperiment, SeenTrial, image, run_here, run_on_cluster, sobol_assignments
 
-LACKING = missing_for_a_run(os.environ)
+LACKING = missing_for_a_run(os.environ, TRAIN)
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif(LACKING is not None, reason=str(LACKING)),

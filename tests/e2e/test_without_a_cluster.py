@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 from cluster_run import (
+    LAUNCHER,
     OVERLAY,
+    TRAIN,
     apply_command,
     has_condition,
     known,
     missing_for_a_run,
     own_namespace,
     small_project,
-    wait_command,
     wait_until,
     wrong_results,
 )
@@ -65,11 +66,19 @@ def test_kinds_that_the_cluster_does_not_have_are_left_out() -> None:
 def test_only_the_dry_run_is_one() -> None:
     assert "--dry-run=server" in apply_command(dry_run=True)
     assert not any("dry-run" in word for word in apply_command(dry_run=False))
-    assert wait_command("experiment/a", "condition=Succeeded", "b", 3)[-1] == "--timeout=3m"
 
 
 def test_without_a_kubeconfig_the_suite_says_so() -> None:
     assert "set KUBECONFIG" in str(missing_for_a_run({}))
+
+
+def test_an_image_that_no_variable_names_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kubectl").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = missing_for_a_run({"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}, TRAIN, LAUNCHER)
+    assert str(found).startswith("KFTUNE_E2E_LAUNCHER must name")
+    assert missing_for_a_run({"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}, TRAIN) is None
 
 
 def test_a_finished_experiment_is_right() -> None:

@@ -16,6 +16,11 @@ from kftune import yaml_text
 from kftune.katib.admission.cluster import INJECTION_LABEL
 
 OVERLAY = "e2e"
+TRAIN = "KFTUNE_E2E_TRAIN"
+"""The variable that names an image with Python and kftune."""
+LAUNCHER = "KFTUNE_E2E_LAUNCHER"
+TORCH = "KFTUNE_E2E_TORCH"
+_IMAGES = "`make build-images` builds images/launcher for the first two, and images/train, which has torch"
 TRIALS = 2
 _BETWEEN_LOOKS = 1.0
 _LAST_EVENTS = 25
@@ -58,17 +63,29 @@ def apply_command(*, dry_run: bool) -> list[str]:
     return ["kubectl", "apply", "--server-side", "--field-manager=kftune-e2e", "--validate=strict", *further, "-f", "-"]
 
 
-def wait_command(what: str, condition: str, namespace: str, minutes: int) -> list[str]:
-    """Returns a command that waits until an object is in a state, or fails."""
-    return ["kubectl", "wait", what, f"--for={condition}", f"--namespace={namespace}", f"--timeout={minutes}m"]
+def missing_for_a_run(environment: Mapping[str, str], *images: str) -> str | None:
+    """Returns why the tests cannot use a cluster; None if they can.
 
-
-def missing_for_a_run(environment: Mapping[str, str]) -> str | None:
-    """Returns why the tests cannot use a cluster; None if they can."""
+    Args:
+        environment: The environment variables.
+        images: Variables that must name images which the cluster can pull.
+    """
     if not environment.get("KUBECONFIG"):
-        return "there is no cluster: set KUBECONFIG to a file that names one"
+        return "there is no cluster: run `make cluster`, or set KUBECONFIG to a file that names one"
     if shutil.which("kubectl") is None:
         return "kubectl is not installed"
+    unnamed = [name for name in images if not environment.get(name)]
+    if unnamed:
+        return f"{' and '.join(unnamed)} must name images that the cluster can pull: {_IMAGES}"
+    return None
+
+
+def missing_for_the_circuits(environment: Mapping[str, str]) -> str | None:
+    """Returns what the cluster lacks to train the circuits; None if nothing. It asks the cluster."""
+    if lacking := missing_for_a_run(environment, TORCH, LAUNCHER):
+        return lacking
+    if not said(["kubectl", "get", "storageclasses", "-o", "name"]).startswith("storageclass"):
+        return "the cluster has no StorageClass for the claim that the pipeline's steps and trials share"
     return None
 
 

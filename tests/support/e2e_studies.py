@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cluster_run import (
+    TRAIN,
     apply_command,
     cluster_says,
     kubectl,
@@ -236,7 +237,7 @@ def _comparable(status: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[s
 
 def image() -> str:
     """Returns the image of the trials."""
-    return os.environ.get("KFTUNE_E2E_TRAIN", "registry.example/e2e:1")
+    return os.environ.get(TRAIN, "registry.example/e2e:1")
 
 
 def sobol_assignments(name: str) -> list[dict[str, str]]:
