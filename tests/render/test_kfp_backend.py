@@ -121,7 +121,8 @@ def test_the_kubelet_leaves_a_constant_as_it_was_written(value):
     [({"parameters": {"p": "$(HOME)"}}, "p"), ({"loops": {"l": {"items": ["$$"]}}}, "an item")],
 )
 def test_a_value_of_the_run_that_the_kubelet_would_change_is_refused(sections, name):
-    steps = {"work": step(**({"for_each": "l", "inputs": {"i": "${item}"}} if "loops" in sections else {}))}
+    fields: dict[str, Any] = {"for_each": "l", "inputs": {"i": "${item}"}} if "loops" in sections else {}
+    steps = {"work": step(**fields)}
     with pytest.raises(RenderError, match=f"^{name} must not hold"):
         render_kfp(rendered(steps, **sections))
 
@@ -170,3 +171,14 @@ def test_a_secret_and_a_config_map_of_one_name_are_refused():
 def test_the_note_on_accounts_names_all_of_them():
     made = rendered({"one": step(service_account="maker"), "two": step(service_account="asker")})
     assert any("the rights of all of 'asker', 'maker'" in note for note in render_kfp(made).notes)
+
+
+def test_a_condition_on_one_field_around_a_step_that_takes_another_names_the_step():
+    steps = {
+        "work": step(for_each="l", inputs={"label": "${item.label}"}, outputs={"o": "float"}),
+        "more": step(
+            for_each="l", when="${item.label} == 'a'", inputs={"k": "${item.k}", "x": "${steps.work.outputs.o}"}
+        ),
+    }
+    with pytest.raises(RenderError, match="another one in a step inside it, as around 'more'"):
+        render_kfp(rendered(steps, loops=LOOPS))

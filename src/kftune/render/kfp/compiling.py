@@ -78,6 +78,11 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
     except RenderError:
         raise
     except Exception as error:  # kfp has no exception of its own, and also fails with assertions
+        if asking := [node.name for node in pipeline.plan.nodes.values() if _asks_field(node)]:
+            raise RenderError(
+                f"KFP cannot take one field of a loop's item in a condition and another one in a step inside it, as "
+                f"around {', '.join(map(repr, asking))}; let a step before it write the field that the condition asks"
+            ) from error
         raise RenderError(
             f"KFP's compiler refuses {tracer.place}: {' '.join(str(error).split()) or type(error).__name__}"
         ) from error
@@ -89,6 +94,11 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
     # A protobuf map has no order.
     remove_dangling_inputs(documents[0])
     return [with_sorted_keys(document) for document in documents if document]
+
+
+def _asks_field(node: Node) -> bool:
+    asked = () if node.condition is None else node.condition.references
+    return any(isinstance(side, ItemReference) and side.field is not None for side in asked)
 
 
 class _Tracer:
