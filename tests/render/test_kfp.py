@@ -215,12 +215,18 @@ def test_a_step_takes_what_others_write_and_its_command_line_has_one_token_each(
         "outputArtifactKey": "data",
     }
     container = container_of(spec, "evaluate")
-    assert container["command"] == ["python", "-m", "toy"]
+    assert container["command"][:2] == ["sh", "-c"]
     assert container["args"] == [
+        "sh",
+        "{{$.inputs.parameters['executor_output']}}",
+        "{{$.outputs.artifacts['metrics'].path}}",
+        "--executor-output=",
+        "python",
+        "-m",
+        "toy",
         "--model={{$.inputs.artifacts['model'].path}}",
         "--metrics={{$.outputs.artifacts['metrics'].path}}",
         "--val_loss={{$.outputs.parameters['val_loss'].output_file}}",
-        "--executor-output={{$.inputs.parameters['executor_output']}}",
     ]
     given = tasks_of(spec)["evaluate"]["inputs"]["parameters"]["executor_output"]["runtimeValue"]
     assert given == {"constant": "{{$.outputs.output_file}}"}
@@ -231,7 +237,7 @@ def test_what_a_classifier_is_judged_by_is_an_artifact_that_kfps_page_draws():
     spec = spec_of(rendered({"judge": judged}))
     outputs = spec["components"]["comp-judge"]["outputDefinitions"]["artifacts"]
     assert outputs["judged"]["artifactType"]["schemaTitle"] == "system.ClassificationMetrics"
-    assert container_of(spec, "judge")["args"][-1] == "--executor-output={{$.inputs.parameters['executor_output']}}"
+    assert container_of(spec, "judge")["args"][2] == "{{$.outputs.artifacts['judged'].path}}"
 
 
 def test_the_notes_on_a_tune_step_name_it_and_the_rights_that_it_needs():
@@ -334,7 +340,7 @@ def test_the_tune_step_runs_the_launcher_with_an_experiment_that_survives_the_wa
     run_id = task["inputs"]["parameters"]["run_id"]["runtimeValue"]["constant"]
     assert run_id == "{{$.pipeline_job_uuid}}"
     container = container_of(spec, "tune")
-    assert container["command"] == ["python", "-m", "kftune.launcher"]
+    assert container["args"][4:7] == ["python", "-m", "kftune.launcher"]
     assert "--run-id={{$.inputs.parameters['run_id']}}/tune" in container["args"]
 
 

@@ -222,7 +222,8 @@ class PipelineEngine:
             task.made = done[0]
             self._cache.remember(str(done[1].get("key", "")), task)
             return self._end(task, "Kept", "")
-        key = self._steps.key(task.node, values) if task.node.step.cache else ""
+        is_cached = task.node.step.cache and task is not self._exit
+        key = self._steps.key(task.node, values) if is_cached else ""
         earlier = self._cache.recall(key, task)
         if earlier is not None:
             return self._end(task, "Cached", f"from run {earlier}")

@@ -94,9 +94,14 @@ def _notes(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[str]:
         notes.append(f"KFP {target.version} has no time limit for a run: timeout has no effect")
     nodes = all_nodes(pipeline)
     accounts = sorted({node.step.service_account for node in nodes if node.step.service_account})
-    if accounts or target.service_account:
+    if target.service_account or len(accounts) == 1:
         named = target.service_account or accounts[0]
         notes.append(f"KFP runs all steps as the service account of the run: choose {named!r} when you start a run")
+    elif accounts:
+        notes.append(
+            f"KFP runs all steps as the service account of the run: choose one that has the rights of all of "
+            f"{', '.join(map(repr, accounts))} when you start a run"
+        )
     for name, loop in pipeline.loops.items():
         if loop.entries is not None and len(loop.entries) > _MANY_ITEMS:
             notes.append(

@@ -44,7 +44,9 @@ from kftune.render.kfp.components import (
     component_of,
     constant_component,
     input_type,
+    kept,
 )
+from kftune.render.kfp.dangling import remove_dangling_inputs
 from kftune.render.kfp.groups import Block, Group, Placing
 from kftune.render.kfp.settings import apply_settings
 from kftune.render.tuning import Tuning
@@ -70,14 +72,33 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
         pipeline_root=target.pipeline_root,
         pipeline_config=timeout,
     )
-    graph = decorate(_Tracer(pipeline, tunings).function())
+    tracer = _Tracer(pipeline, tunings)
+    try:
+        graph = decorate(tracer.function())
+    except RenderError:
+        raise
+    except Exception as error:  # kfp has no exception of its own, and also fails with assertions
+        if asking := [node.name for node in pipeline.plan.nodes.values() if _asks_field(node)]:
+            raise RenderError(
+                f"KFP cannot take one field of a loop's item in a condition and another one in a step inside it, as "
+                f"around {', '.join(map(repr, asking))}; let a step before it write the field that the condition asks"
+            ) from error
+        raise RenderError(
+            f"KFP's compiler refuses {tracer.place}: {' '.join(str(error).split()) or type(error).__name__}"
+        ) from error
     spec, platform = graph.pipeline_spec, graph.platform_spec
     for name, given in pipeline.run_parameters.items():
         if given.description:
             spec.root.input_definitions.parameters[name].description = " ".join(given.description.split())
     documents = [json_format.MessageToDict(spec), json_format.MessageToDict(platform)]
     # A protobuf map has no order.
+    remove_dangling_inputs(documents[0])
     return [with_sorted_keys(document) for document in documents if document]
+
+
+def _asks_field(node: Node) -> bool:
+    asked = () if node.condition is None else node.condition.references
+    return any(isinstance(side, ItemReference) and side.field is not None for side in asked)
 
 
 class _Tracer:
@@ -88,6 +109,8 @@ class _Tracer:
         self._tunings = tunings
         self._placing = Placing(pipeline)
         self._types = {name: str(given.type) for name, given in pipeline.run_parameters.items()}
+        self.place = f"pipeline {pipeline.name!r}"
+        """What is traced."""
         self._tasks: dict[str, Any] = {}
         self._inputs: dict[str, Any] = {}
         self._items: dict[str, Any] = {}
@@ -108,7 +131,7 @@ class _Tracer:
                     name,
                     inspect.Parameter.KEYWORD_ONLY,
                     annotation=TYPES[str(given.type)],
-                    default=inspect.Parameter.empty if given.default is None else _carried(given.value, name),
+                    default=inspect.Parameter.empty if given.default is None else _unchanged(given.value, name),
                 )
                 for name, given in parameters.items()
             ]
@@ -140,6 +163,7 @@ class _Tracer:
         node = self._pipeline.node(group.name)
         with dsl.If(self._operation(node), name=f"when-{node.name}"):
             self._run_block(block)
+        self.place = f"pipeline {self._pipeline.name!r}"
         wanted = list(self._wanted_of_other_branch(block))
         if not wanted:
             return
@@ -149,7 +173,7 @@ class _Tracer:
                 producer = self._pipeline.node(source.step)
                 output = producer.outputs[source.output].type
                 name = f"{consumer.name}-{plain(argument.name)}-default".replace("_", "-").lower()
-                task = constant_component(name, producer, output)(text=text_of(argument.default))
+                task = constant_component(name, producer, output)(text=kept(text_of(argument.default)))
                 task.set_display_name(name)
                 self._other_branch[consumer.name, argument.name] = task
 
@@ -162,12 +186,13 @@ class _Tracer:
                     yield node, argument
 
     def _task(self, node: Node) -> Any:
+        self.place = f"step {node.name!r}"
         tuning = self._tunings.get(node.name)
         try:
-            task = component_of(node, self._types, tuning)(**self._arguments(node, tuning))
+            task = component_of(node, self._types, tuning, self._item_type(node))(**self._arguments(node, tuning))
             for name in node.waits_only:
                 task.after(self._tasks[name])
-            apply_settings(task, node, self._pipeline.targets.kfp.version)
+            apply_settings(task, node, self._pipeline.targets.kfp.version, is_exit=node is self._pipeline.plan.exit)
         except RenderError:
             raise
         except (TypeError, ValueError) as error:
@@ -193,7 +218,8 @@ class _Tracer:
         source = argument.source
         if isinstance(source, FixedValue):
             wanted = input_type(argument, self._types)
-            return _checked(source.text, argument.name) if wanted == "str" else _carried(source.value, argument.name)
+            text = wanted == "str"
+            return kept(_checked(source.text, argument.name) if text else _carried(source.value, argument.name))
         if isinstance(source, ItemReference):
             return self._item(node, source)
         if argument.fan_in:
@@ -203,9 +229,20 @@ class _Tracer:
             return dsl.OneOf(self._channel(source), other.outputs["value"])
         return self._channel(source)
 
+    def _item_type(self, node: Node) -> str | None:
+        if node.loop is None:
+            return None
+        entries = self._pipeline.loops[node.loop].entries
+        return "dict" if entries and isinstance(entries[0], dict) else "str"
+
     def _item(self, node: Node, source: ItemReference) -> Any:
         item = self._items[cast("str", node.loop)]
         if source.field is None:
+            if self._item_type(node) == "dict":
+                raise RenderError(
+                    f"KFP passes the fields of an item as texts, so a step must take the fields it needs, but step "
+                    f"{node.name!r} takes a whole mapping as ${{item}}; write ${{item.FIELD}}"
+                )
             return item
         if source.field in _RESERVED_FIELDS and self._pipeline.loops[cast("str", node.loop)].source is not None:
             raise RenderError(
@@ -260,8 +297,22 @@ def _wire_field(name: str) -> str:
 def _item(entry: Any) -> Any:
     """Returns an item as texts: KFP has one type for all fields of an item."""
     if isinstance(entry, dict):
-        return {_wire_field(key): _checked(text_of(value), key) for key, value in entry.items()}
-    return _checked(text_of(entry), "an item")
+        return {_wire_field(key): _unchanged(text_of(value), key) for key, value in entry.items()}
+    return _unchanged(text_of(entry), "an item")
+
+
+def _unchanged(value: Any, name: str) -> Any:
+    """Returns a value of the run, which the kubelet must not change: conditions compare it as it is written.
+
+    Raises:
+        RenderError: KFP or the kubelet would change it.
+    """
+    if kept(value) != value:
+        raise RenderError(
+            f"{name} must not hold '$(' or '$$', which Kubernetes replaces in a command line, but got {value!r}; "
+            f"put it into a file or a variable of the image"
+        )
+    return _carried(value, name)
 
 
 def _carried(value: Any, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from kftune.pipeline import (
     StatusReference,
 )
 from kftune.pipeline.names import plain
-from kftune.pipeline.ports import PARAMETER_TYPES
+from kftune.pipeline.ports import METRICS_TYPES, PARAMETER_TYPES
 from kftune.render.steps import check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
@@ -48,20 +49,36 @@ EXPERIMENT, RUN, ITEM = "experiment", "run_id", "item"
 
 # KFP passes the exit step a JSON status; the script turns it into the one word that the step expects. The script's text
 # is fixed: status, argument and command line are its arguments.
+#
+# Source: kubeflow/pipelines 2.17, backend/src/v2: the states are COMPLETE, FAILED, CANCELED and RUNNING, and only a
+# launcher updates them: good and bad runs whose last task has no launcher stay RUNNING. kfp.local sends SUCCEEDED.
 _STATUS_SCRIPT = (
-    'case "$1" in *\'"state":"SUCCEEDED"\'*|*\'"state": "SUCCEEDED"\'*) status=Succeeded;; *) status=Failed;; esac; '
+    'case "$1" in '
+    + "".join(
+        f'*\'"state":"{state}"\'*|*\'"state": "{state}"\'*) status={word};; '
+        for state, word in (("COMPLETE", "Succeeded"), ("SUCCEEDED", "Succeeded"), ("RUNNING", "Unknown"))
+    )
+    + "*) status=Failed;; esac; "
     'argument=$2; shift 2; exec "$@" "$argument$status"'
+)
+# KFP's backend does not replace the placeholder for the executor output, and reads the file from the folder of the
+# output artifacts; kfp.local replaces the placeholder.
+# Source: kubeflow/pipelines 2.17, backend/src/v2/driver: outputFile.
+_OUTPUT_SCRIPT = (
+    'case "$1" in /*) file=$1;; *) file=${2%/*}/output_metadata.json;; esac; '
+    'argument=$3; shift 3; exec "$@" "$argument$file"'
 )
 _WRITE_SCRIPT = 'mkdir -p "$(dirname "$2")" && printf %s "$1" > "$2"'
 
 
-def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning | None) -> Any:
+def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning | None, item: str | None = None) -> Any:
     """Makes the component that runs a step.
 
     Args:
         node: The step.
         parameter_types: Parameter of the run -> its type.
         tuning: What a tune step runs; None for other steps.
+        item: The type of an item of the step's loop; None outside loops.
 
     Raises:
         RenderError: KFP cannot run it.
@@ -73,13 +90,13 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     if node.step.has_executor_output:
         inputs[EXECUTOR_OUTPUT] = "str"
     if tuning is not None:
-        inputs |= {EXPERIMENT: "str", RUN: "str", **({ITEM: "str"} if node.loop is not None else {})}
+        inputs |= {EXPERIMENT: "str", RUN: "str", **({} if item is None else {ITEM: item})}
 
     def line(values: dict[str, str]) -> list[str]:
         if tuning is None:
-            return _line(node, values)
+            return _with_output_file(node, _line(node, values), values)
         run = f"{values[RUN]}/{node.name}" + (f"/{values[ITEM]}" if ITEM in values else "")
-        return launcher_command(node, tuning, values[EXPERIMENT], run, values)
+        return _with_output_file(node, launcher_command(node, tuning, values[EXPERIMENT], run, values), values)
 
     outputs = {name: output.type for name, output in node.outputs.items()}
     return _component(node.name, image_of(node), inputs, outputs, line, description=node.step.description)
@@ -131,6 +148,16 @@ def _line(node: Node, values: dict[str, str]) -> list[str]:
     return ["sh", "-c", _STATUS_SCRIPT, "sh", values[status], option, *start, *kept]
 
 
+def _with_output_file(node: Node, line: list[str], values: Mapping[str, str]) -> list[str]:
+    """Returns a command line that ends with the path of the executor output, if the step has one."""
+    shown = next((name for name, output in node.outputs.items() if output.type in METRICS_TYPES), None)
+    if shown is None:
+        return line
+    (option,) = to_arguments({EXECUTOR_OUTPUT: ""})
+    kept = [token for token in line if not token.startswith(option)]
+    return ["sh", "-c", _OUTPUT_SCRIPT, "sh", values[EXECUTOR_OUTPUT], values[shown], option, *kept]
+
+
 def literal(text: str, what: str) -> str:
     """Returns `text` if no engine changes it.
 
@@ -148,6 +175,22 @@ def literal(text: str, what: str) -> str:
                 f"put it into a file or a variable of the image"
             )
     return text
+
+
+def kept(value: Any) -> Any:
+    """Returns a constant in the form that the kubelet turns into `value` when it expands a command line.
+
+    A lone `$` stays, because the kubelet and kfp.local leave it alone.
+    """
+    if isinstance(value, str):
+        return _EXPANDED.sub(lambda found: found[0] * 2, value)
+    if isinstance(value, dict):
+        return {kept(key): kept(inner) for key, inner in value.items()}
+    return [kept(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+# Source: kubernetes, third_party/forked/golang/expansion/expand.go.
+_EXPANDED = re.compile(r"\$+(?=\()|\$\$+")
 
 
 def _component(

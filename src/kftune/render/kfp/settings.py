@@ -21,20 +21,21 @@ _CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
 _MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
 
 
-def apply_settings(task: Any, node: Node, version: str) -> None:
+def apply_settings(task: Any, node: Node, version: str, *, is_exit: bool) -> None:
     """Sets everything about a task except its arguments.
 
     Args:
         task: The task of kfp.
         node: The step that it runs.
         version: The cluster's version of KFP.
+        is_exit: Whether it is the exit step, which must run each time.
 
     Raises:
         RenderError: KFP lacks a setting.
     """
     step = node.step
     task.set_display_name(node.name)
-    task.set_caching_options(enable_caching=step.cache and not isinstance(step, TuneStep))
+    task.set_caching_options(enable_caching=step.cache and not (is_exit or isinstance(step, TuneStep)))
     retries = step.retries
     if retries.limit:
         most = retries.max_backoff
@@ -55,6 +56,7 @@ def apply_settings(task: Any, node: Node, version: str) -> None:
         kubernetes.use_secret_as_env(task, secret.name, {literal(secret.key, f"secrets.{name}.key"): name})
     for name, entry in step.config_maps.items():
         kubernetes.use_config_map_as_env(task, entry.name, {literal(entry.key, f"config_maps.{name}.key"): name})
+    _check_volume_names(node)
     for volume in step.volumes:
         _mount(task, volume)
     kubernetes.add_pod_label(task, JOB_TYPE_LABEL, step.job_type)
@@ -100,6 +102,21 @@ def _memory(quantity: str) -> str:
     if _MEMORY.fullmatch(quantity):
         return quantity
     return str(math.ceil(parse_quantity(quantity)))
+
+
+def _check_volume_names(node: Node) -> None:
+    """Checks that objects of two kinds have two names, because KFP names a volume after its object."""
+    seen: dict[str, tuple[str, Volume]] = {}
+    for volume in node.step.volumes:
+        kinds = (("claim", volume.claim), ("config_map", volume.config_map), ("secret", volume.secret))
+        kind, name = next(((kind, name) for kind, name in kinds if name is not None), ("empty_dir", volume.name))
+        other_kind, other = seen.setdefault(name, (kind, volume))
+        if other_kind != kind:
+            raise RenderError(
+                f"KFP names a volume after its object, so the objects of two volumes must have two names, but in step "
+                f"{node.name!r} volume {other.name!r} is {other_kind} {name!r} and volume {volume.name!r} is "
+                f"{kind} {name!r}; rename one of the objects"
+            )
 
 
 def _mount(task: Any, volume: Volume) -> None:
