@@ -129,7 +129,8 @@ class _Runner:
         if loop is not None and (taker is None or taker.loop != loop):
             made = [self._made.get((source.step, number)) for number in range(self._counts[loop])]
             kind = self._pipeline.node(source.step).outputs[source.output].type
-            return _json([_value(texts[source.output], kind) for texts in made if texts is not None])
+            found = [texts[source.output] for texts in made if texts is not None]
+            return f"[{','.join(_json(text) if kind == 'str' else text for text in found)}]"
         place = (source.step, index if loop is not None else None)
         if place not in self._made:
             raise AbsentError

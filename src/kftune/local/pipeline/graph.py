@@ -27,7 +27,7 @@ from kftune.pipeline import (
     Reference,
     StatusReference,
 )
-from kftune.pipeline.ports import fits, text_of, type_of, typed_value
+from kftune.pipeline.ports import fits, gathered_text, text_of, type_of
 from kftune.spec.part import PartError
 
 TaskState = Literal[
@@ -304,11 +304,21 @@ class Graph:
         if argument.is_artifact and isinstance(source, OutputReference):
             others = self._seen_by(task, source.step) or []
             return Given(artifact=others[0].made[source.output])
-        value = self._value(task, source)
         try:
-            return Given(text_of(typed_value(value, "float") if argument.type == "float" else value))
+            return Given(self._text(task, source))
         except PartError as error:
             raise RunError(f"{argument.name}, from {source}: {error.message}") from error
+
+    def _text(self, task: Task, source: Reference) -> str:
+        """A value as it stands on the command line: an output as its step wrote it, whatever the input's type."""
+        if not isinstance(source, OutputReference):
+            return text_of(self._value(task, source))
+        others = self._seen_by(task, source.step) or []
+        node = self._plan.nodes[source.step]
+        if node.loop in (None, task.node.loop):
+            return others[0].made[source.output].text
+        texts = (other.made[source.output].text for other in others if other.state in DONE)
+        return gathered_text(texts, node.outputs[source.output].type)
 
 
 _WORDS = {"Failed": "failed", "NotRun": "not run", "Stopped": "stopped"}
