@@ -135,13 +135,12 @@ class Graph:
         return self._within_bounds(ready), over
 
     def values(self, task: Task) -> dict[str, Given]:
-        """Returns the values of a task's arguments, without optional ones with a skipped producer.
+        """Returns the values of a task's arguments; the path of an optional one with a skipped producer is empty.
 
         Raises:
             RunError: A value is not of its type.
         """
-        found = {name: self._given(task, argument) for name, argument in task.node.arguments.items()}
-        return {name: given for name, given in found.items() if given is not None}
+        return {name: self._given(task, argument) for name, argument in task.node.arguments.items()}
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Returns the outputs of the last tasks, and all models outside of loops: a value, or an artifact's path."""
@@ -292,13 +291,13 @@ class Graph:
             return others[0].made[source.output].value
         return [other.made[source.output].value for other in others if other.state in DONE]
 
-    def _given(self, task: Task, argument: Argument) -> Given | None:
+    def _given(self, task: Task, argument: Argument) -> Given:
         source = argument.source
         if isinstance(source, FixedValue):
             return Given(source.text)
         if isinstance(source, OutputReference) and self._is_skipped(task, source):
             if argument.optional:
-                return None
+                return Given()
             if argument.default is not None and (not argument.fan_in or not self._value(task, source)):
                 return Given(text_of(argument.default))
         if argument.is_artifact and isinstance(source, OutputReference):
