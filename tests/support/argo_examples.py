@@ -115,7 +115,7 @@ def choices() -> Pipeline:
 
 CIRCUITS = [
     {"plant": "P1", "circuit": "C1", "threshold": 0.5, "deep": True, "limits": [1, 2]},
-    {"plant": "P1", "circuit": "C 2/ü", "threshold": 1e-05, "deep": False, "limits": []},
+    {"plant": "P1", "circuit": 'C "2"/ü\\<b>\n', "threshold": 1e-05, "deep": False, "limits": ['x"', 2.0]},
 ]
 
 
@@ -277,7 +277,7 @@ def drawn(chance: random.Random) -> Pipeline:
         PipelineError: The drawn parts do not fit together.
     """
     loops: dict[str, Any] = {
-        "static": {"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y z"}]},
+        "static": {"items": [{"a": 1, "b": 'x "y"'}, {"a": 2, "b": "y z\\"}]},
         "texts": {"items": ["u", "v w", "1e-05"], "parallel": 2},
         "given": {"items": "${parameters.names}"},
     }

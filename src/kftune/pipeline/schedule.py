@@ -57,7 +57,9 @@ def _fits(part: str, low: int, high: int, names: list[str]) -> bool:
 
 def _timezone(value: str) -> str:
     if value in _UNSAFE_ZONES or value.startswith(("posix/", "right/")):
-        raise ValueError(f"a time zone is a name that every cluster has, such as Europe/Berlin or UTC, but got {value!r}")
+        raise ValueError(
+            f"a time zone is a name that every cluster has, such as Europe/Berlin or UTC, but got {value!r}"
+        )
     try:
         zoneinfo.ZoneInfo("Europe/London")
     except zoneinfo.ZoneInfoNotFoundError:  # there are no time zones on this machine
@@ -98,7 +100,7 @@ class Schedule(PipelinePart):
         if len(fields) != len(_FIELDS):
             return False
         hours = _numbers(fields[1], 0, 23)
-        if len(hours) == 24 or not hours & _CHANGING_HOURS:  # noqa: PLR2004  # hours of a day
+        if len(hours) == 24 or not hours & _CHANGING_HOURS:  # hours of a day
             return False
         try:
             zone = zoneinfo.ZoneInfo(self.timezone)
