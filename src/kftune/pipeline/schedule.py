@@ -17,8 +17,7 @@ _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 # Not in the data of every cluster, or not the same there (argo-workflows, issue 15653).
 _UNSAFE_ZONES = frozenset(
-    ("CET", "EET", "MET", "WET", "EST", "HST", "MST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT")
-    + ("localtime", "posixrules", "Factory")
+    "CET EET MET WET EST HST MST EST5EDT CST6CDT MST7MDT PST8PDT localtime posixrules Factory".split()  # noqa: SIM905
 )
 # Where clocks change, they do so in these hours.
 _CHANGING_HOURS = frozenset((1, 2, 3))

@@ -57,7 +57,7 @@ def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
         RenderError: Argo cannot express the dependencies.
     """
     graph = _Graph(pipeline)
-    templates = [{"name": MAIN, "dag": {"tasks": list(graph.main_tasks())}}]
+    templates: list[dict[str, Any]] = [{"name": MAIN, "dag": {"tasks": list(graph.main_tasks())}}]
     for name in pipeline.loops:
         templates += graph.loop_templates(name)
     if any(task["template"] == STOP for template in templates for task in template["dag"]["tasks"]):

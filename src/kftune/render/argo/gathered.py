@@ -1,8 +1,8 @@
 """Collects the outputs of all items of a loop in one list.
 
-If an expression for the output of a DAG fails, Argo omits the tasks that need it, and the run is green or never ends. So
-these expressions cannot fail: they join texts and read no values. A task before them checks the values, and stops the
-run if one is wrong.
+If an expression for the output of a DAG fails, Argo omits the tasks that need it, and the run is green or never ends.
+So these expressions cannot fail: they join texts and read no values. A task before them checks the values, and stops
+the run if one is wrong.
 
 Source: argo-workflows v4.0.5, its controller run on a cluster.
 """
