@@ -248,9 +248,9 @@ def test_constants_have_their_text():
         "d": '[1,"x"]',
         "e": '{"k":null}',
         "f": "it's",
-        "g": "2.0",
+        "g": "2",
     }
-    assert given["g"].source == FixedValue(2.0, "2.0")
+    assert given["g"].source == FixedValue(2.0, "2")
     assert [argument.type for argument in given.values()] == ["int", "bool", "float", "list", "dict", "str", "float"]
 
 

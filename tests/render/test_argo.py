@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import argo_controller
 import pytest
 from argo_as_run import documents, lint
 from argo_examples import EXAMPLES, HOSTILE, IMAGE, argo, drawn
@@ -215,6 +216,8 @@ def test_a_pipeline_s_own_settings_stand_in_the_spec():
         "schedules": ["30 2 * * 1-5"],
         "timezone": "Europe/Berlin",
         "concurrencyPolicy": "Replace",
+        "successfulJobsHistoryLimit": 1440,
+        "failedJobsHistoryLimit": 10080,
         "workflowSpec": {"workflowTemplateRef": {"name": "toy"}},
     }
     assert run["metadata"] == {"generateName": "toy-", "namespace": "team-a", "labels": {"team": "a"}}
@@ -305,9 +308,94 @@ def test_a_loop_runs_some_items_at_once_and_gives_one_list():
     loop = template_of(EXAMPLES["loops"](), "Loop-circuits")
     assert loop["parallelism"] == 2
     assert {"name": "polish_gain", "valueFrom": {
-        "expression": "toJson(map(filter(jsonpath(tasks.each.outputs.parameters.polish_gain, '$'), "
-        "{# != 'kftune:skipped'}), {asFloat(#)}))",
+        "expression": "'[' + trimPrefix(join(jsonpath(tasks.each.outputs.parameters.polish_gain, '$'), ''), ',') + ']'",
     }} in loop["outputs"]["parameters"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("float", "nan"), ("float", "x"), ("int", "1.5"), ("int", ""), ("bool", "True"), ("list", "{}"), ("dict", "[]")],
+)
+def test_a_value_of_a_loop_that_is_not_of_its_type_ends_the_run_with_a_reason(kind, text):
+    pipeline = argo(
+        {
+            "a": step(for_each="m", inputs={"x": "${item}"}, outputs={"o": kind}),
+            "z": step(inputs={"all": "${steps.a.outputs.o}"}),
+        },
+        loops={"m": {"items": ["1", "2"]}},
+    )
+    template = render_argo(pipeline).documents[0]
+    with pytest.raises(argo_controller.StuckError, match=f"output o of step a must be of type {kind}"):
+        argo_controller.run(template, lambda name, argv: {"o": text})
+
+
+def test_a_list_of_a_loop_holds_each_value_as_its_step_wrote_it():
+    pipeline = argo(
+        {
+            "a": step(for_each="m", inputs={"x": "${item}"}, outputs={"i": "int", "f": "float", "s": "str"}),
+            "z": step(inputs={name: f"${{steps.a.outputs.{name}}}" for name in "ifs"}),
+        },
+        loops={"m": {"items": ["1", "2"]}},
+    )
+    written = {"i": "12345678901234567890", "f": "2.0", "s": '{"a": 2.0}'}
+    pods = argo_controller.run(render_argo(pipeline).documents[0], lambda name, argv: written)
+    assert [token for token in pods[-1].argv if "=" in token] == [
+        "--i=[12345678901234567890,12345678901234567890]",
+        "--f=[2.0,2.0]",
+        '--s=["{\\"a\\": 2.0}","{\\"a\\": 2.0}"]',
+    ]
+
+
+@pytest.mark.parametrize(("kind", "more"), [("html", {"mode": 0o644}), ("metrics", {"mode": 0o644}), ("model", {})])
+def test_the_next_step_can_read_what_is_not_in_an_archive(kind, more):
+    pipeline = argo({"a": step(outputs={"o": kind}), "b": step(inputs={"o": "${steps.a.outputs.o}"})})
+    artifacts = template_of(pipeline, "b")["inputs"]["artifacts"]
+    assert artifacts == [{"name": "o", "path": "/kftune/inputs/o", **more}]
+
+
+def test_texts_in_the_mappings_of_a_parameter_arrive_as_they_are():
+    items = [{"t": 'say "hi" \\ <b>\n', "x": 2.0, "l": [1, 'q"']}]
+    pipeline = argo(
+        {"a": step(for_each="m", inputs={"t": "${item.t}", "x": "${item.x}", "l": "${item.l}"})},
+        parameters={"points": {"type": "list", "default": items}},
+        loops={"m": {"items": "${parameters.points}", "fields": {"t": "str", "x": "float", "l": "list"}}},
+    )
+    pod = argo_controller.run(render_argo(pipeline).documents[0], lambda name, argv: {})[0]
+    assert pod.argv[-3:] == ['--t=say "hi" \\ <b>\n', "--x=2.0", '--l=[1,"q\\""]']
+
+
+@pytest.mark.parametrize("sign", ["\x7f", "\x80", "\x9f"])
+def test_control_characters_that_a_cluster_refuses_are_refused_with_their_place(sign):
+    pipeline = argo({"a": step(env={"X": f"a{sign}"})})
+    with pytest.raises(RenderError, match=r"templates\[1\]\.container\.env\[0\]\.value must not hold the control"):
+        render_pipeline(pipeline, "argo")
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "is_noted"),
+    [
+        ("30 2 * * *", "Europe/Berlin", True),
+        ("0 0-6/3 * * *", "America/New_York", True),
+        ("30 4 * * *", "Europe/Berlin", False),
+        ("30 * * * *", "Europe/Berlin", False),
+        ("30 2 * * *", "UTC", False),
+        ("@daily", "Europe/Berlin", False),
+    ],
+)
+def test_a_schedule_in_the_hours_when_clocks_change_is_noted(cron, zone, is_noted):
+    pipeline = argo({"a": step()}, schedule={"cron": cron, "timezone": zone})
+    assert any("clocks change" in note for note in render_argo(pipeline).notes) == is_noted
+
+
+@pytest.mark.parametrize("zone", ["CET", "EST", "localtime", "posixrules", "posix/Europe/Berlin", "right/UTC"])
+def test_zones_that_a_cluster_may_not_have_are_refused(zone):
+    with pytest.raises(PipelineError, match="a time zone is a name that every cluster has"):
+        argo({"a": step()}, schedule={"cron": "30 4 * * *", "timezone": zone})
+
+
+def test_a_step_s_timeout_is_noted_to_count_the_start_of_its_pod():
+    notes = render_argo(argo({"a": step(timeout="5s")})).notes
+    assert any("counts from the creation of its pod" in note for note in notes)
 
 
 def test_a_parameter_without_a_default_is_asked_for_at_each_run():

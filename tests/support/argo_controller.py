@@ -83,6 +83,8 @@ class _Controller:
                 scope[f"inputs.artifacts.{artifact['name']}"] = artifacts[artifact["name"]]
             elif not artifact.get("optional"):
                 raise StuckError(f"{name}: inputs.artifacts.{artifact['name']} was not supplied")
+        if "suspend" in template:
+            raise StuckError(f"unable to parse {_filled(template['suspend']['duration'], scope)} as a duration")
         if "dag" in template:
             return self._dag(template, scope)
         return self._pod(template, scope)
@@ -154,8 +156,11 @@ class _Controller:
 
 
 def _item_values(item: object) -> dict[str, str]:
+    """Returns the tags of an item. Texts in a mapping stay as JSON has them: Argo only cuts off the outer quotes."""
     if isinstance(item, dict):
-        return {"item": _json(item), **{f"item.{key}": _text(value) for key, value in item.items()}}
+        fields = {f"item.{key}": _go_json(value) for key, value in item.items()}
+        cut = {key: text[1:-1] if text.startswith('"') else text for key, text in fields.items()}
+        return {"item": _go_json(dict(sorted(item.items()))), **cut}
     return {"item": _text(item)}
 
 
@@ -217,15 +222,17 @@ def _task_status(path: str, scope: Mapping[str, str]) -> str:
 # ---------------------------------------------------------------------------------------------------------- expressions
 
 _WORD = re.compile(
-    r"\s*(?:(?P<text>'[^']*')|(?P<number>-?[0-9.]+(?:e[-+]?[0-9]+)?)|(?P<name>[A-Za-z_#]\w*)|(?P<sign>==|!=|<=|>=|.))"
+    r"\s*(?:(?P<text>'[^']*')|(?P<number>-?[0-9.]+(?:e[-+]?[0-9]+)?)|(?P<name>[A-Za-z_#]\w*)|(?P<sign>==|!=|<=|>=|&&|.))"
 )
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
+    "+": lambda a, b: a + b,
+    "matches": lambda text, pattern: re.search(pattern, text) is not None,
 }
 
 
@@ -261,20 +268,32 @@ class _Expression:
         return read(None)
 
     def _comparison(self) -> Callable[[Any], Any]:
+        """Reads sides with an operator between them; `not` and `&&` as far as needed, from right to left."""
+        if self._peek() == "not":
+            self._take()
+            denied = self._comparison()
+            return lambda item: not denied(item)
         left = self._side()
-        if self._peek() in _COMPARE:
-            compare, right = _COMPARE[self._take()], self._side()
-            return lambda item: compare(left(item), right(item))
+        while self._peek() in _OPERATORS:
+            left = _operation(_OPERATORS[self._take()], left, self._side())
+        if self._peek() == "&&":
+            self._take()
+            rest = self._comparison()
+            return lambda item: left(item) and rest(item)
         return left
 
     def _side(self) -> Callable[[Any], Any]:
         word = self._words.pop(0)
         if word["text"] is not None:
-            return lambda item: word["text"][1:-1]
+            return lambda item: word["text"][1:-1].replace("\\\\", "\\")
         if word["number"] is not None:
             return lambda item: float(word["number"])
         if word["name"] == "#":
             return lambda item: item
+        if word["sign"] == "(":
+            inner = self._comparison()
+            assert self._take() == ")"
+            return inner
         if word["sign"] == "{":
             closure = self._comparison()
             assert self._take() == "}"
@@ -315,17 +334,45 @@ class _Expression:
         return self._words.pop(0)[0].strip()
 
 
+def _operation(
+    operate: Callable[[Any, Any], Any], left: Callable[[Any], Any], right: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
+    return lambda item: operate(left(item), right(item))
+
+
 def _jsonpath(text: str, path: str) -> Any:
-    assert path == "$"
-    return json.loads(text)
+    value = json.loads(text)
+    return value if path == "$" else value[int(path.removeprefix("$[").removesuffix("]"))]
+
+
+def _go_json(value: object) -> str:
+    text = _json(value)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _as_int(text: str) -> int:
+    if re.fullmatch("[-+]?[0-9]+", text) is None or not -(2**63) <= int(text) < 2**63:
+        raise StuckError(f"invalid operation: int({text})")
+    return int(text)
+
+
+def _as_float(text: str) -> float:
+    if text != text.strip():
+        raise StuckError(f"invalid operation: float({text})")
+    return float(text)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "asFloat": float,
-    "asInt": int,
-    "toJson": _json,
+    "asFloat": _as_float,
+    "asInt": _as_int,
+    "toJson": _go_json,
     "jsonpath": _jsonpath,
     "map": lambda items, closure: [closure(item) for item in items],
     "filter": lambda items, closure: [item for item in items if closure(item)],
+    "any": lambda items, closure: any(closure(item) for item in items),
+    "join": lambda items, glue: glue.join(items),
+    "trimPrefix": lambda text, prefix: text.removeprefix(prefix),
     "sprig.ternary": lambda yes, no, condition: yes if condition else no,
 }

@@ -14,7 +14,7 @@ IMAGE = "registry.example/toy:1"
 HOSTILE = [
     *("{{workflow.name}}", "{{ hello }}", "{{{{x}}}}", "{{=1+1}}", "{{item}}", "{{", "}}", "{{{", "{", "}{{"),
     *("$(HOME)", "$$", "${x}", "$", "${trialParameters.lr}", "$$(x)", "$(KFTUNE_BRACE)", "%s", "`id`", "\\"),
-    *('it\'s "quoted"', "a\nb", "tab\there", "#x", "- x", "a: b", "", "grün 😀", "\x7f", "--x=1"),
+    *('it\'s "quoted"', "a\nb", "tab\there", "#x", "- x", "a: b", "", "grün 😀", "--x=1"),
     *("1e-05", "1.0", "y", "null", "0o17", "1_000", "12:30:45", "2024-01-01", '{"a":{"b":{}}}'),
 ]
 """Texts that Argo, Kubernetes or YAML could misread."""
@@ -115,7 +115,7 @@ def choices() -> Pipeline:
 
 CIRCUITS = [
     {"plant": "P1", "circuit": "C1", "threshold": 0.5, "deep": True, "limits": [1, 2]},
-    {"plant": "P1", "circuit": "C 2/ü", "threshold": 1e-05, "deep": False, "limits": []},
+    {"plant": "P1", "circuit": 'C "2"/ü\\<b>\n', "threshold": 1e-05, "deep": False, "limits": ['x"', 2.0]},
 ]
 
 
@@ -277,7 +277,7 @@ def drawn(chance: random.Random) -> Pipeline:
         PipelineError: The drawn parts do not fit together.
     """
     loops: dict[str, Any] = {
-        "static": {"items": [{"a": 1, "b": "x"}, {"a": 2, "b": "y z"}]},
+        "static": {"items": [{"a": 1, "b": 'x "y"'}, {"a": 2, "b": "y z\\"}]},
         "texts": {"items": ["u", "v w", "1e-05"], "parallel": 2},
         "given": {"items": "${parameters.names}"},
     }

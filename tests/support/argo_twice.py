@@ -15,7 +15,7 @@ from kftune.render.argo import render_argo
 from kftune.render.argo.container import INPUTS, OUTPUTS
 from kftune.render.argo.text import wire
 
-_TEXTS = ("plain", "two words", "very good", "1e-05", "y", "ü/😀", "it's")
+_TEXTS = ("plain", "two words", "very good", "1e-05", "y", "ü/😀", "it's", '[1,"x"]', 'say "hi" <b>\\', "a\nb")
 
 
 def outputs_of(pipeline: Pipeline, seed: int, *, on_wire: bool):
@@ -36,7 +36,7 @@ def outputs_of(pipeline: Pipeline, seed: int, *, on_wire: bool):
 def _written(kind: str, chance: random.Random) -> str | None:
     match kind:
         case "float":
-            return chance.choice(("0.25", "1e-05", "0.75", "12.5"))
+            return chance.choice(("0.25", "1e-5", "0.75", "12.5", "2.0", "3"))
         case "int":
             return str(chance.randint(-1, 3))
         case "bool":

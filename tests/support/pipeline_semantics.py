@@ -129,7 +129,8 @@ class _Runner:
         if loop is not None and (taker is None or taker.loop != loop):
             made = [self._made.get((source.step, number)) for number in range(self._counts[loop])]
             kind = self._pipeline.node(source.step).outputs[source.output].type
-            return _json([_value(texts[source.output], kind) for texts in made if texts is not None])
+            found = [texts[source.output] for texts in made if texts is not None]
+            return f"[{','.join(_go_json(text) if kind == 'str' else text for text in found)}]"
         place = (source.step, index if loop is not None else None)
         if place not in self._made:
             raise AbsentError
@@ -143,5 +144,6 @@ def _value(text: str, kind: str) -> Any:
     return text if kind == "str" else json.loads(text)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _go_json(text: str) -> str:
+    """Returns a text in JSON as Go writes it."""
+    return json.dumps(text, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

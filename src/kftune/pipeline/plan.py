@@ -44,7 +44,7 @@ class Argument:
         source: Where its value comes from.
         role: Whether it is an input or a hyperparameter.
         default: Its value if its producer was skipped; None if it has none.
-        optional: Whether it is left out if its producer was skipped.
+        optional: Whether its path is empty if its producer was skipped.
         fan_in: Whether it is a list with one value for each item of another loop, in the order of the items.
         element: With `fan_in`, the type of one element.
     """

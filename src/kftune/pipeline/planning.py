@@ -143,7 +143,7 @@ class _Planner:
             own = given.type or type_of(given.value)
             _check_absence(given, own, False, path)
             value = typed_value(given.value, own)
-            return Argument(name=name, type=own, source=FixedValue(value, text_of(value)))
+            return Argument(name=name, type=own, source=FixedValue(value, text_of(given.value)))
         found, fan_in, element = self._resolver.resolve(step, given.value, path)
         if given.type is not None and not fits(found, given.type):
             raise PartError(

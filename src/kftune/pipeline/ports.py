@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -80,6 +81,26 @@ def text_of(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise PartError(f"a value must be valid in JSON, but got {value!r}: {error}") from error
+
+
+# Go writes these escaped in JSON, on every cluster.
+_ESCAPED_BY_GO = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def output_text(written: str) -> str:
+    """Returns the text of an output parameter from what a step wrote: all of it without one line feed at its end."""
+    return written.removesuffix("\n")
+
+
+def gathered_text(texts: Iterable[str], element: str) -> str:
+    """Returns the list of the outputs of a loop's items, with each value as its step wrote it.
+
+    Args:
+        texts: The outputs.
+        element: Their type.
+    """
+    quoted = (text_of([text])[1:-1].translate(_ESCAPED_BY_GO) if element == "str" else text for text in texts)
+    return f"[{','.join(quoted)}]"
 
 
 def typed_value(value: Any, wanted: str) -> Any:

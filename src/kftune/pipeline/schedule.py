@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
@@ -14,6 +15,12 @@ _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("mo
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+# Not in the data of every cluster, or not the same there (argo-workflows, issue 15653).
+_UNSAFE_ZONES = frozenset(
+    "CET EET MET WET EST HST MST EST5EDT CST6CDT MST7MDT PST8PDT localtime posixrules Factory".split()  # noqa: SIM905
+)
+# Where clocks change, they do so in these hours.
+_CHANGING_HOURS = frozenset((1, 2, 3))
 _PART = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>[0-9]+))?")
 
 
@@ -48,6 +55,10 @@ def _fits(part: str, low: int, high: int, names: list[str]) -> bool:
 
 
 def _timezone(value: str) -> str:
+    if value in _UNSAFE_ZONES or value.startswith(("posix/", "right/")):
+        raise ValueError(
+            f"a time zone is a name that every cluster has, such as Europe/Berlin or UTC, but got {value!r}"
+        )
     try:
         zoneinfo.ZoneInfo("Europe/London")
     except zoneinfo.ZoneInfoNotFoundError:  # there are no time zones on this machine
@@ -59,6 +70,18 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _numbers(field: str, low: int, high: int) -> set[int]:
+    """Returns the numbers of a field without names."""
+    found: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.partition("-")
+        start = low if first == "*" else int(first)
+        end = int(last) if dash else high if first == "*" or step else start
+        found.update(range(start, end + 1, int(step or 1)))
+    return found
+
+
 class Schedule(PipelinePart):
     """The schedule of a pipeline."""
 
@@ -68,3 +91,18 @@ class Schedule(PipelinePart):
     """The time zone of `cron`."""
     concurrency: Literal["allow", "forbid", "replace"] = "forbid"
     """What happens if the previous run has not ended: both run, the new one is skipped, or the old one is stopped."""
+
+    @property
+    def meets_clock_changes(self) -> bool:
+        """Whether it runs in single hours of the night in which the zone's clocks change."""
+        fields = self.cron.split()
+        if len(fields) != len(_FIELDS):
+            return False
+        hours = _numbers(fields[1], 0, 23)
+        if len(hours) == 24 or not hours & _CHANGING_HOURS:  # hours of a day
+            return False
+        try:
+            zone = zoneinfo.ZoneInfo(self.timezone)
+        except zoneinfo.ZoneInfoNotFoundError:
+            return False
+        return len({datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in range(1, 13)}) > 1

@@ -40,9 +40,9 @@ class ArgoTarget(ClusterTarget):
     version: Literal["3.6", "3.7", "4.0", "4.1"] = "4.1"
     """Argo's version on the cluster."""
     keep_succeeded: Seconds | None = None
-    """How long a successful workflow is kept; default: forever."""
+    """How long a successful workflow is kept; default: forever, with a schedule the last 3."""
     keep_failed: Seconds | None = None
-    """How long a failed workflow is kept; default: forever."""
+    """How long a failed workflow is kept; default: forever, with a schedule the last one."""
     mutex: DnsLabel | None = None
     """Name of a mutex: of all runs that name it, one runs at a time."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kftune.errors import UnknownNameError
 from kftune.render.katib import render_katib
-from kftune.render.rendering import Rendering
+from kftune.render.rendering import Rendering, check_controls
 from kftune.render.size import check_experiment
 from kftune.study import Study
 
@@ -46,6 +46,7 @@ def render(study: Study, target: str = "katib") -> Rendering:
     if renderer is None:
         raise UnknownNameError("target", target, TARGETS)
     rendering = renderer(study)
+    check_controls([*rendering.documents, *rendering.created])
     rendering.notes.extend(check_experiment(rendering.documents[0]))
     return rendering
 
@@ -66,4 +67,6 @@ def render_pipeline(pipeline: Pipeline, target: str) -> Rendering:
         raise UnknownNameError("target", target, PIPELINE_TARGETS)
     module, _, name = home.partition(":")
     renderer: Callable[[Pipeline], Rendering] = getattr(import_module(module), name)
-    return renderer(pipeline)
+    rendering = renderer(pipeline)
+    check_controls([*rendering.documents, *rendering.created])
+    return rendering

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from kftune.errors import RenderError
+
+# Source: go-yaml, the reader of the API server for server-side apply; U+0085 is a line break there.
+_CONTROLS = re.compile("[\x7f-\x84\x86-\x9f]")
 
 
 class Rendering(NamedTuple):
@@ -26,3 +32,29 @@ def present(fields: Mapping[str, Any]) -> dict[str, Any]:
 def whole_seconds(seconds: float | None) -> int | None:
     """Returns a duration in the whole seconds that Kubernetes takes, rounded up; None stays None."""
     return None if seconds is None else math.ceil(seconds)
+
+
+def check_controls(value: object, path: str = "") -> None:
+    """Checks that `kubectl apply --server-side` can send a value: escapes do not help, kubectl undoes them.
+
+    Args:
+        value: Documents, or a part of them.
+        path: The path of the part.
+
+    Raises:
+        RenderError: A text has a control character from U+007F to U+009F.
+    """
+    if isinstance(value, str):
+        found = _CONTROLS.search(value)
+        if found is not None:
+            raise RenderError(
+                f"{path} must not hold the control character {found[0]!r}, which a cluster refuses with "
+                f"kubectl apply --server-side, but is {value!r:.80}; remove it, or put the text into a file"
+            )
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            check_controls(key, path)
+            check_controls(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            check_controls(inner, f"{path}[{index}]" if path else "")

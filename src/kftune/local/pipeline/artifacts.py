@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from kftune.errors import RunError
 from kftune.pipeline import Output
-from kftune.pipeline.ports import is_artifact, typed_value
+from kftune.pipeline.ports import is_artifact, output_text, typed_value
 from kftune.spec.part import PartError
 
 _LONGEST_TEXT = 1 << 20
@@ -35,6 +35,11 @@ class Made:
     path: Path
     value: Any = None
     digest: str = ""
+
+    @property
+    def text(self) -> str:
+        """A parameter's value as the step wrote it."""
+        return output_text(self.path.read_bytes().decode("utf-8"))
 
     @property
     def shown(self) -> Any:
@@ -61,12 +66,14 @@ def collect(outputs: Mapping[str, Output], folder: Path) -> dict[str, Made]:
                 f"exit code 0, but the output {name} is missing: a step writes it to the path that --{name}= gives "
                 f"(it wrote {there})"
             )
-        kept = {"digest": digest_of(path)} if is_artifact(output.type) else {"value": _read(name, output.type, path)}
-        made[name] = Made(output.type, path, **kept)
+        if is_artifact(output.type):
+            made[name] = Made(output.type, path, digest=digest_of(path))
+        else:
+            made[name] = Made(output.type, path, _value_of(_read(name, output.type, path), name, output.type))
     return made
 
 
-def _read(name: str, wanted: str, path: Path) -> Any:
+def _read(name: str, wanted: str, path: Path) -> str:
     if not path.is_file():
         raise RunError(f"the output {name} is of type {wanted}, so it is a file with a text, but a folder was written")
     if path.stat().st_size > _LONGEST_TEXT:
@@ -75,9 +82,12 @@ def _read(name: str, wanted: str, path: Path) -> Any:
             f"make it an artifact"
         )
     try:
-        text = path.read_bytes().decode("utf-8")
+        return output_text(path.read_bytes().decode("utf-8"))
     except UnicodeDecodeError as error:
         raise RunError(f"the output {name} is of type {wanted} and must be UTF-8, but is not: {error}") from error
+
+
+def _value_of(text: str, name: str, wanted: str) -> Any:
     if wanted == "str":
         return text
     shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")

@@ -27,7 +27,7 @@ from kftune.pipeline import (
     Reference,
     StatusReference,
 )
-from kftune.pipeline.ports import fits, text_of, type_of, typed_value
+from kftune.pipeline.ports import fits, gathered_text, text_of, type_of
 from kftune.spec.part import PartError
 
 TaskState = Literal[
@@ -135,13 +135,12 @@ class Graph:
         return self._within_bounds(ready), over
 
     def values(self, task: Task) -> dict[str, Given]:
-        """Returns the values of a task's arguments, without optional ones with a skipped producer.
+        """Returns the values of a task's arguments; the path of an optional one with a skipped producer is empty.
 
         Raises:
             RunError: A value is not of its type.
         """
-        found = {name: self._given(task, argument) for name, argument in task.node.arguments.items()}
-        return {name: given for name, given in found.items() if given is not None}
+        return {name: self._given(task, argument) for name, argument in task.node.arguments.items()}
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Returns the outputs of the last tasks, and all models outside of loops: a value, or an artifact's path."""
@@ -292,23 +291,33 @@ class Graph:
             return others[0].made[source.output].value
         return [other.made[source.output].value for other in others if other.state in DONE]
 
-    def _given(self, task: Task, argument: Argument) -> Given | None:
+    def _given(self, task: Task, argument: Argument) -> Given:
         source = argument.source
         if isinstance(source, FixedValue):
             return Given(source.text)
         if isinstance(source, OutputReference) and self._is_skipped(task, source):
             if argument.optional:
-                return None
+                return Given()
             if argument.default is not None and (not argument.fan_in or not self._value(task, source)):
                 return Given(text_of(argument.default))
         if argument.is_artifact and isinstance(source, OutputReference):
             others = self._seen_by(task, source.step) or []
             return Given(artifact=others[0].made[source.output])
-        value = self._value(task, source)
         try:
-            return Given(text_of(typed_value(value, "float") if argument.type == "float" else value))
+            return Given(self._text(task, source))
         except PartError as error:
             raise RunError(f"{argument.name}, from {source}: {error.message}") from error
+
+    def _text(self, task: Task, source: Reference) -> str:
+        """A value as it stands on the command line: an output as its step wrote it, whatever the input's type."""
+        if not isinstance(source, OutputReference):
+            return text_of(self._value(task, source))
+        others = self._seen_by(task, source.step) or []
+        node = self._plan.nodes[source.step]
+        if node.loop in (None, task.node.loop):
+            return others[0].made[source.output].text
+        texts = (other.made[source.output].text for other in others if other.state in DONE)
+        return gathered_text(texts, node.outputs[source.output].type)
 
 
 _WORDS = {"Failed": "failed", "NotRun": "not run", "Stopped": "stopped"}

@@ -7,13 +7,15 @@ Source: argo-workflows v4.1.2, linter and controller, run.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.pipeline.ports import text_of
-from kftune.render.argo.container import ports, step_template
+from kftune.pipeline.targets import ArgoTarget
+from kftune.render.argo.container import ports, shown_outputs, step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
@@ -82,7 +84,8 @@ def _metadata(pipeline: Pipeline) -> dict[str, Any]:
 def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) -> dict[str, Any]:
     target = pipeline.targets.argo
     kept = {"secondsAfterSuccess": target.keep_succeeded, "secondsAfterFailure": target.keep_failed}
-    steps = [step_template(node, target.version, tunings.get(node.name)) for node in nodes]
+    shown = shown_outputs(nodes)
+    steps = [step_template(node, target.version, tunings.get(node.name), shown) for node in nodes]
     spec = {
         "entrypoint": MAIN,
         "onExit": EXIT if pipeline.plan.exit is not None else None,
@@ -125,9 +128,17 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
         "schedules": [schedule.cron],
         "timezone": schedule.timezone,
         "concurrencyPolicy": schedule.concurrency.capitalize(),
+        **_history(pipeline.targets.argo),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
     return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": copy.deepcopy(metadata), "spec": spec}]
+
+
+def _history(target: ArgoTarget) -> dict[str, int]:
+    """Returns how many runs of a schedule are kept, if times say how long: Argo keeps the last 3 and 1 otherwise."""
+    kept = {"successfulJobsHistoryLimit": target.keep_succeeded, "failedJobsHistoryLimit": target.keep_failed}
+    # A schedule starts a run each minute at most.
+    return {name: math.ceil(seconds / 60) for name, seconds in kept.items() if seconds is not None}
 
 
 def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +156,8 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
         count += times * (2 if node.step.retries.limit else 1)
     for name, loop in pipeline.loops.items():
         entries = loop.entries or ()
-        count += 1 + len(entries)
+        # The loop, its items, and the check of each list that it gives.
+        count += 1 + len(entries) + sum(len(pipeline.node(step).outputs) for step in pipeline.members(name))
         texts = sum(len(text_of(entry)) for entry in entries)
         size += texts * (1 + len(pipeline.members(name)))
     return count, size
@@ -162,6 +174,13 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
         "a step's container must not run as root: images need a numeric USER; in a namespace that enforces the "
         "restricted standard, Argo's containers need the image argoexec-nonroot and executor.securityContext"
     )
+    if any(node.step.timeout is not None for node in nodes):
+        yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
+    if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
+        yield (
+            f"schedule.cron {pipeline.schedule.cron!r} in {pipeline.schedule.timezone} runs in the hours when clocks "
+            f"change: one run a year may be skipped, and another run twice; choose an hour from 4 on, or UTC"
+        )
     if missing:
         yield (
             f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "

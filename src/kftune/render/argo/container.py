@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, Argument, FixedValue, Node, Retries, TuneStep
+from kftune.pipeline import EXECUTOR_OUTPUT, Argument, FixedValue, Node, OutputReference, Reference, Retries, TuneStep
 from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
@@ -19,19 +19,33 @@ from kftune.render.tuning import Tuning, launcher_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
+_READABLE = 0o644
 # Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
 """The input that identifies a tune step in a run."""
 
 
-def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, Any]:
+def shown_outputs(nodes: Iterable[Node]) -> set[OutputReference]:
+    """Returns the outputs that Argo keeps as plain files, without an archive."""
+    return {
+        OutputReference(node.name, name)
+        for node in nodes
+        for name, output in node.outputs.items()
+        if output.type in _SHOWN
+    }
+
+
+def step_template(
+    node: Node, version: str, tuning: Tuning | None = None, shown: Container[Reference] = ()
+) -> dict[str, Any]:
     """Renders the template that runs a step.
 
     Args:
         node: The step.
         version: The cluster's version of Argo.
         tuning: What a tune step runs; None for other steps.
+        shown: The outputs of all steps that are plain files.
 
     Raises:
         RenderError: Argo cannot run it.
@@ -44,7 +58,7 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
     fields = {
         "name": node.name,
         "metadata": {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)},
-        "inputs": ports(_inputs(node)),
+        "inputs": ports(_inputs(node, shown)),
         "outputs": ports(_outputs(node)),
         **_placement(node),
         "activeDeadlineSeconds": whole_seconds(step.timeout),
@@ -58,17 +72,19 @@ def step_template(node: Node, version: str, tuning: Tuning | None) -> dict[str, 
     return template
 
 
-def _inputs(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
+def _inputs(node: Node, shown: Container[Reference]) -> Iterator[tuple[str, dict[str, Any]]]:
     for argument in node.arguments.values():
         if isinstance(argument.source, FixedValue):
             continue
         name = wire(argument.name)
         if not argument.is_artifact:
             yield "parameters", {"name": name, **default_of(argument)}
-        elif not argument.optional:
-            yield "artifacts", {"name": name, "path": f"{INPUTS}/{name}"}
-        else:
-            yield "artifacts", {"name": name, "path": f"{INPUTS}/{name}", "optional": True}
+            continue
+        # Argo's executor writes a plain file so that only its own user can read it.
+        mode = {"mode": _READABLE} if argument.source in shown else {}
+        optional = {"optional": True} if argument.optional else {}
+        yield "artifacts", {"name": name, "path": f"{INPUTS}/{name}", **mode, **optional}
+        if argument.optional:
             # The path that the step receives: empty if there is no artifact.
             yield "parameters", {"name": name, "default": ""}
     if isinstance(node.step, TuneStep):

@@ -27,7 +27,8 @@ from kftune.pipeline import (
     TuneStep,
 )
 from kftune.render.argo.container import INPUTS, RUN_ID, default_of, ports
-from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, items_text, key_tag
+from kftune.render.argo.gathered import STOP, check_task, item_output, list_output, stop_template
+from kftune.render.argo.items import KEY, item_fields, item_input, item_tag, item_value, items_text, key_tag
 from kftune.render.argo.text import expression, path_of, tag, wire
 from kftune.render.rendering import present
 
@@ -35,9 +36,6 @@ MAIN, EXIT = "Pipeline", "Exit"
 
 # The input of `Loop-x` for items that a step writes.
 _ITEMS = "ITEMS"
-# What a skipped step adds to the list of all items, which drops it.
-_SKIPPED = "kftune:skipped"
-_CASTS = {"int": "asInt(#)", "float": "asFloat(#)", "bool": "# == 'true'"}
 
 
 class _Handed(NamedTuple):
@@ -59,9 +57,11 @@ def dag_templates(pipeline: Pipeline) -> list[dict[str, Any]]:
         RenderError: Argo cannot express the dependencies.
     """
     graph = _Graph(pipeline)
-    templates = [{"name": MAIN, "dag": {"tasks": list(graph.main_tasks())}}]
+    templates: list[dict[str, Any]] = [{"name": MAIN, "dag": {"tasks": list(graph.main_tasks())}}]
     for name in pipeline.loops:
         templates += graph.loop_templates(name)
+    if any(task["template"] == STOP for template in templates for task in template["dag"]["tasks"]):
+        templates.append(stop_template())
     node = pipeline.plan.exit
     if node is not None:
         templates.append({"name": EXIT, "dag": {"tasks": [graph.task(node)]}})
@@ -133,14 +133,14 @@ class _Graph:
         """Returns a value in the DAG that produces it."""
         if isinstance(source, ParameterReference):
             return tag(f"workflow.parameters.{source.name}")
-        if isinstance(source, ItemReference):
-            return tag(f"inputs.parameters.{item_input(source.field)}")
         if isinstance(source, OutputReference):
             return tag(f"tasks.{source.step}.outputs.{kind}.{wire(source.output)}")
         # Argo has a third status, Error.
         return "{{=sprig.ternary('Succeeded', 'Failed', workflow.status == 'Succeeded')}}"
 
     def _value_for(self, node: Node, source: Reference, kind: str) -> str:
+        if isinstance(source, ItemReference) and node.loop is not None:
+            return item_value(self._loops[node.loop], source.field)
         return self._outer_value(source, kind) if node.loop is None else self._value(source, kind)
 
     def _outer_value(self, source: Reference, kind: str) -> str:
@@ -256,9 +256,9 @@ class _Graph:
         outer = {
             "name": f"Loop-{name}",
             "inputs": _inputs([*items, *handed]),
-            "outputs": ports(("parameters", self._list_output(source, loop)) for source in collected),
+            "outputs": ports(("parameters", _list_output(_collected(source), loop)) for source in collected),
             "parallelism": loop.parallel,
-            "dag": {"tasks": [present(each)]},
+            "dag": {"tasks": [present(each), *self._checks(collected)]},
         }
         body = {
             "name": f"Body-{name}",
@@ -288,23 +288,19 @@ class _Graph:
         return sorted(found, key=lambda source: (list(self._nodes).index(source.step), source.output))
 
     def _body_output(self, source: OutputReference) -> dict[str, Any]:
-        value: dict[str, Any] = {"parameter": self._value(source, "parameters")}
+        kind = self._nodes[source.step].outputs[source.output].type
+        value = {"expression": item_output(self._value(source, "parameters"), kind)}
         if self._nodes[source.step].skippable:
-            value["default"] = _SKIPPED
+            value["default"] = ""
         return {"name": _collected(source), "valueFrom": value}
 
-    def _list_output(self, source: OutputReference, loop: Loop) -> dict[str, Any]:
-        """Renders the list of all items' outputs; Argo's texts are cast back to numbers and booleans."""
-        name, node = _collected(source), self._nodes[source.step]
-        cast = _CASTS.get(node.outputs[source.output].type)
-        value: dict[str, Any] = {"parameter": tag(f"tasks.each.outputs.parameters.{name}")}
-        if cast is not None or node.skippable:
-            found = f"jsonpath({path_of(value['parameter'])}, '$')"
-            found = f"filter({found}, {{# != '{_SKIPPED}'}})" if node.skippable else found
-            value = {"expression": f"toJson({f'map({found}, {{{cast}}})' if cast is not None else found})"}
-        if loop.entries is None:
-            value["default"] = "[]"
-        return {"name": name, "valueFrom": value}
+    def _checks(self, collected: Iterable[OutputReference]) -> Iterator[dict[str, Any]]:
+        for number, source in enumerate(collected):
+            what = f"output {source.output} of step {source.step}"
+            kind = self._nodes[source.step].outputs[source.output].type
+            task = check_task(_collected(source), number, kind, what)
+            if task is not None:
+                yield task
 
 
 def _needed_producers(node: Node) -> set[str]:
@@ -333,6 +329,11 @@ def _side_name(node: Node, side: OutputReference) -> str:
 
 def _collected(source: OutputReference) -> str:
     return f"{source.step}_{wire(source.output)}"
+
+
+def _list_output(name: str, loop: Loop) -> dict[str, Any]:
+    default = {"default": "[]"} if loop.entries is None else {}
+    return {"name": name, "valueFrom": {"expression": list_output(name), **default}}
 
 
 def _arguments(given: Iterable[_Handed]) -> dict[str, Any]:

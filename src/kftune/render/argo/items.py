@@ -8,7 +8,7 @@ from typing import Any
 
 from kftune.pipeline import ItemReference, Loop, Node
 from kftune.pipeline.ports import text_of
-from kftune.render.argo.text import carried, tag
+from kftune.render.argo.text import carried, path_of, tag
 
 KEY = "ITEM-KEY"
 """The input of `Body-x` that identifies an item."""
@@ -48,6 +48,20 @@ def item_tag(loop: Loop, field: str | None) -> str:
     if field is not None:
         return tag(f"item.{field}")
     return tag(f"item.{_WHOLE}") if _has_mappings(loop) else tag("item")
+
+
+def item_value(loop: Loop, field: str | None) -> str:
+    """Returns the tag or expression of a field of the item, where the loop's steps are.
+
+    Argo hands over a text in a mapping as it stands in JSON, without its quotes: with backslashes before quotes.
+
+    Args:
+        loop: The loop.
+        field: The field; None means the whole item.
+    """
+    handed = tag(f"inputs.parameters.{item_input(field)}")
+    written = _has_mappings(loop) or (field is not None and loop.type_of(field) == "str")
+    return f"{{{{=jsonpath('[\"' + {path_of(handed)} + '\"]', '$[0]')}}}}" if written else handed
 
 
 def key_tag(loop: Loop) -> str:

@@ -136,6 +136,9 @@ def _side(side: Any, kind: str, paths: dict[Reference, str]) -> str:
 
 
 def path_of(tag_text: str) -> str:
-    """Returns a tag's path for an expression: names with ``-`` are in brackets."""
-    first, *rest = tag_text.removeprefix("{{").removesuffix("}}").split(".")
+    """Returns a tag's path for an expression: names with ``-`` are in brackets. An expression stays as it is."""
+    inner = tag_text.removeprefix("{{").removesuffix("}}")
+    if inner.startswith("="):
+        return inner[1:]
+    first, *rest = inner.split(".")
     return first + "".join(f".{part}" if part.isidentifier() else f"['{part}']" for part in rest)
