@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from pathlib import Path
 from typing import Any
 
+from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.table import indented, table
 from kftune.katib.engines import engine_of
@@ -16,7 +16,7 @@ from kftune.study import Study, load_study
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", type=Path, help="study or pipeline file")
+    parser.add_argument("file", type=a_path, help="study or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 

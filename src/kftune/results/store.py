@@ -53,7 +53,8 @@ class Store:
         fresh: Whether existing results are moved aside.
 
     Raises:
-        StoreError: Another run writes here, the results are those of another study, or they cannot be read.
+        StoreError: Another run writes here, the results are those of another study, they cannot be read, or they
+            cannot be moved aside because other files are in the folder.
     """
 
     def __init__(self, folder: Path, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
@@ -62,7 +63,7 @@ class Store:
         self._lock = take_lock(self.folder.lock)
         try:
             if fresh and self.folder.database.exists():
-                _move_aside(folder)
+                _move_aside(self.folder)
                 os.close(self._lock)
                 self._lock = take_lock(self.folder.lock)
             self._open(meta)
@@ -169,7 +170,15 @@ class Store:
         self.close()
 
 
-def _move_aside(folder: Path) -> None:
+def _move_aside(results: RunFolder) -> None:
+    others, folder = results.others(), results.path
+    if others:
+        shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
+        raise StoreError(
+            f"to start again, --fresh moves the whole folder aside, so it must contain nothing but results; but it has "
+            f"{shown}. Give the new results another folder (--dir), or move trials.db, logs/ and trials/ away yourself",
+            str(folder),
+        )
     name = f"{folder.name}.old-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     target, number = folder.with_name(name), 1
     while target.exists():
