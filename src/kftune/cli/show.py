@@ -69,7 +69,7 @@ def _text(study: Study) -> str:
     fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
     goal = "" if facts["goal"] is None else f", goal {facts['goal']:g}"
     budget = study.budget
-    limits = f"{budget.max_trials} trials, {budget.parallel} in parallel, fails after {budget.failures_allowed} failed"
+    limits = f"{budget.max_trials} trials, {budget.at_once} in parallel, fails after {budget.failures_allowed} failed"
     limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
     times = [f"{label} {seconds:g} s" for label, seconds in limited if seconds]
     size = "infinitely many points" if facts["size"] is None else f"{facts['size']} points"

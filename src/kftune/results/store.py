@@ -102,6 +102,7 @@ class Store:
         self.active_before = 0.0 if row is None else float(row[0])
         self._opened = time.monotonic()
         self._to_disk = True
+        self._file = _identity(self.folder.database)
 
     @property
     def active_seconds(self) -> float:
@@ -139,12 +140,30 @@ class Store:
         values = {**end._asdict(), "metrics": to_json(end.metrics)}
         self._commit(_END, [*values.values(), number], to_disk=False)
 
+    def check_place(self) -> None:
+        """Checks that the file is still where other programs find it: SQLite goes on writing to a deleted one.
+
+        Raises:
+            StoreError: It was deleted, moved or replaced.
+        """
+        if _identity(self.folder.database) != self._file:
+            raise StoreError(
+                f"{self.folder.database.name} was deleted, moved or replaced while this run wrote to it, so results are "
+                f"lost; run again, and leave the folder as it is while a run goes on",
+                str(self.folder.path),
+            )
+
     def conclude(self, reason: str) -> None:
         """Records what ended the run; the next run replaces it."""
         self._commit(_REASON, (reason,), to_disk=False)
 
     def synchronise(self) -> None:
-        """Writes everything to the disk, together with the time that runs took."""
+        """Writes everything to the disk, together with the time that runs took.
+
+        Raises:
+            StoreError: The file is gone, or cannot be written.
+        """
+        self.check_place()
         self._commit(_ACTIVE, (repr(self.active_seconds),), to_disk=True)
 
     def _commit(self, statement: str, values: Sequence[object], *, to_disk: bool) -> None:
@@ -168,6 +187,15 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Returns what tells a file from another one of the same name; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _move_aside(results: RunFolder) -> None:

@@ -28,7 +28,7 @@ from local_study import (
 )
 from places import SUPPORT
 
-from kftune.errors import RunError
+from kftune.errors import RunError, StoreError
 from kftune.local import MetricReported, Note, StudyFinished, StudyStarted, TrialStarted, run_study
 from kftune.results import open_results
 
@@ -435,3 +435,11 @@ def test_an_empty_text_and_hostile_texts_reach_the_trial_as_they_are(tmp_path):
     for trial in trials_in(tmp_path):
         arguments = json.loads(log_of(tmp_path, trial).splitlines()[0])
         assert Net.from_args(arguments).optimizer == trial.point["optimizer"]
+
+
+@pytest.mark.parametrize("removed", ["trials.db", "."])
+def test_results_that_are_deleted_while_a_run_writes_them_end_it_with_the_reason(tmp_path, removed):
+    folder = tmp_path / "results"
+    script = sh(f"rm -rf {folder / removed}; echo loss=1")
+    with pytest.raises(StoreError, match=r"trials.db was deleted, moved or replaced while this run wrote to it"):
+        run(study(script, trials=3), folder)
