@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from kftune.metrics import check_metric_name
 from kftune.metrics.definition import MetricDefinition
-from kftune.spec.part import Part, PartError, located
+from kftune.spec.part import Part, located
 from kftune.spec.quantities import Seconds
 
 Direction = Literal["minimize", "maximize"]

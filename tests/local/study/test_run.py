@@ -165,6 +165,26 @@ def test_too_many_failures_fail_the_study(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("trials", "budget", "advice"),
+    [
+        (1, {}, "budget.max_trials"),
+        (2, {"max_failed": 2}, "budget.max_failed and budget.max_trials"),
+        (9, {"max_failed": 2}, "budget.max_failed"),
+    ],
+)
+def test_the_advice_after_failures_names_every_limit_that_was_reached(tmp_path, trials, budget, advice):
+    outcome, _ = run(study(sh("exit 1"), trials=trials, budget=budget), tmp_path)
+    assert f"To resume, raise {advice};" in outcome.message
+
+
+def test_no_more_trials_run_at_once_than_there_are(tmp_path):
+    outcome, events = run(study(trials=1, budget={"parallel": 2}), tmp_path)
+    assert outcome.state == "Succeeded"
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert notes == ["1 trial(s) at once, not budget.parallel=2: budget.max_trials is 1"]
+
+
 def test_trials_without_metrics_count_as_failures(tmp_path):
     outcome, _ = run(study(sh("true"), trials=10), tmp_path)
     assert (outcome.reason, outcome.counts) == ("MaxFailedReached", {"MetricsUnavailable": 3})
