@@ -148,8 +148,8 @@ class Store:
         """
         if _identity(self.folder.database) != self._file:
             raise StoreError(
-                f"{self.folder.database.name} was deleted, moved or replaced while this run wrote to it, so results are "
-                f"lost; run again, and leave the folder as it is while a run goes on",
+                f"{self.folder.database.name} was deleted, moved or replaced while this run wrote to it, so "
+                f"results are lost; run again, and leave the folder as it is while a run goes on",
                 str(self.folder.path),
             )
 

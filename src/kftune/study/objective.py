@@ -94,9 +94,9 @@ class Budget(Part):
     @property
     def limits_on_failures(self) -> str:
         """The keys to raise so that a study which has failed can go on."""
-        keys = ("max_failed",) if self._most_failed <= self.max_trials else ()
-        keys += ("max_trials",) if self._most_failed >= self.max_trials else ()
-        return " and ".join(f"budget.{key}" for key in keys)
+        failed = ["budget.max_failed"] if self._most_failed <= self.max_trials else []
+        trials = ["budget.max_trials"] if self._most_failed >= self.max_trials else []
+        return " and ".join(failed + trials)
 
     @property
     def _most_failed(self) -> int:
