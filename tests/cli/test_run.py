@@ -42,3 +42,9 @@ def test_a_pipeline_runs_with_both_commands(folder: Path, command: list[str]):
 )
 def test_an_option_for_another_kind_of_file_is_refused(folder: Path, options: list[str], message: str):
     assert printed(["run", "pipeline.yaml", *options], folder) == f"exit 2\nkftune: {message}\n"
+
+
+@pytest.mark.parametrize("command", [["run", "--dir", "", "pipeline.yaml"], ["best", "--dir", "", "x"], ["show", ""]])
+def test_an_empty_path_is_not_the_current_folder(folder: Path, command: list[str]):
+    assert "a path must not be empty; write . for the current folder" in printed(command, folder)
+    assert [path.name for path in folder.iterdir()] == ["pipeline.yaml"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -370,3 +371,10 @@ def test_the_best_of_thousands_is_found_without_reading_them_all(tmp_path):
     few, many = with_trials(tmp_path / "few", 50), with_trials(tmp_path / "many", 5000)
     assert best_of(many).objective == 0
     assert calls_of(lambda: best_of(many)) <= calls_of(lambda: best_of(few))
+
+
+def test_a_run_that_goes_on_is_told_from_one_that_was_killed(tmp_path):
+    with Store(tmp_path, META), open_results(tmp_path) as results:
+        assert results.writer() == str(os.getpid())
+    with open_results(tmp_path) as results:
+        assert results.writer() is None

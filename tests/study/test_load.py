@@ -215,7 +215,7 @@ def test_loading_twice_gives_equal_studies_of_one_identity(path):
         ("{gamma: 0.3}", "{gama: 0.3}", "gama", "algorithm.settings.gama: algorithm tpe has no setting 'gama'"),
         ("{gamma: 0.3}", "{gamma: 3}", "3}}", "algorithm.settings.gamma: setting gamma of tpe must be"),
         ("seed: 7", "seed: seven", "seven", "algorithm.seed: must be a valid integer"),
-        ("parallel: 2", "parallel: 20", "20,", "budget.parallel: parallel must be at most max_trials"),
+        ("parallel: 2", "parallel: 0", "0,", "budget.parallel: must be greater than or equal to 1"),
         ("max_trials: 6", "max_trails: 6", "max_trails", "budget.max_trails: Budget has no key 'max_trails'"),
         ("30m", "30 minutes", "30 minutes", "budget.trial_timeout: a duration is seconds or text"),
         ("registry.example/toy:1", "Registry/Toy", "Registry/Toy", "step.image: an image is"),

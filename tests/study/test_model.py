@@ -109,8 +109,8 @@ def test_a_study_is_frozen_and_can_be_pickled():
     with pytest.raises(StudyError, match=r"Study is frozen: name cannot be changed; use study\.replace\(name=\.\.\.\)"):
         made.name = "other"  # type: ignore[misc]
     assert made.replace(name="other").to_dict() == {**made.to_dict(), "name": "other"}
-    with pytest.raises(StudyError, match="parallel must be at most max_trials"):
-        made.budget.replace(max_trials=1, parallel=2)
+    with pytest.raises(StudyError, match="must be greater than or equal to 1"):
+        made.budget.replace(parallel=0)
     assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301  # our own bytes
 
 
@@ -529,7 +529,7 @@ VOLUME = {"name": "a", "mount": "/a", "claim": "c"}
             "algorithm.settings.gamma: setting gamma of tpe must be",
         ),
         ({"algorithm": {"name": "hyperband"}}, "algorithm.settings: algorithm hyperband needs the setting r_l"),
-        ({"budget": {"parallel": 11}}, "budget.parallel: parallel must be at most max_trials, but parallel=11"),
+        ({"budget": {"parallel": 0}}, "budget.parallel: must be greater than or equal to 1, but got 0"),
         ({"budget": {"max_trials": 0}}, "budget.max_trials: must be greater than or equal to 1"),
         ({"budget": {"trial_timeout": math.inf}}, "budget.trial_timeout: "),
         ({"step": {"image": "a"}}, "step: a step has either module or command, but this one has neither"),

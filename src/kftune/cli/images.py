@@ -18,6 +18,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from kftune.cli.arguments import a_path
 from kftune.cli.table import table
 from kftune.containers import find_engine
 from kftune.errors import UsageError
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("action", choices=["list", "build", "lock", "packages"])
     parser.add_argument("names", nargs="*", metavar="NAME", help="names of images (default: all)")
-    parser.add_argument("--root", type=Path, default=Path(), help="folder of the project (default: the current one)")
+    parser.add_argument("--root", type=a_path, default=Path(), help="folder of the project (default: the current one)")
     parser.add_argument("--push", metavar="REGISTRY", help="push the images, for example to registry.example/team")
     parser.add_argument("--base", metavar="IMAGE", help="base image, for example one with a digest")
     parser.add_argument("--tag", help="tag (default: the git revision)")

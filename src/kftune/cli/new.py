@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from kftune.cli.arguments import a_path
 from kftune.scaffold import new_hparams
 
 
@@ -16,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("what", choices=["hparams"], help="what to create")
     parser.add_argument("name", help="name of the model, such as text_cnn")
-    parser.add_argument("--root", type=Path, default=Path(), help="folder of the project (default: the current one)")
+    parser.add_argument("--root", type=a_path, default=Path(), help="folder of the project (default: the current one)")
 
 
 def run(arguments: argparse.Namespace) -> int:

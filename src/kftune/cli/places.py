@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from kftune.cli.arguments import a_path
 from kftune.errors import StudyError
 from kftune.results import Results, open_results, slug
 
@@ -14,8 +15,8 @@ RUNS = Path("runs")
 
 def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that name a study's results."""
-    parser.add_argument("study", type=Path, help="study or Experiment file, or the folder of its results")
-    parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
+    parser.add_argument("study", type=a_path, help="study or Experiment file, or the folder of its results")
+    parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {RUNS}/NAME)")
 
 
 def open_given(arguments: argparse.Namespace) -> Results:

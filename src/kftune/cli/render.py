@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune import yaml_text
+from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.errors import RenderError, UsageError
 from kftune.files import forget, remember, write_text, written_before
@@ -33,15 +34,15 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", nargs="?", type=Path, help="study or pipeline file, or the folder of a project")
+    parser.add_argument("file", nargs="?", type=a_path, help="study or pipeline file, or the folder of a project")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
-    parser.add_argument("--all", type=Path, metavar="DIR", help="render all study and pipeline files below DIR")
+    parser.add_argument("--all", type=a_path, metavar="DIR", help="render all study and pipeline files below DIR")
     parser.add_argument(
         "--target",
         choices=[*TARGETS, *PIPELINE_TARGETS],
         help="default: all targets of the file",
     )
-    parser.add_argument("--out", type=Path, help="a .yaml or .json file, or a folder (default: print)")
+    parser.add_argument("--out", type=a_path, help="a .yaml or .json file, or a folder (default: print)")
     parser.add_argument("--format", choices=["yaml", "json"], default="yaml")
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
+from kftune.cli.arguments import a_path
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.cli.table import table
 from kftune.files import write_text
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
     parser.add_argument("--format", choices=[*_FORMATS], default="text")
-    parser.add_argument("--out", type=Path, help="file to write (default: the screen)")
+    parser.add_argument("--out", type=a_path, help="file to write (default: the screen)")
 
 
 def run(arguments: argparse.Namespace) -> int:

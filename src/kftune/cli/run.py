@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.places import RUNS
 from kftune.errors import UsageError
@@ -51,21 +52,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     experiment.add_argument(
         "--mount", action="append", default=[], metavar="VOLUME=PATH", help="local path of a volume, or of /PATH"
     )
-    experiment.add_argument("--working-dir", type=Path, metavar="DIR", help="working directory of trials")
+    experiment.add_argument("--working-dir", type=a_path, metavar="DIR", help="working directory of trials")
     experiment.add_argument("--as-katib", action="store_true", help="reproduce known faults of Katib's engines")
     experiment.add_argument("--strict-wrapper", action="store_true", help="run the shell command that Katib makes")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments for all kinds of files."""
-    parser.add_argument("file", type=Path, help="the file to run")
+    parser.add_argument("file", type=a_path, help="the file to run")
     parser.add_argument(
         "settings",
         nargs="*",
         metavar="key=value",
         help="changes to the file (budget.max_trials=4, ~points), or parameters of a pipeline (circuit=C1)",
     )
-    parser.add_argument("--dir", type=Path, help=f"folder of the results (default: {RUNS}/NAME)")
+    parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {RUNS}/NAME)")
     parser.add_argument("--runtime", choices=["process", "container"], help="of trials and steps (default: process)")
     parser.add_argument("--fresh", action="store_true", help="start again: move earlier results aside, or use none")
     parser.add_argument("--json", action="store_true", help="print events, one JSON object a line (docs/results.md)")

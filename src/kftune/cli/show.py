@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from pathlib import Path
 from typing import Any
 
+from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.table import indented, table
 from kftune.katib.engines import engine_of
@@ -16,7 +16,7 @@ from kftune.study import Study, load_study
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("file", type=Path, help="study or pipeline file")
+    parser.add_argument("file", type=a_path, help="study or pipeline file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes, such as budget.max_trials=4")
     parser.add_argument("--format", choices=["text", "json"], default="text")
 
@@ -69,7 +69,7 @@ def _text(study: Study) -> str:
     fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
     goal = "" if facts["goal"] is None else f", goal {facts['goal']:g}"
     budget = study.budget
-    limits = f"{budget.max_trials} trials, {budget.parallel} in parallel, fails after {budget.failures_allowed} failed"
+    limits = f"{budget.max_trials} trials, {budget.at_once} in parallel, fails after {budget.failures_allowed} failed"
     limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
     times = [f"{label} {seconds:g} s" for label, seconds in limited if seconds]
     size = "infinitely many points" if facts["size"] is None else f"{facts['size']} points"

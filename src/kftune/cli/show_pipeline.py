@@ -119,7 +119,7 @@ def _runs(node: Node) -> dict[str, Any]:
             "objective": f"{study.objective.direction} {study.objective.metric}",
             "algorithm": study.algorithm.name,
             "max_trials": study.budget.max_trials,
-            "parallel": study.budget.parallel,
+            "parallel": study.budget.at_once,
             "command": study.step.command_line(tokens),
             "container": {
                 name: value

@@ -47,6 +47,7 @@ def _data(results: Results) -> dict[str, Any]:
     return {
         "name": results.meta.name,
         "reason": results.reason(),
+        "running": results.writer() is not None,
         "max_trials": results.meta.max_trials,
         "counts": results.counts(),
         "best": None if best is None else trial_to_json(best, results),
@@ -57,10 +58,17 @@ def _text(results: Results) -> str:
     meta, best = results.meta, results.best()
     what = "study" if meta.experiment is None else "Experiment"
     lines = [
-        f"{what} {meta.name}: {results.reason() or 'running, or interrupted'}",
+        f"{what} {meta.name}: {_state(results)}",
         f"  trials  {counted(results)} (at most {meta.max_trials})",
     ]
     if best is not None:
         value = best.metrics[meta.objective.name].text(meta.objective.reduce)
         lines.append(f"  best    {best.name}: {meta.objective.name}={value}")
     return "\n".join(lines)
+
+
+def _state(results: Results) -> str:
+    writer = results.writer()
+    if writer is not None:
+        return f"running (process {writer})"
+    return results.reason() or "stopped before its end; the same kftune run resumes it"

@@ -24,7 +24,7 @@ def study_search(study: Study) -> StudySearch:
     """Returns what the algorithm's engine needs to know about a study."""
     budget = study.budget
     settings, version = study.algorithm.settings, study.targets.katib.version
-    return StudySearch(study.space, settings, budget.max_trials, budget.parallel, version)
+    return StudySearch(study.space, settings, budget.max_trials, budget.at_once, version)
 
 
 def counts(study: Study, search: StudySearch) -> Counts:
@@ -42,7 +42,7 @@ def counts(study: Study, search: StudySearch) -> Counts:
     if problem is not None:
         raise RenderError(problem)
     most = engine.max_trials(search)
-    return Counts(most, min(budget.parallel, most), min(budget.failures_allowed, most))
+    return Counts(most, min(budget.at_once, most), min(budget.failures_allowed, most))
 
 
 def algorithm_spec(study: Study) -> dict[str, Any]:

@@ -15,6 +15,11 @@ from kftune.results.records import FINISHED, SCORED, Meta, Trial
 _SUGGESTIONS_ENDED = ("SearchSpaceExhausted", "WallClock")
 
 
+# States in which Katib's controller reads what a trial reported. It never does so after a failure.
+# Source: katib, pkg/controller.v1beta1/trial/trial_controller.go, reconcileTrial.
+_OBSERVED = (*SCORED, "MetricsUnavailable")
+
+
 def experiment_with_status(results: Results) -> dict[str, Any] | None:
     """Returns the Experiment with its status; None when the results are those of a study.
 
@@ -73,8 +78,8 @@ def _as_katib(trial: Trial, experiment: Mapping[str, Any], over: bool) -> dict[s
     names = (objective["objectiveMetricName"], *objective.get("additionalMetricNames", ()))
     pending = trial.state == "Killed" and not over
     status: dict[str, Any] = {"conditions": [] if pending else [{"type": trial.state, "status": "True"}]}
-    if trial.metrics and trial.state in SCORED:  # Katib reads no metrics of a failed trial
-        status["observation"] = {"metrics": list(_metrics(trial, dict.fromkeys(names)))}
+    if trial.metrics and trial.state in _OBSERVED:
+        status["observation"] = {"metrics": list(_metrics(trial, list(dict.fromkeys(names))))}
     return {
         "metadata": {"name": trial.name},
         "spec": {
@@ -85,9 +90,12 @@ def _as_katib(trial: Trial, experiment: Mapping[str, Any], over: bool) -> dict[s
     }
 
 
-def _metrics(trial: Trial, names: Mapping[str, None]) -> Iterator[dict[str, str]]:
+def _metrics(trial: Trial, names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yields the values of the objective, which is the first name, and of the other metrics."""
     for name in names:
-        values = trial.metrics.get(name)
+        # Without its objective a trial is MetricsUnavailable, whatever else it reported.
+        without = name == names[0] and trial.state == "MetricsUnavailable"
+        values = None if without else trial.metrics.get(name)
         texts = (UNAVAILABLE,) * 3 if values is None else (values.min, values.max, values.latest)
         yield {"name": name, "min": texts[0], "max": texts[1], "latest": texts[2]}
 

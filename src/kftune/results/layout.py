@@ -51,6 +51,12 @@ class RunFolder(NamedTuple):
         """Returns the output folder of the trial with this name."""
         return self.outputs / trial
 
+    def others(self) -> list[str]:
+        """Returns the names of files and folders here that are not part of the results."""
+        own = {self.lock.name, self.logs.name, self.outputs.name}
+        own.update(f"{self.database.name}{end}" for end in ("", "-wal", "-shm", "-journal"))
+        return sorted({path.name for path in self.path.iterdir()} - own)
+
 
 def slug(name: str) -> str:
     """Returns a study's name as part of file names: lower-case ASCII letters, digits and dashes, at most 40."""

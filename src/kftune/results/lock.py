@@ -44,6 +44,25 @@ def take_lock(path: Path) -> int:
     return descriptor
 
 
+def writer_of(path: Path) -> str | None:
+    """Returns the number of the process that holds a lock, as text; None if no process does.
+
+    Args:
+        path: The locked file; it need not exist, and is not changed.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

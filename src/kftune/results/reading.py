@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError
 from kftune.results.layout import RunFolder
+from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import SELECT, check_format, meta_of, translated, trial_of
 
@@ -87,6 +88,10 @@ class Results:
     def reason(self) -> str | None:
         """Returns what ended the last run, such as ``MaxTrialsReached``; None while it runs, or when it was killed."""
         return self._stored("reason")
+
+    def writer(self) -> str | None:
+        """Returns the number of the process that writes these results now, as text; None if no run goes on."""
+        return writer_of(self.folder.lock)
 
     def close(self) -> None:
         """Closes the file."""

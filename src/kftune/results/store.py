@@ -53,7 +53,8 @@ class Store:
         fresh: Whether existing results are moved aside.
 
     Raises:
-        StoreError: Another run writes here, the results are those of another study, or they cannot be read.
+        StoreError: Another run writes here, the results are those of another study, they cannot be read, or they
+            cannot be moved aside because other files are in the folder.
     """
 
     def __init__(self, folder: Path, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
@@ -62,7 +63,7 @@ class Store:
         self._lock = take_lock(self.folder.lock)
         try:
             if fresh and self.folder.database.exists():
-                _move_aside(folder)
+                _move_aside(self.folder)
                 os.close(self._lock)
                 self._lock = take_lock(self.folder.lock)
             self._open(meta)
@@ -101,6 +102,7 @@ class Store:
         self.active_before = 0.0 if row is None else float(row[0])
         self._opened = time.monotonic()
         self._to_disk = True
+        self._file = _identity(self.folder.database)
 
     @property
     def active_seconds(self) -> float:
@@ -138,12 +140,30 @@ class Store:
         values = {**end._asdict(), "metrics": to_json(end.metrics)}
         self._commit(_END, [*values.values(), number], to_disk=False)
 
+    def check_place(self) -> None:
+        """Checks that the file is still where other programs find it: SQLite goes on writing to a deleted one.
+
+        Raises:
+            StoreError: It was deleted, moved or replaced.
+        """
+        if _identity(self.folder.database) != self._file:
+            raise StoreError(
+                f"{self.folder.database.name} was deleted, moved or replaced while this run wrote to it, so "
+                f"results are lost; run again, and leave the folder as it is while a run goes on",
+                str(self.folder.path),
+            )
+
     def conclude(self, reason: str) -> None:
         """Records what ended the run; the next run replaces it."""
         self._commit(_REASON, (reason,), to_disk=False)
 
     def synchronise(self) -> None:
-        """Writes everything to the disk, together with the time that runs took."""
+        """Writes everything to the disk, together with the time that runs took.
+
+        Raises:
+            StoreError: The file is gone, or cannot be written.
+        """
+        self.check_place()
         self._commit(_ACTIVE, (repr(self.active_seconds),), to_disk=True)
 
     def _commit(self, statement: str, values: Sequence[object], *, to_disk: bool) -> None:
@@ -169,7 +189,24 @@ class Store:
         self.close()
 
 
-def _move_aside(folder: Path) -> None:
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Returns what tells a file from another one of the same name; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _move_aside(results: RunFolder) -> None:
+    others, folder = results.others(), results.path
+    if others:
+        shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
+        raise StoreError(
+            f"to start again, --fresh moves the whole folder aside, so it must contain nothing but results; but it has "
+            f"{shown}. Give the new results another folder (--dir), or move trials.db, logs/ and trials/ away yourself",
+            str(folder),
+        )
     name = f"{folder.name}.old-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     target, number = folder.with_name(name), 1
     while target.exists():

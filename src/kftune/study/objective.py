@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from kftune.metrics import check_metric_name
 from kftune.metrics.definition import MetricDefinition
-from kftune.spec.part import Part, PartError, located
+from kftune.spec.part import Part, located
 from kftune.spec.quantities import Seconds
 
 Direction = Literal["minimize", "maximize"]
@@ -73,7 +73,7 @@ class Budget(Part):
     max_trials: int = Field(10, ge=1)
     """Number of trials."""
     parallel: int = Field(1, ge=1)
-    """Trials at the same time."""
+    """Trials at the same time; at most max_trials are."""
     max_failed: int | None = Field(None, ge=0)
     """The study fails when this many trials (or all, if fewer) failed or reported no objective; default: 3."""
     trial_timeout: Seconds | None = None
@@ -81,15 +81,23 @@ class Budget(Part):
     wall_clock: Seconds | None = None
     """Longest duration of the study."""
 
-    def model_post_init(self, context: object, /) -> None:
-        """Checks rules that concern several fields."""
-        if self.parallel > self.max_trials:
-            raise PartError(
-                f"parallel must be at most max_trials, but parallel={self.parallel} and max_trials={self.max_trials}",
-                ("parallel",),
-            )
+    @property
+    def at_once(self) -> int:
+        """The number of trials at the same time: `parallel`, but no more than there are."""
+        return min(self.parallel, self.max_trials)
 
     @property
     def failures_allowed(self) -> int:
         """The number of failed trials that ends the study as failed."""
-        return min(3 if self.max_failed is None else self.max_failed, self.max_trials)
+        return min(self._most_failed, self.max_trials)
+
+    @property
+    def limits_on_failures(self) -> str:
+        """The keys to raise so that a study which has failed can go on."""
+        failed = ["budget.max_failed"] if self._most_failed <= self.max_trials else []
+        trials = ["budget.max_trials"] if self._most_failed >= self.max_trials else []
+        return " and ".join(failed + trials)
+
+    @property
+    def _most_failed(self) -> int:
+        return 3 if self.max_failed is None else self.max_failed

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kubeflow_katib_api.models import V1beta1Experiment
-from local_experiment import LR, collected, experiment, python, run, sh
+from local_experiment import LR, OPT, collected, experiment, python, run, sh
 from local_study import is_alive, log_of, stored_rows, trials_in, wait_until
 from places import DATA, SUPPORT
 
@@ -119,6 +119,16 @@ def test_values_stay_in_their_space_and_on_their_lattice(tmp_path):
     assert {each["lr"] for each in found} == {"0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7"}
     assert {each["units"] for each in found} == {"1", "5", "9"}
     assert {each["opt"] for each in found} == {"1e-3", "2.50", "7"}
+
+
+@pytest.mark.parametrize("distribution", ["normal", "logNormal", "uniform", "logUniform"])
+@pytest.mark.parametrize("step", [{}, {"step": "2"}])
+def test_an_int_is_passed_as_an_int_whatever_its_distribution(tmp_path, distribution, step):
+    space = {"min": "32", "max": "64", "distribution": distribution, **step}
+    units = {"name": "units", "parameterType": "int", "feasibleSpace": space}
+    run(experiment(sh("echo loss=$((UNITS))"), trials=3, parameters=[LR, units, OPT]), tmp_path)
+    assert all(re.fullmatch("[0-9]+", trial.assignment["units"]) for trial in trials_in(tmp_path))
+    assert {trial.state for trial in trials_in(tmp_path)} == {"Succeeded"}
 
 
 # -- kinds -----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from growth import is_linear
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,3 +137,17 @@ def test_the_time_for_the_status_grows_with_the_number_of_trials_only(tmp_path):
     half, whole = stored_trials(tmp_path / "half", 1000), stored_trials(tmp_path / "whole", 2000)
     assert status(whole)["trials"] == 2000
     assert is_linear(status, half, whole)
+
+
+@pytest.mark.parametrize(
+    ("script", "best", "condition"),
+    [
+        ("case $KATIB_TRIAL_NAME in *1) echo loss=1;; *) echo loss=0; exit 1;; esac", "small-0001", "Succeeded"),
+        ("echo loss=0; exit 1", None, "Failed"),
+    ],
+)
+def test_what_a_failed_trial_reported_does_not_count(tmp_path, script, best, condition):
+    run(experiment(sh(script), trials=2, maxFailedTrialCount=2, objective={"goal": 0.5}), tmp_path)
+    told = status(tmp_path)
+    assert told["currentOptimalTrial"].get("bestTrialName") == best
+    assert told["conditions"][-1]["type"] == condition

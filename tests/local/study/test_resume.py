@@ -261,6 +261,17 @@ def test_fresh_moves_earlier_results_aside_and_deletes_nothing(tmp_path):
     assert (aside[0] / "logs" / "small-study-0002.log").read_text() == "loss=0.5\n"
 
 
+def test_fresh_moves_no_folder_in_which_other_files_are(tmp_path):
+    folder = tmp_path / "project"
+    run(study(trials=1), folder)
+    before = trials_in(folder)
+    (folder / "train.py").touch()
+    with pytest.raises(StoreError, match=r"but it has train\.py\. Give .* another folder \(--dir\)"):
+        run(study(trials=1), folder, fresh=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["project"]
+    assert trials_in(folder) == before
+
+
 def test_a_damaged_file_is_told_as_such(tmp_path):
     run(study(), tmp_path)
     for name in ("trials.db-wal", "trials.db-shm"):

@@ -28,7 +28,7 @@ from local_study import (
 )
 from places import SUPPORT
 
-from kftune.errors import RunError
+from kftune.errors import RunError, StoreError
 from kftune.local import MetricReported, Note, StudyFinished, StudyStarted, TrialStarted, run_study
 from kftune.results import open_results
 
@@ -163,6 +163,26 @@ def test_too_many_failures_fail_the_study(tmp_path):
         "2 of 2 trials have failed (max_failed=2); kftune logs shows what they printed. To resume, raise "
         "budget.max_failed; to start over, run with --fresh"
     )
+
+
+@pytest.mark.parametrize(
+    ("trials", "budget", "advice"),
+    [
+        (1, {}, "budget.max_trials"),
+        (2, {"max_failed": 2}, "budget.max_failed and budget.max_trials"),
+        (9, {"max_failed": 2}, "budget.max_failed"),
+    ],
+)
+def test_the_advice_after_failures_names_every_limit_that_was_reached(tmp_path, trials, budget, advice):
+    outcome, _ = run(study(sh("exit 1"), trials=trials, budget=budget), tmp_path)
+    assert f"To resume, raise {advice};" in outcome.message
+
+
+def test_no_more_trials_run_at_once_than_there_are(tmp_path):
+    outcome, events = run(study(trials=1, budget={"parallel": 2}), tmp_path)
+    assert outcome.state == "Succeeded"
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert notes == ["1 trial(s) at once, not budget.parallel=2: budget.max_trials is 1"]
 
 
 def test_trials_without_metrics_count_as_failures(tmp_path):
@@ -435,3 +455,11 @@ def test_an_empty_text_and_hostile_texts_reach_the_trial_as_they_are(tmp_path):
     for trial in trials_in(tmp_path):
         arguments = json.loads(log_of(tmp_path, trial).splitlines()[0])
         assert Net.from_args(arguments).optimizer == trial.point["optimizer"]
+
+
+@pytest.mark.parametrize("removed", ["trials.db", "."])
+def test_results_that_are_deleted_while_a_run_writes_them_end_it_with_the_reason(tmp_path, removed):
+    folder = tmp_path / "results"
+    script = sh(f"rm -rf {folder / removed}; echo loss=1")
+    with pytest.raises(StoreError, match=r"trials.db was deleted, moved or replaced while this run wrote to it"):
+        run(study(script, trials=3), folder)

@@ -194,9 +194,9 @@ def test_the_time_left_counts_parallel_trials():
     board.apply(replace(STARTED, max_trials=10, finished=0))
     assert board.left is None
     board.apply(SUCCEEDED)
-    assert board.left == pytest.approx(45, abs=1)
+    assert board.left == pytest.approx(50, abs=1)
     board.apply(TrialStarted(trial="d-0002", number=2, attempt=1, values={}, log="log"))
-    assert board.left == pytest.approx(45, abs=1)
+    assert board.left == pytest.approx(50, abs=1)
 
 
 def test_the_time_left_ends_with_the_wall_clock():
@@ -258,3 +258,21 @@ def test_without_rich_a_terminal_gets_plain_lines(monkeypatch):
             return True
 
     assert isinstance(study_view(Terminal()), PlainStudyView)
+
+
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("JPY_PARENT_PID", "7")])
+def test_what_cannot_redraw_a_table_gets_plain_lines(monkeypatch, name, value):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(study_view(Terminal()), LiveStudyView)
+    monkeypatch.setenv(name, value)
+    assert isinstance(study_view(Terminal()), PlainStudyView)
+
+
+def test_the_best_so_far_is_above_the_tables():
+    shown = frame(STORY)
+    assert shown.rindex("best so far") < shown.rindex("ended last")

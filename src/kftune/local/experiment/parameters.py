@@ -147,7 +147,11 @@ def _as_declared(given: Mapping[str, Any], notes: list[str]) -> SearchedParamete
     if distribution in ("normal", "logNormal"):
         notes.append(f"{name}: min and max are three deviations from the middle; a few values lie outside, as on Katib")
     domain = (_whole if kind == "int" else _number)(name, space, distribution)
-    return SearchedParameter(name, domain, str if kind == "int" else _float_text)
+    return SearchedParameter(name, domain, _whole_text if kind == "int" else _float_text)
+
+
+def _whole_text(value: Any) -> str:
+    return str(int(value))
 
 
 def _float_text(value: Any) -> str:

@@ -49,5 +49,5 @@ class StepDevices(DevicePool):
 
 def _gpus(step: Any) -> int:
     if isinstance(step, TuneStep):
-        return step.study.step.resources.gpu * step.study.budget.parallel
+        return step.study.step.resources.gpu * step.study.budget.at_once
     return int(step.resources.gpu)

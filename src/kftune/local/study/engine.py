@@ -96,6 +96,9 @@ class StudyEngine:
                 self._emit_start()
                 reason = self._loop()
                 self._stop_running(reason)
+        except OSError:
+            self._store.check_place()
+            raise
         finally:
             self._trials.discard()
         self._store.conclude(reason)
@@ -191,6 +194,7 @@ class StudyEngine:
             running.process = process
             pid, pid_started = process.pid, process.started
         except (OSError, ValueError) as error:
+            self._store.check_place()
             problem = f"the program could not be started: {error}"
         else:
             self._running.add(running)

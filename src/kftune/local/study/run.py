@@ -82,6 +82,7 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         reader=lambda trial: StudyReader(study),
         wall_clock=study.budget.wall_clock,
         grace=study.step.grace_period,
+        failed_hint=study.budget.limits_on_failures,
     )
 
 
@@ -97,7 +98,7 @@ def _meta(study: Study, seed: int) -> Meta:
         settings=dict(study.algorithm.settings),
         seed=seed,
         max_trials=study.budget.max_trials,
-        parallel=study.budget.parallel,
+        parallel=study.budget.at_once,
         fixed=study.fixed_values,
         space=compared["space"],
         identity=study.identity(),

@@ -162,7 +162,7 @@ class StudyTrials(Trials):
     ) -> None:
         step = study.step
         runner = ContainerRunner(place, containers.images) if runtime == "container" else ProcessRunner()
-        super().__init__(folder, runner, SharedDevices(step.resources.gpu, gpus), study.budget.parallel)
+        super().__init__(folder, runner, SharedDevices(step.resources.gpu, gpus), study.budget.at_once)
         if containers.labels is not None:
             self.labels = containers.labels
         self._study = study
@@ -204,6 +204,12 @@ class StudyTrials(Trials):
         return replace(start, env=env, folders=[*start.folders, Folder(here, there, read_only=True)])
 
     def _note_what_differs(self) -> None:
+        budget = self._study.budget
+        if budget.parallel > budget.max_trials:
+            self.notes.append(
+                f"{budget.at_once} trial(s) at once, not budget.parallel={budget.parallel}: budget.max_trials is "
+                f"{budget.max_trials}"
+            )
         resources = self._study.step.resources
         if resources.nodes * resources.procs_per_node > 1:
             self.notes.append(

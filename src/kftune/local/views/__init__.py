@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
@@ -9,6 +10,11 @@ from typing import TextIO
 from kftune.local.views.view import View
 
 __all__ = ["View", "pipeline_view", "study_view"]
+
+
+def _is_redrawn(out: TextIO) -> bool:
+    """Whether a table can be redrawn in place: not by a dumb terminal, nor in the cell of a notebook."""
+    return out.isatty() and os.environ.get("TERM") not in ("dumb", "unknown") and "JPY_PARENT_PID" not in os.environ
 
 
 def study_view(out: TextIO, hints: Sequence[str] = (), *, plain: bool = False) -> View:
@@ -19,7 +25,7 @@ def study_view(out: TextIO, hints: Sequence[str] = (), *, plain: bool = False) -
         hints: Commands to offer at the end, such as ``kftune best study.yaml``.
         plain: Whether a terminal gets plain lines too.
     """
-    if out.isatty() and not plain:
+    if not plain and _is_redrawn(out):
         with suppress(ImportError):  # rich is an extra, and takes longer to import than the rest of a run
             from kftune.local.views.study_live import LiveStudyView  # noqa: PLC0415
 
@@ -36,7 +42,7 @@ def pipeline_view(out: TextIO, *, plain: bool = False) -> View:
         out: Where to show.
         plain: Whether a terminal gets plain lines too.
     """
-    if out.isatty() and not plain:
+    if not plain and _is_redrawn(out):
         with suppress(ImportError):  # as above
             from kftune.local.views.pipeline_live import LivePipelineView  # noqa: PLC0415
 

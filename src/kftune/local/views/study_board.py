@@ -73,14 +73,22 @@ class StudyBoard:
 
     @property
     def left(self) -> float | None:
-        """An estimate of the remaining seconds, from the mean duration so far; None while it is unknown."""
+        """An estimate of the remaining seconds, from the mean duration so far; None while it is unknown.
+
+        Each waiting trial is given to the slot that is free first. Nothing is known of trials that take longer than the
+        mean.
+        """
         if self.study is None or not self._timed:
             return None
         mean, now = self._seconds / self._timed, time.monotonic()
-        spent = sum(min(now - line.began, mean) for line in list(self.running.values()))
-        left = ((self.study.max_trials - self.done) * mean - spent) / self.study.parallel
+        slots = [max(0.0, mean - (now - line.began)) for line in list(self.running.values())]
+        waiting = self.study.max_trials - self.done - len(slots)
+        slots = sorted(slots + [0.0] * (self.study.parallel - len(slots)))
+        rounds, rest = divmod(max(0, waiting), len(slots))
+        left = rounds * mean + max([slots[-1], *(slot + mean for slot in slots[:rest])])
         wall = self.study.wall_clock
-        return max(0.0, left if wall is None else min(left, wall - self.elapsed))
+        left = left if wall is None else min(left, max(0.0, wall - self.elapsed))
+        return left or None
 
     def _apply_metric(self, event: MetricReported) -> None:
         line = self.running.get(event.number)

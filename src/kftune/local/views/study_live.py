@@ -44,13 +44,14 @@ class LiveStudyView(LiveView):
             return
         yield Text(headline(board.study), style="bold")
         yield self._progress(board.study.max_trials)
+        # Above the tables: a small terminal shows only the first lines of a frame.
+        if board.best is not None:
+            line = Text.assemble(("best so far ", "bold"), (str(board.best.get("trial")), "bold green"))
+            yield line.append(f"  {number_text(board.best['objective'])}  {assignments(board.best['values'])}")
         if board.running:
             yield self._running()
         if board.finished:
             yield self._finished()
-        if board.best is not None:
-            line = Text.assemble(("best so far ", "bold"), (str(board.best.get("trial")), "bold green"))
-            yield line.append(f"  {number_text(board.best['objective'])}  {assignments(board.best['values'])}")
 
     def _progress(self, total: int) -> RenderableType:
         board = self._board
