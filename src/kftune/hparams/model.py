@@ -23,7 +23,7 @@ from kftune.argv import to_arguments
 from kftune.domains import Conditional, Domain, encoding
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
-from kftune.hparams.fields.command_line import TEXTS, CommandLine
+from kftune.hparams.fields.command_line import CommandLine
 from kftune.hparams.fields.form import in_order, to_json
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
 from kftune.hparams.fields.leaf import Leaf
@@ -190,12 +190,11 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         """Returns an instance from a mapping or an OmegaConf ``DictConfig``, with interpolations resolved.
 
         Raises:
-            HparamsError: A name is unknown, or a value is not valid for its field.
+            HparamsError: A name is unknown, a value is not valid for its field or is missing (``???``), or an
+                interpolation cannot be resolved.
         """
         if type(config).__module__.partition(".")[0] == "omegaconf":
-            from omegaconf import OmegaConf  # noqa: PLC0415  # only a caller with a DictConfig needs it
-
-            config = OmegaConf.to_container(config, resolve=True)
+            config = _plain(config)
         return cls.from_dict(config)
 
     @classmethod
@@ -232,9 +231,14 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     @classmethod
     def from_namespace(cls, namespace: argparse.Namespace) -> Self:
-        """Returns an instance from the namespace of a parser prepared by `add_to_argparse`; ignores other arguments."""
-        texts = vars(namespace).get(TEXTS, {})
-        return cls._from_texts(texts.items())
+        """Returns an instance from the values of a namespace; ignores other arguments.
+
+        The values count, whether the command line, `set_defaults` or an assignment has set them.
+
+        Raises:
+            HparamsError: A value is not valid for its field.
+        """
+        return cls._from_texts(cls._command_line.texts_of(namespace).items())
 
     def override(self, *overrides: str) -> Self:
         """Returns a changed copy, with overrides in Hydra's syntax.
@@ -362,6 +366,22 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
                     f"{cls.__name__}: a field cannot be called {name!r}: every hyperparameter class has an attribute "
                     f"with that name; choose another"
                 )
+
+
+def _plain(config: Any) -> Any:
+    """Returns a config of OmegaConf as dicts and lists."""
+    from omegaconf import OmegaConf  # noqa: PLC0415  # only a caller with such a config needs these
+    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
+
+    try:
+        missing = sorted(OmegaConf.missing_keys(config))
+        if missing:
+            raise HparamsError(f"{', '.join(missing)}: a value must be given, but the config has ??? there")
+        return OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        problem = str(error).strip().splitlines()[0]
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise HparamsError(f"{where}the config cannot be read: {problem}") from error
 
 
 # For subclasses only: Hparams has no fields, and reading its source takes longer than the rest of this module.

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from kftune.errors import HparamsError, KftuneError, suggestion
-from kftune.hparams.fields.form import parse_json, parse_loosely
+from kftune.hparams.fields.form import parse_json, parse_loosely, to_json
 from kftune.hparams.fields.groups import group_of
 from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
@@ -44,7 +45,7 @@ class CommandLine:
         """Yields name and text of each flag, given as ``--name=value`` or in two tokens.
 
         Raises:
-            HparamsError: A token is not a flag, or a flag has no value.
+            HparamsError: A token is not a flag, or a flag has no value or is followed by another flag.
         """
         tokens = iter(argv)
         for token in tokens:
@@ -54,10 +55,37 @@ class CommandLine:
             leaf = self._flags.get(flag)
             if not equals:
                 following = next(tokens, None)
-                if following is None:
-                    raise HparamsError(f"{flag} needs a value: {flag}=VALUE")
+                if following is None or self._is_flag(following):
+                    found = f", but the next argument is {following!r}" if following else ""
+                    raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
                 text = following
             yield (leaf.name if leaf else flag[2:]), text
+
+    def texts_of(self, namespace: argparse.Namespace) -> dict[str, str]:
+        """Returns the texts of the fields whose values in a namespace differ from their defaults.
+
+        Args:
+            namespace: A namespace of a parser prepared by `add_options`, changed afterwards or not, or any other.
+
+        Raises:
+            HparamsError: A value is not valid for its field.
+        """
+        held = vars(namespace)
+        texts: dict[str, str] = {}
+        for name, text in held.get(TEXTS, {}).items():  # an encoded text says more than its value
+            leaf = self._leaves[name]
+            if name in held and leaf.jsonable(held[name]) == leaf.jsonable(leaf.decode(text)):
+                texts[name] = text
+        for name, value in held.items():
+            if name in texts:
+                continue
+            if name in self._leaves:
+                text = self._leaves[name].text_of(value)
+                if text is not None:
+                    texts[name] = text
+            elif name in self._model.model_fields and value is not None:
+                texts[name] = to_json(name, to_jsonable_python(value))
+        return texts
 
     def place_of(self, name: str, text: str) -> tuple[tuple[str, ...], Any]:
         """Returns path and value for a name that is not a field: a whole group, an entry of a dict, or an extra.
@@ -147,6 +175,11 @@ class CommandLine:
                 metavar="VALUE",
                 help=f"{leaf.description}{shown}".strip().replace("%", "%%"),
             )
+
+    def _is_flag(self, token: str) -> bool:
+        """Returns whether a token names a field, a group, or something in one."""
+        name = token.removeprefix("--").partition("=")[0].partition(".")[0]
+        return token.startswith("--") and name.replace("-", "_") in self._model.model_fields
 
     def _owner_of(self, path: tuple[str, ...]) -> tuple[type[BaseModel], int]:
         """Returns the innermost group on a path, and how many parts of the path lead to it."""

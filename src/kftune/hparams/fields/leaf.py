@@ -91,6 +91,19 @@ class Leaf:
             return parse_json(self.name, text)
         return None if text == "null" else text
 
+    def text_of(self, value: object) -> str | None:
+        """Returns the text of a value that was not read from a command line; None if it is as good as not given.
+
+        Raises:
+            HparamsError: The value is not valid.
+        """
+        if value is None and not self.has_default and not self.is_required:
+            return None
+        if isinstance(value, str) and not self.form.startswith("text") and not self.takes(value):
+            value = self.decode(value)
+        value = self.jsonable(value)
+        return None if self.has_default and same(value, self.default) else self.encode(value)
+
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """The adapter that validates one value of the field."""
