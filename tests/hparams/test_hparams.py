@@ -339,10 +339,10 @@ def test_groups_may_be_plain_pydantic_models_and_other_typed_things():
     class Holder(Hparams):
         plain: Plain = Plain(units=4)
         data: Data = Data()
-        either: Optimizer | Ordered = Ordered(low=2)
+        either: Small | Ordered = Ordered(low=2)
 
-    made = Holder.from_args(["--plain.layers=[1]", '--data={"rows": 3}', '--either={"name": "sgd"}'])
-    assert made == Holder(plain=Plain(units=4, layers=[1]), data=Data(3), either=Optimizer(name="sgd"))
+    made = Holder.from_args(["--plain.layers=[1]", '--data={"rows": 3}', '--either={"lr": 0.5}'])
+    assert made == Holder(plain=Plain(units=4, layers=[1]), data=Data(3), either=Small(lr=0.5))
     assert Holder.from_args(made.to_args()) == made
     assert list(Holder.leaves()) == ["plain.units", "plain.layers", "data", "either"]
 
@@ -378,10 +378,8 @@ def test_what_an_optional_group_needs_is_needed_only_when_the_group_is_there():
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (["--learning-rate=3"], {"learning_rate": 3.0}),
         (["--learning_rate", "-3e-4"], {"learning_rate": -3e-4}),
         (["--text", "--other=3"], {"text": "--other=3"}),
-        (["--text", "--number=3"], {"text": "--number=3"}),
         (["--text=", "--flag=true"], {"text": "", "flag": True}),
         (["--text=a=b=c"], {"text": "a=b=c"}),
         (["--number=1", "--number=2"], {"number": 2}),

@@ -45,7 +45,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     le: float | None = None,
     description: str | None = None,
     search: Domain | None = None,
-    default_factory: Callable[[], Any] | None = None,
+    default_factory: Callable[[], Any] | Callable[[dict[str, Any]], Any] | None = None,
 ) -> Any:
     """Declares a hyperparameter's default, bounds and search domain.
 
@@ -57,7 +57,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
         le: Values must be less than or equal to this.
         description: What it means, with the unit first; a docstring under the field does the same.
         search: The values that a study may try.
-        default_factory: Makes the default, for mutable values.
+        default_factory: Makes the default, for mutable values; one with an argument gets the values of the fields above.
     """
     arguments: dict[str, Any] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "description": description}
     arguments = {name: value for name, value in arguments.items() if value is not None}

@@ -134,7 +134,9 @@ class CommandLine:
         lines = [inspect.cleandoc(self._model.__doc__ or self._model.__name__), "", "hyperparameters (--name=value):"]
         for leaf in self._leaves.values():
             group = ".".join(leaf.path[:-1])
-            given = f"default {leaf.encode(leaf.default)}" if leaf.has_default else f"required in {group}"
+            given = f"default {leaf.encode(leaf.default)}" if leaf.has_default else "computed"
+            if not leaf.has_default and group:
+                given = f"required in {group}"
             notes = ["required" if leaf.is_required else given]
             if leaf.domain is not None:
                 notes.append(f"searched {json.dumps(leaf.domain.to_spec())}")
