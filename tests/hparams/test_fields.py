@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import uuid
 from datetime import datetime
 from decimal import Decimal
@@ -487,7 +488,7 @@ def test_an_unknown_field_of_a_class_is_named_with_its_near_ones():
         Inner.leaf("siz")
 
 
-# -- defaults that are computed, and values that are not read back ------------------------------------------------------
+# -- defaults that are computed, and values that are not read back -----------------------------------------------------
 
 
 class Node(Hparams):
@@ -575,3 +576,47 @@ class Sgd(Hparams):
 def test_domains_in_groups_that_are_one_value_are_refused(annotation):
     with pytest.raises(HparamsError, match=r"field value: it is one value, so the search domain of Adam\.lr would not"):
         made(annotation, ...)
+
+
+# -- strictness --------------------------------------------------------------------------------------------------------
+
+
+class Strict(Hparams):
+    count: int = 1
+    rate: float | None = 1.0
+    either: float | str = 1.0
+    betas: tuple[float, float] | None = None
+    layers: list[int] = Hparam(default_factory=list)
+    switch: bool | int = True
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"count": True}, "count: must be a number, not true or false, but got True"),
+        ({"rate": False}, "rate: must be a number, not true or false, but got False"),
+        ({"either": True}, "either: must be a number, not true or false, but got True"),
+        ({"layers": [1, True]}, "layers: must be a number, not true or false, but got [1, True]"),
+        ({"betas": [0.9]}, "betas: must have 2 entries, but got [0.9]"),
+        ({"betas": []}, "betas: must have 2 entries, but got []"),
+        ({"betas": [1, 2, 3]}, "betas: must have at most 2 entries, but got [1, 2, 3]"),
+    ],
+)
+def test_a_number_is_not_true_and_a_tuple_has_its_size(values, message):
+    (name, value), *_ = values.items()
+    with pytest.raises(HparamsError, match=re.escape(message)):
+        Strict.from_dict(values)
+    with pytest.raises(HparamsError, match=re.escape(message)):
+        Strict.leaf(name).validated(value)
+
+
+def test_true_stays_true_where_it_is_allowed():
+    assert Strict(switch=False)["switch"] is False
+    assert Strict.from_args(["--switch=true"])["switch"] is True
+
+
+def test_a_text_that_is_not_json_is_a_text_where_texts_are_allowed():
+    assert Strict.from_args(["--either=auto"])["either"] == "auto"
+    assert Strict.from_args(["--either=0.5"])["either"] == 0.5
+    made_of_it = Strict(either="1")
+    assert Strict.from_args(made_of_it.to_args()) == made_of_it

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticUndefined
+from pydantic_core import InitErrorDetails, PydanticUndefined
 
 from kftune import yaml_text
 from kftune.argv import to_arguments
@@ -26,7 +26,7 @@ from kftune.errors import HparamsError, KftuneError, suggestion
 from kftune.hparams.fields.command_line import CommandLine
 from kftune.hparams.fields.form import in_order, to_json
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
-from kftune.hparams.fields.leaf import Leaf
+from kftune.hparams.fields.leaf import NO_NUMBER, Leaf
 from kftune.hparams.fields.nested import get, put, remove
 from kftune.hparams.fields.table import leaves_of
 from kftune.validation import Frozen, OwnErrors, findings
@@ -57,7 +57,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
         le: Values must be less than or equal to this.
         description: What it means, with the unit first; a docstring under the field does the same.
         search: The values that a study may try.
-        default_factory: Makes the default, for mutable values; one with an argument gets the values of the fields above.
+        default_factory: Makes the default, for mutable values; a function of one argument gets the fields above.
     """
     arguments: dict[str, Any] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "description": description}
     arguments = {name: value for name, value in arguments.items() if value is not None}
@@ -101,7 +101,12 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     @model_validator(mode="before")
     @classmethod
     def _complete_groups(cls, data: Any) -> Any:
-        """Completes partly given groups from the defaults that this class has for them."""
+        """Refuses true and false as numbers; completes partly given groups from the defaults that this class has."""
+        if isinstance(data, dict):
+            refused = [name for name, value in data.items() if name in cls._leaves and cls._leaves[name].refuses(value)]
+            if refused:
+                lines = [InitErrorDetails(type=NO_NUMBER, loc=(name,), input=data[name]) for name in refused]
+                raise ValidationError.from_exception_data(cls.__name__, lines)
         return completed(cls._groups, data) if cls._groups and isinstance(data, dict) else data
 
     # -- a mapping ---------------------------------------------------------------------------------------------

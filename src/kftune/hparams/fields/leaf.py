@@ -9,18 +9,33 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError
-from kftune.hparams.fields.form import Form, in_order, is_optional, parse_json, parts_of, to_json
+from kftune.hparams.fields.form import (
+    Form,
+    holds_bool,
+    in_order,
+    is_optional,
+    parse_json,
+    parse_loosely,
+    parts_of,
+    takes_bool,
+    takes_text,
+    to_json,
+)
 from kftune.validation import findings
 
 # Every point of a domain up to this size is checked against its field; of a larger one, only the ends.
 _POINTS_CHECKED = 256
 _MOST_TAKEN = 256
+
+# pydantic would read true as 1.
+NO_NUMBER = PydanticCustomError("no_number", "must be a number, not true or false")
+_CONTAINERS = (list, tuple, dict, set, frozenset)
 
 # Values to try a serializer with.
 _SAMPLES = (1, 0.5, True, "a")
@@ -80,7 +95,7 @@ class Leaf:
         """Returns the value of a text from a command line, not yet validated.
 
         Raises:
-            HparamsError: The field needs JSON and the text is not JSON.
+            HparamsError: The field needs JSON and the text is not JSON; where text is allowed, other texts are texts.
             DomainError: The text is an encoded value that cannot be decoded.
         """
         if text.startswith(encoding.PREFIX):
@@ -91,6 +106,8 @@ class Leaf:
         form = self.form
         if form in ("text", "scalar"):
             return text
+        if form == "json" and self._takes_text:
+            return parse_loosely(text)
         if form == "json" or (form == "text or null" and text.startswith('"')):
             return parse_json(self.name, text)
         return None if text == "null" else text
@@ -107,6 +124,18 @@ class Leaf:
             value = self.decode(value)
         value = self.jsonable(value)
         return None if self.has_default and same(value, self.default) else self.encode(value)
+
+    def refuses(self, value: object) -> bool:
+        """Returns whether a value is or holds true or false where only numbers and texts are allowed."""
+        return (isinstance(value, (bool, *_CONTAINERS)) and holds_bool(value)) and not self._takes_bool
+
+    @cached_property
+    def _takes_bool(self) -> bool:
+        return takes_bool(self.annotation)
+
+    @cached_property
+    def _takes_text(self) -> bool:
+        return takes_text(self.annotation)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -128,6 +157,8 @@ class Leaf:
         Raises:
             HparamsError: The value is not valid.
         """
+        if self.refuses(value):
+            raise HparamsError(f"{self.name}: {NO_NUMBER.message_template}, but got {value!r}")
         try:
             return self._validate(value, strict=False)
         except ValidationError as error:

@@ -116,8 +116,8 @@ def _check_inner_domains(name: str, annotation: Any, above: Sequence[type[BaseMo
     for key, field in annotation.model_fields.items():
         if _declared_domain(field) is not None:
             raise HparamsError(
-                f"field {name}: it is one value, so the search domain of {annotation.__name__}.{key} would not be searched; "
-                f"declare one group with the fields of all, with domains such as "
+                f"field {name}: it is one value, so the search domain of {annotation.__name__}.{key} would not be "
+                f"searched; declare one group with the fields of all, with domains such as "
                 f'Conditional(LogUniform(1e-4, 1e-1), {{"kind": "adam"}}), or remove the domain'
             )
         _check_inner_domains(name, field.annotation, (*above, annotation))
