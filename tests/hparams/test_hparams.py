@@ -915,3 +915,11 @@ def test_encoded_values_are_decoded_for_every_field(text, field, value):
 def test_an_encoded_value_outside_the_field_is_refused():
     with pytest.raises(HparamsError, match="hidden_units: must be greater than or equal to 1, but got 0"):
         Model.from_args([f"--hidden_units={encoding.encode_value('index', Choice(0, 1), '0')}"])
+
+
+def test_overrides_are_yaml_as_in_a_study():
+    made = Model().override("optimizer.kwargs={lr: 0.0005, nesterov: true}", "layers=[1, 2]")
+    assert made.optimizer.kwargs == {"lr": 0.0005, "nesterov": True}
+    assert made.layers == [1, 2]
+    with pytest.raises(HparamsError, match="optimizer.kwargs: the value must be YAML"):
+        Model().override("optimizer.kwargs={lr: ")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from kftune.errors import HparamsError, KftuneError, suggestion
+from kftune import yaml_text
+from kftune.errors import HparamsError, KftuneError, YamlError, suggestion
 from kftune.hparams.fields.form import parse_json, parse_loosely, to_json
 from kftune.hparams.fields.groups import group_of
 from kftune.hparams.fields.leaf import Leaf
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 
 # The attribute of a namespace with the texts that a parser prepared by `CommandLine.add_options` has read.
 TEXTS = "_kftune_texts"
+
+
+def _from_yaml(leaf: Leaf, text: str) -> Any:
+    """Returns the value of an override: YAML where the field is no text, as in overrides of a study."""
+    if leaf.form != "json":
+        return leaf.decode(text)
+    try:
+        return yaml_text.load(text, file=f"override {leaf.name}={text}")
+    except YamlError as error:
+        raise HparamsError(f"{leaf.name}: the value must be YAML, for example [1, 2] or null: {error}") from error
 
 
 class CommandLine:
@@ -127,7 +138,7 @@ class CommandLine:
         leaf = self._leaves.get(name)
         if override.startswith("+"):
             self._check_new(name, text)
-        put(data, *((leaf.path, leaf.decode(text)) if leaf else self.place_of(name, text)))
+        put(data, *((leaf.path, _from_yaml(leaf, text)) if leaf else self.place_of(name, text)))
 
     def help_text(self) -> str:
         """Returns the fields as ``--help`` shows them."""
