@@ -921,5 +921,5 @@ def test_overrides_are_yaml_as_in_a_study():
     made = Model().override("optimizer.kwargs={lr: 0.0005, nesterov: true}", "layers=[1, 2]")
     assert made.optimizer.kwargs == {"lr": 0.0005, "nesterov": True}
     assert made.layers == [1, 2]
-    with pytest.raises(HparamsError, match="optimizer.kwargs: the value must be YAML"):
+    with pytest.raises(HparamsError, match=r"optimizer\.kwargs: the value must be YAML"):
         Model().override("optimizer.kwargs={lr: ")

@@ -23,7 +23,7 @@ _MOST_POINTS = 256
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-_PARSERS: dict[Kind, Callable[[str], Any]] = {"json": json.loads, "literal": ast.literal_eval, "dict": dict}
+_PARSERS: dict[Kind, Callable[[Any], Any]] = {"json": json.loads, "literal": ast.literal_eval, "dict": dict}
 
 
 class Passed(NamedTuple):
@@ -212,7 +212,7 @@ def encoded_findings(
             or argument.reading.choices is not None
         )
         effect = "cannot read it, and the trial fails" if fails else "takes it as the value"
-        if argument.reading.kind == "code":
+        if kind == "code":
             effect = "reads it with a function that does not decode it"
         message = f"Katib passes --{name}={encoding.PREFIX}..., an encoded value of {name}: {argument.place} {effect}"
         yield finding("KT407", each.path, message, "fails" if fails else "wrong")
