@@ -207,10 +207,8 @@ def encoded_findings(
         argument = script.exact(name) if name in encoded else None
         if argument is None or argument.reading.kind in ("unknown", "flag"):
             continue
-        fails = (
-            argument.reading.kind not in ("text", "truthy", "characters", "code")
-            or argument.reading.choices is not None
-        )
+        kind, choices, _ = argument.reading
+        fails = kind not in ("text", "truthy", "characters", "code") or choices is not None
         effect = "cannot read it, and the trial fails" if fails else "takes it as the value"
         if kind == "code":
             effect = "reads it with a function that does not decode it"
