@@ -88,12 +88,16 @@ def findings(error: ValidationError, model: Any) -> list[InputProblem]:
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         owner, annotation, path = _place(model, detail["loc"])
         message = _message(detail, owner, annotation, str(path[-1]) if path else "")
+        is_tuple = detail["type"] == "missing" and isinstance(detail["loc"][-1], int)
+        if is_tuple:
+            count = _tuple_size(_place(model, detail["loc"][:-1])[1])
+            path, message = path[:-1], f"must have {count} entries, but got {_shortened(detail['input'])}"
         own = (detail.get("ctx") or {}).get("error")
         # An error of kftune, raised in a validator, may point further down.
         path = (*path, *getattr(own, "path", ()))
         at_key = detail["type"] == "extra_forbidden" or "[key]" in detail["loc"] or getattr(own, "at_key", False)
         found.setdefault(path, InputProblem(path, message, at_key))
-        if detail["type"] == "missing":
+        if detail["type"] == "missing" and not is_tuple:
             missing.add(path)
         if detail["type"] == "too_short":
             short.add(path)
@@ -127,6 +131,9 @@ def _reworded(detail: Any) -> str:
     if detail["type"] == "too_short":
         least = context["min_length"]
         return f"must have at least {least} {'entry' if least == 1 else 'entries'}, but got {_shortened(given)}"
+    if detail["type"] == "too_long":
+        most = context["max_length"]
+        return f"must have at most {most} {'entry' if most == 1 else 'entries'}, but got {_shortened(given)}"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     options: list[str] = []
     if detail["type"] == "union_tag_invalid":
@@ -213,6 +220,13 @@ def _arm(annotation: Any, part: str | int) -> Any:
 def _arms(annotation: Any) -> tuple[Any, ...]:
     arms = tuple(arm for part in get_args(annotation) for arm in _arms(part))
     return arms or (annotation,)
+
+
+def _tuple_size(annotation: Any) -> int:
+    """Returns the number of items of the tuple that a type declares, optional or not."""
+    if get_origin(annotation) is tuple:
+        return len(get_args(annotation))
+    return max(map(_tuple_size, get_args(annotation)), default=0)
 
 
 def _item(annotation: Any) -> Any:

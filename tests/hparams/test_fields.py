@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import uuid
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
-from pydantic import BaseModel, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, Field, PlainSerializer, SecretStr, StringConstraints, model_validator
 from typing_extensions import TypedDict
 
 from kftune import (
@@ -484,3 +486,137 @@ def test_types_must_be_defined_before_the_class():
 def test_an_unknown_field_of_a_class_is_named_with_its_near_ones():
     with pytest.raises(HparamsError, match="Inner has no hyperparameter 'siz'; did you mean 'size'"):
         Inner.leaf("siz")
+
+
+# -- defaults that are computed, and values that are not read back -----------------------------------------------------
+
+
+class Node(Hparams):
+    gpus: int = 1
+    cpus: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return data if data.get("cpus") is not None else {**data, "cpus": 2 * int(data.get("gpus", 1))}
+
+
+class Big(Hparams):
+    """Groups with every kind of default."""
+
+    plain: Node = Node()
+    two: Node = Node(gpus=2)
+    pinned: Node = Node(cpus=7)
+
+
+def test_a_partly_given_group_computes_what_its_default_had_computed():
+    given = Big.from_args(["--plain.gpus=4", "--two.gpus=4", "--pinned.gpus=4"])
+    assert given == Big(plain=Node(gpus=4), two=Node(gpus=4), pinned=Node(gpus=4, cpus=7))
+    assert Big.from_dict({"two": {"cpus": 3}}).two == Node(gpus=2, cpus=3)
+    assert Big.from_args(given.to_args()) == given
+
+
+def test_a_default_may_be_made_from_the_fields_above_it():
+    class Wide(Hparams):
+        depth: int
+        width: int = 64
+        inner: int = Hparam(default_factory=lambda data: 4 * data["width"])
+        total: int = Hparam(default_factory=lambda data: data["depth"] * data["inner"])
+
+    assert Wide.from_args(["--depth=2", "--width=1"]) == Wide(depth=2, width=1, inner=4, total=8)
+    assert Wide.leaf("inner").default == 256
+    assert not Wide.leaf("total").has_default
+    assert not Wide.leaf("total").is_required
+    assert "(computed)" in Wide.help_text()
+    parser = argparse.ArgumentParser()
+    Wide.add_to_argparse(parser)
+    assert Wide.from_namespace(parser.parse_args(["--depth=2", "--width=1"])).total == 8
+
+
+def test_a_default_factory_that_fails_is_named():
+    with pytest.raises(HparamsError, match="field value: its default_factory found no 'other'"):
+        made(int, Hparam(default_factory=lambda data: data["other"]))
+    with pytest.raises(HparamsError, match="field value: its default_factory must return a value, but raised ZeroDiv"):
+        made(int, Hparam(default_factory=lambda: 1 // 0))
+
+
+class Pair(Enum):
+    ONE = (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (Pair, ...),
+        (Pair | None, None),
+        (list[Pair], [Pair.ONE]),
+        (Annotated[int, PlainSerializer(lambda value: f"{value}px")], 3),
+        (Annotated[float, PlainSerializer(lambda value: 2 * value)], ...),
+    ],
+)
+def test_a_value_is_read_back_from_its_own_text_or_the_class_is_refused(annotation, default):
+    with pytest.raises(HparamsError, match="a value must be read back from its own text, but field value"):
+        made(annotation, default)
+
+
+def test_a_serializer_that_is_read_back_is_taken():
+    assert made(Annotated[int, PlainSerializer(abs)], 3).from_args(["--value=4"])["value"] == 4
+
+
+class Adam(Hparams):
+    kind: Literal["adam"] = "adam"
+    lr: float = Hparam(1e-3, search=LogUniform(1e-4, 1e-1))
+
+
+class Sgd(Hparams):
+    kind: Literal["sgd"] = "sgd"
+
+
+@pytest.mark.parametrize("annotation", [Adam | Sgd, Annotated[Adam | Sgd, Field(discriminator="kind")], list[Adam]])
+def test_domains_in_groups_that_are_one_value_are_refused(annotation):
+    with pytest.raises(HparamsError, match=r"field value: it is one value, so the search domain of Adam\.lr would not"):
+        made(annotation, ...)
+
+
+# -- strictness --------------------------------------------------------------------------------------------------------
+
+
+class Strict(Hparams):
+    count: int = 1
+    rate: float | None = 1.0
+    either: float | str = 1.0
+    betas: tuple[float, float] | None = None
+    layers: list[int] = Hparam(default_factory=list)
+    switch: bool | int = True
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"count": True}, "count: must be a number, not true or false, but got True"),
+        ({"rate": False}, "rate: must be a number, not true or false, but got False"),
+        ({"either": True}, "either: must be a number, not true or false, but got True"),
+        ({"layers": [1, True]}, "layers: must be a number, not true or false, but got [1, True]"),
+        ({"betas": [0.9]}, "betas: must have 2 entries, but got [0.9]"),
+        ({"betas": []}, "betas: must have 2 entries, but got []"),
+        ({"betas": [1, 2, 3]}, "betas: must have at most 2 entries, but got [1, 2, 3]"),
+    ],
+)
+def test_a_number_is_not_true_and_a_tuple_has_its_size(values, message):
+    (name, value), *_ = values.items()
+    with pytest.raises(HparamsError, match=re.escape(message)):
+        Strict.from_dict(values)
+    with pytest.raises(HparamsError, match=re.escape(message)):
+        Strict.leaf(name).validated(value)
+
+
+def test_true_stays_true_where_it_is_allowed():
+    assert Strict(switch=False)["switch"] is False
+    assert Strict.from_args(["--switch=true"])["switch"] is True
+
+
+def test_a_text_that_is_not_json_is_a_text_where_texts_are_allowed():
+    assert Strict.from_args(["--either=auto"])["either"] == "auto"
+    assert Strict.from_args(["--either=0.5"])["either"] == 0.5
+    made_of_it = Strict(either="1")
+    assert Strict.from_args(made_of_it.to_args()) == made_of_it

@@ -6,6 +6,7 @@ import argparse
 import copy
 import json
 import pickle
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -14,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
-from omegaconf.errors import InterpolationKeyError
 from pydantic import BaseModel, Field, PositiveInt, computed_field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
@@ -163,6 +163,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(make):
         (["-x", "3"], "arguments are --name=value, but got '-x'"),
         (["--hidden_units"], "--hidden_units needs a value: --hidden_units=VALUE"),
         (["--"], "-- needs a value"),
+        (
+            ["--dropout", "--layers=[1]"],
+            "--dropout needs a value: --dropout=VALUE, but the next argument is '--layers=[1]'",
+        ),
+        (["--dropout", "--hidden-units", "3"], "but the next argument is '--hidden-units'"),
+        (["--dropout", "--optimizer.kwargs.a=1"], "but the next argument is '--optimizer.kwargs.a=1'"),
         (["--=3"], "Model has no hyperparameter ''"),
         (["--hidden_units=kftune:txt:a"], "an encoded value is kftune:text"),
     ],
@@ -333,10 +339,10 @@ def test_groups_may_be_plain_pydantic_models_and_other_typed_things():
     class Holder(Hparams):
         plain: Plain = Plain(units=4)
         data: Data = Data()
-        either: Optimizer | Ordered = Ordered(low=2)
+        either: Small | Ordered = Ordered(low=2)
 
-    made = Holder.from_args(["--plain.layers=[1]", '--data={"rows": 3}', '--either={"name": "sgd"}'])
-    assert made == Holder(plain=Plain(units=4, layers=[1]), data=Data(3), either=Optimizer(name="sgd"))
+    made = Holder.from_args(["--plain.layers=[1]", '--data={"rows": 3}', '--either={"lr": 0.5}'])
+    assert made == Holder(plain=Plain(units=4, layers=[1]), data=Data(3), either=Small(lr=0.5))
     assert Holder.from_args(made.to_args()) == made
     assert list(Holder.leaves()) == ["plain.units", "plain.layers", "data", "either"]
 
@@ -372,10 +378,8 @@ def test_what_an_optional_group_needs_is_needed_only_when_the_group_is_there():
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (["--learning-rate=3"], {"learning_rate": 3.0}),
         (["--learning_rate", "-3e-4"], {"learning_rate": -3e-4}),
-        (["--number", "-3"], {"number": -3}),
-        (["--text", "--number=3"], {"text": "--number=3"}),
+        (["--text", "--other=3"], {"text": "--other=3"}),
         (["--text=", "--flag=true"], {"text": "", "flag": True}),
         (["--text=a=b=c"], {"text": "a=b=c"}),
         (["--number=1", "--number=2"], {"number": 2}),
@@ -443,8 +447,25 @@ def test_an_omegaconf_config_is_resolved_all_the_way_down(monkeypatch):
     assert made == Model(hidden_units=7, dropout=0.25, optimizer={"lr": 0.25, "kwargs": {"list": ["7"]}})  # type: ignore[arg-type]
     assert type(made.optimizer.kwargs["list"]) is list
     assert Model.from_config({"hidden_units": 7}) == Model(hidden_units=7)
-    with pytest.raises(InterpolationKeyError):
-        Model.from_config(OmegaConf.create({"hidden_units": "${missing}"}))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"hidden_units": "${missing}"},
+            "hidden_units: the config cannot be read: Interpolation key 'missing' not found",
+        ),
+        ({"hidden_units": "???"}, "hidden_units: a value must be given, but the config has ??? there"),
+        (
+            {"optimizer": {"lr": "???", "name": "???"}},
+            "optimizer.lr, optimizer.name: a value must be given, but the config has ??? there",
+        ),
+    ],
+)
+def test_what_a_config_cannot_give_is_an_error(config, message):
+    with pytest.raises(HparamsError, match=re.escape(message)):
+        Model.from_config(OmegaConf.create(config))
 
 
 def test_a_dict_and_yaml_are_nested_and_plain():
@@ -785,6 +806,35 @@ def test_a_hand_written_parser_gets_typed_options_and_keeps_its_own():
     assert Model.from_namespace(parsed(Model, [])) == Model()
 
 
+def test_the_values_of_a_namespace_count_wherever_they_come_from():
+    parser = argparse.ArgumentParser()
+    Model.add_to_argparse(parser)
+    parser.set_defaults(hidden_units=5, layers="[1, 2]", **{"optimizer.lr": 0.5})
+    namespace = parser.parse_args(["--dropout=0.5", "--optimizer.momentum=0.1"])
+    namespace.dropout = None
+    assert Model.from_namespace(namespace) == Model(
+        hidden_units=5,
+        layers=[1, 2],
+        optimizer={"lr": 0.5, "momentum": 0.1},  # type: ignore[arg-type]
+    )
+    namespace = parsed(Model, ["--layers=[1]", "--scheduler.lr=0.5"])
+    namespace.layers.append(3)
+    assert Model.from_namespace(namespace) == Model(layers=[1, 3], scheduler=Optimizer(lr=0.5))
+
+
+def test_a_hand_made_namespace_counts_too():
+    namespace = argparse.Namespace(lr=0.5, number="3", text="null", other=1)
+    assert Small.from_namespace(namespace) == Small(lr=0.5, number=3, text="null")
+    groups = argparse.Namespace(optimizer={"lr": 0.5}, scheduler=Optimizer(name="sgd"), layers=[2])
+    assert Model.from_namespace(groups) == Model(
+        optimizer={"lr": 0.5},  # type: ignore[arg-type]
+        scheduler=Optimizer(name="sgd"),
+        layers=[2],
+    )
+    with pytest.raises(HparamsError, match="number: must be a valid integer"):
+        Small.from_namespace(argparse.Namespace(number="three"))
+
+
 def test_a_hand_written_parser_reports_mistakes_as_its_own(capsys):
     with pytest.raises(SystemExit) as caught:
         parsed(Model, ["--hidden_units=0"])
@@ -865,3 +915,11 @@ def test_encoded_values_are_decoded_for_every_field(text, field, value):
 def test_an_encoded_value_outside_the_field_is_refused():
     with pytest.raises(HparamsError, match="hidden_units: must be greater than or equal to 1, but got 0"):
         Model.from_args([f"--hidden_units={encoding.encode_value('index', Choice(0, 1), '0')}"])
+
+
+def test_overrides_are_yaml_as_in_a_study():
+    made = Model().override("optimizer.kwargs={lr: 0.0005, nesterov: true}", "layers=[1, 2]")
+    assert made.optimizer.kwargs == {"lr": 0.0005, "nesterov": True}
+    assert made.layers == [1, 2]
+    with pytest.raises(HparamsError, match=r"optimizer\.kwargs: the value must be YAML"):
+        Model().override("optimizer.kwargs={lr: ")

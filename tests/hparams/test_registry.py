@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -249,6 +250,19 @@ def test_a_module_that_fails_to_import_shows_its_own_error(tmp_path, module, tex
     with pytest.raises(RegistryError) as caught:
         load_hparams(f"{name}:Made", [tmp_path])
     assert f"module '{name}' {shown}" in str(caught.value)
+    assert re.match(rf"{re.escape(str(tmp_path / name))}\.py:[12]: ", str(caught.value))
+
+
+def test_an_entry_may_be_set_by_its_key():
+    registry = HparamsRegistry()
+    registry["Mine"] = {"class_name": "Mine", "module_path": "my.module", "model_type": "mine", "description": "x"}
+    registry["Other"] = {"module_path": "my.module", "model_type": "other"}
+    assert registry.find("mine")["class_name"] == "Mine"
+    assert registry["Other"]["description"] == ""
+    with pytest.raises(RegistryError, match="the key must be the class_name, but got 'A' and 'B'"):
+        registry["A"] = {"class_name": "B", "module_path": "m", "model_type": "t"}
+    with pytest.raises(RegistryError, match="A: an entry has class_name, module_path, model_type, description, but"):
+        registry["A"] = {"module_path": "m", "modle_type": "t"}
 
 
 def test_a_missing_package_is_distinguished_from_a_module_of_a_similar_name(tmp_path, module):

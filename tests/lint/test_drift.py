@@ -292,7 +292,19 @@ def test_a_bool_that_argparse_takes_for_true_is_wrong(lint: Lint, project: Path)
 
 ENCODED = {
     "a float": ('parser.add_argument("--beta", type=float)', ["KT407 fails beta", "KT407 wrong mode"]),
-    "a type of its own": ('parser.add_argument("--beta", type=lambda text: text)', ["KT407 wrong mode"]),
+    "a type of its own": (
+        'parser.add_argument("--beta", type=lambda text: text)',
+        ["KT407 wrong beta", "KT407 wrong mode"],
+    ),
+    "JSON": ('import json\nparser.add_argument("--beta", type=json.loads)', ["KT407 fails beta", "KT407 wrong mode"]),
+    "a literal": (
+        'import ast\nparser.add_argument("--beta", type=ast.literal_eval)',
+        ["KT407 fails beta", "KT407 wrong mode"],
+    ),
+    "a leaf of a class": (
+        'from toy_hparams import ToyHparams\nparser.add_argument("--beta", type=ToyHparams.leaf("beta").decode)',
+        ["KT407 wrong mode"],
+    ),
     "the class": ("from toy_hparams import ToyHparams\nToyHparams.add_to_argparse(parser)", []),
 }
 
@@ -310,6 +322,13 @@ def test_only_the_class_decodes_an_encoded_value(part: str, expected: list[str],
     found = study_of(lint("study.yaml", "--format", "json"))["findings"]
     names = [each["message"].split("--")[1].partition("=")[0] for each in found]
     assert [f"{each['code']} {each['severity']} {name}" for each, name in zip(found, names, strict=True)] == expected
+
+
+@pytest.mark.parametrize(("converter", "code"), [("list", "KT404"), ("tuple", "KT404"), ("dict", "KT403")])
+def test_python_s_own_containers_read_no_list(converter: str, code: str, lint: Lint, project: Path):
+    text = EXAMPLE_HPARAMS.replace("epochs: int = 10", "amp: list[int] = Hparam([1], search=Choice([1], [2, 3]))")
+    (project / "toy_hparams.py").write_text(text)
+    assert code in codes_of(lint, project, script_text(GOOD + f'parser.add_argument("--amp", type={converter})'))
 
 
 def test_findings_are_placed_in_the_study_and_name_the_line_of_the_script(lint: Lint, project: Path):

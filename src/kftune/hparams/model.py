@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticUndefined
+from pydantic_core import InitErrorDetails, PydanticUndefined
 
 from kftune import yaml_text
 from kftune.argv import to_arguments
 from kftune.domains import Conditional, Domain, encoding
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
-from kftune.hparams.fields.command_line import TEXTS, CommandLine
+from kftune.hparams.fields.command_line import CommandLine
 from kftune.hparams.fields.form import in_order, to_json
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
-from kftune.hparams.fields.leaf import Leaf
+from kftune.hparams.fields.leaf import NO_NUMBER, Leaf
 from kftune.hparams.fields.nested import get, put, remove
 from kftune.hparams.fields.table import leaves_of
 from kftune.validation import Frozen, OwnErrors, findings
@@ -45,7 +45,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
     le: float | None = None,
     description: str | None = None,
     search: Domain | None = None,
-    default_factory: Callable[[], Any] | None = None,
+    default_factory: Callable[[], Any] | Callable[[dict[str, Any]], Any] | None = None,
 ) -> Any:
     """Declares a hyperparameter's default, bounds and search domain.
 
@@ -57,7 +57,7 @@ def Hparam(  # noqa: N802  # named as the thing it declares, like pydantic's Fie
         le: Values must be less than or equal to this.
         description: What it means, with the unit first; a docstring under the field does the same.
         search: The values that a study may try.
-        default_factory: Makes the default, for mutable values.
+        default_factory: Makes the default, for mutable values; a function of one argument gets the fields above.
     """
     arguments: dict[str, Any] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "description": description}
     arguments = {name: value for name, value in arguments.items() if value is not None}
@@ -101,7 +101,12 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     @model_validator(mode="before")
     @classmethod
     def _complete_groups(cls, data: Any) -> Any:
-        """Completes partly given groups from the defaults that this class has for them."""
+        """Refuses true and false as numbers; completes partly given groups from the defaults that this class has."""
+        if isinstance(data, dict):
+            refused = [name for name, value in data.items() if name in cls._leaves and cls._leaves[name].refuses(value)]
+            if refused:
+                lines = [InitErrorDetails(type=NO_NUMBER, loc=(name,), input=data[name]) for name in refused]
+                raise ValidationError.from_exception_data(cls.__name__, lines)
         return completed(cls._groups, data) if cls._groups and isinstance(data, dict) else data
 
     # -- a mapping ---------------------------------------------------------------------------------------------
@@ -190,12 +195,11 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         """Returns an instance from a mapping or an OmegaConf ``DictConfig``, with interpolations resolved.
 
         Raises:
-            HparamsError: A name is unknown, or a value is not valid for its field.
+            HparamsError: A name is unknown, a value is not valid for its field or is missing (``???``), or an
+                interpolation cannot be resolved.
         """
         if type(config).__module__.partition(".")[0] == "omegaconf":
-            from omegaconf import OmegaConf  # noqa: PLC0415  # only a caller with a DictConfig needs it
-
-            config = OmegaConf.to_container(config, resolve=True)
+            config = _plain(config)
         return cls.from_dict(config)
 
     @classmethod
@@ -232,9 +236,14 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     @classmethod
     def from_namespace(cls, namespace: argparse.Namespace) -> Self:
-        """Returns an instance from the namespace of a parser prepared by `add_to_argparse`; ignores other arguments."""
-        texts = vars(namespace).get(TEXTS, {})
-        return cls._from_texts(texts.items())
+        """Returns an instance from the values of a namespace; ignores other arguments.
+
+        The values count, whether the command line, `set_defaults` or an assignment has set them.
+
+        Raises:
+            HparamsError: A value is not valid for its field.
+        """
+        return cls._from_texts(cls._command_line.texts_of(namespace).items())
 
     def override(self, *overrides: str) -> Self:
         """Returns a changed copy, with overrides in Hydra's syntax.
@@ -362,6 +371,22 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
                     f"{cls.__name__}: a field cannot be called {name!r}: every hyperparameter class has an attribute "
                     f"with that name; choose another"
                 )
+
+
+def _plain(config: Any) -> Any:
+    """Returns a config of OmegaConf as dicts and lists."""
+    from omegaconf import OmegaConf  # noqa: PLC0415  # only a caller with such a config needs these
+    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
+
+    try:
+        missing = sorted(OmegaConf.missing_keys(config))
+        if missing:
+            raise HparamsError(f"{', '.join(missing)}: a value must be given, but the config has ??? there")
+        return OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        problem = str(error).strip().splitlines()[0]
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise HparamsError(f"{where}the config cannot be read: {problem}") from error
 
 
 # For subclasses only: Hparams has no fields, and reading its source takes longer than the rest of this module.

@@ -106,6 +106,22 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
             self._read_plugins()
         return self._entries[class_name]
 
+    def __setitem__(self, class_name: str, entry: Mapping[str, str]) -> None:
+        """Adds a class, as `register` does.
+
+        Args:
+            class_name: The name of the class.
+            entry: module_path, model_type, and if wanted class_name and description.
+        """
+        values = {"class_name": class_name, **entry}
+        if values["class_name"] != class_name:
+            raise RegistryError(f"the key must be the class_name, but got {class_name!r} and {values['class_name']!r}")
+        needed = {"module_path", "model_type"}
+        if not needed <= values.keys() <= RegistryEntry.__annotations__.keys():
+            known = ", ".join(RegistryEntry.__annotations__)
+            raise RegistryError(f"{class_name}: an entry has {known}, but got {', '.join(values)}")
+        self.register(**values)
+
     def __iter__(self) -> Iterator[str]:
         self._read_plugins()
         return iter(self._entries)
@@ -171,15 +187,19 @@ def _import(module_path: str, folders: Sequence[Path]) -> object:
             looked = ", ".join(map(str, folders)) or "the installed packages"
             near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
             raise RegistryError(f"no module {module_path!r} in {looked}; {near}") from error
-        raise RegistryError(f"module {module_path!r} needs {error.name!r}, which is not installed") from error
+        place = _place(error, module_path)
+        raise RegistryError(f"{place}: module {module_path!r} needs {error.name!r}, which is not installed") from error
     except (Exception, SystemExit) as error:  # a user's module may run any code; its error is shown
         raise RegistryError(
-            f"module {module_path!r} must import without an error, but raised {type(error).__name__}: {error}"
+            f"{_place(error, module_path)}: module {module_path!r} must import without an error, but raised "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 
 def _place(error: BaseException, module_path: str) -> str:
     """Returns file and line of the statement that raised `error` during the import of a module."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
     step, place = error.__traceback__, module_path
     while step is not None:
         if step.tb_frame.f_globals.get("__name__") == module_path:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
-from kftune.errors import HparamsError, KftuneError, suggestion
-from kftune.hparams.fields.form import parse_json, parse_loosely
+from kftune import yaml_text
+from kftune.errors import HparamsError, KftuneError, YamlError, suggestion
+from kftune.hparams.fields.form import parse_json, parse_loosely, to_json
 from kftune.hparams.fields.groups import group_of
 from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 
 # The attribute of a namespace with the texts that a parser prepared by `CommandLine.add_options` has read.
 TEXTS = "_kftune_texts"
+
+
+def _from_yaml(leaf: Leaf, text: str) -> Any:
+    """Returns the value of an override: YAML where the field is no text, as in overrides of a study."""
+    if leaf.form != "json":
+        return leaf.decode(text)
+    try:
+        return yaml_text.load(text, file=f"override {leaf.name}={text}")
+    except YamlError as error:
+        raise HparamsError(f"{leaf.name}: the value must be YAML, for example [1, 2] or null: {error}") from error
 
 
 class CommandLine:
@@ -44,7 +56,7 @@ class CommandLine:
         """Yields name and text of each flag, given as ``--name=value`` or in two tokens.
 
         Raises:
-            HparamsError: A token is not a flag, or a flag has no value.
+            HparamsError: A token is not a flag, or a flag has no value or is followed by another flag.
         """
         tokens = iter(argv)
         for token in tokens:
@@ -54,10 +66,37 @@ class CommandLine:
             leaf = self._flags.get(flag)
             if not equals:
                 following = next(tokens, None)
-                if following is None:
-                    raise HparamsError(f"{flag} needs a value: {flag}=VALUE")
+                if following is None or self._is_flag(following):
+                    found = f", but the next argument is {following!r}" if following else ""
+                    raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
                 text = following
             yield (leaf.name if leaf else flag[2:]), text
+
+    def texts_of(self, namespace: argparse.Namespace) -> dict[str, str]:
+        """Returns the texts of the fields whose values in a namespace differ from their defaults.
+
+        Args:
+            namespace: A namespace of a parser prepared by `add_options`, changed afterwards or not, or any other.
+
+        Raises:
+            HparamsError: A value is not valid for its field.
+        """
+        held = vars(namespace)
+        texts: dict[str, str] = {}
+        for name, text in held.get(TEXTS, {}).items():  # an encoded text says more than its value
+            leaf = self._leaves[name]
+            if name in held and leaf.jsonable(held[name]) == leaf.jsonable(leaf.decode(text)):
+                texts[name] = text
+        for name, value in held.items():
+            if name in texts:
+                continue
+            if name in self._leaves:
+                text = self._leaves[name].text_of(value)
+                if text is not None:
+                    texts[name] = text
+            elif name in self._model.model_fields and value is not None:
+                texts[name] = to_json(name, to_jsonable_python(value))
+        return texts
 
     def place_of(self, name: str, text: str) -> tuple[tuple[str, ...], Any]:
         """Returns path and value for a name that is not a field: a whole group, an entry of a dict, or an extra.
@@ -99,14 +138,16 @@ class CommandLine:
         leaf = self._leaves.get(name)
         if override.startswith("+"):
             self._check_new(name, text)
-        put(data, *((leaf.path, leaf.decode(text)) if leaf else self.place_of(name, text)))
+        put(data, *((leaf.path, _from_yaml(leaf, text)) if leaf else self.place_of(name, text)))
 
     def help_text(self) -> str:
         """Returns the fields as ``--help`` shows them."""
         lines = [inspect.cleandoc(self._model.__doc__ or self._model.__name__), "", "hyperparameters (--name=value):"]
         for leaf in self._leaves.values():
             group = ".".join(leaf.path[:-1])
-            given = f"default {leaf.encode(leaf.default)}" if leaf.has_default else f"required in {group}"
+            given = f"default {leaf.encode(leaf.default)}" if leaf.has_default else "computed"
+            if not leaf.has_default and group:
+                given = f"required in {group}"
             notes = ["required" if leaf.is_required else given]
             if leaf.domain is not None:
                 notes.append(f"searched {json.dumps(leaf.domain.to_spec())}")
@@ -147,6 +188,11 @@ class CommandLine:
                 metavar="VALUE",
                 help=f"{leaf.description}{shown}".strip().replace("%", "%%"),
             )
+
+    def _is_flag(self, token: str) -> bool:
+        """Returns whether a token names a field, a group, or something in one."""
+        name = token.removeprefix("--").partition("=")[0].partition(".")[0]
+        return token.startswith("--") and name.replace("-", "_") in self._model.model_fields
 
     def _owner_of(self, path: tuple[str, ...]) -> tuple[type[BaseModel], int]:
         """Returns the innermost group on a path, and how many parts of the path lead to it."""

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from kftune.errors import HparamsError, KftuneError
 from kftune.hparams.fields.form import parts_of
 
 
@@ -28,6 +28,8 @@ class FieldGroup(NamedTuple):
     default: Any
     is_mutable: bool
     inner: Mapping[str, FieldGroup]
+    chosen: frozenset[str] | None = None
+    """The fields that a partly given group takes from the default; None for all. The class computes the others."""
 
 
 def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, FieldGroup]:
@@ -38,14 +40,38 @@ def groups_of(model: type[BaseModel], defaults: object = None) -> dict[str, Fiel
         defaults: An instance of it with the defaults; None for those of the class.
     """
     groups: dict[str, FieldGroup] = {}
+    values = defaults_of(model, defaults)
     for name, field in model.model_fields.items():
         group = group_of(field.annotation)
         if group is not None:
-            has_default, value = default_of(field, name, defaults)
-            default = value if has_default else {}
+            default = values.get(name, {})
             inner = groups_of(group, default) if isinstance(default, BaseModel) else {}
-            groups[name] = FieldGroup(group, default, _is_mutable(default), inner)
+            groups[name] = FieldGroup(group, default, _is_mutable(default), inner, _chosen(group, default))
     return groups
+
+
+def _chosen(group: type[BaseModel], default: object) -> frozenset[str] | None:
+    """Returns the fewest fields from whose values a class that computes fields makes the default."""
+    if not isinstance(default, BaseModel) or not _computes(group):
+        return None
+    values = {name: getattr(default, name) for name in type(default).model_fields}
+    extra = default.model_extra or {}
+    for name in reversed(list(values)):  # computed fields come after those they are computed from
+        fewer = {key: value for key, value in values.items() if key != name}
+        try:
+            is_enough = type(default).model_validate({**fewer, **extra}) == default
+        except (KftuneError, ValueError):  # pydantic's ValidationError is a ValueError
+            continue
+        if is_enough:
+            values = fewer
+    return frozenset(values)
+
+
+def _computes(group: type[BaseModel]) -> bool:
+    """Returns whether a class may compute a field from others."""
+    takes_data = any(field.default_factory_takes_validated_data for field in group.model_fields.values())
+    own = group.__pydantic_decorators__.model_validators.keys() - {"_complete_groups"}  # Hparams has that one
+    return takes_data or bool(own) or has_field_validators(group)
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +111,8 @@ def _merged(group: FieldGroup, given: Mapping[str, Any]) -> dict[str, Any]:
         merged = dict(given)
     else:
         default = deepcopy(group.default)
-        own = {name: getattr(default, name) for name in group.model.model_fields}
+        names = group.model.model_fields if group.chosen is None else group.chosen
+        own = {name: getattr(default, name) for name in names}
         merged = {**own, **(default.model_extra or {}), **given}
     return completed(group.inner, merged) if group.inner else merged
 
@@ -111,15 +138,31 @@ def group_of(annotation: object) -> type[BaseModel] | None:
     return None
 
 
-def default_of(field: FieldInfo, name: str, defaults: object) -> tuple[bool, Any]:
-    """Returns whether a field has a default, and which.
+def defaults_of(model: type[BaseModel], defaults: object) -> dict[str, Any]:
+    """Returns the default of each field that has one.
 
     Args:
-        field: The field.
-        name: Its name.
-        defaults: The enclosing group's default instance, which overrides the field's own default; None without one.
+        model: The class.
+        defaults: The enclosing group's default instance, which overrides the fields' own defaults; None without one.
+
+    Raises:
+        HparamsError: A default factory fails.
     """
     if isinstance(defaults, BaseModel):
-        return True, getattr(defaults, name)
-    value = field.get_default(call_default_factory=True, validated_data={})
-    return value is not PydanticUndefined, value
+        return {name: getattr(defaults, name) for name in model.model_fields}
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        try:
+            value = field.get_default(call_default_factory=True, validated_data=found)
+        except KeyError as error:
+            if error.args[0] in model.model_fields and error.args[0] not in found:
+                continue  # it depends on a field without a default
+            raise HparamsError(f"field {name}: its default_factory found no {error}") from error
+        except Exception as error:  # a user's function may raise anything
+            problem = f"{type(error).__name__}: {error}"
+            raise HparamsError(
+                f"field {name}: its default_factory must return a value, but raised {problem}"
+            ) from error
+        if value is not PydanticUndefined:
+            found[name] = value
+    return found

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError
-from kftune.hparams.fields.form import Form, in_order, is_optional, parse_json, to_json
+from kftune.hparams.fields.form import (
+    Form,
+    holds_bool,
+    in_order,
+    is_optional,
+    parse_json,
+    parse_loosely,
+    parts_of,
+    takes_bool,
+    takes_text,
+    to_json,
+)
 from kftune.validation import findings
 
 # Every point of a domain up to this size is checked against its field; of a larger one, only the ends.
 _POINTS_CHECKED = 256
 _MOST_TAKEN = 256
+
+# pydantic would read true as 1.
+NO_NUMBER = PydanticCustomError("no_number", "must be a number, not true or false")
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+# Values to try a serializer with.
+_SAMPLES = (1, 0.5, True, "a")
 
 # Types that are the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
@@ -76,7 +95,7 @@ class Leaf:
         """Returns the value of a text from a command line, not yet validated.
 
         Raises:
-            HparamsError: The field needs JSON and the text is not JSON.
+            HparamsError: The field needs JSON and the text is not JSON; where text is allowed, other texts are texts.
             DomainError: The text is an encoded value that cannot be decoded.
         """
         if text.startswith(encoding.PREFIX):
@@ -87,9 +106,36 @@ class Leaf:
         form = self.form
         if form in ("text", "scalar"):
             return text
+        if form == "json" and self._takes_text:
+            return parse_loosely(text)
         if form == "json" or (form == "text or null" and text.startswith('"')):
             return parse_json(self.name, text)
         return None if text == "null" else text
+
+    def text_of(self, value: object) -> str | None:
+        """Returns the text of a value that was not read from a command line; None if it is as good as not given.
+
+        Raises:
+            HparamsError: The value is not valid.
+        """
+        if value is None and not self.has_default and not self.is_required:
+            return None
+        if isinstance(value, str) and not self.form.startswith("text") and not self.takes(value):
+            value = self.decode(value)
+        value = self.jsonable(value)
+        return None if self.has_default and same(value, self.default) else self.encode(value)
+
+    def refuses(self, value: object) -> bool:
+        """Returns whether a value is or holds true or false where only numbers and texts are allowed."""
+        return (isinstance(value, (bool, *_CONTAINERS)) and holds_bool(value)) and not self._takes_bool
+
+    @cached_property
+    def _takes_bool(self) -> bool:
+        return takes_bool(self.annotation)
+
+    @cached_property
+    def _takes_text(self) -> bool:
+        return takes_text(self.annotation)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
@@ -111,6 +157,8 @@ class Leaf:
         Raises:
             HparamsError: The value is not valid.
         """
+        if self.refuses(value):
+            raise HparamsError(f"{self.name}: {NO_NUMBER.message_template}, but got {value!r}")
         try:
             return self._validate(value, strict=False)
         except ValidationError as error:
@@ -138,6 +186,44 @@ class Leaf:
             raise HparamsError(
                 f"the default must be a value of the field, but {self.declaration} has default {default!r}: {problem}"
             ) from error
+
+    def check_texts(self) -> None:
+        """Checks that values of types with their own JSON form are read back from their own text.
+
+        Raises:
+            HparamsError: A value is not.
+        """
+        parts = [part for part in parts_of(self.annotation) if get_origin(part) is not Literal]
+        serialisers = [mark for mark in _marks(self.annotation, self.constraints) if hasattr(mark, "when_used")]
+        if not serialisers and all(part in _PLAIN for part in parts):
+            return
+        members = [member for part in parts if isinstance(part, type) and issubclass(part, Enum) for member in part]
+        written = [
+            self._written(value) for value in (*members, *(_SAMPLES if serialisers else ())) if self._is_value(value)
+        ]
+        for value in (*written, *((self.default,) if self.has_default else ())):
+            text = self.encode(value)
+            try:
+                is_same = same(self._written(self.decode(text)), value)
+            except HparamsError:
+                is_same = False
+            if not is_same:
+                raise HparamsError(
+                    f"a value must be read back from its own text, but {self.declaration} is written "
+                    f"as {text!r}, which it does not take; use another type or another serializer"
+                )
+
+    def _is_value(self, value: object) -> bool:
+        try:
+            self.validated(value)
+        except HparamsError:
+            return False
+        return True
+
+    def _written(self, value: object) -> Any:
+        """Returns `value`, validated, as its class writes it."""
+        valid = self.validated(value)
+        return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
 
     def takes(self, value: object) -> bool:
         """Returns whether a JSON-able value is valid without a conversion."""
@@ -219,6 +305,11 @@ class Leaf:
                 f"a field must take every value of its search domain, but {self.declaration}{default} "
                 f"refuses {point!r} of {domain!r}: {problem}"
             )
+
+
+def _marks(annotation: Any, constraints: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns what annotates a type, in it and beside it."""
+    return (*constraints, *(get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()))
 
 
 def _limit(constraint: object) -> str:

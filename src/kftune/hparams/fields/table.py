@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from kftune.domains import Conditional, Domain, domain_from_spec
 from kftune.errors import HparamsError, suggestion
 from kftune.hparams.fields.form import form_of, is_optional, parts_of
-from kftune.hparams.fields.groups import default_of, group_of
+from kftune.hparams.fields.groups import defaults_of, group_of
 from kftune.hparams.fields.leaf import Leaf
 
 
@@ -72,15 +72,18 @@ def _walk(
     when: tuple[Any, ...],
     above: tuple[type[BaseModel], ...],
 ) -> Iterator[Leaf]:
+    values = defaults_of(model, defaults)
     for name, field in model.model_fields.items():
         full = (*path, name)
         _check_field(".".join(full), field)
-        has_default, default = default_of(field, name, defaults)
+        has_default, default = name in values, values.get(name)
         domain = _absolute(_declared_domain(field), path, model)
         group = group_of(field.annotation)
         if group in above:  # a group in itself would have infinitely many fields: it is one value
             group = None
         _check_kind(".".join(full), domain, is_group=group is not None)
+        if group is None:
+            _check_inner_domains(".".join(full), field.annotation, above)
         if group is None or is_optional(field.annotation):
             searched = None if group is not None else _with_conditions(domain, when)
             yield _leaf(full, field, (has_default, default), searched, is_group=group is not None)
@@ -96,6 +99,28 @@ def _check_kind(name: str, domain: Domain | None, *, is_group: bool) -> None:
     if domain is not None and marks_group != is_group:
         rule = "a group has a condition, and its fields have the domains" if is_group else "a field needs a domain"
         raise HparamsError(f"field {name}: {rule}, but search is {domain!r}")
+
+
+def _check_inner_domains(name: str, annotation: Any, above: Sequence[type[BaseModel]]) -> None:
+    """Refuses domains in classes that are no group: a union of groups, or a list of them, is one value.
+
+    Args:
+        name: The field.
+        annotation: Its type.
+        above: The classes around it; a group in itself is one value too.
+    """
+    for inner in get_args(annotation):
+        _check_inner_domains(name, inner, above)
+    if not isinstance(annotation, type) or not issubclass(annotation, BaseModel) or annotation in above:
+        return
+    for key, field in annotation.model_fields.items():
+        if _declared_domain(field) is not None:
+            raise HparamsError(
+                f"field {name}: it is one value, so the search domain of {annotation.__name__}.{key} would not be "
+                f"searched; declare one group with the fields of all, with domains such as "
+                f'Conditional(LogUniform(1e-4, 1e-1), {{"kind": "adam"}}), or remove the domain'
+            )
+        _check_inner_domains(name, field.annotation, (*above, annotation))
 
 
 def _check_field(name: str, field: FieldInfo) -> None:
@@ -123,11 +148,12 @@ def _leaf(
         description=(field.description or "").strip(),
         domain=domain,
         has_default=default[0],
-        is_required=not default[0],
+        is_required=not default[0] and field.is_required(),
         is_group=is_group,
     )
     if leaf.has_default:
         leaf = replace(leaf, default=leaf.jsonable_default(default[1]))
+    leaf.check_texts()
     if leaf.domain is not None:
         leaf.check_domain(leaf.domain)
     return leaf

@@ -16,7 +16,16 @@ _LISTS = frozenset({"append", "extend"})
 _ANSWERS = frozenset({"help", "version"})
 _PARSING_KNOWN = frozenset({"parse_known_args", "parse_known_intermixed_args"})
 _PARSING = _PARSING_KNOWN | {"parse_args", "parse_intermixed_args"}
-_KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "truthy"}
+_KINDS: dict[str, Kind] = {
+    "int": "int",
+    "float": "float",
+    "str": "text",
+    "bool": "truthy",
+    "json.loads": "json",
+    "ast.literal_eval": "literal",
+    "dict": "dict",
+    **dict.fromkeys(("list", "tuple", "set", "frozenset"), "characters"),
+}
 # Functions that may be called with a parser, and add no arguments to it.
 _HARMLESS = frozenset({"argcomplete.autocomplete", "print", "isinstance", "id", "repr", "vars"})
 _CONVERTERS = frozenset({"int", "float", "bool", "eval", "json.loads", "ast.literal_eval", "decimal.Decimal"})
@@ -208,6 +217,15 @@ class _Reader:
             argument = replace(self._typed(argument, named, action), required=required)
         self._arguments.append(argument)
 
+    def _kind(self, converter: ast.expr) -> Kind:
+        """Returns how a converter reads a text."""
+        name = self._module.name(converter)
+        if name in _KINDS:
+            return _KINDS[name]
+        where = self._module.where(name)
+        function = where and where[0].functions.get(where[1])
+        return "unknown" if _uses_kftune(self._module, converter, *(function.body if function else ())) else "code"
+
     def _typed(self, argument: ScriptArgument, named: dict[str, ast.expr], action: str) -> ScriptArgument:
         """Returns the argument with its reading and its default."""
         default = self._module.literal(named["default"]) if "default" in named else None
@@ -217,12 +235,25 @@ class _Reader:
         many = self._module.literal(named.get("nargs", ast.Constant("?"))) != "?" or action in _LISTS
         if action != "store" and action not in _LISTS:
             return replace(argument, reading=Reading(many=many))
-        kind: Kind = _KINDS.get(self._module.name(named["type"]), "unknown") if "type" in named else "text"
+        kind: Kind = self._kind(named["type"]) if "type" in named else "text"
         if isinstance(default, str) and kind in ("int", "float"):
             default = _converted(default, kind)
         choices = self._module.literal(named["choices"]) if "choices" in named else None
         known = tuple(choices) if isinstance(choices, (list, tuple, set, range)) else None
         return replace(argument, reading=Reading(kind, known, many), default=default)
+
+
+def _uses_kftune(module: Module, *nodes: ast.AST) -> bool:
+    """Returns whether code may decode values as a hyperparameter class does: with a leaf of it, or with kftune.
+
+    Args:
+        module: Where the code is.
+        nodes: The code.
+    """
+    inner = [each for node in nodes for each in ast.walk(node)]
+    return any(isinstance(each, ast.Attribute) and each.attr == "leaf" for each in inner) or any(
+        module.name(each).startswith("kftune.") for each in inner if isinstance(each, (ast.Name, ast.Attribute))
+    )
 
 
 def _converted(text: str, kind: str) -> Any:

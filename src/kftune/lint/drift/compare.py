@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from kftune.domains import Conditional, Domain, encoding
@@ -20,6 +21,9 @@ from kftune.study import Study
 
 _MOST_POINTS = 256
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+_PARSERS: dict[Kind, Callable[[Any], Any]] = {"json": json.loads, "literal": ast.literal_eval, "dict": dict}
 
 
 class Passed(NamedTuple):
@@ -151,8 +155,10 @@ def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
     kind, choices, many = argument.reading
     if kind == "flag":
         raise _RefusedError(f"declares {argument.name} as a switch, which takes no value")
-    if kind == "unknown":
+    if kind in ("unknown", "code"):
         return None
+    if kind == "characters" and not many:
+        return "makes a list of the text's characters"
     read = _read(kind, text)
     if choices is not None and UNKNOWN not in choices and read not in choices:
         known = ", ".join(map(repr, choices[:8]))
@@ -177,6 +183,11 @@ def _read(kind: Kind, text: str) -> Any:
         except ValueError:
             what = "a whole number" if kind == "int" else "a number"
             raise _RefusedError(f"takes {what} only") from None
+    if kind in _PARSERS:
+        try:
+            return _PARSERS[kind](text)
+        except (ValueError, SyntaxError):
+            raise _RefusedError(f"cannot read it as {'JSON' if kind == 'json' else f'a Python {kind}'}") from None
     return bool(text) if kind == "truthy" else text
 
 
@@ -196,8 +207,11 @@ def encoded_findings(
         argument = script.exact(name) if name in encoded else None
         if argument is None or argument.reading.kind in ("unknown", "flag"):
             continue
-        fails = argument.reading.kind in ("int", "float", "bool") or argument.reading.choices is not None
+        kind, choices, _ = argument.reading
+        fails = kind not in ("text", "truthy", "characters", "code") or choices is not None
         effect = "cannot read it, and the trial fails" if fails else "takes it as the value"
+        if kind == "code":
+            effect = "reads it with a function that does not decode it"
         message = f"Katib passes --{name}={encoding.PREFIX}..., an encoded value of {name}: {argument.place} {effect}"
         yield finding("KT407", each.path, message, "fails" if fails else "wrong")
 
@@ -236,7 +250,7 @@ def _default_findings(
 
 def _differs(leaf: Leaf, argument: ScriptArgument) -> bool:
     theirs, ours, kind = argument.default, leaf.default, argument.reading.kind
-    if theirs is UNKNOWN or theirs is None or argument.reading.many or kind == "unknown":
+    if theirs is UNKNOWN or theirs is None or argument.reading.many or kind in ("unknown", "code"):
         return False
     if kind == "flag" and not isinstance(ours, bool):
         return False

@@ -14,9 +14,12 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 """A value that the source does not show."""
 
-Kind = Literal["int", "float", "bool", "truthy", "text", "flag", "unknown"]
+Kind = Literal[
+    "int", "float", "bool", "truthy", "text", "flag", "json", "literal", "dict", "characters", "code", "unknown"
+]
 """How the text of an argument is read. `truthy` is argparse's type=bool, which is true for every text except ''; `bool`
-accepts true and false; `flag` takes no value."""
+accepts true and false; `flag` takes no value; `dict` and `characters` are Python's own dict and list; `code` is a
+function that does not use kftune."""
 
 
 class Reading(NamedTuple):
