@@ -171,7 +171,8 @@ class RowsReader(Reader):
                 f"the objective {name!r} was reported, but never as a finite number ({texts}); Katib counts such a "
                 f"trial as succeeded, and may take it for the best"
             )
-        return self._why_missing(log)
+        stored = "; Katib counts such a trial as succeeded, and may take it for the best" if refused else ""
+        return f"{self._why_missing(log)}{stored}"
 
     def _why_missing(self, log: Path) -> str:
         metrics = self._metrics
