@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from kftune.katib.trial.medianstop import Finished
 from kftune.katib.trial.stopping import StopRule, StopWatch
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
-from kftune.local.study.failure import last_lines
-from kftune.local.study.missing_objective import why_missing
+from kftune.local.study.failure import end_of
+from kftune.local.study.missing_objective import SEARCHED, why_not_read
 from kftune.local.study.plan import Reader
 from kftune.metrics.log_scanner import LineCutter
+from kftune.metrics.near_lines import NearLine
+from kftune.metrics.near_rows import near_rows
 from kftune.metrics.values import MetricValues
 from kftune.results import RunFolder, State
 
@@ -163,20 +165,22 @@ class RowsReader(Reader):
         if name in self._values:
             return ""
         refused = [row.value for row in self.rows if row.name == name]
-        if refused:
-            texts = ", ".join(text or "an empty text" for text in dict.fromkeys(refused[:3]))
+        if refused and all(go_float(text) is not None for text in refused):
+            texts = ", ".join(dict.fromkeys(refused[:3]))
             return (
                 f"the objective {name!r} was reported, but never as a finite number ({texts}); Katib counts such a "
                 f"trial as succeeded, and may take it for the best"
             )
-        return self._why_missing(log)
+        stored = "; Katib counts such a trial as succeeded, and may take it for the best" if refused else ""
+        return f"{self._why_missing(log)}{stored}"
 
     def _why_missing(self, log: Path) -> str:
-        name = self._metrics.objective
-        if not self._metrics.filters:
-            return why_missing(name, log, {})
-        filters = ", ".join(map(repr, self._metrics.filters))
-        return f"no line of the log gives {name!r} by the filter {filters}{last_lines(log)}"
+        metrics = self._metrics
+
+        def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
+            return near_rows(name, lines, metrics.filters, metrics.format)
+
+        return why_not_read(metrics.objective, end_of(log, SEARCHED), near)
 
     def ended(self, state: State) -> None:
         """Stores the reports for the rules of later trials."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from kftune.errors import near_names
 from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines, readable
+from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.near_lines import LineReader, NearLine, near_lines
+from kftune.metrics.reduction import Reducer
 
-_SEARCHED = 1 << 20
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+SEARCHED = 1 << 20
+"""Bytes at the end of a log in which to look for a reason."""
 _NAME_AND_NUMBER = re.compile(rb"(?<![^ \t\r\n\f])([!-<>-~]{1,100})=[+-]?[0-9.]")
 
 
 def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | None = None) -> str:
-    """Explains why a log has no value of the objective.
+    """Explains why a log has no value of a study's objective.
 
     Args:
         name: The objective.
@@ -23,29 +28,75 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | N
         refused: Reported value that is not a finite number -> how often.
         regex: The regular expression that finds it; None for metric lines.
     """
-    if refused:
-        total = sum(refused.values())
-        times = "once" if total == 1 else f"{total} times"
-        texts = ", ".join(text or "an empty text" for text in list(refused)[:3])
+    if refused and all(_NOT_FINITE.fullmatch(text) for text in refused):
+        return never_finite(name, refused)
+    if regex is not None and refused:
+        texts = ", ".join(map(repr, list(refused)[:3]))
         return (
-            f"the objective {name!r} was reported {times}, but never as a finite number ({texts}); a loss that is not "
-            f"finite often means too large a learning rate"
+            f"the group in the objective's regex {regex!r} finds {texts}, which is not a number; write "
+            f"([0-9.eE+-]+) for the group"
         )
     if regex is not None:
         return f"no line of the log matches the objective's regex {regex!r}{last_lines(log)}"
-    end = end_of(log, _SEARCHED)
+    return why_not_read(name, end_of(log, SEARCHED), near_reports)
+
+
+def never_finite(name: str, refused: Mapping[str, int]) -> str:
+    """Tells that all values of the objective were nan or infinite.
+
+    Args:
+        name: The objective.
+        refused: Reported value -> how often.
+    """
+    total = sum(refused.values())
+    times = "once" if total == 1 else f"{total} times"
+    return (
+        f"the objective {name!r} was reported {times}, but never as a finite number ({', '.join(list(refused)[:3])}); "
+        f"a loss that is not finite often means too large a learning rate"
+    )
+
+
+def why_not_read(name: str, text: bytes, near: Callable[[str, Iterable[bytes]], Iterator[NearLine]]) -> str:
+    """Explains why a text has no value of an objective, with its nearest line or name.
+
+    Args:
+        name: The objective.
+        text: The end of what the trial wrote.
+        near: Finds the lines that are almost read.
+    """
     never = f"exit code 0, but the objective was never reported: the log has no {name}=<number>"
-    if not end.strip():
+    if not text.strip():
         return f"{never}; it is empty"
-    names = sorted({found.decode("ascii") for found in _NAME_AND_NUMBER.findall(end)})
-    near = near_names(name, names) or _same_ending(name, names)
-    if near:
-        return f"{never}; it has {', '.join(f'{found}=' for found in names[:10])}; {near}"
-    similar = _line_with(name, end)
-    if similar:
-        return f"{never}; it has the line {similar!r}, not a metric line; print {name}=<number>, or give a regex"
+    names = sorted({found.decode("ascii") for found in _NAME_AND_NUMBER.findall(text)} - {name})
+    line = next(near(name, text.split(b"\n")), None)
+    if line is not None:
+        shown = readable(line.text.encode("utf-8", "surrogateescape")).strip()[:LONGEST_LINE]
+        return f"{never}; the line {shown!r} is not read, because {line.why}; {line.remedy}"
+    similar = near_names(name, names) or _same_ending(name, names)
     listed = f"; it has {', '.join(f'{found}=' for found in names[:10])}" if names else ""
+    if similar:
+        return f"{never}{listed}; {similar}"
+    unread = _line_with(name, text)
+    if unread:
+        return f"{never}; it has the line {unread!r}, not a metric line; print {name}=<number>, or give a regex"
     return f"{never}{listed}; report it with kftune.report({_call(name)}), or print {name}=<number>"
+
+
+def near_reports(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
+    """Yields the lines that almost report a metric of a study.
+
+    Args:
+        name: The metric.
+        lines: All lines of a log.
+    """
+
+    def value(text: str, regex: str) -> str | None:
+        reducer = Reducer((name,), (MetricDefinition(name, regex),) if regex else ())
+        reducer.feed(text.encode("utf-8", "surrogateescape") + b"\n")
+        found = reducer.result(name)
+        return None if found is None else found.latest
+
+    return near_lines(name, lines, LineReader(value, "give the study objective.regex: '{}'", groups=1))
 
 
 def _same_ending(name: str, names: list[str]) -> str:

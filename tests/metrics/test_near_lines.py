@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from kftune.katib.trial.collector import Collector
+from kftune.local.study.missing_objective import near_reports
+from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.katib_filter import katib_filter
+from kftune.metrics.near_rows import near_rows
+from kftune.metrics.reduction import Reducer
+
+PUNCTUATION = "punctuation touches the value or the name"
+BRACKETS = "brackets or a name precede the number"
+
+
+@pytest.mark.parametrize(
+    ("line", "why", "value"),
+    [
+        ("Epoch 1/2, loss=0.51, acc=0.7", PUNCTUATION, "0.51"),
+        ("[loss=0.51]", PUNCTUATION, "0.51"),
+        ("loss=0.5]", PUNCTUATION, "0.5"),
+        ("loss=98%", PUNCTUATION, "98"),
+        ("loss=np.float64(0.51)", f"{BRACKETS} and {PUNCTUATION}", "0.51"),
+        ("loss=tensor(0.5, device='cuda:0')", f"{BRACKETS} and {PUNCTUATION}", "0.5"),
+        ("loss=tensor([0.5])", f"{BRACKETS} and {PUNCTUATION}", "0.5"),
+        ("INFO:root:loss=0.5", "other text touches the name", "0.5"),
+        ("loss = 0.5", "spaces are around '='", "0.5"),
+        ("loss: 0.5", "it has ':' instead of '='", "0.5"),
+    ],
+)
+def test_a_study_gets_a_regex_that_reads_the_line_here_and_on_katib(line: str, why: str, value: str):
+    (near,) = near_reports("loss", [b"start", line.encode()])
+    assert (near.line, near.text, near.why) == (2, line, why)
+    definition = MetricDefinition("loss", near.remedy.partition("objective.regex: '")[2].removesuffix("'"))
+    reducer = Reducer(["loss"], [definition])
+    reducer.feed(line.encode() + b"\n")
+    assert reducer.results["loss"].latest == value
+    name, regex = katib_filter(definition)
+    assert [(row.name, row.value) for row in Collector([name], [regex]).line(line.encode())] == [("loss", value)]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("loss=1,234.5", "the number has separators between its digits"),
+        ("\x1b[1mloss\x1b[0m=0.3", "it contains colour codes"),
+        ("loss=nan", "the value is not a finite number"),
+    ],
+)
+def test_where_no_regex_reads_the_whole_number_none_is_suggested(line: str, why: str):
+    (near,) = near_reports("loss", [line.encode()])
+    assert near.why == why
+    assert "regex" not in near.remedy
+
+
+def test_an_experiment_gets_a_filter_and_json_gets_a_string():
+    (near,) = near_rows("loss", [b"loss=tensor(0.5)"], ())
+    regex = near.remedy.partition("add this filter to metricsFormat: ")[2]
+    assert [row.value for row in Collector(["loss"], [regex]).line(b"loss=tensor(0.5)")] == ["0.5"]
+    (near,) = near_rows("loss", [b'{"loss": 0.5}'], (), "JSON")
+    assert near.remedy == 'write the number as a string: {"loss": "0.3"}'
+
+
+def test_a_line_that_is_read_is_not_explained():
+    assert not list(near_reports("loss", [b"loss=0.5"]))
+    assert not list(near_rows("loss", [b"loss=0.5,"], ()))
