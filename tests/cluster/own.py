@@ -63,8 +63,10 @@ class Own:
         files = archives(engine_for_builds(), self._build_flags)
         if pid is None:
             pid = self._start()
-        self._await_node(pid)
-        load_into_node(pid, files)
+        _await_ready(pid, "containerd")
+        load_into_node(pid, files)  # while the other programs start
+        _await_ready(pid, "kube-proxy")  # the last one
+        self._cluster.kubectl("wait", f"node/{NODE}", "--for=condition=Ready", f"--timeout={_PATIENCE:g}s")
         self._cluster.install(own_node=True)
         write_environment(self._kubernetes.built, self.versions())
 
@@ -133,19 +135,17 @@ class Own:
         run("ip", "link", "set", HOST_INTERFACE, "up")
         return pid
 
-    def _await_node(self, pid: int) -> None:
-        """Waits until all programs are ready and the node takes pods."""
 
-        def ready() -> bool:
-            if not _alive(pid):
-                raise ClusterError(f"the cluster ended: {_last_words()}")
-            states = _states()
-            return bool(states) and all(state["ready"] for state in states.values()) and "kube-proxy" in states
+def _await_ready(pid: int, name: str) -> None:
+    """Waits until a program of the node, and all that start before it, are ready."""
 
-        if not _within(_PATIENCE, ready):
-            waiting = [name for name, state in _states().items() if not state["ready"]]
-            raise ClusterError(f"not ready after {_PATIENCE:g} s: {', '.join(waiting)}; see {LOGS}")
-        self._cluster.kubectl("wait", f"node/{NODE}", "--for=condition=Ready", f"--timeout={_PATIENCE:g}s")
+    def ready() -> bool:
+        if not _alive(pid):
+            raise ClusterError(f"the cluster ended: {_last_words()}")
+        return bool(_states().get(name, {}).get("ready"))
+
+    if not _within(_PATIENCE, ready):
+        raise ClusterError(f"{name} is not ready after {_PATIENCE:g} s; see {LOGS}")
 
 
 def _supervisor() -> int | None:
