@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cluster_run import LAUNCHER, TRAIN, kubectl, missing_for_a_run, said, true_conditions, wait_until
 from e2e_argo import (
     ACCOUNT,
+    PATH,
     Tour,
     applied_tour,
     experiments,
     finished,
     local_run,
+    outputs_locally,
+    outputs_on_argo,
     phases,
     seen_locally,
     seen_on_argo,
+    spans_locally,
+    spans_on_argo,
     start,
+    too_early,
     with_arguments,
 )
 
@@ -48,9 +55,18 @@ RUN_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
-    images = {"train": os.environ[TRAIN], "launcher": os.environ[LAUNCHER]}
-    with applied_tour(tmp_path_factory.mktemp("tour"), images) as made:
+    with applied_tour(tmp_path_factory.mktemp("tour"), images()) as made:
         yield made
+
+
+def images() -> dict[str, str]:
+    return {"train": os.environ[TRAIN], "launcher": os.environ[LAUNCHER]}
+
+
+@pytest.fixture(scope="module")
+def here(tour: Tour) -> Path:
+    """The steps of a run of the same files on this machine."""
+    return local_run(tour)
 
 
 @pytest.fixture(scope="module")
@@ -85,19 +101,42 @@ def test_a_run_whose_launcher_is_deleted_in_the_middle_still_succeeds_with_one_e
     assert sorted(tries) == ["Failed", "Succeeded"] or sorted(tries) == ["Error", "Succeeded"]
 
 
-def test_each_step_gets_what_it_gets_on_this_machine(tour: Tour, run: dict[str, Any], record_property: Any) -> None:
-    here = seen_locally(local_run(tour))
-    there = seen_on_argo(run)
-    record_property("steps", len(there))
-    assert here.keys() == there.keys()
-    same = here.keys() - DRAWN - OTHER_TEXTS
-    assert {step: there[step] for step in same} == {step: here[step] for step in same}
+def test_each_step_gets_the_command_line_of_this_machine(here: Path, run: dict[str, Any], record_property: Any) -> None:
+    local, there = seen_locally(here), seen_on_argo(run)
+    record_property("command lines", sum(map(len, there.values())))
+    assert names(there) == names(local)
+    same = local.keys() - DRAWN - OTHER_TEXTS
+    assert {step: there[step] for step in same} == {step: local[step] for step in same}
     # Numbers that another step wrote: the same number in other words. A step leaves this list when the words agree.
-    assert all(there[step] != here[step] and numbers(there[step]) == numbers(here[step]) for step in OTHER_TEXTS)
+    assert all(there[step] != local[step] and numbers(there[step]) == numbers(local[step]) for step in OTHER_TEXTS)
+
+
+def names(seen: dict[str, list[dict[str, str]]]) -> dict[str, list[list[str]]]:
+    """The names of the arguments or outputs in their order."""
+    return {step: [[*one] for one in each] for step, each in seen.items()}
 
 
 def numbers(seen: list[dict[str, str]]) -> list[dict[str, Any]]:
-    return [{name: json.loads(text) for name, text in one.items()} for one in seen]
+    return [{name: json.loads(text) for name, text in one.items() if text != PATH} for one in seen]
+
+
+def test_each_step_writes_what_it_writes_on_this_machine(here: Path, run: dict[str, Any], record_property: Any) -> None:
+    local, there = outputs_locally(here), outputs_on_argo(run)
+    record_property("values", sum(len(one) for each in there.values() for one in each))
+    assert names(there) == names(local)
+    same = local.keys() - DRAWN - OTHER_TEXTS - {"tune"}
+    assert {step: there[step] for step in same} == {step: local[step] for step in same}
+    total, expected = there["gather"][0]["total"], local["gather"][0]["total"]
+    assert json.loads(total) == json.loads(expected)
+
+
+def test_no_step_starts_before_those_that_it_waits_for_end(
+    tour: Tour, here: Path, run: dict[str, Any], record_property: Any
+) -> None:
+    spans = spans_on_argo(run)
+    record_property("pods", len(spans))
+    assert too_early(tour, spans) == []
+    assert too_early(tour, spans_locally(here)) == []
 
 
 def test_a_condition_that_does_not_hold_skips_its_step(run: dict[str, Any]) -> None:
@@ -118,14 +157,18 @@ def test_the_best_values_are_those_of_the_experiment(tour: Tour, run: dict[str, 
 
 
 def test_the_account_may_do_what_is_documented_and_nothing_else(tour: Tour, record_property: Any) -> None:
+    record_property("permissions", len(MAY) * len(VERBS))
+    assert allowed(tour) == MAY
+
+
+def allowed(tour: Tour) -> dict[str, set[str]]:
     user = f"--as=system:serviceaccount:{tour.namespace}:{ACCOUNT}"
     may: dict[str, set[str]] = {kind: set() for kind in MAY}
     for kind, verbs in may.items():
         for verb in VERBS:
             command = ["kubectl", "auth", "can-i", verb, kind, user, f"--namespace={tour.namespace}"]
             verbs |= {verb} if answer(command) == "yes" else set()
-    record_property("permissions", len(MAY) * len(VERBS))
-    assert may == MAY
+    return may
 
 
 def answer(command: list[str]) -> str:
@@ -144,4 +187,18 @@ def test_a_step_that_fails_fails_the_run_and_the_exit_step_hears_of_it(tour: Tou
     assert found["make"] == ["Failed"]
     assert "gather" not in found or set(found["gather"]) <= {"Omitted", "Skipped"}
     (told,) = seen_on_argo(run)["exit"]
-    assert told == {"status": "Failed"}
+    assert told == {"status": "Failed", "seen": PATH}
+
+
+def test_a_run_that_is_terminated_takes_its_experiment_with_it_where_delete_is_always(
+    tmp_path: Path,
+) -> None:
+    with applied_tour(tmp_path, images(), delete="always") as tour:
+        assert allowed(tour) == {**MAY, "experiments.kubeflow.org": {"create", "get", "delete"}}
+        name = start(tour)
+        wait_until("trials", tour.namespace, lambda found: found["items"], RUN_SECONDS)
+        stop = json.dumps({"spec": {"shutdown": "Terminate"}})
+        kubectl(["kubectl", "patch", f"workflow/{name}", f"--namespace={tour.namespace}", "--type=merge", "-p", stop])
+        run = finished(tour, name, RUN_SECONDS)
+        assert run["status"]["phase"] == "Failed", json.dumps(run["status"], indent=1)[-4000:]
+        wait_until("experiments,trials", tour.namespace, lambda found: not found["items"], RUN_SECONDS)

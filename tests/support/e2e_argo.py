@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +14,12 @@ from cluster_run import apply_command, kubectl, read_object, unused_name, wait_u
 from places import DATA
 
 from kftune import yaml_text
-from kftune.cli import main
+from kftune.pipeline import load_pipeline
 
 SOURCE = DATA / "e2e_argo"
 ACCOUNT = "runner"
+PATH = "(a path)"
+"""What a step writes down in place of a path, which is another one on each machine."""
 _ENDED = ("Succeeded", "Failed", "Error")
 _PROGRAMS = {"study.yaml": "trial.py", "pipeline.yaml": "step.py"}
 
@@ -37,13 +39,14 @@ class Tour(NamedTuple):
         return self.folder / "out" / "pipeline.argo-run.yaml"
 
 
-def write_project(folder: Path, namespace: str, images: Mapping[str, str]) -> Path:
+def write_project(folder: Path, namespace: str, images: Mapping[str, str], **tune: Any) -> Path:
     """Writes the project. The steps' scripts become texts in their commands, because the image does not hold them.
 
     Args:
         folder: An empty folder.
         namespace: The namespace of all objects.
         images: The images of ``train`` and ``launcher``.
+        tune: Further fields of the tune step.
     """
     project = folder / "tour"
     project.mkdir(parents=True)
@@ -54,6 +57,8 @@ def write_project(folder: Path, namespace: str, images: Mapping[str, str]) -> Pa
             text = text.replace(f"registry.example/e2e/{image}:1", reference)
         content: Any = yaml_text.load(text)
         program = (SOURCE / script).read_text(encoding="utf-8")
+        if "steps" in content:
+            content["steps"]["tune"] |= tune
         for step in _with_commands(content):
             step["command"] = ["python", "-c", program, *(word for word in step["command"] if word != "trial")]
         (project / name).write_text(yaml_text.dump(content), encoding="utf-8")
@@ -68,16 +73,20 @@ def _with_commands(content: Any) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def applied_tour(folder: Path, images: Mapping[str, str]) -> Iterator[Tour]:
+def applied_tour(folder: Path, images: Mapping[str, str], **tune: Any) -> Iterator[Tour]:
     """Renders the project and applies it in a namespace of its own, which is deleted at the end.
 
     Args:
         folder: An empty folder.
         images: The images of ``train`` and ``launcher``.
+        tune: Further fields of the tune step.
     """
     namespace = unused_name("argo")
-    project = write_project(folder, namespace, images)
-    assert main(["render", str(project), "--out", str(folder / "out")]) == 0
+    project = write_project(folder, namespace, images, **tune)
+    # In a process of its own: two tours have a module of one name.
+    render = [sys.executable, "-m", "kftune", "render", str(project), "--out", str(folder / "out")]
+    done = subprocess.run(render, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     built: Any = [*yaml_text.load_all(kubectl(["kubectl", "kustomize", str(folder / "out")]))]
     served = kubectl(["kubectl", "api-versions"]).split()
     documents = [document for document in built if document["apiVersion"] in served]
@@ -143,11 +152,12 @@ def seen_on_argo(workflow: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]
 
 
 def local_run(tour: Tour) -> Path:
-    """Runs the pipeline on this machine. Returns the folder of the run."""
+    """Runs the pipeline on this machine. Returns the folder that holds a folder for each step."""
     command = [sys.executable, "-m", "kftune", "run", str(tour.pipeline), "--dir", str(tour.folder / "runs")]
     done = subprocess.run(command, cwd=tour.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return tour.folder / "runs"
+    (steps,) = tour.folder.glob("runs/*-*/steps")
+    return steps
 
 
 def experiments(tour: Tour) -> list[dict[str, Any]]:
@@ -156,12 +166,70 @@ def experiments(tour: Tour) -> list[dict[str, Any]]:
     return found
 
 
-def seen_locally(runs: Path) -> dict[str, list[dict[str, str]]]:
+def seen_locally(steps: Path) -> dict[str, list[dict[str, str]]]:
     """Returns what each step of a local run says that it got, as `seen_on_argo` does."""
     found: dict[str, list[dict[str, str]]] = {}
-    for path in runs.glob("*-*/steps/**/outputs/seen"):
+    for path in steps.glob("**/outputs/seen"):
         step = path.parents[1].name
         found.setdefault(step, []).append(json.loads(path.read_text(encoding="utf-8")))
+    return {step: sorted(each, key=str) for step, each in found.items()}
+
+
+class Span(NamedTuple):
+    """When a step ran: texts of one form, which sort as the times do."""
+
+    step: str
+    started: str
+    ended: str
+
+
+def spans_on_argo(workflow: Mapping[str, Any]) -> list[Span]:
+    """Returns when the pods of a finished run started and ended."""
+    pods = [node for node in nodes(workflow) if node["type"] == "Pod"]
+    return [Span(pod["templateName"], pod["startedAt"], pod["finishedAt"]) for pod in pods]
+
+
+def spans_locally(steps: Path) -> list[Span]:
+    """Returns when the steps of a local run started and ended."""
+    found = []
+    for path in steps.glob("**/done.json"):
+        done = json.loads(path.read_text(encoding="utf-8"))
+        found.append(Span(path.parent.name, done["started"], done["ended"]))
+    return found
+
+
+def too_early(tour: Tour, spans: Collection[Span]) -> list[tuple[str, str]]:
+    """Returns each step that starts before another one ends for which it must wait: the steps it depends on, or all."""
+    nodes = load_pipeline(tour.pipeline).plan.nodes
+    waits = {name: set(node.dependencies) for name, node in nodes.items()} | {"exit": set(nodes)}
+    return [
+        (one.step, other.step)
+        for one in spans
+        for other in spans
+        if other.step in waits[one.step] and one.started < other.ended
+    ]
+
+
+def outputs_on_argo(workflow: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """Returns the values that each step wrote, as texts: one mapping for each pod that succeeded."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for node in nodes(workflow):
+        parameters = node.get("outputs", {}).get("parameters", [])
+        if node["phase"] == "Succeeded" and node["type"] == "Pod":
+            texts = {one["name"]: one["value"] for one in parameters}
+            found.setdefault(node["templateName"], []).append(texts)
+    return {step: sorted(each, key=str) for step, each in found.items()}
+
+
+def outputs_locally(steps: Path) -> dict[str, list[dict[str, str]]]:
+    """Returns the values that each step of a local run wrote, as `outputs_on_argo` does."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for path in steps.glob("**/done.json"):
+        outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
+        values = [name for name, output in outputs.items() if "value" in output]
+        folder = path.parent / "outputs"
+        texts = {name.replace(".", "-"): (folder / name).read_text(encoding="utf-8") for name in values}
+        found.setdefault(path.parent.name, []).append(texts)
     return {step: sorted(each, key=str) for step, each in found.items()}
 
 
