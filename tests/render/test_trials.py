@@ -85,13 +85,19 @@ def test_a_job_has_all_that_a_step_says():
         "volumeMounts": MOUNTS,
         "securityContext": RESTRICTED,
     }
-    pod = {"restartPolicy": "Never", **PLACEMENT, "containers": [container], "volumes": VOLUMES}
-    assert spec == {"backoffLimit": 0, "activeDeadlineSeconds": 91, "template": {"metadata": ISTIO, "spec": pod}}
+    pod = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": 91,
+        **PLACEMENT,
+        "containers": [container],
+        "volumes": VOLUMES,
+    }
+    assert spec == {"backoffLimit": 0, "template": {"metadata": ISTIO, "spec": pod}}
 
 
 def test_a_plain_step_leaves_out_what_it_does_not_say():
     spec = template_of(STEP)["trialSpec"]["spec"]["template"]["spec"]
-    assert set(spec) == {"restartPolicy", "containers", "automountServiceAccountToken"}
+    assert set(spec) == {"restartPolicy", "activeDeadlineSeconds", "containers", "automountServiceAccountToken"}
     assert set(spec["containers"][0]) == {"name", "image", "command", "args", "securityContext"}
     assert spec["automountServiceAccountToken"] is False
 
@@ -112,13 +118,14 @@ def test_a_pytorchjob_trains_on_several_nodes():
     job = template["trialSpec"]
     assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "PyTorchJob")
     spec = job["spec"]
-    assert spec["runPolicy"] == {"backoffLimit": 0, "cleanPodPolicy": "Running", "activeDeadlineSeconds": 91}
+    assert spec["runPolicy"] == {"backoffLimit": 0, "cleanPodPolicy": "Running"}
     assert spec["nprocPerNode"] == "2"
     replicas = spec["pytorchReplicaSpecs"]
     assert {name: replica["replicas"] for name, replica in replicas.items()} == {"Master": 1, "Worker": 2}
     assert replicas["Master"]["template"] == replicas["Worker"]["template"]
     pod = replicas["Master"]["template"]
     assert pod["metadata"] == ISTIO
+    assert pod["spec"]["activeDeadlineSeconds"] == 91
     assert [container["name"] for container in pod["spec"]["containers"]] == ["pytorch"]
     assert pod["spec"]["containers"][0]["args"] == [
         f"torchrun --nnodes=3 --nproc_per_node=2 -m plain.train {ARGUMENTS}"

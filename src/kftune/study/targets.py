@@ -28,7 +28,8 @@ class KatibTarget(Part):
     runtime: DnsLabel = "torch-distributed"
     """The training runtime of a TrainJob."""
     retain: bool = False
-    """Whether finished trials keep their pods and logs."""
+    """Whether trials that ended keep their objects, pods and logs. Trainer deletes the pods of a TrainJob that times
+    out; pods that another pod's failure or a deletion ends are gone as well."""
     resume_policy: Literal["Never", "LongRunning", "FromVolume"] = "Never"
     """What remains of the algorithm service after the end."""
     labels: dict[LabelKey, LabelText] = Field(default_factory=dict)
