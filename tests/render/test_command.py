@@ -168,7 +168,8 @@ def test_a_short_trial_is_made_longer_with_the_same_arguments_metrics_and_marker
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_trial_that_fails_keeps_its_exit_code_and_does_not_wait(shell, tmp_path):
     study = make_study(step={"image": "i", "command": ["sh", "-c", "echo loss=1; exit 7"]}, katib={"min_runtime": 3})
-    container = container_of(render(study).documents[0])
+    job = substituted(render(study).documents[0], {"lr": "1", "units": "2", "dropout": "0"})
+    container = job["spec"]["template"]["spec"]["containers"][0]
     wrapped = wrap(container["command"], container["args"], STDOUT)
     script = expanded(wrapped.args[0].replace("/var/log/katib", str(tmp_path)), {})
     done = subprocess.run([shell, "-c", script], capture_output=True, timeout=20, check=False, start_new_session=True)

@@ -133,6 +133,35 @@ def test_a_pytorchjob_trains_on_several_nodes():
     assert pod["spec"]["volumes"] == VOLUMES
 
 
+def test_retain_keeps_the_pods_of_a_pytorchjob():
+    assert template_of(STEP, "PyTorchJob", retain=True)["trialSpec"]["spec"]["runPolicy"]["cleanPodPolicy"] == "None"
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        ("TrainJob", "trial_timeout also counts the time that they wait for a node"),
+        ("TrainJob", "Katib notices TrainJobs only if its katib-config lists"),
+        ("TrainJob", "torch-distributed does it 6 times"),
+        ("TrainJob", "cannot switch off the token"),
+        ("TrainJob", "after trial_timeout Trainer deletes the pods, although retain is set"),
+        ("PyTorchJob", "the operator adds an init container to each worker"),
+    ],
+)
+def test_a_note_says_what_a_kind_does_otherwise(kind, note):
+    study = make_study(
+        step={**STEP, "resources": {"nodes": 2}},
+        katib={"trial_kind": kind, "retain": True},
+        budget={"trial_timeout": 90},
+    )
+    assert any(note in given for given in render(study).notes)
+
+
+def test_a_trainjob_without_a_timeout_is_told_to_set_one():
+    notes = render(make_study(step=STEP, katib={"trial_kind": "TrainJob"})).notes
+    assert any("so set budget.trial_timeout" in note for note in notes)
+
+
 def test_a_trainjob_says_in_a_patch_of_its_runtime_what_it_has_no_fields_for():
     step = {**RICH, "working_dir": None, "resources": {**RICH["resources"], "nodes": 2, "procs_per_node": 2}}
     template = template_of(step, "TrainJob", runtime="torch-team")
