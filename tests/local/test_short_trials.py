@@ -14,7 +14,7 @@ def notes_of(duration: float, **parts: object) -> list[str]:
     emit = noting_short_trials(make_study(**parts), said.append)
     details = {"metrics": {}, "values": {}, "exit_code": 0, "message": "", "is_best": True, "finished": 1}
     emit(TrialFinished(trial="t-1", number=1, state="Succeeded", objective=1.0, duration=duration, **details))
-    emit(StudyFinished(state="Succeeded", reason="GoalReached", message="", counts={}, seconds=1.0))
+    emit(StudyFinished(state="Succeeded", reason="GoalReached", message="", counts={}, best=None, seconds=1.0))
     return [event.message for event in said if isinstance(event, Note)]
 
 
