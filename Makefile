@@ -105,10 +105,10 @@ cluster-status: $(READY) ## show what runs on that cluster
 E2E := $(BIN)/python -m pytest tests/e2e -n0 -rs --junit-xml=build/e2e.xml $(ARGS)
 
 e2e: $(READY) ## check on a cluster what kftune renders and predicts: KUBECONFIG's, or that of `make cluster`
-	@test -n "$$KUBECONFIG" || { found=$$($(CLUSTER) environment); eval "$$found"; }; $(E2E) -m cluster; PYTHONPATH=tests $(BIN)/python -m cluster report build/e2e.xml
+	@test -n "$${KUBECONFIG:-}" || { found=$$($(CLUSTER) environment); eval "$$found"; }; $(E2E) -m cluster; PYTHONPATH=tests $(BIN)/python -m cluster report build/e2e.xml
 
 e2e-smoke: $(READY) ## the five minutes of e2e that show most
-	@test -n "$$KUBECONFIG" || { found=$$($(CLUSTER) environment); eval "$$found"; }; $(E2E) -m 'cluster and smoke'
+	@test -n "$${KUBECONFIG:-}" || { found=$$($(CLUSTER) environment); eval "$$found"; }; $(E2E) -m 'cluster and smoke'
 
 bench: $(READY) ## compare the speed of kftune and its peers; a peer that is not installed is skipped
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -48,6 +48,14 @@ class Cluster:
         # After Trainer is up: its webhook checks the runtime.
         self.kubectl("apply", *_APPLY, f"--filename={_FOLDER / _RUNTIME}")
 
+    def pods(self) -> str:
+        """Returns the pods of what is installed; those of tests are left out."""
+        shown = []
+        for namespace in _NAMESPACES:
+            found = self.kubectl("get", "pods", f"--namespace={namespace}", "--no-headers", "--ignore-not-found")
+            shown += [f"{namespace:<16} {line}" for line in found.splitlines()]
+        return "\n".join(shown)
+
     def _give_disk(self) -> None:
         """Says that the node has disk space: the kubelet finds none where it does not know the file system."""
         space = {"ephemeral-storage": _DISK}

@@ -62,9 +62,8 @@ class Kind:
         """
         if not is_up() or not succeeds("kubectl", f"--kubeconfig={KUBECONFIG}", "get", "nodes"):
             raise ClusterError("no cluster is up: `make cluster KIND=1` brings one up")
-        pods = self._cluster.kubectl("get", "pods", "--all-namespaces", "--no-headers")
         versions = ", ".join(f"{name} {text}" for name, text in self.versions().items())
-        return f"{pods}\n{versions}\nexport KUBECONFIG={KUBECONFIG}"
+        return f"{self._cluster.pods()}\n{versions}\nexport KUBECONFIG={KUBECONFIG}"
 
     def versions(self) -> dict[str, str]:
         """Returns the versions of what runs."""

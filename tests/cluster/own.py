@@ -92,8 +92,7 @@ class Own:
             raise ClusterError("no cluster is up: `make cluster` brings one up")
         lines = [f"{name:<24} {_told(state)}" for name, state in _states().items()]
         versions = [f"{name} {text}" for name, text in self.versions().items()]
-        pods = self._cluster.kubectl("get", "pods", "--all-namespaces", "--no-headers")
-        lines += ["", *pods.splitlines(), "", ", ".join(versions)]
+        lines += ["", self._cluster.pods(), "", ", ".join(versions)]
         return "\n".join([*lines, f"export KUBECONFIG={KUBECONFIG}", f"logs in {LOGS}"])
 
     def versions(self) -> dict[str, str]:

@@ -1,20 +1,22 @@
-"""Turns the results of `make e2e` into a table: what each test compared, and how it ended."""
+"""Turns the results of `make e2e` into a table: for each part what was compared, and how it ended."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 from cluster.layout import ClusterError
 
-_HEAD = ("test", "compared", "result", "seconds")
+_HEAD = ("part", "tests", "passed", "skipped", "compared", "seconds")
+_BAD = ("failure", "error")
 
 
 def report(results: Path) -> str:
-    """Returns a Markdown table of the results.
+    """Returns a Markdown table of the results, what the tests note beside their counts, and the tests that fail.
 
     Args:
         results: The file that pytest writes with `--junit-xml`.
@@ -24,16 +26,27 @@ def report(results: Path) -> str:
     """
     if not results.exists():
         raise ClusterError(f"{results} does not exist: `make e2e` writes it")
-    # Our own file: it has no entities.
-    suite = ElementTree.parse(results).getroot().find("testsuite")  # noqa: S314
-    assert suite is not None
-    rows = [_HEAD, ("---",) * len(_HEAD), *map(_row, suite.iter("testcase"))]
+    cases = [*ElementTree.parse(results).getroot().iter("testcase")]  # noqa: S314 - our own file
+    parts: dict[str, list[ElementTree.Element]] = {}
+    for case in cases:
+        parts.setdefault(case.get("classname", "").rpartition(".")[2].removeprefix("test_"), []).append(case)
+    rows = [_HEAD, ("---",) * len(_HEAD), *(_row(name, part) for name, part in parts.items())]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    count = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
-    passed = count["tests"] - count["failures"] - count["errors"] - count["skipped"]
-    minutes = float(suite.get("time", "0")) / 60
-    told = [f"{passed} of {count['tests']} tests pass, {count['skipped']} skipped, in {minutes:.0f} minutes"]
-    return "\n".join([", ".join([*told, *_versions()]) + ".", "", *lines])
+    notes = [
+        f"- {one.get('name')}: {one.get('value')}"
+        for case in cases
+        for one in case.iter("property")
+        if not one.get("value", "").isdecimal()
+    ]
+    failing = [f"{_outcome(case)}: {case.get('name')}" for case in cases if _outcome(case) in _BAD]
+    return "\n".join([_summary(cases), "", *lines, "", *notes, *failing])
+
+
+def _summary(cases: list[ElementTree.Element]) -> str:
+    count = Counter(map(_outcome, cases))
+    minutes = sum(_seconds(case) for case in cases) / 60
+    told = f"{count['passed']} of {len(cases)} tests pass, {count['skipped']} are skipped, in {minutes:.0f} minutes"
+    return ", ".join([told, *_versions()]) + "."
 
 
 def _versions() -> Iterator[str]:
@@ -41,16 +54,21 @@ def _versions() -> Iterator[str]:
         yield f"{name} {text}"
 
 
-def _row(case: ElementTree.Element) -> tuple[str, ...]:
-    module = case.get("classname", "").rpartition(".")[2].removeprefix("test_")
-    name = case.get("name", "").removeprefix("test_").replace("_", " ")
-    compared = [f"{one.get('value')} {one.get('name')}" for one in case.iter("property")]
-    return f"{module}: {name}", ", ".join(compared), _result(case), f"{float(case.get('time', '0')):.0f}"
+def _row(name: str, cases: list[ElementTree.Element]) -> tuple[str, ...]:
+    count = Counter(map(_outcome, cases))
+    compared: Counter[str] = Counter()
+    for case in cases:
+        for one in case.iter("property"):
+            if one.get("value", "").isdecimal():
+                compared[one.get("name", "")] += int(one.get("value", "0"))
+    told = ", ".join(f"{number} {what}" for what, number in compared.items())
+    seconds = f"{sum(map(_seconds, cases)):.0f}"
+    return name, str(len(cases)), str(count["passed"]), str(count["skipped"]), told, seconds
 
 
-def _result(case: ElementTree.Element) -> str:
-    for kind in ("failure", "error", "skipped"):
-        if (found := case.find(kind)) is not None:
-            reason = found.get("message", "").partition("\n")[0][:80]
-            return f"skipped: {reason}" if kind == "skipped" else kind
-    return "passed"
+def _seconds(case: ElementTree.Element) -> float:
+    return float(case.get("time", "0"))
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    return next((kind for kind in (*_BAD, "skipped") if case.find(kind) is not None), "passed")

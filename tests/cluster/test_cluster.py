@@ -24,7 +24,7 @@ COMPONENTS_BUILT = (kubernetes("1.36"), kubernetes("1.34"), ETCD, *ADDONS)
 
 RESULTS = """<testsuites><testsuite name="pytest" errors="0" failures="1" skipped="1" tests="3" time="90">
 <testcase classname="tests.e2e.test_apply" name="test_all_is_admitted" time="12.4"><properties>
-<property name="documents" value="41"/></properties></testcase>
+<property name="documents" value="41"/><property name="refused" value="one"/></properties></testcase>
 <testcase classname="tests.e2e.test_argo" name="test_it_ends" time="3"><failure message="no">text</failure></testcase>
 <testcase classname="tests.e2e.test_set" name="test_it_trains" time="0"><skipped message="needs torch"/></testcase>
 </testsuite></testsuites>"""
@@ -115,7 +115,8 @@ def test_the_report_counts_what_was_compared(tmp_path: Path, monkeypatch: pytest
     results = tmp_path / "e2e.xml"
     results.write_text(RESULTS, encoding="utf-8")
     lines = report(results).splitlines()
-    assert lines[0] == "1 of 3 tests pass, 1 skipped, in 2 minutes, Katib v0.19.0."
-    assert "| apply: all is admitted | 41 documents | passed | 12 |" in lines
-    assert "| argo: it ends |  | failure | 3 |" in lines
-    assert "| set: it trains |  | skipped: needs torch | 0 |" in lines
+    assert lines[0] == "1 of 3 tests pass, 1 are skipped, in 0 minutes, Katib v0.19.0."
+    assert "| apply | 1 | 1 | 0 | 41 documents | 12 |" in lines
+    assert "| set | 1 | 0 | 1 |  | 0 |" in lines
+    assert "- refused: one" in lines
+    assert lines[-1] == "failure: test_it_ends"

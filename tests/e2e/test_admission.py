@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from cluster_run import apply_command, kubectl, missing_for_a_run
+from cluster_run import apply_command, kubectl, missing_for_a_run, unused_name
 from e2e_admission import (
     Asked,
     Places,
@@ -23,7 +23,7 @@ from e2e_admission import (
     store_existing,
     templates,
 )
-from e2e_namespaces import idle_namespaces, unused_name
+from e2e_namespaces import idle_namespaces
 
 LACKING = missing_for_a_run(os.environ)
 pytestmark = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cluster_run import kubectl, missing_for_a_run
+from cluster_run import TRAIN, kubectl, missing_for_a_run
 from e2e_lint import (
     admissions,
     asked_arguments,
@@ -28,9 +28,7 @@ from e2e_lint_cluster import Watched, make_namespace, refusal, refused, watch
 
 from kftune.lint.rules.all import RULES
 
-LACKING = missing_for_a_run(os.environ) or (
-    None if os.environ.get("KFTUNE_E2E_TRAIN") else "KFTUNE_E2E_TRAIN names no image for the trials"
-)
+LACKING = missing_for_a_run(os.environ, TRAIN)
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(LACKING is not None, reason=str(LACKING))]
 
 PAGES = {page.code: page for page in pages()}
@@ -69,7 +67,7 @@ def _watched(code: str, form: str) -> Watched:
 
 def _watched_as(name: str, manifest: Any, expected: str) -> Watched:
     waits = expected == "hangs" or "maxTrialCount" not in manifest["spec"]
-    return Watched(name, named(manifest, name, os.environ["KFTUNE_E2E_TRAIN"]), waits=waits)
+    return Watched(name, named(manifest, name, os.environ[TRAIN]), waits=waits)
 
 
 def _name(code: str, form: str) -> str:

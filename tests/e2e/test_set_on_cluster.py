@@ -1,36 +1,45 @@
-"""The circuits' set on the cluster of KUBECONFIG: asked, applied, run, checked, and taken away again.
+"""The circuits' set on a cluster: asked, applied, run, checked, and taken away again.
 
-`make e2e`. The cluster needs Katib, and Argo Workflows with an artifact repository for the pipeline, and images that it
-can pull: KFTUNE_E2E_TRAIN and KFTUNE_E2E_LAUNCHER name them.
+`make e2e`. It trains with torch, so it needs more than the rest of the suite: KFTUNE_E2E_TORCH must name an image of
+images/train that the cluster can pull, and the cluster needs a StorageClass whose claims many pods can mount.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from cluster_run import (
+    LAUNCHER,
     OVERLAY,
+    TORCH,
     apply_command,
+    cluster_says,
     known,
     kubectl,
-    missing_for_a_run,
+    missing_for_the_circuits,
     small_project,
-    wait_command,
+    true_conditions,
+    unused_name,
+    wait_until,
     wrong_results,
 )
+from e2e_argo import artifact_secret
 from places import CIRCUITS
 
 from kftune import yaml_text
 from kftune.cli import main
 
-LACKING = missing_for_a_run(os.environ)
-pytestmark = [pytest.mark.cluster, pytest.mark.skipif(LACKING is not None, reason=str(LACKING))]
+LACKING = missing_for_the_circuits(os.environ)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(LACKING is not None, reason=str(LACKING)),
+]
+_ENDED = ("Succeeded", "Failed", "Error")
 
 
 class Applied(NamedTuple):
@@ -54,8 +63,8 @@ class Applied(NamedTuple):
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     folder = tmp_path_factory.mktemp("e2e")
-    namespace = f"kftune-e2e-{uuid.uuid4().hex[:8]}"
-    names = {"train": "KFTUNE_E2E_TRAIN", "launcher": "KFTUNE_E2E_LAUNCHER"}
+    namespace = unused_name("set")
+    names = {"train": TORCH, "launcher": LAUNCHER}
     images = {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
     project = small_project(CIRCUITS, folder, namespace, images)
     assert main(["render", str(project), "--out", str(folder / "out")]) == 0
@@ -64,7 +73,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     documents = known(built, kubectl(["kubectl", "api-versions"]).split())
     try:
         spaces = [one for one in documents if one["kind"] == "Namespace"]
-        kubectl(apply_command(dry_run=False), yaml_text.dump_all(spaces))
+        kubectl(apply_command(dry_run=False), yaml_text.dump_all([*spaces, artifact_secret(namespace)]))
         found = Applied(namespace, overlay, documents)
         kubectl(apply_command(dry_run=True), found.text())
         kubectl(apply_command(dry_run=False), found.text())
@@ -80,12 +89,20 @@ def test_the_server_takes_every_object_and_applying_again_changes_nothing(applie
 
 def test_the_experiment_finds_a_best_trial(applied: Applied) -> None:
     name = applied.need("Experiment")
-    kubectl(wait_command(f"experiment/{name}", "condition=Succeeded", applied.namespace, 30))
-    found = kubectl(["kubectl", "get", "experiment", name, f"--namespace={applied.namespace}", "-o", "json"])
-    assert wrong_results(json.loads(found)) == []
+    ended = wait_until(
+        f"experiment/{name}",
+        applied.namespace,
+        lambda found: {"Succeeded", "Failed"} & set(true_conditions(found)),
+        1800,
+    )
+    assert wrong_results(ended) == [], cluster_says(applied.namespace)
 
 
 def test_the_workflow_runs_to_its_end(applied: Applied) -> None:
     applied.need("WorkflowTemplate")
     made = kubectl(["kubectl", "create", "-f", str(applied.folder / "pipeline.argo-run.yaml"), "-o", "name"]).strip()
-    kubectl(wait_command(made, "jsonpath={.status.phase}=Succeeded", applied.namespace, 60))
+    name = made.partition("/")[2]
+    ended = wait_until(
+        f"workflow/{name}", applied.namespace, lambda found: found.get("status", {}).get("phase") in _ENDED, 3600
+    )
+    assert ended["status"]["phase"] == "Succeeded", cluster_says(applied.namespace)

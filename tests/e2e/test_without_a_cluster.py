@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_run import OVERLAY, apply_command, known, missing_for_a_run, small_project, wait_command, wrong_results
+from cluster_run import (
+    LAUNCHER,
+    OVERLAY,
+    TRAIN,
+    apply_command,
+    has_condition,
+    known,
+    missing_for_a_run,
+    own_namespace,
+    small_project,
+    wait_until,
+    wrong_results,
+)
 from places import CIRCUITS
 
 from kftune.project import load_project
@@ -53,11 +66,19 @@ def test_kinds_that_the_cluster_does_not_have_are_left_out() -> None:
 def test_only_the_dry_run_is_one() -> None:
     assert "--dry-run=server" in apply_command(dry_run=True)
     assert not any("dry-run" in word for word in apply_command(dry_run=False))
-    assert wait_command("experiment/a", "condition=Succeeded", "b", 3)[-1] == "--timeout=3m"
 
 
 def test_without_a_kubeconfig_the_suite_says_so() -> None:
     assert "set KUBECONFIG" in str(missing_for_a_run({}))
+
+
+def test_an_image_that_no_variable_names_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kubectl").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = missing_for_a_run({"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}, TRAIN, LAUNCHER)
+    assert str(found).startswith("KFTUNE_E2E_LAUNCHER must name")
+    assert missing_for_a_run({"KUBECONFIG": "k", TRAIN: "registry.example/t:1"}, TRAIN) is None
 
 
 def test_a_finished_experiment_is_right() -> None:
@@ -80,3 +101,46 @@ def test_a_wrong_result_is_reported(path: list[Any], value: object, said: str) -
         inner = inner[key]
     inner[path[-1]] = value
     assert any(said in wrong for wrong in wrong_results(experiment))
+
+
+STAND_IN = """#!/bin/sh
+echo "$*" >> "$CALLS"
+case "$*" in
+  *-o\\ json*) echo '{"status": {"conditions": [{"type": "Running", "status": "True"}]}}' ;;
+  *-o\\ name*) echo pod/a ;;
+  *events*) echo 'Warning: no room' ;;
+  *apply*) cat >> "$CALLS"; echo >> "$CALLS" ;;
+esac
+"""
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with the calls of a stand-in for kubectl, whose objects are all running."""
+    program = tmp_path / "kubectl"
+    program.write_text(STAND_IN, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    return tmp_path / "calls"
+
+
+def test_a_namespace_is_for_trials_and_goes_away_after_a_failure_too(calls: Path) -> None:
+    with pytest.raises(ZeroDivisionError), own_namespace("here") as name:
+        _ = 1 // 0
+    made, deleted = calls.read_text().split("}}}", maxsplit=1)
+    assert f'"name": "{name}"' in made
+    assert '"katib.kubeflow.org/metrics-collector-injection": "enabled"' in made
+    assert deleted.split() == ["delete", "namespace", name, "--ignore-not-found", "--wait=false"]
+
+
+def test_an_object_is_waited_for(calls: Path) -> None:
+    found = wait_until("experiment/a", "space", has_condition("Running"), 0)
+    assert found["status"]["conditions"][0]["type"] == "Running"
+    assert calls.read_text() == "get experiment/a --namespace=space -o json\n"
+
+
+@pytest.mark.usefixtures("calls")
+def test_an_object_that_is_not_as_expected_in_time_tells_what_the_cluster_says() -> None:
+    with pytest.raises(AssertionError, match=r"experiment/a is not as expected after 0 s(?s:.*)Running(?s:.*)no room"):
+        wait_until("experiment/a", "space", has_condition("Succeeded"), 0)

@@ -1,18 +1,30 @@
-"""Runs a kustomization on a real cluster: a small project in a new namespace, and the kubectl commands for it."""
+"""What tests need of a real cluster: a namespace, kubectl, waiting, and a small project to apply."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kftune import yaml_text
+from kftune.katib.admission.cluster import INJECTION_LABEL
 
 OVERLAY = "e2e"
+TRAIN = "KFTUNE_E2E_TRAIN"
+"""The variable that names an image with Python and kftune."""
+LAUNCHER = "KFTUNE_E2E_LAUNCHER"
+TORCH = "KFTUNE_E2E_TORCH"
+_IMAGES = "`make build-images` builds images/launcher for the first two, and images/train, which has torch"
 TRIALS = 2
+_BETWEEN_LOOKS = 1.0
+_LAST_EVENTS = 25
+_LAST_LINES = 15
 
 
 def small_project(source: Path, folder: Path, namespace: str, images: Mapping[str, str]) -> Path:
@@ -51,17 +63,29 @@ def apply_command(*, dry_run: bool) -> list[str]:
     return ["kubectl", "apply", "--server-side", "--field-manager=kftune-e2e", "--validate=strict", *further, "-f", "-"]
 
 
-def wait_command(what: str, condition: str, namespace: str, minutes: int) -> list[str]:
-    """Returns a command that waits until an object is in a state, or fails."""
-    return ["kubectl", "wait", what, f"--for={condition}", f"--namespace={namespace}", f"--timeout={minutes}m"]
+def missing_for_a_run(environment: Mapping[str, str], *images: str) -> str | None:
+    """Returns why the tests cannot use a cluster; None if they can.
 
-
-def missing_for_a_run(environment: Mapping[str, str]) -> str | None:
-    """Returns why the tests cannot use a cluster; None if they can."""
+    Args:
+        environment: The environment variables.
+        images: Variables that must name images which the cluster can pull.
+    """
     if not environment.get("KUBECONFIG"):
-        return "there is no cluster: set KUBECONFIG to a file that names one"
+        return "there is no cluster: run `make cluster`, or set KUBECONFIG to a file that names one"
     if shutil.which("kubectl") is None:
         return "kubectl is not installed"
+    unnamed = [name for name in images if not environment.get(name)]
+    if unnamed:
+        return f"{' and '.join(unnamed)} must name images that the cluster can pull: {_IMAGES}"
+    return None
+
+
+def missing_for_the_circuits(environment: Mapping[str, str]) -> str | None:
+    """Returns what the cluster lacks to train the circuits; None if nothing. It asks the cluster."""
+    if lacking := missing_for_a_run(environment, TORCH, LAUNCHER):
+        return lacking
+    if not said(["kubectl", "get", "storageclasses", "-o", "name"]).startswith("storageclass"):
+        return "the cluster has no StorageClass for the claim that the pipeline's steps and trials share"
     return None
 
 
@@ -94,3 +118,91 @@ def kubectl(command: list[str], text: str | None = None) -> str:
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def unused_name(part: str) -> str:
+    """Returns the name of a namespace that nothing else uses.
+
+    Args:
+        part: What the namespace is for; part of its name.
+    """
+    return f"kftune-e2e-{part}-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def own_namespace(part: str) -> Iterator[str]:
+    """Makes a namespace in which Katib's trials run, and deletes it at the end.
+
+    Args:
+        part: What the namespace is for; part of its name.
+    """
+    name = unused_name(part)
+    metadata = {"name": name, "labels": {INJECTION_LABEL: "enabled"}}
+    try:
+        kubectl(
+            apply_command(dry_run=False), json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        )
+        yield name
+    finally:
+        kubectl(["kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=false"])
+
+
+def read_object(what: str, namespace: str) -> Any:
+    """Returns an object, or a list of objects, as the cluster has it now.
+
+    Args:
+        what: ``experiment/NAME``, or ``trials`` for all of a kind.
+        namespace: Its namespace.
+    """
+    return json.loads(kubectl(["kubectl", "get", *what.split(), f"--namespace={namespace}", "-o", "json"]))
+
+
+def wait_until(what: str, namespace: str, holds: Callable[[Any], object], seconds: float) -> Any:
+    """Returns an object as soon as a condition holds for it.
+
+    Args:
+        what: As `read_object` takes it.
+        namespace: Its namespace.
+        holds: The condition.
+        seconds: How long to wait.
+
+    Raises:
+        AssertionError: It does not hold in time; the message tells what the cluster says.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        found = read_object(what, namespace)
+        if holds(found):
+            return found
+        if time.monotonic() > until:
+            status = json.dumps(found.get("status", {}), indent=1)
+            said = cluster_says(namespace)
+            raise AssertionError(f"{what} is not as expected after {seconds:g} s; its status:\n{status}\n{said}")
+        time.sleep(_BETWEEN_LOOKS)
+
+
+def has_condition(condition: str) -> Callable[[Any], bool]:
+    """Makes the function that says whether an object has a condition with status True, such as ``Succeeded``."""
+    return lambda found: condition in true_conditions(found)
+
+
+def true_conditions(found: Mapping[str, Any]) -> list[str]:
+    """Returns the types of an object's conditions with status True, in their order."""
+    conditions = found.get("status", {}).get("conditions") or ()
+    return [each["type"] for each in conditions if each["status"] == "True"]
+
+
+def cluster_says(namespace: str) -> str:
+    """Returns what explains a failure: the pods of a namespace, the end of their logs, and its latest events."""
+    lines = [said(["kubectl", "get", "pods", f"--namespace={namespace}", "-o", "wide"])]
+    for pod in said(["kubectl", "get", "pods", f"--namespace={namespace}", "-o", "name"]).split():
+        logs = ["kubectl", "logs", pod, f"--namespace={namespace}", "--all-containers", f"--tail={_LAST_LINES}"]
+        lines += [f"--- the log of {pod}", said(logs)]
+    events = said(["kubectl", "get", "events", f"--namespace={namespace}", "--sort-by=.lastTimestamp"])
+    return "\n".join([*lines, "--- events", *events.splitlines()[-_LAST_EVENTS:]])
+
+
+def said(command: list[str]) -> str:
+    """Returns all output of a command, whether it fails or not."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr

@@ -8,9 +8,8 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from cluster_run import apply_command, kubectl
+from cluster_run import apply_command, kubectl, unused_name
 from e2e_admission import katib_config
-from e2e_namespaces import unused_name
 from e2e_rendered import Object, Rendered, in_few_namespaces
 
 from kftune.katib.admission import Verdict, admit

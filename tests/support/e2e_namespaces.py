@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,11 +10,6 @@ from typing import Any
 from cluster_run import kubectl
 
 from kftune.katib.admission.cluster import INJECTION_LABEL
-
-
-def unused_name(part: str) -> str:
-    """Returns the name of a namespace that nothing else uses."""
-    return f"kftune-e2e-{part}-{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from kftune.katib.trial.conditions import is_completed
 from kftune.katib.trial.status import new_status, status_of
 from kftune.metrics.values import UNAVAILABLE
 from kftune.results.reading import Results
-from kftune.results.records import FINISHED, Meta, Trial
+from kftune.results.records import FINISHED, SCORED, Meta, Trial
 
 # Reasons that end a run here; in Katib only the end of the suggestions corresponds to them.
 _SUGGESTIONS_ENDED = ("SearchSpaceExhausted", "WallClock")
@@ -73,7 +73,7 @@ def _as_katib(trial: Trial, experiment: Mapping[str, Any], over: bool) -> dict[s
     names = (objective["objectiveMetricName"], *objective.get("additionalMetricNames", ()))
     pending = trial.state == "Killed" and not over
     status: dict[str, Any] = {"conditions": [] if pending else [{"type": trial.state, "status": "True"}]}
-    if trial.metrics and trial.state in FINISHED:
+    if trial.metrics and trial.state in SCORED:  # Katib reads no metrics of a failed trial
         status["observation"] = {"metrics": list(_metrics(trial, dict.fromkeys(names)))}
     return {
         "metadata": {"name": trial.name},

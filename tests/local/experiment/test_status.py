@@ -100,6 +100,14 @@ def test_the_completion_time_is_the_moment_at_which_it_was_over(tmp_path):
     assert (told["trials"], told["trialsSucceeded"], told["trialsKilled"]) == (3, 1, 2)
 
 
+def test_a_failed_trial_is_not_the_best_and_reaches_no_goal_whatever_it_reported(tmp_path):
+    script = "case $KATIB_TRIAL_NAME in *1) echo loss=0; exit 3;; *) echo loss=1;; esac"
+    run(experiment(sh(script), trials=2, objective={"goal": 0.5}), tmp_path)
+    told = status(tmp_path)
+    assert (told["trialsFailed"], told["currentOptimalTrial"]["bestTrialName"]) == (1, "small-0002")
+    assert told["conditions"][-1]["reason"] == "ExperimentMaxTrialsReached"
+
+
 def test_a_space_that_has_no_more_points_ends_as_suggestions_that_came_to_an_end(tmp_path):
     one = {"parameterType": "categorical", "feasibleSpace": {"list": ["1"]}}
     outcome, _ = run(

@@ -1,0 +1,147 @@
+"""A pipeline on the cluster's Argo ends as it does here, with the permissions that kftune renders and no others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cluster_run import LAUNCHER, TRAIN, kubectl, missing_for_a_run, said, true_conditions, wait_until
+from e2e_argo import (
+    ACCOUNT,
+    Tour,
+    applied_tour,
+    experiments,
+    finished,
+    local_run,
+    phases,
+    seen_locally,
+    seen_on_argo,
+    start,
+    with_arguments,
+)
+
+LACKING = missing_for_a_run(os.environ, TRAIN, LAUNCHER)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(LACKING is not None, reason=str(LACKING)),
+]
+MAY = {
+    "experiments.kubeflow.org": {"create", "get"},
+    "trials.kubeflow.org": {"list"},
+    "suggestions.kubeflow.org": {"get"},
+    "pods": {"list"},
+    "workflowtaskresults.argoproj.io": {"create", "patch"},
+    "secrets": set(),
+    "jobs.batch": set(),
+}
+DRAWN = {"use"}
+"""Steps that get the best values: two searches draw different ones."""
+OTHER_TEXTS = {"gather", "large"}
+"""Steps that get floats as Argo writes them: 33, and here 33.0."""
+VERBS = ("create", "get", "list", "watch", "update", "patch", "delete")
+RUN_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
+    images = {"train": os.environ[TRAIN], "launcher": os.environ[LAUNCHER]}
+    with applied_tour(tmp_path_factory.mktemp("tour"), images) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def run(tour: Tour) -> dict[str, Any]:
+    """A run whose launcher's pod is deleted as soon as the Experiment is there."""
+    name = start(tour)
+    wait_until("experiments", tour.namespace, lambda found: found["items"], RUN_SECONDS)
+    launcher = wait_until(f"workflow/{name}", tour.namespace, launcher_pod, RUN_SECONDS)
+    kubectl(["kubectl", "delete", "pod", str(launcher_pod(launcher)), f"--namespace={tour.namespace}", "--wait=false"])
+    return finished(tour, name, RUN_SECONDS)
+
+
+def launcher_pod(workflow: dict[str, Any]) -> str | None:
+    """The pod of the tune step, named as Argo names pods: workflow, template, number of the node."""
+    running = [
+        node
+        for node in workflow.get("status", {}).get("nodes", {}).values()
+        if node["type"] == "Pod" and node["templateName"] == "tune" and node["phase"] in ("Pending", "Running")
+    ]
+    return "-".join([workflow["metadata"]["name"], "tune", running[0]["id"].rpartition("-")[2]]) if running else None
+
+
+@pytest.mark.smoke
+def test_a_run_whose_launcher_is_deleted_in_the_middle_still_succeeds_with_one_experiment(
+    tour: Tour, run: dict[str, Any]
+) -> None:
+    assert run["status"]["phase"] == "Succeeded", json.dumps(run["status"], indent=1)[-4000:]
+    (experiment,) = experiments(tour)
+    assert "Succeeded" in true_conditions(experiment)
+    assert experiment["status"]["trials"] == 3
+    tries = phases(run)["tune"]
+    assert sorted(tries) == ["Failed", "Succeeded"] or sorted(tries) == ["Error", "Succeeded"]
+
+
+def test_each_step_gets_what_it_gets_on_this_machine(tour: Tour, run: dict[str, Any], record_property: Any) -> None:
+    here = seen_locally(local_run(tour))
+    there = seen_on_argo(run)
+    record_property("steps", len(there))
+    assert here.keys() == there.keys()
+    same = here.keys() - DRAWN - OTHER_TEXTS
+    assert {step: there[step] for step in same} == {step: here[step] for step in same}
+    # Numbers that another step wrote: the same number in other words. A step leaves this list when the words agree.
+    assert all(there[step] != here[step] and numbers(there[step]) == numbers(here[step]) for step in OTHER_TEXTS)
+
+
+def numbers(seen: list[dict[str, str]]) -> list[dict[str, Any]]:
+    return [{name: json.loads(text) for name, text in one.items()} for one in seen]
+
+
+def test_a_condition_that_does_not_hold_skips_its_step(run: dict[str, Any]) -> None:
+    found = phases(run)
+    assert found["small"] == ["Skipped"]
+    assert found["large"] == ["Succeeded"]
+    assert found["each"] == ["Succeeded"] * 3
+
+
+def test_the_best_values_are_those_of_the_experiment(tour: Tour, run: dict[str, Any]) -> None:
+    (experiment,) = experiments(tour)
+    best = experiment["status"]["currentOptimalTrial"]
+    (assignment,) = best["parameterAssignments"]
+    (metric,) = best["observation"]["metrics"]
+    (got,) = seen_on_argo(run)["use"]
+    assert got["x"] == assignment["value"]
+    assert float(got["objective"]) == float(metric["min"])
+
+
+def test_the_account_may_do_what_is_documented_and_nothing_else(tour: Tour, record_property: Any) -> None:
+    user = f"--as=system:serviceaccount:{tour.namespace}:{ACCOUNT}"
+    may: dict[str, set[str]] = {kind: set() for kind in MAY}
+    for kind, verbs in may.items():
+        for verb in VERBS:
+            command = ["kubectl", "auth", "can-i", verb, kind, user, f"--namespace={tour.namespace}"]
+            verbs |= {verb} if answer(command) == "yes" else set()
+    record_property("permissions", len(MAY) * len(VERBS))
+    assert may == MAY
+
+
+def answer(command: list[str]) -> str:
+    """`kubectl auth can-i` fails when the answer is no."""
+    return said(command).split()[0]
+
+
+def test_a_step_that_fails_fails_the_run_and_the_exit_step_hears_of_it(tour: Tour) -> None:
+    def fail(workflow: dict[str, Any]) -> None:
+        template = next(one for one in workflow["spec"]["templates"] if one["name"] == "make")
+        with_arguments(template, "make", "fail")
+
+    run = finished(tour, start(tour, fail), RUN_SECONDS)
+    assert run["status"]["phase"] == "Failed"
+    found = phases(run)
+    assert found["make"] == ["Failed"]
+    assert "gather" not in found or set(found["gather"]) <= {"Omitted", "Skipped"}
+    (told,) = seen_on_argo(run)["exit"]
+    assert told == {"status": "Failed"}
