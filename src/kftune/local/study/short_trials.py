@@ -27,7 +27,7 @@ def noting_short_trials(study: Study, emit: OnEvent) -> OnEvent:
         if isinstance(event, StudyFinished) and durations:
             emit(
                 Note(
-                    f"{len(durations)} trials took less than {_SHORT:g} s, the shortest {min(durations):.1f} s: Katib "
+                    f"trials took less than {_SHORT:g} s, the shortest {min(durations):.1f} s: Katib "
                     f"fails trials that end before its collector looks for them; set targets.katib.min_runtime to "
                     f"{_SHORT:g}s"
                 )
