@@ -32,7 +32,7 @@ class KatibTarget(Part):
     before it looks for them (10s is enough)."""
     retain: bool = False
     """Whether trials that ended keep their objects, pods and logs. Trainer deletes the pods of a TrainJob that times
-    out; pods that another pod's failure or a deletion ends are gone as well."""
+    out anyway."""
     resume_policy: Literal["Never", "LongRunning", "FromVolume"] = "Never"
     """What remains of the algorithm service after the end."""
     labels: dict[LabelKey, LabelText] = Field(default_factory=dict)
