@@ -172,7 +172,9 @@ def test_a_trial_that_fails_keeps_its_exit_code_and_does_not_wait(shell, tmp_pat
     container = job["spec"]["template"]["spec"]["containers"][0]
     wrapped = wrap(container["command"], container["args"], STDOUT)
     script = expanded(wrapped.args[0].replace("/var/log/katib", str(tmp_path)), {})
+    began = time.monotonic()
     done = subprocess.run([shell, "-c", script], capture_output=True, timeout=20, check=False, start_new_session=True)
+    assert time.monotonic() - began < 3, "the rest of min_runtime is not waited"
     assert done.returncode == 7
     assert (tmp_path / "metrics.log").read_text() == "loss=1\n"
     assert list(tmp_path.glob("*.pid")) == []
