@@ -47,8 +47,6 @@ MAY = {
 }
 DRAWN = {"use"}
 """Steps that get the best values: two searches draw different ones."""
-OTHER_TEXTS = {"gather", "large"}
-"""Steps that get floats as Argo writes them: 33, and here 33.0."""
 VERBS = ("create", "get", "list", "watch", "update", "patch", "delete")
 RUN_SECONDS = 300
 
@@ -105,10 +103,8 @@ def test_each_step_gets_the_command_line_of_this_machine(here: Path, run: dict[s
     local, there = seen_locally(here), seen_on_argo(run)
     record_property("command lines", sum(map(len, there.values())))
     assert names(there) == names(local)
-    same = local.keys() - DRAWN - OTHER_TEXTS
+    same = local.keys() - DRAWN
     assert {step: there[step] for step in same} == {step: local[step] for step in same}
-    # Numbers that another step wrote: the same number in other words. A step leaves this list when the words agree.
-    assert all(there[step] != local[step] and numbers(there[step]) == numbers(local[step]) for step in OTHER_TEXTS)
 
 
 def names(seen: dict[str, list[dict[str, str]]]) -> dict[str, list[list[str]]]:
@@ -116,18 +112,12 @@ def names(seen: dict[str, list[dict[str, str]]]) -> dict[str, list[list[str]]]:
     return {step: [[*one] for one in each] for step, each in seen.items()}
 
 
-def numbers(seen: list[dict[str, str]]) -> list[dict[str, Any]]:
-    return [{name: json.loads(text) for name, text in one.items() if text != PATH} for one in seen]
-
-
 def test_each_step_writes_what_it_writes_on_this_machine(here: Path, run: dict[str, Any], record_property: Any) -> None:
     local, there = outputs_locally(here), outputs_on_argo(run)
     record_property("values", sum(len(one) for each in there.values() for one in each))
     assert names(there) == names(local)
-    same = local.keys() - DRAWN - OTHER_TEXTS - {"tune"}
+    same = local.keys() - DRAWN - {"tune"}
     assert {step: there[step] for step in same} == {step: local[step] for step in same}
-    total, expected = there["gather"][0]["total"], local["gather"][0]["total"]
-    assert json.loads(total) == json.loads(expected)
 
 
 def test_no_step_starts_before_those_that_it_waits_for_end(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import subprocess
+import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from katib_as_run import leftover_placeholders, run_trial, stand_in, substituted
+from katib_as_run import STDOUT, leftover_placeholders, run_trial, stand_in, substituted
 from render_examples import Loose, Plain, container_of, make_study, parameters_of
 
 from kftune.domains import Choice, Conditional, ReverseLogUniform
 from kftune.errors import RenderError
+from kftune.katib.trial.kubelet import expanded
+from kftune.katib.trial.wrapper import wrap
 from kftune.render import render
 
 SHELLS = [shell for shell in ("dash", "bash", "sh") if shutil.which(shell)]
@@ -151,6 +155,31 @@ def test_a_command_is_one_simple_shell_command_that_people_can_read():
         "python -m circuits.train lstm 'a b' --lr=${trialParameters.lr} --units=${trialParameters.units} "
         "--dropout=${trialParameters.dropout} --epochs=5"
     ]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_short_trial_is_made_longer_with_the_same_arguments_metrics_and_marker(shell, folder):
+    study = make_study(step={"image": "i", "command": ["train", *HOSTILE]}, katib={"min_runtime": 0.3})
+    job = substituted(render(study).documents[0], {"lr": "1", "units": "2", "dropout": "0"})
+    began = time.monotonic()
+    arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], folder, shell)
+    assert time.monotonic() - began >= 1
+    assert arguments == [*HOSTILE, "--lr=1", "--units=2", "--dropout=0"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_trial_that_fails_keeps_its_exit_code_and_does_not_wait(shell, tmp_path):
+    study = make_study(step={"image": "i", "command": ["sh", "-c", "echo loss=1; exit 7"]}, katib={"min_runtime": 3})
+    job = substituted(render(study).documents[0], {"lr": "1", "units": "2", "dropout": "0"})
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    wrapped = wrap(container["command"], container["args"], STDOUT)
+    script = expanded(wrapped.args[0].replace("/var/log/katib", str(tmp_path)), {})
+    began = time.monotonic()
+    done = subprocess.run([shell, "-c", script], capture_output=True, timeout=20, check=False, start_new_session=True)
+    assert time.monotonic() - began < 3, "the rest of min_runtime is not waited"
+    assert done.returncode == 7
+    assert (tmp_path / "metrics.log").read_text() == "loss=1\n"
+    assert list(tmp_path.glob("*.pid")) == []
 
 
 @pytest.mark.parametrize("word", ["echo", "exec", "test", "time", "[", "."])

@@ -85,8 +85,16 @@ def test_a_study_becomes_the_experiment_that_runs_it():
                     "parameterType": "double",
                     "feasibleSpace": {"min": "0.0001", "max": "0.01", "distribution": "logUniform"},
                 },
-                {"name": "units", "parameterType": "categorical", "feasibleSpace": {"list": ["32", "64", "128"]}},
-                {"name": "dropout", "parameterType": "double", "feasibleSpace": {"min": "0", "max": "0.5"}},
+                {
+                    "name": "units",
+                    "parameterType": "categorical",
+                    "feasibleSpace": {"distribution": "uniform", "list": ["32", "64", "128"]},
+                },
+                {
+                    "name": "dropout",
+                    "parameterType": "double",
+                    "feasibleSpace": {"distribution": "uniform", "min": "0", "max": "0.5"},
+                },
             ],
             "trialTemplate": {
                 "retain": False,
@@ -103,11 +111,11 @@ def test_a_study_becomes_the_experiment_that_runs_it():
                     "kind": "Job",
                     "spec": {
                         "backoffLimit": 0,
-                        "activeDeadlineSeconds": 1800,
                         "template": {
                             "metadata": {"annotations": {"sidecar.istio.io/inject": "false"}},
                             "spec": {
                                 "restartPolicy": "Never",
+                                "activeDeadlineSeconds": 1800,
                                 "automountServiceAccountToken": False,
                                 "containers": [
                                     {
@@ -309,7 +317,11 @@ def hyperband(settings, max_trials, parallel, epochs="{int: [1, 27]}"):
 )
 def test_hyperband_runs_its_first_bracket(settings, trials, resource):
     rendering = render(hyperband(settings, trials, trials))
-    assert parameters_of(rendering.documents[0])["epochs"]["feasibleSpace"] == {"min": "1", "max": "27"}
+    assert parameters_of(rendering.documents[0])["epochs"]["feasibleSpace"] == {
+        "distribution": "uniform",
+        "min": "1",
+        "max": "27",
+    }
     assert f"Katib's hyperband ends after its first bracket: every trial runs with epochs={resource}" in rendering.notes
 
 

@@ -85,13 +85,19 @@ def test_a_job_has_all_that_a_step_says():
         "volumeMounts": MOUNTS,
         "securityContext": RESTRICTED,
     }
-    pod = {"restartPolicy": "Never", **PLACEMENT, "containers": [container], "volumes": VOLUMES}
-    assert spec == {"backoffLimit": 0, "activeDeadlineSeconds": 91, "template": {"metadata": ISTIO, "spec": pod}}
+    pod = {
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": 91,
+        **PLACEMENT,
+        "containers": [container],
+        "volumes": VOLUMES,
+    }
+    assert spec == {"backoffLimit": 0, "template": {"metadata": ISTIO, "spec": pod}}
 
 
 def test_a_plain_step_leaves_out_what_it_does_not_say():
     spec = template_of(STEP)["trialSpec"]["spec"]["template"]["spec"]
-    assert set(spec) == {"restartPolicy", "containers", "automountServiceAccountToken"}
+    assert set(spec) == {"restartPolicy", "activeDeadlineSeconds", "containers", "automountServiceAccountToken"}
     assert set(spec["containers"][0]) == {"name", "image", "command", "args", "securityContext"}
     assert spec["automountServiceAccountToken"] is False
 
@@ -112,18 +118,48 @@ def test_a_pytorchjob_trains_on_several_nodes():
     job = template["trialSpec"]
     assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "PyTorchJob")
     spec = job["spec"]
-    assert spec["runPolicy"] == {"backoffLimit": 0, "cleanPodPolicy": "Running", "activeDeadlineSeconds": 91}
+    assert spec["runPolicy"] == {"backoffLimit": 0, "cleanPodPolicy": "Running"}
     assert spec["nprocPerNode"] == "2"
     replicas = spec["pytorchReplicaSpecs"]
     assert {name: replica["replicas"] for name, replica in replicas.items()} == {"Master": 1, "Worker": 2}
     assert replicas["Master"]["template"] == replicas["Worker"]["template"]
     pod = replicas["Master"]["template"]
     assert pod["metadata"] == ISTIO
+    assert pod["spec"]["activeDeadlineSeconds"] == 91
     assert [container["name"] for container in pod["spec"]["containers"]] == ["pytorch"]
     assert pod["spec"]["containers"][0]["args"] == [
         f"torchrun --nnodes=3 --nproc_per_node=2 -m plain.train {ARGUMENTS}"
     ]
     assert pod["spec"]["volumes"] == VOLUMES
+
+
+def test_retain_keeps_the_pods_of_a_pytorchjob():
+    assert template_of(STEP, "PyTorchJob", retain=True)["trialSpec"]["spec"]["runPolicy"]["cleanPodPolicy"] == "None"
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        ("TrainJob", "trial_timeout also counts the time that they wait for a node"),
+        ("TrainJob", "Katib notices TrainJobs only if its katib-config lists"),
+        ("TrainJob", "torch-distributed does it 6 times"),
+        ("TrainJob", "cannot switch off the token"),
+        ("TrainJob", "after trial_timeout Trainer deletes the pods, although retain is set"),
+        ("PyTorchJob", "the operator adds an init container to each worker"),
+    ],
+)
+def test_a_note_says_what_a_kind_does_otherwise(kind, note):
+    study = make_study(
+        step={**STEP, "resources": {"nodes": 2}},
+        katib={"trial_kind": kind, "retain": True},
+        budget={"trial_timeout": 90},
+    )
+    assert any(note in given for given in render(study).notes)
+
+
+def test_a_trainjob_without_a_timeout_is_told_to_set_one():
+    notes = render(make_study(step=STEP, katib={"trial_kind": "TrainJob"})).notes
+    assert any("so set budget.trial_timeout" in note for note in notes)
 
 
 def test_a_trainjob_says_in_a_patch_of_its_runtime_what_it_has_no_fields_for():

@@ -7,6 +7,7 @@ the result.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Mapping, Sequence
 
@@ -60,6 +61,18 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
             f"put long values into a file that the step reads"
         )
     return text
+
+
+def lasting(command: str, seconds: float) -> str:
+    """Returns a command that lasts at least some seconds when it succeeds.
+
+    Braces start no other shell, so Katib's marker keeps its name; a command that fails ends at once with its exit code.
+
+    Args:
+        command: One simple shell command.
+        seconds: The seconds, rounded up.
+    """
+    return f"{{ sleep {math.ceil(seconds)} & {command} && wait; }}"
 
 
 def quoted(token: str) -> str:

@@ -11,7 +11,7 @@ from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts, study_search
-from kftune.render.command import script, torchrun_arguments
+from kftune.render.command import lasting, script, torchrun_arguments
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters
@@ -127,4 +127,6 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str])
     names = study.argument_names if not marks else [name for name in study.hparams.leaves() if name in texts]
     assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
-    return script(study.step, assignment, placeholders, launcher)
+    text = script(study.step, assignment, placeholders, launcher)
+    shortest = study.targets.katib.min_runtime
+    return text if shortest is None else lasting(text, shortest)

@@ -80,11 +80,32 @@ def _about_trials(study: Study) -> Iterator[str]:
     target, resources = study.targets.katib, study.step.resources
     yield "the container must not run as root: its image needs a numeric USER"
     if target.trial_kind == "TrainJob":
-        yield (
-            f"the TrainJob needs Trainer 2.2 or newer (older versions drop runtimePatches and the timeout silently), "
-            f"and the runtime {target.runtime} decides how often a failed pod is restarted"
-        )
+        yield from _about_trainjob(study)
     if target.trial_kind == "PyTorchJob":
         yield "the PyTorchJob needs training-operator v1 on the cluster"
+        if resources.nodes > 1:
+            yield (
+                "the operator adds an init container to each worker, which namespaces of the Pod Security Standard "
+                "restricted reject; use baseline"
+            )
+        if target.retain and resources.nodes > 1:
+            yield "with retain, pods that still run when another pod fails keep their resources until they end"
     if resources.nodes > 1 or resources.procs_per_node > 1:
         yield "several processes train one model: report metrics from the first one (rank 0) only"
+
+
+def _about_trainjob(study: Study) -> Iterator[str]:
+    runtime, timeout = study.targets.katib.runtime, study.budget.trial_timeout
+    yield "the TrainJob needs Trainer 2.2 or newer (older versions drop runtimePatches and the timeout silently)"
+    yield (
+        "Katib notices TrainJobs only if its katib-config lists TrainJob.v1alpha1.trainer.kubeflow.org in "
+        "trialResources (kftune lint --katib-config checks it), and Trainer was there when Katib's controller started"
+    )
+    restarts = f"the runtime {runtime} decides how often a failed pod is restarted; torch-distributed does it 6 times"
+    yield restarts if timeout else f"{restarts}, so set budget.trial_timeout"
+    if timeout:
+        yield "a TrainJob has no deadline for its pods: trial_timeout also counts the time that they wait for a node"
+    if study.step.service_account is None:
+        yield "a TrainJob cannot switch off the token of its service account, which its pods can read"
+    if timeout and study.targets.katib.retain:
+        yield "after trial_timeout Trainer deletes the pods, although retain is set"

@@ -118,20 +118,27 @@ def _fixed(leaf: Leaf, domain: Domain) -> KatibParameter:
 
 
 def _native(leaf: Leaf, feasible: Feasible) -> KatibParameter:
-    item = {"name": leaf.name, "parameterType": feasible.type, "feasibleSpace": feasible.space}
-    return KatibParameter(leaf.name, "native", _placeholder(leaf.name), item)
+    return KatibParameter(leaf.name, "native", _placeholder(leaf.name), _item(leaf, feasible.type, feasible.space))
+
+
+def _item(leaf: Leaf, kind: str, space: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the item of spec.parameters, with the distribution that Katib's webhook would otherwise fill in.
+
+    A field that the webhook fills in belongs to another manager, with which `kubectl apply --server-side` conflicts.
+    """
+    return {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"distribution": "uniform", **space}}
 
 
 def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) -> KatibParameter:
     values = domain.grid()
     form: Form = "native" if reason is None else "list"
     if _INTEGERS.issuperset(map(type, values)):  # always safe, and most lists hold nothing else
-        item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": list(map(str, values))}}
+        item = _item(leaf, kind, {"list": list(map(str, values))})
         return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason)
     texts = [leaf.encode(value) for value in values]
     tokens = [text for text in texts if not encoding.is_safe(text)]
     texts = [_token(leaf, text) if text in tokens else text for text in texts]
-    item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": {"list": texts}}
+    item = _item(leaf, kind, {"list": texts})
     return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason=reason, tokens=tuple(tokens))
 
 
@@ -145,7 +152,7 @@ def _encoded(leaf: Leaf, domain: Domain, engine: Engine, reason: str) -> KatibPa
     mode, kind, space = engine.encoding
     if mode == "index":
         space = {**space, "max": str(int(domain.size) - 1)}
-    item = {"name": leaf.name, "parameterType": kind, "feasibleSpace": dict(space)}
+    item = _item(leaf, kind, space)
     text = encoding.encode_value(mode, domain, _placeholder(leaf.name))
     return KatibParameter(leaf.name, "encoded", text, item, reason)
 

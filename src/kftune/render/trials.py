@@ -80,15 +80,16 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
         raise RenderError(f"Trainer sets {taken[0]} and rejects a TrainJob that sets it; remove it from step.env")
 
 
-def _seconds(study: Study) -> dict[str, int]:
+def _deadline(study: Study) -> dict[str, int]:
+    """Returns the deadline of a pod, which counts from its start on a node, or of an object, from its creation."""
     timeout = study.budget.trial_timeout
     return {} if timeout is None else {"activeDeadlineSeconds": math.ceil(timeout)}
 
 
 def _job(study: Study, container: str, script: str) -> dict[str, Any]:
     template = pods.pod_template(study.step, container, script)
-    template["spec"] = {"restartPolicy": "Never", **template["spec"]}
-    return {"backoffLimit": 0, **_seconds(study), "template": template}
+    template["spec"] = {"restartPolicy": "Never", **_deadline(study), **template["spec"]}
+    return {"backoffLimit": 0, "template": template}
 
 
 def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
@@ -96,14 +97,16 @@ def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
 
     def replica(count: int) -> dict[str, Any]:
         template = pods.pod_template(study.step, container, script)
+        template["spec"] = {**_deadline(study), **template["spec"]}
         return {"replicas": count, "restartPolicy": "Never", "template": template}
 
     replicas = {"Master": replica(1)}
     if nodes > 1:
         replicas["Worker"] = replica(nodes - 1)
     return {
-        # When a pod fails, the others are stopped: they would wait for it and keep their GPUs.
-        "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "Running", **_seconds(study)},
+        # When a pod fails, the others are stopped: they would wait for it and keep their GPUs. Stopped pods are
+        # deleted, also the one whose output counts, so `retain` leaves them running.
+        "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "None" if study.targets.katib.retain else "Running"},
         "nprocPerNode": str(processes),
         "pytorchReplicaSpecs": replicas,
     }
@@ -121,7 +124,7 @@ def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
     }
     return {
         "runtimeRef": {"name": study.targets.katib.runtime},
-        **_seconds(study),
+        **_deadline(study),
         "trainer": present(trainer),
         "runtimePatches": [_patch(step, container)],
     }

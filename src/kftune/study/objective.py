@@ -77,7 +77,8 @@ class Budget(Part):
     max_failed: int | None = Field(None, ge=0)
     """The study fails when this many trials (or all, if fewer) failed or reported no objective; default: 3."""
     trial_timeout: Seconds | None = None
-    """Longest duration of one trial."""
+    """Longest duration of one trial. On a cluster it counts from the start of the trial's pods on their nodes, for a
+    TrainJob from its creation."""
     wall_clock: Seconds | None = None
     """Longest duration of the study."""
 

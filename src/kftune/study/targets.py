@@ -9,7 +9,7 @@ from pydantic import Field
 from kftune.spec.container import DnsLabel
 from kftune.spec.labels import LabelKey, LabelText
 from kftune.spec.part import Part
-from kftune.spec.quantities import EnvText
+from kftune.spec.quantities import EnvText, Seconds
 
 
 class KatibTarget(Part):
@@ -27,8 +27,12 @@ class KatibTarget(Part):
     """The object that runs each trial."""
     runtime: DnsLabel = "torch-distributed"
     """The training runtime of a TrainJob."""
+    min_runtime: Seconds | None = None
+    """Shortest duration of a trial's command that succeeds; the rest is waited. Katib's collector fails trials that end
+    before it looks for them (10s is enough)."""
     retain: bool = False
-    """Whether finished trials keep their pods and logs."""
+    """Whether trials that ended keep their objects, pods and logs. Trainer deletes the pods of a TrainJob that times
+    out anyway."""
     resume_policy: Literal["Never", "LongRunning", "FromVolume"] = "Never"
     """What remains of the algorithm service after the end."""
     labels: dict[LabelKey, LabelText] = Field(default_factory=dict)

@@ -26,7 +26,7 @@ RULES = (
         severity="advice",
         title="A Job without a deadline",
         explanation="A trial that hangs keeps its GPU and its place until somebody notices.",
-        remedy="set activeDeadlineSeconds",
+        remedy="set activeDeadlineSeconds for the pod, where it counts from the pod's start on a node",
         fails="spec: {trialTemplate: {trialSpec: {spec: {activeDeadlineSeconds: null}}}}",
     ),
     Rule(

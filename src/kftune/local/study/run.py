@@ -16,6 +16,7 @@ from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
+from kftune.local.study.short_trials import noting_short_trials
 from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
@@ -72,7 +73,8 @@ def run_study(
         notes = [*trials.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
-        return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=on_event).run()
+        emit = None if on_event is None else noting_short_trials(study, on_event)
+        return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
