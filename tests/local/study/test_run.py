@@ -111,8 +111,8 @@ def test_a_kill_from_outside_hints_at_memory(tmp_path):
         (
             "echo epoch 1 Loss: 0.31",
             "exit code 0, but the objective was never reported: the log has no loss=<number>; the line "
-            "'epoch 1 Loss: 0.31' is not read, because it has ':' instead of '=' and the log calls it 'Loss'; print loss=0.3 as "
-            "kftune.report does; use the log's name in the objective, or print the name that the file has",
+            "'epoch 1 Loss: 0.31' is not read, because it has ':' instead of '=' and the log calls it 'Loss'; print "
+            "loss=0.3 as kftune.report does; use the log's name in the objective, or print the name that the file has",
         ),
         ("true", "exit code 0, but the objective was never reported: the log has no loss=<number>; it is empty"),
         (

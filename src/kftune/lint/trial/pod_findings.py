@@ -24,6 +24,7 @@ _ORDINARY_IMAGE = re.compile(r"[a-z0-9.]+(?:[./-][a-z0-9]+)*:[a-z0-9.]{1,30}")
 _SECCOMP = ("RuntimeDefault", "Unconfined", "Localhost")
 _PULL = ("Always", "IfNotPresent", "Never", "")
 _NOT_NEGATIVE = ("backoffLimit", "activeDeadlineSeconds", "parallelism", "completions", "ttlSecondsAfterFinished")
+_LONGEST = 2**31 - 1
 _PLAIN_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
 _GROUPS = ("initContainers", "containers")
 _VOLUME_NEEDS = {
@@ -134,6 +135,10 @@ def _patch_refusals(pod: PodTemplate) -> Iterator[Finding]:
 
 
 def _shared_refusals(pod: PodTemplate) -> Iterator[Finding]:
+    deadline = pod.spec.get("activeDeadlineSeconds")
+    if isinstance(deadline, int) and not 1 <= deadline <= _LONGEST:
+        path = (*pod.path, "spec", "activeDeadlineSeconds")
+        yield finding("KT277", path, f"a pod's activeDeadlineSeconds must be from 1 to {_LONGEST}, not {deadline}")
     """Yields what a pod and a patch of a pod have in common."""
     yield from _label_findings(pod)
     yield from _volume_findings(pod)
