@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -34,16 +35,18 @@ def whole_seconds(seconds: float | None) -> int | None:
     return None if seconds is None else math.ceil(seconds)
 
 
-def check_controls(value: object, path: str = "") -> None:
-    """Checks that `kubectl apply --server-side` can send a value: escapes do not help, kubectl undoes them.
-
-    Args:
-        value: Documents, or a part of them.
-        path: The path of the part.
+def check_controls(documents: Sequence[Mapping[str, Any]]) -> None:
+    """Checks that `kubectl apply --server-side` can send documents: escapes do not help, kubectl undoes them.
 
     Raises:
         RenderError: A text has a control character from U+007F to U+009F.
     """
+    # JSON leaves these characters as they are, and one search of it is much quicker than one of each text.
+    if _CONTROLS.search(json.dumps(documents, ensure_ascii=False)):
+        _refuse_controls(documents)
+
+
+def _refuse_controls(value: object, path: str = "") -> None:
     if isinstance(value, str):
         found = _CONTROLS.search(value)
         if found is not None:
@@ -53,8 +56,8 @@ def check_controls(value: object, path: str = "") -> None:
             )
     elif isinstance(value, dict):
         for key, inner in value.items():
-            check_controls(key, path)
-            check_controls(inner, f"{path}.{key}" if path else key)
+            _refuse_controls(key, path)
+            _refuse_controls(inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            check_controls(inner, f"{path}[{index}]" if path else "")
+            _refuse_controls(inner, f"{path}[{index}]" if path else "")
