@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from cluster.layout import ClusterError
@@ -41,8 +42,21 @@ def run(*argv: str | Path, folder: Path | None = None, given: str | None = None,
     return done.stdout
 
 
-def succeeds(*argv: str | Path, environ: Mapping[str, str] | None = None) -> bool:
+def succeeds(*argv: str | Path) -> bool:
     """Whether a program ends with exit code 0."""
-    words = [str(word) for word in argv]
-    done = subprocess.run(words, env={**os.environ, **(environ or {})}, capture_output=True, check=False)
-    return done.returncode == 0
+    return subprocess.run([str(word) for word in argv], capture_output=True, check=False).returncode == 0
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Waits for a condition; returns whether it holds in time.
+
+    Args:
+        seconds: How long to wait.
+        condition: The condition; it is asked ten times a second.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from cluster.commands import run, succeeds
 from cluster.components import ARGO, COREDNS, JOBSET, KATIB, OPERATOR, PAUSE, S3, TRAINER, Component
-from cluster.layout import CACHE, IMAGE_PREFIX, IMAGES, ROOT, digest_of
-from cluster.node import PAUSE_IMAGE
+from cluster.layout import CACHE, IMAGE_PREFIX, IMAGES, ROOT, digest_of, program_image
 
 _STORE = CACHE / "images"
 _USERS = "root:x:0:0::/:\nnobody:x:65534:65534::/:\nargo:x:8737:8737::/tmp:\n"
@@ -31,7 +30,7 @@ class ProgramImage(NamedTuple):
 
     @property
     def reference(self) -> str:
-        return f"{IMAGE_PREFIX}{self.name}:e2e"
+        return program_image(self.name)
 
 
 PROGRAM_IMAGES = (
@@ -48,7 +47,6 @@ PROGRAM_IMAGES = (
     ProgramImage("workflow-controller", ARGO, "workflow-controller", "/bin", "8737"),
     ProgramImage("argoexec", ARGO, "argoexec", "/bin", "0"),
 )
-assert PROGRAM_IMAGES[0].reference == PAUSE_IMAGE
 
 
 class PythonImage(NamedTuple):

@@ -46,6 +46,11 @@ IMAGE_PREFIX = "registry.example/kftune-cluster/"
 """Nothing answers under this name: the images are on the node before a pod asks for them."""
 
 
+def program_image(name: str) -> str:
+    """Returns the image that holds one program of a component."""
+    return f"{IMAGE_PREFIX}{name}:e2e"
+
+
 class ClusterError(Exception):
     """What the machine lacks, or what did not come up; the text is for the user."""
 

@@ -21,6 +21,8 @@ _PACKAGES = {
     "iptables": "iptables",
     "conntrack": "conntrack",
     "mount": "mount",
+    "curl": "curl",
+    "hostname": "hostname",
     "unshare": "util-linux",
     "openssl": "openssl",
     "podman": "podman",

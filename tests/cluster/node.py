@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from cluster.certificates import certificate, key, login
@@ -15,17 +14,16 @@ from cluster.layout import (
     DATA,
     DNS_ADDRESS,
     DOMAIN,
-    IMAGE_PREFIX,
     NODE,
     NODE_ADDRESS,
     POD_RANGE,
     SERVICE_RANGE,
     SETTINGS,
+    program_image,
 )
 from cluster.machine import PLUGINS
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
-PAUSE_IMAGE = f"{IMAGE_PREFIX}pause:e2e"
 
 
 class Process(NamedTuple):
@@ -44,7 +42,6 @@ def write_settings() -> None:
     _write("containerd.toml", _CONTAINERD)
     _write("cni/10-kftune.conflist", json.dumps(_POD_NETWORK, indent=1))
     _write("resolv.conf", "")  # no name server outside: pods ask CoreDNS only
-    _write("audit.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: None}]\n")
 
 
 def processes(kubernetes: Component) -> list[Process]:
@@ -219,7 +216,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 address = "{CONTAINERD_SOCKET}"
 
 [plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{PAUSE_IMAGE}"
+sandbox_image = "{program_image("pause")}"
 restrict_oom_score_adj = true
 
 [plugins."io.containerd.grpc.v1.cri".cni]
@@ -229,7 +226,3 @@ conf_dir = "{SETTINGS / "cni"}"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 """
-
-
-def log_of(process: Process, folder: Path) -> Path:
-    return folder / f"{process.name}.log"

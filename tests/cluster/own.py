@@ -8,14 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cluster.addons import Cluster, load_into_node
 from cluster.certificates import make_certificates
-from cluster.commands import run, succeeds
+from cluster.commands import run, succeeds, within
 from cluster.components import ADDONS, ARGO, ETCD, JOBSET, KATIB, OPERATOR, TRAINER, Component, build, version_of
 from cluster.environment import write_environment
 from cluster.images import archives, engine_for_builds
@@ -74,9 +73,9 @@ class Own:
         """Ends the cluster and removes all that it left."""
         if (pid := _supervisor()) is not None:
             _kill(pid, signal.SIGTERM)
-            if not _within(30, lambda: not _alive(pid)):
+            if not within(30, lambda: not _alive(pid)):
                 _kill(pid, signal.SIGKILL)
-                _within(10, lambda: not _alive(pid))
+                within(10, lambda: not _alive(pid))
         if succeeds("ip", "link", "show", HOST_INTERFACE):
             run("ip", "link", "delete", HOST_INTERFACE)
         for hierarchy in cgroups():
@@ -126,7 +125,7 @@ class Own:
                 start_new_session=True,
             )
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-        if not _within(10, lambda: children.exists() and children.read_text().strip() != ""):
+        if not within(10, lambda: children.exists() and children.read_text().strip() != ""):
             raise ClusterError(f"the supervisor does not start: see {LOGS / 'supervisor.log'}")
         pid = int(children.read_text().split()[0])
         SUPERVISOR_PID.write_text(f"{pid} {_started(pid)}", encoding="ascii")
@@ -144,7 +143,7 @@ def _await_ready(pid: int, name: str) -> None:
             raise ClusterError(f"the cluster ended: {_last_words()}")
         return bool(_states().get(name, {}).get("ready"))
 
-    if not _within(_PATIENCE, ready):
+    if not within(_PATIENCE, ready):
         raise ClusterError(f"{name} is not ready after {_PATIENCE:g} s; see {LOGS}")
 
 
@@ -181,15 +180,6 @@ def _kill(pid: int, number: signal.Signals) -> None:
         return
 
 
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def _states() -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(PROCESSES.read_text(encoding="utf-8"))
@@ -213,4 +203,4 @@ def _remove_cgroup(folder: Path) -> None:
     if folder.is_dir():
         for inside in [path for path in folder.iterdir() if path.is_dir()]:
             _remove_cgroup(inside)
-        _within(5, lambda: succeeds("rmdir", folder) or not folder.exists())
+        within(5, lambda: succeeds("rmdir", folder) or not folder.exists())

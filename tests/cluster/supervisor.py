@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cluster.commands import run, succeeds
+from cluster.commands import run, succeeds, within
 from cluster.components import kubernetes_in
 from cluster.layout import (
     CGROUP,
@@ -29,7 +29,7 @@ from cluster.layout import (
     SERVICE_RANGE,
     SETTINGS,
 )
-from cluster.node import Process, log_of, processes
+from cluster.node import Process, processes
 
 _PATIENCE = 120.0
 """Seconds that a program may take until it is ready."""
@@ -63,7 +63,7 @@ class _Running:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.starts += 1
-        with log_of(self.process, LOGS).open("ab") as log:
+        with (LOGS / f"{self.process.name}.log").open("ab") as log:
             return subprocess.Popen(self.process.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def restart_if_it_ended(self) -> None:
@@ -161,11 +161,8 @@ def _await_ready(running: list[_Running]) -> None:
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{what} is not ready after {_PATIENCE:g} s")
-        time.sleep(0.1)
+    if not within(_PATIENCE, condition):
+        raise SystemExit(f"{what} is not ready after {_PATIENCE:g} s")
 
 
 def _look_after(running: list[_Running]) -> None:

@@ -21,8 +21,7 @@ from e2e_argo import (
     outputs_locally,
     outputs_on_argo,
     phases,
-    seen_locally,
-    seen_on_argo,
+    seen,
     spans_locally,
     spans_on_argo,
     start,
@@ -100,16 +99,16 @@ def test_a_run_whose_launcher_is_deleted_in_the_middle_still_succeeds_with_one_e
 
 
 def test_each_step_gets_the_command_line_of_this_machine(here: Path, run: dict[str, Any], record_property: Any) -> None:
-    local, there = seen_locally(here), seen_on_argo(run)
+    local, there = seen(outputs_locally(here)), seen(outputs_on_argo(run))
     record_property("command lines", sum(map(len, there.values())))
     assert names(there) == names(local)
     same = local.keys() - DRAWN
     assert {step: there[step] for step in same} == {step: local[step] for step in same}
 
 
-def names(seen: dict[str, list[dict[str, str]]]) -> dict[str, list[list[str]]]:
+def names(told: dict[str, list[dict[str, str]]]) -> dict[str, list[list[str]]]:
     """The names of the arguments or outputs in their order."""
-    return {step: [[*one] for one in each] for step, each in seen.items()}
+    return {step: [[*one] for one in each] for step, each in told.items()}
 
 
 def test_each_step_writes_what_it_writes_on_this_machine(here: Path, run: dict[str, Any], record_property: Any) -> None:
@@ -141,7 +140,7 @@ def test_the_best_values_are_those_of_the_experiment(tour: Tour, run: dict[str, 
     best = experiment["status"]["currentOptimalTrial"]
     (assignment,) = best["parameterAssignments"]
     (metric,) = best["observation"]["metrics"]
-    (got,) = seen_on_argo(run)["use"]
+    (got,) = seen(outputs_on_argo(run))["use"]
     assert got["x"] == assignment["value"]
     assert float(got["objective"]) == float(metric["min"])
 
@@ -176,7 +175,7 @@ def test_a_step_that_fails_fails_the_run_and_the_exit_step_hears_of_it(tour: Tou
     found = phases(run)
     assert found["make"] == ["Failed"]
     assert "gather" not in found or set(found["gather"]) <= {"Omitted", "Skipped"}
-    (told,) = seen_on_argo(run)["exit"]
+    (told,) = seen(outputs_on_argo(run))["exit"]
     assert told == {"status": "Failed", "seen": PATH}
 
 

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cluster_run import TRAIN, kubectl, missing_for_a_run
+from cluster_run import TRAIN, missing_for_a_run, own_namespace
 from e2e_lint import (
     admissions,
     asked_arguments,
@@ -24,7 +23,7 @@ from e2e_lint import (
     refusals,
     runs,
 )
-from e2e_lint_cluster import Watched, make_namespace, refusal, refused, watch
+from e2e_lint_cluster import Watched, add_scripts, refused, watch
 
 from kftune.lint.rules.all import RULES
 
@@ -43,12 +42,9 @@ COUNTED = Callable[[str, object], None]
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    name = f"kftune-e2e-lint-{uuid.uuid4().hex[:8]}"
-    try:
-        make_namespace(name)
+    with own_namespace("lint") as name:
+        add_scripts(name)
         yield name
-    finally:
-        kubectl(["kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=false"])
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +72,7 @@ def _name(code: str, form: str) -> str:
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_what_a_page_calls_refused_is_refused_by_the_part_that_it_names(code: str, namespace: str):
-    said = refusal(example(code), namespace)
-    assert named_part(code) in said
+    assert named_part(code) in refused([example(code)], namespace)
 
 
 def test_all_that_a_page_does_not_call_refused_is_admitted(namespace: str, record_property: COUNTED):

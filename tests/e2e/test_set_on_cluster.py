@@ -21,6 +21,7 @@ from cluster_run import (
     known,
     kubectl,
     missing_for_the_circuits,
+    removed_at_end,
     small_project,
     true_conditions,
     unused_name,
@@ -71,15 +72,13 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
     overlay = folder / "out" / "overlays" / OVERLAY
     built: Any = [*yaml_text.load_all(kubectl(["kubectl", "kustomize", str(overlay)]))]
     documents = known(built, kubectl(["kubectl", "api-versions"]).split())
-    try:
+    with removed_at_end(namespace):
         spaces = [one for one in documents if one["kind"] == "Namespace"]
         kubectl(apply_command(dry_run=False), yaml_text.dump_all([*spaces, artifact_secret(namespace)]))
         found = Applied(namespace, overlay, documents)
         kubectl(apply_command(dry_run=True), found.text())
         kubectl(apply_command(dry_run=False), found.text())
         yield found
-    finally:
-        kubectl(["kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--wait=false"])
 
 
 def test_the_server_takes_every_object_and_applying_again_changes_nothing(applied: Applied) -> None:

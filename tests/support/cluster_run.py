@@ -130,6 +130,30 @@ def unused_name(part: str) -> str:
 
 
 @contextmanager
+def removed_at_end(*namespaces: str) -> Iterator[None]:
+    """Deletes namespaces when the block ends.
+
+    Args:
+        namespaces: Their names; they need not exist.
+    """
+    try:
+        yield
+    finally:
+        kubectl(["kubectl", "delete", "namespace", *namespaces, "--ignore-not-found", "--wait=false"])
+
+
+def refusal(command: list[str], text: str) -> str:
+    """Returns what a command says when the server refuses what is on its standard input; empty if it does not.
+
+    Args:
+        command: The command.
+        text: Its standard input.
+    """
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return f"{done.stdout}{done.stderr}" if done.returncode else ""
+
+
+@contextmanager
 def own_namespace(part: str) -> Iterator[str]:
     """Makes a namespace in which Katib's trials run, and deletes it at the end.
 
@@ -138,13 +162,10 @@ def own_namespace(part: str) -> Iterator[str]:
     """
     name = unused_name(part)
     metadata = {"name": name, "labels": {INJECTION_LABEL: "enabled"}}
-    try:
-        kubectl(
-            apply_command(dry_run=False), json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        )
+    with removed_at_end(name):
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        kubectl(apply_command(dry_run=False), json.dumps(space))
         yield name
-    finally:
-        kubectl(["kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=false"])
 
 
 def read_object(what: str, namespace: str) -> Any:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from cluster_run import apply_command, kubectl, unused_name
+from cluster_run import apply_command, kubectl, refusal, unused_name
 from e2e_admission import katib_config
 from e2e_rendered import Object, Rendered, in_few_namespaces
 
@@ -113,5 +113,5 @@ def refusal_of_creation(namespace: str, one: Object) -> str | None:
         one: The object.
     """
     command = ["kubectl", "create", "--dry-run=server", "--validate=strict", "-n", namespace, "-f", "-"]
-    done = subprocess.run(command, input=one.text, capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else f"{one.source}: {done.stderr}"
+    said = refusal(command, one.text)
+    return f"{one.source}: {said}" if said else None

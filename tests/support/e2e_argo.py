@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cluster_run import apply_command, kubectl, read_object, unused_name, wait_until
+from cluster_run import apply_command, known, kubectl, read_object, removed_at_end, unused_name, wait_until
 from places import DATA
 
 from kftune import yaml_text
@@ -88,15 +88,12 @@ def applied_tour(folder: Path, images: Mapping[str, str], **tune: Any) -> Iterat
     done = subprocess.run(render, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     built: Any = [*yaml_text.load_all(kubectl(["kubectl", "kustomize", str(folder / "out")]))]
-    served = kubectl(["kubectl", "api-versions"]).split()
-    documents = [document for document in built if document["apiVersion"] in served]
+    documents = known(built, kubectl(["kubectl", "api-versions"]).split())
     spaces = [document for document in documents if document["kind"] == "Namespace"]
-    try:
+    with removed_at_end(namespace):
         kubectl(apply_command(dry_run=False), yaml_text.dump_all(spaces))
         kubectl(apply_command(dry_run=False), yaml_text.dump_all([artifact_secret(namespace), *documents]))
         yield Tour(namespace, folder)
-    finally:
-        kubectl(["kubectl", "delete", "namespace", namespace, "--ignore-not-found", "--wait=false"])
 
 
 def artifact_secret(namespace: str) -> dict[str, Any]:
@@ -141,14 +138,14 @@ def nodes(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda node: (node.get("startedAt") or "", node["name"]))
 
 
-def seen_on_argo(workflow: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Returns what each step says that it got: one mapping for each pod, in an order that does not depend on time."""
-    found: dict[str, list[dict[str, str]]] = {}
-    for node in nodes(workflow):
-        for output in node.get("outputs", {}).get("parameters", []):
-            if output["name"].endswith("seen") and "value" in output:
-                found.setdefault(node["templateName"], []).append(json.loads(output["value"]))
-    return {step: sorted(each, key=str) for step, each in found.items()}
+def seen(outputs: Mapping[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
+    """Returns what each step says that it got: one mapping for each pod, in an order that does not depend on time.
+
+    Args:
+        outputs: What the steps wrote, here or on Argo.
+    """
+    found = {step: [json.loads(one["seen"]) for one in each if "seen" in one] for step, each in outputs.items()}
+    return {step: sorted(each, key=str) for step, each in found.items() if each}
 
 
 def local_run(tour: Tour) -> Path:
@@ -164,15 +161,6 @@ def experiments(tour: Tour) -> list[dict[str, Any]]:
     """Returns the Experiments of the namespace."""
     found: list[dict[str, Any]] = read_object("experiments", tour.namespace)["items"]
     return found
-
-
-def seen_locally(steps: Path) -> dict[str, list[dict[str, str]]]:
-    """Returns what each step of a local run says that it got, as `seen_on_argo` does."""
-    found: dict[str, list[dict[str, str]]] = {}
-    for path in steps.glob("**/outputs/seen"):
-        step = path.parents[1].name
-        found.setdefault(step, []).append(json.loads(path.read_text(encoding="utf-8")))
-    return {step: sorted(each, key=str) for step, each in found.items()}
 
 
 class Span(NamedTuple):

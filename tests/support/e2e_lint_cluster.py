@@ -12,11 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster_run import apply_command, kubectl
+from cluster_run import apply_command, kubectl, refusal, true_conditions
 from e2e_lint import SCRIPT_MAP, SCRIPTS, logged_arguments
 
 from kftune import yaml_text
-from kftune.katib.admission.cluster import INJECTION_LABEL
 
 WINDOW = 180.0
 """How many seconds an Experiment is watched before it counts as hanging."""
@@ -50,27 +49,16 @@ class Watched:
         self.outcome, self.seconds = outcome, time.monotonic() - self.created
 
 
-def make_namespace(namespace: str) -> None:
-    """Creates a namespace for trials with the programs that they start."""
-    labels = {INJECTION_LABEL: "enabled"}
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
+def add_scripts(namespace: str) -> None:
+    """Creates the ConfigMap with the programs that trials start."""
     maps = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": SCRIPT_MAP, "namespace": namespace}}
-    kubectl(apply_command(dry_run=False), yaml_text.dump_all([space, {**maps, "data": SCRIPTS}]))
-
-
-def refusal(manifest: Mapping[str, Any], namespace: str) -> str:
-    """Returns what kubectl says when the server refuses an object; empty if the server takes it."""
-    command = [*apply_command(dry_run=True), f"--namespace={namespace}"]
-    text = yaml_text.dump(manifest)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    return f"{done.stdout}{done.stderr}" if done.returncode else ""
+    kubectl(apply_command(dry_run=False), yaml_text.dump({**maps, "data": SCRIPTS}))
 
 
 def refused(manifests: Sequence[Mapping[str, Any]], namespace: str) -> str:
     """Returns what kubectl says of the objects that the server refuses; all have different names."""
     command = [*apply_command(dry_run=True), f"--namespace={namespace}", "-o", "name"]
-    done = subprocess.run(command, input=yaml_text.dump_all(manifests), capture_output=True, text=True, check=False)
-    return done.stderr if done.returncode else ""
+    return refusal(command, yaml_text.dump_all(manifests))
 
 
 def watch(watched: Sequence[Watched], namespace: str) -> None:
@@ -96,10 +84,9 @@ def watch(watched: Sequence[Watched], namespace: str) -> None:
 def _create(each: Watched, namespace: str) -> None:
     each.created = time.monotonic()
     command = [*apply_command(dry_run=False), f"--namespace={namespace}"]
-    text = yaml_text.dump(each.manifest)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        each.last = done.stderr
+    said = refusal(command, yaml_text.dump(each.manifest))
+    if said:
+        each.last = said
         each.settle("refused")
 
 
@@ -144,12 +131,6 @@ def _read_arguments(each: Watched, trial: Mapping[str, Any], namespace: str) -> 
     command = ["kubectl", "logs", label, "--all-containers", "--tail=-1", f"--namespace={namespace}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     each.arguments = logged_arguments(done.stdout)
-
-
-def true_conditions(found: Mapping[str, Any]) -> list[str]:
-    """Returns the types of the conditions that are true, the last one with its reason."""
-    conditions = [one for one in found.get("status", {}).get("conditions", []) if one["status"] == "True"]
-    return [one["type"] for one in conditions]
 
 
 def events(namespace: str, names: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cluster_run import kubectl
+from cluster_run import kubectl, removed_at_end
 
 from kftune.katib.admission.cluster import INJECTION_LABEL
 
@@ -20,12 +20,10 @@ def idle_namespaces(*names: str, labelled: bool = True) -> Iterator[None]:
         names: Their names.
         labelled: Whether Katib takes Experiments there.
     """
-    try:
+    with removed_at_end(*names):
         objects = [made for name in names for made in _idle(name, labelled)]
         kubectl(["kubectl", "create", "-f", "-"], json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         yield
-    finally:
-        kubectl(["kubectl", "delete", "namespace", *names, "--ignore-not-found", "--wait=false"])
 
 
 def _idle(name: str, labelled: bool) -> tuple[dict[str, Any], dict[str, Any]]:

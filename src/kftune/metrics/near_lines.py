@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from kftune.metrics.line import METRIC_FORMAT, NUMBER
 
+VALUE_GROUP = "([0-9.eE+-]+)"
+"""The group of a study's regex that finds the value."""
+
 _MOST_LINES = 500
 _MOST_REASONS = 5
 _LONGEST_SHOWN = 160
@@ -188,7 +191,7 @@ def regex_for(name: str, text: str, groups: int) -> str:
         between = rf"{quote}\s*{re.escape(found[2].strip())}\s*{closing}{bracket}"
     called = re.escape(name)
     edge = r"\b" if called[:1].isalnum() else ""
-    return f"({called}){between}({NUMBER})" if groups == 2 else f"{edge}{called}{between}([0-9.eE+-]+)"
+    return f"({called}){between}({NUMBER})" if groups == 2 else f"{edge}{called}{between}{VALUE_GROUP}"
 
 
 def loosely(name: str) -> re.Pattern[str]:

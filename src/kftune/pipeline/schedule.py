@@ -35,7 +35,7 @@ def _cron(value: str) -> str:
         )
     for text, (what, low, high) in zip(fields, _FIELDS, strict=True):
         for part in text.split(","):
-            if not _fits(part, low, high, _MONTHS if what == "month" else _DAYS if high == 6 else []):
+            if not _numbers(part, low, high, _MONTHS if what == "month" else _DAYS if high == 6 else []):
                 raise ValueError(
                     f"the {what} of a cron is *, numbers from {low} to {high}, ranges and steps (1-5, */15), "
                     f"but got {text!r}"
@@ -43,15 +43,21 @@ def _cron(value: str) -> str:
     return " ".join(fields)
 
 
-def _fits(part: str, low: int, high: int, names: list[str]) -> bool:
+def _numbers(part: str, low: int, high: int, names: list[str]) -> range:
+    """Returns the numbers that a part of a field stands for; none if it is not valid."""
     found = _PART.fullmatch(part)
-    if found is None or (found["first"] == "*" and found["last"]) or found["step"] == "0":
-        return False
+    if found is None or (found["first"] == "*" and found["last"]):
+        return range(0)
     ends = [end for end in (found["first"], found["last"]) if end not in (None, "*")]
     numbers = [
         names.index(end.lower()) + low if end.lower() in names else int(end) if end.isdigit() else -1 for end in ends
     ]
-    return all(low <= number <= high for number in numbers) and numbers == sorted(numbers)
+    step = int(found["step"] or 1)
+    if not all(low <= number <= high for number in numbers) or numbers != sorted(numbers) or step == 0:
+        return range(0)
+    is_one = numbers and not found["last"] and not found["step"]
+    first, last = (numbers or [low])[0], numbers[-1] if is_one or found["last"] else high
+    return range(first, last + 1, step)
 
 
 def _timezone(value: str) -> str:
@@ -70,18 +76,6 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _numbers(field: str, low: int, high: int) -> set[int]:
-    """Returns the numbers of a field without names."""
-    found: set[int] = set()
-    for part in field.split(","):
-        span, _, step = part.partition("/")
-        first, dash, last = span.partition("-")
-        start = low if first == "*" else int(first)
-        end = int(last) if dash else high if first == "*" or step else start
-        found.update(range(start, end + 1, int(step or 1)))
-    return found
-
-
 class Schedule(PipelinePart):
     """The schedule of a pipeline."""
 
@@ -98,7 +92,7 @@ class Schedule(PipelinePart):
         fields = self.cron.split()
         if len(fields) != len(_FIELDS):
             return False
-        hours = _numbers(fields[1], 0, 23)
+        hours = {hour for part in fields[1].split(",") for hour in _numbers(part, 0, 23, [])}
         if len(hours) == 24 or not hours & _CHANGING_HOURS:  # hours of a day
             return False
         try:

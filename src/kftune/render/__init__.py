@@ -46,7 +46,7 @@ def render(study: Study, target: str = "katib") -> Rendering:
     if renderer is None:
         raise UnknownNameError("target", target, TARGETS)
     rendering = renderer(study)
-    check_controls([*rendering.documents, *rendering.created])
+    check_controls(rendering)
     rendering.notes.extend(check_experiment(rendering.documents[0]))
     return rendering
 
@@ -68,5 +68,5 @@ def render_pipeline(pipeline: Pipeline, target: str) -> Rendering:
     module, _, name = home.partition(":")
     renderer: Callable[[Pipeline], Rendering] = getattr(import_module(module), name)
     rendering = renderer(pipeline)
-    check_controls([*rendering.documents, *rendering.created])
+    check_controls(rendering)
     return rendering

@@ -36,13 +36,14 @@ def whole_seconds(seconds: float | None) -> int | None:
     return None if seconds is None else math.ceil(seconds)
 
 
-def check_controls(documents: list[Any]) -> None:
-    """Checks that `kubectl apply --server-side` can send documents: escapes do not help, kubectl undoes them.
+def check_controls(rendering: Rendering) -> None:
+    """Checks that `kubectl apply --server-side` can send manifests: escapes do not help, kubectl undoes them.
 
     Raises:
         RenderError: A text has a control character from U+007F to U+009F.
     """
     # One search of all bytes is much quicker than one of each text. What it finds by chance is looked at again.
+    documents = [*rendering.documents, *rendering.created]
     if _MAY_BE_CONTROLS.search(marshal.dumps(documents)):
         _refuse_controls(documents)
 

@@ -35,7 +35,6 @@ _MOST_TAKEN = 256
 
 # pydantic would read true as 1.
 NO_NUMBER = PydanticCustomError("no_number", "must be a number, not true or false")
-_CONTAINERS = (list, tuple, dict, set, frozenset)
 
 # Values to try a serializer with.
 _SAMPLES = (1, 0.5, True, "a")
@@ -127,7 +126,7 @@ class Leaf:
 
     def refuses(self, value: object) -> bool:
         """Returns whether a value is or holds true or false where only numbers and texts are allowed."""
-        return (isinstance(value, (bool, *_CONTAINERS)) and holds_bool(value)) and not self._takes_bool
+        return holds_bool(value) and not self._takes_bool
 
     @cached_property
     def _takes_bool(self) -> bool:

@@ -28,7 +28,7 @@ def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
     if trial.get("kind") == "Job" and "backoffLimit" not in spec:
         yield finding("KT301", (*TRIAL, "spec"), "without backoffLimit a failing trial runs seven times")
     of_pod = as_map(as_map(spec.get("template")).get("spec"))
-    if trial.get("kind") == "Job" and "activeDeadlineSeconds" not in {**spec, **of_pod}:
+    if trial.get("kind") == "Job" and not any("activeDeadlineSeconds" in each for each in (spec, of_pod)):
         yield finding("KT302", (*TRIAL, "spec"), "without activeDeadlineSeconds a trial that hangs runs forever")
     if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
         yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in the objects that their steps create")

@@ -135,11 +135,11 @@ def _patch_refusals(pod: PodTemplate) -> Iterator[Finding]:
 
 
 def _shared_refusals(pod: PodTemplate) -> Iterator[Finding]:
+    """Yields what a pod and a patch of a pod have in common."""
     deadline = pod.spec.get("activeDeadlineSeconds")
     if isinstance(deadline, int) and not 1 <= deadline <= _LONGEST:
         path = (*pod.path, "spec", "activeDeadlineSeconds")
         yield finding("KT277", path, f"a pod's activeDeadlineSeconds must be from 1 to {_LONGEST}, not {deadline}")
-    """Yields what a pod and a patch of a pod have in common."""
     yield from _label_findings(pod)
     yield from _volume_findings(pod)
     places = [(pod.spec, (*pod.path, "spec")), *pod.maps("initContainers"), *pod.maps("containers")]

@@ -10,7 +10,7 @@ from pathlib import Path
 from kftune.errors import near_names
 from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines, readable
 from kftune.metrics.definition import MetricDefinition
-from kftune.metrics.near_lines import LineReader, NearLine, near_lines
+from kftune.metrics.near_lines import VALUE_GROUP, LineReader, NearLine, near_lines
 from kftune.metrics.reduction import Reducer
 
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
@@ -29,19 +29,19 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | N
         regex: The regular expression that finds it; None for metric lines.
     """
     if refused and all(_NOT_FINITE.fullmatch(text) for text in refused):
-        return never_finite(name, refused)
+        return _never_finite(name, refused)
     if regex is not None and refused:
         texts = ", ".join(map(repr, list(refused)[:3]))
         return (
             f"the group in the objective's regex {regex!r} finds {texts}, which is not a number; write "
-            f"([0-9.eE+-]+) for the group"
+            f"{VALUE_GROUP} for the group"
         )
     if regex is not None:
         return f"no line of the log matches the objective's regex {regex!r}{last_lines(log)}"
     return why_not_read(name, end_of(log, SEARCHED), near_reports)
 
 
-def never_finite(name: str, refused: Mapping[str, int]) -> str:
+def _never_finite(name: str, refused: Mapping[str, int]) -> str:
     """Tells that all values of the objective were nan or infinite.
 
     Args:

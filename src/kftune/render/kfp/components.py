@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kfp import dsl
@@ -143,9 +143,7 @@ def _line(node: Node, values: dict[str, str]) -> list[str]:
     status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
     if status is None:
         return [*start, *rest]
-    (option,) = to_arguments({status: ""})
-    kept = [token for token in rest if not token.startswith(option)]
-    return ["sh", "-c", _STATUS_SCRIPT, "sh", values[status], option, *start, *kept]
+    return _computed(status, _STATUS_SCRIPT, [values[status]], start, rest)
 
 
 def _with_output_file(node: Node, line: list[str], values: Mapping[str, str]) -> list[str]:
@@ -153,9 +151,22 @@ def _with_output_file(node: Node, line: list[str], values: Mapping[str, str]) ->
     shown = next((name for name, output in node.outputs.items() if output.type in METRICS_TYPES), None)
     if shown is None:
         return line
-    (option,) = to_arguments({EXECUTOR_OUTPUT: ""})
-    kept = [token for token in line if not token.startswith(option)]
-    return ["sh", "-c", _OUTPUT_SCRIPT, "sh", values[EXECUTOR_OUTPUT], values[shown], option, *kept]
+    return _computed(EXECUTOR_OUTPUT, _OUTPUT_SCRIPT, [values[EXECUTOR_OUTPUT], values[shown]], [], line)
+
+
+def _computed(name: str, script: str, given: Sequence[str], start: Sequence[str], rest: Sequence[str]) -> list[str]:
+    """Returns a command line with an argument that a script computes and puts at the end.
+
+    Args:
+        name: The argument.
+        script: The script; it runs the command line.
+        given: What the script computes it from.
+        start: The beginning of the command line, which stays as it is.
+        rest: The rest, with the argument that the script replaces.
+    """
+    (option,) = to_arguments({name: ""})
+    others = [token for token in rest if not token.startswith(option)]
+    return ["sh", "-c", script, "sh", *given, option, *start, *others]
 
 
 def literal(text: str, what: str) -> str:
