@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -35,6 +35,8 @@ _MOST_TAKEN = 256
 
 # pydantic would read true as 1.
 NO_NUMBER = PydanticCustomError("no_number", "must be a number, not true or false")
+# Most values are of these types. To look at the type first keeps the check out of the time of `from_args`.
+_NEVER_BOOL = frozenset({str, int, float, type(None)})
 
 # Values to try a serializer with.
 _SAMPLES = (1, 0.5, True, "a")
@@ -304,6 +306,20 @@ class Leaf:
                 f"a field must take every value of its search domain, but {self.declaration}{default} "
                 f"refuses {point!r} of {domain!r}: {problem}"
             )
+
+
+def refused_bools(leaves: Mapping[str, Leaf], data: Mapping[str, Any]) -> list[str]:
+    """Returns the fields that get true or false where only numbers and texts are allowed.
+
+    Args:
+        leaves: The fields by name.
+        data: Values by name; names that are no fields are ignored.
+    """
+    return [
+        name
+        for name, value in data.items()
+        if type(value) not in _NEVER_BOOL and name in leaves and leaves[name].refuses(value)
+    ]
 
 
 def _marks(annotation: Any, constraints: tuple[Any, ...]) -> tuple[Any, ...]:
