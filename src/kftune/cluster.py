@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import time
@@ -88,6 +89,42 @@ class Namespace:
         delete = self._objects.delete_namespaced_custom_object
         self._katib("delete the Experiment", delete, "experiments", name, unless=404)
 
+    def own_experiment(self, name: str, owner: dict[str, str]) -> None:
+        """Makes an object the owner of an Experiment: the cluster deletes the Experiment with it.
+
+        Args:
+            name: The Experiment.
+            owner: An owner reference.
+
+        Raises:
+            ClusterError: The cluster refuses it.
+        """
+        patch = self._objects.patch_namespaced_custom_object
+        change = [{"op": "add", "path": "/metadata/ownerReferences", "value": [owner]}]
+        self._katib("set the owner of the Experiment", patch, "experiments", name, change)
+
+    def owner(self) -> dict[str, str] | None:
+        """Returns a reference to what controls the pod of this process, such as a Workflow.
+
+        Returns:
+            The owner reference; None outside a pod, in a pod of another namespace, and in a pod that nothing controls.
+
+        Raises:
+            ClusterError: The cluster refuses.
+        """
+        pod = _own_pod(kubernetes.client.Configuration.get_default_copy().get_api_key_with_prefix("authorization"))
+        if pod is None or pod[0] != self.name:
+            return None
+        fetch = self._core.list_namespaced_pod
+        found = self._ask(
+            "read the pod of this step", lambda: fetch(self.name, field_selector=f"metadata.name={pod[1]}")
+        )
+        for each in found.items:
+            for owner in each.metadata.owner_references or []:
+                if owner.controller:
+                    return {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
+        return None
+
     def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
         """Yields the pods of an Experiment that do not run, and why: (name, reason).
 
@@ -143,6 +180,19 @@ def _from_kubeconfig() -> str:
             f"set KUBECONFIG, or give the pod a service account"
         ) from None
     return str(context["context"].get("namespace") or "default")
+
+
+def _own_pod(authorization: str | None) -> tuple[str, str] | None:
+    """Returns namespace and name of the pod that a token was made for; None for other tokens.
+
+    Source: Kubernetes, bound service account tokens: the claim ``kubernetes.io``.
+    """
+    try:
+        _, payload, _ = (authorization or "").split(".")
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["kubernetes.io"]
+        return str(claims["namespace"]), str(claims["pod"]["name"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _said(error: ApiException) -> str:

@@ -183,7 +183,7 @@ def test_a_run_that_is_terminated_takes_its_experiment_with_it_where_delete_is_a
     tmp_path: Path,
 ) -> None:
     with applied_tour(tmp_path, images(), delete="always") as tour:
-        assert allowed(tour) == {**MAY, "experiments.kubeflow.org": {"create", "get", "delete"}}
+        assert allowed(tour) == {**MAY, "experiments.kubeflow.org": {"create", "get", "delete", "patch"}}
         name = start(tour)
         wait_until("trials", tour.namespace, lambda found: found["items"], RUN_SECONDS)
         stop = json.dumps({"spec": {"shutdown": "Terminate"}})

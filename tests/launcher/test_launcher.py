@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -224,6 +226,63 @@ def test_it_deletes_the_experiment_when_asked(cluster, tmp_path, delete, stays):
     server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
     assert launch(config, line).returncode == 0
     assert (("experiments", name) in server.objects) is stays
+
+
+def in_a_pod_of(server: Server, config: Path, owner: dict[str, Any] | None, namespace: str = "team-a") -> None:
+    """Gives the process the token of a pod, which a Workflow may own."""
+    claims = {"kubernetes.io": {"namespace": namespace, "pod": {"name": "run-1-tune-7"}}}
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    content = json.loads(config.read_text())
+    content["users"][0]["user"] = {"token": f"e30.{payload}.c2ln"}
+    config.write_text(json.dumps(content))
+    others = [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "0"}]
+    metadata = {"name": "run-1-tune-7", "ownerReferences": [*others, *([owner] if owner else [])]}
+    server.objects["pods", "run-1-tune-7"] = {"metadata": metadata, "spec": {"containers": []}}
+    server.objects["pods", "other"] = {"metadata": {"name": "other"}, "spec": {"containers": []}}
+
+
+WORKFLOW = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run-1", "uid": "u-1"}
+
+
+@pytest.mark.parametrize("delete", ["succeeded", "always"])
+def test_in_a_run_the_experiment_stays_for_a_retry_until_the_run_is_deleted(cluster, tmp_path, delete):
+    server, config = cluster
+    line, name, node = command(tmp_path, f"--delete={delete}")
+    in_a_pod_of(server, config, {**WORKFLOW, "controller": True})
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    first = launch(config, line)
+    assert first.returncode == 0, first.stdout
+    assert server.objects["experiments", name]["metadata"]["ownerReferences"] == [WORKFLOW]
+    assert f"the Experiment {name} stays until the Workflow run-1 is deleted" in first.stdout
+    shutil.rmtree(tmp_path / "outputs")
+    retried = launch(config, line)
+    assert retried.returncode == 0, retried.stdout
+    assert "attached to Experiment" in retried.stdout
+    assert {path.name for path in (tmp_path / "outputs").iterdir()} == set(node.outputs)
+
+
+@pytest.mark.parametrize(
+    ("owner", "namespace"), [(None, "team-a"), (WORKFLOW, "team-a"), ({**WORKFLOW, "controller": True}, "team-b")]
+)
+def test_an_experiment_that_no_run_can_own_is_deleted_at_once(cluster, tmp_path, owner, namespace):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--delete=succeeded")
+    in_a_pod_of(server, config, owner, namespace)
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    assert launch(config, line).returncode == 0
+    assert ("experiments", name) not in server.objects
+
+
+def test_what_the_launcher_may_not_change_stays_and_the_result_counts(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--delete=succeeded")
+    in_a_pod_of(server, config, {**WORKFLOW, "controller": True})
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.forbidden = {"PATCH"}
+    run = launch(config, line)
+    assert run.returncode == 0
+    assert f"the Experiment {name} stays: cannot set the owner of the Experiment" in run.stdout
+    assert ("experiments", name) in server.objects
 
 
 def test_what_cannot_be_deleted_stays_and_the_result_counts(cluster, tmp_path):

@@ -188,7 +188,7 @@ def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: 
     }
     assert sorted(roles) == ["circuits-argo-executor", "circuits-launcher", "circuits-launcher-delete"]
     (rule,) = roles["circuits-launcher-delete"]
-    assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}
+    assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}
 
 
 def test_a_pipeline_without_an_account_gets_one_of_its_own(project: Path) -> None:

@@ -6,9 +6,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import getitem
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -32,7 +34,7 @@ class Server:
         self.forbidden: set[str] = set()
         self.on_read: Callable[[Server], None] = lambda server: None
 
-    def answer(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+    def answer(self, method: str, target: str, body: Any) -> tuple[int, dict[str, Any]]:
         """Returns status and body for a request."""
         url = urlsplit(target)
         self.requests.append(f"{method} {url.path}")
@@ -61,13 +63,25 @@ class Server:
         if method == "DELETE":
             del self.objects[plural, name]
             return 200, _status(200, "deleted")
+        if method == "PATCH":
+            for change in cast("list[dict[str, Any]]", body):
+                *parents, last = change["path"].strip("/").split("/")
+                reduce(getitem, parents, found)[last] = change["value"]
         return 200, found
 
     def _listed(self, plural: str, query: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
-        key, _, value = query.get("labelSelector", ["="])[0].partition("=")
+        labels, name = query.get("labelSelector", [""])[0], query.get("fieldSelector", [""])[0]
         for (kind, _), found in self.objects.items():
-            if kind == plural and found["metadata"].get("labels", {}).get(key) == value:
-                yield found
+            if kind == plural and all(_has(found, each) for each in labels.split(",") if each):
+                if name in ("", f"metadata.name={found['metadata']['name']}"):
+                    yield found
+
+
+def _has(found: dict[str, Any], selector: str) -> bool:
+    """Whether an object has a label, or a label with this value."""
+    key, equals, value = selector.partition("=")
+    labels = found["metadata"].get("labels", {})
+    return labels.get(key) == value if equals else key in labels
 
 
 def _status(code: int, message: str) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def serving(folder: Path, namespace: str = "team-a") -> Iterator[tuple[Server, P
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _reply  # noqa: N815  # http.server's names
+        do_GET = do_POST = do_DELETE = do_PATCH = _reply  # noqa: N815  # http.server's names
 
         def log_message(self, format: str, *args: object) -> None:
             """Logs nothing."""

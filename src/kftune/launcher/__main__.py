@@ -65,6 +65,7 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     filled = put_in(experiment, {**named["value"], **paths})
     launch = Launch(namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
     launch.start(stop)
+    written = False
     try:
         found = launch.wait(stop)
         if found is None:
@@ -72,11 +73,12 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
             _say("stopped" if deleted else f"asked to stop; the Experiment {launch.name} continues")
             return 143
         _write(found, launch.trials(), wanted, named, arguments.executor_output)
+        written = True
     finally:
-        if arguments.delete == "always":
+        if written and arguments.delete != "never":
+            launch.delete(with_run=True)
+        elif arguments.delete == "always":
             launch.delete()
-    if arguments.delete == "succeeded":
-        launch.delete()
     return 0
 
 

@@ -114,14 +114,31 @@ class Launch:
             if stop.wait(self._poll):
                 return None
 
-    def delete(self) -> None:
-        """Deletes the Experiment. If the cluster refuses, the log says so; the result is not affected."""
+    def delete(self, with_run: bool = False) -> bool:
+        """Deletes the Experiment. If the cluster refuses, the log says so; the result is not affected.
+
+        Args:
+            with_run: The cluster deletes it together with the run that this step belongs to; outside a run, it is
+                deleted now. Argo and KFP store the step's outputs after this process ends. If that fails, the next try
+                needs the Experiment.
+
+        Returns:
+            Whether it is deleted, or will be.
+        """
         try:
-            self._namespace.delete_experiment(self.name)
+            owner = self._namespace.owner() if with_run else None
+            if owner is None:
+                self._namespace.delete_experiment(self.name)
+            else:
+                self._namespace.own_experiment(self.name, owner)
         except ClusterError as error:
             self._say(f"the Experiment {self.name} stays: {error}")
-        else:
+            return False
+        if owner is None:
             self._say(f"deleted Experiment {self.name}")
+        else:
+            self._say(f"the Experiment {self.name} stays until the {owner['kind']} {owner['name']} is deleted")
+        return True
 
     def trials(self) -> list[dict[str, Any]]:
         """Returns its trials."""

@@ -55,7 +55,7 @@ _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["trials"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
 ]
-_DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}]
+_DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}]
 
 
 def _granted(name: str, space: str, accounts: list[str], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
