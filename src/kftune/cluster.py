@@ -7,20 +7,37 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import kubernetes
 import urllib3
 from kubernetes.client.rest import ApiException
 
 from kftune.errors import ClusterError
+from kftune.katib.trial import COLLECTOR
 
 _GROUP, _VERSION = "kubeflow.org", "v1beta1"
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LABEL = "katib.kubeflow.org/experiment"
+_TRIAL_LABEL = "katib.kubeflow.org/trial"
+_WATCH_SECONDS = 300
+_LOG_BYTES = 1 << 18
 _BUSY = (429, 500, 502, 503, 504)
+
+
+class EndedPod(NamedTuple):
+    """A pod of a trial whose training has ended."""
+
+    name: str
+    trial: str
+    failed: bool
+    why: str
+    """Exit code, and what the cluster says about it."""
+    printed_in: str
+    """The container whose log has what the training printed."""
 
 
 class Namespace:
@@ -137,6 +154,48 @@ class Namespace:
             for reason in _why_waiting(pod):
                 yield pod.metadata.name, reason
 
+    def ended_pods(self, experiment: str, container: str) -> Iterator[EndedPod]:
+        """Yields the pods of trials whose training has ended, and yields them again when their state changes.
+
+        It ends after some minutes, and when the connection breaks. The next call begins with all pods that exist.
+
+        Args:
+            experiment: The Experiment's name.
+            container: The container of the training.
+
+        Raises:
+            ClusterError: The cluster refuses.
+        """
+        events = kubernetes.watch.Watch().stream(
+            self._core.list_namespaced_pod,
+            self.name,
+            label_selector=f"{_LABEL}={experiment},{_TRIAL_LABEL}",
+            timeout_seconds=_WATCH_SECONDS,
+            _request_timeout=(10, _WATCH_SECONDS + 30),
+        )
+        with _unless_gone("watch the pods of trials"):
+            for event in events:
+                ended = _how_ended(event["object"], container)
+                if ended is not None:
+                    yield ended
+
+    def end_of_log(self, pod: EndedPod, lines: int) -> bytes:
+        """Returns the last lines of what a trial printed; empty when its pod is gone.
+
+        Args:
+            pod: The pod.
+            lines: How many, at most.
+
+        Raises:
+            ClusterError: The cluster refuses.
+        """
+        options = {"container": pod.printed_in, "tail_lines": lines, "limit_bytes": _LOG_BYTES}
+        with _unless_gone("read the logs of trials"):
+            # The client would decode the answer, and fails where that is not UTF-8.
+            answer = self._core.read_namespaced_pod_log(pod.name, self.name, **options, _preload_content=False)
+            return bytes(answer.data)
+        return b""
+
     def _object(self, plural: str, name: str) -> dict[str, Any] | None:
         fetch = self._objects.get_namespaced_custom_object
         found: dict[str, Any] | None = self._katib(
@@ -195,6 +254,18 @@ def _own_pod(authorization: str | None) -> tuple[str, str] | None:
         return None
 
 
+@contextmanager
+def _unless_gone(what: str) -> Iterator[None]:
+    """Raises what the cluster refuses, and passes over what it no longer has and over a connection that breaks."""
+    try:
+        yield
+    except ApiException as error:
+        if error.status in (401, 403):
+            raise ClusterError(f"cannot {what}: {_said(error)}") from None
+    except (urllib3.exceptions.HTTPError, OSError):
+        pass
+
+
 def _said(error: ApiException) -> str:
     try:
         message = json.loads(error.body)["message"]
@@ -213,3 +284,24 @@ def _why_waiting(pod: Any) -> Iterator[str]:
         waiting = container.state.waiting if container.state else None
         if waiting is not None and waiting.reason not in (None, "ContainerCreating", "PodInitializing"):
             yield f"container {container.name}: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
+
+
+def _how_ended(pod: Any, container: str) -> EndedPod | None:
+    status = pod.status
+    states = {each.name: each.state.terminated for each in status.container_statuses or [] if each.state}
+    training = states.get(container)
+    if training is None and status.phase != "Failed":
+        return None
+    reasons = []
+    if training is not None:
+        named = "" if training.reason in (None, "Error", "Completed") else f" ({training.reason})"
+        reasons.append(f"exit code {training.exit_code}{named}")
+    if status.reason:
+        reasons.append(": ".join(filter(None, (status.reason, status.message))))
+    return EndedPod(
+        name=pod.metadata.name,
+        trial=pod.metadata.labels[_TRIAL_LABEL],
+        failed=status.phase == "Failed" or training.exit_code != 0,
+        why="; ".join(reasons) or "its pod failed",
+        printed_in=COLLECTOR if any(each.name == COLLECTOR for each in pod.spec.containers) else container,
+    )

@@ -193,6 +193,143 @@ def test_the_error_for_a_failed_experiment_names_reason_and_trials(cluster, tmp_
     assert "trial trial-1: BecauseMetricsUnavailable" in run.stdout
 
 
+def ended_pod(experiment: str, number: int, code: int, **status: str) -> dict[str, Any]:
+    """A pod of a trial with the container of the training and Katib's collector."""
+    ended = {"exitCode": code, "reason": "OOMKilled" if code == 137 else "Error"}
+    about = {"image": "x", "imageID": "", "ready": False, "restartCount": 0}
+    return {
+        "metadata": {
+            "name": f"trial-{number}-pod",
+            "labels": {"katib.kubeflow.org/experiment": experiment, "katib.kubeflow.org/trial": f"trial-{number}"},
+        },
+        "spec": {"containers": [{"name": "train"}, {"name": "metrics-logger-and-collector"}]},
+        "status": {**status, "containerStatuses": [{"name": "train", **about, "state": {"terminated": ended}}]},
+    }
+
+
+def fail_when(ready: Callable[[Server], bool], name: str, count: int, code: int = 3, **status: str) -> Any:
+    """Lets trials run until `ready`, and then lets them and the Experiment fail and takes their pods."""
+
+    def move(server: Server) -> None:
+        if ("experiments", name) not in server.objects:
+            return
+        for number in range(count):
+            server.objects["pods", f"trial-{number}-pod"] = ended_pod(name, number, code, **status)
+            server.objects["trials", f"trial-{number}"] = trial(f"trial-{number}", name, BEST, None)
+        if ready(server):
+            failed = {"conditions": [condition("Running", status="False"), condition("Failed", "too many failed")]}
+            server.objects["experiments", name]["status"] = failed
+            for number in range(count):
+                del server.objects["pods", f"trial-{number}-pod"]
+
+    return move
+
+
+def watched(server: Server, logs: int) -> bool:
+    """Whether the launcher has read this many logs."""
+    return sum(request.endswith("/log") for request in server.requests) >= logs
+
+
+def test_the_error_for_a_failed_experiment_has_exit_code_and_last_lines_of_a_trial(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.logs["trial-0-pod"] = b"".join(
+        b"I1129 12:00:00.000000      12 main.go:143] %s\n" % text
+        for text in (*(b"epoch %d" % number for number in range(30)), b"\x1b[31mbad\x07 \xff key\x1b[0m", b"y" * 500)
+    )
+    server.on_read = fail_when(lambda server: watched(server, 1), name, 1)
+    run = launch(config, line)
+    assert run.returncode == 1
+    told = run.stdout[run.stdout.index("the Experiment has failed") :].splitlines()
+    assert told[0] == "the Experiment has failed: BecauseFailed: too many failed"
+    assert told[1] == "  trial trial-0: BecauseMetricsUnavailable: m; exit code 3"
+    assert told[2:] == [*(f"    epoch {number}" for number in range(24, 30)), "    bad \ufffd key", f"    {'y' * 159}…"]
+
+
+def test_what_the_cluster_says_about_a_pod_is_part_of_the_error(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.logs["trial-0-pod"] = b""
+    server.on_read = fail_when(
+        lambda server: watched(server, 1), name, 1, 137, phase="Failed", reason="DeadlineExceeded", message="too long"
+    )
+    run = launch(config, line)
+    assert (
+        "trial trial-0: BecauseMetricsUnavailable: m; exit code 137 (OOMKilled); DeadlineExceeded: too long"
+        in run.stdout
+    )
+
+
+def test_many_failed_trials_are_counted_and_their_logs_are_few(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.logs = {f"trial-{number}-pod": b"no such file\n" for number in range(14)}
+    server.on_read = fail_when(lambda server: watched(server, 14), name, 14)
+    run = launch(config, line)
+    assert run.stdout.count("exit code 3") == 10
+    assert run.stdout.count("no such file") == 2
+    assert run.stdout.endswith("  and 4 more trials\n")
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "said", "known"),
+    [
+        ("pods/log", "if a trial fails, its log will not be known: cannot read the logs of trials", "exit code 3"),
+        ("watch", "if a trial fails, its exit code and log will not be known: cannot watch the pods of trials", "m"),
+    ],
+)
+def test_without_the_right_to_look_at_pods_the_launcher_says_so_and_goes_on(cluster, tmp_path, forbidden, said, known):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.forbidden = {forbidden}
+    server.on_read = fail_when(lambda server: len(server.requests) > 10, name, 2)
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert run.stdout.count(said) == 1
+    assert "give the service account that right" in run.stdout
+    assert f"trial trial-1: BecauseMetricsUnavailable: m{'' if known == 'm' else '; ' + known}\n" in run.stdout
+
+
+def test_a_retry_fails_at_once_when_the_experiment_has_failed_before(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+
+    def fail(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+
+    server.on_read = once_created(name, fail)
+    launch(config, line)
+    server.requests.clear()
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert f"the Experiment {name} of an earlier try has failed: BecauseFailed: too many failed" in run.stdout
+    assert "start a new run, or set delete: always" in run.stdout
+    assert [request for request in server.requests if "pods" in request] == []
+
+
+def test_why_it_failed_is_the_steps_message_where_the_cluster_has_a_file_for_it(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+
+    def fail(server: Server) -> None:
+        failed = {"conditions": [condition("Failed", "\u00e9" * 3000)]}
+        server.objects["experiments", name]["status"] = failed
+
+    server.on_read = once_created(name, fail)
+    message = tmp_path / "message"
+    script = (
+        "import pathlib, sys; from kftune.launcher import __main__ as program; "
+        "program._MESSAGE = pathlib.Path(sys.argv[1]); sys.exit(program.main(sys.argv[2:]))"
+    )
+    start = [line[0], "-c", script, str(message)]
+    assert launch(config, [*start, *line[3:]]).returncode == 1
+    assert not message.exists()
+    message.touch()
+    assert launch(config, [*start, *line[3:]]).returncode == 1
+    assert message.read_text().startswith(f"the Experiment {name} of an earlier try has failed: BecauseFailed: \u00e9")
+    assert 4000 < message.stat().st_size <= 4096
+
+
 def test_success_without_a_best_trial_is_an_error(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)

@@ -173,7 +173,8 @@ def test_each_account_gets_only_the_verbs_that_its_steps_use() -> None:
         ("circuits-launcher", "kubeflow.org", "experiments"): ["create", "get"],
         ("circuits-launcher", "kubeflow.org", "suggestions"): ["get"],
         ("circuits-launcher", "kubeflow.org", "trials"): ["list"],
-        ("circuits-launcher", "core", "pods"): ["list"],
+        ("circuits-launcher", "core", "pods"): ["list", "watch"],
+        ("circuits-launcher", "core", "pods/log"): ["get"],
     }
     subjects = {one["metadata"]["name"]: one["subjects"] for one in objects if one["kind"] == "RoleBinding"}
     runner = [{"kind": "ServiceAccount", "name": "pipeline-runner", "namespace": "team-a"}]

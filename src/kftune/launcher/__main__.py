@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +29,9 @@ from kftune.pipeline.steps import BEST
 from kftune.render.tuning import put_in
 
 METRICS = "metrics"
+# Source: Kubernetes, termination message: the file of each container, of which the last 4 KiB are kept.
+_MESSAGE = Path("/dev/termination-log")
+_LONGEST_MESSAGE = 4096
 _PREFIXES = ("value", "artifact", "output")
 
 
@@ -48,10 +52,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _run(argv, stop)
     except KftuneError as error:
-        _say(str(error))
+        _fail(str(error))
         return 2 if isinstance(error, UsageError) else 1
     except OSError as error:
-        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
 
 
@@ -172,6 +176,13 @@ def _write(
             raise UsageError(f"--output-{name} must be one of {', '.join([*texts, METRICS])}")
     for name, text in best.items():
         _say(f"best {name}: {text}")
+
+
+def _fail(why: str) -> None:
+    _say(why)
+    # Only the cluster makes this file; Argo and KFP show its text as the step's message.
+    with suppress(OSError), _MESSAGE.open("r+b") as file:
+        file.write(why.encode("utf-8", "replace")[:_LONGEST_MESSAGE].decode("utf-8", "ignore").encode())
 
 
 def _say(line: str) -> None:

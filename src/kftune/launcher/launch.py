@@ -12,6 +12,7 @@ from typing import Any
 
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError
+from kftune.launcher.endings import Endings
 from kftune.launcher.objects import condition_of
 from kftune.render.names import LONGEST
 
@@ -19,6 +20,8 @@ _CONTENT = "kftune.io/content"
 _RUN = "kftune.io/run-id"
 # After this many seconds without a change, the log says why.
 _LONG_SILENCE = 300.0
+# How many failed trials are named, and with how many of their logs.
+_MOST_TRIALS, _MOST_LOGS = 10, 2
 
 
 def experiment_name(base: str, run_id: str) -> str:
@@ -60,6 +63,10 @@ class Launch:
         metadata = {**experiment["metadata"], "name": self.name, "namespace": namespace.name}
         metadata["annotations"] = {**metadata.get("annotations", {}), _RUN: run_id, _CONTENT: content}
         self._experiment = {**experiment, "metadata": metadata}
+        self._attached = False
+        # Source: katib v0.19.0, the default of primaryContainerName.
+        container = experiment["spec"].get("trialTemplate", {}).get("primaryContainerName", "training-container")
+        self._endings = Endings(namespace, self.name, container, say)
 
     def start(self, stop: threading.Event) -> None:
         """Creates the Experiment, or attaches to the one that an earlier try has created.
@@ -85,6 +92,7 @@ class Launch:
                 f"the Experiment {self._namespace.name}/{self.name} already exists, and differs from the one of this "
                 f"step; delete it, or start a new run"
             )
+        self._attached = True
         self._say(f"attached to Experiment {self._namespace.name}/{self.name}, which an earlier try created")
 
     def wait(self, stop: threading.Event) -> dict[str, Any] | None:
@@ -93,7 +101,7 @@ class Launch:
         Raises:
             ClusterError: It has failed, or no longer exists.
         """
-        said, said_at = "", time.monotonic()
+        said, said_at, watched = "", time.monotonic(), False
         while True:
             found = self._namespace.experiment(self.name)
             if found is None:
@@ -103,7 +111,10 @@ class Launch:
                 self._say(f"succeeded: {_counts(found)}")
                 return found
             if state.get("type") == "Failed":
-                raise ClusterError("\n  ".join([f"the Experiment has failed: {_reason(state)}", *self._failures()]))
+                raise ClusterError("\n  ".join([*self._why_failed(state, watched), *self._failures()]))
+            if not watched:
+                self._endings.start()
+                watched = True
             counts = _counts(found)
             if counts != said:
                 self._say(counts)
@@ -168,11 +179,26 @@ class Launch:
             if state.get("type") == "MetricsUnavailable":
                 yield f"trial {trial['metadata']['name']}: it ended, but its output does not contain the objective"
 
+    def _why_failed(self, state: dict[str, Any], watched: bool) -> Iterator[str]:
+        if self._attached and not watched:
+            yield f"the Experiment {self.name} of an earlier try has failed: {_reason(state)}"
+            yield (
+                "a retry does not search again, for which it needs another Experiment: start a new run, or set delete: "
+                "always on the step; budget.max_failed of the study says how many trials may fail"
+            )
+        else:
+            yield f"the Experiment has failed: {_reason(state)}"
+
     def _failures(self) -> Iterator[str]:
-        for trial in self.trials():
-            state = condition_of(trial)
-            if state.get("type") in ("Failed", "MetricsUnavailable"):
-                yield f"trial {trial['metadata']['name']}: {_reason(state)}"
+        failed = [(each, condition_of(each)) for each in self.trials()]
+        failed = [(each, state) for each, state in failed if state.get("type") in ("Failed", "MetricsUnavailable")]
+        for number, (trial, state) in enumerate(failed[:_MOST_TRIALS]):
+            name = trial["metadata"]["name"]
+            why, lines = self._endings.of(name)
+            yield f"trial {name}: " + "; ".join(filter(None, (_reason(state), why)))
+            yield from (f"  {line}" for line in lines if number < _MOST_LOGS)
+        if len(failed) > _MOST_TRIALS:
+            yield f"and {len(failed) - _MOST_TRIALS} more trials"
 
 
 def _reason(condition: dict[str, Any]) -> str:
