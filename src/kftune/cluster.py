@@ -190,11 +190,12 @@ class Namespace:
             ClusterError: The cluster refuses.
         """
         options = {"container": pod.printed_in, "tail_lines": lines, "limit_bytes": _LOG_BYTES}
+        text = b""
         with _unless_gone("read the logs of trials"):
             # The client would decode the answer, and fails where that is not UTF-8.
             answer = self._core.read_namespaced_pod_log(pod.name, self.name, **options, _preload_content=False)
-            return bytes(answer.data)
-        return b""
+            text = bytes(answer.data)
+        return text
 
     def _object(self, plural: str, name: str) -> dict[str, Any] | None:
         fetch = self._objects.get_namespaced_custom_object
@@ -301,7 +302,7 @@ def _how_ended(pod: Any, container: str) -> EndedPod | None:
     return EndedPod(
         name=pod.metadata.name,
         trial=pod.metadata.labels[_TRIAL_LABEL],
-        failed=status.phase == "Failed" or training.exit_code != 0,
+        failed=training is None or training.exit_code != 0 or status.phase == "Failed",
         why="; ".join(reasons) or "its pod failed",
         printed_in=COLLECTOR if any(each.name == COLLECTOR for each in pod.spec.containers) else container,
     )
