@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ _LABEL = "katib.kubeflow.org/experiment"
 _TRIAL_LABEL = "katib.kubeflow.org/trial"
 _WATCH_SECONDS = 300
 _LOG_BYTES = 1 << 18
+_NO_ANSWER = (ApiException, urllib3.exceptions.HTTPError, OSError)
 _BUSY = (429, 500, 502, 503, 504)
 
 
@@ -173,11 +173,13 @@ class Namespace:
             timeout_seconds=_WATCH_SECONDS,
             _request_timeout=(10, _WATCH_SECONDS + 30),
         )
-        with _unless_gone("watch the pods of trials"):
+        try:
             for event in events:
                 ended = _how_ended(event["object"], container)
                 if ended is not None:
                     yield ended
+        except _NO_ANSWER as error:
+            _raise_if_refused("watch the pods of trials", error)
 
     def end_of_log(self, pod: EndedPod, lines: int) -> bytes:
         """Returns the last lines of what a trial printed; empty when its pod is gone.
@@ -190,12 +192,13 @@ class Namespace:
             ClusterError: The cluster refuses.
         """
         options = {"container": pod.printed_in, "tail_lines": lines, "limit_bytes": _LOG_BYTES}
-        text = b""
-        with _unless_gone("read the logs of trials"):
+        try:
             # The client would decode the answer, and fails where that is not UTF-8.
             answer = self._core.read_namespaced_pod_log(pod.name, self.name, **options, _preload_content=False)
-            text = bytes(answer.data)
-        return text
+        except _NO_ANSWER as error:
+            _raise_if_refused("read the logs of trials", error)
+            return b""
+        return bytes(answer.data)
 
     def _object(self, plural: str, name: str) -> dict[str, Any] | None:
         fetch = self._objects.get_namespaced_custom_object
@@ -255,16 +258,10 @@ def _own_pod(authorization: str | None) -> tuple[str, str] | None:
         return None
 
 
-@contextmanager
-def _unless_gone(what: str) -> Iterator[None]:
-    """Raises what the cluster refuses, and passes over what it no longer has and over a connection that breaks."""
-    try:
-        yield
-    except ApiException as error:
-        if error.status in (401, 403):
-            raise ClusterError(f"cannot {what}: {_said(error)}") from None
-    except (urllib3.exceptions.HTTPError, OSError):
-        pass
+def _raise_if_refused(what: str, error: Exception) -> None:
+    """Raises an error about a missing right; not about what is gone, nor about a connection that broke."""
+    if isinstance(error, ApiException) and error.status in (401, 403):
+        raise ClusterError(f"cannot {what}: {_said(error)}") from None
 
 
 def _said(error: ApiException) -> str:
