@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -440,7 +441,7 @@ def test_a_try_after_a_deletion_waits_until_the_experiment_is_gone(cluster, tmp_
     server.objects["experiments", name] = dying
     succeed = succeed_after(2, name, given_values(tune_node()[1].experiment))
 
-    moves = chain([lambda server: server.objects.pop(("experiments", name))], repeat(succeed))
+    moves = chain([lambda _: None, lambda server: server.objects.pop(("experiments", name))], repeat(succeed))
     server.on_read = lambda server: next(moves)(server)
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
@@ -457,7 +458,7 @@ def test_a_busy_server_is_asked_again(cluster, tmp_path):
     server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
-    assert server.requests[:3] == ["POST /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments"] * 3
+    assert server.requests[:3] == [f"GET /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments/{name}"] * 3
 
 
 def test_a_missing_right_is_an_error_with_a_remedy(cluster, tmp_path):
@@ -542,17 +543,71 @@ def test_artifacts_are_copied_to_the_share_and_their_paths_reach_the_trials(clus
     line[place] = f"--experiment={json.dumps(experiment)}"
     share = tmp_path / "share"
     line += [f"--artifact-data={data}", f"--share={share}", "--value-text=a '@kftune:data@' $b"]
-    server.on_read = succeed_after(1, name, given_values(experiment))
+    there: list[str] = []
+    succeed = succeed_after(1, name, given_values(experiment))
+
+    def look(server: Server) -> None:
+        there[:] = [path.read_text() for path in share.rglob("content")]
+        succeed(server)
+
+    server.on_read = look
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
-    copy = share / "kftune" / name / "data"
-    assert copy.read_text() == "1,2\n"
+    assert there == ["1,2\n"]
+    assert list(share.rglob("content")) == []
+    digest = hashlib.sha256(b"1,2\n").hexdigest()
+    copy = share / "kftune" / "data" / digest / "content"
     created = server.objects["experiments", name]["spec"]["trialTemplate"]["trialSpec"]
     script = created["spec"]["template"]["spec"]["containers"][0]["args"][0].replace("$$", "$")
     shown = subprocess.run(
         ["sh", "-c", f"printf '%s\\n' {script.partition(' --data=')[2]}"], capture_output=True, text=True, check=True
     )
     assert shown.stdout.splitlines() == [str(copy), "--text=a '@kftune:data@' $b"]
+
+
+def with_data(tmp_path: Path, *more: str) -> tuple[list[str], str, Path]:
+    """A launcher's command line with an artifact on a share; the Experiment's name; the share."""
+    data, share = tmp_path / "readings.csv", tmp_path / "share"
+    data.write_text("1,2\n")
+    line, name, _ = command(tmp_path, f"--artifact-data={data}", f"--share={share}", *more)
+    return line, name, share
+
+
+@pytest.mark.parametrize(("delete", "copies"), [("never", 1), ("succeeded", 1), ("always", 0)])
+def test_data_stays_after_a_failure_unless_everything_is_to_be_deleted(cluster, tmp_path, delete, copies):
+    server, config = cluster
+    line, name, share = with_data(tmp_path, f"--delete={delete}")
+
+    def fail(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+
+    server.on_read = once_created(name, fail)
+    assert launch(config, line).returncode == 1
+    assert len(list(share.rglob("content"))) == copies
+
+
+def test_data_stays_when_the_experiment_cannot_be_deleted(cluster, tmp_path):
+    server, config = cluster
+    line, name, share = with_data(tmp_path, "--delete=always")
+    server.forbidden = {"DELETE"}
+
+    def fail(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+
+    server.on_read = once_created(name, fail)
+    assert launch(config, line).returncode == 1
+    assert len(list(share.rglob("content"))) == 1
+
+
+def test_a_retry_after_a_success_copies_nothing(cluster, tmp_path):
+    server, config = cluster
+    line, name, share = with_data(tmp_path)
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    assert launch(config, line).returncode == 0
+    seen: list[Path] = []
+    server.on_read = lambda server: seen.extend(share.rglob("content"))
+    assert launch(config, line).returncode == 0
+    assert seen == []
 
 
 # -- names and values --------------------------------------------------------------------------------------------

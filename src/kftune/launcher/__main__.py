@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from kftune.launcher.best import best_texts
 from kftune.launcher.launch import Launch, experiment_name
 from kftune.launcher.objects import assignments, metric_values, objective_value
 from kftune.launcher.report import report_page
+from kftune.launcher.share import SharedData
 from kftune.pipeline.steps import BEST
 from kftune.render.tuning import put_in
 
@@ -65,10 +65,11 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     wanted = _json(arguments.best, "--best")
     namespace = Namespace(arguments.namespace or experiment["metadata"].get("namespace"))
     name = experiment_name(experiment["metadata"]["name"], arguments.run_id)
-    paths = {each: _shared(Path(path), arguments.share, name, each) for each, path in named["artifact"].items()}
-    filled = put_in(experiment, {**named["value"], **paths})
+    artifacts = {each: Path(path) for each, path in named["artifact"].items()}
+    data = SharedData(arguments.share or Path(), artifacts, name, say=_say)
+    filled = put_in(experiment, {**named["value"], **data.paths})
     launch = Launch(namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
-    launch.start(stop)
+    launch.start(stop, data.hold)
     written = False
     try:
         found = launch.wait(stop)
@@ -79,11 +80,19 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
         _write(found, launch.trials(), wanted, named, arguments.executor_output)
         written = True
     finally:
-        if written and arguments.delete != "never":
-            launch.delete(with_run=True)
-        elif arguments.delete == "always":
-            launch.delete()
+        _clean_up(launch, data, arguments.delete, written)
     return 0
+
+
+def _clean_up(launch: Launch, data: SharedData, delete: str, written: bool) -> None:
+    """Removes what the end of the step leaves behind: all of it after a success, and else only for `always`."""
+    over = written
+    if written and delete != "never":
+        launch.delete(with_run=True)
+    elif delete == "always":
+        over = launch.delete()
+    if over:
+        data.release()
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, dict[str, str]]]:
@@ -135,22 +144,6 @@ def _json(text: str, flag: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"{flag} must be a JSON object, but got {source[:80]!r}")
     return value
-
-
-def _shared(path: Path, share: Path, experiment: str, name: str) -> str:
-    """Copies an artifact to the volume of the trials, completely or not at all, and returns the copy's path."""
-    copy = share / "kftune" / experiment / name
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        half = copy.with_name(f".{name}.half")
-        if half.is_dir():
-            shutil.rmtree(half)
-        if path.is_dir():
-            shutil.copytree(path, half)
-        else:
-            shutil.copyfile(path, half)
-        half.rename(copy)
-    return str(copy)
 
 
 def _write(

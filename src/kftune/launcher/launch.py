@@ -68,22 +68,31 @@ class Launch:
         container = experiment["spec"].get("trialTemplate", {}).get("primaryContainerName", "training-container")
         self._endings = Endings(namespace, self.name, container, say)
 
-    def start(self, stop: threading.Event) -> None:
+    def start(self, stop: threading.Event, prepare: Callable[[], object] = lambda: None) -> None:
         """Creates the Experiment, or attaches to the one that an earlier try has created.
+
+        Args:
+            stop: Set when the step is to stop.
+            prepare: Called before an Experiment is created, to get ready what its trials read.
 
         Raises:
             ClusterError: The cluster refuses it, another Experiment has the name, or `stop` was set while an earlier
                 try's Experiment was being deleted.
         """
-        while not self._namespace.create_experiment(self._experiment):
+        while True:
             found = self._namespace.experiment(self.name)
-            if found is not None and "deletionTimestamp" not in found["metadata"]:
+            if found is None:
+                prepare()
+                if self._namespace.create_experiment(self._experiment):
+                    self._say(f"created Experiment {self._namespace.name}/{self.name}")
+                    return
+                continue
+            if "deletionTimestamp" not in found["metadata"]:
                 self._attach(found)
                 return
             self._say(f"waiting until the Experiment {self.name} of an earlier try is gone")
             if stop.wait(self._poll):
                 raise ClusterError(f"asked to stop before the Experiment {self.name} of an earlier try was gone")
-        self._say(f"created Experiment {self._namespace.name}/{self.name}")
 
     def _attach(self, found: dict[str, Any]) -> None:
         annotations = found["metadata"].get("annotations", {})
