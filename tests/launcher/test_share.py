@@ -22,7 +22,7 @@ def shared(tmp_path: Path, reader: str, text: str = "1,2\n", said: list[str] | N
     (source / "link").symlink_to("readings.csv")
     (source / "fixed").mkdir(exist_ok=True)
     (source / "fixed").chmod(0o555)
-    return SharedData(tmp_path / "share", {"data": source}, reader, [].append if said is None else said.append)
+    return SharedData(tmp_path / "share", {"data": source}, reader, (said if said is not None else []).append)
 
 
 def copies(tmp_path: Path) -> list[Path]:
