@@ -565,6 +565,15 @@ def test_artifacts_are_copied_to_the_share_and_their_paths_reach_the_trials(clus
     assert shown.stdout.splitlines() == [str(copy), "--text=a '@kftune:data@' $b"]
 
 
+def test_an_optional_artifact_that_nobody_wrote_is_not_copied(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--artifact-data=", f"--share={tmp_path / 'share'}")
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    run = launch(config, line, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout
+    assert not (tmp_path / "share").exists()
+
+
 def with_data(tmp_path: Path, *more: str) -> tuple[list[str], str, Path]:
     """A launcher's command line with an artifact on a share; the Experiment's name; the share."""
     data, share = tmp_path / "readings.csv", tmp_path / "share"

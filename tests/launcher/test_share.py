@@ -110,12 +110,14 @@ from pathlib import Path
 from kftune.launcher.share import SharedData
 root, reader = Path(sys.argv[1]), sys.argv[2]
 (root / reader).write_text("same")
+said = []
 for turn in range(150):
-    data = SharedData(root / "share", {"data": root / reader}, f"{reader}-{turn}")
+    data = SharedData(root / "share", {"data": root / reader}, f"{reader}-{turn}", said.append)
     data.hold()
     for _ in range(3):
         assert Path(data.paths["data"]).read_text() == "same"
     data.release()
+assert said == []
 """
 
 

@@ -65,9 +65,10 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     wanted = _json(arguments.best, "--best")
     namespace = Namespace(arguments.namespace or experiment["metadata"].get("namespace"))
     name = experiment_name(experiment["metadata"]["name"], arguments.run_id)
-    artifacts = {each: Path(path) for each, path in named["artifact"].items()}
+    # An optional artifact that its step has not written has no path.
+    artifacts = {each: Path(path) for each, path in named["artifact"].items() if path}
     data = SharedData(arguments.share or Path(), artifacts, name, say=_say)
-    filled = put_in(experiment, {**named["value"], **data.paths})
+    filled = put_in(experiment, {**named["value"], **named["artifact"], **data.paths})
     launch = Launch(namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
     launch.start(stop, data.hold)
     written = False

@@ -112,12 +112,14 @@ class SharedData:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ESTALE):
                 return
             raise
-        removed = self._folder / _REMOVED / f"{digest}.{self._reader}"
+        removed = self._folder / _REMOVED / f"{digest}.{self._reader}.{time.time_ns()}"
         removed.parent.mkdir(exist_ok=True)
         entry.rename(removed)
-        # Others are left from removals that were interrupted.
+        # The others there are left from removals that were interrupted, or another launcher removes them too.
         for each in removed.parent.iterdir():
-            shutil.rmtree(each, ignore_errors=each != removed)
+            shutil.rmtree(each, ignore_errors=True)
+        if removed.exists():
+            self._say(f"{removed} cannot be removed")
 
 
 def _renamed(new: Path, entry: Path) -> bool:
