@@ -116,8 +116,10 @@ class Namespace:
         Raises:
             ClusterError: The cluster refuses it.
         """
-        patch = self._objects.patch_namespaced_custom_object
-        change = [{"op": "add", "path": "/metadata/ownerReferences", "value": [owner]}]
+        # Versions of the client differ in the kind of patch that they send by themselves.
+        client = kubernetes.client.ApiClient(header_name="Content-Type", header_value="application/merge-patch+json")
+        patch = kubernetes.client.CustomObjectsApi(client).patch_namespaced_custom_object
+        change = {"metadata": {"ownerReferences": [owner]}}
         self._katib("set the owner of the Experiment", patch, "experiments", name, change)
 
     def owner(self) -> dict[str, str] | None:

@@ -6,9 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from operator import getitem
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +34,7 @@ class Server:
         self.logs: dict[str, bytes] = {}
         self.on_read: Callable[[Server], None] = lambda server: None
 
-    def answer(self, method: str, target: str, body: Any) -> tuple[int, Any]:
+    def answer(self, method: str, target: str, body: Any, content_type: str | None = None) -> tuple[int, Any]:
         """Returns status and body for a request: an object, or bytes."""
         url = urlsplit(target)
         self.requests.append(f"{method} {url.path}")
@@ -47,6 +45,8 @@ class Server:
         parts = parts[parts.index("namespaces") + 2 :]
         plural, name = parts[0], parts[1] if len(parts) > 1 else None
         query = parse_qs(url.query)
+        if method == "PATCH" and content_type != "application/merge-patch+json":
+            return 415, _status(415, "the body of the request was in an unknown format")
         if self.forbidden & {method, "watch" if "watch" in query else "", "/".join([plural, *parts[2:]])}:
             return 403, _status(403, "forbidden")
         if method == "POST":
@@ -74,9 +74,7 @@ class Server:
             del self.objects[plural, name]
             return 200, _status(200, "deleted")
         if method == "PATCH":
-            for change in body:
-                *parents, last = change["path"].strip("/").split("/")
-                reduce(getitem, parents, found)[last] = change["value"]
+            merge(found, body)
         return 200, found
 
     def _listed(self, plural: str, query: dict[str, list[str]]) -> Any:
@@ -91,6 +89,15 @@ class Server:
         if "watch" in query:
             return b"".join(json.dumps({"type": "ADDED", "object": each}).encode() + b"\n" for each in found)
         return {"kind": "List", "items": found}
+
+
+def merge(found: dict[str, Any], change: dict[str, Any]) -> None:
+    """Changes an object as a JSON merge patch does."""
+    for name, value in change.items():
+        if isinstance(value, dict) and isinstance(found.get(name), dict):
+            merge(found[name], value)
+        else:
+            found[name] = value
 
 
 def _has(found: dict[str, Any], selector: str) -> bool:
@@ -113,7 +120,9 @@ def serving(folder: Path, namespace: str = "team-a") -> Iterator[tuple[Server, P
         def _reply(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             text = self.rfile.read(length)
-            status, body = server.answer(self.command, self.path, json.loads(text) if text else None)
+            status, body = server.answer(
+                self.command, self.path, json.loads(text) if text else None, self.headers.get("Content-Type")
+            )
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
