@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import kubernetes
 import urllib3
 from kubernetes.client.rest import ApiException
 
 from kftune.errors import ClusterError
+from kftune.katib.trial import COLLECTOR
 
 _GROUP, _VERSION = "kubeflow.org", "v1beta1"
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LABEL = "katib.kubeflow.org/experiment"
+_TRIAL_LABEL = "katib.kubeflow.org/trial"
+_WATCH_SECONDS = 300
+_LOG_BYTES = 1 << 18
+_NO_ANSWER = (ApiException, urllib3.exceptions.HTTPError, OSError)
 _BUSY = (429, 500, 502, 503, 504)
+
+
+class EndedPod(NamedTuple):
+    """A pod of a trial whose training has ended."""
+
+    name: str
+    trial: str
+    failed: bool
+    why: str
+    """Exit code, and what the cluster says about it."""
+    printed_in: str
+    """The container whose log has what the training printed."""
 
 
 class Namespace:
@@ -88,6 +106,44 @@ class Namespace:
         delete = self._objects.delete_namespaced_custom_object
         self._katib("delete the Experiment", delete, "experiments", name, unless=404)
 
+    def own_experiment(self, name: str, owner: dict[str, str]) -> None:
+        """Makes an object the owner of an Experiment: the cluster deletes the Experiment with it.
+
+        Args:
+            name: The Experiment.
+            owner: An owner reference.
+
+        Raises:
+            ClusterError: The cluster refuses it.
+        """
+        # Versions of the client differ in the kind of patch that they send by themselves.
+        client = kubernetes.client.ApiClient(header_name="Content-Type", header_value="application/merge-patch+json")
+        patch = kubernetes.client.CustomObjectsApi(client).patch_namespaced_custom_object
+        change = {"metadata": {"ownerReferences": [owner]}}
+        self._katib("set the owner of the Experiment", patch, "experiments", name, change)
+
+    def owner(self) -> dict[str, str] | None:
+        """Returns a reference to what controls the pod of this process, such as a Workflow.
+
+        Returns:
+            The owner reference; None outside a pod, in a pod of another namespace, and in a pod that nothing controls.
+
+        Raises:
+            ClusterError: The cluster refuses.
+        """
+        pod = _own_pod(kubernetes.client.Configuration.get_default_copy().get_api_key_with_prefix("authorization"))
+        if pod is None or pod[0] != self.name:
+            return None
+        fetch = self._core.list_namespaced_pod
+        found = self._ask(
+            "read the pod of this step", lambda: fetch(self.name, field_selector=f"metadata.name={pod[1]}")
+        )
+        for each in found.items:
+            for owner in each.metadata.owner_references or []:
+                if owner.controller:
+                    return {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
+        return None
+
     def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
         """Yields the pods of an Experiment that do not run, and why: (name, reason).
 
@@ -99,6 +155,52 @@ class Namespace:
         for pod in pods.items:
             for reason in _why_waiting(pod):
                 yield pod.metadata.name, reason
+
+    def ended_pods(self, experiment: str, container: str) -> Iterator[EndedPod]:
+        """Yields the pods of trials whose training has ended, and yields them again when their state changes.
+
+        It ends after some minutes, and when the connection breaks. The next call begins with all pods that exist.
+
+        Args:
+            experiment: The Experiment's name.
+            container: The container of the training.
+
+        Raises:
+            ClusterError: The cluster refuses.
+        """
+        events = kubernetes.watch.Watch().stream(
+            self._core.list_namespaced_pod,
+            self.name,
+            label_selector=f"{_LABEL}={experiment},{_TRIAL_LABEL}",
+            timeout_seconds=_WATCH_SECONDS,
+            _request_timeout=(10, _WATCH_SECONDS + 30),
+        )
+        try:
+            for event in events:
+                ended = _how_ended(event["object"], container)
+                if ended is not None:
+                    yield ended
+        except _NO_ANSWER as error:
+            _raise_if_refused("watch the pods of trials", error)
+
+    def end_of_log(self, pod: EndedPod, lines: int) -> bytes:
+        """Returns the last lines of what a trial printed; empty when its pod is gone.
+
+        Args:
+            pod: The pod.
+            lines: How many, at most.
+
+        Raises:
+            ClusterError: The cluster refuses.
+        """
+        options = {"container": pod.printed_in, "tail_lines": lines, "limit_bytes": _LOG_BYTES}
+        try:
+            # The client would decode the answer, and fails where that is not UTF-8.
+            answer = self._core.read_namespaced_pod_log(pod.name, self.name, **options, _preload_content=False)
+        except _NO_ANSWER as error:
+            _raise_if_refused("read the logs of trials", error)
+            return b""
+        return bytes(answer.data)
 
     def _object(self, plural: str, name: str) -> dict[str, Any] | None:
         fetch = self._objects.get_namespaced_custom_object
@@ -145,6 +247,25 @@ def _from_kubeconfig() -> str:
     return str(context["context"].get("namespace") or "default")
 
 
+def _own_pod(authorization: str | None) -> tuple[str, str] | None:
+    """Returns namespace and name of the pod that a token was made for; None for other tokens.
+
+    Source: Kubernetes, bound service account tokens: the claim ``kubernetes.io``.
+    """
+    try:
+        _, payload, _ = (authorization or "").split(".")
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["kubernetes.io"]
+        return str(claims["namespace"]), str(claims["pod"]["name"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _raise_if_refused(what: str, error: Exception) -> None:
+    """Raises an error about a missing right; not about what is gone, nor about a connection that broke."""
+    if isinstance(error, ApiException) and error.status in (401, 403):
+        raise ClusterError(f"cannot {what}: {_said(error)}") from None
+
+
 def _said(error: ApiException) -> str:
     try:
         message = json.loads(error.body)["message"]
@@ -163,3 +284,24 @@ def _why_waiting(pod: Any) -> Iterator[str]:
         waiting = container.state.waiting if container.state else None
         if waiting is not None and waiting.reason not in (None, "ContainerCreating", "PodInitializing"):
             yield f"container {container.name}: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
+
+
+def _how_ended(pod: Any, container: str) -> EndedPod | None:
+    status = pod.status
+    states = {each.name: each.state.terminated for each in status.container_statuses or [] if each.state}
+    training = states.get(container)
+    if training is None and status.phase != "Failed":
+        return None
+    reasons = []
+    if training is not None:
+        named = "" if training.reason in (None, "Error", "Completed") else f" ({training.reason})"
+        reasons.append(f"exit code {training.exit_code}{named}")
+    if status.reason:
+        reasons.append(": ".join(filter(None, (status.reason, status.message))))
+    return EndedPod(
+        name=pod.metadata.name,
+        trial=pod.metadata.labels[_TRIAL_LABEL],
+        failed=training is None or training.exit_code != 0 or status.phase == "Failed",
+        why="; ".join(reasons) or "its pod failed",
+        printed_in=COLLECTOR if any(each.name == COLLECTOR for each in pod.spec.containers) else container,
+    )

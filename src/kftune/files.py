@@ -1,7 +1,8 @@
-"""Writes files atomically: a reader never sees half a file."""
+"""Writes files atomically, so that a reader never sees half a file, and hashes files and folders."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -92,3 +93,28 @@ def forget(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 def _inside(name: str) -> bool:
     path = PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+def digest_of(path: Path) -> str:
+    """Returns a SHA-256 of a file's content, or of the names, files and links in a folder."""
+    if path.is_dir():
+        hashed = hashlib.sha256(b"folder\0")
+        for inner in _sorted(path):
+            kind = b"link" if inner.is_symlink() else b"folder" if inner.is_dir() else b"file"
+            content = os.fsencode(inner.readlink()) if kind == b"link" else b""
+            content = _file_digest(inner) if kind == b"file" else content
+            hashed.update(b"\0".join((kind, os.fsencode(inner.relative_to(path)), content, b"")))
+        return hashed.hexdigest()
+    return _file_digest(path).decode()
+
+
+def _sorted(folder: Path) -> Iterator[Path]:
+    for inner in sorted(folder.iterdir()):
+        yield inner
+        if inner.is_dir() and not inner.is_symlink():
+            yield from _sorted(inner)
+
+
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode()

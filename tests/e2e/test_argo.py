@@ -18,6 +18,7 @@ from e2e_argo import (
     experiments,
     finished,
     local_run,
+    nodes,
     outputs_locally,
     outputs_on_argo,
     phases,
@@ -39,7 +40,8 @@ MAY = {
     "experiments.kubeflow.org": {"create", "get"},
     "trials.kubeflow.org": {"list"},
     "suggestions.kubeflow.org": {"get"},
-    "pods": {"list"},
+    "pods": {"list", "watch"},
+    "pods/log": {"get"},
     "workflowtaskresults.argoproj.io": {"create", "patch"},
     "secrets": set(),
     "jobs.batch": set(),
@@ -183,7 +185,7 @@ def test_a_run_that_is_terminated_takes_its_experiment_with_it_where_delete_is_a
     tmp_path: Path,
 ) -> None:
     with applied_tour(tmp_path, images(), delete="always") as tour:
-        assert allowed(tour) == {**MAY, "experiments.kubeflow.org": {"create", "get", "delete"}}
+        assert allowed(tour) == {**MAY, "experiments.kubeflow.org": {"create", "get", "delete", "patch"}}
         name = start(tour)
         wait_until("trials", tour.namespace, lambda found: found["items"], RUN_SECONDS)
         stop = json.dumps({"spec": {"shutdown": "Terminate"}})
@@ -191,3 +193,33 @@ def test_a_run_that_is_terminated_takes_its_experiment_with_it_where_delete_is_a
         run = finished(tour, name, RUN_SECONDS)
         assert run["status"]["phase"] == "Failed", json.dumps(run["status"], indent=1)[-4000:]
         wait_until("experiments,trials", tour.namespace, lambda found: not found["items"], RUN_SECONDS)
+
+
+def test_an_experiment_that_succeeded_is_deleted_with_its_run(tmp_path: Path) -> None:
+    with applied_tour(tmp_path, images(), delete="succeeded") as tour:
+        name = start(tour)
+        run = finished(tour, name, RUN_SECONDS)
+        assert run["status"]["phase"] == "Succeeded", json.dumps(run["status"], indent=1)[-4000:]
+        (experiment,) = experiments(tour)
+        assert [(one["kind"], one["name"]) for one in experiment["metadata"]["ownerReferences"]] == [("Workflow", name)]
+        kubectl(["kubectl", "delete", f"workflow/{name}", f"--namespace={tour.namespace}"])
+        wait_until("experiments,trials", tour.namespace, lambda found: not found["items"], RUN_SECONDS)
+
+
+def test_a_study_that_fails_says_why_in_the_message_of_the_step_and_a_retry_does_not_search_again(
+    tour: Tour, record_property: Any
+) -> None:
+    def fail(workflow: dict[str, Any]) -> None:
+        container = next(one for one in workflow["spec"]["templates"] if one["name"] == "tune")["container"]
+        container["args"] = [
+            word.replace("time.sleep(4)", "time.sleep(4); sys.exit(given)") for word in container["args"]
+        ]
+
+    run = finished(tour, start(tour, fail), RUN_SECONDS)
+    assert run["status"]["phase"] == "Failed"
+    tries = [node["message"] for node in nodes(run) if node["templateName"] == "tune"]
+    record_property("tries", len(tries))
+    assert len(tries) == 3
+    assert "the Experiment has failed: " in tries[0]
+    assert "; exit code 1\n    {'x': '" in tries[0]
+    assert ["of an earlier try has failed: " in message for message in tries] == [False, True, True]

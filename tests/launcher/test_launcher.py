@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -191,6 +194,143 @@ def test_the_error_for_a_failed_experiment_names_reason_and_trials(cluster, tmp_
     assert "trial trial-1: BecauseMetricsUnavailable" in run.stdout
 
 
+def ended_pod(experiment: str, number: int, code: int, **status: str) -> dict[str, Any]:
+    """A pod of a trial with the container of the training and Katib's collector."""
+    ended = {"exitCode": code, "reason": "OOMKilled" if code == 137 else "Error"}
+    about = {"image": "x", "imageID": "", "ready": False, "restartCount": 0}
+    return {
+        "metadata": {
+            "name": f"trial-{number}-pod",
+            "labels": {"katib.kubeflow.org/experiment": experiment, "katib.kubeflow.org/trial": f"trial-{number}"},
+        },
+        "spec": {"containers": [{"name": "train"}, {"name": "metrics-logger-and-collector"}]},
+        "status": {**status, "containerStatuses": [{"name": "train", **about, "state": {"terminated": ended}}]},
+    }
+
+
+def fail_when(ready: Callable[[Server], bool], name: str, count: int, code: int = 3, **status: str) -> Any:
+    """Lets trials run until `ready`, and then lets them and the Experiment fail and takes their pods."""
+
+    def move(server: Server) -> None:
+        if ("experiments", name) not in server.objects:
+            return
+        for number in range(count):
+            server.objects["pods", f"trial-{number}-pod"] = ended_pod(name, number, code, **status)
+            server.objects["trials", f"trial-{number}"] = trial(f"trial-{number}", name, BEST, None)
+        if ready(server):
+            failed = {"conditions": [condition("Running", status="False"), condition("Failed", "too many failed")]}
+            server.objects["experiments", name]["status"] = failed
+            for number in range(count):
+                del server.objects["pods", f"trial-{number}-pod"]
+
+    return move
+
+
+def watched(server: Server, logs: int) -> bool:
+    """Whether the launcher has read this many logs."""
+    return sum(request.endswith("/log") for request in server.requests) >= logs
+
+
+def test_the_error_for_a_failed_experiment_has_exit_code_and_last_lines_of_a_trial(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.logs["trial-0-pod"] = b"".join(
+        b"I1129 12:00:00.000000      12 main.go:143] %s\n" % text
+        for text in (*(b"epoch %d" % number for number in range(30)), b"\x1b[31mbad\x07 \xff key\x1b[0m", b"y" * 500)
+    )
+    server.on_read = fail_when(lambda server: watched(server, 1), name, 1)
+    run = launch(config, line)
+    assert run.returncode == 1
+    told = run.stdout[run.stdout.index("the Experiment has failed") :].splitlines()
+    assert told[0] == "the Experiment has failed: BecauseFailed: too many failed"
+    assert told[1] == "  trial trial-0: BecauseMetricsUnavailable: m; exit code 3"
+    assert told[2:] == [*(f"    epoch {number}" for number in range(24, 30)), "    bad \ufffd key", f"    {'y' * 159}…"]
+
+
+def test_what_the_cluster_says_about_a_pod_is_part_of_the_error(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.logs["trial-0-pod"] = b""
+    server.on_read = fail_when(
+        lambda server: watched(server, 1), name, 1, 137, phase="Failed", reason="DeadlineExceeded", message="too long"
+    )
+    run = launch(config, line)
+    assert (
+        "trial trial-0: BecauseMetricsUnavailable: m; exit code 137 (OOMKilled); DeadlineExceeded: too long"
+        in run.stdout
+    )
+
+
+def test_many_failed_trials_are_counted_and_their_logs_are_few(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.logs = {f"trial-{number}-pod": b"no such file\n" for number in range(14)}
+    server.on_read = fail_when(lambda server: watched(server, 14), name, 14)
+    run = launch(config, line)
+    assert run.stdout.count("exit code 3") == 10
+    assert run.stdout.count("no such file") == 2
+    assert run.stdout.endswith("  and 4 more trials\n")
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "said", "known"),
+    [
+        ("pods/log", "if a trial fails, its log will not be known: cannot read the logs of trials", "exit code 3"),
+        ("watch", "if a trial fails, its exit code and log will not be known: cannot watch the pods of trials", "m"),
+    ],
+)
+def test_without_the_right_to_look_at_pods_the_launcher_says_so_and_goes_on(cluster, tmp_path, forbidden, said, known):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+    server.forbidden = {forbidden}
+    server.on_read = fail_when(lambda server: len(server.requests) > 10, name, 2)
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert run.stdout.count(said) == 1
+    assert "give the service account that right" in run.stdout
+    assert f"trial trial-1: BecauseMetricsUnavailable: m{'' if known == 'm' else '; ' + known}\n" in run.stdout
+
+
+def test_a_retry_fails_at_once_when_the_experiment_has_failed_before(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+
+    def fail(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+
+    server.on_read = once_created(name, fail)
+    launch(config, line)
+    server.requests.clear()
+    run = launch(config, line)
+    assert run.returncode == 1
+    assert f"the Experiment {name} of an earlier try has failed: BecauseFailed: too many failed" in run.stdout
+    assert "start a new run, or set delete: always" in run.stdout
+    assert [request for request in server.requests if "pods" in request] == []
+
+
+def test_why_it_failed_is_the_steps_message_where_the_cluster_has_a_file_for_it(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path)
+
+    def fail(server: Server) -> None:
+        failed = {"conditions": [condition("Failed", "\u00e9" * 3000)]}
+        server.objects["experiments", name]["status"] = failed
+
+    server.on_read = once_created(name, fail)
+    message = tmp_path / "message"
+    script = (
+        "import pathlib, sys; from kftune.launcher import __main__ as program; "
+        "program._MESSAGE = pathlib.Path(sys.argv[1]); sys.exit(program.main(sys.argv[2:]))"
+    )
+    start = [line[0], "-c", script, str(message)]
+    assert launch(config, [*start, *line[3:]]).returncode == 1
+    assert not message.exists()
+    message.touch()
+    assert launch(config, [*start, *line[3:]]).returncode == 1
+    assert message.read_text().startswith(f"the Experiment {name} of an earlier try has failed: BecauseFailed: \u00e9")
+    assert 4000 < message.stat().st_size <= 4096
+
+
 def test_success_without_a_best_trial_is_an_error(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)
@@ -226,6 +366,63 @@ def test_it_deletes_the_experiment_when_asked(cluster, tmp_path, delete, stays):
     assert (("experiments", name) in server.objects) is stays
 
 
+def in_a_pod_of(server: Server, config: Path, owner: dict[str, Any] | None, namespace: str = "team-a") -> None:
+    """Gives the process the token of a pod, which a Workflow may own."""
+    claims = {"kubernetes.io": {"namespace": namespace, "pod": {"name": "run-1-tune-7"}}}
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    content = json.loads(config.read_text())
+    content["users"][0]["user"] = {"token": f"e30.{payload}.c2ln"}
+    config.write_text(json.dumps(content))
+    others = [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "0"}]
+    metadata = {"name": "run-1-tune-7", "ownerReferences": [*others, *([owner] if owner else [])]}
+    server.objects["pods", "run-1-tune-7"] = {"metadata": metadata, "spec": {"containers": []}}
+    server.objects["pods", "other"] = {"metadata": {"name": "other"}, "spec": {"containers": []}}
+
+
+WORKFLOW = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run-1", "uid": "u-1"}
+
+
+@pytest.mark.parametrize("delete", ["succeeded", "always"])
+def test_in_a_run_the_experiment_stays_for_a_retry_until_the_run_is_deleted(cluster, tmp_path, delete):
+    server, config = cluster
+    line, name, node = command(tmp_path, f"--delete={delete}")
+    in_a_pod_of(server, config, {**WORKFLOW, "controller": True})
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    first = launch(config, line)
+    assert first.returncode == 0, first.stdout
+    assert server.objects["experiments", name]["metadata"]["ownerReferences"] == [WORKFLOW]
+    assert f"the Experiment {name} stays until the Workflow run-1 is deleted" in first.stdout
+    shutil.rmtree(tmp_path / "outputs")
+    retried = launch(config, line)
+    assert retried.returncode == 0, retried.stdout
+    assert "attached to Experiment" in retried.stdout
+    assert {path.name for path in (tmp_path / "outputs").iterdir()} == set(node.outputs)
+
+
+@pytest.mark.parametrize(
+    ("owner", "namespace"), [(None, "team-a"), (WORKFLOW, "team-a"), ({**WORKFLOW, "controller": True}, "team-b")]
+)
+def test_an_experiment_that_no_run_can_own_is_deleted_at_once(cluster, tmp_path, owner, namespace):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--delete=succeeded")
+    in_a_pod_of(server, config, owner, namespace)
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    assert launch(config, line).returncode == 0
+    assert ("experiments", name) not in server.objects
+
+
+def test_what_the_launcher_may_not_change_stays_and_the_result_counts(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--delete=succeeded")
+    in_a_pod_of(server, config, {**WORKFLOW, "controller": True})
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.forbidden = {"PATCH"}
+    run = launch(config, line)
+    assert run.returncode == 0
+    assert f"the Experiment {name} stays: cannot set the owner of the Experiment" in run.stdout
+    assert ("experiments", name) in server.objects
+
+
 def test_what_cannot_be_deleted_stays_and_the_result_counts(cluster, tmp_path):
     server, config = cluster
     line, name, node = command(tmp_path, "--delete=succeeded")
@@ -244,7 +441,7 @@ def test_a_try_after_a_deletion_waits_until_the_experiment_is_gone(cluster, tmp_
     server.objects["experiments", name] = dying
     succeed = succeed_after(2, name, given_values(tune_node()[1].experiment))
 
-    moves = chain([lambda server: server.objects.pop(("experiments", name))], repeat(succeed))
+    moves = chain([lambda _: None, lambda server: server.objects.pop(("experiments", name))], repeat(succeed))
     server.on_read = lambda server: next(moves)(server)
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
@@ -261,7 +458,7 @@ def test_a_busy_server_is_asked_again(cluster, tmp_path):
     server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
-    assert server.requests[:3] == ["POST /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments"] * 3
+    assert server.requests[:3] == [f"GET /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments/{name}"] * 3
 
 
 def test_a_missing_right_is_an_error_with_a_remedy(cluster, tmp_path):
@@ -346,17 +543,80 @@ def test_artifacts_are_copied_to_the_share_and_their_paths_reach_the_trials(clus
     line[place] = f"--experiment={json.dumps(experiment)}"
     share = tmp_path / "share"
     line += [f"--artifact-data={data}", f"--share={share}", "--value-text=a '@kftune:data@' $b"]
-    server.on_read = succeed_after(1, name, given_values(experiment))
+    there: list[str] = []
+    succeed = succeed_after(1, name, given_values(experiment))
+
+    def look(server: Server) -> None:
+        there[:] = [path.read_text() for path in share.rglob("content")]
+        succeed(server)
+
+    server.on_read = look
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
-    copy = share / "kftune" / name / "data"
-    assert copy.read_text() == "1,2\n"
+    assert there == ["1,2\n"]
+    assert list(share.rglob("content")) == []
+    digest = hashlib.sha256(b"1,2\n").hexdigest()
+    copy = share / "kftune" / "data" / digest / "content"
     created = server.objects["experiments", name]["spec"]["trialTemplate"]["trialSpec"]
     script = created["spec"]["template"]["spec"]["containers"][0]["args"][0].replace("$$", "$")
     shown = subprocess.run(
         ["sh", "-c", f"printf '%s\\n' {script.partition(' --data=')[2]}"], capture_output=True, text=True, check=True
     )
     assert shown.stdout.splitlines() == [str(copy), "--text=a '@kftune:data@' $b"]
+
+
+def test_an_optional_artifact_that_nobody_wrote_is_not_copied(cluster, tmp_path):
+    server, config = cluster
+    line, name, _ = command(tmp_path, "--artifact-data=", f"--share={tmp_path / 'share'}")
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    run = launch(config, line, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout
+    assert not (tmp_path / "share").exists()
+
+
+def with_data(tmp_path: Path, *more: str) -> tuple[list[str], str, Path]:
+    """A launcher's command line with an artifact on a share; the Experiment's name; the share."""
+    data, share = tmp_path / "readings.csv", tmp_path / "share"
+    data.write_text("1,2\n")
+    line, name, _ = command(tmp_path, f"--artifact-data={data}", f"--share={share}", *more)
+    return line, name, share
+
+
+@pytest.mark.parametrize(("delete", "copies"), [("never", 1), ("succeeded", 1), ("always", 0)])
+def test_data_stays_after_a_failure_unless_everything_is_to_be_deleted(cluster, tmp_path, delete, copies):
+    server, config = cluster
+    line, name, share = with_data(tmp_path, f"--delete={delete}")
+
+    def fail(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+
+    server.on_read = once_created(name, fail)
+    assert launch(config, line).returncode == 1
+    assert len(list(share.rglob("content"))) == copies
+
+
+def test_data_stays_when_the_experiment_cannot_be_deleted(cluster, tmp_path):
+    server, config = cluster
+    line, name, share = with_data(tmp_path, "--delete=always")
+    server.forbidden = {"DELETE"}
+
+    def fail(server: Server) -> None:
+        server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
+
+    server.on_read = once_created(name, fail)
+    assert launch(config, line).returncode == 1
+    assert len(list(share.rglob("content"))) == 1
+
+
+def test_a_retry_after_a_success_copies_nothing(cluster, tmp_path):
+    server, config = cluster
+    line, name, share = with_data(tmp_path)
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    assert launch(config, line).returncode == 0
+    seen: list[Path] = []
+    server.on_read = lambda server: seen.extend(share.rglob("content"))
+    assert launch(config, line).returncode == 0
+    assert seen == []
 
 
 # -- names and values --------------------------------------------------------------------------------------------

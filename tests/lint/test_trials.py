@@ -71,6 +71,34 @@ def test_a_pod_that_the_server_rejects_is_reported(text: str, code: str):
     assert serious(text) == {code}
 
 
+def train_job(runtime: str, labels: str = "") -> str:
+    trainer = "trainer: {args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']}"
+    nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
+    return example_text(
+        f"spec: {{trialTemplate: {{primaryContainerName: node, {labels} trialSpec: {{kind: TrainJob, apiVersion: "
+        f"trainer.kubeflow.org/v1alpha1, spec: {{{nothing}, runtimeRef: {{{runtime}}}, {trainer}}}}}}}}}"
+    )
+
+
+LAUNCHER = "primaryPodLabels: {jobset.sigs.k8s.io/replicatedjob-name: launcher},"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (train_job("name: torch-distributed"), set()),
+        (train_job("name: deepspeed-distributed"), {"KT239"}),
+        (train_job("name: mlx-distributed, kind: ClusterTrainingRuntime"), {"KT239"}),
+        (train_job("name: deepspeed-distributed", LAUNCHER), set()),
+        (train_job("name: deepspeed-distributed, kind: TrainingRuntime"), set()),
+        (train_job("name: torchtune-llama3.2-1b"), {"KT233"}),
+        (train_job("name: torch-distributed-with-cache"), {"KT233"}),
+    ],
+)
+def test_a_runtime_on_which_no_trial_runs_is_reported(text: str, codes: set[str]):
+    assert serious(text) == codes
+
+
 @pytest.mark.parametrize(
     "text", [container("tty: true"), replica("tty: true"), replica("tty: true", more="replicas: 1,")]
 )

@@ -173,7 +173,8 @@ def test_each_account_gets_only_the_verbs_that_its_steps_use() -> None:
         ("circuits-launcher", "kubeflow.org", "experiments"): ["create", "get"],
         ("circuits-launcher", "kubeflow.org", "suggestions"): ["get"],
         ("circuits-launcher", "kubeflow.org", "trials"): ["list"],
-        ("circuits-launcher", "core", "pods"): ["list"],
+        ("circuits-launcher", "core", "pods"): ["list", "watch"],
+        ("circuits-launcher", "core", "pods/log"): ["get"],
     }
     subjects = {one["metadata"]["name"]: one["subjects"] for one in objects if one["kind"] == "RoleBinding"}
     runner = [{"kind": "ServiceAccount", "name": "pipeline-runner", "namespace": "team-a"}]
@@ -188,7 +189,7 @@ def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: 
     }
     assert sorted(roles) == ["circuits-argo-executor", "circuits-launcher", "circuits-launcher-delete"]
     (rule,) = roles["circuits-launcher-delete"]
-    assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}
+    assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}
 
 
 def test_a_pipeline_without_an_account_gets_one_of_its_own(project: Path) -> None:

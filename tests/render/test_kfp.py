@@ -242,7 +242,7 @@ def test_what_a_classifier_is_judged_by_is_an_artifact_that_kfps_page_draws():
 
 def test_the_notes_on_a_tune_step_name_it_and_the_rights_that_it_needs():
     notes = render_kfp(load_pipeline(CIRCUITS, ["steps.tune.delete=always"])).notes
-    rights = "its service account needs create, delete and get on experiments"
+    rights = "its service account needs create, delete, get and patch on experiments"
     assert any(note.startswith(f"tune: {rights}") for note in notes)
     assert any(note.startswith("tune: Katib repeats the points of a seed only with parallel: 1") for note in notes)
 

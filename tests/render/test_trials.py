@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from render_examples import container_of, make_study
 
-from kftune.errors import RenderError
+from kftune.errors import RenderError, StudyError
 from kftune.render import render
 
 STEP = {"image": "registry.example/plain:1", "module": "plain.train"}
@@ -162,6 +162,39 @@ def test_a_trainjob_without_a_timeout_is_told_to_set_one():
     assert any("so set budget.trial_timeout" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("runtime", "kind", "reference"),
+    [
+        ("team.torch-2.9", None, {"name": "team.torch-2.9"}),
+        ("jax-distributed", "ClusterTrainingRuntime", {"name": "jax-distributed"}),
+        ("deepspeed-distributed", "TrainingRuntime", {"name": "deepspeed-distributed", "kind": "TrainingRuntime"}),
+    ],
+)
+def test_a_trainjob_names_its_runtime_and_the_kind_of_it(runtime, kind, reference):
+    katib = {"runtime": runtime, **({"runtime_kind": kind} if kind else {})}
+    assert template_of(STEP, "TrainJob", **katib)["trialSpec"]["spec"]["runtimeRef"] == reference
+
+
+@pytest.mark.parametrize(
+    ("katib", "noted"),
+    [
+        ({}, False),
+        ({"runtime": "xgboost-distributed"}, False),
+        ({"runtime": "torch-team"}, True),
+        ({"runtime_kind": "TrainingRuntime"}, True),
+    ],
+)
+def test_a_note_says_what_a_runtime_must_be_that_trainer_does_not_install(katib, noted):
+    notes = render(make_study(step=STEP, katib={"trial_kind": "TrainJob", **katib})).notes
+    assert any("must run the training in its replicated job node" in note for note in notes) is noted
+
+
+@pytest.mark.parametrize("runtime", ["Torch", "torch_2", "a..b", ".a", "a-", "x" * 254, "a\n"])
+def test_the_name_of_a_runtime_is_a_dns_subdomain(runtime):
+    with pytest.raises(StudyError, match="at most 253 lower-case letters"):
+        make_study(step=STEP, katib={"trial_kind": "TrainJob", "runtime": runtime})
+
+
 def test_a_trainjob_says_in_a_patch_of_its_runtime_what_it_has_no_fields_for():
     step = {**RICH, "working_dir": None, "resources": {**RICH["resources"], "nodes": 2, "procs_per_node": 2}}
     template = template_of(step, "TrainJob", runtime="torch-team")
@@ -261,6 +294,19 @@ def test_a_command_that_torchrun_cannot_start_is_refused(command):
             "a TrainJob has no working directory, but step.working_dir is",
         ),
         ({"env": {"PET_NNODES": 1}}, {"trial_kind": "TrainJob"}, "Trainer sets PET_NNODES and rejects"),
+        *(
+            ({}, {"trial_kind": "TrainJob", "runtime": runtime}, f"{runtime} starts it in launcher with MPI")
+            for runtime in ("deepspeed-distributed", "mlx-distributed")
+        ),
+        *(
+            ({}, {"trial_kind": "TrainJob", "runtime": runtime}, "so the training never starts; set targets.katib")
+            for runtime in ("torchtune-llama3.2-1b", "torchtune-qwen2.5-1.5b", "torch-distributed-with-cache")
+        ),
+        (
+            {"resources": {"nodes": 2}},
+            {"trial_kind": "TrainJob", "runtime": "jax-distributed"},
+            "jax-distributed does not set the variables that it reads; set both to 1",
+        ),
         ({"name": "metrics-logger-and-collector"}, {}, "step.name must not be 'metrics-logger-and-collector'"),
         (
             {"volumes": [{"name": "logs", "mount": "/var/log/katib/", "empty_dir": True}]},

@@ -21,7 +21,8 @@ class Server:
         objects: (plural, name) -> object.
         requests: Method and path of each request so far.
         failures: The statuses of the next answers.
-        forbidden: Methods that are answered with 403.
+        forbidden: Methods, plurals, parts of objects (``pods/log``) and ``watch``, all answered with 403.
+        logs: Pod -> its log.
         on_read: Called before each read of an object, to change the cluster.
     """
 
@@ -30,44 +31,80 @@ class Server:
         self.requests: list[str] = []
         self.failures: list[int] = []
         self.forbidden: set[str] = set()
+        self.logs: dict[str, bytes] = {}
         self.on_read: Callable[[Server], None] = lambda server: None
 
-    def answer(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
-        """Returns status and body for a request."""
+    def answer(self, method: str, target: str, body: Any, content_type: str | None = None) -> tuple[int, Any]:
+        """Returns status and body for a request: an object, or bytes."""
         url = urlsplit(target)
         self.requests.append(f"{method} {url.path}")
         if self.failures:
             status = self.failures.pop(0)
             return status, _status(status, "failure requested by the test")
-        if method in self.forbidden:
-            return 403, _status(403, "forbidden")
         parts = url.path.strip("/").split("/")
         parts = parts[parts.index("namespaces") + 2 :]
         plural, name = parts[0], parts[1] if len(parts) > 1 else None
-        if method == "POST" and body is not None:
-            key = (plural, body["metadata"]["name"])
-            if key in self.objects:
-                return 409, _status(409, f"{plural} {key[1]!r} already exists")
-            self.objects[key] = body
-            return 201, body
+        query = parse_qs(url.query)
+        if method == "PATCH" and content_type != "application/merge-patch+json":
+            return 415, _status(415, "the body of the request was in an unknown format")
+        if self.forbidden & {method, "watch" if "watch" in query else "", "/".join([plural, *parts[2:]])}:
+            return 403, _status(403, "forbidden")
+        if method == "POST":
+            return self._created(plural, body)
+        if method == "GET" and not parts[2:]:
+            self.on_read(self)
         if name is None:
-            self.on_read(self)
-            return 200, {"kind": "List", "items": list(self._listed(plural, parse_qs(url.query)))}
-        if method == "GET":
-            self.on_read(self)
+            return 200, self._listed(plural, query)
+        return self._answer_about(method, plural, name, body, parts[2:])
+
+    def _created(self, plural: str, body: Any) -> tuple[int, Any]:
+        key = (plural, body["metadata"]["name"])
+        if key in self.objects:
+            return 409, _status(409, f"{plural} {key[1]!r} already exists")
+        self.objects[key] = body
+        return 201, body
+
+    def _answer_about(self, method: str, plural: str, name: str, body: Any, more: list[str]) -> tuple[int, Any]:
         found = self.objects.get((plural, name))
         if found is None:
             return 404, _status(404, f"{plural} {name!r} not found")
+        if more:
+            return 200, self.logs[name]
         if method == "DELETE":
             del self.objects[plural, name]
             return 200, _status(200, "deleted")
+        if method == "PATCH":
+            merge(found, body)
         return 200, found
 
-    def _listed(self, plural: str, query: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
-        key, _, value = query.get("labelSelector", ["="])[0].partition("=")
-        for (kind, _), found in self.objects.items():
-            if kind == plural and found["metadata"].get("labels", {}).get(key) == value:
-                yield found
+    def _listed(self, plural: str, query: dict[str, list[str]]) -> Any:
+        labels, name = query.get("labelSelector", [""])[0], query.get("fieldSelector", [""])[0]
+        found = [
+            each
+            for (kind, _), each in self.objects.items()
+            if kind == plural
+            and all(_has(each, label) for label in labels.split(",") if label)
+            and name in ("", f"metadata.name={each['metadata']['name']}")
+        ]
+        if "watch" in query:
+            return b"".join(json.dumps({"type": "ADDED", "object": each}).encode() + b"\n" for each in found)
+        return {"kind": "List", "items": found}
+
+
+def merge(found: dict[str, Any], change: dict[str, Any]) -> None:
+    """Changes an object as a JSON merge patch does."""
+    for name, value in change.items():
+        if isinstance(value, dict) and isinstance(found.get(name), dict):
+            merge(found[name], value)
+        else:
+            found[name] = value
+
+
+def _has(found: dict[str, Any], selector: str) -> bool:
+    """Whether an object has a label, or a label with this value."""
+    key, equals, value = selector.partition("=")
+    labels = found["metadata"].get("labels", {})
+    return labels.get(key) == value if equals else key in labels
 
 
 def _status(code: int, message: str) -> dict[str, Any]:
@@ -83,15 +120,17 @@ def serving(folder: Path, namespace: str = "team-a") -> Iterator[tuple[Server, P
         def _reply(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             text = self.rfile.read(length)
-            status, body = server.answer(self.command, self.path, json.loads(text) if text else None)
-            content = json.dumps(body).encode()
+            status, body = server.answer(
+                self.command, self.path, json.loads(text) if text else None, self.headers.get("Content-Type")
+            )
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _reply  # noqa: N815  # http.server's names
+        do_GET = do_POST = do_DELETE = do_PATCH = _reply  # noqa: N815  # http.server's names
 
         def log_message(self, format: str, *args: object) -> None:
             """Logs nothing."""

@@ -1,7 +1,8 @@
-"""Explains the exit code of the command that ran a container."""
+"""Explains the exit code of the command that ran a container, and makes what programs print readable."""
 
 from __future__ import annotations
 
+import re
 import signal
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,11 @@ from kftune.containers.container import ContainerRun
 Kind = Literal["done", "failed", "engine", "not executable", "not found", "killed", "stopped"]
 
 _GIB = 2**30
+# Sequences that a terminal obeys; control characters but for tabs and line ends; changes of the writing direction.
+_NOT_SHOWN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class ContainerEnding(NamedTuple):
@@ -63,3 +69,8 @@ def _signal_name(number: int) -> str:
         return f" ({signal.Signals(number).name})"
     except ValueError:
         return ""
+
+
+def readable(text: bytes) -> str:
+    """Returns text for a terminal: without control characters, and with a line break for each carriage return."""
+    return _NOT_SHOWN.sub("", text.decode("utf-8", "replace").replace("\r", "\n"))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,10 +24,14 @@ from kftune.launcher.best import best_texts
 from kftune.launcher.launch import Launch, experiment_name
 from kftune.launcher.objects import assignments, metric_values, objective_value
 from kftune.launcher.report import report_page
+from kftune.launcher.share import SharedData
 from kftune.pipeline.steps import BEST
 from kftune.render.tuning import put_in
 
 METRICS = "metrics"
+# Source: Kubernetes, termination message: the file of each container, of which the last 4 KiB are kept.
+_MESSAGE = Path("/dev/termination-log")
+_LONGEST_MESSAGE = 4096
 _PREFIXES = ("value", "artifact", "output")
 
 
@@ -48,10 +52,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _run(argv, stop)
     except KftuneError as error:
-        _say(str(error))
+        _fail(str(error))
         return 2 if isinstance(error, UsageError) else 1
     except OSError as error:
-        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
 
 
@@ -61,10 +65,13 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     wanted = _json(arguments.best, "--best")
     namespace = Namespace(arguments.namespace or experiment["metadata"].get("namespace"))
     name = experiment_name(experiment["metadata"]["name"], arguments.run_id)
-    paths = {each: _shared(Path(path), arguments.share, name, each) for each, path in named["artifact"].items()}
-    filled = put_in(experiment, {**named["value"], **paths})
+    # An optional artifact that its step has not written has no path.
+    artifacts = {each: Path(path) for each, path in named["artifact"].items() if path}
+    data = SharedData(arguments.share or Path(), artifacts, name, say=_say)
+    filled = put_in(experiment, {**named["value"], **named["artifact"], **data.paths})
     launch = Launch(namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
-    launch.start(stop)
+    launch.start(stop, data.hold)
+    written = False
     try:
         found = launch.wait(stop)
         if found is None:
@@ -72,12 +79,21 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
             _say("stopped" if deleted else f"asked to stop; the Experiment {launch.name} continues")
             return 143
         _write(found, launch.trials(), wanted, named, arguments.executor_output)
+        written = True
     finally:
-        if arguments.delete == "always":
-            launch.delete()
-    if arguments.delete == "succeeded":
-        launch.delete()
+        _clean_up(launch, data, arguments.delete, written)
     return 0
+
+
+def _clean_up(launch: Launch, data: SharedData, delete: str, written: bool) -> None:
+    """Removes what the end of the step leaves behind: all of it after a success, and else only for `always`."""
+    over = written
+    if written and delete != "never":
+        launch.delete(with_run=True)
+    elif delete == "always":
+        over = launch.delete()
+    if over:
+        data.release()
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, dict[str, str]]]:
@@ -131,22 +147,6 @@ def _json(text: str, flag: str) -> dict[str, Any]:
     return value
 
 
-def _shared(path: Path, share: Path, experiment: str, name: str) -> str:
-    """Copies an artifact to the volume of the trials, completely or not at all, and returns the copy's path."""
-    copy = share / "kftune" / experiment / name
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        half = copy.with_name(f".{name}.half")
-        if half.is_dir():
-            shutil.rmtree(half)
-        if path.is_dir():
-            shutil.copytree(path, half)
-        else:
-            shutil.copyfile(path, half)
-        half.rename(copy)
-    return str(copy)
-
-
 def _write(
     found: Mapping[str, Any],
     trials: Sequence[Mapping[str, Any]],
@@ -170,6 +170,13 @@ def _write(
             raise UsageError(f"--output-{name} must be one of {', '.join([*texts, METRICS])}")
     for name, text in best.items():
         _say(f"best {name}: {text}")
+
+
+def _fail(why: str) -> None:
+    _say(why)
+    # Only the cluster makes this file; Argo and KFP show its text as the step's message.
+    with suppress(OSError), _MESSAGE.open("r+b") as file:
+        file.write(why.encode("utf-8", "replace")[:_LONGEST_MESSAGE].decode("utf-8", "ignore").encode())
 
 
 def _say(line: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError
+from kftune.launcher.endings import Endings
 from kftune.launcher.objects import condition_of
 from kftune.render.names import LONGEST
 
@@ -19,6 +20,8 @@ _CONTENT = "kftune.io/content"
 _RUN = "kftune.io/run-id"
 # After this many seconds without a change, the log says why.
 _LONG_SILENCE = 300.0
+# How many failed trials are named, and with how many of their logs.
+_MOST_TRIALS, _MOST_LOGS = 10, 2
 
 
 def experiment_name(base: str, run_id: str) -> str:
@@ -60,23 +63,36 @@ class Launch:
         metadata = {**experiment["metadata"], "name": self.name, "namespace": namespace.name}
         metadata["annotations"] = {**metadata.get("annotations", {}), _RUN: run_id, _CONTENT: content}
         self._experiment = {**experiment, "metadata": metadata}
+        self._attached = False
+        # Source: katib v0.19.0, the default of primaryContainerName.
+        container = experiment["spec"].get("trialTemplate", {}).get("primaryContainerName", "training-container")
+        self._endings = Endings(namespace, self.name, container, say)
 
-    def start(self, stop: threading.Event) -> None:
+    def start(self, stop: threading.Event, prepare: Callable[[], object] = lambda: None) -> None:
         """Creates the Experiment, or attaches to the one that an earlier try has created.
+
+        Args:
+            stop: Set when the step is to stop.
+            prepare: Called before an Experiment is created, to get ready what its trials read.
 
         Raises:
             ClusterError: The cluster refuses it, another Experiment has the name, or `stop` was set while an earlier
                 try's Experiment was being deleted.
         """
-        while not self._namespace.create_experiment(self._experiment):
+        while True:
             found = self._namespace.experiment(self.name)
-            if found is not None and "deletionTimestamp" not in found["metadata"]:
+            if found is None:
+                prepare()
+                if self._namespace.create_experiment(self._experiment):
+                    self._say(f"created Experiment {self._namespace.name}/{self.name}")
+                    return
+                continue
+            if "deletionTimestamp" not in found["metadata"]:
                 self._attach(found)
                 return
             self._say(f"waiting until the Experiment {self.name} of an earlier try is gone")
             if stop.wait(self._poll):
                 raise ClusterError(f"asked to stop before the Experiment {self.name} of an earlier try was gone")
-        self._say(f"created Experiment {self._namespace.name}/{self.name}")
 
     def _attach(self, found: dict[str, Any]) -> None:
         annotations = found["metadata"].get("annotations", {})
@@ -85,6 +101,7 @@ class Launch:
                 f"the Experiment {self._namespace.name}/{self.name} already exists, and differs from the one of this "
                 f"step; delete it, or start a new run"
             )
+        self._attached = True
         self._say(f"attached to Experiment {self._namespace.name}/{self.name}, which an earlier try created")
 
     def wait(self, stop: threading.Event) -> dict[str, Any] | None:
@@ -93,7 +110,7 @@ class Launch:
         Raises:
             ClusterError: It has failed, or no longer exists.
         """
-        said, said_at = "", time.monotonic()
+        said, said_at, watched = "", time.monotonic(), False
         while True:
             found = self._namespace.experiment(self.name)
             if found is None:
@@ -103,7 +120,10 @@ class Launch:
                 self._say(f"succeeded: {_counts(found)}")
                 return found
             if state.get("type") == "Failed":
-                raise ClusterError("\n  ".join([f"the Experiment has failed: {_reason(state)}", *self._failures()]))
+                raise ClusterError("\n  ".join([*self._why_failed(state, watched), *self._failures()]))
+            if not watched:
+                self._endings.start()
+                watched = True
             counts = _counts(found)
             if counts != said:
                 self._say(counts)
@@ -114,14 +134,31 @@ class Launch:
             if stop.wait(self._poll):
                 return None
 
-    def delete(self) -> None:
-        """Deletes the Experiment. If the cluster refuses, the log says so; the result is not affected."""
+    def delete(self, with_run: bool = False) -> bool:
+        """Deletes the Experiment. If the cluster refuses, the log says so; the result is not affected.
+
+        Args:
+            with_run: The cluster deletes it together with the run that this step belongs to; outside a run, it is
+                deleted now. Argo and KFP store the step's outputs after this process ends. If that fails, the next try
+                needs the Experiment.
+
+        Returns:
+            Whether it is deleted, or will be.
+        """
         try:
-            self._namespace.delete_experiment(self.name)
+            owner = self._namespace.owner() if with_run else None
+            if owner is None:
+                self._namespace.delete_experiment(self.name)
+            else:
+                self._namespace.own_experiment(self.name, owner)
         except ClusterError as error:
             self._say(f"the Experiment {self.name} stays: {error}")
-        else:
+            return False
+        if owner is None:
             self._say(f"deleted Experiment {self.name}")
+        else:
+            self._say(f"the Experiment {self.name} stays until the {owner['kind']} {owner['name']} is deleted")
+        return True
 
     def trials(self) -> list[dict[str, Any]]:
         """Returns its trials."""
@@ -151,11 +188,26 @@ class Launch:
             if state.get("type") == "MetricsUnavailable":
                 yield f"trial {trial['metadata']['name']}: it ended, but its output does not contain the objective"
 
+    def _why_failed(self, state: dict[str, Any], watched: bool) -> Iterator[str]:
+        if self._attached and not watched:
+            yield f"the Experiment {self.name} of an earlier try has failed: {_reason(state)}"
+            yield (
+                "a retry does not search again, for which it needs another Experiment: start a new run, or set delete: "
+                "always on the step; budget.max_failed of the study says how many trials may fail"
+            )
+        else:
+            yield f"the Experiment has failed: {_reason(state)}"
+
     def _failures(self) -> Iterator[str]:
-        for trial in self.trials():
-            state = condition_of(trial)
-            if state.get("type") in ("Failed", "MetricsUnavailable"):
-                yield f"trial {trial['metadata']['name']}: {_reason(state)}"
+        failed = [(each, condition_of(each)) for each in self.trials()]
+        failed = [(each, state) for each, state in failed if state.get("type") in ("Failed", "MetricsUnavailable")]
+        for number, (trial, state) in enumerate(failed[:_MOST_TRIALS]):
+            name = trial["metadata"]["name"]
+            why, lines = self._endings.of(name)
+            yield f"trial {name}: " + "; ".join(filter(None, (_reason(state), why)))
+            yield from (f"  {line}" for line in lines if number < _MOST_LOGS)
+        if len(failed) > _MOST_TRIALS:
+            yield f"and {len(failed) - _MOST_TRIALS} more trials"
 
 
 def _reason(condition: dict[str, Any]) -> str:

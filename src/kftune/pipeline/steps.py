@@ -296,7 +296,7 @@ class TuneStep(StepConfig):
     share: DnsLabel | None = None
     """A volume with a claim, through which trials on a cluster get the input artifacts."""
     delete: Literal["never", "succeeded", "always"] = "never"
-    """When its Experiment is deleted from a cluster: never, when it succeeded, or always."""
+    """Which Experiment is deleted from a cluster: none, one that succeeded (together with its run), or each."""
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
-from kftune.spec.container import DnsLabel, Image
+from kftune.spec.container import DnsLabel, DnsSubdomain, Image
 from kftune.spec.labels import LabelKey, LabelValue
 from kftune.spec.quantities import EnvText, Seconds
 
@@ -17,7 +17,7 @@ class ClusterTarget(PipelinePart):
 
     namespace: DnsLabel | None = None
     """Namespace of the objects."""
-    service_account: DnsLabel | None = None
+    service_account: DnsSubdomain | None = None
     """Service account of the run."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     """Labels of the objects."""

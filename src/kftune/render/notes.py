@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kftune.katib.crd import OTHER_RUNTIMES, TORCH_RUNTIMES
 from kftune.katib.engines import engine_of
 from kftune.katib.engines.engine import StudySearch
 from kftune.metrics.definition import definition_notes
@@ -95,17 +96,23 @@ def _about_trials(study: Study) -> Iterator[str]:
 
 
 def _about_trainjob(study: Study) -> Iterator[str]:
-    runtime, timeout = study.targets.katib.runtime, study.budget.trial_timeout
+    target, timeout = study.targets.katib, study.budget.trial_timeout
+    runtime = target.runtime
     yield "the TrainJob needs Trainer 2.2 or newer (older versions drop runtimePatches and the timeout silently)"
     yield (
         "Katib notices TrainJobs only if its katib-config lists TrainJob.v1alpha1.trainer.kubeflow.org in "
         "trialResources (kftune lint --katib-config checks it), and Trainer was there when Katib's controller started"
     )
+    if target.runtime_kind == "TrainingRuntime" or runtime not in TORCH_RUNTIMES | OTHER_RUNTIMES:
+        yield (
+            f"the {target.runtime_kind} {runtime} must run the training in its replicated job node, and have no other: "
+            f"runtimes with a launcher or with initializers do not work"
+        )
     restarts = f"the runtime {runtime} decides how often a failed pod is restarted; torch-distributed does it 6 times"
     yield restarts if timeout else f"{restarts}, so set budget.trial_timeout"
     if timeout:
         yield "a TrainJob has no deadline for its pods: trial_timeout also counts the time that they wait for a node"
     if study.step.service_account is None:
         yield "a TrainJob cannot switch off the token of its service account, which its pods can read"
-    if timeout and study.targets.katib.retain:
+    if timeout and target.retain:
         yield "after trial_timeout Trainer deletes the pods, although retain is set"

@@ -14,12 +14,12 @@ from typing import Any
 
 from kftune.errors import RenderError
 from kftune.images import PREFIX
+from kftune.katib.trial import COLLECTOR
 from kftune.render.command import PLACEHOLDER, checked_text
 from kftune.spec.container import ContainerSettings
 from kftune.study import Step, Volume
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/{common,pod}: what Katib adds to the pod of a trial.
-_KATIB_CONTAINER = "metrics-logger-and-collector"
 _KATIB_VOLUME = "metrics-volume"
 _KATIB_MOUNT = "/var/log/katib"
 
@@ -175,7 +175,7 @@ def pod_metadata() -> dict[str, Any]:
 
 
 def _trial_container(step: Step, name: str, script: str) -> dict[str, Any]:
-    if name == _KATIB_CONTAINER:
+    if name == COLLECTOR:
         raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
     container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
     if step.working_dir is not None:

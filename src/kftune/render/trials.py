@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
-from kftune.katib.crd import TRAINER_VARIABLES
+from kftune.katib.crd import INITIALIZER_RUNTIMES, LAUNCHER_RUNTIMES, OTHER_RUNTIMES, TRAINER_VARIABLES
 from kftune.katib.trial.conditions import PRIMARY_LABELS
 from kftune.render import pods
 from kftune.render.rendering import present
@@ -65,6 +65,7 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
         )
     if target.trial_kind != "TrainJob":
         return
+    _check_runtime(step, target)
     if target.version == "0.18":
         raise RenderError(
             "Katib 0.18 does not watch TrainJobs, so its trials never end; set targets.katib.version to 0.19 "
@@ -78,6 +79,29 @@ def _check_kind(step: Step, target: KatibTarget) -> None:
     taken = sorted(TRAINER_VARIABLES & {*step.env, *step.secrets})
     if taken:
         raise RenderError(f"Trainer sets {taken[0]} and rejects a TrainJob that sets it; remove it from step.env")
+
+
+def _check_runtime(step: Step, target: KatibTarget) -> None:
+    name, resources = target.runtime, step.resources
+    if target.runtime_kind != "ClusterTrainingRuntime":
+        return
+    instead = "set targets.katib.runtime to another one, such as torch-distributed"
+    if name in LAUNCHER_RUNTIMES:
+        raise RenderError(
+            f"a trial's training must run in the replicated job node of its runtime, but {name} starts it in launcher "
+            f"with MPI, while node runs sshd; {instead}"
+        )
+    if name in INITIALIZER_RUNTIMES:
+        raise RenderError(
+            f"Katib rejects pods that do not have a trial's container, but {name} has pods that only fetch data or a "
+            f"model, so the training never starts; {instead}"
+        )
+    if name in OTHER_RUNTIMES and (resources.nodes > 1 or resources.procs_per_node > 1):
+        raise RenderError(
+            f"torchrun starts the processes of resources.nodes={resources.nodes} and "
+            f"resources.procs_per_node={resources.procs_per_node}, but {name} does not set the variables that it "
+            f"reads; set both to 1, or {instead}"
+        )
 
 
 def _deadline(study: Study) -> dict[str, int]:
@@ -123,11 +147,17 @@ def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
         "resourcesPerNode": pods.resources(step),
     }
     return {
-        "runtimeRef": {"name": study.targets.katib.runtime},
+        "runtimeRef": _runtime(study.targets.katib),
         **_deadline(study),
         "trainer": present(trainer),
         "runtimePatches": [_patch(step, container)],
     }
+
+
+def _runtime(target: KatibTarget) -> dict[str, str]:
+    # ClusterTrainingRuntime is the default.
+    kind = {} if target.runtime_kind == "ClusterTrainingRuntime" else {"kind": target.runtime_kind}
+    return {"name": target.runtime, **kind}
 
 
 def _patch(step: Step, container: str) -> dict[str, Any]:

@@ -110,10 +110,10 @@ def tuning_of(node: Node) -> Tuning:
 
 
 def _rights(step: TuneStep) -> str:
-    verbs = "create and get" if step.delete == "never" else "create, delete and get"
+    verbs = "create and get" if step.delete == "never" else "create, delete, get and patch"
     return (
         f"its service account needs {verbs} on experiments, get on suggestions and list on trials (kubeflow.org), "
-        f"and list on pods"
+        f"list and watch on pods, and get on pods/log"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kftune.argv import to_arguments
-from kftune.katib.go.names import DNS_LABEL, IMAGE
+from kftune.katib.go.names import DNS_LABEL, IMAGE, SUBDOMAIN
 from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue, matching
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
@@ -26,6 +26,15 @@ DnsLabel = Annotated[
     matching(
         rf"(?=.{{1,63}}\Z){DNS_LABEL.pattern}",
         "a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends",
+    ),
+]
+
+DnsSubdomain = Annotated[
+    str,
+    matching(
+        rf"(?=.{{1,253}}\Z){SUBDOMAIN.pattern}",
+        "a Kubernetes name is at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at the ends "
+        "of each part",
     ),
 ]
 
@@ -74,7 +83,7 @@ class Resources(Part):
 class SecretKey(Part):
     """One key of a Kubernetes Secret. A study never holds the value itself."""
 
-    name: DnsLabel
+    name: DnsSubdomain
     """The Secret's name."""
     key: DataKey
     """The key in it."""
@@ -83,7 +92,7 @@ class SecretKey(Part):
 class ConfigKey(Part):
     """One key of a Kubernetes ConfigMap."""
 
-    name: DnsLabel
+    name: DnsSubdomain
     """The ConfigMap's name."""
     key: DataKey
     """The key in it."""
@@ -170,7 +179,7 @@ class ContainerSettings(Part):
     """Labels that the node must have."""
     tolerations: tuple[Toleration, ...] = ()
     """Taints that the pods tolerate."""
-    service_account: DnsLabel | None = None
+    service_account: DnsSubdomain | None = None
     """Service account of the pods; None gives them no token."""
     grace_period: Seconds = 30.0
     """Time between the request to stop and the kill."""

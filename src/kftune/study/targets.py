@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kftune.spec.container import DnsLabel
+from kftune.spec.container import DnsLabel, DnsSubdomain
 from kftune.spec.labels import LabelKey, LabelText
 from kftune.spec.part import Part
 from kftune.spec.quantities import EnvText, Seconds
@@ -25,8 +25,10 @@ class KatibTarget(Part):
     """Whether domains are rendered as those of Katib: if its engine samples them correctly (auto), always, or never."""
     trial_kind: Literal["Job", "PyTorchJob", "TrainJob"] = "Job"
     """The object that runs each trial."""
-    runtime: DnsLabel = "torch-distributed"
-    """The training runtime of a TrainJob."""
+    runtime: DnsSubdomain = "torch-distributed"
+    """The training runtime of a TrainJob. The training must run in its replicated job `node`."""
+    runtime_kind: Literal["ClusterTrainingRuntime", "TrainingRuntime"] = "ClusterTrainingRuntime"
+    """The kind of the runtime: of the whole cluster, or of the namespace."""
     min_runtime: Seconds | None = None
     """Shortest duration of a trial's command that succeeds; the rest is waited. Katib's collector fails trials that end
     before it looks for them (10s is enough)."""

@@ -6,5 +6,8 @@ METRICS_LOG = "/var/log/katib/metrics.log"
 WRAPPED_COLLECTORS = ("StdOut", "File", "TensorFlowEvent")
 """The metrics collectors for which Katib wraps the primary container's command."""
 
+COLLECTOR = "metrics-logger-and-collector"
+"""The container that Katib adds to a pod whose metrics it collects; its log has what the training prints."""
+
 SHELLS = ("sh", "bash")
 """The shells that Katib recognises, written exactly so."""

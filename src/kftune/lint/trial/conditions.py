@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kftune.katib.crd import LAUNCHER_RUNTIMES
 from kftune.katib.go.unstructured import as_map
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -23,6 +24,7 @@ _TYPES = {
     "TrainJob": frozenset({"Complete", "Failed", "Suspended"}),
     **dict.fromkeys(REPLICAS, _KUBEFLOW_TYPES),
 }
+_REPLICATED_JOB = "jobset.sigs.k8s.io/replicatedjob-name"
 # Labels that the kind's controller adds to pods, with patterns of their values. A Job's own labels come from its pod.
 _LABELS = {
     "Job": {
@@ -33,7 +35,7 @@ _LABELS = {
         "controller-uid": ".*",
     },
     "TrainJob": {
-        "jobset.sigs.k8s.io/replicatedjob-name": "node|launcher",
+        _REPLICATED_JOB: "node|launcher",
         "jobset.sigs.k8s.io/job-index": r"\d+",
         "jobset.sigs.k8s.io/restart-attempt": r"\d+",
         "batch.kubernetes.io/job-completion-index": r"\d+",
@@ -85,7 +87,14 @@ def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Find
     own: dict[str, Any] = {}
     for pod in pods_of(run.value):
         own |= as_map(pod.metadata.get("labels"))
+    runtime = cluster_runtime(run.value) if kind == "TrainJob" else ""
     for name, text in template.get("primaryPodLabels", {}).items():
+        if name == _REPLICATED_JOB and text == "node" and runtime in LAUNCHER_RUNTIMES:
+            message = (
+                f"the training runs in the pods of launcher with {runtime}, not in those of node: they have no "
+                f"collector, and the trial waits forever"
+            )
+            yield finding("KT239", (*TEMPLATE, "primaryPodLabels", name), message)
         given = own.get(name)
         if name.startswith("katib.kubeflow.org/") or (given is not None and (given == text or "${" in str(given))):
             continue
@@ -93,3 +102,13 @@ def label_findings(template: Mapping[str, Any], run: RunObject) -> Iterator[Find
             effect = "no pod gets the collector, and the trial waits forever"
             message = f"no pod of this {kind} has the label {name}: {text!r}: {effect}"
             yield finding("KT239", (*TEMPLATE, "primaryPodLabels", name), message)
+
+
+def cluster_runtime(job: Mapping[str, Any]) -> str:
+    """Returns the name of a TrainJob's ClusterTrainingRuntime; empty where it has one of its namespace.
+
+    Args:
+        job: The TrainJob.
+    """
+    reference = as_map(as_map(job.get("spec")).get("runtimeRef"))
+    return str(reference.get("name")) if reference.get("kind") in (None, "ClusterTrainingRuntime") else ""

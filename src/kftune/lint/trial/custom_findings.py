@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.reason import field_text
-from kftune.katib.crd import TRAINER_VARIABLES
+from kftune.katib.crd import INITIALIZER_RUNTIMES, TRAINER_VARIABLES
 from kftune.katib.crd.objects import is_known, judge_object
 from kftune.katib.go.names import SUBDOMAIN
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
+from kftune.lint.trial.conditions import cluster_runtime
 from kftune.lint.trial.pod_findings import patch_findings, setting_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate
 from kftune.lint.trial.run_object import RunObject
@@ -90,6 +91,10 @@ def _trainer_findings(job: Mapping[str, Any], primary: str) -> Iterator[Finding]
     if primary != "node":
         message = f"the training's container in a TrainJob is called node, not {primary!r}: Katib's webhook rejects it"
         yield finding("KT233", (*TEMPLATE, "primaryContainerName"), message)
+    runtime = cluster_runtime(job)
+    if runtime in INITIALIZER_RUNTIMES:
+        message = f"Katib's webhook rejects the initializers' pods of {runtime}, which have no {primary!r}"
+        yield finding("KT233", (*TRIAL, "spec", "runtimeRef", "name"), message)
     if as_map(spec.get("initializer")):
         path = (*TRIAL, "spec", "initializer")
         yield finding("KT233", path, f"Katib's webhook rejects the initializers' pods, which have no {primary!r}")

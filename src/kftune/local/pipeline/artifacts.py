@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kftune.errors import RunError
+from kftune.files import digest_of
 from kftune.pipeline import Output
 from kftune.pipeline.ports import is_artifact, output_text, typed_value
 from kftune.spec.part import PartError
@@ -102,31 +102,6 @@ def _value_of(text: str, name: str, wanted: str) -> Any:
 
 def _refuse(constant: str) -> NoReturn:
     raise PartError(f"must be finite, but holds {constant}")
-
-
-def digest_of(path: Path) -> str:
-    """Returns a SHA-256 of a file's content, or of the names, files and links in a folder."""
-    if path.is_dir():
-        hashed = hashlib.sha256(b"folder\0")
-        for inner in _sorted(path):
-            kind = b"link" if inner.is_symlink() else b"folder" if inner.is_dir() else b"file"
-            content = os.fsencode(inner.readlink()) if kind == b"link" else b""
-            content = _file_digest(inner) if kind == b"file" else content
-            hashed.update(b"\0".join((kind, os.fsencode(inner.relative_to(path)), content, b"")))
-        return hashed.hexdigest()
-    return _file_digest(path).decode()
-
-
-def _sorted(folder: Path) -> Iterator[Path]:
-    for inner in sorted(folder.iterdir()):
-        yield inner
-        if inner.is_dir() and not inner.is_symlink():
-            yield from _sorted(inner)
-
-
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().encode()
 
 
 def copy(source: Path, target: Path) -> None:

@@ -13,7 +13,8 @@ import json
 import os
 from collections.abc import Mapping
 
-from kftune.local.pipeline.artifacts import Made, copy, digest_of, empty
+from kftune.files import digest_of
+from kftune.local.pipeline.artifacts import Made, copy, empty
 from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.study.events import Note, OnEvent

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from kftune.containers.ending import readable
 from kftune.errors import RunError
 from kftune.local.pipeline.artifacts import collect, empty
 from kftune.local.pipeline.cache import Cache
@@ -23,7 +24,7 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.process import TrialProcess
 from kftune.local.study.events import Note, OnEvent, now
-from kftune.local.study.failure import readable, why_failed
+from kftune.local.study.failure import why_failed
 from kftune.pipeline import Pipeline
 from kftune.pipeline.shared import Retries
 from kftune.pipeline.steps import TuneStep

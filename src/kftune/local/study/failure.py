@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from pathlib import Path
 
+from kftune.containers.ending import readable
 from kftune.local.processes.process import TrialProcess
 from kftune.local.study.plan import Reader, StudyPlan
 from kftune.results.records import State
@@ -13,7 +13,6 @@ from kftune.results.records import State
 _TAIL = 1 << 12
 _LAST_LINES = 5
 LONGEST_LINE = 200
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def end_state(plan: StudyPlan, process: TrialProcess, reader: Reader, log: Path) -> tuple[State, str]:
@@ -88,8 +87,3 @@ def end_of(log: Path, size: int) -> bytes:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - size))
         return file.read()
-
-
-def readable(text: bytes) -> str:
-    """Returns text for a terminal: without control characters, and with a line break for each carriage return."""
-    return _CONTROL.sub("", text.decode("utf-8", "replace").replace("\r", "\n"))

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from kftune.containers.ending import readable
 from kftune.errors import near_names
-from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines, readable
+from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines
 from kftune.metrics.definition import MetricDefinition
 from kftune.metrics.near_lines import VALUE_GROUP, LineReader, NearLine, near_lines
 from kftune.metrics.reduction import Reducer

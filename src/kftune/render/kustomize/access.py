@@ -53,9 +53,10 @@ _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["trials"], "verbs": ["list"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 ]
-_DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete"]}]
+_DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}]
 
 
 def _granted(name: str, space: str, accounts: list[str], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,87 @@
+"""How the trials ended: exit codes and last lines, read while the pods exist. Katib deletes the pods at once."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from kftune.cluster import EndedPod, Namespace
+from kftune.containers.ending import readable
+from kftune.errors import ClusterError
+
+# Enough to find the training's own lines before the stack traces of a collector that fails.
+_READ_LINES = 200
+_MOST_LINES = 8
+_LONGEST_LINE = 160
+# Seconds between two connections.
+_AGAIN = 1.0
+# Source: katib v0.19.0, cmd/metricscollector/v1beta1/file-metricscollector: klog's lines, which hold the training's.
+_COLLECTOR_LINE = re.compile(r"[IWEF]\d{4} [\d:.]+ +\d+ main\.go:\d+\] (?!Trial Name: |Metrics reported)(.*)")
+
+
+class Endings:
+    """Watches the pods of an Experiment's trials.
+
+    Args:
+        namespace: Its namespace.
+        experiment: Its name.
+        container: The container of the training.
+        say: Called with each line for the log.
+    """
+
+    def __init__(self, namespace: Namespace, experiment: str, container: str, say: Callable[[str], object]) -> None:
+        self._namespace = namespace
+        self._experiment = experiment
+        self._container = container
+        self._say = say
+        self._may_read_logs = True
+        self._found: dict[str, dict[str, tuple[EndedPod, list[str]]]] = {}
+
+    def start(self) -> None:
+        """Watches in a thread that ends with the process."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def of(self, trial: str) -> tuple[str, list[str]]:
+        """Returns how a trial ended, and the last lines that it printed; both are empty if that is unknown.
+
+        Args:
+            trial: The trial's name.
+        """
+        pods = list(self._found.get(trial, {}).values())
+        ended = next((each for each in pods if each[0].failed), pods[0] if pods else None)
+        return ("", []) if ended is None else (readable(ended[0].why.encode()), ended[1])
+
+    def _watch(self) -> None:
+        try:
+            while True:
+                for pod in self._namespace.ended_pods(self._experiment, self._container):
+                    pods = self._found.setdefault(pod.trial, {})
+                    before = pods[pod.name][1] if pod.name in pods else []
+                    pods[pod.name] = pod, self._lines(pod) or before
+                time.sleep(_AGAIN)
+        except ClusterError as error:
+            self._say(f"if a trial fails, its exit code and log will not be known: {error}")
+
+    def _lines(self, pod: EndedPod) -> list[str]:
+        if not self._may_read_logs:
+            return []
+        try:
+            return last_lines(self._namespace.end_of_log(pod, _READ_LINES))
+        except ClusterError as error:
+            self._may_read_logs = False
+            self._say(f"if a trial fails, its log will not be known: {error}")
+            return []
+
+
+def last_lines(log: bytes) -> list[str]:
+    """Returns the last lines that a training printed, a few short ones without control characters.
+
+    Args:
+        log: The end of the log of its container, or of Katib's collector.
+    """
+    lines = readable(log).splitlines()
+    own = [found[1] for found in map(_COLLECTOR_LINE.match, lines) if found]
+    shown = [line.rstrip() for line in own or lines if line.strip()][-_MOST_LINES:]
+    return [line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…" for line in shown]
