@@ -36,12 +36,18 @@ class StuckError(Exception):
     """The run hangs or fails."""
 
 
+class FailedError(Exception):
+    """A pod fails: `writes` raises it."""
+
+
 class MissingError(Exception):
     """A value that is missing because its task did not run."""
 
 
 def run(template: Object, writes: Writes, parameters: Mapping[str, str] | None = None) -> list[Pod]:
-    """Runs a WorkflowTemplate to its end. The exit step runs as after a success.
+    """Runs a WorkflowTemplate to its end, with the exit step. A failed task stops only those that depend on it.
+
+    Source: assessDAGPhase of the controller: a DAG ends when all of its tasks have.
 
     Raises:
         StuckError: Argo would hang or fail.
@@ -54,9 +60,12 @@ def run(template: Object, writes: Writes, parameters: Mapping[str, str] | None =
     }
     values |= {f"workflow.parameters.{name}": text for name, text in (parameters or {}).items()}
     controller = _Controller(spec, {**values, "workflow.uid": "uid", "workflow.name": "EXPANDED"}, writes)
-    controller.execute(spec["entrypoint"], {}, {})
+    controller.known["workflow.status"] = "Succeeded"
+    try:
+        controller.execute(spec["entrypoint"], {}, {})
+    except FailedError:
+        controller.known["workflow.status"] = "Failed"
     if "onExit" in spec:
-        controller.known["workflow.status"] = "Succeeded"
         controller.execute(spec["onExit"], {}, {})
     return controller.pods
 
@@ -116,6 +125,8 @@ class _Controller:
             name = task["name"]
             states[name] = self._task(task, scope, states)
             scope[f"tasks.{name}.status"] = states[name]
+        if "Failed" in states.values():
+            raise FailedError(template["name"])
         made = {}
         for output in template.get("outputs", {}).get("parameters", []):
             made[f"parameters.{output['name']}"] = _dag_output(output["valueFrom"], scope)
@@ -128,14 +139,25 @@ class _Controller:
         if "when" in task and _filled(task["when"], scope) != "true":
             return "Skipped"
         if "withParam" not in task:
-            for key, value in self._called(task, scope, {}).items():
+            made = self._ended(task, scope, {})
+            for key, value in (made or {}).items():
                 scope[f"tasks.{name}.outputs.{key}"] = value
-            return "Succeeded"
+            return "Failed" if made is None else "Succeeded"
         items = json.loads(_filled(task["withParam"], scope))
-        results = [self._called(task, scope, _item_values(item)) for item in items]
+        ended = [self._ended(task, scope, _item_values(item)) for item in items]
+        results = [made for made in ended if made is not None]
+        if len(results) < len(ended):
+            return "Failed"
         for key in results[0] if results else ():
             scope[f"tasks.{name}.outputs.{key}"] = _json([_aggregated(result[key]) for result in results])
         return "Succeeded" if items else "Skipped"
+
+    def _ended(self, task: Object, scope: Mapping[str, str], item: Mapping[str, str]) -> dict[str, str] | None:
+        """Runs the template of a task; None if it fails."""
+        try:
+            return self._called(task, scope, item)
+        except FailedError:
+            return None
 
     def _called(self, task: Object, scope: Mapping[str, str], item: Mapping[str, str]) -> dict[str, str]:
         values = {**scope, **item}

@@ -14,6 +14,7 @@ from kftune.pipeline.names import PortName, port_name
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.ports import ParameterType, type_of
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference, read_value, write_value
+from kftune.pipeline.shared import OnFailure
 from kftune.spec.beside import find_file
 from kftune.spec.part import PartError, located
 
@@ -56,6 +57,8 @@ class Loop(PipelinePart):
     """The fields of an item and their types, if items are mappings; default: the fields of all items."""
     parallel: int | None = Field(None, ge=1)
     """Items at the same time; default: all."""
+    on_failure: OnFailure = "continue"
+    """After a step has failed for one item: whether the steps of the other items still start."""
 
     _entries: tuple[Any, ...] | None = PrivateAttr(None)
     _types: dict[str, str] = PrivateAttr(default_factory=dict)

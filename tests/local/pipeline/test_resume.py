@@ -191,7 +191,10 @@ def test_a_kill_leaves_processes_that_the_next_run_ends_first(project):
 
 
 def test_a_fresh_run_that_was_killed_is_still_fresh_when_it_is_resumed(project):
-    steps = {"slow": project.step("slow", "time.sleep(300 if times('slow') == 2 else 0)"), "last": project.step("last", "times('last')", after=["slow"])}
+    steps = {
+        "slow": project.step("slow", "time.sleep(300 if times('slow') == 2 else 0)"),
+        "last": project.step("last", "times('last')", after=["slow"]),
+    }
     written(project, project.pipeline(steps))
     started(project).communicate(timeout=30)
     process = started(project, "--fresh")

@@ -2,7 +2,8 @@
 
 Nothing here starts a process or reads a file. The rules of `kftune.pipeline.plan` apply, and two more:
 
-- A failed task stops only the tasks that wait for it; all others continue.
+- A failed task stops only the tasks that wait for it; all others continue. With ``on_failure: stop`` no further task of
+  its loop starts, or none at all if the pipeline says so; tasks that run already end by themselves.
 - The list that a loop passes on leaves out items with a skipped step. A skipped loop passes on the default, or an
   empty list.
 """
@@ -123,10 +124,11 @@ class Graph:
         for name, node in self._plan.nodes.items():
             if self.tasks[name] is None and node.loop is not None:
                 over += self._find_items(node.loop)
+            stopped = self._stopped(node)
             for task in self.tasks[name] or ():
                 if task.state != "Pending":
                     continue
-                next_state = self._next_state(task)
+                next_state = stopped or self._next_state(task)
                 if next_state == "ready":
                     ready.append(task)
                 elif next_state is not None:
@@ -231,6 +233,17 @@ class Graph:
                 items.add(task.index)
             allowed.append(task)
         return allowed
+
+    def _stopped(self, node: Node) -> tuple[TaskState, str] | None:
+        """The state of a step that no longer starts, because another one has failed; None if it still may."""
+        loop = self._pipeline.loops[node.loop] if node.loop is not None else None
+        if self._pipeline.on_failure == "stop":
+            what, failed = "the run", self.failed
+        elif loop is not None and loop.on_failure == "stop":
+            what, failed = f"loop {node.loop}", [task for task in self.failed if task.node.loop == node.loop]
+        else:
+            return None
+        return ("NotRun", f"{failed[0].name} failed, and {what} has on_failure: stop") if failed else None
 
     # -- one task ----------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from kftune.pipeline import Pipeline, TuneStep
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
 from kftune.render.size import needs_server_side, size_of
-from kftune.render.steps import all_nodes
+from kftune.render.steps import all_nodes, stop_notes
 from kftune.render.tuning import Tuning, tuning_of
 
 # Source: etcd (--max-request-bytes, 1.5 MiB). KFP 2.17 makes a Workflow of 2.1 times the size of a pipeline's IR
@@ -89,6 +89,7 @@ def _notes(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[str]:
         notes.append("KFP has no object for a schedule: create a recurring run of this pipeline in its UI")
     if pipeline.parallel is not None:
         notes.append("KFP has no limit for the steps of a run: parallel has no effect, except that of each loop")
+    notes += stop_notes(pipeline, "KFP")
     target = pipeline.targets.kfp
     if pipeline.timeout is not None and target.version != "2.17":
         notes.append(f"KFP {target.version} has no time limit for a run: timeout has no effect")
