@@ -125,7 +125,14 @@ def test_the_guide_names_every_key_of_the_json_form(circuits: Pipeline):
 
 def _whole() -> dict[str, Any]:
     found: Any = yaml_text.load(PIPELINE)
-    return {**found, "schedule": {"cron": "@daily"}, "instances": {"big": {"cpu": 8}}, "parallel": 2, "timeout": "1h", "on_failure": "stop"}
+    return {
+        **found,
+        "schedule": {"cron": "@daily"},
+        "instances": {"big": {"cpu": 8}},
+        "parallel": 2,
+        "timeout": "1h",
+        "on_failure": "stop",
+    }
 
 
 def test_the_schema_takes_pipeline_files(circuits: Pipeline):

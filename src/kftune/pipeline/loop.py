@@ -23,10 +23,10 @@ KEY = "key"
 
 
 def _items(value: object) -> object:
-    found = tuple(value) if isinstance(value, (list, tuple)) else read_value(value)
-    if isinstance(found, tuple):
-        read_value([*found])
-    elif not isinstance(found, (ParameterReference, OutputReference)):
+    found = read_value(value)
+    if isinstance(found, list):
+        return tuple(found)
+    if not isinstance(found, tuple) and not isinstance(found, (ParameterReference, OutputReference)):
         raise PartError(
             f"items is a list, or a reference to a parameter or output of type list, but got {write_value(value)!r}"
         )
@@ -43,7 +43,7 @@ class Loop(PipelinePart):
     items: Annotated[
         Any,
         BeforeValidator(_items),
-        PlainSerializer(lambda value: [*value] if isinstance(value, tuple) else write_value(value)),
+        PlainSerializer(write_value),
         WithJsonSchema({"anyOf": [{"type": "array", "minItems": 1}, {"type": "string"}]}),
     ] = ()
     """The items: a list, or a reference to a parameter or output of type list."""

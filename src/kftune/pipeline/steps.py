@@ -123,7 +123,11 @@ class StepConfig(SharedFields, Command):
         if not isinstance(data, dict) or not isinstance(data.get("hparams"), Hparams):
             return data
         hparams = data["hparams"]
-        return {**data, "hparams": type(hparams), "values": {**hparams.to_dict(), **data.get("values", {})}}
+        return {
+            **data,
+            "hparams": type(hparams),
+            "values": {**write_value(hparams.to_dict()), **data.get("values", {})},
+        }
 
     def model_post_init(self, context: Any, /) -> None:
         """Checks rules that concern several fields."""
