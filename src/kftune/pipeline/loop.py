@@ -27,9 +27,8 @@ def _items(value: object) -> object:
     if isinstance(found, list):
         return tuple(found)
     if not isinstance(found, tuple) and not isinstance(found, (ParameterReference, OutputReference)):
-        raise PartError(
-            f"items is a list, or a reference to a parameter or output of type list, but got {write_value(value)!r}"
-        )
+        given = str(value) if isinstance(value, Reference) else value
+        raise PartError(f"items is a list, or a reference to a parameter or output of type list, but got {given!r}")
     return found
 
 

@@ -76,7 +76,8 @@ def text_of(value: object) -> str:
     if isinstance(value, str):
         if "\0" in value:
             raise PartError("a text for a process cannot hold a NUL character")
-        return value
+        # Not a subclass: kfp takes no other type.
+        return str.__str__(value)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:

@@ -180,7 +180,7 @@ def parse(text: str) -> Reference:
         hint = "" if word in _FIRST_WORDS else near_names(word, _FIRST_WORDS)
         raise PartError(
             f"a reference is ${{parameters.NAME}}, ${{steps.STEP.outputs.NAME}}, ${{item}}, ${{item.FIELD}} or "
-            f"${{run.status}}, but got {text!r}{hint and f'; {hint}'}; {_OR_LITERAL}"
+            f"${{run.status}}, but got {text!r}; {_OR_LITERAL}{hint and f'; {hint}'}"
         )
     if found["parameter"]:
         return ParameterReference(found["parameter"])

@@ -48,8 +48,7 @@ def _all_best(value: object) -> object:
     found = parse(value) if isinstance(value, str) else value
     if not isinstance(found, OutputReference) or found.output != BEST:
         raise PartError(
-            f"values_from takes all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, "
-            f"but got {str(write_value(value))!r}"
+            f"values_from takes all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, but got {str(value)!r}"
         )
     return found
 

@@ -27,14 +27,14 @@ def events_of(text: str) -> Callable[[], Any]:
         text: YAML or JSON.
     """
     if "\\u" not in text or _PAIR.search(text) is None:
-        return yaml.CBaseLoader(text).get_event  # type: ignore[no-any-return]  # PyYAML has no types
+        return yaml.CBaseLoader(text).get_event
     lower = text.lower()
     code = next(code for code in _PRIVATE_USE if chr(code) not in text and f"\\u{code:04x}" not in lower)
     stand_in = f"\\u{code:04X}" * 2
     next_event = yaml.CBaseLoader(_PAIR.sub(lambda found: found["before"] + stand_in, text)).get_event
 
     def event_with_pairs() -> Any:
-        event = next_event()
+        event: Any = next_event()
         if isinstance(event, yaml.ScalarEvent):
             within = slice(event.start_mark.index, event.end_mark.index)
             pairs = [found["pair"] for found in _PAIR.finditer(text[within])]
