@@ -9,6 +9,7 @@ Source: argo-workflows v4.1.2, its controller run; workflow/controller/{dag,scop
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -136,7 +137,7 @@ class _Controller:
         if not is_met(task, states):
             return "Omitted"
         name = task["name"]
-        if "when" in task and _filled(task["when"], scope) != "true":
+        if "when" in task and not _should_execute(_filled(task["when"], scope)):
             return "Skipped"
         if "withParam" not in task:
             made = self._ended(task, scope, {})
@@ -237,6 +238,13 @@ def _filled(text: str, scope: Mapping[str, str]) -> str:
     return re.sub(r"\{\{(.*?)\}\}", value_of, text, flags=re.DOTALL)
 
 
+def _should_execute(when: str) -> bool:
+    """Source: argo-workflows v4.0.5, workflow/controller/steps.go, shouldExecute."""
+    if when not in ("true", "false"):
+        raise StuckError(f"Invalid 'when' expression '{when}'")
+    return when == "true"
+
+
 def _task_status(path: str, scope: Mapping[str, str]) -> str:
     return scope.get(f"tasks.{path.split('.')[1]}.status", "Succeeded")
 
@@ -285,9 +293,20 @@ class _Expression:
 
     def value(self) -> Any:
         """Returns the value of the whole expression."""
-        read = self._comparison()
+        read = self._choice()
         assert not self._words, self._words
         return read(None)
+
+    def _choice(self) -> Callable[[Any], Any]:
+        """Reads a condition and, behind a `?`, the two values that it chooses from; the other one is not evaluated."""
+        condition = self._comparison()
+        if self._peek() != "?":
+            return condition
+        self._take()
+        yes = self._choice()
+        assert self._take() == ":"
+        no = self._choice()
+        return lambda item: yes(item) if condition(item) else no(item)
 
     def _comparison(self) -> Callable[[Any], Any]:
         """Reads sides with an operator between them; `not` and `&&` as far as needed, from right to left."""
@@ -313,7 +332,7 @@ class _Expression:
         if word["name"] == "#":
             return lambda item: item
         if word["sign"] == "(":
-            inner = self._comparison()
+            inner = self._choice()
             assert self._take() == ")"
             return inner
         if word["sign"] == "{":
@@ -363,7 +382,11 @@ def _operation(
 
 
 def _jsonpath(text: str, path: str) -> Any:
-    value = json.loads(text)
+    try:
+        # Go knows no NaN, and no number that a float cannot hold.
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_as_float)
+    except ValueError as error:
+        raise StuckError(str(error)) from error
     return value if path == "$" else value[int(path.removeprefix("$[").removesuffix("]"))]
 
 
@@ -381,9 +404,17 @@ def _as_int(text: str) -> int:
 
 
 def _as_float(text: str) -> float:
-    if text != text.strip():
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if text != text.strip() or (math.isinf(value) and "inf" not in text.lower()):
         raise StuckError(f"invalid operation: float({text})")
-    return float(text)
+    return value
+
+
+def _no_constant(text: str) -> Any:
+    raise StuckError(f"invalid character in {text}")
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -395,6 +426,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "filter": lambda items, closure: [item for item in items if closure(item)],
     "any": lambda items, closure: any(closure(item) for item in items),
     "join": lambda items, glue: glue.join(items),
+    "trim": lambda text: text.strip(),
     "trimPrefix": lambda text, prefix: text.removeprefix(prefix),
     "sprig.ternary": lambda yes, no, condition: yes if condition else no,
 }
