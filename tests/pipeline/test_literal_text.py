@@ -121,7 +121,7 @@ def test_argo_passes_literal_texts():
 def test_kfp_gets_literal_texts():
     spec = render_kfp(pipeline(**looped(step()), defaults={"image": IMAGE})).documents[0]
     given = spec["root"]["dag"]["tasks"]["given"]["inputs"]["parameters"]
-    assert given["nested"]["runtimeValue"]["constant"] == NESTED
+    assert json.loads(given["nested"]["runtimeValue"]["constant"]) == NESTED
     # Kubernetes turns each `$$` into `$`.
     assert given["one"]["runtimeValue"]["constant"] == "cost $$$$ ${HOME}"
     tasks = spec["root"]["dag"]["tasks"].values()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -73,6 +73,8 @@ def text_of(value: object) -> str:
     Raises:
         PartError: JSON cannot express it, for example NaN.
     """
+    if isinstance(value, (_WrittenInt, _WrittenFloat)):
+        return value.text
     if isinstance(value, str):
         if "\0" in value:
             raise PartError("a text for a process cannot hold a NUL character")
@@ -82,6 +84,48 @@ def text_of(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise PartError(f"a value must be valid in JSON, but got {value!r}: {error}") from error
+
+
+class _WrittenInt(int):
+    """A whole number with its text in JSON."""
+
+    text: str
+
+
+class _WrittenFloat(float):
+    """A number with its text in JSON."""
+
+    text: str
+
+
+def _written(kind: type[Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = kind(text)
+        value.text = text
+        return value
+
+    return read
+
+
+def read_items(text: str) -> Any:
+    """Returns the items in the text of a list; `text_of` gives numbers the text that they have there, such as ``1.50``.
+
+    Args:
+        text: JSON.
+    """
+    return json.loads(text, parse_int=_written(_WrittenInt), parse_float=_written(_WrittenFloat))
+
+
+def float_as_written(value: float, text: str) -> float:
+    """Returns a number for which `text_of` gives the text that someone wrote.
+
+    Args:
+        value: The number.
+        text: Its text.
+    """
+    written = _WrittenFloat(value)
+    written.text = text
+    return written
 
 
 # Go writes these escaped in JSON, on every cluster.

@@ -28,7 +28,7 @@ from kftune.pipeline import (
     Reference,
     StatusReference,
 )
-from kftune.pipeline.ports import fits, gathered_text, text_of, type_of
+from kftune.pipeline.ports import fits, gathered_text, read_items, text_of, type_of
 from kftune.spec.part import PartError
 
 TaskState = Literal[
@@ -178,9 +178,11 @@ class Graph:
             return self._end_members(
                 name, "NotRun" if states & {*_BLOCKING} else "Skipped", f"{source.step} gave no items"
             )
-        done = [task.made[source.output].value for task in producers if task.state in DONE]
+        texts = [task.made[source.output].text for task in producers if task.state in DONE]
+        kind = self._plan.nodes[source.step].outputs[source.output].type
         try:
-            self._expand(name, self._items(name, loop, done[0] if producers[0].index is None else done))
+            items = read_items(texts[0] if producers[0].index is None else gathered_text(texts, kind))
+            self._expand(name, self._items(name, loop, items))
         except RunError as error:
             return self._end_members(name, "Failed", str(error))
         return []

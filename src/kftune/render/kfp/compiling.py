@@ -38,12 +38,10 @@ from kftune.pipeline.ports import text_of
 from kftune.render.kfp.components import (
     EXPERIMENT,
     ITEM,
-    LARGEST_INT,
     RUN,
     TYPES,
     component_of,
     constant_component,
-    input_type,
     kept,
 )
 from kftune.render.kfp.dangling import remove_dangling_inputs
@@ -217,9 +215,7 @@ class _Tracer:
     def _value(self, node: Node, argument: Argument) -> Any:
         source = argument.source
         if isinstance(source, FixedValue):
-            wanted = input_type(argument, self._types)
-            text = wanted == "str"
-            return kept(_checked(source.text, argument.name) if text else _carried(source.value, argument.name))
+            return kept(_checked(source.text, argument.name))
         if isinstance(source, ItemReference):
             return self._item(node, source)
         if argument.fan_in:
@@ -315,6 +311,10 @@ def _unchanged(value: Any, name: str) -> Any:
     return _carried(value, name)
 
 
+# KFP transports every number as a double.
+_LARGEST_INT = 2**53
+
+
 def _carried(value: Any, name: str) -> Any:
     """Returns `value` if KFP passes it on unchanged.
 
@@ -322,7 +322,7 @@ def _carried(value: Any, name: str) -> Any:
         RenderError: KFP would change it.
     """
     for leaf in _leaves(value):
-        if type(leaf) is int and abs(leaf) > LARGEST_INT:
+        if type(leaf) is int and abs(leaf) > _LARGEST_INT:
             raise RenderError(
                 f"KFP transports numbers as doubles, which would change {name}={value}; give it as a text"
             )

@@ -25,9 +25,6 @@ from kftune.pipeline.ports import METRICS_TYPES, PARAMETER_TYPES
 from kftune.render.steps import check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
-# KFP transports every number as a double.
-LARGEST_INT = 2**53
-
 TYPES: Mapping[str, Any] = {
     "int": int,
     "float": float,
@@ -120,21 +117,20 @@ def constant_component(name: str, like: Node, output_type: str) -> Any:
 def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
     """Returns the type that a component declares: that of the value it receives, because KFP converts none.
 
-    Items of a loop are texts: KFP has one type for all fields of an item.
+    Items of a loop are texts: KFP has one type for all fields of an item. So are constants, because KFP would write
+    ``2.0`` as ``2`` and escape signs in lists.
 
     Args:
         argument: The step's argument.
         parameter_types: Parameter of the run -> its type.
     """
     source = argument.source
-    if isinstance(source, ItemReference):
+    if isinstance(source, (ItemReference, FixedValue)):
         return "str"
     if isinstance(source, StatusReference):
         return "status"
     if isinstance(source, ParameterReference):
         return parameter_types[source.name]
-    if isinstance(source, FixedValue) and type(source.value) is int and abs(source.value) > LARGEST_INT:
-        return "str"
     return argument.type
 
 
