@@ -123,7 +123,7 @@ def test_items_of_a_steps_list_and_a_number_given_to_a_run_keep_their_text(proje
             inputs={"i": "${item}", "limit": "${parameters.limit}"},
             outputs={"text": "str"},
         ),
-        "maps": project.step("maps", "write('all', '[{\"n\": 0.10}]')", outputs={"all": "list"}),
+        "maps": project.step("maps", "write('all', '[{\"k\": 0.10}]')", outputs={"all": "list"}),
         "field": project.step("field", "print(given['k'])", for_each="f", inputs={"k": "${item.k}"}),
         "all": project.step("all", "print(given['texts'])", inputs={"texts": "${steps.each.outputs.text}"}),
     }
