@@ -191,11 +191,19 @@ class _Tracer:
             for name in node.waits_only:
                 task.after(self._tasks[name])
             apply_settings(task, node, self._pipeline.targets.kfp.version, is_exit=node is self._pipeline.plan.exit)
-        except RenderError:
-            raise
+        except RenderError as error:
+            raise RenderError(str(error), *(self._place_in_file(node, place) for place in error.places)) from error
         except (TypeError, ValueError) as error:
             raise RenderError(f"KFP's compiler refuses step {node.name!r}: {error}") from error
         return task
+
+    def _place_in_file(self, node: Node, place: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """Returns the keys in the pipeline's file for those of a step, whose field may come from the defaults."""
+        is_exit = node is self._pipeline.plan.exit
+        own = self._pipeline.exit if is_exit else self._pipeline.steps[node.name]
+        if place[0] not in own.model_fields_set:
+            return ("defaults", *place)
+        return ("exit", *place) if is_exit else ("steps", node.name, *place)
 
     def _arguments(self, node: Node, tuning: Tuning | None) -> dict[str, Any]:
         given = {
