@@ -216,14 +216,3 @@ def test_the_note_on_accounts_says_which_rights_the_runs_account_needs(of_run, o
     made = rendered(steps, targets={"kfp": {"service_account": of_run}})
     (note,) = (note for note in render_kfp(made).notes if "service account of the run" in note)
     assert note.endswith(told)
-
-
-def test_a_condition_on_one_field_around_a_step_that_takes_another_names_the_step():
-    steps = {
-        "work": step(for_each="l", inputs={"label": "${item.label}"}, outputs={"o": "float"}),
-        "more": step(
-            for_each="l", when="${item.label} == 'a'", inputs={"k": "${item.k}", "x": "${steps.work.outputs.o}"}
-        ),
-    }
-    with pytest.raises(RenderError, match="another one in a step inside it, as around 'more'"):
-        render_kfp(rendered(steps, loops=LOOPS))

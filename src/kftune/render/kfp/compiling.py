@@ -44,7 +44,7 @@ from kftune.render.kfp.components import (
     constant_component,
     kept,
 )
-from kftune.render.kfp.dangling import remove_dangling_inputs
+from kftune.render.kfp.dangling import repair_references
 from kftune.render.kfp.groups import Block, Group, Placing
 from kftune.render.kfp.settings import apply_settings
 from kftune.render.tuning import Tuning
@@ -76,27 +76,17 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
     except RenderError:
         raise
     except Exception as error:  # kfp has no exception of its own, and also fails with assertions
-        if asking := [node.name for node in pipeline.plan.nodes.values() if _asks_field(node)]:
-            raise RenderError(
-                f"KFP cannot take one field of a loop's item in a condition and another one in a step inside it, as "
-                f"around {', '.join(map(repr, asking))}; let a step before it write the field that the condition asks"
-            ) from error
-        raise RenderError(
-            f"KFP's compiler refuses {tracer.place}: {' '.join(str(error).split()) or type(error).__name__}"
-        ) from error
+        # kfp adds whole messages of the IR behind the first line.
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise RenderError(f"KFP's compiler refuses {tracer.place}: {why}") from error
     spec, platform = graph.pipeline_spec, graph.platform_spec
     for name, given in pipeline.run_parameters.items():
         if given.description:
             spec.root.input_definitions.parameters[name].description = " ".join(given.description.split())
     documents = [json_format.MessageToDict(spec), json_format.MessageToDict(platform)]
     # A protobuf map has no order.
-    remove_dangling_inputs(documents[0])
+    repair_references(documents[0])
     return [with_sorted_keys(document) for document in documents if document]
-
-
-def _asks_field(node: Node) -> bool:
-    asked = () if node.condition is None else node.condition.references
-    return any(isinstance(side, ItemReference) and side.field is not None for side in asked)
 
 
 class _Tracer:
@@ -116,11 +106,12 @@ class _Tracer:
 
     def function(self) -> Any:
         """Returns the function that kfp calls with a channel for each parameter of the run."""
-        parameters = self._pipeline.run_parameters
+        parameters, whole = self._pipeline.run_parameters, self.place
 
         def body(*channels: Any) -> None:
             self._inputs = dict(zip(parameters, channels, strict=True))
             self._run()
+            self.place = whole
 
         body.__name__ = self._pipeline.name.replace("-", "_")
         body.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # kfp reads the signature and nothing else
@@ -161,7 +152,6 @@ class _Tracer:
         node = self._pipeline.node(group.name)
         with dsl.If(self._operation(node), name=f"when-{node.name}"):
             self._run_block(block)
-        self.place = f"pipeline {self._pipeline.name!r}"
         wanted = list(self._wanted_of_other_branch(block))
         if not wanted:
             return
@@ -193,8 +183,6 @@ class _Tracer:
             apply_settings(task, node, self._pipeline.targets.kfp.version, is_exit=node is self._pipeline.plan.exit)
         except RenderError as error:
             raise RenderError(str(error), *(self._place_in_file(node, place) for place in error.places)) from error
-        except (TypeError, ValueError) as error:
-            raise RenderError(f"KFP's compiler refuses step {node.name!r}: {error}") from error
         return task
 
     def _place_in_file(self, node: Node, place: tuple[str | int, ...]) -> tuple[str | int, ...]:
