@@ -70,7 +70,7 @@ def test_a_condition_on_a_value_that_is_not_of_its_type_fails_the_run_here_and_o
 def test_an_output_of_a_loop_that_is_not_of_its_type_fails_the_run_here_and_on_argo(
     kind, written, state, tmp_path: Path
 ):
-    steps = {
+    steps: dict[str, dict[str, Any]] = {
         "a": {"for_each": "m", "inputs": {"x": "${item}"}, "outputs": {"o": kind}},
         "b": {"inputs": {"all": "${steps.a.outputs.o}"}},
     }

@@ -16,7 +16,7 @@ from pipeline_examples import chain, pipeline, step, tune
 from places import CIRCUITS
 
 from kftune.errors import RenderError
-from kftune.pipeline import Pipeline, load_pipeline
+from kftune.pipeline import FixedValue, Pipeline, load_pipeline
 from kftune.render.kfp import render_kfp, render_kfp_objects
 
 CIRCUITS = CIRCUITS / "pipeline.yaml"
@@ -522,4 +522,4 @@ def test_a_constant_is_passed_as_the_text_that_it_has_here_and_on_argo(value, te
     spec = spec_of(made)
     assert tasks_of(spec)["work"]["inputs"]["parameters"]["x"]["runtimeValue"]["constant"] == text
     assert spec["components"]["comp-work"]["inputDefinitions"]["parameters"]["x"] == {"parameterType": "STRING"}
-    assert made.node("work").arguments["x"].source.text == text
+    assert made.node("work").arguments["x"].source == FixedValue(value, text)

@@ -36,8 +36,8 @@ def events_of(text: str) -> Callable[[], Any]:
     def event_with_pairs() -> Any:
         event: Any = next_event()
         if isinstance(event, yaml.ScalarEvent):
-            within = slice(event.start_mark.index, event.end_mark.index)
-            pairs = [found["pair"] for found in _PAIR.finditer(text[within])]
+            marks: tuple[Any, Any] = (event.start_mark, event.end_mark)
+            pairs = [found["pair"] for found in _PAIR.finditer(text, marks[0].index, marks[1].index)]
             if event.style == '"':
                 event.value = _with(event.value, chr(code) * 2, [_character(pair) for pair in pairs])
             else:

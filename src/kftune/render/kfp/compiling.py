@@ -188,7 +188,7 @@ class _Tracer:
     def _place_in_file(self, node: Node, place: tuple[str | int, ...]) -> tuple[str | int, ...]:
         """Returns the keys in the pipeline's file for those of a step, whose field may come from the defaults."""
         is_exit = node is self._pipeline.plan.exit
-        own = self._pipeline.exit if is_exit else self._pipeline.steps[node.name]
+        own: Any = self._pipeline.exit if is_exit else self._pipeline.steps[node.name]
         if place[0] not in own.model_fields_set:
             return ("defaults", *place)
         return ("exit", *place) if is_exit else ("steps", node.name, *place)
