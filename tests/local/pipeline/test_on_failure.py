@@ -85,15 +85,17 @@ def test_a_step_that_runs_when_another_fails_ends_by_itself_with_its_retries(pro
     assert run.ends["next"].message == "bad failed, and the run has on_failure: stop"
 
 
-def test_argo_starts_all_steps_that_do_not_wait_for_the_failed_one():
-    def writes(name: str, argv: list[str]) -> dict[str, str]:
-        if argv[-2:] == ["--i=2", "--x=/kftune/outputs/x"]:
-            raise argo_controller.FailedError
-        return {"x": "1"}
+def fails_for_the_second_item(name: str, argv: list[str]) -> dict[str, str]:
+    """What pods write; step one fails for the item 2."""
+    if argv[-2:] == ["--i=2", "--x=/kftune/outputs/x"]:
+        raise argo_controller.FailedError
+    return {"x": "1"}
 
+
+def test_argo_starts_all_steps_that_do_not_wait_for_the_failed_one():
     rendering = render_argo(looped("continue", "continue"))
     assert "failFast" not in str(rendering.documents)
-    pods = argo_controller.run(rendering.documents[0], writes)
+    pods = argo_controller.run(rendering.documents[0], fails_for_the_second_item)
     started = [(pod.template, *pod.argv[3:4]) for pod in pods if pod.template in ("one", "exit")]
     assert started == [("one", "--i=1"), ("one", "--i=2"), ("one", "--i=3"), ("exit", "--status=Failed")]
     names = [pod.template for pod in pods]
