@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pipeline_examples import pipeline, step
+from pipeline_examples import pipeline, step, tune
 
 from kftune.errors import RenderError
 from kftune.render.kfp import render_kfp
@@ -95,6 +95,25 @@ def test_a_condition_within_a_group_gets_its_field_from_the_group(last, asked, e
         [*source] == ["componentInputParameter"] and source["componentInputParameter"].endswith(asked)
         for source in fields
     )
+
+
+@pytest.mark.parametrize("end", [{}, {"exit": {"module": "toy"}}], ids=["no exit", "exit"])
+@pytest.mark.parametrize("source", ["${steps.s.outputs.all}", "${parameters.all}"])
+def test_the_items_of_a_loop_reach_it_in_a_group_though_no_step_takes_the_item(source, end):
+    steps = {
+        "s": step(outputs={"all": "list"}),
+        "gate": step(when="${parameters.p} == 'a'", outputs={"o": "float"}),
+        "x": step(for_each="l", inputs={"o": "${steps.gate.outputs.o}"}),
+    }
+    spec = spec_of(steps, loops={"l": {"items": source}}, parameters={"all": {"type": "list"}, "p": "a"}, **end)
+    iterator = loop_task(spec)["parameterIterator"]["items"]["inputParameter"]
+    assert iterator in loop_task(spec)["inputs"]["parameters"]
+
+
+def test_an_input_that_kftune_adds_cannot_take_the_place_of_one():
+    steps = {"t": tune(image="registry.example/launcher:1", inputs={"experiment": "x"})}
+    with pytest.raises(RenderError, match="an input 'experiment' in KFP, but it has one of that name"):
+        spec_of(steps)
 
 
 def test_another_error_of_the_compiler_is_not_put_on_a_condition():

@@ -45,7 +45,7 @@ from kftune.render.kfp.components import (
     kept,
 )
 from kftune.render.kfp.dangling import repair_references
-from kftune.render.kfp.groups import Block, Group, Placing
+from kftune.render.kfp.groups import Block, Group, Placing, takes_item
 from kftune.render.kfp.settings import apply_settings
 from kftune.render.tuning import Tuning
 
@@ -177,7 +177,8 @@ class _Tracer:
         self.place = f"step {node.name!r}"
         tuning = self._tunings.get(node.name)
         try:
-            task = component_of(node, self._types, tuning, self._item_type(node))(**self._arguments(node, tuning))
+            item = self._item_type(node) if self._takes_whole_item(node) else None
+            task = component_of(node, self._types, tuning, item)(**self._arguments(node, tuning))
             for name in node.waits_only:
                 task.after(self._tasks[name])
             apply_settings(task, node, self._pipeline.targets.kfp.version, is_exit=node is self._pipeline.plan.exit)
@@ -204,9 +205,21 @@ class _Tracer:
         if tuning is not None:
             given[EXPERIMENT] = tuning.text
             given[RUN] = dsl.PIPELINE_JOB_ID_PLACEHOLDER
-            if node.loop is not None:
-                given[ITEM] = self._items[node.loop]
+        if node.loop is not None and self._takes_whole_item(node):
+            given[ITEM] = self._items[node.loop]
         return given
+
+    def _takes_whole_item(self, node: Node) -> bool:
+        """Returns whether a component gets the item for itself: a tune step, and one step of a loop without any other.
+
+        Source: kfp 2.17, compiler: get_inputs_for_all_groups brings the items into an outer group only if a step of the
+        loop takes them.
+        """
+        if node.loop is None or node.name in self._tunings:
+            return node.loop is not None
+        members = [self._pipeline.node(name) for name in self._pipeline.members(node.loop)]
+        is_known = self._pipeline.loops[node.loop].source is None
+        return not is_known and node is members[0] and not any(map(takes_item, members))
 
     def _value(self, node: Node, argument: Argument) -> Any:
         source = argument.source

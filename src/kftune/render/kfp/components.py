@@ -75,7 +75,7 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
         node: The step.
         parameter_types: Parameter of the run -> its type.
         tuning: What a tune step runs; None for other steps.
-        item: The type of an item of the step's loop; None outside loops.
+        item: The type of an item of the step's loop, if the component gets the item for itself.
 
     Raises:
         RenderError: KFP cannot run it.
@@ -86,8 +86,13 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     check_one_node(node, "KFP")
     if node.step.has_executor_output:
         inputs[EXECUTOR_OUTPUT] = "str"
-    if tuning is not None:
-        inputs |= {EXPERIMENT: "str", RUN: "str", **({} if item is None else {ITEM: item})}
+    further = {**({} if tuning is None else {EXPERIMENT: "str", RUN: "str"}), **({} if item is None else {ITEM: item})}
+    if taken := sorted(inputs.keys() & further):
+        raise RenderError(
+            f"kftune gives step {node.name!r} an input {taken[0]!r} in KFP, but it has one of that name; rename it, "
+            f"for example to {taken[0]}_value"
+        )
+    inputs |= further
 
     def line(values: dict[str, str]) -> list[str]:
         if tuning is None:

@@ -211,6 +211,16 @@ class Placing:
         return found
 
 
+def takes_item(node: Node) -> bool:
+    """Returns whether a step, or its condition, takes the item of its loop or a field of it."""
+    sources = [argument.source for argument in node.arguments.values()]
+    return any(isinstance(source, ItemReference) for source in (*sources, *_asked(node)))
+
+
+def _asked(node: Node) -> Iterable[object]:
+    return () if node.condition is None else node.condition.references
+
+
 def _is_within(outer: Chain, inner: Chain) -> bool:
     return inner[: len(outer)] == outer
 
