@@ -26,7 +26,7 @@ def stop_notes(pipeline: Pipeline, engine: str) -> Iterator[str]:
     `failFast` is no way out: it counts a failed try as a failure though a retry is due, and a loop with it never ends
     where another task waits for it.
 
-    Source: argo-workflows v4.0.5, workflow/controller, checkParallelism, assessDAGPhase and getUnsuccessfulChildren;
+    Source: argo-workflows v4.0.5, run on a cluster, and workflow/controller, checkParallelism and assessDAGPhase;
     kubeflow/pipelines, backend/src/v2/compiler/argocompiler/dag.go, which sets no failFast.
 
     Args:

@@ -97,7 +97,7 @@ class _Tracer:
         self._tunings = tunings
         self._placing = Placing(pipeline)
         self._types = {name: str(given.type) for name, given in pipeline.run_parameters.items()}
-        self.place = f"pipeline {pipeline.name!r}"
+        self._whole = self.place = f"pipeline {pipeline.name!r}"
         """What is traced."""
         self._tasks: dict[str, Any] = {}
         self._inputs: dict[str, Any] = {}
@@ -106,12 +106,11 @@ class _Tracer:
 
     def function(self) -> Any:
         """Returns the function that kfp calls with a channel for each parameter of the run."""
-        parameters, whole = self._pipeline.run_parameters, self.place
+        parameters = self._pipeline.run_parameters
 
         def body(*channels: Any) -> None:
             self._inputs = dict(zip(parameters, channels, strict=True))
             self._run()
-            self.place = whole
 
         body.__name__ = self._pipeline.name.replace("-", "_")
         body.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # kfp reads the signature and nothing else
@@ -139,6 +138,7 @@ class _Tracer:
                 self._tasks[item.name] = self._task(item)
             elif (group := item.group) is not None:
                 (self._run_loop if group.kind == "loop" else self._run_condition)(item, group)
+        self.place = self._whole
 
     def _run_loop(self, block: Block, group: Group) -> None:
         loop = self._pipeline.loops[group.name]
