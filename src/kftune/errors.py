@@ -82,7 +82,16 @@ class MetricError(KftuneError, ValueError):
 
 
 class RenderError(KftuneError, ValueError):
-    """A study that the render target cannot express faithfully."""
+    """A study or pipeline that the render target cannot express faithfully.
+
+    Args:
+        message: What must hold, what is given, what works.
+        places: The keys that lead to the values in question, in its file; none where no single value is meant.
+    """
+
+    def __init__(self, message: str, *places: tuple[str | int, ...]) -> None:
+        super().__init__(message)
+        self.places = places
 
 
 class KatibError(KftuneError, ValueError):

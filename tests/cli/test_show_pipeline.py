@@ -90,13 +90,13 @@ def test_the_graph_has_loops_conditions_and_the_end():
             "needs": step(inputs={"data": "${steps.maybe.outputs.data}"}, after=["all"]),
         },
         parameters={"more": False},
-        loops={"plants": {"items": ["a", "b", "c"], "parallel": 2}},
+        loops={"plants": {"items": ["a", "b", "c"], "parallel": 2, "on_failure": "stop"}},
         exit={"module": "toy", "inputs": {"status": "${run.status}"}},
     )
     shown = text(facts(made))
     graph = shown[shown.index("graph") : shown.index("\n\nrun parameters")]
     assert graph.splitlines()[1:] == [
-        "  1  each   for each of plants (3 items, 2 in parallel)",
+        "  1  each   for each of plants (3 items, 2 in parallel, on_failure: stop)",
         "  2  all    takes from each",
         "  1  maybe  when ${parameters.more} == true",
         "  3  needs  takes from maybe; after all; may be skipped",
@@ -125,7 +125,14 @@ def test_the_guide_names_every_key_of_the_json_form(circuits: Pipeline):
 
 def _whole() -> dict[str, Any]:
     found: Any = yaml_text.load(PIPELINE)
-    return {**found, "schedule": {"cron": "@daily"}, "instances": {"big": {"cpu": 8}}, "parallel": 2, "timeout": "1h"}
+    return {
+        **found,
+        "schedule": {"cron": "@daily"},
+        "instances": {"big": {"cpu": 8}},
+        "parallel": 2,
+        "timeout": "1h",
+        "on_failure": "stop",
+    }
 
 
 def test_the_schema_takes_pipeline_files(circuits: Pipeline):

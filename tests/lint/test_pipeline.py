@@ -123,6 +123,16 @@ def test_only_the_targets_that_the_file_names_are_tried(lint: Lint, project: Pat
     assert finding["message"].startswith("argo: ")
 
 
+def test_two_volumes_that_are_one_for_kfp_are_a_finding_at_the_second(lint: Lint, project: Path):
+    (project / "p.yaml").write_text(
+        "name: p\nsteps:\n  work:\n    kind: container\n    module: toy\n    image: registry.example/toy:1\n"
+        "    volumes:\n      - {name: a, mount: /a, secret: both}\n      - {name: b, mount: /b, config_map: both}\n"
+        "targets:\n  kfp: {}\n"
+    )
+    (finding,) = report(lint("p.yaml", "--format", "json"))["pipelines"][0]["findings"]
+    assert (finding["code"], finding["path"], finding["line"]) == ("KT411", "steps.work.volumes[1].config_map", 9)
+
+
 def test_a_parameter_that_nothing_takes_is_reported(lint: Lint, project: Path):
     parameters = (
         "parameters: {most: 1.0, names: {type: list, default: [a]}, unused: 1, alike: 2, told: end}\n"

@@ -25,6 +25,7 @@ from kftune.katib.go.regex import GoRegexError, check
         ("a: !!str 3\nb: !other 4\nc: !!int 3\nd: !!float 2\n", {"a": "3", "b": "4", "c": 3, "d": 2}),
         ("a: \"it\\'s\\ \\x41\"\nb: 'it\\''s'\nc: it\\'s\n", {"a": "it's A", "b": "it\\'s", "c": "it\\'s"}),
         ('{"a": "b\\/c"}', {"a": "b/c"}),
+        ('{"a": "\\ud83d\\ude00"}', {"a": "😀"}),
         ("", None),
         ("# nothing\n", None),
     ],
@@ -57,7 +58,18 @@ def test_pieces_know_how_many_lines_stand_before_them():
 
 
 @pytest.mark.parametrize(
-    "text", ["a: *b", "a: .inf", "a: .nan", "? [a]\n: b", "? {}\n: b", "a: !!int x", "a: \x00", 'a: "\\/"']
+    "text",
+    [
+        "a: *b",
+        "a: .inf",
+        "a: .nan",
+        "? [a]\n: b",
+        "? {}\n: b",
+        "a: !!int x",
+        "a: \x00",
+        'a: "\\/"',
+        'a: "\\ud83d\\ude00"',
+    ],
 )
 def test_what_go_refuses_is_refused(text: str):
     with pytest.raises(NotYamlError):

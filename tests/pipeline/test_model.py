@@ -286,6 +286,31 @@ def test_hyperparameters_that_no_reference_sets_are_parameters_of_the_run(circui
     assert "train_circuit" not in seen
 
 
+@pytest.mark.parametrize("given", [{"default": None}, {"type": "str", "default": None}])
+def test_a_default_of_null_is_null_and_not_no_default(given):
+    made = pipeline({"a": step(inputs={"x": "${parameters.p}"})}, parameters={"p": given, "q": {"type": "str"}})
+    assert (made.run_parameters["p"].type, made.run_parameters["p"].value) == ("str", "null")
+    assert made.run_parameters["q"].value is None
+    back = pipeline_from_dict(made.to_dict())
+    assert back.run_parameters == made.run_parameters
+
+
+def test_null_instead_of_a_skipped_output_is_null_too():
+    steps = {
+        "a": step(when="${parameters.p} == 'x'", outputs={"o": "str", "f": "float"}),
+        "b": step(inputs={"o": {"value": "${steps.a.outputs.o}", "default": None}}),
+    }
+    made = pipeline(steps, parameters={"p": "x"})
+    assert made.node("b").arguments["o"].default == "null"
+    assert not made.node("b").skippable
+
+
+@pytest.mark.parametrize("kind", ["int", "float", "bool", "list", "dict"])
+def test_null_is_no_default_of_a_type_that_cannot_hold_it(kind):
+    with pytest.raises(PipelineError, match=f"a default of type {kind} cannot be null.*remove it for no default"):
+        pipeline({"a": step()}, parameters={"p": {"type": kind, "default": None}})
+
+
 def test_values_are_other_defaults_of_those_parameters():
     train = step("train", hparams="LstmHparams", values={"epochs": 3, "patience": 2})
     seen = pipeline({"train": train}).run_parameters

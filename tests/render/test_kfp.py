@@ -16,7 +16,7 @@ from pipeline_examples import chain, pipeline, step, tune
 from places import CIRCUITS
 
 from kftune.errors import RenderError
-from kftune.pipeline import Pipeline, load_pipeline
+from kftune.pipeline import FixedValue, Pipeline, load_pipeline
 from kftune.render.kfp import render_kfp, render_kfp_objects
 
 CIRCUITS = CIRCUITS / "pipeline.yaml"
@@ -434,8 +434,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"parameters": {"p": 2**53 + 1}},
         "doubles",
     ),
-    "a number within a list that is no double": ({"work": step(inputs={"x": [{"a": 2**53 + 1}]})}, {}, "doubles"),
-    "null within a list": ({"work": step(inputs={"x": [1, None]})}, {}, "not support null"),
+    "a number within a list that is no double": (
+        {"work": step(inputs={"x": "${parameters.p}"})},
+        {"parameters": {"p": [{"a": 2**53 + 1}]}},
+        "doubles",
+    ),
     "null within a default": (
         {"work": step(inputs={"x": "${parameters.p}"})},
         {"parameters": {"p": {"type": "dict", "default": {"a": [None]}}}},
@@ -503,7 +506,20 @@ def test_what_kfp_cannot_do_is_refused_with_a_way_out(case):
         render_kfp(made)
 
 
-def test_an_integer_beyond_doubles_is_a_text_where_it_is_a_constant():
-    made = rendered({"work": step(inputs={"x": 2**60 + 1})})
-    task = tasks_of(spec_of(made))["work"]
-    assert task["inputs"]["parameters"]["x"]["runtimeValue"]["constant"] == str(2**60 + 1)
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2**60 + 1, "1152921504606846977"),
+        (2.0, "2.0"),
+        (1e-05, "1e-05"),
+        (True, "true"),
+        ([1, 2.0, None, "<&>"], '[1,2.0,null,"<&>"]'),
+        ({"ü": 2**53 + 1}, '{"ü":9007199254740993}'),
+    ],
+)
+def test_a_constant_is_passed_as_the_text_that_it_has_here_and_on_argo(value, text):
+    made = rendered({"work": step(inputs={"x": {"value": value}})})
+    spec = spec_of(made)
+    assert tasks_of(spec)["work"]["inputs"]["parameters"]["x"]["runtimeValue"]["constant"] == text
+    assert spec["components"]["comp-work"]["inputDefinitions"]["parameters"]["x"] == {"parameterType": "STRING"}
+    assert made.node("work").arguments["x"].source == FixedValue(value, text)

@@ -12,8 +12,9 @@ import sys
 from typing import Any
 
 import pytest
-from pipeline_examples import pipeline, step
+from pipeline_examples import pipeline, step, tune
 
+from kftune.cli import main
 from kftune.errors import RenderError
 from kftune.pipeline import Pipeline
 from kftune.render.kfp import render_kfp
@@ -113,7 +114,7 @@ def test_the_kubelet_leaves_a_constant_as_it_was_written(value):
     given = spec_of(rendered({"work": step(inputs=inputs)}))["root"]["dag"]["tasks"]["work"]["inputs"]["parameters"]
     constants = {name: given[name]["runtimeValue"]["constant"] for name in inputs}
     assert expanded(constants["text"]) == value
-    assert json.loads(expanded(json.dumps(constants["items"]))) == [value, {"k": value}]
+    assert json.loads(expanded(constants["items"])) == [value, {"k": value}]
 
 
 @pytest.mark.parametrize(
@@ -164,21 +165,54 @@ def test_a_secret_and_a_config_map_of_one_name_are_refused():
         {"name": "a", "mount": "/a", "secret": "both"},
         {"name": "b", "mount": "/b", "config_map": "both"},
     ]
-    with pytest.raises(RenderError, match="volume 'a' is secret 'both' and volume 'b' is config_map 'both'"):
+    match = "volume 'a' is secret 'both' and volume 'b' is config_map 'both'"
+    with pytest.raises(RenderError, match=match) as caught:
         render_kfp(rendered({"work": step(volumes=volumes)}))
+    assert caught.value.places == (
+        ("steps", "work", "volumes", 0, "secret"),
+        ("steps", "work", "volumes", 1, "config_map"),
+    )
+    with pytest.raises(RenderError, match=match) as caught:
+        render_kfp(rendered({"work": step()}, defaults={"image": "registry.example/toy:1", "volumes": volumes}))
+    assert caught.value.places == (("defaults", "volumes", 0, "secret"), ("defaults", "volumes", 1, "config_map"))
 
 
-def test_the_note_on_accounts_names_all_of_them():
-    made = rendered({"one": step(service_account="maker"), "two": step(service_account="asker")})
-    assert any("the rights of all of 'asker', 'maker'" in note for note in render_kfp(made).notes)
+def test_a_render_names_the_lines_of_both_objects(tmp_path, capsys):
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "name: p\nsteps:\n  work:\n    kind: container\n    module: toy\n    image: registry.example/toy:1\n"
+        "    volumes:\n      - {name: a, mount: /a, secret: both}\n      - {name: b, mount: /b, config_map: both}\n"
+    )
+    assert main(["render", str(path), "--target", "kfp"]) == 2
+    told = capsys.readouterr().err
+    assert f"{path}:8:38: KFP names a volume after its object" in told
+    assert told.endswith(f"(see {path}:9:42)\n")
 
 
-def test_a_condition_on_one_field_around_a_step_that_takes_another_names_the_step():
-    steps = {
-        "work": step(for_each="l", inputs={"label": "${item.label}"}, outputs={"o": "float"}),
-        "more": step(
-            for_each="l", when="${item.label} == 'a'", inputs={"k": "${item.k}", "x": "${steps.work.outputs.o}"}
+@pytest.mark.parametrize(
+    ("of_run", "of_steps", "told"),
+    [
+        (None, ("maker", "asker"), "choose one that has the rights of all of 'asker', 'maker' when you start a run"),
+        (None, ("maker", "maker"), "choose 'maker' when you start a run"),
+        ("runner", ("runner", None), "choose 'runner' when you start a run"),
+        (
+            "asker",
+            ("maker", "asker"),
+            "choose 'asker' when you start a run, and give it the rights of 'maker' too, which the steps name",
         ),
+        (
+            "runner",
+            ("maker", "asker"),
+            "choose 'runner' when you start a run, and give it the rights of 'asker', 'maker' too, which the "
+            "steps name",
+        ),
+    ],
+)
+def test_the_note_on_accounts_says_which_rights_the_runs_account_needs(of_run, of_steps, told):
+    steps = {
+        f"s{number}": tune(service_account=account, image="registry.example/launcher:1")
+        for number, account in enumerate(of_steps)
     }
-    with pytest.raises(RenderError, match="another one in a step inside it, as around 'more'"):
-        render_kfp(rendered(steps, loops=LOOPS))
+    made = rendered(steps, targets={"kfp": {"service_account": of_run}})
+    (note,) = (note for note in render_kfp(made).notes if "service account of the run" in note)
+    assert note.endswith(told)

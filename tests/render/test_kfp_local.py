@@ -95,7 +95,7 @@ def _read(pipeline: Pipeline, name: str, folders: list[Path]) -> list[dict[str, 
     for read, folder in zip(found, folders, strict=True):
         for told in folder.glob("executor[-_]output*"):  # it has another name in kfp.local
             read["shown"] = Made("dict", told, json.loads(told.read_text()))
-    return [{output: replace(made, path=Path()) for output, made in read.items()} for read in found]
+    return [{output: replace(made, path=Path(), text="") for output, made in read.items()} for read in found]
 
 
 def everywhere(kfp: KfpLocal, project: Project, pipeline: Pipeline, **given: Any) -> list[dict[str, Any]]:

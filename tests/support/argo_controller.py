@@ -9,6 +9,7 @@ Source: argo-workflows v4.1.2, its controller run; workflow/controller/{dag,scop
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -36,12 +37,18 @@ class StuckError(Exception):
     """The run hangs or fails."""
 
 
+class FailedError(Exception):
+    """A pod fails: `writes` raises it."""
+
+
 class MissingError(Exception):
     """A value that is missing because its task did not run."""
 
 
 def run(template: Object, writes: Writes, parameters: Mapping[str, str] | None = None) -> list[Pod]:
-    """Runs a WorkflowTemplate to its end. The exit step runs as after a success.
+    """Runs a WorkflowTemplate to its end, with the exit step. A failed task stops only those that depend on it.
+
+    Source: assessDAGPhase of the controller: a DAG ends when all of its tasks have.
 
     Raises:
         StuckError: Argo would hang or fail.
@@ -54,9 +61,12 @@ def run(template: Object, writes: Writes, parameters: Mapping[str, str] | None =
     }
     values |= {f"workflow.parameters.{name}": text for name, text in (parameters or {}).items()}
     controller = _Controller(spec, {**values, "workflow.uid": "uid", "workflow.name": "EXPANDED"}, writes)
-    controller.execute(spec["entrypoint"], {}, {})
+    controller.known["workflow.status"] = "Succeeded"
+    try:
+        controller.execute(spec["entrypoint"], {}, {})
+    except FailedError:
+        controller.known["workflow.status"] = "Failed"
     if "onExit" in spec:
-        controller.known["workflow.status"] = "Succeeded"
         controller.execute(spec["onExit"], {}, {})
     return controller.pods
 
@@ -116,6 +126,8 @@ class _Controller:
             name = task["name"]
             states[name] = self._task(task, scope, states)
             scope[f"tasks.{name}.status"] = states[name]
+        if "Failed" in states.values():
+            raise FailedError(template["name"])
         made = {}
         for output in template.get("outputs", {}).get("parameters", []):
             made[f"parameters.{output['name']}"] = _dag_output(output["valueFrom"], scope)
@@ -125,17 +137,28 @@ class _Controller:
         if not is_met(task, states):
             return "Omitted"
         name = task["name"]
-        if "when" in task and _filled(task["when"], scope) != "true":
+        if "when" in task and not _should_execute(_filled(task["when"], scope)):
             return "Skipped"
         if "withParam" not in task:
-            for key, value in self._called(task, scope, {}).items():
+            made = self._ended(task, scope, {})
+            for key, value in (made or {}).items():
                 scope[f"tasks.{name}.outputs.{key}"] = value
-            return "Succeeded"
+            return "Failed" if made is None else "Succeeded"
         items = json.loads(_filled(task["withParam"], scope))
-        results = [self._called(task, scope, _item_values(item)) for item in items]
+        ended = [self._ended(task, scope, _item_values(item)) for item in items]
+        results = [made for made in ended if made is not None]
+        if len(results) < len(ended):
+            return "Failed"
         for key in results[0] if results else ():
             scope[f"tasks.{name}.outputs.{key}"] = _json([_aggregated(result[key]) for result in results])
         return "Succeeded" if items else "Skipped"
+
+    def _ended(self, task: Object, scope: Mapping[str, str], item: Mapping[str, str]) -> dict[str, str] | None:
+        """Runs the template of a task; None if it fails."""
+        try:
+            return self._called(task, scope, item)
+        except FailedError:
+            return None
 
     def _called(self, task: Object, scope: Mapping[str, str], item: Mapping[str, str]) -> dict[str, str]:
         values = {**scope, **item}
@@ -215,6 +238,13 @@ def _filled(text: str, scope: Mapping[str, str]) -> str:
     return re.sub(r"\{\{(.*?)\}\}", value_of, text, flags=re.DOTALL)
 
 
+def _should_execute(when: str) -> bool:
+    """Source: argo-workflows v4.0.5, workflow/controller/steps.go, shouldExecute."""
+    if when not in ("true", "false"):
+        raise StuckError(f"Invalid 'when' expression '{when}'")
+    return when == "true"
+
+
 def _task_status(path: str, scope: Mapping[str, str]) -> str:
     return scope.get(f"tasks.{path.split('.')[1]}.status", "Succeeded")
 
@@ -263,9 +293,20 @@ class _Expression:
 
     def value(self) -> Any:
         """Returns the value of the whole expression."""
-        read = self._comparison()
+        read = self._choice()
         assert not self._words, self._words
         return read(None)
+
+    def _choice(self) -> Callable[[Any], Any]:
+        """Reads a condition and, behind a `?`, the two values that it chooses from; the other one is not evaluated."""
+        condition = self._comparison()
+        if self._peek() != "?":
+            return condition
+        self._take()
+        yes = self._choice()
+        assert self._take() == ":"
+        no = self._choice()
+        return lambda item: yes(item) if condition(item) else no(item)
 
     def _comparison(self) -> Callable[[Any], Any]:
         """Reads sides with an operator between them; `not` and `&&` as far as needed, from right to left."""
@@ -291,7 +332,7 @@ class _Expression:
         if word["name"] == "#":
             return lambda item: item
         if word["sign"] == "(":
-            inner = self._comparison()
+            inner = self._choice()
             assert self._take() == ")"
             return inner
         if word["sign"] == "{":
@@ -341,7 +382,11 @@ def _operation(
 
 
 def _jsonpath(text: str, path: str) -> Any:
-    value = json.loads(text)
+    try:
+        # Go knows no NaN, and no number that a float cannot hold.
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_as_float)
+    except ValueError as error:
+        raise StuckError(str(error)) from error
     return value if path == "$" else value[int(path.removeprefix("$[").removesuffix("]"))]
 
 
@@ -359,9 +404,17 @@ def _as_int(text: str) -> int:
 
 
 def _as_float(text: str) -> float:
-    if text != text.strip():
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if text != text.strip() or (math.isinf(value) and "inf" not in text.lower()):
         raise StuckError(f"invalid operation: float({text})")
-    return float(text)
+    return value
+
+
+def _no_constant(text: str) -> Any:
+    raise StuckError(f"invalid character in {text}")
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -373,6 +426,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "filter": lambda items, closure: [item for item in items if closure(item)],
     "any": lambda items, closure: any(closure(item) for item in items),
     "join": lambda items, glue: glue.join(items),
+    "trim": lambda text: text.strip(),
     "trimPrefix": lambda text, prefix: text.removeprefix(prefix),
     "sprig.ternary": lambda yes, no, condition: yes if condition else no,
 }

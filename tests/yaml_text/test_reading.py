@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from contextlib import suppress
@@ -61,6 +62,34 @@ def test_a_text_without_a_document_is_none():
     assert load("# nothing\n") is None
     assert list(load_all("")) == []
     assert list(load_all("a\n---\n---\nb: 1\n")) == ["a", None, {"b": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'{"a": "x\ud83d\ude00y\uD83D\uDE01"}', {"a": "x😀y😁"}),
+        (r'{"\ud83d\ude00": 1}', {"😀": 1}),
+        (r'a: "\\\ud83d\ude00"', {"a": "\\😀"}),
+        (r'a: "\\ud83d\\ude00"', {"a": r"\ud83d\ude00"}),
+        (r"a: '\ud83d\ude00'", {"a": r"\ud83d\ude00"}),
+        (r"a: \ud83d\ude00 # \ud83d\ude00", {"a": r"\ud83d\ude00"}),
+        ("a: | # \\udbff\\udfff\n  \\ud83d\\ude00\n  b", {"a": "\\ud83d\\ude00\nb"}),
+        ('- &a "\ue000\\ud83d\\ude00 \\ue001"\n- *a', ["\ue000😀 \ue001"] * 2),
+    ],
+)
+def test_a_pair_of_surrogates_in_double_quotes_is_one_character(text, value):
+    assert load(text) == value
+
+
+@given(st.text(alphabet="a\\\"'ude08\n ü😀\ue000"))
+def test_json_with_escaped_characters_is_read_as_json_reads_it(text):
+    written = json.dumps({"a": [text]})
+    assert load(written) == json.loads(written)
+
+
+def test_a_place_behind_a_pair_of_surrogates_is_the_one_in_the_text():
+    text = r'{"a": "\ud83d\ude00", "b": 1}'
+    assert locate(text, ["b"]) == (1, text.index("1") + 1)
 
 
 def test_a_byte_order_mark_is_skipped():

@@ -178,7 +178,16 @@ def _rendering(path: Path, overrides: Sequence[str], target: str) -> Rendering:
 
         return render_resolved(load_pipeline(path, overrides).with_images(lambda image: resolve(image, path)), target)
     except RenderError as error:
-        raise RenderError(f"{path}: {error}") from error
+        raise _placed(error, path) from error
+
+
+def _placed(error: RenderError, path: Path) -> RenderError:
+    """Returns an error with the file, and the lines of the values that it is about."""
+    if not error.places:
+        return RenderError(f"{path}: {error}")
+    found = yaml_text.locate_all(path.read_text(encoding="utf-8"), [(place, False) for place in error.places])
+    first, *others = [f"{path}:{line}:{column}" for line, column in found]
+    return RenderError(f"{first}: {error}{''.join(f' (see {other})' for other in others)}")
 
 
 def _write_into(folder: Path, path: Path, rendering: Rendering, target: str, form: str) -> None:

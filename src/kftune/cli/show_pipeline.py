@@ -31,6 +31,7 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
         "schedule": None if pipeline.schedule is None else pipeline.schedule.model_dump(mode="json"),
         "parallel": pipeline.parallel,
         "timeout": pipeline.timeout,
+        "on_failure": pipeline.on_failure,
         "parameters": {
             name: {"type": parameter.type, "default": parameter.default, "description": parameter.description}
             for name, parameter in pipeline.run_parameters.items()
@@ -41,6 +42,7 @@ def facts(pipeline: Pipeline) -> dict[str, Any]:
                 "items": None if loop.entries is None else [*loop.entries],
                 "from": None if loop.source is None else str(loop.source),
                 "parallel": loop.parallel,
+                "on_failure": loop.on_failure,
             }
             for name, loop in pipeline.loops.items()
         },
@@ -137,9 +139,10 @@ def text(found: Mapping[str, Any]) -> str:
         for name, about in found["parameters"].items()
     ]
     limits = [(name, found[name]) for name in ("schedule", "parallel", "timeout") if found[name] is not None]
+    limits += [("on_failure", found["on_failure"])] if found["on_failure"] != "continue" else []
     parts = [
         ": ".join(part for part in (found["name"], found["description"]) if part),
-        *(f"  {name:<9} {_short(value)}" for name, value in limits),
+        *(f"  {name:<10} {_short(value)}" for name, value in limits),
         "\ngraph (steps with the same number can run at the same time):",
         _columns([_place(found, name) for name in found["steps"]]),
         "\nrun parameters:",
@@ -171,6 +174,7 @@ def _loop(found: Mapping[str, Any], name: str) -> str:
     loop = found["loops"][name]
     items = loop["from"] if loop["items"] is None else f"{len(loop['items'])} items"
     limit = "" if loop["parallel"] is None else f", {loop['parallel']} in parallel"
+    limit += "" if loop["on_failure"] == "continue" else f", on_failure: {loop['on_failure']}"
     return f"{name} ({items}{limit})"
 
 

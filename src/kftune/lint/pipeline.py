@@ -31,7 +31,7 @@ from kftune.render.resolved import render_resolved
 from kftune.render.tuning import tuning_of
 
 # Names are letters, digits and "_", and a reference is a whole value or part of a condition.
-_REFERENCE = re.compile(r"\$\{parameters\.(\w+)\}")
+_REFERENCE = re.compile(r"(?<!\$)\$\{parameters\.(\w+)\}")
 
 
 def check_pipeline(source: SourceText, document: Document) -> tuple[list[Document], PipelineReport]:
@@ -75,7 +75,8 @@ def _rendered(pipeline: Pipeline) -> tuple[list[Finding], str]:
         try:
             render_resolved(pipeline, target)
         except RenderError as error:
-            found.setdefault(str(error), finding("KT411", ("targets", options), f"{target}: {error}"))
+            place = error.places[-1] if error.places else ("targets", options)
+            found.setdefault(str(error), finding("KT411", place, f"{target}: {error}"))
         except MissingExtraError as error:
             note = str(error)
     return list(found.values()), note

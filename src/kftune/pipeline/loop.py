@@ -14,6 +14,7 @@ from kftune.pipeline.names import PortName, port_name
 from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.ports import ParameterType, type_of
 from kftune.pipeline.references import OutputReference, ParameterReference, Reference, read_value, write_value
+from kftune.pipeline.shared import OnFailure
 from kftune.spec.beside import find_file
 from kftune.spec.part import PartError, located
 
@@ -22,13 +23,12 @@ KEY = "key"
 
 
 def _items(value: object) -> object:
-    found = tuple(value) if isinstance(value, (list, tuple)) else read_value(value)
-    if isinstance(found, tuple):
-        read_value([*found])
-    elif not isinstance(found, (ParameterReference, OutputReference)):
-        raise PartError(
-            f"items is a list, or a reference to a parameter or output of type list, but got {write_value(value)!r}"
-        )
+    found = read_value(value)
+    if isinstance(found, list):
+        return tuple(found)
+    if not isinstance(found, tuple) and not isinstance(found, (ParameterReference, OutputReference)):
+        given = str(value) if isinstance(value, Reference) else value
+        raise PartError(f"items is a list, or a reference to a parameter or output of type list, but got {given!r}")
     return found
 
 
@@ -42,7 +42,7 @@ class Loop(PipelinePart):
     items: Annotated[
         Any,
         BeforeValidator(_items),
-        PlainSerializer(lambda value: [*value] if isinstance(value, tuple) else write_value(value)),
+        PlainSerializer(write_value),
         WithJsonSchema({"anyOf": [{"type": "array", "minItems": 1}, {"type": "string"}]}),
     ] = ()
     """The items: a list, or a reference to a parameter or output of type list."""
@@ -56,6 +56,8 @@ class Loop(PipelinePart):
     """The fields of an item and their types, if items are mappings; default: the fields of all items."""
     parallel: int | None = Field(None, ge=1)
     """Items at the same time; default: all."""
+    on_failure: OnFailure = "continue"
+    """After a step has failed for one item: whether the steps of the other items still start."""
 
     _entries: tuple[Any, ...] | None = PrivateAttr(None)
     _types: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -17,7 +17,7 @@ from kftune.pipeline.planning import Declared, make_plan
 from kftune.pipeline.ports import Parameter, Parameters
 from kftune.pipeline.references import Reference
 from kftune.pipeline.schedule import Schedule
-from kftune.pipeline.shared import SharedFields
+from kftune.pipeline.shared import OnFailure, SharedFields
 from kftune.pipeline.steps import AnyStep, StepConfig, TuneStep
 from kftune.pipeline.targets import PipelineTargets
 from kftune.spec.container import Resources
@@ -95,6 +95,8 @@ class Pipeline(PipelinePart):
     """When it runs automatically."""
     parallel: int | None = Field(None, ge=1)
     """Most steps at the same time; default: no limit."""
+    on_failure: OnFailure = "continue"
+    """After a step has failed: whether the steps that do not wait for it still start, also those of loops."""
     timeout: Seconds | None = None
     """Longest duration of a run."""
     targets: PipelineTargets = PipelineTargets()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -73,14 +73,59 @@ def text_of(value: object) -> str:
     Raises:
         PartError: JSON cannot express it, for example NaN.
     """
+    if isinstance(value, (_WrittenInt, _WrittenFloat)):
+        return value.text
     if isinstance(value, str):
         if "\0" in value:
             raise PartError("a text for a process cannot hold a NUL character")
-        return value
+        # Not a subclass: kfp takes no other type.
+        return str.__str__(value)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise PartError(f"a value must be valid in JSON, but got {value!r}: {error}") from error
+
+
+class _WrittenInt(int):
+    """A whole number with its text in JSON."""
+
+    text: str
+
+
+class _WrittenFloat(float):
+    """A number with its text in JSON."""
+
+    text: str
+
+
+def _written(kind: type[Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = kind(text)
+        value.text = text
+        return value
+
+    return read
+
+
+def read_items(text: str) -> Any:
+    """Returns the items in the text of a list; `text_of` gives numbers the text that they have there, such as ``1.50``.
+
+    Args:
+        text: JSON.
+    """
+    return json.loads(text, parse_int=_written(_WrittenInt), parse_float=_written(_WrittenFloat))
+
+
+def float_as_written(value: float, text: str) -> float:
+    """Returns a number for which `text_of` gives the text that someone wrote.
+
+    Args:
+        value: The number.
+        text: Its text.
+    """
+    written = _WrittenFloat(value)
+    written.text = text
+    return written
 
 
 # Go writes these escaped in JSON, on every cluster.
@@ -133,6 +178,23 @@ def fits(given: str, wanted: str) -> bool:
     return given == wanted or (given == "int" and wanted == "float") or (wanted == "artifact" and is_artifact(given))
 
 
+NULL = "null"
+"""The text of null, as a class of hyperparameters writes and reads None."""
+
+
+def _given_null(part: PipelinePart) -> bool:
+    return getattr(part, "default", 0) is None and "default" in part.model_fields_set
+
+
+def _check_null(kind: str | None) -> None:
+    if kind not in (None, "str"):
+        raise PartError(
+            f"a default of type {kind} cannot be null, which only a text can hold; remove it for no default, or set "
+            f"type: str",
+            ("default",),
+        )
+
+
 class Input(PipelinePart):
     """An input of a step: a constant or a reference."""
 
@@ -146,12 +208,16 @@ class Input(PipelinePart):
     ]
     """The value, or where it comes from."""
     default: Any = None
-    """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too."""
+    """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too. Null is
+    the text ``null``."""
     optional: bool = False
     """For an artifact: whether the step runs without it if the step that writes it was skipped."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
+        if _given_null(self):
+            _check_null(self.type)
+            self.__dict__["default"] = NULL
         if isinstance(self.value, Reference):
             return
         if self.type is not None and is_artifact(self.type):
@@ -181,12 +247,15 @@ class Parameter(PipelinePart):
     type: ParameterType | None = None
     """Its type; default: that of `default`."""
     default: Any = None
-    """Its value if the run does not set another; without it, the run must set one."""
+    """Its value if the run does not set another; without it, the run must set one. Null is the text ``null``."""
     description: str = ""
     """What it is, unit first."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
+        if _given_null(self):
+            _check_null(self.type)
+            self.__dict__["default"] = NULL
         if self.default is None and self.type is None:
             raise PartError("a parameter needs a default or a type, but has neither; for example {type: float}")
         with located("default"):
@@ -229,6 +298,8 @@ else:
         """Reads the short form too, which is the value of one key."""
         return BeforeValidator(lambda value: value if isinstance(value, classes) else {key: value})
 
+    _empty_form = BeforeValidator(lambda value: {} if value is None else value)
     Inputs = dict[PortName, Annotated[Input, _long_form("value", dict, Input)]]
     OutputsField = dict[PortName, Annotated[Output, _long_form("type", dict, Output)]]
-    Parameters = dict[PortName, Annotated[Parameter, _long_form("default", dict, Parameter)]]
+    # A name with nothing behind it is a parameter without a default, not one with the default null.
+    Parameters = dict[PortName, Annotated[Parameter, _long_form("default", dict, Parameter), _empty_form]]

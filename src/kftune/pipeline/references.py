@@ -6,6 +6,7 @@ ${steps.tune.outputs.best}         all best hyperparameters of a tune step, for 
 ${steps.tune.outputs.best.epochs}  one of them
 ${item}, ${item.circuit}           the current item of the loop, or a field of it
 ${run.status}                      how the run ended, for the exit step: Succeeded or Failed
+$${                                no reference, but the text ${
 """
 
 from __future__ import annotations
@@ -17,13 +18,21 @@ from typing import Any
 from kftune.errors import near_names
 from kftune.spec.part import PartError
 
-MARK = "${"
+_MARK = re.compile(r"(?<!\$)\$\{")
+_LITERAL = "$${"
+_OR_LITERAL = f"write a literal ${{ as {_LITERAL}"
 _TEXT = re.compile(
     r"\$\{(?:parameters\.(?P<parameter>[^.{}]+)|steps\.(?P<step>[^.{}]+)\.outputs\.(?P<output>[^{}]+)"
     r"|(?P<item>item)(?:\.(?P<field>[^.{}]+))?|(?P<status>run\.status))\}"
 )
 _FIRST_WORDS = ("parameters", "steps", "item", "run")
 _LOOKS_LIKE = re.compile(r"\$\{\s*(?:parameters|steps|items?|run)\b")
+
+
+class LiteralText(str):
+    """A text that was read as no reference; it may hold ``${``, and is not read a second time."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -123,20 +132,33 @@ def run_status() -> StatusReference:
 
 
 def read_value(value: Any) -> Any:
-    """Returns `value`, or the reference that it is the text of.
+    """Returns `value` with ``${`` for each ``$${``, or the reference that it is the text of.
 
     Raises:
         PartError: A text contains ``${`` but is not a reference, or is inside a list or mapping.
     """
-    if isinstance(value, str) and MARK in value:
-        return parse(value)
-    for path, text in _texts(value):
-        if MARK in text:
-            raise PartError(
-                f"a reference must be a whole value, not inside a list or mapping, but got {text!r}; "
-                f"make it a separate input",
-                path,
-            )
+    return parse(value) if _may_refer(value) else _read(value, ())
+
+
+def _may_refer(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, LiteralText) and _MARK.search(value) is not None
+
+
+def _read(value: Any, path: tuple[str | int, ...]) -> Any:
+    if _may_refer(value):
+        raise PartError(
+            f"a reference must be a whole value, not inside a list or mapping, but got {value!r}; "
+            f"make it a separate input, or {_OR_LITERAL}",
+            path,
+        )
+    if isinstance(value, str):
+        is_read = isinstance(value, LiteralText) or _LITERAL not in value
+        return value if is_read else LiteralText(value.replace(_LITERAL, "${"))
+    if isinstance(value, dict):
+        return {key: _read(inner, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        found = [_read(inner, (*path, index)) for index, inner in enumerate(value)]
+        return found if isinstance(value, list) else tuple(found)
     return value
 
 
@@ -152,13 +174,13 @@ def parse(text: str) -> Reference:
         if within is not None:
             raise PartError(
                 f"a reference must be a whole value, but {text!r} has more than {within[0]}; "
-                f"make it a separate input, and build the text in the step"
+                f"make it a separate input, and build the text in the step; {_OR_LITERAL}"
             )
         word = re.sub(r"\$\{\s*(\w*).*", r"\1", text, flags=re.DOTALL)
         hint = "" if word in _FIRST_WORDS else near_names(word, _FIRST_WORDS)
         raise PartError(
             f"a reference is ${{parameters.NAME}}, ${{steps.STEP.outputs.NAME}}, ${{item}}, ${{item.FIELD}} or "
-            f"${{run.status}}, but got {text!r}{hint and f'; {hint}'}"
+            f"${{run.status}}, but got {text!r}; {_OR_LITERAL}{hint and f'; {hint}'}"
         )
     if found["parameter"]:
         return ParameterReference(found["parameter"])
@@ -168,8 +190,14 @@ def parse(text: str) -> Reference:
 
 
 def write_value(value: Any) -> Any:
-    """Returns `value`, or the text of a reference."""
-    return str(value) if isinstance(value, Reference) else value
+    """Returns `value` as `read_value` reads it: the text of a reference, and ``$${`` for each ``${``."""
+    if isinstance(value, Reference):
+        return str(value)
+    if isinstance(value, str):
+        return value.replace("${", _LITERAL)
+    if isinstance(value, dict):
+        return {key: write_value(inner) for key, inner in value.items()}
+    return [write_value(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def refuse_reference(text: str, what: str, path: tuple[str | int, ...]) -> None:
@@ -189,15 +217,3 @@ def refuse_reference(text: str, what: str, path: tuple[str | int, ...]) -> None:
             f"the step gets it as --name=value",
             path,
         )
-
-
-def _texts(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], str]]:
-    if isinstance(value, str):
-        return [(path, value)]
-    if isinstance(value, dict):
-        pairs = [*value.items()]
-    elif isinstance(value, (list, tuple)):
-        pairs = [*enumerate(value)]
-    else:
-        return []
-    return [found for key, inner in pairs for found in _texts(inner, (*path, key))]

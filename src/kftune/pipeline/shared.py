@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
@@ -14,6 +14,9 @@ from kftune.pipeline.references import refuse_reference
 from kftune.spec.container import ContainerSettings, Resources
 from kftune.spec.part import PartError, located
 from kftune.spec.quantities import Seconds
+
+OnFailure = Literal["continue", "stop"]
+"""After a step has failed: whether steps that do not wait for it still start. What runs already ends by itself."""
 
 
 class Retries(PipelinePart):

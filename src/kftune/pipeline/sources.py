@@ -122,10 +122,10 @@ class _Hyperparameters:
     def _exposed(self, name: str, given: Mapping[str, Any]) -> Argument:
         """Returns a hyperparameter that a parameter of the run sets, as no reference does."""
         leaf, kind = self.hparams.leaf(name), hparam_type(self.hparams, name)
-        default = None
+        default = {}
         if name in given or leaf.has_default:
             value = given.get(name, leaf.default)
-            default = value if leaf.annotation is str or kind != "str" else leaf.encode(value)
+            default = {"default": value if leaf.annotation is str or kind != "str" else leaf.encode(value)}
         parameter = plain(f"{self.step.name}_{name}")
         if parameter in self.parameters:
             raise PartError(
@@ -134,7 +134,7 @@ class _Hyperparameters:
                 (*self.path, "hparams"),
             )
         description = " ".join(leaf.description.split())
-        self.parameters[parameter] = Parameter(type=kind, default=default, description=description)
+        self.parameters[parameter] = Parameter(type=kind, description=description, **default)
         return Argument(name=name, type=kind, source=ParameterReference(parameter), role="hparam")
 
 

@@ -48,8 +48,7 @@ def _all_best(value: object) -> object:
     found = parse(value) if isinstance(value, str) else value
     if not isinstance(found, OutputReference) or found.output != BEST:
         raise PartError(
-            f"values_from takes all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, "
-            f"but got {str(write_value(value))!r}"
+            f"values_from takes all best values of a tune step, ${{steps.NAME.outputs.{BEST}}}, but got {str(value)!r}"
         )
     return found
 
@@ -123,7 +122,11 @@ class StepConfig(SharedFields, Command):
         if not isinstance(data, dict) or not isinstance(data.get("hparams"), Hparams):
             return data
         hparams = data["hparams"]
-        return {**data, "hparams": type(hparams), "values": {**hparams.to_dict(), **data.get("values", {})}}
+        return {
+            **data,
+            "hparams": type(hparams),
+            "values": {**write_value(hparams.to_dict()), **data.get("values", {})},
+        }
 
     def model_post_init(self, context: Any, /) -> None:
         """Checks rules that concern several fields."""

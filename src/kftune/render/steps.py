@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
@@ -17,6 +17,30 @@ def all_nodes(pipeline: Pipeline) -> list[Node]:
     """Returns the steps of a pipeline, its exit step last."""
     plan = pipeline.plan
     return [*plan.nodes.values(), *([] if plan.exit is None else [plan.exit])]
+
+
+def stop_notes(pipeline: Pipeline, engine: str) -> Iterator[str]:
+    """Yields what an engine on a cluster does where a failure is to stop further steps: it lets them start.
+
+    Both engines run on Argo's DAG, which starts a task as soon as those that it depends on allow it. The templates'
+    `failFast` is no way out: it counts a failed try as a failure though a retry is due, and a loop with it never ends
+    where another task waits for it.
+
+    Source: argo-workflows v4.0.5, run on a cluster, and workflow/controller, checkParallelism and assessDAGPhase;
+    kubeflow/pipelines, backend/src/v2/compiler/argocompiler/dag.go, which sets no failFast.
+
+    Args:
+        pipeline: The pipeline.
+        engine: Its name, for the note.
+    """
+    stopping = [f"loop {name!r}" for name, loop in pipeline.loops.items() if loop.on_failure == "stop"]
+    if pipeline.on_failure == "stop":
+        stopping.insert(0, "the pipeline")
+    if stopping:
+        yield (
+            f"{engine} starts every step that does not wait for the failed one: on_failure: stop of "
+            f"{' and '.join(stopping)} has no effect there, and the run fails when the other steps have ended"
+        )
 
 
 def image_of(node: Node) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import yaml
 from yaml.events import (
     DocumentStartEvent,
     MappingEndEvent,
@@ -16,6 +15,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from kftune.yaml_text.pairs import events_of
 from kftune.yaml_text.problems import reported
 
 Path = Sequence[str | int]
@@ -101,7 +101,7 @@ def find(text: str, paths: Sequence[Path]) -> list[TextNode]:
         for part in path:
             wanted = wanted.parts.setdefault(str(part), _Wanted())
             wanted.indices.append(index)
-    next_event = yaml.CBaseLoader(text).get_event
+    next_event = events_of(text)
     while type(event := next_event()) is not StreamEndEvent:
         if type(event) is DocumentStartEvent:
             event = next_event()

@@ -34,7 +34,8 @@ _SENTENCES = {
         "the escape here has too few hexadecimal digits; write all of them (2 for x, 4 for u, 8 for U)"
     ),
     "found invalid Unicode character escape code": (
-        "the escape here is not a character, or half a surrogate pair; write the character itself"
+        "the escape here is not a character, or half a surrogate pair; write the character itself, or both halves as "
+        "JSON does (\\ud83d\\ude00)"
     ),
     "did not find expected alphabetic or numeric character": (
         "a name of letters and digits must follow '*' or '&' here; quote text that begins so"

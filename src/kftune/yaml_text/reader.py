@@ -28,6 +28,7 @@ from yaml.events import (
 )
 
 from kftune.errors import YamlError, near_files
+from kftune.yaml_text.pairs import events_of
 from kftune.yaml_text.problems import not_utf8, reported
 
 # The most values that aliases may add to one document: anchors in a study add dozens, a "billion laughs" 10**9.
@@ -119,7 +120,7 @@ def _documents(text: str, file: str) -> Iterator[tuple[yaml.Event, object]]:
     """Yields the event that starts each document, with the document's value."""
     text = text.removeprefix("\ufeff")
     with reported(text, file):
-        next_event = yaml.CBaseLoader(text).get_event
+        next_event = events_of(text)
         while type(event := next_event()) is not StreamEndEvent:
             if type(event) is DocumentStartEvent:
                 yield event, _DocumentReader(next_event, file).node(next_event(), 0)

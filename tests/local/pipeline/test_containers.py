@@ -202,3 +202,12 @@ def test_containers_of_a_killed_run_are_ended_by_the_next(project, engine):
 
 def _running(engine: ContainerEngine, project: Project) -> list[str]:
     return [name for steps in project.runs.glob("*/steps") for name in containers_of(engine, steps.parent)]
+
+
+def test_on_failure_holds_in_containers_too(project):
+    code = GIVEN + "sys.exit(given['i'] == '1')"
+    steps = {"one": step(code, for_each="items", inputs={"i": "${item}"})}
+    for choice, state in (("continue", "Succeeded"), ("stop", "NotRun")):
+        loops = {"items": {"items": [1, 2], "parallel": 1, "on_failure": choice}}
+        run = project.run(project.pipeline(steps, loops=loops), runtime="container")
+        assert run.states == {"items/0001/one": "Failed", "items/0002/one": state}

@@ -190,6 +190,27 @@ def test_a_kill_leaves_processes_that_the_next_run_ends_first(project):
     assert not is_alive(left)
 
 
+def test_a_fresh_run_that_was_killed_is_still_fresh_when_it_is_resumed(project):
+    steps = {
+        "slow": project.step("slow", "time.sleep(300 if times('slow') == 2 else 0)"),
+        "last": project.step("last", "times('last')", after=["slow"]),
+    }
+    written(project, project.pipeline(steps))
+    started(project).communicate(timeout=30)
+    process = started(project, "--fresh")
+    wait_until(lambda: project.count("slow") == 2)
+    process.kill()
+    process.communicate()
+    again = started(project)
+    out, _ = again.communicate(timeout=30)
+    assert again.returncode == 0, out
+    assert "was begun with --fresh" in out
+    assert "Cached" not in out
+    assert (project.count("slow"), project.count("last")) == (3, 2)
+    later, _ = started(project).communicate(timeout=30)
+    assert later.count("Cached") >= 2, later
+
+
 @pytest.mark.slow
 def test_kills_at_any_moment_lose_no_finished_step_and_repeat_none(project):
     loops = {"items": {"items": list(range(24)), "parallel": 3}}

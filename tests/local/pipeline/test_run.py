@@ -14,6 +14,7 @@ from local_study import is_alive, wait_until
 from kftune.errors import RunError
 from kftune.local import Event
 from kftune.local.pipeline import PipelineFinished, PipelineStarted, StepPrinted, StepRetries, run_pipeline
+from kftune.local.pipeline.settings import read_parameters
 
 TWO = {"type": "int", "value": 2}
 
@@ -109,6 +110,32 @@ def test_a_value_has_the_text_that_its_step_wrote(project):
     loops = {"m": {"items": ["2.0", " 1e-3", "7\n\n"]}}
     run = project.run(project.pipeline(steps, loops=loops, parameters={"k": 3}))
     assert run.log("z") == '[2.0, 1e-3,7\n] ["2.0"," 1e-3","7\\n"] 3\n'
+
+
+def test_items_of_a_steps_list_and_a_number_given_to_a_run_keep_their_text(project):
+    text = "[1.50, 1E5, -0, 2.0, 3]"
+    steps = {
+        "list": project.step("list", f"write('all', {text!r})", outputs={"all": "list"}),
+        "each": project.step(
+            "each",
+            "write('text', given['i'] + ' ' + given['limit'])",
+            for_each="m",
+            inputs={"i": "${item}", "limit": "${parameters.limit}"},
+            outputs={"text": "str"},
+        ),
+        "maps": project.step("maps", "write('all', '[{\"k\": 0.10}]')", outputs={"all": "list"}),
+        "field": project.step("field", "print(given['k'])", for_each="f", inputs={"k": "${item.k}"}),
+        "all": project.step("all", "print(given['texts'])", inputs={"texts": "${steps.each.outputs.text}"}),
+    }
+    loops = {
+        "m": {"items": "${steps.list.outputs.all}", "item": "float"},
+        "f": {"items": "${steps.maps.outputs.all}", "fields": {"k": "float"}},
+    }
+    pipeline = project.pipeline(steps, loops=loops, parameters={"limit": 0.5})
+    run = project.run(pipeline, read_parameters(pipeline, ["limit=2"]))
+    assert run.outcome.state == "Succeeded"
+    assert json.loads(run.log("all")) == [f"{text} 2" for text in ("1.50", "1E5", "-0", "2.0", "3")]
+    assert run.log("f/0001/field") == "0.10\n"
 
 
 def test_a_step_whose_condition_does_not_hold_is_skipped_with_all_that_need_it(project):

@@ -26,6 +26,7 @@ from yaml.events import (
 
 from kftune.errors import YamlError
 from kftune.katib.go.scalars import from_float, resolve
+from kftune.yaml_text.pairs import events_of
 from kftune.yaml_text.problems import reported
 
 # The most values of one document with its aliases expanded; beyond that Go limits aliases too.
@@ -100,9 +101,10 @@ def read(text: str) -> object:
 
 
 def _read(text: str) -> object:
-    next_event = yaml.CBaseLoader(text).get_event
-    # JSON has this escape and is tried before YAML.
-    slashes = "\\/" in text and not text.lstrip().startswith("{")
+    # JSON is tried before YAML, and has two escapes that Go's YAML does not: \/ and pairs of surrogates.
+    is_json = text.lstrip().startswith("{")
+    next_event = events_of(text) if is_json else yaml.CBaseLoader(text).get_event
+    slashes = "\\/" in text and not is_json
     while type(event := next_event()) is not StreamEndEvent:
         if type(event) is DocumentStartEvent:
             if slashes:

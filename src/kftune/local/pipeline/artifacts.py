@@ -29,17 +29,14 @@ class Made:
         path: Its file or folder.
         value: A parameter's value; None for an artifact.
         digest: SHA-256 of an artifact's content; empty for a parameter.
+        text: A parameter's value as the step wrote it; empty for an artifact.
     """
 
     type: str
     path: Path
     value: Any = None
     digest: str = ""
-
-    @property
-    def text(self) -> str:
-        """A parameter's value as the step wrote it."""
-        return output_text(self.path.read_bytes().decode("utf-8"))
+    text: str = ""
 
     @property
     def shown(self) -> Any:
@@ -69,7 +66,8 @@ def collect(outputs: Mapping[str, Output], folder: Path) -> dict[str, Made]:
         if is_artifact(output.type):
             made[name] = Made(output.type, path, digest=digest_of(path))
         else:
-            made[name] = Made(output.type, path, _value_of(_read(name, output.type, path), name, output.type))
+            text = _read(name, output.type, path)
+            made[name] = Made(output.type, path, _value_of(text, name, output.type), text=text)
     return made
 
 

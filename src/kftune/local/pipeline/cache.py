@@ -12,9 +12,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from kftune.files import digest_of
-from kftune.local.pipeline.artifacts import Made, copy, empty
+from kftune.local.pipeline.artifacts import copy, empty
 from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Given, Task
 from kftune.local.study.events import Note, OnEvent
@@ -73,9 +74,7 @@ class Cache:
         empty(folder.outputs)
         for name, each in made.items():
             copy(each.path, folder.outputs / name)
-        task.made = {
-            name: Made(each.type, folder.outputs / name, each.value, each.digest) for name, each in made.items()
-        }
+        task.made = {name: replace(each, path=folder.outputs / name) for name, each in made.items()}
         folder.write_done(task.made, {**facts, "cached_from": found[0]})
         return found[0]
 

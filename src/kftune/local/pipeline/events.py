@@ -71,7 +71,7 @@ class StepFinished(Event):
     index: int | None
     state: str
     """Succeeded, Cached (taken from an earlier run), Kept (done before this run was cut short), Skipped, Failed, NotRun
-    (one that it waits for has failed) or Stopped."""
+    (one that it waits for has failed, or any with ``on_failure: stop``) or Stopped."""
     message: str
     outputs: dict[str, Any]
     """Output -> its value, or the path of the artifact."""

@@ -71,7 +71,8 @@ class TaskFolder:
             OSError: It cannot be written.
         """
         outputs = {
-            name: {"type": each.type, **({"sha256": each.digest} if each.digest else {"value": each.value})}
+            name: {"type": each.type}
+            | ({"sha256": each.digest} if each.digest else {"value": each.value, "text": each.text})
             for name, each in made.items()
         }
         write_text(self.done, json.dumps({"format": FORMAT, **facts, "outputs": outputs}, indent=2) + "\n")
@@ -84,9 +85,12 @@ class TaskFolder:
         made = {}
         for name, output in facts["outputs"].items():
             path = self.outputs / name
-            if not path.exists():
+            # A value without its text is of an older kftune.
+            if not path.exists() or not output.keys() & {"sha256", "text"}:
                 return None
-            made[name] = Made(output["type"], path, output.get("value"), output.get("sha256", ""))
+            made[name] = Made(
+                output["type"], path, output.get("value"), output.get("sha256", ""), output.get("text", "")
+            )
         return made, facts
 
 

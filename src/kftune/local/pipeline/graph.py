@@ -2,7 +2,8 @@
 
 Nothing here starts a process or reads a file. The rules of `kftune.pipeline.plan` apply, and two more:
 
-- A failed task stops only the tasks that wait for it; all others continue.
+- A failed task stops only the tasks that wait for it; all others continue. With ``on_failure: stop`` no further task of
+  its loop starts, or none at all if the pipeline says so; tasks that run already end by themselves.
 - The list that a loop passes on leaves out items with a skipped step. A skipped loop passes on the default, or an
   empty list.
 """
@@ -27,7 +28,7 @@ from kftune.pipeline import (
     Reference,
     StatusReference,
 )
-from kftune.pipeline.ports import fits, gathered_text, text_of, type_of
+from kftune.pipeline.ports import fits, gathered_text, read_items, text_of, type_of
 from kftune.spec.part import PartError
 
 TaskState = Literal[
@@ -123,10 +124,11 @@ class Graph:
         for name, node in self._plan.nodes.items():
             if self.tasks[name] is None and node.loop is not None:
                 over += self._find_items(node.loop)
+            stopped = self._stopped(node)
             for task in self.tasks[name] or ():
                 if task.state != "Pending":
                     continue
-                next_state = self._next_state(task)
+                next_state = stopped or self._next_state(task)
                 if next_state == "ready":
                     ready.append(task)
                 elif next_state is not None:
@@ -176,9 +178,11 @@ class Graph:
             return self._end_members(
                 name, "NotRun" if states & {*_BLOCKING} else "Skipped", f"{source.step} gave no items"
             )
-        done = [task.made[source.output].value for task in producers if task.state in DONE]
+        texts = [task.made[source.output].text for task in producers if task.state in DONE]
+        kind = self._plan.nodes[source.step].outputs[source.output].type
         try:
-            self._expand(name, self._items(name, loop, done[0] if producers[0].index is None else done))
+            items = read_items(texts[0] if producers[0].index is None else gathered_text(texts, kind))
+            self._expand(name, self._items(name, loop, items))
         except RunError as error:
             return self._end_members(name, "Failed", str(error))
         return []
@@ -231,6 +235,17 @@ class Graph:
                 items.add(task.index)
             allowed.append(task)
         return allowed
+
+    def _stopped(self, node: Node) -> tuple[TaskState, str] | None:
+        """The state of a step that no longer starts, because another one has failed; None if it still may."""
+        loop = self._pipeline.loops[node.loop] if node.loop is not None else None
+        if self._pipeline.on_failure == "stop":
+            what, failed = "the run", self.failed
+        elif loop is not None and loop.on_failure == "stop":
+            what, failed = f"loop {node.loop}", [task for task in self.failed if task.node.loop == node.loop]
+        else:
+            return None
+        return ("NotRun", f"{failed[0].name} failed, and {what} has on_failure: stop") if failed else None
 
     # -- one task ----------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def run_pipeline(
             the empty name, the one for all others.
         parallel: How many steps run at the same time; None takes the pipeline's own, or the number of cores.
         on_event: Called with each event.
-        fresh: Start a new run, and take nothing from earlier ones.
+        fresh: Start a new run, and take nothing from earlier ones, also when it is resumed.
 
     Raises:
         RunError: The pipeline cannot run here.
@@ -96,6 +96,8 @@ def run_pipeline(
         earlier = None if fresh else files.unfinished(identity)
         run, meta = earlier or _new_run(files, pipeline, identity, {"parameters": values, "runtime": runtime})
         meta["version"] = __version__
+        # A resumed run stays as it was begun: what it has not done yet is not taken from older runs either.
+        meta["fresh"] = fresh or meta.get("fresh", False)
         runner = ContainerRunner(place, images) if runtime == "container" else ProcessRunner()
         steps = PipelineSteps(pipeline, run, place, at_once, runner)
         steps.check()
@@ -114,8 +116,9 @@ def run_pipeline(
             )
         )
         if earlier is not None:
-            emit(Note(f"resuming run {run.name}, which has not succeeded (--fresh starts over)"))
-        cache = Cache(files, run, emit, use=not fresh)
+            fresh_too = " and was begun with --fresh, so it takes nothing from earlier runs" if meta["fresh"] else ""
+            emit(Note(f"resuming run {run.name}, which has not succeeded{fresh_too} (--fresh starts over)"))
+        cache = Cache(files, run, emit, use=not meta["fresh"])
         interrupts = Interrupts()
         ended = PipelineEngine(
             pipeline, graph, run, steps, cache, parallel=at_once, interrupts=interrupts, emit=emit

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from kftune.errors import KftuneError, UnknownNameError, UsageError
 from kftune.pipeline import ParameterReference, Pipeline
-from kftune.pipeline.ports import typed_value
+from kftune.pipeline.ports import float_as_written, typed_value
 from kftune.spec.part import PartError
 
 _EXAMPLES = {"int": "3", "float": "0.5", "bool": "true", "list": "[1,2]", "dict": '{"a":1}'}
@@ -44,7 +44,8 @@ def _read(name: str, wanted: str, text: str) -> Any:
     if wanted == "str":
         return text
     try:
-        return typed_value(json.loads(text, parse_constant=_refuse), wanted)
+        value = typed_value(json.loads(text, parse_constant=_refuse), wanted)
+        return float_as_written(value, text.strip()) if wanted == "float" else value
     except (ValueError, PartError) as error:
         raise UsageError(
             f"the parameter {name} is of type {wanted}, for example {name}={_EXAMPLES[wanted]}, but got {text!r}"

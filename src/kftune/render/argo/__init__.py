@@ -21,7 +21,7 @@ from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering, present, whole_seconds
-from kftune.render.steps import all_nodes
+from kftune.render.steps import all_nodes, stop_notes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
@@ -176,6 +176,7 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
     )
     if any(node.step.timeout is not None for node in nodes):
         yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
+    yield from stop_notes(pipeline, "Argo")
     if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
         yield (
             f"schedule.cron {pipeline.schedule.cron!r} in {pipeline.schedule.timezone} runs in the hours when clocks "

@@ -12,24 +12,18 @@ from __future__ import annotations
 from typing import Any
 
 from kftune.render.argo.text import path_of, tag
+from kftune.render.argo.values import is_value
 
 STOP = "Stop"
 """The template that fails with a reason."""
 
 _WHY = "WHY"
-_NUMBER = "-?(0|[1-9][0-9]*)"
-# Each text begins with a comma: Argo would embed the text of a list or mapping as that, and change its numbers.
-_PATTERNS = {
-    "int": f"^,\\\\s*{_NUMBER}\\\\s*$",
-    "float": f"^,\\\\s*{_NUMBER}([.][0-9]+)?([eE][-+]?[0-9]+)?\\\\s*$",
-    "bool": "^,\\\\s*(true|false)\\\\s*$",
-    "list": "(?s)^,\\\\s*\\\\[.*\\\\]\\\\s*$",
-    "dict": "(?s)^,\\\\s*[{].*[}]\\\\s*$",
-}
 
 
 def item_output(value: str, kind: str) -> str:
-    """Returns the expression for one item's output.
+    """Returns the expression for one item's output: a comma and the text.
+
+    Without the comma, Argo would embed the text of a list or mapping as that, and change its numbers.
 
     Args:
         value: The tag of the output.
@@ -53,8 +47,8 @@ def check_task(name: str, number: int, kind: str, what: str) -> dict[str, Any] |
         kind: Its type.
         what: The output, for the user.
     """
-    pattern = _PATTERNS.get(kind)
-    if pattern is None:
+    holds = is_value("trimPrefix(#, ',')", kind)
+    if holds is None:
         return None
     why = f"{what} must be of type {kind}, but the items gave: {{{{={_joined(name)}}}}}"
     return {
@@ -62,7 +56,7 @@ def check_task(name: str, number: int, kind: str, what: str) -> dict[str, Any] |
         "name": f"check-{number}",
         "template": STOP,
         "depends": "each.Succeeded",
-        "when": f"{{{{=any({_texts(name)}, {{# != '' && not (# matches '{pattern}')}})}}}}",
+        "when": f"{{{{=any({_texts(name)}, {{# != '' && not ({holds})}})}}}}",
         "arguments": {"parameters": [{"name": _WHY, "value": why}]},
     }
 

@@ -11,7 +11,8 @@ import re
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import Condition, Reference
+from kftune.pipeline import Condition, OutputReference, ParameterReference, Reference
+from kftune.render.argo.values import is_value, not_of_type, value_of
 from kftune.render.command import checked_text
 
 BRACE_VARIABLE = "KFTUNE_BRACE"
@@ -116,23 +117,37 @@ def tag(path: str) -> str:
 def expression(condition: Condition, types: tuple[str, str], paths: dict[Reference, str]) -> str:
     """Returns a condition as an expression of Argo.
 
+    A value that is not of its type gives a text that is no condition: the task's node has it as its error, and the run
+    fails.
+
     Args:
         condition: The condition.
         types: The types of its two sides.
         paths: Reference -> the path of its value, such as ``tasks['evaluate'].outputs.parameters['loss']``.
     """
-    sides = [_side(side, kind, paths) for side, kind in zip((condition.left, condition.right), types, strict=True)]
-    return f"{{{{={sides[0]} {condition.operator} {sides[1]}}}}}"
+    sides = list(zip((condition.left, condition.right), types, strict=True))
+    common = "float" if set(types) == {"int", "float"} else types[0]
+    written = " ".join((_side(*sides[0], common, paths), condition.operator, _side(*sides[1], common, paths)))
+    for side, kind in reversed(sides):
+        holds = is_value(paths[side], kind) if isinstance(side, Reference) else None
+        if holds is not None:
+            written = f"{holds} ? ({written}) : '{not_of_type(_what(side), kind)}' + {paths[side]}"
+    return f"{{{{={written}}}}}"
 
 
-def _side(side: Any, kind: str, paths: dict[Reference, str]) -> str:
-    is_number = kind in ("int", "float")
+def _side(side: Any, kind: str, common: str, paths: dict[Reference, str]) -> str:
     if isinstance(side, Reference):
-        return f"asFloat({paths[side]})" if is_number else paths[side]
-    if is_number:
+        return value_of(paths[side], common)
+    if kind in ("int", "float"):
         return repr(side)
     # Booleans reach Argo as text. Texts of a condition hold no quotes.
     return f"'{str(side).lower() if isinstance(side, bool) else side}'"
+
+
+def _what(side: Reference) -> str:
+    if isinstance(side, OutputReference):
+        return f"output {side.output} of step {side.step}"
+    return f"parameter {side.name}" if isinstance(side, ParameterReference) else f"value {side.path}"
 
 
 def path_of(tag_text: str) -> str:

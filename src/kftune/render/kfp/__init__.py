@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from kftune.errors import MissingExtraError, RenderError
@@ -12,7 +13,7 @@ from kftune.pipeline import Pipeline, TuneStep
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
 from kftune.render.size import needs_server_side, size_of
-from kftune.render.steps import all_nodes
+from kftune.render.steps import all_nodes, stop_notes
 from kftune.render.tuning import Tuning, tuning_of
 
 # Source: etcd (--max-request-bytes, 1.5 MiB). KFP 2.17 makes a Workflow of 2.1 times the size of a pipeline's IR
@@ -83,25 +84,33 @@ def _compiled(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[dict[str, 
 _API = "pipelines.kubeflow.org/v2beta1"
 
 
+def _account_note(of_run: str | None, of_steps: set[str | None]) -> Iterator[str]:
+    """Yields which service account to choose: that of the run has the rights of all that the steps name."""
+    others = ", ".join(repr(account) for account in sorted(filter(None, of_steps - {of_run})))
+    if of_run is not None:
+        which = repr(of_run)
+        needs = f", and give it the rights of {others} too, which the steps name" if others else ""
+    elif "," in others:
+        which, needs = f"one that has the rights of all of {others}", ""
+    elif others:
+        which, needs = others, ""
+    else:
+        return
+    yield f"KFP runs all steps as the service account of the run: choose {which} when you start a run{needs}"
+
+
 def _notes(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[str]:
     notes = [note for tuning in tunings.values() for note in tuning.notes]
     if pipeline.schedule is not None:
         notes.append("KFP has no object for a schedule: create a recurring run of this pipeline in its UI")
     if pipeline.parallel is not None:
         notes.append("KFP has no limit for the steps of a run: parallel has no effect, except that of each loop")
+    notes += stop_notes(pipeline, "KFP")
     target = pipeline.targets.kfp
     if pipeline.timeout is not None and target.version != "2.17":
         notes.append(f"KFP {target.version} has no time limit for a run: timeout has no effect")
     nodes = all_nodes(pipeline)
-    accounts = sorted({node.step.service_account for node in nodes if node.step.service_account})
-    if target.service_account or len(accounts) == 1:
-        named = target.service_account or accounts[0]
-        notes.append(f"KFP runs all steps as the service account of the run: choose {named!r} when you start a run")
-    elif accounts:
-        notes.append(
-            f"KFP runs all steps as the service account of the run: choose one that has the rights of all of "
-            f"{', '.join(map(repr, accounts))} when you start a run"
-        )
+    notes += _account_note(target.service_account, {node.step.service_account for node in nodes})
     for name, loop in pipeline.loops.items():
         if loop.entries is not None and len(loop.entries) > _MANY_ITEMS:
             notes.append(

@@ -38,16 +38,14 @@ from kftune.pipeline.ports import text_of
 from kftune.render.kfp.components import (
     EXPERIMENT,
     ITEM,
-    LARGEST_INT,
     RUN,
     TYPES,
     component_of,
     constant_component,
-    input_type,
     kept,
 )
-from kftune.render.kfp.dangling import remove_dangling_inputs
-from kftune.render.kfp.groups import Block, Group, Placing
+from kftune.render.kfp.dangling import repair_references
+from kftune.render.kfp.groups import Block, Group, Placing, takes_item
 from kftune.render.kfp.settings import apply_settings
 from kftune.render.tuning import Tuning
 
@@ -78,27 +76,17 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
     except RenderError:
         raise
     except Exception as error:  # kfp has no exception of its own, and also fails with assertions
-        if asking := [node.name for node in pipeline.plan.nodes.values() if _asks_field(node)]:
-            raise RenderError(
-                f"KFP cannot take one field of a loop's item in a condition and another one in a step inside it, as "
-                f"around {', '.join(map(repr, asking))}; let a step before it write the field that the condition asks"
-            ) from error
-        raise RenderError(
-            f"KFP's compiler refuses {tracer.place}: {' '.join(str(error).split()) or type(error).__name__}"
-        ) from error
+        # kfp adds whole messages of the IR behind the first line.
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise RenderError(f"KFP's compiler refuses {tracer.place}: {why}") from error
     spec, platform = graph.pipeline_spec, graph.platform_spec
     for name, given in pipeline.run_parameters.items():
         if given.description:
             spec.root.input_definitions.parameters[name].description = " ".join(given.description.split())
     documents = [json_format.MessageToDict(spec), json_format.MessageToDict(platform)]
     # A protobuf map has no order.
-    remove_dangling_inputs(documents[0])
+    repair_references(documents[0])
     return [with_sorted_keys(document) for document in documents if document]
-
-
-def _asks_field(node: Node) -> bool:
-    asked = () if node.condition is None else node.condition.references
-    return any(isinstance(side, ItemReference) and side.field is not None for side in asked)
 
 
 class _Tracer:
@@ -109,7 +97,7 @@ class _Tracer:
         self._tunings = tunings
         self._placing = Placing(pipeline)
         self._types = {name: str(given.type) for name, given in pipeline.run_parameters.items()}
-        self.place = f"pipeline {pipeline.name!r}"
+        self._whole = self.place = f"pipeline {pipeline.name!r}"
         """What is traced."""
         self._tasks: dict[str, Any] = {}
         self._inputs: dict[str, Any] = {}
@@ -150,6 +138,7 @@ class _Tracer:
                 self._tasks[item.name] = self._task(item)
             elif (group := item.group) is not None:
                 (self._run_loop if group.kind == "loop" else self._run_condition)(item, group)
+        self.place = self._whole
 
     def _run_loop(self, block: Block, group: Group) -> None:
         loop = self._pipeline.loops[group.name]
@@ -163,7 +152,6 @@ class _Tracer:
         node = self._pipeline.node(group.name)
         with dsl.If(self._operation(node), name=f"when-{node.name}"):
             self._run_block(block)
-        self.place = f"pipeline {self._pipeline.name!r}"
         wanted = list(self._wanted_of_other_branch(block))
         if not wanted:
             return
@@ -189,15 +177,22 @@ class _Tracer:
         self.place = f"step {node.name!r}"
         tuning = self._tunings.get(node.name)
         try:
-            task = component_of(node, self._types, tuning, self._item_type(node))(**self._arguments(node, tuning))
+            item = self._item_type(node) if self._takes_whole_item(node) else None
+            task = component_of(node, self._types, tuning, item)(**self._arguments(node, tuning))
             for name in node.waits_only:
                 task.after(self._tasks[name])
             apply_settings(task, node, self._pipeline.targets.kfp.version, is_exit=node is self._pipeline.plan.exit)
-        except RenderError:
-            raise
-        except (TypeError, ValueError) as error:
-            raise RenderError(f"KFP's compiler refuses step {node.name!r}: {error}") from error
+        except RenderError as error:
+            raise RenderError(str(error), *(self._place_in_file(node, place) for place in error.places)) from error
         return task
+
+    def _place_in_file(self, node: Node, place: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """Returns the keys in the pipeline's file for those of a step, whose field may come from the defaults."""
+        is_exit = node is self._pipeline.plan.exit
+        own: Any = self._pipeline.exit if is_exit else self._pipeline.steps[node.name]
+        if place[0] not in own.model_fields_set:
+            return ("defaults", *place)
+        return ("exit", *place) if is_exit else ("steps", node.name, *place)
 
     def _arguments(self, node: Node, tuning: Tuning | None) -> dict[str, Any]:
         given = {
@@ -210,16 +205,26 @@ class _Tracer:
         if tuning is not None:
             given[EXPERIMENT] = tuning.text
             given[RUN] = dsl.PIPELINE_JOB_ID_PLACEHOLDER
-            if node.loop is not None:
-                given[ITEM] = self._items[node.loop]
+        if node.loop is not None and self._takes_whole_item(node):
+            given[ITEM] = self._items[node.loop]
         return given
+
+    def _takes_whole_item(self, node: Node) -> bool:
+        """Returns whether a component gets the item for itself: a tune step, and one step of a loop without any other.
+
+        Source: kfp 2.17, compiler: get_inputs_for_all_groups brings the items into an outer group only if a step of the
+        loop takes them.
+        """
+        if node.loop is None or node.name in self._tunings:
+            return node.loop is not None
+        members = [self._pipeline.node(name) for name in self._pipeline.members(node.loop)]
+        is_known = self._pipeline.loops[node.loop].source is None
+        return not is_known and node is members[0] and not any(map(takes_item, members))
 
     def _value(self, node: Node, argument: Argument) -> Any:
         source = argument.source
         if isinstance(source, FixedValue):
-            wanted = input_type(argument, self._types)
-            text = wanted == "str"
-            return kept(_checked(source.text, argument.name) if text else _carried(source.value, argument.name))
+            return kept(_checked(source.text, argument.name))
         if isinstance(source, ItemReference):
             return self._item(node, source)
         if argument.fan_in:
@@ -315,6 +320,10 @@ def _unchanged(value: Any, name: str) -> Any:
     return _carried(value, name)
 
 
+# KFP transports every number as a double.
+_LARGEST_INT = 2**53
+
+
 def _carried(value: Any, name: str) -> Any:
     """Returns `value` if KFP passes it on unchanged.
 
@@ -322,7 +331,7 @@ def _carried(value: Any, name: str) -> Any:
         RenderError: KFP would change it.
     """
     for leaf in _leaves(value):
-        if type(leaf) is int and abs(leaf) > LARGEST_INT:
+        if type(leaf) is int and abs(leaf) > _LARGEST_INT:
             raise RenderError(
                 f"KFP transports numbers as doubles, which would change {name}={value}; give it as a text"
             )

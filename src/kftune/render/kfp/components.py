@@ -25,9 +25,6 @@ from kftune.pipeline.ports import METRICS_TYPES, PARAMETER_TYPES
 from kftune.render.steps import check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
-# KFP transports every number as a double.
-LARGEST_INT = 2**53
-
 TYPES: Mapping[str, Any] = {
     "int": int,
     "float": float,
@@ -78,7 +75,7 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
         node: The step.
         parameter_types: Parameter of the run -> its type.
         tuning: What a tune step runs; None for other steps.
-        item: The type of an item of the step's loop; None outside loops.
+        item: The type of an item of the step's loop, if the component gets the item for itself.
 
     Raises:
         RenderError: KFP cannot run it.
@@ -89,8 +86,13 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     check_one_node(node, "KFP")
     if node.step.has_executor_output:
         inputs[EXECUTOR_OUTPUT] = "str"
-    if tuning is not None:
-        inputs |= {EXPERIMENT: "str", RUN: "str", **({} if item is None else {ITEM: item})}
+    further = {**({} if tuning is None else {EXPERIMENT: "str", RUN: "str"}), **({} if item is None else {ITEM: item})}
+    if taken := sorted(inputs.keys() & further):
+        raise RenderError(
+            f"kftune gives step {node.name!r} an input {taken[0]!r} in KFP, but it has one of that name; rename it, "
+            f"for example to {taken[0]}_value"
+        )
+    inputs |= further
 
     def line(values: dict[str, str]) -> list[str]:
         if tuning is None:
@@ -120,21 +122,20 @@ def constant_component(name: str, like: Node, output_type: str) -> Any:
 def input_type(argument: Argument, parameter_types: Mapping[str, str]) -> str:
     """Returns the type that a component declares: that of the value it receives, because KFP converts none.
 
-    Items of a loop are texts: KFP has one type for all fields of an item.
+    Items of a loop are texts: KFP has one type for all fields of an item. So are constants, because KFP would write
+    ``2.0`` as ``2`` and escape signs in lists.
 
     Args:
         argument: The step's argument.
         parameter_types: Parameter of the run -> its type.
     """
     source = argument.source
-    if isinstance(source, ItemReference):
+    if isinstance(source, (ItemReference, FixedValue)):
         return "str"
     if isinstance(source, StatusReference):
         return "status"
     if isinstance(source, ParameterReference):
         return parameter_types[source.name]
-    if isinstance(source, FixedValue) and type(source.value) is int and abs(source.value) > LARGEST_INT:
-        return "str"
     return argument.type
 
 

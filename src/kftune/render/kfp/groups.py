@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from kftune.errors import RenderError
-from kftune.pipeline import Argument, Node, OutputReference, Pipeline
+from kftune.pipeline import Argument, ItemReference, Node, OutputReference, Pipeline
 
 
 class Group(NamedTuple):
@@ -125,6 +125,7 @@ class Placing:
 
     def _check(self, node: Node) -> None:
         chain = self.chains[node.name]
+        self._check_fields(node, chain)
         for name in node.waits_only:
             foreign = _foreign(self.chains[name], chain)
             if foreign and foreign[0].kind == "when":
@@ -135,6 +136,23 @@ class Placing:
         for argument in node.arguments.values():
             if argument.producer is not None:
                 self._check_argument(node, argument, _foreign(self.chains[argument.producer], chain))
+
+    def _check_fields(self, node: Node, chain: Chain) -> None:
+        """Checks that no step inside a condition of its loop takes a field of an item that is known before the run.
+
+        Source: kfp 2.17, compiler: get_inputs_for_all_groups gives a condition the field, and
+        build_task_spec_for_task looks for the item.
+        """
+        if node.loop is None or self._pipeline.loops[node.loop].entries is None:
+            return
+        inside = chain[chain.index(Group("loop", node.loop)) + 1 :]
+        for argument in node.arguments.values():
+            if inside and isinstance(argument.source, ItemReference) and argument.source.field is not None:
+                raise RenderError(
+                    f"KFP's compiler cannot pass a field of a loop's item into a condition, but step {node.name!r} "
+                    f"takes {argument.name} from {argument.source} inside the {_description(inside[-1])}; let a step "
+                    f"of the loop before the condition write it as its output, and take that"
+                )
 
     def _check_argument(self, node: Node, argument: Argument, foreign: Chain) -> None:
         what = f"step {node.name!r} takes {argument.name} from {argument.producer!r}"
@@ -191,6 +209,16 @@ class Placing:
             found.append(part)
             del left[part]
         return found
+
+
+def takes_item(node: Node) -> bool:
+    """Returns whether a step, or its condition, takes the item of its loop or a field of it."""
+    sources = [argument.source for argument in node.arguments.values()]
+    return any(isinstance(source, ItemReference) for source in (*sources, *_asked(node)))
+
+
+def _asked(node: Node) -> Iterable[object]:
+    return () if node.condition is None else node.condition.references
 
 
 def _is_within(outer: Chain, inner: Chain) -> bool:

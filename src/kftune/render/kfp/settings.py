@@ -31,7 +31,7 @@ def apply_settings(task: Any, node: Node, version: str, *, is_exit: bool) -> Non
         is_exit: Whether it is the exit step, which must run each time.
 
     Raises:
-        RenderError: KFP lacks a setting.
+        RenderError: KFP lacks a setting; its places begin at the step.
     """
     step = node.step
     task.set_display_name(node.name)
@@ -106,16 +106,18 @@ def _memory(quantity: str) -> str:
 
 def _check_volume_names(node: Node) -> None:
     """Checks that objects of two kinds have two names, because KFP names a volume after its object."""
-    seen: dict[str, tuple[str, Volume]] = {}
-    for volume in node.step.volumes:
+    seen: dict[str, tuple[str, Volume, int]] = {}
+    for index, volume in enumerate(node.step.volumes):
         kinds = (("claim", volume.claim), ("config_map", volume.config_map), ("secret", volume.secret))
         kind, name = next(((kind, name) for kind, name in kinds if name is not None), ("empty_dir", volume.name))
-        other_kind, other = seen.setdefault(name, (kind, volume))
+        other_kind, other, other_index = seen.setdefault(name, (kind, volume, index))
         if other_kind != kind:
             raise RenderError(
                 f"KFP names a volume after its object, so the objects of two volumes must have two names, but in step "
                 f"{node.name!r} volume {other.name!r} is {other_kind} {name!r} and volume {volume.name!r} is "
-                f"{kind} {name!r}; rename one of the objects"
+                f"{kind} {name!r}; rename one of the objects",
+                ("volumes", other_index, other_kind),
+                ("volumes", index, kind),
             )
 
 
