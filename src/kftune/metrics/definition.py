@@ -41,10 +41,24 @@ class MetricDefinition(_Definition):
         """The compiled regex."""
         return re.compile(self.regex, re.ASCII)
 
+    @property
+    def group(self) -> str:
+        """The inside of its group, which matches the value."""
+        return self.regex[scan(self.regex).captures[0]]
+
+    def with_group(self, group: str) -> re.Pattern[str]:
+        """Returns the compiled regex with another group.
+
+        Args:
+            group: What is to match the value.
+        """
+        inside = scan(self.regex).captures[0]
+        return re.compile(f"{self.regex[: inside.start]}{group}{self.regex[inside.stop :]}", re.ASCII)
+
 
 def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
     """Returns notes for the user about values that the definition's group would misread; empty when there are none."""
-    group = re.compile(scan(definition.regex).captures[0], re.ASCII)
+    group = re.compile(definition.group, re.ASCII)
     notes = []
     if group.fullmatch("0.5") and not group.fullmatch("1e-05"):
         part = group.match("1e-05")

@@ -53,8 +53,8 @@ class Scan(NamedTuple):
 
     items: tuple[Item, ...]
     """The parts outside of all groups."""
-    captures: tuple[str, ...]
-    """The inside of each capturing group, in the order in which the groups end."""
+    captures: tuple[slice, ...]
+    """Where the inside of each capturing group is, in the order in which the groups end."""
 
 
 def scan(regex: str) -> Scan:
@@ -67,7 +67,7 @@ def scan(regex: str) -> Scan:
         MetricError: RE2 refuses it or reads it differently than Python; names the construct, its position, a remedy.
     """
     items: list[Item] = []
-    captures: list[str] = []
+    captures: list[slice] = []
     opened: list[Token] = []
     for token in _checked(regex):
         written = regex[token.start : token.end]
@@ -78,7 +78,7 @@ def scan(regex: str) -> Scan:
             is_plain = regex.startswith("(?", opening.start) and not regex.startswith("(?P<", opening.start)
             kind = "other" if is_plain else "capture"
             if kind == "capture":
-                captures.append(regex[opening.end : token.start])
+                captures.append(slice(opening.end, token.start))
             if not opened:
                 items.append(Item(kind, opening.start, token.end))
         elif not opened:

@@ -276,6 +276,16 @@ def test_a_trial_without_objective_is_told_apart_from_a_failed_one(tmp_path, con
     assert re.search(told, trial.message)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "state", "objective"), [("min", "Succeeded", 0.4), ("latest", "MetricsUnavailable", None)]
+)
+def test_a_diverged_trial_has_no_latest_value(tmp_path, strategy, state, objective):
+    strategies = {"metricStrategies": [{"name": "loss", "value": strategy}]}
+    trial = one_trial(sh("echo loss=0.4; echo loss=nan"), tmp_path, objective=strategies)
+    assert (trial.state, trial.objective, trial.metrics["loss"][:3]) == (state, objective, ("0.4", "0.4", ""))
+    assert ("may take it for the best" in trial.message) == (state == "MetricsUnavailable")
+
+
 def test_as_katib_a_trial_whose_objective_is_no_number_succeeds(tmp_path):
     trial = one_trial(sh("echo loss=nan"), tmp_path, more={"as_katib": True})
     assert (trial.state, trial.objective, trial.metrics["loss"].latest) == ("Succeeded", None, "")

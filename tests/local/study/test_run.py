@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -139,6 +140,26 @@ def test_a_regex_that_matches_no_line_is_told_with_the_log_s_end(tmp_path):
 def test_a_finite_value_beside_nan_is_enough(tmp_path):
     trial = one_trial(study(sh("echo loss=nan; echo loss=0.4; echo loss=inf"), trials=1), tmp_path)
     assert (trial.state, trial.objective, trial.metrics["loss"].count) == ("Succeeded", 0.4, 1)
+
+
+@pytest.mark.parametrize(
+    ("objective", "katib"),
+    [
+        ({}, "Katib's collector passes over inf: on a cluster, the value before it counts"),
+        ({"regex": "loss=([0-9.]+)"}, "Katib's collector passes over inf"),
+        ({"regex": r"loss=(\S+)"}, "Katib stores inf, and may take the trial for the best"),
+    ],
+)
+def test_a_diverged_trial_has_no_latest_value(tmp_path, objective, katib):
+    script = "echo loss=0.4; echo loss=nan; echo loss=inf"
+    a_study = study(sh(script), trials=1, objective={"reduce": "latest", **objective})
+    outcome, events = run(a_study, tmp_path)
+    trial = trials_in(tmp_path)[0]
+    assert (trial.state, trial.objective, trial.metrics["loss"].latest) == ("MetricsUnavailable", None, "inf")
+    assert trial.message.startswith("the latest value of the objective 'loss' counts (reduce: latest), and it is inf;")
+    assert katib in trial.message
+    assert outcome.best is None
+    assert all(math.isfinite(event.value) for event in events if isinstance(event, MetricReported))
 
 
 # -- what ends a study --------------------------------------------------------------------------------------------

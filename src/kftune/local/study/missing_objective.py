@@ -10,10 +10,11 @@ from pathlib import Path
 from kftune.errors import near_names
 from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines, readable
 from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.log_scanner import is_not_finite
 from kftune.metrics.near_lines import VALUE_GROUP, LineReader, NearLine, near_lines
 from kftune.metrics.reduction import Reducer
 
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+_TOO_LARGE_STEPS = "a loss that is not finite often means too large a learning rate"
 SEARCHED = 1 << 20
 """Bytes at the end of a log in which to look for a reason."""
 _NAME_AND_NUMBER = re.compile(rb"(?<![^ \t\r\n\f])([!-<>-~]{1,100})=[+-]?[0-9.]")
@@ -28,7 +29,7 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | N
         refused: Reported value that is not a finite number -> how often.
         regex: The regular expression that finds it; None for metric lines.
     """
-    if refused and all(_NOT_FINITE.fullmatch(text) for text in refused):
+    if refused and all(map(is_not_finite, refused)):
         return _never_finite(name, refused)
     if regex is not None and refused:
         texts = ", ".join(map(repr, list(refused)[:3]))
@@ -39,6 +40,23 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | N
     if regex is not None:
         return f"no line of the log matches the objective's regex {regex!r}{last_lines(log)}"
     return why_not_read(name, end_of(log, SEARCHED), near_reports)
+
+
+def why_diverged(name: str, latest: str, definition: MetricDefinition | None) -> str:
+    """Explains why a trial whose latest value counts has no value of its objective.
+
+    Args:
+        name: The objective.
+        latest: The latest value, which is nan or infinite.
+        definition: How it is found; None for metric lines.
+    """
+    katib = f"Katib's collector passes over {latest}: on a cluster, the value before it counts"
+    if definition is not None and re.fullmatch(definition.group, latest, re.ASCII):
+        katib = f"Katib stores {latest}, and may take the trial for the best"
+    return (
+        f"the latest value of the objective {name!r} counts (reduce: latest), and it is {latest}; {_TOO_LARGE_STEPS}; "
+        f"{katib}, unless the training ends with another exit code than 0"
+    )
 
 
 def _never_finite(name: str, refused: Mapping[str, int]) -> str:
@@ -52,7 +70,7 @@ def _never_finite(name: str, refused: Mapping[str, int]) -> str:
     times = "once" if total == 1 else f"{total} times"
     return (
         f"the objective {name!r} was reported {times}, but never as a finite number ({', '.join(list(refused)[:3])}); "
-        f"a loss that is not finite often means too large a learning rate"
+        f"{_TOO_LARGE_STEPS}"
     )
 
 
