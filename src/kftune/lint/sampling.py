@@ -47,7 +47,7 @@ class MetricSample(NamedTuple):
 
 
 class NearMiss(NamedTuple):
-    """A line that the collector does not read, but a similar one."""
+    """A line that is not read, but a similar one would be."""
 
     metric: str
     line: Place
@@ -71,13 +71,14 @@ class Sample(NamedTuple):
     """Why no log is read at all; empty if one is."""
 
 
-def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
+def sample(spec: Mapping[str, Any], log: bytes, file: str, *, near: bool = True) -> Sample:
     """Returns what an Experiment reads from a log.
 
     Args:
         spec: The decoded spec of an admitted Experiment, with its defaults.
         log: The content of the log.
         file: The name of the log.
+        near: Whether to explain the lines that are almost read.
     """
     collecting = spec["metricsCollectorSpec"]
     kind = collecting["collector"].get("kind", "")
@@ -89,7 +90,8 @@ def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
     named = [objective["objectiveMetricName"], *objective.get("additionalMetricNames", ())]
     names, filters = as_passed(named, (source.get("filter") or {}).get("metricsFormat", ()))
     strategies = {each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())}
-    return _Reading(names, filters, form, strategies).sample(log, file)
+    read = _Reading(names, filters, form, strategies).sample(log, file)
+    return read if near else read._replace(near=())
 
 
 def sample_findings(read: Sample) -> Iterator[Finding]:
@@ -103,7 +105,8 @@ def sample_findings(read: Sample) -> Iterator[Finding]:
             near = next((each for each in read.near if each.metric == metric.name), None)
             hint = f": line {near.line} almost, but {near.why}" if near else ""
             message = f"no line of {read.log} has a value of {metric.name!r}{hint}"
-            yield finding("KT501" if index == 0 else "KT502", place, message)
+            found = finding("KT501" if index == 0 else "KT502", place, message)
+            yield found._replace(remedy=near.remedy if near else found.remedy)
         odd = next((row for row in metric.rows if row.note), None)
         if odd is not None:
             message = f"{read.log}:{odd.line}: {metric.name} is stored as {odd.value!r}: {odd.note}"

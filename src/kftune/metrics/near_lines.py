@@ -42,8 +42,8 @@ class LineReader(NamedTuple):
 
     value: Callable[[str, str], str | None]
     """The number that it finds in a line, as text; the second text is a regex to use instead of its own, or empty."""
-    advice: str
-    """What to write into the file at hand, with ``{}`` for a regex."""
+    advice: Callable[[str], str]
+    """What to write into the file at hand, given a regex."""
     groups: int
     """1 if a regex has a group for the value only; 2 if it has one for the name before it."""
 
@@ -112,7 +112,7 @@ def _remedy(name: str, text: str, value: str, reader: LineReader) -> str:
     regex = regex_for(name, text, reader.groups)
     if reader.value(text, regex) != value:
         return ""
-    return f"print {name}=0.3 as kftune.report does, or {reader.advice.format(regex)}"
+    return f"print {name}=0.3 as kftune.report does, or {reader.advice(regex)}"
 
 
 def _ways(name: str, groups: int) -> list[_Way]:
@@ -160,7 +160,7 @@ def _ways(name: str, groups: int) -> list[_Way]:
         _Way(
             lambda text: loose.sub(lambda _: name, text),
             called,
-            "use the log's name in the objective, or print the name that the file has",
+            "name the metric as the log does, or print the name that the file has",
         ),
         _Way(
             lambda text: _NO_NUMBER.sub(r"\g<1>0", text),
@@ -189,7 +189,7 @@ def regex_for(name: str, text: str, groups: int) -> str:
         quote, closing = (r'["\x27]' if each else "" for each in (found[1], found[3]))
         bracket = r"[\w.]*[(\[]+" if found[4] else ""
         between = rf"{quote}\s*{re.escape(found[2].strip())}\s*{closing}{bracket}"
-    called = re.escape(name)
+    called = re.escape(name).replace(r"\ ", " ")
     edge = r"\b" if called[:1].isalnum() else ""
     return f"({called}){between}({NUMBER})" if groups == 2 else f"{edge}{called}{between}{VALUE_GROUP}"
 

@@ -113,7 +113,7 @@ def test_a_kill_from_outside_hints_at_memory(tmp_path):
             "echo epoch 1 Loss: 0.31",
             "exit code 0, but the objective was never reported: the log has no loss=<number>; the line "
             "'epoch 1 Loss: 0.31' is not read, because it has ':' instead of '=' and the log calls it 'Loss'; print "
-            "loss=0.3 as kftune.report does; use the log's name in the objective, or print the name that the file has",
+            "loss=0.3 as kftune.report does; name the metric as the log does, or print the name that the file has",
         ),
         ("true", "exit code 0, but the objective was never reported: the log has no loss=<number>; it is empty"),
         (
@@ -130,10 +130,19 @@ def test_without_a_finite_objective_a_trial_is_metrics_unavailable_and_says_why(
 
 
 def test_a_regex_that_matches_no_line_is_told_with_the_log_s_end(tmp_path):
+    a_study = study(sh("echo done"), trials=1, objective={"regex": "val loss: ([0-9.]+)"})
+    trial = one_trial(a_study, tmp_path)
+    assert trial.message == (
+        "no line of the log matches the objective's regex 'val loss: ([0-9.]+)'; its last lines:\n  done"
+    )
+
+
+def test_a_regex_that_almost_matches_a_line_is_told_with_a_better_one(tmp_path):
     a_study = study(sh("echo 'val loss = 0.3'"), trials=1, objective={"regex": "val loss: ([0-9.]+)"})
     trial = one_trial(a_study, tmp_path)
     assert trial.message == (
-        "no line of the log matches the objective's regex 'val loss: ([0-9.]+)'; its last lines:\n  val loss = 0.3"
+        "the objective was never reported; the line 'val loss = 0.3' is not read, because the regex 'val loss: "
+        r"([0-9.]+)' does not match it; give the study objective.regex: '\bval loss\s*=\s*([0-9.eE+-]+)'"
     )
 
 

@@ -102,14 +102,15 @@ RULES = (
         title="The sample log has no value of the objective",
         explanation="From the log of --sample-log Katib stores `unavailable`, or the collector stops at a line: the "
         "trial fails.",
-        remedy="print the objective as name=value, or add a filter that finds it to metricsFormat",
+        remedy="print the objective as name=value; or add a filter that finds it to metricsFormat, and in a study give "
+        "objective.regex",
     ),
     Rule(
         code="KT502",
         severity="advice",
         title="The sample log has no value of an additional metric",
         explanation="The metric is empty in every trial.",
-        remedy="print the metric as name=value, or remove it from additionalMetricNames",
+        remedy="print the metric as name=value, or remove it",
     ),
     Rule(
         code="KT503",

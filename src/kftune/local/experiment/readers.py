@@ -182,7 +182,7 @@ class RowsReader(Reader):
         def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
             return near_rows(name, lines, metrics.filters, metrics.format)
 
-        return why_not_read(metrics.objective, end_of(log, SEARCHED), near)
+        return why_not_read(metrics.objective, end_of(log, SEARCHED), near, metrics.format)
 
     def ended(self, state: State) -> None:
         """Stores the reports for the rules of later trials."""

@@ -54,4 +54,4 @@ class StudyReader(Reader):
         if reduced is not None:
             return why_diverged(name, reduced.latest, self._definition)
         refused = {text: count for (metric, text), count in reducer.refused.items() if metric == name}
-        return why_missing(name, log, refused, self._objective.regex)
+        return why_missing(name, log, refused, self._definition)

@@ -1,0 +1,68 @@
+"""Shows what `kftune run` reads in a real log of a study, and why it does not read similar lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from kftune.katib.go.types import Path as JsonPath
+from kftune.lint.report import LocalMetric
+from kftune.lint.rules.findings import finding
+from kftune.lint.rules.rule import Finding
+from kftune.lint.sampling import NearMiss
+from kftune.metrics.near_reports import near_reports
+from kftune.metrics.reduction import reduce_file
+from kftune.study import Study
+
+
+class StudySample(NamedTuple):
+    """What `kftune run` reads in a log."""
+
+    metrics: tuple[LocalMetric, ...] = ()
+    """The objective first."""
+    near: tuple[NearMiss, ...] = ()
+    """Lines that could be read if they, or the study, were written slightly differently."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong, with places in the study."""
+
+
+def study_sample(study: Study, log: str | Path) -> StudySample:
+    """Returns what `kftune run` reads in a log.
+
+    Args:
+        study: The study.
+        log: The file.
+    """
+    definitions = {each.name: each for each in study.metric_definitions}
+    read = reduce_file(log, [*study.reductions], study.metric_definitions)
+    metrics: list[LocalMetric] = []
+    near: list[NearMiss] = []
+    for name, reduce in study.reductions.items():
+        values = read.result(name)
+        counts = values is not None and values.number(reduce) is not None
+        refused = sum(count for (metric, _), count in read.refused.items() if metric == name)
+        text = values.text(reduce) if values is not None and counts else None
+        metrics.append(LocalMetric(name, reduce, values.count if values else 0, text, refused))
+        if values is None:
+            lines = Path(log).read_bytes().split(b"\n")
+            found = near_reports(name, lines, definitions.get(name), is_objective=name == study.objective.metric)
+            near += [NearMiss(name, *each) for each in found]
+    return StudySample(tuple(metrics), tuple(near), tuple(_findings(str(log), metrics, near)))
+
+
+def _findings(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iterator[Finding]:
+    for index, metric in enumerate(metrics):
+        if metric.value is not None:
+            continue
+        message = f"no line of {log} has a value of {metric.name!r}"
+        remedy = f"print {metric.name}=0.3 as kftune.report does, or give it a regex"
+        line = next((each for each in near if each.metric == metric.name), None)
+        if line is not None:
+            message += f": line {line.line} almost, but {line.why}"
+            remedy = line.remedy
+        if metric.values:
+            message = f"the latest value of {metric.name!r} in {log} counts, and it is not a finite number"
+            remedy = "let the training end with an exit code other than 0 at such a value"
+        place: JsonPath = ("metrics", index - 1) if index else ("objective", "metric")
+        yield finding("KT502" if index else "KT501", place, message)._replace(remedy=remedy)
