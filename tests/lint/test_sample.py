@@ -204,6 +204,36 @@ def test_a_study_that_diverges_has_no_latest_value(lint: Lint, tmp_path: Path):
     assert "  val_loss: no value; 1 not finite\n" in text
 
 
+def test_a_study_s_regex_that_cuts_numbers_is_reported_at_its_place(lint: Lint, tmp_path: Path):
+    text = (CIRCUITS / "study.yaml").read_text()
+    study = tmp_path / "study.yaml"
+    study.write_text(text.replace("reduce: min}\nmetrics", "reduce: min, regex: 'val_loss: ([0-9.]+)'}\nmetrics"))
+    log = tmp_path / "train.log"
+    log.write_text("val_loss: 0.5 val_mae=0.4 train_loss=1\nval_loss: 1e-05\n")
+    code, text = lint(str(study), "--select", "KT248,KT5")
+    assert code == 0
+    assert f"{study}:10:72: KT248 advice: the metric 'val_loss': a value printed as 1e-05 is read as '1'" in text
+    assert text.count("KT248") == 1
+    code, text = lint(str(study), "--select", "KT248,KT5", "--sample-log", str(log))
+    assert code == 1
+    assert f"{study}:10:72: KT503 wrong: {log}:2: val_loss is read as '1', where '1e-05' stands\n" in text
+    assert "    write ([0-9.eE+-]+) for the group of its regex\n" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("val_loss: 1e-05", "the filter reads only a part of '1e-05'"),
+        ("val_loss: 0.5", ""),
+    ],
+)
+def test_a_value_that_a_filter_cuts_is_reported(line: str, note: str):
+    source = r"source: {filter: {metricsFormat: ['(\w+): ([0-9\.]+)']}}"
+    change = f"spec: {{metricsCollectorSpec: {{collector: {{kind: StdOut}}, {source}}}}}"
+    (row,) = sampled(line.encode(), change).metrics[0].rows
+    assert row.note == note
+
+
 def test_a_tune_step_s_study_is_read_too(lint: Lint, tmp_path: Path):
     log = tmp_path / "train.log"
     log.write_text("val_loss: 0.51 val_mae=0.4 train_loss=1\n")

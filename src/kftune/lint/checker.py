@@ -43,6 +43,9 @@ _STUDY_REMEDIES = {
     "KT306": "remove the variable from the step's env, and add secrets: {NAME: {name: SECRET, key: KEY}}",
 }
 
+# Findings that a study has itself, at the place where it has the cause.
+_SAID_OF_STUDY = ("KT248",)
+
 
 class FixedText(NamedTuple):
     """A file, or standard input, before and after its fixes."""
@@ -210,7 +213,11 @@ class _Checker:
             message=verdict.message,
             reasons=tuple(RefusalReason(each.field, each.type, each.detail) for each in verdict.reasons),
             outcome=checked.outcome,
-            findings=tuple(each._replace(remedy=remedies.get(each.code, each.remedy)) for each in placed(checked)),
+            findings=tuple(
+                each._replace(remedy=remedies.get(each.code, each.remedy))
+                for each in placed(checked)
+                if not (is_rendered and each.code in _SAID_OF_STUDY)
+            ),
             sample=read,
         )
         return self._asked(report)

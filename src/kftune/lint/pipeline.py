@@ -26,7 +26,7 @@ from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
-from kftune.lint.study_sample import study_sample
+from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
@@ -53,7 +53,7 @@ def check_pipeline(
         findings = error_findings(document, error, "KT410")
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
-    found += [*_unused(pipeline), *_sampled(pipeline, options.sample_log)]
+    found += [*_unused(pipeline), *_metrics(pipeline, options.sample_log)]
     checked = CheckedDocument(document, Verdict("admitted"), tuple(found))
     report = PipelineReport(document.file, pipeline.name, checked.outcome, tuple(placed(checked)), note)
     return _experiments(source, pipeline), report
@@ -97,11 +97,13 @@ def _unused(pipeline: Pipeline) -> Iterator[Finding]:
             yield finding("KT412", ("parameters", name), message)
 
 
-def _sampled(pipeline: Pipeline, log: str | Path | None) -> Iterator[Finding]:
-    """Yields what a sample log shows about the studies of the tune steps."""
+def _metrics(pipeline: Pipeline, log: str | Path | None) -> Iterator[Finding]:
+    """Yields what is wrong with the metrics of the tune steps' studies, and what a sample log shows about them."""
     for name, node in pipeline.plan.nodes.items():
-        if log is not None and isinstance(node.step, TuneStep):
-            for each in study_sample(node.step.study, log).findings:
+        if isinstance(node.step, TuneStep):
+            study = node.step.study
+            read = () if log is None else study_sample(study, log).findings
+            for each in (*regex_findings(study), *read):
                 yield each._replace(path=("steps", name, "study", *each.path))
 
 

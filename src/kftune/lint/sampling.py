@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial.aggregation import AggregationError, observation
-from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed
+from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed, value_places
 from kftune.lint.json_types import Place
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
+from kftune.metrics.cut_numbers import whole_number
 from kftune.metrics.near_rows import near_rows
+
+_GIVEN = re.compile(r"[^\s,;|)\]}]+(?:,[0-9][^\s,;|)\]}]*)?")
 
 
 class SampleRow(NamedTuple):
@@ -146,11 +150,12 @@ class _Reading:
             observed = {each.name: each for each in observation((row for _, row in kept), self._names)}
         except AggregationError:
             observed = {each.name: each for each in observation((), self._names)}
+        notes = list(self._notes(rows, lines))
         for name in self._names:
             metric = observed[name]
             found = tuple(
-                SampleRow(number, row.value, row.timestamp, self._oddity(row, lines[number - 1]))
-                for number, row in rows
+                SampleRow(number, row.value, row.timestamp, note)
+                for (number, row), note in zip(rows, notes, strict=True)
                 if row.name == name
             )
             strategy = self._strategies.get(name, "latest")
@@ -158,20 +163,39 @@ class _Reading:
             counts = values.get(strategy, metric.latest)
             yield MetricSample(name=name, strategy=strategy, rows=found, counts=counts, **values)
 
-    def _oddity(self, row: Row, line: bytes) -> str:
-        number = go_float(row.value)
-        text = line.decode(errors="replace")
-        behind = re.search(rf"{re.escape(row.name)}\s*=\s*([^\s,;|)\]}}]+(?:,[0-9][^\s,;|)\]}}]*)?)", text)
-        given = behind[1] if behind else row.value
-        if number is None:
-            return f"{given!r} is not a number, and Katib stores it unchanged"
-        if number - number != 0:
-            return "it is not finite, and no engine can use it"
-        if given.startswith(row.value) and re.match(r"[,._]?[0-9A-Za-z_]", given[len(row.value) :]):
-            return f"the filter reads only a part of {given!r}"
-        return ""
+    def _notes(self, rows: list[tuple[int, Row]], lines: list[bytes]) -> Iterator[str]:
+        """Yields what is unusual about each value; mostly an empty text."""
+        for number, group in groupby(rows, key=lambda pair: pair[0]):
+            text = lines[number - 1].decode("utf-8", "surrogateescape")
+            found = [row for _, row in group]
+            if self._form == "JSON":
+                yield from (_oddity(row.value, row.value, 0) for row in found)
+            else:
+                places = [place for place in value_places(text, self._filters) if place[0] in self._names]
+                yield from (_oddity(row.value, text, start) for row, (_, start, _) in zip(found, places, strict=True))
 
     def _near(self, lines: list[bytes], missing: list[str]) -> Iterator[NearMiss]:
         for name in missing:
             for near in near_rows(name, lines, self._filters, self._form):
                 yield NearMiss(name, *near)
+
+
+def _oddity(value: str, text: str, start: int) -> str:
+    """Returns what is unusual about a value.
+
+    Args:
+        value: The value.
+        text: The text in which it is.
+        start: Where it begins there.
+    """
+    number = go_float(value)
+    behind = _GIVEN.match(text, start)
+    given = behind[0] if behind else value
+    if number is None:
+        return f"{given!r} is not a number, and Katib stores it unchanged"
+    if number - number != 0:
+        return "it is not finite, and no engine can use it"
+    whole = whole_number(text, start, start + len(value))
+    if not whole and given.startswith(value) and re.match(r"[,._]?[0-9A-Za-z_]", given[len(value) :]):
+        whole = given
+    return f"the filter reads only a part of {whole!r}" if whole else ""

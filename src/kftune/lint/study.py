@@ -35,7 +35,7 @@ from kftune.lint.placing import error_findings, lint_finding, placed
 from kftune.lint.report import StudyReport
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
-from kftune.lint.study_sample import StudySample, study_sample
+from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
 
@@ -58,7 +58,7 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
     rendered = list(documents(source._replace(text=text, file=f"{source.file} (rendered)")))
     findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
     read = StudySample() if options.sample_log is None else study_sample(study, options.sample_log)
-    checked = CheckedDocument(document, Verdict("admitted"), (*findings, *read.findings))
+    checked = CheckedDocument(document, Verdict("admitted"), (*findings, *regex_findings(study), *read.findings))
     return rendered, StudyReport(
         file=document.file,
         name=study.name,

@@ -1,4 +1,4 @@
-"""Shows what `kftune run` reads in a real log of a study, and why it does not read similar lines."""
+"""Shows what `kftune run` reads in a real log of a study, why it does not read similar lines, and what regexes cut."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from kftune.lint.report import LocalMetric
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sampling import NearMiss
+from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
+from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_reports import near_reports
 from kftune.metrics.reduction import reduce_file
 from kftune.study import Study
@@ -48,10 +50,34 @@ def study_sample(study: Study, log: str | Path) -> StudySample:
             lines = Path(log).read_bytes().split(b"\n")
             found = near_reports(name, lines, definitions.get(name), is_objective=name == study.objective.metric)
             near += [NearMiss(name, *each) for each in found]
-    return StudySample(tuple(metrics), tuple(near), tuple(_findings(str(log), metrics, near)))
+    findings = (*_missing(str(log), metrics, near), *_cut(str(log), study))
+    return StudySample(tuple(metrics), tuple(near), findings)
 
 
-def _findings(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iterator[Finding]:
+def regex_findings(study: Study) -> Iterator[Finding]:
+    """Yields what is wrong with the regexes of a study's metrics."""
+    for definition in study.metric_definitions:
+        for note in exponent_notes([definition]):
+            yield finding("KT248", (*_place(study, definition.name), "regex"), note)
+
+
+def _place(study: Study, metric: str) -> JsonPath:
+    """Returns where a metric is in a study."""
+    index = list(study.reductions).index(metric)
+    return ("metrics", index - 1) if index else ("objective",)
+
+
+def _cut(log: str, study: Study) -> Iterator[Finding]:
+    """Yields the values of which only a part is read."""
+    if study.metric_definitions:
+        for cut in cut_reports(Path(log).read_bytes().split(b"\n"), study.metric_definitions):
+            message = f"{log}:{cut.line}: {cut.metric} is read as {cut.read!r}, where {cut.whole!r} stands"
+            found = finding("KT503", (*_place(study, cut.metric), "regex"), message)
+            yield found._replace(remedy=cut.remedy(GROUP_REMEDY))
+
+
+def _missing(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iterator[Finding]:
+    """Yields the metrics without a value."""
     for index, metric in enumerate(metrics):
         if metric.value is not None:
             continue

@@ -11,10 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from kftune.metrics.definition import VALUE_GROUP
 from kftune.metrics.line import METRIC_FORMAT, NUMBER
-
-VALUE_GROUP = "([0-9.eE+-]+)"
-"""The group of a study's regex that finds the value."""
 
 _MOST_LINES = 500
 _MOST_REASONS = 5

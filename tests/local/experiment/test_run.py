@@ -286,6 +286,23 @@ def test_a_diverged_trial_has_no_latest_value(tmp_path, strategy, state, objecti
     assert ("may take it for the best" in trial.message) == (state == "MetricsUnavailable")
 
 
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [("StdOut", {}), ("File", {"fileSystemPath": {"path": "/katib/m.log", "kind": "File", "format": "TEXT"}})],
+)
+def test_a_number_of_which_a_part_is_stored_is_told_with_its_line(tmp_path, kind, source):
+    collecting = collected(kind, filter={"metricsFormat": [r"(\w+)=((-?\d+)(\.\d+)?)"]}, **source)
+    write = "import sys; print('loss=1e-05'); open(sys.argv[1].split('=')[1], 'w').write('loss=1e-05')"
+    made = experiment(python(write, "--log=/katib/m.log"), trials=1, metricsCollectorSpec=collecting)
+    _, events = run(made, tmp_path / "a")
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert "is read as '1', because '(-?\\d+)(\\.\\d+)?' allows no exponent" in notes[0]
+    told = "small-0001: loss is read as '1' in the line 'loss=1e-05', where '1e-05' stands; write ([0-9.eE+-]+) for the"
+    assert any(note.startswith(told) for note in notes)
+    with pytest.raises(RunError, match="allows no exponent"):
+        run(made, tmp_path / "b", strict=True)
+
+
 def test_as_katib_a_trial_whose_objective_is_no_number_succeeds(tmp_path):
     trial = one_trial(sh("echo loss=nan"), tmp_path, more={"as_katib": True})
     assert (trial.state, trial.objective, trial.metrics["loss"].latest) == ("Succeeded", None, "")

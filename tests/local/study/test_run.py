@@ -171,6 +171,21 @@ def test_a_diverged_trial_has_no_latest_value(tmp_path, objective, katib):
     assert all(math.isfinite(event.value) for event in events if isinstance(event, MetricReported))
 
 
+def test_a_number_of_which_a_part_is_read_is_told_once_with_its_line(tmp_path):
+    script = "echo 'loss: 0.5'; echo 'epoch 2 loss: 1e-05'"
+    a_study = study(sh(script), trials=2, objective={"regex": "loss: ([0-9.]+)"})
+    _, events = run(a_study, tmp_path / "a")
+    cut = "loss is read as '1' in the line 'epoch 2 loss: 1e-05', where '1e-05' stands"
+    remedy = "write ([0-9.eE+-]+) for the group of its regex"
+    before = (
+        f"the metric 'loss': a value printed as 1e-05 is read as '1', because '[0-9.]+' allows no exponent; {remedy}"
+    )
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert notes == [before, f"small-study-0001: {cut}; {remedy}"]
+    with pytest.raises(RunError, match="allows no exponent"):
+        run(a_study, tmp_path / "b", strict=True)
+
+
 # -- what ends a study --------------------------------------------------------------------------------------------
 
 

@@ -101,11 +101,20 @@ class GoRegex:
         Args:
             text: Text decoded as UTF-8 with `surrogateescape`, which keeps other bytes.
         """
+        for found in self.matches(text):
+            yield (found[0], *(group or "" for group in found.groups()))
+
+    def matches(self, text: str) -> Iterator[re.Match[str]]:
+        """Yields the matches of `find_all`.
+
+        Args:
+            text: As for `find_all`.
+        """
         start, last_end = 0, -1
         while start <= len(text) and (found := self._pattern.search(text, start)) is not None:
             empty = found.end() == start
             if not (empty and found.start() == last_end):
-                yield (found[0], *(group or "" for group in found.groups()))
+                yield found
             last_end = found.end()
             start = start + 1 if empty else last_end
 

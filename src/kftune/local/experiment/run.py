@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from kftune.local.experiment.template import Options, Template
 from kftune.local.experiment.trials import ExperimentTrials
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.samplers import Sampler, make_sampler
+from kftune.local.study.cut_numbers import noting_cut_numbers
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
+from kftune.metrics.cut_numbers import FILTER_REMEDY, cut_rows, filter_notes
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
@@ -116,11 +119,21 @@ def run_experiment(
             as_katib=as_katib,
         )
         trials.parent_of = _parents(sampler, store)
-        trials.notes[:0] = [*notes, *about_algorithm, *about_parameters]
+        about_filters = [f"{note}; {FILTER_REMEDY}" for _, note in filter_notes(metrics.filters)]
+        trials.notes[:0] = [*notes, *about_algorithm, *about_parameters, *about_filters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         plan = _plan(spec, store.meta, readers, trials.grace)
-        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=on_event).run()
+        emit = None if on_event is None else _noting(metrics, readers, on_event)
+        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=emit).run()
+
+
+def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:
+    """Returns `emit`, with notes about what trials did."""
+    if metrics.kind not in ("StdOut", "File") or metrics.format != "TEXT":
+        return emit
+    find = partial(cut_rows, names=metrics.names, filters=metrics.filters)
+    return noting_cut_numbers(readers.log, find, FILTER_REMEDY if metrics.filters else "", emit)
 
 
 def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kftune.errors import near_names
 from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines, readable
-from kftune.metrics.definition import MetricDefinition
+from kftune.metrics.definition import VALUE_GROUP, MetricDefinition
 from kftune.metrics.log_scanner import is_not_finite
-from kftune.metrics.near_lines import VALUE_GROUP, NearLine
+from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
 
 _TOO_LARGE_STEPS = "a loss that is not finite often means too large a learning rate"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from kftune._version import __version__
@@ -11,6 +12,7 @@ from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.study.cut_numbers import noting_cut_numbers
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
@@ -18,6 +20,8 @@ from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
 from kftune.local.study.short_trials import noting_short_trials
 from kftune.local.study.trials import StudyTrials, TrialContainers
+from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
+from kftune.metrics.definition import exponent_notes
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
@@ -70,11 +74,20 @@ def run_study(
         sampler = make_sampler(
             study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
         )
+        trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         notes = [*trials.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
-        emit = None if on_event is None else noting_short_trials(study, on_event)
+        emit = None if on_event is None else _noting(study, store.folder, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
+
+
+def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
+    """Returns `emit`, with notes about what trials did."""
+    definitions = study.metric_definitions
+    if definitions:
+        emit = noting_cut_numbers(folder.log, partial(cut_reports, definitions=definitions), GROUP_REMEDY, emit)
+    return noting_short_trials(study, emit)
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
