@@ -96,20 +96,12 @@ class GoRegex:
             raise MetricError(message) from None
 
     def find_all(self, text: str) -> Iterator[tuple[str, ...]]:
-        """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty.
-
-        Args:
-            text: Text decoded as UTF-8 with `surrogateescape`, which keeps other bytes.
-        """
+        """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty."""
         for found in self.matches(text):
             yield (found[0], *(group or "" for group in found.groups()))
 
     def matches(self, text: str) -> Iterator[re.Match[str]]:
-        """Yields the matches of `find_all`.
-
-        Args:
-            text: As for `find_all`.
-        """
+        """Yields all matches in a text, which is decoded as UTF-8 with `surrogateescape` to keep other bytes."""
         start, last_end = 0, -1
         while start <= len(text) and (found := self._pattern.search(text, start)) is not None:
             empty = found.end() == start
