@@ -186,7 +186,7 @@ def test_a_study_gets_a_regex_at_its_own_metric_and_no_filter(lint: Lint, tmp_pa
     assert "study.yaml:10:21: KT501 fails: no line of" in text
     assert r"or give the study objective.regex: '\bval_loss\s*=\s*([0-9.eE+-]+)'" in text
     assert "study.yaml:12:5: KT502 advice: no line of" in text
-    assert "name the metric as the log does" in text
+    assert r"or give val_mae, under metrics, a regex: '\bVal MAE\s*:\s*([0-9.eE+-]+)'" in text
     assert "metricsFormat" not in text
     told = json.loads(lint(str(study), "--sample-log", str(log), "--format", "json")[1])
     assert [each["metric"] for each in told["studies"][0]["near"]] == ["val_loss", "val_mae"]

@@ -27,6 +27,9 @@ BRACKETS = "brackets or a name precede the number"
         ("INFO:root:loss=0.5", "other text touches the name", "0.5"),
         ("loss = 0.5", "spaces are around '='", "0.5"),
         ("loss: 0.5", "it has ':' instead of '='", "0.5"),
+        ("loss: tensor(0.5)", f"it has ':' instead of '=' and {BRACKETS} and {PUNCTUATION}", "0.5"),
+        ("loss=0.5s", "letters follow the number", "0.5"),
+        ("| loss | 0.5 |", "it has '|' instead of '='", "0.5"),
     ],
 )
 def test_a_study_gets_a_regex_that_reads_the_line_here_and_on_katib(line: str, why: str, value: str):
@@ -46,6 +49,8 @@ def test_a_study_gets_a_regex_that_reads_the_line_here_and_on_katib(line: str, w
         ("loss=1,234.5", "the number has separators between its digits"),
         ("\x1b[1mloss\x1b[0m=0.3", "it contains colour codes"),
         ("loss=nan", "the value is not a finite number"),
+        ("loss: nan", "it has ':' instead of '=' and the value is not a finite number"),
+        ("loss=0,5", "the number has a comma"),
     ],
 )
 def test_where_no_regex_reads_the_whole_number_none_is_suggested(line: str, why: str):

@@ -11,7 +11,7 @@ from kftune.lint.report import LocalMetric
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sampling import NearMiss
-from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
+from kftune.metrics.cut_numbers import cut_reports
 from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_reports import near_reports
 from kftune.metrics.reduction import reduce_file
@@ -73,7 +73,7 @@ def _cut(log: str, study: Study) -> Iterator[Finding]:
         for cut in cut_reports(Path(log).read_bytes().split(b"\n"), study.metric_definitions):
             message = f"{log}:{cut.line}: {cut.metric} is read as {cut.read!r}, where {cut.whole!r} stands"
             found = finding("KT503", (*_place(study, cut.metric), "regex"), message)
-            yield found._replace(remedy=cut.remedy(GROUP_REMEDY))
+            yield found._replace(remedy=cut.remedy)
 
 
 def _missing(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ _BEFORE = 64
 """Characters before a part in which its number begins."""
 
 GROUP_REMEDY = f"write {VALUE_GROUP} for the group of its regex"
+_PLAIN = "print plain decimal numbers, without separators"
 FILTER_REMEDY = f"write {VALUE_GROUP} for the filter's second group"
 
 Place = tuple[str, int, int]
@@ -36,15 +37,7 @@ class CutNumber(NamedTuple):
     """The part that is read."""
     whole: str
     """The number that stands there."""
-
-    def remedy(self, group: str) -> str:
-        """Returns what to do.
-
-        Args:
-            group: What to do if a group that reads each number helps; empty for Katib's default filter.
-        """
-        helps = group and re.fullmatch(VALUE_GROUP, self.whole)
-        return group if helps else "print plain decimal numbers, without separators"
+    remedy: str
 
 
 def whole_number(text: str, start: int, end: int) -> str:
@@ -77,7 +70,7 @@ def cut_reports(lines: Iterable[bytes], definitions: Sequence[MetricDefinition])
             if needle in text:
                 yield from ((name, *match.span(1)) for match in pattern.finditer(text))
 
-    return _first_of_each(lines, places)
+    return _first_of_each(lines, places, GROUP_REMEDY)
 
 
 def cut_rows(lines: Iterable[bytes], names: Sequence[str], filters: Sequence[str]) -> Iterator[CutNumber]:
@@ -97,7 +90,7 @@ def cut_rows(lines: Iterable[bytes], names: Sequence[str], filters: Sequence[str
         except CollectorError:
             return []
 
-    return _first_of_each(lines, places)
+    return _first_of_each(lines, places, FILTER_REMEDY if filters else _PLAIN)
 
 
 def filter_notes(filters: Sequence[str]) -> list[tuple[int, str]]:
@@ -117,7 +110,9 @@ def filter_notes(filters: Sequence[str]) -> list[tuple[int, str]]:
     return found
 
 
-def _first_of_each(lines: Iterable[bytes], places: Callable[[str], Iterable[Place]]) -> Iterator[CutNumber]:
+def _first_of_each(
+    lines: Iterable[bytes], places: Callable[[str], Iterable[Place]], remedy: str
+) -> Iterator[CutNumber]:
     seen: set[str] = set()
     for number, line in enumerate(lines, 1):
         text = line.decode("utf-8", "surrogateescape")
@@ -125,7 +120,8 @@ def _first_of_each(lines: Iterable[bytes], places: Callable[[str], Iterable[Plac
             whole = "" if name in seen else whole_number(text, start, end)
             if whole:
                 seen.add(name)
-                yield CutNumber(name, number, text.strip(), text[start:end], whole)
+                helps = re.fullmatch(VALUE_GROUP, whole)
+                yield CutNumber(name, number, text.strip(), text[start:end], whole, remedy if helps else _PLAIN)
 
 
 def _same(one: str, other: str) -> bool:

@@ -19,10 +19,12 @@ _MOST_REASONS = 5
 _LONGEST_SHOWN = 160
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_NO_NUMBER = re.compile(r"(=\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
-_SEPARATOR = r"(\s*(?::=|:|->|=>|==|=)\s*)(?=[-+.$\[('\"\w])"
-_IN_BRACKETS = re.compile(r"(=\s*)(?:[A-Za-z_][\w.]*\(|[\[($])+")
+_NO_NUMBER = re.compile(r"([=:>|]\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
+_SEPARATOR = r"(\s*(?::=|:|->|=>|==|=|\|)\s*)(?=[-+.$\[('\"\w])"
+_IN_BRACKETS = re.compile(r"([=:>|]\s*)(?:[A-Za-z_][\w.]*\(|[\[($])+")
 _THOUSANDS = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+_UNIT = re.compile(rf"([=:>|]\s*{NUMBER})[A-Za-z]+\b")
 _PUNCTUATION = re.compile(r"[;|()\[\]{}<>%]|,(?![0-9])|(?<![0-9]),")
 
 
@@ -107,7 +109,9 @@ def _reason(name: str, text: str, reader: LineReader) -> tuple[str, str] | None:
 
 def _remedy(name: str, text: str, value: str, reader: LineReader) -> str:
     """Returns the advice with a regex, if one reads the same value from the line as it is; else an empty text."""
-    regex = regex_for(name, text, reader.groups)
+    called = loosely(name).search(text)
+    # A study's regex may look for another name; of a filter, the name that it finds is the metric's.
+    regex = regex_for(called[0] if called and reader.groups == 1 else name, text, reader.groups)
     if reader.value(text, regex) != value:
         return ""
     return f"print {name}=0.3 as kftune.report does, or {reader.advice(regex)}"
@@ -148,6 +152,12 @@ def _ways(name: str, groups: int) -> list[_Way]:
             lambda text: _THOUSANDS.sub("", text),
             lambda _: "the number has separators between its digits",
             "print the number without separators",
+        ),
+        _Way(lambda text: _UNIT.sub(r"\1", text), lambda _: "letters follow the number", "print the number alone"),
+        _Way(
+            lambda text: _DECIMAL_COMMA.sub(".", text),
+            lambda _: "the number has a comma",
+            "print the number with a decimal point",
         ),
         _Way(
             lambda text: _PUNCTUATION.sub(" ", text),

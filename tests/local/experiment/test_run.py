@@ -303,6 +303,15 @@ def test_a_number_of_which_a_part_is_stored_is_told_with_its_line(tmp_path, kind
         run(made, tmp_path / "b", strict=True)
 
 
+def test_a_metric_without_a_value_is_told_with_a_filter(tmp_path):
+    made = experiment(sh("echo loss=0.5; echo acc: 0.75"), trials=2, objective={"additionalMetricNames": ["acc"]})
+    _, events = run(made, tmp_path)
+    notes = [event.message for event in events if isinstance(event, Note)]
+    told = "small-0001: acc has no value; the line 'acc: 0.75' is not read, because it has ':' instead of '='; print "
+    assert [note.startswith(told) for note in notes] == [True]
+    assert r"or add this filter to metricsFormat: (acc)\s*:\s*(" in notes[0]
+
+
 def test_as_katib_a_trial_whose_objective_is_no_number_succeeds(tmp_path):
     trial = one_trial(sh("echo loss=nan"), tmp_path, more={"as_katib": True})
     assert (trial.state, trial.objective, trial.metrics["loss"].latest) == ("Succeeded", None, "")

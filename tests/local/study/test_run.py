@@ -113,7 +113,7 @@ def test_a_kill_from_outside_hints_at_memory(tmp_path):
             "echo epoch 1 Loss: 0.31",
             "exit code 0, but the objective was never reported: the log has no loss=<number>; the line "
             "'epoch 1 Loss: 0.31' is not read, because it has ':' instead of '=' and the log calls it 'Loss'; print "
-            "loss=0.3 as kftune.report does; name the metric as the log does, or print the name that the file has",
+            r"loss=0.3 as kftune.report does, or give the study objective.regex: '\bLoss\s*:\s*([0-9.eE+-]+)'",
         ),
         ("true", "exit code 0, but the objective was never reported: the log has no loss=<number>; it is empty"),
         (
@@ -184,6 +184,21 @@ def test_a_number_of_which_a_part_is_read_is_told_once_with_its_line(tmp_path):
     assert notes == [before, f"small-study-0001: {cut}; {remedy}"]
     with pytest.raises(RunError, match="allows no exponent"):
         run(a_study, tmp_path / "b", strict=True)
+
+
+def test_a_metric_without_a_value_is_told_once_with_its_nearest_line(tmp_path):
+    script = "echo loss=0.5; echo 'acc: 0.75, f1 = 0.5'"
+    metrics = ["acc", {"name": "f1", "regex": "f1: ([0-9.eE+-]+)"}, "recall"]
+    _, events = run(study(sh(script), trials=2, metrics=metrics), tmp_path)
+    notes = [event.message for event in events if isinstance(event, Note)]
+    line = "the line 'acc: 0.75, f1 = 0.5' is not read, because"
+    assert notes == [
+        f"small-study-0001: acc has no value; {line} it has ':' instead of '=' and punctuation touches the value or "
+        r"the name; print acc=0.3 as kftune.report does, or give acc, under metrics, a regex: '\bacc\s*:\s*([0-9.eE+-]+)'",
+        f"small-study-0001: f1 has no value; {line} the regex 'f1: ([0-9.eE+-]+)' does not match it; give f1, under "
+        r"metrics, a regex: '\bf1\s*=\s*([0-9.eE+-]+)'",
+        "small-study-0001: recall has no value; nothing in the log is like it",
+    ]
 
 
 # -- what ends a study --------------------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,14 @@ from kftune.local.experiment.template import Options, Template
 from kftune.local.experiment.trials import ExperimentTrials
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.samplers import Sampler, make_sampler
-from kftune.local.study.cut_numbers import noting_cut_numbers
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
+from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
-from kftune.metrics.cut_numbers import FILTER_REMEDY, cut_rows, filter_notes
+from kftune.metrics.cut_numbers import FILTER_REMEDY, CutNumber, cut_rows, filter_notes
+from kftune.metrics.near_lines import NearLine
+from kftune.metrics.near_rows import near_rows
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
@@ -130,10 +131,16 @@ def run_experiment(
 
 def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:
     """Returns `emit`, with notes about what trials did."""
-    if metrics.kind not in ("StdOut", "File") or metrics.format != "TEXT":
+    if metrics.kind not in ("StdOut", "File"):
         return emit
-    find = partial(cut_rows, names=metrics.names, filters=metrics.filters)
-    return noting_cut_numbers(readers.log, find, FILTER_REMEDY if metrics.filters else "", emit)
+
+    def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
+        return near_rows(name, lines, metrics.filters, metrics.format)
+
+    def cuts(lines: Iterable[bytes]) -> Iterable[CutNumber]:
+        return () if metrics.format == "JSON" else cut_rows(lines, metrics.names, metrics.filters)
+
+    return noting_metrics(readers.log, metrics.names[1:], near, cuts, emit)
 
 
 def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:

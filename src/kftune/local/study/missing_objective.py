@@ -41,7 +41,7 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], definition: Me
         )
     line = next(near_reports(name, end_of(log, SEARCHED).split(b"\n"), definition), None)
     if line is not None:
-        return f"the objective was never reported; {_near(line)}"
+        return f"the objective was never reported; {not_read(line)}"
     return f"no line of the log matches the objective's regex {definition.regex!r}{last_lines(log)}"
 
 
@@ -95,7 +95,7 @@ def why_not_read(
     names = sorted({found.decode("ascii") for found in _NAME_AND_NUMBER.findall(text)} - {name})
     line = next(near(name, text.split(b"\n")), None)
     if line is not None:
-        return f"{never}; {_near(line)}"
+        return f"{never}; {not_read(line)}"
     if form == "JSON":
         return f"{never}; write one such object a line"
     similar = near_names(name, names) or _same_ending(name, names)
@@ -108,9 +108,14 @@ def why_not_read(
     return f"{never}{listed}; report it with kftune.report({_call(name)}), or print {name}=<number>"
 
 
-def _near(line: NearLine) -> str:
-    shown = readable(line.text.encode("utf-8", "surrogateescape")).strip()[:LONGEST_LINE]
-    return f"the line {shown!r} is not read, because {line.why}; {line.remedy}"
+def not_read(line: NearLine) -> str:
+    """Tells why a line is not read, and what to do."""
+    return f"the line {shown_line(line.text)!r} is not read, because {line.why}; {line.remedy}"
+
+
+def shown_line(text: str) -> str:
+    """Returns a line of a log for a message."""
+    return readable(text.encode("utf-8", "surrogateescape")).strip()[:LONGEST_LINE]
 
 
 def _same_ending(name: str, names: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
-from kftune.local.study.cut_numbers import noting_cut_numbers
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
+from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
@@ -22,6 +22,8 @@ from kftune.local.study.short_trials import noting_short_trials
 from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
+from kftune.metrics.near_lines import NearLine
+from kftune.metrics.near_reports import near_reports
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
@@ -84,10 +86,16 @@ def run_study(
 
 def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
     """Returns `emit`, with notes about what trials did."""
-    definitions = study.metric_definitions
-    if definitions:
-        emit = noting_cut_numbers(folder.log, partial(cut_reports, definitions=definitions), GROUP_REMEDY, emit)
-    return noting_short_trials(study, emit)
+    definitions = {each.name: each for each in study.metric_definitions}
+    if not study.metrics and not definitions:
+        return noting_short_trials(study, emit)
+
+    def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
+        return near_reports(name, lines, definitions.get(name), is_objective=False)
+
+    more = [spec.name for spec in study.metrics]
+    cuts = partial(cut_reports, definitions=study.metric_definitions)
+    return noting_short_trials(study, noting_metrics(folder.log, more, near, cuts, emit))
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
