@@ -120,8 +120,8 @@ def _first_of_each(
             whole = "" if name in seen else whole_number(text, start, end)
             if whole:
                 seen.add(name)
-                helps = re.fullmatch(VALUE_GROUP, whole)
-                yield CutNumber(name, number, text.strip(), text[start:end], whole, remedy if helps else _PLAIN)
+                advice = remedy if re.fullmatch(VALUE_GROUP, whole) else _PLAIN
+                yield CutNumber(name, number, text.strip(), read=text[start:end], whole=whole, remedy=advice)
 
 
 def _same(one: str, other: str) -> bool:

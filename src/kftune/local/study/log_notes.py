@@ -31,8 +31,8 @@ def noting_metrics(log: Callable[[str], Path], more: Iterable[str], near: Near, 
 
     def notes(trial: TrialFinished, lines: list[bytes]) -> Iterator[tuple[str, str]]:
         for cut in cuts(lines):
-            line = shown_line(cut.text)
-            yield cut.metric, f"is read as {cut.read!r} in the line {line!r}, where {cut.whole!r} stands; {cut.remedy}"
+            text = shown_line(cut.text)
+            yield cut.metric, f"is read as {cut.read!r} in the line {text!r}, where {cut.whole!r} stands; {cut.remedy}"
         for name in more:
             if name not in trial.metrics and trial.state == "Succeeded" and name not in noted:
                 line = next(near(name, lines), None)
