@@ -4,7 +4,8 @@ import pytest
 from recorded import cases
 
 from kftune.katib.trial.collector import CollectorError, matches, value_places
-from kftune.metrics.cut_numbers import FILTER_REMEDY, GROUP_REMEDY, cut_reports, cut_rows, filter_notes, whole_number
+from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports, whole_number
+from kftune.metrics.cut_rows import FILTER_REMEDY, cut_rows, filter_notes
 from kftune.metrics.definition import MetricDefinition
 
 PLAIN = "print plain decimal numbers, without separators"

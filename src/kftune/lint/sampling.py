@@ -186,10 +186,10 @@ def _oddity(value: str, text: str, start: int) -> str:
     Args:
         value: The value.
         text: The text in which it is.
-        start: Where it begins there.
+        start: Where it begins there; -1 if nothing is there.
     """
     number = go_float(value)
-    behind = _GIVEN.match(text, start)
+    behind = _GIVEN.match(text, start) if start >= 0 else None
     given = behind[0] if behind else value
     if number is None:
         return f"{given!r} is not a number, and Katib stores it unchanged"

@@ -37,6 +37,7 @@ def study_sample(study: Study, log: str | Path) -> StudySample:
         log: The file.
     """
     definitions = {each.name: each for each in study.metric_definitions}
+    lines = Path(log).read_bytes().split(b"\n")
     read = reduce_file(log, [*study.reductions], study.metric_definitions)
     metrics: list[LocalMetric] = []
     near: list[NearMiss] = []
@@ -47,10 +48,9 @@ def study_sample(study: Study, log: str | Path) -> StudySample:
         text = values.text(reduce) if values is not None and counts else None
         metrics.append(LocalMetric(name, reduce, values.count if values else 0, text, refused))
         if values is None:
-            lines = Path(log).read_bytes().split(b"\n")
             found = near_reports(name, lines, definitions.get(name), is_objective=name == study.objective.metric)
             near += [NearMiss(name, *each) for each in found]
-    findings = (*_missing(str(log), metrics, near), *_cut(str(log), study))
+    findings = (*_missing(str(log), metrics, near), *_cut(str(log), lines, study))
     return StudySample(tuple(metrics), tuple(near), findings)
 
 
@@ -67,13 +67,12 @@ def _place(study: Study, metric: str) -> JsonPath:
     return ("metrics", index - 1) if index else ("objective",)
 
 
-def _cut(log: str, study: Study) -> Iterator[Finding]:
+def _cut(log: str, lines: list[bytes], study: Study) -> Iterator[Finding]:
     """Yields the values of which only a part is read."""
-    if study.metric_definitions:
-        for cut in cut_reports(Path(log).read_bytes().split(b"\n"), study.metric_definitions):
-            message = f"{log}:{cut.line}: {cut.metric} is read as {cut.read!r}, where {cut.whole!r} stands"
-            found = finding("KT503", (*_place(study, cut.metric), "regex"), message)
-            yield found._replace(remedy=cut.remedy)
+    for cut in cut_reports(lines, study.metric_definitions):
+        message = f"{log}:{cut.line}: {cut.metric} is read as {cut.read!r}, where {cut.whole!r} stands"
+        found = finding("KT503", (*_place(study, cut.metric), "regex"), message)
+        yield found._replace(remedy=cut.remedy)
 
 
 def _missing(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iterator[Finding]:

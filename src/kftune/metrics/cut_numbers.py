@@ -6,11 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from kftune.errors import MetricError
-from kftune.katib.go.regex import GoRegexError
-from kftune.katib.trial.collector import CollectorError, value_places
-from kftune.metrics.definition import VALUE_GROUP, MetricDefinition, exponent_note, required_text
-from kftune.metrics.re2_syntax import inside_of_group
+from kftune.metrics.definition import VALUE_GROUP, MetricDefinition, required_text
 
 _DIGITS = r"0[xX][0-9A-Fa-f]+|[0-9]{1,3}(?:[,_][0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 _WHOLE = re.compile(rf"(?:(?<![\w.)\]}}])[+-])?(?<![\w.])(?:{_DIGITS})(?:[eE][+-]?[0-9]+)?", re.ASCII)
@@ -18,8 +14,7 @@ _BEFORE = 64
 """Characters before a part in which its number begins."""
 
 GROUP_REMEDY = f"write {VALUE_GROUP} for the group of its regex"
-_PLAIN = "print plain decimal numbers, without separators"
-FILTER_REMEDY = f"write {VALUE_GROUP} for the filter's second group"
+PLAIN_REMEDY = "print plain decimal numbers, without separators"
 
 Place = tuple[str, int, int]
 """A metric, and where the text of its value begins and ends in a line."""
@@ -63,6 +58,8 @@ def cut_reports(lines: Iterable[bytes], definitions: Sequence[MetricDefinition])
         lines: The lines of a log.
         definitions: The metrics that are found by a regex.
     """
+    if not definitions:
+        return iter(())
     patterns = [(each.name, each.pattern, required_text(each)) for each in definitions]
 
     def places(text: str) -> Iterator[Place]:
@@ -70,49 +67,17 @@ def cut_reports(lines: Iterable[bytes], definitions: Sequence[MetricDefinition])
             if needle in text:
                 yield from ((name, *match.span(1)) for match in pattern.finditer(text))
 
-    return _first_of_each(lines, places, GROUP_REMEDY)
+    return first_of_each(lines, places, GROUP_REMEDY)
 
 
-def cut_rows(lines: Iterable[bytes], names: Sequence[str], filters: Sequence[str]) -> Iterator[CutNumber]:
-    """Yields the first value of each metric of an Experiment of which only a part is stored.
-
-    Args:
-        lines: The lines of a text log.
-        names: The metrics.
-        filters: The Experiment's filters; empty for Katib's default.
-    """
-
-    def places(text: str) -> list[Place]:
-        if not any(name in text for name in names):
-            return []
-        try:
-            return [place for place in value_places(text, filters) if place[0] in names]
-        except CollectorError:
-            return []
-
-    return _first_of_each(lines, places, FILTER_REMEDY if filters else _PLAIN)
-
-
-def filter_notes(filters: Sequence[str]) -> list[tuple[int, str]]:
-    """Returns notes about filters that read only a part of numbers with an exponent: place in the list, and text.
+def first_of_each(lines: Iterable[bytes], places: Callable[[str], Iterable[Place]], remedy: str) -> Iterator[CutNumber]:
+    """Yields the first value of each metric of which only a part is read.
 
     Args:
-        filters: The filters of an Experiment.
+        lines: The lines of a log.
+        places: Returns what is read in a line.
+        remedy: What to do if a group that reads each number helps.
     """
-    found = []
-    for index, regex in enumerate(filters):
-        try:
-            note = exponent_note(regex[inside_of_group(regex, 2)])
-        except (GoRegexError, MetricError):
-            continue  # the filter finds nothing
-        if note:
-            found.append((index, f"the filter '{regex}': {note}"))
-    return found
-
-
-def _first_of_each(
-    lines: Iterable[bytes], places: Callable[[str], Iterable[Place]], remedy: str
-) -> Iterator[CutNumber]:
     seen: set[str] = set()
     for number, line in enumerate(lines, 1):
         text = line.decode("utf-8", "surrogateescape")
@@ -120,7 +85,7 @@ def _first_of_each(
             whole = "" if name in seen else whole_number(text, start, end)
             if whole:
                 seen.add(name)
-                advice = remedy if re.fullmatch(VALUE_GROUP, whole) else _PLAIN
+                advice = remedy if re.fullmatch(VALUE_GROUP, whole) else PLAIN_REMEDY
                 yield CutNumber(name, number, text.strip(), read=text[start:end], whole=whole, remedy=advice)
 
 

@@ -69,7 +69,7 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     if not filters:
         return
     from kftune.katib.go.regex import GoRegexError, check
-    from kftune.metrics.cut_numbers import filter_notes
+    from kftune.metrics.cut_rows import filter_notes
 
     at = (*_COLLECTOR, "source", "filter", "metricsFormat")
     for index, note in filter_notes(filters):

@@ -32,7 +32,8 @@ from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
-from kftune.metrics.cut_numbers import FILTER_REMEDY, CutNumber, cut_rows, filter_notes
+from kftune.metrics.cut_numbers import CutNumber
+from kftune.metrics.cut_rows import FILTER_REMEDY, cut_rows, filter_notes
 from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_rows import near_rows
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
