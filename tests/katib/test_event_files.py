@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from contextlib import suppress
 
@@ -13,6 +14,8 @@ from places import DATA
 from kftune.katib.trial.event_files import _masked, rows, scalars
 from kftune.katib.trial.protobuf import WireError, delimited, fields, packed
 
+RECORDED = DATA / "recorded_events"
+ROWS = json.loads((RECORDED / "rows.json").read_text())
 DATA = DATA / "events"
 TRAIN = DATA / "train" / "events.out.tfevents"
 
@@ -31,9 +34,22 @@ def tensor(dtype: int, *parts: bytes) -> bytes:
     return delimited(8, bytes([0x08, dtype]) + b"".join(parts))
 
 
+@pytest.mark.parametrize(("writer", "metric"), [(writer, metric) for writer in ROWS for metric in ROWS[writer]])
+def test_values_are_those_that_katibs_collector_stored(writer, metric):
+    found = [text for _, text, _ in rows(RECORDED / writer, [metric])]
+    stored = ROWS[writer][metric]
+    assert found == ["[...]" if text in {"[1.5 2.5]", "[1.5]", "b'abc'", "True"} else text for text in stored]
+
+
+def test_only_the_names_that_tensorboard_knows_are_read(tmp_path):
+    for name in ("events", "x.tfevents.1", "x.tfevents.1.profile-empty"):
+        (tmp_path / name).write_bytes(event("loss", b"\x15" + struct.pack("<f", len(name))))
+    assert [row[1] for row in rows(tmp_path, ["loss"])] == ["12.0"]
+
+
 def test_values_are_read_as_they_were_written():
     found = [(scalar.tag, scalar.text, scalar.step) for scalar in scalars(TRAIN)]
-    assert found == [("loss", "0.5", 0), ("loss", "0.25", 1), ("loss", "0.125", 2)]
+    assert found == [("loss", "0.5", 0), ("loss", "0.25", 1), ("loss", "0.125", 2), ("note/text_summary", "[...]", 0)]
 
 
 def test_a_folder_in_a_metrics_name_selects_the_files():
@@ -45,14 +61,17 @@ def test_a_folder_in_a_metrics_name_selects_the_files():
 
 
 def test_a_tag_that_only_begins_with_the_name_counts_as_in_katib():
-    assert {row[:2] for row in rows(DATA / "eval", ["acc"])} == {("acc", "0.1"), ("acc", "0.9")}
+    assert {row[:2] for row in rows(DATA / "eval", ["acc"])} == {
+        ("acc", "0.10000000149011612"),
+        ("acc", "0.8999999761581421"),
+    }
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (b"\x15" + struct.pack("<f", 0.3), "0.3"),
-        (b"\x15" + struct.pack("<f", 1e-5), "1e-05"),
+        (b"\x15" + struct.pack("<f", 0.3), "0.30000001192092896"),
+        (b"\x15" + struct.pack("<f", 1e-5), "9.999999747378752e-06"),
         (b"\x15" + struct.pack("<f", float("nan")), "nan"),
         (tensor(1, delimited(4, struct.pack("<f", 0.1))), "0.1"),
         (tensor(1, delimited(5, struct.pack("<f", 0.1))), "0.1"),
@@ -61,16 +80,17 @@ def test_a_tag_that_only_begins_with_the_name_counts_as_in_katib():
         (tensor(9, delimited(4, struct.pack("<q", -3))), "-3"),
     ],
 )
-def test_every_kind_of_number_is_printed_as_numpy_does(tmp_path, value, text):
-    (tmp_path / "events").write_bytes(event("loss", value))
+def test_every_kind_of_number_is_read(tmp_path, value, text):
+    (tmp_path / "tfevents").write_bytes(event("loss", value))
     assert rows(tmp_path, ["loss"]) == [("loss", text, "1970-01-01T00:00:01Z")]
 
 
-def test_values_that_are_not_a_single_number_are_skipped(tmp_path):
+def test_values_that_are_not_a_single_number_are_stored_as_no_number(tmp_path):
     vector = tensor(1, delimited(2, delimited(2, b"\x08\x02")), delimited(4, struct.pack("<ff", 1, 2)))
     words = tensor(7, delimited(8, b"hello"))
-    (tmp_path / "events").write_bytes(event("loss", vector) + event("loss", words) + event("loss", b"\x15\0\0\0\0"))
-    assert [row[1] for row in rows(tmp_path, ["loss"])] == ["0.0"]
+    zero = b"\x15\0\0\0\0"
+    (tmp_path / "tfevents").write_bytes(event("loss", zero) + event("loss", vector) + event("loss", words))
+    assert [row[1] for row in rows(tmp_path, ["loss"])] == ["[...]", "[...]", "0.0"], "tensors come first, as in Katib"
 
 
 def test_a_damaged_or_unfinished_record_ends_the_file_there(tmp_path):

@@ -15,7 +15,7 @@ from kftune.cli.call import call
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.trial.collector import Row, collect
 from kftune.lint.experiment import check_experiment
-from kftune.lint.sampling import Sample, sample
+from kftune.lint.sampling import Sample, sample, sample_findings
 from kftune.lint.schema import lint_schema
 from kftune.lint.sources import SourceText, documents
 
@@ -130,6 +130,7 @@ def test_numbers_in_a_json_log_are_not_read():
         " kind: File}}}}"
     )
     made = sampled(b'{"val_loss": 0.3}\n{"Val-Loss": "0.3"}\n\n', change)
+    assert [found.remedy for found in sample_findings(made)] == ['write the number as a string: {"val_loss": "0.3"}']
     assert [near.why for near in made.near] == [
         "its value is not a string, and Katib reads only strings",
         "the log calls it 'Val-Loss'",
@@ -174,6 +175,74 @@ def test_a_study_tells_both_readers(lint: Lint, tmp_path: Path):
         ("val_mae", 1, "0.4", 1),
         ("train_loss", 1, "1", 0),
     ]
+
+
+def test_a_study_gets_a_regex_at_its_own_metric_and_no_filter(lint: Lint, tmp_path: Path):
+    study = CIRCUITS / "study.yaml"
+    log = tmp_path / "train.log"
+    log.write_text("[val_loss=0.51] Val MAE: 0.4\ntrain_loss=0.5\n")
+    code, text = lint(str(study), "--sample-log", str(log), "--select", "KT5")
+    assert code == 1
+    assert "study.yaml:10:21: KT501 fails: no line of" in text
+    assert r"or give the study objective.regex: '\bval_loss\s*=\s*([0-9.eE+-]+)'" in text
+    assert "study.yaml:12:5: KT502 advice: no line of" in text
+    assert r"or give val_mae, under metrics, a regex: '\bVal MAE\s*:\s*([0-9.eE+-]+)'" in text
+    assert "metricsFormat" not in text
+    told = json.loads(lint(str(study), "--sample-log", str(log), "--format", "json")[1])
+    assert [each["metric"] for each in told["studies"][0]["near"]] == ["val_loss", "val_mae"]
+    assert told["documents"][0]["sample"]["near"] == []
+
+
+def test_a_study_that_diverges_has_no_latest_value(lint: Lint, tmp_path: Path):
+    study = tmp_path / "study.yaml"
+    study.write_text((CIRCUITS / "study.yaml").read_text().replace("minimize, reduce: min", "minimize, reduce: latest"))
+    log = tmp_path / "train.log"
+    log.write_text("val_loss=0.5 val_mae=0.4 train_loss=1\nval_loss=nan\n")
+    code, text = lint(str(study), "--sample-log", str(log), "--select", "KT5")
+    assert code == 1
+    assert "KT501 fails: the latest value of 'val_loss' in" in text
+    assert "  val_loss: no value; 1 not finite\n" in text
+
+
+def test_a_study_s_regex_that_cuts_numbers_is_reported_at_its_place(lint: Lint, tmp_path: Path):
+    text = (CIRCUITS / "study.yaml").read_text()
+    study = tmp_path / "study.yaml"
+    study.write_text(text.replace("reduce: min}\nmetrics", "reduce: min, regex: 'val_loss: ([0-9.]+)'}\nmetrics"))
+    log = tmp_path / "train.log"
+    log.write_text("val_loss: 0.5 val_mae=0.4 train_loss=1\nval_loss: 1e-05\n")
+    code, text = lint(str(study), "--select", "KT248,KT5")
+    assert code == 0
+    assert f"{study}:10:72: KT248 advice: the metric 'val_loss': a value printed as 1e-05 is read as '1'" in text
+    assert text.count("KT248") == 1
+    code, text = lint(str(study), "--select", "KT248,KT5", "--sample-log", str(log))
+    assert code == 1
+    assert f"{study}:10:72: KT503 wrong: {log}:2: val_loss is read as '1', where '1e-05' stands\n" in text
+    assert "    write ([0-9.eE+-]+) for the group of its regex\n" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("val_loss: 1e-05", "the filter reads only a part of '1e-05'"),
+        ("val_loss: 0.5", ""),
+    ],
+)
+def test_a_value_that_a_filter_cuts_is_reported(line: str, note: str):
+    source = r"source: {filter: {metricsFormat: ['(\w+): ([0-9\.]+)']}}"
+    change = f"spec: {{metricsCollectorSpec: {{collector: {{kind: StdOut}}, {source}}}}}"
+    (row,) = sampled(line.encode(), change).metrics[0].rows
+    assert row.note == note
+
+
+def test_a_tune_step_s_study_is_read_too(lint: Lint, tmp_path: Path):
+    log = tmp_path / "train.log"
+    log.write_text("val_loss: 0.51 val_mae=0.4 train_loss=1\n")
+    code, text = lint(str(CIRCUITS / "pipeline.yaml"), "--sample-log", str(log), "--select", "KT5")
+    assert code == 1
+    assert "pipeline.yaml:" in text
+    assert "KT501 fails: no line of" in text
+    assert "or give the study objective.regex: '" in text
+    assert "metricsFormat" not in text
 
 
 def test_the_cost_of_a_large_log_grows_with_its_size():

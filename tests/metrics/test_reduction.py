@@ -60,12 +60,35 @@ def test_a_metric_never_reported_has_no_result():
     assert reducer.results == {}
 
 
-def test_the_step_is_that_of_the_latest_accepted_value():
+def test_the_step_is_that_of_the_latest_value():
     reducer = Reducer(["loss"])
     reducer.feed(b"step=0 loss=0.25\nstep=1 loss=0.5 step=2\nstep=3 val_loss=1\n")
     assert reducer.result("loss") == ("0.25", "0.5", "0.5", 2, 1)
     reducer.feed(b"step=4 loss=1\nstep=5 loss=nan\n")
-    assert reducer.result("loss") == ("0.25", "1", "1", 3, 4)
+    assert reducer.result("loss") == ("0.25", "1", "nan", 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("log", "latest"),
+    [
+        ("loss=0.4\nloss=nan\nloss=inf\n", "inf"),
+        ("loss=nan\nloss=-Infinity\nloss=0.4\n", "0.4"),
+        ("loss=0.4\nloss=1e400\n", "1e400"),
+        ("loss=0.4\nloss=\nloss=0.5,\nloss=none\n", "0.4"),
+        ("loss is 0.4\nloss is nan.\n", "nan"),
+        ("loss is 0.4\nloss is information\n", "0.4"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_latest_value_that_is_nan_or_infinite_stays_the_latest(log, latest, at_once):
+    definitions = [MetricDefinition("loss", r"loss is ([0-9.]+)")] if " is " in log else []
+    reducer = Reducer(["loss"], definitions)
+    for chunk in [log] if at_once else log.splitlines(keepends=True):
+        reducer.feed(chunk.encode())
+    values = reducer.result("loss")
+    assert values is not None
+    assert (values.min, values.max, values.latest) == ("0.4", "0.4", latest)
+    assert values.number("latest") == ({"0.4": 0.4}.get(latest))
 
 
 def test_a_reducer_can_be_pickled_and_continued():

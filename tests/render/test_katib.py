@@ -39,7 +39,7 @@ def test_a_study_becomes_the_experiment_that_runs_it():
     experiment = experiment_of(
         name="plain",
         objective={"metric": "val/loss", "direction": "minimize", "goal": 0.01},
-        metrics=["val_mae", {"name": "epoch_s", "reduce": "latest"}],
+        metrics=["val_mae", {"name": "epoch_s", "reduce": "max"}],
         algorithm={"name": "tpe", "seed": 7, "settings": {"gamma": 0.25, "n_EI_candidates": 24, "prior_weight": 1e-5}},
         budget={"max_trials": 20, "parallel": 3, "max_failed": 4, "trial_timeout": "30m"},
         values={"epochs": 5},
@@ -58,8 +58,8 @@ def test_a_study_becomes_the_experiment_that_runs_it():
                 "additionalMetricNames": ["val_mae", "epoch_s"],
                 "metricStrategies": [
                     {"name": "val/loss", "value": "min"},
-                    {"name": "val_mae", "value": "min"},
-                    {"name": "epoch_s", "value": "latest"},
+                    {"name": "val_mae", "value": "latest"},
+                    {"name": "epoch_s", "value": "max"},
                 ],
             },
             "algorithm": {

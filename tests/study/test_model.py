@@ -381,17 +381,16 @@ def test_the_identity_changes_with_what_results_depend_on(change):
 
 
 @pytest.mark.parametrize(
-    ("objective", "rest", "reductions"),
+    ("objective", "reduction"),
     [
-        ({"direction": "minimize"}, None, ["min", "min", "max"]),
-        ({"direction": "maximize"}, None, ["max", "max", "max"]),
-        ({"direction": "minimize", "reduce": "latest"}, None, ["latest", "latest", "max"]),
+        ({"direction": "minimize"}, "min"),
+        ({"direction": "maximize"}, "max"),
+        ({"direction": "minimize", "reduce": "latest"}, "latest"),
     ],
 )
-def test_every_metric_has_a_reduction(objective, rest, reductions):
+def test_the_objective_counts_by_its_direction_and_other_metrics_by_their_latest_value(objective, reduction):
     made = toy(objective={"metric": "a", **objective}, metrics=["b", {"name": "c", "reduce": "max"}])
-    assert list(made.reductions) == ["a", "b", "c"]
-    assert list(made.reductions.values()) == reductions
+    assert list(made.reductions.items()) == [("a", reduction), ("b", "latest"), ("c", "max")]
 
 
 def test_definitions_are_those_with_a_regex():

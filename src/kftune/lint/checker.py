@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -42,6 +42,9 @@ _STUDY_REMEDIES = {
     "KT305": "give the step's image the tag of one version, or a digest",
     "KT306": "remove the variable from the step's env, and add secrets: {NAME: {name: SECRET, key: KEY}}",
 }
+
+# Findings that a study has itself, at the place where it has the cause.
+_SAID_OF_STUDY = ("KT248",)
 
 
 class FixedText(NamedTuple):
@@ -130,13 +133,13 @@ class _Checker:
                     from kftune.lint.study import check_study
 
                     rendered, study = check_study(source, document, self._options)
-                    experiments += [self._experiment(each, remedies=_STUDY_REMEDIES) for each in rendered]
+                    experiments += [self._experiment(each, is_rendered=True) for each in rendered]
                     studies.append(self._asked(study))
                 elif kind.name == "pipeline":
                     from kftune.lint.pipeline import check_pipeline
 
-                    rendered, pipeline = check_pipeline(source, document)
-                    experiments += [self._experiment(each, remedies=_STUDY_REMEDIES) for each in rendered]
+                    rendered, pipeline = check_pipeline(source, document, self._options)
+                    experiments += [self._experiment(each, is_rendered=True) for each in rendered]
                     pipelines.append(self._asked(pipeline))
                 elif source.named and kind.name in _UNSUPPORTED:
                     others.append(document)
@@ -198,9 +201,9 @@ class _Checker:
     def _checked(self, document: Document) -> CheckedDocument:
         return check_experiment(document, self._cluster, self._options.katib_version, self._old)
 
-    def _experiment(self, document: Document, remedies: Mapping[str, str] = {}) -> ExperimentReport:
-        checked, read = self._sampled(self._checked(document))
-        verdict = checked.verdict
+    def _experiment(self, document: Document, *, is_rendered: bool = False) -> ExperimentReport:
+        checked, read = self._sampled(self._checked(document), is_rendered=is_rendered)
+        verdict, remedies = checked.verdict, _STUDY_REMEDIES if is_rendered else {}
         report = ExperimentReport(
             file=document.file,
             index=document.number,
@@ -210,13 +213,17 @@ class _Checker:
             message=verdict.message,
             reasons=tuple(RefusalReason(each.field, each.type, each.detail) for each in verdict.reasons),
             outcome=checked.outcome,
-            findings=tuple(each._replace(remedy=remedies.get(each.code, each.remedy)) for each in placed(checked)),
+            findings=tuple(
+                each._replace(remedy=remedies.get(each.code, each.remedy))
+                for each in placed(checked)
+                if not (is_rendered and each.code in _SAID_OF_STUDY)
+            ),
             sample=read,
         )
         return self._asked(report)
 
-    def _sampled(self, checked: CheckedDocument) -> tuple[CheckedDocument, Sample | None]:
-        """Adds what the sample log shows."""
+    def _sampled(self, checked: CheckedDocument, *, is_rendered: bool) -> tuple[CheckedDocument, Sample | None]:
+        """Adds what the sample log shows; of a rendered Experiment, its study says what is wrong."""
         if self._log is None:
             return checked, None
         from kftune.lint.sampling import Sample, sample, sample_findings
@@ -224,7 +231,9 @@ class _Checker:
         file, verdict = str(self._options.sample_log), checked.verdict
         if verdict.spec is None or not verdict.admitted:
             return checked, Sample(file, unread="a refused Experiment reads no log")
-        read = sample(verdict.spec, self._log, file)
+        read = sample(verdict.spec, self._log, file, near=not is_rendered)
+        if is_rendered:
+            return checked, read
         more = (each for each in sample_findings(read) if self._is_asked(each.code))
         return checked._replace(findings=(*checked.findings, *more)), read
 

@@ -11,7 +11,7 @@ from kftune.lint.report import LintReport
 from kftune.lint.rules.rule import SEVERITIES, Severity
 
 if TYPE_CHECKING:
-    from kftune.lint.sampling import MetricSample, Sample
+    from kftune.lint.sampling import MetricSample, NearMiss, Sample
 
 Format = Literal["text", "json", "github", "sarif"]
 Level = Literal["error", "warning", "advice"]
@@ -80,6 +80,7 @@ def _samples(report: LintReport) -> Iterator[str]:
                 value = f"{_number(metric.values, 'value')}; {metric.reduce} {metric.value!r}"
             refused = f"; {metric.refused} not finite" if metric.refused else ""
             yield f"  {metric.name}: {value}{refused}"
+        yield from _near(study.near)
 
 
 def sample_lines(sample: Sample) -> Iterator[str]:
@@ -95,7 +96,11 @@ def sample_lines(sample: Sample) -> Iterator[str]:
         if many:
             yield "    ..."
             yield from (_row(row.line, row.value, row.note) for row in metric.rows[-_MOST_ENDS:])
-    for near in sample.near:
+    yield from _near(sample.near)
+
+
+def _near(found: Sequence[NearMiss]) -> Iterator[str]:
+    for near in found:
         yield f"  line {near.line} almost has a value of {near.metric}: {printable(near.text)}"
         yield f"    {near.why}; {near.remedy}"
 

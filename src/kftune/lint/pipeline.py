@@ -20,11 +20,13 @@ from kftune.errors import (
 from kftune.images import resolve
 from kftune.katib.admission import Verdict
 from kftune.lint.experiment import CheckedDocument
+from kftune.lint.options import LintOptions
 from kftune.lint.placing import error_findings, placed
 from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
+from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
@@ -34,12 +36,15 @@ from kftune.render.tuning import tuning_of
 _REFERENCE = re.compile(r"(?<!\$)\$\{parameters\.(\w+)\}")
 
 
-def check_pipeline(source: SourceText, document: Document) -> tuple[list[Document], PipelineReport]:
+def check_pipeline(
+    source: SourceText, document: Document, options: LintOptions
+) -> tuple[list[Document], PipelineReport]:
     """Returns the Experiments of the tune steps, with places in the rendered text, and the report of the pipeline.
 
     Args:
         source: The file.
         document: The pipeline in it.
+        options: `sample_log` counts.
     """
     near = Path.cwd() if source.file == STDIN else Path(source.file)
     try:
@@ -48,7 +53,8 @@ def check_pipeline(source: SourceText, document: Document) -> tuple[list[Documen
         findings = error_findings(document, error, "KT410")
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
-    checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline)))
+    found += [*_unused(pipeline), *_metrics(pipeline, options.sample_log)]
+    checked = CheckedDocument(document, Verdict("admitted"), tuple(found))
     report = PipelineReport(document.file, pipeline.name, checked.outcome, tuple(placed(checked)), note)
     return _experiments(source, pipeline), report
 
@@ -90,6 +96,16 @@ def _unused(pipeline: Pipeline) -> Iterator[Finding]:
         if name not in used:
             message = f"the run's form asks for {name}, but nothing refers to ${{parameters.{name}}}"
             yield finding("KT412", ("parameters", name), message)
+
+
+def _metrics(pipeline: Pipeline, log: str | Path | None) -> Iterator[Finding]:
+    """Yields what is wrong with the metrics of the tune steps' studies, and what a sample log shows about them."""
+    for name, node in pipeline.plan.nodes.items():
+        if isinstance(node.step, TuneStep):
+            study = node.step.study
+            read = () if log is None else study_sample(study, log).findings
+            for each in (*regex_findings(study), *read):
+                yield each._replace(path=("steps", name, "study", *each.path))
 
 
 def _experiments(source: SourceText, pipeline: Pipeline) -> list[Document]:

@@ -13,7 +13,7 @@ from kftune.lint.json_types import Count, Keywords, Place
 from kftune.lint.rules.rule import SEVERITIES, Outcome, Severity
 
 if TYPE_CHECKING:
-    from kftune.lint.sampling import Sample
+    from kftune.lint.sampling import NearMiss, Sample
 
 
 Code = Annotated[str, Keywords(pattern="^KT[1-9][0-9]{2}$")]
@@ -102,6 +102,8 @@ class StudyReport(NamedTuple):
     """Why the comparison is not complete; empty if it is."""
     here: tuple[LocalMetric, ...] = ()
     """What kftune run reads in the sample log."""
+    near: tuple[NearMiss, ...] = ()
+    """Lines of the sample log that could be read if they, or the study, were written slightly differently."""
 
 
 class PipelineReport(NamedTuple):

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from kftune.katib.go.numbers import go_float
 from kftune.katib.trial.aggregation import AggregationError, observation
-from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed
+from kftune.katib.trial.collector import Collector, CollectorError, Row, as_passed, value_places
 from kftune.lint.json_types import Place
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
+from kftune.metrics.cut_numbers import whole_number
 from kftune.metrics.near_rows import near_rows
+
+_GIVEN = re.compile(r"[^\s,;|)\]}]+(?:,[0-9][^\s,;|)\]}]*)?")
 
 
 class SampleRow(NamedTuple):
@@ -47,7 +51,7 @@ class MetricSample(NamedTuple):
 
 
 class NearMiss(NamedTuple):
-    """A line that the collector does not read, but a similar one."""
+    """A line that is not read, but a similar one would be."""
 
     metric: str
     line: Place
@@ -71,13 +75,14 @@ class Sample(NamedTuple):
     """Why no log is read at all; empty if one is."""
 
 
-def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
+def sample(spec: Mapping[str, Any], log: bytes, file: str, *, near: bool = True) -> Sample:
     """Returns what an Experiment reads from a log.
 
     Args:
         spec: The decoded spec of an admitted Experiment, with its defaults.
         log: The content of the log.
         file: The name of the log.
+        near: Whether to explain the lines that are almost read.
     """
     collecting = spec["metricsCollectorSpec"]
     kind = collecting["collector"].get("kind", "")
@@ -89,7 +94,8 @@ def sample(spec: Mapping[str, Any], log: bytes, file: str) -> Sample:
     named = [objective["objectiveMetricName"], *objective.get("additionalMetricNames", ())]
     names, filters = as_passed(named, (source.get("filter") or {}).get("metricsFormat", ()))
     strategies = {each.get("name", ""): each.get("value", "") for each in objective.get("metricStrategies", ())}
-    return _Reading(names, filters, form, strategies).sample(log, file)
+    read = _Reading(names, filters, form, strategies).sample(log, file)
+    return read if near else read._replace(near=())
 
 
 def sample_findings(read: Sample) -> Iterator[Finding]:
@@ -103,7 +109,8 @@ def sample_findings(read: Sample) -> Iterator[Finding]:
             near = next((each for each in read.near if each.metric == metric.name), None)
             hint = f": line {near.line} almost, but {near.why}" if near else ""
             message = f"no line of {read.log} has a value of {metric.name!r}{hint}"
-            yield finding("KT501" if index == 0 else "KT502", place, message)
+            found = finding("KT501" if index == 0 else "KT502", place, message)
+            yield found._replace(remedy=near.remedy if near else found.remedy)
         odd = next((row for row in metric.rows if row.note), None)
         if odd is not None:
             message = f"{read.log}:{odd.line}: {metric.name} is stored as {odd.value!r}: {odd.note}"
@@ -143,11 +150,12 @@ class _Reading:
             observed = {each.name: each for each in observation((row for _, row in kept), self._names)}
         except AggregationError:
             observed = {each.name: each for each in observation((), self._names)}
+        notes = list(self._notes(rows, lines))
         for name in self._names:
             metric = observed[name]
             found = tuple(
-                SampleRow(number, row.value, row.timestamp, self._oddity(row, lines[number - 1]))
-                for number, row in rows
+                SampleRow(number, row.value, row.timestamp, note)
+                for (number, row), note in zip(rows, notes, strict=True)
                 if row.name == name
             )
             strategy = self._strategies.get(name, "latest")
@@ -155,20 +163,39 @@ class _Reading:
             counts = values.get(strategy, metric.latest)
             yield MetricSample(name=name, strategy=strategy, rows=found, counts=counts, **values)
 
-    def _oddity(self, row: Row, line: bytes) -> str:
-        number = go_float(row.value)
-        text = line.decode(errors="replace")
-        behind = re.search(rf"{re.escape(row.name)}\s*=\s*([^\s,;|)\]}}]+(?:,[0-9][^\s,;|)\]}}]*)?)", text)
-        given = behind[1] if behind else row.value
-        if number is None:
-            return f"{given!r} is not a number, and Katib stores it unchanged"
-        if number - number != 0:
-            return "it is not finite, and no engine can use it"
-        if given.startswith(row.value) and re.match(r"[,._]?[0-9A-Za-z_]", given[len(row.value) :]):
-            return f"the filter reads only a part of {given!r}"
-        return ""
+    def _notes(self, rows: list[tuple[int, Row]], lines: list[bytes]) -> Iterator[str]:
+        """Yields what is unusual about each value; mostly an empty text."""
+        for number, group in groupby(rows, key=lambda pair: pair[0]):
+            text = lines[number - 1].decode("utf-8", "surrogateescape")
+            found = [row for _, row in group]
+            if self._form == "JSON":
+                yield from (_oddity(row.value, row.value, 0) for row in found)
+            else:
+                places = [place for place in value_places(text, self._filters) if place[0] in self._names]
+                yield from (_oddity(row.value, text, start) for row, (_, start, _) in zip(found, places, strict=True))
 
     def _near(self, lines: list[bytes], missing: list[str]) -> Iterator[NearMiss]:
         for name in missing:
             for near in near_rows(name, lines, self._filters, self._form):
                 yield NearMiss(name, *near)
+
+
+def _oddity(value: str, text: str, start: int) -> str:
+    """Returns what is unusual about a value.
+
+    Args:
+        value: The value.
+        text: The text in which it is.
+        start: Where it begins there; -1 if nothing is there.
+    """
+    number = go_float(value)
+    behind = _GIVEN.match(text, start) if start >= 0 else None
+    given = behind[0] if behind else value
+    if number is None:
+        return f"{given!r} is not a number, and Katib stores it unchanged"
+    if number - number != 0:
+        return "it is not finite, and no engine can use it"
+    whole = whole_number(text, start, start + len(value))
+    if not whole and given.startswith(value) and re.match(r"[,._]?[0-9A-Za-z_]", given[len(value) :]):
+        whole = given
+    return f"the filter reads only a part of {whole!r}" if whole else ""

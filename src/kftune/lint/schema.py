@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from kftune.lint.report import LintReport
 from kftune.lint.rules.rule import MEANINGS
-from kftune.lint.sampling import Sample
+from kftune.lint.sampling import NearMiss, Sample
 
 
 def lint_schema() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def lint_schema() -> dict[str, Any]:
 @cache
 def _model(record: type) -> type[BaseModel]:
     """Returns the model of a record: its fields, described by the docstrings below them."""
-    hints = get_type_hints(record, localns={"Sample": Sample}, include_extras=True)
+    hints = get_type_hints(record, localns={"NearMiss": NearMiss, "Sample": Sample}, include_extras=True)
     docs = _docstrings(record)
     fields: dict[str, Any] = {
         name: (_type(hint), Field(None if name == "sample" else ..., description=docs.get(name)))

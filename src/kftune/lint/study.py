@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kftune import yaml_text
@@ -32,10 +32,10 @@ from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
 from kftune.lint.placing import error_findings, lint_finding, placed
-from kftune.lint.report import LocalMetric, StudyReport
+from kftune.lint.report import StudyReport
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
-from kftune.metrics.reduction import reduce_file
+from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
 
@@ -57,13 +57,15 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
         return [], StudyReport(document.file, document.text("name"), "refused", found)
     rendered = list(documents(source._replace(text=text, file=f"{source.file} (rendered)")))
     findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
-    checked = CheckedDocument(document, Verdict("admitted"), tuple(findings))
+    read = StudySample() if options.sample_log is None else study_sample(study, options.sample_log)
+    checked = CheckedDocument(document, Verdict("admitted"), (*findings, *regex_findings(study), *read.findings))
     return rendered, StudyReport(
         file=document.file,
         name=study.name,
         script=script,
         note=note,
-        here=() if options.sample_log is None else tuple(_read_here(study, options.sample_log)),
+        here=read.metrics,
+        near=read.near,
         outcome=checked.outcome,
         findings=tuple(placed(checked)),
     )
@@ -80,20 +82,6 @@ def _folders(source: SourceText) -> tuple[Path, ...]:
     """Returns where a study's files are looked for: in its own folder, then in the current one."""
     own = Path() if source.file == STDIN else Path(source.file).parent
     return (own,) if own.resolve() == Path.cwd() else (own, Path())
-
-
-def _read_here(study: Study, log: str | Path) -> Iterator[LocalMetric]:
-    """Returns what `kftune run` reads in a log."""
-    read = reduce_file(log, [*study.reductions], study.metric_definitions)
-    for name, reduce in study.reductions.items():
-        reduced = read.result(name)
-        yield LocalMetric(
-            name=name,
-            reduce=reduce,
-            values=reduced.count if reduced else 0,
-            value=None if reduced is None else reduced.text(reduce),
-            refused=sum(count for (metric, _), count in read.refused.items() if metric == name),
-        )
 
 
 def _encoded(rendered: Iterable[Document]) -> set[str]:

@@ -7,7 +7,6 @@ Exit status: 0 done, 1 the study failed, 2 it cannot run, 130 interrupted.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,7 +72,7 @@ def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -
     outputs.write(paths["objective"], float(best.objective or 0.0))
     # As on a cluster: the latest value of each metric, whichever value counts in the study.
     latest = {name: values.number("latest") for name, values in best.metrics.items()}
-    metrics = {name: value for name, value in latest.items() if value is not None and math.isfinite(value)}
+    metrics = {name: value for name, value in latest.items() if value is not None}
     outputs.write_metrics(paths["metrics"], metrics, paths[EXECUTOR_OUTPUT])
     with open_results(results) as stored:
         write_text(Path(paths["report"]), results_page(stored))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 from typing import NamedTuple
 
 from kftune.errors import MetricError
 from kftune.metrics.line import check_metric_name
-from kftune.metrics.re2_syntax import Item, scan
+from kftune.metrics.re2_syntax import Item, inside_of_group, scan
+
+VALUE_GROUP = "([0-9.eE+-]+)"
+"""A group that reads each number."""
 
 
 class _Definition(NamedTuple):
@@ -41,29 +45,58 @@ class MetricDefinition(_Definition):
         """The compiled regex."""
         return re.compile(self.regex, re.ASCII)
 
+    @property
+    def group(self) -> str:
+        """The inside of its group, which matches the value."""
+        return self.regex[inside_of_group(self.regex, 1)]
+
+    def with_group(self, group: str) -> re.Pattern[str]:
+        """Returns the compiled regex with another group.
+
+        Args:
+            group: What is to match the value.
+        """
+        inside = inside_of_group(self.regex, 1)
+        return re.compile(f"{self.regex[: inside.start]}{group}{self.regex[inside.stop :]}", re.ASCII)
+
+
+def exponent_notes(definitions: Iterable[MetricDefinition]) -> list[str]:
+    """Returns notes for the user about numbers with an exponent that the definitions' groups would misread."""
+    found = ((each.name, exponent_note(each.group)) for each in definitions)
+    return [f"the metric {name!r}: {note}" for name, note in found if note]
+
 
 def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
     """Returns notes for the user about values that the definition's group would misread; empty when there are none."""
-    group = re.compile(scan(definition.regex).captures[0], re.ASCII)
-    notes = []
-    if group.fullmatch("0.5") and not group.fullmatch("1e-05"):
-        part = group.match("1e-05")
-        read = f"is read as {part[0]!r}" if part and part[0] else "is not read"
+    group = definition.group
+    notes = [f"{note}; write {VALUE_GROUP}" for note in exponent_notes([definition])]
+    if re.fullmatch(group, "nan", re.ASCII):
         notes.append(
-            f"the metric {definition.name!r}: a value printed as 1e-05 {read}, because {group.pattern!r} allows no "
-            "exponent; write ([0-9.eE+-]+)"
-        )
-    if group.fullmatch("nan"):
-        notes.append(
-            f"the metric {definition.name!r}: {group.pattern!r} also matches text that is not a finite number, such as "
-            "nan, and Katib stores that as a value; write ([0-9.eE+-]+)"
+            f"the metric {definition.name!r}: {group!r} also matches text that is not a finite number, such as nan, "
+            f"and Katib stores that as a value; write {VALUE_GROUP}"
         )
     return tuple(notes)
 
 
+def exponent_note(group: str) -> str:
+    """Returns what a group does to a number with an exponent; empty if it reads the number.
+
+    Args:
+        group: The inside of a group that Go compiles.
+    """
+    from kftune.katib.go.regex import compiled  # noqa: PLC0415 - most studies have no regex
+
+    whole, part = compiled(f"^(?:{group})$"), compiled(f"^(?:{group})")
+    if not any(whole.find_all("0.5")) or any(whole.find_all("1e-05")):
+        return ""
+    found = next(part.find_all("1e-05"), ("",))[0]
+    read = f"is read as {found!r}" if found else "is not read"
+    return f"a value printed as 1e-05 {read}, because '{group}' allows no exponent"
+
+
 def required_text(definition: MetricDefinition) -> str:
     """Returns text that a line must contain for the regex to match; empty when none is known."""
-    items = scan(definition.regex).items
+    items = scan(definition.regex)
     if definition.pattern.flags & re.IGNORECASE or any(item.kind == "|" for item in items):
         return ""
     return max((text_of(run) for run in literal_runs(items)), key=len, default="")

@@ -88,7 +88,7 @@ def _format_of_one(name: str) -> str:
 
 
 def _words_before_group(definition: MetricDefinition) -> list[Item]:
-    items = scan(definition.regex).items
+    items = scan(definition.regex)
     kinds = [item.kind for item in items]
     if "|" in kinds:
         raise _no_filter(definition, "the regex must have no | outside of brackets")

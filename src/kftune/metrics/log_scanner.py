@@ -20,6 +20,7 @@ LONGEST_LINE = 1 << 20
 
 _SPACE = SPACE.encode()
 _NUMBER = re.compile(NUMBER.encode())
+_NOT_FINITE = r"(?<!\w)[+-]?(?i:nan|inf(?:inity)?)(?!\w)"
 _STEP_NEEDLE = STEP.encode() + b"="
 _STEP = re.compile(rb"%b(?<![^%b]%b)([0-9]{1,18})(?![^%b])" % (_STEP_NEEDLE, _SPACE, _STEP_NEEDLE, _SPACE))
 
@@ -134,13 +135,17 @@ class TokenScanner:
 
 
 class DefinitionScanner:
-    """Finds the matches of a metric definition's regex, line by line."""
+    """Finds the matches of a metric definition's regex, line by line.
 
-    __slots__ = ("_needle", "_pattern", "name")
+    Where it has none, but would have one if its group matched nan and infinity too, that is a report.
+    """
+
+    __slots__ = ("_diverged", "_needle", "_pattern", "name")
 
     def __init__(self, definition: MetricDefinition) -> None:
         self.name = definition.name
         self._pattern = definition.pattern
+        self._diverged = definition.with_group(_NOT_FINITE)
         self._needle = required_text(definition).encode()
 
     def find_places(self, block: bytes) -> list[Place]:
@@ -148,7 +153,7 @@ class DefinitionScanner:
         found = []
         for begin, line in self._lines(block):
             text = line.decode("utf-8", "surrogateescape")
-            for match in self._pattern.finditer(text):
+            for match in [*self._pattern.finditer(text)] or self._diverged.finditer(text):
                 offset = begin + len(text[: match.start()].encode("utf-8", "surrogateescape"))
                 value = (match[1] or "").strip(_TRIMMED + "\t\n\f\r ")
                 found.append((offset, value.encode("utf-8", "surrogateescape")))
@@ -214,6 +219,14 @@ def finite_number(text: bytes) -> float | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def is_not_finite(text: bytes | str) -> bool:
+    """Whether a value's text is nan or infinite; a text that is not a number is neither."""
+    try:
+        return not math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def finite_numbers(texts: list[bytes]) -> list[float] | None:

@@ -11,20 +11,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from kftune.metrics.definition import VALUE_GROUP
 from kftune.metrics.line import METRIC_FORMAT, NUMBER
-
-VALUE_GROUP = "([0-9.eE+-]+)"
-"""The group of a study's regex that finds the value."""
 
 _MOST_LINES = 500
 _MOST_REASONS = 5
 _LONGEST_SHOWN = 160
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_NO_NUMBER = re.compile(r"(=\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
-_SEPARATOR = r"(\s*(?::=|:|->|=>|==|=)\s*)(?=[-+.$\[('\"\w])"
-_IN_BRACKETS = re.compile(r"(=\s*)(?:[A-Za-z_][\w.]*\(|[\[($])+")
+_NO_NUMBER = re.compile(r"([=:>|]\s*[+-]?)(?:nan|inf(?:inity)?|none|null)\b", re.IGNORECASE)
+_SEPARATOR = r"(\s*(?::=|:|->|=>|==|=|\|)\s*)(?=[-+.$\[('\"\w])"
+_IN_BRACKETS = re.compile(r"([=:>|]\s*)(?:[A-Za-z_][\w.]*\(|[\[($])+")
 _THOUSANDS = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+_UNIT = re.compile(rf"([=:>|]\s*{NUMBER})[A-Za-z]+\b")
 _PUNCTUATION = re.compile(r"[;|()\[\]{}<>%]|,(?![0-9])|(?<![0-9]),")
 
 
@@ -42,8 +42,8 @@ class LineReader(NamedTuple):
 
     value: Callable[[str, str], str | None]
     """The number that it finds in a line, as text; the second text is a regex to use instead of its own, or empty."""
-    advice: str
-    """What to write into the file at hand, with ``{}`` for a regex."""
+    advice: Callable[[str], str]
+    """What to write into the file at hand, given a regex."""
     groups: int
     """1 if a regex has a group for the value only; 2 if it has one for the name before it."""
 
@@ -109,10 +109,12 @@ def _reason(name: str, text: str, reader: LineReader) -> tuple[str, str] | None:
 
 def _remedy(name: str, text: str, value: str, reader: LineReader) -> str:
     """Returns the advice with a regex, if one reads the same value from the line as it is; else an empty text."""
-    regex = regex_for(name, text, reader.groups)
+    called = loosely(name).search(text)
+    # A study's regex may look for another name; of a filter, the name that it finds is the metric's.
+    regex = regex_for(called[0] if called and reader.groups == 1 else name, text, reader.groups)
     if reader.value(text, regex) != value:
         return ""
-    return f"print {name}=0.3 as kftune.report does, or {reader.advice.format(regex)}"
+    return f"print {name}=0.3 as kftune.report does, or {reader.advice(regex)}"
 
 
 def _ways(name: str, groups: int) -> list[_Way]:
@@ -151,6 +153,12 @@ def _ways(name: str, groups: int) -> list[_Way]:
             lambda _: "the number has separators between its digits",
             "print the number without separators",
         ),
+        _Way(lambda text: _UNIT.sub(r"\1", text), lambda _: "letters follow the number", "print the number alone"),
+        _Way(
+            lambda text: _DECIMAL_COMMA.sub(".", text),
+            lambda _: "the number has a comma",
+            "print the number with a decimal point",
+        ),
         _Way(
             lambda text: _PUNCTUATION.sub(" ", text),
             lambda _: "punctuation touches the value or the name",
@@ -160,7 +168,7 @@ def _ways(name: str, groups: int) -> list[_Way]:
         _Way(
             lambda text: loose.sub(lambda _: name, text),
             called,
-            "use the log's name in the objective, or print the name that the file has",
+            "name the metric as the log does, or print the name that the file has",
         ),
         _Way(
             lambda text: _NO_NUMBER.sub(r"\g<1>0", text),
@@ -189,7 +197,7 @@ def regex_for(name: str, text: str, groups: int) -> str:
         quote, closing = (r'["\x27]' if each else "" for each in (found[1], found[3]))
         bracket = r"[\w.]*[(\[]+" if found[4] else ""
         between = rf"{quote}\s*{re.escape(found[2].strip())}\s*{closing}{bracket}"
-    called = re.escape(name)
+    called = re.escape(name).replace(r"\ ", " ")
     edge = r"\b" if called[:1].isalnum() else ""
     return f"({called}){between}({NUMBER})" if groups == 2 else f"{edge}{called}{between}{VALUE_GROUP}"
 

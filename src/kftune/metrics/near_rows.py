@@ -28,7 +28,7 @@ def near_rows(name: str, lines: Iterable[bytes], filters: Sequence[str], form: s
         except CollectorError:
             return None
 
-    return near_lines(name, lines, LineReader(value, "add this filter to metricsFormat: {}", groups=2))
+    return near_lines(name, lines, LineReader(value, "add this filter to metricsFormat: {}".format, groups=2))
 
 
 def _json_reason(name: str, text: str) -> tuple[str, str] | None:
@@ -39,5 +39,8 @@ def _json_reason(name: str, text: str) -> tuple[str, str] | None:
     if name in found and not isinstance(found[name], str):
         why = "its value is not a string, and Katib reads only strings"
         return why, f'write the number as a string: {{"{name}": "0.3"}}'
+    outer = next((key for key, inner in found.items() if isinstance(inner, dict) and name in inner), None)
+    if outer is not None and name not in found:
+        return f"it is inside {outer!r}, and Katib reads the outer object only", f'write {{"{name}": "0.3"}}'
     other = next((key for key in found if loosely(name).fullmatch(key) and key != name), None)
     return None if other is None else (f"the log calls it {other!r}", f"rename the metric, or write {name!r}")

@@ -48,17 +48,8 @@ class Item(NamedTuple):
     """The character of a literal."""
 
 
-class Scan(NamedTuple):
-    """The result of `scan`."""
-
-    items: tuple[Item, ...]
-    """The parts outside of all groups."""
-    captures: tuple[str, ...]
-    """The inside of each capturing group, in the order in which the groups end."""
-
-
-def scan(regex: str) -> Scan:
-    """Checks a regex and returns its parts.
+def scan(regex: str) -> tuple[Item, ...]:
+    """Checks a regex and returns its parts outside of all groups.
 
     Args:
         regex: A regex that Python compiles.
@@ -67,7 +58,6 @@ def scan(regex: str) -> Scan:
         MetricError: RE2 refuses it or reads it differently than Python; names the construct, its position, a remedy.
     """
     items: list[Item] = []
-    captures: list[str] = []
     opened: list[Token] = []
     for token in _checked(regex):
         written = regex[token.start : token.end]
@@ -75,11 +65,8 @@ def scan(regex: str) -> Scan:
             opened.append(token)
         elif token.depth < len(opened):
             opening = opened.pop()
-            is_plain = regex.startswith("(?", opening.start) and not regex.startswith("(?P<", opening.start)
-            kind = "other" if is_plain else "capture"
-            if kind == "capture":
-                captures.append(regex[opening.end : token.start])
             if not opened:
+                kind = "capture" if _captures(regex, opening) else "other"
                 items.append(Item(kind, opening.start, token.end))
         elif not opened:
             if token.text:
@@ -88,7 +75,38 @@ def scan(regex: str) -> Scan:
                 items.append(Item("|" if written == "|" else "other", token.start, token.end))
             elif items[-1].kind == "literal":
                 items[-1] = items[-1]._replace(kind="other")
-    return Scan(tuple(items), tuple(captures))
+    return tuple(items)
+
+
+def inside_of_group(regex: str, number: int) -> slice:
+    """Returns where the inside of a capturing group is.
+
+    Args:
+        regex: A regex that Go compiles.
+        number: The group, from 1.
+
+    Raises:
+        MetricError: The regex has no such group.
+    """
+    from kftune.katib.go.regex import tokens  # noqa: PLC0415 - most studies have no regex
+
+    opened: list[tuple[Token, int]] = []
+    count = 0
+    for token in tokens(regex):
+        if token.depth > len(opened):
+            captures = _captures(regex, token)
+            count += captures
+            opened.append((token, count if captures else 0))
+        elif token.depth < len(opened):
+            opening, found = opened.pop()
+            if found == number:
+                return slice(opening.end, token.start)
+    raise MetricError(f"a regex must have {number} groups; given {regex!r}; put brackets around the value")
+
+
+def _captures(regex: str, opening: Token) -> bool:
+    named = regex.startswith(("(?P<", "(?<"), opening.start)
+    return named or not regex.startswith("(?", opening.start)
 
 
 def _checked(regex: str) -> Iterator[Token]:

@@ -14,6 +14,7 @@ from kftune.metrics.log_scanner import (
     Scanner,
     finite_number,
     finite_numbers,
+    is_not_finite,
     scanners,
     step_before,
 )
@@ -66,7 +67,7 @@ class Reducer:
     """Keeps only the minimum, maximum and latest value of each metric of one trial.
 
     Reads metric lines exactly as a collector with METRIC_FORMAT does, and other lines by the metrics' definitions. A
-    value that is not a finite number is only counted, in `refused`.
+    value that is not a finite number is counted, in `refused`; nan and infinity are also kept if they are the latest.
 
     Args:
         names: The metrics to look for.
@@ -119,21 +120,31 @@ class Reducer:
             return False
         numbers = finite_numbers(found.texts)
         if numbers is None:
-            found, numbers = self._finite(scanner, block)
-            if not numbers:
-                return False
+            return self._take_finite(scanner, block)
+        self._add(scanner.name, block, found, numbers)
+        return True
+
+    def _take_finite(self, scanner: Scanner, block: bytes) -> bool:
+        """Takes a block's reports with finite values, counts the others as refused, and keeps a last nan."""
+        places = scanner.find_places(block)
+        kept = self._refused.finite(scanner.name, places)
+        if kept:
+            found = Reports.of([(offset, text) for offset, _, text, _ in kept])
+            self._add(scanner.name, block, found, [number for *_, number in kept])
+        diverged = [place for place in places if is_not_finite(place[1])]
+        known = self._reduced.get(scanner.name)
+        if known and diverged and (not kept or diverged[-1][0] > kept[-1][0]):
+            offset, text = diverged[-1]
+            self._reduced[scanner.name] = known._replace(latest=text.decode(), step=step_before(block, offset))
+        return bool(kept)
+
+    def _add(self, name: str, block: bytes, found: Reports, numbers: list[float]) -> None:
         texts = found.texts
         low, high = min(numbers), max(numbers)
         step = step_before(block, found.last)
         least, greatest = texts[numbers.index(low)], texts[numbers.index(high)]
         news = MetricValues(least.decode(), greatest.decode(), texts[-1].decode(), len(texts), step)
-        self._merge(scanner.name, news, low, high)
-        return True
-
-    def _finite(self, scanner: Scanner, block: bytes) -> tuple[Reports, list[float]]:
-        """Returns a block's reports with finite values, and these values; counts the others as refused."""
-        kept = self._refused.finite(scanner.name, scanner.find_places(block))
-        return Reports.of([(offset, text) for offset, _, text, _ in kept]), [number for *_, number in kept]
+        self._merge(name, news, low, high)
 
     def _merge(self, name: str, news: MetricValues, low: float, high: float) -> None:
         known = self._reduced.get(name)

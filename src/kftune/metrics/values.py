@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 UNAVAILABLE = "unavailable"
@@ -9,14 +10,17 @@ UNAVAILABLE = "unavailable"
 
 
 class MetricValues(NamedTuple):
-    """The smallest, greatest and latest value that a trial reported of one metric, as printed."""
+    """The smallest, greatest and latest value that a trial reported of one metric, as printed.
+
+    The smallest and the greatest are finite numbers. The latest is nan or infinite if the trial has diverged since.
+    """
 
     min: str
     max: str
     latest: str
     """Of equal values the first one is kept."""
     count: int  # type: ignore[assignment]  # hides tuple.count, which is not needed here
-    """How often the metric was reported."""
+    """How often a finite value was reported."""
     step: int | None = None
     """The step of the latest report; None when it had none."""
 
@@ -29,7 +33,7 @@ class MetricValues(NamedTuple):
         return self.min if reduce == "min" else self.max if reduce == "max" else self.latest
 
     def number(self, reduce: str) -> float | None:
-        """Returns the value that counts for the trial; None when its text is not a number.
+        """Returns the value that counts for the trial; None when its text is not a finite number.
 
         Args:
             reduce: ``min``, ``max`` or ``latest``.
@@ -38,6 +42,7 @@ class MetricValues(NamedTuple):
         """
         text = self.text(reduce)
         try:
-            return float(self.latest if text == UNAVAILABLE else text)
+            number = float(self.latest if text == UNAVAILABLE else text)
         except ValueError:
             return None
+        return number if math.isfinite(number) else None

@@ -52,6 +52,11 @@ def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
     for name, in_katib in metrics.items():
         if name != in_katib:
             yield f"Katib calls the metric {name!r} {in_katib!r}, as the log does"
+    if study.objective.reduction == "latest":
+        yield (
+            "Katib passes over nan and infinity, so that the value before them counts as the latest; let a training "
+            "that reaches one end with an exit code other than 0"
+        )
     for definition in study.metric_definitions:
         yield from definition_notes(definition)
 

@@ -157,15 +157,12 @@ class Study(Part):
     @derived
     def reductions(self) -> dict[str, Reduce]:
         """Name of each metric, the objective first -> which value of a trial is used."""
-        objective = self.objective
-        own = objective.reduction
-        rest = own if objective.reduce is None else "latest"
-        found: dict[str, Reduce] = {objective.metric: own}
+        found: dict[str, Reduce] = {self.objective.metric: self.objective.reduction}
         for index, spec in enumerate(self.metrics):
             name = spec.name
             if name in found:
                 raise PartError(f"metric names must differ, but {name!r} is used twice", ("metrics", index))
-            found[name] = spec.reduce or rest
+            found[name] = spec.reduce
         return found
 
     @derived

@@ -41,7 +41,7 @@ class MetricSpec(Part):
 
     name: MetricName
     """Its name in the metric line, or the name for the value that `regex` finds."""
-    reduce: Reduce | None = None
+    reduce: Reduce = "latest"
     """Which value of a trial is used: the lowest, the highest or the latest."""
     regex: MetricRegex = None
     """For scripts that print another format: a pattern with one group, the value."""

@@ -276,6 +276,42 @@ def test_a_trial_without_objective_is_told_apart_from_a_failed_one(tmp_path, con
     assert re.search(told, trial.message)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "state", "objective"), [("min", "Succeeded", 0.4), ("latest", "MetricsUnavailable", None)]
+)
+def test_a_diverged_trial_has_no_latest_value(tmp_path, strategy, state, objective):
+    strategies = {"metricStrategies": [{"name": "loss", "value": strategy}]}
+    trial = one_trial(sh("echo loss=0.4; echo loss=nan"), tmp_path, objective=strategies)
+    assert (trial.state, trial.objective, trial.metrics["loss"][:3]) == (state, objective, ("0.4", "0.4", ""))
+    assert ("may take it for the best" in trial.message) == (state == "MetricsUnavailable")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [("StdOut", {}), ("File", {"fileSystemPath": {"path": "/katib/m.log", "kind": "File", "format": "TEXT"}})],
+)
+def test_a_number_of_which_a_part_is_stored_is_told_with_its_line(tmp_path, kind, source):
+    collecting = collected(kind, filter={"metricsFormat": [r"(\w+)=((-?\d+)(\.\d+)?)"]}, **source)
+    write = "import sys; print('loss=1e-05'); open(sys.argv[1].split('=')[1], 'w').write('loss=1e-05')"
+    made = experiment(python(write, "--log=/katib/m.log"), trials=1, metricsCollectorSpec=collecting)
+    _, events = run(made, tmp_path / "a")
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert "is read as '1', because '(-?\\d+)(\\.\\d+)?' allows no exponent" in notes[0]
+    told = "small-0001: loss is read as '1' in the line 'loss=1e-05', where '1e-05' stands; write ([0-9.eE+-]+) for the"
+    assert any(note.startswith(told) for note in notes)
+    with pytest.raises(RunError, match="allows no exponent"):
+        run(made, tmp_path / "b", strict=True)
+
+
+def test_a_metric_without_a_value_is_told_with_a_filter(tmp_path):
+    made = experiment(sh("echo loss=0.5; echo acc: 0.75"), trials=2, objective={"additionalMetricNames": ["acc"]})
+    _, events = run(made, tmp_path)
+    notes = [event.message for event in events if isinstance(event, Note)]
+    told = "small-0001: acc has no value; the line 'acc: 0.75' is not read, because it has ':' instead of '='; print "
+    assert [note.startswith(told) for note in notes] == [True]
+    assert r"or add this filter to metricsFormat: (acc)\s*:\s*(" in notes[0]
+
+
 def test_as_katib_a_trial_whose_objective_is_no_number_succeeds(tmp_path):
     trial = one_trial(sh("echo loss=nan"), tmp_path, more={"as_katib": True})
     assert (trial.state, trial.objective, trial.metrics["loss"].latest) == ("Succeeded", None, "")
@@ -321,7 +357,7 @@ def test_a_program_may_be_told_the_folder_above_that_of_its_event_files(tmp_path
     copy = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2].split('=')[1] + '/test', dirs_exist_ok=True)"
     container = python(copy, str(events / "eval"), "--log-path=/my-logs")
     parts = {"objective": objective, "metricsCollectorSpec": collected("TensorFlowEvent", **place)}
-    assert one_trial(container, tmp_path, **parts).metrics["accuracy"].latest == "0.9"
+    assert one_trial(container, tmp_path, **parts).metrics["accuracy"].latest == "0.8999999761581421"
     assert not Path("/my-logs").exists()
 
 
@@ -335,7 +371,7 @@ def test_event_files_are_read(tmp_path):
     )
     assert trial.state == "Succeeded", trial.message
     assert trial.metrics["train/loss"][:3] == ("0.125", "0.5", "0.125")
-    assert trial.metrics["accuracy"].latest == "0.9"
+    assert trial.metrics["accuracy"].latest == "0.8999999761581421"
 
 
 # -- early stopping --------------------------------------------------------------------------------------------------

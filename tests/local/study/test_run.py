@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -112,7 +113,7 @@ def test_a_kill_from_outside_hints_at_memory(tmp_path):
             "echo epoch 1 Loss: 0.31",
             "exit code 0, but the objective was never reported: the log has no loss=<number>; the line "
             "'epoch 1 Loss: 0.31' is not read, because it has ':' instead of '=' and the log calls it 'Loss'; print "
-            "loss=0.3 as kftune.report does; use the log's name in the objective, or print the name that the file has",
+            r"loss=0.3 as kftune.report does, or give the study objective.regex: '\bLoss\s*:\s*([0-9.eE+-]+)'",
         ),
         ("true", "exit code 0, but the objective was never reported: the log has no loss=<number>; it is empty"),
         (
@@ -129,16 +130,76 @@ def test_without_a_finite_objective_a_trial_is_metrics_unavailable_and_says_why(
 
 
 def test_a_regex_that_matches_no_line_is_told_with_the_log_s_end(tmp_path):
+    a_study = study(sh("echo done"), trials=1, objective={"regex": "val loss: ([0-9.]+)"})
+    trial = one_trial(a_study, tmp_path)
+    assert trial.message == (
+        "no line of the log matches the objective's regex 'val loss: ([0-9.]+)'; its last lines:\n  done"
+    )
+
+
+def test_a_regex_that_almost_matches_a_line_is_told_with_a_better_one(tmp_path):
     a_study = study(sh("echo 'val loss = 0.3'"), trials=1, objective={"regex": "val loss: ([0-9.]+)"})
     trial = one_trial(a_study, tmp_path)
     assert trial.message == (
-        "no line of the log matches the objective's regex 'val loss: ([0-9.]+)'; its last lines:\n  val loss = 0.3"
+        "the objective was never reported; the line 'val loss = 0.3' is not read, because the regex 'val loss: "
+        r"([0-9.]+)' does not match it; give the study objective.regex: '\bval loss\s*=\s*([0-9.eE+-]+)'"
     )
 
 
 def test_a_finite_value_beside_nan_is_enough(tmp_path):
     trial = one_trial(study(sh("echo loss=nan; echo loss=0.4; echo loss=inf"), trials=1), tmp_path)
     assert (trial.state, trial.objective, trial.metrics["loss"].count) == ("Succeeded", 0.4, 1)
+
+
+@pytest.mark.parametrize(
+    ("objective", "katib"),
+    [
+        ({}, "Katib's collector passes over inf: on a cluster, the value before it counts"),
+        ({"regex": "loss=([0-9.]+)"}, "Katib's collector passes over inf"),
+        ({"regex": r"loss=(\S+)"}, "Katib stores inf, and may take the trial for the best"),
+    ],
+)
+def test_a_diverged_trial_has_no_latest_value(tmp_path, objective, katib):
+    script = "echo loss=0.4; echo loss=nan; echo loss=inf"
+    a_study = study(sh(script), trials=1, objective={"reduce": "latest", **objective})
+    outcome, events = run(a_study, tmp_path)
+    trial = trials_in(tmp_path)[0]
+    assert (trial.state, trial.objective, trial.metrics["loss"].latest) == ("MetricsUnavailable", None, "inf")
+    assert trial.message.startswith("the latest value of the objective 'loss' counts (reduce: latest), and it is inf;")
+    assert katib in trial.message
+    assert outcome.best is None
+    assert all(math.isfinite(event.value) for event in events if isinstance(event, MetricReported))
+
+
+def test_a_number_of_which_a_part_is_read_is_told_once_with_its_line(tmp_path):
+    script = "echo 'loss: 0.5'; echo 'epoch 2 loss: 1e-05'"
+    a_study = study(sh(script), trials=2, objective={"regex": "loss: ([0-9.]+)"})
+    _, events = run(a_study, tmp_path / "a")
+    cut = "loss is read as '1' in the line 'epoch 2 loss: 1e-05', where '1e-05' stands"
+    remedy = "write ([0-9.eE+-]+) for the group of its regex"
+    before = (
+        f"the metric 'loss': a value printed as 1e-05 is read as '1', because '[0-9.]+' allows no exponent; {remedy}"
+    )
+    notes = [event.message for event in events if isinstance(event, Note)]
+    assert notes == [before, f"small-study-0001: {cut}; {remedy}"]
+    with pytest.raises(RunError, match="allows no exponent"):
+        run(a_study, tmp_path / "b", strict=True)
+
+
+def test_a_metric_without_a_value_is_told_once_with_its_nearest_line(tmp_path):
+    script = "echo loss=0.5; echo 'acc: 0.75, f1 = 0.5'"
+    metrics = ["acc", {"name": "f1", "regex": "f1: ([0-9.eE+-]+)"}, "recall"]
+    _, events = run(study(sh(script), trials=2, metrics=metrics), tmp_path)
+    notes = [event.message for event in events if isinstance(event, Note)]
+    line = "the line 'acc: 0.75, f1 = 0.5' is not read, because"
+    regex = r"print acc=0.3 as kftune.report does, or give acc, under metrics, a regex: '\bacc\s*:\s*([0-9.eE+-]+)'"
+    assert notes == [
+        f"small-study-0001: acc has no value; {line} it has ':' instead of '=' and punctuation touches the value or "
+        f"the name; {regex}",
+        f"small-study-0001: f1 has no value; {line} the regex 'f1: ([0-9.eE+-]+)' does not match it; give f1, under "
+        r"metrics, a regex: '\bf1\s*=\s*([0-9.eE+-]+)'",
+        "small-study-0001: recall has no value; nothing in the log is like it",
+    ]
 
 
 # -- what ends a study --------------------------------------------------------------------------------------------

@@ -96,16 +96,17 @@ class GoRegex:
             raise MetricError(message) from None
 
     def find_all(self, text: str) -> Iterator[tuple[str, ...]]:
-        """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty.
+        """`FindAllStringSubmatch`: the groups of each match, the whole match first; an unset group is empty."""
+        for found in self.matches(text):
+            yield (found[0], *(group or "" for group in found.groups()))
 
-        Args:
-            text: Text decoded as UTF-8 with `surrogateescape`, which keeps other bytes.
-        """
+    def matches(self, text: str) -> Iterator[re.Match[str]]:
+        """Yields all matches in a text, which is decoded as UTF-8 with `surrogateescape` to keep other bytes."""
         start, last_end = 0, -1
         while start <= len(text) and (found := self._pattern.search(text, start)) is not None:
             empty = found.end() == start
             if not (empty and found.start() == last_end):
-                yield (found[0], *(group or "" for group in found.groups()))
+                yield found
             last_end = found.end()
             start = start + 1 if empty else last_end
 

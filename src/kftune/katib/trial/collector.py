@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from kftune.errors import KatibError
@@ -164,11 +165,30 @@ def matches(line: str, filters: Sequence[str]) -> Iterator[tuple[str, str]]:
         CollectorPanic: Go does not compile a filter.
     """
     if not filters:
-        yield from _default_matches(line)
+        for found in _default_found(line):
+            yield found[1], found[2]
     for regex in filters:
         for groups in _compiled(regex).find_all(line):
             if len(groups) > 2:
                 yield trim_space(groups[1]), trim_space(groups[2])
+
+
+def value_places(line: str, filters: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Yields the name of each match that `matches` finds, and where the text of its value begins and ends.
+
+    Args:
+        line: A line of a text log.
+        filters: As for `matches`.
+
+    Raises:
+        CollectorPanic: Go does not compile a filter.
+    """
+    found = [_default_found(line)] if not filters else [_compiled(regex).matches(line) for regex in filters]
+    for match in chain.from_iterable(found):
+        if match.re.groups >= 2:
+            value = trim_space(match[2] or "")
+            start = match.start(2) + (match[2] or "").find(value)
+            yield trim_space(match[1] or ""), start, start + len(value)
 
 
 def json_object(line: str) -> dict[str, object]:
@@ -194,10 +214,10 @@ def _compiled(regex: str) -> GoRegex:
         ) from None
 
 
-def _default_matches(line: str) -> Iterator[tuple[str, str]]:
+def _default_found(line: str) -> Iterator[re.Match[str]]:
     found = _DEFAULT_NEXT.search(line)
     while found is not None:
-        yield found[1], found[2]
+        yield found
         end = found.end()
         found = _DEFAULT_HERE.match(line, end) or _DEFAULT_NEXT.search(line, end)
 

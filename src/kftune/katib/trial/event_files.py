@@ -1,11 +1,16 @@
-"""Reads scalars from TensorFlow's event files as Katib's TensorFlowEvent collector does, without TensorFlow.
+"""Reads values from TensorFlow's event files as Katib's TensorFlowEvent collector does, without TensorFlow.
 
-Source: katib v0.19.0, pkg/metricscollector/v1beta1/tfevent-metricscollector/tfevent_loader.py; tensorflow,
-core/lib/io/record_writer.h (framing), core/util/event.proto, core/framework/{summary,tensor}.proto.
+There are two kinds of values. TensorFlow 2 writes tensors; Katib stores what numpy prints of them: 0.01. PyTorch,
+tensorboardX and TensorFlow 1 write a 32-bit number, which Katib converts to a Python float: 0.009999999776482582.
+
+Source: katib v0.19.0, pkg/metricscollector/v1beta1/tfevent-metricscollector/tfevent_loader.py, run with tensorflow
+2.16.1, tensorboard 2.16.2 and numpy 1.26.4; tensorflow, core/lib/io/record_writer.h (framing), core/util/event.proto,
+core/framework/{summary,tensor}.proto.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -14,15 +19,18 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from kftune.katib.trial.protobuf import Field, WireError, bytes_of, fields, packed, text_of
+from kftune.katib.trial.protobuf import WireError, bytes_of, fields, packed, text_of
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _LARGEST = 1 << 30
 # Scalars are small. Checking the bytes of images and graphs, which are not read here, would take seconds.
 _CHECKED = 1 << 16
-_FLOATS = {1: "f", 2: "d", 19: "e"}
+_HALF, _BFLOAT16 = 19, 14
+_FLOATS = {1: "f", 2: "d", _HALF: "e"}
 _INTEGERS = {3: "i", 9: "q", 4: "B", 5: "h", 6: "b", 17: "H", 22: "I", 23: "Q"}
+_NOT_A_NUMBER = "[...]"
+"""Stands for what numpy prints of an array, a text or a truth value, which Katib stores as a value too."""
 
 
 class Scalar(NamedTuple):
@@ -30,9 +38,10 @@ class Scalar(NamedTuple):
 
     tag: str
     text: str
-    """As numpy prints it."""
+    """As Katib stores it."""
     wall_time: float
     step: int
+    is_tensor: bool = False
 
 
 def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -46,7 +55,9 @@ def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
     found = []
     for place, _, names in os.walk(folder):
         for name in names:
-            found += _rows_of_file(Path(place, name), metrics)
+            # the names that tensorboard takes for event files
+            if "tfevents" in name and not name.endswith(".profile-empty"):
+                found += _rows_of_file(Path(place, name), metrics)
     return found
 
 
@@ -60,11 +71,12 @@ def scalars(file: Path) -> Iterator[Scalar]:
 
 
 def _rows_of_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
-    by_tag: dict[str, list[Scalar]] = {}
+    tensors: dict[str, list[Scalar]] = {}
+    others: dict[str, list[Scalar]] = {}
     for scalar in scalars(file):
-        by_tag.setdefault(scalar.tag, []).append(scalar)
+        (tensors if scalar.is_tensor else others).setdefault(scalar.tag, []).append(scalar)
     found = []
-    for tag, items in by_tag.items():
+    for tag, items in (*tensors.items(), *others.items()):
         for metric in metrics:
             folder, _, last = metric.rpartition("/")
             if tag.startswith(last) and (not folder or str(file.parent).endswith(folder)):
@@ -125,25 +137,25 @@ def _of_event(record: bytes) -> Iterator[Scalar]:
     for summary in summaries:
         for number, value in fields(summary):
             if number == 1:
-                tag, text = _of_value(bytes_of(value))
-                if text is not None:
-                    yield Scalar(tag, text, wall_time, step)
+                tag, text, is_tensor = _of_value(bytes_of(value))
+                if text:
+                    yield Scalar(tag, text, wall_time, step, is_tensor)
 
 
-def _of_value(message: bytes) -> tuple[str, str | None]:
-    """Summary.Value: tag 1, simple_value 2, tensor 8; the text is None for an image or a histogram."""
-    tag, text = "", None
+def _of_value(message: bytes) -> tuple[str, str, bool]:
+    """Summary.Value: tag 1, simple_value 2, tensor 8; the text is empty for an image or a histogram."""
+    tag, text, is_tensor = "", "", False
     for number, value in fields(message):
         if number == 1:
             tag = text_of(value)
         elif number == 2:
-            text = _float32(struct.unpack("<f", bytes_of(value))[0])
+            text = repr(struct.unpack("<f", bytes_of(value))[0])
         elif number == 8:
-            text = _of_tensor(bytes_of(value))
-    return tag, text
+            text, is_tensor = _of_tensor(bytes_of(value)), True
+    return tag, text, is_tensor
 
 
-def _of_tensor(message: bytes) -> str | None:
+def _of_tensor(message: bytes) -> str:
     """TensorProto: dtype 1, shape 2, content 4, and one field of values per type."""
     dtype, content, values, shape = 0, b"", b"", b""
     integers: list[int] = []
@@ -158,36 +170,49 @@ def _of_tensor(message: bytes) -> str | None:
             values += value
         elif number in (7, 10, 13):
             integers += packed(value)
-    if any(number == 2 and _is_long(value) for number, value in fields(shape)):
-        return None
+    if any(number == 2 for number, _ in fields(shape)):  # a dimension
+        return _NOT_A_NUMBER
     return _number(dtype, content or values, integers)
 
 
-def _is_long(dimension: Field) -> bool:
-    """TensorShapeProto.Dim: size 1."""
-    sizes = [value for number, value in fields(bytes_of(dimension)) if number == 1]
-    return sizes != [1]
-
-
-def _number(dtype: int, data: bytes, integers: list[int]) -> str | None:
-    """Returns the text of a tensor with one value; None for other types."""
+def _number(dtype: int, data: bytes, integers: list[int]) -> str:
+    """Returns the text of a tensor with one value; without any value it is 0."""
+    if dtype in (_HALF, _BFLOAT16) and not data:
+        data = struct.pack("<H", integers[0] & 0xFFFF) if integers else b""
     try:
+        if dtype == _BFLOAT16:
+            return f"{struct.unpack('<f', bytes(2) + (data or bytes(2)))[0]:.6g}"
         if dtype in _FLOATS:
-            value = struct.unpack_from(f"<{_FLOATS[dtype]}", data)[0]
-            return _float32(value) if dtype == 1 else repr(value)
+            form = f"<{_FLOATS[dtype]}"
+            return _float(struct.unpack_from(form, data)[0] if data else 0.0, form)
         if dtype in _INTEGERS and data:
             return str(struct.unpack_from(f"<{_INTEGERS[dtype]}", data)[0])
     except struct.error:
-        return None
-    if dtype in _INTEGERS and integers:
-        return str(integers[0] - (1 << 64) if integers[0] >= 1 << 63 else integers[0])
-    return None
+        return _NOT_A_NUMBER
+    if dtype in _INTEGERS:
+        value = integers[0] if integers else 0
+        return str(value - (1 << 64) if value >= 1 << 63 else value)
+    return _NOT_A_NUMBER
 
 
-def _float32(value: float) -> str:
-    """Returns the shortest text that reads back as the same 32-bit number."""
-    for digits in range(1, 10):
-        text = repr(float(f"{value:.{digits}g}"))
-        if struct.unpack("<f", struct.pack("<f", float(text)))[0] == value or value != value:
-            return text
-    return repr(value)
+def _float(value: float, form: str) -> str:
+    """Returns what numpy prints: the shortest text that reads back as the same number of that size.
+
+    Args:
+        value: The number.
+        form: Its size, for `struct`.
+    """
+    if form == "<d" or not math.isfinite(value):
+        return repr(value)
+    texts = (f"{value:.{digits}e}" for digits in range(9))
+    text = next(text for text in texts if _rounded(float(text), form) == value)
+    # Where the decimal text is 0.0001 and the number below it, numpy still writes an exponent.
+    return text if 0 < abs(value) < 1e-4 else repr(float(text))
+
+
+def _rounded(value: float, form: str) -> float:
+    try:
+        rounded: float = struct.unpack(form, struct.pack(form, value))[0]
+    except OverflowError:
+        return math.inf
+    return rounded

@@ -27,8 +27,8 @@ RULES = (
         title="A filter with a semicolon",
         explanation="Katib passes all filters to its collector in one string, separated by semicolons.",
         remedy="write \\x3b instead of the semicolon",
-        fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=([0-9.]+);']}}"),
-        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=([0-9.]+)\\x3b']}}"),
+        fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=(\\S+);']}}"),
+        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=(\\S+)\\x3b']}}"),
     ),
     Rule(
         code="KT242",
@@ -44,9 +44,9 @@ RULES = (
         severity="fails",
         title="A filter with fewer than two groups",
         explanation="Group 1 is the metric's name and group 2 its value; with fewer groups the filter finds nothing.",
-        remedy="write two groups, such as ([\\w-]+)=([0-9.]+)",
-        fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['val_loss=([0-9.]+)']}}"),
-        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(val_loss)=([0-9.]+)']}}"),
+        remedy="write two groups, such as ([\\w-]+)=([0-9.eE+-]+)",
+        fails=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['val_loss=([0-9.eE+-]+)']}}"),
+        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(val_loss)=([0-9.eE+-]+)']}}"),
     ),
     Rule(
         code="KT244",
@@ -86,6 +86,18 @@ RULES = (
         source=WRAPPER,
     ),
     Rule(
+        code="KT248",
+        severity="advice",
+        title="A filter that cuts numbers with an exponent",
+        explanation="Python prints small numbers as 1e-05. A filter with ([0-9.]+), or the older default of Katib, "
+        "((-?\\d+)(\\.\\d+)?), reads 1 there, or nothing.",
+        remedy="write ([0-9.eE+-]+) for the group of the value",
+        fails=_collector(
+            "collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)\\s*=\\s*((-?\\d+)(\\.\\d+)?)']}}"
+        ),
+        passes=_collector("collector: {kind: StdOut}, source: {filter: {metricsFormat: ['(\\w+)=([0-9.eE+-]+)']}}"),
+    ),
+    Rule(
         code="KT267",
         severity="wrong",
         title="An unknown metric strategy",
@@ -102,20 +114,22 @@ RULES = (
         title="The sample log has no value of the objective",
         explanation="From the log of --sample-log Katib stores `unavailable`, or the collector stops at a line: the "
         "trial fails.",
-        remedy="print the objective as name=value, or add a filter that finds it to metricsFormat",
+        remedy="print the objective as name=value; or add a filter that finds it to metricsFormat, and in a study give "
+        "objective.regex",
     ),
     Rule(
         code="KT502",
         severity="advice",
         title="The sample log has no value of an additional metric",
         explanation="The metric is empty in every trial.",
-        remedy="print the metric as name=value, or remove it from additionalMetricNames",
+        remedy="print the metric as name=value, or remove it",
     ),
     Rule(
         code="KT503",
         severity="wrong",
         title="A value that is stored differently",
-        explanation="Katib stores what the filter matches: the default filter reads 1,000 as 1, and skips nan.",
-        remedy="print plain numbers, and stop the training at nan",
+        explanation="What the filter or regex matches is stored: the default filter reads 1,000 as 1, and skips nan; "
+        "([0-9.]+) reads 1e-05 as 1.",
+        remedy="print plain numbers, stop the training at nan, and write ([0-9.eE+-]+) for the group of the value",
     ),
 )

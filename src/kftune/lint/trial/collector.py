@@ -69,9 +69,13 @@ def _filter_findings(filters: list[str]) -> Iterator[Finding]:
     if not filters:
         return
     from kftune.katib.go.regex import GoRegexError, check
+    from kftune.metrics.cut_rows import filter_notes
 
+    at = (*_COLLECTOR, "source", "filter", "metricsFormat")
+    for index, note in filter_notes(filters):
+        yield finding("KT248", (*at, index), note)
     for index, regex in enumerate(filters):
-        path = (*_COLLECTOR, "source", "filter", "metricsFormat", index)
+        path = (*at, index)
         if ";" in regex:
             yield _cut_finding(regex, path)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kftune.errors import KatibError, RunError
@@ -50,6 +51,11 @@ class Readers(Collection):
         if kind == "File" or self.wrapped:
             return FileReader(self, trial, rules)
         return OutputReader(self, trial, rules)
+
+    def log(self, trial: str) -> Path:
+        """Returns the file in which the collector reads a trial's lines."""
+        in_file = self.metrics.kind == "File" or self.wrapped
+        return self.local_path(trial) if in_file else self._folder.log(trial)
 
     def recall(self, trials: Iterable[Trial]) -> None:
         """Reads the logs of earlier trials again, if rules depend on them."""

@@ -1,7 +1,7 @@
 """Reads what the trials of an Experiment report, as each of Katib's collectors does.
 
 The rows are those of `kftune.katib.trial.collector`, exact to the character. There is one difference, unless
-`as_katib` is set: a value that is not a finite number counts as not reported, where Katib may take it for the best.
+`as_katib` is set: a trial whose value is not a finite number has no objective, where Katib may take it for the best.
 """
 
 from __future__ import annotations
@@ -125,9 +125,11 @@ class RowsReader(Reader):
             return  # as in Katib, a missing objective drops the other metrics too
         try:
             found = observation(counted, self._metrics.names)
+            latest = observation(self.rows, (self._metrics.objective,))[0].latest
         except KatibError as error:
             self._failure = f"Katib's controller would retry forever: {error}"
             return
+        found[0] = found[0]._replace(latest=latest)  # which may be nan
         for metric in found:
             if metric.latest != UNAVAILABLE:
                 count = sum(row.name == metric.name for row in counted)
@@ -162,17 +164,17 @@ class RowsReader(Reader):
     def why_unavailable(self, log: Path) -> str:
         """Returns why there is no objective; empty if there is one."""
         name = self._metrics.objective
-        if name in self._values:
+        if self.objective is not None or (self._collection.as_katib and name in self._values):
             return ""
+        taken = "Katib counts such a trial as succeeded, and may take it for the best"
+        if name in self._values:
+            latest = self._values[name].latest
+            return f"the latest value of the objective {name!r} counts, and {latest!r} is not a finite number; {taken}"
         refused = [row.value for row in self.rows if row.name == name]
         if refused and all(go_float(text) is not None for text in refused):
             texts = ", ".join(dict.fromkeys(refused[:3]))
-            return (
-                f"the objective {name!r} was reported, but never as a finite number ({texts}); Katib counts such a "
-                f"trial as succeeded, and may take it for the best"
-            )
-        stored = "; Katib counts such a trial as succeeded, and may take it for the best" if refused else ""
-        return f"{self._why_missing(log)}{stored}"
+            return f"the objective {name!r} was reported, but never as a finite number ({texts}); {taken}"
+        return f"{self._why_missing(log)}{f'; {taken}' if refused else ''}"
 
     def _why_missing(self, log: Path) -> str:
         metrics = self._metrics
@@ -180,7 +182,7 @@ class RowsReader(Reader):
         def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
             return near_rows(name, lines, metrics.filters, metrics.format)
 
-        return why_not_read(metrics.objective, end_of(log, SEARCHED), near)
+        return why_not_read(metrics.objective, end_of(log, SEARCHED), near, metrics.format)
 
     def ended(self, state: State) -> None:
         """Stores the reports for the rules of later trials."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,13 @@ from kftune.local.processes.interrupts import Interrupts
 from kftune.local.samplers import Sampler, make_sampler
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
+from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
+from kftune.metrics.cut_numbers import CutNumber
+from kftune.metrics.cut_rows import FILTER_REMEDY, cut_rows, filter_notes
+from kftune.metrics.near_lines import NearLine
+from kftune.metrics.near_rows import near_rows
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
@@ -116,11 +121,27 @@ def run_experiment(
             as_katib=as_katib,
         )
         trials.parent_of = _parents(sampler, store)
-        trials.notes[:0] = [*notes, *about_algorithm, *about_parameters]
+        about_filters = [f"{note}; {FILTER_REMEDY}" for _, note in filter_notes(metrics.filters)]
+        trials.notes[:0] = [*notes, *about_algorithm, *about_parameters, *about_filters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         plan = _plan(spec, store.meta, readers, trials.grace)
-        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=on_event).run()
+        emit = None if on_event is None else _noting(metrics, readers, on_event)
+        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=emit).run()
+
+
+def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:
+    """Returns `emit`, with notes about what trials did."""
+    if metrics.kind not in ("StdOut", "File"):
+        return emit
+
+    def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
+        return near_rows(name, lines, metrics.filters, metrics.format)
+
+    def cuts(lines: Iterable[bytes]) -> Iterable[CutNumber]:
+        return () if metrics.format == "JSON" else cut_rows(lines, metrics.names, metrics.filters)
+
+    return noting_metrics(readers.log, metrics.names[1:], near, cuts, emit)
 
 
 def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:

@@ -10,36 +10,57 @@ from pathlib import Path
 from kftune.containers.ending import readable
 from kftune.errors import near_names
 from kftune.local.study.failure import LONGEST_LINE, end_of, last_lines
-from kftune.metrics.definition import MetricDefinition
-from kftune.metrics.near_lines import VALUE_GROUP, LineReader, NearLine, near_lines
-from kftune.metrics.reduction import Reducer
+from kftune.metrics.definition import VALUE_GROUP, MetricDefinition
+from kftune.metrics.log_scanner import is_not_finite
+from kftune.metrics.near_lines import NearLine
+from kftune.metrics.near_reports import near_reports
 
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+_TOO_LARGE_STEPS = "a loss that is not finite often means too large a learning rate"
 SEARCHED = 1 << 20
 """Bytes at the end of a log in which to look for a reason."""
 _NAME_AND_NUMBER = re.compile(rb"(?<![^ \t\r\n\f])([!-<>-~]{1,100})=[+-]?[0-9.]")
 
 
-def why_missing(name: str, log: Path, refused: Mapping[str, int], regex: str | None = None) -> str:
+def why_missing(name: str, log: Path, refused: Mapping[str, int], definition: MetricDefinition | None = None) -> str:
     """Explains why a log has no value of a study's objective.
 
     Args:
         name: The objective.
         log: What the trial printed.
         refused: Reported value that is not a finite number -> how often.
-        regex: The regular expression that finds it; None for metric lines.
+        definition: How it is found; None for metric lines.
     """
-    if refused and all(_NOT_FINITE.fullmatch(text) for text in refused):
+    if refused and all(map(is_not_finite, refused)):
         return _never_finite(name, refused)
-    if regex is not None and refused:
+    if definition is None:
+        return why_not_read(name, end_of(log, SEARCHED), near_reports)
+    if refused:
         texts = ", ".join(map(repr, list(refused)[:3]))
         return (
-            f"the group in the objective's regex {regex!r} finds {texts}, which is not a number; write "
+            f"the group in the objective's regex {definition.regex!r} finds {texts}, which is not a number; write "
             f"{VALUE_GROUP} for the group"
         )
-    if regex is not None:
-        return f"no line of the log matches the objective's regex {regex!r}{last_lines(log)}"
-    return why_not_read(name, end_of(log, SEARCHED), near_reports)
+    line = next(near_reports(name, end_of(log, SEARCHED).split(b"\n"), definition), None)
+    if line is not None:
+        return f"the objective was never reported; {not_read(line)}"
+    return f"no line of the log matches the objective's regex {definition.regex!r}{last_lines(log)}"
+
+
+def why_diverged(name: str, latest: str, definition: MetricDefinition | None) -> str:
+    """Explains why a trial whose latest value counts has no value of its objective.
+
+    Args:
+        name: The objective.
+        latest: The latest value, which is nan or infinite.
+        definition: How it is found; None for metric lines.
+    """
+    katib = f"Katib's collector passes over {latest}: on a cluster, the value before it counts"
+    if definition is not None and re.fullmatch(definition.group, latest, re.ASCII):
+        katib = f"Katib stores {latest}, and may take the trial for the best"
+    return (
+        f"the latest value of the objective {name!r} counts (reduce: latest), and it is {latest}; {_TOO_LARGE_STEPS}; "
+        f"{katib}, unless the training ends with another exit code than 0"
+    )
 
 
 def _never_finite(name: str, refused: Mapping[str, int]) -> str:
@@ -53,26 +74,31 @@ def _never_finite(name: str, refused: Mapping[str, int]) -> str:
     times = "once" if total == 1 else f"{total} times"
     return (
         f"the objective {name!r} was reported {times}, but never as a finite number ({', '.join(list(refused)[:3])}); "
-        f"a loss that is not finite often means too large a learning rate"
+        f"{_TOO_LARGE_STEPS}"
     )
 
 
-def why_not_read(name: str, text: bytes, near: Callable[[str, Iterable[bytes]], Iterator[NearLine]]) -> str:
+def why_not_read(
+    name: str, text: bytes, near: Callable[[str, Iterable[bytes]], Iterator[NearLine]], form: str = "TEXT"
+) -> str:
     """Explains why a text has no value of an objective, with its nearest line or name.
 
     Args:
         name: The objective.
         text: The end of what the trial wrote.
         near: Finds the lines that are almost read.
+        form: TEXT or JSON.
     """
-    never = f"exit code 0, but the objective was never reported: the log has no {name}=<number>"
+    expected = f'{{"{name}": "<number>"}}' if form == "JSON" else f"{name}=<number>"
+    never = f"exit code 0, but the objective was never reported: the log has no {expected}"
     if not text.strip():
         return f"{never}; it is empty"
     names = sorted({found.decode("ascii") for found in _NAME_AND_NUMBER.findall(text)} - {name})
     line = next(near(name, text.split(b"\n")), None)
     if line is not None:
-        shown = readable(line.text.encode("utf-8", "surrogateescape")).strip()[:LONGEST_LINE]
-        return f"{never}; the line {shown!r} is not read, because {line.why}; {line.remedy}"
+        return f"{never}; {not_read(line)}"
+    if form == "JSON":
+        return f"{never}; write one such object a line"
     similar = near_names(name, names) or _same_ending(name, names)
     listed = f"; it has {', '.join(f'{found}=' for found in names[:10])}" if names else ""
     if similar:
@@ -83,21 +109,14 @@ def why_not_read(name: str, text: bytes, near: Callable[[str, Iterable[bytes]], 
     return f"{never}{listed}; report it with kftune.report({_call(name)}), or print {name}=<number>"
 
 
-def near_reports(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
-    """Yields the lines that almost report a metric of a study.
+def not_read(line: NearLine) -> str:
+    """Tells why a line is not read, and what to do."""
+    return f"the line {shown_line(line.text)!r} is not read, because {line.why}; {line.remedy}"
 
-    Args:
-        name: The metric.
-        lines: All lines of a log.
-    """
 
-    def value(text: str, regex: str) -> str | None:
-        reducer = Reducer((name,), (MetricDefinition(name, regex),) if regex else ())
-        reducer.feed(text.encode("utf-8", "surrogateescape") + b"\n")
-        found = reducer.result(name)
-        return None if found is None else found.latest
-
-    return near_lines(name, lines, LineReader(value, "give the study objective.regex: '{}'", groups=1))
+def shown_line(text: str) -> str:
+    """Returns a line of a log for a message."""
+    return readable(text.encode("utf-8", "surrogateescape")).strip()[:LONGEST_LINE]
 
 
 def _same_ending(name: str, names: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,4 +106,4 @@ def counted(values: Mapping[str, MetricValues], metrics: Sequence[TrackedMetric]
         metrics: The metrics, and which of their values counts.
     """
     found = {metric.name: values[metric.name].number(metric.reduce) for metric in metrics if metric.name in values}
-    return {name: number for name, number in found.items() if number is not None and math.isfinite(number)}
+    return {name: number for name, number in found.items() if number is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kftune.local.study.missing_objective import why_missing
+from kftune.local.study.missing_objective import why_diverged, why_missing
 from kftune.local.study.plan import Reader
 from kftune.metrics.reduction import Reducer
 from kftune.metrics.values import MetricValues
@@ -20,12 +20,15 @@ class StudyReader(Reader):
 
     def __init__(self, study: Study) -> None:
         self._objective = study.objective
-        self._reducer = Reducer(tuple(study.reductions), study.metric_definitions)
+        definitions = study.metric_definitions
+        self._definition = next((each for each in definitions if each.name == study.objective.metric), None)
+        self._reducer = Reducer(tuple(study.reductions), definitions)
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
     def latest(self, metric: str) -> MetricValues | None:
-        """The values so far of a metric; None when there are none."""
-        return self._reducer.result(metric)
+        """The values so far of a metric; None if its latest report is not a finite number."""
+        values = self._reducer.result(metric)
+        return None if values is None or values.number("latest") is None else values
 
     def close(self) -> None:
         """Reads a last line without a line break."""
@@ -44,8 +47,11 @@ class StudyReader(Reader):
 
     def why_unavailable(self, log: Path) -> str:
         """Why the objective was not found; empty when it was."""
-        name, reducer = self._objective.metric, self._reducer
-        if reducer.result(name) is not None:
+        if self.objective is not None:
             return ""
+        name, reducer = self._objective.metric, self._reducer
+        reduced = reducer.result(name)
+        if reduced is not None:
+            return why_diverged(name, reduced.latest, self._definition)
         refused = {text: count for (metric, text), count in reducer.refused.items() if metric == name}
-        return why_missing(name, log, refused, self._objective.regex)
+        return why_missing(name, log, refused, self._definition)

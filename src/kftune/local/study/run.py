@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from kftune._version import __version__
@@ -13,11 +14,16 @@ from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
+from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
 from kftune.local.study.short_trials import noting_short_trials
 from kftune.local.study.trials import StudyTrials, TrialContainers
+from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
+from kftune.metrics.definition import exponent_notes
+from kftune.metrics.near_lines import NearLine
+from kftune.metrics.near_reports import near_reports
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
@@ -70,11 +76,26 @@ def run_study(
         sampler = make_sampler(
             study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
         )
+        trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         notes = [*trials.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
-        emit = None if on_event is None else noting_short_trials(study, on_event)
+        emit = None if on_event is None else _noting(study, store.folder, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
+
+
+def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
+    """Returns `emit`, with notes about what trials did."""
+    definitions = {each.name: each for each in study.metric_definitions}
+    if not study.metrics and not definitions:
+        return noting_short_trials(study, emit)
+
+    def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
+        return near_reports(name, lines, definitions.get(name), is_objective=False)
+
+    more = [spec.name for spec in study.metrics]
+    cuts = partial(cut_reports, definitions=study.metric_definitions)
+    return noting_short_trials(study, noting_metrics(folder.log, more, near, cuts, emit))
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
