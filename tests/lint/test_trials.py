@@ -79,7 +79,7 @@ def test_a_pod_that_the_server_accepts_is_not_reported(text: str):
 
 
 def test_an_argument_of_the_images_own_entrypoint_is_read_by_the_shell_too():
-    args = "args: ['--lr=${trialParameters.lr} --units=${trialParameters.units}']"
+    args = "args: ['--lr=${trialParameters.lr} ${trialParameters.units}']"
     text = pod(f"containers: [{{name: main, image: 'r.example/i:1', {args}}}]")
     assert serious(text) == {"KT254"}
 
@@ -131,9 +131,12 @@ def test_a_number_without_quotes_is_reported_where_the_job_needs_a_text():
 
 
 def network(algorithm: str, nas: str, *, settings: str = "", references: str, more: str = "") -> str:
-    return example_text(
+    text = example_text(
         f"spec: {{algorithm: {{algorithmName: {algorithm}, algorithmSettings: [{settings}]}}, parameters: null, {more} "
         f"nasConfig: {{{nas}}}, trialTemplate: {{trialParameters: [{references}]}}}}"
+    )
+    return text.replace("=${trialParameters.lr}", '="${trialParameters.lr}"').replace(
+        "=${trialParameters.units}", '="${trialParameters.units}"'
     )
 
 
@@ -168,9 +171,19 @@ def test_what_enas_rejects_is_reported(nas: str, settings: str, references: str,
 def test_darts_answers_one_request_only(most: int, codes: set[str]):
     names = ("algorithm-settings", "search-space", "num-layers")
     references = ", ".join(f"{{name: {name}, reference: {name}}}" for name in names)
-    used = " ".join(f"--{name}=${{trialParameters.{name}}}" for name in names)
+    used = " ".join(f'--{name}="${{trialParameters.{name}}}"' for name in names)
     more = f"parallelTrialCount: 1, maxTrialCount: {most},"
     text = network("darts", f"{GRAPH}, {STEPS}", references=references, more=more)
     text = text.replace("maxFailedTrialCount: 2", "maxFailedTrialCount: 1")
-    old = "--lr=${trialParameters.lr} --units=${trialParameters.units}"
+    old = '--lr="${trialParameters.lr}" --units="${trialParameters.units}"'
     assert serious(text.replace(old, used)) == codes
+
+
+def test_the_json_of_enas_needs_quotes_around_its_placeholder():
+    text = network("enas", f"{GRAPH}, {STEPS}", references=ENAS).replace(
+        '"${trialParameters.lr}"', "${trialParameters.lr}"
+    )
+    (found,) = [each for each in findings(text) if each.severity != "advice"]
+    assert found.code == "KT263"
+    assert "around ${trialParameters.lr}" in found.message
+    assert found.path.endswith("trialParameters[0].reference")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.webhook_template import is_meta_reference
+from kftune.katib.engines.nas import nas_examples
 from kftune.katib.go.names import MOST_BYTES
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import texts
@@ -22,6 +24,7 @@ from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 from kftune.lint.trial.security import collector_pod_findings
 
+_QUOTED_PLACEHOLDER = re.compile(r"""(?:-{0,2}[\w.-]+=)?(["'])\$\{trialParameters\.[^}]*\}\1""")
 _LONGEST_PBT_NAME = 26
 # The JSON around the texts: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
 _BYTES_PER_SUGGESTION = 47
@@ -88,14 +91,15 @@ def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any])
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
         return
     container, path = named[0]
-    if _collector(spec) not in WRAPPED_COLLECTORS:
-        return
-    if texts(container.get("command")):
+    wrapped = _collector(spec) in WRAPPED_COLLECTORS
+    if not wrapped or texts(container.get("command")):
         yield from _command_findings(container, path, spec)
     else:
         from kftune.lint.shell.lines import command_findings
 
         yield from command_findings(container, path, "StdOut")
+    if not wrapped:
+        return
     for sidecar, place in pod.maps("initContainers"):
         if sidecar.get("restartPolicy") == "Always":
             message = f"{sidecar.get('name')!r} ends after all other containers, and the collector waits for its end"
@@ -113,10 +117,11 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     """Yields what Katib's wrapper, if it is used, does to the training's command and to the values in it."""
     command = texts(container.get("command"))
     words = [*command, *texts(container.get("args"))]
-    if _collector(spec) not in WRAPPED_COLLECTORS or not words:
+    if _collector(spec) not in WRAPPED_COLLECTORS:
+        yield from _quote_findings(container, path, _collector(spec))
         return
-    unusual = [each for each in _listed(spec) if not HARMLESS.fullmatch(each[1])]
-    if command and is_plain(words) and not unusual:
+    unusual = [each for each in (*_listed(spec), *_nas_values(spec)) if not HARMLESS.fullmatch(each[1])]
+    if not words or (command and is_plain(words) and not unusual):
         return
     from kftune.lint.shell.lines import command_findings, is_split
 
@@ -125,10 +130,21 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     named = {each.get("reference"): each.get("name") for each in spec["trialTemplate"]["trialParameters"]}
     reported = set()
     for parameter, value, path in unusual:
-        if parameter not in reported and is_split(words, placeholder(str(named.get(parameter))), value):
+        name = named.get(parameter)
+        if parameter not in reported and is_split(words, placeholder(str(name)), value):
             reported.add(parameter)
-            message = f"the shell line has no quotes around this value: {value[:60]!r} does not arrive as written"
+            shown = f"{value[:60]!r} does not arrive as written"
+            message = f"the shell line has no quotes for this value around {placeholder(str(name))}: {shown}"
             yield finding("KT263", path, message)
+
+
+def _quote_findings(container: Mapping[str, Any], path: Path, collector: str) -> Iterator[Finding]:
+    """Yields quotes for a shell around a placeholder where no shell removes them."""
+    for field in ("command", "args"):
+        for index, token in enumerate(texts(container.get(field))):
+            if _QUOTED_PLACEHOLDER.fullmatch(token):
+                message = f"with the collector {collector} there is no shell line: {token} arrives with its quotes"
+                yield finding("KT254", (*path, field, index), message)
 
 
 def _listed(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
@@ -136,6 +152,15 @@ def _listed(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
     for index, parameter in enumerate(spec.get("parameters", ())):
         for place, value in enumerate(parameter["feasibleSpace"].get("list", ())):
             yield parameter.get("name"), value, ("spec", "parameters", index, "feasibleSpace", "list", place)
+
+
+def _nas_values(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
+    """Yields examples of the texts that an engine for architectures gives: the reference, the text and its path."""
+    examples = nas_examples(spec["algorithm"]["algorithmName"])
+    for index, parameter in enumerate(spec["trialTemplate"]["trialParameters"]):
+        reference = parameter.get("reference")
+        if reference in examples:
+            yield reference, examples[reference], (*TEMPLATE, "trialParameters", index, "reference")
 
 
 def _reference_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
