@@ -49,8 +49,11 @@ def check_pipeline(source: SourceText, document: Document) -> tuple[list[Documen
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
     checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline)))
-    report = PipelineReport(document.file, pipeline.name, checked.outcome, tuple(placed(checked)), note)
-    return _experiments(source, pipeline), report
+    experiments, unjudged = _experiments(source, pipeline)
+    notes = [note] if note else []
+    notes += [f"no Experiment of step {name} was checked" for name in unjudged]
+    findings = tuple(placed(checked))
+    return experiments, PipelineReport(document.file, pipeline.name, checked.outcome, findings, "; ".join(notes))
 
 
 def _pipeline(source: SourceText, document: Document) -> Pipeline:
@@ -91,13 +94,16 @@ def _unused(pipeline: Pipeline) -> Iterator[Finding]:
             yield finding("KT412", ("parameters", name), message)
 
 
-def _experiments(source: SourceText, pipeline: Pipeline) -> list[Document]:
+def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document], list[str]]:
+    """Returns the Experiments of the tune steps, and the names of tune steps that have none."""
     found: list[Document] = []
+    unjudged: list[str] = []
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
                 text = yaml_text.dump(tuning_of(node).experiment)
             except RenderError:
-                continue  # reported for every target
+                unjudged.append(name)  # the reason is reported for every target
+                continue
             found += documents(source._replace(text=text, file=f"{source.file} (step {name}, rendered)"))
-    return found
+    return found, unjudged

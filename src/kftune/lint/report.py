@@ -102,6 +102,8 @@ class StudyReport(NamedTuple):
     """Why the comparison is not complete; empty if it is."""
     here: tuple[LocalMetric, ...] = ()
     """What kftune run reads in the sample log."""
+    unjudged: str = ""
+    """Why no Experiment was judged; empty if one was, and for a class."""
 
 
 class PipelineReport(NamedTuple):
