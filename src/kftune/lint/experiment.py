@@ -9,7 +9,7 @@ from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
-from kftune.katib.admission.server import API_VERSION, KIND
+from kftune.katib.admission.server import API_VERSION, KIND, with_name
 from kftune.katib.engines import search_problems
 from kftune.katib.go.types import known_fields
 from kftune.lint.rules.findings import finding
@@ -33,8 +33,8 @@ class CheckedDocument(NamedTuple):
 
     @property
     def name(self) -> str | None:
-        """metadata.name, if there is one."""
-        return self.document.text("metadata", "name")
+        """metadata.name, or generateName; None if there is neither."""
+        return self.document.text("metadata", "name") or self.document.text("metadata", "generateName")
 
     @property
     def outcome(self) -> Outcome:
@@ -57,9 +57,10 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
     if document.error is not None:
         verdict = not_yaml(document.error)
     else:
-        verdict = admit(document.value, cluster=cluster, version=version, old=old)
+        verdict = admit(with_name(document.value), cluster=cluster, version=version, old=old)
     findings = [*_refusals(document, verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
+        findings += _client_findings(document)
         findings += _predictions(verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
@@ -67,6 +68,12 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return CheckedDocument(document, verdict, tuple(findings))
+
+
+def _client_findings(document: Document) -> Iterator[Finding]:
+    if not document.text("metadata", "name"):
+        message = "kubectl apply refuses generateName; kubectl create and API clients make a new Experiment each time"
+        yield finding("KT122", ("metadata", "generateName"), message)
 
 
 def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
@@ -84,7 +91,8 @@ def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
         yield finding(code, verdict.path, _short(message))
     for reason in verdict.reasons:
         code = code_of_reason(reason.field, reason.detail)
-        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}")
+        bytes_count = " (bytes of UTF-8 count)" if reason.detail.startswith("must be no more than ") else ""
+        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}{bytes_count}")
 
 
 def _unknown_kind(document: Document) -> str:
@@ -94,6 +102,8 @@ def _unknown_kind(document: Document) -> str:
     if document.value is None:
         return "the document is empty"
     kind = kind_of(document.value)
+    if kind.problem and document.text("kind") == KIND.lower():
+        return f"{kind.problem} (kubectl create takes it, server-side apply refuses it)"
     if kind.name == "other":
         return f"this is {kind}, nor an Experiment (apiVersion: {API_VERSION}, kind: {KIND})"
     return kind.problem or f"this is {kind}; lint checks Experiments, studies and pipelines"

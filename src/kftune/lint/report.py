@@ -60,7 +60,7 @@ class ExperimentReport(NamedTuple):
     index: Count  # type: ignore[assignment]  # hides tuple.index, which nothing calls
     """Which document of the file, from 0."""
     name: str | None
-    """metadata.name."""
+    """metadata.name, or generateName."""
     admitted: bool
     """Whether the cluster creates it."""
     stage: Literal["yaml", "server", "decode", "webhook", "panic", "admitted"]
