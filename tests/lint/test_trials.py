@@ -6,7 +6,7 @@ import pytest
 from lint_examples import example_text
 from mangled import CONFIG_MAP, FROM_CONFIG_MAP
 
-from kftune.katib.admission.cluster import KatibConfig, cluster_of
+from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.report import LintFinding
@@ -30,13 +30,13 @@ def pod(inside: str) -> str:
 
 def container(inside: str) -> str:
     run = "command: [python, t.py], args: ['${trialParameters.lr}', '${trialParameters.units}']"
-    return pod(f"containers: [{{name: main, image: 'r.example/i:1', {run}, {inside}}}]")
+    return pod(f"containers: [{{name: main, image: 'r.example/in:1', {run}, {inside}}}]")
 
 
 def replica(inside: str, name: str = "Master", more: str = "") -> str:
     run = "command: [python, t.py, '${trialParameters.lr}', '${trialParameters.units}']"
     nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
-    spec = f"{{spec: {{containers: [{{name: pytorch, image: 'r.example/i:1', {run}, {inside}}}]}}}}"
+    spec = f"{{spec: {{containers: [{{name: pytorch, image: 'r.example/in:1', {run}, {inside}}}]}}}}"
     return example_text(
         "spec: {trialTemplate: {primaryContainerName: pytorch, trialSpec: {apiVersion: kubeflow.org/v1, "
         f"kind: PyTorchJob, spec: {{{nothing}, pytorchReplicaSpecs: {{{name}: {{{more} template: {spec}}}}}}}}}}}}}"
@@ -80,8 +80,26 @@ def test_a_pod_that_the_server_accepts_is_not_reported(text: str):
 
 def test_an_argument_of_the_images_own_entrypoint_is_read_by_the_shell_too():
     args = "args: ['--lr=${trialParameters.lr} ${trialParameters.units}']"
-    text = pod(f"containers: [{{name: main, image: 'r.example/i:1', {args}}}]")
+    text = pod(f"containers: [{{name: main, image: 'r.example/in:1', {args}}}]")
     assert serious(text) == {"KT254"}
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("docker.io/python:3.9", "it needs the full path: docker.io/library/python"),
+        ("localhost/ab:1", "it needs a registry; 'localhost' is one only with a port"),
+        ("registry.example/ab", "it needs a tag or a digest"),
+        ("python:3.9", "it needs a registry"),
+    ],
+)
+def test_an_image_without_its_full_name_is_looked_up_by_0_18_only(image: str, told: str):
+    args = "args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']"
+    text = pod(f"containers: [{{name: main, image: '{image}', {args}}}]")
+    (found,) = [each for each in findings(text) if each.severity != "advice"]
+    assert (found.code, found.message.endswith(f": {told}")) == ("KT256", True)
+    (document,) = documents(SourceText("x.yaml", text, named=True))
+    assert "KT256" not in {each.code for each in check_experiment(document, Cluster(), "0.18").findings}
 
 
 # ---------------------------------------------------------------------------------------------- a ConfigMap's template

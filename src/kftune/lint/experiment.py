@@ -63,7 +63,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         findings += _client_findings(document)
         findings += _predictions(verdict.spec, version)
         run = run_object(verdict.spec, cluster)
-        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
         findings += advice_findings(run)
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]

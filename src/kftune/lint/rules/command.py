@@ -87,8 +87,9 @@ RULES = (
         code="KT256",
         severity="hangs",
         title="No command, and an image that cannot be looked up",
-        explanation="Without a command Katib asks the registry for the entrypoint, and needs the image's full name.",
-        remedy="set the command, or write the image as registry/name:tag",
+        explanation="Without a command Katib asks the registry for the entrypoint, and from 0.19 on needs the image's "
+        "full name; 0.18 takes Docker Hub and latest for what is missing.",
+        remedy="set the command, or write the image as registry.example/folder/name:tag",
         fails=container("args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']").replace(
             "registry.example/lstm:1", "lstm:1"
         ),

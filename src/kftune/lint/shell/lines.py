@@ -72,7 +72,6 @@ def command_findings(
     """
     command, arguments = texts(container.get("command")), texts(container.get("args"))
     if not command:
-        yield from _image_findings(container, path)
         yield from _argument_findings(arguments, path)
         return
     known = {str(as_map(variable).get("name")) for variable in as_list(container.get("env"))}
@@ -137,17 +136,6 @@ def _line(words: list[str], *, captures: bool) -> str:
     """Returns the line that Katib makes, with short names for its files."""
     redirection = [f"1>{LOG}", "2>&1"] if captures else []
     return " ".join([*words, *redirection, "&&", "echo", "completed", ">", MARK])
-
-
-def _image_findings(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    image = container.get("image")
-    if not isinstance(image, str) or _PLACEHOLDER.search(image) or not image:
-        return
-    registry, _, rest = image.partition("/")
-    named = bool(rest) and ("." in registry or ":" in registry or registry == "localhost")
-    if not named or not re.search(r":[\w.-]+$|@sha256:", rest):
-        message = f"there is no command, and Katib cannot look up that of {image!r}: it needs registry and tag"
-        yield finding("KT256", (*path, "image"), message)
 
 
 def _argument_findings(arguments: list[str], path: Path) -> Iterator[Finding]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.webhook_template import is_meta_reference
 from kftune.katib.engines.nas import nas_examples
 from kftune.katib.go.names import MOST_BYTES
@@ -14,6 +16,7 @@ from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import texts
 from kftune.katib.trial import WRAPPED_COLLECTORS
 from kftune.katib.trial.substitution import placeholder
+from kftune.katib.trial.wrapper import image_problem
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.shell.words import HARMLESS, is_plain
@@ -35,7 +38,11 @@ _BYTES_OF_PBT = 160
 
 
 def trial_findings(
-    spec: Mapping[str, Any], metadata: Mapping[str, Any], cluster: Cluster, run: RunObject | None
+    spec: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    cluster: Cluster,
+    run: RunObject | None,
+    version: KatibVersion,
 ) -> list[Finding]:
     """Returns the findings about counts, references, containers, metrics and pods.
 
@@ -44,6 +51,7 @@ def trial_findings(
         metadata: The decoded metadata.
         cluster: What the cluster holds.
         run: The trial's object; None if it is unknown.
+        version: Katib's version.
     """
     name = str(metadata.get("name", ""))
     found = [*_reference_findings(spec), *_value_findings(spec), *_budget_findings(spec)]
@@ -51,6 +59,7 @@ def trial_findings(
     found += [*collector_findings(spec), *template_findings(spec, cluster, run)]
     if run is not None:
         found += run.placed(_run_findings(run, spec, name, cluster))
+        found += run.placed(_entrypoint_findings(run, spec, version))
     return found
 
 
@@ -81,6 +90,21 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
         yield from pod_findings(pod, kind)
         labels, copies = template.get("primaryPodLabels") or {}, cluster.config.copies_context
         yield from collector_pod_findings(pod, _collector(spec), labels, copies_context=copies)
+
+
+def _entrypoint_findings(run: RunObject, spec: Mapping[str, Any], version: KatibVersion) -> Iterator[Finding]:
+    """Yields the images whose entrypoint Katib cannot look up, where it must."""
+    if _collector(spec) not in WRAPPED_COLLECTORS:
+        return
+    primary = spec["trialTemplate"]["primaryContainerName"]
+    for container, path in itertools.chain.from_iterable(pod.maps("containers") for pod in pods_of(run.value)):
+        image = container.get("image")
+        if container.get("name") != primary or texts(container.get("command")) or not isinstance(image, str):
+            continue
+        problem = image_problem(image, strict=version != "0.18")
+        if image and "${trial" not in image and problem:
+            message = f"there is no command, and Katib cannot look up that of {image!r}: {problem}"
+            yield finding("KT256", (*path, "image"), message)
 
 
 def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
