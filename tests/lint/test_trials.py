@@ -124,8 +124,37 @@ def test_a_template_in_a_config_map_is_checked_like_one_in_the_experiment():
     assert found.message.startswith("templates/t.yaml: spec.template.spec.restartPolicy: ")
 
 
-def test_a_template_in_an_unknown_config_map_is_not_reported():
-    assert serious(GOOD) == set()
+def test_a_template_in_an_unknown_config_map_is_named_as_not_checked():
+    (found,) = findings(GOOD)
+    assert (found.code, found.severity) == ("KT266", "advice")
+    assert found.message.endswith("is not in the input, so its pods, command and values were not checked")
+
+
+def from_stock(template: str) -> str:
+    """Returns an Experiment whose template is one of Katib's own."""
+    names = "{name: learningRate, reference: learning_rate}, {name: momentum, reference: units}"
+    place = f"{{configMapNamespace: kubeflow, configMapName: trial-templates, templatePath: {template}}}"
+    conditions = "successCondition: status.succeeded, failureCondition: status.failed"
+    return example_text(
+        f"spec: {{trialTemplate: {{trialSpec: null, primaryContainerName: training-container, {conditions}, "
+        f"trialParameters: [{names}], configMap: {place}}}}}"
+    )
+
+
+def test_a_template_of_a_stock_install_is_checked_and_said_to_be():
+    found = {each.code: each.message for each in findings(from_stock("defaultTrialTemplate.yaml"))}
+    assert found["KT266"].endswith("so defaultTrialTemplate.yaml of a stock install was checked")
+    assert "without backoffLimit" in found["KT301"]
+    assert serious(from_stock("defaultTrialTemplate.yaml").replace("name: momentum", "name: decay")) == {"KT117"}
+
+
+def test_a_template_that_no_stock_install_has_is_not_checked():
+    assert [each.code for each in findings(from_stock("own.yaml"))] == ["KT266"]
+
+
+def test_a_given_namespace_has_only_the_config_maps_that_are_given():
+    other = "kind: ConfigMap\nmetadata: {namespace: kubeflow, name: other}\ndata: {}\n---\n"
+    assert serious(other + from_stock("defaultTrialTemplate.yaml")) == {"KT116"}
 
 
 def test_placeholders_without_quotes_are_reported_if_katib_cannot_read_the_template():

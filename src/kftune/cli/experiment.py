@@ -13,6 +13,7 @@ from kftune.cli.places import RUNS
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
+from kftune.katib.admission.stock import with_stock_template
 from kftune.lint.experiment import CheckedDocument, check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.sources import Document, SourceText, decoded, documents
@@ -94,6 +95,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
         _override(value, override)
     notes = _named(value)
     cluster = cluster_of((each.value for each in found), KatibConfig(), labelled=True)
+    cluster = with_stock_template(cluster, value)
     judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))

@@ -10,6 +10,7 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
 from kftune.katib.admission.server import API_VERSION, KIND, with_name
+from kftune.katib.admission.stock import template_place, with_stock_template
 from kftune.katib.engines import search_problems
 from kftune.katib.go.types import known_fields
 from kftune.lint.rules.findings import finding
@@ -54,13 +55,14 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         version: The version of Katib.
         old: The existing object, for an update; None for a new one.
     """
+    given, cluster = cluster, with_stock_template(cluster, document.value)
     if document.error is not None:
         verdict = not_yaml(document.error)
     else:
         verdict = admit(with_name(document.value), cluster=cluster, version=version, old=old)
     findings = [*_refusals(document, verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
-        findings += _client_findings(document)
+        findings += [*_client_findings(document), *_template_findings(document, given, cluster)]
         findings += _predictions(verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
@@ -74,6 +76,23 @@ def _client_findings(document: Document) -> Iterator[Finding]:
     if not document.text("metadata", "name"):
         message = "kubectl apply refuses generateName; kubectl create and API clients make a new Experiment each time"
         yield finding("KT122", ("metadata", "generateName"), message)
+
+
+def _template_findings(document: Document, given: Cluster, cluster: Cluster) -> Iterator[Finding]:
+    """Yields a finding if the trial template is not among the given ConfigMaps."""
+    place = template_place(document.value)
+    where = (place.get("configMapNamespace"), place.get("configMapName"))
+    if not place or where in given.config_maps:
+        return
+    name = "/".join(map(str, where))
+    judged = (
+        f"so {place.get('templatePath')} of a stock install was checked"
+        if where in cluster.config_maps
+        else ("so its pods, command and values were not checked")
+    )
+    yield finding(
+        "KT266", ("spec", "trialTemplate", "configMap"), f"the ConfigMap {name} is not in the input, {judged}"
+    )
 
 
 def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
