@@ -13,6 +13,7 @@ from kftune.katib.admission.server import API_VERSION, KIND, with_name
 from kftune.katib.admission.stock import template_place, with_stock_template
 from kftune.katib.engines import search_problems
 from kftune.katib.go.types import known_fields
+from kftune.katib.go.unstructured import value_at
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import SEVERITIES, Finding, Outcome
 from kftune.lint.sources import Document
@@ -63,7 +64,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
     findings = [*_refusals(document, verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
         findings += [*_client_findings(document), *_template_findings(document, given, cluster)]
-        findings += _predictions(verdict.spec, version)
+        findings += _predictions(document, verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
         findings += advice_findings(run)
@@ -145,6 +146,8 @@ def _dropped(verdict: Verdict) -> Iterator[Finding]:
         yield finding("KT104", path, f"unknown field {field_text(path)}; Katib drops it{hint}")
 
 
-def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
+def _predictions(document: Document, spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     for problem in search_problems(spec, version):
-        yield finding(problem.code, problem.path, problem.message, problem.outcome)
+        by_default = problem.path[-1:] == ("distribution",) and not value_at(document.value, problem.path)
+        message = f"{problem.message} (Katib's default, as none is written)" if by_default else problem.message
+        yield finding(problem.code, problem.path, message, problem.outcome)

@@ -66,8 +66,8 @@ def name_of(metadata: Mapping[str, Any]) -> str:
 
     Source: k8s.io/apiserver, pkg/storage/names (generate.go).
     """
-    prefix = metadata.get("generateName", "")
-    return metadata.get("name") or (prefix and prefix[:_LONGEST_PREFIX] + _GENERATED)
+    name, prefix = str(metadata.get("name") or ""), str(metadata.get("generateName") or "")
+    return name or (prefix and prefix[:_LONGEST_PREFIX] + _GENERATED)
 
 
 def with_name(value: object) -> object:

@@ -63,6 +63,12 @@ MISSING = Fault(
     "this engine does not know distribution {p.distribution} and leaves {p.name!r} out of every suggestion: Katib "
     "cannot create trials from them",
 )
+REFUSED = Fault(
+    "KT206",
+    "hangs",
+    "distribution",
+    "this engine refuses distribution {p.distribution} of {p.kind} {p.name!r}: every request for suggestions fails",
+)
 OTHER_DISTRIBUTION = Fault(
     "KT207", "advice", "distribution", "this engine draws {p.name!r} {why}, not {p.distribution}"
 )

@@ -99,9 +99,10 @@ RULES = (
     Rule(
         code="KT206",
         severity="hangs",
-        title="A distribution for which the parameter is missing",
-        explanation="multivariate-tpe and grid do not know normal and logNormal: they leave the parameter out of every "
-        "suggestion, and Katib cannot create trials without it.",
+        title="A distribution that the engine does not know",
+        explanation="multivariate-tpe and grid leave parameters with normal and logNormal out of every suggestion, and "
+        "Katib cannot create trials without them. Katib's main branch refuses them there, and in bayesianoptimization, "
+        "cmaes and sobol, where it also refuses an int with logUniform in the last two.",
         remedy="use uniform or logUniform, or the algorithm random or tpe",
         fails=_spec(_algorithm("multivariate-tpe"), _rate("min: '0.01', max: '0.1', distribution: normal")),
     ),
