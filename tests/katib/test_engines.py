@@ -163,3 +163,15 @@ def test_an_engine_draws_on_the_main_branch_what_it_has_nothing_against():
         engine = engine_of(algorithm)
         found: Any = engine.read(Search(algorithm, (), (parameter,), parallel=2, most=5, version="main"), parameter)
         assert engine.draw(found) == draw, algorithm
+
+
+@pytest.mark.parametrize(("most", "outcome"), [(4, "fails"), (None, "hangs")])
+def test_a_grid_without_points_is_told_by_its_bounds_or_its_list(most, outcome):
+    turned = {"name": "x", "parameterType": "int", "feasibleSpace": {"min": "9", "max": "1"}}
+    empty = {"name": "y", "parameterType": "categorical", "feasibleSpace": {"list": []}}
+    counts = {"parallelTrialCount": 2, "maxTrialCount": most}
+    for parameter, code in ((turned, "KT202"), (empty, "KT203")):
+        spec = {"algorithm": {"algorithmName": "grid"}, "parameters": [parameter, PARAMETERS[0]], **counts}
+        found = [(each.code, each.outcome) for each in search_problems(spec, "0.19")]
+        assert (code, outcome) in found
+        assert "KT218" not in dict(found)

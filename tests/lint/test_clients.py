@@ -63,3 +63,16 @@ def test_a_kind_in_lower_case_and_a_limit_in_bytes_are_explained(tmp_path: Path,
     (tmp_path / "e.yaml").write_text(NAMELESS, encoding="utf-8")
     assert call("lint", "", [str(tmp_path / "e.yaml")]) == 0
     assert "1 Experiment: 1 ok; 1 finding: 1 advice" in capsys.readouterr().out
+
+
+def test_what_yaml_and_katib_fill_in_is_told(tmp_path: Path):
+    (word,) = told(tmp_path, EXAMPLE.replace("name: learning_rate", "name: n", 1))
+    assert word.endswith("of type string; YAML reads n as false")
+    (number,) = told(tmp_path, EXAMPLE.replace("name: learning_rate", "name: 7", 1))
+    assert number.endswith("; 7 has no quotes")
+    counts = EXAMPLE.replace("  parallelTrialCount: 2\n", "").replace("maxTrialCount: 12", "maxTrialCount: 2")
+    found = told(tmp_path, counts)
+    assert any(each.endswith(": none is written, and Katib's default is 3") for each in found)
+    bayes = EXAMPLE.replace("Name: random", "Name: bayesianoptimization").replace(", distribution: logUniform", "")
+    (drawn,) = [each for each in told(tmp_path, bayes) if "KT207" in each]
+    assert drawn.endswith("not uniform (Katib's default, as none is written)")

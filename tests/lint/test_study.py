@@ -80,3 +80,12 @@ def test_a_run_says_before_its_first_trial_that_the_script_rejects_its_values(
 def test_a_strict_run_refuses_such_a_script(project: Path, capsys: pytest.CaptureFixture[str]):
     assert call("run", "", ["study.yaml", "budget.max_trials=1", "budget.parallel=1", "--strict"]) == 2
     assert "(KT402)" in capsys.readouterr().err
+
+
+def test_a_command_in_one_text_is_found(lint: Lint, project: Path):
+    text = (project / "study.yaml").read_text().replace("[python, train.py]", "[python train.py]")
+    (project / "study.yaml").write_text(text)
+    (study,) = lint("study.yaml", "--select", "KT408")["studies"]
+    assert [(each["path"], each["message"]) for each in study["findings"]] == [
+        ("step.command", "'python train.py' is taken for the name of one program; write [python, train.py]")
+    ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from kftune import yaml_text
 from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
@@ -12,7 +14,8 @@ from kftune.katib.admission.reason import field_text
 from kftune.katib.admission.server import API_VERSION, KIND, with_name
 from kftune.katib.admission.stock import template_place, with_stock_template
 from kftune.katib.engines import search_problems
-from kftune.katib.go.types import known_fields
+from kftune.katib.go.text import json_text
+from kftune.katib.go.types import Path, known_fields
 from kftune.katib.go.unstructured import value_at
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import SEVERITIES, Finding, Outcome
@@ -107,12 +110,26 @@ def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
             code = "KT102"
         if "Kind" in verdict.message and verdict.stage == "decode":
             code = "KT118"
-        message = _unknown_kind(document) if code == "KT101" else verdict.message
-        yield finding(code, verdict.path, _short(message))
+        message = _unknown_kind(document) if code == "KT101" else _short(verdict.message)
+        yield finding(code, verdict.path, message + (_read_as(document, verdict.path) if code == "KT103" else ""))
     for reason in verdict.reasons:
         code = code_of_reason(reason.field, reason.detail)
-        bytes_count = " (bytes of UTF-8 count)" if reason.detail.startswith("must be no more than ") else ""
-        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}{bytes_count}")
+        more = " (bytes of UTF-8 count)" if reason.detail.startswith("must be no more than ") else ""
+        if reason.path == ("spec", "parallelTrialCount") and value_at(document.value, reason.path) is None:
+            more = ": none is written, and Katib's default is 3"
+        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}{more}")
+
+
+def _read_as(document: Document, path: Path) -> str:
+    """Returns how YAML read a plain word that Katib wants as a text: `n` is false, and `2024` a number."""
+    value = value_at(document.value, path)
+    if not isinstance(value, (bool, int, float)):
+        return ""
+    full = (*document.prefix, *path)
+    line, column = yaml_text.locate(document.piece.text, full)
+    word = re.match(r"[^\s,}\]#]*", document.piece.text.splitlines()[line - 1][column - 1 :])
+    written, read = word[0] if word else "", json_text(value)
+    return f"; YAML reads {written} as {read}" if written != read else f"; {written} has no quotes"
 
 
 def _unknown_kind(document: Document) -> str:

@@ -19,13 +19,17 @@ from kftune.errors import (
 )
 from kftune.images import resolve
 from kftune.katib.admission import Verdict
+from kftune.katib.go.types import Path as JsonPath
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.placing import error_findings, placed
 from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
+from kftune.lint.step import command_findings
+from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
+from kftune.pipeline.steps import StepConfig
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
 from kftune.render.tuning import tuning_of
@@ -48,7 +52,7 @@ def check_pipeline(source: SourceText, document: Document) -> tuple[list[Documen
         findings = error_findings(document, error, "KT410")
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
-    checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline)))
+    checked = CheckedDocument(document, Verdict("admitted"), (*found, *_unused(pipeline), *_step_findings(pipeline)))
     experiments, unjudged = _experiments(source, pipeline)
     notes = [note] if note else []
     notes += [f"no Experiment of step {name} was checked" for name in unjudged]
@@ -92,6 +96,25 @@ def _unused(pipeline: Pipeline) -> Iterator[Finding]:
         if name not in used:
             message = f"the run's form asks for {name}, but nothing refers to ${{parameters.{name}}}"
             yield finding("KT412", ("parameters", name), message)
+
+
+def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
+    """Yields advice about the images and variables of steps, and commands that are one text."""
+    images: set[str] = set()
+    placed: list[tuple[JsonPath, StepConfig]] = [
+        (("steps", name), each.step) for name, each in pipeline.plan.nodes.items()
+    ]
+    if pipeline.plan.exit is not None:
+        placed.append((("exit",), pipeline.plan.exit.step))
+    for path, step in placed:
+        yield from command_findings(step.command, (*path, "command"))
+        image = step.image or ""
+        if image not in images:
+            own = pipeline.defaults.image != image
+            yield from image_advice(image, (*path, "image") if own else ("defaults", "image"))
+        images.add(image)
+        for variable, value in step.env.items():
+            yield from secret_advice(variable, value, (*path, "env", variable))
 
 
 def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document], list[str]]:

@@ -36,6 +36,7 @@ from kftune.lint.report import LintFinding, LocalMetric, StudyReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
+from kftune.lint.step import command_findings
 from kftune.metrics.reduction import reduce_file
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
@@ -58,6 +59,7 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
         return [], StudyReport(document.file, document.text("name"), "refused", found, unjudged="the study is invalid")
     rendered, problems = _rendered(study, source, document)
     findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
+    findings += command_findings(study.step.command, ("step", "command"))
     checked = CheckedDocument(document, Verdict("admitted"), tuple(findings))
     return rendered, StudyReport(
         file=document.file,

@@ -111,7 +111,19 @@ class Grid(Engine):
             points = self._points(search, parameter)
             if isinstance(points, Problem):
                 yield points
-        yield from _size_problems(search, self._cells(search))
+        cells = self._cells(search)
+        yield from _size_problems(search, cells) if cells else self._no_points(search)
+
+    def _no_points(self, search: Search) -> Iterator[Problem]:
+        """Yields why the grid has no point: the check fails if there is a maxTrialCount, otherwise each request."""
+        fails = (search.most or 0) > 0
+        end = "the Experiment fails" if fails else "every request for suggestions fails"
+        for parameter in search.parameters:
+            points = self._points(search, parameter)
+            if isinstance(points, _Points) and not points.size:
+                why = f"the grid has no point, {end}"
+                fault = problems.EMPTY_LIST if parameter.is_list else problems.INVERTED
+                yield fault.of(parameter, why, "fails" if fails else "hangs")
 
     def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         return iter(())  # an empty list is a grid without points
@@ -236,9 +248,6 @@ def _size_problems(search: Search, cells: int) -> Iterator[Problem]:
     elif seconds > _LONGEST_CALL:
         message = f"the first request on {cells:,} points takes {seconds:.0f} s, and Katib waits 60 s"
         yield Problem("KT220", "hangs", ("spec", "parameters"), message)
-    elif cells == 0:
-        message = "the grid has no point: every request for suggestions fails"
-        yield Problem("KT203", "hangs", ("spec", "parameters"), message)
 
 
 def _grid_log_problems(found: Range, points: _Points) -> Iterator[Problem]:

@@ -248,6 +248,16 @@ RULES = (
         passes=_spec(_algorithm("hyperband", _BANDS), "parallelTrialCount: 9, maxTrialCount: 9", _EPOCHS),
     ),
     Rule(
+        code="KT238",
+        severity="advice",
+        title="A hyperband that promotes no trial",
+        explanation="Katib's hyperband gets no further than its first bracket, in which every trial gets the lowest "
+        "budget: r_l itself if it is below eta. What remains is a random search with that budget.",
+        remedy="use random with the budget that you want, or medianstop or another algorithm for early stopping",
+        fails=_spec(_algorithm("hyperband", _BANDS), "parallelTrialCount: 9, maxTrialCount: 9", _EPOCHS),
+        source="katib v0.19.0, pkg/suggestion/v1beta1/hyperband; katib issue 1366",
+    ),
+    Rule(
         code="KT223",
         severity="wrong",
         title="A resource outside its parameter's space",
