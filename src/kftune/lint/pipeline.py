@@ -99,7 +99,10 @@ def _unused(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
-    """Yields advice about the images and variables of steps, and commands that are one text."""
+    """Yields advice about the schedule, the images and variables of steps, and commands that are one text."""
+    schedule, targets = pipeline.schedule, pipeline.targets.model_fields_set
+    if schedule is not None and schedule.meets_clock_changes and (not targets or "argo" in targets):
+        yield finding("KT413", ("schedule", "cron"), schedule.clock_changes)
     images: set[str] = set()
     placed: list[tuple[JsonPath, StepConfig]] = [
         (("steps", name), each.step) for name, each in pipeline.plan.nodes.items()

@@ -177,10 +177,7 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
     if any(node.step.timeout is not None for node in nodes):
         yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
     if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
-        yield (
-            f"schedule.cron {pipeline.schedule.cron!r} in {pipeline.schedule.timezone} runs in the hours when clocks "
-            f"change: one run a year may be skipped, and another run twice; choose an hour from 4 on, or UTC"
-        )
+        yield f"schedule.cron {pipeline.schedule.clock_changes}; choose an hour from 4 on, or UTC"
     if missing:
         yield (
             f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "
