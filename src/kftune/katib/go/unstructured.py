@@ -34,7 +34,12 @@ def object_of(text: str) -> dict[str, Any]:
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """Returns the value at a path of mappings and lists; None if there is none."""
+    """Returns the value at a path; None if there is none.
+
+    Args:
+        value: Nested mappings and lists.
+        path: Keys and indices.
+    """
     for part in path:
         inside = dict(enumerate(value)) if isinstance(value, list) else value
         value = inside.get(part) if isinstance(inside, dict) else None

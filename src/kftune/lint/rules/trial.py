@@ -140,9 +140,6 @@ RULES = (
         explanation="Without the ConfigMap of the template, the trial's object, command and values cannot be checked. "
         "The templates of a stock install are known.",
         remedy="check both files together: kftune lint experiment.yaml templates.yaml",
-        fails="spec: {trialTemplate: {trialSpec: null, successCondition: 'status.conditions.#(type==\"Complete\")#', "
-        "failureCondition: 'status.conditions.#(type==\"Failed\")#', configMap: {configMapName: templates, "
-        "configMapNamespace: team-a, templatePath: train.yaml}}}",
     ),
     Rule(
         code="KT265",
