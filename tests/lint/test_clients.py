@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,10 @@ def test_what_yaml_and_katib_fill_in_is_told(tmp_path: Path):
     bayes = EXAMPLE.replace("Name: random", "Name: bayesianoptimization").replace(", distribution: logUniform", "")
     (drawn,) = [each for each in told(tmp_path, bayes) if "KT207" in each]
     assert drawn.endswith("not uniform (Katib's default, as none is written)")
+
+
+def test_a_key_that_a_list_gives_twice_is_told_once(tmp_path: Path):
+    item = EXAMPLE.replace("  maxTrialCount: 12\n", "  maxTrialCount: 12\n  maxTrialCount: 12\n")
+    items = ("-" + textwrap.indent(item, "  ")[1:]) * 2
+    found = told(tmp_path, f"apiVersion: v1\nkind: List\nitems:\n- kind: Namespace\n{items}")
+    assert len(found) == 2

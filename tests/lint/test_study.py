@@ -49,6 +49,16 @@ def test_a_study_without_an_image_is_compared_with_its_script_and_its_experiment
     assert [each["outcome"] for each in report["documents"]] == ["ok"]
 
 
+def test_an_image_of_the_project_that_is_not_built_hides_nothing_else(lint: Lint, project: Path):
+    text = (project / "study.yaml").read_text().replace("train.py]}", "train.py], image: images/toy}")
+    (project / "study.yaml").write_text(text)
+    report = lint("study.yaml")
+    (study,) = report["studies"]
+    assert [each["code"] for each in study["findings"]] == ["KT400", "KT402"]
+    assert "images/toy" in study["findings"][0]["message"]
+    assert [each["outcome"] for each in report["documents"]] == ["ok"]
+
+
 def test_the_sample_log_of_a_study_without_an_image_is_read(lint: Lint, project: Path):
     (project / "log.txt").write_text("val_loss=0.5\n")
     report = lint("study.yaml", "--sample-log", "log.txt")

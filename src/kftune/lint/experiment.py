@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kftune import yaml_text
+from kftune.errors import YamlError
 from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
@@ -88,15 +89,11 @@ def _template_findings(document: Document, given: Cluster, cluster: Cluster) -> 
     where = (place.get("configMapNamespace"), place.get("configMapName"))
     if not place or where in given.config_maps:
         return
-    name = "/".join(map(str, where))
-    judged = (
-        f"so {place.get('templatePath')} of a stock install was checked"
-        if where in cluster.config_maps
-        else ("so its pods, command and values were not checked")
-    )
-    yield finding(
-        "KT266", ("spec", "trialTemplate", "configMap"), f"the ConfigMap {name} is not in the input, {judged}"
-    )
+    judged = "its pods, command and values were not checked"
+    if where in cluster.config_maps:
+        judged = f"{place.get('templatePath')} of a stock install was checked"
+    message = f"the ConfigMap {'/'.join(map(str, where))} is not in the input, so {judged}"
+    yield finding("KT266", ("spec", "trialTemplate", "configMap"), message)
 
 
 def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
@@ -125,8 +122,10 @@ def _read_as(document: Document, path: Path) -> str:
     value = value_at(document.value, path)
     if not isinstance(value, (bool, int, float)):
         return ""
-    full = (*document.prefix, *path)
-    line, column = yaml_text.locate(document.piece.text, full)
+    try:
+        line, column = yaml_text.locate(document.piece.text, (*document.prefix, *path))
+    except YamlError:
+        return ""
     word = re.match(r"[^\s,}\]#]*", document.piece.text.splitlines()[line - 1][column - 1 :])
     written, read = word[0] if word else "", json_text(value)
     return f"; YAML reads {written} as {read}" if written != read else f"; {written} has no quotes"

@@ -104,12 +104,11 @@ def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
     if schedule is not None and schedule.meets_clock_changes and (not targets or "argo" in targets):
         yield finding("KT413", ("schedule", "cron"), schedule.clock_changes)
     images: set[str] = set()
-    placed: list[tuple[JsonPath, StepConfig]] = [
-        (("steps", name), each.step) for name, each in pipeline.plan.nodes.items()
-    ]
+    nodes = pipeline.plan.nodes
+    steps: list[tuple[JsonPath, StepConfig]] = [(("steps", name), nodes[name].step) for name in nodes]
     if pipeline.plan.exit is not None:
-        placed.append((("exit",), pipeline.plan.exit.step))
-    for path, step in placed:
+        steps.append((("exit",), pipeline.plan.exit.step))
+    for path, step in steps:
         yield from command_findings(step.command, (*path, "command"))
         image = step.image or ""
         if image not in images:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError, near_files
+from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, Piece, Repeated, pieces, read
 from kftune.katib.go.types import Path as JsonPath
 from kftune.spec.kind import Kind, check_file_name
@@ -142,8 +143,12 @@ def _objects(document: Document) -> Iterator[Document]:
     if isinstance(value, dict):
         kind, items = value.get("kind"), value.get("items")
         if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
+            kinds = [item.get("kind") if isinstance(item, dict) else None for item in items]
+            first = kinds.index(KIND) if KIND in kinds else 0  # it reports the keys that the list gives twice
             for index, item in enumerate(items):
-                yield from _objects(document._replace(value=item, prefix=(*document.prefix, "items", index)))
+                repeated = document.repeated if index == first else ()
+                prefix = (*document.prefix, "items", index)
+                yield from _objects(document._replace(value=item, prefix=prefix, repeated=repeated))
             return
     yield document
 

@@ -74,22 +74,26 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
 
 
 def _rendered(study: Study, source: SourceText, document: Document) -> tuple[list[Document], tuple[LintFinding, ...]]:
-    """Returns the documents that a study renders to, and what keeps it from being rendered.
-
-    Without an image a study runs here but cannot be rendered; it is judged with a stand-in.
-    """
-    near = Path.cwd() if source.file == STDIN else Path(source.file)
-    problems: tuple[LintFinding, ...] = ()
+    """Returns the documents that a study renders to, and what keeps it from being rendered."""
+    study, problems = _with_image(study, source, document)
     try:
-        if study.step.image is None:
-            message = "a cluster needs an image for the trial, and there is none; set step.image to render the study"
-            missing = CheckedDocument(document, Verdict("admitted"), (finding("KT400", ("step",), message),))
-            problems = tuple(placed(missing))
-            study = study.with_step(image=_STAND_IN)
-        text = yaml_text.dump_all(render(study.with_images(lambda image: resolve(image, near)), "katib").documents)
-    except (StudyError, RenderError, ContainerError, UnknownNameError) as error:
+        text = yaml_text.dump_all(render(study, "katib").documents)
+    except (StudyError, RenderError, UnknownNameError) as error:
         return [], (*problems, *error_findings(document, error, "KT400"))
     return list(documents(source._replace(text=text, file=f"{source.file} (rendered)"))), problems
+
+
+def _with_image(study: Study, source: SourceText, document: Document) -> tuple[Study, tuple[LintFinding, ...]]:
+    """Returns a study with the image that it is rendered with, or a stand-in for one that is missing, and why it is."""
+    near = Path.cwd() if source.file == STDIN else Path(source.file)
+    if study.step.image is None:
+        message = "a cluster needs an image for the trial, and there is none; set step.image to render the study"
+        missing = CheckedDocument(document, Verdict("admitted"), (finding("KT400", ("step",), message),))
+        return study.with_step(image=_STAND_IN), tuple(placed(missing))
+    try:
+        return study.with_images(lambda image: resolve(image, near)), ()
+    except (ContainerError, StudyError, YamlError, UnknownNameError) as error:
+        return study.with_step(image=_STAND_IN), error_findings(document, error, "KT400")
 
 
 def drift_notes(study: Study, file: Path) -> list[str]:
