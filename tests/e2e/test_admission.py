@@ -1,7 +1,7 @@
 """Recorded Experiments by server-side dry run: the cluster's verdicts, and their texts, are those of lint.
 
-Lint says what server-side apply does. `kubectl create` takes two documents more: `generateName`, and `kind: experiment`
-in lower case.
+The verdicts are those of server-side apply. `kubectl create` takes two documents more: `generateName`, which lint
+admits too, with a note (KT122), and `kind: experiment` in lower case.
 """
 
 from __future__ import annotations

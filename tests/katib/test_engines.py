@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from render_examples import SETTINGS, study_of
 
 from kftune.domains import IntUniform
+from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.engines import ALGORITHMS, engine_of, search_problems
+from kftune.katib.engines.search import Search, parameter_of
 from kftune.katib.engines.settings import SEED
 from kftune.render.algorithm import algorithm_spec
 from kftune.study import Algorithm
@@ -109,3 +112,66 @@ def test_lint_needs_neither_domains_nor_pydantic_for_an_engine():
 def test_a_study_knows_every_algorithm():
     made = [Algorithm(name=name, settings=dict(SETTINGS.get(name, {}))).name for name in ALGORITHMS]
     assert made == list(ALGORITHMS)
+
+
+def outcomes(algorithm: str, kind: str, distribution: str, version: KatibVersion) -> list[tuple[str, str]]:
+    """Returns code and outcome of what an engine has against one parameter that many trials draw."""
+    space = {"min": "1", "max": "1000", "step": "1" if algorithm == "grid" else "", "distribution": distribution}
+    parameter = parameter_of(0, "x", kind, space)
+    search = Search(algorithm, (), (parameter,), parallel=2, most=500, version=version)
+    return [(found.code, found.outcome) for found in engine_of(algorithm).parameter_problems(search, parameter)]
+
+
+REFUSED, IGNORED = ("KT206", "hangs"), ("KT207", "wrong")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind", "distribution", "before", "on_main"),
+    [
+        ("multivariate-tpe", "double", "normal", [REFUSED], [REFUSED]),
+        ("grid", "int", "logNormal", [REFUSED], [REFUSED]),
+        ("bayesianoptimization", "double", "uniform", [IGNORED], []),
+        ("bayesianoptimization", "double", "logUniform", [], []),
+        ("bayesianoptimization", "int", "logUniform", [IGNORED], []),
+        ("bayesianoptimization", "double", "normal", [IGNORED], [REFUSED]),
+        ("bayesianoptimization", "int", "logNormal", [IGNORED], [REFUSED]),
+        ("cmaes", "double", "logUniform", [IGNORED], []),
+        ("cmaes", "double", "normal", [], [REFUSED]),
+        ("cmaes", "int", "logUniform", [IGNORED], [REFUSED]),
+        ("sobol", "double", "logUniform", [IGNORED], []),
+        ("sobol", "double", "logNormal", [IGNORED], [REFUSED]),
+        ("random", "double", "logUniform", [], []),
+    ],
+)
+def test_katibs_main_branch_draws_or_refuses_what_earlier_versions_ignore(
+    algorithm, kind, distribution, before, on_main
+):
+    assert outcomes(algorithm, kind, distribution, "0.18") == before
+    assert outcomes(algorithm, kind, distribution, "0.19") == before
+    assert outcomes(algorithm, kind, distribution, "main") == on_main
+
+
+def test_an_engine_draws_on_the_main_branch_what_it_has_nothing_against():
+    space = {"min": "1", "max": "100", "distribution": "logUniform"}
+    for algorithm, kind, draw in [
+        ("bayesianoptimization", "double", {"loguniform": [1.0, 100.0]}),
+        ("bayesianoptimization", "int", {"int": [1, 100], "log": True}),
+        ("cmaes", "double", {"loguniform": [1.0, 100.0]}),
+        ("sobol", "double", {"loguniform": [1.0, 100.0]}),
+    ]:
+        parameter = parameter_of(0, "x", kind, space)
+        engine = engine_of(algorithm)
+        found: Any = engine.read(Search(algorithm, (), (parameter,), parallel=2, most=5, version="main"), parameter)
+        assert engine.draw(found) == draw, algorithm
+
+
+@pytest.mark.parametrize(("most", "outcome"), [(4, "fails"), (None, "hangs")])
+def test_a_grid_without_points_is_told_by_its_bounds_or_its_list(most, outcome):
+    turned = {"name": "x", "parameterType": "int", "feasibleSpace": {"min": "9", "max": "1"}}
+    empty = {"name": "y", "parameterType": "categorical", "feasibleSpace": {"list": []}}
+    counts = {"parallelTrialCount": 2, "maxTrialCount": most}
+    for parameter, code in ((turned, "KT202"), (empty, "KT203")):
+        spec = {"algorithm": {"algorithmName": "grid"}, "parameters": [parameter, PARAMETERS[0]], **counts}
+        found = [(each.code, each.outcome) for each in search_problems(spec, "0.19")]
+        assert (code, outcome) in found
+        assert "KT218" not in dict(found)

@@ -23,6 +23,7 @@ from kftune.katib.trial.substitution import SubstitutionError, SubstitutionPanic
 from kftune.katib.trial.wrapper import (
     WrapperError,
     WrapperPanic,
+    image_problem,
     is_full_reference,
     wrap,
 )
@@ -219,7 +220,8 @@ def test_a_custom_collector_mounts_the_folder_of_its_file_or_its_folder():
         ("registry.example/a/b:1", True),
         ("registry.example:5000/ab:1", True),
         ("registry.example:5000/a:1", False),  # one character is too short
-        ("localhost/ab:1", True),
+        ("localhost:5000/ab:1", True),
+        ("localhost/ab:1", False),
         ("docker.io/library/python:3.11", True),
         ("registry.example/a/b@sha256:" + "0" * 64, True),
         ("registry.example/a/b:1@sha256:" + "0" * 64, True),
@@ -234,10 +236,27 @@ def test_a_custom_collector_mounts_the_folder_of_its_file_or_its_folder():
         ("", False),
     ],
 )
-def test_an_image_whose_command_is_looked_up_needs_registry_and_tag(image, full):
+def test_an_image_whose_command_is_looked_up_needs_its_full_name(image, full):
     assert is_full_reference(image) is full
     with pytest.raises(WrapperError, match="give a command" if full else "could not parse reference"):
         wrap([], ["--a"], STDOUT, image=image)
+
+
+@pytest.mark.parametrize(
+    ("image", "readable"),
+    [
+        *dict.fromkeys(
+            ["python", "python:3.9", "docker.io/python:3.9", "localhost/ab", "someone/trainer:1.0"], True
+        ).items(),
+        *dict.fromkeys(["r.example/ab", "localhost:5000/ab"], True).items(),
+        *dict.fromkeys(["r.example/a", ""], False).items(),
+        *dict.fromkeys(
+            ["r.example/AB:1", "r.example/ab:", "r.example/a b:1", "r.example/ab@sha256:0", "a"], False
+        ).items(),
+    ],
+)
+def test_0_18_takes_docker_hub_and_latest_for_what_a_name_lacks(image, readable):
+    assert (not image_problem(image, strict=False)) is readable
 
 
 def test_the_collectors_arguments_name_rules_filters_and_waiting():

@@ -104,7 +104,7 @@ def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lin
         ["c.yaml:12:23", "KT107 refused"],
         ["c.yaml:14:24", "KT107 refused"],
     ]
-    assert lines[-1] == "1 study; 2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 advice"
+    assert lines[-1] == "1 study: 1 refused; 2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 advice"
 
 
 @pytest.mark.parametrize("key", ["objective", "step", "hparams"])

@@ -440,7 +440,7 @@ def test_an_invalid_study_is_a_finding_and_the_others_are_checked(lint: Lint, pr
     assert code == 1
     assert f"{project}/broken.yaml:3:" in text
     assert "KT400 refused" in text
-    assert "1 Experiment: 1 ok; 3 findings: 1 refused, 2 advice" in text
+    assert "2 studies: 1 refused, 1 ok; 1 Experiment: 1 ok; 3 findings: 1 refused, 2 advice" in text
 
 
 def test_a_program_is_started_for_its_help_only_when_asked(lint: Lint, project: Path):

@@ -32,7 +32,7 @@ def test_a_study_with_a_misspelt_hparams_key_beside_a_good_one_is_an_error(folde
     assert code == 1
     assert "bad.yaml:2:1: KT400 refused: " in text
     assert "did you mean 'hparams'?" in text
-    assert "2 studies; 1 Experiment: " in text
+    assert "2 studies: 1 refused, 1 ok; 1 Experiment: " in text
 
 
 @pytest.mark.parametrize("argument", [".", "bad.yaml"])

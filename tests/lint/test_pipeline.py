@@ -177,3 +177,40 @@ def test_without_kfp_the_other_targets_are_tried_and_that_is_said(project: Path)
     assert done.stdout.startswith("pipeline.yaml: not rendered for every target: ")
     assert "kftune[kfp]" in done.stdout
     assert done.stdout.endswith("1 Experiment: 1 ok\n")
+
+
+def test_a_step_is_checked_for_its_image_its_secrets_and_a_command_in_one_text(lint: Lint, project: Path):
+    text = PIPELINE.replace("toy:1}", "toy}").replace("[python, train.py]", "[python train.py]")
+    text += "    env: {DB_PASSWORD: hunter2, MODE: fast}\n"
+    text += "exit: {kind: container, command: [python end.py]}\n"
+    (project / "pipeline.yaml").write_text(text)
+    found = report(lint("pipeline.yaml", "--format", "json"))["pipelines"][0]["findings"]
+    assert [(each["code"], each["path"]) for each in found] == [
+        ("KT305", "defaults.image"),
+        ("KT408", "steps.train.command"),
+        ("KT306", "steps.train.env.DB_PASSWORD"),
+        ("KT408", "exit.command"),
+    ]
+    assert found[2]["remedy"].endswith("add secrets: {NAME: {name: SECRET, key: KEY}}")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "codes"),
+    [
+        ("cron: 30 2 * * *, timezone: Europe/Berlin", ["KT413"]),
+        ("cron: 30 2 * * *, timezone: UTC", []),
+        ("cron: 30 4 * * *, timezone: Europe/Berlin", []),
+        ("cron: 30 4 * * *, timezone: CET", ["KT410"]),
+        ("cron: 30 4 * * *, timezone: posix/Europe/Berlin", ["KT410"]),
+    ],
+)
+def test_a_schedule_is_judged_as_at_render(schedule: str, codes: list[str], lint: Lint, project: Path):
+    (project / "pipeline.yaml").write_text(PIPELINE + f"targets: {{argo: {{}}}}\nschedule: {{{schedule}}}\n")
+    found = report(lint("pipeline.yaml", "--format", "json"))["pipelines"][0]["findings"]
+    assert [each["code"] for each in found] == codes
+
+
+def test_the_clocks_do_not_matter_to_a_target_without_schedules(lint: Lint, project: Path):
+    text = "targets: {kfp: {}}\nschedule: {cron: 30 2 * * *, timezone: Europe/Berlin}\n"
+    (project / "pipeline.yaml").write_text(PIPELINE + text)
+    assert report(lint("pipeline.yaml", "--format", "json"))["pipelines"][0]["findings"] == []

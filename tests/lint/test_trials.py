@@ -6,7 +6,7 @@ import pytest
 from lint_examples import example_text
 from mangled import CONFIG_MAP, FROM_CONFIG_MAP
 
-from kftune.katib.admission.cluster import KatibConfig, cluster_of
+from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.lint.experiment import check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.report import LintFinding
@@ -30,13 +30,13 @@ def pod(inside: str) -> str:
 
 def container(inside: str) -> str:
     run = "command: [python, t.py], args: ['${trialParameters.lr}', '${trialParameters.units}']"
-    return pod(f"containers: [{{name: main, image: 'r.example/i:1', {run}, {inside}}}]")
+    return pod(f"containers: [{{name: main, image: 'r.example/in:1', {run}, {inside}}}]")
 
 
 def replica(inside: str, name: str = "Master", more: str = "") -> str:
     run = "command: [python, t.py, '${trialParameters.lr}', '${trialParameters.units}']"
     nothing = "template: null, backoffLimit: null, activeDeadlineSeconds: null"
-    spec = f"{{spec: {{containers: [{{name: pytorch, image: 'r.example/i:1', {run}, {inside}}}]}}}}"
+    spec = f"{{spec: {{containers: [{{name: pytorch, image: 'r.example/in:1', {run}, {inside}}}]}}}}"
     return example_text(
         "spec: {trialTemplate: {primaryContainerName: pytorch, trialSpec: {apiVersion: kubeflow.org/v1, "
         f"kind: PyTorchJob, spec: {{{nothing}, pytorchReplicaSpecs: {{{name}: {{{more} template: {spec}}}}}}}}}}}}}"
@@ -107,9 +107,27 @@ def test_a_pod_that_the_server_accepts_is_not_reported(text: str):
 
 
 def test_an_argument_of_the_images_own_entrypoint_is_read_by_the_shell_too():
-    args = "args: ['--lr=${trialParameters.lr} --units=${trialParameters.units}']"
-    text = pod(f"containers: [{{name: main, image: 'r.example/i:1', {args}}}]")
+    args = "args: ['--lr=${trialParameters.lr} ${trialParameters.units}']"
+    text = pod(f"containers: [{{name: main, image: 'r.example/in:1', {args}}}]")
     assert serious(text) == {"KT254"}
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("docker.io/python:3.9", "it needs the full path: docker.io/library/python"),
+        ("localhost/ab:1", "it needs a registry; 'localhost' is one only with a port"),
+        ("registry.example/ab", "it needs a tag or a digest"),
+        ("python:3.9", "it needs a registry"),
+    ],
+)
+def test_an_image_without_its_full_name_is_looked_up_by_0_18_only(image: str, told: str):
+    args = "args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']"
+    text = pod(f"containers: [{{name: main, image: '{image}', {args}}}]")
+    (found,) = [each for each in findings(text) if each.severity != "advice"]
+    assert (found.code, found.message.endswith(f": {told}")) == ("KT256", True)
+    (document,) = documents(SourceText("x.yaml", text, named=True))
+    assert "KT256" not in {each.code for each in check_experiment(document, Cluster(), "0.18").findings}
 
 
 # ---------------------------------------------------------------------------------------------- a ConfigMap's template
@@ -134,8 +152,37 @@ def test_a_template_in_a_config_map_is_checked_like_one_in_the_experiment():
     assert found.message.startswith("templates/t.yaml: spec.template.spec.restartPolicy: ")
 
 
-def test_a_template_in_an_unknown_config_map_is_not_reported():
-    assert serious(GOOD) == set()
+def test_a_template_in_an_unknown_config_map_is_named_as_not_checked():
+    (found,) = findings(GOOD)
+    assert (found.code, found.severity) == ("KT266", "advice")
+    assert found.message.endswith("is not in the input, so its pods, command and values were not checked")
+
+
+def from_stock(template: str) -> str:
+    """Returns an Experiment whose template is one of Katib's own."""
+    names = "{name: learningRate, reference: learning_rate}, {name: momentum, reference: units}"
+    place = f"{{configMapNamespace: kubeflow, configMapName: trial-templates, templatePath: {template}}}"
+    conditions = "successCondition: status.succeeded, failureCondition: status.failed"
+    return example_text(
+        f"spec: {{trialTemplate: {{trialSpec: null, primaryContainerName: training-container, {conditions}, "
+        f"trialParameters: [{names}], configMap: {place}}}}}"
+    )
+
+
+def test_a_template_of_a_stock_install_is_checked_and_said_to_be():
+    found = {each.code: each.message for each in findings(from_stock("defaultTrialTemplate.yaml"))}
+    assert found["KT266"].endswith("so defaultTrialTemplate.yaml of a stock install was checked")
+    assert "without backoffLimit" in found["KT301"]
+    assert serious(from_stock("defaultTrialTemplate.yaml").replace("name: momentum", "name: decay")) == {"KT117"}
+
+
+def test_a_template_that_no_stock_install_has_is_not_checked():
+    assert [each.code for each in findings(from_stock("own.yaml"))] == ["KT266"]
+
+
+def test_a_given_namespace_has_only_the_config_maps_that_are_given():
+    other = "kind: ConfigMap\nmetadata: {namespace: kubeflow, name: other}\ndata: {}\n---\n"
+    assert serious(other + from_stock("defaultTrialTemplate.yaml")) == {"KT116"}
 
 
 def test_placeholders_without_quotes_are_reported_if_katib_cannot_read_the_template():
@@ -159,9 +206,12 @@ def test_a_number_without_quotes_is_reported_where_the_job_needs_a_text():
 
 
 def network(algorithm: str, nas: str, *, settings: str = "", references: str, more: str = "") -> str:
-    return example_text(
+    text = example_text(
         f"spec: {{algorithm: {{algorithmName: {algorithm}, algorithmSettings: [{settings}]}}, parameters: null, {more} "
         f"nasConfig: {{{nas}}}, trialTemplate: {{trialParameters: [{references}]}}}}"
+    )
+    return text.replace("=${trialParameters.lr}", '="${trialParameters.lr}"').replace(
+        "=${trialParameters.units}", '="${trialParameters.units}"'
     )
 
 
@@ -196,9 +246,19 @@ def test_what_enas_rejects_is_reported(nas: str, settings: str, references: str,
 def test_darts_answers_one_request_only(most: int, codes: set[str]):
     names = ("algorithm-settings", "search-space", "num-layers")
     references = ", ".join(f"{{name: {name}, reference: {name}}}" for name in names)
-    used = " ".join(f"--{name}=${{trialParameters.{name}}}" for name in names)
+    used = " ".join(f'--{name}="${{trialParameters.{name}}}"' for name in names)
     more = f"parallelTrialCount: 1, maxTrialCount: {most},"
     text = network("darts", f"{GRAPH}, {STEPS}", references=references, more=more)
     text = text.replace("maxFailedTrialCount: 2", "maxFailedTrialCount: 1")
-    old = "--lr=${trialParameters.lr} --units=${trialParameters.units}"
+    old = '--lr="${trialParameters.lr}" --units="${trialParameters.units}"'
     assert serious(text.replace(old, used)) == codes
+
+
+def test_the_json_of_enas_needs_quotes_around_its_placeholder():
+    text = network("enas", f"{GRAPH}, {STEPS}", references=ENAS).replace(
+        '"${trialParameters.lr}"', "${trialParameters.lr}"
+    )
+    (found,) = [each for each in findings(text) if each.severity != "advice"]
+    assert found.code == "KT263"
+    assert "around ${trialParameters.lr}" in found.message
+    assert found.path.endswith("trialParameters[0].reference")

@@ -24,7 +24,6 @@ EXPLAINED = {
     "w0257": "a login shell's PATH depends on the image's profile",
     "w0565": "a login shell's PATH depends on the image's profile",
     "w0559": "a variable that is set nowhere in the pod may come with the image",
-    "w0107": "arguments with quotes of their own: python gets other text than was written, and it is what was meant",
     "w0462": "`train a || train b`: recorded with both failing; when the first succeeds its output is lost",
     "w0191": "`! train a`: the script itself inverts the exit code",
     "w0365": "an empty script: nothing is broken, and nothing is measured",

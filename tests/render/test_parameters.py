@@ -129,6 +129,7 @@ FORMS = list(table())
 LEFT_OUT = [(algorithm, name) for algorithm, name, form in FORMS if form == "-"]
 ENCODED = [(algorithm, name) for algorithm, name, form in FORMS if form == "e"]
 NOT_ENCODED = [(algorithm, name) for algorithm, name, form in FORMS if form in "nvl"]
+OF_TOKENS = ("choice", "ordinal", "weighted")  # lists of texts, which are tokens on a field of any type
 
 
 @pytest.mark.parametrize(("algorithm", "name", "form"), [row for row in FORMS if row[2] != "-"])
@@ -145,13 +146,36 @@ def test_a_study_refuses_an_endless_grid(algorithm, name):
         study_of({"x": EXAMPLES[name]}, algorithm)
 
 
-@pytest.mark.parametrize(("algorithm", "name"), NOT_ENCODED)
+@pytest.mark.parametrize(("algorithm", "name"), [each for each in NOT_ENCODED if each[1] not in OF_TOKENS])
 def test_native_encoding_changes_nothing_where_no_domain_is_encoded(algorithm, name):
     documents = [
         render(study_of({"x": EXAMPLES[name]}, algorithm, encoding=encoding)).documents
         for encoding in ("auto", "native")
     ]
     assert documents[0] == documents[1]
+
+
+@pytest.mark.parametrize(("algorithm", "name"), [each for each in NOT_ENCODED if each[1] in OF_TOKENS])
+def test_native_encoding_refuses_values_that_only_a_token_carries(algorithm, name):
+    with pytest.raises(RenderError, match=rf"^x: {algorithm} of Katib 0.19 cannot pass '\"\w+\"' as it is"):
+        render(study_of({"x": EXAMPLES[name]}, algorithm, encoding="native"))
+
+
+class Named(Hparams):
+    """Texts and lists of their own types."""
+
+    how: str = Hparam("sgd", search=Choice("sgd", "adam"))
+    sizes: list[int] = Hparam([1])
+
+
+@pytest.mark.parametrize("domain", [Choice("a b", "c"), Choice("", "c"), Choice("ä", "c"), Choice("a$b", "c")])
+def test_native_encoding_takes_plain_texts_and_refuses_others(domain):
+    study = make_study(hparams=Named, katib={"encoding": "native"}, algorithm={"name": "random"})
+    assert parameters_of(render(study).documents[0])["how"]["feasibleSpace"]["list"] == ["sgd", "adam"]
+    with pytest.raises(RenderError, match=r"how: random of Katib 0.19 cannot pass"):
+        render(make_study(hparams=Named, search={"how": domain}, katib={"encoding": "native"}))
+    with pytest.raises(RenderError, match=re.escape("sizes: random of Katib 0.19 cannot pass '[1, 2]' as it is")):
+        render(make_study(hparams=Named, search={"sizes": Choice([1, 2], [3])}, katib={"encoding": "native"}))
 
 
 @pytest.mark.parametrize(("algorithm", "name"), ENCODED)

@@ -57,6 +57,7 @@ _NO_OBJECT = "a file of kftune, which no cluster holds"
 _TABLE = {
     "KT215": "the setting is one of Katib's random, a Python service that the cluster does not have",
     "KT235": "it stops after thousands of trials",
+    "KT249": "its collector's image comes from a registry, and the cluster has none",
     "KT305": "its image comes from a registry, and the cluster has none",
 }
 """Rule -> why its example isn't run, where no general reason says so."""

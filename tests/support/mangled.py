@@ -17,7 +17,7 @@ data:
   t.yaml: |
     apiVersion: batch/v1
     kind: Job
-    spec: {template: {spec: {containers: [{name: main, image: "r.example/i:1", args: ["${trialParameters.lr}"]}]}}}
+    spec: {template: {spec: {containers: [{name: main, image: "r.example/in:1", args: ["${trialParameters.lr}"]}]}}}
 """
 FROM_CONFIG_MAP = (
     "spec: {trialTemplate: {trialSpec: null, successCondition: a, failureCondition: b, trialParameters: ["

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from kftune.katib.trial.quoting import as_meant
+
 WRAPPED = ("StdOut", "File", "TensorFlowEvent")
 VARIABLES = {"HOME": "/home/u", "MODEL_DIR": "/models", "KATIB_TRIAL_NAME": "t1"}
 
@@ -20,6 +22,13 @@ def file_of(case: dict[str, Any]) -> dict[str, Any]:
 
 def kind_of(case: dict[str, Any]) -> str:
     return str((case["input"]["metricsCollectorSpec"].get("collector") or {}).get("kind"))
+
+
+def meant(case: dict[str, Any]) -> list[str]:
+    """Returns the words that the command was written for; quotes around a value are for Katib's shell."""
+    given = case["input"]
+    command, args = as_meant(given["command"], given["args"], given["metricsCollectorSpec"])
+    return command + args
 
 
 def without_wrapper(case: dict[str, Any], shell: str, folder: Path) -> tuple[int, list[list[str]], bool]:
@@ -44,7 +53,7 @@ def without_wrapper(case: dict[str, Any], shell: str, folder: Path) -> tuple[int
     environment = {**VARIABLES, "PATH": f"{programs}:{os.environ['PATH']}"}
     tokens = [
         re.sub(r"\$\$|\$\(([^)]*)\)", lambda found: VARIABLES.get(found[1], found[0]) if found[1] else "$", token)
-        for token in (given["command"] + given["args"])
+        for token in meant(case)
     ]
     tokens[0] = tokens[0].replace("/ABS", str(programs))
     try:
@@ -72,11 +81,12 @@ def breakage(case: dict[str, Any], folder: Path) -> set[str]:
     """Returns the differences between the recorded run and the container's own command."""
     found: set[str] = set()
     trains = "train" in str(case["input"]["command"] + case["input"]["args"])
+    given = case["input"]
     expected = "from-train" if trains else "loss="
     for name, run in case["run"].items():
         if "skipped" in run:
             return {run["skipped"]}
-        if case.get("argv_kept", {}).get(name) is False:
+        if case.get("argv_kept", {}).get(name) is False and meant(case) == given["command"] + given["args"]:
             found.add("other arguments")
         for shell in ["dash", "bash"] if name == "both" else [name]:
             place = folder / f"{name}-{shell}"

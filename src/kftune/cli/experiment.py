@@ -13,6 +13,7 @@ from kftune.cli.places import RUNS
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
+from kftune.katib.admission.stock import with_stock_template
 from kftune.lint.experiment import CheckedDocument, check_experiment
 from kftune.lint.placing import placed
 from kftune.lint.sources import Document, SourceText, decoded, documents
@@ -92,16 +93,30 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     value = copy.deepcopy(document.value)
     for override in overrides:
         _override(value, override)
+    notes = _named(value)
     cluster = cluster_of((each.value for each in found), KatibConfig(), labelled=True)
+    cluster = with_stock_template(cluster, value)
     judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
-    notes = [
+    notes += [
         f"on a cluster ({each.code}, line {each.line}): {each.message}"
         for each in placed(judgement)
         if each.severity in _REPORTED
     ]
     return Chosen(value, cluster, notes)
+
+
+def _named(value: dict[str, Any]) -> list[str]:
+    """Gives an Experiment a name if it has generateName only; returns a note about it."""
+    metadata = value.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("name") or not isinstance(metadata.get("generateName"), str):
+        return []
+    name = metadata["generateName"].rstrip("-.")
+    if not name:
+        return []
+    metadata["name"] = name
+    return [f"the Experiment has generateName; here its name is {name}, on a cluster five letters or digits follow"]
 
 
 def _is_experiment(document: Document) -> bool:
@@ -126,7 +141,8 @@ def _one(path: Path, found: list[Document], name: str | None) -> Document:
 
 def _name(document: Document) -> str:
     metadata = document.value.get("metadata")
-    return str(metadata.get("name")) if isinstance(metadata, dict) else "without a name"
+    given = (metadata.get("name") or metadata.get("generateName")) if isinstance(metadata, dict) else None
+    return str(given) if given else "without a name"
 
 
 def _override(value: dict[str, Any], text: str) -> None:

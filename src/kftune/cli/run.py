@@ -147,6 +147,7 @@ def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[],
 
 
 def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
+    from kftune.lint.study import drift_notes
     from kftune.local import run_study
     from kftune.results import slug
     from kftune.study import load_study
@@ -162,6 +163,7 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
             on_event=on_event,
             gpus=devices(arguments.gpus),
             runtime=arguments.runtime or "process",
+            notes=drift_notes(study, arguments.file),
             strict=arguments.strict,
             fresh=arguments.fresh,
         ).exit_code

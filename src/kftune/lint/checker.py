@@ -140,7 +140,7 @@ class _Checker:
 
                     rendered, pipeline = check_pipeline(source, document, self._options)
                     experiments += [self._experiment(each, is_rendered=True) for each in rendered]
-                    pipelines.append(self._asked(pipeline))
+                    pipelines.append(self._asked(_remedied(pipeline)))
                 elif source.named and kind.name in _UNSUPPORTED:
                     others.append(document)
             if before == len(experiments) + len(studies) + len(pipelines):
@@ -245,6 +245,12 @@ class _Checker:
     def _is_asked(self, code: str) -> bool:
         selected = not self._selected or code.startswith(self._selected)
         return selected and not (self._ignored and code.startswith(self._ignored))
+
+
+def _remedied(report: PipelineReport) -> PipelineReport:
+    """Returns the report with remedies in the words of kftune's own files."""
+    found = (each._replace(remedy=_STUDY_REMEDIES.get(each.code, each.remedy)) for each in report.findings)
+    return report._replace(findings=tuple(found))
 
 
 def _is_utf8(source: SourceText) -> bool:

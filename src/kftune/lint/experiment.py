@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from kftune import yaml_text
+from kftune.errors import YamlError
 from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.reason import field_text
-from kftune.katib.admission.server import API_VERSION, KIND
+from kftune.katib.admission.server import API_VERSION, KIND, with_name
+from kftune.katib.admission.stock import template_place, with_stock_template
 from kftune.katib.engines import search_problems
-from kftune.katib.go.types import known_fields
+from kftune.katib.go.text import json_text
+from kftune.katib.go.types import Path, known_fields
+from kftune.katib.go.unstructured import value_at
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import SEVERITIES, Finding, Outcome
 from kftune.lint.sources import Document
@@ -33,8 +39,8 @@ class CheckedDocument(NamedTuple):
 
     @property
     def name(self) -> str | None:
-        """metadata.name, if there is one."""
-        return self.document.text("metadata", "name")
+        """metadata.name, or generateName; None if there is neither."""
+        return self.document.text("metadata", "name") or self.document.text("metadata", "generateName")
 
     @property
     def outcome(self) -> Outcome:
@@ -54,19 +60,40 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         version: The version of Katib.
         old: The existing object, for an update; None for a new one.
     """
+    given, cluster = cluster, with_stock_template(cluster, document.value)
     if document.error is not None:
         verdict = not_yaml(document.error)
     else:
-        verdict = admit(document.value, cluster=cluster, version=version, old=old)
+        verdict = admit(with_name(document.value), cluster=cluster, version=version, old=old)
     findings = [*_refusals(document, verdict), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
-        findings += _predictions(verdict.spec, version)
+        findings += [*_client_findings(document), *_template_findings(document, given, cluster)]
+        findings += _predictions(document, verdict.spec, version)
         run = run_object(verdict.spec, cluster)
-        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run)
+        findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
         findings += advice_findings(run)
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return CheckedDocument(document, verdict, tuple(findings))
+
+
+def _client_findings(document: Document) -> Iterator[Finding]:
+    if not document.text("metadata", "name"):
+        message = "kubectl apply refuses generateName; kubectl create and API clients make a new Experiment each time"
+        yield finding("KT122", ("metadata", "generateName"), message)
+
+
+def _template_findings(document: Document, given: Cluster, cluster: Cluster) -> Iterator[Finding]:
+    """Yields a finding if the trial template is not among the given ConfigMaps."""
+    place = template_place(document.value)
+    where = (place.get("configMapNamespace"), place.get("configMapName"))
+    if not place or where in given.config_maps:
+        return
+    judged = "its pods, command and values were not checked"
+    if where in cluster.config_maps:
+        judged = f"{place.get('templatePath')} of a stock install was checked"
+    message = f"the ConfigMap {'/'.join(map(str, where))} is not in the input, so {judged}"
+    yield finding("KT266", ("spec", "trialTemplate", "configMap"), message)
 
 
 def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
@@ -80,11 +107,28 @@ def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
             code = "KT102"
         if "Kind" in verdict.message and verdict.stage == "decode":
             code = "KT118"
-        message = _unknown_kind(document) if code == "KT101" else verdict.message
-        yield finding(code, verdict.path, _short(message))
+        message = _unknown_kind(document) if code == "KT101" else _short(verdict.message)
+        yield finding(code, verdict.path, message + (_read_as(document, verdict.path) if code == "KT103" else ""))
     for reason in verdict.reasons:
         code = code_of_reason(reason.field, reason.detail)
-        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}")
+        more = " (bytes of UTF-8 count)" if reason.detail.startswith("must be no more than ") else ""
+        if reason.path == ("spec", "parallelTrialCount") and value_at(document.value, reason.path) is None:
+            more = ": none is written, and Katib's default is 3"
+        yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}{more}")
+
+
+def _read_as(document: Document, path: Path) -> str:
+    """Returns how YAML read a plain word that Katib wants as a text: `n` is false, and `2024` a number."""
+    value = value_at(document.value, path)
+    if not isinstance(value, (bool, int, float)):
+        return ""
+    try:
+        line, column = yaml_text.locate(document.piece.text, (*document.prefix, *path))
+    except YamlError:
+        return ""
+    word = re.match(r"[^\s,}\]#]*", document.piece.text.splitlines()[line - 1][column - 1 :])
+    written, read = word[0] if word else "", json_text(value)
+    return f"; YAML reads {written} as {read}" if written != read else f"; {written} has no quotes"
 
 
 def _unknown_kind(document: Document) -> str:
@@ -94,6 +138,8 @@ def _unknown_kind(document: Document) -> str:
     if document.value is None:
         return "the document is empty"
     kind = kind_of(document.value)
+    if kind.problem and document.text("kind") == KIND.lower():
+        return f"{kind.problem} (kubectl create takes it, server-side apply refuses it)"
     if kind.name == "other":
         return f"this is {kind}, nor an Experiment (apiVersion: {API_VERSION}, kind: {KIND})"
     return kind.problem or f"this is {kind}; lint checks Experiments, studies and pipelines"
@@ -116,6 +162,8 @@ def _dropped(verdict: Verdict) -> Iterator[Finding]:
         yield finding("KT104", path, f"unknown field {field_text(path)}; Katib drops it{hint}")
 
 
-def _predictions(spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
+def _predictions(document: Document, spec: dict[str, Any], version: KatibVersion) -> Iterator[Finding]:
     for problem in search_problems(spec, version):
-        yield finding(problem.code, problem.path, problem.message, problem.outcome)
+        by_default = problem.path[-1:] == ("distribution",) and not value_at(document.value, problem.path)
+        message = f"{problem.message} (Katib's default, as none is written)" if by_default else problem.message
+        yield finding(problem.code, problem.path, message, problem.outcome)

@@ -15,6 +15,7 @@ from kftune.katib.admission.cluster import INJECTION_LABEL
 from kftune.katib.admission.reason import field_text
 from kftune.katib.go.scalars import resolve
 from kftune.katib.go.types import Path, known_fields
+from kftune.katib.go.unstructured import value_at
 from kftune.lint.trial.pods import TRIAL
 from kftune.yaml_text import edits
 
@@ -36,11 +37,7 @@ class Spot(NamedTuple):
 
     def at(self, path: Path) -> Any:
         """Returns the value at a path of the object; None if there is none."""
-        found = self.value
-        for part in path:
-            inside = dict(enumerate(found)) if isinstance(found, list) else found
-            found = inside.get(part) if isinstance(inside, dict) else None
-        return found
+        return value_at(self.value, path)
 
 
 Changes = Iterator[tuple[str | None, str]]

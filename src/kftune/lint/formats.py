@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from kftune.lint.report import LintReport
-from kftune.lint.rules.rule import SEVERITIES, Severity
+from kftune.lint.report import LintFinding, LintReport
+from kftune.lint.rules.rule import SEVERITIES, Outcome, Severity
 
 if TYPE_CHECKING:
     from kftune.lint.sampling import MetricSample, NearMiss, Sample
@@ -58,6 +58,8 @@ def _text(report: LintReport, done: str, *, colours: bool) -> Iterator[str]:
     for study in report.studies:
         if study.note:
             yield f"{study.file}: not fully compared with a script: {study.note}"
+        if study.unjudged and _worst(study.findings) != "refused":
+            yield f"{study.file}: no Experiment was checked: {study.unjudged}"
     for pipeline in report.pipelines:
         if pipeline.note:
             yield f"{pipeline.file}: not rendered for every target: {pipeline.note}"
@@ -122,9 +124,14 @@ def _values(metric: MetricSample) -> str:
 
 def _summary(report: LintReport, done: str) -> str:
     """Returns how many documents and findings there are, and how many files were passed over."""
-    classes = sum(study.file.endswith(".py") for study in report.studies)
-    counts = {"class": classes, "study": len(report.studies) - classes, "pipeline": len(report.pipelines)}
-    parts = [_number(count, what) for what, count in counts.items() if count]
+    groups: dict[str, list[Outcome]] = {"class": [], "study": [], "pipeline": []}
+    for study in report.studies:
+        groups["class" if study.file.endswith(".py") else "study"].append(_worst(study.findings))
+    groups["pipeline"] += [_worst(pipeline.findings) for pipeline in report.pipelines]
+    parts = []
+    for what, found in groups.items():
+        bad = _counts(found) if set(found) - {"ok"} else ""
+        parts += [f"{_number(len(found), what)}{bad and f': {bad}'}"] if found else []
     if report.documents or not parts:
         outcomes = _counts([each.outcome for each in report.documents])
         parts.append(f"{_number(len(report.documents), 'Experiment')}: {outcomes or 'none'}")
@@ -136,6 +143,12 @@ def _summary(report: LintReport, done: str) -> str:
     if report.passed_over:
         parts.append(f"{_number(len(report.passed_over), 'other file')} passed over")
     return "; ".join(parts)
+
+
+def _worst(found: Sequence[LintFinding]) -> Outcome:
+    """Returns the outcome that the reported findings stand for."""
+    severities = {each.severity for each in found}
+    return next((each for each in SEVERITIES if each in severities and each != "advice"), "ok")
 
 
 def _number(count: int, what: str) -> str:

@@ -19,6 +19,7 @@ from kftune.errors import (
 )
 from kftune.images import resolve
 from kftune.katib.admission import Verdict
+from kftune.katib.go.types import Path as JsonPath
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import LintOptions
 from kftune.lint.placing import error_findings, placed
@@ -26,8 +27,11 @@ from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
+from kftune.lint.step import command_findings
 from kftune.lint.study_sample import regex_findings, study_sample
+from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
+from kftune.pipeline.steps import StepConfig
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
 from kftune.render.tuning import tuning_of
@@ -53,10 +57,13 @@ def check_pipeline(
         findings = error_findings(document, error, "KT410")
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
-    found += [*_unused(pipeline), *_metrics(pipeline, options.sample_log)]
+    found += [*_unused(pipeline), *_metrics(pipeline, options.sample_log), *_step_findings(pipeline)]
     checked = CheckedDocument(document, Verdict("admitted"), tuple(found))
-    report = PipelineReport(document.file, pipeline.name, checked.outcome, tuple(placed(checked)), note)
-    return _experiments(source, pipeline), report
+    experiments, unjudged = _experiments(source, pipeline)
+    notes = [note] if note else []
+    notes += [f"no Experiment of step {name} was checked" for name in unjudged]
+    findings = tuple(placed(checked))
+    return experiments, PipelineReport(document.file, pipeline.name, checked.outcome, findings, "; ".join(notes))
 
 
 def _pipeline(source: SourceText, document: Document) -> Pipeline:
@@ -108,13 +115,37 @@ def _metrics(pipeline: Pipeline, log: str | Path | None) -> Iterator[Finding]:
                 yield each._replace(path=("steps", name, "study", *each.path))
 
 
-def _experiments(source: SourceText, pipeline: Pipeline) -> list[Document]:
+def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
+    """Yields advice about the schedule, the images and variables of steps, and commands that are one text."""
+    schedule, targets = pipeline.schedule, pipeline.targets.model_fields_set
+    if schedule is not None and schedule.meets_clock_changes and (not targets or "argo" in targets):
+        yield finding("KT413", ("schedule", "cron"), schedule.clock_changes)
+    images: set[str] = set()
+    nodes = pipeline.plan.nodes
+    steps: list[tuple[JsonPath, StepConfig]] = [(("steps", name), nodes[name].step) for name in nodes]
+    if pipeline.plan.exit is not None:
+        steps.append((("exit",), pipeline.plan.exit.step))
+    for path, step in steps:
+        yield from command_findings(step.command, (*path, "command"))
+        image = step.image or ""
+        if image not in images:
+            own = pipeline.defaults.image != image
+            yield from image_advice(image, (*path, "image") if own else ("defaults", "image"))
+        images.add(image)
+        for variable, value in step.env.items():
+            yield from secret_advice(variable, value, (*path, "env", variable))
+
+
+def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document], list[str]]:
+    """Returns the Experiments of the tune steps, and the names of tune steps that have none."""
     found: list[Document] = []
+    unjudged: list[str] = []
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
                 text = yaml_text.dump(tuning_of(node).experiment)
             except RenderError:
-                continue  # reported for every target
+                unjudged.append(name)  # the reason is reported for every target
+                continue
             found += documents(source._replace(text=text, file=f"{source.file} (step {name}, rendered)"))
-    return found
+    return found, unjudged

@@ -25,8 +25,9 @@ Found = tuple[CheckedDocument, list[LintFinding]]
 def placed(checked: CheckedDocument) -> Iterator[LintFinding]:
     """Returns the findings with their places, except those that a comment on their line switches off."""
     piece = checked.document.piece
-    lines = piece.text.splitlines() if checked.findings else []
-    for each, (line, column) in zip(checked.findings, _places(checked), strict=True):
+    found = [*zip(checked.findings, _places(checked), strict=True), *_repeated(checked.document)]
+    lines = piece.text.splitlines() if found else []
+    for each, (line, column) in found:
         ignored = _IGNORED.search(lines[line - 1]) if 0 < line <= len(lines) else None
         if ignored is None or each.code not in ignored[1].replace(" ", "").split(","):
             yield lint_finding(checked.document, each, piece.line + line, column)
@@ -52,6 +53,12 @@ def lint_finding(document: Document, found: Finding, line: int = 1, column: int 
         remedy=found.remedy,
         page=page(found.code),
     )
+
+
+def _repeated(document: Document) -> Iterator[tuple[Finding, tuple[int, int]]]:
+    for each in document.repeated:
+        message = f"{each.key!r} is given twice: kubectl takes the last one, and a strict client refuses the file"
+        yield finding("KT122", (), message), (each.line, each.column)
 
 
 def _places(checked: CheckedDocument) -> list[tuple[int, int]]:

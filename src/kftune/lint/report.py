@@ -60,7 +60,7 @@ class ExperimentReport(NamedTuple):
     index: Count  # type: ignore[assignment]  # hides tuple.index, which nothing calls
     """Which document of the file, from 0."""
     name: str | None
-    """metadata.name."""
+    """metadata.name, or generateName."""
     admitted: bool
     """Whether the cluster creates it."""
     stage: Literal["yaml", "server", "decode", "webhook", "panic", "admitted"]
@@ -104,6 +104,8 @@ class StudyReport(NamedTuple):
     """What kftune run reads in the sample log."""
     near: tuple[NearMiss, ...] = ()
     """Lines of the sample log that could be read if they, or the study, were written slightly differently."""
+    unjudged: str = ""
+    """Why no Experiment was judged; empty if one was, and for a class."""
 
 
 class PipelineReport(NamedTuple):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune.errors import UsageError, near_files
-from kftune.katib.go.reading import NotYamlError, Piece, pieces, read
+from kftune.katib.admission.server import KIND
+from kftune.katib.go.reading import NotYamlError, Piece, Repeated, pieces, read
 from kftune.katib.go.types import Path as JsonPath
 from kftune.spec.kind import Kind, check_file_name
 
@@ -35,6 +36,8 @@ class Document(NamedTuple):
     error: NotYamlError | None = None
     prefix: JsonPath = ()
     """The path of the object in its document, for an item of a List."""
+    repeated: tuple[Repeated, ...] = ()
+    """The keys that the document gives twice."""
 
     def text(self, *path: str) -> str | None:
         """Returns the text at a path of the object; None if there is none."""
@@ -121,15 +124,16 @@ def documents(source: SourceText) -> Iterator[Document]:
             message = f"too many documents: lint reads at most {_MOST_DOCUMENTS} per file; split the file"
             yield Document(source.file, index, piece, None, NotYamlError(message, None, 1, 1))
             return
+        repeated: list[Repeated] = []
         try:
-            value = read(piece.text)
+            value = read(piece.text, repeated)
         except NotYamlError as error:
             found = True
             yield Document(source.file, index, piece, None, error)
         else:
             if value is not None:
                 found = True
-                yield from _objects(Document(source.file, index, piece, value))
+                yield from _objects(Document(source.file, index, piece, value, repeated=tuple(repeated)))
     if not found and source.named:
         yield Document(source.file, 0, last, None)
 
@@ -139,8 +143,12 @@ def _objects(document: Document) -> Iterator[Document]:
     if isinstance(value, dict):
         kind, items = value.get("kind"), value.get("items")
         if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
+            kinds = [item.get("kind") if isinstance(item, dict) else None for item in items]
+            first = kinds.index(KIND) if KIND in kinds else 0  # it reports the keys that the list gives twice
             for index, item in enumerate(items):
-                yield from _objects(document._replace(value=item, prefix=(*document.prefix, "items", index)))
+                repeated = document.repeated if index == first else ()
+                prefix = (*document.prefix, "items", index)
+                yield from _objects(document._replace(value=item, prefix=prefix, repeated=repeated))
             return
     yield document
 

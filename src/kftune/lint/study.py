@@ -32,12 +32,16 @@ from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
 from kftune.lint.placing import error_findings, lint_finding, placed
-from kftune.lint.report import StudyReport
+from kftune.lint.report import LintFinding, StudyReport
+from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
+from kftune.lint.step import command_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
+
+_STAND_IN = "registry.example/image:1"
 
 
 def check_study(source: SourceText, document: Document, options: LintOptions) -> tuple[list[Document], StudyReport]:
@@ -50,13 +54,12 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
     """
     try:
         study = _study(source, document)
-        near = Path.cwd() if source.file == STDIN else Path(source.file)
-        text = yaml_text.dump_all(render(study.with_images(lambda image: resolve(image, near)), "katib").documents)
-    except (StudyError, YamlError, RenderError, ContainerError, UnknownNameError) as error:
+    except (StudyError, YamlError, UnknownNameError) as error:
         found = error_findings(document, error, "KT400")
-        return [], StudyReport(document.file, document.text("name"), "refused", found)
-    rendered = list(documents(source._replace(text=text, file=f"{source.file} (rendered)")))
+        return [], StudyReport(document.file, document.text("name"), "refused", found, unjudged="the study is invalid")
+    rendered, problems = _rendered(study, source, document)
     findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
+    findings += command_findings(study.step.command, ("step", "command"))
     read = StudySample() if options.sample_log is None else study_sample(study, options.sample_log)
     checked = CheckedDocument(document, Verdict("admitted"), (*findings, *regex_findings(study), *read.findings))
     return rendered, StudyReport(
@@ -66,9 +69,44 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
         note=note,
         here=read.metrics,
         near=read.near,
-        outcome=checked.outcome,
-        findings=tuple(placed(checked)),
+        outcome="refused" if problems else checked.outcome,
+        findings=(*problems, *placed(checked)),
+        unjudged="" if rendered else "it cannot be rendered (KT400)",
     )
+
+
+def _rendered(study: Study, source: SourceText, document: Document) -> tuple[list[Document], tuple[LintFinding, ...]]:
+    """Returns the documents that a study renders to, and what keeps it from being rendered."""
+    study, problems = _with_image(study, source, document)
+    try:
+        text = yaml_text.dump_all(render(study, "katib").documents)
+    except (StudyError, RenderError, UnknownNameError) as error:
+        return [], (*problems, *error_findings(document, error, "KT400"))
+    return list(documents(source._replace(text=text, file=f"{source.file} (rendered)"))), problems
+
+
+def _with_image(study: Study, source: SourceText, document: Document) -> tuple[Study, tuple[LintFinding, ...]]:
+    """Returns a study with the image that it is rendered with, or a stand-in for one that is missing, and why it is."""
+    near = Path.cwd() if source.file == STDIN else Path(source.file)
+    if study.step.image is None:
+        message = "a cluster needs an image for the trial, and there is none; set step.image to render the study"
+        missing = CheckedDocument(document, Verdict("admitted"), (finding("KT400", ("step",), message),))
+        return study.with_step(image=_STAND_IN), tuple(placed(missing))
+    try:
+        return study.with_images(lambda image: resolve(image, near)), ()
+    except (ContainerError, StudyError, YamlError, UnknownNameError) as error:
+        return study.with_step(image=_STAND_IN), error_findings(document, error, "KT400")
+
+
+def drift_notes(study: Study, file: Path) -> list[str]:
+    """Returns what keeps a study's script from reading the values of its trials, for a run on this machine.
+
+    Args:
+        study: The study.
+        file: Its file.
+    """
+    findings, _, _ = _drift(study, _folders(SourceText(str(file), "", named=True)), LintOptions(), set())
+    return [f"{each.message} ({each.code})" for each in findings if each.severity != "advice"]
 
 
 def _study(source: SourceText, document: Document) -> Study:

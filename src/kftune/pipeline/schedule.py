@@ -87,6 +87,14 @@ class Schedule(PipelinePart):
     """What happens if the previous run has not ended: both run, the new one is skipped, or the old one is stopped."""
 
     @property
+    def clock_changes(self) -> str:
+        """What happens to runs when the clocks change, if it meets that; source: argo-workflows, cron-workflows.md."""
+        return (
+            f"{self.cron!r} in {self.timezone} runs in the hours when clocks change: one run a year may be skipped, "
+            f"and another run twice"
+        )
+
+    @property
     def meets_clock_changes(self) -> bool:
         """Whether it runs in single hours of the night in which the zone's clocks change."""
         fields = self.cron.split()

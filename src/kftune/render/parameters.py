@@ -81,11 +81,14 @@ def _is_native(name: str, domain: Domain, algorithm: str, study: Study) -> bool:
 
 
 def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> KatibParameter:
+    form = study.targets.katib.encoding
     if domain.size == 1:
+        if form == "native" and isinstance(domain, Conditional):
+            raise _refused(study, leaf.name, "the trial checks its condition")
         return _fixed(leaf, domain)
     if is_list(domain):
-        return _listed(leaf, domain, engine.discrete if type(domain) is Discrete else "categorical")
-    form = study.targets.katib.encoding
+        kind = engine.discrete if type(domain) is Discrete else "categorical"
+        return _as_they_are(_listed(leaf, domain, kind), study)
     if study.algorithm.settings.get("resource_name") == leaf.name:
         return _resource(leaf, domain, study)
     if form == "encoded":
@@ -97,7 +100,7 @@ def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> Kati
             return _native(leaf, feasible)
         feasible = f"it writes {refused!r}, a rounding error that the field refuses"
     if _has_list(domain, engine):
-        return _listed(leaf, domain, "categorical", feasible)
+        return _as_they_are(_listed(leaf, domain, "categorical", feasible), study)
     if form == "native":
         raise _refused(study, leaf.name, feasible)
     return _encoded(leaf, domain, engine, feasible)
@@ -140,6 +143,22 @@ def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) ->
     texts = [_token(leaf, text) if text in tokens else text for text in texts]
     item = _item(leaf, kind, {"list": texts})
     return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason=reason, tokens=tuple(tokens))
+
+
+def _as_they_are(parameter: KatibParameter, study: Study) -> KatibParameter:
+    """Returns the parameter, unless the study asks for native encoding and a value needs a token.
+
+    Raises:
+        RenderError: It does.
+    """
+    target = study.targets.katib
+    if target.encoding == "native" and parameter.tokens:
+        raise RenderError(
+            f"{parameter.name}: {study.algorithm.name} of Katib {target.version} cannot pass {parameter.tokens[0]!r} "
+            f"as it is; use values of letters, digits and . _ - + / : or set targets.katib.encoding to auto (the value "
+            f"is then a token, which the trial decodes)"
+        )
+    return parameter
 
 
 def _token(leaf: Leaf, text: str) -> str:

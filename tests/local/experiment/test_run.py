@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kubeflow_katib_api.models import V1beta1Experiment
-from local_experiment import LR, OPT, collected, experiment, python, run, sh
+from local_experiment import LR, OPT, UNITS, collected, experiment, python, run, sh
 from local_study import is_alive, log_of, stored_rows, trials_in, wait_until
 from places import DATA, SUPPORT
 
@@ -22,6 +22,8 @@ from kftune.local import Note
 from kftune.local.experiment import Options
 from kftune.results import Trial, open_results
 from kftune.results.experiment import experiment_with_status
+
+PRINT_ARGUMENTS = ["python", "-c", 'import sys; print(sys.argv[1:]); print("loss=1")']
 
 
 def one_trial(container: dict[str, Any], folder: Path, **parts: Any) -> Trial:
@@ -548,6 +550,22 @@ def test_an_interrupt_stops_the_trials_and_the_next_run_starts_them_again(tmp_pa
 def test_the_shell_line_that_katib_makes_breaks_commands_only_when_asked_to(tmp_path, container, state, strictly):
     assert one_trial(container, tmp_path / "a").state == state
     assert one_trial(container, tmp_path / "b", options=Options(strict_wrapper=True)).state == strictly
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ([*PRINT_ARGUMENTS, '--lr="${trialParameters.lr}"', "--name='a b'"], ["--lr=0.05", "--name=a b"]),
+        ([*PRINT_ARGUMENTS, "--lr=${trialParameters.lr} --opt=sgd"], ["--lr=0.05", "--opt=sgd"]),
+        ([f"python -c '{PRINT_ARGUMENTS[-1]}' --lr=${{trialParameters.lr}}"], ["--lr=0.05"]),
+        ([*PRINT_ARGUMENTS, '--json={"a": 1}', "--name=a b"], ['--json={"a": 1}', "--name=a b"]),
+    ],
+    ids=["quotes", "options", "line", "as-written"],
+)
+def test_what_was_written_for_katib_s_shell_line_reaches_the_program_as_there(tmp_path, command, words):
+    fixed = {**LR, "feasibleSpace": {"min": "0.05", "max": "0.05"}}
+    trial = one_trial({"command": command}, tmp_path, parameters=[fixed, UNITS, OPT])
+    assert log_of(tmp_path, trial).splitlines()[0] == repr(words)
 
 
 # -- volumes ---------------------------------------------------------------------------------------------------------

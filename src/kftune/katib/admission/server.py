@@ -26,6 +26,10 @@ _VALUE_RULE = "a valid label must be an empty string or " + _QUALIFIED_RULE.remo
 _NAME = (253, SUBDOMAIN, _SUBDOMAIN_RULE)
 
 
+_GENERATED = "bcdfg"  # stands for the five random letters and digits after generateName
+_LONGEST_PREFIX = 58
+
+
 class Refusal(NamedTuple):
     """Why the server rejects an object."""
 
@@ -55,6 +59,29 @@ def server_refusal(value: object) -> Refusal | None:
         return Refusal(error.message.replace("type v1beta1.", "type v1."), path=("metadata", *error.path))
     reasons = tuple(metadata_reasons(metadata))
     return Refusal("", reasons) if reasons else None
+
+
+def name_of(metadata: Mapping[str, Any]) -> str:
+    """Returns the name of an object, or one as the server generates it; empty if it has neither name nor generateName.
+
+    Source: k8s.io/apiserver, pkg/storage/names (generate.go).
+    """
+    name, prefix = str(metadata.get("name") or ""), str(metadata.get("generateName") or "")
+    return name or (prefix and prefix[:_LONGEST_PREFIX] + _GENERATED)
+
+
+def with_name(value: object) -> object:
+    """Returns an object with the name that the server generates for it when a client creates it from generateName.
+
+    Args:
+        value: The JSON value of a document; it is not changed. Other values are returned as they are.
+    """
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(metadata, dict) or metadata.get("name"):
+        return value
+    if not isinstance(metadata.get("generateName"), str):
+        return value
+    return {**value, "metadata": {**metadata, "name": name_of(metadata)}}
 
 
 def metadata_reasons(metadata: Mapping[str, Any]) -> Iterator[Reason]:

@@ -55,7 +55,8 @@ def admit(
     """Checks one object as the API server and Katib's webhooks do.
 
     Args:
-        value: The JSON value of a document, as `kftune.katib.go.reading.read` returns it; it is not changed.
+        value: The JSON value of a document, as `kftune.katib.go.reading.read` returns it; it is not changed. For
+            generateName see `kftune.katib.admission.server.with_name`.
         cluster: The cluster; None for a stock install with labelled namespaces.
         version: Katib's version.
         old: The existing object when this is an update; otherwise None.

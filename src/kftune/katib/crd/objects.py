@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kftune.katib.admission.server import metadata_reasons
+from kftune.katib.admission.server import metadata_reasons, name_of
 from kftune.katib.crd.cleaning import cleaned
 from kftune.katib.crd.schema import CustomKind, SchemaNode, kind_of
 from kftune.katib.crd.validation import MISSING, SchemaProblem, problems
 from kftune.katib.go.types import DecodeError, Path, struct
-
-_GENERATED = "bcdfg"  # the server appends five letters or digits to generateName
-_LONGEST_PREFIX = 58
 
 
 class ObjectVerdict(NamedTuple):
@@ -81,8 +78,6 @@ def _metadata(given: object, name: str | None, pruned: list[Path]) -> tuple[dict
     pruned += [("metadata", *path) for path in known.unknown(given)]
     if name is not None:
         metadata["name"] = name
-    prefix = metadata.get("generateName", "")
-    if prefix and not metadata.get("name"):
-        metadata["name"] = prefix[:_LONGEST_PREFIX] + _GENERATED
+    metadata["name"] = name_of(metadata)
     found = [SchemaProblem(reason.path, reason.type, reason.detail) for reason in metadata_reasons(metadata)]
     return metadata, found

@@ -156,7 +156,7 @@ class Engine(ABC):
     def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with a parameter that has a list."""
         if not parameter.items:
-            yield problems.EMPTY_LIST.of(parameter)
+            yield problems.EMPTY_LIST.of(parameter, problems.EVERY_REQUEST)
 
     def _number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         """Yields what goes wrong with a parameter that has bounds."""

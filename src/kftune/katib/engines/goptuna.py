@@ -2,7 +2,8 @@
 
 Its check answers INTERNAL to numbers that it cannot read. Katib takes that for success; then every request fails.
 
-Source: katib v0.19.0, pkg/suggestion/v1beta1/goptuna; goptuna 0.8.0; recorded runs of both.
+Source: katib v0.19.0, pkg/suggestion/v1beta1/goptuna; goptuna 0.8.0; recorded runs of both. For Katib's main
+branch: pull request 2689, read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Goptuna(Engine):
             yield problems.DOUBLED_NAME.of(parameter, "the Experiment fails", "fails")
 
     def _range_problems(self, found: Range) -> Iterator[Problem]:
-        bad = self._bounds_problem(found)
+        bad = problems.REFUSED.of(found) if _is_refused(found) else self._bounds_problem(found)
         if bad is not None:
             yield bad
             return
@@ -49,7 +50,7 @@ class Goptuna(Engine):
 
     def _distribution_problems(self, found: Range) -> Iterator[Problem]:
         """Yields what goes wrong with the distribution."""
-        return problems.ignored_distribution(found, "uniform")
+        return problems.ignored_distribution(found, "logUniform" if _draws_logarithms(found) else "uniform")
 
     def ends(self, found: Range) -> tuple[float, float]:
         """Returns the least and the greatest value that it writes: low + k * step, in floating point."""
@@ -115,9 +116,8 @@ class Cmaes(Goptuna):
         return not (go_float(search.setting("sigma") or "0") or 0) > 0
 
     def _distribution_problems(self, found: Range) -> Iterator[Problem]:
-        """Yields what goes wrong with the distribution. Katib's main branch draws logarithms of doubles."""
-        is_log = found.search.version == "main" and found.distribution == "logUniform" and not found.whole
-        if found.distribution != "normal" and not is_log:
+        """Yields what goes wrong with the distribution: the first draws are normal."""
+        if found.distribution != "normal":
             yield from super()._distribution_problems(found)
 
     def uneven(self, found: Range) -> str | None:
@@ -129,6 +129,8 @@ class Cmaes(Goptuna):
         low, high = found.low, found.high
         if found.whole:
             return {"int": [low, high], "step": int(found.step or 1)}
+        if _draws_logarithms(found):
+            return {"loguniform": [low, high]}
         return {"uniform": [low, high]} if found.step is None else lattice(found)
 
     def study_notes(self, study: StudySearch) -> Iterator[str]:
@@ -149,7 +151,7 @@ class Sobol(Goptuna):
         yield from super()._distribution_problems(found)
 
     def draw(self, found: Range) -> Draw:
-        """Returns its draw: uniform for any distribution.
+        """Returns its draw: uniform for any distribution, but logarithms of doubles on Katib's main branch.
 
         Integers are rounded down, so max is never drawn. With a step, a range that is wider by half a step at both
         ends is rounded to the lattice, cut at the bounds, and rounded again, which may lift a value above max.
@@ -158,6 +160,8 @@ class Sobol(Goptuna):
         if found.whole:
             unit = int(step or 1)
             return lambda u: math.floor(u * (width / unit)) * unit + low
+        if _draws_logarithms(found):
+            return {"loguniform": [low, high]}
         if step is None:
             return lambda u: low + u * width
 
@@ -168,6 +172,16 @@ class Sobol(Goptuna):
 
 
 ENGINES = {"cmaes": Cmaes(), "sobol": Sobol()}
+
+
+def _is_refused(found: Range) -> bool:
+    """Returns whether Katib's main branch refuses the distribution."""
+    return found.search.version == "main" and (found.is_normal or (found.is_log and found.whole))
+
+
+def _draws_logarithms(found: Range) -> bool:
+    """Returns whether it draws logarithms: Katib's main branch does so for doubles."""
+    return found.search.version == "main" and found.distribution == "logUniform" and not found.whole
 
 
 def _overshoot(found: Range, steps: float) -> Iterator[Problem]:

@@ -185,6 +185,10 @@ def _bracket_problems(search: Search) -> Iterator[Problem]:
             "maxTrialCount to parallelTrialCount"
         )
         yield Problem("KT222", "hangs", ("spec", "maxTrialCount"), message)
+    else:
+        name = search.setting("resource_name")
+        message = f"no trial is promoted: this is a random search in which every trial gets {name} = {bracket.resource}"
+        yield Problem("KT238", "advice", search.setting_path("r_l"), message)
 
 
 def _resource_problems(search: Search, parameter: ParameterSpec) -> Iterator[Problem]:

@@ -15,10 +15,20 @@ from kftune.katib.engines.settings import Values, integer, number
 from kftune.katib.go.numbers import python_float
 from kftune.katib.go.types import Path
 
+# What the engines give every trial, with a short example each: JSON with single quotes.
 _GIVEN = {
-    "enas": ("architecture", "nn_config"),
-    "darts": ("algorithm-settings", "search-space", "num-layers"),
+    "enas": {"architecture": "[[2], [4, 0]]", "nn_config": "{'num_layers': 2, 'input_sizes': [32, 32, 3]}"},
+    "darts": {
+        "algorithm-settings": "{'num_epochs': 50, 'w_lr': 0.025}",
+        "search-space": "['max_pooling_3x3', 'skip_connection']",
+        "num-layers": "8",
+    },
 }
+
+
+def nas_examples(algorithm: str) -> Mapping[str, str]:
+    """Returns an example of each text that enas or darts gives a trial; empty for other algorithms."""
+    return _GIVEN.get(algorithm, {})
 
 
 def _or_none(values: Values) -> Values:

@@ -4,7 +4,7 @@ A domain is *native* to an algorithm if Katib has a feasibleSpace for it, `kftun
 and each value gets nearly the share of the draws that the domain gives it.
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1, run on some thousands of parameters (v0.18.0 has the same engines); for
-"main", the changes merged since (katib pull requests 2685 and 2689).
+"main", the changes merged since (katib pull requests 2666, 2685 and 2689).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`multivariate-tpe` and `grid`: optuna 3.3.0 behind Katib's suggestion service.
 
-Source: katib v0.19.0, pkg/suggestion/v1beta1/optuna; optuna 3.3.0; recorded runs of both.
+Source: katib v0.19.0, pkg/suggestion/v1beta1/optuna; optuna 3.3.0; recorded runs of both. For Katib's main branch: pull
+request 2666, read.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from kftune.katib.go.numbers import python_int
 # optuna's base service raises a lower min to this in a logarithmic range.
 _LEAST_LOG_INT, _LEAST_LOG = 1, 1e-10
 
-# The service leaves parameters of these distributions out.
+# The service leaves parameters of these distributions out; on Katib's main branch it refuses them.
 _UNKNOWN_DISTRIBUTIONS = ("normal", "logNormal", "unknown")
 
 _MOST_CELLS = 20_000_000
@@ -57,7 +58,7 @@ class MultivariateTpe(Engine):
 
     def _number_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         if parameter.distribution in _UNKNOWN_DISTRIBUTIONS:
-            yield problems.MISSING.of(parameter)
+            yield _unknown(search).of(parameter)
         else:
             yield from super()._number_problems(search, parameter)
 
@@ -110,7 +111,19 @@ class Grid(Engine):
             points = self._points(search, parameter)
             if isinstance(points, Problem):
                 yield points
-        yield from _size_problems(search, self._cells(search))
+        cells = self._cells(search)
+        yield from _size_problems(search, cells) if cells else self._no_points(search)
+
+    def _no_points(self, search: Search) -> Iterator[Problem]:
+        """Yields why the grid has no point: the check fails if there is a maxTrialCount, otherwise each request."""
+        fails = (search.most or 0) > 0
+        end = "the Experiment fails" if fails else "every request for suggestions fails"
+        for parameter in search.parameters:
+            points = self._points(search, parameter)
+            if isinstance(points, _Points) and not points.size:
+                why = f"the grid has no point, {end}"
+                fault = problems.EMPTY_LIST if parameter.is_list else problems.INVERTED
+                yield fault.of(parameter, why, "fails" if fails else "hangs")
 
     def _list_problems(self, search: Search, parameter: ParameterSpec) -> Iterator[Problem]:
         return iter(())  # an empty list is a grid without points
@@ -121,7 +134,7 @@ class Grid(Engine):
             yield points
             return
         if found.distribution in _UNKNOWN_DISTRIBUTIONS:
-            yield problems.MISSING.of(found)
+            yield _unknown(search).of(found)
         elif found.is_log:
             yield from _grid_log_problems(found, points)
         all_are_tried = search.most is None or search.most >= self._cells(search)
@@ -172,6 +185,11 @@ class Grid(Engine):
 
 
 ENGINES = {"multivariate-tpe": MultivariateTpe(), "grid": Grid()}
+
+
+def _unknown(search: Search) -> problems.Fault:
+    """Returns what a distribution means that the service does not know."""
+    return problems.REFUSED if search.version == "main" else problems.MISSING
 
 
 def _log_problems(found: Range) -> Iterator[Problem]:
@@ -230,9 +248,6 @@ def _size_problems(search: Search, cells: int) -> Iterator[Problem]:
     elif seconds > _LONGEST_CALL:
         message = f"the first request on {cells:,} points takes {seconds:.0f} s, and Katib waits 60 s"
         yield Problem("KT220", "hangs", ("spec", "parameters"), message)
-    elif cells == 0:
-        message = "the grid has no point: every request for suggestions fails"
-        yield Problem("KT203", "hangs", ("spec", "parameters"), message)
 
 
 def _grid_log_problems(found: Range, points: _Points) -> Iterator[Problem]:

@@ -53,7 +53,7 @@ class Fault(NamedTuple):
 
 
 INVERTED = Fault("KT202", "hangs", "min", "min {p.low} and max {p.high} of {p.name!r} are no range: {why}")
-EMPTY_LIST = Fault("KT203", "hangs", "list", "the list of {p.name!r} is empty: every request for suggestions fails")
+EMPTY_LIST = Fault("KT203", "hangs", "list", "the list of {p.name!r} is empty: {why}")
 BAD_STEP = Fault("KT204", "hangs", "step", "step {p.step} of {p.name!r}: {why}")
 LOG_OF_ZERO = Fault("KT205", "hangs", "min", "{p.name!r} from {p.low} to {p.high}: {why}")
 MISSING = Fault(
@@ -62,6 +62,12 @@ MISSING = Fault(
     "distribution",
     "this engine does not know distribution {p.distribution} and leaves {p.name!r} out of every suggestion: Katib "
     "cannot create trials from them",
+)
+REFUSED = Fault(
+    "KT206",
+    "hangs",
+    "distribution",
+    "this engine refuses distribution {p.distribution} of {p.kind} {p.name!r}: every request for suggestions fails",
 )
 OTHER_DISTRIBUTION = Fault(
     "KT207", "advice", "distribution", "this engine draws {p.name!r} {why}, not {p.distribution}"
@@ -75,6 +81,7 @@ UNKNOWN_TYPE = Fault(
     "parameterType",
     "the webhook accepts parameterType {p.kind!r} of {p.name!r}, but no engine knows it",
 )
+EVERY_REQUEST = "every request for suggestions fails"
 ASSIGNED_TWICE = "every suggestion assigns it twice, and Katib cannot create trials from them"
 DOUBLED_NAME = Fault("KT213", "wrong", "name", "two parameters have the name {p.name!r}: {why}")
 TOO_LARGE = Fault("KT220", "hangs", "step", "{p.name!r} has {why} values, which do not fit into the engine's memory")

@@ -1,6 +1,7 @@
 """`bayesianoptimization`: scikit-optimize behind Katib's suggestion service.
 
-Source: katib v0.19.0, pkg/suggestion/v1beta1/skopt; scikit-optimize 0.10.2; recorded runs of both.
+Source: katib v0.19.0, pkg/suggestion/v1beta1/skopt; scikit-optimize 0.10.2; recorded runs of both. For Katib's
+main branch: pull request 2689, read.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ class BayesianOptimization(Engine):
         return False
 
     def _range_problems(self, found: Range) -> Iterator[Problem]:
+        if found.is_normal and found.search.version == "main":
+            yield problems.REFUSED.of(found)
+            return
         drawn = _drawn(found)
         bad = _bounds_problem(found, is_log=drawn == "logUniform")
         if bad is not None:
@@ -52,10 +56,15 @@ class BayesianOptimization(Engine):
         yield from problems.ignored_distribution(found, drawn)
 
     def uneven(self, found: Range) -> str | None:
+        if found.whole and _drawn(found) == "logUniform":
+            return "it rounds logarithms, which gives both ends too small a share"
         return half_ends(found) if found.whole else None
 
     def draw(self, found: Range) -> Draw:
-        return {"int" if found.whole else "loguniform": [found.low, found.high]}
+        is_log = _drawn(found) == "logUniform"
+        if found.whole:
+            return {"int": [found.low, found.high], "log": is_log}
+        return {"loguniform" if is_log else "uniform": [found.low, found.high]}
 
     def study_problem(self, study: StudySearch) -> str | None:
         function, estimator = study.settings.get("acq_func"), study.settings.get("base_estimator", "GP")
@@ -76,10 +85,9 @@ ENGINES = {"bayesianoptimization": BayesianOptimization()}
 
 
 def _drawn(found: Range) -> str:
-    """Returns the distribution that it draws. Katib's main branch draws doubles as they are declared."""
-    if found.whole or (found.search.version == "main" and found.distribution != "logUniform"):
-        return "uniform"
-    return "logUniform"
+    """Returns the distribution that it draws: logarithms of doubles; on Katib's main branch as it is declared."""
+    is_log = found.distribution == "logUniform" if found.search.version == "main" else not found.whole
+    return "logUniform" if is_log else "uniform"
 
 
 def _estimator_problems(search: Search) -> Iterator[Problem]:

@@ -73,13 +73,22 @@ def pieces(text: str) -> Iterator[Piece]:
         yield Piece(text[start:], line)
 
 
-def read(text: str) -> object:
+class Repeated(NamedTuple):
+    """A key that its mapping has already; line and column count from the start of the piece."""
+
+    key: str
+    line: int
+    column: int
+
+
+def read(text: str, repeated: list[Repeated] | None = None) -> object:
     """Returns the JSON value of a piece: dicts with text keys, lists, text, int (64 bits), float, bool and None.
 
     The value must not be changed, because aliases share parts of it.
 
     Args:
         text: One piece of `pieces`.
+        repeated: A list that gets the keys that are given twice.
 
     Raises:
         NotYamlError: The text is not YAML, or its value cannot be written as JSON.
@@ -87,7 +96,7 @@ def read(text: str) -> object:
     for _ in range(_MOST_QUOTES):
         try:
             with reported(text, "<text>"):
-                return _read(text)
+                return _read(text, repeated)
         except NotYamlError:
             raise
         except YamlError as error:
@@ -100,7 +109,7 @@ def read(text: str) -> object:
     raise NotYamlError(f"double quotes hold \\' more than {_MOST_QUOTES} times; write '", None, 1, 1)
 
 
-def _read(text: str) -> object:
+def _read(text: str, repeated: list[Repeated] | None) -> object:
     # JSON is tried before YAML, and has two escapes that Go's YAML does not: \/ and pairs of surrogates.
     is_json = text.lstrip().startswith("{")
     next_event = events_of(text) if is_json else yaml.CBaseLoader(text).get_event
@@ -109,7 +118,7 @@ def _read(text: str) -> object:
         if type(event) is DocumentStartEvent:
             if slashes:
                 next_event = _without_escaped_slash(text, next_event)
-            return _Reader(next_event).node(next_event(), 0)
+            return _Reader(next_event, repeated).node(next_event(), 0)
     return None
 
 
@@ -137,8 +146,9 @@ def _without_escaped_slash(text: str, next_event: Callable[[], Any]) -> Callable
 class _Reader:
     """Builds the value of one document from libyaml's events."""
 
-    def __init__(self, next_event: Any) -> None:
+    def __init__(self, next_event: Any, repeated: list[Repeated] | None) -> None:
         self._next = next_event
+        self._repeated = repeated
         self._anchors: dict[str, tuple[object, int]] = {}
         self._count = 0
         self._open: list[str] = []
@@ -196,6 +206,8 @@ class _Reader:
                         _KEYS[text] = key
             else:
                 key = _key_text(self.node(event, level), event)
+            if key in result and self._repeated is not None:
+                self._repeated.append(Repeated(key, event.start_mark.line + 1, event.start_mark.column + 1))
             result[key] = self.node(next_event(), level)
         return result
 

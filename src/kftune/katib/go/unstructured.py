@@ -33,6 +33,19 @@ def object_of(text: str) -> dict[str, Any]:
     return value
 
 
+def value_at(value: Any, path: Path) -> Any:
+    """Returns the value at a path; None if there is none.
+
+    Args:
+        value: Nested mappings and lists.
+        path: Keys and indices.
+    """
+    for part in path:
+        inside = dict(enumerate(value)) if isinstance(value, list) else value
+        value = inside.get(part) if isinstance(inside, dict) else None
+    return value
+
+
 def as_map(value: object) -> Mapping[str, Any]:
     """Returns the value if it is a map, otherwise an empty one."""
     return value if isinstance(value, dict) else {}

@@ -147,30 +147,50 @@ def _clean(path: str) -> str:
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REPOSITORY = re.compile(r"[a-z0-9_./-]{2,255}")
-_REGISTRY = re.compile(r"(?:[A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_REGISTRY = re.compile(r"(?:[A-Za-z0-9_.~!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 def is_full_reference(image: str) -> bool:
-    """Whether Katib can look up the command of an image: its name needs registry, path, and tag or digest.
+    """Whether Katib can look up the command of an image: its name needs registry, path, and tag or digest."""
+    return not image_problem(image)
 
-    Source: github.com/google/go-containerregistry, pkg/name (StrictValidation).
+
+def image_problem(image: str, *, strict: bool = True) -> str:
+    """Returns why Katib cannot look up the command of an image; empty if it can read the name.
+
+    Args:
+        image: The image's name.
+        strict: Whether the name must be complete, as from Katib 0.19 on; 0.18 takes Docker Hub and latest for what
+            is missing.
+
+    Source: katib v0.19.0 and v0.18.0, pkg/webhook/v1beta1/pod (utils.go); github.com/google/go-containerregistry,
+        pkg/name (StrictValidation, WeakValidation).
     """
-    if "@" in image:
-        base, _, digest = image.partition("@")
-        head, colon, tag = base.rpartition(":")
-        if colon and "/" not in tag and _TAG.fullmatch(tag):
-            base = head
-        return _DIGEST.fullmatch(digest) is not None and _is_full_repository(base)
-    head, colon, tag = image.rpartition(":")
-    if not colon or "/" in tag:
-        return False
-    return _TAG.fullmatch(tag) is not None and _is_full_repository(head)
+    base, at, digest = image.partition("@")
+    head, colon, tag = base.rpartition(":")
+    tagged = bool(colon) and "/" not in tag
+    if tagged and _TAG.fullmatch(tag):
+        base = head
+    elif tagged:
+        return f"{tag!r} is not a tag"
+    elif strict and not at:
+        return "it needs a tag or a digest"
+    if at and not _DIGEST.fullmatch(digest):
+        return f"{digest!r} is not a digest"
+    return _repository_problem(base, strict=strict)
 
 
-def _is_full_repository(name: str) -> bool:
+def _repository_problem(name: str, *, strict: bool) -> str:
     registry, slash, path = name.partition("/")
-    if not slash or not ("." in registry or ":" in registry or registry == "localhost"):
-        return False
-    if registry in ("docker.io", "index.docker.io") and "/" not in path:
-        return False
-    return _REPOSITORY.fullmatch(path) is not None and _REGISTRY.fullmatch(registry) is not None
+    if not slash or not ("." in registry or ":" in registry):
+        registry, path = "", name
+    if not _REPOSITORY.fullmatch(path):
+        return f"{path!r} is not the path of an image: two or more of a-z, 0-9, '_', '.', '/' and '-'"
+    if registry and not _REGISTRY.fullmatch(registry):
+        return f"{registry!r} is not a registry"
+    if strict and not registry:
+        port = "; 'localhost' is one only with a port" if name.startswith("localhost/") else ""
+        return f"it needs a registry{port}"
+    if strict and registry in ("docker.io", "index.docker.io") and "/" not in path:
+        return f"it needs the full path: {registry}/library/{path}"
+    return ""

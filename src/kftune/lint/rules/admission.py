@@ -38,7 +38,7 @@ RULES = (
         code="KT102",
         severity="refused",
         title="Metadata that the API server rejects",
-        explanation="Names consist of a-z, 0-9, '-' and '.'; label values are strings of at most 63 characters.",
+        explanation="Names consist of a-z, 0-9, '-' and '.'; label values are strings of at most 63 bytes.",
         remedy="use a name such as my-study, and quote label values",
         fails="metadata: {name: My_Study}",
         source=_SERVER,
@@ -210,6 +210,16 @@ RULES = (
         remedy="write an RE2 regex with two groups, such as ([\\w-]+)=([0-9.]+)",
         fails=_file_filter("(?=x)(a)(b)"),
         passes=_file_filter("(\\w+)=(\\S+)"),
+    ),
+    Rule(
+        code="KT122",
+        severity="advice",
+        title="What clients read differently",
+        explanation="kubectl create, kubectl apply, server-side apply and API clients do not agree about generateName "
+        "and a key that is given twice.",
+        remedy="write metadata.name, and each key once; or use one client only",
+        fails="metadata: {name: null, generateName: study-}",
+        source="kubectl create and apply, with and without --server-side, on a cluster",
     ),
 )
 

@@ -64,8 +64,9 @@ RULES = (
         code="KT254",
         severity="wrong",
         title="Arguments that the shell changes",
-        explanation="Katib joins command and args unquoted: the shell interprets spaces, quotes, $, brackets and ;.",
-        remedy="use command: [sh, -c] and quote the arguments in the script",
+        explanation="Katib joins command and args and gives the line to a shell, which interprets spaces, quotes, $, "
+        'brackets and ;. Quotes around all of a value are for that shell: --name="a b" arrives as --name=a b.',
+        remedy="put quotes for the shell around the value, inside the argument: '--name=\"a b\"'",
         fails=container(
             "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--name=a b', "
             "'--units=${trialParameters.units}']"
@@ -86,8 +87,9 @@ RULES = (
         code="KT256",
         severity="hangs",
         title="No command, and an image that cannot be looked up",
-        explanation="Without a command Katib asks the registry for the entrypoint, and needs the image's full name.",
-        remedy="set the command, or write the image as registry/name:tag",
+        explanation="Without a command Katib asks the registry for the entrypoint, and from 0.19 on needs the image's "
+        "full name; 0.18 takes Docker Hub and latest for what is missing.",
+        remedy="set the command, or write the image as registry.example/folder/name:tag",
         fails=container("args: ['--lr=${trialParameters.lr}', '--units=${trialParameters.units}']").replace(
             "registry.example/lstm:1", "lstm:1"
         ),
@@ -115,8 +117,10 @@ RULES = (
         code="KT263",
         severity="wrong",
         title="A value that the shell changes",
-        explanation="Values are inserted unquoted: the shell interprets spaces, quotes, ; and # in them.",
-        remedy="quote the placeholder in the script, or use values without such characters",
+        explanation="Values are inserted unquoted: the shell interprets spaces, quotes, ; and # in them. enas and "
+        "darts give such values to every trial: JSON with single quotes.",
+        remedy="put double quotes around the placeholder, inside the argument or script: "
+        "'--name=\"${trialParameters.name}\"'",
         fails=parameters(units="'a b'"),
         passes=parameters(units="'a_b'"),
     ),

@@ -92,4 +92,13 @@ RULES = (
         remedy="use CLASS.from_args() or CLASS.add_to_argparse(parser), or a domain that Katib supports",
         source="kftune, encoding of domains",
     ),
+    Rule(
+        code="KT408",
+        severity="fails",
+        title="A command in one text",
+        explanation="Each item of a step's command is one argument, and no shell splits it: [python train.py] asks for "
+        "a program of that name.",
+        remedy="write each argument as an item of its own: [python, train.py]",
+        source="kftune, study and pipeline files",
+    ),
 )

@@ -13,6 +13,17 @@ SOURCE = COLLECTOR
 
 RULES = (
     Rule(
+        code="KT249",
+        severity="advice",
+        title="A custom collector without arguments",
+        explanation="Katib passes its own collectors the trial's name, the metrics and the address of its database, "
+        "but nothing to a custom one.",
+        remedy="write them in args of customCollector; the trial's name comes from the pod's label "
+        "katib.kubeflow.org/trial, through env.valueFrom.fieldRef",
+        fails=_collector("collector: {kind: Custom, customCollector: {name: c, image: 'registry.example/c:1'}}"),
+        source="katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go); katib issue 2109",
+    ),
+    Rule(
         code="KT240",
         severity="fails",
         title="A metric that the default filter cannot find",

@@ -31,4 +31,13 @@ RULES = (
         "instead of the reference.",
         remedy="refer to it (${parameters.NAME}), or remove it",
     ),
+    Rule(
+        code="KT413",
+        severity="advice",
+        title="A schedule that meets a change of clocks",
+        explanation="In zones with daylight saving time, Argo skips a run in the hour that the clocks leave out, and "
+        "runs twice in the hour that they repeat.",
+        remedy="choose an hour from 4 on, or the time zone UTC",
+        source="argo-workflows, docs/cron-workflows.md",
+    ),
 )

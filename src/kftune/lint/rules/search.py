@@ -99,9 +99,10 @@ RULES = (
     Rule(
         code="KT206",
         severity="hangs",
-        title="A distribution for which the parameter is missing",
-        explanation="multivariate-tpe and grid do not know normal and logNormal: they leave the parameter out of every "
-        "suggestion, and Katib cannot create trials without it.",
+        title="A distribution that the engine does not know",
+        explanation="multivariate-tpe and grid leave parameters with normal and logNormal out of every suggestion, and "
+        "Katib cannot create trials without them. Katib's main branch refuses them there, and in bayesianoptimization, "
+        "cmaes and sobol, where it also refuses an int with logUniform in the last two.",
         remedy="use uniform or logUniform, or the algorithm random or tpe",
         fails=_spec(_algorithm("multivariate-tpe"), _rate("min: '0.01', max: '0.1', distribution: normal")),
     ),
@@ -245,6 +246,16 @@ RULES = (
         remedy="set maxTrialCount to parallelTrialCount, or use another algorithm with early stopping",
         fails=_spec(_algorithm("hyperband", _BANDS), "parallelTrialCount: 9, maxTrialCount: 27", _EPOCHS),
         passes=_spec(_algorithm("hyperband", _BANDS), "parallelTrialCount: 9, maxTrialCount: 9", _EPOCHS),
+    ),
+    Rule(
+        code="KT238",
+        severity="advice",
+        title="A hyperband that promotes no trial",
+        explanation="Katib's hyperband gets no further than its first bracket, in which every trial gets the lowest "
+        "budget: r_l itself if it is below eta. What remains is a random search with that budget.",
+        remedy="use random with the budget that you want, or medianstop or another algorithm for early stopping",
+        fails=_spec(_algorithm("hyperband", _BANDS), "parallelTrialCount: 9, maxTrialCount: 9", _EPOCHS),
+        source="katib v0.19.0, pkg/suggestion/v1beta1/hyperband; katib issue 1366",
     ),
     Rule(
         code="KT223",

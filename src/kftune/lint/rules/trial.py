@@ -134,6 +134,14 @@ RULES = (
         passes=f"spec: {{resumePolicy: FromVolume, {_PBT}}}",
     ),
     Rule(
+        code="KT266",
+        severity="advice",
+        title="A trial template that is not in the input",
+        explanation="Without the ConfigMap of the template, the trial's object, command and values cannot be checked. "
+        "The templates of a stock install are known.",
+        remedy="check both files together: kftune lint experiment.yaml templates.yaml",
+    ),
+    Rule(
         code="KT265",
         severity="hangs",
         title="pbt without its volume",

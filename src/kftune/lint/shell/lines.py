@@ -9,21 +9,24 @@ Source: katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go, utils.go); re
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, texts
+from kftune.katib.trial.quoting import is_line, is_script, meant_words
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.shell.lexer import ShellSyntaxError, ShellToken
 from kftune.lint.shell.parse import AndOr, CommandList, Pipe, Simple, parse
 from kftune.lint.shell.trace import LOG, MARK, Trace, follow
-from kftune.lint.shell.words import HARMLESS, is_script
+from kftune.lint.shell.words import HARMLESS
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")
+_ESCAPED = re.compile(r"(?<!\\)\\" + _PLACEHOLDER.pattern)
 # Kubernetes replaces variables that it knows, and turns `$$` into `$`.
 _VARIABLE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -69,7 +72,6 @@ def command_findings(
     """
     command, arguments = texts(container.get("command")), texts(container.get("args"))
     if not command:
-        yield from _image_findings(container, path)
         yield from _argument_findings(arguments, path)
         return
     known = {str(as_map(variable).get("name")) for variable in as_list(container.get("env"))}
@@ -78,6 +80,9 @@ def command_findings(
     if is_script(tokens):
         field = (*path, "args" if arguments else "command")
         yield from _script_findings(tokens[2:], _Context(field, captures, tokens[0] == "bash", early_stopping))
+    elif is_line(tokens):
+        context = _Context((*path, "command"), captures, stops=early_stopping)
+        yield from _script_findings([" ".join(tokens)], context)
     elif tokens in (["sh"], ["bash"]):
         yield finding("KT255", (*path, "command"), "Katib's webhook fails at a shell without a script")
     else:
@@ -122,6 +127,8 @@ def _expanded(token: str, known: set[str]) -> str:
 
     if "$" not in token:
         return token
+    if not any(sign in token for sign in "\"'"):
+        token = _ESCAPED.sub("x", token)  # outside quotes the shell removes the backslash
     return _VARIABLE.sub(replaced, _PLACEHOLDER.sub("x", token))
 
 
@@ -131,30 +138,19 @@ def _line(words: list[str], *, captures: bool) -> str:
     return " ".join([*words, *redirection, "&&", "echo", "completed", ">", MARK])
 
 
-def _image_findings(container: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    image = container.get("image")
-    if not isinstance(image, str) or _PLACEHOLDER.search(image) or not image:
-        return
-    registry, _, rest = image.partition("/")
-    named = bool(rest) and ("." in registry or ":" in registry or registry == "localhost")
-    if not named or not re.search(r":[\w.-]+$|@sha256:", rest):
-        message = f"there is no command, and Katib cannot look up that of {image!r}: it needs registry and tag"
-        yield finding("KT256", (*path, "image"), message)
-
-
 def _argument_findings(arguments: list[str], path: Path) -> Iterator[Finding]:
     """Yields what happens to arguments of the image's entrypoint, which are part of the shell line too."""
-    for index, token in enumerate(arguments):
-        if not _is_kept(_expanded(token, set())):
-            message = f"the shell line has no quotes: {token[:60]!r} does not reach the image's entrypoint as written"
-            yield finding("KT254", (*path, "args", index), message)
-            return
+    changed = _first_changed([_expanded(token, set()) for token in arguments])
+    if changed is not None:
+        what = repr(arguments[changed][:60])
+        message = f"the shell line has no quotes: {what} does not reach the image's entrypoint as written"
+        yield finding("KT254", (*path, "args", changed), message)
 
 
 def _token_findings(tokens: list[str], places: list[Path], *, captures: bool) -> Iterator[Finding]:
     if sum(map(len, tokens)) > _LONGEST_SCRIPT:
         return
-    changed = next((index for index, token in enumerate(tokens) if not _is_kept(token)), None)
+    changed = _first_changed(tokens)
     if changed == len(tokens) - 1 and tokens[-1].endswith("\n"):
         yield _newline(places[-1], captures=captures)
     elif changed is not None:
@@ -207,18 +203,29 @@ def _unchanged_findings(tokens: list[str], places: list[Path], *, captures: bool
         message = f"the shell line has no quotes, and the shell runs nothing: {error}"
         yield finding("KT254", places[0], message, "fails")
         return
-    if first is None or [word.text for word in first.words] != tokens:
+    wanted = [(word, index) for index, words in enumerate(meant_words(tokens)) for word in words]
+    if first is None or [word.text for word in first.words] != [word for word, _ in wanted]:
         if tokens[0] != "time":
             yield finding("KT254", places[0], f"{tokens[0]!r} is a word of the shell, not the name of a program")
         return
-    maybe = next((index for index, word in enumerate(first.words) if set(word.expansions) & set("?[")), None)
-    if maybe is not None:
+    special = (word for word in zip(wanted, first.words, strict=True) if set(word[1].expansions) & set("?["))
+    for (_, maybe), _ in itertools.islice(special, 1):
         message = f"the shell replaces {tokens[maybe]!r} by the names of files that match it"
         yield finding("KT254", places[maybe], message, "advice")
 
 
-def _is_kept(token: str) -> bool:
-    """Returns whether the shell passes a token without quotes to the program unchanged."""
+def _first_changed(tokens: list[str]) -> int | None:
+    """Returns the index of the first token that the shell does not pass to the program as it was meant."""
+    wanted = _meant(tokens)
+    return next((index for index, token in enumerate(tokens) if not _is_kept(token, wanted[index])), None)
+
+
+def _meant(tokens: list[str]) -> list[tuple[str, ...]]:
+    return [(token,) for token in tokens] if _nested_script(tokens) is not None else meant_words(tokens)
+
+
+def _is_kept(token: str, meant: tuple[str, ...]) -> bool:
+    """Returns whether the shell makes the meant words of a token."""
     if HARMLESS.fullmatch(token):
         return True
     try:
@@ -226,7 +233,7 @@ def _is_kept(token: str) -> bool:
     except ShellSyntaxError:
         return False
     words = next((command.words for command in script.simple_commands()), ())
-    if [word.text for word in words] != ["x", token, "y"] or _is_changed(words[1]):
+    if [word.text for word in words] != ["x", *meant, "y"] or any(map(_is_changed, words)):
         return False
     return script == CommandList((AndOr(Pipe((Simple(words),))),))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from kftune.katib.trial import SHELLS
+from kftune.katib.trial.quoting import is_script
 
 HARMLESS = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
 """A word that every shell passes on unchanged."""
@@ -18,11 +18,6 @@ _FIRST_WORDS = frozenset(
         *["function", "if", "set", "then", "time", "until", "while"],
     ]
 )
-
-
-def is_script(words: Sequence[str]) -> bool:
-    """Returns whether Katib recognises a command as a shell with a script: `sh -c` or `bash -c`."""
-    return len(words) > 1 and words[0] in SHELLS and words[1] == "-c"
 
 
 def is_plain(words: list[str]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.go.text import json_text
+from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -47,14 +48,30 @@ def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
         if may_be_root(pod, container):
             yield finding("KT304", path, "the container may run as root")
         image = container.get("image")
-        if isinstance(image, str) and _may_change(image):
-            yield finding("KT305", (*path, "image"), f"{image} may be another image tomorrow")
+        yield from image_advice(image if isinstance(image, str) else "", (*path, "image"))
         for variable, at in maps(container, "env", path):
-            name = str(variable.get("name", ""))
-            if variable.get("value") and _SECRET.search(name):
-                yield finding("KT306", (*at, "value"), f"{name} looks like a secret in plain text")
+            yield from secret_advice(str(variable.get("name", "")), str(variable.get("value") or ""), (*at, "value"))
 
 
-def _may_change(image: str) -> bool:
+def image_advice(image: str, path: Path) -> Iterator[Finding]:
+    """Yields a finding if another image may have the name tomorrow.
+
+    Args:
+        image: The image's name.
+        path: Its place.
+    """
     tag = image.rpartition("/")[2].partition(":")[2]
-    return image != "" and "@" not in image and "${" not in image and tag in ("", "latest")
+    if image and "@" not in image and "${" not in image and tag in ("", "latest"):
+        yield finding("KT305", path, f"{image} may be another image tomorrow")
+
+
+def secret_advice(name: str, value: str, path: Path) -> Iterator[Finding]:
+    """Yields a finding if a variable looks like a secret.
+
+    Args:
+        name: The variable's name.
+        value: Its value; empty if it is taken from elsewhere.
+        path: The place of the value.
+    """
+    if value and _SECRET.search(name):
+        yield finding("KT306", path, f"{name} looks like a secret in plain text")

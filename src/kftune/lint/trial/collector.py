@@ -30,6 +30,9 @@ def collector_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:
     if reads_text:
         yield from _name_findings(spec["objective"], bool(filters))
         yield from _filter_findings(filters)
+    if kind == "Custom" and not (collecting["collector"].get("customCollector") or {}).get("args"):
+        message = "Katib passes a custom collector nothing: no trial name, no metrics, no address of its database"
+        yield finding("KT249", (*_COLLECTOR, "collector", "customCollector"), message)
     if kind in ("File", "TensorFlowEvent"):
         yield from _path_findings(place)
     if spec.get("earlyStopping") is not None and kind not in ("StdOut", "File"):

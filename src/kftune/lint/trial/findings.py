@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.katib.admission.cluster import Cluster
+from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.admission.webhook_template import is_meta_reference
+from kftune.katib.engines.nas import nas_examples
 from kftune.katib.go.names import MOST_BYTES
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import texts
 from kftune.katib.trial import WRAPPED_COLLECTORS
 from kftune.katib.trial.substitution import placeholder
+from kftune.katib.trial.wrapper import image_problem
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.shell.words import HARMLESS, is_plain
@@ -22,6 +27,7 @@ from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 from kftune.lint.trial.security import collector_pod_findings
 
+_QUOTED_PLACEHOLDER = re.compile(r"""(?:-{0,2}[\w.-]+=)?(["'])\$\{trialParameters\.[^}]*\}\1""")
 _LONGEST_PBT_NAME = 26
 # The JSON around the texts: {"name":"x-12345678","parameterAssignments":[]}, and {"name":"","value":""},
 _BYTES_PER_SUGGESTION = 47
@@ -32,7 +38,11 @@ _BYTES_OF_PBT = 160
 
 
 def trial_findings(
-    spec: Mapping[str, Any], metadata: Mapping[str, Any], cluster: Cluster, run: RunObject | None
+    spec: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    cluster: Cluster,
+    run: RunObject | None,
+    version: KatibVersion,
 ) -> list[Finding]:
     """Returns the findings about counts, references, containers, metrics and pods.
 
@@ -41,6 +51,7 @@ def trial_findings(
         metadata: The decoded metadata.
         cluster: What the cluster holds.
         run: The trial's object; None if it is unknown.
+        version: Katib's version.
     """
     name = str(metadata.get("name", ""))
     found = [*_reference_findings(spec), *_value_findings(spec), *_budget_findings(spec)]
@@ -48,6 +59,7 @@ def trial_findings(
     found += [*collector_findings(spec), *template_findings(spec, cluster, run)]
     if run is not None:
         found += run.placed(_run_findings(run, spec, name, cluster))
+        found += run.placed(_entrypoint_findings(run, spec, version))
     return found
 
 
@@ -80,6 +92,21 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
         yield from collector_pod_findings(pod, _collector(spec), labels, copies_context=copies)
 
 
+def _entrypoint_findings(run: RunObject, spec: Mapping[str, Any], version: KatibVersion) -> Iterator[Finding]:
+    """Yields the images whose entrypoint Katib cannot look up, where it must."""
+    if _collector(spec) not in WRAPPED_COLLECTORS:
+        return
+    primary = spec["trialTemplate"]["primaryContainerName"]
+    for container, path in itertools.chain.from_iterable(pod.maps("containers") for pod in pods_of(run.value)):
+        image = container.get("image")
+        if container.get("name") != primary or texts(container.get("command")) or not isinstance(image, str):
+            continue
+        problem = image_problem(image, strict=version != "0.18")
+        if image and "${trial" not in image and problem:
+            message = f"there is no command, and Katib cannot look up that of {image!r}: {problem}"
+            yield finding("KT256", (*path, "image"), message)
+
+
 def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     containers = list(pod.maps("containers"))
     named = [entry for entry in containers if entry[0].get("name") == primary]
@@ -88,14 +115,15 @@ def _container_findings(pod: PodTemplate, primary: str, spec: Mapping[str, Any])
         yield finding("KT233", (*pod.path, "spec", "containers"), message)
         return
     container, path = named[0]
-    if _collector(spec) not in WRAPPED_COLLECTORS:
-        return
-    if texts(container.get("command")):
+    wrapped = _collector(spec) in WRAPPED_COLLECTORS
+    if not wrapped or texts(container.get("command")):
         yield from _command_findings(container, path, spec)
     else:
         from kftune.lint.shell.lines import command_findings
 
         yield from command_findings(container, path, "StdOut")
+    if not wrapped:
+        return
     for sidecar, place in pod.maps("initContainers"):
         if sidecar.get("restartPolicy") == "Always":
             message = f"{sidecar.get('name')!r} ends after all other containers, and the collector waits for its end"
@@ -113,10 +141,11 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     """Yields what Katib's wrapper, if it is used, does to the training's command and to the values in it."""
     command = texts(container.get("command"))
     words = [*command, *texts(container.get("args"))]
-    if _collector(spec) not in WRAPPED_COLLECTORS or not words:
+    if _collector(spec) not in WRAPPED_COLLECTORS:
+        yield from _quote_findings(container, path, _collector(spec))
         return
-    unusual = [each for each in _listed(spec) if not HARMLESS.fullmatch(each[1])]
-    if command and is_plain(words) and not unusual:
+    unusual = [each for each in (*_listed(spec), *_nas_values(spec)) if not HARMLESS.fullmatch(each[1])]
+    if not words or (command and is_plain(words) and not unusual):
         return
     from kftune.lint.shell.lines import command_findings, is_split
 
@@ -125,10 +154,21 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     named = {each.get("reference"): each.get("name") for each in spec["trialTemplate"]["trialParameters"]}
     reported = set()
     for parameter, value, path in unusual:
-        if parameter not in reported and is_split(words, placeholder(str(named.get(parameter))), value):
+        name = named.get(parameter)
+        if parameter not in reported and is_split(words, placeholder(str(name)), value):
             reported.add(parameter)
-            message = f"the shell line has no quotes around this value: {value[:60]!r} does not arrive as written"
+            shown = f"{value[:60]!r} does not arrive as written"
+            message = f"the shell line has no quotes for this value around {placeholder(str(name))}: {shown}"
             yield finding("KT263", path, message)
+
+
+def _quote_findings(container: Mapping[str, Any], path: Path, collector: str) -> Iterator[Finding]:
+    """Yields quotes for a shell around a placeholder where no shell removes them."""
+    for field in ("command", "args"):
+        for index, token in enumerate(texts(container.get(field))):
+            if _QUOTED_PLACEHOLDER.fullmatch(token):
+                message = f"with the collector {collector} there is no shell line: {token} arrives with its quotes"
+                yield finding("KT254", (*path, field, index), message)
 
 
 def _listed(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
@@ -136,6 +176,15 @@ def _listed(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
     for index, parameter in enumerate(spec.get("parameters", ())):
         for place, value in enumerate(parameter["feasibleSpace"].get("list", ())):
             yield parameter.get("name"), value, ("spec", "parameters", index, "feasibleSpace", "list", place)
+
+
+def _nas_values(spec: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Path]]:
+    """Yields examples of the texts that an engine for architectures gives: the reference, the text and its path."""
+    examples = nas_examples(spec["algorithm"]["algorithmName"])
+    for index, parameter in enumerate(spec["trialTemplate"]["trialParameters"]):
+        reference = parameter.get("reference")
+        if reference in examples:
+            yield reference, examples[reference], (*TEMPLATE, "trialParameters", index, "reference")
 
 
 def _reference_findings(spec: Mapping[str, Any]) -> Iterator[Finding]:

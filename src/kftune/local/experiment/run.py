@@ -16,6 +16,7 @@ from kftune.katib.admission import Verdict, admit
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.admission.defaults import KatibVersion
 from kftune.katib.engines.sampling import engine_parameters
+from kftune.katib.trial.quoting import as_meant
 from kftune.katib.trial.substitution import config_map_text, run_object
 from kftune.katib.trial.wrapper import metrics_path, wrap
 from kftune.local.experiment.algorithm import algorithm_of
@@ -206,7 +207,9 @@ def _template(
         except KatibError as error:
             raise ValueError(str(error)) from error
 
-    def wrapped(command: Sequence[str], args: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    def started(command: Sequence[str], args: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+        if not strict_wrapper:
+            return as_meant(command, args, spec["metricsCollectorSpec"])
         try:
             found = wrap(command, args, spec["metricsCollectorSpec"], early_stopping="earlyStopping" in spec)
         except KatibError as error:
@@ -217,7 +220,7 @@ def _template(
     return Template(
         run_object=make,
         primary=spec["trialTemplate"]["primaryContainerName"],
-        wrapped=wrapped,
+        started=started,
         metrics_folder=path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
         namespace=namespace,
         config_maps={name: data for (owner, name), data in cluster.config_maps.items() if owner == namespace},

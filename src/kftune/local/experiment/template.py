@@ -34,7 +34,8 @@ class Template:
     Attributes:
         run_object: Makes a trial's object from its name and assignment; raises ValueError where Katib cannot.
         primary: The template's primaryContainerName.
-        wrapped: Gives command and args as Katib's webhook changes them.
+        started: Gives the command and args to start for those of the object: as they were written for Katib's shell
+            line, or exactly as its webhook changes them.
         metrics_folder: The folder in the container that the collector shares with the trial; empty for none.
         namespace: The Experiment's namespace.
         config_maps: The known ConfigMaps of the namespace: name -> data.
@@ -45,7 +46,7 @@ class Template:
 
     run_object: Callable[[str, Mapping[str, str]], Mapping[str, Any]]
     primary: str
-    wrapped: Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
+    started: Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
     metrics_folder: str
     namespace: str
     config_maps: Mapping[str, Mapping[str, str]]

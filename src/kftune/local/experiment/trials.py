@@ -107,9 +107,7 @@ class ExperimentTrials(Trials):
 
     def _pod(self, trial: str, assignment: Mapping[str, str]) -> TrialPod:
         pod = pod_of(self._template.run_object(trial, assignment), self._template.primary)
-        if not self._options.strict_wrapper:
-            return pod
-        command, args = self._template.wrapped(pod.command, pod.args)
+        command, args = self._template.started(pod.command, pod.args)
         return replace(pod, command=tuple(command), args=tuple(args))
 
     def _start(

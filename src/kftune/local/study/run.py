@@ -38,6 +38,7 @@ def run_study(
     gpus: Sequence[str] | None = None,
     runtime: Runtime = "process",
     containers: TrialContainers = TrialContainers(),  # noqa: B008  # it is immutable
+    notes: Sequence[str] = (),
     strict: bool = False,
     fresh: bool = False,
 ) -> Outcome:
@@ -55,7 +56,8 @@ def run_study(
             lets trials that ask for a GPU run without.
         runtime: Whether trials are processes, or containers of the step's image.
         containers: How trials run in containers, beyond what the study says.
-        strict: Refuse a study if something in it, such as an algorithm's setting, has no effect here.
+        notes: Notes to emit at the start, before the run's own.
+        strict: Refuse a study that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
 
     Raises:
@@ -76,10 +78,10 @@ def run_study(
         sampler = make_sampler(
             study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
         )
+        trials.notes[:0] = notes
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
-        notes = [*trials.notes, *sampler.notes]
-        if strict and notes:
-            raise RunError("\n".join(notes))
+        if strict and (trials.notes or sampler.notes):
+            raise RunError("\n".join([*trials.notes, *sampler.notes]))
         emit = None if on_event is None else _noting(study, store.folder, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
 

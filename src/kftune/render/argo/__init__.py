@@ -178,10 +178,7 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
         yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
     yield from stop_notes(pipeline, "Argo")
     if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
-        yield (
-            f"schedule.cron {pipeline.schedule.cron!r} in {pipeline.schedule.timezone} runs in the hours when clocks "
-            f"change: one run a year may be skipped, and another run twice; choose an hour from 4 on, or UTC"
-        )
+        yield f"schedule.cron {pipeline.schedule.clock_changes}; choose an hour from 4 on, or UTC"
     if missing:
         yield (
             f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "
