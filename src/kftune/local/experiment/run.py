@@ -27,6 +27,7 @@ from kftune.local.experiment.template import Options, Template
 from kftune.local.experiment.trials import ExperimentTrials
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.samplers import Sampler, make_sampler
+from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
@@ -119,6 +120,7 @@ def run_experiment(
         trials.notes[:0] = [*notes, *about_algorithm, *about_parameters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
+        trials.notes += changes(trials.code, trials.revision, earlier)
         plan = _plan(spec, store.meta, readers, trials.grace)
         return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=on_event).run()
 

@@ -94,7 +94,7 @@ class ExperimentTrials(Trials):
         self._check_mounts(pod)
         (self._check_container if options.runtime == "container" else self._check_process)(pod)
         output = folder.output("sample")
-        runner.check(self._start(pod, "sample", output, self._places(pod, output)), _REMEDIES)
+        self._check(self._start(pod, "sample", output, self._places(pod, output)), _REMEDIES)
         self._note_what_differs(pod)
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:

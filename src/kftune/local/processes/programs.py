@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import BuiltinImporter, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import NamedTuple
@@ -95,29 +96,44 @@ def _find_package(module: str, env: Mapping[str, str]) -> ModuleSpec | None:
 def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
     """Returns a SHA-256 of the code that a process runs.
 
-    It covers the Python files in `folder`, the script or program, and the package of a module on the command line.
+    It covers the Python files in `folder` and beside the script, the script or program, and the package of a module on
+    the command line. It stays the same when all of it moves to another place.
 
     Args:
         argv: The command line.
         folder: Where it runs.
         env: Its whole environment.
     """
-    files = {*folder.glob("*.py"), *_code_files(argv, folder, env)}
+    files = {**{path.name: path for path in folder.glob("*.py")}, **dict(_code_files(argv, folder, env))}
     hashed = hashlib.sha256()
-    for path in sorted(files):
-        hashed.update(f"{path}\0".encode())
-        hashed.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in sorted(files.items()):
+        hashed.update(f"{name}\0".encode(errors="surrogateescape"))
+        with suppress(OSError):  # a folder, a broken link, or a program that may be run and not read
+            hashed.update(hashlib.sha256(path.read_bytes()).digest())
     return hashed.hexdigest()
 
 
-def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
+def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """Yields files of code beyond those in the folder, each with a name that does not depend on where it is."""
     runs = python_program(argv)
-    yield from (path for token in {runs.script, *argv[1:2]} if (path := folder / token).is_file())
+    for token in {runs.script, *argv[1:2]}:
+        path = folder / token
+        if _is_file(path):
+            yield token, path
+            yield from ((f"{token}:{beside.name}", beside) for beside in path.parent.glob("*.py"))
     program = Path(find_program(argv[0], folder, env["PATH"]))
     if program.resolve() != Path(sys.executable).resolve() and program.is_file():
-        yield program
+        yield argv[0], program
     found = _find_package(runs.module, env) if runs.module else None
     for place in (found.submodule_search_locations or ()) if found else ():
-        yield from Path(place).rglob("*.py")
+        for path in Path(place).rglob("*.py"):
+            yield f"{runs.module}:{path.relative_to(place)}", path
     if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
-        yield Path(found.origin)
+        yield f"{runs.module}:", Path(found.origin)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # an argument that is too long for a name
+        return False

@@ -60,7 +60,7 @@ class ProcessRunner:
         check_program(_argv(start), start.cwd, self._environment(start), remedies)
 
     def code(self, start: Start) -> str:
-        """Returns a digest of the code that it runs."""
+        """Returns a digest of the code that it runs; empty while that is unknown."""
         return code_digest(_argv(start), start.cwd, self._environment(start))
 
     def start(self, start: Start, feed: Feed) -> TrialProcess:
@@ -159,11 +159,13 @@ class ContainerRunner(ProcessRunner):
             self.code(start)
 
     def code(self, start: Start) -> str:
-        """Returns the id of the image, ``sha256:…``.
+        """Returns the id of the image, ``sha256:…``; empty if the engine has yet to fetch it.
 
         Raises:
-            RunError: It is not on this machine.
+            RunError: It is not on this machine, and the engine may not fetch it.
         """
+        if start.pull:
+            return self._engine.image_id(start.image) or ""
         image = self.image(start.image)
         if image not in self._ids:
             found = self._engine.image_id(image)

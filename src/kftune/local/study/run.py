@@ -11,6 +11,7 @@ from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.plan import StudyPlan
@@ -73,6 +74,7 @@ def run_study(
         notes = [*trials.notes, *sampler.notes]
         if strict and notes:
             raise RunError("\n".join(notes))
+        trials.notes += changes(trials.code, trials.revision, earlier)
         emit = None if on_event is None else noting_short_trials(study, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
 

@@ -1,0 +1,41 @@
+"""The origin of trials in tables: what chose their values, and the code that they ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kftune.results.records import Trial
+
+COLUMNS = ("origin.algorithm", "origin.seed", "origin.code", "origin.revision")
+"""The columns of a trial's origin. No hyperparameter has such a name, but many are called ``seed``."""
+
+_DIGITS = 12
+
+
+def cells(trial: Trial) -> dict[str, str]:
+    """Returns column -> text, complete."""
+    origin = trial.origin
+    return dict(zip(COLUMNS, (origin.algorithm, str(origin.seed), origin.code, origin.revision), strict=True))
+
+
+def short_cells(trial: Trial) -> dict[str, str]:
+    """Returns column -> text, with the first digits of the code's hash and of the commit only."""
+    origin = trial.origin
+    code = origin.code.removeprefix("sha256:")[:_DIGITS]
+    return {**cells(trial), "origin.code": code, "origin.revision": short_revision(origin.revision)}
+
+
+def short_revision(revision: str) -> str:
+    """Returns a commit with its first digits only, and ``-dirty`` as it is."""
+    commit, *dirty = revision.split("-")
+    return "-".join([commit[:_DIGITS], *dirty])
+
+
+def differing(trials: Iterable[Mapping[str, str]]) -> list[str]:
+    """Returns the columns in which trials differ.
+
+    Args:
+        trials: The cells of each.
+    """
+    found = list(trials)
+    return [name for name in COLUMNS if len({each[name] for each in found}) > 1]
