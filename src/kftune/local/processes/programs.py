@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import RunError
+from kftune.runs import files_below
 from kftune.spec.program import python_program
 
 _PYTHON = ("python", "python3")
@@ -126,7 +127,7 @@ def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> It
         yield argv[0], program
     found = _find_package(runs.module, env) if runs.module else None
     for place in (found.submodule_search_locations or ()) if found else ():
-        for path in Path(place).rglob("*.py"):
+        for path in files_below(Path(place), (".py",)):
             yield f"{runs.module}:{path.relative_to(place)}", path
     if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
         yield f"{runs.module}:", Path(found.origin)
