@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,22 @@ def test_a_folder_of_that_name_that_kftune_did_not_make_stays_as_it_is(folder: P
     printed(["run", "tune/study.yaml", "--plain"], folder / "project")
     assert sorted(path.name for path in runs.iterdir()) == ["experiment.yaml", "toy"]
     assert "runs/experiment.yaml" in printed(["lint", "tune", "--format", "json"], folder / "project")
+
+
+def test_files_beside_a_study_do_not_shadow_what_kftune_imports(tmp_path: Path):
+    names = ("optuna", "cuda", "rich", "sqlite3", "sqlalchemy", "statistics", "psutil")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('a file of the study')\n")
+    study = STUDY.replace("local_study:Tiny", "hp:Mine").replace("random, seed: 1", "tpe").replace("1}", "12}")
+    (tmp_path / "study.yaml").write_text(study)
+    (tmp_path / "hp.py").write_text(
+        "from kftune import Hparam, Hparams, Uniform\n\nclass Mine(Hparams):\n"
+        "    lr: float = Hparam(0.5, search=Uniform(0, 1))\n"
+    )
+    (tmp_path / "pipeline.yaml").write_text(
+        "name: pipe\nsteps:\n  tune: {kind: tune, study: study.yaml}\n"
+    )
+    for file in ("study.yaml", "pipeline.yaml"):
+        command = [sys.executable, "-m", "kftune", "run", file, "--plain"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

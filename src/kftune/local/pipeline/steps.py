@@ -197,7 +197,7 @@ class PipelineSteps:
         }
         write_text(folder.request, json.dumps(request, indent=2))
         return Start(
-            command=[sys.executable, "-m", "kftune.local.tune", str(folder.request)],
+            command=[sys.executable, "-P", "-m", "kftune.local.tune", str(folder.request)],
             env={},
             cwd=Path.cwd(),
             timeout=step.timeout,
