@@ -143,9 +143,7 @@ def test_files_beside_a_study_do_not_shadow_what_kftune_imports(tmp_path: Path):
         "from kftune import Hparam, Hparams, Uniform\n\nclass Mine(Hparams):\n"
         "    lr: float = Hparam(0.5, search=Uniform(0, 1))\n"
     )
-    (tmp_path / "pipeline.yaml").write_text(
-        "name: pipe\nsteps:\n  tune: {kind: tune, study: study.yaml}\n"
-    )
+    (tmp_path / "pipeline.yaml").write_text("name: pipe\nsteps:\n  tune: {kind: tune, study: study.yaml}\n")
     for file in ("study.yaml", "pipeline.yaml"):
         command = [sys.executable, "-m", "kftune", "run", file, "--plain"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -17,10 +17,9 @@ from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, texts
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
-from kftune.lint.shell.lexer import ShellSyntaxError, ShellToken
-from kftune.lint.shell.parse import AndOr, CommandList, Pipe, Simple, parse
 from kftune.lint.shell.trace import LOG, MARK, Trace, follow
-from kftune.lint.shell.words import HARMLESS, is_script
+from kftune.lint.shell.words import is_script
+from kftune.shell import HARMLESS, AndOr, CommandList, Pipe, ShellSyntaxError, ShellToken, Simple, parse
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import RunError
+from kftune.local.processes.commands import first_in_shell
 from kftune.runs import files_below
 from kftune.spec.program import python_program
 
@@ -55,6 +56,8 @@ def find_program(program: str, folder: Path, path: str) -> str:
 def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
     """Checks that the program, script or module of a command line is here, without running any of it.
 
+    In the text of a shell, only the scripts and paths that start first are checked: other names may be the shell's own.
+
     Args:
         argv: The command line.
         folder: Where it runs.
@@ -64,11 +67,17 @@ def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], rem
     Raises:
         RunError: It is not here.
     """
-    program = argv[0]
+    _check_program(argv, folder, env, remedies)
+    for command in first_in_shell(argv):
+        if "/" in command[0] or python_program(command).script:
+            _check_program(command, folder, env, remedies._replace(module=""))
+
+
+def _check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
+    program, runs = argv[0], python_program(argv)
+    if runs.script.endswith(".py") and runs.script != program and not _is_file(folder / runs.script):
+        raise RunError(f"the script must be there, but {folder / runs.script} is not; {remedies.script}")
     if program in _PYTHON:
-        runs = python_program(argv)
-        if runs.script.endswith(".py") and not (folder / runs.script).is_file():
-            raise RunError(f"the script must be there, but {folder / runs.script} is not; {remedies.script}")
         if runs.module and remedies.module and _find_package(runs.module, env) is None:
             top = runs.module.partition(".")[0]
             raise RunError(
@@ -120,8 +129,7 @@ def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> It
     for token in {runs.script, *argv[1:2]}:
         path = folder / token
         if _is_file(path):
-            yield token, path
-            yield from ((f"{token}:{beside.name}", beside) for beside in path.parent.glob("*.py"))
+            yield from ((f"beside:{each.name}", each) for each in (path, *path.parent.glob("*.py")))
     program = Path(find_program(argv[0], folder, env["PATH"]))
     if program.resolve() != Path(sys.executable).resolve() and program.is_file():
         yield argv[0], program

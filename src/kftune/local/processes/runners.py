@@ -12,6 +12,7 @@ from typing import ClassVar
 from kftune.containers import find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
+from kftune.local.processes.commands import installs
 from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
@@ -58,6 +59,20 @@ class ProcessRunner:
 
     def _check(self, start: Start, remedies: Remedies) -> None:
         check_program(_argv(start), start.cwd, self._environment(start), remedies)
+
+    def notes(self, start: Start) -> list[str]:
+        """Returns what the user should know before the first start.
+
+        Args:
+            start: What will be started, perhaps with other values.
+        """
+        command = installs(_argv(start))
+        if not command:
+            return []
+        return [
+            f"the command has {command!r}, which changes the packages of this machine, also those that kftune runs "
+            f"with ({sys.prefix}); install them before and leave it out, or run it in its image (--runtime container)"
+        ]
 
     def code(self, start: Start) -> str:
         """Returns a digest of the code that it runs; empty while that is unknown."""
@@ -157,6 +172,10 @@ class ContainerRunner(ProcessRunner):
     def _check(self, start: Start, remedies: Remedies) -> None:
         if not start.pull:
             self.code(start)
+
+    def notes(self, start: Start) -> list[str]:
+        """Returns nothing: what a container changes is gone with it."""
+        return []
 
     def code(self, start: Start) -> str:
         """Returns the id of the image, ``sha256:…``; empty if the engine has yet to fetch it.

@@ -97,20 +97,22 @@ class Trials(ABC):
                 self._prepared.rmdir()
             self._prepared = None
 
-    def _check(self, start: Start, remedies: Remedies) -> None:
+    def _check(self, start: Start, remedies: Remedies, folder: Path) -> None:
         """Checks that trials can start, and notes the code that they run.
 
         Args:
             start: The start record of a trial, perhaps with other values.
             remedies: What an error advises.
+            folder: The folder of their code.
 
         Raises:
             RunError: The program or image is missing.
             ContainerError: The container engine does not answer.
         """
         self.runner.check(start, remedies)
+        self.notes += self.runner.notes(start)
         self.code = self.runner.code(start)
-        self.revision = str(revision_of(start.cwd))
+        self.revision = str(revision_of(folder))
 
     def remove_leftovers(self, trials: Iterable[Trial]) -> None:
         """Ends what a killed run left behind.
@@ -196,7 +198,7 @@ class StudyTrials(Trials):
             labels=self.labels,
         )
         self._start = self._with_data(start, place)
-        self._check(self._start, step_remedies("study"))
+        self._check(self._start, step_remedies("study"), place)
         self._note_what_differs()
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
