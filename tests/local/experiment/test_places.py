@@ -91,3 +91,20 @@ def test_a_command_that_installs_packages_is_told_before_the_first_trial(tmp_pat
     assert "the command has 'pip install --help', which changes the packages of this machine" in notes(events)
     with pytest.raises(RunError, match="pip install"):
         run(experiment(container, trials=2), tmp_path / "runs", strict=True)
+
+
+def test_one_of_several_replicas_runs_with_a_note(tmp_path):
+    values = "${trialParameters.lr}${trialParameters.units}${trialParameters.opt}"
+    container = {"name": "main", "image": "x:1", **sh(f": {values}; echo loss=0.5")}
+    specs = {name: {"replicas": 2, "template": {"spec": {"containers": [container]}}} for name in ("Worker", "Master")}
+    job = {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": specs}}
+    outcome, events = run(experiment(trial=job, trials=1), tmp_path / "job")
+    assert outcome.counts == {"Succeeded": 1}
+    assert "is one process here; on a cluster it is several: Master 2, Worker 2 (Master runs here)" in notes(events)
+    trainer = {"image": "x:1", "numNodes": 3, **sh(f": {values}; echo loss=0.5")}
+    spec = {"runtimeRef": {"name": "torch"}, "trainer": trainer}
+    job = {"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob", "spec": spec}
+    template = {"primaryContainerName": "node"}
+    outcome, events = run(experiment(trial=job, template=template, trials=1), tmp_path / "train")
+    assert outcome.counts == {"Succeeded": 1}
+    assert "on a cluster it is several: numNodes 3" in notes(events)

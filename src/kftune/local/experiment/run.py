@@ -198,6 +198,7 @@ def _template(
     return Template(
         run_object=make,
         primary=spec["trialTemplate"]["primaryContainerName"],
+        labels=spec["trialTemplate"].get("primaryPodLabels") or {},
         wrapped=wrapped,
         metrics_folder=path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
         namespace=namespace,

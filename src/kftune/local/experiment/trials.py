@@ -106,7 +106,8 @@ class ExperimentTrials(Trials):
     # -- the start record --------------------------------------------------------------------------------------
 
     def _pod(self, trial: str, assignment: Mapping[str, str]) -> TrialPod:
-        pod = pod_of(self._template.run_object(trial, assignment), self._template.primary)
+        template = self._template
+        pod = pod_of(template.run_object(trial, assignment), template.primary, template.labels)
         if not self._options.strict_wrapper:
             return pod
         command, args = self._template.wrapped(pod.command, pod.args)
@@ -329,6 +330,10 @@ class ExperimentTrials(Trials):
     def _note_what_differs(self, pod: TrialPod) -> None:
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
+        if pod.replicas:
+            self.notes.append(
+                f"each trial is one {self.runner.runtime} here; on a cluster it is several: {pod.replicas}"
+            )
         for source in unknown_sources(pod, self._known("sample")):
             self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
         if pod.retries:
