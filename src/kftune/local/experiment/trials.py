@@ -246,9 +246,9 @@ class ExperimentTrials(Trials):
                     _write(made[mount.path] / name, text)
         for here in made.values():
             here.mkdir(parents=True, exist_ok=True)
-        own = _own_folder(pod, places)
-        if own is not None:
-            own.mkdir(parents=True, exist_ok=True)
+        working_folder = _own_folder(pod, places)
+        if working_folder is not None:
+            working_folder.mkdir(parents=True, exist_ok=True)
 
     def _move(self, places: Sequence[Place], output: Path) -> Callable[[str], str]:
         """Makes the function that replaces paths of the container in a text.
@@ -331,19 +331,20 @@ class ExperimentTrials(Trials):
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
         if pod.replicas:
-            self.notes.append(
-                f"each trial is one {self.runner.runtime} here; on a cluster it is several: {pod.replicas}"
-            )
+            here = f"each trial is one {self.runner.runtime} here"
+            self.notes.append(f"{here}; on a cluster it is several: {pod.replicas}")
         for source in unknown_sources(pod, self._known("sample")):
             self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:
             self.notes.append("trials run without a GPU, though the template asks for one")
-        if self._options.runtime == "container":
-            if self._template.push_address:
-                self.notes.append("trials share this machine's network, so that they can push their metrics")
-            return
+        if self._options.runtime == "process":
+            self._note_what_is_missing(pod)
+        elif self._template.push_address:
+            self.notes.append("trials share this machine's network, so that they can push their metrics")
+
+    def _note_what_is_missing(self, pod: TrialPod) -> None:
         for mount in self._missing(pod):
             if not Path(mount.path).exists():
                 self.notes.append(
