@@ -6,6 +6,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from kftune.errors import StoreError
+
 RUNS = "runs"
 """Its name."""
 
@@ -21,13 +23,18 @@ def make_results_folder(folder: Path) -> None:
         folder: The folder; it may be there.
 
     Raises:
-        OSError: It cannot be made.
+        StoreError: It cannot be made.
     """
     runs = folder.parent
     is_new = runs.name == RUNS and not runs.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_new:
-        (runs / _MARK).write_text(_TEXT, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            (runs / _MARK).write_text(_TEXT, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"results go here, but this folder cannot be made: {error.strerror}; give another one (--dir)", str(folder)
+        ) from error
 
 
 def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:

@@ -124,6 +124,14 @@ def test_git_and_a_search_for_files_pass_over_results(folder: Path):
     assert seen.stdout.split() == ["??", "project/tune/study.yaml"]
 
 
+def test_a_place_where_no_folder_can_be_made_is_told_with_what_to_do(folder: Path):
+    (folder / "project" / "tune" / "runs").touch()
+    assert printed(["run", "tune/study.yaml", "--plain"], folder / "project") == (
+        "exit 2\nkftune: PROJECT/tune/runs/toy: results go here, but this folder cannot be made: Not a directory; give "
+        "another one (--dir)\n"
+    )
+
+
 def test_a_folder_of_that_name_that_kftune_did_not_make_stays_as_it_is(folder: Path):
     runs = folder / "project" / "tune" / "runs"
     runs.mkdir()

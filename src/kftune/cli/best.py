@@ -9,7 +9,7 @@ from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
 from kftune.results import Results, Trial
 from kftune.results.export import to_text, trial_to_json
-from kftune.results.origins import short_cells
+from kftune.results.origins import cells, short
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +52,6 @@ def _text(best: Trial, results: Results) -> str:
 
 
 def _origin(trial: Trial) -> str:
-    algorithm, seed, code, revision = short_cells(trial).values()
+    algorithm, seed, code, revision = (short(name, text) for name, text in cells(trial).items())
     parts = [f"{algorithm} with seed {seed}", code and f"code {code}", revision and f"git {revision}"]
     return ", ".join(filter(None, parts))

@@ -16,7 +16,7 @@ from kftune.cli.table import table
 from kftune.files import write_text
 from kftune.results import Results
 from kftune.results.export import to_csv, to_json, to_rows, to_seed_json, to_text
-from kftune.results.origins import COLUMNS, differing, short_cells
+from kftune.results.origins import COLUMNS, differing, short
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _to_table(results: Results) -> str:
     header, rows = to_rows(results)
-    origins = [short_cells(trial) for trial in results.trials()]
-    hidden = {"started", "ended", "exit_code", *COLUMNS} - {*differing(origins)}
-    shown = [name for name in header if name not in hidden]
-    cells = [{**dict(zip(header, row, strict=True)), **origin} for row, origin in zip(rows, origins, strict=True)]
-    return table(shown, [[row[name] for name in shown] for row in cells]) + "\n"
+    different = differing(dict(zip(header, row, strict=True)) for row in rows)
+    hidden = {"started", "ended", "exit_code", *COLUMNS} - {*different}
+    shown = [(index, name) for index, name in enumerate(header) if name not in hidden]
+    cells = [[short(name, row[index]) for index, name in shown] for row in rows]
+    return table([name for _, name in shown], cells) + "\n"
 
 
 _FORMATS: dict[str, Callable[[Results], str]] = {

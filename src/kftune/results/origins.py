@@ -13,20 +13,25 @@ _DIGITS = 12
 
 
 def cells(trial: Trial) -> dict[str, str]:
-    """Returns column -> text, complete."""
+    """Returns column -> text."""
     origin = trial.origin
     return dict(zip(COLUMNS, (origin.algorithm, str(origin.seed), origin.code, origin.revision), strict=True))
 
 
-def short_cells(trial: Trial) -> dict[str, str]:
-    """Returns column -> text, with the first digits of the code's hash and of the commit only."""
-    origin = trial.origin
-    code = origin.code.removeprefix("sha256:")[:_DIGITS]
-    return {**cells(trial), "origin.code": code, "origin.revision": short_revision(origin.revision)}
+def short(column: str, text: str) -> str:
+    """Returns the text of any column for a reader: of a hash and a commit the first digits.
+
+    Args:
+        column: Its name.
+        text: The text.
+    """
+    if column == "origin.code":
+        return text.removeprefix("sha256:")[:_DIGITS]
+    return short_revision(text) if column == "origin.revision" else text
 
 
 def short_revision(revision: str) -> str:
-    """Returns a commit with its first digits only, and ``-dirty`` as it is."""
+    """Returns the first digits of a commit, and ``-dirty`` as it is."""
     commit, *dirty = revision.split("-")
     return "-".join([commit[:_DIGITS], *dirty])
 

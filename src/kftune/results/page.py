@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
-from kftune.results.origins import differing, short_cells
+from kftune.results.origins import cells, differing, short
 from kftune.results.reading import Results
 
 
@@ -28,7 +28,7 @@ class TrialRow(NamedTuple):
 def results_page(results: Results) -> str:
     """Returns the page of a study's results; running the same study again gives the same page."""
     meta, trials, best = results.meta, results.trials(), results.best()
-    origins = [short_cells(trial) for trial in trials]
+    origins = [{name: short(name, text) for name, text in cells(trial).items()} for trial in trials]
     by = " and ".join(dict.fromkeys(f"{each['origin.algorithm']} with seed {each['origin.seed']}" for each in origins))
     found = "no trial has succeeded" if best is None else f"the best is {_text(best.objective)}, of {best.name}"
     return trials_page(

@@ -90,6 +90,7 @@ def test_what_may_run_is_not_refused(tmp_path, text):
         (["sh", "-c", "pip3.11 install -q -r req.txt && python train.py"], "pip3.11 install -q -r req.txt"),
         (["bash", "-c", "if true; then python3 -m pip install x==$V; fi"], "python3 -m pip install"),
         (["sh", "-c", "uv pip install x; python a.py"], "uv pip install x"),
+        (["pip", "install", "--root-user-action=ignore", "x"], "pip install --root-user-action=ignore x"),
         (["sh", "-c", "apt-get update && apt-get install -y git"], "apt-get install -y git"),
         (["sh", "-c", "python -m venv v; . v/bin/activate; pip install x"], ""),
         (["sh", "-c", "pip install --target=lib x; pip list"], ""),

@@ -58,7 +58,7 @@ def _is_install(words: Sequence[str]) -> bool:
         program, *rest = [*rest[1:], ""]
     name = re.sub(r"[0-9.]+$", "", PurePath(program).name)
     changes = {"install", "uninstall"} & set(rest[:2])
-    return name in _INSTALLERS and bool(changes) and not any(word.startswith(_ELSEWHERE) for word in rest)
+    return name in _INSTALLERS and bool(changes) and not any(word.partition("=")[0] in _ELSEWHERE for word in rest)
 
 
 def _script(argv: Sequence[str]) -> CommandList | None:

@@ -114,9 +114,11 @@ def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> st
         folder: Where it runs.
         env: Its whole environment.
     """
-    files = {**{path.name: path for path in folder.glob("*.py")}, **dict(_code_files(argv, folder, env))}
+    files: dict[Path, str] = {}
+    for name, path in _code_files(argv, folder, env):
+        files.setdefault(path, name)
     hashed = hashlib.sha256()
-    for name, path in sorted(files.items()):
+    for name, path in sorted((name, path) for path, name in files.items()):
         hashed.update(f"{name}\0".encode(errors="surrogateescape"))
         with suppress(OSError):  # a folder, a broken link, or a program that may be run and not read
             hashed.update(hashlib.sha256(path.read_bytes()).digest())
@@ -124,7 +126,8 @@ def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> st
 
 
 def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
-    """Yields files of code beyond those in the folder, each with a name that does not depend on where it is."""
+    """Yields files of code, each with a name that does not depend on where it is."""
+    yield from ((path.name, path) for path in folder.glob("*.py"))
     runs = python_program(argv)
     for token in {runs.script, *argv[1:2]}:
         path = folder / token
