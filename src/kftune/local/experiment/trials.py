@@ -307,7 +307,8 @@ class ExperimentTrials(Trials):
                 message = str(error)
                 for place in places:
                     message = message.replace(str(place.here), place.path) if place.of_trial else message
-                if _own_folder(pod, places) is not None:
+                own = _own_folder(pod, places)
+                if own is not None and not any(own.iterdir()):
                     message = f"{message}; {pod.working_dir} is empty when a trial starts, here and on a cluster"
                 raise RunError(message) from error
 
