@@ -45,6 +45,17 @@ def test_a_script_that_is_not_beside_the_manifest_is_refused_before_the_first_tr
     assert outcome.counts == {"Succeeded": 3}
 
 
+@pytest.mark.parametrize("container", [{"command": ["python", "-m", "toy_train"]}, sh("python -m toy_train --lr=$LR")])
+def test_a_module_that_is_not_beside_the_manifest_is_refused_too(tmp_path, container):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "toy_train.py").write_text("print('loss=0.5')\n")
+    place = tmp_path / "build" / "study.katib.yaml"
+    with pytest.raises(RunError, match=r"but 'toy_train' is not installed and not in .*/build; .*\(--working-dir;"):
+        run(experiment(container), tmp_path / "runs", place=place)
+    outcome, _ = run(experiment(container), tmp_path / "runs", place=place, options=Options(working_dir=tmp_path))
+    assert outcome.counts == {"Succeeded": 3}
+
+
 def test_a_script_in_a_working_folder_that_is_empty_at_the_start_is_refused(tmp_path):
     (tmp_path / "train.py").write_text("print('loss=0.5')\n")
     with pytest.raises(RunError) as caught:

@@ -36,7 +36,7 @@ TRAIN = ["python", "train.py"]
     ],
 )
 def test_only_what_starts_before_anything_can_change_is_known(text, found):
-    assert list(first_in_shell(["sh", "-c", text])) == found
+    assert [command.words for command in first_in_shell(["sh", "-c", text])] == found
 
 
 @pytest.mark.parametrize("argv", [["sh"], ["sh", "train.sh"], ["python", "-c", "x"], ["sh", "-c"]])
@@ -60,6 +60,13 @@ def test_a_script_that_is_not_there_is_refused_wherever_the_command_has_it(tmp_p
         check_program(argv, tmp_path, ENV, REMEDIES)
 
 
+@pytest.mark.parametrize("argv", [["python", "-m", "train.main"], ["sh", "-c", "set -e; exec python -m train.main"]])
+def test_a_module_that_is_not_there_is_refused(tmp_path, argv):
+    message = f"but 'train' is not installed and not in {tmp_path}; install the module"
+    with pytest.raises(RunError, match=message):
+        check_program(argv, tmp_path, ENV, REMEDIES)
+
+
 @pytest.mark.parametrize("text", ["./run.sh a", "/no/such/program"])
 def test_a_path_in_a_shell_s_text_that_is_not_there_is_refused(tmp_path, text):
     with pytest.raises(RunError, match=r"the program must be one that runs here, but .* is not there; install it"):
@@ -73,7 +80,10 @@ def test_a_path_in_a_shell_s_text_that_is_not_there_is_refused(tmp_path, text):
         "cp /src/train.py . && python train.py",
         "python $DIR/train.py",
         "some-alias x",
-        "python -m made_by_pip",
+        "pip install x && python -m made_by_pip",
+        "export PYTHONPATH=src; python -m elsewhere",
+        "PYTHONPATH=src python -m elsewhere",
+        "python -m json.tool",
         "test -f train.py || exit 0; python train.py",
         "cat train.py",
         "python train.py )",

@@ -43,6 +43,8 @@ _REMEDIES = Remedies(
     "install it, give its folder (--mount /PATH=HERE), or run it in its image (--runtime container)",
     "give the folder that it is looked for from (--working-dir; for a rendered study, that of the study), the one to "
     "use for its own (--mount /PATH=HERE), or run it in its image (--runtime container)",
+    "install it, give the folder that it is looked for from (--working-dir; for a rendered study, that of the study), "
+    "or run it in its image (--runtime container)",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
+from typing import NamedTuple
 
 from kftune.shell import CommandList, ShellSyntaxError, Simple, parse
 from kftune.spec.program import PYTHON
@@ -17,21 +18,30 @@ _INSTALLERS = frozenset({"apk", "apt", "apt-get", "conda", "dnf", "mamba", "micr
 _ELSEWHERE = ("--target", "-t", "--prefix", "--root", "--dry-run")
 
 
-def first_in_shell(argv: Sequence[str]) -> Iterator[list[str]]:
-    """Yields the commands in a shell's text that start before any other could change the folder or the files in it.
+class First(NamedTuple):
+    """A command in a shell's text that starts before any other could change the folder or the files in it."""
 
-    Of each, these are the words before the first one that the shell computes.
+    words: list[str]
+    """Its words before the first one that the shell computes; at least one."""
+    alone: bool
+    """Whether nothing before it could change variables or what is installed."""
+
+
+def first_in_shell(argv: Sequence[str]) -> Iterator[First]:
+    """Yields the commands in a shell's text that start first.
 
     Args:
         argv: The command line; one that is not of a shell gives nothing.
     """
-    script = _script(argv)
+    script, alone = _script(argv), True
     for command in _in_order(script) if script else ():
         words = _known_words(command)
         if words[:1] == ["exec"]:
             del words[0]
+        alone = alone and not command.assignments
         if words:
-            yield words
+            yield First(words, alone)
+        alone = alone and words[:1] != ["export"] and not _is_install(words)
         if not _leaves_files(command, words):
             return
 

@@ -25,8 +25,7 @@ class Remedies(NamedTuple):
 
     program: str
     script: str
-    module: str = ""
-    """Empty: modules are not looked for."""
+    module: str
 
 
 def step_remedies(file: str) -> Remedies:
@@ -56,7 +55,7 @@ def find_program(program: str, folder: Path, path: str) -> str:
 def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
     """Checks that the program, script or module of a command line is here, without running any of it.
 
-    In the text of a shell, only the scripts and paths that start first are checked: other names may be the shell's own.
+    In the text of a shell, only what starts first is checked, and no program without a path: it may be the shell's own.
 
     Args:
         argv: The command line.
@@ -69,8 +68,9 @@ def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], rem
     """
     _check_program(argv, folder, env, remedies)
     for command in first_in_shell(argv):
-        if "/" in command[0] or python_program(command).script:
-            _check_program(command, folder, env, remedies._replace(module=""))
+        runs = python_program(command.words)
+        if "/" in command.words[0] or runs.script or (runs.module and command.alone):
+            _check_program(command.words, folder, env, remedies)
 
 
 def _check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
@@ -78,7 +78,7 @@ def _check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], re
     if runs.script.endswith(".py") and runs.script != program and not _is_file(folder / runs.script):
         raise RunError(f"the script must be there, but {folder / runs.script} is not; {remedies.script}")
     if program in _PYTHON:
-        if runs.module and remedies.module and _find_package(runs.module, env) is None:
+        if runs.module and _find_package(runs.module, env) is None:
             top = runs.module.partition(".")[0]
             raise RunError(
                 f"the module must be one that this Python finds, but {top!r} is not installed and not in {folder}; "
