@@ -330,3 +330,77 @@ def test_a_module_named_like_a_loaded_one_of_python_is_an_error(tmp_path, module
     module(CLASS.format(name="Made", default=1), name="json")
     with pytest.raises(RegistryError, match="two modules cannot share a name in one process, but 'json' of"):
         load_hparams("json:Made", [tmp_path])
+
+
+# -- the folder of a study ----------------------------------------------------------------------------------------
+
+HELPED = """\
+from kftune import Hparams
+import {helper}
+
+class Made(Hparams):
+    lr: float = {helper}.DEFAULT
+
+    def later(self):
+        import {later}
+        import importlib
+        return {later}.VALUE, importlib.import_module("{later}").VALUE
+"""
+
+
+def test_the_path_is_as_before_once_a_class_is_loaded(tmp_path, module):
+    before = list(sys.path)
+    load_hparams(f"{module(CLASS.format(name='Made', default=1))}:Made", [tmp_path])
+    assert sys.path == before
+
+
+@pytest.mark.parametrize("shadow", ["optuna", "cuda", "sqlite3", "statistics", "rich", "not_installed_anywhere"])
+def test_no_file_beside_a_class_shadows_what_others_import(tmp_path, module, shadow):
+    name = module(CLASS.format(name="Made", default=1))
+    module("print('from the folder')\n", name=shadow)
+    code = f"""
+import contextlib, importlib, pathlib
+from kftune.hparams.registry import load_hparams
+load_hparams("{name}:Made", [pathlib.Path({str(tmp_path)!r})])
+with contextlib.suppress(ModuleNotFoundError):
+    importlib.import_module("{shadow}")
+"""
+    assert python(code) == ""
+
+
+def test_modules_beside_a_class_find_each_other_first_also_later(tmp_path, module):
+    helper, later = module("DEFAULT = 0.25\n"), module("VALUE = 7\n")
+    installed = tmp_path / "installed"
+    for name in (helper, later):
+        module("DEFAULT = VALUE = None\n", folder=installed, name=name)
+    sys.path.insert(0, str(installed))
+    found = load_hparams(f"{module(HELPED.format(helper=helper, later=later))}:Made", [tmp_path])
+    assert found()["lr"] == 0.25
+    assert found().later() == (7, 7)  # type: ignore[attr-defined]
+
+
+def test_modules_of_a_package_beside_a_class_find_those_beside_the_package(tmp_path, module):
+    later = module("VALUE = 7\n")
+    package = f"package_of_test_{next(_NUMBERS)}"
+    inside = HELPED.format(helper=later, later=later).replace("DEFAULT", "VALUE")
+    module(inside, name=f"{package}.inner.hp")
+    found = load_hparams(f"{package}.inner.hp:Made", [tmp_path])
+    assert found().later() == (7, 7)  # type: ignore[attr-defined]
+
+
+def test_a_class_module_may_import_by_name_through_a_package(tmp_path, module):
+    helper = module("DEFAULT = 0.5\n")
+    text = (
+        "from pydantic import ImportString, TypeAdapter\nfrom kftune import Hparams\n\n"
+        f"DEFAULT = TypeAdapter(ImportString).validate_python('{helper}.DEFAULT')\n\n"
+        "class Made(Hparams):\n    lr: float = DEFAULT\n"
+    )
+    assert load_hparams(f"{module(text)}:Made", [tmp_path])()["lr"] == 0.5
+
+
+def test_a_module_that_changes_the_path_keeps_its_change(tmp_path, module):
+    other = tmp_path / "other"
+    name = module(f"import sys\nsys.path.append({str(other)!r})\n" + CLASS.format(name="Made", default=1))
+    before = list(sys.path)
+    load_hparams(f"{name}:Made", [tmp_path])
+    assert sys.path == [*before, str(other)]

@@ -290,6 +290,7 @@ def test_a_grid_gets_as_many_trials_as_it_has_points():
     spec = rendering.documents[0]["spec"]
     assert (spec["parallelTrialCount"], spec["maxTrialCount"], spec["maxFailedTrialCount"]) == (3, 3, 3)
     assert "the grid has 3 points, fewer than max_trials=50" in rendering.notes
+    assert "3 trial(s) at once, not budget.parallel=4: there are no more trials" in rendering.notes
 
 
 def test_a_grid_that_katib_would_not_finish_is_refused():
@@ -396,6 +397,10 @@ def test_population_based_training_gets_the_volume_that_it_needs():
     ("parts", "note"),
     [
         ({"points": [{"lr": 0.001}]}, "Katib takes no points to try first"),
+        (
+            {"budget": {"max_trials": 1, "parallel": 2}},
+            "1 trial(s) at once, not budget.parallel=2: there are no more trials",
+        ),
         (
             {"budget": {"wall_clock": "4h"}},
             "Katib cannot limit a study's time; wall_clock (14400s) applies to local runs",

@@ -42,30 +42,7 @@ META = Meta(
     created="2026-11-21T08:00:00.000Z",
     version="0.1.0",
 )
-
-
-# A study's record as version 0.1.0 stored it.
-EARLIER_META = json.dumps(
-    {
-        "name": "Small study",
-        "slug": "small-study",
-        "direction": "minimize",
-        "metrics": [["val_loss", "min"], ["acc", "max"], ["train_loss", "latest"]],
-        "goal": None,
-        "algorithm": "random",
-        "settings": {"sigma": 0.5},
-        "seed": 7,
-        "max_trials": 5,
-        "parallel": 1,
-        "fixed": {"epochs": 3},
-        "space": {"lr": {"loguniform": [0.001, 0.1]}, "state": {"choice": ["a", "b"]}},
-        "identity": "0" * 64,
-        "compared": {"space": {}},
-        "created": "2026-11-21T08:00:00.000Z",
-        "version": "0.1.0",
-        "experiment": None,
-    }
-)
+ORIGIN = META.origin("c0de" * 16, "ad0be" * 8 + "-dirty")
 
 
 def add(store: Store, number: int, state: State = "Succeeded", loss: float | None = None, message: str = "") -> None:
@@ -77,6 +54,7 @@ def add(store: Store, number: int, state: State = "Succeeded", loss: float | Non
         assignment={"lr": repr(point["lr"]), "state": "a", "epochs": "3"},
         point=point,
         started=f"2026-11-21T08:00:0{number}.000Z",
+        origin=ORIGIN,
         pid=4000 + number,
         pid_started=12.5,
     )
@@ -107,7 +85,7 @@ def fill(folder: Path) -> None:
         add(store, 1, loss=0.5)
         add(store, 2, "Failed", message='exit code 1; its last lines:\n  boom, "bang"')
         add(store, 3, loss=0.25)
-        running = TrialStart(4, 2, {"lr": "0.04"}, {"lr": 0.04}, "2026-11-21T08:00:04.000Z")
+        running = TrialStart(4, 2, {"lr": "0.04"}, {"lr": 0.04}, "2026-11-21T08:00:04.000Z", ORIGIN)
         store.start(running._replace(pid=4004, pid_started=13.0))
 
 
@@ -120,6 +98,7 @@ def test_what_is_stored_is_read_back(tmp_path):
         assert first.metrics["val_loss"] == MetricValues("0.50", "9", "1.00", 4, 3)
         assert (first.point, first.exit_code, first.pid) == ({"lr": 0.01, "state": "a"}, 0, None)
         assert (second.state, second.objective) == ("Failed", None)
+        assert (second.origin, second.origin.algorithm, second.origin.seed) == (ORIGIN, "random", 7)
         assert results.best() == third
         assert (fourth.state, fourth.attempt, fourth.pid, fourth.pid_started) == ("Running", 2, 4004, 13.0)
         assert results.counts() == {"Failed": 1, "Running": 1, "Succeeded": 2}
@@ -171,25 +150,8 @@ def test_results_of_a_newer_format_are_refused(tmp_path, use):
     fill(tmp_path)
     with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
         connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(StoreError, match=r"have format 9, and this kftune .* 1; update kftune"):
+    with pytest.raises(StoreError, match=r"have format 9, and this kftune .* 2; update kftune"):
         use(tmp_path)
-
-
-def test_results_of_the_first_release_can_be_read(tmp_path):
-    with Store(tmp_path, META):
-        pass
-    with closing(sqlite3.connect(tmp_path / "trials.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'study'", (EARLIER_META,))
-        connection.execute(
-            "INSERT INTO trials (number, state, attempt, assignment, point, metrics, objective, message) VALUES "
-            """(1, 'Succeeded', 1, '{"lr":"0.01"}', '{"lr":0.01}', '{"val_loss":["0.5","9","1.0",4,3]}', 0.5, '')"""
-        )
-    with open_results(tmp_path) as results:
-        assert results.meta == META._replace(settings={"sigma": 0.5})
-        best = results.best()
-        assert best is not None
-        assert best.metrics == {"val_loss": MetricValues("0.5", "9", "1.0", 4, 3)}
-        assert (best.name, best.objective, best.started) == ("small-study-0001", 0.5, None)
 
 
 def test_only_synchronising_waits_for_the_disk(tmp_path):
@@ -198,7 +160,7 @@ def test_only_synchronising_waits_for_the_disk(tmp_path):
 
     with Store(tmp_path, META) as store:
         assert store._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        store.start(TrialStart(1, 1, {}, {}, ""))
+        store.start(TrialStart(1, 1, {}, {}, "", ORIGIN))
         assert mode(store) == 1  # NORMAL
         store.end(1, TrialEnd("Failed", {}, None, "", 0.0, exit_code=1))
         assert mode(store) == 1
@@ -305,6 +267,7 @@ def test_our_own_json(tmp_path):
     assert data["study"]["metrics"][0] == {"name": "val_loss", "reduce": "min"}
     assert data["trials"][0]["metrics"]["acc"] == {"min": "0.1", "max": ".9", "latest": "0.5", "count": 2, "step": None}
     assert data["trials"][3]["state"] == "Running"
+    assert data["trials"][0]["origin"] == ORIGIN._asdict()
     assert data["trials"][0]["log"] == f"{tmp_path}/logs/small-study-0001.log"
     assert json.loads(to_text(data)) == data
 
@@ -316,6 +279,7 @@ def test_csv_has_a_line_a_trial_and_keeps_names_apart(tmp_path):
     assert rows[0]["val_loss"] == "0.50"
     assert rows[0]["acc"] == ".9"
     assert (rows[0]["state"], rows[0]["hparams.state"]) == ("Succeeded", "a")
+    assert (rows[0]["origin.algorithm"], rows[0]["origin.seed"], rows[0]["origin.code"]) == ("random", "7", ORIGIN.code)
     assert rows[1]["message"] == 'exit code 1; its last lines:\n  boom, "bang"'
     assert (rows[3]["val_loss"], rows[3]["duration"], rows[3]["exit_code"]) == ("", "", "")
 

@@ -9,6 +9,7 @@ from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
 from kftune.results import Results, Trial
 from kftune.results.export import to_text, trial_to_json
+from kftune.results.origins import cells, short
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,14 @@ def _text(best: Trial, results: Results) -> str:
             f"best of {sum(results.counts().values())} trials of {results.meta.name}: {best.name}\n",
             f"{table(['metric', 'value'], values)}\n",
             f"{table(['hyperparameter', 'value'], [*best.assignment.items()])}\n",
+            f"origin  {_origin(best)}",
             f"log     {results.folder.log(best.name)}",
             f"output  {results.folder.output(best.name)}",
         ]
     )
+
+
+def _origin(trial: Trial) -> str:
+    algorithm, seed, code, revision = (short(name, text) for name, text in cells(trial).items())
+    parts = [f"{algorithm} with seed {seed}", code and f"code {code}", revision and f"git {revision}"]
+    return ", ".join(filter(None, parts))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kftune.cli.places import RUNS
+from kftune.cli.places import new_results
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
@@ -40,7 +40,7 @@ def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tup
     from kftune.results import slug
 
     chosen = choose(arguments.file, arguments.name, arguments.settings)
-    folder = arguments.dir or RUNS / slug(str(chosen.value["metadata"]["name"]))
+    folder = new_results(arguments.dir, arguments.file, slug(str(chosen.value["metadata"]["name"])))
     options = Options(
         runtime=arguments.runtime or "process",
         env=variables(arguments.env),

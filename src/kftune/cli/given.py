@@ -11,7 +11,7 @@ from kftune.spec.kind import RENDERED, Kind, KindName, kind_of_file
 
 _ADVICE: dict[KindName, str] = {
     "study": "run it with kftune run",
-    "pipeline": "give the folder of one of its tune steps, runs/NAME/RUN/STEP",
+    "pipeline": "give the folder of one of its tune steps, runs/NAME/RUN/steps/STEP/study",
     "project": "give one of its studies or pipelines, or render its folder: kftune render FOLDER --out DIR",
     "Experiment": "run it with kftune run, or apply it with kubectl",
     "Katib object": "Katib makes it from an Experiment, so give the Experiment",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal
 
-from kftune.cli.places import RUNS
+from kftune.cli.places import new_results
 from kftune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,12 +34,13 @@ def prepared(
     changes = [text for text in arguments.settings if "." in text.partition("=")[0] or text.startswith("~")]
     pipeline = load_pipeline(arguments.file, changes)
     parameters = read_parameters(pipeline, [text for text in arguments.settings if text not in changes])
+    folder = new_results(arguments.dir, arguments.file, pipeline.name)
     runtime: Literal["process", "container"] = arguments.runtime or "process"
 
     def go(on_event: OnEvent) -> int:
         return run_pipeline(
             pipeline,
-            arguments.dir or RUNS / pipeline.name,
+            folder,
             parameters,
             pipeline_path=arguments.file,
             runtime=runtime,

@@ -1,22 +1,25 @@
-"""Finds a study's results: ``runs/NAME`` in the current folder, or the folder that was given."""
+"""Finds a study's results: ``runs/NAME`` beside its file, or the folder that was given."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from kftune.cli.arguments import a_path
-from kftune.errors import StudyError
+from kftune.errors import StoreError, StudyError
 from kftune.results import Results, open_results, slug
+from kftune.runs import RUNS
 
-RUNS = Path("runs")
+DEFAULT = f"{RUNS}/NAME beside the file"
+"""Where results are if no folder is given, for the help of a command."""
 
 
 def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that name a study's results."""
     parser.add_argument("study", type=a_path, help="study or Experiment file, or the folder of its results")
-    parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {RUNS}/NAME)")
+    parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
 
 
 def open_given(arguments: argparse.Namespace) -> Results:
@@ -28,7 +31,38 @@ def open_given(arguments: argparse.Namespace) -> Results:
         StoreError: There are no results.
         OSError: The file does not exist.
     """
-    return open_results(arguments.dir or (arguments.study if arguments.study.is_dir() else _folder(arguments.study)))
+    study: Path = arguments.study
+    if arguments.dir is not None or study.is_dir():
+        return open_results(arguments.dir or study)
+    name = slug(_name(study))
+    folder = _beside(study, name)
+    earlier = _in_current_folder(folder, name)
+    if earlier is not None and not folder.exists():
+        raise StoreError(
+            f"there are no results here, but the current folder has some of that name: give {earlier}", str(folder)
+        )
+    return open_results(folder)
+
+
+def new_results(given: Path | None, file: Path, name: str) -> Path:
+    """Returns the folder for the results of a run. Says so if the current folder has earlier ones of that name.
+
+    Args:
+        given: The folder of the command line.
+        file: The file that runs.
+        name: The name of the results.
+    """
+    if given is not None:
+        return given
+    folder = _beside(file, name)
+    earlier = _in_current_folder(folder, name)
+    if earlier is not None and not folder.exists():
+        print(
+            f"note: results go to {folder}, beside the file; the current folder has some of that name: to go on with "
+            f"these, give --dir {earlier}",
+            file=sys.stderr,
+        )
+    return folder
 
 
 def counted(results: Results) -> str:
@@ -36,7 +70,19 @@ def counted(results: Results) -> str:
     return ", ".join(f"{count} {state}" for state, count in results.counts().items()) or "none"
 
 
-def _folder(study: Path) -> Path:
+def _beside(file: Path, name: str) -> Path:
+    """Returns the folder of a file's results, relative to the current folder if it is below it."""
+    folder, here = file.resolve().parent / RUNS / name, Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def _in_current_folder(folder: Path, name: str) -> Path | None:
+    """Returns the folder where earlier versions put results of that name; None if it is not there, or the same."""
+    earlier = Path(RUNS) / name
+    return earlier if earlier.is_dir() and earlier.resolve() != folder.resolve() else None
+
+
+def _name(study: Path) -> str:
     from kftune.cli.given import given_kind  # a folder needs no YAML
 
     kind, value = given_kind(study, ("study", "Experiment"))
@@ -44,4 +90,4 @@ def _folder(study: Path) -> Path:
     name = content.get("name") if isinstance(content, Mapping) else None
     if not isinstance(name, str):
         raise StudyError("a study file holds a mapping with a name: key", str(study), 1, 1)
-    return RUNS / slug(name)
+    return name

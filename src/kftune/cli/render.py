@@ -26,6 +26,7 @@ from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
 from kftune.render.resolved import render_resolved
+from kftune.runs import files_below
 from kftune.spec.kind import PROJECT_FILE, Kind, kind_of_file
 from kftune.study import load_study
 
@@ -91,12 +92,13 @@ def _render_all(arguments: argparse.Namespace) -> int:
         raise UsageError("kftune render --all needs --out DIR")
     count = 0
     sets: set[Path] = set()
-    projects = sorted(arguments.all.rglob(PROJECT_FILE)) if arguments.target is None else []
+    found = files_below(arguments.all, (".yaml", ".yml"))
+    projects = [path for path in found if path.name == PROJECT_FILE and arguments.target is None]
     for project in projects:
         folder = arguments.out / project.parent.relative_to(arguments.all)
         sets |= {project.parent / file for file in _write_set(project.parent, folder, arguments.format)}
         count += 1
-    for path, kind in _files(arguments.all):
+    for path, kind in _studies_and_pipelines(found):
         if path in sets:
             continue
         for target in _targets_of(kind):
@@ -149,9 +151,9 @@ def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     return [*loaded.base.members]
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, Kind]]:
-    """Yields the study and pipeline files below a folder, by name."""
-    for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
+def _studies_and_pipelines(files: Sequence[Path]) -> Iterator[tuple[Path, Kind]]:
+    """Yields the files that hold a study or a pipeline."""
+    for path in files:
         kind, _ = kind_of_file(path)
         if kind.name == "project" and path.name != PROJECT_FILE:
             raise UsageError(f"{path} looks like a project file, which must be named {PROJECT_FILE}; rename it")

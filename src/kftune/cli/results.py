@@ -16,6 +16,7 @@ from kftune.cli.table import table
 from kftune.files import write_text
 from kftune.results import Results
 from kftune.results.export import to_csv, to_json, to_rows, to_seed_json, to_text
+from kftune.results.origins import COLUMNS, differing, short
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _to_table(results: Results) -> str:
     header, rows = to_rows(results)
-    shown = [index for index, name in enumerate(header) if name not in ("started", "ended", "exit_code")]
-    return table([header[index] for index in shown], [[row[index] for index in shown] for row in rows]) + "\n"
+    different = differing(dict(zip(header, row, strict=True)) for row in rows)
+    hidden = {"started", "ended", "exit_code", *COLUMNS} - {*different}
+    shown = [(index, name) for index, name in enumerate(header) if name not in hidden]
+    cells = [[short(name, row[index]) for index, name in shown] for row in rows]
+    return table([name for _, name in shown], cells) + "\n"
 
 
 _FORMATS: dict[str, Callable[[Results], str]] = {

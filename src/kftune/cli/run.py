@@ -4,8 +4,9 @@ kftune run pipelines/circuits/study.yaml budget.max_trials=4
 kftune run pipelines/circuits/pipeline.yaml circuit=PLANT001/CIRCUIT02 steps.data.cache=false
 kftune run experiment.yaml maxTrialCount=4
 
-Trials and steps are processes with the command line that they have on a cluster. Results go to runs/NAME. Run it again
-to resume; no finished trial or step is lost or repeated. Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+Trials and steps are processes with the command line that they have on a cluster. Results go to runs/NAME beside the
+file. Run it again to resume; no finished trial or step is lost or repeated. Exit codes: 0 done, 1 failed, 2 wrong use,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
-from kftune.cli.places import RUNS
+from kftune.cli.places import DEFAULT, new_results
 from kftune.errors import UsageError
 from kftune.spec.kind import Kind, KindName
 
@@ -66,7 +67,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="key=value",
         help="changes to the file (budget.max_trials=4, ~points), or parameters of a pipeline (circuit=C1)",
     )
-    parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {RUNS}/NAME)")
+    parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
     parser.add_argument("--runtime", choices=["process", "container"], help="of trials and steps (default: process)")
     parser.add_argument("--fresh", action="store_true", help="start again: move earlier results aside, or use none")
     parser.add_argument("--json", action="store_true", help="print events, one JSON object a line (docs/results.md)")
@@ -153,7 +154,7 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
     from kftune.study import load_study
 
     study = load_study(arguments.file, arguments.settings)
-    folder = arguments.dir or RUNS / slug(study.name)
+    folder = new_results(arguments.dir, arguments.file, slug(study.name))
 
     def go(on_event: OnEvent) -> int:
         return run_study(

@@ -14,6 +14,7 @@ from typing import TypedDict
 
 from kftune.errors import KftuneError, RegistryError, UnknownNameError, suggestion
 from kftune.hparams import Hparams
+from kftune.hparams.imports import import_from
 
 
 class RegistryEntry(TypedDict):
@@ -177,9 +178,9 @@ def name_of(hparams: type[Hparams]) -> str:
 
 
 def _import(module_path: str, folders: Sequence[Path]) -> object:
-    _prefer_one(folders, module_path)
+    folder = _folder_of(folders, module_path)
     try:
-        return importlib.import_module(module_path)
+        return importlib.import_module(module_path) if folder is None else import_from(folder, module_path)
     except KftuneError as error:  # a class in it is invalid: its message says why, this adds the place
         raise RegistryError(f"{_place(error, module_path)}: {error}") from error
     except ModuleNotFoundError as error:
@@ -208,18 +209,21 @@ def _place(error: BaseException, module_path: str) -> str:
     return place
 
 
-def _prefer_one(folders: Sequence[Path], module_path: str) -> None:
-    """Puts the first folder with the module at the start of the import path, unless another such module is loaded."""
+def _folder_of(folders: Sequence[Path], module_path: str) -> Path | None:
+    """Returns the first folder that has the module; None if none has it.
+
+    Raises:
+        RegistryError: Another module of that name is loaded.
+    """
     top = module_path.partition(".")[0]
     places = ((folder, place) for folder in folders for place in (folder / f"{top}.py", folder / top) if place.exists())
     folder, here = next(places, (None, None))
     if folder is None or here is None:
-        return
+        return None
     loaded = getattr(sys.modules.get(top), "__file__", None)
     if loaded and not Path(loaded).resolve().is_relative_to(here.resolve()):
         raise RegistryError(
             f"two modules cannot share a name in one process, but {top!r} of {folder} is loaded from {loaded}; "
             f"rename one"
         )
-    if sys.path[:1] != [str(folder)]:
-        sys.path.insert(0, str(folder))
+    return folder

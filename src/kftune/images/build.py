@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +14,7 @@ from kftune.containers import ContainerEngine, ContainerRun
 from kftune.errors import ContainerError
 from kftune.images.lock import LOCK_FILE, Lock, LockedImage, lock_of
 from kftune.images.source import Source, find_sources, with_bases
+from kftune.revision import revision_of
 
 _REVISION = "org.opencontainers.image.revision"
 _BASE = "org.opencontainers.image.base.name"
@@ -48,14 +47,12 @@ def version_of(root: Path, tag: str | None = None) -> Version:
     Raises:
         ContainerError: There is no tag, and `root` is not in a git repository.
     """
-    try:
-        commit = _git(root, ["rev-parse", "--verify", "HEAD"])
-        changed = "-dirty" if _git(root, ["status", "--porcelain", "--", ".", f":(exclude){LOCK_FILE}"]) else ""
-    except ContainerError as error:
-        if tag is not None:
-            return Version("unknown", tag)
-        raise ContainerError(f"images are tagged by git revision, but {error}; or give a tag: --tag 1.2.3") from None
-    return Version(commit + changed, tag or commit[:_TAG_DIGITS] + changed)
+    revision = revision_of(root, ("--", ".", f":(exclude){LOCK_FILE}"))
+    if revision.commit:
+        return Version(str(revision), tag or str(revision._replace(commit=revision.commit[:_TAG_DIGITS])))
+    if tag is not None:
+        return Version("unknown", tag)
+    raise ContainerError(f"images are tagged by git revision, but {revision.problem}; or give a tag: --tag 1.2.3")
 
 
 def build_images(
@@ -187,13 +184,3 @@ def _locked(engine: ContainerEngine, local: str) -> LockedImage:
 
 def _inspected(engine: ContainerEngine, image: str, part: str) -> Any:
     return json.loads(engine.call("image", "inspect", f"--format={{{{json .{part}}}}}", image))
-
-
-def _git(root: Path, arguments: list[str]) -> str:
-    program = shutil.which("git")
-    if program is None:
-        raise ContainerError("git is not installed")
-    done = subprocess.run([program, "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ContainerError(f"git: {done.stderr.strip().splitlines()[-1]}")
-    return done.stdout.strip()

@@ -12,6 +12,7 @@ from kftune.errors import UsageError, near_files
 from kftune.katib.admission.server import KIND
 from kftune.katib.go.reading import NotYamlError, Piece, Repeated, pieces, read
 from kftune.katib.go.types import Path as JsonPath
+from kftune.runs import files_below
 from kftune.spec.kind import Kind, check_file_name
 
 STDIN = "<stdin>"
@@ -88,13 +89,7 @@ def sources(places: Sequence[str], *, skip_others: bool = False) -> Iterator[Sou
 
 
 def _files_below(folder: Path) -> list[Path]:
-    files = sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix in _SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    files = files_below(folder, _SUFFIXES)
     if not files:
         raise UsageError(f"{folder} contains no YAML file; name a folder or a file with Experiments")
     return files

@@ -74,6 +74,8 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
     budget = study.budget
     if counts.max_trials < budget.max_trials:
         yield f"the grid has {counts.max_trials} points, fewer than max_trials={budget.max_trials}"
+    if counts.parallel < budget.parallel:
+        yield f"{counts.parallel} trial(s) at once, not budget.parallel={budget.parallel}: there are no more trials"
     if budget.wall_clock is not None:
         yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
     if study.points:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from kftune.results.layout import RunFolder, slug
 from kftune.results.reading import Results, open_results
-from kftune.results.records import FINISHED, SCORED, Meta, State, TrackedMetric, Trial, TrialEnd, TrialStart
+from kftune.results.records import FINISHED, SCORED, Meta, Origin, State, TrackedMetric, Trial, TrialEnd, TrialStart
 
 __all__ = [
     "FINISHED",
     "SCORED",
     "Meta",
+    "Origin",
     "Results",
     "RunFolder",
     "State",

@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+from kftune.results.origins import COLUMNS, cells
 from kftune.results.reading import Results
 from kftune.results.records import FINISHED, SCORED, Meta, TrackedMetric, Trial
 
@@ -54,6 +55,7 @@ def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
         "duration": trial.duration,
         "exit_code": trial.exit_code,
         "message": trial.message,
+        "origin": trial.origin._asdict(),
         "log": str(results.folder.log(trial.name)),
         "output": str(results.folder.output(trial.name)),
     }
@@ -132,13 +134,14 @@ def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
         texts = ["" if values is None else values.text(reduce) for values, reduce in found]
         duration = "" if trial.duration is None else f"{trial.duration:.3f}"
         given = [trial.assignment.get(name, "") for name in names]
+        origin = cells(trial).values()
         times = [trial.started or "", trial.ended or ""]
         exit_code = "" if trial.exit_code is None else trial.exit_code
-        rows.append([trial.name, trial.state, duration, *texts, *given, *times, exit_code, trial.message])
+        rows.append([trial.name, trial.state, duration, *texts, *given, *origin, *times, exit_code, trial.message])
     return [*columns, *_LAST], rows
 
 
-_LAST = ("started", "ended", "exit_code", "message")
+_LAST = (*COLUMNS, "started", "ended", "exit_code", "message")
 
 
 def to_text(data: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from kftune.errors import StoreError
+from kftune.runs import make_results_folder
 
 _PATIENCE = 5.0
 
@@ -24,7 +25,7 @@ def take_lock(path: Path) -> int:
     Raises:
         StoreError: Another process holds the lock.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_results_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     until = time.monotonic() + _PATIENCE
     while not _locked(descriptor):

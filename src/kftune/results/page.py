@@ -8,6 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
+from kftune.results.origins import cells, differing, short
 from kftune.results.reading import Results
 
 
@@ -27,16 +28,17 @@ class TrialRow(NamedTuple):
 def results_page(results: Results) -> str:
     """Returns the page of a study's results; running the same study again gives the same page."""
     meta, trials, best = results.meta, results.trials(), results.best()
+    origins = [{name: short(name, text) for name, text in cells(trial).items()} for trial in trials]
+    by = " and ".join(dict.fromkeys(f"{each['origin.algorithm']} with seed {each['origin.seed']}" for each in origins))
     found = "no trial has succeeded" if best is None else f"the best is {_text(best.objective)}, of {best.name}"
     return trials_page(
         title=meta.name,
-        summary=f"{meta.direction} {meta.objective.name} by {meta.algorithm} with seed {meta.seed}: {found}, "
-        f"of {len(trials)} trials",
+        summary=f"{meta.direction} {meta.objective.name} by {by or meta.algorithm}: {found}, of {len(trials)} trials",
         metric=meta.objective.name,
-        names=[*meta.space],
+        names=[*meta.space, *differing(origins)],
         rows=[
-            TrialRow(trial.name, trial.state, _text(trial.objective), trial.objective, trial.assignment)
-            for trial in trials
+            TrialRow(trial.name, trial.state, _text(trial.objective), trial.objective, {**trial.assignment, **origin})
+            for trial, origin in zip(trials, origins, strict=True)
         ],
         best=best and best.name,
     )

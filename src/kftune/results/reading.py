@@ -11,7 +11,7 @@ from kftune.errors import StoreError, UnknownNameError
 from kftune.results.layout import RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
-from kftune.results.tables import SELECT, check_format, meta_of, translated, trial_of
+from kftune.results.tables import check_format, meta_of, select, translated, trial_of
 
 
 def open_results(folder: str | Path) -> Results:
@@ -47,6 +47,7 @@ class Results:
     def _meta(self) -> Meta:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         check_format(version, self.folder, "reads")
+        self._query = select(version)
         meta = meta_of(self._connection) if version else None
         if meta is None:
             raise StoreError("there are no results here yet; kftune run creates them", str(self.folder.path))
@@ -108,7 +109,7 @@ class Results:
         return str(rows[0][0]) if rows else None
 
     def _select(self, rest: str, *arguments: object) -> list[Trial]:
-        return [trial_of(row, self.meta.slug) for row in self._fetch(f"{SELECT} {rest}", *arguments)]
+        return [trial_of(row, self.meta) for row in self._fetch(f"{self._query} {rest}", *arguments)]
 
     def _fetch(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
         with translated(self.folder):

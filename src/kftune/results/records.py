@@ -30,8 +30,21 @@ class TrackedMetric(NamedTuple):
     """min, max or latest."""
 
 
+class Origin(NamedTuple):
+    """What chose the values of a trial, and the code that it ran."""
+
+    algorithm: str
+    settings: dict[str, Any]
+    """Of the algorithm."""
+    seed: int
+    code: str = ""
+    """Hash of the code, or id of the image; empty if unknown."""
+    revision: str = ""
+    """The git commit, with ``-dirty`` if files differed from it; empty if unknown."""
+
+
 class Meta(NamedTuple):
-    """What is stored of the study itself."""
+    """What is stored of the study itself, as the last run had it."""
 
     name: str
     slug: str
@@ -66,6 +79,15 @@ class Meta(NamedTuple):
         """The metric to optimize."""
         return self.metrics[0]
 
+    def origin(self, code: str = "", revision: str = "") -> Origin:
+        """Returns the origin of the trials that the last run proposed.
+
+        Args:
+            code: Hash of the code that they run.
+            revision: The git commit.
+        """
+        return Origin(self.algorithm, self.settings, self.seed, code, revision)
+
 
 class Trial(NamedTuple):
     """One trial."""
@@ -95,6 +117,8 @@ class Trial(NamedTuple):
     pid: int | None
     pid_started: float | None
     """Seconds from the machine's start to the process's; with it a later run finds processes that a killed run left."""
+    origin: Origin
+    """What chose its values, and the code that it ran."""
 
 
 class TrialStart(NamedTuple):
@@ -105,6 +129,7 @@ class TrialStart(NamedTuple):
     assignment: dict[str, str]
     point: dict[str, Any]
     started: str
+    origin: Origin
     pid: int | None = None
     pid_started: float | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,20 +15,24 @@ from kftune.results.lock import take_lock
 from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
 from kftune.results.tables import (
     FORMAT,
-    SELECT,
     TABLES,
     check_format,
     meta_of,
     meta_to_text,
+    origin_to_row,
+    select,
     to_json,
     translated,
     trial_of,
+    update,
 )
 
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
+_SELECT = select(FORMAT)
 _INSERT = (
     "INSERT OR REPLACE INTO trials (number, state, attempt, assignment, point, metrics, started, message, pid, "
-    "pid_started) VALUES (?, 'Running', ?, ?, ?, '{}', ?, '', ?, ?)"
+    "pid_started, algorithm, settings, seed, code, revision) VALUES (:number, 'Running', :attempt, :assignment, "
+    ":point, '{}', :started, '', :pid, :pid_started, :algorithm, :settings, :seed, :code, :revision)"
 )
 _END = (  # the names in it are our own
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
@@ -95,6 +99,8 @@ class Store:
             _check_same_study(stored, meta, self.folder)
             seed = stored.seed if self._keep_seed else meta.seed
             meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
+        if version == 1:
+            update(self._connection, stored or meta)
         run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
@@ -112,14 +118,14 @@ class Store:
     def trials(self) -> list[Trial]:
         """Returns every trial, by number."""
         with translated(self.folder):
-            rows = self._connection.execute(f"{SELECT} ORDER BY number").fetchall()
-        return [trial_of(row, self.meta.slug) for row in rows]
+            rows = self._connection.execute(f"{_SELECT} ORDER BY number").fetchall()
+        return [trial_of(row, self.meta) for row in rows]
 
     def trial(self, number: int) -> Trial:
         """Returns one trial."""
         with translated(self.folder):
-            row = self._connection.execute(f"{SELECT} WHERE number = ?", (number,)).fetchone()
-        return trial_of(row, self.meta.slug)
+            row = self._connection.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+        return trial_of(row, self.meta)
 
     def name(self, number: int) -> str:
         """Returns the name of trial number `number`."""
@@ -128,7 +134,7 @@ class Store:
     def start(self, trial: TrialStart) -> None:
         """Records that a trial runs."""
         texts = {"assignment": to_json(trial.assignment), "point": to_json(trial.point)}
-        self._commit(_INSERT, [*{**trial._asdict(), **texts}.values()], to_disk=False)
+        self._commit(_INSERT, {**trial._asdict(), **texts, **origin_to_row(trial.origin)}, to_disk=False)
 
     def end(self, number: int, end: TrialEnd) -> None:
         """Records how a trial ended, unless it has finished before.
@@ -166,7 +172,7 @@ class Store:
         self.check_place()
         self._commit(_ACTIVE, (repr(self.active_seconds),), to_disk=True)
 
-    def _commit(self, statement: str, values: Sequence[object], *, to_disk: bool) -> None:
+    def _commit(self, statement: str, values: Sequence[object] | Mapping[str, object], *, to_disk: bool) -> None:
         """Runs one statement as one transaction; with `to_disk` it and all earlier ones are synchronised."""
         with translated(self.folder):
             if to_disk != self._to_disk:

@@ -11,12 +11,21 @@ from typing import Any
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
 from kftune.results.layout import RunFolder, trial_name
-from kftune.results.records import Meta, TrackedMetric, Trial
+from kftune.results.records import Meta, Origin, TrackedMetric, Trial
 
-FORMAT = 1
+FORMAT = 2
 """The user_version of files with these tables."""
 
-TABLES = """
+# What format 1 lacks.
+_ORIGIN = {
+    "algorithm": "TEXT NOT NULL DEFAULT ''",
+    "settings": "TEXT NOT NULL DEFAULT '{}'",
+    "seed": "INTEGER NOT NULL DEFAULT 0",
+    "code": "TEXT NOT NULL DEFAULT ''",
+    "revision": "TEXT NOT NULL DEFAULT ''",
+}
+
+TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE trials (
     number      INTEGER PRIMARY KEY,
@@ -32,28 +41,66 @@ CREATE TABLE trials (
     exit_code   INTEGER,
     message     TEXT NOT NULL,
     pid         INTEGER,
-    pid_started REAL
+    pid_started REAL,
+    {", ".join(f"{name} {type}" for name, type in _ORIGIN.items())}
 );
 """
 
-_COLUMNS = tuple(field for field in Trial._fields if field != "name")
-SELECT = f"SELECT {', '.join(_COLUMNS)} FROM trials"  # noqa: S608  # the names are our own
+_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin"))
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def trial_of(row: Any, study_slug: str) -> Trial:
-    """Returns the trial in one row of SELECT.
+def select(version: int) -> str:
+    """Returns the query whose rows `trial_of` reads.
+
+    Args:
+        version: The file's user_version.
+    """
+    columns = _COLUMNS if version == 1 else (*_COLUMNS, *_ORIGIN)
+    return f"SELECT {', '.join(columns)} FROM trials"  # noqa: S608  # the names are our own
+
+
+def trial_of(row: Any, meta: Meta) -> Trial:
+    """Returns the trial in one row of `select`.
 
     Args:
         row: Its columns.
-        study_slug: The beginning of its name.
+        meta: The study. In format 1 only it says what proposed its trials.
     """
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(_COLUMNS, row, strict=False))
     for name in ("assignment", "point", "metrics"):
         values[name] = json.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
-    return Trial(name=trial_name(study_slug, values["number"]), **values)
+    origin = meta.origin()
+    if row[len(_COLUMNS) :]:
+        algorithm, settings, *rest = row[len(_COLUMNS) :]
+        origin = Origin(algorithm, json.loads(settings), *rest)
+    return Trial(name=trial_name(meta.slug, values["number"]), origin=origin, **values)
+
+
+def origin_to_row(origin: Origin) -> dict[str, Any]:
+    """Returns the columns of an origin."""
+    return {**origin._asdict(), "settings": to_json(origin.settings)}
+
+
+def update(connection: sqlite3.Connection, stored: Meta) -> None:
+    """Converts a file of format 1 to this format. A kill at any moment leaves the one or the other.
+
+    Args:
+        connection: The file, outside of a transaction.
+        stored: The study as the last run stored it: nothing else knows what proposed the trials.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    for name, type_ in _ORIGIN.items():
+        connection.execute(f"ALTER TABLE trials ADD COLUMN {name} {type_}")
+    connection.execute(
+        "UPDATE trials SET algorithm = :algorithm, settings = :settings, seed = :seed, code = :code, "
+        "revision = :revision",
+        origin_to_row(stored.origin()),
+    )
+    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    connection.execute("COMMIT")
 
 
 def meta_to_text(meta: Meta) -> str:

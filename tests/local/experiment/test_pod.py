@@ -83,7 +83,53 @@ def test_a_container_that_is_not_there_is_told_with_those_that_are():
         pod_of(job(), "other")
 
 
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({}, ""),
+        ({"parallelism": 1, "completions": 1}, ""),
+        ({"completions": None}, ""),
+        ({"parallelism": 2}, "parallelism 2"),
+        ({"parallelism": 1, "completions": 3}, "parallelism 1, completions 3"),
+    ],
+)
+def test_one_pod_of_a_job_runs(parts, told):
+    assert pod_of(job(**parts), "main").replicas == told
+
+
 @pytest.mark.parametrize("field", ["parallelism", "completions"])
-def test_a_job_of_several_pods_does_not_run(field):
-    with pytest.raises(RunError, match=rf"spec.{field} make 2; set them to 1"):
-        pod_of(job(**{field: 2}), "main")
+def test_a_job_without_a_pod_does_not_run(field):
+    with pytest.raises(RunError, match=r"a trial needs a pod, but spec\.parallelism or spec\.completions is 0"):
+        pod_of(job(**{field: 0}), "main")
+
+
+def replicas(**counts: Any) -> dict[str, Any]:
+    """Returns a PyTorchJob whose replicas run commands of their own name."""
+    specs = {
+        name: {"replicas": count, "template": {"spec": {"containers": [{"name": "main", "command": [name]}]}}}
+        for name, count in counts.items()
+    }
+    return {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": specs}}
+
+
+@pytest.mark.parametrize(
+    ("counts", "labels", "chosen", "told"),
+    [
+        ({"Master": 1}, {}, "Master", ""),
+        ({"Worker": None}, {}, "Worker", ""),
+        ({"Worker": 2, "Master": 1}, {}, "Master", "Worker 2, Master 1 (Master runs here)"),
+        ({"Worker": 2, "Master": 0}, {}, "Worker", "Worker 2 (Worker runs here)"),
+        ({"PS": 1, "Worker": 1}, {}, "Worker", "PS 1, Worker 1 (Worker runs here)"),
+        (
+            {"Master": 1, "Worker": 3},
+            {"training.kubeflow.org/replica-type": "worker"},
+            "Worker",
+            "Master 1, Worker 3 (Worker runs here)",
+        ),
+        ({"Master": 1, "Worker": 3}, {"training.kubeflow.org/job-role": "master"}, "Master", None),
+    ],
+)
+def test_of_several_replicas_the_one_that_reports_metrics_runs(counts, labels, chosen, told):
+    pod = pod_of(replicas(**counts), "main", labels)
+    assert pod.command == (chosen,)
+    assert told in (None, pod.replicas)

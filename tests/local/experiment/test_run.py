@@ -180,10 +180,9 @@ def test_kubeflow_s_jobs_of_one_replica_run(tmp_path):
             {
                 "apiVersion": "kubeflow.org/v1",
                 "kind": "PyTorchJob",
-                "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 1}, "Worker": {"replicas": 2}}},
+                "spec": {"pytorchReplicaSpecs": {"Master": {"replicas": 0}}},
             },
-            "a trial of one replica runs here, but the replicas in spec.pytorchReplicaSpecs make 3; set them to 1, or "
-            "run it on a cluster",
+            "a trial needs a pod, but spec.pytorchReplicaSpecs has no replica; set the replicas of one to 1",
         ),
         (
             {

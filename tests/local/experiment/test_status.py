@@ -128,7 +128,7 @@ def stored_trials(folder: Path, trials: int) -> Path:
     with Store(folder, meta) as store:
         for number in range(2, trials + 1):
             moment = f"2030-01-01T00:{number % 3600 // 60:02}:{number % 60:02}.000Z"
-            store.start(TrialStart(number, 1, {"lr": "1"}, {"lr": 1}, moment))
+            store.start(TrialStart(number, 1, {"lr": "1"}, {"lr": 1}, moment, meta.origin()))
             store.end(number, end._replace(ended=moment))
     return folder
 

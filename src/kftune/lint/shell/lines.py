@@ -19,10 +19,8 @@ from kftune.katib.go.unstructured import as_list, as_map, texts
 from kftune.katib.trial.quoting import is_line, is_script, meant_words
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
-from kftune.lint.shell.lexer import ShellSyntaxError, ShellToken
-from kftune.lint.shell.parse import AndOr, CommandList, Pipe, Simple, parse
 from kftune.lint.shell.trace import LOG, MARK, Trace, follow
-from kftune.lint.shell.words import HARMLESS
+from kftune.shell import HARMLESS, AndOr, CommandList, Pipe, ShellSyntaxError, ShellToken, Simple, parse
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")

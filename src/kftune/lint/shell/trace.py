@@ -9,8 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from kftune.lint.shell.lexer import ShellToken
-from kftune.lint.shell.parse import AndOr, CommandList, Compound, Pipe, Redirect, Simple
+from kftune.shell import AndOr, CommandList, Compound, Pipe, Redirect, ShellToken, Simple
 
 LOG = "/var/log/katib/metrics.log"
 """The metrics file; output written to it is captured."""

@@ -7,9 +7,6 @@ import re
 from kftune.katib.trial import SHELLS
 from kftune.katib.trial.quoting import is_script
 
-HARMLESS = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
-"""A word that every shell passes on unchanged."""
-
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_./:,@%+^= -]|\$\{trial(?:Parameters|Spec)\.[^}]*\})+")
 # Words with a meaning to the shell where a command begins.
 _FIRST_WORDS = frozenset(

@@ -19,13 +19,14 @@ from kftune.katib.trial.substitution import placeholder
 from kftune.katib.trial.wrapper import image_problem
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
-from kftune.lint.shell.words import HARMLESS, is_plain
+from kftune.lint.shell.words import is_plain
 from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.run_object import RunObject, template_findings
 from kftune.lint.trial.security import collector_pod_findings
+from kftune.shell import HARMLESS
 
 _QUOTED_PLACEHOLDER = re.compile(r"""(?:-{0,2}[\w.-]+=)?(["'])\$\{trialParameters\.[^}]*\}\1""")
 _LONGEST_PBT_NAME = 26

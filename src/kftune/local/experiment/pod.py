@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kftune.errors import RunError
@@ -18,6 +19,7 @@ _NEEDED = {
     "PipelineRun": "Tekton's controller runs its tasks; to search here, make the training task a Job",
     "MPIJob": "its launcher starts workers over MPI; with one worker, the same command runs as a Job",
 }
+_REPLICA_TYPE = "training.kubeflow.org/replica-type"
 _GPU = re.compile(r"[\w.-]+/gpu|[\w.-]+/mig-[\w.-]+")
 
 
@@ -59,6 +61,7 @@ class TrialPod:
         grace: Seconds between the request to stop and the kill.
         others: Names of the other containers.
         retries: How often a cluster would start a failed trial again.
+        replicas: What a trial of several pods has on a cluster, and what of it runs here; empty for one of one pod.
     """
 
     container: str
@@ -76,6 +79,7 @@ class TrialPod:
     grace: float = 30.0
     others: tuple[str, ...] = ()
     retries: int = 0
+    replicas: str = ""
 
     @property
     def gpus(self) -> int:
@@ -84,12 +88,13 @@ class TrialPod:
         return int(sum(amount for amount in amounts if amount is not None))
 
 
-def pod_of(run: Mapping[str, Any], primary: str) -> TrialPod:
-    """Returns the primary container of a trial's object.
+def pod_of(run: Mapping[str, Any], primary: str, labels: Mapping[str, str] = MappingProxyType({})) -> TrialPod:
+    """Returns the primary container of a trial's object. Of several replicas, it is the one that reports metrics.
 
     Args:
         run: The object, with its placeholders replaced.
         primary: The template's primaryContainerName.
+        labels: The template's primaryPodLabels.
 
     Raises:
         RunError: One machine cannot run such an object.
@@ -97,28 +102,46 @@ def pod_of(run: Mapping[str, Any], primary: str) -> TrialPod:
     kind = str(run.get("kind"))
     spec = as_map(run.get("spec"))
     if kind == "Job":
-        _one("spec.parallelism", spec.get("parallelism", 1))
-        _one("spec.completions", spec.get("completions", 1))
-        return _from_template(as_map(spec.get("template")), primary, spec, spec.get("backoffLimit", 6))
+        counts = {name: spec[name] for name in ("parallelism", "completions") if spec.get(name) is not None}
+        pod = _from_template(as_map(spec.get("template")), primary, spec, spec.get("backoffLimit", 6))
+        return replace(pod, replicas=_several("spec.parallelism or spec.completions", counts))
     if kind in _REPLICAS:
         field = _REPLICAS[kind]
-        replicas = as_map(spec.get(field))
-        count = sum(int(as_map(replica).get("replicas", 1) or 0) for replica in replicas.values())
-        _one(f"the replicas in spec.{field}", count)
-        only = next(as_map(replica) for replica in replicas.values() if as_map(replica).get("replicas", 1))
-        policy = as_map(spec.get("runPolicy"))
-        return _from_template(as_map(only.get("template")), primary, policy, policy.get("backoffLimit", 0))
+        return _from_replicas(field, as_map(spec.get(field)), primary, labels, as_map(spec.get("runPolicy")))
     if kind == "TrainJob":
         return _from_trainer(spec, primary)
-    needed = _NEEDED.get(kind, "only Job, PyTorchJob, TFJob, XGBoostJob and TrainJob with one replica run here")
+    needed = _NEEDED.get(kind, "only Job, PyTorchJob, TFJob, XGBoostJob and TrainJob run here")
     raise RunError(f"a {kind} of {run.get('apiVersion')} is not run locally: {needed}")
 
 
-def _one(what: str, count: object) -> None:
-    if count != 1:
-        raise RunError(
-            f"a trial of one replica runs here, but {what} make {count}; set them to 1, or run it on a cluster"
-        )
+def _several(what: str, counts: Mapping[str, object]) -> str:
+    """Returns the numbers that make a trial of several pods, as text; empty if each is 1.
+
+    Raises:
+        RunError: One is 0.
+    """
+    if 0 in counts.values():
+        raise RunError(f"a trial needs a pod, but {what} is 0; set it to 1")
+    return "" if all(count == 1 for count in counts.values()) else _listed(counts)
+
+
+def _listed(counts: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _from_replicas(
+    field: str, specs: Mapping[str, Any], primary: str, labels: Mapping[str, str], policy: Mapping[str, Any]
+) -> TrialPod:
+    """Returns the container of the replica that reports metrics: that of the labels, or the one that leads."""
+    counts = {name: 1 if (count := as_map(each).get("replicas")) is None else count for name, each in specs.items()}
+    counts = {name: count for name, count in counts.items() if count != 0}
+    if not counts:
+        raise RunError(f"a trial needs a pod, but spec.{field} has no replica; set the replicas of one to 1")
+    leaders = [str(labels.get(_REPLICA_TYPE, "")).lower(), "master", "chief", "worker"]
+    chosen = min(counts, key=lambda name: [*leaders, name.lower()].index(name.lower()))
+    template = as_map(as_map(specs[chosen]).get("template"))
+    pod = _from_template(template, primary, policy, policy.get("backoffLimit", 0))
+    return replace(pod, replicas="" if counts == {chosen: 1} else f"{_listed(counts)} ({chosen} runs here)")
 
 
 def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> TrialPod:
@@ -145,7 +168,7 @@ def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[st
 
 def _from_trainer(spec: Mapping[str, Any], primary: str) -> TrialPod:
     trainer = as_map(spec.get("trainer"))
-    _one("spec.trainer.numNodes", trainer.get("numNodes", 1))
+    nodes = _several("spec.trainer.numNodes", {"numNodes": trainer.get("numNodes", 1)})
     if not trainer.get("command"):
         raise RunError(
             "a TrainJob without spec.trainer.command runs what its runtime says, which only the cluster knows; give "
@@ -154,7 +177,7 @@ def _from_trainer(spec: Mapping[str, Any], primary: str) -> TrialPod:
     resources = {"limits": as_map(as_map(trainer.get("resourcesPerNode")).get("limits"))}
     container = {**trainer, "name": primary, "resources": resources}
     deadline = spec.get("activeDeadlineSeconds")
-    return _pod(container, {}, {}, deadline=None if deadline is None else float(deadline))
+    return _pod(container, {}, {}, deadline=None if deadline is None else float(deadline), replicas=nodes)
 
 
 def _pod(

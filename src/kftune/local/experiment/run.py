@@ -28,6 +28,7 @@ from kftune.local.experiment.template import Options, Template
 from kftune.local.experiment.trials import ExperimentTrials
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.samplers import Sampler, make_sampler
+from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
@@ -126,6 +127,7 @@ def run_experiment(
         trials.notes[:0] = [*notes, *about_algorithm, *about_parameters, *about_filters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
+        trials.notes += changes(trials.code, trials.revision, earlier)
         plan = _plan(spec, store.meta, readers, trials.grace)
         emit = None if on_event is None else _noting(metrics, readers, on_event)
         return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=emit).run()
@@ -220,6 +222,7 @@ def _template(
     return Template(
         run_object=make,
         primary=spec["trialTemplate"]["primaryContainerName"],
+        labels=spec["trialTemplate"].get("primaryPodLabels") or {},
         started=started,
         metrics_folder=path.rstrip("/") if metrics.is_folder else path.rpartition("/")[0],
         namespace=namespace,

@@ -34,6 +34,7 @@ class Template:
     Attributes:
         run_object: Makes a trial's object from its name and assignment; raises ValueError where Katib cannot.
         primary: The template's primaryContainerName.
+        labels: The template's primaryPodLabels.
         started: Gives the command and args to start for those of the object: as they were written for Katib's shell
             line, or exactly as its webhook changes them.
         metrics_folder: The folder in the container that the collector shares with the trial; empty for none.
@@ -46,6 +47,7 @@ class Template:
 
     run_object: Callable[[str, Mapping[str, str]], Mapping[str, Any]]
     primary: str
+    labels: Mapping[str, str]
     started: Callable[[Sequence[str], Sequence[str]], tuple[Sequence[str], Sequence[str]]]
     metrics_folder: str
     namespace: str

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from kftune.containers import Folder, Scratch
@@ -40,8 +41,10 @@ _HOOK_THERE = "/kftune/for_trials"
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 _REMEDIES = Remedies(
     "install it, give its folder (--mount /PATH=HERE), or run it in its image (--runtime container)",
-    "give the folder that it is looked for from (--working-dir), the one to use for its own (--mount /PATH=HERE), or "
-    "run it in its image (--runtime container)",
+    "give the folder that it is looked for from (--working-dir; for a rendered study, that of the study), the one to "
+    "use for its own (--mount /PATH=HERE), or run it in its image (--runtime container)",
+    "install it, give the folder that it is looked for from (--working-dir; for a rendered study, that of the study), "
+    "or run it in its image (--runtime container)",
 )
 
 
@@ -93,8 +96,7 @@ class ExperimentTrials(Trials):
         super().__init__(folder, runner, SharedDevices(pod.gpus, options.gpus, "resources.limits"), parallel)
         self._check_mounts(pod)
         (self._check_container if options.runtime == "container" else self._check_process)(pod)
-        output = folder.output("sample")
-        runner.check(self._start(pod, "sample", output, self._places(pod, output)), _REMEDIES)
+        self._check_start(pod)
         self._note_what_differs(pod)
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
@@ -106,8 +108,9 @@ class ExperimentTrials(Trials):
     # -- the start record --------------------------------------------------------------------------------------
 
     def _pod(self, trial: str, assignment: Mapping[str, str]) -> TrialPod:
-        pod = pod_of(self._template.run_object(trial, assignment), self._template.primary)
-        command, args = self._template.started(pod.command, pod.args)
+        template = self._template
+        pod = pod_of(template.run_object(trial, assignment), template.primary, template.labels)
+        command, args = template.started(pod.command, pod.args)
         return replace(pod, command=tuple(command), args=tuple(args))
 
     def _start(
@@ -141,7 +144,7 @@ class ExperimentTrials(Trials):
     ) -> Start:
         move = self._move(places, output)
         env = {name: move(value) for name, value in start.env.items()}
-        cwd = self._working_folder(pod, move)
+        cwd = self._working_folder(pod, places, output)
         hook = [_HOOK] if self._template.push_address else []
         return replace(
             start,
@@ -233,12 +236,19 @@ class ExperimentTrials(Trials):
             if given.is_dir() and not own.exists():
                 shutil.copytree(given, own, symlinks=True)
         made = {place.path: place.here for place in places if place.of_trial}
-        for here in made.values():
-            here.mkdir(parents=True, exist_ok=True)
         for mount in pod.mounts:
             if mount.kind == "configMap" and mount.path in made:
-                for name, text in self._template.config_maps.get(str(mount.source.get("name")), {}).items():
-                    (made[mount.path] / name).write_text(text, encoding="utf-8")
+                data = self._template.config_maps.get(str(mount.source.get("name")), {})
+                if mount.sub_path in data:  # one file, at the path itself
+                    _write(made.pop(mount.path), data[mount.sub_path])
+                    continue
+                for name, text in data.items():
+                    _write(made[mount.path] / name, text)
+        for here in made.values():
+            here.mkdir(parents=True, exist_ok=True)
+        working_folder = _own_folder(pod, places)
+        if working_folder is not None:
+            working_folder.mkdir(parents=True, exist_ok=True)
 
     def _move(self, places: Sequence[Place], output: Path) -> Callable[[str], str]:
         """Makes the function that replaces paths of the container in a text.
@@ -249,11 +259,14 @@ class ExperimentTrials(Trials):
         above = {str(parent): str(local_folder(output, str(parent))) for parent in list(folder.parents)[:-1]}
         return moved({place.path: str(place.here) for place in places}, above)
 
-    def _working_folder(self, pod: TrialPod, move: Callable[[str], str]) -> Path:
+    def _working_folder(self, pod: TrialPod, places: Sequence[Place], output: Path) -> Path:
+        """Returns the folder in which a trial runs; one of its own may not be made yet."""
         if self._options.working_dir is not None:
             return self._options.working_dir
-        given = Path(move(pod.working_dir)) if pod.working_dir else None
-        return given if given is not None and given.is_dir() else self._template.folder
+        given = Path(self._move(places, output)(pod.working_dir)) if pod.working_dir else None
+        if given is not None and (given.is_dir() or _own_folder(pod, places) is not None):
+            return given
+        return self._template.folder
 
     # -- checks and notes --------------------------------------------------------------------------------------
 
@@ -278,9 +291,26 @@ class ExperimentTrials(Trials):
                 f"Katib's shell line quotes no path, so with --strict-wrapper the results' folder must be of letters, "
                 f"digits and ./_-, but is {str(self.folder.path)!r}; give another one (--dir)"
             )
-        folder = self._working_folder(pod, self._move(self._places(pod, output), output))
-        if not folder.is_dir():
-            raise RunError(f"the working folder must be there, but {folder} is not; give another one (--working-dir)")
+        given = self._options.working_dir
+        if given is not None and not given.is_dir():
+            raise RunError(f"the working folder must be there, but {given} is not; give another one (--working-dir)")
+
+    def _check_start(self, pod: TrialPod) -> None:
+        """Checks that a trial with its own files can start. Messages name them as the container does."""
+        with TemporaryDirectory() as name:
+            places = self._places(pod, Path(name))
+            self._make(pod, "sample", places)
+            start = self._start(pod, "sample", Path(name), places)
+            try:
+                self._check(start, _REMEDIES, self._options.working_dir or self._template.folder)
+            except RunError as error:
+                message = str(error)
+                for place in places:
+                    message = message.replace(str(place.here), place.path) if place.of_trial else message
+                own = _own_folder(pod, places)
+                if own is not None and not any(own.iterdir()):
+                    message = f"{message}; {pod.working_dir} is empty when a trial starts, here and on a cluster"
+                raise RunError(message) from error
 
     def _check_container(self, pod: TrialPod) -> None:
         missing = self._missing(pod)
@@ -301,24 +331,45 @@ class ExperimentTrials(Trials):
     def _note_what_differs(self, pod: TrialPod) -> None:
         if pod.others:
             self.notes.append(f"only {pod.container} runs here, not the other containers: {', '.join(pod.others)}")
+        if pod.replicas:
+            here = f"each trial is one {self.runner.runtime} here"
+            self.notes.append(f"{here}; on a cluster it is several: {pod.replicas}")
         for source in unknown_sources(pod, self._known("sample")):
             self.notes.append(f"the variables of the {source} (envFrom) are not known here; give them by --env")
         if pod.retries:
             self.notes.append(f"a failed trial runs once here; on a cluster up to {pod.retries} more times")
         if pod.gpus and not self.devices.all:
             self.notes.append("trials run without a GPU, though the template asks for one")
-        if self._options.runtime == "container":
-            if self._template.push_address:
-                self.notes.append("trials share this machine's network, so that they can push their metrics")
-            return
+        if self._options.runtime == "process":
+            self._note_what_is_missing(pod)
+        elif self._template.push_address:
+            self.notes.append("trials share this machine's network, so that they can push their metrics")
+
+    def _note_what_is_missing(self, pod: TrialPod) -> None:
         for mount in self._missing(pod):
             if not Path(mount.path).exists():
                 self.notes.append(
                     f"the volume {mount.volume} ({mount.kind}) is not here; a trial finds nothing at {mount.path} "
                     f"(--mount)"
                 )
-        if pod.working_dir and self._options.working_dir is None and not Path(pod.working_dir).is_dir():
+        output = self.folder.output("sample")
+        folder = self._working_folder(pod, self._places(pod, output), output)
+        if pod.working_dir and self._options.working_dir is None and folder == self._template.folder:
             self.notes.append(
                 f"the container's workingDir {pod.working_dir} is not here; trials run in {self._template.folder} "
                 f"(--working-dir)"
             )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _own_folder(pod: TrialPod, places: Sequence[Place]) -> Path | None:
+    """Returns the working folder of a container that lies in a folder made for the trial; None for any other."""
+    given = PurePosixPath(pod.working_dir)
+    for place in sorted(places, key=lambda place: place.path, reverse=True):
+        if given.is_relative_to(place.path) and ".." not in given.parts:
+            return place.here / given.relative_to(place.path) if place.of_trial else None
+    return None

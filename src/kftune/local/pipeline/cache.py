@@ -2,8 +2,8 @@
 
 A key covers the command line, the study of a tune step, the variables, the network, the texts of its inputs, the
 contents of its input artifacts, the outputs, and the code: in a container the image's id; in a process the program, the
-Python package of its module, and the Python files in the folder of the pipeline's file (for trials, the study's). Only
-the names of secrets count.
+Python package of its module, and the Python files beside its script and in the folder of the pipeline's file (for
+trials, the study's). Only the names of secrets count.
 """
 
 from __future__ import annotations

@@ -73,6 +73,7 @@ class PipelineSteps:
                 self._start_of(node.step)
                 remedies = step_remedies("study" if isinstance(node.step, TuneStep) else "pipeline")
                 self._runner.check(self._what_runs(node), remedies)
+                self.notes += [f"step {node.name}: {note}" for note in self._runner.notes(self._what_runs(node))]
             except RunError as error:
                 raise RunError(f"step {node.name}: {error}") from error
         volumes = sorted({name for node in self.nodes for name in _cluster_volumes(node)})
@@ -197,7 +198,7 @@ class PipelineSteps:
         }
         write_text(folder.request, json.dumps(request, indent=2))
         return Start(
-            command=[sys.executable, "-m", "kftune.local.tune", str(folder.request)],
+            command=[sys.executable, "-P", "-m", "kftune.local.tune", str(folder.request)],
             env={},
             cwd=Path.cwd(),
             timeout=step.timeout,

@@ -7,11 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import BuiltinImporter, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import RunError
+from kftune.local.processes.commands import first_in_shell
+from kftune.runs import files_below
 from kftune.spec.program import python_program
 
 _PYTHON = ("python", "python3")
@@ -22,8 +25,7 @@ class Remedies(NamedTuple):
 
     program: str
     script: str
-    module: str = ""
-    """Empty: modules are not looked for."""
+    module: str
 
 
 def step_remedies(file: str) -> Remedies:
@@ -53,6 +55,8 @@ def find_program(program: str, folder: Path, path: str) -> str:
 def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
     """Checks that the program, script or module of a command line is here, without running any of it.
 
+    In the text of a shell, only what starts first is checked, and no program without a path: it may be the shell's own.
+
     Args:
         argv: The command line.
         folder: Where it runs.
@@ -62,12 +66,19 @@ def check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], rem
     Raises:
         RunError: It is not here.
     """
-    program = argv[0]
+    _check_program(argv, folder, env, remedies)
+    for command in first_in_shell(argv):
+        runs = python_program(command.words)
+        if "/" in command.words[0] or runs.script or (runs.module and command.alone):
+            _check_program(command.words, folder, env, remedies)
+
+
+def _check_program(argv: Sequence[str], folder: Path, env: Mapping[str, str], remedies: Remedies) -> None:
+    program, runs = argv[0], python_program(argv)
+    if runs.script.endswith(".py") and runs.script != program and not _is_file(folder / runs.script):
+        raise RunError(f"the script must be there, but {folder / runs.script} is not; {remedies.script}")
     if program in _PYTHON:
-        runs = python_program(argv)
-        if runs.script.endswith(".py") and not (folder / runs.script).is_file():
-            raise RunError(f"the script must be there, but {folder / runs.script} is not; {remedies.script}")
-        if runs.module and remedies.module and _find_package(runs.module, env) is None:
+        if runs.module and _find_package(runs.module, env) is None:
             top = runs.module.partition(".")[0]
             raise RunError(
                 f"the module must be one that this Python finds, but {top!r} is not installed and not in {folder}; "
@@ -95,29 +106,46 @@ def _find_package(module: str, env: Mapping[str, str]) -> ModuleSpec | None:
 def code_digest(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
     """Returns a SHA-256 of the code that a process runs.
 
-    It covers the Python files in `folder`, the script or program, and the package of a module on the command line.
+    It covers the Python files in `folder` and beside the script, the script or program, and the package of a module on
+    the command line. It stays the same when all of it moves to another place.
 
     Args:
         argv: The command line.
         folder: Where it runs.
         env: Its whole environment.
     """
-    files = {*folder.glob("*.py"), *_code_files(argv, folder, env)}
+    files: dict[Path, str] = {}
+    for name, path in _code_files(argv, folder, env):
+        files.setdefault(path, name)
     hashed = hashlib.sha256()
-    for path in sorted(files):
-        hashed.update(f"{path}\0".encode())
-        hashed.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, path in sorted((name, path) for path, name in files.items()):
+        hashed.update(f"{name}\0".encode(errors="surrogateescape"))
+        with suppress(OSError):  # a folder, a broken link, or a program that may be run and not read
+            hashed.update(hashlib.sha256(path.read_bytes()).digest())
     return hashed.hexdigest()
 
 
-def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
+def _code_files(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """Yields files of code, each with a name that does not depend on where it is."""
+    yield from ((path.name, path) for path in folder.glob("*.py"))
     runs = python_program(argv)
-    yield from (path for token in {runs.script, *argv[1:2]} if (path := folder / token).is_file())
+    for token in {runs.script, *argv[1:2]}:
+        path = folder / token
+        if _is_file(path):
+            yield from ((f"beside:{each.name}", each) for each in (path, *path.parent.glob("*.py")))
     program = Path(find_program(argv[0], folder, env["PATH"]))
     if program.resolve() != Path(sys.executable).resolve() and program.is_file():
-        yield program
+        yield argv[0], program
     found = _find_package(runs.module, env) if runs.module else None
     for place in (found.submodule_search_locations or ()) if found else ():
-        yield from Path(place).rglob("*.py")
+        for path in files_below(Path(place), (".py",)):
+            yield f"{runs.module}:{path.relative_to(place)}", path
     if found and not found.submodule_search_locations and found.origin and Path(found.origin).is_file():
-        yield Path(found.origin)
+        yield f"{runs.module}:", Path(found.origin)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # an argument that is too long for a name
+        return False

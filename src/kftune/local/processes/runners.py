@@ -12,6 +12,7 @@ from typing import ClassVar
 from kftune.containers import find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
+from kftune.local.processes.commands import installs
 from kftune.local.processes.leftovers import stop_leftovers
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
@@ -59,8 +60,22 @@ class ProcessRunner:
     def _check(self, start: Start, remedies: Remedies) -> None:
         check_program(_argv(start), start.cwd, self._environment(start), remedies)
 
+    def notes(self, start: Start) -> list[str]:
+        """Returns what the user should know before the first start.
+
+        Args:
+            start: What will be started, perhaps with other values.
+        """
+        command = installs(_argv(start))
+        if not command:
+            return []
+        return [
+            f"the command has {command!r}, which changes the packages of this machine, also those that kftune runs "
+            f"with ({sys.prefix}); install them before and leave it out, or run it in its image (--runtime container)"
+        ]
+
     def code(self, start: Start) -> str:
-        """Returns a digest of the code that it runs."""
+        """Returns a digest of the code that it runs; empty while that is unknown."""
         return code_digest(_argv(start), start.cwd, self._environment(start))
 
     def start(self, start: Start, feed: Feed) -> TrialProcess:
@@ -158,12 +173,18 @@ class ContainerRunner(ProcessRunner):
         if not start.pull:
             self.code(start)
 
+    def notes(self, start: Start) -> list[str]:
+        """Returns nothing: what a container changes is gone with it."""
+        return []
+
     def code(self, start: Start) -> str:
-        """Returns the id of the image, ``sha256:…``.
+        """Returns the id of the image, ``sha256:…``; empty if the engine has yet to fetch it.
 
         Raises:
-            RunError: It is not on this machine.
+            RunError: It is not on this machine, and the engine may not fetch it.
         """
+        if start.pull:
+            return self._engine.image_id(start.image) or ""
         image = self.image(start.image)
         if image not in self._ids:
             found = self._engine.image_id(image)

@@ -29,7 +29,7 @@ from kftune.local.study.failure import end_state
 from kftune.local.study.plan import Reader, StudyPlan, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.trials import Trials
-from kftune.results import FINISHED, SCORED, State, Trial, TrialEnd, TrialStart
+from kftune.results import FINISHED, SCORED, Origin, State, Trial, TrialEnd, TrialStart
 from kftune.results.store import Store
 
 _BETWEEN_REPORTS = 0.5
@@ -77,6 +77,7 @@ class StudyEngine:
         self._trials = trials
         self._interrupts = interrupts
         self._emit = emit
+        self._origin = store.meta.origin(trials.code, trials.revision)
         earlier = store.trials()
         self._progress = Progress(plan, store, earlier)
         self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
@@ -168,7 +169,8 @@ class StudyEngine:
     def _start_again(self, trial: Trial) -> None:
         self._move_aside(trial)
         self._sampler.repeat(trial.number, trial.point)
-        self._start(trial.number, trial.attempt + 1, Suggestion(trial.point, trial.assignment))
+        origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
+        self._start(trial.number, trial.attempt + 1, Suggestion(trial.point, trial.assignment), origin)
 
     def _start_new(self) -> bool:
         if self._answer_seconds > _QUICK_ANSWER:
@@ -181,10 +183,10 @@ class StudyEngine:
             self._exhausted = not self._running
             return False
         self._next_number += 1
-        self._start(number, 1, suggestion)
+        self._start(number, 1, suggestion, self._origin)
         return True
 
-    def _start(self, number: int, attempt: int, suggestion: Suggestion) -> None:
+    def _start(self, number: int, attempt: int, suggestion: Suggestion, origin: Origin) -> None:
         name = self._store.name(number)
         running = _Running(number, suggestion, self._plan.reader(name), self._trials.devices.take())
         problem = ""
@@ -207,6 +209,7 @@ class StudyEngine:
                 assignment=suggestion.assignment,
                 point=suggestion.point,
                 started=now(),
+                origin=origin,
                 pid=pid,
                 pid_started=pid_started,
             )

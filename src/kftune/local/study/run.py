@@ -12,6 +12,7 @@ from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
@@ -82,6 +83,7 @@ def run_study(
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
+        trials.notes += changes(trials.code, trials.revision, earlier)
         emit = None if on_event is None else _noting(study, store.folder, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
 

@@ -14,10 +14,11 @@ from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.local.processes.devices import SharedDevices
 from kftune.local.processes.process import TrialProcess
-from kftune.local.processes.programs import step_remedies
+from kftune.local.processes.programs import Remedies, step_remedies
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime, Start, step_start
 from kftune.results import FINISHED, RunFolder, Trial
+from kftune.revision import revision_of
 from kftune.study import Study
 
 OUTPUT = "/kftune/output"
@@ -40,6 +41,8 @@ class Trials(ABC):
         parallel: How many run at the same time.
         notes: What the user should know about how trials run here.
         devices: The GPUs that they share.
+        code: Hash of the code that they run, or id of their image; empty if unknown.
+        revision: The git commit of that code; empty if unknown.
     """
 
     def __init__(self, folder: RunFolder, runner: ProcessRunner, devices: SharedDevices, wanted: int) -> None:
@@ -51,6 +54,7 @@ class Trials(ABC):
         self.labels: Mapping[str, str] = {LABEL_OF_RUN: hashlib.sha256(str(folder.path).encode()).hexdigest()[:32]}
         self._name = f"kftune-{self.labels[LABEL_OF_RUN][:12]}-"
         self._prepared: Path | None = None
+        self.code = self.revision = ""
 
     @abstractmethod
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
@@ -92,6 +96,23 @@ class Trials(ABC):
             with suppress(OSError):  # something is in it
                 self._prepared.rmdir()
             self._prepared = None
+
+    def _check(self, start: Start, remedies: Remedies, folder: Path) -> None:
+        """Checks that trials can start, and notes the code that they run.
+
+        Args:
+            start: The start record of a trial, perhaps with other values.
+            remedies: What an error advises.
+            folder: The folder of their code.
+
+        Raises:
+            RunError: The program or image is missing.
+            ContainerError: The container engine does not answer.
+        """
+        self.runner.check(start, remedies)
+        self.notes += self.runner.notes(start)
+        self.code = self.runner.code(start)
+        self.revision = str(revision_of(folder))
 
     def remove_leftovers(self, trials: Iterable[Trial]) -> None:
         """Ends what a killed run left behind.
@@ -177,7 +198,7 @@ class StudyTrials(Trials):
             labels=self.labels,
         )
         self._start = self._with_data(start, place)
-        runner.check(self._start, step_remedies("study"))
+        self._check(self._start, step_remedies("study"), place)
         self._note_what_differs()
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:

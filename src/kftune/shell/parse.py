@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kftune.lint.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, ShellToken
+from kftune.shell.lexer import ASSIGNMENT, Lexer, ShellSyntaxError, ShellToken
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})

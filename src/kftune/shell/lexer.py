@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from kftune.lint.shell.words import HARMLESS
+HARMLESS = re.compile(r"[A-Za-z0-9_./:,@%+^=-]+")
+"""A word that every shell passes on unchanged."""
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 """The start of a word that is an assignment."""

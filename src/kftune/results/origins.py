@@ -1,0 +1,46 @@
+"""The origin of trials in tables: what chose their values, and the code that they ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kftune.results.records import Trial
+
+COLUMNS = ("origin.algorithm", "origin.seed", "origin.code", "origin.revision")
+"""The columns of a trial's origin. No hyperparameter has such a name, but many are called ``seed``."""
+
+_DIGITS = 12
+
+
+def cells(trial: Trial) -> dict[str, str]:
+    """Returns column -> text."""
+    origin = trial.origin
+    return dict(zip(COLUMNS, (origin.algorithm, str(origin.seed), origin.code, origin.revision), strict=True))
+
+
+def short(column: str, text: str) -> str:
+    """Returns the text of any column for a reader: of a hash and a commit the first digits.
+
+    Args:
+        column: Its name.
+        text: The text.
+    """
+    if column == "origin.code":
+        return text.removeprefix("sha256:")[:_DIGITS]
+    return short_revision(text) if column == "origin.revision" else text
+
+
+def short_revision(revision: str) -> str:
+    """Returns the first digits of a commit, and ``-dirty`` as it is."""
+    commit, *dirty = revision.split("-")
+    return "-".join([commit[:_DIGITS], *dirty])
+
+
+def differing(trials: Iterable[Mapping[str, str]]) -> list[str]:
+    """Returns the columns in which trials differ.
+
+    Args:
+        trials: The cells of each.
+    """
+    found = list(trials)
+    return [name for name in COLUMNS if len({each[name] for each in found}) > 1]

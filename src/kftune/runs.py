@@ -1,0 +1,61 @@
+"""The folder ``runs`` with the results of the files beside it: its mark, and a search for files that passes it over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from kftune.errors import StoreError
+
+RUNS = "runs"
+"""Its name."""
+
+# Git ignores the folder, and `files_below` too.
+_MARK = ".gitignore"
+_TEXT = "# The results of kftune run.\n*\n"
+
+
+def make_results_folder(folder: Path) -> None:
+    """Makes a folder for results. A folder ``runs`` that is made for it gets a mark.
+
+    Args:
+        folder: The folder; it may be there.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    runs = folder.parent
+    is_new = runs.name == RUNS and not runs.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            (runs / _MARK).write_text(_TEXT, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"results go here, but this folder cannot be made: {error.strerror}; give another one (--dir)", str(folder)
+        ) from error
+
+
+def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Returns the files below a folder, sorted, without those in hidden folders and among results.
+
+    Args:
+        folder: The folder.
+        suffixes: The ends of their names, such as ``.yaml``.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_marked(here / name)]
+        found += [here / name for name in names if Path(name).suffix in suffixes and not name.startswith(".")]
+    return sorted(path for path in found if path.is_file())
+
+
+def _is_marked(folder: Path) -> bool:
+    if folder.name != RUNS:
+        return False
+    try:
+        return (folder / _MARK).read_text(encoding="utf-8") == _TEXT
+    except (OSError, ValueError):
+        return False
