@@ -169,6 +169,15 @@ def test_every_point_of_a_small_space_is_tried_once(algorithm, hparams, count):
     assert len(drawn) == len({suggestion.key for suggestion in drawn}) == count
 
 
+@pytest.mark.parametrize("algorithm", [name for name in ALL if name != "cmaes"])
+@pytest.mark.parametrize(
+    ("hparams", "budget", "total"), [(Tiny, 50, 6), (Tiny, 5, 5), (Branches, 5, 4), (Every, 50, 50)]
+)
+def test_the_total_is_the_budget_or_the_points_of_a_smaller_space(algorithm, hparams, budget, total):
+    a_study = study_of("random" if hparams is Every and algorithm == "grid" else algorithm, hparams)
+    assert make_sampler(a_study, 3).total(budget) == total
+
+
 @pytest.mark.parametrize("algorithm", ALL)
 def test_an_algorithm_continues_with_the_results_of_another(tmp_path, algorithm):
     run(study(hparams=Points, trials=12, budget={"parallel": 3}), tmp_path)
