@@ -159,7 +159,8 @@ def test_an_exhausted_space_stays_exhausted(tmp_path):
     run(study(hparams=Tiny, trials=4), tmp_path)
     for _ in range(2):
         outcome, events = run(study(hparams=Tiny, trials=50), tmp_path)
-        assert (events[0].max_trials, events[0].total) == (50, 6)
+        start = events[0].to_dict()
+        assert (start["max_trials"], start["total"]) == (50, 6)
         assert (outcome.reason, outcome.counts) == ("SearchSpaceExhausted", {"Succeeded": 6})
 
 
