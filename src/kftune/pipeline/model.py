@@ -88,7 +88,7 @@ class Pipeline(PipelinePart):
     loops: dict[LoopName, Loop] = Field(default_factory=dict)
     """Loops: items for which steps run."""
     steps: Steps = Field(min_length=1)
-    """The steps by name, as written; in `plan` they are complete and in order."""
+    """The steps, by name."""
     exit: Annotated[AnyStep | None, BeforeValidator(_exit)] = None
     """The step that always runs at the end."""
     schedule: Schedule | None = None

@@ -148,7 +148,7 @@ class Input(PipelinePart):
     default: Any = None
     """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too."""
     optional: bool = False
-    """For an artifact: whether the step runs without it if the step that writes it was skipped."""
+    """For an artifact: whether the step runs without it if the step that writes it was skipped; not on KFP."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""

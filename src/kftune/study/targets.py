@@ -45,3 +45,4 @@ class Targets(Part):
     """Options of each target."""
 
     katib: KatibTarget = KatibTarget()
+    """Katib."""
