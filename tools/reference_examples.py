@@ -367,6 +367,7 @@ search: {learning_rate: {loguniform: [1e-4, 1e-2]}, batch_size: {int: [16, 64]}}
     "sobol": "algorithm: {name: sobol, seed: 7}",
     "hyperband": """
 algorithm: {name: hyperband, settings: {r_l: 27, eta: 3, resource_name: epochs}}
+search: {epochs: {int: [1, 27]}}
 budget: {max_trials: 27, parallel: 27} # Katib needs both for a bracket
 """,
     "pbt": """

@@ -84,6 +84,6 @@ def whole(code: str) -> Study | Pipeline | Project:
     if "search" in part:
         study["hparams"] = "LstmHparams"
         study["search"] = {
-            name: spec for name, spec in part["search"].items() if name in ("learning_rate", "batch_size")
+            name: spec for name, spec in part["search"].items() if name in ("learning_rate", "batch_size", "epochs")
         }
     return study_from_dict(study)
