@@ -92,11 +92,11 @@ class Pipeline(PipelinePart):
     exit: Annotated[AnyStep | None, BeforeValidator(_exit)] = None
     """The step that always runs at the end."""
     schedule: Schedule | None = None
-    """When it runs automatically."""
+    """When it runs automatically: on Argo; in KFP, create a recurring run."""
     parallel: int | None = Field(None, ge=1)
-    """Most steps at the same time; default: no limit."""
+    """Most steps at the same time; default: no limit. KFP has none."""
     timeout: Seconds | None = None
-    """Longest duration of a run."""
+    """Longest duration of a run; in KFP from 2.17."""
     targets: PipelineTargets = PipelineTargets()
     """Options of the render targets."""
 

@@ -146,7 +146,8 @@ class Input(PipelinePart):
     ]
     """The value, or where it comes from."""
     default: Any = None
-    """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too."""
+    """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too.
+    On Argo from 3.7."""
     optional: bool = False
     """For an artifact: whether the step runs without it if the step that writes it was skipped; not on KFP."""
 

@@ -105,7 +105,7 @@ class Study(Part):
     step: Step
     """What each trial runs."""
     points: tuple[dict[str, Any], ...] = ()
-    """Values to try first, by dotted name; missing ones take their defaults."""
+    """Values to try first, by dotted name; missing ones take their defaults. Not on Katib."""
     targets: Targets = Targets()
     """Options of the render targets."""
 

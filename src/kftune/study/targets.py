@@ -24,7 +24,7 @@ class KatibTarget(Part):
     encoding: Literal["auto", "native", "encoded"] = "auto"
     """Whether domains are rendered as those of Katib: if its engine samples them correctly (auto), always, or never."""
     trial_kind: Literal["Job", "PyTorchJob", "TrainJob"] = "Job"
-    """The object that runs each trial."""
+    """The object that runs each trial; TrainJob from Katib 0.19."""
     runtime: DnsLabel = "torch-distributed"
     """The training runtime of a TrainJob."""
     min_runtime: Seconds | None = None
