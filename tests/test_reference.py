@@ -82,18 +82,20 @@ def variables_of(path: Path) -> set[str]:
     code = path.read_text()
     constants = strings(code)
     read = {constants.get(name, name) for name in environment_reads(code)}
-    return {name for name in read if re.fullmatch("[A-Z][A-Z_]+", name)} | set(re.findall(r"KFTUNE_[A-Z_]*[A-Z]", code))
+    return {name for name in read if re.fullmatch("[A-Z][A-Z0-9_]+", name)} | set(
+        re.findall(r"KFTUNE_[A-Z0-9_]*[A-Z0-9]", code)
+    )
 
 
 def test_every_variable_that_the_code_reads_or_writes_is_on_the_page():
     found = set().union(*(variables_of(path) for path in sources()))
     assert {"KFTUNE_DATA", "NO_COLOR", "KF_PIPELINES_SA_TOKEN_PATH"} <= found
-    shown = re.findall(r"^\| `([A-Z_]+)`", (PAGES / "environment.md").read_text(), re.M)
+    shown = re.findall(r"^\| `([A-Z0-9_]+)`", (PAGES / "environment.md").read_text(), re.M)
     assert sorted(found - set(shown)) == []
     assert len(shown) == len(set(shown))
 
 
 def test_no_variable_is_on_the_page_without_being_in_the_code():
     code = "".join(path.read_text() for path in sources())
-    shown = re.findall(r"^\| `([A-Z_]+)`", (PAGES / "environment.md").read_text(), re.M)
+    shown = re.findall(r"^\| `([A-Z0-9_]+)`", (PAGES / "environment.md").read_text(), re.M)
     assert [name for name in shown if name not in code] == []

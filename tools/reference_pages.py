@@ -32,6 +32,7 @@ The algorithms of a study, under Katib's names. `kftune run` takes the same name
 hyperband run here without an extra, the others with `kftune[local]`, bayesianoptimization with `kftune[local,train]`.
 A study writes a seed as `seed`, not as a setting.
 """
+_NO_SEED = " Katib's engine takes no seed; `algorithm.seed` has an effect on this machine only."
 _STUDY = """
 A study file says what is searched, how, and what each trial runs. `kftune schema study` prints the same as JSON
 Schema, for editors. Any key can be changed on a command line, as in
@@ -104,10 +105,8 @@ def _any_step(kinds: dict[str, dict[str, Any]]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for definition in kinds.values():
         for name, field in definition["properties"].items():
-            own = [kind for kind in kinds.values() if name in kind["properties"]]
-            which = (
-                "" if len(own) == len(kinds) else " Not in a tune step." if len(own) > 1 else " Only in a tune step."
-            )
+            own = [kind for kind, other in kinds.items() if name in other["properties"]]
+            which = {len(kinds): "", 1: " Only in a tune step."}.get(len(own), " Not in a tune step.")
             properties.setdefault(name, {**field, "description": field["description"] + which})
     kind, job_type = properties.pop("kind"), properties["job_type"]
     del job_type["default"]
@@ -183,12 +182,8 @@ def _algorithms() -> str:
             f"- **`{key}`** ({setting.values.rule}{'; required' if setting.required else ''}): {setting.meaning}"
             for key, setting in settings.items()
         ]
-        seed = (
-            ""
-            if engine.seeded
-            else "Katib's engine takes no seed; `algorithm.seed` has an effect on this machine only."
-        )
-        parts += [f"## {name}", f"{engine.summary[:1].upper()}{engine.summary[1:]}. {seed}".strip()]
+        seed = "" if engine.seeded else _NO_SEED
+        parts += [f"## {name}", f"{engine.summary[:1].upper()}{engine.summary[1:]}.{seed}"]
         parts.append(("\n".join(lines) if lines else "It has no settings.") + _example(ALGORITHM[name]))
     return "\n\n".join(parts) + "\n"
 

@@ -134,10 +134,10 @@ def _plain(field: dict[str, Any]) -> str:
 
 
 def _bounds(field: dict[str, Any]) -> str:
-    least, most = field.get("minimum"), field.get("maximum")
+    least, most = field.get("minimum"), field.get("maximum", field.get("exclusiveMaximum", 0) - 1)
     if least is None:
         return ""
-    return f" from {least}" if most is None else f" from {least} to {most}"
+    return f" from {least}" if most < least else f" from {least} to {most}"
 
 
 def _either(kinds: list[str]) -> str:
