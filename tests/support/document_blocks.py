@@ -10,6 +10,7 @@ from places import CIRCUITS, ROOT
 
 from kftune import yaml_text
 from kftune.pipeline import Pipeline, pipeline_from_dict
+from kftune.project import Project
 from kftune.study import Study, study_from_dict
 
 DOCUMENTS = [
@@ -45,7 +46,10 @@ WHOLE_PIPELINE: dict[str, Any] = {
         "evaluate": {"kind": "evaluate", "module": "kftune.training", "outputs": {"val_loss": "float"}},
     },
 }
+WHOLE_PROJECT = {"name": "whole", "namespace": "team-a"}
+
 PIPELINE_KEYS = set(Pipeline.model_fields) - set(Study.model_fields)
+PROJECT_KEYS = set(Project.model_fields) - set(Study.model_fields)
 
 
 class Block(NamedTuple):
@@ -68,9 +72,11 @@ def blocks(document: Path) -> list[Block]:
     return [Block(match["language"], match["code"], match["reason"]) for match in found]
 
 
-def whole(code: str) -> Study | Pipeline:
-    """Returns the study or the pipeline that a YAML block is a part of: the block laid over a whole one."""
+def whole(code: str) -> Study | Pipeline | Project:
+    """Returns the study, pipeline or project that a YAML block is a part of: the block laid over a whole one."""
     part: Any = yaml_text.load(code)
+    if PROJECT_KEYS & set(part):
+        return Project.model_validate({**WHOLE_PROJECT, **part})
     if PIPELINE_KEYS & set(part):
         steps = {**WHOLE_PIPELINE["steps"], **part.get("steps", {})}
         return pipeline_from_dict({**WHOLE_PIPELINE, **part, "steps": steps}, [CIRCUITS])
@@ -78,6 +84,6 @@ def whole(code: str) -> Study | Pipeline:
     if "search" in part:
         study["hparams"] = "LstmHparams"
         study["search"] = {
-            name: spec for name, spec in part["search"].items() if name in ("learning_rate", "batch_size")
+            name: spec for name, spec in part["search"].items() if name in ("learning_rate", "batch_size", "epochs")
         }
     return study_from_dict(study)

@@ -18,6 +18,7 @@ from places import ROOT
 from kftune import yaml_text
 from kftune.errors import RenderError
 from kftune.katib.go.reading import pieces, read
+from kftune.project import Project
 from kftune.render import PIPELINE_TARGETS, TARGETS, render, render_pipeline
 from kftune.spec.kind import kind_of
 from kftune.study import Study
@@ -135,6 +136,8 @@ def _rendered_by(document: Path, source: str, folder: Path) -> Iterator[Rendered
 
 def _rendered_part(source: str, code: str) -> Iterator[Rendered | NotRendered]:
     made = whole(code)
+    if isinstance(made, Project):  # renders the files of a folder, and a block has none
+        return
     for target in TARGETS if isinstance(made, Study) else PIPELINE_TARGETS:
         try:
             documents = (render(made) if isinstance(made, Study) else render_pipeline(made, target)).documents

@@ -88,17 +88,17 @@ class Pipeline(PipelinePart):
     loops: dict[LoopName, Loop] = Field(default_factory=dict)
     """Loops: items for which steps run."""
     steps: Steps = Field(min_length=1)
-    """The steps by name, as written; in `plan` they are complete and in order."""
+    """The steps, by name."""
     exit: Annotated[AnyStep | None, BeforeValidator(_exit)] = None
     """The step that always runs at the end."""
     schedule: Schedule | None = None
-    """When it runs automatically."""
+    """When it runs automatically: on Argo; in KFP, create a recurring run."""
     parallel: int | None = Field(None, ge=1)
-    """Most steps at the same time; default: no limit."""
+    """Most steps at the same time; default: no limit. KFP has none."""
     on_failure: OnFailure = "continue"
     """After a step has failed: whether the steps that do not wait for it still start, also those of loops."""
     timeout: Seconds | None = None
-    """Longest duration of a run."""
+    """Longest duration of a run; in KFP from 2.17."""
     targets: PipelineTargets = PipelineTargets()
     """Options of the render targets."""
 

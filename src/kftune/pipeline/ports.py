@@ -209,9 +209,9 @@ class Input(PipelinePart):
     """The value, or where it comes from."""
     default: Any = None
     """For a parameter: its value if the step that writes it was skipped; without it, this step is skipped too. Null is
-    the text ``null``."""
+    the text ``null``. On Argo from 3.7."""
     optional: bool = False
-    """For an artifact: whether the step runs without it if the step that writes it was skipped."""
+    """For an artifact: whether the step runs without it if the step that writes it was skipped; not on KFP."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""

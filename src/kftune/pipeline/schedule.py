@@ -80,7 +80,7 @@ class Schedule(PipelinePart):
     """The schedule of a pipeline."""
 
     cron: Annotated[str, AfterValidator(_cron)]
-    """Five fields, as in ``30 2 * * 1-5``; Sunday is 0."""
+    """Five fields, as in ``30 4 * * 1-5``; Sunday is 0."""
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     """The time zone of `cron`."""
     concurrency: Literal["allow", "forbid", "replace"] = "forbid"

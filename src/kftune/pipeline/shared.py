@@ -27,9 +27,9 @@ class Retries(PipelinePart):
     backoff: Seconds | None = None
     """Wait before the second try; default: none."""
     factor: float = Field(2.0, ge=1)
-    """Factor by which each wait is longer than the previous one."""
+    """Factor by which each wait is longer than the previous one; Argo takes whole numbers."""
     max_backoff: Seconds | None = None
-    """The longest wait."""
+    """The longest wait; on Argo from 3.7."""
 
 
 def _retries(value: object) -> object:
@@ -48,7 +48,7 @@ class SharedFields(PipelinePart, ContainerSettings):
     timeout: Seconds | None = None
     """Longest duration of one try."""
     cache: bool = True
-    """Whether results of an earlier run with the same inputs can be reused."""
+    """Whether results of an earlier run with the same inputs can be reused; Argo runs every step again."""
     network: bool = False
     """Whether its container has a network on this machine; it has no effect on a cluster."""
 

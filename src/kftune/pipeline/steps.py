@@ -98,7 +98,7 @@ class StepConfig(SharedFields, Command):
     outputs: OutputsField = Field(default_factory=dict)
     """Its outputs: types, also with a description."""
     hparams: HparamsClass | None = None
-    """The class of its hyperparameters."""
+    """The class of its hyperparameters: its name in the registry, or ``module:Class``."""
     values: Values = Field(default_factory=dict)
     """Hyperparameters by dotted name: a reference, or a default in place of that of the class."""
     values_from: Annotated[

@@ -58,5 +58,8 @@ class PipelineTargets(PipelinePart):
     """Options of each target."""
 
     kfp: KfpTarget = KfpTarget()
+    """Kubeflow Pipelines."""
     argo: ArgoTarget = ArgoTarget()
+    """Argo Workflows."""
     local: LocalTarget = LocalTarget()
+    """This machine."""

@@ -40,7 +40,7 @@ DnsSubdomain = Annotated[
 
 
 class Resources(Part):
-    """What one trial may use."""
+    """What one trial or step may use."""
 
     cpu: Quantity | None = None
     """Cores of each node (``2``, ``500m``)."""
@@ -116,7 +116,7 @@ class Volume(Part):
     size_limit: Quantity | None = None
     """The most that an empty folder may hold (``1Gi``)."""
     read_only: bool = False
-    """Whether the step can only read it."""
+    """Whether the step can only read it; KFP mounts claims writable."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
@@ -164,7 +164,7 @@ class ContainerSettings(Part):
     image: Image | None = None
     """Image that a cluster runs; a local run needs none. ``images/NAME`` is an image of the project, by its lock."""
     working_dir: str | None = None
-    """Working directory in the container."""
+    """Working directory in the container; KFP has none."""
     env: dict[EnvName, EnvText] = Field(default_factory=dict)
     """Environment variables. For secret values use `secrets`."""
     secrets: dict[EnvName, SecretKey] = Field(default_factory=dict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
 
 from kftune.errors import suggestion
 from kftune.katib.engines import ALGORITHMS, engine_of
@@ -13,7 +15,7 @@ from kftune.spec.part import Part, PartError
 class Algorithm(Part):
     """How the next values are chosen."""
 
-    name: str = "random"
+    name: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ALGORITHMS]})] = "random"
     """The algorithm's Katib name."""
     seed: int | None = Field(None, ge=0, lt=2**32)
     """Makes the choices repeatable. None draws one when the study starts."""

@@ -89,15 +89,15 @@ class Study(Part):
     description: str = ""
     """What it is about, in one sentence."""
     hparams: HparamsClass
-    """The class of hyperparameters."""
+    """The class of hyperparameters: its name in the registry, or ``module:Class``."""
     values: dict[str, Any] = Field(default_factory=dict)
-    """Hyperparameters with a fixed value."""
+    """Hyperparameters with a fixed value, by dotted name or nested."""
     search: dict[str, SearchDomain] = Field(default_factory=dict)
-    """Domains that replace those of the class, by dotted name; null removes one."""
+    """Domains that replace those of the class, by dotted name; ``null`` removes one."""
     objective: Objective
     """The metric to minimize or maximize."""
     metrics: tuple[Annotated[MetricSpec, BeforeValidator(_metric, json_schema_input_type=str | MetricSpec)], ...] = ()
-    """More metrics to store."""
+    """More metrics to store; a text is the name of one."""
     algorithm: Algorithm = Algorithm()
     """How values are chosen."""
     budget: Budget = Budget()
@@ -105,7 +105,7 @@ class Study(Part):
     step: Step
     """What each trial runs."""
     points: tuple[dict[str, Any], ...] = ()
-    """Values to try first, by dotted name; missing ones take their defaults."""
+    """Values to try first, by dotted name; missing ones take their defaults. Not on Katib."""
     targets: Targets = Targets()
     """Options of the render targets."""
 

@@ -80,7 +80,7 @@ class Budget(Part):
     """Longest duration of one trial. On a cluster it counts from the start of the trial's pods on their nodes, for a
     TrainJob from its creation."""
     wall_clock: Seconds | None = None
-    """Longest duration of the study."""
+    """Longest duration of the study, on this machine; Katib has none."""
 
     @property
     def at_once(self) -> int:

@@ -11,7 +11,7 @@ class Step(ContainerSettings, Command):
     name: DnsLabel = "train"
     """Name of the container."""
     data: WorkingData = WorkingData()
-    """Working data."""
+    """The data that trials read."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""

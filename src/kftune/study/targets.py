@@ -24,7 +24,7 @@ class KatibTarget(Part):
     encoding: Literal["auto", "native", "encoded"] = "auto"
     """Whether domains are rendered as those of Katib: if its engine samples them correctly (auto), always, or never."""
     trial_kind: Literal["Job", "PyTorchJob", "TrainJob"] = "Job"
-    """The object that runs each trial."""
+    """The object that runs each trial; TrainJob from Katib 0.19."""
     runtime: DnsSubdomain = "torch-distributed"
     """The training runtime of a TrainJob. The training must run in its replicated job `node`."""
     runtime_kind: Literal["ClusterTrainingRuntime", "TrainingRuntime"] = "ClusterTrainingRuntime"
@@ -47,3 +47,4 @@ class Targets(Part):
     """Options of each target."""
 
     katib: KatibTarget = KatibTarget()
+    """Katib."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from local_study import Branches, Tiny, run, study, trials_in
+from places import SUPPORT
 
 from kftune import (
     Choice,
@@ -167,6 +169,15 @@ def test_no_point_comes_twice_while_the_space_has_others(algorithm):
 def test_every_point_of_a_small_space_is_tried_once(algorithm, hparams, count):
     drawn = draw(study_of(algorithm, hparams), 50)
     assert len(drawn) == len({suggestion.key for suggestion in drawn}) == count
+
+
+@pytest.mark.parametrize("algorithm", [name for name in ALL if name != "cmaes"])
+@pytest.mark.parametrize(
+    ("hparams", "budget", "total"), [(Tiny, 50, 6), (Tiny, 5, 5), (Branches, 5, 4), (Every, 50, 50)]
+)
+def test_the_total_is_the_budget_or_the_points_of_a_smaller_space(algorithm, hparams, budget, total):
+    a_study = study_of("random" if hparams is Every and algorithm == "grid" else algorithm, hparams)
+    assert make_sampler(a_study, 3).total(budget) == total
 
 
 @pytest.mark.parametrize("algorithm", ALL)
@@ -338,6 +349,24 @@ def test_a_missing_torch_is_named_for_the_gaussian_process_alone(monkeypatch):
 )
 def test_no_algorithm_warns(algorithm, hparams):
     assert draw(study_of(algorithm, hparams), 3)
+
+
+def test_a_gaussian_process_says_nothing_on_the_screen():
+    script = f"""
+import sys
+sys.path.insert(0, {str(SUPPORT)!r})
+sys.modules["greenlet"] = None  # as where it is not installed
+from local_study import study
+from kftune.local.samplers import make_sampler
+for objective in (1.0, 1e308, 5e-324):
+    a_study = study(algorithm={{"name": "bayesianoptimization", "settings": {{"n_initial_points": 2}}}})
+    sampler = make_sampler(a_study, a_study.algorithm, "minimize", 3)
+    for number in range(1, 6):
+        assert sampler.ask(number) is not None
+        sampler.tell(number, objective * (-1) ** number)
+"""
+    done = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 # -- speed --------------------------------------------------------------------------------------------------------

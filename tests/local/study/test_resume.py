@@ -158,7 +158,9 @@ def test_failures_of_earlier_runs_count(tmp_path):
 def test_an_exhausted_space_stays_exhausted(tmp_path):
     run(study(hparams=Tiny, trials=4), tmp_path)
     for _ in range(2):
-        outcome, _ = run(study(hparams=Tiny, trials=50), tmp_path)
+        outcome, events = run(study(hparams=Tiny, trials=50), tmp_path)
+        start = events[0].to_dict()
+        assert (start["max_trials"], start["total"]) == (50, 6)
         assert (outcome.reason, outcome.counts) == ("SearchSpaceExhausted", {"Succeeded": 6})
 
 

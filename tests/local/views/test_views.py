@@ -40,6 +40,7 @@ STARTED = StudyStarted(
     direction="minimize",
     goal=0.1,
     max_trials=4,
+    total=4,
     parallel=2,
     wall_clock=None,
     finished=1,
@@ -109,6 +110,13 @@ def test_plain_lines_tell_the_story():
         "  lr=0.001235 units=64 name=two words",
         "next: kftune best study.yaml",
     ]
+
+
+def test_where_the_space_has_fewer_points_than_the_budget_the_points_are_the_total():
+    text = plain([replace(STARTED, max_trials=50, total=18), SUCCEEDED])
+    assert "18 trials (all points; the budget is 50), 2 at once" in text
+    assert "[1/18] demo-0001" in text
+    assert "1/18 trials" in frame([replace(STARTED, max_trials=50, total=18)])
 
 
 def frame(events: list[Event]) -> str:
@@ -191,7 +199,7 @@ def test_numbers_and_values_are_short_to_read():
 
 def test_the_time_left_counts_parallel_trials():
     board = StudyBoard()
-    board.apply(replace(STARTED, max_trials=10, finished=0))
+    board.apply(replace(STARTED, max_trials=10, total=10, finished=0))
     assert board.left is None
     board.apply(SUCCEEDED)
     assert board.left == pytest.approx(50, abs=1)
@@ -201,7 +209,7 @@ def test_the_time_left_counts_parallel_trials():
 
 def test_the_time_left_ends_with_the_wall_clock():
     board = StudyBoard()
-    board.apply(replace(STARTED, max_trials=10, finished=0, wall_clock=30.0))
+    board.apply(replace(STARTED, max_trials=10, total=10, finished=0, wall_clock=30.0))
     board.apply(SUCCEEDED)
     assert board.left == pytest.approx(30, abs=1)
 
@@ -260,7 +268,15 @@ def test_without_rich_a_terminal_gets_plain_lines(monkeypatch):
     assert isinstance(study_view(Terminal()), PlainStudyView)
 
 
-@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("JPY_PARENT_PID", "7")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TERM", "dumb"),
+        ("TERM", ""),
+        ("JPY_PARENT_PID", "7"),
+        ("MPLBACKEND", "module://matplotlib_inline.backend_inline"),
+    ],
+)
 def test_what_cannot_redraw_a_table_gets_plain_lines(monkeypatch, name, value):
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -88,11 +88,16 @@ class Cmaes(Goptuna):
         SEED: Setting(
             Values("an integer", int, lambda _: True, go_int), ANY, f"{_HANGS}: it must be an integer such as 7"
         ),
-        "sigma": Setting(number("a number from 1e-100 to 1e100", lambda value: 1e-100 <= value <= 1e100), checked=ANY),
+        "sigma": Setting(
+            number("a number from 1e-100 to 1e100", lambda value: 1e-100 <= value <= 1e100),
+            checked=ANY,
+            meaning="The deviation of the first draws, as a share of each range; a sixth without it.",
+        ),
         "restart_strategy": Setting(
             Values("one of none, ipop, bipop", str, ("", "none", "ipop", "bipop").__contains__, str),
             ANY,
             f"{_HANGS}: it must be none, ipop or bipop",
+            meaning="How the search starts again when it has converged; `none` without it. Katib only.",
         ),
     }
 

@@ -51,12 +51,19 @@ class Hyperband(Engine):
 
     summary = "successive halving in brackets; on Katib only the first one"
     settings: ClassVar[Settings] = {
-        "r_l": Setting(FINITE_ABOVE_0, required=True),
+        "r_l": Setting(
+            FINITE_ABOVE_0, required=True, meaning="The most of the resource that one trial gets, such as 27 epochs."
+        ),
         "eta": Setting(
             number("a number of at least 2", lambda value: 2 <= value < math.inf),
             checked=number("a number of at least 2", lambda value: math.isfinite(value) and int(value) != 1),
+            meaning="One of eta trials goes on with eta times the resource; 3 without it.",
         ),
-        "resource_name": Setting(Values("a parameter's name", str, lambda _: True, str), required=True),
+        "resource_name": Setting(
+            Values("a parameter's name", str, lambda _: True, str),
+            required=True,
+            meaning="The searched hyperparameter that is the resource, such as `epochs`; hyperband sets it.",
+        ),
     }
     strict = False
     orderless = True

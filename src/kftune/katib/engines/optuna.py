@@ -42,8 +42,10 @@ class MultivariateTpe(Engine):
 
     summary = "tree of Parzen estimators over all parameters together"
     settings: ClassVar[Settings] = {
-        "n_startup_trials": Setting(integer(0)),
-        "n_ei_candidates": Setting(integer(1), checked=integer(0)),
+        "n_startup_trials": Setting(integer(0), meaning="Random trials before the model is used; 10 without it."),
+        "n_ei_candidates": Setting(
+            integer(1), checked=integer(0), meaning="Of so many draws, the best is tried; 24 without it."
+        ),
         SEED: NUMPY_SEED,
     }
 

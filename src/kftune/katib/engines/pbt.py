@@ -28,10 +28,15 @@ class Pbt(Engine):
     summary = "population based training (on Katib)"
     settings: ClassVar[Settings] = {
         "suggestion_trial_dir": Setting(
-            Values("an absolute path", str, lambda path: path.startswith("/"), str), checked=ANY, required=True
+            Values("an absolute path", str, lambda path: path.startswith("/"), str),
+            checked=ANY,
+            required=True,
+            meaning="Where the volume with the checkpoints is mounted in the trials.",
         ),
-        "n_population": Setting(integer(5), required=True),
-        "truncation_threshold": Setting(SHARE, required=True),
+        "n_population": Setting(integer(5), required=True, meaning="Trials of one generation."),
+        "truncation_threshold": Setting(
+            SHARE, required=True, meaning="The share of a generation that goes on from the checkpoints of the best."
+        ),
     }
     strict = False
     whole = PYTHON_FLOAT

@@ -50,6 +50,7 @@ class Setting(NamedTuple):
         consequence: What happens with a checked value that does not work; empty if the engine's own code decides.
         late: Whether that happens only after the first results.
         required: Whether the service refuses a search without it.
+        meaning: What it decides, and what holds without it.
     """
 
     values: Values
@@ -57,6 +58,7 @@ class Setting(NamedTuple):
     consequence: str = ""
     late: bool = False
     required: bool = False
+    meaning: str = ""
 
 
 Settings = Mapping[str, Setting]

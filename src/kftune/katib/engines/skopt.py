@@ -21,10 +21,24 @@ class BayesianOptimization(Engine):
 
     summary = "Gaussian process"
     settings: ClassVar[Settings] = {
-        "base_estimator": Setting(one_of("GP RF ET GBRT")),
-        "acq_func": Setting(one_of("gp_hedge LCB EI PI EIps PIps")),
-        "acq_optimizer": Setting(one_of("auto sampling lbfgs")),
-        "n_initial_points": Setting(integer(1), integer(0), "the first request finds no model and fails"),
+        "base_estimator": Setting(
+            one_of("GP RF ET GBRT"),
+            meaning="The model: Gaussian process, random forest, extra trees or boosted trees; `GP` without it.",
+        ),
+        "acq_func": Setting(
+            one_of("gp_hedge LCB EI PI EIps PIps"),
+            meaning="What makes a point worth trying; `gp_hedge` without it. Katib only.",
+        ),
+        "acq_optimizer": Setting(
+            one_of("auto sampling lbfgs"),
+            meaning="How the best such point is found; `auto` without it. Katib only.",
+        ),
+        "n_initial_points": Setting(
+            integer(1),
+            integer(0),
+            "the first request finds no model and fails",
+            meaning="Random trials before the model is used; 10 without it.",
+        ),
         SEED: NUMPY_SEED,
     }
     needs_parameters = needs_requests = True

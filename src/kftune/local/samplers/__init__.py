@@ -17,7 +17,7 @@ from kftune.results import SCORED, Trial
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Direction
 
-__all__ = ["Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
+__all__ = ["RUNS_ON_KATIB_ONLY", "Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
 
 # Algorithm -> the module here and what makes the strategy in it; imported when the algorithm runs.
 _STRATEGIES = {
@@ -33,10 +33,11 @@ _STRATEGIES = {
 }
 # The same for algorithms with a known order in Katib's engines.
 _AS_KATIB = {"grid": "katib_orders:KatibGrid", "sobol": "katib_orders:KatibSobol"}
-_ON_KATIB_ONLY = {
+RUNS_ON_KATIB_ONLY = {
     "pbt": "a volume carries its checkpoints from trial to trial; use tpe or multivariate-tpe here, or run the "
     "Experiment that kftune render writes for the study",
 }
+"""Algorithms of Experiments that a study cannot use on this machine, and why."""
 
 
 def check_runs_here(algorithm: str) -> None:
@@ -45,7 +46,7 @@ def check_runs_here(algorithm: str) -> None:
     Raises:
         RunError: It runs on Katib only.
     """
-    why = _ON_KATIB_ONLY.get(algorithm)
+    why = RUNS_ON_KATIB_ONLY.get(algorithm)
     if why is not None:
         raise RunError(f"the algorithm {algorithm} runs on Katib only: {why}")
 

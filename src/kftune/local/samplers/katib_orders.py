@@ -21,7 +21,8 @@ class KatibGrid(Strategy):
         domains = self._space.domains
         names = sorted(domains)
         self._cells = [dict(zip(names, cell, strict=True)) for cell in product(*(domains[n].grid() for n in names))]
-        self._left = list(range(len(self._cells)))
+        self.size = len(self._cells)
+        self._left = list(range(self.size))
         self._order: list[int] = []
         # The generator that optuna 3.3.0 uses; Optuna installs numpy.
         self._rng = optional_module("numpy").random.RandomState(self._seed)

@@ -66,7 +66,8 @@ class OptunaStrategy(Strategy):
         self._stateful = stateful
         self._asking = asking
         self._coordinates = coordinates(self._space, shares=stateful)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        # It warns about its own optimization, such as "Study already converged"; a user can do nothing about that.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._study = optuna.create_study(sampler=sampler, direction=setup.direction)
         self._running: dict[int, Trial] = {}
         self._proposed: tuple[Point, Trial] | None = None
@@ -75,7 +76,7 @@ class OptunaStrategy(Strategy):
         """Yields what the sampler suggests."""
         while True:
             self._drop_proposed()
-            with self._asking():
+            with self._quietly():
                 trial = self._study.ask()
                 point = self._suggested(trial)
             self._proposed = (point, trial)
@@ -123,10 +124,16 @@ class OptunaStrategy(Strategy):
 
     def _enqueued(self, point: Point) -> Trial:
         self._study.enqueue_trial(self._numbers(point))
-        with self._asking():
+        with self._quietly():
             trial = self._study.ask()
             self._suggested(trial)
         return trial
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Asks the sampler without its warnings, such as numpy's about an overflow for objectives of 1e300."""
+        with warnings.catch_warnings(action="ignore"), self._asking():
+            yield
 
     def _numbers(self, point: Point) -> dict[str, Any]:
         return {name: one.number(point[name]) for name, one in self._coordinates.items() if name in point}

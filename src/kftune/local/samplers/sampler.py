@@ -59,6 +59,24 @@ class Sampler:
                 return suggestion
         return None
 
+    def total(self, budget: int) -> int:
+        """Returns how many trials a run can have: fewer than its budget where there are fewer points.
+
+        Args:
+            budget: The most that may run.
+        """
+        if self._repeats:
+            return min(budget, self._strategy.size or budget)
+        if not self._space.listable:
+            return budget
+        points = (self._space.suggestion(point) for point in self._space.all_points())
+        found = {*self._tried, *(suggestion.key for suggestion in self._first)}
+        for suggestion in points:
+            if len(found) >= budget:
+                return budget
+            found.add(suggestion.key)
+        return min(budget, len(found))
+
     def _candidates(self, number: int) -> Iterator[Suggestion]:
         yield from self._first
         for point in islice(self._strategy.proposals(number), self._strategy.patience):

@@ -41,11 +41,13 @@ class Strategy:
 
     Attributes:
         patience: How many of its proposals may have been tried already before other points are used; None: no limit.
+        size: How many points it proposes at all; None if it has no end, or the end is not known.
         exclusive: Whether only its proposals may be tried; it may have none until running trials have ended.
         notes: Notes for the user.
     """
 
     patience: int | None = None
+    size: int | None = None
     exclusive = False
 
     def __init__(self, setup: Setup) -> None:

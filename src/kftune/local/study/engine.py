@@ -357,6 +357,7 @@ class StudyEngine:
                 direction=meta.direction,
                 goal=meta.goal,
                 max_trials=self._plan.meta.max_trials,
+                total=self._sampler.total(self._plan.meta.max_trials),
                 parallel=self._trials.parallel,
                 wall_clock=self._progress.wall_clock_left(),
                 finished=self._progress.finished,

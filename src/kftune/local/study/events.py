@@ -45,6 +45,8 @@ class StudyStarted(Event):
     direction: str
     goal: float | None
     max_trials: int
+    total: int
+    """Trials that can run: max_trials, or all points of the space if these are fewer."""
     parallel: int
     wall_clock: float | None
     """Seconds left of the study's wall clock."""

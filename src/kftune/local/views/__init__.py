@@ -14,7 +14,9 @@ __all__ = ["View", "pipeline_view", "study_view"]
 
 def _is_redrawn(out: TextIO) -> bool:
     """Whether a table can be redrawn in place: not by a dumb terminal, nor in the cell of a notebook."""
-    return out.isatty() and os.environ.get("TERM") not in ("dumb", "unknown") and "JPY_PARENT_PID" not in os.environ
+    # Jupyter starts its kernels with the first variable, VS Code only with the second.
+    notebook = "JPY_PARENT_PID" in os.environ or "matplotlib_inline" in os.environ.get("MPLBACKEND", "")
+    return out.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown") and not notebook
 
 
 def study_view(out: TextIO, hints: Sequence[str] = (), *, plain: bool = False) -> View:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Self, TextIO
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from kftune.local.study.events import Event, Note
+from kftune.local.views.redrawn import Redrawn
 from kftune.local.views.view import View
 
 _PER_SECOND = 4
@@ -41,9 +41,7 @@ class LiveView(View):
 
     def __init__(self, out: TextIO) -> None:
         self._console = Console(file=out, highlight=False)
-        self._live = Live(
-            get_renderable=self._draw, console=self._console, refresh_per_second=_PER_SECOND, transient=True
-        )
+        self._live = Redrawn(self._draw, self._console, _PER_SECOND)
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -82,7 +82,7 @@ class StudyBoard:
             return None
         mean, now = self._seconds / self._timed, time.monotonic()
         slots = [max(0.0, mean - (now - line.began)) for line in list(self.running.values())]
-        waiting = self.study.max_trials - self.done - len(slots)
+        waiting = self.study.total - self.done - len(slots)
         slots = sorted(slots + [0.0] * (self.study.parallel - len(slots)))
         rounds, rest = divmod(max(0, waiting), len(slots))
         left = rounds * mean + max([slots[-1], *(slot + mean for slot in slots[:rest])])
@@ -112,7 +112,10 @@ def headline(study: StudyStarted) -> str:
     """Returns a description of the study in one line."""
     goal = "" if study.goal is None else f" (goal {number_text(study.goal)})"
     at_once = "" if study.parallel == 1 else f", {study.parallel} at once"
+    trials = f"{study.total} trials"
+    if study.total < study.max_trials:
+        trials += f" (all points; the budget is {study.max_trials})"
     return (
         f"{study.study}: {study.direction} {study.objective}{goal}, {study.algorithm} with seed {study.seed}, "
-        f"{study.max_trials} trials{at_once}"
+        f"{trials}{at_once}"
     )

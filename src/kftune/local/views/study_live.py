@@ -43,7 +43,7 @@ class LiveStudyView(LiveView):
         if board.study is None or board.end is not None:
             return
         yield Text(headline(board.study), style="bold")
-        yield self._progress(board.study.max_trials)
+        yield self._progress(board.study.total)
         # Above the tables: a small terminal shows only the first lines of a frame.
         if board.best is not None:
             line = Text.assemble(("best so far ", "bold"), (str(board.best.get("trial")), "bold green"))

@@ -27,7 +27,7 @@ class PlainStudyView(PlainView):
     def _lines(self, event: Event) -> Iterator[str]:
         match event:
             case StudyStarted():
-                self._total = f"/{event.max_trials}"
+                self._total = f"/{event.total}"
                 yield headline(event)
                 yield f"results in {event.folder}"
                 if event.finished:

@@ -1,0 +1,378 @@
+"""The examples on the pages of the reference, by section. Tests load each, and look for every key in them."""
+
+from __future__ import annotations
+
+STUDY = {
+    "": """
+name: circuits
+description: Finds good hyperparameters for one circuit.
+hparams: LstmHparams
+values: {circuit: PLANT001/CIRCUIT01}
+search:
+  learning_rate: {loguniform: [1e-4, 1e-2]}
+  batch_size: {choice: [16, 32, 64]}
+objective: {metric: val_loss, direction: minimize}
+metrics: [train_loss]
+algorithm: {name: random, seed: 7}
+budget: {max_trials: 20, parallel: 3}
+step: {image: "registry.example/circuits:1", module: kftune.training, args: [lstm]}
+points: [{learning_rate: 0.001}]
+targets: {katib: {namespace: team-a}}
+""",
+    "objective": """
+objective: {metric: val_loss, direction: minimize, goal: 0.05, reduce: min, regex: "loss on validation: ([0-9.]+)"}
+""",
+    "metrics[]": """
+metrics:
+  - {name: val_mae, reduce: min}
+  - {name: gpu_memory, reduce: max, regex: "peak memory: ([0-9.]+)"}
+""",
+    "algorithm": """
+algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5}}
+""",
+    "budget": """
+budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h}
+""",
+    "step": """
+step:
+  name: train
+  module: kftune.training
+  args: [lstm]
+  image: registry.example/circuits:1
+  working_dir: /work
+  env: {OMP_NUM_THREADS: 2}
+  service_account: trainer
+  grace_period: 1m
+  node_selector: {disk: ssd}
+""",
+    "step.secrets.NAME": """
+step:
+  image: registry.example/circuits:1
+  command: [python, train.py]
+  secrets:
+    S3_KEY: {name: s3, key: secret-key}
+""",
+    "step.config_maps.NAME": """
+step:
+  image: registry.example/circuits:1
+  command: [python, train.py]
+  config_maps:
+    S3_ENDPOINT: {name: s3-settings, key: endpoint}
+""",
+    "step.resources": """
+step:
+  image: registry.example/circuits:1
+  command: [python, train.py]
+  resources:
+    {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, gpu: 2, gpu_resource: nvidia.com/gpu,
+     gpu_type: NVIDIA-A100-SXM4-80GB, nodes: 2, procs_per_node: 2}
+targets: {katib: {trial_kind: PyTorchJob}}
+""",
+    "step.volumes[]": """
+step:
+  image: registry.example/circuits:1
+  command: [python, train.py]
+  volumes:
+    - {name: readings, mount: /data, claim: readings, read_only: true}
+    - {name: settings, mount: /etc/train, config_map: train-settings}
+    - {name: keys, mount: /etc/keys, secret: train-keys}
+    - {name: scratch, mount: /scratch, empty_dir: true, size_limit: 10Gi}
+""",
+    "step.tolerations[]": """
+step:
+  image: registry.example/circuits:1
+  command: [python, train.py]
+  tolerations:
+    - {key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}
+    - {key: team, value: vision}
+""",
+    "step.data": """
+step:
+  image: registry.example/circuits:1
+  command: [python, train.py]
+  volumes: [{name: readings, mount: /data, claim: readings}]
+  data: {path: readings, mount: /data}
+""",
+    "targets.katib": """
+targets:
+  katib:
+    version: "0.19"
+    namespace: team-a
+    name: circuits-2
+    encoding: auto
+    trial_kind: TrainJob
+    runtime: torch-distributed
+    min_runtime: 10s
+    retain: true
+    resume_policy: LongRunning
+    labels: {team: vision}
+    annotations: {owner: team-a@example.com}
+""",
+}
+
+PIPELINE = {
+    "": """
+name: circuits
+description: Finds hyperparameters, trains with the best, and registers the model.
+parameters: {circuit: PLANT001/CIRCUIT01}
+defaults: {image: "registry.example/circuits:1", retries: 1}
+instances: {ml.local.large: {cpu: 4, memory: 16Gi}}
+loops: {circuits: {items: [PLANT001/CIRCUIT01, PLANT001/CIRCUIT02]}}
+steps:
+  data:
+    kind: data
+    module: kftune.training
+    args: [data]
+    for_each: circuits
+    inputs: {circuit: "${item}"}
+exit: {command: [python, tell.py], inputs: {status: "${run.status}"}}
+schedule: {cron: "30 4 * * 1-5"}
+parallel: 4
+timeout: 6h
+targets: {argo: {namespace: team-a}}
+""",
+    "steps.NAME": """
+steps:
+  tune:
+    kind: tune
+    description: Searches the hyperparameters of one circuit.
+    image: registry.example/launcher:1
+    study: study.yaml
+    overrides: [budget.max_trials=4]
+    volumes: [{name: shared, mount: /shared, claim: circuits-shared}]
+    share: shared
+    delete: succeeded
+  train:
+    kind: train
+    job_type: training
+    module: kftune.training
+    args: [lstm]
+    hparams: LstmHparams
+    values: {circuit: "${parameters.circuit}"}
+    values_from: ${steps.tune.outputs.best}
+    inputs: {data: "${steps.data.outputs.data}"}
+    outputs: {model: model, metrics: metrics}
+    working_dir: /work
+    env: {OMP_NUM_THREADS: 2}
+    node_selector: {disk: ssd}
+    service_account: trainer
+    grace_period: 1m
+    instance_type: ml.m5.xlarge
+    instance_count: 1
+    retries: 2
+    timeout: 1h
+    cache: false
+    network: true
+  evaluate:
+    kind: evaluate
+    command: [python, evaluate.py]
+    inputs: {model: "${steps.train.outputs.model}"}
+    outputs: {val_loss: float}
+  register:
+    kind: register
+    module: kftune.training
+    args: [register]
+    after: [data]
+    when: ${steps.evaluate.outputs.val_loss} < 0.5
+    inputs: {model: "${steps.train.outputs.model}"}
+""",
+    "steps.NAME.secrets.NAME": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    secrets: {S3_KEY: {name: s3, key: secret-key}}
+""",
+    "steps.NAME.config_maps.NAME": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    config_maps: {S3_ENDPOINT: {name: s3-settings, key: endpoint}}
+""",
+    "steps.NAME.resources": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    resources:
+      {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, gpu: 2, gpu_resource: nvidia.com/gpu,
+       gpu_type: NVIDIA-A100-SXM4-80GB, nodes: 1, procs_per_node: 2}
+""",
+    "steps.NAME.volumes[]": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    volumes:
+      - {name: readings, mount: /data, claim: readings, read_only: true}
+      - {name: settings, mount: /etc/train, config_map: train-settings}
+      - {name: keys, mount: /etc/keys, secret: train-keys}
+      - {name: scratch, mount: /scratch, empty_dir: true, size_limit: 10Gi}
+""",
+    "steps.NAME.tolerations[]": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    tolerations:
+      - {key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}
+      - {key: team, value: vision}
+""",
+    "steps.NAME.retries": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    retries: {limit: 3, backoff: 30s, factor: 2, max_backoff: 10m}
+""",
+    "steps.NAME.inputs.NAME": """
+steps:
+  evaluate:
+    kind: evaluate
+    command: [python, evaluate.py]
+    when: ${parameters.limit} > 0
+    outputs: {val_loss: float, report: html}
+  card:
+    kind: container
+    command: [python, card.py]
+    inputs:
+      limit: {type: float, value: 1}
+      val_loss: {value: "${steps.evaluate.outputs.val_loss}", default: 9.9}
+      report: {value: "${steps.evaluate.outputs.report}", optional: true}
+""",
+    "steps.NAME.outputs.NAME": """
+steps:
+  evaluate:
+    kind: evaluate
+    command: [python, evaluate.py]
+    outputs:
+      val_loss: {type: float, description: Loss of the model on the readings of the last week}
+""",
+    "defaults": """
+defaults:
+  image: registry.example/circuits:1
+  resources: {cpu: 1, memory: 2Gi}
+  retries: {limit: 1, backoff: 30s}
+  timeout: 1h
+""",
+    "instances.NAME": """
+instances:
+  ml.local.large: {cpu: 4, memory: 16Gi}
+steps:
+  train: {kind: train, command: [python, train.py], instance_type: ml.local.large}
+""",
+    "exit": """
+exit:
+  image: registry.example/tell:1
+  command: [python, tell.py]
+  inputs: {status: "${run.status}"}
+""",
+    "parameters.NAME": """
+parameters:
+  circuit: {type: str, default: PLANT001/CIRCUIT01, description: Its readings are learned}
+  epochs: 30
+""",
+    "loops.NAME": """
+parameters:
+  seeds: {type: list, default: [1, 2, 3]}
+loops:
+  circuits: {file: circuits.yaml, at: "*.*", fields: {key: str}, parallel: 2}
+  seeds: {items: "${parameters.seeds}", item: int}
+steps:
+  data: {kind: data, command: [python, data.py], for_each: circuits, inputs: {circuit: "${item.key}"}}
+  train: {kind: train, command: [python, train.py], for_each: seeds, inputs: {seed: "${item}"}}
+""",
+    "schedule": """
+schedule: {cron: "30 4 * * 1-5", timezone: Europe/Berlin, concurrency: replace}
+""",
+    "targets.kfp": """
+timeout: 6h
+targets:
+  kfp:
+    version: "2.17"
+    namespace: team-a
+    service_account: pipeline-runner
+    labels: {team: vision}
+    annotations: {owner: team-a@example.com}
+    pipeline_root: s3://artifacts/circuits
+""",
+    "targets.argo": """
+timeout: 6h
+targets:
+  argo:
+    version: "4.1"
+    namespace: team-a
+    service_account: pipeline-runner
+    labels: {team: vision}
+    annotations: {owner: team-a@example.com}
+    keep_succeeded: 7d
+    keep_failed: 30d
+    mutex: circuits
+""",
+    "targets.local": """
+timeout: 6h
+targets:
+  local: {images: {"registry.example/circuits:1": images/train}}
+""",
+}
+
+PROJECT = {
+    "": """
+name: circuits
+namespace: team-a
+files: [study.yaml, pipeline.yaml]
+claims: {circuits-shared: {size: 5Gi}}
+config_maps: {settings: [settings.yaml]}
+overlays: {dev: {namespace: team-a-dev}}
+""",
+    "namespace": """
+namespace: {name: team-a, create: true, labels: {team: vision}}
+files: [study.yaml]
+""",
+    "claims.NAME": """
+claims:
+  circuits-shared: {size: 5Gi, access: [ReadWriteMany], storage_class: fast}
+""",
+    "overlays.NAME": """
+overlays:
+  dev:
+    namespace: team-a-dev
+    images: {registry.example/circuits: dev}
+    set: {study.yaml: [budget.max_trials=4, step.resources.cpu=1]}
+""",
+}
+
+ALGORITHM = {
+    "random": "algorithm: {name: random, seed: 7}",
+    "grid": """
+algorithm: {name: grid, seed: 7}
+search: {learning_rate: {choice: [0.001, 0.003, 0.01]}} # the other domains of the class are lists
+budget: {max_trials: 200}
+""",
+    "tpe": "algorithm: {name: tpe, seed: 7, settings: {gamma: 0.25, prior_weight: 1.0, n_EI_candidates: 48}}",
+    "multivariate-tpe": """
+algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5, n_ei_candidates: 48}}
+""",
+    "bayesianoptimization": """
+algorithm:
+  name: bayesianoptimization
+  seed: 7
+  settings: {base_estimator: GP, n_initial_points: 8, acq_func: EI, acq_optimizer: auto}
+""",
+    "cmaes": """
+algorithm: {name: cmaes, seed: 7, settings: {sigma: 0.2, restart_strategy: ipop}}
+search: {learning_rate: {loguniform: [1e-4, 1e-2]}, batch_size: {int: [16, 64]}}
+""",
+    "sobol": "algorithm: {name: sobol, seed: 7}",
+    "hyperband": """
+algorithm: {name: hyperband, settings: {r_l: 27, eta: 3, resource_name: epochs}}
+search: {epochs: {int: [1, 27]}}
+budget: {max_trials: 27, parallel: 27} # Katib needs both for a bracket
+""",
+    "pbt": """
+algorithm:
+  name: pbt
+  settings: {suggestion_trial_dir: /checkpoints, n_population: 10, truncation_threshold: 0.2}
+""",
+}
