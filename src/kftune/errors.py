@@ -160,16 +160,17 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"known: {shown}{', …' if len(names) > 20 else ''}"
 
 
-def near_names(name: str, known: Iterable[str]) -> str:
+def near_names(name: str, known: Iterable[str], *, keys: bool = False) -> str:
     """Returns a question that offers the names close to an unknown one, or an empty text.
 
     Args:
         name: The unknown name.
         known: The valid names.
+        keys: Whether they are keys of a file, such as ``budget.max_trials``.
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+    from kftune.near import meant  # noqa: PLC0415 - only a mistake needs it
 
-    near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    near = meant(name, known, keys=keys)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 

@@ -49,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Renders one file or all below a folder."""
     if (arguments.file is None) == (arguments.all is None):
-        raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
+        from kftune.cli.hints import missing_file
+
+        raise UsageError(f"render takes a study or pipeline file, or --all DIR{missing_file('file')}")
     if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
         raise UsageError(f"--out takes a .yaml or .json file, or a folder, but {arguments.out} is another file")
     if arguments.all is not None:
