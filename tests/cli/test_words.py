@@ -145,3 +145,34 @@ def test_a_command_in_an_empty_folder_names_how_to_begin(capsys, folder, monkeyp
     (folder / "empty").mkdir()
     monkeypatch.chdir(folder / "empty")
     assert "there is none in this folder; kftune new hparams NAME creates a study" in refused(capsys, "run")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [
+        (["best", "runs/digit"], "runs/digits"),
+        (["best", "run/digits"], "runs/digits"),
+        (["best", "runs/Digits"], "runs/digits"),
+        (["status", "digits"], "runs/digits"),
+        (["logs", "digit", "best"], "runs/digits"),
+        (["results", "study.yaml", "--dir", "runs/digit"], "runs/digits"),
+        (["best", "studdy.yaml"], "study.yaml"),
+        (["show", "study.yml"], "study.yaml"),
+        (["show", "study"], "study.yaml"),
+        (["run", "pipline/study.yml"], "pipelines/study.yaml"),
+        (["lint", "pipeline"], "pipelines' or 'pipeline.yaml"),
+        (["render", "--all", "pipelins", "--out", "build"], "pipelines"),
+    ],
+)
+def test_a_path_that_is_not_there_is_answered_with_a_near_one(capsys, folder, arguments, right):
+    (folder / "runs" / "digits").mkdir(parents=True)
+    (folder / "runs" / "digits" / "trials.db").touch()
+    (folder / "pipelines").mkdir()
+    (folder / "pipelines" / "study.yaml").touch()
+    assert refused(capsys, *arguments).endswith(f"; did you mean '{right}'?\n")
+
+
+def test_the_folder_of_all_results_is_answered_with_those_in_it(capsys, folder):
+    (folder / "runs" / "digits").mkdir(parents=True)
+    (folder / "runs" / "digits" / "trials.db").touch()
+    assert refused(capsys, "best", "runs").endswith("; there are some in runs/digits\n")

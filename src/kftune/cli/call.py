@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from kftune.errors import KftuneError, UsageError, near_files
+from kftune.errors import KftuneError, UsageError, near_files, near_paths
 
 _REQUIRED = re.compile("the following arguments are required: (.*)")  # argparse's own words
 
@@ -34,11 +35,15 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             from kftune.cli.hints import unknown_arguments
 
-            takes_changes = {"settings", "overrides"} & {action.dest for action in self._actions}
+            takes_changes = self.takes("settings") or self.takes("overrides")
             # Not `parsed.file`: it may be the value of the unknown option.
             files = [Path(each) for each in arguments if takes_changes and Path(each).is_file()]
             self.error(unknown_arguments(unknown, arguments, [*self._option_string_actions], files))
         return parsed
+
+    def takes(self, name: str) -> bool:
+        """Returns whether there is an argument of that name."""
+        return any(action.dest == name for action in self._actions)
 
     def _missing(self, names: Sequence[str]) -> str:
         from kftune.cli.hints import missing_file
@@ -85,10 +90,23 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        file = str(error.filename or "")
-        return _report(f"{file}: {error.strerror}{near_files(file)}" if file else str(error))
+        return _report(_of_system(error, of_results=parser.takes("study")))
     except KeyboardInterrupt:
         return 130
+
+
+def _of_system(error: OSError, *, of_results: bool) -> str:
+    file = os.fsdecode(error.filename or "")
+    if not file:
+        return str(error)
+    if not isinstance(error, FileNotFoundError):
+        return f"{file}: {error.strerror}"
+    near = near_files(file)
+    if not near and of_results:  # the name of a study may have been given
+        from kftune.cli.places import RUNS
+
+        near = "".join(f"; did you mean {each!r}?" for each in near_paths(str(RUNS / file))[:1])
+    return f"{file}: {error.strerror}{near}"
 
 
 def _report(message: str) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 from kftune import yaml_text
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
-from kftune.errors import RenderError, UsageError
+from kftune.errors import RenderError, UsageError, near_files
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
@@ -91,6 +91,8 @@ def _render_file(arguments: argparse.Namespace) -> None:
 def _render_all(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         raise UsageError("kftune render --all needs --out DIR")
+    if not arguments.all.is_dir():
+        raise UsageError(f"--all takes a folder, but {arguments.all} is none{near_files(str(arguments.all))}")
     count = 0
     sets: set[Path] = set()
     projects = sorted(arguments.all.rglob(PROJECT_FILE)) if arguments.target is None else []
