@@ -29,11 +29,11 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("min", "minimum", "lowerbound", "start", "from"), ("minimize", "min", "low")),
     **dict.fromkeys(("max", "maximum", "upper", "upperbound", "stop", "end", "to"), ("maximize", "max", "high")),
     # domains
-    **dict.fromkeys(("categorical", "options", "values", "enum", "list"), ("choice",)),
-    "gaussian": ("normal",),
-    **dict.fromkeys(("float", "double", "real"), ("uniform",)),
-    **dict.fromkeys(("randint", "integer", "range", "intuniform"), ("int",)),
-    **dict.fromkeys(("log", "logarithmic"), ("loguniform",)),
+    **dict.fromkeys(("categorical", "options", "values", "enum", "list"), ("choice", "Choice")),
+    "gaussian": ("normal", "Normal"),
+    **dict.fromkeys(("float", "double", "real"), ("uniform", "Uniform")),
+    **dict.fromkeys(("randint", "integer", "range", "intuniform", "int"), ("int", "IntUniform")),
+    **dict.fromkeys(("log", "logarithmic"), ("loguniform", "LogUniform")),
     # keys of files
     **dict.fromkeys(
         ("trials", "ntrials", "numtrials", "maxtrialcount", "numsamples", "iterations", "niter", "maxevals", "evals"),
