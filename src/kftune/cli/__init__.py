@@ -58,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    from kftune.cli.output import tolerate
+
+    tolerate(sys.stdout)
+    tolerate(sys.stderr)
     try:
         code = _main(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

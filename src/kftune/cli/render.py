@@ -21,6 +21,7 @@ from typing import Any
 from kftune import yaml_text
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
+from kftune.cli.output import write_data
 from kftune.errors import RenderError, UsageError, near_files
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
@@ -80,7 +81,7 @@ def _render_file(arguments: argparse.Namespace) -> None:
     for target in _targets(arguments.file, kind, arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
-            sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
+            write_data(_text([*rendering.documents, *rendering.created], arguments.format))
         elif arguments.out.suffix in _SUFFIXES:
             _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
         else:

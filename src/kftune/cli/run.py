@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
+from kftune.cli.output import write_data
 from kftune.cli.places import RUNS
 from kftune.errors import UsageError
 from kftune.spec.kind import Kind, KindName
@@ -132,8 +133,7 @@ def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
 
 
 def _print_json(event: Any) -> None:
-    sys.stdout.write(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
-    sys.stdout.flush()
+    write_data(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
 
 
 def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[], AbstractContextManager[OnEvent]]]:
