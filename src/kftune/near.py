@@ -48,7 +48,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("randomseed", "randomstate"), ("seed",)),
     **dict.fromkeys(("mode", "goaltype"), ("direction",)),
     **dict.fromkeys(("algo", "algorithm", "sampler", "method", "strategy"), ("algorithm.name", "algorithm")),
-    **dict.fromkeys(("hyperparameters", "params", "config"), ("hparams", "values")),
+    **dict.fromkeys(("hyperparameters", "params"), ("hparams", "values")),
     **dict.fromkeys(("searchspace", "space"), ("search",)),
     **dict.fromkeys(("script", "entrypoint", "cmd", "run", "program"), ("command",)),
     "gpus": ("gpu",),

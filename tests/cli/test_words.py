@@ -94,6 +94,9 @@ def test_a_word_of_other_tools_is_answered_with_the_command(capsys, word, right)
         (["run", "experiment.yaml", "n_trials=5"], "maxTrialCount"),
         (["run", "experiment.yaml", "--parallel", "5"], "parallelTrialCount=5"),
         (["show", "study.yaml", "--formt", "json"], "--format"),
+        (["show", "study.yaml", "--json"], "--format json"),
+        (["results", "study.yaml", "--csv"], "--format csv"),
+        (["best", "study.yaml", "-o", "json"], "--format json"),
         (["show", "study.yaml", "--lr"], "values.lr=…"),
     ],
 )
@@ -176,3 +179,12 @@ def test_the_folder_of_all_results_is_answered_with_those_in_it(capsys, folder):
     (folder / "runs" / "digits").mkdir(parents=True)
     (folder / "runs" / "digits" / "trials.db").touch()
     assert refused(capsys, "best", "runs").endswith("; there are some in runs/digits\n")
+
+
+def test_a_run_of_a_pipeline_also_takes_the_keys_of_the_file(capsys, folder):
+    assert "pipeline.yaml:2:1: parallel: must be greater than or equal to 1" in refused(
+        capsys, "run", "pipeline.yaml", "parallel=0"
+    )
+    text = (folder / "pipeline.yaml").read_text()
+    (folder / "pipeline.yaml").write_text(text.replace("{circuit: C1,", "{parallel: 2, circuit: C1,"))
+    assert "the parameter parallel is of type int" in refused(capsys, "run", "pipeline.yaml", "parallel=x")

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from kftune.errors import KftuneError, UsageError, near_files, near_paths
+from kftune.errors import KftuneError, UsageError, near_paths
 
 _REQUIRED = re.compile("the following arguments are required: (.*)")  # argparse's own words
 
@@ -38,8 +38,16 @@ class _Parser(argparse.ArgumentParser):
             takes_changes = self.takes("settings") or self.takes("overrides")
             # Not `parsed.file`: it may be the value of the unknown option.
             files = [Path(each) for each in arguments if takes_changes and Path(each).is_file()]
-            self.error(unknown_arguments(unknown, arguments, [*self._option_string_actions], files))
+            self.error(unknown_arguments(unknown, arguments, self._written(), files))
         return parsed
+
+    def _written(self) -> list[str]:
+        """Returns the options as they are written: those with choices also with each of them."""
+        return [
+            option if choice is None else f"{option} {choice}"
+            for option, action in self._option_string_actions.items()
+            for choice in (None, *(action.choices or ()))
+        ]
 
     def takes(self, name: str) -> bool:
         """Returns whether there is an argument of that name."""
@@ -101,12 +109,13 @@ def _of_system(error: OSError, *, of_results: bool) -> str:
         return str(error)
     if not isinstance(error, FileNotFoundError):
         return f"{file}: {error.strerror}"
-    near = near_files(file)
+    near = [each for each in near_paths(file) if not each.endswith(".py") or file.endswith(".py")]
     if not near and of_results:  # the name of a study may have been given
         from kftune.cli.places import RUNS
 
-        near = "".join(f"; did you mean {each!r}?" for each in near_paths(str(RUNS / file))[:1])
-    return f"{file}: {error.strerror}{near}"
+        near = near_paths(str(RUNS / file))
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"{file}: {error.strerror}{hint}"
 
 
 def _report(message: str) -> int:

@@ -27,7 +27,7 @@ def unknown_arguments(
     Args:
         unknown: The arguments that it does not have.
         arguments: All that it was given.
-        options: The options that it has.
+        options: The options that it has, and those with choices also as ``--format json``.
         files: The files whose keys a ``key=value`` of the command sets.
     """
     keys = [key for file in files for key in file_keys(file)]
@@ -104,7 +104,8 @@ def _files_here(kinds: Iterable[KindName]) -> Iterator[str]:
 
 
 def _meant(option: str, value: str, options: Sequence[str], keys: Sequence[str]) -> str:
-    near = meant(option, [*options, *keys], keys=True)
+    near = [each for each in options if each.partition(" ")[2] in (option.lstrip("-"), value) and " " in each]
+    near = near or meant(option, [*(each for each in options if " " not in each), *keys], keys=True)
     as_option = " or ".join(each for each in near if each in options)
     as_key = " or ".join(f"{each}={value or '…'}" for each in near if each not in options)
     option_hint = as_option and f"; did you mean {as_option}?"

@@ -114,11 +114,11 @@ def report(
     Raises:
         MetricError: `format_line` rejects a value, a metric is given twice, or values have no names.
     """
-    if more or not (values is None or isinstance(values, Mapping)):
-        given = ", ".join(f"{value!r:.60}" for value in (values, *more))
-        named = isinstance(values, str) and len(more) == 1
-        form = f"{{{values!r}: {more[0]!r}}}" if named else "val_loss=0.31"
-        raise MetricError(f"report() takes metrics by name; given {given}; write report({form})")
+    given: tuple[object, ...] = (values, *more)
+    if more or not isinstance(given[0], (Mapping, type(None))):
+        form = f"{{{given[0]!r}: {given[1]!r}}}" if len(given) == 2 and isinstance(given[0], str) else "val_loss=0.31"
+        shown = ", ".join(f"{value!r:.60}" for value in given)
+        raise MetricError(f"report() takes metrics by name; given {shown}; write report({form})")
     if os.environ.get("RANK", "0") not in {"", "0"}:
         return
     twice = sorted(metrics.keys() & (values or {}).keys())
