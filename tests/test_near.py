@@ -8,6 +8,10 @@ from kftune.domains import domain
 from kftune.errors import near_names
 from kftune.katib.engines import ALGORITHMS
 from kftune.near import meant
+from kftune.pipeline import PARAMETER_TYPES, ContainerStep
+from kftune.spec.kind import STEP_KINDS
+
+STEP_KEYS = [*ContainerStep.model_fields]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +92,22 @@ def test_a_name_of_a_file_is_compared_as_a_whole():
 def test_a_hint_is_a_question_or_nothing():
     assert near_names("unit", ["units", "epochs"]) == "did you mean 'units'?"
     assert near_names("zzz", ["units", "epochs"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "known", "right"),
+    [
+        *[("training", STEP_KINDS, "train"), ("hpo", STEP_KINDS, "tune"), ("Container", STEP_KINDS, "container")],
+        *[("preprocess", STEP_KINDS, "data"), ("eval", STEP_KINDS, "evaluate"), ("script", STEP_KINDS, "container")],
+        *[
+            ("string", PARAMETER_TYPES, "str"),
+            ("integer", PARAMETER_TYPES, "int"),
+            ("number", PARAMETER_TYPES, "float"),
+        ],
+        *[("json", PARAMETER_TYPES, "dict"), ("array", PARAMETER_TYPES, "list"), ("boolean", PARAMETER_TYPES, "bool")],
+        *[("depends_on", STEP_KEYS, "after"), ("if", STEP_KEYS, "when"), ("loop", STEP_KEYS, "for_each")],
+        *[("environment", STEP_KEYS, "env"), ("retry", STEP_KEYS, "retries"), ("cmd", STEP_KEYS, "command")],
+    ],
+)
+def test_a_word_of_other_pipelines_is_found(written, known, right):
+    assert meant(written, known) == [right]

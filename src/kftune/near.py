@@ -31,7 +31,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     # domains
     **dict.fromkeys(("categorical", "options", "values", "enum", "list"), ("choice", "Choice")),
     "gaussian": ("normal", "Normal"),
-    **dict.fromkeys(("float", "double", "real"), ("uniform", "Uniform")),
+    **dict.fromkeys(("float", "double", "real", "number"), ("uniform", "Uniform", "float")),
     **dict.fromkeys(("randint", "integer", "range", "intuniform", "int"), ("int", "IntUniform")),
     **dict.fromkeys(("log", "logarithmic"), ("loguniform", "LogUniform")),
     # keys of files
@@ -50,12 +50,16 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("algo", "algorithm", "sampler", "method", "strategy"), ("algorithm.name", "algorithm")),
     **dict.fromkeys(("hyperparameters", "params"), ("hparams", "values")),
     **dict.fromkeys(("searchspace", "space"), ("search",)),
-    **dict.fromkeys(("script", "entrypoint", "cmd", "run", "program"), ("command",)),
+    **dict.fromkeys(("script", "entrypoint", "cmd", "run", "program"), ("command", "container")),
     "gpus": ("gpu",),
     **dict.fromkeys(("cpus", "cores"), ("cpu",)),
     **dict.fromkeys(("ram", "mem"), ("memory",)),
     **dict.fromkeys(("environment", "envs", "variables"), ("env",)),
     "cron": ("schedule",),
+    **dict.fromkeys(("dependson", "depends", "dependencies", "needs", "requires"), ("after",)),
+    **dict.fromkeys(("if", "condition"), ("when",)),
+    **dict.fromkeys(("loop", "withitems", "parallelfor", "matrix"), ("for_each",)),
+    **dict.fromkeys(("pvc", "persistentvolumeclaim"), ("claim",)),
     "class": ("hparams",),
     # kinds, targets and choices
     **dict.fromkeys(("kubeflow", "kubeflowpipelines"), ("kfp", "katib")),
@@ -70,6 +74,9 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "error": ("fails",),
     "warning": ("wrong",),
     "ls": ("list",),
+    **dict.fromkeys(("array", "tuple"), ("list",)),
+    **dict.fromkeys(("object", "mapping", "json"), ("dict",)),
+    **dict.fromkeys(("file", "path", "folder", "directory"), ("artifact",)),
     # hyperparameters
     "lr": ("learning_rate",),
     "learningrate": ("lr",),
