@@ -9,8 +9,11 @@ BUILD_FLAGS ?=#         build options for the container engine, such as BUILD_FL
 PUSH ?=#                the registry that build-images pushes to, such as PUSH=registry.example/team; empty: no push
 ARGS ?=#                more arguments for pytest or the benchmark, such as ARGS='-k domains'
 
+, := ,#                 a comma in an argument of a function
+
 BIN := .venv/bin
 READY := .venv/.ok
+DEMO_READY := .venv/.demo
 DEMO := pipelines/circuits/demo.yaml
 
 .PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests check-security cluster cluster-down \
@@ -22,13 +25,22 @@ help: ## list the targets
 setup: $(READY) ## create .venv with everything for development (the other targets do this if it does not exist)
 
 # An editable install: a change of the requirements makes it out of date, a change of the code does not.
-$(READY): pyproject.toml constraints.txt
+define install
 	@$(PYTHON) -c 'import sys; sys.exit("kftune needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": name another with make PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@echo "installing kftune[$(1)] into .venv; torch is most of it, and on Linux it brings CUDA unless an index of pip has the CPU build (README)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,train,kfp,model-registry,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[$(1)]'
 	@touch $@
+endef
 
-demo: $(READY) ## train a dozen LSTMs on real sensor readings, and write the Experiment that does this on a cluster
+$(READY): pyproject.toml constraints.txt
+	$(call install,local$(,)train$(,)kfp$(,)model-registry$(,)dev)
+
+# What the demo needs; where everything is installed, it is not used.
+$(DEMO_READY): pyproject.toml constraints.txt
+	$(call install,local$(,)train)
+
+demo: $(if $(wildcard $(READY)),$(READY),$(DEMO_READY)) ## train a dozen LSTMs on real sensor readings, and write the Experiment that does this on a cluster
 	$(BIN)/kftune run $(DEMO)
 	$(BIN)/kftune best $(DEMO)
 	$(BIN)/kftune render $(DEMO) --target katib --out build/demo

@@ -40,6 +40,35 @@ def test_every_name_of_all_is_there_and_no_other_is_offered():
     assert not hasattr(kftune, "__wrapped__")
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("log_metric", "report metrics with kftune.report(val_loss=0.31)"),
+        ("tune", "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study"),
+        ("suggest_float", "a script gets its values from its class: hparams = MyHparams.from_args()"),
+        ("Pipeline", "pipelines are in kftune.pipeline"),
+        ("outputs", "it is a module: import kftune.outputs"),
+        ("loguniform", "did you mean 'LogUniform'?"),
+        ("Hparms", "did you mean 'Hparams' or 'Hparam'?"),
+    ],
+)
+def test_a_name_that_is_not_here_is_answered_with_where_it_is(name, hint):
+    code = f"import kftune\ntry: kftune.{name}\nexcept AttributeError as error: print(error)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == f"module 'kftune' has no attribute '{name}'; {hint}\n"
+
+
+def test_the_modules_that_hints_name_have_what_they_promise():
+    from kftune import local, pipeline, render, results
+    from kftune.hparams.registry import load_hparams
+
+    assert all(
+        map(callable, (local.run_study, render.render, render.render_pipeline, results.open_results, load_hparams))
+    )
+    promised = [name for name, hint in kftune._ELSEWHERE.items() if hint == "pipelines are in kftune.pipeline"]
+    assert [name for name in promised if not hasattr(pipeline, name)] == []
+
+
 def test_names_come_from_where_they_live():
     values = [getattr(kftune, name) for name in kftune.__all__]
     for value in filter(lambda value: inspect.isclass(value) or inspect.isfunction(value), values):

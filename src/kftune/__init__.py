@@ -81,10 +81,49 @@ __all__ = [
 def __getattr__(name: str) -> object:
     module = _HOME_OF.get(name)
     if module is None:
-        raise AttributeError(f"module 'kftune' has no attribute {name!r}")
+        hint = "" if name.startswith("__") else _hint(name)
+        raise AttributeError(f"module 'kftune' has no attribute {name!r}{hint}")
     value = getattr(import_module(module), name)
     globals()[name] = value
     return value
+
+
+# What people look for here -> where it is, or what to use instead.
+_ELSEWHERE = {
+    **dict.fromkeys(
+        ("log", "log_metric", "log_metrics", "logger", "metric", "report_metric", "report_metrics", "write"),
+        "report metrics with kftune.report(val_loss=0.31)",
+    ),
+    **dict.fromkeys(
+        ("run", "tune", "train", "fit", "optimize", "minimize", "maximize", "run_study", "create_study", "Tuner"),
+        "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study",
+    ),
+    **dict.fromkeys(
+        ("suggest_float", "suggest_int", "suggest_categorical", "trial", "get_next_parameter", "config", "get_config"),
+        "a script gets its values from its class: hparams = MyHparams.from_args()",
+    ),
+    **dict.fromkeys(
+        ("Pipeline", "load_pipeline", "DataStep", "TrainStep", "TuneStep", "EvaluateStep", "RegisterStep", "Parameter"),
+        "pipelines are in kftune.pipeline",
+    ),
+    **dict.fromkeys(("render", "compile", "render_pipeline"), "from kftune.render import render, render_pipeline"),
+    **dict.fromkeys(("results", "best", "open_results"), "from kftune.results import open_results"),
+    "load_hparams": "from kftune.hparams.registry import load_hparams",
+}
+
+
+def _hint(name: str) -> str:
+    """Returns ``; `` and what to write for a name that is not here, or an empty text."""
+    from importlib.util import find_spec
+
+    from kftune.errors import near_names
+
+    if name in _ELSEWHERE:
+        return f"; {_ELSEWHERE[name]}"
+    if find_spec(f"kftune.{name}") is not None:
+        return f"; it is a module: import kftune.{name}"
+    near = near_names(name, __all__)
+    return f"; {near}" if near else ""
 
 
 def __dir__() -> list[str]:

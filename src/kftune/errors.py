@@ -169,26 +169,44 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"known: {shown}{', …' if len(names) > 20 else ''}"
 
 
-def near_names(name: str, known: Iterable[str]) -> str:
+def near_names(name: str, known: Iterable[str], *, keys: bool = False) -> str:
     """Returns a question that offers the names close to an unknown one, or an empty text.
 
     Args:
         name: The unknown name.
         known: The valid names.
+        keys: Whether they are keys of a file, such as ``budget.max_trials``.
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+    from kftune.near import meant  # noqa: PLC0415 - only a mistake needs it
 
-    near = get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+    near = meant(name, known, keys=keys)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def near_files(path: str) -> str:
-    """Returns ``; `` and a question that offers files with names close to a missing one, or an empty text."""
+    """Returns ``; `` and a question that offers paths close to one that does not exist, or an empty text."""
+    near = [each for each in near_paths(path) if each != path]
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def near_paths(path: str) -> list[str]:
+    """Returns files and folders whose paths are close to a path; each of its names may be misspelt."""
     from pathlib import Path  # noqa: PLC0415 - only a mistake needs it
 
-    file = Path(path)
+    from kftune.near import meant  # noqa: PLC0415
+
+    given = Path(path)
+    found = [Path(given.anchor)]
     try:
-        near = "" if file.exists() else near_names(file.name, [other.name for other in file.parent.iterdir()])
+        for name in given.relative_to(given.anchor).parts:
+            found = [
+                folder / near
+                for folder in found
+                if folder.is_dir()
+                for near in (
+                    [name] if (folder / name).exists() else meant(name, [each.name for each in folder.iterdir()])
+                )
+            ]
     except OSError:
-        return ""
-    return f"; {near}" if near else ""
+        return []
+    return [str(each) for each in found[:3]]

@@ -6,7 +6,7 @@ Nothing here belongs to one kind of file: names and allowed values come from the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -75,19 +75,39 @@ class Frozen:
         raise NotImplementedError
 
 
-def findings(error: ValidationError, model: Any) -> list[InputProblem]:
+def inner_keys(model: type[BaseModel]) -> list[str]:
+    """Returns the keys of the sections of a class, and of their sections, as dotted names."""
+    found = []
+    for name, field in model.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None:
+            found += [f"{name}.{inner}" for inner in (*section.model_fields, *inner_keys(section))]
+    return found
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """Returns the class of a field that holds one section, or may hold none."""
+    if get_origin(annotation) in (Union, UnionType):
+        arms = [arm for arm in get_args(annotation) if arm is not type(None)]
+        return _section(arms[0]) if len(arms) == 1 else None
+    return _as_model(annotation)
+
+
+def findings(error: ValidationError, model: Any, elsewhere: Iterable[str] = ()) -> list[InputProblem]:
     """Returns the problems of an input, unknown keys first; problems of several union arms become one.
 
     Args:
         error: pydantic's errors.
         model: The class or type that the input was validated as.
+        elsewhere: Dotted names that a key of `model` could have been meant for, besides those of its sections.
     """
     found: dict[tuple[str | int, ...], InputProblem] = {}
     missing, short = set(), set()
     details = error.errors(include_url=False)
     for detail in sorted(details, key=lambda detail: detail["type"] != "extra_forbidden"):
         owner, annotation, path = _place(model, detail["loc"])
-        message = _message(detail, owner, annotation, str(path[-1]) if path else "")
+        further = elsewhere if len(path) == 1 else ()
+        message = _message(detail, owner, annotation, str(path[-1]) if path else "", further)
         is_tuple = detail["type"] == "missing" and isinstance(detail["loc"][-1], int)
         if is_tuple:
             count = _tuple_size(_place(model, detail["loc"][:-1])[1])
@@ -109,19 +129,31 @@ def findings(error: ValidationError, model: Any) -> list[InputProblem]:
     return [finding for finding in found.values() if finding.path not in skipped]
 
 
-def _message(detail: Any, owner: type[BaseModel] | None, annotation: Any, name: str) -> str:
+def _message(
+    detail: Any, owner: type[BaseModel] | None, annotation: Any, name: str, elsewhere: Iterable[str] = ()
+) -> str:
     if detail["type"] == "extra_forbidden":
-        known = owner.model_fields if owner else ()
-        return f"{owner.__name__ if owner else 'this'} has no key {name!r}; {suggestion(name, known)}"
+        return f"{owner.__name__ if owner else 'this'} has no key {name!r}; {_hint(name, owner, elsewhere)}"
     if detail["type"] == "missing":
         return f"{owner.__name__ if owner else 'this'} needs {name!r}, which has no default"
     if detail["type"] == "union_tag_not_found":
         key = _discriminator(detail)
         return f"needs {key!r}: one of {', '.join(map(str, _tags(annotation, key)))}"
-    return _reworded(detail)
+    return _reworded(detail, annotation)
 
 
-def _reworded(detail: Any) -> str:
+def _hint(name: str, owner: type[BaseModel] | None, elsewhere: Iterable[str]) -> str:
+    """Returns what an unknown key of a class was meant to be."""
+    if owner is None:
+        return suggestion(name, ())
+    first, dot, rest = name.partition(".")
+    if dot and first in owner.model_fields:
+        return f"a file has one key inside the other: {first}: {{{rest}: …}}"
+    near = near_names(name, [*owner.model_fields, *inner_keys(owner), *elsewhere], keys=True)
+    return near or suggestion(name, owner.model_fields)
+
+
+def _reworded(detail: Any, annotation: Any = None) -> str:
     """Returns one of pydantic's error details as a sentence: what must hold, and what was given."""
     given = detail["input"]
     context = detail.get("ctx") or {}
@@ -142,6 +174,9 @@ def _reworded(detail: Any) -> str:
         rule = f"{_discriminator(detail)} must be one of {', '.join(options)}"
     if detail["type"] in ("literal_error", "enum"):
         options = re.findall("'([^']*)'", context["expected"])
+    model = _section(annotation) if detail["type"].startswith("model_") else None
+    if model is not None:
+        rule = f"{rule} with keys of {', '.join(model.model_fields)}"
     near = f"; {near_names(str(given), options)}".rstrip("; ") if options else ""
     return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near}"
 

@@ -18,6 +18,7 @@ from kftune.hparams.models.lstm import LstmHparams
 from kftune.hparams.registry import BUILT_IN, ENTRY_POINT_GROUP, HparamsRegistry, RegistryEntry, load_hparams, name_of
 
 CLASS = "from kftune import Hparams\n\nclass {name}(Hparams):\n    lr: float = {default}\n"
+FORM = "a class is written module:Class, as in an import, or as its name in the registry"
 _NUMBERS = itertools.count()
 
 
@@ -196,23 +197,49 @@ def test_a_plug_in_cannot_use_a_name_that_is_taken(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("LstmHparam", "unknown hyperparameter class 'LstmHparam'; did you mean 'LstmHparams'?"),
-        ("lstn", "unknown hyperparameter class 'lstn'; did you mean 'lstm'?"),
-        ("transformer", "unknown hyperparameter class 'transformer'; known: LstmHparams, lstm"),
-        ("", "unknown hyperparameter class ''; known: LstmHparams, lstm"),
+        ("LstmHparam", "did you mean 'LstmHparams'?"),
+        ("lstn", "did you mean 'lstm'?"),
+        ("transformer", "known: LstmHparams, lstm"),
+        ("", "known: LstmHparams, lstm"),
     ],
 )
 def test_an_unknown_name_offers_the_near_ones(name, text):
-    with pytest.raises(UnknownNameError) as caught:
+    with pytest.raises(RegistryError) as caught:
         load_hparams(name)
-    assert str(caught.value) == text
+    assert str(caught.value) == f"unknown hyperparameter class {name!r}; {FORM}; {text}"
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("toy_hp.py:Toy", "toy_hp:Toy"),
+        ("./toy_hp.py:Toy", "toy_hp:Toy"),
+        ("toy_hp.py", "toy_hp:Toy' or 'toy_hp:Own"),
+        ("toy_hp", "toy_hp:Toy' or 'toy_hp:Own"),
+        ("toy_hp.Toy", "toy_hp:Toy"),
+        ("Toy", "toy_hp:Toy"),
+        ("toy", "toy_hp:Toy"),
+        ("Own", "toy_hp:Own"),
+        ("toyhp:Toy", "toy_hp:Toy"),
+        ("Deep", "models.deep:Deep"),
+        ("models/deep.py:Deep", "models.deep:Deep"),
+    ],
+)
+def test_another_form_of_a_name_is_answered_with_the_class_in_the_files(tmp_path, written, right):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "toy_hp.py").write_text(CLASS.format(name="Toy", default=1) + "class Own(Toy): pass\nclass No: pass\n")
+    (tmp_path / "models" / "deep.py").write_text(CLASS.format(name="Deep", default=1))
+    with pytest.raises(RegistryError) as caught:
+        load_hparams(written, [tmp_path])
+    assert str(caught.value).endswith(f"{FORM}; did you mean '{right}'?")
+    assert {"toy_hp", "models.deep"} & {*sys.modules} == set()
 
 
 def test_a_missing_module_is_named_with_the_folders_searched(tmp_path, module):
     name = module("")
     with pytest.raises(RegistryError) as caught:
         load_hparams(f"{name[:-1]}x:Made", [tmp_path])
-    assert str(caught.value) == (f"no module '{name[:-1]}x' in {tmp_path}; did you mean '{name}'?")
+    assert str(caught.value) == f"no module '{name[:-1]}x' in {tmp_path}; {FORM}; did you mean '{name}:Made'?"
     with pytest.raises(RegistryError, match=r"no module 'package_nobody_has\.hparams' in the installed"):
         load_hparams("package_nobody_has.hparams:Made")
 

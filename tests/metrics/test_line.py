@@ -228,3 +228,18 @@ def test_importing_metrics_loads_nothing_heavy():
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     )
     assert loaded.isdisjoint({"pydantic", "yaml", "numpy", "torch", "dataclasses", "inspect", "json"})
+
+
+@pytest.mark.parametrize(
+    ("given", "form"),
+    [
+        ((0.5,), "given 0.5; write report(val_loss=0.31)"),
+        (("val_loss", 0.5), "given 'val_loss', 0.5; write report({'val_loss': 0.5})"),
+        (({"a": 1}, 3), "given {'a': 1}, 3; write report(val_loss=0.31)"),
+        ((["a", 1],), "given ['a', 1]; write report(val_loss=0.31)"),
+    ],
+)
+def test_values_without_names_are_answered_with_the_form(given, form):
+    with pytest.raises(MetricError) as caught:
+        report(*given)
+    assert str(caught.value) == f"report() takes metrics by name; {form}"

@@ -200,6 +200,7 @@ EDITS = {
     "schedule: a minute too many": Edit("30 2 * * 1-5", "60 2 * * 1-5"),
     "schedule: unknown time zone": Edit("Europe/Berlin", "Europe/Berlni"),
     "targets: unknown version": Edit('version: "4.1"', 'version: "5.0"'),
+    "targets: a pipeline root that is no bucket": Edit("targets:\n", "targets:\n  kfp: {pipeline_root: 'minio:/x'}\n"),
     "targets: a label that no cluster takes": Edit("{team: a}", '{team: "a b"}'),
 }
 

@@ -441,6 +441,24 @@ def test_a_step_that_needs_a_skipped_one_is_skipped_too():
 
 
 @pytest.mark.parametrize(
+    "root", ["s3://b", "s3://b/", "minio://mlpipeline/v2/a_b-c", "gs://b/f?region=x&endpoint=y:9000"]
+)
+def test_a_pipeline_root_is_a_bucket(root):
+    made = pipeline(chain(), targets={"kfp": {"pipeline_root": root}})
+    assert made.targets.kfp.pipeline_root == root
+
+
+@pytest.mark.parametrize(
+    "root", ["minio:/x", "minio://", "s3:///x", "/data", "x", "file:///tmp", "http://store/b", "S3://b", "s3://b c", ""]
+)
+def test_another_pipeline_root_is_refused_as_kfps_backend_does(root):
+    with pytest.raises(
+        PipelineError, match=r"targets\.kfp\.pipeline_root: a pipeline root is gs://BUCKET/FOLDER, s3://"
+    ):
+        pipeline(chain(), targets={"kfp": {"pipeline_root": root}})
+
+
+@pytest.mark.parametrize(
     ("text", "left", "right", "holds"),
     [
         ("${parameters.a} < 0.5", 0.4, 0.5, True),

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from katib_as_run import run_trial, stand_in, substituted
 from pipeline_examples import chain, step, tune
 from places import ROOT, SUPPORT
+from study_examples import data
 
 from kftune import yaml_text
 from kftune.errors import PipelineError, RenderError, UnknownNameError
@@ -758,6 +759,10 @@ PAIR = {"items": [1, 2]}
         (lambda: argo({"a": step(instance_count=2)}), "Argo runs a step on one node, but step 'a' has 2"),
         (lambda: argo({"a": step()}, defaults={}), "needs an image for step 'a'"),
         (lambda: argo({"tune": tune()}), "needs an image for step 'tune', the image of kftune's launcher"),
+        (
+            lambda: argo({"tune": step("tune", study=data(step={"module": "toy"}), image=IMAGE)}, defaults={}),
+            "step 'tune', study 'toy': a cluster needs an image for the trials; set step.image of the study",
+        ),
         (
             lambda: argo({"data": step("data"), "tune": tune(image=IMAGE, inputs={"d": "${steps.data.outputs.data}"})}),
             "from a volume with a claim; add one to volumes, and name it in share",

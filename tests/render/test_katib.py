@@ -451,7 +451,7 @@ def test_a_nested_name_keeps_its_dots():
 
 
 def test_a_step_without_an_image_is_refused():
-    with pytest.raises(RenderError, match=r"a cluster needs an image for the trial; set image"):
+    with pytest.raises(RenderError, match=r"a cluster needs an image for the trials; set step\.image of the study"):
         experiment_of(step={"command": ["train"]})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -376,7 +377,6 @@ def test_an_override_of_what_is_not_there_is_wrong_use(path, override, text):
         ("values.units=0", "32\n", "values.units: must be greater than or equal to 1, but got 0"),
         ("search.optimizer.lr={loguniform: [0, 1]}", "{loguniform", "search.optimizer.lr: LogUniform: 0 < low"),
         ("budget.max_trails=1", "budget:", "budget.max_trails: Budget has no key 'max_trails'"),
-        ("budgets.max_trials=1", "name: toy", "budgets: Study has no key 'budgets'; did you mean 'budget'?"),
     ],
 )
 def test_a_mistake_in_an_override_says_that_it_comes_from_there(path, override, mark, text):
@@ -385,6 +385,65 @@ def test_a_mistake_in_an_override_says_that_it_comes_from_there(path, override, 
     assert caught.value.message.startswith(text)
     assert caught.value.message.endswith(" (set by an override)")
     assert (caught.value.line, caught.value.column) == place_of(path, mark)
+
+
+@pytest.mark.parametrize(
+    ("override", "right"),
+    [
+        ("budgets.max_trials=1", "budget.max_trials=1"),
+        ("n_trials=5", "budget.max_trials=5"),
+        ("trials=5", "budget.max_trials=5"),
+        ("parallel=2", "budget.parallel=2"),
+        ("seed=3", "algorithm.seed=3"),
+        ("random_state=3", "algorithm.seed=3"),
+        ("algorithm_name=tpe", "algorithm.name=tpe"),
+        ("image=toy:1", "step.image=toy:1"),
+        ("namespace=team-a", "targets.katib.namespace=team-a"),
+        ("units=32", "values.units=32"),
+        ("Units=32", "values.units=32"),
+    ],
+)
+def test_an_override_of_a_key_of_a_section_is_answered_with_the_whole_name(path, override, right):
+    with pytest.raises(UsageError) as caught:
+        load_study(path, [override])
+    section = override.partition("=")[0].partition(".")[0]
+    assert str(caught.value) == f"{override}: a study has no key {section!r}; did you mean {right}?"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("seed: 7", "seed: Study has no key 'seed'; did you mean 'algorithm.seed'?"),
+        ("units: 32", "units: Study has no key 'units'; did you mean 'values.units'?"),
+        (
+            "step.image: toy:1",
+            "step.image: Study has no key 'step.image'; a file has one key inside the other: step: {",
+        ),
+    ],
+)
+def test_a_key_at_the_wrong_place_is_answered_with_its_place(path, line, hint):
+    changed(path, "name: toy\n", f"name: toy\n{line}\n")
+    with pytest.raises(StudyError) as caught:
+        load_study(path)
+    assert caught.value.message.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("max_trials: 6", "max_trials: true", "budget.max_trials"),
+        ("parallel: 2", "parallel: true", "budget.parallel"),
+        ("parallel: 2", "max_failed: false", "budget.max_failed"),
+        ("seed: 7", "seed: true", "algorithm.seed"),
+        ("goal: 1e-3", "goal: true", "objective.goal"),
+        ("cpu: 1", "gpu: true", "step.resources.gpu"),
+        ("cpu: 1", "nodes: true", "step.resources.nodes"),
+    ],
+)
+def test_true_and_false_are_not_numbers(path, old, new, key):
+    changed(path, old, new)
+    with pytest.raises(StudyError, match=rf"{re.escape(key)}: must be a number, but got (true|false)"):
+        load_study(path)
 
 
 def test_an_override_within_what_is_no_mapping_is_wrong_use(path):

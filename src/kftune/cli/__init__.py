@@ -28,6 +28,26 @@ COMMANDS = {
     "schema": "print the JSON Schema of a study, pipeline or project file, or of the output of lint",
 }
 
+# What other tools call their commands -> what to write here.
+_OTHER_WORDS = {
+    **dict.fromkeys(("init", "create", "add", "scaffold", "startproject"), "kftune new hparams NAME"),
+    **dict.fromkeys(("train", "tune", "start", "execute", "optimize", "search", "study", "fit"), "kftune run FILE"),
+    **dict.fromkeys(("resume", "continue", "restart"), "kftune run FILE, which goes on where a run stopped"),
+    **dict.fromkeys(("list", "ls", "trials", "export", "report"), "kftune results FILE"),
+    **dict.fromkeys(("log", "tail", "output"), "kftune logs FILE TRIAL"),
+    **dict.fromkeys(("progress", "watch", "ps", "get"), "kftune status FILE"),
+    **dict.fromkeys(("describe", "inspect", "info", "explain", "print", "cat"), "kftune show FILE"),
+    **dict.fromkeys(("check", "validate", "verify", "test"), "kftune lint FILE"),
+    **dict.fromkeys(
+        ("apply", "submit", "deploy", "compile", "template", "generate", "manifests"),
+        "kftune render FILE --out DIR, and kubectl apply -f DIR",
+    ),
+    **dict.fromkeys(("build", "image"), "kftune images build"),
+    **dict.fromkeys(("models", "classes"), "kftune registry list"),
+    **dict.fromkeys(("stop", "cancel", "kill", "abort"), "Ctrl-C in the terminal of the run"),
+    **dict.fromkeys(("version", "-v", "-V"), "kftune --version"),
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command.
@@ -38,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    from kftune.cli.output import tolerate
+
+    tolerate(sys.stdout)
+    tolerate(sys.stderr)
     try:
         code = _main(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -56,7 +80,8 @@ def _main(arguments: list[str]) -> int:
         print(_overview())
         return 0 if arguments else 2
     if arguments[0] not in COMMANDS:
-        return _unknown(arguments[0])
+        print(f"kftune: unknown command {arguments[0]!r}; {_meant(arguments[0])}", file=sys.stderr)
+        return 2
     from kftune.cli.call import call
 
     return call(arguments[0], COMMANDS[arguments[0]], arguments[1:])
@@ -73,8 +98,10 @@ def _overview() -> str:
     )
 
 
-def _unknown(name: str) -> int:
+def _meant(name: str) -> str:
     from kftune.errors import suggestion
 
-    print(f"kftune: unknown command {name!r}; {suggestion(name, COMMANDS)}", file=sys.stderr)
-    return 2
+    if name.endswith((".yaml", ".yml", ".json")):
+        return f"did you mean kftune run {name}?"
+    other = _OTHER_WORDS.get(name) or _OTHER_WORDS.get(name.lower())
+    return f"write {other}" if other else suggestion(name, COMMANDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from kftune.argv import to_arguments
+from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
 from kftune.results import Results, Trial
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_given(arguments) as results:
         best = results.best()
         if arguments.format == "json":
-            print(to_text({"best": None if best is None else trial_to_json(best, results)}), end="")
+            write_data(to_text({"best": None if best is None else trial_to_json(best, results)}))
         elif best is None:
             print(f"no trial of {results.meta.name} has succeeded yet; trials: {counted(results)}")
         elif arguments.format == "args":

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from kftune.cli.output import write_data
 from kftune.katib.admission.defaults import VERSIONS
 from kftune.lint.checker import FixedText, check, fix
 from kftune.lint.formats import lines
@@ -119,15 +120,8 @@ def _put_out(texts: Iterable[FixedText], *, only_show: bool) -> None:
         if only_show:
             before, after = (each.splitlines(keepends=True) for each in (text.before, text.after))
             for line in unified_diff(before, after, fromfile=text.file, tofile=text.file):
-                _write_out(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+                write_data(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
         elif text.file == STDIN:
-            _write_out(text.after)
+            write_data(text.after)
         elif text.after != text.before:
             write_text(Path(text.file).resolve(), text.after)
-
-
-def _write_out(text: str) -> None:
-    """Writes a text; bytes that are not UTF-8 stay as they were."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
-    sys.stdout.buffer.flush()

@@ -27,13 +27,18 @@ def prepared(
     from kftune.local.pipeline import run_pipeline
     from kftune.local.pipeline.settings import read_parameters
     from kftune.local.views import pipeline_view
-    from kftune.pipeline import load_pipeline
+    from kftune.pipeline import Pipeline, load_pipeline
 
     if arguments.parallel is not None and arguments.parallel < 1:
         raise UsageError(f"--parallel must be at least 1, but got {arguments.parallel}")
     changes = [text for text in arguments.settings if "." in text.partition("=")[0] or text.startswith("~")]
     pipeline = load_pipeline(arguments.file, changes)
-    parameters = read_parameters(pipeline, [text for text in arguments.settings if text not in changes])
+    rest = [text for text in arguments.settings if text not in changes]
+    # A parameter has precedence over a key of the file, such as timeout.
+    keys = [text for text in rest if text.partition("=")[0] in Pipeline.model_fields.keys() - pipeline.run_parameters]
+    if keys:
+        pipeline = load_pipeline(arguments.file, [*changes, *keys])
+    parameters = read_parameters(pipeline, [text for text in rest if text not in keys])
     folder = new_results(arguments.dir, arguments.file, pipeline.name)
     runtime: Literal["process", "container"] = arguments.runtime or "process"
 

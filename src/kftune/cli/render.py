@@ -21,7 +21,8 @@ from typing import Any
 from kftune import yaml_text
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
-from kftune.errors import RenderError, UsageError
+from kftune.cli.output import write_data
+from kftune.errors import RenderError, UsageError, near_files
 from kftune.files import forget, remember, write_text, written_before
 from kftune.images import resolve
 from kftune.render import PIPELINE_TARGETS, TARGETS, Rendering, render
@@ -50,7 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Renders one file or all below a folder."""
     if (arguments.file is None) == (arguments.all is None):
-        raise UsageError("kftune render takes a study or pipeline file, or --all DIR")
+        from kftune.cli.hints import missing_file
+
+        raise UsageError(f"render takes a study or pipeline file, or --all DIR{missing_file('file')}")
     if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
         raise UsageError(f"--out takes a .yaml or .json file, or a folder, but {arguments.out} is another file")
     if arguments.all is not None:
@@ -79,7 +82,7 @@ def _render_file(arguments: argparse.Namespace) -> None:
     for target in _targets(arguments.file, kind, arguments.target):
         rendering = _rendering(arguments.file, arguments.overrides, target)
         if arguments.out is None:
-            sys.stdout.write(_text([*rendering.documents, *rendering.created], arguments.format))
+            write_data(_text([*rendering.documents, *rendering.created], arguments.format))
         elif arguments.out.suffix in _SUFFIXES:
             _write(arguments.out, [*rendering.documents, *rendering.created], arguments.format)
         else:
@@ -90,6 +93,8 @@ def _render_file(arguments: argparse.Namespace) -> None:
 def _render_all(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         raise UsageError("kftune render --all needs --out DIR")
+    if not arguments.all.is_dir():
+        raise UsageError(f"--all takes a folder, but {arguments.all} is none{near_files(str(arguments.all))}")
     count = 0
     sets: set[Path] = set()
     found = files_below(arguments.all, (".yaml", ".yml"))

@@ -7,10 +7,10 @@ tuners: timestamp, experiments_completed, best_result, all_results.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 
 from kftune.cli.arguments import a_path
+from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.cli.table import table
 from kftune.files import write_text
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_given(arguments) as results:
         text = _FORMATS[arguments.format](results)
     if arguments.out is None:
-        sys.stdout.write(text)
+        print(text, end="") if arguments.format == "text" else write_data(text)
     else:
         write_text(arguments.out, text)
         print(f"wrote {arguments.out}")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
+from kftune.cli.output import write_data
 from kftune.cli.places import DEFAULT, new_results
 from kftune.errors import UsageError
 from kftune.spec.kind import Kind, KindName
@@ -60,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments for all kinds of files."""
-    parser.add_argument("file", type=a_path, help="the file to run")
+    parser.add_argument("file", type=a_path, help="study, pipeline or Experiment file")
     parser.add_argument(
         "settings",
         nargs="*",
@@ -122,15 +123,18 @@ def run_file(arguments: argparse.Namespace, taken: Sequence[KindName]) -> int:
 
 
 def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
+    from kftune.cli.hints import in_the_file
+
     for name, kinds in _KINDS_OF.items():
         if kind.name not in kinds and getattr(arguments, name, None) not in (None, False, []):
             option, which = f"--{name.replace('_', '-')}", " or ".join(f"{Kind(each)}" for each in kinds)  # type: ignore[arg-type]
-            raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}")
+            # The devices of this machine are no part of a file.
+            hint = "" if name == "gpus" else in_the_file(arguments.file, option, getattr(arguments, name))
+            raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}{hint}")
 
 
 def _print_json(event: Any) -> None:
-    sys.stdout.write(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
-    sys.stdout.flush()
+    write_data(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
 
 
 def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[], AbstractContextManager[OnEvent]]]:

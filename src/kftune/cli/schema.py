@@ -10,6 +10,8 @@ import argparse
 import json
 from importlib import import_module
 
+from kftune.cli.output import write_data
+
 _MODULES = {
     "study": "kftune.study.schema",
     "pipeline": "kftune.pipeline.schema",
@@ -26,5 +28,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the schema."""
     schema = getattr(import_module(_MODULES[arguments.what]), f"{arguments.what}_schema")
-    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+    write_data(f"{json.dumps(schema(), indent=2, ensure_ascii=False)}\n")
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
+from kftune.cli.output import write_data
 from kftune.cli.table import indented, table
 from kftune.katib.engines import engine_of
 from kftune.study import Study, load_study
@@ -29,11 +30,18 @@ def run(arguments: argparse.Namespace) -> int:
         from kftune.pipeline import load_pipeline
 
         found = facts(load_pipeline(arguments.file, arguments.overrides))
-        print(json.dumps(found, indent=2, ensure_ascii=False) if arguments.format == "json" else text(found))
+        _print(found, text(found), arguments.format)
         return 0
     study = load_study(arguments.file, arguments.overrides)
-    print(json.dumps(_facts(study), indent=2) if arguments.format == "json" else _text(study))
+    _print(_facts(study), _text(study), arguments.format)
     return 0
+
+
+def _print(facts: dict[str, Any], text: str, form: str) -> None:
+    if form == "json":
+        write_data(f"{json.dumps(facts, indent=2, ensure_ascii=False)}\n")
+    else:
+        print(text)
 
 
 def _facts(study: Study) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
+from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.results import Results
 from kftune.results.export import trial_to_json
@@ -29,11 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         data = _data(results)
     if arguments.format == "json":
-        print(json.dumps(data, indent=2, ensure_ascii=False))
+        write_data(f"{json.dumps(data, indent=2, ensure_ascii=False)}\n")
     else:
         from kftune import yaml_text
 
-        sys.stdout.write(yaml_text.dump(data))
+        write_data(yaml_text.dump(data))
     return 0
 
 

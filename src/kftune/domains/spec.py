@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kftune.domains.conditional import Conditional
 from kftune.domains.domain import EXAMPLE, KINDS, Domain
 from kftune.errors import DomainError, UnknownNameError
+from kftune.near import meant
 
 
 def domain_from_spec(spec: object) -> Domain:
@@ -28,7 +29,12 @@ def domain_from_spec(spec: object) -> Domain:
     if not kinds and when is not None and not options:
         return Conditional(None, when)
     if not kinds and options:
-        raise UnknownNameError("domain", str(next(iter(options))), KINDS)
+        name, arguments = next(iter(options.items()))
+        if isinstance(arguments, (list, tuple, Mapping)):
+            raise UnknownNameError("domain", str(name), KINDS)
+        near = [kind for value in options.values() for kind in meant(str(value), KINDS)]
+        hint = f"; did you mean {{{near[0]}: […]}}?" if near else f"; known: {', '.join(sorted(KINDS))}"
+        raise DomainError(f"a domain is written as one key with its arguments, {EXAMPLE}; but got {options!r}{hint}")
     if len(kinds) != 1:
         raise DomainError(f"a domain has exactly one of {', '.join(KINDS)}, {EXAMPLE}; but got {dict(spec)!r}")
     domain = KINDS[kinds[0]].from_arguments(options.pop(kinds[0]), options)

@@ -7,12 +7,13 @@ package declares an entry point in the group ``kftune.hparams``: ``model_type = 
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from kftune.errors import KftuneError, RegistryError, UnknownNameError, suggestion
+from kftune.errors import KftuneError, RegistryError, UnknownNameError
 from kftune.hparams import Hparams
 from kftune.hparams.imports import import_from
 
@@ -35,6 +36,7 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
     ),
 )
 
+_MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")
 ENTRY_POINT_GROUP = "kftune.hparams"
 
 
@@ -144,21 +146,39 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
         folders: Folders to search for modules before the installed ones.
 
     Raises:
-        UnknownNameError: No such registry name, or the module has no such class.
-        RegistryError: The module cannot be imported, or the name is not that of an `Hparams` class.
+        UnknownNameError: The module has no such class.
+        RegistryError: No such registry name, the module cannot be imported, or the name is not that of an `Hparams`
+            class.
     """
     module_path, colon, class_name = name.partition(":")
     if not colon:
-        entry = HPARAMS_REGISTRY.find(name)
-        module_path, class_name = entry["module_path"], entry["class_name"]
-    module = _import(module_path, folders)
+        module_path, class_name = _registered(name, folders)
+    if not _MODULE.fullmatch(module_path):
+        raise RegistryError(f"{module_path!r} is not the name of a module; {_hint(name, folders)}")
+    module = _import(module_path, class_name, folders)
     found = _attribute(module, class_name)
     if found is None:
-        classes = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Hparams)]
+        values = {key: value for key, value in vars(module).items() if isinstance(value, type) and value is not Hparams}
+        classes = [key for key, value in values.items() if issubclass(value, Hparams)]
         raise UnknownNameError(f"class in module {module_path}", class_name, classes)
     if not (isinstance(found, type) and issubclass(found, Hparams)):
         raise RegistryError(f"{module_path}:{class_name} must be a subclass of kftune.Hparams, but is {found!r}")
     return found
+
+
+def _registered(name: str, folders: Sequence[Path]) -> tuple[str, str]:
+    try:
+        entry = HPARAMS_REGISTRY.find(name)
+    except UnknownNameError as error:
+        raise RegistryError(f"unknown hyperparameter class {name!r}; {_hint(name, folders)}") from error
+    return entry["module_path"], entry["class_name"]
+
+
+def _hint(name: str, folders: Sequence[Path]) -> str:
+    from kftune.hparams.nearby import class_hint  # noqa: PLC0415 - only a mistake needs it
+
+    registered = [word for entry in HPARAMS_REGISTRY.values() for word in (entry["class_name"], entry["model_type"])]
+    return class_hint(name, registered, folders)
 
 
 def _attribute(module: object, dotted: str) -> object:
@@ -177,7 +197,7 @@ def name_of(hparams: type[Hparams]) -> str:
     return f"{hparams.__module__}:{hparams.__qualname__}"
 
 
-def _import(module_path: str, folders: Sequence[Path]) -> object:
+def _import(module_path: str, class_name: str, folders: Sequence[Path]) -> object:
     folder = _folder_of(folders, module_path)
     try:
         return importlib.import_module(module_path) if folder is None else import_from(folder, module_path)
@@ -186,7 +206,7 @@ def _import(module_path: str, folders: Sequence[Path]) -> object:
     except ModuleNotFoundError as error:
         if error.name and f"{module_path}.".startswith(f"{error.name}."):
             looked = ", ".join(map(str, folders)) or "the installed packages"
-            near = suggestion(module_path, [path.stem for folder in folders for path in folder.glob("*.py")])
+            near = _hint(f"{module_path}:{class_name}", folders)
             raise RegistryError(f"no module {module_path!r} in {looked}; {near}") from error
         place = _place(error, module_path)
         raise RegistryError(f"{place}: module {module_path!r} needs {error.name!r}, which is not installed") from error

@@ -95,7 +95,7 @@ def format_line(values: Mapping[str, Number], step: SupportsIndex | None = None)
 
 
 def report(
-    values: Mapping[str, Number] | None = None, /, *, step: SupportsIndex | None = None, **metrics: Number
+    values: Mapping[str, Number] | None = None, /, *more: object, step: SupportsIndex | None = None, **metrics: Number
 ) -> None:
     """Prints one metric line to standard output and flushes it.
 
@@ -107,12 +107,18 @@ def report(
 
     Args:
         values: Metrics with names that are not Python names: ``report({"val/loss": 0.31})``.
+        *more: Nothing; ``report("val_loss", 0.31)`` is answered with the right form.
         step: The step of the values, from 0; None leaves it out.
         **metrics: Metrics by name: ``report(step=3, val_loss=0.31)``.
 
     Raises:
-        MetricError: `format_line` rejects a value, or a metric is given twice.
+        MetricError: `format_line` rejects a value, a metric is given twice, or values have no names.
     """
+    given: tuple[object, ...] = (values, *more)
+    if more or not isinstance(given[0], (Mapping, type(None))):
+        form = f"{{{given[0]!r}: {given[1]!r}}}" if len(given) == 2 and isinstance(given[0], str) else "val_loss=0.31"
+        shown = ", ".join(f"{value!r:.60}" for value in given)
+        raise MetricError(f"report() takes metrics by name; given {shown}; write report({form})")
     if os.environ.get("RANK", "0") not in {"", "0"}:
         return
     twice = sorted(metrics.keys() & (values or {}).keys())

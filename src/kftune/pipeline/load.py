@@ -7,9 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from kftune.pipeline.model import Pipeline
-from kftune.spec.load import FileType, load_part, part_of
+from kftune.spec.load import FileType, keys_of, load_part, part_of
 
-_FILE = FileType(name="pipeline", keys="name:, steps:", model=Pipeline, named=("steps", "loops", "parameters"))
+
+def _parameters(data: Mapping[str, Any], folders: Sequence[Path]) -> list[str]:
+    """Returns the keys that set the defaults of a pipeline's parameters."""
+    declared = data.get("parameters")
+    if not isinstance(declared, Mapping):
+        return []
+    return [f"parameters.{name}{'.default' * isinstance(value, Mapping)}" for name, value in declared.items()]
+
+
+_FILE = FileType(
+    name="pipeline",
+    keys="name:, steps:",
+    model=Pipeline,
+    named=("steps", "loops", "parameters"),
+    elsewhere=_parameters,
+)
 
 
 def load_pipeline(path: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
@@ -39,3 +54,8 @@ def pipeline_from_dict(data: Mapping[str, Any], folders: Sequence[Path] = ()) ->
         PipelineError: The pipeline is invalid.
     """
     return part_of(Pipeline, data, folders)
+
+
+def pipeline_keys(path: Path) -> list[str]:
+    """Returns the dotted names that an override of a pipeline file can set, for a hint."""
+    return keys_of(path, _FILE)

@@ -17,6 +17,7 @@ from kftune.pipeline.references import OutputReference, ParameterReference, Refe
 from kftune.pipeline.shared import OnFailure
 from kftune.spec.beside import find_file
 from kftune.spec.part import PartError, located
+from kftune.spec.quantities import NO_BOOL
 
 KEY = "key"
 """The field with the keys that lead to an item of a file: ``PLANT001.CIRCUIT01``."""
@@ -54,7 +55,7 @@ class Loop(PipelinePart):
     """The type of an item, where `items` is a reference."""
     fields: dict[PortName, ParameterType] = Field(default_factory=dict)
     """The fields of an item and their types, if items are mappings; default: the fields of all items."""
-    parallel: int | None = Field(None, ge=1)
+    parallel: Annotated[int, Field(ge=1), NO_BOOL] | None = None
     """Items at the same time; default: all."""
     on_failure: OnFailure = "continue"
     """After a step has failed for one item: whether the steps of the other items still start."""

@@ -23,7 +23,7 @@ from kftune.pipeline.targets import PipelineTargets
 from kftune.spec.container import Resources
 from kftune.spec.derived import derived
 from kftune.spec.part import PartError
-from kftune.spec.quantities import Seconds
+from kftune.spec.quantities import NO_BOOL, Seconds
 
 
 def _named(name: str, value: object, path: tuple[str | int, ...]) -> object:
@@ -93,7 +93,7 @@ class Pipeline(PipelinePart):
     """The step that always runs at the end."""
     schedule: Schedule | None = None
     """When it runs automatically: on Argo; in KFP, create a recurring run."""
-    parallel: int | None = Field(None, ge=1)
+    parallel: Annotated[int, Field(ge=1), NO_BOOL] | None = None
     """Most steps at the same time; default: no limit. KFP has none."""
     on_failure: OnFailure = "continue"
     """After a step has failed: whether the steps that do not wait for it still start, also those of loops."""

@@ -13,7 +13,7 @@ from kftune.pipeline.part import PipelinePart
 from kftune.pipeline.references import refuse_reference
 from kftune.spec.container import ContainerSettings, Resources
 from kftune.spec.part import PartError, located
-from kftune.spec.quantities import Seconds
+from kftune.spec.quantities import NO_BOOL, Count, Number, Seconds
 
 OnFailure = Literal["continue", "stop"]
 """After a step has failed: whether steps that do not wait for it still start. What runs already ends by itself."""
@@ -22,11 +22,11 @@ OnFailure = Literal["continue", "stop"]
 class Retries(PipelinePart):
     """How often a failed step is retried."""
 
-    limit: int = Field(0, ge=0, le=100)
+    limit: Count = Field(0, ge=0, le=100)
     """Tries after the first one."""
     backoff: Seconds | None = None
     """Wait before the second try; default: none."""
-    factor: float = Field(2.0, ge=1)
+    factor: Number = Field(2.0, ge=1)
     """Factor by which each wait is longer than the previous one; Argo takes whole numbers."""
     max_backoff: Seconds | None = None
     """The longest wait; on Argo from 3.7."""
@@ -41,7 +41,7 @@ class SharedFields(PipelinePart, ContainerSettings):
 
     instance_type: str | None = None
     """SageMaker's name for the resources of a node (``ml.m5.xlarge``); `resources` takes precedence."""
-    instance_count: int | None = Field(None, ge=1)
+    instance_count: Annotated[int, Field(ge=1), NO_BOOL] | None = None
     """Number of instances; the same as ``resources.nodes``."""
     retries: Annotated[Retries, BeforeValidator(_retries, json_schema_input_type=int | Retries)] = Retries()
     """How often it is retried if it fails; a number is the limit."""

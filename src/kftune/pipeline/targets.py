@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
 from kftune.spec.container import DnsLabel, DnsSubdomain, Image
-from kftune.spec.labels import LabelKey, LabelValue
+from kftune.spec.labels import LabelKey, LabelValue, matching
 from kftune.spec.quantities import EnvText, Seconds
+
+# Source: Kubeflow Pipelines, ParseBucketPathToConfig. It also takes mem://, which no step can read.
+PipelineRoot = Annotated[
+    str,
+    matching(
+        r"(?:gs|s3|minio)://[^/?\s]+(?:/[^?\s]*)?(?:\?\S+)?",
+        "a pipeline root is gs://BUCKET/FOLDER, s3://BUCKET/FOLDER or minio://BUCKET/FOLDER",
+    ),
+]
 
 
 class ClusterTarget(PipelinePart):
@@ -30,7 +39,7 @@ class KfpTarget(ClusterTarget):
 
     version: Literal["2.15", "2.16", "2.17"] = "2.17"
     """Kubeflow Pipelines' version on the cluster."""
-    pipeline_root: str | None = None
+    pipeline_root: PipelineRoot | None = None
     """Where artifacts go (``s3://…``); default: the setting of the cluster."""
 
 

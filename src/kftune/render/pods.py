@@ -45,21 +45,27 @@ def placement(container: ContainerSettings) -> dict[str, Any]:
     return spec
 
 
-def image(container: ContainerSettings, owner: str = "the trial") -> str:
+def image(container: ContainerSettings, owner: str, key: str) -> str:
     """Returns the container's image.
 
     Args:
         container: The container.
         owner: What runs in it, for the error.
+        key: The key of the image in the file, for the error.
 
     Raises:
         RenderError: It has no image, or one of the project that is not resolved: a render reads no lock file.
     """
     if container.image is None:
-        raise RenderError(f"a cluster needs an image for {owner}; set image, for example registry.example/app:1")
+        raise RenderError(f"a cluster needs an image for {owner}; set {key}, for example registry.example/app:1")
     if container.image.startswith(PREFIX):
         raise RenderError(f"{container.image} is an image of the project; resolve it first with kftune.images.resolve")
     return container.image
+
+
+def trial_image(step: Step) -> str:
+    """Returns the image of a study's trials."""
+    return image(step, "the trials", "step.image of the study")
 
 
 def security() -> dict[str, Any]:
@@ -177,7 +183,7 @@ def pod_metadata() -> dict[str, Any]:
 def _trial_container(step: Step, name: str, script: str) -> dict[str, Any]:
     if name == COLLECTOR:
         raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
-    container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
+    container: dict[str, Any] = {"name": name, "image": trial_image(step), **command(script)}
     if step.working_dir is not None:
         container["workingDir"] = _without_placeholder(step.working_dir, "step.working_dir")
     if variables := trial_environment(step):

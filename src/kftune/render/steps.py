@@ -50,7 +50,7 @@ def image_of(node: Node) -> str:
         RenderError: It has none, or one that is not resolved.
     """
     launcher = ", the image of kftune's launcher," if isinstance(node.step, TuneStep) else ""
-    return pods.image(node.step, f"step {node.name!r}{launcher}")
+    return pods.image(node.step, f"step {node.name!r}{launcher}", f"steps.{node.name}.image or defaults.image")
 
 
 def check_one_node(node: Node, engine: str) -> None:

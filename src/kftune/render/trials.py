@@ -139,7 +139,7 @@ def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
 def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
     step = study.step
     trainer = {
-        "image": pods.image(step),
+        "image": pods.trial_image(step),
         **pods.command(script),
         "numNodes": step.resources.nodes,
         "numProcPerNode": step.resources.procs_per_node,

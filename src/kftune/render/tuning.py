@@ -92,7 +92,10 @@ def tuning_of(node: Node) -> Tuning:
             trial = trial.model_copy(update={"volumes": (*trial.volumes, volume)})
     study = step.study.model_copy(update={"step": trial})
     marks = {name: mark(name) for name in node.hparams}
-    rendering = render_katib(study, marks)
+    try:
+        rendering = render_katib(study, marks)
+    except RenderError as error:
+        raise RenderError(f"step {node.name!r}, study {study.name!r}: {error}") from error
     in_run = tuple(
         name
         for name, argument in given.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from kftune.errors import StoreError, UnknownNameError
+from kftune.errors import StoreError, UnknownNameError, near_files
 from kftune.results.layout import RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
@@ -22,9 +22,15 @@ def open_results(folder: str | Path) -> Results:
     """
     layout = RunFolder(Path(folder))
     if not layout.database.is_file():
-        raise StoreError("there are no results here; kftune run creates them", str(folder))
+        raise StoreError(f"there are no results here; kftune run creates them{_elsewhere(layout.path)}", str(folder))
     with translated(layout):
         return Results(layout)
+
+
+def _elsewhere(folder: Path) -> str:
+    """Returns ``; `` and where there are results instead: in the folder's own folders, or in one with a near name."""
+    inside = sorted(str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}"))
+    return f"; there are some in {', '.join(inside[:6])}" if inside else near_files(str(folder))
 
 
 class Results:

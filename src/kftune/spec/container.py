@@ -11,7 +11,7 @@ from kftune.argv import to_arguments
 from kftune.katib.go.names import DNS_LABEL, IMAGE, SUBDOMAIN
 from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue, matching
 from kftune.spec.part import Part, PartError
-from kftune.spec.quantities import EnvText, Quantity, Seconds, Token, parse_quantity
+from kftune.spec.quantities import Count, EnvText, Quantity, Seconds, Token, parse_quantity
 
 Image = Annotated[
     str,
@@ -50,15 +50,15 @@ class Resources(Part):
     """Most cores of each node; default: `cpu`."""
     memory_limit: Quantity | None = None
     """Most memory of each node; default: `memory`."""
-    gpu: int = Field(0, ge=0)
+    gpu: Count = Field(0, ge=0)
     """Accelerators of each node."""
     gpu_resource: LabelKey = "nvidia.com/gpu"
     """The cluster's name for one accelerator."""
     gpu_type: LabelValue | None = None
     """Product label that the node must have (``NVIDIA-A100-SXM4-80GB``); it goes into the node selector."""
-    nodes: int = Field(1, ge=1)
+    nodes: Count = Field(1, ge=1)
     """Pods that train one model together; more than one needs the trial kind PyTorchJob or TrainJob."""
-    procs_per_node: int = Field(1, ge=1)
+    procs_per_node: Count = Field(1, ge=1)
     """Training processes in each pod, started by torchrun."""
 
     def model_post_init(self, context: object, /) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -10,9 +10,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from kftune import yaml_text
-from kftune.errors import UsageError, near_names, suggestion
+from kftune.errors import KftuneError, UsageError, near_names, suggestion
+from kftune.near import meant
 from kftune.spec.part import Part
-from kftune.validation import InputProblem, findings
+from kftune.validation import InputProblem, findings, inner_keys
 
 Loaded = TypeVar("Loaded", bound=Part)
 Keys = tuple[str, ...]
@@ -28,6 +29,8 @@ class FileType(Generic[Loaded]):
         model: The class to load.
         dotted: Sections with keys that may hold dots.
         named: Sections with entries that the user named. An override cannot add a part of a new entry.
+        elsewhere: Returns dotted names that a first key could have been meant for, given the content of a file and the
+            folders of its modules; only mistakes need them.
     """
 
     name: str
@@ -35,6 +38,7 @@ class FileType(Generic[Loaded]):
     model: type[Loaded]
     dotted: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    elsewhere: Callable[[Mapping[str, Any], Sequence[Path]], Iterable[str]] = lambda data, folders: ()
 
 
 def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] = ()) -> Loaded:
@@ -56,11 +60,16 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
     if not isinstance(data, dict):
         message = f"a {file_type.name} file holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
         raise file_type.model.ERROR(message, str(path), 1, 1)
-    changed = [_override(data, text, file_type) for text in overrides]
+    folders = _folders_of(path)
+    changed = []
+    for override in overrides:
+        _check_section(data, override, file_type, folders)
+        changed.append(_override(data, override, file_type))
     try:
-        return file_type.model.model_validate(data, context={"folders": _folders_of(path)})
+        return file_type.model.model_validate(data, context={"folders": folders})
     except ValidationError as problem:
-        message, place = _placed(findings(problem, file_type.model), text, str(path), changed)
+        found = findings(problem, file_type.model, file_type.elsewhere(data, folders))
+        message, place = _placed(found, text, str(path), changed)
         raise file_type.model.ERROR(message, str(path), *place) from problem
 
 
@@ -96,6 +105,40 @@ def keys_to(values: Mapping[str, Any], name: str) -> Keys:
     return (name,)
 
 
+def keys_of(path: Path, file_type: FileType[Any]) -> list[str]:
+    """Returns the dotted names that an override of a file can set; for a hint, so an invalid file has only some.
+
+    Args:
+        path: The YAML file.
+        file_type: Its kind.
+    """
+    try:
+        data = yaml_text.load(path.read_text(encoding="utf-8", errors="surrogateescape"), file=str(path))
+    except (KftuneError, OSError):
+        data = None
+    return _known(data if isinstance(data, dict) else {}, file_type, _folders_of(path))
+
+
+def _known(data: Mapping[str, Any], file_type: FileType[Any], folders: Sequence[Path]) -> list[str]:
+    """Returns what an override can set, without the sections themselves."""
+    inner = inner_keys(file_type.model)
+    sections = {name.rpartition(".")[0] for name in inner}
+    return [name for name in (*file_type.model.model_fields, *inner) if name not in sections] + [
+        *file_type.elsewhere(data, folders)
+    ]
+
+
+def _check_section(data: Mapping[str, Any], override: str, file_type: FileType[Any], folders: Sequence[Path]) -> None:
+    """Rejects an override that sets a first key which files of this kind do not have."""
+    name, equals, text = override.partition("=")
+    section = name.partition(".")[0]
+    if not equals or override.startswith("~") or section in {"", *file_type.model.model_fields, *data}:
+        return
+    near = [f"{each}={text}" for each in meant(name, _known(data, file_type, folders), keys=True)]
+    hint = f"did you mean {' or '.join(near)}?" if near else suggestion(section, file_type.model.model_fields)
+    raise UsageError(f"{override}: a {file_type.name} has no key {section!r}; {hint}")
+
+
 def _override(data: dict[str, Any], override: str, file_type: FileType[Any]) -> Keys:
     """Changes `data` as an override says; returns the keys to the value that it changed."""
     removes = override.startswith("~")
@@ -117,8 +160,8 @@ def _override(data: dict[str, Any], override: str, file_type: FileType[Any]) -> 
         del parent[keys[-1]]
     else:
         where = ".".join(keys[:-1]) or f"the {file_type.name}"
-        known = file_type.model.model_fields if len(keys) == 1 else ()
-        near = near_names(keys[-1], sorted({*map(str, parent), *known} - {keys[-1]}))
+        known = [*file_type.model.model_fields, *inner_keys(file_type.model)] if len(keys) == 1 else ()
+        near = near_names(keys[-1], {*map(str, parent), *known} - {keys[-1]}, keys=True)
         raise UsageError(f"{override} removes a key, but {where} has no {keys[-1]!r}{near and f'; {near}'}")
     return keys
 

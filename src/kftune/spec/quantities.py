@@ -43,9 +43,9 @@ def parse_quantity(text: str) -> Decimal:
 
 
 def _quantity(value: object) -> str:
-    if isinstance(value, str):
-        return _above_0(value)
-    return _above_0(str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else repr(value))
+    if isinstance(value, bool):
+        return _above_0(str(value).lower())  # as in the file
+    return _above_0(str(value) if isinstance(value, (str, int, float)) else repr(value))
 
 
 @lru_cache(256)
@@ -86,6 +86,16 @@ def _no_nul(value: str) -> str:
     return value
 
 
+def _no_bool(value: object) -> object:
+    """Rejects true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, but got {str(value).lower()}")
+    return value
+
+
+NO_BOOL = BeforeValidator(_no_bool)
+Count = Annotated[int, NO_BOOL]
+Number = Annotated[float, NO_BOOL]
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),

@@ -10,6 +10,7 @@ from kftune.errors import suggestion
 from kftune.katib.engines import ALGORITHMS, engine_of
 from kftune.katib.engines.settings import SEED
 from kftune.spec.part import Part, PartError
+from kftune.spec.quantities import NO_BOOL
 
 
 class Algorithm(Part):
@@ -17,7 +18,7 @@ class Algorithm(Part):
 
     name: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ALGORITHMS]})] = "random"
     """The algorithm's Katib name."""
-    seed: int | None = Field(None, ge=0, lt=2**32)
+    seed: Annotated[int, Field(ge=0, lt=2**32), NO_BOOL] | None = None
     """Makes the choices repeatable. None draws one when the study starts."""
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """The algorithm's own settings, by the names that Katib has for them."""

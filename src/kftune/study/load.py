@@ -6,10 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kftune.spec.load import FileType, load_part, part_of
+from kftune.errors import KftuneError
+from kftune.hparams.registry import load_hparams
+from kftune.spec.load import FileType, keys_of, load_part, part_of
 from kftune.study.model import Study
 
-_FILE = FileType(name="study", keys="name:, hparams:", model=Study, dotted=("values", "search"))
+
+def _hyperparameters(data: Mapping[str, Any], folders: Sequence[Path]) -> list[str]:
+    """Returns the keys that fix the hyperparameters of a study: values.learning_rate."""
+    try:
+        return [f"values.{name}" for name in load_hparams(str(data.get("hparams")), folders).leaves()]
+    except KftuneError:  # loading the study says what is wrong with its class
+        return []
+
+
+_FILE = FileType(
+    name="study", keys="name:, hparams:", model=Study, dotted=("values", "search"), elsewhere=_hyperparameters
+)
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
@@ -39,3 +52,8 @@ def study_from_dict(data: Mapping[str, Any], folders: Sequence[Path] = ()) -> St
         StudyError: The study is invalid.
     """
     return part_of(Study, data, folders)
+
+
+def study_keys(path: Path) -> list[str]:
+    """Returns the dotted names that an override of a study file can set, for a hint."""
+    return keys_of(path, _FILE)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from kftune.metrics import check_metric_name
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.part import Part, located
-from kftune.spec.quantities import Seconds
+from kftune.spec.quantities import NO_BOOL, Count, Number, Seconds
 
 Direction = Literal["minimize", "maximize"]
 Reduce = Literal["min", "max", "latest"]
@@ -54,7 +54,7 @@ class Objective(Part):
     """The name of the metric."""
     direction: Direction
     """Whether lower or higher values are better."""
-    goal: float | None = None
+    goal: Number | None = None
     """The study ends when a trial reaches this value."""
     reduce: Reduce | None = None
     """Which value of a trial is used; default: the best one (min or max, by direction)."""
@@ -70,11 +70,11 @@ class Objective(Part):
 class Budget(Part):
     """The limits of a study."""
 
-    max_trials: int = Field(10, ge=1)
+    max_trials: Count = Field(10, ge=1)
     """Number of trials."""
-    parallel: int = Field(1, ge=1)
+    parallel: Count = Field(1, ge=1)
     """Trials at the same time; at most max_trials are."""
-    max_failed: int | None = Field(None, ge=0)
+    max_failed: Annotated[int, Field(ge=0), NO_BOOL] | None = None
     """The study fails when this many trials (or all, if fewer) failed or reported no objective; default: 3."""
     trial_timeout: Seconds | None = None
     """Longest duration of one trial. On a cluster it counts from the start of the trial's pods on their nodes, for a

@@ -245,6 +245,13 @@ def _start(
             env=env,
             start_new_session=True,
         )
+    except UnicodeEncodeError as error:
+        os.close(reader)
+        lacks = error.object[error.start : error.end]
+        raise ValueError(
+            f"arguments and variables are passed in {error.encoding}, the encoding of this process, which lacks "
+            f"{lacks!r}; set LANG=C.UTF-8 or PYTHONUTF8=1"
+        ) from error
     except BaseException:
         os.close(reader)
         raise
