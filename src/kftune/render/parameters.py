@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from kftune.domains import Conditional, Discrete, Domain, IntUniform, encoding
+from kftune.domains import Conditional, Discrete, Domain, IntUniform, QUniform, encoding
 from kftune.errors import RenderError
 from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
@@ -77,7 +77,13 @@ def _refused(study: Study, name: str, reason: str) -> RenderError:
 
 
 def _is_native(name: str, domain: Domain, algorithm: str, study: Study) -> bool:
+    domain = _in_integers(study.hparams.leaf(name), domain)
     return isinstance(native(name, domain, algorithm, study.targets.katib.version), Feasible)
+
+
+def _in_integers(leaf: Leaf, domain: Domain) -> Domain:
+    """Returns the domain as integers if it has such a form: Katib writes a double as 32.0, which scripts may refuse."""
+    return domain.integers() if leaf.is_whole and isinstance(domain, QUniform) else domain
 
 
 def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> KatibParameter:
@@ -85,6 +91,7 @@ def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> Kati
         return _fixed(leaf, domain)
     if is_list(domain):
         return _listed(leaf, domain, engine.discrete if type(domain) is Discrete else "categorical")
+    domain = _in_integers(leaf, domain)
     form = study.targets.katib.encoding
     if study.algorithm.settings.get("resource_name") == leaf.name:
         return _resource(leaf, domain, study)

@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError, to_jsonable_python
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
 from kftune.domains.encoding import DomainValue
+from kftune.domains.lattice import Stepped
+from kftune.domains.listed import Listed
 from kftune.errors import HparamsError
 from kftune.hparams.fields.form import (
     Form,
@@ -40,6 +42,8 @@ _NEVER_BOOL = frozenset({str, int, float, type(None)})
 
 # Values to try a serializer with.
 _SAMPLES = (1, 0.5, True, "a")
+
+_WHOLE = "; for whole numbers use IntUniform, Choice, or a whole step, for example QLogUniform(16, 512, 16)"
 
 # Types that are the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
@@ -83,6 +87,8 @@ class Leaf:
         """
         if type(value) is int:
             return repr(value)
+        if type(value) is float and self.is_whole and value.is_integer():  # a value of a domain with steps
+            return repr(int(value))
         if type(value) not in _PLAIN:
             value = to_jsonable_python(value)
         if self.form.startswith("text") and isinstance(value, str):
@@ -133,6 +139,12 @@ class Leaf:
     @cached_property
     def _takes_bool(self) -> bool:
         return takes_bool(self.annotation)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether it takes ints and no floats."""
+        parts = parts_of(self.annotation)
+        return int in parts and float not in parts
 
     @cached_property
     def _takes_text(self) -> bool:
@@ -242,14 +254,15 @@ class Leaf:
         inner = domain.domain if type(domain) is Conditional else domain
         if inner is None:
             return
-        points = inner.grid() if inner.size <= _POINTS_CHECKED else (inner.quantile(0), inner.quantile(1))
+        has_all = isinstance(inner, Listed) or inner.size <= _POINTS_CHECKED
+        points = inner.grid() if has_all else (inner.quantile(0), inner.quantile(1))
         # A cache: thousands of studies have the same lists. Only lists of one type, because True equals 1 in a set.
         kinds = set(map(type, points))
         is_plain_list = kinds in ONE_PLAIN_TYPE
         if is_plain_list and points in self._taken:
             return
         for point in points:
-            self._check_point(domain, point)
+            self._check_point(domain, point, is_whole=has_all or (isinstance(inner, Stepped) and inner.is_whole))
         if is_plain_list and len(self._taken) < _MOST_TAKEN:
             self._taken.add(points)
 
@@ -288,7 +301,8 @@ class Leaf:
         limits = ", ".join(map(_limit, self.constraints))
         return f"field {self.name}: {self.type_name}{f' ({limits})' if limits else ''}"
 
-    def _check_point(self, domain: Domain, point: object) -> None:
+    def _check_point(self, domain: Domain, point: object, *, is_whole: bool) -> None:
+        """Raises unless the field takes a point of a domain; `is_whole` says that no point between is a fraction."""
         problem = None
         try:
             taken = self.jsonable(point)
@@ -297,9 +311,9 @@ class Leaf:
         else:
             if taken is point:
                 return
-            if not same(taken, point) or (isinstance(taken, int) and isinstance(point, float)):
-                remedy = "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""
-                problem = f"it would become {taken!r}{remedy}"
+            cuts = isinstance(taken, int) and isinstance(point, float)
+            if not same(taken, point) or (cuts and not (is_whole and self.is_whole)):
+                problem = f"it would become {taken!r}{_WHOLE if cuts and self.is_whole else ''}"
         if problem:
             default = f" with default {self.default!r}" if self.has_default else ""
             raise HparamsError(
