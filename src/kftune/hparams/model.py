@@ -24,6 +24,7 @@ from kftune.domains import Conditional, Domain, encoding
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
 from kftune.hparams.fields.command_line import CommandLine
+from kftune.hparams.fields.entry import entry_of, holder_of
 from kftune.hparams.fields.form import in_order, to_json
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
 from kftune.hparams.fields.leaf import NO_NUMBER, Leaf, refused_bools
@@ -135,15 +136,16 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     @classmethod
     def leaf(cls, name: str) -> Leaf:
-        """Returns the field with this dotted name.
+        """Returns the field with this dotted name, or a key inside a field that holds a mapping.
 
         Raises:
-            HparamsError: The class has no such field.
+            HparamsError: The class has no such field or key.
         """
         found = cls._leaves.get(name)
-        if found is None:
-            cls._command_line.refuse(name)
-        return found
+        if found is not None:
+            return found
+        holder = holder_of(cls._leaves, name)
+        return cls._command_line.refuse(name) if holder is None else entry_of(holder, name)
 
     @classmethod
     def space(cls) -> dict[str, Domain]:

@@ -120,9 +120,15 @@ def _rights(step: TuneStep) -> str:
 
 
 def _best(study: Study) -> dict[str, dict[str, Any]]:
-    found = {}
-    for parameter in katib_parameters(study):
-        leaf = study.hparams.leaf(parameter.name)
+    found: dict[str, dict[str, Any]] = {}
+    parameters = {parameter.name: parameter for parameter in katib_parameters(study)}
+    for name in study.entries:
+        pieces = study.mappings.pieces(name, {key: parameter.text for key, parameter in parameters.items()})
+        found[name] = {"text": "".join(pieces), "type": "json"}
+    for parameter in parameters.values():
+        leaf = study.leaves[parameter.name]
+        if leaf.is_entry:
+            continue
         # A field such as `int | None` is an output of type str, but each value of a range is an integer.
         domain = study.space[leaf.name]
         inner = domain.domain if isinstance(domain, Conditional) else domain

@@ -35,7 +35,13 @@ def results_page(results: Results) -> str:
         metric=meta.objective.name,
         names=[*meta.space],
         rows=[
-            TrialRow(trial.name, trial.state, _text(trial.objective), trial.objective, trial.assignment)
+            TrialRow(
+                trial.name,
+                trial.state,
+                _text(trial.objective),
+                trial.objective,
+                {name: trial.text(name) for name in meta.space},
+            )
             for trial in trials
         ],
         best=best and best.name,

@@ -65,6 +65,7 @@ class Leaf:
         is_required: Whether it must be given; a field of an optional group without a default need not.
         default: The default as a JSON-able value; None without one.
         is_group: Whether it is an optional group as a whole; the fields of the group are leaves too.
+        is_entry: Whether it is a key inside a field that holds a mapping; its text is then JSON.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Leaf:
     default: Any = None
     is_required: bool = False
     is_group: bool = False
+    is_entry: bool = False
 
     def encode(self, value: object) -> str:
         """Returns the text of a JSON-able value on a command line.
@@ -87,8 +89,7 @@ class Leaf:
         """
         if type(value) is int:
             return repr(value)
-        if type(value) is float and self.is_whole and value.is_integer():  # a value of a domain with steps
-            return repr(int(value))
+        value = self.typed(value)
         if type(value) not in _PLAIN:
             value = to_jsonable_python(value)
         if self.form.startswith("text") and isinstance(value, str):
@@ -96,7 +97,12 @@ class Leaf:
                 return to_json(self.name, value)
             crosses = "\0" not in value and not value.startswith(encoding.PREFIX)
             return value if crosses else encoding.encode_text(value)
-        return to_json(self.name, value)
+        text = to_json(self.name, value)
+        return to_json(self.name, encoding.encode_inside(value)) if encoding.PREFIX in text else text
+
+    def typed(self, value: Any) -> Any:
+        """Returns a value of a domain as the field has it: an int for the whole floats of a domain with steps."""
+        return int(value) if type(value) is float and self.is_whole and value.is_integer() else value
 
     def decode(self, text: str) -> Any:
         """Returns the value of a text from a command line, not yet validated.
@@ -113,9 +119,10 @@ class Leaf:
         form = self.form
         if form in ("text", "scalar"):
             return text
-        if form == "json" and self._takes_text:
-            return parse_loosely(text)
-        if form == "json" or (form == "text or null" and text.startswith('"')):
+        if form == "json":
+            value = parse_loosely(text) if self._takes_text else parse_json(self.name, text)
+            return encoding.decode_inside(value) if encoding.PREFIX in text else value
+        if form == "text or null" and text.startswith('"'):
             return parse_json(self.name, text)
         return None if text == "null" else text
 
@@ -142,7 +149,9 @@ class Leaf:
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether it takes ints and no floats."""
+        """Whether its numbers are ints: by its type, or by the domain of a key, whose type may be any."""
+        if self.is_entry and isinstance(self.domain, Stepped) and self.domain.is_whole:
+            return True
         parts = parts_of(self.annotation)
         return int in parts and float not in parts
 
