@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
+from hparams_examples import Level
 from pydantic import BaseModel, Field, PlainSerializer, SecretStr, StringConstraints, model_validator
 from typing_extensions import TypedDict
 
@@ -588,6 +589,10 @@ def test_domains_in_groups_that_are_one_value_are_refused(annotation):
 # -- strictness --------------------------------------------------------------------------------------------------------
 
 
+class Plain(BaseModel):
+    n: int = 1
+
+
 class Strict(Hparams):
     count: int = 1
     rate: float | None = 1.0
@@ -595,6 +600,15 @@ class Strict(Hparams):
     betas: tuple[float, float] | None = None
     layers: list[int] = Hparam(default_factory=list)
     switch: bool | int = True
+    text: str = ""
+    level: Level = Level.LOW
+    mixed: tuple[bool, int] = (True, 1)
+    span: timedelta = timedelta(1)
+    group: Plain = Plain()
+    groups: list[Plain] = Hparam(default_factory=list)
+    choice: Literal["a", 1] = "a"
+    path: Path = Path("a")
+    lists: list[int] | list[bool] = Hparam(default_factory=list)
 
 
 @pytest.mark.parametrize(
@@ -606,7 +620,14 @@ class Strict(Hparams):
         ({"layers": [1, True]}, "layers: must be a number, not true or false, but got [1, True]"),
         ({"betas": [0.9]}, "betas: must have 2 entries, but got [0.9]"),
         ({"betas": []}, "betas: must have 2 entries, but got []"),
-        ({"betas": [1, 2, 3]}, "betas: must have at most 2 entries, but got [1, 2, 3]"),
+        ({"betas": [1, 2, 3]}, "betas: must have 2 entries, but got [1, 2, 3]"),
+        ({"text": True}, "text: must be text (put quotes around it), but got True"),
+        ({"level": True}, "level: must be a number, not true or false, but got True"),
+        ({"mixed": [True, True]}, "mixed: must be a number, not true or false, but got [True, True]"),
+        ({"span": True}, "span: must be a number, not true or false, but got True"),
+        ({"choice": True}, "choice: must be a number, not true or false, but got True"),
+        ({"groups": [{"n": True}]}, "groups: must be a number, not true or false, but got [{'n': True}]"),
+        ({"path": 1}, "path: must be a path, written as text (put quotes around it), but got 1"),
     ],
 )
 def test_a_number_is_not_true_and_a_tuple_has_its_size(values, message):
@@ -617,13 +638,21 @@ def test_a_number_is_not_true_and_a_tuple_has_its_size(values, message):
         Strict.leaf(name).validated(value)
 
 
+def test_a_number_in_a_group_of_another_class_is_not_true():
+    with pytest.raises(HparamsError, match=r"group: must be a number, not true or false"):
+        Strict.from_dict({"group": {"n": True}})
+
+
 def test_true_stays_true_where_it_is_allowed():
     assert Strict(switch=False)["switch"] is False
+    assert Strict(mixed=(False, 2))["mixed"] == (False, 2)
+    assert Strict(lists=[True])["lists"] == [True]
     assert Strict.from_args(["--switch=true"])["switch"] is True
 
 
 def test_a_text_that_is_not_json_is_a_text_where_texts_are_allowed():
     assert Strict.from_args(["--either=auto"])["either"] == "auto"
     assert Strict.from_args(["--either=0.5"])["either"] == 0.5
+    assert "--either=auto" in Strict(either="auto").to_args()
     made_of_it = Strict(either="1")
     assert Strict.from_args(made_of_it.to_args()) == made_of_it

@@ -23,11 +23,12 @@ from kftune.argv import to_arguments
 from kftune.domains import Conditional, Domain, encoding
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
+from kftune.hparams.fields.bools import NO_NUMBER, refused_bools
 from kftune.hparams.fields.command_line import CommandLine
 from kftune.hparams.fields.entry import entry_of, holder_of
 from kftune.hparams.fields.form import in_order, to_json
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
-from kftune.hparams.fields.leaf import NO_NUMBER, Leaf, refused_bools
+from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
 from kftune.hparams.fields.table import leaves_of
 from kftune.validation import Frozen, OwnErrors, findings
@@ -104,7 +105,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
     def _complete_groups(cls, data: Any) -> Any:
         """Refuses true and false as numbers; completes partly given groups from the defaults that this class has."""
         if isinstance(data, dict):
-            refused = refused_bools(cls._leaves, data)
+            refused = refused_bools(cls.model_fields, data)
             if refused:
                 lines = [InitErrorDetails(type=NO_NUMBER, loc=(name,), input=data[name]) for name in refused]
                 raise ValidationError.from_exception_data(cls.__name__, lines)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
@@ -17,15 +17,14 @@ from kftune.domains.encoding import DomainValue
 from kftune.domains.lattice import Stepped
 from kftune.domains.listed import Listed
 from kftune.errors import HparamsError
+from kftune.hparams.fields.bools import NO_NUMBER, misreads_bool
 from kftune.hparams.fields.form import (
     Form,
-    holds_bool,
     in_order,
     is_optional,
     parse_json,
     parse_loosely,
     parts_of,
-    takes_bool,
     takes_text,
     to_json,
 )
@@ -34,11 +33,6 @@ from kftune.validation import findings
 # Every point of a domain up to this size is checked against its field; of a larger one, only the ends.
 _POINTS_CHECKED = 256
 _MOST_TAKEN = 256
-
-# pydantic would read true as 1.
-NO_NUMBER = PydanticCustomError("no_number", "must be a number, not true or false")
-# Most values are of these types. To look at the type first keeps the check out of the time of `from_args`.
-_NEVER_BOOL = frozenset({str, int, float, type(None)})
 
 # Values to try a serializer with.
 _SAMPLES = (1, 0.5, True, "a")
@@ -97,6 +91,8 @@ class Leaf:
                 return to_json(self.name, value)
             crosses = "\0" not in value and not value.startswith(encoding.PREFIX)
             return value if crosses else encoding.encode_text(value)
+        if self._takes_text and isinstance(value, str) and _is_plain(value):
+            return value
         text = to_json(self.name, value)
         return to_json(self.name, encoding.encode_inside(value)) if encoding.PREFIX in text else text
 
@@ -139,14 +135,6 @@ class Leaf:
         value = self.jsonable(value)
         return None if self.has_default and same(value, self.default) else self.encode(value)
 
-    def refuses(self, value: object) -> bool:
-        """Returns whether a value is or holds true or false where only numbers and texts are allowed."""
-        return holds_bool(value) and not self._takes_bool
-
-    @cached_property
-    def _takes_bool(self) -> bool:
-        return takes_bool(self.annotation)
-
     @cached_property
     def is_whole(self) -> bool:
         """Whether its numbers are ints: by its type, or by the domain of a key, whose type may be any."""
@@ -179,7 +167,7 @@ class Leaf:
         Raises:
             HparamsError: The value is not valid.
         """
-        if self.refuses(value):
+        if misreads_bool(self.annotation, value):
             raise HparamsError(f"{self.name}: {NO_NUMBER.message_template}, but got {value!r}")
         try:
             return self._validate(value, strict=False)
@@ -331,18 +319,9 @@ class Leaf:
             )
 
 
-def refused_bools(leaves: Mapping[str, Leaf], data: Mapping[str, Any]) -> list[str]:
-    """Returns the fields that get true or false where only numbers and texts are allowed.
-
-    Args:
-        leaves: The fields by name.
-        data: Values by name; names that are no fields are ignored.
-    """
-    return [
-        name
-        for name, value in data.items()
-        if type(value) not in _NEVER_BOOL and name in leaves and leaves[name].refuses(value)
-    ]
+def _is_plain(text: str) -> bool:
+    """Returns whether a text is read as itself where JSON is allowed too."""
+    return parse_loosely(text) is text and "\0" not in text and not text.startswith(encoding.PREFIX)
 
 
 def _marks(annotation: Any, constraints: tuple[Any, ...]) -> tuple[Any, ...]:
