@@ -150,7 +150,7 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
     if not colon:
         entry = HPARAMS_REGISTRY.find(name)
         module_path, class_name = entry["module_path"], entry["class_name"]
-    module = _import(module_path, folders)
+    module = import_module(module_path, folders)
     found = _attribute(module, class_name)
     if found is None:
         classes = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, Hparams)]
@@ -176,7 +176,16 @@ def name_of(hparams: type[Hparams]) -> str:
     return f"{hparams.__module__}:{hparams.__qualname__}"
 
 
-def _import(module_path: str, folders: Sequence[Path]) -> object:
+def import_module(module_path: str, folders: Sequence[Path]) -> object:
+    """Returns a module.
+
+    Args:
+        module_path: Its dotted name.
+        folders: Folders to search before the installed packages.
+
+    Raises:
+        RegistryError: It cannot be imported.
+    """
     _prefer_one(folders, module_path)
     try:
         return importlib.import_module(module_path)

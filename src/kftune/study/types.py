@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, PlainSerializer, PlainValidator, Validatio
 from kftune.domains import Domain, domain_from_spec
 from kftune.errors import KftuneError, UnknownNameError, near_names
 from kftune.hparams import Hparams
-from kftune.hparams.registry import load_hparams, name_of
+from kftune.hparams.registry import name_of
+from kftune.spec.classes import load_class
 from kftune.spec.part import PartError, located
 from kftune.study.objective import MetricSpec
 
@@ -21,7 +22,7 @@ def _hparams(value: object, info: ValidationInfo) -> type[Hparams]:
     if not isinstance(value, str):
         raise PartError(f"hparams is a registry name or module:Class, but got {value!r}")
     with located():
-        return load_hparams(value, (info.context or {}).get("folders", ()))
+        return load_class(value, (info.context or {}).get("folders", ()))
 
 
 def _domain(value: object) -> Domain | None:
