@@ -34,6 +34,9 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
     ),
 )
 
+# What pydantic adds to its errors: a line with an address.
+_FURTHER = "\n\nFor further information"
+
 ENTRY_POINT_GROUP = "kftune.hparams"
 
 
@@ -201,7 +204,7 @@ def import_module(module_path: str, folders: Sequence[Path]) -> object:
     except (Exception, SystemExit) as error:  # a user's module may run any code; its error is shown
         raise RegistryError(
             f"{_place(error, module_path)}: module {module_path!r} must import without an error, but raised "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {str(error).partition(_FURTHER)[0]}"
         ) from error
 
 

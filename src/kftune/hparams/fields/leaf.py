@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
@@ -179,7 +179,17 @@ class Leaf:
         valid = self.validated(value)
         if type(valid) in _PLAIN:
             return valid
-        return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
+        return self._dumped(valid)
+
+    def _dumped(self, valid: object) -> Any:
+        """Returns a validated value as its type writes it in JSON."""
+        try:
+            return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
+        except (PydanticSerializationError, UnicodeDecodeError) as error:
+            problem = str(error).partition("\n")[0]
+            raise HparamsError(
+                f"{self.name}: must be a value that JSON can write, but got {valid!r}: {problem}"
+            ) from error
 
     def jsonable_default(self, default: object) -> Any:
         """Returns the declared default as a JSON-able value.
@@ -197,31 +207,45 @@ class Leaf:
                 f"the default must be a value of the field, but {self.declaration} has default {default!r}: {problem}"
             ) from error
 
-    def check_texts(self) -> None:
+    def check_texts(self, default: object) -> None:
         """Checks that values of types with their own JSON form are read back from their own text.
+
+        Args:
+            default: The default as it is declared, if there is one.
 
         Raises:
             HparamsError: A value is not.
         """
-        parts = [part for part in parts_of(self.annotation) if get_origin(part) is not Literal]
+        parts = parts_of(self.annotation)
         serialisers = [mark for mark in _marks(self.annotation, self.constraints) if hasattr(mark, "when_used")]
-        if not serialisers and all(part in _PLAIN for part in parts):
-            return
-        members = [member for part in parts if isinstance(part, type) and issubclass(part, Enum) for member in part]
-        written = [
-            self._written(value) for value in (*members, *(_SAMPLES if serialisers else ())) if self._is_value(value)
-        ]
-        for value in (*written, *((self.default,) if self.has_default else ())):
-            text = self.encode(value)
-            try:
-                is_same = same(self._written(self.decode(text)), value)
-            except HparamsError:
-                is_same = False
-            if not is_same:
-                raise HparamsError(
-                    f"a value must be read back from its own text, but {self.declaration} is written "
-                    f"as {text!r}, which it does not take; use another type or another serializer"
-                )
+        options = [option for part in parts for option in _options(part)]
+        for value in (*options, *(_SAMPLES if serialisers else ())):
+            if self._is_value(value):
+                self._check_text(self.validated(value))
+        if self.has_default and (serialisers or any(part not in _PLAIN for part in parts)):
+            self._check_text(self.validated(default))
+
+    def _check_text(self, value: object) -> None:
+        written = self._dumped(value)
+        text = self.encode(written)
+        try:
+            read = self.validated(self.decode(text))
+            self.validated(written), self.validated(value)
+            problem = f"is read back as {read!r}" if not same(read, value) or type(read) is not type(value) else ""
+        except HparamsError:
+            problem = "it does not take"
+        if problem:
+            raise HparamsError(
+                f"a value must be read back from its own text, but {self.declaration} writes {value!r} "
+                f"as {text!r}, which {problem}; use another type, another value or another serializer"
+            )
+
+    def example(self) -> Any:
+        """Returns a value of the field: from the middle of its domain, or a simple one; None if none is known."""
+        inner = self.domain.domain if isinstance(self.domain, Conditional) else self.domain
+        samples = _SAMPLES if inner is None else (inner.quantile(0.5),)
+        options = [option for part in parts_of(self.annotation) for option in _options(part)]
+        return next((value for value in (*samples, *options) if self._is_value(value)), None)
 
     def _is_value(self, value: object) -> bool:
         try:
@@ -229,11 +253,6 @@ class Leaf:
         except HparamsError:
             return False
         return True
-
-    def _written(self, value: object) -> Any:
-        """Returns `value`, validated, as its class writes it."""
-        valid = self.validated(value)
-        return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
 
     def takes(self, value: object) -> bool:
         """Returns whether a JSON-able value is valid without a conversion."""
@@ -322,6 +341,13 @@ class Leaf:
 def _is_plain(text: str) -> bool:
     """Returns whether a text is read as itself where JSON is allowed too."""
     return parse_loosely(text) is text and "\0" not in text and not text.startswith(encoding.PREFIX)
+
+
+def _options(part: Any) -> tuple[Any, ...]:
+    """Returns the values of a type that lists them: an enum, or a Literal of other values than texts and numbers."""
+    if get_origin(part) is Literal:
+        return tuple(option for option in get_args(part) if type(option) not in _PLAIN)
+    return tuple(part) if isinstance(part, type) and issubclass(part, Enum) else ()
 
 
 def _marks(annotation: Any, constraints: tuple[Any, ...]) -> tuple[Any, ...]:
