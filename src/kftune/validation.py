@@ -110,8 +110,11 @@ def findings(error: ValidationError, model: Any, elsewhere: Iterable[str] = ()) 
         message = _message(detail, owner, annotation, str(path[-1]) if path else "", further)
         is_tuple = detail["type"] == "missing" and isinstance(detail["loc"][-1], int)
         if is_tuple:
-            count = _tuple_size(_place(model, detail["loc"][:-1])[1])
-            path, message = path[:-1], f"must have {count} entries, but got {_shortened(detail['input'])}"
+            _, annotation, path = _place(model, detail["loc"][:-1])
+        count = _tuple_size(annotation) if is_tuple or detail["type"] == "too_long" else 0
+        if count:
+            entries = "1 entry" if count == 1 else f"{count} entries"
+            message = f"must have {entries}, but got {_shortened(detail['input'])}"
         own = (detail.get("ctx") or {}).get("error")
         # An error of kftune, raised in a validator, may point further down.
         path = (*path, *getattr(own, "path", ()))
@@ -187,6 +190,7 @@ _RULES = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
+    "path_type": "must be a path, written as text (put quotes around it)",
     "string_type": "must be text (put quotes around it)",
 }
 
@@ -258,9 +262,9 @@ def _arms(annotation: Any) -> tuple[Any, ...]:
 
 
 def _tuple_size(annotation: Any) -> int:
-    """Returns the number of items of the tuple that a type declares, optional or not."""
+    """Returns the number of items of the tuple that a type declares, optional or not; 0 without a fixed number."""
     if get_origin(annotation) is tuple:
-        return len(get_args(annotation))
+        return 0 if Ellipsis in get_args(annotation) else len(get_args(annotation))
     return max(map(_tuple_size, get_args(annotation)), default=0)
 
 

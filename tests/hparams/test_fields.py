@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
+from hparams_examples import Level
 from pydantic import BaseModel, Field, PlainSerializer, SecretStr, StringConstraints, model_validator
 from typing_extensions import TypedDict
 
@@ -27,6 +28,7 @@ from kftune import (
     LogUniform,
     Normal,
     Ordinal,
+    QNormal,
     QUniform,
     Uniform,
 )
@@ -125,7 +127,8 @@ def test_each_type_has_its_form(annotation, form):
         (str | None, "a", "a"),
         (bool, True, "true"),
         (int, 10**30, "1" + "0" * 30),
-        (int, 1.0, "1.0"),
+        (int, 1.0, "1"),
+        (float, 1.0, "1.0"),
         (float, 1e-5, "1e-05"),
         (float, 1, "1"),
         (float | None, None, "null"),
@@ -231,9 +234,14 @@ def test_nested_dicts_are_set_got_and_emptied_by_path():
         (float, 0.5, {"lt": 1, "search": LogNormal(0, 1, high=2)}, ("(lt=1)", "refuses 2.0", "LogNormal(")),
         (int, 1, {"search": Choice("a", "b")}, ("value: int with default 1", "refuses 'a' of Choice('a', 'b')")),
         (int, 1, {"search": Choice("1", "2")}, ("refuses '1'", "it would become 1")),
-        (int, 1, {"search": Uniform(0, 2)}, ("refuses 0.0", "for whole numbers use IntUniform or Choice")),
-        (int, 1, {"search": QUniform(0, 10, 1)}, ("refuses 0.0", "for whole numbers use IntUniform or Choice")),
-        (int, 1, {"search": QUniform(0, 1000, 1)}, ("refuses 0.0", "QUniform(low=0.0, high=1000.0, q=1.0)")),
+        (int, 1, {"search": Uniform(0, 2)}, ("refuses 0.0", "it would become 0; for whole numbers use IntUniform,")),
+        (int, 1, {"search": QUniform(0, 10, 0.5)}, ("refuses 0.5", "must be a valid integer")),
+        (int, 1, {"search": QUniform(0, 1000, 0.5)}, ("refuses 0.0", "or a whole step, for example QLogUniform")),
+        (int, 1, {"search": QUniform(1.5, 1001.5, 1)}, ("refuses 1.5", "QUniform(low=1.5, high=1001.5, q=1.0)")),
+        (int, 1, {"search": QNormal(64, 16, 0.5)}, ("refuses -", "of QNormal(mean=64.0, std=16.0, q=0.5")),
+        (int, 1, {"search": QUniform(0, 1e300, 1e290)}, ("refuses 1e+300", "exceeded maximum size")),
+        (int, 1, {"search": Choice(*range(300), "a")}, ("refuses 'a'",)),
+        (Literal[1, 2], 1, {"search": QUniform(1, 2, 1)}, ("refuses 1.0", "it would become 1")),
         (int, 1, {"search": Discrete(1.5, 2)}, ("refuses 1.5",)),
         (bool, True, {"search": Choice(0, 1)}, ("value: bool with default True", "refuses 0", "it would become False")),
         (bool, True, {"search": IntUniform(0, 1)}, ("refuses 0",)),
@@ -581,6 +589,10 @@ def test_domains_in_groups_that_are_one_value_are_refused(annotation):
 # -- strictness --------------------------------------------------------------------------------------------------------
 
 
+class Plain(BaseModel):
+    n: int = 1
+
+
 class Strict(Hparams):
     count: int = 1
     rate: float | None = 1.0
@@ -588,6 +600,15 @@ class Strict(Hparams):
     betas: tuple[float, float] | None = None
     layers: list[int] = Hparam(default_factory=list)
     switch: bool | int = True
+    text: str = ""
+    level: Level = Level.LOW
+    mixed: tuple[bool, int] = (True, 1)
+    span: timedelta = timedelta(1)
+    group: Plain = Plain()
+    groups: list[Plain] = Hparam(default_factory=list)
+    choice: Literal["a", 1] = "a"
+    path: Path = Path("a")
+    lists: list[int] | list[bool] = Hparam(default_factory=list)
 
 
 @pytest.mark.parametrize(
@@ -599,7 +620,14 @@ class Strict(Hparams):
         ({"layers": [1, True]}, "layers: must be a number, not true or false, but got [1, True]"),
         ({"betas": [0.9]}, "betas: must have 2 entries, but got [0.9]"),
         ({"betas": []}, "betas: must have 2 entries, but got []"),
-        ({"betas": [1, 2, 3]}, "betas: must have at most 2 entries, but got [1, 2, 3]"),
+        ({"betas": [1, 2, 3]}, "betas: must have 2 entries, but got [1, 2, 3]"),
+        ({"text": True}, "text: must be text (put quotes around it), but got True"),
+        ({"level": True}, "level: must be a number, not true or false, but got True"),
+        ({"mixed": [True, True]}, "mixed: must be a number, not true or false, but got [True, True]"),
+        ({"span": True}, "span: must be a number, not true or false, but got True"),
+        ({"choice": True}, "choice: must be a number, not true or false, but got True"),
+        ({"groups": [{"n": True}]}, "groups: must be a number, not true or false, but got [{'n': True}]"),
+        ({"path": 1}, "path: must be a path, written as text (put quotes around it), but got 1"),
     ],
 )
 def test_a_number_is_not_true_and_a_tuple_has_its_size(values, message):
@@ -610,13 +638,21 @@ def test_a_number_is_not_true_and_a_tuple_has_its_size(values, message):
         Strict.leaf(name).validated(value)
 
 
+def test_a_number_in_a_group_of_another_class_is_not_true():
+    with pytest.raises(HparamsError, match=r"group: must be a number, not true or false"):
+        Strict.from_dict({"group": {"n": True}})
+
+
 def test_true_stays_true_where_it_is_allowed():
     assert Strict(switch=False)["switch"] is False
+    assert Strict(mixed=(False, 2))["mixed"] == (False, 2)
+    assert Strict(lists=[True])["lists"] == [True]
     assert Strict.from_args(["--switch=true"])["switch"] is True
 
 
 def test_a_text_that_is_not_json_is_a_text_where_texts_are_allowed():
     assert Strict.from_args(["--either=auto"])["either"] == "auto"
     assert Strict.from_args(["--either=0.5"])["either"] == 0.5
+    assert "--either=auto" in Strict(either="auto").to_args()
     made_of_it = Strict(either="1")
     assert Strict.from_args(made_of_it.to_args()) == made_of_it

@@ -111,9 +111,9 @@ def _of_system(error: OSError, *, of_results: bool) -> str:
         return f"{file}: {error.strerror}"
     near = [each for each in near_paths(file) if not each.endswith(".py") or file.endswith(".py")]
     if not near and of_results:  # the name of a study may have been given
-        from kftune.cli.places import RUNS
+        from kftune.runs import RUNS
 
-        near = near_paths(str(RUNS / file))
+        near = near_paths(os.path.join(RUNS, file))
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return f"{file}: {error.strerror}{hint}"
 

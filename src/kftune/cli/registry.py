@@ -1,4 +1,4 @@
-"""Lists, shows or checks the registered hyperparameter classes.
+"""Lists, shows or checks the hyperparameter classes: registered ones, and those that files below this folder name.
 
 kftune registry list            list all, without importing them
 kftune registry show NAME       show one class: its fields, defaults and search domains
@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kftune.cli.table import table
-from kftune.errors import KftuneError, UsageError
+from kftune.errors import KftuneError, RegistryError, UnknownNameError, UsageError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, load_hparams
+from kftune.spec.classes import NamedClass, load_class, named_classes, register_classes
+from kftune.spec.kind import PROJECT_FILE
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(form: str) -> int:
-    entries = [dict(entry) for entry in HPARAMS_REGISTRY.values()]
+    here = _found_here()
+    entries: list[dict[str, Any]] = [*map(dict, HPARAMS_REGISTRY.values()), *map(_entry, here)]
     if form == "json":
         print(json.dumps(entries, indent=2))
     else:
@@ -50,7 +55,7 @@ def _list(form: str) -> int:
 def _show(name: str | None, form: str) -> int:
     if name is None:
         raise UsageError("kftune registry show needs a name; kftune registry list shows all")
-    hparams = load_hparams(name, (Path.cwd(),))
+    hparams = _loaded(name)
     fields = [_field(hparams, field) for field in hparams.leaves()]
     if form == "json":
         print(json.dumps({"name": hparams.__name__, "module": hparams.__module__, "fields": fields}, indent=2))
@@ -83,20 +88,72 @@ def _field(hparams: type[Hparams], name: str) -> dict[str, Any]:
 
 
 def _check(form: str) -> int:
-    outcomes: list[dict[str, Any]] = []
-    for name in HPARAMS_REGISTRY:
-        try:
-            hparams = load_hparams(name)
-            if all(leaf.has_default for leaf in hparams.leaves().values()):
-                made = hparams()
-                if hparams.from_args(made.to_args()) != made:
-                    raise KftuneError(f"{name}: its command line is not read back as the same values")
-            outcomes.append({"name": name, "ok": True, "message": f"{len(hparams.leaves())} fields"})
-        except KftuneError as error:
-            outcomes.append({"name": name, "ok": False, "message": str(error)})
+    here = _found_here()
+    outcomes = [_outcome(name, (Path.cwd(),)) for name in HPARAMS_REGISTRY]
+    outcomes += [_outcome(found.name, _folders(found)) for found in here]
     if form == "json":
         print(json.dumps(outcomes, indent=2))
     else:
         rows = [[row["name"], "ok" if row["ok"] else "FAILS", row["message"]] for row in outcomes]
         print(table(["class", "check", ""], rows))
     return 0 if all(row["ok"] for row in outcomes) else 1
+
+
+def _outcome(name: str, folders: Sequence[Path]) -> dict[str, Any]:
+    """Returns whether a class can be imported and reads its own command line back."""
+    path, loaded = [*sys.path], {*sys.modules}
+    try:
+        hparams = load_hparams(name, folders)
+        if all(leaf.has_default for leaf in hparams.leaves().values()):
+            made = hparams()
+            if hparams.from_args(made.to_args()) != made:
+                raise KftuneError(f"{name}: its command line is not read back as the same values")
+        return {"name": name, "ok": True, "message": f"{len(hparams.leaves())} fields"}
+    except KftuneError as error:
+        return {"name": name, "ok": False, "message": str(error)}
+    finally:
+        # Two studies may have modules of one name, each in its own folder.
+        sys.path[:] = path
+        for module in sys.modules.keys() - loaded:
+            if _is_in(getattr(sys.modules[module], "__file__", None), folders):
+                del sys.modules[module]
+
+
+def _is_in(file: str | None, folders: Sequence[Path]) -> bool:
+    return file is not None and any(Path(file).is_relative_to(folder.resolve()) for folder in folders)
+
+
+def _found_here() -> list[NamedClass]:
+    """Returns the classes that files below this folder name and that are not registered.
+
+    The modules that project files list have registered theirs before.
+    """
+    here = Path.cwd()
+    register_classes([here, *sorted(path.parent for path in here.glob(f"**/{PROJECT_FILE}"))])
+    known = {f"{entry['module_path']}:{entry['class_name']}" for entry in HPARAMS_REGISTRY.values()}
+    return [found for found in named_classes(here) if found.name not in known]
+
+
+def _folders(found: NamedClass) -> tuple[Path, Path]:
+    return found.file.parent, Path.cwd()
+
+
+def _entry(found: NamedClass) -> dict[str, str]:
+    module, _, name = found.name.partition(":")
+    about = f"named in {found.file.relative_to(Path.cwd())}"
+    return {"class_name": name, "module_path": module, "model_type": "", "description": about}
+
+
+def _loaded(name: str) -> type[Hparams]:
+    """Returns the class with a registry name, ``module:Class``, or the name of one class that a file here names."""
+    try:
+        return load_class(name, (Path.cwd(),))
+    except (UnknownNameError, RegistryError) as error:
+        found = _found_here()
+        same = [each for each in found if each.name == name or each.name.partition(":")[2] == name]
+        if len(same) == 1:
+            return load_hparams(same[0].name, _folders(same[0]))
+        if ":" in name or not isinstance(error, UnknownNameError):
+            raise
+        known = [*error.known, *(each.name for each in found)]
+        raise UnknownNameError("hyperparameter class", name, known) from error

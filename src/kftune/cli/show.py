@@ -65,7 +65,12 @@ def _facts(study: Study) -> dict[str, Any]:
         "goal": study.objective.goal,
         "algorithm": study.algorithm.model_dump(),
         "budget": {**study.budget.model_dump(mode="json"), "max_failed": study.budget.failures_allowed},
-        "command": study.step.command_line({name: study.fixed.get(name, f"<{name}>") for name in study.argument_names}),
+        "command": study.step.command_line(
+            {
+                name: f"<{name}>" if name in study.searched_arguments else study.fixed[name]
+                for name in study.argument_names
+            }
+        ),
         "step": study.step.model_dump(mode="json", exclude_defaults=True),
         "targets": study.targets.model_dump(mode="json"),
     }

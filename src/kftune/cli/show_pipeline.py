@@ -112,7 +112,10 @@ def _runs(node: Node) -> dict[str, Any]:
     study = node.step.study
     names = dict.fromkeys((*node.inputs, *node.hparams, *study.argument_names))
     tokens = {
-        name: study.fixed[name] if name in study.fixed and name not in node.hparams else f"<{name}>" for name in names
+        name: study.fixed[name]
+        if name in study.fixed and name not in (*node.hparams, *study.searched_arguments)
+        else f"<{name}>"
+        for name in names
     }
     return {
         "trials": {

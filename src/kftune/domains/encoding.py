@@ -8,6 +8,8 @@ copied out of a pod gives the same run anywhere:
     kftune:millionth:<domain>:250000              the same at (250000 + 0.5) / 1 000 000
     kftune:index:<domain>:3                       point number 3 of the domain's grid
 
+Inside a JSON argument, each text that starts with ``kftune:`` is encoded in the same way.
+
 <domain> is the domain's description as percent-encoded JSON.
 """
 
@@ -15,10 +17,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 from kftune.domains import Domain, domain_from_spec
+from kftune.domains.lattice import Stepped
 from kftune.errors import DomainError, UnknownNameError
 
 PREFIX = "kftune:"
@@ -77,6 +81,35 @@ def decode(text: str) -> str | DomainValue:
         return DomainValue(domain, _pick(mode, domain, number))
     except (ValueError, UnknownNameError) as error:
         raise DomainError(f"cannot decode {text!r}: {error}") from error
+
+
+def encode_inside(value: Any) -> Any:
+    """Returns a JSON-able value with each text in it that looks encoded as an encoded text."""
+    if isinstance(value, str):
+        return encode_text(value) if value.startswith(PREFIX) else value
+    return _mapped(encode_inside, value)
+
+
+def decode_inside(value: Any) -> Any:
+    """Returns a JSON-able value with each encoded value in it decoded.
+
+    Raises:
+        DomainError: A text starts with ``kftune:`` but is no encoded value.
+    """
+    if isinstance(value, str):
+        found = decode(value)
+        if not isinstance(found, DomainValue):
+            return found
+        is_whole = isinstance(found.domain, Stepped) and found.domain.is_whole
+        return int(found.value) if is_whole else found.value  # the type of a value in a mapping may be any
+    return _mapped(decode_inside, value)
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """Returns a value with a function applied to all that a list or a mapping holds."""
+    if isinstance(value, dict):
+        return {key: function(inner) for key, inner in value.items()}
+    return [function(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _pick(mode: str, domain: Domain, number: str) -> Any:

@@ -31,6 +31,11 @@ class Stepped(Domain):
         first, last = self._indices()
         return math.inf if math.isinf(last - first) else int(last - first) + 1
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether each point is a whole number."""
+        return self.origin.is_integer() and self.q.is_integer()
+
     def point(self, index: int) -> float:
         """Returns ``origin + index * q``, rounded to the decimals that these two have."""
         places = max(_decimals(self.origin), _decimals(self.q))
@@ -103,6 +108,10 @@ class QUniform(Lattice):
 
     def quantile(self, u: float) -> float:
         return self.point(min(int(u * self.size), self.size - 1))
+
+    def integers(self) -> IntUniform:
+        """Returns the same points as integers; `is_whole` must hold."""
+        return IntUniform(int(self.low), int(self.point(self.size - 1)), int(self.q))
 
 
 class QLogUniform(Lattice):

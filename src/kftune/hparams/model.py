@@ -13,21 +13,25 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticUndefined
+from pydantic_core import InitErrorDetails, PydanticSerializationError, PydanticUndefined
 
 from kftune import yaml_text
 from kftune.argv import to_arguments
 from kftune.domains import Conditional, Domain, encoding
 from kftune.domains.encoding import DomainValue
 from kftune.errors import HparamsError, KftuneError, suggestion
+from kftune.hparams.fields.bools import NO_NUMBER, refused_bools
 from kftune.hparams.fields.command_line import CommandLine
+from kftune.hparams.fields.entry import entry_of, holder_of
 from kftune.hparams.fields.form import in_order, to_json
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
-from kftune.hparams.fields.leaf import NO_NUMBER, Leaf, refused_bools
+from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
+from kftune.hparams.fields.reading import check_reading
 from kftune.hparams.fields.table import leaves_of
 from kftune.validation import Frozen, OwnErrors, findings
 
@@ -97,13 +101,14 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         cls._leaves = leaves_of(cls)
         cls._groups = groups_of(cls)
         cls._command_line = CommandLine(cls, cls._leaves)
+        check_reading(cls, cls._leaves)
 
     @model_validator(mode="before")
     @classmethod
     def _complete_groups(cls, data: Any) -> Any:
         """Refuses true and false as numbers; completes partly given groups from the defaults that this class has."""
         if isinstance(data, dict):
-            refused = refused_bools(cls._leaves, data)
+            refused = refused_bools(cls.model_fields, data)
             if refused:
                 lines = [InitErrorDetails(type=NO_NUMBER, loc=(name,), input=data[name]) for name in refused]
                 raise ValidationError.from_exception_data(cls.__name__, lines)
@@ -135,15 +140,16 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     @classmethod
     def leaf(cls, name: str) -> Leaf:
-        """Returns the field with this dotted name.
+        """Returns the field with this dotted name, or a key inside a field that holds a mapping.
 
         Raises:
-            HparamsError: The class has no such field.
+            HparamsError: The class has no such field or key.
         """
         found = cls._leaves.get(name)
-        if found is None:
-            cls._command_line.refuse(name)
-        return found
+        if found is not None:
+            return found
+        holder = holder_of(cls._leaves, name)
+        return cls._command_line.refuse(name) if holder is None else entry_of(holder, name)
 
     @classmethod
     def space(cls) -> dict[str, Domain]:
@@ -199,7 +205,9 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
                 interpolation cannot be resolved.
         """
         if type(config).__module__.partition(".")[0] == "omegaconf":
-            config = _plain(config)
+            from kftune.hparams.omegaconf_reader import plain  # noqa: PLC0415  # only a caller with such a config has it
+
+            config = plain(config)
         return cls.from_dict(config)
 
     @classmethod
@@ -262,7 +270,10 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     def to_dict(self) -> dict[str, Any]:
         """Returns nested JSON-able values."""
-        return cast("dict[str, Any]", in_order(self.model_dump(mode="json", round_trip=True), self))
+        try:
+            return cast("dict[str, Any]", in_order(self.model_dump(mode="json", round_trip=True), self))
+        except (PydanticSerializationError, UnicodeDecodeError) as error:
+            raise HparamsError(f"JSON must be able to write all values, but {self!r} has another: {error}") from error
 
     def to_yaml(self) -> str:
         """Returns the values as a YAML document."""
@@ -361,6 +372,13 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         try:
             return cls.model_validate(data, strict=strict)
         except ValidationError as error:
+            if strict is None and cls.model_config.get("strict"):
+                with suppress(ValidationError):
+                    made = cls.model_validate(data, strict=False)
+                    if (
+                        data.items() <= made.to_dict().items()
+                    ):  # as the class writes it: lists for tuples, texts for paths
+                        return made
             raise cls.own_error(error) from error
 
     @classmethod
@@ -371,22 +389,6 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
                     f"{cls.__name__}: a field cannot be called {name!r}: every hyperparameter class has an attribute "
                     f"with that name; choose another"
                 )
-
-
-def _plain(config: Any) -> Any:
-    """Returns a config of OmegaConf as dicts and lists."""
-    from omegaconf import OmegaConf  # noqa: PLC0415  # only a caller with such a config needs these
-    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
-
-    try:
-        missing = sorted(OmegaConf.missing_keys(config))
-        if missing:
-            raise HparamsError(f"{', '.join(missing)}: a value must be given, but the config has ??? there")
-        return OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        problem = str(error).strip().splitlines()[0]
-        where = f"{error.full_key}: " if error.full_key else ""
-        raise HparamsError(f"{where}the config cannot be read: {problem}") from error
 
 
 # For subclasses only: Hparams has no fields, and reading its source takes longer than the rest of this module.

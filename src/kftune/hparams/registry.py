@@ -37,6 +37,9 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
 )
 
 _MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")
+# What pydantic adds to its errors: a line with an address.
+_FURTHER = "\n\nFor further information"
+
 ENTRY_POINT_GROUP = "kftune.hparams"
 
 
@@ -155,7 +158,7 @@ def load_hparams(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
         module_path, class_name = _registered(name, folders)
     if not _MODULE.fullmatch(module_path):
         raise RegistryError(f"{module_path!r} is not the name of a module; {_hint(name, folders)}")
-    module = _import(module_path, class_name, folders)
+    module = import_module(module_path, folders, class_name)
     found = _attribute(module, class_name)
     if found is None:
         values = {key: value for key, value in vars(module).items() if isinstance(value, type) and value is not Hparams}
@@ -197,7 +200,17 @@ def name_of(hparams: type[Hparams]) -> str:
     return f"{hparams.__module__}:{hparams.__qualname__}"
 
 
-def _import(module_path: str, class_name: str, folders: Sequence[Path]) -> object:
+def import_module(module_path: str, folders: Sequence[Path], class_name: str = "") -> object:
+    """Returns a module.
+
+    Args:
+        module_path: Its dotted name.
+        folders: Folders to search before the installed packages.
+        class_name: The class that is wanted of it, for the error.
+
+    Raises:
+        RegistryError: It cannot be imported.
+    """
     folder = _folder_of(folders, module_path)
     try:
         return importlib.import_module(module_path) if folder is None else import_from(folder, module_path)
@@ -213,7 +226,7 @@ def _import(module_path: str, class_name: str, folders: Sequence[Path]) -> objec
     except (Exception, SystemExit) as error:  # a user's module may run any code; its error is shown
         raise RegistryError(
             f"{_place(error, module_path)}: module {module_path!r} must import without an error, but raised "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {str(error).partition(_FURTHER)[0]}"
         ) from error
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kftune.domains import Conditional, encoding
 from kftune.errors import ClusterError
 from kftune.pipeline.ports import text_of
+
+_PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
 
 
 def best_texts(
@@ -17,7 +21,8 @@ def best_texts(
 
     Args:
         wanted: How to make each one, by hyperparameter: ``text`` (what a trial gets, with ``${trialParameters.NAME}``
-            in place of Katib's value), ``type`` (of the output) and an optional ``default`` (the text when the value's
+            in place of Katib's value), ``type`` (of the output; ``json`` for a mapping with searched keys, whose text
+            holds a placeholder for each) and an optional ``default`` (the text when the value's
             condition does not hold).
         given: Katib's text for each parameter of the best trial.
         fixed: Texts of other hyperparameters, on which conditions may depend.
@@ -27,15 +32,32 @@ def best_texts(
     """
     found: dict[str, Any] = {}
     for name, how in wanted.items():
-        placeholder = f"${{trialParameters.{name}}}"
-        if placeholder in how["text"] and name not in given:
-            raise ClusterError(f"the best trial has no value for {name}, only for {', '.join(given) or 'none'}")
-        found[name] = encoding.decode(how["text"].replace(placeholder, given.get(name, "")))
+        if how["type"] == "json":
+            found[name] = _decoded(_filled(how["text"], _PLACEHOLDER.findall(how["text"]), given))
+        else:
+            found[name] = encoding.decode(_filled(how["text"], [name], given))
     values = {
         **{name: _value(text) for name, text in fixed.items()},
         **{name: _plain(one) for name, one in found.items()},
     }
     return {name: _text(found[name], how, values) for name, how in wanted.items()}
+
+
+def _filled(text: str, names: Iterable[str], given: Mapping[str, str]) -> str:
+    """Returns a text with the values of the best trial in place of their placeholders."""
+    for name in names:
+        placeholder = f"${{trialParameters.{name}}}"
+        if placeholder in text and name not in given:
+            raise ClusterError(f"the best trial has no value for {name}, only for {', '.join(given) or 'none'}")
+        text = text.replace(placeholder, given.get(name, ""))
+    return text
+
+
+def _decoded(text: str) -> str:
+    """Returns the text of a mapping with the encoded values in it decoded."""
+    if encoding.PREFIX not in text:
+        return text
+    return json.dumps(encoding.decode_inside(json.loads(text)), ensure_ascii=False)
 
 
 def _text(found: str | encoding.DomainValue, how: Mapping[str, str], values: Mapping[str, Any]) -> str:

@@ -20,7 +20,6 @@ from kftune.errors import (
     YamlError,
 )
 from kftune.hparams import Hparams
-from kftune.hparams.registry import load_hparams
 from kftune.images import resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
@@ -39,6 +38,7 @@ from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
+from kftune.spec.classes import load_class
 from kftune.study import Study, load_study, study_from_dict
 
 _STAND_IN = "registry.example/image:1"
@@ -188,8 +188,8 @@ def _loaded(name: str) -> type[Hparams]:
         if not Path(place).is_file():
             raise UsageError(f"there is no file {place}; --hparams takes NAME, FILE.py:CLASS or MODULE:CLASS")
         folder = Path(place).resolve().parent
-        return load_hparams(f"{Path(place).stem}:{class_name}", (folder, Path.cwd()))
-    return load_hparams(name, (Path.cwd(),))
+        return load_class(f"{Path(place).stem}:{class_name}", (folder, Path.cwd()))
+    return load_class(name, (Path.cwd(),))
 
 
 def _script(begun: StepScript, folders: Sequence[Path], help_text: HelpText | None) -> Script:

@@ -62,7 +62,7 @@ def _run(study: Study, request: Mapping[str, Any], view: View) -> Outcome:
 
 def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -> None:
     """Writes the outputs of the step."""
-    for name in study.space:
+    for name in study.searched_arguments:
         leaf = study.hparams.leaf(name)
         # A hyperparameter that was not active has no value in the best trial.
         text = best.assignment[name] if name in best.assignment else leaf.encode(leaf.default)

@@ -28,10 +28,10 @@ def constants(step: TuneStep) -> dict[str, Any]:
     hparams, found = step.study.hparams, {}
     for name, value in flat_values(hparams, step.values):
         path = ("values", *keys_to(step.values, name))
-        if name in step.study.space:
+        if name in step.study.searched_arguments:
             raise PartError(
                 f"a hyperparameter is set or searched, but the study searches {name}; remove it here, or from the "
-                f"search: overrides: [search.{name}=null]",
+                f"search: overrides: [search.{step.study.entries.get(name, [name])[0]}=null]",
                 path,
                 at_key=True,
             )
@@ -101,14 +101,14 @@ class _Hyperparameters:
         producer = self.resolver.producer(self.step, found, where)
         if not isinstance(producer, TuneStep):
             raise PartError(f"values_from names a tune step, but {producer.name!r} is not one", where)
-        missing = next((name for name in producer.study.space if name not in self.hparams.leaves()), None)
+        missing = next((name for name in producer.study.searched_arguments if name not in self.hparams.leaves()), None)
         if missing is not None:
             raise PartError(
                 f"{self.hparams.__name__} must have all hyperparameters that {producer.name!r} searches, but has no "
                 f"{missing!r}; name single ones under values: ${{steps.{producer.name}.outputs.{BEST}.NAME}}",
                 where,
             )
-        return {name: found[name] for name in producer.study.space}
+        return {name: found[name] for name in producer.study.searched_arguments}
 
     def _followed(self, name: str, source: Reference, path: Path) -> Argument:
         """Returns a hyperparameter that a reference sets."""

@@ -36,7 +36,7 @@ from kftune.spec.container import Command, DnsLabel
 from kftune.spec.labels import LabelValue
 from kftune.spec.part import PartError
 from kftune.study import Study, load_study
-from kftune.study.model import HparamsClass
+from kftune.study.types import HparamsClass
 
 
 def _each(change: Callable[[Any], object], value: object) -> object:
@@ -342,7 +342,7 @@ class TuneStep(StepConfig):
     def _study_outputs(self) -> dict[str, Output]:
         best = {
             f"{BEST}.{name}": Output(type=hparam_type(self.study.hparams, name), description=f"Best value of {name}")
-            for name in self.study.space
+            for name in self.study.searched_arguments
         }
         return {
             **best,

@@ -58,6 +58,10 @@ StorageClass = Annotated[
         "the name of a storage class is lower-case letters, digits, '-' and '.'",
     ),
 ]
+ModuleName = Annotated[
+    str,
+    matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "a module is given by its dotted name, without .py (classes)"),
+]
 Files = Annotated[
     dict[DataKey, FileName],
     Field(min_length=1),
@@ -109,6 +113,8 @@ class Project(ProjectPart):
     """The namespace; the short form is its name."""
     files: tuple[FileName, ...] = Field((), min_length=1)
     """The studies and pipelines to apply; default: all in the folder. Applying a study starts it."""
+    registry: tuple[ModuleName, ...] = ()
+    """Modules in the folder that register hyperparameter classes; imported when a class is looked for by its name."""
     claims: dict[DnsLabel, Claim] = Field(default_factory=dict)
     """PersistentVolumeClaims to create, by name."""
     config_maps: dict[DnsLabel, Files] = Field(default_factory=dict)

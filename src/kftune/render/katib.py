@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kftune.errors import MetricError, RenderError
@@ -11,10 +11,10 @@ from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts, study_search
-from kftune.render.command import lasting, script, torchrun_arguments
+from kftune.render.command import lasting, quoted, script, torchrun_arguments
 from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
-from kftune.render.parameters import KatibParameter, katib_parameters
+from kftune.render.parameters import KatibParameter, katib_parameters, placeholder_of
 from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
@@ -98,7 +98,7 @@ def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[st
     target = study.targets.katib
     kind = KINDS[target.trial_kind]
     searched = [parameter for parameter in found if parameter.item is not None]
-    leaves = study.hparams.leaves()
+    leaves = study.leaves
     return {
         "retain": target.retain,
         "primaryContainerName": kind.container or study.step.name,
@@ -124,9 +124,25 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str])
         texts[parameter.name] = parameter.text
         if parameter.item is not None:
             placeholders.add(parameter.name)
+    for name in study.entries:
+        texts[name] = _quoted(study.mappings.pieces(name, {parameter.name: parameter for parameter in found}))
+        placeholders.add(name)
     names = study.argument_names if not marks else [name for name in study.hparams.leaves() if name in texts]
     assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     text = script(study.step, assignment, placeholders, launcher)
     shortest = study.targets.katib.min_runtime
     return text if shortest is None else lasting(text, shortest)
+
+
+def _quoted(pieces: Iterable[str | KatibParameter]) -> str:
+    """Returns the text of a mapping as a part of a shell's word, with the placeholders outside of the quotes."""
+    found = literal = ""
+    for piece in pieces:
+        if isinstance(piece, str) or piece.item is None:
+            literal += piece if isinstance(piece, str) else piece.text
+            continue
+        before, placeholder, after = piece.text.partition(placeholder_of(piece.name))
+        found += quoted(literal + before) + placeholder
+        literal = after
+    return found + quoted(literal)  # a mapping ends with a brace, so this is never empty

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from kftune.domains import Conditional, Discrete, Domain, IntUniform, encoding
+from kftune.domains import Conditional, Discrete, Domain, IntUniform, QUniform, encoding
 from kftune.errors import RenderError
 from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
@@ -50,7 +50,7 @@ def katib_parameters(study: Study) -> list[KatibParameter]:
         RenderError: The algorithm cannot search a domain, or not in the encoding that the study asks for.
     """
     engine = engine_of(study.algorithm.name)
-    leaves = study.hparams.leaves()
+    leaves = study.leaves
     found = [_parameter(leaves[name], domain, study, engine) for name, domain in study.space.items()]
     if study.algorithm.name == "cmaes":
         found = _with_one_deviation(found, study, engine)
@@ -77,7 +77,13 @@ def _refused(study: Study, name: str, reason: str) -> RenderError:
 
 
 def _is_native(name: str, domain: Domain, algorithm: str, study: Study) -> bool:
+    domain = _in_integers(study.leaves[name], domain)
     return isinstance(native(name, domain, algorithm, study.targets.katib.version), Feasible)
+
+
+def _in_integers(leaf: Leaf, domain: Domain) -> Domain:
+    """Returns the domain as integers if it has such a form: Katib writes a double as 32.0, which scripts may refuse."""
+    return domain.integers() if leaf.is_whole and isinstance(domain, QUniform) else domain
 
 
 def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> KatibParameter:
@@ -89,6 +95,7 @@ def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> Kati
     if is_list(domain):
         kind = engine.discrete if type(domain) is Discrete else "categorical"
         return _as_they_are(_listed(leaf, domain, kind), study)
+    domain = _in_integers(leaf, domain)
     if study.algorithm.settings.get("resource_name") == leaf.name:
         return _resource(leaf, domain, study)
     if form == "encoded":
@@ -121,7 +128,7 @@ def _fixed(leaf: Leaf, domain: Domain) -> KatibParameter:
 
 
 def _native(leaf: Leaf, feasible: Feasible) -> KatibParameter:
-    return KatibParameter(leaf.name, "native", _placeholder(leaf.name), _item(leaf, feasible.type, feasible.space))
+    return KatibParameter(leaf.name, "native", placeholder_of(leaf.name), _item(leaf, feasible.type, feasible.space))
 
 
 def _item(leaf: Leaf, kind: str, space: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,12 +144,30 @@ def _listed(leaf: Leaf, domain: Domain, kind: str, reason: str | None = None) ->
     form: Form = "native" if reason is None else "list"
     if _INTEGERS.issuperset(map(type, values)):  # always safe, and most lists hold nothing else
         item = _item(leaf, kind, {"list": list(map(str, values))})
-        return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason)
+        return KatibParameter(leaf.name, form, placeholder_of(leaf.name), item, reason)
     texts = [leaf.encode(value) for value in values]
+    if leaf.is_entry:
+        return _listed_entry(leaf, domain, texts, kind, reason)
     tokens = [text for text in texts if not encoding.is_safe(text)]
     texts = [_token(leaf, text) if text in tokens else text for text in texts]
     item = _item(leaf, kind, {"list": texts})
-    return KatibParameter(leaf.name, form, _placeholder(leaf.name), item, reason=reason, tokens=tuple(tokens))
+    return KatibParameter(leaf.name, form, placeholder_of(leaf.name), item, reason=reason, tokens=tuple(tokens))
+
+
+def _listed_entry(leaf: Leaf, domain: Domain, texts: list[str], kind: str, reason: str | None) -> KatibParameter:
+    """Returns a list for a key inside a mapping: its placeholder must be valid JSON with each of the texts."""
+    placeholder = placeholder_of(leaf.name)
+    inside = [text[1:-1] for text in texts if text.startswith('"')]
+    if not inside and all(map(encoding.is_safe, texts)):
+        shown, text = texts, placeholder
+    elif len(inside) == len(texts) and all(map(encoding.is_safe, inside)):
+        shown, text = inside, f'"{placeholder}"'
+    else:
+        kind, shown = "categorical", list(map(str, range(len(texts))))
+        text = f'"{encoding.encode_value("index", domain, placeholder)}"'
+        reason = reason or "its values are of several types, or have characters with a meaning in a shell or in JSON"
+    form: Form = "native" if reason is None else "list"
+    return KatibParameter(leaf.name, form, text, _item(leaf, kind, {"list": shown}), reason)
 
 
 def _as_they_are(parameter: KatibParameter, study: Study) -> KatibParameter:
@@ -172,11 +197,14 @@ def _encoded(leaf: Leaf, domain: Domain, engine: Engine, reason: str) -> KatibPa
     if mode == "index":
         space = {**space, "max": str(int(domain.size) - 1)}
     item = _item(leaf, kind, space)
-    text = encoding.encode_value(mode, domain, _placeholder(leaf.name))
+    text = encoding.encode_value(mode, domain, placeholder_of(leaf.name))
+    if leaf.is_entry:
+        text = f'"{text}"'
     return KatibParameter(leaf.name, "encoded", text, item, reason)
 
 
-def _placeholder(name: str) -> str:
+def placeholder_of(name: str) -> str:
+    """Returns what Katib replaces with the value of a parameter."""
     return f"{PLACEHOLDER}{name}}}"
 
 
@@ -211,7 +239,7 @@ def _with_one_deviation(found: list[KatibParameter], study: Study, engine: Engin
     if study.targets.katib.encoding == "native":
         raise _refused(study, odd, reason)
     return [
-        _encoded(study.hparams.leaf(parameter.name), study.space[parameter.name], engine, reason)
+        _encoded(study.leaves[parameter.name], study.space[parameter.name], engine, reason)
         if parameter.form == "native" and parameter in numbers
         else parameter
         for parameter in found

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kftune.argv import to_arguments
+from kftune.domains import Conditional
+from kftune.domains.listed import Listed
 from kftune.errors import RenderError
 from kftune.pipeline import EXECUTOR_OUTPUT, FixedValue, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
@@ -121,15 +123,25 @@ def _rights(step: TuneStep) -> str:
 
 
 def _best(study: Study) -> dict[str, dict[str, Any]]:
-    leaves = study.hparams.leaves()
-    return {
-        parameter.name: {
+    found: dict[str, dict[str, Any]] = {}
+    parameters = {parameter.name: parameter for parameter in katib_parameters(study)}
+    for name in study.entries:
+        pieces = study.mappings.pieces(name, {key: parameter.text for key, parameter in parameters.items()})
+        found[name] = {"text": "".join(pieces), "type": "json"}
+    for parameter in parameters.values():
+        leaf = study.leaves[parameter.name]
+        if leaf.is_entry:
+            continue
+        # A field such as `int | None` is an output of type str, but each value of a range is an integer.
+        domain = study.space[leaf.name]
+        inner = domain.domain if isinstance(domain, Conditional) else domain
+        is_int = leaf.is_whole and not isinstance(inner, Listed)
+        found[leaf.name] = {
             "text": parameter.text,
-            "type": hparam_type(study.hparams, parameter.name),
-            **({"default": leaf.encode(leaf.default)} if (leaf := leaves[parameter.name]).has_default else {}),
+            "type": "int" if is_int else hparam_type(study.hparams, leaf.name),
+            **({"default": leaf.encode(leaf.default)} if leaf.has_default else {}),
         }
-        for parameter in katib_parameters(study)
-    }
+    return found
 
 
 def launcher_command(node: Node, tuning: Tuning, experiment: str, run_id: str, values: Mapping[str, str]) -> list[str]:

@@ -133,7 +133,7 @@ def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
         found = [(trial.metrics.get(metric.name), metric.reduce) for metric in meta.metrics]
         texts = ["" if values is None else values.text(reduce) for values, reduce in found]
         duration = "" if trial.duration is None else f"{trial.duration:.3f}"
-        given = [trial.assignment.get(name, "") for name in names]
+        given = [trial.text(name) for name in names]
         origin = cells(trial).values()
         times = [trial.started or "", trial.ended or ""]
         exit_code = "" if trial.exit_code is None else trial.exit_code

@@ -37,7 +37,13 @@ def results_page(results: Results) -> str:
         metric=meta.objective.name,
         names=[*meta.space, *differing(origins)],
         rows=[
-            TrialRow(trial.name, trial.state, _text(trial.objective), trial.objective, {**trial.assignment, **origin})
+            TrialRow(
+                trial.name,
+                trial.state,
+                _text(trial.objective),
+                trial.objective,
+                {**{name: trial.text(name) for name in meta.space}, **origin},
+            )
             for trial, origin in zip(trials, origins, strict=True)
         ],
         best=best and best.name,

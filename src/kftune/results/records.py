@@ -5,6 +5,7 @@ Named tuples, built with keywords: a dataclass would import `inspect`, which tak
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, NamedTuple
 
 from kftune.metrics.values import MetricValues
@@ -119,6 +120,13 @@ class Trial(NamedTuple):
     """Seconds from the machine's start to the process's; with it a later run finds processes that a killed run left."""
     origin: Origin
     """What chose its values, and the code that it ran."""
+
+    def text(self, name: str) -> str:
+        """Returns the text of a hyperparameter, or of a searched key in one; empty if the trial did not get it."""
+        if name in self.assignment:
+            return self.assignment[name]
+        value = self.point.get(name, "")
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 class TrialStart(NamedTuple):

@@ -35,7 +35,7 @@ PIPELINE_KEYS = (
     *("name", "description", "parameters", "defaults", "instances", "loops", "steps", "exit", "schedule", "parallel"),
     *("timeout", "targets"),
 )
-PROJECT_KEYS = ("name", "namespace", "files", "claims", "config_maps", "overlays")
+PROJECT_KEYS = ("name", "namespace", "files", "registry", "claims", "config_maps", "overlays")
 STEP_KINDS = ("data", "train", "tune", "evaluate", "register", "container")
 _COMMON_KEYS = {"name", "description"}
 _CLASS_NAME = re.compile(r"\w+|[\w.]+:\w+")

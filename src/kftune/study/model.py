@@ -6,75 +6,25 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    ValidationError,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import Field, ValidationError
 
-from kftune.domains import Conditional, Domain, domain_from_spec
-from kftune.errors import DomainError, HparamsError, KftuneError, UnknownNameError, near_names, suggestion
-from kftune.hparams import Hparams
-from kftune.hparams.fields import Leaf, check_condition, has_field_validators, put
-from kftune.hparams.registry import load_hparams, name_of
+from kftune.domains import Conditional, Domain
+from kftune.errors import DomainError, HparamsError, suggestion
+from kftune.hparams.fields import Leaf, check_condition, has_field_validators, holder_of, put
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.load import keys_to
 from kftune.spec.part import Part, PartError, located
 from kftune.study.algorithm import Algorithm
-from kftune.study.objective import Budget, MetricSpec, Objective, Reduce
+from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
+from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.step import Step
 from kftune.study.targets import Targets
+from kftune.study.types import HparamsClass, Metric, SearchDomain
 from kftune.study.values import flat_values
 from kftune.validation import findings
-
-
-def _hparams(value: object, info: ValidationInfo) -> type[Hparams]:
-    if isinstance(value, type) and issubclass(value, Hparams):
-        return value
-    if not isinstance(value, str):
-        raise PartError(f"hparams is a registry name or module:Class, but got {value!r}")
-    with located():
-        return load_hparams(value, (info.context or {}).get("folders", ()))
-
-
-def _domain(value: object) -> Domain | None:
-    if value is None or isinstance(value, Domain):
-        return value
-    try:
-        return domain_from_spec(value)
-    except UnknownNameError as error:
-        inner = value.get(error.name) if isinstance(value, Mapping) else None
-        if not isinstance(inner, Mapping) or near_names(error.name, error.known):
-            raise PartError(str(error)) from error
-        dotted = f"group.{error.name}: {inner!r}"
-        raise PartError(f"a field of a group is searched under its dotted name, as one key: {dotted}") from error
-    except KftuneError as error:
-        raise PartError(str(error)) from error
-
-
-def _metric(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
-
-
-HparamsClass = Annotated[
-    type[Hparams],
-    PlainValidator(_hparams),
-    PlainSerializer(name_of, return_type=str),
-    WithJsonSchema({"type": "string", "description": "Registry name, or module:Class"}),
-]
-SearchDomain = Annotated[
-    Domain | None,
-    PlainValidator(_domain),
-    PlainSerializer(lambda domain: domain and domain.to_spec()),
-    WithJsonSchema({"anyOf": [{"type": "object", "minProperties": 1}, {"type": "null"}]}),
-]
 
 
 class Study(Part):
@@ -96,7 +46,7 @@ class Study(Part):
     """Domains that replace those of the class, by dotted name; ``null`` removes one."""
     objective: Objective
     """The metric to minimize or maximize."""
-    metrics: tuple[Annotated[MetricSpec, BeforeValidator(_metric, json_schema_input_type=str | MetricSpec)], ...] = ()
+    metrics: tuple[Metric, ...] = ()
     """More metrics to store; a text is the name of one."""
     algorithm: Algorithm = Algorithm()
     """How values are chosen."""
@@ -145,10 +95,25 @@ class Study(Part):
         return {name: leaves[name].encode(value) for name, value in self.fixed_values.items()}
 
     @derived
+    def entries(self) -> Entries:
+        """The searched keys inside mappings: field that holds the mapping -> dotted names of keys."""
+        return entries_of(self.hparams, self.search)
+
+    @derived
+    def leaves(self) -> Mapping[str, Leaf]:
+        """The fields of the class by dotted name, each searched key of a mapping after the field that holds it."""
+        return leaves_with_entries(self.hparams, self.entries, self.search, self.fixed_values)
+
+    @derived
+    def mappings(self) -> Mappings:
+        """The mappings in which keys are searched."""
+        return Mappings(self.hparams, self.entries, self.fixed_values)
+
+    @derived
     def space(self) -> dict[str, Domain]:
         """The searched hyperparameters: dotted name -> domain, in the order of the class."""
         fixed, search, space = self.fixed_values, self.search, {}
-        for name, leaf in self.hparams.leaves().items():
+        for name, leaf in self.leaves.items():
             domain = search.get(name, leaf.domain)
             if domain is not None and name not in fixed and (name in search or not self._is_left_out(leaf)):
                 space[name] = domain
@@ -193,25 +158,41 @@ class Study(Part):
             point: JSON-able value by dotted name. Values that their condition excludes are left out.
         """
         texts = {**self.fixed, **self.encode(self.active(point))}
+        texts.update(self.mappings.texts(texts))
         return {name: texts[name] for name in self.argument_names if name in texts}
+
+    def typed(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the values of a point as their fields have them, not as the domains."""
+        leaves = self.leaves
+        return {name: leaves[name].typed(value) for name, value in point.items()}
 
     def encode(self, point: Mapping[str, Any]) -> dict[str, str]:
         """Returns the text of each value."""
-        leaves = self.hparams.leaves()
+        leaves = self.leaves
         return {name: leaves[name].encode(value) for name, value in point.items()}
 
     @derived
     def argument_names(self) -> tuple[str, ...]:
         """The hyperparameters on a trial's command line, fixed and searched, in the order of the class."""
-        space, fixed = self.space, self.fixed_values
-        return tuple([name for name in self.hparams.leaves() if name in space or name in fixed])
+        searched, fixed = self.searched_arguments, self.fixed_values
+        return tuple([name for name in self.hparams.leaves() if name in searched or name in fixed])
+
+    @derived
+    def searched_arguments(self) -> tuple[str, ...]:
+        """The hyperparameters that are searched, whole or keys in them, in the order of the class."""
+        space, entries = self.space, self.entries
+        return tuple([name for name in self.hparams.leaves() if name in space or name in entries])
 
     def defaults(self) -> dict[str, Any]:
         """Returns the defaults that trials use, by dotted name: of values that they do not get, or not always."""
         return {
             name: default
             for name, default in self._defaults.items()
-            if (name not in self.argument_names or isinstance(self.space.get(name), Conditional))
+            if (
+                name not in self.argument_names
+                or (name in self.entries and name not in self.fixed_values)
+                or isinstance(self.space.get(name), Conditional)
+            )
             and not self._is_left_out(self.hparams.leaf(name))
         }
 
@@ -287,14 +268,18 @@ class Study(Part):
         )
 
     def _check_space(self) -> None:
-        leaves = self.hparams.leaves()
+        leaves = self.leaves
         for name, domain in self.search.items():
             leaf = leaves.get(name)
+            if leaf is None and domain is None and holder_of(leaves, name) is not None:
+                continue  # an override has removed the domain of a key
             if leaf is None:
                 raise self._unknown(name, "search")
             if domain is not None:
                 self._check_domain(leaf, domain)
         fixed, space = self.fixed_values, self.space
+        if self.entries:
+            self.mappings.check(self.encode({name: domain.quantile(0.5) for name, domain in space.items()}))
         for name in (name for name in fixed if self.search.get(name) is not None):
             raise PartError(
                 f"a hyperparameter is fixed or searched, but {name} is in values and in search; "
@@ -337,7 +322,7 @@ class Study(Part):
             point = self.active({name: domain.quantile(u) for name, domain in self.space.items()})
             values: dict[str, Any] = {}
             for name, value in {**self.fixed_values, **point}.items():
-                put(values, self.hparams.leaf(name).path, value)
+                put(values, self.leaves[name].path, value)
             try:
                 self.hparams.model_validate(values, strict=False)
             except ValidationError as error:
@@ -382,7 +367,7 @@ class Study(Part):
                     ("points", index, name),
                 )
         for name in self.active({name: point.get(name, self._defaults.get(name)) for name in self.space}):
-            leaf = self.hparams.leaf(name)
+            leaf = self.leaves[name]
             if name not in point and not (leaf.has_default and self.space[name].contains(leaf.default)):
                 raise PartError(
                     f"a first point must set {name}, whose default is not in {self.space[name]!r}", ("points", index)
@@ -390,7 +375,7 @@ class Study(Part):
 
     def first_points(self) -> list[dict[str, Any]]:
         """Returns the points to try first, with defaults filled in."""
-        leaves = self.hparams.leaves()
+        leaves = self.leaves
         return [
             {name: leaves[name].jsonable(point[name] if name in point else leaves[name].default) for name in self.space}
             for point in self.points

@@ -55,6 +55,10 @@ DOMAINS: dict[str, Domain] = {
     "stepped": IntUniform(1, 30, step=4),
     "logged": IntUniform(1, 1000, log=True),
     "logged_steps": IntUniform(1, 1000, step=3, log=True),
+    "whole": QUniform(16, 512, 16),
+    "whole_log": QLogUniform(16, 512, 16),
+    "whole_normal": QNormal(64, 16, 8, low=8),
+    "whole_lognormal": QLogNormal(3, 1, 4),
     "choice": Choice("a", "b", "c"),
     "weighted": Choice("a", "b", "c", weights=(1, 2, 3)),
     "mixed": Choice("x", None, 1, True, [1, 2], {"k": 1}),
@@ -81,6 +85,10 @@ class Every(Hparams):
     stepped: int = Hparam(1, search=DOMAINS["stepped"])
     logged: int = Hparam(10, search=DOMAINS["logged"])
     logged_steps: int = Hparam(1, search=DOMAINS["logged_steps"])
+    whole: int = Hparam(64, search=DOMAINS["whole"])
+    whole_log: int = Hparam(64, search=DOMAINS["whole_log"])
+    whole_normal: int = Hparam(64, search=DOMAINS["whole_normal"])
+    whole_lognormal: int = Hparam(64, search=DOMAINS["whole_lognormal"])
     choice: str = Hparam("a", search=DOMAINS["choice"])
     weighted: str = Hparam("a", search=DOMAINS["weighted"])
     mixed: Any = Hparam("x", search=DOMAINS["mixed"])

@@ -79,26 +79,6 @@ def takes_text(annotation: object) -> bool:
     return len(parts) > 1 and any(_form_of_part(part) == "text" for part in parts)
 
 
-def takes_bool(annotation: object) -> bool:
-    """Returns whether a value of a type may be or hold true or false: not if it is of numbers and texts only."""
-    parts = parts_of(annotation)
-    if len(parts) > 1:
-        return any(map(takes_bool, parts))
-    (part,) = parts
-    if get_origin(part) is Literal:
-        return any(isinstance(option, bool) for option in get_args(part))
-    if get_origin(part) in (list, tuple, dict, set, frozenset):
-        return any(takes_bool(inner) for inner in get_args(part) if inner is not Ellipsis)
-    return part not in (int, float, str, type(None))
-
-
-def holds_bool(value: object) -> bool:
-    """Returns whether a value is or holds true or false."""
-    if isinstance(value, dict):
-        return any(map(holds_bool, value.values()))
-    return any(map(holds_bool, value)) if isinstance(value, (list, tuple, set, frozenset)) else isinstance(value, bool)
-
-
 def to_json(name: str, value: object) -> str:
     """Returns the JSON text of a value.
 

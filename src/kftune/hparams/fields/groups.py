@@ -7,7 +7,7 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic_core import PydanticUndefined
 
 from kftune.errors import HparamsError, KftuneError
@@ -133,9 +133,9 @@ def extras_of(values: BaseModel) -> Iterator[tuple[str, ...]]:
 def group_of(annotation: object) -> type[BaseModel] | None:
     """Returns the class of a nested group that `annotation` declares, optional or not; None if it declares none."""
     candidates = [part for part in parts_of(annotation) if part is not type(None)]
-    if len(candidates) == 1 and isinstance(candidates[0], type) and issubclass(candidates[0], BaseModel):
-        return candidates[0]
-    return None
+    if len(candidates) != 1 or not isinstance(candidates[0], type) or not issubclass(candidates[0], BaseModel):
+        return None
+    return None if issubclass(candidates[0], RootModel) else candidates[0]  # that one is a value, not fields
 
 
 def defaults_of(model: type[BaseModel], defaults: object) -> dict[str, Any]:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from kftune.domains import Conditional, Domain, encoding, same
 from kftune.domains.domain import ONE_PLAIN_TYPE
 from kftune.domains.encoding import DomainValue
+from kftune.domains.lattice import Stepped
+from kftune.domains.listed import Listed
 from kftune.errors import HparamsError
+from kftune.hparams.fields.bools import NO_NUMBER, misreads_bool
 from kftune.hparams.fields.form import (
     Form,
-    holds_bool,
     in_order,
     is_optional,
     parse_json,
     parse_loosely,
     parts_of,
-    takes_bool,
     takes_text,
     to_json,
 )
@@ -33,13 +34,10 @@ from kftune.validation import findings
 _POINTS_CHECKED = 256
 _MOST_TAKEN = 256
 
-# pydantic would read true as 1.
-NO_NUMBER = PydanticCustomError("no_number", "must be a number, not true or false")
-# Most values are of these types. To look at the type first keeps the check out of the time of `from_args`.
-_NEVER_BOOL = frozenset({str, int, float, type(None)})
-
 # Values to try a serializer with.
 _SAMPLES = (1, 0.5, True, "a")
+
+_WHOLE = "; for whole numbers use IntUniform, Choice, or a whole step, for example QLogUniform(16, 512, 16)"
 
 # Types that are the same in JSON and in Python.
 _PLAIN = (str, int, float, bool, type(None))
@@ -61,6 +59,7 @@ class Leaf:
         is_required: Whether it must be given; a field of an optional group without a default need not.
         default: The default as a JSON-able value; None without one.
         is_group: Whether it is an optional group as a whole; the fields of the group are leaves too.
+        is_entry: Whether it is a key inside a field that holds a mapping; its text is then JSON.
     """
 
     name: str
@@ -74,6 +73,7 @@ class Leaf:
     default: Any = None
     is_required: bool = False
     is_group: bool = False
+    is_entry: bool = False
 
     def encode(self, value: object) -> str:
         """Returns the text of a JSON-able value on a command line.
@@ -83,6 +83,7 @@ class Leaf:
         """
         if type(value) is int:
             return repr(value)
+        value = self.typed(value)
         if type(value) not in _PLAIN:
             value = to_jsonable_python(value)
         if self.form.startswith("text") and isinstance(value, str):
@@ -90,7 +91,14 @@ class Leaf:
                 return to_json(self.name, value)
             crosses = "\0" not in value and not value.startswith(encoding.PREFIX)
             return value if crosses else encoding.encode_text(value)
-        return to_json(self.name, value)
+        if self._takes_text and isinstance(value, str) and _is_plain(value):
+            return value
+        text = to_json(self.name, value)
+        return to_json(self.name, encoding.encode_inside(value)) if encoding.PREFIX in text else text
+
+    def typed(self, value: Any) -> Any:
+        """Returns a value of a domain as the field has it: an int for the whole floats of a domain with steps."""
+        return int(value) if type(value) is float and self.is_whole and value.is_integer() else value
 
     def decode(self, text: str) -> Any:
         """Returns the value of a text from a command line, not yet validated.
@@ -107,9 +115,10 @@ class Leaf:
         form = self.form
         if form in ("text", "scalar"):
             return text
-        if form == "json" and self._takes_text:
-            return parse_loosely(text)
-        if form == "json" or (form == "text or null" and text.startswith('"')):
+        if form == "json":
+            value = parse_loosely(text) if self._takes_text else parse_json(self.name, text)
+            return encoding.decode_inside(value) if encoding.PREFIX in text else value
+        if form == "text or null" and text.startswith('"'):
             return parse_json(self.name, text)
         return None if text == "null" else text
 
@@ -126,13 +135,13 @@ class Leaf:
         value = self.jsonable(value)
         return None if self.has_default and same(value, self.default) else self.encode(value)
 
-    def refuses(self, value: object) -> bool:
-        """Returns whether a value is or holds true or false where only numbers and texts are allowed."""
-        return holds_bool(value) and not self._takes_bool
-
     @cached_property
-    def _takes_bool(self) -> bool:
-        return takes_bool(self.annotation)
+    def is_whole(self) -> bool:
+        """Whether its numbers are ints: by its type, or by the domain of a key, whose type may be any."""
+        if self.is_entry and isinstance(self.domain, Stepped) and self.domain.is_whole:
+            return True
+        parts = parts_of(self.annotation)
+        return int in parts and float not in parts
 
     @cached_property
     def _takes_text(self) -> bool:
@@ -158,7 +167,7 @@ class Leaf:
         Raises:
             HparamsError: The value is not valid.
         """
-        if self.refuses(value):
+        if misreads_bool(self.annotation, value):
             raise HparamsError(f"{self.name}: {NO_NUMBER.message_template}, but got {value!r}")
         try:
             return self._validate(value, strict=False)
@@ -170,7 +179,17 @@ class Leaf:
         valid = self.validated(value)
         if type(valid) in _PLAIN:
             return valid
-        return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
+        return self._dumped(valid)
+
+    def _dumped(self, valid: object) -> Any:
+        """Returns a validated value as its type writes it in JSON."""
+        try:
+            return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
+        except (PydanticSerializationError, UnicodeDecodeError) as error:
+            problem = str(error).partition("\n")[0]
+            raise HparamsError(
+                f"{self.name}: must be a value that JSON can write, but got {valid!r}: {problem}"
+            ) from error
 
     def jsonable_default(self, default: object) -> Any:
         """Returns the declared default as a JSON-able value.
@@ -188,31 +207,45 @@ class Leaf:
                 f"the default must be a value of the field, but {self.declaration} has default {default!r}: {problem}"
             ) from error
 
-    def check_texts(self) -> None:
+    def check_texts(self, default: object) -> None:
         """Checks that values of types with their own JSON form are read back from their own text.
+
+        Args:
+            default: The default as it is declared, if there is one.
 
         Raises:
             HparamsError: A value is not.
         """
-        parts = [part for part in parts_of(self.annotation) if get_origin(part) is not Literal]
+        parts = parts_of(self.annotation)
         serialisers = [mark for mark in _marks(self.annotation, self.constraints) if hasattr(mark, "when_used")]
-        if not serialisers and all(part in _PLAIN for part in parts):
-            return
-        members = [member for part in parts if isinstance(part, type) and issubclass(part, Enum) for member in part]
-        written = [
-            self._written(value) for value in (*members, *(_SAMPLES if serialisers else ())) if self._is_value(value)
-        ]
-        for value in (*written, *((self.default,) if self.has_default else ())):
-            text = self.encode(value)
-            try:
-                is_same = same(self._written(self.decode(text)), value)
-            except HparamsError:
-                is_same = False
-            if not is_same:
-                raise HparamsError(
-                    f"a value must be read back from its own text, but {self.declaration} is written "
-                    f"as {text!r}, which it does not take; use another type or another serializer"
-                )
+        options = [option for part in parts for option in _options(part)]
+        for value in (*options, *(_SAMPLES if serialisers else ())):
+            if self._is_value(value):
+                self._check_text(self.validated(value))
+        if self.has_default and (serialisers or any(part not in _PLAIN for part in parts)):
+            self._check_text(self.validated(default))
+
+    def _check_text(self, value: object) -> None:
+        written = self._dumped(value)
+        text = self.encode(written)
+        try:
+            read = self.validated(self.decode(text))
+            self.validated(written), self.validated(value)
+            problem = f"is read back as {read!r}" if not same(read, value) or type(read) is not type(value) else ""
+        except HparamsError:
+            problem = "it does not take"
+        if problem:
+            raise HparamsError(
+                f"a value must be read back from its own text, but {self.declaration} writes {value!r} "
+                f"as {text!r}, which {problem}; use another type, another value or another serializer"
+            )
+
+    def example(self) -> Any:
+        """Returns a value of the field: from the middle of its domain, or a simple one; None if none is known."""
+        inner = self.domain.domain if isinstance(self.domain, Conditional) else self.domain
+        samples = _SAMPLES if inner is None else (inner.quantile(0.5),)
+        options = [option for part in parts_of(self.annotation) for option in _options(part)]
+        return next((value for value in (*samples, *options) if self._is_value(value)), None)
 
     def _is_value(self, value: object) -> bool:
         try:
@@ -220,11 +253,6 @@ class Leaf:
         except HparamsError:
             return False
         return True
-
-    def _written(self, value: object) -> Any:
-        """Returns `value`, validated, as its class writes it."""
-        valid = self.validated(value)
-        return in_order(self.adapter.dump_python(valid, mode="json", round_trip=True), valid)
 
     def takes(self, value: object) -> bool:
         """Returns whether a JSON-able value is valid without a conversion."""
@@ -242,14 +270,15 @@ class Leaf:
         inner = domain.domain if type(domain) is Conditional else domain
         if inner is None:
             return
-        points = inner.grid() if inner.size <= _POINTS_CHECKED else (inner.quantile(0), inner.quantile(1))
+        has_all = isinstance(inner, Listed) or inner.size <= _POINTS_CHECKED
+        points = inner.grid() if has_all else (inner.quantile(0), inner.quantile(1))
         # A cache: thousands of studies have the same lists. Only lists of one type, because True equals 1 in a set.
         kinds = set(map(type, points))
         is_plain_list = kinds in ONE_PLAIN_TYPE
         if is_plain_list and points in self._taken:
             return
         for point in points:
-            self._check_point(domain, point)
+            self._check_point(domain, point, is_whole=has_all or (isinstance(inner, Stepped) and inner.is_whole))
         if is_plain_list and len(self._taken) < _MOST_TAKEN:
             self._taken.add(points)
 
@@ -288,7 +317,8 @@ class Leaf:
         limits = ", ".join(map(_limit, self.constraints))
         return f"field {self.name}: {self.type_name}{f' ({limits})' if limits else ''}"
 
-    def _check_point(self, domain: Domain, point: object) -> None:
+    def _check_point(self, domain: Domain, point: object, *, is_whole: bool) -> None:
+        """Raises unless the field takes a point of a domain; `is_whole` says that no point between is a fraction."""
         problem = None
         try:
             taken = self.jsonable(point)
@@ -297,9 +327,9 @@ class Leaf:
         else:
             if taken is point:
                 return
-            if not same(taken, point) or (isinstance(taken, int) and isinstance(point, float)):
-                remedy = "; for whole numbers use IntUniform or Choice" if isinstance(point, float) else ""
-                problem = f"it would become {taken!r}{remedy}"
+            cuts = isinstance(taken, int) and isinstance(point, float)
+            if not same(taken, point) or (cuts and not (is_whole and self.is_whole)):
+                problem = f"it would become {taken!r}{_WHOLE if cuts and self.is_whole else ''}"
         if problem:
             default = f" with default {self.default!r}" if self.has_default else ""
             raise HparamsError(
@@ -308,18 +338,16 @@ class Leaf:
             )
 
 
-def refused_bools(leaves: Mapping[str, Leaf], data: Mapping[str, Any]) -> list[str]:
-    """Returns the fields that get true or false where only numbers and texts are allowed.
+def _is_plain(text: str) -> bool:
+    """Returns whether a text is read as itself where JSON is allowed too."""
+    return parse_loosely(text) is text and "\0" not in text and not text.startswith(encoding.PREFIX)
 
-    Args:
-        leaves: The fields by name.
-        data: Values by name; names that are no fields are ignored.
-    """
-    return [
-        name
-        for name, value in data.items()
-        if type(value) not in _NEVER_BOOL and name in leaves and leaves[name].refuses(value)
-    ]
+
+def _options(part: Any) -> tuple[Any, ...]:
+    """Returns the values of a type that lists them: an enum, or a Literal of other values than texts and numbers."""
+    if get_origin(part) is Literal:
+        return tuple(option for option in get_args(part) if type(option) not in _PLAIN)
+    return tuple(part) if isinstance(part, type) and issubclass(part, Enum) else ()
 
 
 def _marks(annotation: Any, constraints: tuple[Any, ...]) -> tuple[Any, ...]:

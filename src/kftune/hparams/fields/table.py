@@ -25,6 +25,8 @@ def leaves_of(model: type[BaseModel]) -> dict[str, Leaf]:
     """
     if not model.__pydantic_complete__:
         raise HparamsError(f"the types of the fields of {model.__name__} must be defined above it")
+    if model.model_config.get("allow_inf_nan"):
+        raise HparamsError(f"{model.__name__}: numbers are finite on every command line; remove allow_inf_nan")
     leaves = {leaf.name: leaf for leaf in _walk(model, (), None, (), (model,))}
     domains = {name: leaf.domain for name, leaf in leaves.items()}
     for leaf in leaves.values():
@@ -72,6 +74,8 @@ def _walk(
     when: tuple[Any, ...],
     above: tuple[type[BaseModel], ...],
 ) -> Iterator[Leaf]:
+    if model.__pydantic_decorators__.model_serializers:
+        raise HparamsError(f"{model.__name__} is written field by field; remove its model_serializer")
     values = defaults_of(model, defaults)
     for name, field in model.model_fields.items():
         full = (*path, name)
@@ -144,16 +148,19 @@ def _leaf(
         # pydantic moves the discriminator of a union from its annotation to the field.
         annotation=Annotated[field.annotation, Field(discriminator=tag)] if tag else field.annotation,
         form="json" if is_group else form_of(field.annotation),
-        constraints=tuple(field.metadata),
+        constraints=tuple(mark for mark in field.metadata if not isinstance(mark, Domain)),
         description=(field.description or "").strip(),
         domain=domain,
         has_default=default[0],
         is_required=not default[0] and field.is_required(),
         is_group=is_group,
     )
+    if isinstance(default[1], Domain):
+        raise HparamsError(f"field {leaf.name}: a domain is no default; write Hparam(DEFAULT, search={default[1]!r})")
     if leaf.has_default:
         leaf = replace(leaf, default=leaf.jsonable_default(default[1]))
-    leaf.check_texts()
+    if not is_group:
+        leaf.check_texts(default[1])
     if leaf.domain is not None:
         leaf.check_domain(leaf.domain)
     return leaf
@@ -180,7 +187,11 @@ def _absolute(domain: Domain | None, path: tuple[str, ...], model: type[BaseMode
 
 
 def _declared_domain(field: FieldInfo) -> Domain | None:
-    """Returns the search domain that `Hparam(search=…)` has set on a field."""
+    """Returns the search domain of a field: from `Hparam(search=…)`, or in ``Annotated[float, Uniform(0, 1)]``."""
     extra = field.json_schema_extra
     spec = extra.get("search") if isinstance(extra, Mapping) else None
-    return None if spec is None else domain_from_spec(spec)
+    found = [mark for mark in field.metadata if isinstance(mark, Domain)]
+    found += [] if spec is None else [domain_from_spec(spec)]
+    if len(found) > 1:
+        raise HparamsError(f"a field has one search domain, but got {' and '.join(map(repr, found))}; remove one")
+    return found[0] if found else None

@@ -43,14 +43,26 @@ def passed_by_study(study: Study) -> list[Passed]:
     found = []
     for name in study.argument_names:
         leaf = study.hparams.leaf(name)
-        if name in study.fixed_values:
-            path: Path = ("values", *keys_to(study.values, name))
+        path: Path
+        if name in study.entries:
+            path = ("search", study.entries[name][0])
+            found.append(Passed(leaf, tuple(_mappings(study, name)), path, always=True))
+        elif name in study.fixed_values:
+            path = ("values", *keys_to(study.values, name))
             found.append(Passed(leaf, (study.fixed_values[name],), path, always=True))
         else:
             domain = study.space[name]
             path = ("search", name) if name in study.search else ("hparams",)
             found.append(Passed(leaf, _points(domain), path, always=not isinstance(domain, Conditional)))
     return found
+
+
+def _mappings(study: Study, name: str) -> Iterator[Any]:
+    """Yields values of a mapping with searched keys."""
+    leaf = study.leaves[name]
+    for u in _QUANTILES:
+        point = {entry: study.space[entry].quantile(u) for entry in study.entries[name]}
+        yield leaf.jsonable(leaf.decode(study.assignment(point)[name]))
 
 
 def passed_by_class(hparams: type[Hparams]) -> list[Passed]:

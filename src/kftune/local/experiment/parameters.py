@@ -68,6 +68,10 @@ class ParameterSpace:
         """Returns all of `point`: an Experiment has no conditions."""
         return dict(point)
 
+    def typed(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns all of `point` as it is."""
+        return dict(point)
+
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
         """Returns the texts that a trial gets, in the order of the Experiment."""
         return {name: text(point[name]) for name, text in self._texts.items() if name in point}

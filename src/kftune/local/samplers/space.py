@@ -37,6 +37,9 @@ class Searched(Protocol):
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Returns `point` without inactive values."""
 
+    def typed(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns `point` with the types that a trial gets."""
+
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
         """Returns the texts that a trial gets."""
 
@@ -106,7 +109,7 @@ class Space:
 
     def suggestion(self, point: Point) -> Suggestion:
         """Returns a point with the texts that its trial gets."""
-        return Suggestion(point, self._searched.assignment(point))
+        return Suggestion(self._searched.typed(point), self._searched.assignment(point))
 
     def first_points(self) -> list[Point]:
         """Returns the points that the study lists to try first."""
