@@ -113,7 +113,7 @@ def _of_system(error: OSError, *, of_results: bool) -> str:
     if not near and of_results:  # the name of a study may have been given
         from kftune.runs import RUNS
 
-        near = near_paths(os.path.join(RUNS, file))
+        near = near_paths(f"{RUNS}{os.sep}{file}")
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return f"{file}: {error.strerror}{hint}"
 
