@@ -211,7 +211,7 @@ class PipelineEngine:
         return begun
 
     def _take_all(self, tasks: Sequence[Task]) -> bool:
-        """Takes or starts ready tasks until one fails, after which others may not start; returns whether one is over."""
+        """Takes or starts ready tasks until one fails, since others may not start then; returns whether one is over."""
         over = False
         for task in tasks:
             over = self._take(task) or over
