@@ -85,6 +85,14 @@ def test_a_step_that_runs_when_another_fails_ends_by_itself_with_its_retries(pro
     assert run.ends["next"].message == "bad failed, and the run has on_failure: stop"
 
 
+@pytest.mark.parametrize(("choice", "state"), [("continue", "Succeeded"), ("stop", "NotRun")])
+def test_a_step_that_cannot_be_started_has_failed_too(project, choice, state):
+    steps = {"long": project.step("long", inputs={"text": "x" * 200_000}), "beside": project.step("beside")}
+    run = project.run(project.pipeline(steps, on_failure=choice))
+    assert run.states == {"long": "Failed", "beside": state}
+    assert "could not be started" in run.ends["long"].message
+
+
 def fails_for_the_second_item(name: str, argv: list[str]) -> dict[str, str]:
     """What pods write; step one fails for the item 2."""
     if argv[-2:] == ["--i=2", "--x=/kftune/outputs/x"]:

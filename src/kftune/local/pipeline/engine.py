@@ -139,7 +139,7 @@ class PipelineEngine:
             ready, over = self._graph.settle()
             for task in over:
                 self._emit_end(task)
-            if self._start_waiting() or any([self._take(task) for task in self._startable(ready)]):  # noqa: C419
+            if self._start_waiting() or self._take_all(self._startable(ready)):
                 continue  # a task that is done at once may have made others ready
             if not self._running and not self._waiting:
                 return self._outcome()
@@ -210,6 +210,15 @@ class PipelineEngine:
                 self._begin(waiting.task, waiting.values, waiting.key, waiting.attempt)
                 begun = True
         return begun
+
+    def _take_all(self, tasks: Sequence[Task]) -> bool:
+        """Takes or starts ready tasks until one fails, since others may not start then; returns whether one is over."""
+        over = False
+        for task in tasks:
+            over = self._take(task) or over
+            if task.state == "Failed":
+                break
+        return over
 
     def _take(self, task: Task) -> bool:
         """Takes a ready task's earlier result, or starts it; returns whether it is over."""
