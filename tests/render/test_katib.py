@@ -423,6 +423,10 @@ def test_population_based_training_gets_the_volume_that_it_needs():
             {"search": {"lr": {"loguniform": [1e-4, 1e-2]}}, "algorithm": {"name": "sobol"}},
             "lr is encoded as a number that the trial decodes; sobol: this engine draws 'lr' uniform, not logUniform",
         ),
+        (
+            {"objective": {"metric": "loss", "direction": "minimize", "reduce": "latest"}},
+            "Katib passes over nan and infinity, so that the value before them counts as the latest",
+        ),
         ({}, "the container must not run as root: its image needs a numeric USER"),
     ],
 )

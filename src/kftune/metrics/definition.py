@@ -50,6 +50,10 @@ class MetricDefinition(_Definition):
         """The inside of its group, which matches the value."""
         return self.regex[inside_of_group(self.regex, 1)]
 
+    def takes(self, text: str) -> bool:
+        """Whether its group matches a whole value, number or not."""
+        return re.fullmatch(self.group, text, re.ASCII) is not None
+
     def with_group(self, group: str) -> re.Pattern[str]:
         """Returns the compiled regex with another group.
 
@@ -70,7 +74,7 @@ def definition_notes(definition: MetricDefinition) -> tuple[str, ...]:
     """Returns notes for the user about values that the definition's group would misread; empty when there are none."""
     group = definition.group
     notes = [f"{note}; write {VALUE_GROUP}" for note in exponent_notes([definition])]
-    if re.fullmatch(group, "nan", re.ASCII):
+    if definition.takes("nan"):
         notes.append(
             f"the metric {definition.name!r}: {group!r} also matches text that is not a finite number, such as nan, "
             f"and Katib stores that as a value; write {VALUE_GROUP}"

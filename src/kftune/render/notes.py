@@ -52,7 +52,8 @@ def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
     for name, in_katib in metrics.items():
         if name != in_katib:
             yield f"Katib calls the metric {name!r} {in_katib!r}, as the log does"
-    if study.objective.reduction == "latest":
+    takes_nan = any(each.takes("nan") for each in study.metric_definitions if each.name == study.objective.metric)
+    if study.objective.reduction == "latest" and not takes_nan:
         yield (
             "Katib passes over nan and infinity, so that the value before them counts as the latest; let a training "
             "that reaches one end with an exit code other than 0"

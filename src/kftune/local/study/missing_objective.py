@@ -55,7 +55,7 @@ def why_diverged(name: str, latest: str, definition: MetricDefinition | None) ->
         definition: How it is found; None for metric lines.
     """
     katib = f"Katib's collector passes over {latest}: on a cluster, the value before it counts"
-    if definition is not None and re.fullmatch(definition.group, latest, re.ASCII):
+    if definition is not None and definition.takes(latest):
         katib = f"Katib stores {latest}, and may take the trial for the best"
     return (
         f"the latest value of the objective {name!r} counts (reduce: latest), and it is {latest}; {_TOO_LARGE_STEPS}; "
