@@ -28,8 +28,7 @@ from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
 from kftune.lint.trial.advice import image_advice, secret_advice
-from kftune.pipeline import Pipeline, TuneStep, load_pipeline, pipeline_from_dict
-from kftune.pipeline.steps import StepConfig
+from kftune.pipeline import Pipeline, StepConfig, TuneStep, load_pipeline, pipeline_from_dict
 from kftune.render import PIPELINE_TARGETS
 from kftune.render.resolved import render_resolved
 from kftune.render.tuning import tuning_of
