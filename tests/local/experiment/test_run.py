@@ -555,11 +555,12 @@ def test_the_shell_line_that_katib_makes_breaks_commands_only_when_asked_to(tmp_
     ("command", "words"),
     [
         ([*PRINT_ARGUMENTS, '--lr="${trialParameters.lr}"', "--name='a b'"], ["--lr=0.05", "--name=a b"]),
+        ([*PRINT_ARGUMENTS, "--lr=\\${trialParameters.lr}", r"--regex=\d+"], ["--lr=0.05", r"--regex=\d+"]),
         ([*PRINT_ARGUMENTS, "--lr=${trialParameters.lr} --opt=sgd"], ["--lr=0.05", "--opt=sgd"]),
         ([f"python -c '{PRINT_ARGUMENTS[-1]}' --lr=${{trialParameters.lr}}"], ["--lr=0.05"]),
         ([*PRINT_ARGUMENTS, '--json={"a": 1}', "--name=a b"], ['--json={"a": 1}', "--name=a b"]),
     ],
-    ids=["quotes", "options", "line", "as-written"],
+    ids=["quotes", "backslash", "options", "line", "as-written"],
 )
 def test_what_was_written_for_katib_s_shell_line_reaches_the_program_as_there(tmp_path, command, words):
     fixed = {**LR, "feasibleSpace": {"min": "0.05", "max": "0.05"}}

@@ -23,6 +23,7 @@ _OPTION = rf"(?:--?[\w.-]+={_TEXT}|--?[A-Za-z]{_BARE}*(?: +{_TEXT})?)"
 _ONE_WORD = re.compile(_QUOTED, re.DOTALL)
 _SCRIPT = rf"{_BARE}+\.(?:py|sh|R|jl)"
 _WORDS = re.compile(rf"{_QUOTED}|(?:{_OPTION}|{_SCRIPT})(?: +{_OPTION})*", re.DOTALL)
+_ESCAPED_NUMBER = re.compile(r"^((?:-{0,2}[\w.-]+=)?)\\(-?[0-9.][\w.+-]*)$")  # `\${trialParameters.lr}` with a value
 _PROGRAM_FOLLOWS = re.compile("-[a-z]*c[a-z]*")  # as in `python -c` and `/bin/sh -lc`
 
 
@@ -39,7 +40,8 @@ def is_line(words: Sequence[str]) -> bool:
 def meant_words(tokens: Sequence[str]) -> list[tuple[str, ...]]:
     """Returns the words that each token was written for.
 
-    That is the token itself, unless quotes stand around all of a value, or it is options, or a script and its options.
+    That is the token itself, unless quotes stand around all of a value, or a backslash before a number, or it is
+    options, or a script and its options.
 
     Args:
         tokens: command and args of a container that is neither a script nor a line.
@@ -49,7 +51,7 @@ def meant_words(tokens: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _words(before: str, token: str) -> tuple[str, ...]:
     if not any(sign in token for sign in " \"'"):
-        return (token,)
+        return (_ESCAPED_NUMBER.sub(r"\1\2", token),)
     form = _ONE_WORD if _PROGRAM_FOLLOWS.fullmatch(before) else _WORDS
     return tuple(shlex.split(token)) if form.fullmatch(token) else (token,)
 
