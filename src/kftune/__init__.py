@@ -81,7 +81,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     module = _HOME_OF.get(name)
     if module is None:
-        hint = "" if name.startswith("__") else _hint(name)
+        hint = "" if name.startswith("_") or not name.isidentifier() else _hint(name)
         raise AttributeError(f"module 'kftune' has no attribute {name!r}{hint}")
     value = getattr(import_module(module), name)
     globals()[name] = value

@@ -178,10 +178,10 @@ def _reworded(detail: Any, annotation: Any = None) -> str:
     if detail["type"] in ("literal_error", "enum"):
         options = re.findall("'([^']*)'", context["expected"])
     model = _section(annotation) if detail["type"].startswith("model_") else None
+    near = near_names(str(given), options) if options else ""
     if model is not None:
-        rule = f"{rule} with keys of {', '.join(model.model_fields)}"
-    near = f"; {near_names(str(given), options)}".rstrip("; ") if options else ""
-    return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near}"
+        near = f"its keys are {', '.join(model.model_fields)}"
+    return f"{rule}{'' if isinstance(given, BaseModel) else f', but got {_shortened(given)}'}{near and f'; {near}'}"
 
 
 _RULES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -104,7 +103,7 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
 
 
 def _of_system(error: OSError, *, of_results: bool) -> str:
-    file = os.fsdecode(error.filename or "")
+    file = str(error.filename or "")
     if not file:
         return str(error)
     if not isinstance(error, FileNotFoundError):

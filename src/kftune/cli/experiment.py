@@ -22,7 +22,8 @@ from kftune.spec.kind import kind_of
 if TYPE_CHECKING:
     from kftune.local.study.events import OnEvent
 
-_EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
+EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
+"""The keys of an Experiment's spec that a run can change."""
 _REPORTED = ("fails", "hangs", "wrong")
 
 
@@ -147,10 +148,10 @@ def _name(document: Document) -> str:
 
 def _override(value: dict[str, Any], text: str) -> None:
     key, _, given = text.removeprefix("spec.").partition("=")
-    if key not in _EDITABLE:
+    if key not in EDITABLE:
         raise UsageError(
-            f"only {', '.join(_EDITABLE)} of an Experiment can be changed here, but got {text!r}; "
-            f"{suggestion(key, _EDITABLE)}"
+            f"only {', '.join(EDITABLE)} of an Experiment can be changed here, but got {text!r}; "
+            f"{suggestion(key, EDITABLE)}"
         )
     if not re.fullmatch(r"[0-9]{1,9}", given):
         raise UsageError(f"{key} must be a whole number, but got {given!r}")

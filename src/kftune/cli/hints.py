@@ -10,7 +10,6 @@ from kftune.errors import KftuneError, near_names
 from kftune.near import meant
 from kftune.spec.kind import KindName, kind_of_file
 
-_EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
 _MOST_FILES, _MOST_BYTES, _SHOWN = 60, 100_000, 6
 # A command's argument for a file -> the kinds that it takes.
 _KINDS: dict[str, tuple[KindName, ...]] = {
@@ -71,7 +70,11 @@ def file_keys(file: Path) -> list[str]:
         from kftune.pipeline.load import pipeline_keys
 
         return pipeline_keys(file)
-    return [*_EDITABLE] if kind.name == "Experiment" else []
+    if kind.name == "Experiment":
+        from kftune.cli.experiment import EDITABLE
+
+        return [*EDITABLE]
+    return []
 
 
 def missing_file(argument: str) -> str:
@@ -85,17 +88,19 @@ def missing_file(argument: str) -> str:
         return ""
     found = list(_files_here(kinds))
     if argument == "study":
-        found += sorted(str(path.parent) for path in Path("runs").glob("*/trials.db"))
+        from kftune.cli.places import RUNS
+        from kftune.results.reading import folders_with_results
+
+        found += folders_with_results(RUNS)
     if not found:
         return "\nthere is none in this folder; kftune new hparams NAME creates a study"
     return f"\nin this folder: {', '.join(found[:_SHOWN])}{', …' if len(found) > _SHOWN else ''}"
 
 
 def _files_here(kinds: Iterable[KindName]) -> Iterator[str]:
-    """Yields the files of some kinds in the current folder and three levels below it."""
-    paths = [path for depth in ("", "*/", "*/*/", "*/*/*/") for path in sorted(Path().glob(f"{depth}*.y*ml"))]
-    visible = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
-    for path in visible[:_MOST_FILES]:
+    """Yields the files of some kinds in the current folder and two levels below it."""
+    levels = ("", "[!.]*/", "[!.]*/[!.]*/")
+    for path in [path for level in levels for path in sorted(Path().glob(f"{level}[!.]*.y*ml"))][:_MOST_FILES]:
         try:
             if path.stat().st_size <= _MOST_BYTES and kind_of_file(path)[0].name in kinds:
                 yield str(path)

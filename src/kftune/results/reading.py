@@ -27,9 +27,14 @@ def open_results(folder: str | Path) -> Results:
         return Results(layout)
 
 
+def folders_with_results(folder: Path) -> list[str]:
+    """Returns the paths of the folders with results in a folder, by name."""
+    return sorted(str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}"))
+
+
 def _elsewhere(folder: Path) -> str:
     """Returns ``; `` and where there are results instead: in the folder's own folders, or in one with a near name."""
-    inside = sorted(str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}"))
+    inside = folders_with_results(folder)
     return f"; there are some in {', '.join(inside[:6])}" if inside else near_files(str(folder))
 
 
