@@ -157,7 +157,10 @@ def allowed(tour: Tour) -> dict[str, set[str]]:
     may: dict[str, set[str]] = {kind: set() for kind in MAY}
     for kind, verbs in may.items():
         for verb in VERBS:
-            command = ["kubectl", "auth", "can-i", verb, kind, user, f"--namespace={tour.namespace}"]
+            # In `pods/log`, kubectl would take `log` for the name of a pod.
+            what, _, part = kind.partition("/")
+            where = [f"--subresource={part}", f"--namespace={tour.namespace}"]
+            command = ["kubectl", "auth", "can-i", verb, what, user, *where]
             verbs |= {verb} if answer(command) == "yes" else set()
     return may
 
