@@ -608,6 +608,7 @@ class Strict(Hparams):
     groups: list[Plain] = Hparam(default_factory=list)
     choice: Literal["a", 1] = "a"
     path: Path = Path("a")
+    table: int | dict[str, int] = 1
     lists: list[int] | list[bool] = Hparam(default_factory=list)
 
 
@@ -627,6 +628,7 @@ class Strict(Hparams):
         ({"span": True}, "span: must be a number, not true or false, but got True"),
         ({"choice": True}, "choice: must be a number, not true or false, but got True"),
         ({"groups": [{"n": True}]}, "groups: must be a number, not true or false, but got [{'n': True}]"),
+        ({"table": {"a": True}}, "table: must be a number, not true or false, but got {'a': True}"),
         ({"path": 1}, "path: must be a path, written as text (put quotes around it), but got 1"),
     ],
 )

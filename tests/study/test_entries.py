@@ -89,6 +89,7 @@ def test_the_type_of_a_key_is_that_of_the_mappings_values():
     ("search", "values", "problem"),
     [
         ({"lr.x": Uniform(0, 1)}, {}, "only a mapping has keys to search, but field lr: float has no key 'x'"),
+        ({"sizes.a b": Uniform(0, 1)}, {}, "a key to search is letters, digits, _ and -, but sizes.a b has 'a b'"),
         ({"row.height": Uniform(0, 1)}, {}, "field row: Row has no key 'height'"),
         ({"optimizer.kwarg.lr": Uniform(0, 1)}, {}, "did you mean 'optimizer.kwargs'"),
         ({"sizes.batch": Choice("x")}, {}, "field sizes.batch: int refuses 'x'"),
@@ -180,6 +181,7 @@ def values_of(experiment: dict[str, Any], u: float) -> dict[str, str]:
         low, high = float(space.get("min", 0)), float(space.get("max", 0))
         step = float(space.get("step", 0))
         number = low + (step * int((high - low) * u / step) if step else (high - low) * u)
+        number = min(number, high)  # rounding may have lifted it
         drawn = str(round(number)) if item["parameterType"] == "int" else repr(number)
         listed = space.get("list", ())
         found[name] = listed[min(int(u * len(listed)), len(listed) - 1)] if listed else drawn
