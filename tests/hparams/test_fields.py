@@ -239,7 +239,8 @@ def test_nested_dicts_are_set_got_and_emptied_by_path():
         (int, 1, {"search": QUniform(0, 1000, 0.5)}, ("refuses 0.0", "or a whole step, for example QLogUniform")),
         (int, 1, {"search": QUniform(1.5, 1001.5, 1)}, ("refuses 1.5", "QUniform(low=1.5, high=1001.5, q=1.0)")),
         (int, 1, {"search": QNormal(64, 16, 0.5)}, ("refuses -", "of QNormal(mean=64.0, std=16.0, q=0.5")),
-        (int, 1, {"search": QUniform(0, 1e300, 1e290)}, ("refuses 1e+300", "exceeded maximum size")),
+        (int, 0, {"search": QUniform(0, 2**64, 2**62)}, ("refuses 9.223372036854776e+18", "exceeded maximum size")),
+        (int, 1, {"search": QUniform(0, 1e300, 1e290)}, ("refuses 0.0", "it would become 0")),
         (int, 1, {"search": Choice(*range(300), "a")}, ("refuses 'a'",)),
         (Literal[1, 2], 1, {"search": QUniform(1, 2, 1)}, ("refuses 1.0", "it would become 1")),
         (int, 1, {"search": Discrete(1.5, 2)}, ("refuses 1.5",)),
@@ -608,6 +609,7 @@ class Strict(Hparams):
     groups: list[Plain] = Hparam(default_factory=list)
     choice: Literal["a", 1] = "a"
     path: Path = Path("a")
+    table: int | dict[str, int] = 1
     lists: list[int] | list[bool] = Hparam(default_factory=list)
 
 
@@ -627,6 +629,7 @@ class Strict(Hparams):
         ({"span": True}, "span: must be a number, not true or false, but got True"),
         ({"choice": True}, "choice: must be a number, not true or false, but got True"),
         ({"groups": [{"n": True}]}, "groups: must be a number, not true or false, but got [{'n': True}]"),
+        ({"table": {"a": True}}, "table: must be a number, not true or false, but got {'a': True}"),
         ({"path": 1}, "path: must be a path, written as text (put quotes around it), but got 1"),
     ],
 )

@@ -59,6 +59,8 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "own.py").write_text(CLASS.format(name="Own"))
     (tmp_path / "study.yaml").write_text(STUDY.format(hparams="own_net"))
     (tmp_path / "unrelated.py").write_text("raise SystemExit('imported')\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "project.yaml").write_text("registry: https://other.example\n")
     (tmp_path / "template.yaml").write_text("{{ chart }}: [\n")
     return tmp_path
 

@@ -89,6 +89,7 @@ def test_the_type_of_a_key_is_that_of_the_mappings_values():
     ("search", "values", "problem"),
     [
         ({"lr.x": Uniform(0, 1)}, {}, "only a mapping has keys to search, but field lr: float has no key 'x'"),
+        ({"sizes.a b": Uniform(0, 1)}, {}, "a key to search is letters, digits, _ and -, but sizes.a b has 'a b'"),
         ({"row.height": Uniform(0, 1)}, {}, "field row: Row has no key 'height'"),
         ({"optimizer.kwarg.lr": Uniform(0, 1)}, {}, "did you mean 'optimizer.kwargs'"),
         ({"sizes.batch": Choice("x")}, {}, "field sizes.batch: int refuses 'x'"),
@@ -180,6 +181,7 @@ def values_of(experiment: dict[str, Any], u: float) -> dict[str, str]:
         low, high = float(space.get("min", 0)), float(space.get("max", 0))
         step = float(space.get("step", 0))
         number = low + (step * int((high - low) * u / step) if step else (high - low) * u)
+        number = min(number, high)  # rounding may have lifted it
         drawn = str(round(number)) if item["parameterType"] == "int" else repr(number)
         listed = space.get("list", ())
         found[name] = listed[min(int(u * len(listed)), len(listed) - 1)] if listed else drawn
@@ -227,11 +229,16 @@ def test_a_native_key_is_readable_json_for_a_script_without_the_class(folder):
 
 
 def test_the_best_mapping_is_one_output_of_a_tune_step_with_the_text_that_the_trial_got():
-    study = study_of({"sizes.batch": QLogUniform(16, 512, 16), "sizes.b": IntUniform(1, 100)})
-    wanted = _best(study)
-    assert [*wanted] == ["sizes"]
-    found = best_texts(wanted, {"sizes.batch": "0.5", "sizes.b": "7"}, {})
-    assert found == study.assignment({"sizes.batch": QLogUniform(16, 512, 16).quantile(0.5), "sizes.b": 7})
+    domain = QLogUniform(16, 512, 16)
+    study = study_of(
+        {"sizes.batch": domain, "sizes.b": IntUniform(1, 100), "optimizer.kwargs.x": domain},
+        values={"optimizer": {"kwargs": {"odd": "kftune:x", "note": "${trialParameters.x}"}}},
+    )
+    wanted = json.loads(json.dumps(_best(study)))
+    assert [*wanted] == ["optimizer.kwargs", "sizes"], "in the order of the class"
+    found = best_texts(wanted, {"sizes.batch": "0.5", "sizes.b": "7", "optimizer.kwargs.x": "0.25"}, {})
+    best = {"sizes.batch": domain.quantile(0.5), "sizes.b": 7, "optimizer.kwargs.x": domain.quantile(0.25)}
+    assert found == study.assignment(best)
 
 
 def test_a_pipeline_hands_the_best_mapping_to_a_step_and_lets_nobody_else_set_it():

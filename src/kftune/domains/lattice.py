@@ -12,6 +12,9 @@ from kftune.errors import DomainError
 # Numbers as people write them make a quotient that rounding moves this far, in steps, from a whole number.
 STEP_TOLERANCE = 1e-9
 
+LARGEST_INTEGER = 2**63
+"""Integers are smaller than this: Katib reads them as 64 bits."""
+
 
 class Stepped(Domain):
     """A domain of the points ``origin + k * q`` for integers k, within the bounds that are given."""
@@ -33,8 +36,9 @@ class Stepped(Domain):
 
     @property
     def is_whole(self) -> bool:
-        """Whether each point is a whole number."""
-        return self.origin.is_integer() and self.q.is_integer()
+        """Whether each point is a whole number of at most 64 bits."""
+        ends = (self.quantile(0), self.quantile(1))
+        return self.origin.is_integer() and self.q.is_integer() and max(map(abs, ends)) < LARGEST_INTEGER
 
     def point(self, index: int) -> float:
         """Returns ``origin + index * q``, rounded to the decimals that these two have."""
@@ -143,7 +147,7 @@ class IntUniform(Domain):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise DomainError(f"IntUniform: {name} must be an integer, but got {value!r}")
-            self._require(abs(value) < 2**63, "an integer of 64 bits", name)
+            self._require(abs(value) < LARGEST_INTEGER, "an integer of 64 bits", name)
         if not isinstance(self.log, bool):
             raise DomainError(f"IntUniform: log must be true or false, but got {self.log!r}")
         self._require(self.low <= self.high, "low <= high", "low", "high")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,18 +10,16 @@ from kftune.domains import Conditional, encoding
 from kftune.errors import ClusterError
 from kftune.pipeline.ports import text_of
 
-_PLACEHOLDER = re.compile(r"\$\{trialParameters\.([^}]+)\}")
-
 
 def best_texts(
-    wanted: Mapping[str, Mapping[str, str]], given: Mapping[str, str], fixed: Mapping[str, str]
+    wanted: Mapping[str, Mapping[str, Any]], given: Mapping[str, str], fixed: Mapping[str, str]
 ) -> dict[str, str]:
     """Returns the text of each best value, as an output of the step.
 
     Args:
         wanted: How to make each one, by hyperparameter: ``text`` (what a trial gets, with ``${trialParameters.NAME}``
             in place of Katib's value), ``type`` (of the output; ``json`` for a mapping with searched keys, whose text
-            holds a placeholder for each) and an optional ``default`` (the text when the value's
+            holds a placeholder for each of ``parameters``) and an optional ``default`` (the text when the value's
             condition does not hold).
         given: Katib's text for each parameter of the best trial.
         fixed: Texts of other hyperparameters, on which conditions may depend.
@@ -33,7 +30,7 @@ def best_texts(
     found: dict[str, Any] = {}
     for name, how in wanted.items():
         if how["type"] == "json":
-            found[name] = _decoded(_filled(how["text"], _PLACEHOLDER.findall(how["text"]), given))
+            found[name] = _decoded(_filled(how["text"], how["parameters"], given))
         else:
             found[name] = encoding.decode(_filled(how["text"], [name], given))
     values = {
@@ -57,7 +54,7 @@ def _decoded(text: str) -> str:
     """Returns the text of a mapping with the encoded values in it decoded."""
     if encoding.PREFIX not in text:
         return text
-    return json.dumps(encoding.decode_inside(json.loads(text)), ensure_ascii=False)
+    return json.dumps(encoding.encode_inside(encoding.decode_inside(json.loads(text))), ensure_ascii=False)
 
 
 def _text(found: str | encoding.DomainValue, how: Mapping[str, str], values: Mapping[str, Any]) -> str:

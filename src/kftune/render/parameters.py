@@ -83,7 +83,7 @@ def _is_native(name: str, domain: Domain, algorithm: str, study: Study) -> bool:
 
 def _in_integers(leaf: Leaf, domain: Domain) -> Domain:
     """Returns the domain as integers if it has such a form: Katib writes a double as 32.0, which scripts may refuse."""
-    return domain.integers() if leaf.is_whole and isinstance(domain, QUniform) else domain
+    return domain.integers() if leaf.is_whole and isinstance(domain, QUniform) and domain.is_whole else domain
 
 
 def _parameter(leaf: Leaf, domain: Domain, study: Study, engine: Engine) -> KatibParameter:

@@ -125,9 +125,9 @@ def _rights(step: TuneStep) -> str:
 def _best(study: Study) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     parameters = {parameter.name: parameter for parameter in katib_parameters(study)}
-    for name in study.entries:
+    for name in (name for name in study.searched_arguments if name in study.entries):
         pieces = study.mappings.pieces(name, {key: parameter.text for key, parameter in parameters.items()})
-        found[name] = {"text": "".join(pieces), "type": "json"}
+        found[name] = {"text": "".join(pieces), "type": "json", "parameters": study.entries[name]}
     for parameter in parameters.values():
         leaf = study.leaves[parameter.name]
         if leaf.is_entry:

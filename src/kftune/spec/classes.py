@@ -15,7 +15,7 @@ from kftune import yaml_text
 from kftune.errors import RegistryError, UnknownNameError, YamlError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import import_module, load_hparams
-from kftune.spec.kind import PROJECT_FILE, kind_of_file
+from kftune.spec.kind import PROJECT_FILE, kind_of, kind_of_file
 
 
 class NamedClass(NamedTuple):
@@ -56,7 +56,9 @@ def register_classes(folders: Sequence[Path]) -> list[str]:
     for folder in dict.fromkeys(folders):
         path = folder / PROJECT_FILE
         content = yaml_text.load_file(path) if path.is_file() else None
-        modules = content.get("registry", ()) if isinstance(content, Mapping) else ()
+        if not isinstance(content, Mapping) or kind_of(content).name != "project":
+            continue  # a file of another program
+        modules = content.get("registry", ())
         if not isinstance(modules, (list, tuple)) or not all(isinstance(module, str) for module in modules):
             raise RegistryError(
                 f"{path}: registry must be a list of modules, for example [classes], but is {modules!r}"
@@ -73,9 +75,7 @@ def register_classes(folders: Sequence[Path]) -> list[str]:
 def named_classes(folder: Path) -> list[NamedClass]:
     """Returns the classes that the studies and pipelines below a folder name; hidden folders are left out."""
     found: dict[str, NamedClass] = {}
-    for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml"))):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts) or not path.is_file():
-            continue
+    for path in files_below(folder, "*.yaml", "*.yml"):
         try:
             kind, content = kind_of_file(path)
         except (YamlError, OSError):
@@ -84,6 +84,16 @@ def named_classes(folder: Path) -> list[NamedClass]:
             for name in _names(content):
                 found.setdefault(name, NamedClass(name, path))
     return [*found.values()]
+
+
+def files_below(folder: Path, *patterns: str) -> list[Path]:
+    """Returns the files below a folder with these names, in order, without those in hidden folders."""
+    return sorted(
+        path
+        for pattern in patterns
+        for path in folder.rglob(pattern)
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def _names(content: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,9 @@ from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, holder_of, pieces
 from kftune.hparams.fields.nested import get
 from kftune.spec.part import PartError, located
+
+# Keys become names of Katib's parameters, whose placeholders end with a brace.
+_KEY = re.compile(r"[\w-]+")
 
 Entries = Mapping[str, tuple[str, ...]]
 """A field that holds a mapping -> the dotted names of the keys in it that are searched."""
@@ -32,6 +36,9 @@ def entries_of(hparams: type[Hparams], search: Mapping[str, Domain | None]) -> E
         holder = None if name in leaves else holder_of(leaves, name)
         if holder is None:
             continue
+        key = next((key for key in name[len(holder.name) + 1 :].split(".") if not _KEY.fullmatch(key)), None)
+        if key is not None:
+            raise PartError(f"a key to search is letters, digits, _ and -, but {name} has {key!r}", ("search", name))
         whole = search.get(holder.name, holder.domain)
         inside = next((other for other in found.get(holder.name, ()) if _overlap(name, other)), None)
         other = holder.name if whole is not None else inside

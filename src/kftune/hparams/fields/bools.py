@@ -55,13 +55,13 @@ def _misreads(part: Any, value: object) -> bool | None:
     """Returns the same for one member of a union; None if it does not take such a value at all."""
     if isinstance(value, bool):
         return _misreads_one(part, value)
+    if part in (int, float, str, bool, type(None)):
+        return None
     arguments = get_args(part)
     if isinstance(value, dict):
         if isinstance(part, type) and issubclass(part, BaseModel):
             return bool(_refused_in_group(part, value))
         return any(misreads_bool(arguments[1], inner) for inner in value.values()) if len(arguments) == 2 else False
-    if part in (int, float, str, type(None)):
-        return None
     if get_origin(part) is tuple and Ellipsis not in arguments:
         return any(map(misreads_bool, arguments, _inside(value)))
     return any(misreads_bool(arguments[0], inner) for inner in _inside(value)) if arguments else False
