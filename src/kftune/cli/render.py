@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.file is None) == (arguments.all is None):
         from kftune.cli.hints import missing_file
 
-        raise UsageError(f"render takes a study or pipeline file, or --all DIR{missing_file('file')}")
+        raise UsageError(f"kftune render takes a study or pipeline file, or --all DIR{missing_file('file')}")
     if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
         raise UsageError(f"--out takes a .yaml or .json file, or a folder, but {arguments.out} is another file")
     if arguments.all is not None:
