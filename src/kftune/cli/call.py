@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
