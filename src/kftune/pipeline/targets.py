@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
-from kftune.spec.container import DnsLabel, Image
-from kftune.spec.labels import LabelKey, LabelValue
+from kftune.spec.container import Image
+from kftune.spec.labels import DnsLabel, LabelKey, LabelValue
 from kftune.spec.quantities import EnvText, Seconds
 
 

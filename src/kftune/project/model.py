@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from kftune.errors import ProjectError
-from kftune.spec.container import DnsLabel
-from kftune.spec.labels import DataKey, LabelKey, LabelValue, matching
+from kftune.spec.labels import DataKey, DnsLabel, LabelKey, LabelValue, matching
 from kftune.spec.part import Part
 from kftune.spec.quantities import Quantity
 from kftune.spec.schema import file_schema
