@@ -14,6 +14,7 @@ from typing import Any
 
 from kftune.errors import RenderError
 from kftune.images import PREFIX
+from kftune.render.merging import merged
 from kftune.render.names import object_name
 from kftune.render.rendering import present
 from kftune.spec.container import ContainerSettings
@@ -179,6 +180,57 @@ _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 def _expressions(required: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     return [{"key": key, "operator": "In", "values": list(values)} for key, values in required.items()]
+
+
+def with_fragments(
+    spec: Mapping[str, Any], container: ContainerSettings, written: Callable[[str, str], str]
+) -> dict[str, Any]:
+    """Returns the spec of a pod with the parts that the file has in Kubernetes' own words.
+
+    Args:
+        spec: The spec; its first container is the one that kftune writes.
+        container: The container.
+        written: Escapes a text for the target; its second argument says which text it is.
+
+    Raises:
+        RenderError: A part changes a volume of kftune.
+    """
+    patch = fragments(container, written)
+    of_container = patch.pop("container")
+    made = merged(spec, patch)
+    first, *others = made["containers"]
+    return {**made, "containers": [merged(first, of_container), *others]}
+
+
+def fragments(container: ContainerSettings, written: Callable[[str, str], str]) -> dict[str, Any]:
+    """Returns the parts of a pod in Kubernetes' own words: fields of the pod, and the container's under ``container``.
+
+    Args:
+        container: The container.
+        written: Escapes a text for the target; its second argument says which text it is.
+
+    Raises:
+        RenderError: A part changes a volume of kftune.
+    """
+    for volume in container.pod.get("volumes", ()):
+        name = volume.get("name", "")
+        if name.startswith("kftune-") or any(name == own.name for own in container.volumes):
+            raise RenderError(
+                f"pod.volumes adds volumes, but {name!r} is a volume that kftune writes; change it in volumes, or "
+                f"choose another name"
+            )
+    return {**_each(container.pod, written, "pod"), "container": _each(container.container, written, "container")}
+
+
+def _each(value: Any, written: Callable[[str, str], str], which: str) -> Any:
+    """Returns a value with all its texts escaped."""
+    if isinstance(value, str):
+        return written(value, which)
+    if isinstance(value, Mapping):
+        return {key: _each(inner, written, f"{which}.{key}") for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_each(inner, written, f"{which}[{index}]") for index, inner in enumerate(value)]
+    return value
 
 
 def image(container: ContainerSettings, owner: str = "the trial") -> str:

@@ -31,6 +31,8 @@ def pod_template(study: Study, name: str, script: str) -> dict[str, Any]:
         spec["volumes"] = mounted
     if step.service_account is None:
         spec["automountServiceAccountToken"] = False
+    if step.pod or step.container:
+        spec = pods.with_fragments(spec, step, lambda text, which: _without_placeholder(text, f"step.{which}"))
     # Katib's collector waits until everything in the pod has ended, so it has no proxy.
     return {"metadata": pods.metadata(step, study.name), "spec": spec}
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from kftune.spec.fragment import ContainerFragment, PodFragment
 from kftune.spec.labels import DnsLabel, DnsSubdomain, LabelKey, LabelText, matching
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import EnvText, Quantity
@@ -243,6 +244,11 @@ class PodSettings(Part):
     """Whether it shares memory with other processes of its node."""
     service_account: DnsSubdomain | None = None
     """Service account of the pods; None gives them no token."""
+    pod: PodFragment
+    """More fields of the pod, in Kubernetes' own words (``hostAliases: [...]``). They are merged last: lists by the
+    keys of their items, and null removes a field."""
+    container: ContainerFragment
+    """More fields of the container, in Kubernetes' own words (``lifecycle: ...``); merged as those of `pod`."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""

@@ -30,6 +30,7 @@ from kftune.render.tuning import Tuning, launcher_command
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
 _READABLE = 0o644
+_MAIN = "main"  # Argo's name of a step's container
 # Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
@@ -165,9 +166,18 @@ def _placement(node: Node, group: str) -> dict[str, Any]:
     if "securityContext" in placed:  # it replaces that of the workflow
         placed["securityContext"] = {**POD_SECURITY, **placed["securityContext"]}
     patch = {field: placed.pop(field) for field in [*placed] if field not in _OF_TEMPLATES}
+    if node.step.pod or node.step.container:
+        patch |= _fragments(node)
     if patch:
         placed["podSpecPatch"] = json.dumps(patch, separators=(",", ":"))
     return placed
+
+
+def _fragments(node: Node) -> dict[str, Any]:
+    """Returns the parts of the pod in Kubernetes' own words, as Argo merges them into the pod."""
+    found = pods.fragments(node.step, lambda text, which: literal(text, f"{which} of step {node.name!r}"))
+    of_container = found.pop("container")
+    return {**found, **({"containers": [{"name": _MAIN, **of_container}]} if of_container else {})}
 
 
 def _retries(step: StepConfig, name: str, version: str) -> dict[str, Any] | None:
