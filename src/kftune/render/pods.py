@@ -162,9 +162,9 @@ def affinity(given: Affinity, group: str) -> dict[str, Any]:
     term = {"labelSelector": {"matchLabels": group_labels(group)}, "topologyKey": "kubernetes.io/hostname"}
     nodes: dict[str, Any] = {}
     if given.require:
-        nodes[_REQUIRED] = {"nodeSelectorTerms": [{"matchExpressions": _expressions(given.require)}]}
+        nodes[_REQUIRED] = {"nodeSelectorTerms": [{"matchExpressions": expressions(given.require)}]}
     if given.prefer:
-        nodes[_PREFERRED] = [{"weight": 100, "preference": {"matchExpressions": _expressions(given.prefer)}}]
+        nodes[_PREFERRED] = [{"weight": 100, "preference": {"matchExpressions": expressions(given.prefer)}}]
     return present(
         {
             "nodeAffinity": nodes,
@@ -178,7 +178,8 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def _expressions(required: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def expressions(required: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Returns the expressions that match nodes with certain labels."""
     return [{"key": key, "operator": "In", "values": list(values)} for key, values in required.items()]
 
 
