@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from argo_as_run import lint
 from argo_traps import traps
@@ -31,7 +33,7 @@ def test_a_render_is_the_committed_one(name: str):
 
 def test_the_study_and_the_pipeline_have_every_setting_of_a_pod():
     study = load_study(GOLDEN / "study.yaml")
-    pipeline = yaml_text.load_file(GOLDEN / "pipeline.yaml")
+    pipeline: Any = yaml_text.load_file(GOLDEN / "pipeline.yaml")
     assert [*PodSettings.model_fields.keys() - study.step.model_fields_set] == []
     assert [*PodSettings.model_fields.keys() - pipeline["defaults"].keys()] == []
     assert PodSettings.model_fields.keys() <= SharedFields.model_fields.keys()

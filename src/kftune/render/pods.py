@@ -127,7 +127,7 @@ _RARE = frozenset(
 
 def _rare(container: ContainerSettings, group: str) -> dict[str, Any]:
     fs_group = container.security.fs_group
-    spec = {
+    spec: dict[str, Any] = {
         "priorityClassName": container.priority_class,
         "schedulerName": container.scheduler,
         "runtimeClassName": container.runtime_class,

@@ -6,9 +6,10 @@ Source: the published schema of pods (Kubernetes 1.36), with the lists of values
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from kftune.errors import suggestion
 from kftune.spec.part import PartError
@@ -118,11 +119,7 @@ def _written(path: Iterable[str | int]) -> str:
     return text.removeprefix(".")
 
 
-def _fragment(kind: str) -> Any:
-    return Annotated[dict[str, Any], Field(default_factory=dict), AfterValidator(lambda given: _checked(kind, given))]
-
-
-PodFragment = _fragment("pod")
+PodFragment = Annotated[dict[str, Any], AfterValidator(partial(_checked, "pod"))]
 """Fields of a pod's spec."""
-ContainerFragment = _fragment("container")
+ContainerFragment = Annotated[dict[str, Any], AfterValidator(partial(_checked, "container"))]
 """Fields of a container."""

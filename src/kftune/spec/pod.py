@@ -244,10 +244,10 @@ class PodSettings(Part):
     """Whether it shares memory with other processes of its node."""
     service_account: DnsSubdomain | None = None
     """Service account of the pods; None gives them no token."""
-    pod: PodFragment
+    pod: PodFragment = Field(default_factory=dict)
     """More fields of the pod, in Kubernetes' own words (``hostAliases: [...]``). They are merged last: lists by the
     keys of their items, and null removes a field."""
-    container: ContainerFragment
+    container: ContainerFragment = Field(default_factory=dict)
     """More fields of the container, in Kubernetes' own words (``lifecycle: ...``); merged as those of `pod`."""
 
     def model_post_init(self, context: object, /) -> None:

@@ -21,7 +21,7 @@ from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering, present, whole_seconds
-from kftune.render.steps import all_nodes
+from kftune.render.steps import all_nodes, steps_notes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
@@ -187,5 +187,6 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
         )
     if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
         yield "Argo runs every step again; cache has no effect there"
+    yield from steps_notes(nodes)
     for tuning in tunings.values():
         yield from tuning.notes
