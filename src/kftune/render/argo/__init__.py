@@ -128,6 +128,7 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
         "timezone": schedule.timezone,
         "concurrencyPolicy": schedule.concurrency.capitalize(),
         **_history(pipeline.targets.argo),
+        **({"suspend": True} if schedule.suspend else {}),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
     return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": copy.deepcopy(metadata), "spec": spec}]

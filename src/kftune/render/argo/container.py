@@ -143,7 +143,7 @@ _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
 def _metadata(node: Node, group: str) -> dict[str, Any]:
     made = pods.metadata(node.step, group)
     labels = {JOB_TYPE_LABEL: node.step.job_type, **made.get("labels", {}), **pods.queue_labels(node.step)}
-    return {**made, "labels": labels}
+    return {"labels": labels, "annotations": made["annotations"]}
 
 
 # Source: argo-workflows v4.1.2: a template has these fields of a pod; its patch is merged into the pod.
