@@ -281,12 +281,6 @@ def limits(container: ContainerSettings) -> tuple[str | None, str | None]:
     return None if cpu == UNLIMITED else cpu, None if memory == UNLIMITED else memory
 
 
-def devices(container: ContainerSettings) -> dict[str, int]:
-    """Returns the number of each kind of device that the container gets."""
-    wanted = container.resources
-    return {**({wanted.gpu_resource: wanted.gpu} if wanted.gpu else {}), **wanted.extra}
-
-
 def resources(container: ContainerSettings) -> dict[str, Any]:
     """Returns the container's requests and limits."""
     wanted = container.resources
@@ -299,8 +293,10 @@ def resources(container: ContainerSettings) -> dict[str, Any]:
             most[name] = limit
     if wanted.ephemeral_storage is not None:
         requests[_STORAGE] = most[_STORAGE] = wanted.ephemeral_storage
-    for name, count in devices(container).items():
-        requests[name] = most[name] = str(count)
+    if wanted.gpu:
+        requests[wanted.gpu_resource] = most[wanted.gpu_resource] = str(wanted.gpu)
+    for name, amount in wanted.extra.items():
+        requests[name] = most[name] = amount
     return {**({"requests": requests} if requests else {}), **({"limits": most} if most else {})}
 
 

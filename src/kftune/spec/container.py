@@ -43,8 +43,8 @@ class Resources(Part):
     """The cluster's name for one accelerator."""
     gpu_type: LabelValue | None = None
     """Product label that the node must have (``NVIDIA-A100-SXM4-80GB``); it goes into the node selector."""
-    extra: dict[LabelKey, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Further devices of each node by the cluster's name for them (``rdma/ib: 1``)."""
+    extra: dict[LabelKey, Quantity] = Field(default_factory=dict)
+    """More of what each node has, by the cluster's name for it (``rdma/ib: 1``, ``hugepages-2Mi: 5Gi``)."""
     nodes: int = Field(1, ge=1)
     """Pods that train one model together; more than one needs the trial kind PyTorchJob or TrainJob."""
     procs_per_node: int = Field(1, ge=1)
@@ -57,12 +57,14 @@ class Resources(Part):
                 f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
                 ("procs_per_node",),
             )
-        if self.gpu and self.gpu_resource in self.extra:
-            raise PartError(
-                f"{self.gpu_resource} is counted by gpu, so extra must not name it too; remove it from extra",
-                ("extra", self.gpu_resource),
-                at_key=True,
-            )
+        own = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeral_storage", self.gpu_resource: "gpu"}
+        for name in self.extra:
+            if name in own:
+                raise PartError(
+                    f"{name} is set by {own[name]}, so extra must not name it; use resources.{own[name]}",
+                    ("extra", name),
+                    at_key=True,
+                )
         if self.cpu_limit or self.memory_limit:
             self._check_limit("cpu", self.cpu, self.cpu_limit)
             self._check_limit("memory", self.memory, self.memory_limit)
