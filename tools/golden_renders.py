@@ -44,7 +44,7 @@ _NOT_ON_TRAINJOBS = (
     "image_pull_policy",
     "working_dir",
     "pod",
-    "container",
+    "container.lifecycle",
 )
 _NOT_ON_KFP = (
     "priority_class",

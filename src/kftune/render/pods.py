@@ -91,8 +91,7 @@ def tolerations(container: ContainerSettings) -> list[dict[str, Any]]:
     found = [toleration.model_dump(exclude_none=True) for toleration in container.tolerations]
     spot = container.preemption.spot
     if spot is not False:
-        providers = _SPOT_TAINTS if spot is True else {spot} & _SPOT_TAINTS.keys()
-        taints = [_SPOT_TAINTS[name] for name in _SPOT_TAINTS if name in providers]
+        taints = [taint for name, taint in _SPOT_TAINTS.items() if spot in (True, name)]
         found += [{"key": key, "operator": "Equal", "value": value, "effect": "NoSchedule"} for key, value in taints]
     return found
 

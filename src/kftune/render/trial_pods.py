@@ -31,10 +31,24 @@ def pod_template(study: Study, name: str, script: str) -> dict[str, Any]:
         spec["volumes"] = mounted
     if step.service_account is None:
         spec["automountServiceAccountToken"] = False
-    if step.pod or step.container:
-        spec = pods.with_fragments(spec, step, lambda text, which: _without_placeholder(text, f"step.{which}"))
+    spec = with_fragments(spec, step)
     # Katib's collector waits until everything in the pod has ended, so it has no proxy.
     return {"metadata": pods.metadata(step, study.name), "spec": spec}
+
+
+def with_fragments(spec: dict[str, Any], step: Step) -> dict[str, Any]:
+    """Returns the spec of a pod with the parts that the study has in Kubernetes' own words.
+
+    Args:
+        spec: The spec.
+        step: What runs.
+
+    Raises:
+        RenderError: A part changes a volume of kftune, or holds a placeholder of Katib.
+    """
+    if not step.pod and not step.container:
+        return spec
+    return pods.with_fragments(spec, step, lambda text, which: _without_placeholder(text, f"step.{which}"))
 
 
 def _container(step: Step, name: str, script: str) -> dict[str, Any]:

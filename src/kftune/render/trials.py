@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
 from kftune.katib.crd import TRAINER_VARIABLES
+from kftune.katib.crd.schema import fields_of
 from kftune.katib.trial.conditions import PRIMARY_LABELS
 from kftune.render import pods, trial_pods
 from kftune.render.rendering import present
@@ -174,11 +175,26 @@ def _patch(study: Study, container: str) -> dict[str, Any]:
             f"a TrainJob cannot set {lacking}, which step.{lacking} asks for; set it in the cluster's runtime "
             f"({study.targets.katib.runtime}), or set targets.katib.trial_kind to PyTorchJob"
         )
+    _check_patch(step)
     patched = {"name": container, "securityContext": pods.security(step), "volumeMounts": trial_pods.mounts(step)}
     spec = present({**placed, "containers": [present(patched)], "volumes": pods.volumes(step)})
+    spec = trial_pods.with_fragments(spec, step)
     pod = {"metadata": pods.metadata(step, study.name), "spec": spec}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
     return {"manager": _PATCH_MANAGER, "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}}
+
+
+def _check_patch(step: Step) -> None:
+    """Checks that a patch of a runtime has the fields that a study writes in Kubernetes' own words."""
+    for name, given, kind in (("pod", step.pod, "PodSpecPatch"), ("container", step.container, "ContainerPatch")):
+        # Trainer refuses variables in a patch of its trainer; a TrainJob has a field for them.
+        known = {*fields_of(kind)} - {"!", "name", "containers", "env"} if given else set()
+        for field in given:
+            if field not in known:
+                raise RenderError(
+                    f"a TrainJob can change {', '.join(sorted(known))} of its {name}, but step.{name} has {field!r}; "
+                    f"set it in the cluster's runtime, or set targets.katib.trial_kind to PyTorchJob"
+                )
 
 
 KINDS = {

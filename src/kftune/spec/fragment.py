@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from kftune.errors import suggestion
+from kftune.errors import near_names, suggestion
 from kftune.spec.part import PartError
 
 _REASONS = {
@@ -43,6 +43,18 @@ _VALUES = {
     "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
 }
 
+_WORDS = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "integer,string": "a number or text",
+    "number": "a number",
+    "object": "a mapping",
+    "string": "text",
+}
+# Fields that Kubernetes requires and kftune writes.
+_NOT_OURS = (("containers",), ("name",))
+
 
 def _checked(kind: str, given: dict[str, Any]) -> dict[str, Any]:
     if given:
@@ -60,38 +72,38 @@ def _check(kind: str, given: Mapping[str, Any]) -> None:
             raise PartError(f"{kind} must not set {name}: {reason}", (name,), at_key=True)
     node = SchemaNode("=PodSpec" if kind == "pod" else "=Container")
     unknown: list[tuple[str | int, ...]] = []
-    found = cleaned(given, node, (), unknown)
-    if unknown:
-        path = unknown[0]
+    found = problems(cleaned(given, node, (), unknown), node, ())
+    # A value of a wrong type hides what is in it, and a misspelt field explains why another is missing.
+    for problem in found:
+        if problem.kind == "TypeInvalid":
+            raise PartError(_type_problem(problem.detail, _at(given, problem.path)), problem.path)
+    for path in unknown:
         raise PartError(
             f"Kubernetes has no field {path[-1]!r} in {_written((kind, *path[:-1]))}; "
             f"{suggestion(str(path[-1]), _fields(node, path[:-1]))}",
             path,
             at_key=True,
         )
-    for problem in problems(found, node, ()):
-        if problem.path[-1] not in ("containers", "name") or len(problem.path) > 1:
-            raise PartError(f"{_written((kind, *problem.path))}: {_detail(problem, given)}", problem.path)
+    for problem in found:
+        if problem.path not in _NOT_OURS:
+            text = "Kubernetes requires a value" if problem.kind == "Required" else problem.detail
+            raise PartError(text, problem.path)
     for path, value in _texts(given):
         known = _VALUES.get(str(path[-1]))
         if known is not None and value not in known:
-            raise PartError(
-                f"{_written((kind, *path))} is one of {', '.join(known)}, but got {value!r}; "
-                f"{suggestion(value, known)}",
-                path,
-            )
-        if str(path[-1]).startswith("$"):
-            raise PartError(f"directives such as {path[-1]} are not supported; null removes a field", path, at_key=True)
+            near = near_names(value, known)
+            raise PartError(f"must be one of {', '.join(known)}, but got {value!r}{near and f'; {near}'}", path)
 
 
-def _detail(problem: Any, given: Any) -> str:
-    """Returns what is wrong with a value, with the value if it has the wrong type."""
-    if problem.kind != "TypeInvalid":
-        return str(problem.detail)
-    for part in problem.path:
-        given = given[part]
-    wanted = problem.detail.removeprefix("must be of type ").partition(":")[0].replace(",", " or ")
-    return f"must be of type {wanted}, but got {given!r:.60}"
+def _type_problem(detail: str, value: object) -> str:
+    wanted = detail.removeprefix("must be of type ").partition(":")[0]
+    return f"must be {_WORDS[wanted]}, but got {value!r:.60}"
+
+
+def _at(value: Any, path: Iterable[str | int]) -> Any:
+    for part in path:
+        value = value[part]
+    return value
 
 
 def _fields(node: Any, path: Iterable[str | int]) -> list[str]:

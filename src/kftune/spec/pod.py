@@ -20,7 +20,7 @@ QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 """The label by which Kueue finds the queue of an object."""
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  # the fixed place of shared memory, not a temporary folder
 """Where shared memory is mounted."""
-Spot = Literal["gke", "aks", "eks", "karpenter"]
+Spot = Literal[False, True, "gke", "aks", "eks", "karpenter"]
 
 
 class Capabilities(Part):
@@ -106,7 +106,7 @@ class Preemption(Part):
     retries: int = Field(0, ge=0, le=100)
     """How often a trial or step that lost its node starts again. Failures of the program do not count. Kubernetes'
     Jobs have no bound: there, any number above 0 starts it again each time."""
-    spot: bool | Spot = False
+    spot: Spot = False
     """Whether it may run on nodes that can be lost: ``true`` tolerates the taints of all known providers, a name
     (``gke``, ``aks``, ``eks``, ``karpenter``) also asks for such nodes."""
 
