@@ -65,15 +65,18 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
-manifests: $(READY) ## render pipelines/ into manifests/
+manifests: $(READY) ## render pipelines/ into manifests/, and tests/golden/ into tests/golden/renders/
 	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
 	$(BIN)/kftune render --all pipelines --out "$$new/manifests"; \
-	rm -rf manifests; mv "$$new/manifests" manifests; echo "wrote manifests/"
+	$(BIN)/python tools/golden_renders.py "$$new/golden"; \
+	rm -rf manifests tests/golden/renders; mv "$$new/manifests" manifests; mv "$$new/golden" tests/golden/renders; \
+	echo "wrote manifests/ and tests/golden/renders/"
 
 check-manifests: $(READY) ## fail if manifests/ is not what pipelines/ renders to; changes nothing
 	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
 	$(BIN)/kftune render --all pipelines --out "$$new/manifests" > "$$new/log"; \
-	diff -ru manifests "$$new/manifests" || { echo "manifests/ differs from what pipelines/ renders to: run 'make manifests' and commit the result" >&2; exit 1; }; \
+	$(BIN)/python tools/golden_renders.py "$$new/golden"; \
+	{ diff -ru manifests "$$new/manifests" && diff -ru tests/golden/renders "$$new/golden"; } || { echo "manifests/ or tests/golden/renders/ is out of date: run 'make manifests' and commit the result" >&2; exit 1; }; \
 	echo "manifests/ is up to date"
 
 # A separate venv: checkov and kfp need different versions of the same packages.

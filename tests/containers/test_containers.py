@@ -76,6 +76,11 @@ def test_limits_are_given_in_bytes_and_without_swap():
     assert {"--cpus=0.5", "--memory=2147483648b", "--memory-swap=2147483648b", "--pids-limit=64"} <= {*options(limited)}
 
 
+def test_shared_memory_and_capabilities_are_given_when_asked_for():
+    argv = PODMAN.run_argv(ContainerRun(image="localhost/a", name="a", shared_memory=2**20, capabilities=["IPC_LOCK"]))
+    assert {"--shm-size=1048576b", "--cap-drop=ALL", "--cap-add=IPC_LOCK"} <= {*argv}
+
+
 def test_a_secret_s_value_is_in_no_command_line():
     container = ContainerRun(image="i", name="n", env={"MODE": "a=b c"}, secrets=["TOKEN"])
     assert [word for word in options(container) if word.startswith("--env")] == ["--env=MODE=a=b c", "--env=TOKEN"]

@@ -102,6 +102,16 @@ def test_env_secrets_folders_scratch_and_working_dir_arrive(engine, tmp_path):
     assert (written / "made").read_text() == "given"
 
 
+def test_shared_memory_has_its_size_and_a_capability_is_kept(engine, tmp_path):
+    code = (
+        "import os; s = os.statvfs('/dev/shm'); print(s.f_bsize * s.f_blocks); print(open('/proc/self/status').read())"
+    )
+    container = python(code, shared_memory=3 * 2**20, capabilities=["IPC_LOCK"])
+    exit_code, printed = ended(engine, container, tmp_path)
+    assert (exit_code, printed.splitlines()[0]) == (0, str(3 * 2**20))
+    assert "CapBnd:\t0000000000004000" in printed
+
+
 def test_limits_hold_and_too_much_memory_is_told(engine, tmp_path):
     container = python("print('up'); x = bytearray(200_000_000); print('never')", memory=50_000_000, cpus=0.5, pids=32)
     code, output = ended(engine, container, tmp_path)

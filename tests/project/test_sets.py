@@ -76,7 +76,7 @@ def test_kubectl_builds_the_committed_set_to_the_objects_that_are_meant(overlay:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_api_server_stores_every_custom_object_whole(overlay: str | None) -> None:
     known = [each for each in wanted(CIRCUITS, overlay).values() if is_known(each)]
-    assert {each["kind"] for each in known} >= {"Experiment", "WorkflowTemplate", "Pipeline", "PipelineVersion"}
+    assert {each["kind"] for each in known} >= {"Experiment", "WorkflowTemplate"}
     for each in known:
         verdict = judge_object(each)
         assert (verdict.problems, verdict.pruned) == ((), ()), each["kind"]
@@ -105,6 +105,54 @@ def test_an_overlay_may_rename_add_and_remove_objects_and_move_all_to_another_na
     assert {namespace for _, _, namespace, _ in found} == {"", "elsewhere"}
     assert f"@sha256:{'0' * 64}" in json.dumps([*found.values()])
     assert "team-a" not in json.dumps([*found.values()])
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", [None, "dev"])
+@pytest.mark.parametrize(
+    ("targets", "kinds"),
+    [
+        ("[katib]", {"Experiment"}),
+        ("[argo]", {"WorkflowTemplate"}),
+        ("[kfp]", set()),
+        ("[katib, kfp-objects]", {"Experiment", "Pipeline", "PipelineVersion"}),
+    ],
+)
+def test_a_set_holds_the_objects_of_its_targets(
+    project: Path, tmp_path: Path, overlay: str | None, targets: str, kinds: set[str]
+) -> None:
+    edit(project, "namespace: team-a\n", f"namespace: team-a\ntargets: {targets}\n")
+    write(project, tmp_path / "out")
+    folder = tmp_path / "out"
+    assert built(folder / "overlays" / overlay if overlay else folder) == wanted(project, overlay)
+    custom = [each for each in wanted(project, overlay).values() if is_known(each)]
+    assert {each["kind"] for each in custom} == kinds
+    assert [judge_object(each).applied for each in custom] == [True] * len(custom)
+    assert (folder / "pipeline.kfp.yaml").exists() == ("kfp]" in targets)
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    ("base", "other"),
+    [
+        ("{name: team-a, create: false}", "elsewhere"),
+        ("team-a", "{name: elsewhere, create: false}"),
+        ("{name: team-a, create: false}", "{name: elsewhere, create: true, labels: {a: b}}"),
+        ("team-a", "{name: elsewhere, labels: {a: b}}"),
+    ],
+)
+def test_an_overlay_may_be_in_a_namespace_that_it_creates_or_that_is_there(
+    project: Path, tmp_path: Path, base: str, other: str
+) -> None:
+    edit(project, "namespace: team-a\n", f"namespace: {base}\n")
+    edit(project, "namespace: team-a-dev", f"namespace: {other}")
+    write(project, tmp_path / "out")
+    found = built(tmp_path / "out" / "overlays" / "dev")
+    assert found == wanted(project, "dev")
+    created = [each for each in found.values() if each["kind"] == "Namespace"]
+    is_created = "create: true" in other or "create" not in base + other
+    assert [each["metadata"]["name"] for each in created] == ["elsewhere"] * is_created
+    assert all(each["metadata"]["labels"].get("a") == ("b" if "labels" in other else None) for each in created)
 
 
 JSON = st.recursive(

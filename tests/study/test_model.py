@@ -559,7 +559,7 @@ VOLUME = {"name": "a", "mount": "/a", "claim": "c"}
         ),
         (
             {"step": STEP | {"volumes": [VOLUME | {"secret": "s"}]}},
-            "step.volumes.0: a volume has one of claim, config_map, secret, empty_dir, but got claim, s",
+            "step.volumes.0: a volume has one of claim, config_map, secret, empty_dir, csi, ephemeral, but got claim",
         ),
         (
             {"step": STEP | {"volumes": [VOLUME, VOLUME]}},

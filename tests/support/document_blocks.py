@@ -28,7 +28,7 @@ BLOCK = re.compile(r"(<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w+)
 
 IMAGE = "registry.example/whole:1"
 
-WHOLE_STUDY = {
+WHOLE_STUDY: dict[str, Any] = {
     "name": "whole",
     "hparams": "LstmHparams",
     "objective": {"metric": "val_loss", "direction": "minimize"},
@@ -81,6 +81,8 @@ def whole(code: str) -> Study | Pipeline | Project:
         steps = {**WHOLE_PIPELINE["steps"], **part.get("steps", {})}
         return pipeline_from_dict({**WHOLE_PIPELINE, **part, "steps": steps}, [CIRCUITS])
     study = {**WHOLE_STUDY, **part}
+    if "step" in part and "command" not in part["step"]:
+        study["step"] = {**WHOLE_STUDY["step"], **part["step"]}
     if "search" in part:
         study["hparams"] = "LstmHparams"
         study["search"] = {

@@ -71,6 +71,8 @@ class ContainerRun:
         scratch: Empty folders in memory. /tmp is one even when it is not listed.
         cpus: Cores; None for all.
         memory: Bytes, without any swap; None for all.
+        shared_memory: Bytes of /dev/shm; None for the engine's default of 64 MB.
+        capabilities: Rights of root that it keeps, without CAP_; all others are dropped.
         pids: Processes and threads.
         user: User and group by number; None takes the image's.
         read_only: Whether its file system outside of `folders` and `scratch` is read-only.
@@ -91,6 +93,8 @@ class ContainerRun:
     scratch: Sequence[Scratch] = ()
     cpus: float | None = None
     memory: int | None = None
+    shared_memory: int | None = None
+    capabilities: Sequence[str] = ()
     pids: int = 4096
     user: tuple[int, int] | None = None
     read_only: bool = True

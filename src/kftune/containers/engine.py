@@ -59,6 +59,7 @@ class ContainerEngine:
         yield f"--pull={'missing' if container.pull else 'never'}"
         yield from (f"--label={key}={value}" for key, value in container.labels.items())
         yield from ("--cap-drop=ALL", "--security-opt=no-new-privileges")
+        yield from (f"--cap-add={name}" for name in container.capabilities)
         yield from self._user(container)
         if container.network != "default":
             yield f"--network={container.network}"
@@ -281,6 +282,8 @@ def _limits(container: ContainerRun) -> Iterator[str]:
     if container.memory is not None:
         # The same number twice: no swap.
         yield from (f"--memory={container.memory}b", f"--memory-swap={container.memory}b")
+    if container.shared_memory is not None:
+        yield f"--shm-size={container.shared_memory}b"
     yield f"--pids-limit={container.pids}"
 
 

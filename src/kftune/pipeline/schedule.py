@@ -85,6 +85,8 @@ class Schedule(PipelinePart):
     """The time zone of `cron`."""
     concurrency: Literal["allow", "forbid", "replace"] = "forbid"
     """What happens if the previous run has not ended: both run, the new one is skipped, or the old one is stopped."""
+    suspend: bool = False
+    """Whether it starts no runs until somebody resumes it (``argo cron resume NAME``)."""
 
     @property
     def clock_changes(self) -> str:

@@ -70,7 +70,7 @@ class SharedFields(PipelinePart, ContainerSettings):
 
 
 _VARIABLES = ("env", "secrets", "config_maps")
-_BY_KEY = (*_VARIABLES, "node_selector")
+_BY_KEY = (*_VARIABLES, "labels", "annotations", "node_selector")
 _AMOUNTS = ("resources", "instance_type", "instance_count")
 
 Filled = TypeVar("Filled", bound=ContainerSettings)
@@ -81,7 +81,8 @@ def filled(
 ) -> Filled:
     """Returns a step with the defaults filled in, and its instance type as resources.
 
-    Environment variables, secrets, config maps, the node selector and resources are merged key by key. Any other field
+    Environment variables, secrets, config maps, labels, annotations, the node selector and resources are merged key by
+    key. Any other field
     of the step, also a list, replaces that of the defaults.
 
     Args:

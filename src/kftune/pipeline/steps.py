@@ -32,8 +32,8 @@ from kftune.pipeline.ports import (
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
 from kftune.spec.beside import find_file
-from kftune.spec.container import Command, DnsLabel
-from kftune.spec.labels import LabelValue
+from kftune.spec.container import Command
+from kftune.spec.labels import DnsLabel, LabelValue
 from kftune.spec.part import PartError
 from kftune.study import Study, load_study
 from kftune.study.types import HparamsClass

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kftune.pipeline.part import PipelinePart
-from kftune.spec.container import DnsLabel, DnsSubdomain, Image
-from kftune.spec.labels import LabelKey, LabelValue, matching
+from kftune.spec.container import Image
+from kftune.spec.labels import DnsLabel, DnsSubdomain, LabelKey, LabelValue, matching
 from kftune.spec.quantities import EnvText, Seconds
 
 # Source: Kubeflow Pipelines, ParseBucketPathToConfig. It also takes mem://, which no step can read.

@@ -11,7 +11,7 @@ from kftune import yaml_text
 from kftune.errors import PipelineError, ProjectError, StudyError, UsageError, near_names, suggestion
 from kftune.images import resolve
 from kftune.pipeline import Node, Pipeline, TuneStep, load_pipeline
-from kftune.project.model import Overlay, Project
+from kftune.project.model import Overlay, Project, ProjectNamespace
 from kftune.spec.container import ContainerSettings
 from kftune.spec.kind import PROJECT_FILE, kind_of_file
 from kftune.spec.load import FileType, load_part
@@ -33,10 +33,12 @@ class Variant:
     Attributes:
         namespace: Its namespace.
         members: The studies and pipelines by file, in the order in which they are applied.
+        created: The namespace, if the project creates it.
     """
 
     namespace: str
     members: Mapping[str, Member]
+    created: ProjectNamespace | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class _Reader:
         files = self._files()
         members = {file: self._member(file, ["namespace"]) for file in files}
         self._check_names(members, ["files"])
-        base = Variant(self.project.namespace.name, members)
+        space = self.project.namespace
+        base = Variant(space.name, members, space if space.create else None)
         overlays = {name: self._overlay(name, overlay, base) for name, overlay in self.project.overlays.items()}
         contents = {name: self._contents(name, files) for name, files in self.project.config_maps.items()}
         return LoadedProject(self.project, base, overlays, contents, tuple(self._undeclared(base)))
@@ -177,8 +180,10 @@ class _Reader:
                     True,
                 )
         known = {image_name(image) for member in base.members.values() for image in _images(member)}
-        space = overlay.namespace or base.namespace
-        members = {}
+        named = self.project.namespace
+        if overlay.namespace is not None:
+            named = named.model_copy(update=overlay.namespace.model_dump(exclude_unset=True))
+        space, members = named.name, {}
         for file in base.members:
             keys = [*place, "set", file] if file in overlay.set else place
             try:
@@ -199,7 +204,8 @@ class _Reader:
                 return image
             return f"{image_name(image)}{'@' if tag.startswith('sha256:') else ':'}{tag}"
 
-        return Variant(space, {file: member.with_images(swapped) for file, member in members.items()})
+        swapped_members = {file: member.with_images(swapped) for file, member in members.items()}
+        return Variant(space, swapped_members, named if named.create else None)
 
     def _contents(self, name: str, files: Mapping[str, str]) -> dict[str, bytes]:
         contents = {}

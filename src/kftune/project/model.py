@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from kftune.errors import ProjectError
-from kftune.spec.container import DnsLabel
-from kftune.spec.labels import DataKey, LabelKey, LabelValue, matching
+from kftune.spec.labels import DataKey, DnsLabel, LabelKey, LabelValue, matching
 from kftune.spec.part import Part
 from kftune.spec.quantities import Quantity
 from kftune.spec.schema import file_schema
@@ -43,6 +42,7 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+ProjectTarget = Literal["katib", "argo", "kfp", "kfp-objects"]
 FileName = Annotated[str, AfterValidator(_beside)]
 ImageTag = Annotated[
     str,
@@ -96,8 +96,10 @@ class Claim(ProjectPart):
 class Overlay(ProjectPart):
     """Changes to the project for one place where it runs."""
 
-    namespace: DnsLabel | None = None
-    """The namespace, in place of that of the project."""
+    namespace: Annotated[
+        ProjectNamespace | None, BeforeValidator(_named, json_schema_input_type=DnsLabel | ProjectNamespace)
+    ] = None
+    """The namespace, in place of that of the project. What it does not say is as in that of the project."""
     images: dict[str, ImageTag] = Field(default_factory=dict)
     """Name of an image, without a tag -> tag or digest."""
     set: dict[FileName, tuple[str, ...]] = Field(default_factory=dict)
@@ -111,6 +113,10 @@ class Project(ProjectPart):
     """Its name."""
     namespace: Annotated[ProjectNamespace, BeforeValidator(_named, json_schema_input_type=DnsLabel | ProjectNamespace)]
     """The namespace; the short form is its name."""
+    targets: Annotated[tuple[ProjectTarget, ...], Field(min_length=1)] = ("katib", "argo", "kfp")
+    """What is rendered: Experiments (``katib``), objects of Argo Workflows (``argo``), files for the page of Kubeflow
+    Pipelines, which are not applied (``kfp``), and objects for Kubeflow Pipelines that keeps pipelines in Kubernetes
+    (``kfp-objects``)."""
     files: tuple[FileName, ...] = Field((), min_length=1)
     """The studies and pipelines to apply; default: all in the folder. Applying a study starts it."""
     registry: tuple[ModuleName, ...] = ()

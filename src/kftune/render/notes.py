@@ -10,6 +10,7 @@ from kftune.katib.engines.engine import StudySearch
 from kftune.metrics.definition import definition_notes
 from kftune.render.algorithm import Counts
 from kftune.render.parameters import KatibParameter
+from kftune.render.pod_notes import pod_notes
 from kftune.study import Study
 
 
@@ -87,7 +88,14 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
 
 def _about_trials(study: Study) -> Iterator[str]:
     target, resources = study.targets.katib, study.step.resources
-    yield "the container must not run as root: its image needs a numeric USER"
+    security = study.step.security
+    if security.run_as_non_root and security.run_as_user is None:
+        yield "the container must not run as root: its image needs a numeric USER"
+    yield from pod_notes(study.step, "the trial")
+    if study.step.queue is not None:
+        yield "Kueue admits whole trials: one that waits in the queue counts as running in Katib (parallel)"
+    if study.step.preemption.retries and target.trial_kind != "Job":
+        yield f"a {target.trial_kind} does not start again after a lost node: preemption.retries has no effect"
     if target.trial_kind == "TrainJob":
         yield from _about_trainjob(study)
     if target.trial_kind == "PyTorchJob":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.render import pods
 from kftune.render.command import torchrun_arguments, under_torchrun
+from kftune.render.pod_notes import pod_notes
 
 JOB_TYPE_LABEL = "kftune.io/job-type"
 """The label of a step's pods that says what the step is for."""
@@ -41,6 +42,14 @@ def stop_notes(pipeline: Pipeline, engine: str) -> Iterator[str]:
             f"{engine} starts every step that does not wait for the failed one: on_failure: stop of "
             f"{' and '.join(stopping)} has no effect there, and the run fails when the other steps have ended"
         )
+
+
+def steps_notes(nodes: Sequence[Node]) -> list[str]:
+    """Returns what the pods of steps need of the cluster."""
+    notes = [note for node in nodes for note in pod_notes(node.step, f"step {node.name}")]
+    if any(node.step.queue is not None for node in nodes):
+        notes.append("Kueue admits the pods of steps only if its integration for plain pods is on")
+    return notes
 
 
 def image_of(node: Node) -> str:

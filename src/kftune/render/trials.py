@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
 from kftune.katib.crd import INITIALIZER_RUNTIMES, LAUNCHER_RUNTIMES, OTHER_RUNTIMES, TRAINER_VARIABLES
+from kftune.katib.crd.schema import fields_of
 from kftune.katib.trial.conditions import PRIMARY_LABELS
-from kftune.render import pods
+from kftune.render import pods, trial_pods
 from kftune.render.rendering import present
 from kftune.study import KatibTarget, Step, Study
 
@@ -50,11 +51,19 @@ def trial_spec(study: Study, script: str) -> dict[str, Any]:
     target = study.targets.katib
     kind = KINDS[target.trial_kind]
     _check_kind(study.step, target)
+    metadata = _object_metadata(study)
     return {
         "apiVersion": kind.api_version,
         "kind": target.trial_kind,
+        **({"metadata": metadata} if metadata else {}),
         "spec": kind.spec(study, kind.container or study.step.name, script),
     }
+
+
+def _object_metadata(study: Study) -> dict[str, Any]:
+    """Returns the labels and annotations of the object that runs a trial: queues and cost reports read them there."""
+    step = study.step
+    return present({"labels": {**step.labels, **pods.queue_labels(step)}, "annotations": dict(step.annotations)})
 
 
 def _check_kind(step: Step, target: KatibTarget) -> None:
@@ -111,16 +120,24 @@ def _deadline(study: Study) -> dict[str, int]:
 
 
 def _job(study: Study, container: str, script: str) -> dict[str, Any]:
-    template = pods.pod_template(study.step, container, script)
+    template = trial_pods.pod_template(study, container, script)
     template["spec"] = {"restartPolicy": "Never", **_deadline(study), **template["spec"]}
-    return {"backoffLimit": 0, "template": template}
+    return {"backoffLimit": 0, **_survival(study.step), "template": template}
+
+
+def _survival(step: Step) -> dict[str, Any]:
+    """Returns what lets a Job start its pod again when a node is lost, but not when the program fails."""
+    if not step.preemption.retries:
+        return {}
+    lost = {"type": "DisruptionTarget", "status": "True"}
+    return {"podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [lost]}]}}
 
 
 def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
     nodes, processes = study.step.resources.nodes, study.step.resources.procs_per_node
 
     def replica(count: int) -> dict[str, Any]:
-        template = pods.pod_template(study.step, container, script)
+        template = trial_pods.pod_template(study, container, script)
         template["spec"] = {**_deadline(study), **template["spec"]}
         return {"replicas": count, "restartPolicy": "Never", "template": template}
 
@@ -139,18 +156,18 @@ def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
 def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
     step = study.step
     trainer = {
-        "image": pods.trial_image(step),
-        **pods.command(script),
+        "image": trial_pods.image(step),
+        **trial_pods.command(script),
         "numNodes": step.resources.nodes,
         "numProcPerNode": step.resources.procs_per_node,
-        "env": pods.trial_environment(step),
+        "env": trial_pods.environment(step),
         "resourcesPerNode": pods.resources(step),
     }
     return {
         "runtimeRef": _runtime(study.targets.katib),
         **_deadline(study),
         "trainer": present(trainer),
-        "runtimePatches": [_patch(step, container)],
+        "runtimePatches": [_patch(study, container)],
     }
 
 
@@ -160,13 +177,54 @@ def _runtime(target: KatibTarget) -> dict[str, str]:
     return {"name": target.runtime, **kind}
 
 
-def _patch(step: Step, container: str) -> dict[str, Any]:
-    """Returns a patch of the runtime's pods for what a TrainJob has no fields for."""
-    patched = {"name": container, "securityContext": pods.security(), "volumeMounts": pods.trial_mounts(step)}
-    spec = present({**pods.placement(step), "containers": [present(patched)], "volumes": pods.volumes(step)})
-    pod = {"metadata": pods.pod_metadata(), "spec": spec}
+# What a patch of a TrainJob's runtime can hold: field of a pod -> the setting of the step that it comes from.
+# Source: trainer v2.3, PodSpecPatch and ContainerPatch.
+_NOT_PATCHED = {
+    "priorityClassName": "priority_class",
+    "schedulerName": "scheduler",
+    "runtimeClassName": "runtime_class",
+    "topologySpreadConstraints": "topology_spread",
+    "hostNetwork": "host_network",
+    "hostIPC": "host_ipc",
+}
+
+
+def _patch(study: Study, container: str) -> dict[str, Any]:
+    """Returns a patch of the runtime's pods for what a TrainJob has no fields for.
+
+    Raises:
+        RenderError: A patch cannot express a setting.
+    """
+    step = study.step
+    placed = pods.placement(step, study.name)
+    lacking = next((setting for field, setting in _NOT_PATCHED.items() if field in placed), None)
+    if lacking is None and step.image_pull_policy is not None:
+        lacking = "image_pull_policy"
+    if lacking is not None:
+        raise RenderError(
+            f"a TrainJob cannot set {lacking}, which step.{lacking} asks for; set it in the cluster's runtime "
+            f"({study.targets.katib.runtime}), or set targets.katib.trial_kind to PyTorchJob"
+        )
+    _check_patch(step)
+    patched = {"name": container, "securityContext": pods.security(step), "volumeMounts": trial_pods.mounts(step)}
+    spec = present({**placed, "containers": [present(patched)], "volumes": pods.volumes(step)})
+    spec = trial_pods.with_fragments(spec, step)
+    pod = {"metadata": pods.metadata(step, study.name), "spec": spec}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
     return {"manager": _PATCH_MANAGER, "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}}
+
+
+def _check_patch(step: Step) -> None:
+    """Checks that a patch of a runtime has the fields that a study writes in Kubernetes' own words."""
+    for name, given, kind in (("pod", step.pod, "PodSpecPatch"), ("container", step.container, "ContainerPatch")):
+        # Trainer refuses variables in a patch of its trainer; a TrainJob has a field for them.
+        known = {*fields_of(kind)} - {"!", "name", "containers", "env"} if given else set()
+        for field in given:
+            if field not in known:
+                raise RenderError(
+                    f"a TrainJob can change {', '.join(sorted(known))} of its {name}, but step.{name} has {field!r}; "
+                    f"set it in the cluster's runtime, or set targets.katib.trial_kind to PyTorchJob"
+                )
 
 
 KINDS = {

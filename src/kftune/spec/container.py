@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from kftune.argv import to_arguments
-from kftune.katib.go.names import DNS_LABEL, IMAGE, SUBDOMAIN
-from kftune.spec.labels import DataKey, LabelKey, LabelText, LabelValue, matching
+from kftune.katib.go.names import IMAGE
+from kftune.spec.labels import DataKey, DnsSubdomain, LabelKey, LabelValue, matching
 from kftune.spec.part import Part, PartError
-from kftune.spec.quantities import Count, EnvText, Quantity, Seconds, Token, parse_quantity
+from kftune.spec.pod import PodSettings
+from kftune.spec.quantities import UNLIMITED, Count, EnvText, Limit, Quantity, Seconds, Token, parse_quantity
 
 Image = Annotated[
     str,
@@ -21,22 +22,6 @@ Image = Annotated[
     ),
 ]
 EnvName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable is letters, digits and '_'")]
-DnsLabel = Annotated[
-    str,
-    matching(
-        rf"(?=.{{1,63}}\Z){DNS_LABEL.pattern}",
-        "a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends",
-    ),
-]
-
-DnsSubdomain = Annotated[
-    str,
-    matching(
-        rf"(?=.{{1,253}}\Z){SUBDOMAIN.pattern}",
-        "a Kubernetes name is at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at the ends "
-        "of each part",
-    ),
-]
 
 
 class Resources(Part):
@@ -46,16 +31,20 @@ class Resources(Part):
     """Cores of each node (``2``, ``500m``)."""
     memory: Quantity | None = None
     """Memory of each node (``4Gi``)."""
-    cpu_limit: Quantity | None = None
-    """Most cores of each node; default: `cpu`."""
-    memory_limit: Quantity | None = None
-    """Most memory of each node; default: `memory`."""
+    cpu_limit: Limit | None = None
+    """Most cores of each node; default: `cpu`; ``none`` sets no limit."""
+    memory_limit: Limit | None = None
+    """Most memory of each node; default: `memory`; ``none`` sets no limit."""
+    ephemeral_storage: Quantity | None = None
+    """Disk of each node, for everything outside of volumes (``50Gi``)."""
     gpu: Count = Field(0, ge=0)
     """Accelerators of each node."""
     gpu_resource: LabelKey = "nvidia.com/gpu"
     """The cluster's name for one accelerator."""
     gpu_type: LabelValue | None = None
     """Product label that the node must have (``NVIDIA-A100-SXM4-80GB``); it goes into the node selector."""
+    extra: dict[LabelKey, Quantity] = Field(default_factory=dict)
+    """More of what each node has, by the cluster's name for it (``rdma/ib: 1``, ``hugepages-2Mi: 5Gi``)."""
     nodes: Count = Field(1, ge=1)
     """Pods that train one model together; more than one needs the trial kind PyTorchJob or TrainJob."""
     procs_per_node: Count = Field(1, ge=1)
@@ -68,12 +57,20 @@ class Resources(Part):
                 f"each process needs its own GPU, but procs_per_node={self.procs_per_node} and gpu={self.gpu}",
                 ("procs_per_node",),
             )
+        own = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeral_storage", self.gpu_resource: "gpu"}
+        for name in self.extra:
+            if name in own:
+                raise PartError(
+                    f"{name} is set by {own[name]}, so extra must not name it; use resources.{own[name]}",
+                    ("extra", name),
+                    at_key=True,
+                )
         if self.cpu_limit or self.memory_limit:
             self._check_limit("cpu", self.cpu, self.cpu_limit)
             self._check_limit("memory", self.memory, self.memory_limit)
 
     def _check_limit(self, name: str, asked: str | None, most: str | None) -> None:
-        if asked and most and parse_quantity(most) < parse_quantity(asked):
+        if asked and most and most != UNLIMITED and parse_quantity(most) < parse_quantity(asked):
             raise PartError(
                 f"a limit must be at least what is asked for, but {name}_limit={most} and {name}={asked}",
                 (f"{name}_limit",),
@@ -98,57 +95,6 @@ class ConfigKey(Part):
     """The key in it."""
 
 
-class Volume(Part):
-    """Storage that is mounted at a path. It has exactly one source."""
-
-    name: DnsLabel
-    """Name within the pod."""
-    mount: str = Field(pattern="^/.+")
-    """Absolute path in the container."""
-    claim: DnsLabel | None = None
-    """Source: a PersistentVolumeClaim."""
-    config_map: DnsLabel | None = None
-    """Source: a ConfigMap."""
-    secret: DnsLabel | None = None
-    """Source: a Secret."""
-    empty_dir: bool = False
-    """Source: an empty folder that is deleted with the pod."""
-    size_limit: Quantity | None = None
-    """The most that an empty folder may hold (``1Gi``)."""
-    read_only: bool = False
-    """Whether the step can only read it; KFP mounts claims writable."""
-
-    def model_post_init(self, context: object, /) -> None:
-        """Checks rules that concern several fields."""
-        sources = [name for name in ("claim", "config_map", "secret", "empty_dir") if getattr(self, name)]
-        if len(sources) != 1:
-            given = ", ".join(sources) or "none"
-            raise PartError(f"a volume has one of claim, config_map, secret, empty_dir, but got {given}")
-
-
-class Toleration(Part):
-    """A node taint that the step's pods tolerate."""
-
-    key: LabelKey | None = None
-    """The taint's key; with operator Exists, None means every taint."""
-    operator: Literal["Equal", "Exists"] = "Equal"
-    """How the key is compared."""
-    value: LabelText | None = None
-    """The taint's value, with operator Equal."""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    """The tolerated effect; None means all."""
-
-    def model_post_init(self, context: object, /) -> None:
-        """Checks rules that concern several fields."""
-        if self.operator == "Exists" and self.value is not None:
-            raise PartError(
-                f"operator Exists ignores value, but value is {self.value!r}; remove it, or use operator Equal",
-                ("value",),
-            )
-        if self.operator == "Equal" and self.key is None:
-            raise PartError("operator Equal needs the key of a taint; add key, or use operator Exists for every taint")
-
-
 class WorkingData(Part):
     """The data that the step reads. The environment variable ``KFTUNE_DATA`` holds its path."""
 
@@ -158,8 +104,8 @@ class WorkingData(Part):
     """Path in the container, inside one of the volumes or the image."""
 
 
-class ContainerSettings(Part):
-    """How a container is set up: image, environment, resources, volumes, and where it may run."""
+class ContainerSettings(PodSettings):
+    """How a container is set up: image, environment and resources, and how its pod fits a cluster."""
 
     image: Image | None = None
     """Image that a cluster runs; a local run needs none. ``images/NAME`` is an image of the project, by its lock."""
@@ -173,27 +119,27 @@ class ContainerSettings(Part):
     """Environment variables with values from ConfigMaps."""
     resources: Resources = Resources()
     """What it may use."""
-    volumes: tuple[Volume, ...] = ()
-    """Storage."""
-    node_selector: dict[LabelKey, LabelText] = Field(default_factory=dict)
-    """Labels that the node must have."""
-    tolerations: tuple[Toleration, ...] = ()
-    """Taints that the pods tolerate."""
-    service_account: DnsSubdomain | None = None
-    """Service account of the pods; None gives them no token."""
     grace_period: Seconds = 30.0
     """Time between the request to stop and the kill."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
-        if self.volumes:
-            names = [volume.name for volume in self.volumes]
-            twice = next((name for name in names if names.count(name) > 1), None)
-            if twice is not None:
-                raise PartError(f"volume names must differ, but {twice!r} is used twice", ("volumes",))
+        super().model_post_init(context)
+        if self.shared_memory is not None:
+            self._check_shared_memory(self.shared_memory)
         if self.secrets or self.config_maps:
             self._check_variables("secrets", {*self.env})
             self._check_variables("config_maps", {*self.env, *self.secrets})
+
+    def _check_shared_memory(self, size: str) -> None:
+        resources = self.resources
+        limit = resources.memory if resources.memory_limit is None else resources.memory_limit
+        if limit is not None and limit != UNLIMITED and parse_quantity(size) >= parse_quantity(limit):
+            raise PartError(
+                f"what is in shared memory counts as memory of the container, so shared_memory must be below the "
+                f"limit, but shared_memory={size} and the limit is {limit}; raise resources.memory",
+                ("shared_memory",),
+            )
 
     def _check_variables(self, name: str, others: set[str]) -> None:
         both = getattr(self, name).keys() & others

@@ -1,4 +1,4 @@
-"""Texts that must follow a rule of Kubernetes, such as keys and values of labels."""
+"""Texts that must follow a rule of Kubernetes: names of objects, keys and values of labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from kftune.katib.go.names import LABEL_VALUE
+from kftune.katib.go.names import DNS_LABEL, LABEL_VALUE, SUBDOMAIN
 from kftune.spec.quantities import EnvText
 
 
@@ -48,5 +48,20 @@ DataKey = Annotated[
     str,
     matching(
         r"(?!\.\.?\Z)[-._a-zA-Z0-9]{1,253}", "a key of a ConfigMap or Secret is letters, digits, '-', '_' and '.'"
+    ),
+]
+DnsLabel = Annotated[
+    str,
+    matching(
+        rf"(?=.{{1,63}}\Z){DNS_LABEL.pattern}",
+        "a Kubernetes name is at most 63 lower-case letters, digits and '-', with no '-' at its ends",
+    ),
+]
+DnsSubdomain = Annotated[
+    str,
+    matching(
+        rf"(?=.{{1,253}}\Z){SUBDOMAIN.pattern}",
+        "a Kubernetes name is at most 253 lower-case letters, digits, '-' and '.', with a letter or digit at the ends "
+        "of each part",
     ),
 ]

@@ -109,6 +109,21 @@ Quantity = Annotated[
     BeforeValidator(_quantity),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_QUANTITY.pattern}$"}]}),
 ]
+UNLIMITED = "none"
+"""The text that sets no limit."""
+Limit = Annotated[
+    str,
+    BeforeValidator(lambda value: value if value == UNLIMITED else _quantity(value)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number"},
+                {"type": "string", "pattern": f"^{_QUANTITY.pattern}$"},
+                {"const": UNLIMITED},
+            ]
+        }
+    ),
+]
 Token = Annotated[str, AfterValidator(_no_nul)]
 EnvText = Annotated[
     str,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kftune.spec.container import Command, ContainerSettings, DnsLabel, WorkingData
+from kftune.spec.container import Command, ContainerSettings, WorkingData
+from kftune.spec.labels import DnsLabel
 
 
 class Step(ContainerSettings, Command):

@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kftune.spec.container import DnsLabel, DnsSubdomain
-from kftune.spec.labels import LabelKey, LabelText
+from kftune.spec.labels import DnsLabel, DnsSubdomain, LabelKey, LabelText
 from kftune.spec.part import Part
 from kftune.spec.quantities import EnvText, Seconds
 

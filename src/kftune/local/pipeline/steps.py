@@ -219,7 +219,9 @@ class PipelineSteps:
 def _cluster_volumes(node: Node) -> Iterator[str]:
     """The volumes of a step that only a cluster has; trials here need none to see their inputs."""
     share = node.step.share if isinstance(node.step, TuneStep) else None
-    yield from (volume.name for volume in node.step.volumes if not volume.empty_dir and volume.name != share)
+    for volume in node.step.volumes:
+        if not volume.empty_dir and volume.ephemeral is None and volume.name != share:
+            yield volume.name
 
 
 def _outputs_of(node: Node) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from kftune.containers import ContainerRun, Scratch
 from kftune.errors import RunError
 from kftune.spec.container import ContainerSettings
-from kftune.spec.quantities import parse_quantity
+from kftune.spec.quantities import UNLIMITED, parse_quantity
 
 Runtime = Literal["process", "container"]
 """What trials and steps are: processes of this machine, or containers of their image."""
@@ -79,7 +79,10 @@ def step_start(step: ContainerSettings, command: Sequence[str], cwd: Path, paral
         RunError: A secret or config map is not in the environment.
     """
     resources = step.resources
-    cpu, memory = resources.cpu_limit or resources.cpu, resources.memory_limit or resources.memory
+    cpu, memory = (
+        None if limit == UNLIMITED else limit
+        for limit in (resources.cpu_limit or resources.cpu, resources.memory_limit or resources.memory)
+    )
     return Start(
         command=command,
         env=step.env,
@@ -90,16 +93,22 @@ def step_start(step: ContainerSettings, command: Sequence[str], cwd: Path, paral
         grace=step.grace_period,
         image=step.image or "",
         working_dir=step.working_dir,
-        scratch=[
-            Scratch(volume.mount, None if volume.size_limit is None else int(parse_quantity(volume.size_limit)))
-            for volume in step.volumes
-            if volume.empty_dir
-        ],
+        scratch=[*_scratch(step)],
+        shared_memory=None if step.shared_memory is None else int(parse_quantity(step.shared_memory)),
+        capabilities=step.security.capabilities.add,
         # An engine refuses more cores than there are.
         cpus=None if cpu is None else min(float(parse_quantity(cpu)), float(os.cpu_count() or 1)),
         memory=None if memory is None else int(parse_quantity(memory)),
         **further,
     )
+
+
+def _scratch(step: ContainerSettings) -> Iterator[Scratch]:
+    """Yields the volumes that are empty when the container starts, and end with it."""
+    for volume in step.volumes:
+        size = volume.ephemeral.size if volume.ephemeral is not None else volume.size_limit
+        if volume.empty_dir or volume.ephemeral is not None:
+            yield Scratch(volume.mount, None if size is None else int(parse_quantity(size)))
 
 
 def _secrets(step: ContainerSettings) -> dict[str, str]:

@@ -15,13 +15,13 @@ from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.pipeline.ports import text_of
 from kftune.pipeline.targets import ArgoTarget
-from kftune.render.argo.container import ports, shown_outputs, step_template
+from kftune.render.argo.container import POD_SECURITY, ports, shown_outputs, step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering, present, whole_seconds
-from kftune.render.steps import all_nodes, stop_notes
+from kftune.render.steps import all_nodes, steps_notes, stop_notes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
@@ -85,14 +85,13 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
     target = pipeline.targets.argo
     kept = {"secondsAfterSuccess": target.keep_succeeded, "secondsAfterFailure": target.keep_failed}
     shown = shown_outputs(nodes)
-    steps = [step_template(node, target.version, tunings.get(node.name), shown) for node in nodes]
+    steps = [step_template(node, pipeline, tunings.get(node.name), shown) for node in nodes]
     spec = {
         "entrypoint": MAIN,
         "onExit": EXIT if pipeline.plan.exit is not None else None,
         "arguments": ports(("parameters", _parameter(name, given)) for name, given in pipeline.run_parameters.items()),
         "serviceAccountName": target.service_account,
-        # Users are set on each container: Argo's own containers run as root unless the cluster is set up differently.
-        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": POD_SECURITY,
         "activeDeadlineSeconds": whole_seconds(pipeline.timeout),
         "parallelism": pipeline.parallel,
         "ttlStrategy": present({key: whole_seconds(seconds) for key, seconds in kept.items()}),
@@ -129,6 +128,7 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
         "timezone": schedule.timezone,
         "concurrencyPolicy": schedule.concurrency.capitalize(),
         **_history(pipeline.targets.argo),
+        **({"suspend": True} if schedule.suspend else {}),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
     return [{"apiVersion": _API, "kind": "CronWorkflow", "metadata": copy.deepcopy(metadata), "spec": spec}]
@@ -186,5 +186,6 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
         )
     if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
         yield "Argo runs every step again; cache has no effect there"
+    yield from steps_notes(nodes)
     for tuning in tunings.values():
         yield from tuning.notes

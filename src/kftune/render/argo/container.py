@@ -8,7 +8,17 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, Argument, FixedValue, Node, OutputReference, Reference, Retries, TuneStep
+from kftune.pipeline import (
+    EXECUTOR_OUTPUT,
+    Argument,
+    FixedValue,
+    Node,
+    OutputReference,
+    Pipeline,
+    Reference,
+    StepConfig,
+    TuneStep,
+)
 from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
@@ -20,6 +30,7 @@ from kftune.render.tuning import Tuning, launcher_command
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
 _READABLE = 0o644
+_MAIN = "main"  # Argo's name of a step's container
 # Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
@@ -37,13 +48,13 @@ def shown_outputs(nodes: Iterable[Node]) -> set[OutputReference]:
 
 
 def step_template(
-    node: Node, version: str, tuning: Tuning | None = None, shown: Container[Reference] = ()
+    node: Node, pipeline: Pipeline, tuning: Tuning | None = None, shown: Container[Reference] = ()
 ) -> dict[str, Any]:
     """Renders the template that runs a step.
 
     Args:
         node: The step.
-        version: The cluster's version of Argo.
+        pipeline: Its pipeline.
         tuning: What a tune step runs; None for other steps.
         shown: The outputs of all steps that are plain files.
 
@@ -57,12 +68,12 @@ def step_template(
         mutex = {"mutexes": [{"name": object_name(f"kftune-{step.study.name}", 63)}]}
     fields = {
         "name": node.name,
-        "metadata": {"labels": {JOB_TYPE_LABEL: step.job_type}, "annotations": dict(pods.NO_PROXY)},
+        "metadata": _metadata(node, pipeline.name),
         "inputs": ports(_inputs(node, shown)),
         "outputs": ports(_outputs(node)),
-        **_placement(node),
+        **_placement(node, pipeline.name),
         "activeDeadlineSeconds": whole_seconds(step.timeout),
-        "retryStrategy": _retries(step.retries, node.name, version) if step.retries.limit else None,
+        "retryStrategy": _retries(step, node.name, pipeline.targets.argo.version) if step.retries.limit else None,
         "synchronization": mutex,
         "container": _container(node, tuning),
         "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
@@ -129,17 +140,54 @@ def _outputs(node: Node) -> Iterator[tuple[str, dict[str, Any]]]:
 _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
 
 
-def _placement(node: Node) -> dict[str, Any]:
-    placed = pods.placement(node.step)
-    name = "terminationGracePeriodSeconds"
-    if name in placed:
-        placed["podSpecPatch"] = json.dumps({name: placed.pop(name)}, separators=(",", ":"))
+def _metadata(node: Node, group: str) -> dict[str, Any]:
+    made = pods.metadata(node.step, group)
+    labels = {JOB_TYPE_LABEL: node.step.job_type, **made.get("labels", {}), **pods.queue_labels(node.step)}
+    return {"labels": labels, "annotations": made["annotations"]}
+
+
+# Source: argo-workflows v4.1.2: a template has these fields of a pod; its patch is merged into the pod.
+_OF_TEMPLATES = (
+    "affinity",
+    "nodeSelector",
+    "priorityClassName",
+    "schedulerName",
+    "securityContext",
+    "serviceAccountName",
+    "tolerations",
+)
+POD_SECURITY = {"seccompProfile": {"type": "RuntimeDefault"}}
+"""The security context of the pods. Users are set on each container: Argo's own run as root unless the cluster is set
+up differently."""
+
+
+def _placement(node: Node, group: str) -> dict[str, Any]:
+    placed = pods.placement(node.step, group)
+    if "securityContext" in placed:  # it replaces that of the workflow
+        placed["securityContext"] = {**POD_SECURITY, **placed["securityContext"]}
+    patch = {field: placed.pop(field) for field in [*placed] if field not in _OF_TEMPLATES}
+    if node.step.pod or node.step.container:
+        patch |= _fragments(node)
+    if patch:
+        placed["podSpecPatch"] = json.dumps(patch, separators=(",", ":"))
     return placed
 
 
-def _retries(retries: Retries, name: str, version: str) -> dict[str, Any]:
+def _fragments(node: Node) -> dict[str, Any]:
+    """Returns the parts of the pod in Kubernetes' own words, as Argo merges them into the pod."""
+    found = pods.fragments(node.step, lambda text, which: literal(text, f"{which} of step {node.name!r}"))
+    of_container = found.pop("container")
+    return {**found, **({"containers": [{"name": _MAIN, **of_container}]} if of_container else {})}
+
+
+def _retries(step: StepConfig, name: str, version: str) -> dict[str, Any] | None:
+    retries, lost = step.retries, step.preemption.retries
+    if not retries.limit and not lost:
+        return None
     # Always: after a lost node and after a failure of the program.
-    strategy: dict[str, Any] = {"limit": str(retries.limit), "retryPolicy": "Always"}
+    strategy: dict[str, Any] = {"limit": str(retries.limit + lost), "retryPolicy": "Always"}
+    if not retries.limit:
+        strategy["expression"] = _NODE_IS_LOST
     if retries.backoff is None:
         return strategy
     if not float(retries.factor).is_integer():
@@ -158,6 +206,14 @@ def _retries(retries: Retries, name: str, version: str) -> dict[str, Any]:
     return {**strategy, "backoff": backoff}
 
 
+# Source: argo-workflows v4.1.2, workflow/controller/operator.go: a pod that is gone is an Error, and one that is ended
+# from outside has the code of SIGTERM or SIGKILL. A program without memory has that of SIGKILL too, and says so.
+_NODE_IS_LOST = (
+    'lastRetry.status == "Error" || '
+    '(lastRetry.exitCode in ["137", "143"] && not (lastRetry.message contains "OOMKilled"))'
+)
+
+
 def _duration(seconds: float) -> str:
     return f"{math.ceil(seconds * 1000)}ms" if seconds < 1 else f"{math.ceil(seconds)}s"
 
@@ -171,6 +227,7 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
         variables.insert(0, {"name": BRACE_VARIABLE, "value": "{"})
     container = {
         "image": image_of(node),
+        "imagePullPolicy": step.image_pull_policy,
         # Always a command: without one, Argo's controller asks the image's registry for it.
         "command": start,
         "args": rest,
@@ -178,7 +235,7 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
         "env": variables,
         "resources": pods.resources(step),
         "volumeMounts": _mounts(node),
-        "securityContext": pods.security(),
+        "securityContext": pods.security(step),
     }
     return present(container)
 

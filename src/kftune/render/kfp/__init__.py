@@ -13,7 +13,7 @@ from kftune.pipeline import Pipeline, TuneStep
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
 from kftune.render.size import needs_server_side, size_of
-from kftune.render.steps import all_nodes, stop_notes
+from kftune.render.steps import all_nodes, steps_notes, stop_notes
 from kftune.render.tuning import Tuning, tuning_of
 
 # Source: etcd (--max-request-bytes, 1.5 MiB). KFP 2.17 makes a Workflow of 2.1 times the size of a pipeline's IR
@@ -117,4 +117,7 @@ def _notes(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[str]:
                 f"loop {name!r} has {len(loop.entries)} items; KFP stores the states of all in one object and is known "
                 f"to fail from about 475 on; split the items into several runs"
             )
+    notes += steps_notes(all_nodes(pipeline))
+    if any(node.step.preemption.retries for node in all_nodes(pipeline)):
+        notes.append("KFP does not tell a lost node from a failure: preemption.retries also retries failures")
     return notes

@@ -9,15 +9,17 @@ from typing import Any
 from kfp import kubernetes
 
 from kftune.errors import RenderError
+from kftune.katib.go.names import DNS_LABEL
 from kftune.pipeline import Node, TuneStep
 from kftune.render.kfp.components import literal
-from kftune.render.pods import NO_PROXY, limits
-from kftune.render.steps import JOB_TYPE_LABEL
+from kftune.render.kfp.pods import apply_pod_settings, mount_volume
+from kftune.render.pods import limits
+from kftune.spec.pod import Volume
 from kftune.spec.quantities import parse_quantity
-from kftune.study import Volume
 
 # Source: kfp 2.17, dsl/pipeline_task.py: what its setters accept.
 _CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
+_LONGEST_NAME = 63  # of a volume
 _MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
 
 
@@ -37,10 +39,12 @@ def apply_settings(task: Any, node: Node, version: str, *, is_exit: bool) -> Non
     task.set_display_name(node.name)
     task.set_caching_options(enable_caching=step.cache and not (is_exit or isinstance(step, TuneStep)))
     retries = step.retries
-    if retries.limit:
+    # KFP does not tell a lost node from a failure.
+    limit = retries.limit + step.preemption.retries
+    if limit:
         most = retries.max_backoff
         task.set_retry(
-            num_retries=retries.limit,
+            num_retries=limit,
             backoff_duration=f"{math.ceil(retries.backoff or 0)}s",
             backoff_factor=retries.factor,
             **({} if most is None else {"backoff_max_duration": f"{math.ceil(most)}s"}),
@@ -48,7 +52,7 @@ def apply_settings(task: Any, node: Node, version: str, *, is_exit: bool) -> Non
     if step.timeout is not None:
         kubernetes.set_timeout(task, math.ceil(step.timeout))
     _set_resources(task, node)
-    _set_place(task, node)
+    apply_pod_settings(task, node, version)
     for name, text in step.env.items():
         # The kubelet expands `$(NAME)` and `$$` in values of variables.
         task.set_env_variable(name, _without_braces(text, f"env.{name} of step {node.name!r}").replace("$", "$$"))
@@ -58,12 +62,7 @@ def apply_settings(task: Any, node: Node, version: str, *, is_exit: bool) -> Non
         kubernetes.use_config_map_as_env(task, entry.name, {literal(entry.key, f"config_maps.{name}.key"): name})
     _check_volume_names(node)
     for volume in step.volumes:
-        _mount(task, volume)
-    kubernetes.add_pod_label(task, JOB_TYPE_LABEL, step.job_type)
-    for name, value in NO_PROXY.items():
-        kubernetes.add_pod_annotation(task, name, value)
-    if version == "2.17":
-        kubernetes.set_security_context(task, run_as_non_root=True)
+        mount_volume(task, volume)
 
 
 def _set_resources(task: Any, node: Node) -> None:
@@ -80,17 +79,6 @@ def _set_resources(task: Any, node: Node) -> None:
     if wanted.gpu:
         task.set_accelerator_type(wanted.gpu_resource)
         task.set_accelerator_limit(wanted.gpu)
-
-
-def _set_place(task: Any, node: Node) -> None:
-    step = node.step
-    for key, value in step.node_selector.items():
-        kubernetes.add_node_selector(task, key, literal(value, f"node_selector.{key} of step {node.name!r}"))
-    if step.resources.gpu_type is not None:
-        label = f"{step.resources.gpu_resource}.product"
-        kubernetes.add_node_selector(task, label, literal(step.resources.gpu_type, "resources.gpu_type"))
-    for toleration in step.tolerations:
-        kubernetes.add_toleration(task, **toleration.model_dump())
 
 
 def _cpu(quantity: str) -> str:
@@ -110,6 +98,11 @@ def _check_volume_names(node: Node) -> None:
     for index, volume in enumerate(node.step.volumes):
         kinds = (("claim", volume.claim), ("config_map", volume.config_map), ("secret", volume.secret))
         kind, name = next(((kind, name) for kind, name in kinds if name is not None), ("empty_dir", volume.name))
+        if DNS_LABEL.fullmatch(name) is None or len(name) > _LONGEST_NAME:
+            raise RenderError(
+                f"KFP names a volume after its object, so the object's name is at most 63 lower-case letters, digits "
+                f"and '-', but volume {volume.name!r} of step {node.name!r} has {kind} {name!r}; rename the object"
+            )
         other_kind, other, other_index = seen.setdefault(name, (kind, volume, index))
         if other_kind != kind:
             raise RenderError(
@@ -119,23 +112,6 @@ def _check_volume_names(node: Node) -> None:
                 ("volumes", other_index, other_kind),
                 ("volumes", index, kind),
             )
-
-
-def _mount(task: Any, volume: Volume) -> None:
-    place = literal(volume.mount, f"the mount of volume {volume.name}")
-    if volume.claim is not None:
-        if volume.read_only:
-            raise RenderError(
-                f"KFP mounts claims writable, but volume {volume.name!r} is read_only; "
-                f"remove read_only, or use a claim that is read-only"
-            )
-        kubernetes.mount_pvc(task, volume.claim, place)
-    elif volume.config_map is not None:
-        kubernetes.use_config_map_as_volume(task, volume.config_map, place)
-    elif volume.secret is not None:
-        kubernetes.use_secret_as_volume(task, volume.secret, place)
-    else:
-        kubernetes.empty_dir_mount(task, volume.name, place, size_limit=volume.size_limit)
 
 
 def _without_braces(text: str, what: str) -> str:

@@ -5,19 +5,19 @@ The base has its own folder, because an overlay cannot build on a folder above i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
-from kftune.project import LoadedProject, Member, Variant
+from kftune.project import LoadedProject, Member, Project, Variant
 from kftune.render import Rendering, render, render_pipeline
 from kftune.render.kustomize.access import access
 from kftune.render.kustomize.objects import claims, config_maps, namespace
 from kftune.render.kustomize.overlays import KUSTOMIZATION, kustomization, overlay_files
 from kftune.study import Study
 
-# The targets of a pipeline that kubectl applies; the other files are for KFP's UI, or start one run.
-_APPLIED = ("argo", "kfp-objects")
+# The targets that kubectl applies; the other files are for KFP's UI, or start one run.
+_APPLIED = ("katib", "argo", "kfp-objects")
 
 Documents = list[Any]
 
@@ -77,14 +77,14 @@ def _objects(loaded: LoadedProject, variant: Variant) -> _Objects:
     applied: dict[str, Documents] = {}
     beside: dict[str, Documents] = {}
     notes: list[str] = []
-    for path, rendering in _rendered(variant.members):
+    for path, rendering in _rendered(loaded.project, variant.members):
         name = path.split(".")[-2]
-        (applied if name in ("katib", *_APPLIED) else beside)[path] = rendering.documents
+        (applied if name in _APPLIED else beside)[path] = rendering.documents
         if rendering.created:
             beside[path.removesuffix(".yaml") + "-run.yaml"] = [*rendering.created]
         notes += [note for note in rendering.notes if note not in notes]
     shared = {
-        "namespace.yaml": namespace(loaded.project, variant.namespace),
+        "namespace.yaml": namespace(variant.created),
         "access.yaml": access(loaded.project.name, variant),
         "claims.yaml": claims(loaded.project, variant.namespace),
         "config-maps.yaml": config_maps(loaded.config_maps, variant.namespace),
@@ -92,17 +92,19 @@ def _objects(loaded: LoadedProject, variant: Variant) -> _Objects:
     return _Objects({**{path: found for path, found in shared.items() if found}, **applied}, beside, notes)
 
 
-def _rendered(members: Mapping[str, Member]) -> Iterator[tuple[str, Rendering]]:
+def _rendered(project: Project, members: Mapping[str, Member]) -> Iterator[tuple[str, Rendering]]:
     for file, member in members.items():
         try:
-            yield from _manifests(file.rpartition(".")[0], member)
+            yield from _manifests(file.rpartition(".")[0], member, project.targets)
         except RenderError as error:
             raise RenderError(f"{file}: {error}") from error
 
 
-def _manifests(stem: str, member: Member) -> Iterator[tuple[str, Rendering]]:
+def _manifests(stem: str, member: Member, targets: Collection[str]) -> Iterator[tuple[str, Rendering]]:
     if isinstance(member, Study):
-        yield f"{stem}.katib.yaml", render(member, "katib")
+        if "katib" in targets:
+            yield f"{stem}.katib.yaml", render(member, "katib")
         return
-    for target in (*_APPLIED, "kfp"):
-        yield f"{stem}.{target}.yaml", render_pipeline(member, target)
+    for target in ("argo", "kfp-objects", "kfp"):
+        if target in targets:
+            yield f"{stem}.{target}.yaml", render_pipeline(member, target)

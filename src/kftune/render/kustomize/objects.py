@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from kftune.project import Project
+from kftune.project import Project, ProjectNamespace
 
 # Enforces only *baseline*: the container that Katib adds to each trial runs as root. Rendered ones meet *restricted*.
 _LABELS = {
@@ -17,16 +17,11 @@ _LABELS = {
 }
 
 
-def namespace(project: Project, name: str) -> list[dict[str, Any]]:
-    """Renders the namespace, if the project creates it.
-
-    Args:
-        project: The project.
-        name: The namespace's name.
-    """
-    if not project.namespace.create:
+def namespace(created: ProjectNamespace | None) -> list[dict[str, Any]]:
+    """Renders the namespace, if the project creates it."""
+    if created is None:
         return []
-    metadata = {"name": name, "labels": {**_LABELS, **project.namespace.labels}}
+    metadata = {"name": created.name, "labels": {**_LABELS, **created.labels}}
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}]
 
 

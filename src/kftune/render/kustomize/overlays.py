@@ -61,12 +61,19 @@ def overlay_files(
             yield path, [changes]
             patches.append({"path": path, "target": each.target})
     for path, documents in wanted.items():
-        added = [document for document in documents if _id(document) not in before and document["kind"] != "Namespace"]
+        added = [document for document in documents if not _is_in(before, document)]
         if added:
             yield path, added
             resources.append(path)
     more = {"namespace": new_space if new_space != old_space else None, "patches": patches}
     yield KUSTOMIZATION, [kustomization(resources, **present(more))]
+
+
+def _is_in(before: Mapping[_Id, Any], document: Mapping[str, Any]) -> bool:
+    """Returns whether the base has an object; it has one namespace, under its own name."""
+    if document["kind"] == "Namespace":
+        return any(each.kind == "Namespace" for each in before)
+    return _id(document) in before
 
 
 def kustomization(resources: list[str], **more: Any) -> dict[str, Any]:

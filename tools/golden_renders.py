@@ -1,0 +1,115 @@
+"""Renders tests/golden/, a study and a pipeline with every setting of a pod, for each kind of object.
+
+make manifests writes the result, and make check-manifests compares it. A target that cannot express a setting refuses
+it; its variant is without.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kftune import yaml_text
+from kftune.files import write_text
+from kftune.pipeline import load_pipeline
+from kftune.render import render, render_pipeline
+from kftune.study import load_study
+
+GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
+
+
+class Variant(NamedTuple):
+    """One render."""
+
+    file: str
+    """The study or pipeline in tests/golden/."""
+    target: str
+    """The target of the render."""
+    overrides: tuple[str, ...] = ()
+    """What differs from the file."""
+
+
+def _without(*settings: str) -> tuple[str, ...]:
+    return tuple(f"~{setting}" for setting in settings)
+
+
+_NOT_ON_TRAINJOBS = (
+    "priority_class",
+    "scheduler",
+    "runtime_class",
+    "topology_spread",
+    "host_network",
+    "host_ipc",
+    "image_pull_policy",
+    "working_dir",
+    "pod",
+    "container.lifecycle",
+)
+_NOT_ON_KFP = (
+    "priority_class",
+    "scheduler",
+    "runtime_class",
+    "topology_spread",
+    "host_network",
+    "host_ipc",
+    "grace_period",
+    "pod",
+    "container",
+    "affinity.spread",
+    "resources.ephemeral_storage",
+    "resources.extra",
+    "security.capabilities",
+    "security.fs_group",
+    "security.read_only_root",
+)
+_VOLUMES_ON_KFP = """defaults.volumes=[
+    {name: data, mount: /data, claim: data, sub_path: sensors/2026},
+    {name: notes, mount: /notes, config_map: notes},
+    {name: keys, mount: /keys, secret: keys},
+    {name: tmp, mount: /tmp, empty_dir: true, size_limit: 1Gi},
+    {name: scratch, mount: /scratch, ephemeral: {size: 100Gi, storage_class: fast, access: ReadWriteOncePod}}]"""
+VARIANTS = {
+    "study.job": Variant("study.yaml", "katib"),
+    "study.pytorchjob": Variant(
+        "study.yaml", "katib", ("targets.katib.trial_kind=PyTorchJob", "step.resources.nodes=2")
+    ),
+    "study.trainjob": Variant(
+        "study.yaml",
+        "katib",
+        (
+            "targets.katib.trial_kind=TrainJob",
+            "step.resources.nodes=2",
+            *_without(*(f"step.{name}" for name in _NOT_ON_TRAINJOBS)),
+        ),
+    ),
+    "pipeline.argo36": Variant("pipeline.yaml", "argo", ("targets.argo.version='3.6'",)),
+    "pipeline.argo41": Variant("pipeline.yaml", "argo", ("targets.argo.version='4.1'",)),
+    "pipeline.kfp": Variant(
+        "pipeline.yaml",
+        "kfp",
+        (*_without(*(f"defaults.{name}" for name in _NOT_ON_KFP)), _VOLUMES_ON_KFP),
+    ),
+}
+
+
+def documents(variant: Variant) -> list[dict[str, Any]]:
+    """Returns what a variant renders to."""
+    path = GOLDEN / variant.file
+    if variant.file == "study.yaml":
+        return render(load_study(path, variant.overrides), variant.target).documents
+    return render_pipeline(load_pipeline(path, variant.overrides), variant.target).documents
+
+
+def main() -> None:
+    """Writes the renders into a folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the renders go")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, variant in VARIANTS.items():
+        write_text(folder / f"{name}.yaml", yaml_text.dump_all(documents(variant)))
+
+
+if __name__ == "__main__":
+    main()
