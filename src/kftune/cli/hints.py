@@ -88,10 +88,10 @@ def missing_file(argument: str) -> str:
         return ""
     found = list(_files_here(kinds))
     if argument == "study":
-        from kftune.cli.places import RUNS
         from kftune.results.reading import folders_with_results
+        from kftune.runs import RUNS
 
-        found += folders_with_results(RUNS)
+        found += folders_with_results(Path(RUNS))
     if not found:
         return "\nthere is none in this folder; kftune new hparams NAME creates a study"
     return f"\nin this folder: {', '.join(found[:_SHOWN])}{', …' if len(found) > _SHOWN else ''}"
