@@ -108,7 +108,7 @@ def test_data_for_programs_is_utf_8(folder, variables):
 
 def test_the_live_view_of_a_terminal_without_utf_8_runs(folder):
     reading, writing = pty.openpty()
-    command = [sys.executable, "-m", "kftune", "run", "study.yaml"]
+    command = [sys.executable, "-m", "kftune", "run", "study.yaml", "--fresh"]
     environment = {**os.environ, **ASCII, "TERM": "xterm"}
     running = subprocess.Popen(command, cwd=folder, env=environment, stdout=writing, stderr=writing)
     os.close(writing)
