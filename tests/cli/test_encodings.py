@@ -22,7 +22,8 @@ class Toy(Hparams):
     lr: float = Hparam(0.1, search=Choice(0.1, 0.2))
     """Schrittgröße ☃"""
 '''
-SCRIPT = "import sys, toy_hparams; print('loss=0.5 ' + ascii(toy_hparams.Toy.from_args().lr))"
+# Long enough for the live view to draw a frame.
+SCRIPT = "import time, toy_hparams; print('loss=0.5 ' + ascii(toy_hparams.Toy.from_args().lr)); time.sleep(0.5)"
 STUDY = """
 name: "Größe ☃"
 description: Maß für 日本
@@ -108,7 +109,7 @@ def test_data_for_programs_is_utf_8(folder, variables):
 
 def test_the_live_view_of_a_terminal_without_utf_8_runs(folder):
     reading, writing = pty.openpty()
-    command = [sys.executable, "-m", "kftune", "run", "study.yaml", "--fresh"]
+    command = [sys.executable, "-m", "kftune", "run", "study.yaml"]
     environment = {**os.environ, **ASCII, "TERM": "xterm"}
     running = subprocess.Popen(command, cwd=folder, env=environment, stdout=writing, stderr=writing)
     os.close(writing)

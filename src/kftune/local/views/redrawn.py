@@ -31,11 +31,6 @@ class Redrawn(Live):
         self._above = 0
         super().__init__(get_renderable=self._lines, console=console, refresh_per_second=per_second, transient=True)
 
-    def __enter__(self) -> Redrawn:
-        super().__enter__()
-        self.refresh()  # a short run is seen too
-        return self
-
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Adds the erasure of such rows, and the frame, to what is printed."""
         size, before = self.console.size, self._size
