@@ -291,6 +291,7 @@ def test_a_grid_gets_as_many_trials_as_it_has_points():
     assert (spec["parallelTrialCount"], spec["maxTrialCount"], spec["maxFailedTrialCount"]) == (3, 3, 3)
     assert "the grid has 3 points, fewer than max_trials=50" in rendering.notes
     assert "3 trial(s) at once, not budget.parallel=4: there are no more trials" in rendering.notes
+    assert "budget.max_failed=5 counts as 3: there are no more trials" in rendering.notes
 
 
 def test_a_grid_that_katib_would_not_finish_is_refused():

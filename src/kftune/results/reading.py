@@ -33,9 +33,11 @@ def folders_with_results(folder: Path) -> list[str]:
 
 
 def _elsewhere(folder: Path) -> str:
-    """Returns ``; `` and where there are results instead: in the folder's own folders, or in one with a near name."""
+    """Returns ``; `` and where there are results instead: in folders inside, with a near name, or beside."""
     inside = folders_with_results(folder)
-    return f"; there are some in {', '.join(inside[:6])}" if inside else near_files(str(folder))
+    near = "" if inside else near_files(str(folder))
+    found = inside or ([] if near else folders_with_results(folder.parent))
+    return f"; there are some in {', '.join(found[:6])}" if found else near
 
 
 class Results:

@@ -34,6 +34,7 @@ _BASH_COMMANDS = frozenset("[[ coproc declare let mapfile popd pushd readarray s
 _BASH_EXPANSION = re.compile(r"(?:^|[\s;&|])\(\(|\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
 _INTERPRETER = re.compile(r"python[\d.]*|bash|sh|Rscript|node|julia|java|torchrun|accelerate|uv|poetry|conda")
 _STAND_IN = "kftune-stand-in"
+_KEPT_BACKSLASH = re.compile(rf"(?:-{{0,2}}[\w.-]+=)?\\{_STAND_IN}")
 # Why Katib's completion mark is not written, by what ended the line.
 _UNMARKED = {
     "exec": "exec replaces the shell, so Katib's completion mark is never written",
@@ -69,6 +70,7 @@ def command_findings(
         early_stopping: Whether trials may be stopped early.
     """
     command, arguments = texts(container.get("command")), texts(container.get("args"))
+    yield from _backslash_findings(command, arguments, path)
     if not command:
         yield from _argument_findings(arguments, path)
         return
@@ -87,6 +89,24 @@ def command_findings(
         places: list[Path] = [(*path, "command", index) for index in range(len(command))]
         places += [(*path, "args", index) for index in range(len(arguments))]
         yield from _token_findings(tokens, places, captures=captures)
+
+
+def _backslash_findings(command: list[str], arguments: list[str], path: Path) -> Iterator[Finding]:
+    r"""Yields the values before which quotes keep a backslash, as in ``--lr="\${trialParameters.lr}"``."""
+    words = [*command, *arguments]
+    if not any("\\${" in word for word in words):
+        return
+    line = " ".join(words[2:] if is_script(words) else words)
+    try:
+        seen = _all_words(_PLACEHOLDER.sub(_STAND_IN, line))
+    except ShellSyntaxError:
+        return  # reported by `command_findings`
+    for word in seen:
+        if _KEPT_BACKSLASH.fullmatch(word):
+            message = (
+                f"quotes keep the backslash, and {word.replace(_STAND_IN, 'VALUE')} reaches the program; remove it"
+            )
+            yield finding("KT254", (*path, "args" if arguments else "command"), message)
 
 
 def is_split(words: list[str], placeholder: str, value: str) -> bool:
