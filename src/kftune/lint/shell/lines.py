@@ -103,9 +103,7 @@ def _backslash_findings(command: list[str], arguments: list[str], path: Path) ->
         return  # reported by `command_findings`
     for word in seen:
         if _KEPT_BACKSLASH.fullmatch(word):
-            message = (
-                f"quotes keep the backslash, and {word.replace(_STAND_IN, 'VALUE')} reaches the program; remove it"
-            )
+            message = f"quotes keep the backslash, and {word.replace(_STAND_IN, 'VALUE')} is passed; remove it"
             yield finding("KT254", (*path, "args" if arguments else "command"), message)
 
 
