@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
-from kftune.results.layout import RunFolder
+from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import check_format, meta_of, select, translated, trial_of
@@ -28,8 +28,9 @@ def open_results(folder: str | Path) -> Results:
 
 
 def folders_with_results(folder: Path) -> list[str]:
-    """Returns the paths of the folders with results in a folder, by name."""
-    return sorted(str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}"))
+    """Returns the paths of the folders with results in a folder, by name; those moved aside come last."""
+    found = [str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}")]
+    return sorted(found, key=lambda path: (ASIDE in path, path))
 
 
 def _elsewhere(folder: Path) -> str:

@@ -213,7 +213,7 @@ def _move_aside(results: RunFolder) -> None:
             f"{shown}. Give the new results another folder (--dir), or move trials.db, logs/ and trials/ away yourself",
             str(folder),
         )
-    name = f"{folder.name}.old-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    name = f"{folder.name}{ASIDE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     target, number = folder.with_name(name), 1
     while target.exists():
         number += 1
