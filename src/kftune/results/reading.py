@@ -35,10 +35,11 @@ def folders_with_results(folder: Path) -> list[str]:
 
 def _elsewhere(folder: Path) -> str:
     """Returns ``; `` and where there are results instead: in folders inside, with a near name, or beside."""
-    inside = folders_with_results(folder)
-    near = "" if inside else near_files(str(folder))
-    found = inside or ([] if near else folders_with_results(folder.parent))
-    return f"; there are some in {', '.join(found[:6])}" if found else near
+    inside, near = folders_with_results(folder), near_files(str(folder))
+    if near and not inside and ASIDE not in near:
+        return near
+    found = inside or folders_with_results(folder.parent)
+    return f"; there are some in {', '.join(found[:6])}" if found else ""
 
 
 class Results:

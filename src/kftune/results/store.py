@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kftune.errors import StoreError
-from kftune.results.layout import RunFolder, trial_name
+from kftune.results.layout import ASIDE, RunFolder, trial_name
 from kftune.results.lock import take_lock
 from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
 from kftune.results.tables import (
