@@ -299,6 +299,12 @@ def test_a_grid_that_katib_would_not_finish_is_refused():
         render(study_of({"x": IntUniform(1, 100), "y": IntUniform(1, 51)}, "grid"))
 
 
+def test_trials_that_cannot_end_before_their_timeout_are_refused():
+    study = make_study(targets={"katib": {"min_runtime": "1m"}}, budget={"trial_timeout": "1m"})
+    with pytest.raises(RenderError, match=r"but targets\.katib\.min_runtime is 60s and budget\.trial_timeout is 60s"):
+        render(study)
+
+
 def hyperband(settings, max_trials, parallel, epochs="{int: [1, 27]}"):
     return make_study(
         search={"epochs": yaml_text.load(epochs)} if epochs else {},
