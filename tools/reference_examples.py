@@ -102,6 +102,7 @@ targets:
     encoding: auto
     trial_kind: TrainJob
     runtime: torch-distributed
+    runtime_kind: ClusterTrainingRuntime
     min_runtime: 10s
     retain: true
     resume_policy: LongRunning
@@ -128,6 +129,7 @@ steps:
 exit: {command: [python, tell.py], inputs: {status: "${run.status}"}}
 schedule: {cron: "30 4 * * 1-5"}
 parallel: 4
+on_failure: stop
 timeout: 6h
 targets: {argo: {namespace: team-a}}
 """,
@@ -277,7 +279,7 @@ parameters:
 parameters:
   seeds: {type: list, default: [1, 2, 3]}
 loops:
-  circuits: {file: circuits.yaml, at: "*.*", fields: {key: str}, parallel: 2}
+  circuits: {file: circuits.yaml, at: "*.*", fields: {key: str}, parallel: 2, on_failure: stop}
   seeds: {items: "${parameters.seeds}", item: int}
 steps:
   data: {kind: data, command: [python, data.py], for_each: circuits, inputs: {circuit: "${item.key}"}}
@@ -322,6 +324,7 @@ PROJECT = {
 name: circuits
 namespace: team-a
 files: [study.yaml, pipeline.yaml]
+registry: [classes]
 claims: {circuits-shared: {size: 5Gi}}
 config_maps: {settings: [settings.yaml]}
 overlays: {dev: {namespace: team-a-dev}}

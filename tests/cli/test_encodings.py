@@ -22,7 +22,8 @@ class Toy(Hparams):
     lr: float = Hparam(0.1, search=Choice(0.1, 0.2))
     """Schrittgröße ☃"""
 '''
-SCRIPT = "import sys, toy_hparams; print('loss=0.5 ' + ascii(toy_hparams.Toy.from_args().lr))"
+# Long enough for the live view to draw a frame.
+SCRIPT = "import time, toy_hparams; print('loss=0.5 ' + ascii(toy_hparams.Toy.from_args().lr)); time.sleep(0.5)"
 STUDY = """
 name: "Größe ☃"
 description: Maß für 日本

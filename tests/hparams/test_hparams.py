@@ -923,3 +923,5 @@ def test_overrides_are_yaml_as_in_a_study():
     assert made.layers == [1, 2]
     with pytest.raises(HparamsError, match=r"optimizer\.kwargs: the value must be YAML"):
         Model().override("optimizer.kwargs={lr: ")
+    assert Model().override("optimizer={name: sgd}").optimizer.name == "sgd"
+    assert Model().override("optimizer.kwargs.betas={a: [0.9]}").optimizer.kwargs["betas"] == {"a": [0.9]}

@@ -312,7 +312,7 @@ def test_the_list_shows_what_was_built_of_each_image(tmp_path, capsys):
         (["list", "--push", "registry.example"], "--push, --base and --flag are options of kftune images build"),
         (["packages"], "kftune images packages takes one NAME"),
         (["packages", "train"], "unknown image in images/images.lock.json 'train'; there are none"),
-        (["biuld"], "invalid choice: 'biuld'"),
+        (["biuld"], "but got 'biuld'; did you mean 'build'?"),
     ],
 )
 def test_mistakes_are_told_and_end_with_2(tmp_path, capsys, monkeypatch, arguments, words):

@@ -635,14 +635,14 @@ def test_best_values_are_what_the_trial_made_of_katibs_texts():
         "lr": {"text": encoding.encode_value("quantile", rate, "${trialParameters.lr}"), "type": "float"},
         "units": {"text": "${trialParameters.units}", "type": "int"},
         "words": {"text": "${trialParameters.words}", "type": "str"},
-        "fixed": {"text": "3", "type": "int"},
+        "fixed": {"text": "9007199254740993", "type": "int"},
     }
     given = {"lr": "0.25", "units": "64.0", "words": encoding.encode_text('say "hi"')}
     assert best_texts(wanted, given, {}) == {
         "lr": repr(rate.quantile(0.25)),
         "units": "64",
         "words": 'say "hi"',
-        "fixed": "3",
+        "fixed": "9007199254740993",
     }
 
 

@@ -47,6 +47,8 @@ def test_quotes_around_all_of_a_value_are_for_katibs_shell(command: str):
         ("""[python, t.py, 'say "hi"']""", "KT254"),
         ("""[python, t.py, '--home="$HOME"']""", "KT254"),
         ("[/bin/sh, '-c', 'train --lr=1']", "KT250"),
+        ("""[python, t.py, '--lr="\\${trialParameters.lr}"']""", "KT254"),
+        ("""['python t.py --lr="\\${trialParameters.lr}"']""", "KT254"),
     ],
 )
 def test_other_words_that_the_shell_changes_are_found(command: str, code: str):

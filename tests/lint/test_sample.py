@@ -201,7 +201,7 @@ def test_a_study_that_diverges_has_no_latest_value(lint: Lint, tmp_path: Path):
     code, text = lint(str(study), "--sample-log", str(log), "--select", "KT5")
     assert code == 1
     assert "KT501 fails: the latest value of 'val_loss' in" in text
-    assert "  val_loss: no value; 1 not finite\n" in text
+    assert "  val_loss: no value; 1 not a finite number\n" in text
 
 
 def test_a_study_s_regex_that_cuts_numbers_is_reported_at_its_place(lint: Lint, tmp_path: Path):

@@ -29,6 +29,8 @@ BRACKETS = "brackets or a name precede the number"
         ("loss: 0.5", "it has ':' instead of '='", "0.5"),
         ("loss: tensor(0.5)", f"it has ':' instead of '=' and {BRACKETS} and {PUNCTUATION}", "0.5"),
         ("loss=0.5s", "letters follow the number", "0.5"),
+        ("{metricName: loss, metricValue: 0.5}", "the name and the value are two fields", "0.5"),
+        ("x {'metricName':'loss', 'metricValue':'-1e-05'} y", "the name and the value are two fields", "-1e-05"),
         ("| loss | 0.5 |", "it has '|' instead of '='", "0.5"),
     ],
 )
@@ -88,6 +90,8 @@ def test_a_regex_that_does_not_read_a_line_is_replaced(line: str, why: str, valu
 def test_json_has_its_own_explanations():
     (near,) = near_rows("loss", [b'{"metrics": {"loss": "0.5"}}'], (), "JSON")
     assert near.why == "it is inside 'metrics', and Katib reads the outer object only"
+    assert near.remedy == 'write {"loss": "0.3"}'
+    (near,) = near_rows("loss", [b'{"metricName": "loss", "metricValue": 0.5}'], (), "JSON")
     assert near.remedy == 'write {"loss": "0.3"}'
 
 

@@ -270,6 +270,23 @@ def test_a_namespace_that_somebody_else_makes_is_left_out(project: Path) -> None
     assert all(one["kind"] != "Namespace" for one in render_objects(load_project(project)))
 
 
+def test_what_a_target_cannot_express_is_told_with_its_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = "    volumes: [{name: a, mount: /a, secret: both}, {name: b, mount: /b, config_map: both}]\n"
+    edit(project, "    share: shared\n", "    share: shared\n" + both, "pipeline.yaml")
+    assert main(["render", str(project), "--out", str(project / "out")]) == 2
+    line = (project / "pipeline.yaml").read_text().splitlines().index(both.rstrip()) + 1
+    assert f"kftune: {project}/pipeline.yaml:{line}:" in capsys.readouterr().err
+
+
+def test_what_a_target_cannot_express_in_an_overlay_is_told_with_its_name(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = '"steps.data.volumes=[{name: a, mount: /a, secret: both}, {name: b, mount: /b, config_map: both}]"'
+    edit(project, "pipeline.yaml: [", f"pipeline.yaml: [{both}, ")
+    assert main(["render", str(project), "--out", str(project / "out")]) == 2
+    assert f"kftune: {project}/project.yaml: overlay " in capsys.readouterr().err
+
+
 def test_the_same_project_renders_to_the_same_files() -> None:
     assert render_project(load_project(CIRCUITS)) == render_project(load_project(CIRCUITS))
 

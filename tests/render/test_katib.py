@@ -291,11 +291,18 @@ def test_a_grid_gets_as_many_trials_as_it_has_points():
     assert (spec["parallelTrialCount"], spec["maxTrialCount"], spec["maxFailedTrialCount"]) == (3, 3, 3)
     assert "the grid has 3 points, fewer than max_trials=50" in rendering.notes
     assert "3 trial(s) at once, not budget.parallel=4: there are no more trials" in rendering.notes
+    assert "budget.max_failed=5 counts as 3: there are no more trials" in rendering.notes
 
 
 def test_a_grid_that_katib_would_not_finish_is_refused():
     with pytest.raises(RenderError, match=r"stops at about 5000 points, but x x y has 5100; make the grid smaller"):
         render(study_of({"x": IntUniform(1, 100), "y": IntUniform(1, 51)}, "grid"))
+
+
+def test_trials_that_cannot_end_before_their_timeout_are_refused():
+    study = make_study(targets={"katib": {"min_runtime": "1m"}}, budget={"trial_timeout": "1m"})
+    with pytest.raises(RenderError, match=r"but targets\.katib\.min_runtime is 60s and budget\.trial_timeout is 60s"):
+        render(study)
 
 
 def hyperband(settings, max_trials, parallel, epochs="{int: [1, 27]}"):

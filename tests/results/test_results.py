@@ -145,6 +145,12 @@ def test_a_folder_without_results_is_an_error(tmp_path):
     assert str(caught.value) == f"{tmp_path}/nothing: there are no results here; kftune run creates them"
 
 
+def test_where_there_are_no_results_those_beside_are_named(tmp_path):
+    fill(tmp_path / "other")
+    with pytest.raises(StoreError, match=rf"kftune run creates them; there are some in {tmp_path}/other$"):
+        open_results(tmp_path / "nothing")
+
+
 @pytest.mark.parametrize("use", [open_results, lambda folder: Store(folder, META)], ids=["reading", "writing"])
 def test_results_of_a_newer_format_are_refused(tmp_path, use):
     fill(tmp_path)

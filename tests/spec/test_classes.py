@@ -112,7 +112,7 @@ def test_show_finds_a_class_by_any_of_its_names(project, name):
 def test_an_unknown_class_is_named_with_those_of_the_project(project):
     done = kftune(project, "registry", "show", "Secnd")
     assert done.returncode == 2
-    assert "did you mean 'hp:Second'" in done.stderr
+    assert "did you mean 'b.hp:Second'" in done.stderr
 
 
 def test_a_study_may_use_a_name_that_a_module_of_its_project_registers(project):

@@ -135,15 +135,17 @@ def _render_project(arguments: argparse.Namespace) -> int:
 def _write_set(source: Path, folder: Path, form: str) -> list[str]:
     """Writes the kustomization of a project; returns the files of the project that are in it."""
     from kftune.project import load_project
-    from kftune.render.kustomize import render_project
+    from kftune.render.kustomize import MemberError, render_project
 
     if form != "yaml":
         raise UsageError("a project is written as YAML, which kustomize reads; remove --format")
     loaded = load_project(source)
     try:
         rendering = render_project(loaded)
+    except MemberError as error:
+        raise _placed(error, source / error.file) from error
     except RenderError as error:
-        raise RenderError(f"{source}: {error}") from error
+        raise RenderError(f"{source / PROJECT_FILE}: {error}") from error
     texts = {path: _text(documents, form) for path, documents in rendering.files.items()}
     earlier = written_before(folder)
     for path, text in texts.items():

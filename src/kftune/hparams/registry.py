@@ -119,13 +119,16 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
             class_name: The name of the class.
             entry: module_path, model_type, and if wanted class_name and description.
         """
+        if not isinstance(entry, Mapping):
+            raise RegistryError(f"{class_name}: an entry is a dict with module_path and model_type, but got {entry!r}")
         values = {"class_name": class_name, **entry}
         if values["class_name"] != class_name:
             raise RegistryError(f"the key must be the class_name, but got {class_name!r} and {values['class_name']!r}")
         needed = {"module_path", "model_type"}
         if not needed <= values.keys() <= RegistryEntry.__annotations__.keys():
             known = ", ".join(RegistryEntry.__annotations__)
-            raise RegistryError(f"{class_name}: an entry has {known}, but got {', '.join(values)}")
+            given = ", ".join(entry) or "none of them"
+            raise RegistryError(f"{class_name}: an entry has {known}, but got {given}")
         self.register(**values)
 
     def __iter__(self) -> Iterator[str]:

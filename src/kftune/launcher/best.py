@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from kftune.domains import Conditional, encoding
@@ -65,7 +66,7 @@ def _text(found: str | encoding.DomainValue, how: Mapping[str, str], values: Map
         found = text_of(value)
     if how["type"] == "int":
         # Engines sometimes write integers with a decimal point; an output of type int has none.
-        return str(int(float(found)))
+        return str(int(Decimal(found)))
     return found
 
 

@@ -80,7 +80,7 @@ def _samples(report: LintReport) -> Iterator[str]:
             value = "no value"
             if metric.value is not None:
                 value = f"{_number(metric.values, 'value')}; {metric.reduce} {metric.value!r}"
-            refused = f"; {metric.refused} not finite" if metric.refused else ""
+            refused = f"; {metric.refused} not a finite number" if metric.refused else ""
             yield f"  {metric.name}: {value}{refused}"
         yield from _near(study.near)
 

@@ -25,6 +25,9 @@ _IN_BRACKETS = re.compile(r"([=:>|]\s*)(?:[A-Za-z_][\w.]*\(|[\[($])+")
 _THOUSANDS = re.compile(r"(?<=[0-9])[,_](?=[0-9]{3}(?![0-9]))")
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _UNIT = re.compile(rf"([=:>|]\s*{NUMBER})[A-Za-z]+\b")
+# The form of Katib's first examples: `{metricName: loss, metricValue: 0.5}`.
+_NAMED = r"""\{{?\s*['"]?metricName['"]?\s*:\s*['"]?{}['"]?\s*,\s*['"]?metricValue['"]?\s*:\s*['"]?"""
+_NAMED_END = rf"""({NUMBER})['"]?\s*\}}?"""
 _PUNCTUATION = re.compile(r"[;|()\[\]{}<>%]|,(?![0-9])|(?<![0-9]),")
 
 
@@ -135,7 +138,13 @@ def _ways(name: str, groups: int) -> list[_Way]:
         return "spaces are around '='" if sign == "=" else f"it has {sign!r} instead of '='"
 
     plain = "print {name}=0.3 as kftune.report does"
+    named = re.compile(_NAMED.format(re.escape(name)) + _NAMED_END)
     ways = [
+        _Way(
+            lambda text: named.sub(rf" {name}=\1 ", text),
+            lambda _: "the name and the value are two fields",
+            plain,
+        ),
         _Way(lambda text: _COLOUR.sub("", text), lambda _: "it contains colour codes", "print without colours"),
         _Way(lambda text: blank.sub(f"{name}=", separated.sub(r"\1=", text)), separator, plain),
         _Way(
@@ -197,6 +206,8 @@ def regex_for(name: str, text: str, groups: int) -> str:
         quote, closing = (r'["\x27]' if each else "" for each in (found[1], found[3]))
         bracket = r"[\w.]*[(\[]+" if found[4] else ""
         between = rf"{quote}\s*{re.escape(found[2].strip())}\s*{closing}{bracket}"
+    if re.search(_NAMED.format(re.escape(name)), text):
+        between = r'["\x27]?\s*,\s*["\x27]?\w+["\x27]?\s*:\s*["\x27]?'
     called = re.escape(name).replace(r"\ ", " ")
     edge = r"\b" if called[:1].isalnum() else ""
     return f"({called}){between}({NUMBER})" if groups == 2 else f"{edge}{called}{between}{VALUE_GROUP}"

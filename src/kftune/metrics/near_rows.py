@@ -42,5 +42,7 @@ def _json_reason(name: str, text: str) -> tuple[str, str] | None:
     outer = next((key for key, inner in found.items() if isinstance(inner, dict) and name in inner), None)
     if outer is not None and name not in found:
         return f"it is inside {outer!r}, and Katib reads the outer object only", f'write {{"{name}": "0.3"}}'
+    if found.get("metricName") == name:
+        return "its name is a value there, and Katib looks for it among the keys", f'write {{"{name}": "0.3"}}'
     other = next((key for key in found if loosely(name).fullmatch(key) and key != name), None)
     return None if other is None else (f"the log calls it {other!r}", f"rename the metric, or write {name!r}")

@@ -131,7 +131,13 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str])
     assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
     text = script(study.step, assignment, placeholders, launcher)
-    shortest = study.targets.katib.min_runtime
+    shortest, longest = study.targets.katib.min_runtime, study.budget.trial_timeout
+    if shortest is not None and longest is not None and shortest >= longest:
+        raise RenderError(
+            f"a trial must be able to end before its timeout, but targets.katib.min_runtime is {shortest:g}s and "
+            f"budget.trial_timeout is {longest:g}s; make min_runtime the smaller one",
+            ("targets", "katib", "min_runtime"),
+        )
     return text if shortest is None else lasting(text, shortest)
 
 

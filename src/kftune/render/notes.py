@@ -78,6 +78,8 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
         yield f"the grid has {counts.max_trials} points, fewer than max_trials={budget.max_trials}"
     if counts.parallel < budget.parallel:
         yield f"{counts.parallel} trial(s) at once, not budget.parallel={budget.parallel}: there are no more trials"
+    if counts.max_failed < (budget.max_failed or 0):
+        yield f"budget.max_failed={budget.max_failed} counts as {counts.max_failed}: there are no more trials"
     if budget.wall_clock is not None:
         yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
     if study.points:

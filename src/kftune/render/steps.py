@@ -58,8 +58,8 @@ def image_of(node: Node) -> str:
     Raises:
         RenderError: It has none, or one that is not resolved.
     """
-    launcher = ", the image of kftune's launcher," if isinstance(node.step, TuneStep) else ""
-    return pods.image(node.step, f"step {node.name!r}{launcher}", f"steps.{node.name}.image or defaults.image")
+    launcher = "kftune's launcher in " if isinstance(node.step, TuneStep) else ""
+    return pods.image(node.step, f"{launcher}step {node.name!r}", f"steps.{node.name}.image or defaults.image")
 
 
 def check_one_node(node: Node, engine: str) -> None:

@@ -9,6 +9,9 @@ from typing import NamedTuple
 _LONGEST_SLUG = 40
 _NUMBER_WIDTH = 4
 
+ASIDE = ".old-"
+"""Between the name of a folder that a new run has moved aside, and the time."""
+
 
 class RunFolder(NamedTuple):
     """The folder of one study's results.

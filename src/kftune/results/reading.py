@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
-from kftune.results.layout import RunFolder
+from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import check_format, meta_of, select, translated, trial_of
@@ -28,14 +28,18 @@ def open_results(folder: str | Path) -> Results:
 
 
 def folders_with_results(folder: Path) -> list[str]:
-    """Returns the paths of the folders with results in a folder, by name."""
-    return sorted(str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}"))
+    """Returns the paths of the folders with results in a folder, by name; those moved aside come last."""
+    found = [str(path.parent) for path in folder.glob(f"*/{RunFolder(folder).database.name}")]
+    return sorted(found, key=lambda path: (ASIDE in path, path))
 
 
 def _elsewhere(folder: Path) -> str:
-    """Returns ``; `` and where there are results instead: in the folder's own folders, or in one with a near name."""
-    inside = folders_with_results(folder)
-    return f"; there are some in {', '.join(inside[:6])}" if inside else near_files(str(folder))
+    """Returns ``; `` and where there are results instead: in folders inside, with a near name, or beside."""
+    inside, near = folders_with_results(folder), near_files(str(folder))
+    if near and not inside and ASIDE not in near:
+        return near
+    found = inside or folders_with_results(folder.parent)
+    return f"; there are some in {', '.join(found[:6])}" if found else ""
 
 
 class Results:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kftune.errors import StoreError
-from kftune.results.layout import RunFolder, trial_name
+from kftune.results.layout import ASIDE, RunFolder, trial_name
 from kftune.results.lock import take_lock
 from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
 from kftune.results.tables import (
@@ -213,7 +213,7 @@ def _move_aside(results: RunFolder) -> None:
             f"{shown}. Give the new results another folder (--dir), or move trials.db, logs/ and trials/ away yourself",
             str(folder),
         )
-    name = f"{folder.name}.old-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    name = f"{folder.name}{ASIDE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
     target, number = folder.with_name(name), 1
     while target.exists():
         number += 1

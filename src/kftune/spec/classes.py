@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from kftune import yaml_text
 from kftune.errors import RegistryError, UnknownNameError, YamlError
 from kftune.hparams import Hparams
-from kftune.hparams.registry import import_module, load_hparams
+from kftune.hparams.registry import HPARAMS_REGISTRY, import_module, load_hparams
 from kftune.spec.kind import PROJECT_FILE, kind_of, kind_of_file
 
 
@@ -37,11 +37,11 @@ def load_class(name: str, folders: Sequence[Path] = ()) -> type[Hparams]:
         UnknownNameError: No such registry name, or the module has no such class.
         RegistryError: A module cannot be imported, or the name is not that of an `Hparams` class.
     """
-    try:
-        return load_hparams(name, folders)
-    except UnknownNameError:
-        if ":" in name or not register_classes(folders):
-            raise
+    if ":" not in name:
+        try:
+            HPARAMS_REGISTRY.find(name)
+        except UnknownNameError:
+            register_classes(folders)
     return load_hparams(name, folders)
 
 

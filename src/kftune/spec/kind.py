@@ -33,6 +33,7 @@ STUDY_KEYS = (
 )
 PIPELINE_KEYS = (
     *("name", "description", "parameters", "defaults", "instances", "loops", "steps", "exit", "schedule", "parallel"),
+    "on_failure",
     *("timeout", "targets"),
 )
 PROJECT_KEYS = ("name", "namespace", "files", "registry", "claims", "config_maps", "overlays")

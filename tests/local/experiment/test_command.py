@@ -138,7 +138,7 @@ def test_counts_can_be_changed_for_one_run(capsys):
     assert len(trials_in(Path("runs/small"))) == 2
     assert told(capsys, "run", place, "maxTrialCont=2")[2] == (
         "kftune: only maxTrialCount, parallelTrialCount, maxFailedTrialCount of an Experiment can be changed here, but "
-        "got 'maxTrialCont=2'; did you mean 'maxTrialCount' or 'maxFailedTrialCount' or 'parallelTrialCount'?\n"
+        "got 'maxTrialCont=2'; did you mean 'maxTrialCount'?\n"
     )
     assert told(capsys, "run", place, "maxTrialCount=two")[0] == 2
 

@@ -133,3 +133,11 @@ def test_of_several_replicas_the_one_that_reports_metrics_runs(counts, labels, c
     pod = pod_of(replicas(**counts), "main", labels)
     assert pod.command == (chosen,)
     assert told in (None, pod.replicas)
+
+
+@pytest.mark.parametrize("word", ["torchrun --nnodes=3 --nproc_per_node=1 t.py", "torchrun --nnodes 1:3 t.py"])
+def test_torchrun_does_not_wait_for_nodes_that_do_not_run_here(word):
+    trainer = {"numNodes": 3, "command": ["sh", "-c"], "args": [word]}
+    trial = {"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob", "spec": {"trainer": trainer}}
+    (script,) = pod_of(trial, "node").args
+    assert script in ("torchrun --nnodes=1 --nproc_per_node=1 t.py", "torchrun --nnodes 1 t.py")

@@ -240,11 +240,14 @@ def test_the_advice_after_failures_names_every_limit_that_was_reached(tmp_path, 
     assert f"To resume, raise {advice};" in outcome.message
 
 
-def test_no_more_trials_run_at_once_than_there_are(tmp_path):
-    outcome, events = run(study(trials=1, budget={"parallel": 2}), tmp_path)
+def test_no_more_trials_run_or_fail_than_there_are(tmp_path):
+    outcome, events = run(study(trials=1, budget={"parallel": 2, "max_failed": 4}), tmp_path)
     assert outcome.state == "Succeeded"
     notes = [event.message for event in events if isinstance(event, Note)]
-    assert notes == ["1 trial(s) at once, not budget.parallel=2: budget.max_trials is 1"]
+    assert notes == [
+        "1 trial(s) at once, not budget.parallel=2: budget.max_trials is 1",
+        "budget.max_failed=4 counts as 1: budget.max_trials is 1",
+    ]
 
 
 def test_trials_without_metrics_count_as_failures(tmp_path):

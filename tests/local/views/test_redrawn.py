@@ -47,8 +47,8 @@ class Terminal:
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-S", str(self.folder / "socket"), *arguments]
-        # Without COLUMNS and LINES, which pytest's readline has put into the environment of this process.
-        environment = dict(os.environ)
+        # pytest's readline puts these into the environment of its process and of those that it starts.
+        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=20)
         return done.stdout
 

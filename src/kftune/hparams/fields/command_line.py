@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 TEXTS = "_kftune_texts"
 
 
-def _from_yaml(leaf: Leaf, text: str) -> Any:
-    """Returns the value of an override: YAML where the field is no text, as in overrides of a study."""
-    if leaf.form != "json":
-        return leaf.decode(text)
+def _from_yaml(name: str, text: str) -> Any:
+    """Returns the value of an override that is no text: YAML, as in overrides of a study."""
     try:
-        return yaml_text.load(text, file=f"override {leaf.name}={text}")
+        return yaml_text.load(text, file=f"override {name}={text}")
     except YamlError as error:
-        raise HparamsError(f"{leaf.name}: the value must be YAML, for example [1, 2] or null: {error}") from error
+        raise HparamsError(f"{name}: the value must be YAML, for example [1, 2] or null: {error}") from error
 
 
 class CommandLine:
@@ -103,20 +101,25 @@ class CommandLine:
 
         Args:
             name: The dotted name.
-            text: The text given for it.
+            text: The text given for it: JSON, or for an entry or an extra any text.
 
         Raises:
             HparamsError: The name is none of these.
         """
+        path, is_group = self._place(name)
+        return path, parse_json(name, text) if is_group else parse_loosely(text)
+
+    def _place(self, name: str) -> tuple[tuple[str, ...], bool]:
+        """Returns the path of a name that is not a field, and whether it is a whole group."""
         path = tuple(name.split("."))
         owner, depth = self._owner_of(path)
         if owner is not self._model and depth == len(path):
-            return path, parse_json(name, text)
+            return path, True
         leaf = self._leaves.get(".".join(path[: depth + 1]))
         if leaf is not None and leaf.form == "json":
-            return path, parse_loosely(text)
+            return path, False
         if leaf is None and owner.model_config.get("extra") == "allow":
-            return (*path[:depth], ".".join(path[depth:])), parse_loosely(text)
+            return (*path[:depth], ".".join(path[depth:])), False
         return self.refuse(name)
 
     def apply(self, override: str, data: dict[str, Any]) -> None:
@@ -138,7 +141,10 @@ class CommandLine:
         leaf = self._leaves.get(name)
         if override.startswith("+"):
             self._check_new(name, text)
-        put(data, *((leaf.path, _from_yaml(leaf, text)) if leaf else self.place_of(name, text)))
+        if leaf is not None and leaf.form != "json":
+            put(data, leaf.path, leaf.decode(text))
+        else:
+            put(data, leaf.path if leaf else self._place(name)[0], _from_yaml(name, text))
 
     def help_text(self) -> str:
         """Returns the fields as ``--help`` shows them."""

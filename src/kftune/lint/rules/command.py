@@ -66,7 +66,7 @@ RULES = (
         title="Arguments that the shell changes",
         explanation="Katib joins command and args and gives the line to a shell, which interprets spaces, quotes, $, "
         'brackets and ;. Quotes around all of a value are for that shell: --name="a b" arrives as --name=a b.',
-        remedy="put quotes for the shell around the value, inside the argument: '--name=\"a b\"'",
+        remedy="put quotes for the shell around all of the value, without a backslash: '--name=\"a b\"'",
         fails=container(
             "command: [python, train.py], args: ['--lr=${trialParameters.lr}', '--name=a b', "
             "'--units=${trialParameters.units}']"

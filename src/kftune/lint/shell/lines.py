@@ -20,20 +20,15 @@ from kftune.katib.trial.quoting import is_line, is_script, meant_words
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.shell.trace import LOG, MARK, Trace, follow
+from kftune.lint.shell.values import expanded, kept_backslashes
 from kftune.shell import HARMLESS, AndOr, CommandList, Pipe, ShellSyntaxError, ShellToken, Simple, parse
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
-_PLACEHOLDER = re.compile(r"\$\{trial(?:Parameters|Spec)\.[^}]*\}")
-_ESCAPED = re.compile(r"(?<!\\)\\" + _PLACEHOLDER.pattern)
-# Kubernetes replaces variables that it knows, and turns `$$` into `$`.
-_VARIABLE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
-_UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
 _LONGEST_SCRIPT = 30_000  # a longer script is a program; parsing it would take longer than the rest of lint
 # Commands that bash has and dash does not, although dash parses the line.
 _BASH_COMMANDS = frozenset("[[ coproc declare let mapfile popd pushd readarray shopt source typeset".split())  # noqa: SIM905
 _BASH_EXPANSION = re.compile(r"(?:^|[\s;&|])\(\(|\$\{\w+(?:\[|/|\^|,|:(?![-=?+]))|\$\{!|<\(|>\(|&>")
 _INTERPRETER = re.compile(r"python[\d.]*|bash|sh|Rscript|node|julia|java|torchrun|accelerate|uv|poetry|conda")
-_STAND_IN = "kftune-stand-in"
 # Why Katib's completion mark is not written, by what ended the line.
 _UNMARKED = {
     "exec": "exec replaces the shell, so Katib's completion mark is never written",
@@ -69,11 +64,14 @@ def command_findings(
         early_stopping: Whether trials may be stopped early.
     """
     command, arguments = texts(container.get("command")), texts(container.get("args"))
+    for word in kept_backslashes([*command, *arguments]):
+        message = f"quotes keep the backslash, and {word} is passed; remove it"
+        yield finding("KT254", (*path, "args" if arguments else "command"), message)
     if not command:
         yield from _argument_findings(arguments, path)
         return
     known = {str(as_map(variable).get("name")) for variable in as_list(container.get("env"))}
-    tokens = [_expanded(token, known) for token in command + arguments]
+    tokens = [expanded(token, known) for token in command + arguments]
     captures = collector == "StdOut"
     if is_script(tokens):
         field = (*path, "args" if arguments else "command")
@@ -89,47 +87,6 @@ def command_findings(
         yield from _token_findings(tokens, places, captures=captures)
 
 
-def is_split(words: list[str], placeholder: str, value: str) -> bool:
-    """Returns whether the shell splits or changes a value that replaces a placeholder.
-
-    Args:
-        words: The container's command and args.
-        placeholder: The text that the value replaces.
-        value: One value of the parameter.
-    """
-    line = " ".join(words[2:] if is_script(words) else words)
-    try:
-        wanted = _all_words(line.replace(placeholder, _STAND_IN))
-    except ShellSyntaxError:
-        return False  # reported by `command_findings`
-    try:
-        got = _all_words(line.replace(placeholder, value))
-    except ShellSyntaxError:
-        return True
-    return got != [word.replace(_STAND_IN, value) for word in wanted]
-
-
-def _all_words(line: str) -> list[str]:
-    commands = parse(_expanded(line, set()), bash=True).simple_commands()
-    words = [word for command in commands for word in command.words]
-    return [word.text if not set(word.expansions) - set("?[") else f"{word.text}\0{word.expansions}" for word in words]
-
-
-def _expanded(token: str, known: set[str]) -> str:
-    """Returns the token as the shell gets it, with `x` for each variable that Kubernetes replaces."""
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return "x" if match[1] in known or _UPPER_CASE.fullmatch(match[1]) else match[0]
-
-    if "$" not in token:
-        return token
-    if not any(sign in token for sign in "\"'"):
-        token = _ESCAPED.sub("x", token)  # outside quotes the shell removes the backslash
-    return _VARIABLE.sub(replaced, _PLACEHOLDER.sub("x", token))
-
-
 def _line(words: list[str], *, captures: bool) -> str:
     """Returns the line that Katib makes, with short names for its files."""
     redirection = [f"1>{LOG}", "2>&1"] if captures else []
@@ -138,7 +95,7 @@ def _line(words: list[str], *, captures: bool) -> str:
 
 def _argument_findings(arguments: list[str], path: Path) -> Iterator[Finding]:
     """Yields what happens to arguments of the image's entrypoint, which are part of the shell line too."""
-    changed = _first_changed([_expanded(token, set()) for token in arguments])
+    changed = _first_changed([expanded(token, set()) for token in arguments])
     if changed is not None:
         what = repr(arguments[changed][:60])
         message = f"the shell line has no quotes: {what} does not reach the image's entrypoint as written"

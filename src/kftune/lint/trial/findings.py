@@ -148,7 +148,8 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     unusual = [each for each in (*_listed(spec), *_nas_values(spec)) if not HARMLESS.fullmatch(each[1])]
     if not words or (command and is_plain(words) and not unusual):
         return
-    from kftune.lint.shell.lines import command_findings, is_split
+    from kftune.lint.shell.lines import command_findings
+    from kftune.lint.shell.values import is_split
 
     stops = spec.get("earlyStopping") is not None
     yield from command_findings(container, path, _collector(spec), early_stopping=stops)

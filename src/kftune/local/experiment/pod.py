@@ -19,6 +19,7 @@ _NEEDED = {
     "PipelineRun": "Tekton's controller runs its tasks; to search here, make the training task a Job",
     "MPIJob": "its launcher starts workers over MPI; with one worker, the same command runs as a Job",
 }
+_NODES = re.compile(r"(--nnodes[= ])[0-9]+(?::[0-9]+)?")
 _REPLICA_TYPE = "training.kubeflow.org/replica-type"
 _GPU = re.compile(r"[\w.-]+/gpu|[\w.-]+/mig-[\w.-]+")
 
@@ -141,7 +142,15 @@ def _from_replicas(
     chosen = min(counts, key=lambda name: [*leaders, name.lower()].index(name.lower()))
     template = as_map(as_map(specs[chosen]).get("template"))
     pod = _from_template(template, primary, policy, policy.get("backoffLimit", 0))
-    return replace(pod, replicas="" if counts == {chosen: 1} else f"{_listed(counts)} ({chosen} runs here)")
+    if counts == {chosen: 1}:
+        return pod
+    return _on_one_node(replace(pod, replicas=f"{_listed(counts)} ({chosen} runs here)"))
+
+
+def _on_one_node(pod: TrialPod) -> TrialPod:
+    """Returns a pod whose torchrun does not wait for nodes that do not run here."""
+    command, args = ([_NODES.sub(r"\g<1>1", word) for word in words] for words in (pod.command, pod.args))
+    return replace(pod, command=tuple(command), args=tuple(args))
 
 
 def _from_template(template: Mapping[str, Any], primary: str, policy: Mapping[str, Any], retries: Any) -> TrialPod:
@@ -177,7 +186,8 @@ def _from_trainer(spec: Mapping[str, Any], primary: str) -> TrialPod:
     resources = {"limits": as_map(as_map(trainer.get("resourcesPerNode")).get("limits"))}
     container = {**trainer, "name": primary, "resources": resources}
     deadline = spec.get("activeDeadlineSeconds")
-    return _pod(container, {}, {}, deadline=None if deadline is None else float(deadline), replicas=nodes)
+    pod = _pod(container, {}, {}, deadline=None if deadline is None else float(deadline), replicas=nodes)
+    return _on_one_node(pod) if nodes else pod
 
 
 def _pod(

@@ -55,7 +55,7 @@ class Sampler:
         for suggestion in self._candidates(number):
             if self._repeats or suggestion.key not in self._tried:
                 self._tried.add(suggestion.key)
-                self._strategy.accept(number, suggestion.point)
+                self._strategy.accept(number, suggestion.drawn)
                 return suggestion
         return None
 

@@ -19,7 +19,11 @@ class Suggestion(NamedTuple):
     """What a trial tries."""
 
     point: Point
+    """The values, with the types that a trial gets."""
     assignment: dict[str, str]
+    """The texts that a trial gets."""
+    drawn: Point
+    """The point as it was proposed; an algorithm knows its own proposals again."""
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
@@ -109,7 +113,7 @@ class Space:
 
     def suggestion(self, point: Point) -> Suggestion:
         """Returns a point with the texts that its trial gets."""
-        return Suggestion(self._searched.typed(point), self._searched.assignment(point))
+        return Suggestion(self._searched.typed(point), self._searched.assignment(point), point)
 
     def first_points(self) -> list[Point]:
         """Returns the points that the study lists to try first."""

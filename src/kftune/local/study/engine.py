@@ -170,7 +170,8 @@ class StudyEngine:
         self._move_aside(trial)
         self._sampler.repeat(trial.number, trial.point)
         origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
-        self._start(trial.number, trial.attempt + 1, Suggestion(trial.point, trial.assignment), origin)
+        suggestion = Suggestion(trial.point, trial.assignment, trial.point)
+        self._start(trial.number, trial.attempt + 1, suggestion, origin)
 
     def _start_new(self) -> bool:
         if self._answer_seconds > _QUICK_ANSWER:

@@ -231,6 +231,11 @@ class StudyTrials(Trials):
                 f"{budget.at_once} trial(s) at once, not budget.parallel={budget.parallel}: budget.max_trials is "
                 f"{budget.max_trials}"
             )
+        if budget.failures_allowed < (budget.max_failed or 0):
+            self.notes.append(
+                f"budget.max_failed={budget.max_failed} counts as {budget.failures_allowed}: budget.max_trials is "
+                f"{budget.max_trials}"
+            )
         resources = self._study.step.resources
         if resources.nodes * resources.procs_per_node > 1:
             self.notes.append(

@@ -31,6 +31,20 @@ class ProjectRendering(NamedTuple):
     """Short sentences for the user."""
 
 
+class MemberError(RenderError):
+    """A study or pipeline of a project that a target cannot express.
+
+    Args:
+        message: What must hold, what is given, what works.
+        file: Its file, relative to the project's folder.
+        places: The keys that lead to the values in question, in this file.
+    """
+
+    def __init__(self, message: str, file: str, *places: tuple[str | int, ...]) -> None:
+        super().__init__(message, *places)
+        self.file = file
+
+
 class _Objects(NamedTuple):
     applied: dict[str, Documents]
     beside: dict[str, Documents]
@@ -41,7 +55,8 @@ def render_project(loaded: LoadedProject) -> ProjectRendering:
     """Renders the kustomization of a project.
 
     Raises:
-        RenderError: A target cannot express a study or pipeline; the message says what, why and what works.
+        MemberError: A target cannot express a study or pipeline; the message says what, why and what works.
+        RenderError: A target cannot express one as an overlay changes it.
         MissingExtraError: There is a pipeline and kfp is not installed.
     """
     base = _objects(loaded, loaded.base)
@@ -52,8 +67,9 @@ def render_project(loaded: LoadedProject) -> ProjectRendering:
     for name, variant in loaded.overlays.items():
         try:
             found = _objects(loaded, variant)
-        except RenderError as error:
-            raise RenderError(f"overlay {name}: {error}") from error
+        except MemberError as error:
+            # Without places: the overlay may have changed the values.
+            raise RenderError(f"overlay {name}: {error.file}: {error}") from error
         for path, documents in overlay_files(loaded.base.namespace, base.applied, variant.namespace, found.applied):
             files[f"overlays/{name}/{path}"] = documents
         for path, documents in found.beside.items():
@@ -97,7 +113,7 @@ def _rendered(project: Project, members: Mapping[str, Member]) -> Iterator[tuple
         try:
             yield from _manifests(file.rpartition(".")[0], member, project.targets)
         except RenderError as error:
-            raise RenderError(f"{file}: {error}") from error
+            raise MemberError(str(error), file, *error.places) from error
 
 
 def _manifests(stem: str, member: Member, targets: Collection[str]) -> Iterator[tuple[str, Rendering]]:
