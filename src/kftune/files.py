@@ -24,19 +24,13 @@ def replacing(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: The folder cannot be created or written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            if path.exists():
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with (
+        _new_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
+    ):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,6 +42,37 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file atomically, unless it has this content already.
+
+    Args:
+        path: The file; its folder is created when missing.
+        content: Its content.
+    """
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with _new_file(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[Path]:
+    """Creates a file beside `path` that replaces it, and has its mode, when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        temporary.touch()
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def written_before(folder: Path) -> set[str]:
