@@ -58,7 +58,8 @@ def image_of(node: Node) -> str:
     Raises:
         RenderError: It has none, or one that is not resolved.
     """
-    launcher = ", the image of kftune's launcher," if isinstance(node.step, TuneStep) else ""
+    tunes = isinstance(node.step, TuneStep)
+    launcher = ", the image of kftune's launcher (kftune images init launcher writes it)" if tunes else ""
     return pods.image(node.step, f"step {node.name!r}{launcher}", f"steps.{node.name}.image or defaults.image")
 
 
