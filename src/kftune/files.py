@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+from typing import Any, TextIO
 
 _LIST = ".kftune-files"
 _LIST_HEAD = "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\n"
@@ -24,13 +24,8 @@ def replacing(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: The folder cannot be created or written to.
     """
-    with (
-        _new_file(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file,
-    ):
+    with _replacing(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -53,22 +48,21 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     if path.is_file() and path.read_bytes() == content:
         return
-    with _new_file(path) as temporary, temporary.open("wb") as file:
+    with _replacing(path, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[Path]:
-    """Creates a file beside `path` that replaces it, and has its mode, when the block ends without an error."""
+def _replacing(path: Path, mode: str, **form: str) -> Iterator[Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        temporary.touch()
-        if path.exists():
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        yield temporary
+        with temporary.open(mode, **form) as file:  # type: ignore[call-overload]
+            if path.exists():
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

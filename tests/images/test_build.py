@@ -102,7 +102,7 @@ def test_an_image_installs_the_kftune_that_builds_it_whatever_else_the_project_i
     image = lock.image("kftune-test-z")
     shown = ContainerRun(image=image.local, name="kftune-test-own", command=["kftune", "--version"])
     assert ended(engine, shown, tmp_path) == (0, f"kftune {__version__}\n")
-    # Written anew, with other times: the engine still takes the layers that it has.
+    # Written again, with other times: the engine still takes the layers that it has.
     shutil.rmtree(project / "images" / "kftune")
     assert build_images(engine, project, ["kftune-test-z"], tag="t1").image("kftune-test-z").id == image.id
 

@@ -2,7 +2,7 @@
 
 images/launcher/Dockerfile                      written once, then the project's own
 images/launcher/Dockerfile.dockerignore
-images/kftune/kftune-0.1.0-py3-none-any.whl     the kftune that runs; each build writes it anew
+images/kftune/kftune-0.1.0-py3-none-any.whl     the kftune that runs; each build writes it again
 images/kftune/core.txt, cluster.txt, …          what it and each of its extras need
 images/kftune/constraints.txt                   the versions of packages that it is tested with
 images/kftune/.gitignore                        all of it can be written again at any time
@@ -96,7 +96,7 @@ def write_kftune(root: Path) -> Path:
         )
     wheel = running_wheel()
     content = {
-        ".gitignore": b"# kftune images build writes this folder anew.\n*\n",
+        ".gitignore": b"# kftune images build writes this folder.\n*\n",
         wheel.name: wheel.content,
         "constraints.txt": (_TEMPLATES / "constraints.txt").read_bytes(),
         **{f"{group}.txt": "".join(f"{line}\n" for line in lines).encode() for group, lines in requirements().items()},
