@@ -200,13 +200,17 @@ def test_an_image_that_copies_from_the_folder_is_known(tmp_path):
 
 def test_init_says_what_it_wrote_and_what_to_do_next(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert main(["images", "init", "images/launcher"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "wrote images/launcher/Dockerfile",
         "wrote images/launcher/Dockerfile.dockerignore",
         "wrote images/kftune, the kftune that they install",
-        "next: kftune images build images/launcher",
+        "next: kftune images build images/launcher --tag 1",  # git has no revision for the tag
     ]
+    subprocess.run(["git", "init", "-q"], check=True)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
     assert main(["images", "init", "launcher", "--root", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"wrote {tmp_path}/images/kftune, the kftune that they install",

@@ -73,6 +73,7 @@ def _check_options(arguments: argparse.Namespace) -> None:
 
 def _init(arguments: argparse.Namespace) -> None:
     from kftune.images.own import init_images, own_images, write_kftune
+    from kftune.revision import revision_of
 
     if not arguments.names:
         raise UsageError(f"kftune images init takes the NAME of an image of kftune: {' or '.join(own_images())}")
@@ -83,7 +84,8 @@ def _init(arguments: argparse.Namespace) -> None:
         print(f"kept {path}, which differs from kftune's; move it away to get that of kftune {__version__}")
     print(f"wrote {write_kftune(arguments.root)}, the kftune that they install")
     root = "" if arguments.root == Path() else f" --root {quote(str(arguments.root))}"
-    print(f"next: kftune images build {' '.join(arguments.names)}{root}")
+    tag = "" if revision_of(arguments.root).commit else " --tag 1"
+    print(f"next: kftune images build {' '.join(arguments.names)}{root}{tag}")
 
 
 def _build(arguments: argparse.Namespace) -> None:
