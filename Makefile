@@ -147,5 +147,5 @@ sbom: $(READY) build/sbom/tool ## write build/sbom/IMAGE.cdx.json: the Python pa
 	done
 
 clean: ## remove .venv, caches and build outputs; the results of studies stay
-	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist images/kftune .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

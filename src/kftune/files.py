@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+from typing import Any, TextIO
 
 _LIST = ".kftune-files"
 _LIST_HEAD = "# kftune wrote these files here, and removes those that it writes no more. It touches no others.\n"
@@ -24,19 +24,8 @@ def replacing(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: The folder cannot be created or written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            if path.exists():
-                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with _replacing(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        yield file
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,6 +37,36 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file atomically, unless it has this content already.
+
+    Args:
+        path: The file; its folder is created when missing.
+        content: Its content.
+    """
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with _replacing(path, "wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def _replacing(path: Path, mode: str, **form: str) -> Iterator[Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with temporary.open(mode, **form) as file:  # type: ignore[call-overload]
+            if path.exists():
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def written_before(folder: Path) -> set[str]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cluster.commands import run, succeeds
 from cluster.components import ARGO, COREDNS, JOBSET, KATIB, OPERATOR, PAUSE, S3, TRAINER, Component
 from cluster.layout import CACHE, IMAGE_PREFIX, IMAGES, ROOT, digest_of, program_image
+from kftune.images.own import write_kftune
 
 _STORE = CACHE / "images"
 _USERS = "root:x:0:0::/:\nnobody:x:65534:65534::/:\nargo:x:8737:8737::/tmp:\n"
@@ -61,13 +62,14 @@ class PythonImage(NamedTuple):
     @property
     def reference(self) -> str:
         """Named after its content, so that an old build is never taken for a new one."""
-        paths = [path for pattern in self.sources for path in ROOT.glob(pattern) if path.is_file()]
+        found = (path for pattern in self.sources for path in ROOT.glob(pattern))
+        paths = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
         return f"{IMAGE_PREFIX}{self.name}:{digest_of([self.dockerfile, *paths])}"
 
 
-_PACKAGE = ("src/kftune/**/*.py", "src/kftune/**/*.json", "src/kftune/**/*.yaml", "pyproject.toml", "constraints.txt",
-            "images/requirements.py")  # fmt: skip
-LAUNCHER = PythonImage("launcher", ROOT / "images" / "launcher" / "Dockerfile", ROOT, _PACKAGE)
+LAUNCHER = PythonImage(
+    "launcher", ROOT / "images" / "launcher" / "Dockerfile", ROOT, ("src/kftune/**/*", "pyproject.toml")
+)
 POSTGRES = PythonImage(
     "postgres", IMAGES / "postgres" / "Dockerfile", IMAGES / "postgres", ("tests/cluster/images/postgres/*",)
 )
@@ -98,6 +100,8 @@ def _archive_of_build(image: PythonImage, engine: str, flags: Sequence[str]) -> 
     if path.exists():
         return path
     print(f"building the image {image.reference} …", flush=True)
+    if image is LAUNCHER:
+        write_kftune(ROOT)
     run(
         engine,
         "build",

@@ -17,6 +17,7 @@ import pytest
 from container_engine import IMAGE, ended, needed_engine, started, turns
 from places import ROOT
 
+from kftune import __version__
 from kftune.containers import ContainerEngine, ContainerRun, Folder, open_to_containers
 from kftune.errors import ContainerError
 from kftune.images import lock_of
@@ -88,6 +89,22 @@ def test_an_image_that_does_not_say_what_it_is_built_from_is_refused(engine, pro
     (project / "images" / "kftune-test-z" / "Dockerfile").write_text(f"ARG BASE_IMAGE={IMAGE}\nFROM ${{BASE_IMAGE}}\n")
     with pytest.raises(ContainerError, match=r"needs the label org\.opencontainers\.image\.revision"):
         build_images(engine, project, ["kftune-test-z"], tag="t1")
+
+
+def test_an_image_installs_the_kftune_that_builds_it_whatever_else_the_project_ignores(engine, project, tmp_path):
+    folder = project / "images" / "kftune-test-z"
+    installs = "COPY images/kftune/*.whl /opt/kftune/\nRUN pip install --no-deps --no-index /opt/kftune/*.whl\n"
+    with (folder / "Dockerfile").open("a") as file:
+        file.write(installs)
+    (folder / "Dockerfile.dockerignore").write_text("*\n!images/kftune\n")
+    (project / ".dockerignore").write_text("*\n")
+    lock = build_images(engine, project, ["kftune-test-z"], tag="t1")
+    image = lock.image("kftune-test-z")
+    shown = ContainerRun(image=image.local, name="kftune-test-own", command=["kftune", "--version"])
+    assert ended(engine, shown, tmp_path) == (0, f"kftune {__version__}\n")
+    # Written again, with other times: the engine still takes the layers that it has.
+    shutil.rmtree(project / "images" / "kftune")
+    assert build_images(engine, project, ["kftune-test-z"], tag="t1").image("kftune-test-z").id == image.id
 
 
 @pytest.fixture

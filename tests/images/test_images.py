@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from kftune.errors import ContainerError, RenderError, UnknownNameError
 from kftune.images import Lock, LockedImage, find_lock, lock_of, read_lock, resolve
 from kftune.images.build import version_of
 from kftune.images.source import find_sources, with_bases
+from kftune.images.wheel import requirements
 from kftune.render import render
 
 DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))
@@ -69,11 +69,19 @@ def test_hadolint_finds_nothing():
 def test_the_first_layers_are_the_same_in_every_image():
     def shared(dockerfile):
         found = steps(dockerfile)
-        return found[: found.index(["FROM", "core AS final"])]
+        return found[: found.index(["RUN", "pip install --requirement /opt/kftune/core.txt"]) + 1]
 
     first, *others = map(shared, DOCKERFILES)
-    assert len(first) > 10
+    assert len(first) > 7
     assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
+def test_a_change_of_kftune_alone_installs_no_other_package_again(dockerfile):
+    found = steps(dockerfile)
+    wheel = found.index(["COPY", "images/kftune/*.whl /opt/kftune/"])
+    installs = [value for word, value in found[wheel:] if word == "RUN"]
+    assert installs == ["pip install --no-deps --no-index /opt/kftune/*.whl"]
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
@@ -81,9 +89,7 @@ def test_an_image_runs_as_a_numbered_user_and_can_be_built_on_a_pinned_base(dock
     found = steps(dockerfile)
     assert found[0] == ["ARG", "BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm"]
     assert [value for word, value in found if word == "USER"] == ["10001:10001"]
-    froms = [value for word, value in found if word == "FROM"]
-    stages = {value.partition(" AS ")[2] for value in froms}
-    assert {value.partition(" AS ")[0] for value in froms} <= {"${BASE_IMAGE}", *stages}
+    assert [value for word, value in found if word == "FROM"] == ["${BASE_IMAGE}"]
     for word in ("ENTRYPOINT", "CMD"):
         (value,) = [value for step, value in found if step == word]
         assert all(isinstance(token, str) for token in json.loads(value))
@@ -93,27 +99,21 @@ def test_an_image_runs_as_a_numbered_user_and_can_be_built_on_a_pinned_base(dock
 def test_no_secret_can_get_into_an_image(dockerfile):
     found = steps(dockerfile)
     assert not any(SECRETIVE.search(value) for word, value in found if word in ("ARG", "ENV", "RUN"))
-    copies = [value.split() for word, value in found if word == "COPY"]
-    allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
-    assert {source for words in copies if not words[0].startswith("--from=") for source in words[:-1]} <= {*allowed}
-    assert "*" in (ROOT / ".dockerignore").read_text().splitlines()
+    sources = [source for word, value in found if word == "COPY" for source in value.split()[:-1]]
+    assert all(source.startswith("images/kftune/") for source in sources)
     assert "ADD" not in {word for word, _ in found}
+    for ignored in (dockerfile.with_name("Dockerfile.dockerignore"), ROOT / ".dockerignore"):
+        rules = [line for line in ignored.read_text().splitlines() if not line.startswith("#")]
+        assert rules == ["*", "!images/kftune"]
 
 
-def test_what_an_image_installs_is_pinned(tmp_path):
-    (tmp_path / "needed").mkdir()
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    extras = ("train", "cluster", "model-registry")
-    subprocess.run([sys.executable, ROOT / "images" / "requirements.py", *extras], cwd=tmp_path, check=True)
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = {path.stem: path.read_text().splitlines() for path in (tmp_path / "needed").iterdir()}
-    assert needed == {
-        "core": declared["dependencies"],
-        **{extra: declared["optional-dependencies"][extra] for extra in extras},
-    }
-    pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.M))
-    names = {re.split(r"[^\w.-]", line)[0] for lines in needed.values() for line in lines}
-    assert names | {"hatchling"} <= pins
+def test_what_an_image_installs_is_pinned():
+    pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text().lower(), re.M))
+    named = {name for path in DOCKERFILES for name in re.findall(r"/opt/kftune/([\w-]+)\.txt", path.read_text())}
+    installed = named - {"constraints"}
+    assert installed == {"core", "cluster", "train", "model-registry"}
+    needed = requirements()
+    assert {re.split(r"[^\w.-]", line)[0] for name in installed for line in needed[name]} <= pins
 
 
 # -- order ---------------------------------------------------------------------------------------------------------
@@ -146,6 +146,13 @@ def test_an_unknown_image_is_told_with_the_near_ones(tmp_path):
         with_bases(["trian"], sources)
     with pytest.raises(UnknownNameError, match="base image of images/x: 'trian'; did you mean 'train'"):
         find_sources(project(tmp_path, x="images/trian"))
+
+
+def test_an_image_of_kftune_that_the_project_lacks_is_told(tmp_path):
+    with pytest.raises(
+        ContainerError, match="images/launcher is not in this project yet; write it: kftune images init l"
+    ):
+        with_bases(["images/launcher/"], find_sources(project(tmp_path, train="python:3.11")))
 
 
 def test_a_base_that_cannot_be_pinned_is_refused(tmp_path):
@@ -307,12 +314,21 @@ def test_the_list_shows_what_was_built_of_each_image(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["build"], "images are built from images/NAME/Dockerfile, but there is none"),
+        (["build"], "images are built from images/NAME/Dockerfile, but there is none; kftune images init launcher"),
         (["list"], "images are built from images/NAME/Dockerfile, but there is none"),
         (["list", "--push", "registry.example"], "--push, --base and --flag are options of kftune images build"),
+        (["list", "--tag", "1"], "--tag is an option of kftune images build and kftune images lock"),
+        (["lock", "--format", "json"], "--format is an option of kftune images list"),
+        (
+            ["init", "launcher", "--push", "registry.example"],
+            "--push, --base and --flag are options of kftune images b",
+        ),
+        (["init"], "kftune images init takes the NAME of an image of kftune: launcher or train"),
+        (["init", "images/laucher"], "unknown image of kftune 'laucher'; did you mean 'launcher'?"),
+        (["init", "train", "--root", "none"], "but none is no folder; create it, or correct --root"),
         (["packages"], "kftune images packages takes one NAME"),
         (["packages", "train"], "unknown image in images/images.lock.json 'train'; there are none"),
-        (["biuld"], "but got 'biuld'; did you mean 'build'?"),
+        (["biuld"], "must be one of init, list, build, lock, packages, but got 'biuld'; did you mean 'build'?"),
     ],
 )
 def test_mistakes_are_told_and_end_with_2(tmp_path, capsys, monkeypatch, arguments, words):

@@ -758,7 +758,7 @@ PAIR = {"items": [1, 2]}
     [
         (lambda: argo({"a": step(instance_count=2)}), "Argo runs a step on one node, but step 'a' has 2"),
         (lambda: argo({"a": step()}, defaults={}), "needs an image for step 'a'"),
-        (lambda: argo({"tune": tune()}), "needs an image for kftune's launcher in step 'tune'; set"),
+        (lambda: argo({"tune": tune()}), "needs an image for kftune's launcher in step 'tune' .kftune images init"),
         (
             lambda: argo({"tune": step("tune", study=data(step={"module": "toy"}), image=IMAGE)}, defaults={}),
             "step 'tune', study 'toy': a cluster needs an image for the trials; set step.image of the study",

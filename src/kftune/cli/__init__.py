@@ -23,7 +23,7 @@ COMMANDS = {
     "best": "print the best trial of a study",
     "results": "print all trials of a study, also as JSON or CSV",
     "logs": "print the log of a trial",
-    "images": "build the images of a project, and lock them",
+    "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
     "schema": "print the JSON Schema of a study, pipeline or project file, or of the output of lint",
 }

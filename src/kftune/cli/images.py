@@ -1,5 +1,7 @@
 """Builds the images of a project from images/NAME/Dockerfile, and locks what was built.
 
+kftune images init launcher                           write images/launcher, the image of tune steps
+kftune images init train                              write images/train, which trains kftune's own models
 kftune images list                                    list the images, and what was last built of each
 kftune images build                                   build all, tagged localhost/NAME:GIT-REVISION
 kftune images build train --push registry.example/team
@@ -7,7 +9,8 @@ kftune images lock                                    write images/images.lock.j
 kftune images packages train                          list the Python packages in an image
 
 A study names such an image by its folder: `image: images/train`. docker or podman builds it;
-KFTUNE_CONTAINER_ENGINE selects one.
+KFTUNE_CONTAINER_ENGINE selects one. An image installs the kftune that builds it, from images/kftune:
+init and build write this folder, git ignores it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 
+from kftune._version import __version__
 from kftune.cli.arguments import a_path
 from kftune.cli.table import table
 from kftune.containers import find_engine
@@ -27,8 +32,8 @@ from kftune.images import LockedImage, lock_of
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("action", choices=["list", "build", "lock", "packages"])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="names of images (default: all)")
+    parser.add_argument("action", choices=["init", "list", "build", "lock", "packages"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="names of images (default: all; init needs them)")
     parser.add_argument("--root", type=a_path, default=Path(), help="folder of the project (default: the current one)")
     parser.add_argument("--push", metavar="REGISTRY", help="push the images, for example to registry.example/team")
     parser.add_argument("--base", metavar="IMAGE", help="base image, for example one with a digest")
@@ -45,15 +50,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the action."""
-    if arguments.action != "build" and (arguments.push or arguments.base or arguments.flag):
-        raise UsageError("--push, --base and --flag are options of kftune images build")
-    if arguments.action == "list":
+    _check_options(arguments)
+    if arguments.action == "init":
+        _init(arguments)
+    elif arguments.action == "list":
         _list(arguments)
     elif arguments.action == "packages":
         _packages(arguments)
     else:
         _build(arguments)
     return 0
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    if arguments.action != "build" and (arguments.push or arguments.base or arguments.flag):
+        raise UsageError("--push, --base and --flag are options of kftune images build")
+    if arguments.action not in ("build", "lock") and arguments.tag:
+        raise UsageError("--tag is an option of kftune images build and kftune images lock")
+    if arguments.action != "list" and arguments.format != "text":
+        raise UsageError("--format is an option of kftune images list")
+
+
+def _init(arguments: argparse.Namespace) -> None:
+    from kftune.images.own import init_images, own_images, write_kftune
+    from kftune.revision import revision_of
+
+    if not arguments.names:
+        raise UsageError(f"kftune images init takes the NAME of an image of kftune: {' or '.join(own_images())}")
+    written, differing = init_images(arguments.root, arguments.names)
+    for path in written:
+        print(f"wrote {path}")
+    for path in differing:
+        print(f"kept {path}, which differs from kftune's; move it away to get that of kftune {__version__}")
+    print(f"wrote {write_kftune(arguments.root)}, the kftune that they install")
+    root = "" if arguments.root == Path() else f" --root {quote(str(arguments.root))}"
+    tag = "" if revision_of(arguments.root).commit else " --tag 1"
+    print(f"next: kftune images build {' '.join(arguments.names)}{root}{tag}")
 
 
 def _build(arguments: argparse.Namespace) -> None:

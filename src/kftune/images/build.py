@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from kftune.containers import ContainerEngine, ContainerRun
 from kftune.errors import ContainerError
 from kftune.images.lock import LOCK_FILE, Lock, LockedImage, lock_of
+from kftune.images.own import write_kftune
 from kftune.images.source import Source, find_sources, with_bases
 from kftune.revision import revision_of
 
@@ -79,11 +80,14 @@ def build_images(
         tell: Called with a line about each image.
 
     Raises:
-        ContainerError: An image cannot be built or pushed; the output of the engine has the reason.
+        ContainerError: An image cannot be built or pushed; the output of the engine has the reason. Or an image takes
+            the kftune that runs, which is not installed.
         UnknownNameError: The image is unknown.
     """
     chosen = with_bases(names, find_sources(root))
     version = version_of(root, tag)
+    if any(source.with_kftune for source in chosen):
+        tell(f"wrote {write_kftune(root)}")
     for source in chosen:
         tell(f"building {version.local(source.name)}")
         engine.stream("build", *_options(source, version, base), *flags, str(root))
@@ -178,7 +182,9 @@ def _locked(engine: ContainerEngine, local: str) -> LockedImage:
     labels = _inspected(engine, local, "Config.Labels") or {}
     missing = [label for label in (_REVISION, _BASE) if not labels.get(label)]
     if missing:
-        raise ContainerError(f"{local} needs the label {missing[0]}; images/train/Dockerfile is an example")
+        raise ContainerError(
+            f"{local} needs the label {missing[0]}; what kftune images init launcher writes is an example"
+        )
     return LockedImage(local, identity, labels[_REVISION], labels[_BASE])
 
 

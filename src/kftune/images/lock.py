@@ -29,6 +29,11 @@ LOCK_FILE = Path("images") / "images.lock.json"
 _VERSION = 1
 
 
+def short_name(name: str) -> str:
+    """Returns the name of an image of the project: ``train`` for ``images/train``, also with a slash at the end."""
+    return name.removeprefix(PREFIX).rstrip("/")
+
+
 @dataclass(frozen=True)
 class LockedImage:
     """One image as it was last built.
@@ -69,7 +74,7 @@ class Lock:
         Raises:
             UnknownNameError: It is not in the lock.
         """
-        short = name.removeprefix(PREFIX)
+        short = short_name(name)
         if short not in self.images:
             raise UnknownNameError(f"image in {self.path}", short, self.images)
         return self.images[short]
@@ -83,7 +88,7 @@ class Lock:
         """
         pushed = self.image(name).pushed
         if pushed is None:
-            short = name.removeprefix(PREFIX)
+            short = short_name(name)
             raise ContainerError(
                 f"a cluster pulls images from a registry, but in {self.path} {PREFIX}{short} is only "
                 f"{self.image(name).local} on the machine that built it; "
@@ -169,6 +174,6 @@ def resolve(image: str, near: Path, where: Literal["cluster", "here"] = "cluster
     if lock is None:
         raise ContainerError(
             f"{image} is an image of the project, but there is no {LOCK_FILE} above {near}; "
-            f"build it: kftune images build {image.removeprefix(PREFIX)}"
+            f"build it: kftune images build {short_name(image)}"
         )
     return lock.pinned(image) if where == "cluster" else lock.image(image).local

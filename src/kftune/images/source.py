@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kftune.errors import ContainerError, UnknownNameError
-from kftune.images.lock import PREFIX
+from kftune.images.lock import PREFIX, short_name
+from kftune.images.own import KFTUNE, own_images
 
 # Source: the distribution specification's rule for one component of a repository's name.
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
@@ -22,11 +23,13 @@ class Source(NamedTuple):
         name: The folder's name.
         dockerfile: Its Dockerfile.
         base: The default of ``ARG BASE_IMAGE``, the base image; ``images/NAME`` is another image of the project.
+        with_kftune: Whether it copies from ``images/kftune``.
     """
 
     name: str
     dockerfile: Path
     base: str
+    with_kftune: bool
 
     @property
     def below(self) -> str | None:
@@ -42,7 +45,10 @@ def find_sources(root: Path) -> dict[str, Source]:
     """
     dockerfiles = sorted(root.glob(f"{PREFIX}*/Dockerfile"))
     if not dockerfiles:
-        raise ContainerError(f"images are built from {root / PREFIX / 'NAME' / 'Dockerfile'}, but there is none")
+        raise ContainerError(
+            f"images are built from {root / PREFIX / 'NAME' / 'Dockerfile'}, but there is none; kftune images init "
+            f"launcher writes that of tune steps"
+        )
     sources = {source.name: source for source in map(_source, dockerfiles)}
     return {name: sources[name] for name in _in_order(sources, sources)}
 
@@ -55,10 +61,13 @@ def with_bases(names: Iterable[str], sources: Mapping[str, Source]) -> list[Sour
         sources: All images of the project.
 
     Raises:
+        ContainerError: It is an image of kftune, and not in the project yet.
         UnknownNameError: The image is unknown.
     """
-    asked = [name.removeprefix(PREFIX) for name in names]
+    asked = [short_name(name) for name in names]
     for name in asked:
+        if name not in sources and name in own_images():
+            raise ContainerError(f"{PREFIX}{name} is not in this project yet; write it: kftune images init {name}")
         if name not in sources:
             raise UnknownNameError("image", name, sources)
     return [sources[name] for name in _in_order(asked or sources, sources)]
@@ -71,10 +80,11 @@ def _source(dockerfile: Path) -> Source:
             f"the folder of an image is named with lower-case letters, digits, and '.', '_' or '-' between them, "
             f"but got {name!r}"
         )
-    found = _BASE.search(dockerfile.read_text(encoding="utf-8"))
+    text = dockerfile.read_text(encoding="utf-8")
+    found = _BASE.search(text)
     if found is None:
         raise ContainerError(f"{dockerfile} must begin with ARG BASE_IMAGE=…, so that the base image can be set")
-    return Source(name, dockerfile, found[1].strip("\"'"))
+    return Source(name, dockerfile, found[1].strip("\"'"), f"{KFTUNE}/" in text)
 
 
 def _in_order(names: Iterable[str], sources: Mapping[str, Source]) -> list[str]:

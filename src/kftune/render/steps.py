@@ -58,8 +58,10 @@ def image_of(node: Node) -> str:
     Raises:
         RenderError: It has none, or one that is not resolved.
     """
-    launcher = "kftune's launcher in " if isinstance(node.step, TuneStep) else ""
-    return pods.image(node.step, f"{launcher}step {node.name!r}", f"steps.{node.name}.image or defaults.image")
+    owner = f"step {node.name!r}"
+    if isinstance(node.step, TuneStep):
+        owner = f"kftune's launcher in {owner} (kftune images init launcher writes its Dockerfile)"
+    return pods.image(node.step, owner, f"steps.{node.name}.image or defaults.image")
 
 
 def check_one_node(node: Node, engine: str) -> None:
