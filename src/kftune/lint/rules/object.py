@@ -117,4 +117,20 @@ RULES = (
         source="katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go); Kubernetes, pkg/kubelet/kuberuntime; a "
         "cluster",
     ),
+    Rule(
+        code="KT280",
+        severity="hangs",
+        title="An image that runs as root where root is forbidden",
+        explanation="Most public images start as root: python, pytorch/pytorch, tensorflow/tensorflow, NVIDIA's NGC. "
+        "The kubelet does not start such a container with runAsNonRoot and without a runAsUser "
+        "(CreateContainerConfigError), and the trial or step waits until its deadline. The same holds for an image "
+        "that gives its user a name: the kubelet compares numbers.",
+        remedy="name a user with a number (runAsUser: 1000; in kftune's files security: {run_as_user: 1000}), or allow "
+        "root (runAsNonRoot: false; security: {run_as_non_root: false})",
+        fails=container(PLAIN).replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"),
+        passes=container(PLAIN)
+        .replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime")
+        .replace("{runAsNonRoot: true}", "{runAsNonRoot: true, runAsUser: 1000}"),
+        source="Kubernetes, pkg/kubelet/kuberuntime (security_context_others.go); the images' Dockerfiles; a cluster",
+    ),
 )

@@ -14,6 +14,7 @@ from kftune.katib.trial import WRAPPED_COLLECTORS
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import PodTemplate
+from kftune.lint.trial.root_images import forbids_root
 
 _ROLE = "training.kubeflow.org/job-role"  # the training operator gives it to masters only
 _INJECTED = (*WRAPPED_COLLECTORS, "PrometheusMetric")
@@ -39,7 +40,7 @@ def collector_pod_findings(
     copied = as_map(first.get("securityContext")) if copies_context else {}
     if copied.get("runAsNonRoot") is None:
         path = (*pod.path, "spec")
-    if _stops_root(as_map(pod.spec.get("securityContext")), copied):
+    if forbids_root(as_map(pod.spec.get("securityContext")), copied):
         message = "Katib's collector runs as root in this pod, so it never starts: the trial stays Running"
         yield finding("KT279", (*path, "securityContext", "runAsNonRoot"), message)
 
@@ -62,9 +63,3 @@ def may_be_root(pod: PodTemplate, container: Mapping[str, Any]) -> bool:
     context = {**as_map(pod.spec.get("securityContext")), **as_map(container.get("securityContext"))}
     user = context.get("runAsUser")
     return context.get("runAsNonRoot") is not True and not (isinstance(user, int) and user > 0)
-
-
-def _stops_root(shared: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Returns whether a container whose image runs as root does not start with these contexts."""
-    context = {**shared, **own}
-    return context.get("runAsNonRoot") is True and context.get("runAsUser") in (None, 0)
