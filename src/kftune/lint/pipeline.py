@@ -27,7 +27,8 @@ from kftune.lint.report import PipelineReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
-from kftune.lint.step import command_findings, root_advice, user_findings
+from kftune.lint.step import command_findings
+from kftune.lint.step_user import root_advice, user_findings
 from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, StepConfig, TuneStep, load_pipeline, pipeline_from_dict

@@ -35,7 +35,8 @@ from kftune.lint.report import LintFinding, StudyReport
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
-from kftune.lint.step import command_findings, user_findings
+from kftune.lint.step import command_findings
+from kftune.lint.step_user import user_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
 from kftune.spec.classes import load_class
