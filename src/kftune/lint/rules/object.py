@@ -38,18 +38,20 @@ RULES = (
     Rule(
         code="KT272",
         severity="hangs",
-        title="A mount without a volume",
-        explanation="Each volumeMounts entry must name a volume of the pod.",
-        remedy="add the volume to the pod, or correct the name",
+        title="A mount that the API server rejects",
+        explanation="Each volumeMounts entry names a volume of the pod and has its own path; subPath stays inside the "
+        "volume.",
+        remedy="add the volume to the pod, or correct the field named",
         fails=container(_MOUNT),
         passes=container(_MOUNT, "volumes: [{name: data, emptyDir: {}}], "),
     ),
     Rule(
         code="KT273",
         severity="hangs",
-        title="A request above its limit",
-        explanation="The API server rejects a container whose request exceeds its limit.",
-        remedy="lower the request or raise the limit",
+        title="Resources that the API server rejects",
+        explanation="A request is at most its limit. Devices such as nvidia.com/gpu are counted in whole numbers, and "
+        "their request equals their limit; so do huge pages, which also need cpu or memory beside them.",
+        remedy="lower the request or raise the limit, or correct the field named",
         fails=container(PLAIN).replace("limits: {cpu: '1'}", "limits: {cpu: '1'}, requests: {cpu: '2'}"),
     ),
     Rule(
@@ -77,20 +79,23 @@ RULES = (
         code="KT276",
         severity="hangs",
         title="A Job that the API server rejects",
-        explanation="Counts and times are not negative, an Indexed Job has completions, and no Job has a selector.",
+        explanation="Counts and times are not negative, rules of podFailurePolicy are complete, and no Job has a selector. "
+        "A Job with parallelism 0 is created, but starts no pod.",
         remedy="fix the field named",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
-        source="Kubernetes, pkg/apis/batch/validation",
+        source="Kubernetes, pkg/apis/batch/validation; its API server",
     ),
     Rule(
         code="KT277",
         severity="hangs",
         title="A pod that the API server rejects",
-        explanation="Volumes have unique names and one source, variables one value, labels at most 63 bytes.",
+        explanation="Kubernetes checks more than the schema says: volumes have unique names and one source, tolerations and "
+        "affinities known operators, probes one handler, users numbers. Some pods are refused only when the Job creates "
+        "them; then the Job stays without a pod.",
         remedy="fix the field named",
         fails=container(PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
         passes=container(PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
-        source="Kubernetes, pkg/apis/core/validation",
+        source="Kubernetes, pkg/apis/core/validation; its API server",
     ),
     Rule(
         code="KT278",
