@@ -80,4 +80,19 @@ RULES = (
         fails=_pod("{metadata: {annotations: {note: '{{x}}', sidecar.istio.io/inject: 'false'}}}"),
         source="Argo Workflows, template tags",
     ),
+    Rule(
+        code="KT309",
+        severity="advice",
+        title="A queue that does not see the trial",
+        explanation="Kueue reads the labels of the Job, PyTorchJob or TrainJob, not those of its pods, and counts what "
+        "they request. Volcano and KAI read the pods, but only those whose schedulerName is theirs. The trial runs "
+        "beside the queue and its quota.",
+        remedy="move Kueue's labels to trialSpec.metadata.labels, name the scheduler, or request resources; in "
+        "kftune's files: queue and scheduler",
+        fails=_pod(
+            "{metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}, annotations: {sidecar.istio.io/inject: 'false'}}}"
+        ),
+        passes="spec: {trialTemplate: {trialSpec: {metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}}}}}",
+        source="sigs.k8s.io/kueue v0.17.0, pkg/controller/jobframework; Volcano and KAI, documentation",
+    ),
 )

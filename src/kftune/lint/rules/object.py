@@ -79,8 +79,8 @@ RULES = (
         code="KT276",
         severity="hangs",
         title="A Job that the API server rejects",
-        explanation="Counts and times are not negative, rules of podFailurePolicy are complete, and no Job has a selector. "
-        "A Job with parallelism 0 is created, but starts no pod.",
+        explanation="Counts and times are not negative, rules of podFailurePolicy are complete, and no Job has a "
+        "selector. A Job with parallelism 0 is created, but starts no pod.",
         remedy="fix the field named",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
         source="Kubernetes, pkg/apis/batch/validation; its API server",
@@ -89,9 +89,9 @@ RULES = (
         code="KT277",
         severity="hangs",
         title="A pod that the API server rejects",
-        explanation="Kubernetes checks more than the schema says: volumes have unique names and one source, tolerations and "
-        "affinities known operators, probes one handler, users numbers. Some pods are refused only when the Job creates "
-        "them; then the Job stays without a pod.",
+        explanation="Kubernetes checks more than the schema says: volumes have unique names and one source, "
+        "tolerations and affinities known operators, probes one handler, users numbers. Some pods are refused only "
+        "when the Job creates them; then the Job stays without a pod.",
         remedy="fix the field named",
         fails=container(PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
         passes=container(PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
@@ -137,5 +137,19 @@ RULES = (
         .replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime")
         .replace("{runAsNonRoot: true}", "{runAsNonRoot: true, runAsUser: 1000}"),
         source="Kubernetes, pkg/kubelet/kuberuntime (security_context_others.go); the images' Dockerfiles; a cluster",
+    ),
+    Rule(
+        code="KT281",
+        severity="hangs",
+        title="A trial that its queue never starts",
+        explanation="Kueue suspends an object with its label queue-name, and resumes it when the queue has room. "
+        "Without the label only a default queue of Kueue resumes a suspended object. Kueue's webhooks reject names and "
+        "counts that are not valid, and then Katib cannot create the trial.",
+        remedy="add the label kueue.x-k8s.io/queue-name to trialSpec.metadata, remove suspend, or correct the field "
+        "named",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {suspend: true}}}}",
+        passes="spec: {trialTemplate: {trialSpec: {metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}}, spec: "
+        "{suspend: true}}}}",
+        source="sigs.k8s.io/kueue v0.17.0, pkg/controller/jobframework; Kubernetes, pkg/controller/job; a cluster",
     ),
 )

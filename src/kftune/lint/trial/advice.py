@@ -12,6 +12,7 @@ from kftune.katib.go.unstructured import as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, PodTemplate, pods_of
+from kftune.lint.trial.queues import queue_advice
 from kftune.lint.trial.run_object import RunObject
 from kftune.lint.trial.security import may_be_root
 
@@ -33,6 +34,7 @@ def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
         yield finding("KT302", (*TRIAL, "spec"), "without activeDeadlineSeconds a trial that hangs runs forever")
     if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
         yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in the objects that their steps create")
+    yield from queue_advice(trial)
     for pod in pods_of(trial):
         yield from _pod_advice(pod)
 

@@ -24,6 +24,7 @@ from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
+from kftune.lint.trial.queues import queue_findings
 from kftune.lint.trial.root_images import root_findings
 from kftune.lint.trial.run_object import RunObject, template_findings
 from kftune.lint.trial.security import collector_pod_findings
@@ -81,6 +82,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
         yield from refusals
         if any(refusal.code == "KT274" and refusal.severity != "advice" for refusal in refusals):
             return  # its pods are never created
+    yield from queue_findings(run.value)
     yield from condition_findings(template, kind)
     yield from label_findings(template, run)
     if kind == "TrainJob":
