@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from lint_examples import EXAMPLE
 
@@ -24,7 +26,7 @@ def found(
     pod: dict[str, object] | None = None,
 ) -> list[tuple[str, str]]:
     """Returns codes and places of findings about the queues of a Job."""
-    experiment = yaml_text.load(EXAMPLE)
+    experiment: Any = yaml_text.load(EXAMPLE)
     trial = experiment["spec"]["trialTemplate"]["trialSpec"]
     trial["metadata"] = filled(labels=labels, annotations=annotations)
     trial["spec"] |= job or {}
@@ -105,7 +107,7 @@ def test_a_suspended_job_without_a_queue_never_starts():
     ],
 )
 def test_the_other_kinds_are_suspended_elsewhere(kind: str, spec: dict[str, object]):
-    experiment = yaml_text.load(EXAMPLE)
+    experiment: Any = yaml_text.load(EXAMPLE)
     template = experiment["spec"]["trialTemplate"]
     pod = template["trialSpec"]["spec"]["template"]
     pod["spec"]["containers"][0]["name"] = template["primaryContainerName"] = "pytorch"
@@ -141,7 +143,8 @@ def test_what_kueue_writes_itself_is_left_to_it():
 
 
 def test_a_container_without_requests_uses_nothing_of_the_quota():
-    containers = yaml_text.load(EXAMPLE)["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
+    experiment: Any = yaml_text.load(EXAMPLE)
+    containers = experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
     del containers[0]["resources"]
     assert found(QUEUE, pod={"containers": containers}) == [("KT309", "0")]
     assert found(pod={"containers": containers}) == []
@@ -149,7 +152,7 @@ def test_a_container_without_requests_uses_nothing_of_the_quota():
 
 @pytest.mark.parametrize("scheduler", [None, "default-scheduler", "volcano"])
 def test_volcanos_queue_needs_its_scheduler(scheduler: str | None):
-    pod = {} if scheduler is None else {"schedulerName": scheduler}
+    pod: dict[str, object] = {} if scheduler is None else {"schedulerName": scheduler}
     key = "scheduling.volcano.sh/queue-name"
     assert found(pod_annotations={key: "a"}, pod=pod) == [("KT309", key)] * (scheduler != "volcano")
 

@@ -39,7 +39,7 @@ def pod_cases() -> Iterator[PodCase]:
     """Yields the recorded cases."""
     for line in (DATA / "refused_pods.jsonl").read_text(encoding="utf-8").splitlines():
         given = json.loads(line)
-        experiment: dict[str, Any] = yaml_text.load(EXAMPLE)
+        experiment: Any = yaml_text.load(EXAMPLE)
         trial = experiment["spec"]["trialTemplate"]["trialSpec"]
         template = trial["spec"]["template"]
         trial["spec"] |= given.get("job", {})

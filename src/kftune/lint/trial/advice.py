@@ -15,6 +15,7 @@ from kftune.lint.trial.pods import TRIAL, PodTemplate, pods_of
 from kftune.lint.trial.queues import queue_advice
 from kftune.lint.trial.run_object import RunObject
 from kftune.lint.trial.security import may_be_root
+from kftune.lint.trial.sizes import size_advice
 
 _NO = ("false", "no", "n", "off")
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
@@ -44,6 +45,7 @@ def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
     if not any(str(mark).lower() in _NO for mark in marks):
         message = "if Istio injects its proxy, the collector waits for it forever"
         yield finding("KT307", (*pod.path, "metadata"), message)
+    yield from size_advice(pod)
     for container, path in pod.maps("containers"):
         if not as_map(container.get("resources")).get("limits"):
             yield finding("KT303", path, "without resource limits one trial can take a whole node")

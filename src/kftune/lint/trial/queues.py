@@ -36,7 +36,7 @@ _OF_KUEUE = (
 )
 _LEAST_PODS = f"{_KUEUE}job-min-parallelism"
 _SYNCHRONOUS = f"{_KUEUE}job-completions-equal-parallelism"
-_SUSPEND: Mapping[str, Path] = {
+_SUSPEND: Mapping[str, tuple[str, ...]] = {
     "Job": ("suspend",),
     "TrainJob": ("suspend",),
     "PyTorchJob": ("runPolicy", "suspend"),
