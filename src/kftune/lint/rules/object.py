@@ -80,7 +80,7 @@ RULES = (
         severity="hangs",
         title="A Job that the API server rejects",
         explanation="Counts and times are not negative, rules of podFailurePolicy are complete, and no Job has a "
-        "selector. A Job with parallelism 0 is created, but starts no pod.",
+        "selector. A Job with parallelism or completions 0 is created, but starts no pod.",
         remedy="fix the field named",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
         source="Kubernetes, pkg/apis/batch/validation; its API server",
@@ -151,5 +151,18 @@ RULES = (
         passes="spec: {trialTemplate: {trialSpec: {metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}}, spec: "
         "{suspend: true}}}}",
         source="sigs.k8s.io/kueue v0.17.0, pkg/controller/jobframework; Kubernetes, pkg/controller/job; a cluster",
+    ),
+    Rule(
+        code="KT282",
+        severity="fails",
+        title="A pod in which the collector finds no database",
+        explanation="Katib's collector runs in the trial's pod and sends the metrics to katib-db-manager, a name of "
+        "the cluster. With dnsPolicy Default, or hostNetwork alone, the pod asks the node's name servers, which do not "
+        "know it. The collector stops, and the trial fails whatever the program does.",
+        remedy="with hostNetwork set dnsPolicy: ClusterFirstWithHostNet; otherwise remove dnsPolicy",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {hostNetwork: true}}}}}}",
+        passes="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {hostNetwork: true, dnsPolicy: "
+        "ClusterFirstWithHostNet}}}}}}",
+        source="Kubernetes, pkg/kubelet/network/dns; katib v0.19.0, pkg/webhook/v1beta1/pod; a cluster",
     ),
 )

@@ -62,6 +62,9 @@ def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
         yield finding("KT276", (*path, "selector"), "a selector needs manualSelector: true: no Job is created")
     if spec.get("parallelism") == 0:
         yield finding("KT276", (*path, "parallelism"), "parallelism is 0: the Job waits forever")
+    if spec.get("completions") == 0:
+        message = "completions is 0: the Job is complete without a pod, and the trial waits for its metrics"
+        yield finding("KT276", (*path, "completions"), message)
     for problem in job_problems(spec, path):
         yield finding("KT276", problem.path, f"{problem.detail}: no Job is created")
     metadata = {"name": "x", **_texts(as_map(trial.get("metadata")))}

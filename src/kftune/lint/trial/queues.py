@@ -141,6 +141,8 @@ def _misplaced(metadata: Mapping[str, Any], path: Path) -> Iterator[Finding]:
 
 def _pod_advice(pod: PodTemplate, labels: Mapping[str, Any], kind: str) -> Iterator[Finding]:
     path = (*pod.path, "metadata")
+    for gate, at in pod.maps("schedulingGates"):
+        yield finding("KT309", at, f"each pod waits until a controller removes its gate {gate.get('name')}")
     for key in _OF_THE_OBJECT:
         if key in as_map(pod.metadata.get("labels")) and key not in labels:
             message = f"Kueue reads {key} of the {kind}, in trialSpec.metadata.labels; here at most single pods wait"
