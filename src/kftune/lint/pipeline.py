@@ -28,6 +28,7 @@ from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
+from kftune.lint.step_pod import fragment_findings
 from kftune.lint.step_user import root_advice, user_findings
 from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.lint.trial.advice import image_advice, secret_advice
@@ -59,7 +60,7 @@ def check_pipeline(
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
     found += [*_unused(pipeline), *_metrics(pipeline, options.sample_log), *_step_findings(pipeline)]
-    found += _user_findings(written, near)
+    found += _pod_findings(written, near)
     checked = CheckedDocument(document, Verdict("admitted"), tuple(found))
     experiments, unjudged = _experiments(source, pipeline)
     notes = [note] if note else []
@@ -133,8 +134,8 @@ def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
             yield from secret_advice(variable, value, (*path, "env", variable))
 
 
-def _user_findings(pipeline: Pipeline, near: Path) -> Iterator[Finding]:
-    """Yields the steps and trials whose containers may run as root, or forbid it and have an image that does."""
+def _pod_findings(pipeline: Pipeline, near: Path) -> Iterator[Finding]:
+    """Yields the steps whose pods the server refuses, and those whose containers may be root, or never start."""
     reported: set[JsonPath] = set()
     for path, step in _steps(pipeline):
         place = _image_place(pipeline, step.image or "", path)
@@ -143,6 +144,7 @@ def _user_findings(pipeline: Pipeline, near: Path) -> Iterator[Finding]:
             reported |= {place} if found else set()
             yield from found
         yield from root_advice(step, path)
+        yield from fragment_findings(step, path)
         if isinstance(step, TuneStep) and (step.study.step.image or "").startswith(PREFIX):
             yield from user_findings(step.study.step, near, (*path, "study", "step", "image"))
 
