@@ -130,8 +130,8 @@ RULES = (
         "The kubelet does not start such a container with runAsNonRoot and without a runAsUser "
         "(CreateContainerConfigError), and the trial or step waits until its deadline. The same holds for an image "
         "that gives its user a name: the kubelet compares numbers.",
-        remedy="name a user with a number (runAsUser: 1000; in kftune's files security: {run_as_user: 1000}), or allow "
-        "root (runAsNonRoot: false; security: {run_as_non_root: false})",
+        remedy="name a user with a number (runAsUser: 1000), or allow root (runAsNonRoot: false); in kftune's files: "
+        "security: {run_as_user: 1000} or {run_as_non_root: false}",
         fails=container(PLAIN).replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"),
         passes=container(PLAIN)
         .replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime")
