@@ -159,3 +159,34 @@ def test_the_user_of_an_image_of_the_project_is_known(project: Path, dockerfile:
     (project / LOCK_FILE).write_text(LOCK)
     study = EXAMPLE_STUDY.replace("registry.example/toy:1", "images/toy")
     assert (("KT280", "step.image") in found("study.yaml", study)) == expected
+
+
+TRAIN_JOB = """\
+name: toy
+hparams: toy_hparams:ToyHparams
+objective: {metric: val_loss, direction: minimize}
+budget: {max_trials: 4}
+targets: {katib: {trial_kind: TrainJob}}
+step: {command: [python, train.py], image: IMAGE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("python:3", ["KT280"]),
+        ("registry.example/toy:1", []),
+        ("python:3, security: {run_as_user: 7}", []),
+        ("python:3, security: {run_as_non_root: false}", []),
+    ],
+)
+def test_the_trainer_of_a_train_job_is_checked(project: Path, image: str, expected: list[str]):
+    assert [code for code, _ in found("study.yaml", TRAIN_JOB.replace("IMAGE", image))] == expected
+
+
+def test_the_patch_of_a_train_job_is_read_as_the_server_does(project: Path):
+    wrong = "registry.example/toy:1, pod: {tolerations: [{key: a, operator: In}]}"
+    (project / "study.yaml").write_text(TRAIN_JOB.replace("IMAGE", wrong))
+    findings = [each for each in check("study.yaml").findings if each.code == "KT277"]
+    assert [each.severity for each in findings] == ["hangs"]
+    assert findings[0].message.endswith("JobSet creates no Job")

@@ -139,8 +139,19 @@ def _refusals(pod: PodTemplate, *, is_job: bool) -> Iterator[Finding]:
         for container, path in pod.maps(group):
             yield from _container_findings(container, path, names)
             yield from _mount_findings(container, path, volumes)
+    yield from problem_findings(pod)
+
+
+def problem_findings(pod: PodTemplate, effect: str = "") -> Iterator[Finding]:
+    """Yields what the API server refuses in a pod or a part of one.
+
+    Args:
+        pod: The template and its path.
+        effect: What happens then; empty if it is added later.
+    """
     for problem in spec_problems(pod.spec, (*pod.path, "spec")):
-        yield finding(_code(problem.path), problem.path, problem.detail)
+        message = f"{problem.detail}: {effect}" if effect else problem.detail
+        yield finding(_code(problem.path), problem.path, message)
 
 
 def _own_label_findings(pod: PodTemplate) -> Iterator[Finding]:

@@ -73,11 +73,23 @@ def root_findings(pod: PodTemplate) -> Iterator[Finding]:
             image, own = container.get("image"), as_map(container.get("securityContext"))
             if not isinstance(image, str) or not forbids_root(shared, own):
                 continue
-            if {**shared, **own}.get("runAsUser") == 0:
-                message = "runAsUser 0 is root, which runAsNonRoot forbids: the container never starts"
-                yield finding("KT280", (*path, "securityContext"), message)
-            elif starts_as_root(image):
-                yield never_starts(f"{image} runs as root", (*path, "image"))
+            yield from image_findings(image, {**shared, **own}, path, (*path, "image"))
+
+
+def image_findings(image: str, context: Mapping[str, Any], path: Path, place: Path) -> Iterator[Finding]:
+    """Yields why a container that forbids root does not start.
+
+    Args:
+        image: Its image.
+        context: Its securityContext, with what it has from the pod.
+        path: The place of the container.
+        place: The place of the image.
+    """
+    if context.get("runAsUser") == 0:
+        message = "runAsUser 0 is root, which runAsNonRoot forbids: the container never starts"
+        yield finding("KT280", (*path, "securityContext"), message)
+    elif starts_as_root(image):
+        yield never_starts(f"{image} runs as root", place)
 
 
 def never_starts(why: str, path: Path) -> Finding:
