@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 import pytest
 from refused_pods import PodCase, pod_cases
 
 from kftune import yaml_text
 from kftune.katib.admission.cluster import Cluster
-from kftune.katib.pod import spec_problems
+from kftune.katib.pod import creation_problems, job_problems, spec_problems
 from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import SourceText, documents
@@ -67,3 +70,24 @@ def test_a_value_with_a_placeholder_is_not_judged():
         "volumes": [{"name": "a", "emptyDir": {"sizeLimit": "${trialParameters.lr}"}}],
     }
     assert list(spec_problems(spec, ())) == []
+
+
+ODD: tuple[Any, ...] = (None, 0, -1, True, "", [], {}, [1], {"a": []}, "x", 1.5, [{}], [[]], {"name": ["a"]})
+
+
+def distorted(value: Any, chance: random.Random) -> Any:
+    """Returns a value with some of its parts replaced by values of other types."""
+    inside: Any = value
+    inside = {key: distorted(each, chance) for key, each in value.items()} if isinstance(value, dict) else inside
+    inside = [distorted(each, chance) for each in value] if isinstance(value, list) else inside
+    return chance.choice(ODD) if chance.random() < 0.06 else inside
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_values_of_any_type_are_read(seed: int):
+    chance = random.Random(seed)
+    for case in CASES.values():
+        job = {key: distorted(value, chance) for key, value in case.job["spec"].items()}
+        pod = {key: distorted(value, chance) for key, value in case.job["spec"]["template"]["spec"].items()}
+        found = [*job_problems(job, ()), *spec_problems(pod, ()), *creation_problems(pod, ())]
+        assert all(each.detail for each in found)

@@ -122,7 +122,12 @@ def profile(kinds: tuple[str, ...]) -> Check:
 
 
 TYPES = ("RuntimeDefault", "Unconfined", "Localhost")
-_APP_ARMOR = all_of(fields({"type": one_of(*TYPES)}, "type"), profile(TYPES))
+APP_ARMOR = all_of(fields({"type": one_of(*TYPES)}, "type"), profile(TYPES))
+
+
+def _one_reference(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    if ("configMapRef" in value) == ("secretRef" in value):
+        yield Problem(path, "envFrom needs either configMapRef or secretRef")
 
 
 def _rights(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -181,13 +186,7 @@ CONTAINER = fields(
                         "prefix": text(_VARIABLE.fullmatch, "the beginning of a variable's name"),
                     }
                 ),
-                on_map(
-                    lambda value, path: iter(
-                        ()
-                        if ("configMapRef" in value) != ("secretRef" in value)
-                        else (Problem(path, "envFrom needs either configMapRef or secretRef"),)
-                    )
-                ),
+                on_map(_one_reference),
             )
         ),
         "volumeMounts": MOUNTS,
@@ -200,7 +199,7 @@ CONTAINER = fields(
                     "runAsGroup": ID,
                     "procMount": one_of("Default", "Unmasked"),
                     "seccompProfile": profile(TYPES),
-                    "appArmorProfile": _APP_ARMOR,
+                    "appArmorProfile": APP_ARMOR,
                 }
             ),
             on_map(_rights),
@@ -221,7 +220,6 @@ CONTAINER = fields(
         **{kind: _probe(kind) for kind in _PROBES},
     }
 )
-APP_ARMOR = _APP_ARMOR
 
 
 def init_problems(container: Mapping[str, Any], path: Path) -> Iterator[Problem]:
@@ -267,9 +265,9 @@ def _ports(containers: list[tuple[Mapping[str, Any], Path]]) -> Iterator[PlacedM
 
 
 def _taken_twice(ports: list[tuple[Mapping[str, Any], object, Path]]) -> Iterator[Problem]:
-    taken: set[tuple[object, ...]] = set()
+    taken: set[tuple[str, ...]] = set()
     for port, number, at in ports:
-        key = (port.get("protocol") or "TCP", port.get("hostIP") or "", number)
+        key = (str(port.get("protocol") or "TCP"), str(port.get("hostIP") or ""), str(number))
         if number and key in taken:
             yield Problem(at, f"two containers have the port {number} of the node")
         taken.add(key)

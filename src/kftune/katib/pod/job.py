@@ -77,12 +77,9 @@ def job_problems(spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         yield from _indexed_problems(spec, path)
     if spec.get("podFailurePolicy") is not None:
         yield from _policy_problems(spec, path)
-    template = as_map(spec.get("template"))
     asked = as_map(as_map(spec.get("selector")).get("matchLabels"))
-    if (
-        spec.get("manualSelector") is True
-        and not asked.items() <= as_map(as_map(template.get("metadata")).get("labels")).items()
-    ):
+    labels = as_map(as_map(as_map(spec.get("template")).get("metadata")).get("labels"))
+    if spec.get("manualSelector") is True and any(labels.get(key) != text for key, text in asked.items()):
         yield Problem((*path, "selector"), "the pods do not have the labels of the selector")
 
 
@@ -112,9 +109,8 @@ def _policy_problems(spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         yield Problem((*path, "podFailurePolicy"), "podFailurePolicy needs the pod's restartPolicy Never")
     if spec.get("podReplacementPolicy") == "TerminatingOrFailed":
         yield Problem((*path, "podReplacementPolicy"), "podFailurePolicy needs podReplacementPolicy Failed")
-    names = {
-        container.get("name") for group in ("initContainers", "containers") for container, _ in maps(pod, group, ())
-    }
+    containers = [*maps(pod, "initContainers", ()), *maps(pod, "containers", ())]
+    names = [container.get("name") for container, _ in containers]
     for rule, at in maps(as_map(spec.get("podFailurePolicy")), "rules", (*path, "podFailurePolicy")):
         named = as_map(rule.get("onExitCodes")).get("containerName")
         if named is not None and named not in names:

@@ -114,12 +114,12 @@ def claim_problems(spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         spec: The spec of the pod.
         path: Its path.
     """
-    names = set()
+    names: list[object] = []
     for index, claim in enumerate(as_list(spec.get("resourceClaims"))):
         given = as_map(claim)
         if given.get("name") in names:
             yield Problem((*path, "resourceClaims", index, "name"), f"two claims have the name {given['name']!r}")
-        names.add(given.get("name"))
+        names.append(given.get("name"))
         if len({"resourceClaimName", "resourceClaimTemplateName"} & {*given}) != 1:
             detail = "a claim has one of resourceClaimName and resourceClaimTemplateName"
             yield Problem((*path, "resourceClaims", index), detail)

@@ -181,8 +181,8 @@ def mount_problems(container: Mapping[str, Any], volumes: Mapping[str, Any], pat
             if mount.get("mountPropagation") == "Bidirectional":
                 at = (*path, "volumeMounts", index, "mountPropagation")
                 yield Problem(at, "only a privileged container has mountPropagation Bidirectional")
-    places = {mount.get("mountPath") for mount in mounts}
-    mounted = {mount.get("name") for mount in mounts}
+    places = [mount.get("mountPath") for mount in mounts]
+    mounted = [mount.get("name") for mount in mounts]
     for index, device in enumerate(as_list(container.get("volumeDevices"))):
         name, at = as_map(device).get("name"), (*path, "volumeDevices", index, "name")
         volume = volumes.get(str(name))
