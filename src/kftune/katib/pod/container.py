@@ -25,6 +25,7 @@ from kftune.katib.pod.checks import (
     unique,
     whole,
 )
+from kftune.katib.pod.values import VALUES
 from kftune.katib.pod.volumes import DEVICES, MOUNTS
 
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9](?:[a-z0-9-]{0,13}[a-z0-9])?")
@@ -146,7 +147,7 @@ CONTAINER = fields(
                 fields(
                     {
                         "name": text(_PORT_NAME.fullmatch, "at most 15 lower-case letters, digits and '-'"),
-                        "protocol": one_of("TCP", "UDP", "SCTP"),
+                        "protocol": one_of(*VALUES["protocol"]),
                         "hostPort": whole(0, 65535),
                     },
                     "containerPort",
@@ -191,13 +192,13 @@ CONTAINER = fields(
         ),
         "volumeMounts": MOUNTS,
         "volumeDevices": DEVICES,
-        "terminationMessagePolicy": one_of("File", "FallbackToLogsOnError"),
+        "terminationMessagePolicy": one_of(*VALUES["terminationMessagePolicy"]),
         "securityContext": all_of(
             fields(
                 {
                     "runAsUser": ID,
                     "runAsGroup": ID,
-                    "procMount": one_of("Default", "Unmasked"),
+                    "procMount": one_of(*VALUES["procMount"]),
                     "seccompProfile": profile(TYPES),
                     "appArmorProfile": APP_ARMOR,
                 }

@@ -25,6 +25,7 @@ from kftune.katib.pod.checks import (
     unique,
     whole,
 )
+from kftune.katib.pod.values import VALUES
 
 _SELECTOR_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 _INCLUSION = one_of("Honor", "Ignore")
@@ -49,7 +50,7 @@ TOLERATIONS = each(
             {
                 "key": OPTIONAL_KEY,
                 "operator": one_of("Exists", "Equal"),
-                "effect": one_of("NoSchedule", "PreferNoSchedule", "NoExecute"),
+                "effect": one_of(*VALUES["effect"]),
             }
         ),
     )
@@ -146,7 +147,7 @@ SPREAD = all_of(
                 {
                     "maxSkew": whole(1),
                     "minDomains": whole(1),
-                    "whenUnsatisfiable": one_of("DoNotSchedule", "ScheduleAnyway"),
+                    "whenUnsatisfiable": one_of(*VALUES["whenUnsatisfiable"]),
                     "nodeAffinityPolicy": _INCLUSION,
                     "nodeTaintsPolicy": _INCLUSION,
                     "labelSelector": _SELECTOR,

@@ -37,6 +37,7 @@ from kftune.katib.pod.container import (
 )
 from kftune.katib.pod.placing import AFFINITY, SPREAD, TOLERATIONS
 from kftune.katib.pod.resources import claim_problems, pod_resource_problems
+from kftune.katib.pod.values import VALUES
 from kftune.katib.pod.volumes import VOLUMES, mount_problems
 
 _SYSCTL = re.compile(r"(?:[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?")
@@ -69,7 +70,7 @@ _POD = fields(
         "affinity": AFFINITY,
         "topologySpreadConstraints": SPREAD,
         "nodeSelector": labels,
-        "dnsPolicy": one_of("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+        "dnsPolicy": one_of(*VALUES["dnsPolicy"]),
         "dnsConfig": fields(
             {
                 "nameservers": all_of(_at_most(3), each(ADDRESS)),
@@ -84,7 +85,7 @@ _POD = fields(
         "priorityClassName": OPTIONAL_NAME,
         "runtimeClassName": NAME,
         "nodeName": OPTIONAL_NAME,
-        "preemptionPolicy": one_of("Never", "PreemptLowerPriority"),
+        "preemptionPolicy": one_of(*VALUES["preemptionPolicy"]),
         "os": fields({"name": one_of("linux", "windows")}, "name"),
         "schedulingGates": all_of(each(fields({"name": KEY}, "name")), unique("name")),
         "readinessGates": each(fields({"conditionType": KEY}, "conditionType")),

@@ -28,6 +28,7 @@ from kftune.katib.pod.checks import (
     unique,
     whole,
 )
+from kftune.katib.pod.values import VALUES
 
 _ITEMS = each(fields({"path": FILE, "mode": MODE}, "key", "path"))
 _FIELDS = re.compile(r"metadata\.(?:name|namespace|uid|labels|annotations)|metadata\.(?:labels|annotations)\['[^']+'\]")
@@ -131,7 +132,7 @@ VOLUMES = each(
             "ephemeral": fields(
                 {"volumeClaimTemplate": fields({"spec": _CLAIM, "metadata": _no_name}, "spec")}, "volumeClaimTemplate"
             ),
-            "image": fields({"pullPolicy": one_of("Always", "IfNotPresent", "Never")}),
+            "image": fields({"pullPolicy": one_of(*VALUES["imagePullPolicy"])}),
             "cephfs": fields({}, "monitors"),
             "flexVolume": fields({}, "driver"),
         }
@@ -155,7 +156,7 @@ MOUNTS = each(
             {
                 "subPath": BELOW,
                 "subPathExpr": BELOW,
-                "mountPropagation": one_of("None", "HostToContainer", "Bidirectional"),
+                "mountPropagation": one_of(*VALUES["mountPropagation"]),
                 "recursiveReadOnly": one_of("Disabled", "IfPossible", "Enabled"),
             }
         ),

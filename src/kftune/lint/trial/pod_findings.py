@@ -16,6 +16,7 @@ from kftune.katib.go.quantity import parse
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, maps
 from kftune.katib.pod import creation_problems, job_problems, resource_problems, spec_problems
+from kftune.katib.pod.values import VALUES
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, PodTemplate
@@ -23,7 +24,7 @@ from kftune.lint.trial.pods import TRIAL, PodTemplate
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII except '=', since Kubernetes 1.34
 _ORDINARY_IMAGE = re.compile(r"[a-z0-9.]+(?:[./-][a-z0-9]+)*:[a-z0-9.]{1,30}")
 _SECCOMP = ("RuntimeDefault", "Unconfined", "Localhost")
-_PULL = ("Always", "IfNotPresent", "Never", "")
+_PULL = (*VALUES["imagePullPolicy"], "")
 _NOT_NEGATIVE = ("backoffLimit", "activeDeadlineSeconds", "parallelism", "completions", "ttlSecondsAfterFinished")
 _LONGEST = 2**31 - 1
 _PLAIN_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
