@@ -110,10 +110,10 @@ def _policy_problems(spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     if spec.get("podReplacementPolicy") == "TerminatingOrFailed":
         yield Problem((*path, "podReplacementPolicy"), "podFailurePolicy needs podReplacementPolicy Failed")
     containers = [*maps(pod, "initContainers", ()), *maps(pod, "containers", ())]
-    names = [container.get("name") for container, _ in containers]
+    names = {str(container.get("name")) for container, _ in containers}
     for rule, at in maps(as_map(spec.get("podFailurePolicy")), "rules", (*path, "podFailurePolicy")):
         named = as_map(rule.get("onExitCodes")).get("containerName")
-        if named is not None and named not in names:
+        if named is not None and str(named) not in names:
             yield Problem((*at, "onExitCodes", "containerName"), f"the pod has no container {named!r}")
         if rule.get("action") == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
             yield Problem((*at, "action"), "action FailIndex needs backoffLimitPerIndex")

@@ -114,12 +114,13 @@ def claim_problems(spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         spec: The spec of the pod.
         path: Its path.
     """
-    names: list[object] = []
+    names: set[str] = set()
     for index, claim in enumerate(as_list(spec.get("resourceClaims"))):
         given = as_map(claim)
-        if given.get("name") in names:
-            yield Problem((*path, "resourceClaims", index, "name"), f"two claims have the name {given['name']!r}")
-        names.append(given.get("name"))
+        name = str(given.get("name"))
+        if name in names:
+            yield Problem((*path, "resourceClaims", index, "name"), f"two claims have the name {name!r}")
+        names.add(name)
         if len({"resourceClaimName", "resourceClaimTemplateName"} & {*given}) != 1:
             detail = "a claim has one of resourceClaimName and resourceClaimTemplateName"
             yield Problem((*path, "resourceClaims", index), detail)
@@ -127,7 +128,7 @@ def claim_problems(spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         for number, container in enumerate(as_list(spec.get(group))):
             claims = as_list(as_map(as_map(container).get("resources")).get("claims"))
             for index, claim in enumerate(claims):
-                name = as_map(claim).get("name")
+                name = str(as_map(claim).get("name"))
                 if name not in names:
                     place = (*path, group, number, "resources", "claims", index)
                     yield Problem(place, f"the pod has no resource claim {name!r}")

@@ -182,8 +182,8 @@ def mount_problems(container: Mapping[str, Any], volumes: Mapping[str, Any], pat
             if mount.get("mountPropagation") == "Bidirectional":
                 at = (*path, "volumeMounts", index, "mountPropagation")
                 yield Problem(at, "only a privileged container has mountPropagation Bidirectional")
-    places = [mount.get("mountPath") for mount in mounts]
-    mounted = [mount.get("name") for mount in mounts]
+    places = {str(mount.get("mountPath")) for mount in mounts}
+    mounted = {str(mount.get("name")) for mount in mounts}
     for index, device in enumerate(as_list(container.get("volumeDevices"))):
         name, at = as_map(device).get("name"), (*path, "volumeDevices", index, "name")
         volume = volumes.get(str(name))
@@ -191,7 +191,7 @@ def mount_problems(container: Mapping[str, Any], volumes: Mapping[str, Any], pat
             yield Problem(at, f"the pod has no volume {name!r}")
         elif not {"persistentVolumeClaim", "ephemeral"} & {*volume}:
             yield Problem(at, f"{name} is no device: it needs persistentVolumeClaim or ephemeral")
-        if name in mounted:
+        if str(name) in mounted:
             yield Problem(at, f"{name} is in volumeMounts too")
-        if as_map(device).get("devicePath") in places:
+        if str(as_map(device).get("devicePath")) in places:
             yield Problem((*path, "volumeDevices", index, "devicePath"), "a mount has this path too")
