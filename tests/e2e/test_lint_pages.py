@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.skipif(LACKING is not None, reaso
 PAGES = {page.code: page for page in pages()}
 REFUSED = [page.code for page in refusals()]
 RUN = [page.code for page in runs()]
-PASSES = ["KT240", "KT247", "KT250", "KT254", "KT263", "KT279"]
+PASSES = ["KT240", "KT247", "KT250", "KT254", "KT263", "KT279", "KT282"]
 """Some pages whose "This passes" runs to its end; the other ones are only admitted."""
 OTHER_ARGUMENTS = {"KT254", "KT261", "KT263"}
 """The rules about what the program is told: it gets other arguments than the file says."""

@@ -113,3 +113,30 @@ def test_an_init_container_that_never_ends_hangs_the_trial(policy: str, severity
     (found,) = documents(SourceText("x.yaml", text, named=True))
     found_findings = check_experiment(found, Cluster(), "0.19").findings
     assert {each.severity for each in found_findings if each.code == "KT236"} == {severity} - {None}
+
+
+def dns(pod: str, *, spec: str = "") -> dict[str, str]:
+    inside = f"{{trialSpec: {{spec: {{template: {{spec: {{{pod}}}}}}}}}}}"
+    found = findings(example_text(f"spec: {{{spec}trialTemplate: {inside}}}"), KatibConfig())
+    return {code: path.rpartition(".")[2] for code, path in found.items() if code == "KT282"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "place"),
+    [
+        ("hostNetwork: true", "hostNetwork"),
+        ("hostNetwork: true, dnsPolicy: ClusterFirst", "hostNetwork"),
+        ("hostNetwork: true, dnsPolicy: Default", "dnsPolicy"),
+        ("dnsPolicy: Default", "dnsPolicy"),
+    ],
+)
+def test_a_collector_needs_the_names_of_the_cluster(pod: str, place: str):
+    assert dns(pod) == {"KT282": place}
+    assert dns(pod, spec="metricsCollectorSpec: {collector: {kind: None}}, ") == {}
+
+
+@pytest.mark.parametrize(
+    "pod", ["hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet", "dnsPolicy: ClusterFirst", "hostIPC: true"]
+)
+def test_a_pod_that_asks_the_cluster_for_names_passes(pod: str):
+    assert dns(pod) == {}

@@ -58,7 +58,10 @@ def replica(inside: str, name: str = "Master", more: str = "") -> str:
         (pod("volumes: [{name: A_b, emptyDir: {}}]"), "KT277"),
         (pod("volumes: [{name: a, emptyDir: {}, hostPath: {path: /a}}]"), "KT277"),
         (example_text("spec: {trialTemplate: {trialSpec: {spec: {activeDeadlineSeconds: 0}}}}"), "KT276"),
-        (example_text("spec: {trialTemplate: {trialSpec: {spec: {completionMode: Indexed}}}}"), "KT276"),
+        (
+            example_text("spec: {trialTemplate: {trialSpec: {spec: {completionMode: Indexed, parallelism: 2}}}}"),
+            "KT276",
+        ),
         (replica("resources: {limits: {cpu: '1'}, requests: {cpu: '2'}}"), "KT273"),
         (replica("volumeMounts: [{name: a, mountPath: /a}]"), "KT272"),
         (replica("resources: {limits: {cpu: 1.5}}"), "KT274"),

@@ -21,7 +21,7 @@ from kftune.katib.admission.cluster import Cluster
 from kftune.katib.go.reading import read
 from kftune.lint.experiment import check_experiment
 from kftune.lint.rules.all import RULES
-from kftune.lint.rules.example import container
+from kftune.lint.rules.example import PLAIN, container
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.sources import SourceText, documents
 
@@ -58,6 +58,7 @@ _TABLE = {
     "KT215": "the setting is one of Katib's random, a Python service that the cluster does not have",
     "KT235": "it stops after thousands of trials",
     "KT249": "its collector's image comes from a registry, and the cluster has none",
+    "KT280": "its image comes from a registry, and the cluster has none",
     "KT305": "its image comes from a registry, and the cluster has none",
 }
 """Rule -> why its example isn't run, where no general reason says so."""
@@ -82,6 +83,14 @@ def _script_of(shell: str, script: str) -> str:
 FURTHER = {
     "host-processes": ("KT277", _POD.replace("FIELDS", "hostPID: true")),
     "root-user": ("KT279", _POD.replace("FIELDS", "securityContext: {runAsNonRoot: true, runAsUser: 0}")),
+    "root-container": (
+        "KT280",
+        container(PLAIN).replace("{runAsNonRoot: true}", "{runAsNonRoot: true, runAsUser: 0}"),
+    ),
+    "node-names": ("KT282", _POD.replace("FIELDS", "dnsPolicy: Default")),
+    "no-pods": ("KT276", "spec: {trialTemplate: {trialSpec: {spec: {parallelism: 0}}}}"),
+    "nothing-to-complete": ("KT276", "spec: {trialTemplate: {trialSpec: {spec: {completions: 0}}}}"),
+    "own-priority": ("KT277", _POD.replace("FIELDS", "priority: 5")),
     "no-volume": ("KT265", _SPEC.replace("FIELDS", _FOLDER)),
     "endless-init": ("KT236", _POD.replace("FIELDS", _SIDECAR)),
     "empty-script": ("KT255", RULES["KT255"].fails.replace("command: [sh]", "command: [sh, -c], args: [' ']")),

@@ -13,6 +13,7 @@ from kftune.images.own import KFTUNE, own_images
 
 # Source: the distribution specification's rule for one component of a repository's name.
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_LINE = re.compile(r"^[ \t]*(FROM|USER)[ \t]+(?:--\S+[ \t]+)*(\S.*)", re.MULTILINE | re.IGNORECASE)
 _BASE = re.compile(r"^ARG\s+BASE_IMAGE=(\S+)", re.MULTILINE)
 
 
@@ -30,6 +31,21 @@ class Source(NamedTuple):
     dockerfile: Path
     base: str
     with_kftune: bool
+
+    @property
+    def user(self) -> str:
+        """The user that the last stage of its Dockerfile has, without the group; empty if it is that of the base."""
+        users: dict[str, str] = {}
+        user = ""
+        stage = ""
+        for word, rest in _LINE.findall(self.dockerfile.read_text(encoding="utf-8")):
+            given = rest.split()
+            if word.upper() == "USER":
+                user = given[0].strip("\"'").partition(":")[0]
+            else:
+                stage, user = given[-1], users.get(given[0], "")
+            users[stage] = user
+        return user
 
     @property
     def below(self) -> str | None:

@@ -37,10 +37,16 @@ _UNSUPPORTED: tuple[KindName, ...] = ("Katib object", "project")
 
 # Remedies for a rendered Experiment, as changes of the study that it was rendered from.
 _STUDY_REMEDIES = {
+    "KT280": "add security: {run_as_user: 1000}, or allow root: security: {run_as_non_root: false}",
+    "KT281": "set queue to the name of Kueue's LocalQueue, or correct the label named",
+    "KT282": "set host_network: true in place of pod: {hostNetwork: true}, and remove dnsPolicy",
     "KT302": "add a deadline to the study: budget: {trial_timeout: 30m}",
     "KT303": "add limits to the study: step: {resources: {cpu: 2, memory: 4Gi}}",
+    "KT304": "set security: {run_as_user: 1000}, or remove run_as_non_root: false",
     "KT305": "give the step's image the tag of one version, or a digest",
     "KT306": "remove the variable from the step's env, and add secrets: {NAME: {name: SECRET, key: KEY}}",
+    "KT309": "set queue, and with Volcano or KAI also scheduler; request resources",
+    "KT310": "lower shared_memory, or raise resources.memory",
 }
 
 # Findings that a study has itself, at the place where it has the cause.

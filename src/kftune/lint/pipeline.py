@@ -17,7 +17,7 @@ from kftune.errors import (
     UnknownNameError,
     YamlError,
 )
-from kftune.images import resolve
+from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.types import Path as JsonPath
 from kftune.lint.experiment import CheckedDocument
@@ -28,6 +28,8 @@ from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
+from kftune.lint.step_pod import fragment_findings
+from kftune.lint.step_user import root_advice, user_findings
 from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, StepConfig, TuneStep, load_pipeline, pipeline_from_dict
@@ -51,12 +53,14 @@ def check_pipeline(
     """
     near = Path.cwd() if source.file == STDIN else Path(source.file)
     try:
-        pipeline = _pipeline(source, document).with_images(lambda image: resolve(image, near))
+        written = _pipeline(source, document)
+        pipeline = written.with_images(lambda image: resolve(image, near))
     except (PipelineError, StudyError, YamlError, ContainerError, UnknownNameError) as error:
         findings = error_findings(document, error, "KT410")
         return [], PipelineReport(document.file, document.text("name"), "refused", findings)
     found, note = _rendered(pipeline)
     found += [*_unused(pipeline), *_metrics(pipeline, options.sample_log), *_step_findings(pipeline)]
+    found += _pod_findings(written, near)
     checked = CheckedDocument(document, Verdict("admitted"), tuple(found))
     experiments, unjudged = _experiments(source, pipeline)
     notes = [note] if note else []
@@ -120,19 +124,43 @@ def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
     if schedule is not None and schedule.meets_clock_changes and (not targets or "argo" in targets):
         yield finding("KT413", ("schedule", "cron"), schedule.clock_changes)
     images: set[str] = set()
+    for path, step in _steps(pipeline):
+        yield from command_findings(step.command, (*path, "command"))
+        image = step.image or ""
+        if image not in images:
+            yield from image_advice(image, _image_place(pipeline, image, path))
+        images.add(image)
+        for variable, value in step.env.items():
+            yield from secret_advice(variable, value, (*path, "env", variable))
+
+
+def _pod_findings(pipeline: Pipeline, near: Path) -> Iterator[Finding]:
+    """Yields the steps whose pods the server refuses, and those whose containers may be root, or never start."""
+    reported: set[JsonPath] = set()
+    for path, step in _steps(pipeline):
+        place = _image_place(pipeline, step.image or "", path)
+        if place not in reported:
+            found = list(user_findings(step, near, place))
+            reported |= {place} if found else set()
+            yield from found
+        yield from root_advice(step, path)
+        yield from fragment_findings(step, path)
+        if isinstance(step, TuneStep) and (step.study.step.image or "").startswith(PREFIX):
+            yield from user_findings(step.study.step, near, (*path, "study", "step", "image"))
+
+
+def _steps(pipeline: Pipeline) -> list[tuple[JsonPath, StepConfig]]:
+    """Returns the steps and their places in the file."""
     nodes = pipeline.plan.nodes
     steps: list[tuple[JsonPath, StepConfig]] = [(("steps", name), nodes[name].step) for name in nodes]
     if pipeline.plan.exit is not None:
         steps.append((("exit",), pipeline.plan.exit.step))
-    for path, step in steps:
-        yield from command_findings(step.command, (*path, "command"))
-        image = step.image or ""
-        if image not in images:
-            own = pipeline.defaults.image != image
-            yield from image_advice(image, (*path, "image") if own else ("defaults", "image"))
-        images.add(image)
-        for variable, value in step.env.items():
-            yield from secret_advice(variable, value, (*path, "env", variable))
+    return steps
+
+
+def _image_place(pipeline: Pipeline, image: str, path: JsonPath) -> JsonPath:
+    """Returns where the file names the image of a step."""
+    return (*path, "image") if pipeline.defaults.image != image else ("defaults", "image")
 
 
 def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document], list[str]]:

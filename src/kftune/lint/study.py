@@ -20,7 +20,7 @@ from kftune.errors import (
     YamlError,
 )
 from kftune.hparams import Hparams
-from kftune.images import resolve
+from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
 from kftune.lint.drift.compare import drift, encoded_findings, passed_by_class, passed_by_study
@@ -36,6 +36,7 @@ from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
+from kftune.lint.step_user import user_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
 from kftune.spec.classes import load_class
@@ -60,6 +61,8 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
     rendered, problems = _rendered(study, source, document)
     findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
     findings += command_findings(study.step.command, ("step", "command"))
+    if (study.step.image or "").startswith(PREFIX):  # the Experiment has only its digest
+        findings += user_findings(study.step, _near(source), ("step", "image"))
     read = StudySample() if options.sample_log is None else study_sample(study, options.sample_log)
     checked = CheckedDocument(document, Verdict("admitted"), (*findings, *regex_findings(study), *read.findings))
     return rendered, StudyReport(
@@ -87,7 +90,7 @@ def _rendered(study: Study, source: SourceText, document: Document) -> tuple[lis
 
 def _with_image(study: Study, source: SourceText, document: Document) -> tuple[Study, tuple[LintFinding, ...]]:
     """Returns a study with the image that it is rendered with, or a stand-in for one that is missing, and why it is."""
-    near = Path.cwd() if source.file == STDIN else Path(source.file)
+    near = _near(source)
     if study.step.image is None:
         message = "a cluster needs an image for the trial, and there is none; set step.image to render the study"
         missing = CheckedDocument(document, Verdict("admitted"), (finding("KT400", ("step",), message),))
@@ -114,6 +117,11 @@ def _study(source: SourceText, document: Document) -> Study:
         return load_study(Path(source.file))
     value = yaml_text.load(document.piece.text, file=STDIN)
     return study_from_dict(value if isinstance(value, dict) else {}, (Path.cwd(),))
+
+
+def _near(source: SourceText) -> Path:
+    """Returns the file, or the current folder for standard input."""
+    return Path.cwd() if source.file == STDIN else Path(source.file)
 
 
 def _folders(source: SourceText) -> tuple[Path, ...]:

@@ -30,19 +30,6 @@ _REASONS = {
         "image": "use image of the step",
     },
 }
-# Source: k8s.io/kubernetes v1.36, pkg/apis/core/validation. The schema says only that these are texts.
-_VALUES = {
-    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
-    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
-    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
-    "mountPropagation": ("None", "HostToContainer", "Bidirectional"),
-    "preemptionPolicy": ("Never", "PreemptLowerPriority"),
-    "procMount": ("Default", "Unmasked"),
-    "protocol": ("TCP", "UDP", "SCTP"),
-    "terminationMessagePolicy": ("File", "FallbackToLogsOnError"),
-    "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
-}
-
 _WORDS = {
     "array": "a list",
     "boolean": "true or false",
@@ -66,6 +53,7 @@ def _check(kind: str, given: Mapping[str, Any]) -> None:
     from kftune.katib.crd.cleaning import cleaned  # noqa: PLC0415  # few files have a fragment
     from kftune.katib.crd.schema import SchemaNode  # noqa: PLC0415
     from kftune.katib.crd.validation import problems  # noqa: PLC0415
+    from kftune.katib.pod.values import VALUES  # noqa: PLC0415
 
     for name, reason in _REASONS[kind].items():
         if name in given:
@@ -89,7 +77,7 @@ def _check(kind: str, given: Mapping[str, Any]) -> None:
             text = "Kubernetes requires a value" if problem.kind == "Required" else problem.detail
             raise PartError(text, problem.path)
     for path, value in _texts(given):
-        known = _VALUES.get(str(path[-1]))
+        known = VALUES.get(str(path[-1]))
         if known is not None and value not in known:
             near = near_names(value, known)
             raise PartError(f"must be one of {', '.join(known)}, but got {value!r}{near and f'; {near}'}", path)

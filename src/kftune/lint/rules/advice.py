@@ -12,6 +12,12 @@ def _pod(inside: str) -> str:
     return f"spec: {{trialTemplate: {{trialSpec: {{spec: {{template: {inside}}}}}}}}}"
 
 
+def _shared_memory(size: str) -> str:
+    mount = f"{PLAIN}, volumeMounts: [{{name: shm, mountPath: /dev/shm}}]"
+    volume = f"volumes: [{{name: shm, emptyDir: {{medium: Memory, sizeLimit: {size}}}}}], "
+    return container(mount, volume).replace("limits: {cpu: '1'}", "limits: {cpu: '1', memory: 2Gi}")
+
+
 RULES = (
     Rule(
         code="KT301",
@@ -79,5 +85,31 @@ RULES = (
         remedy="write the text without double braces, or load it from a file",
         fails=_pod("{metadata: {annotations: {note: '{{x}}', sidecar.istio.io/inject: 'false'}}}"),
         source="Argo Workflows, template tags",
+    ),
+    Rule(
+        code="KT309",
+        severity="advice",
+        title="A queue that does not see the trial",
+        explanation="Kueue reads the labels of the Job, PyTorchJob or TrainJob, not those of its pods, and counts what "
+        "they request. Volcano and KAI read the pods, but only those whose schedulerName is theirs. The trial runs "
+        "beside the queue and its quota.",
+        remedy="move Kueue's labels to trialSpec.metadata.labels, name the scheduler, or request resources; in "
+        "kftune's files: queue and scheduler",
+        fails=_pod(
+            "{metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}, annotations: {sidecar.istio.io/inject: 'false'}}}"
+        ),
+        passes="spec: {trialTemplate: {trialSpec: {metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}}}}}",
+        source="sigs.k8s.io/kueue v0.17.0, pkg/controller/jobframework; Volcano and KAI, documentation",
+    ),
+    Rule(
+        code="KT310",
+        severity="advice",
+        title="A folder larger than its container may fill",
+        explanation="What is written to an emptyDir in memory, such as /dev/shm, counts as memory of the container; "
+        "one on disk counts as its ephemeral-storage. A trial that fills it is killed or evicted before it is full.",
+        remedy="raise the limit of the container above sizeLimit, or lower sizeLimit",
+        fails=_shared_memory("64Gi"),
+        passes=_shared_memory("1Gi"),
+        source="Kubernetes, pkg/volume/emptydir and pkg/kubelet/eviction",
     ),
 )

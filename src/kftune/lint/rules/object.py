@@ -38,18 +38,20 @@ RULES = (
     Rule(
         code="KT272",
         severity="hangs",
-        title="A mount without a volume",
-        explanation="Each volumeMounts entry must name a volume of the pod.",
-        remedy="add the volume to the pod, or correct the name",
+        title="A mount that the API server rejects",
+        explanation="Each volumeMounts entry names a volume of the pod and has its own path; subPath stays inside the "
+        "volume.",
+        remedy="add the volume to the pod, or correct the field named",
         fails=container(_MOUNT),
         passes=container(_MOUNT, "volumes: [{name: data, emptyDir: {}}], "),
     ),
     Rule(
         code="KT273",
         severity="hangs",
-        title="A request above its limit",
-        explanation="The API server rejects a container whose request exceeds its limit.",
-        remedy="lower the request or raise the limit",
+        title="Resources that the API server rejects",
+        explanation="A request is at most its limit. Devices such as nvidia.com/gpu are counted in whole numbers, and "
+        "their request equals their limit; so do huge pages, which also need cpu or memory beside them.",
+        remedy="lower the request or raise the limit, or correct the field named",
         fails=container(PLAIN).replace("limits: {cpu: '1'}", "limits: {cpu: '1'}, requests: {cpu: '2'}"),
     ),
     Rule(
@@ -77,20 +79,23 @@ RULES = (
         code="KT276",
         severity="hangs",
         title="A Job that the API server rejects",
-        explanation="Counts and times are not negative, an Indexed Job has completions, and no Job has a selector.",
+        explanation="Counts and times are not negative, rules of podFailurePolicy are complete, and no Job has a "
+        "selector. A Job with parallelism or completions 0 is created, but starts no pod.",
         remedy="fix the field named",
         fails="spec: {trialTemplate: {trialSpec: {spec: {backoffLimit: -1}}}}",
-        source="Kubernetes, pkg/apis/batch/validation",
+        source="Kubernetes, pkg/apis/batch/validation; its API server",
     ),
     Rule(
         code="KT277",
         severity="hangs",
         title="A pod that the API server rejects",
-        explanation="Volumes have unique names and one source, variables one value, labels at most 63 bytes.",
+        explanation="Kubernetes checks more than the schema says: volumes have unique names and one source, "
+        "tolerations and affinities known operators, probes one handler, users numbers. Some pods are refused only "
+        "when the Job creates them; then the Job stays without a pod.",
         remedy="fix the field named",
         fails=container(PLAIN, "volumes: [{name: data, emptyDir: {}}, {name: data, emptyDir: {}}], "),
         passes=container(PLAIN, "volumes: [{name: data, emptyDir: {}}], "),
-        source="Kubernetes, pkg/apis/core/validation",
+        source="Kubernetes, pkg/apis/core/validation; its API server",
     ),
     Rule(
         code="KT278",
@@ -116,5 +121,48 @@ RULES = (
         "runAsUser: 1000}}}}}}}",
         source="katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go); Kubernetes, pkg/kubelet/kuberuntime; a "
         "cluster",
+    ),
+    Rule(
+        code="KT280",
+        severity="hangs",
+        title="An image that runs as root where root is forbidden",
+        explanation="Most public images start as root: python, pytorch/pytorch, tensorflow/tensorflow, NVIDIA's NGC. "
+        "The kubelet does not start such a container with runAsNonRoot and without a runAsUser "
+        "(CreateContainerConfigError), and the trial or step waits until its deadline. The same holds for an image "
+        "that gives its user a name: the kubelet compares numbers.",
+        remedy="name a user with a number (runAsUser: 1000), or allow root (runAsNonRoot: false); in kftune's files: "
+        "security: {run_as_user: 1000} or {run_as_non_root: false}",
+        fails=container(PLAIN).replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"),
+        passes=container(PLAIN)
+        .replace("registry.example/lstm:1", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime")
+        .replace("{runAsNonRoot: true}", "{runAsNonRoot: true, runAsUser: 1000}"),
+        source="Kubernetes, pkg/kubelet/kuberuntime (security_context_others.go); the images' Dockerfiles; a cluster",
+    ),
+    Rule(
+        code="KT281",
+        severity="hangs",
+        title="A trial that its queue never starts",
+        explanation="Kueue suspends an object with its label queue-name, and resumes it when the queue has room. "
+        "Without the label only a default queue of Kueue resumes a suspended object. Kueue's webhooks reject names and "
+        "counts that are not valid, and then Katib cannot create the trial.",
+        remedy="add the label kueue.x-k8s.io/queue-name to trialSpec.metadata, remove suspend, or correct the field "
+        "named",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {suspend: true}}}}",
+        passes="spec: {trialTemplate: {trialSpec: {metadata: {labels: {kueue.x-k8s.io/queue-name: gpus}}, spec: "
+        "{suspend: true}}}}",
+        source="sigs.k8s.io/kueue v0.17.0, pkg/controller/jobframework; Kubernetes, pkg/controller/job; a cluster",
+    ),
+    Rule(
+        code="KT282",
+        severity="fails",
+        title="A pod in which the collector finds no database",
+        explanation="Katib's collector runs in the trial's pod and sends the metrics to katib-db-manager, a name of "
+        "the cluster. With dnsPolicy Default, or hostNetwork alone, the pod asks the node's name servers, which do not "
+        "know it. The collector stops, and the trial fails whatever the program does.",
+        remedy="with hostNetwork set dnsPolicy: ClusterFirstWithHostNet; otherwise remove dnsPolicy",
+        fails="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {hostNetwork: true}}}}}}",
+        passes="spec: {trialTemplate: {trialSpec: {spec: {template: {spec: {hostNetwork: true, dnsPolicy: "
+        "ClusterFirstWithHostNet}}}}}}",
+        source="Kubernetes, pkg/kubelet/network/dns; katib v0.19.0, pkg/webhook/v1beta1/pod; a cluster",
     ),
 )

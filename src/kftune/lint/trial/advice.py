@@ -12,8 +12,10 @@ from kftune.katib.go.unstructured import as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, PodTemplate, pods_of
+from kftune.lint.trial.queues import queue_advice
 from kftune.lint.trial.run_object import RunObject
 from kftune.lint.trial.security import may_be_root
+from kftune.lint.trial.sizes import size_advice
 
 _NO = ("false", "no", "n", "off")
 _SECRET = re.compile(r"(?i)(?:^|_)(?:password|passwd|token|secret|api_?key|access_?key|credentials?)(?:$|_)")
@@ -33,6 +35,7 @@ def _advice(trial: Mapping[str, Any]) -> Iterator[Finding]:
         yield finding("KT302", (*TRIAL, "spec"), "without activeDeadlineSeconds a trial that hangs runs forever")
     if "{{" in json_text(trial) and not str(trial.get("apiVersion")).startswith("argoproj.io/"):
         yield finding("KT308", TRIAL, "Argo and KFP replace {{...}} in the objects that their steps create")
+    yield from queue_advice(trial)
     for pod in pods_of(trial):
         yield from _pod_advice(pod)
 
@@ -42,6 +45,7 @@ def _pod_advice(pod: PodTemplate) -> Iterator[Finding]:
     if not any(str(mark).lower() in _NO for mark in marks):
         message = "if Istio injects its proxy, the collector waits for it forever"
         yield finding("KT307", (*pod.path, "metadata"), message)
+    yield from size_advice(pod)
     for container, path in pod.maps("containers"):
         if not as_map(container.get("resources")).get("limits"):
             yield finding("KT303", path, "without resource limits one trial can take a whole node")

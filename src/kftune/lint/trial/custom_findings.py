@@ -15,8 +15,9 @@ from kftune.katib.go.unstructured import PlacedMap, as_map, maps
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.lint.trial.conditions import cluster_runtime
-from kftune.lint.trial.pod_findings import patch_findings, setting_findings
+from kftune.lint.trial.pod_findings import patch_findings, problem_findings, setting_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate
+from kftune.lint.trial.root_images import forbids_root, image_findings
 from kftune.lint.trial.run_object import RunObject
 
 _TRIAL_NAME = "-bcdfghjk"  # Katib appends eight letters and digits to the Experiment's name
@@ -69,11 +70,10 @@ def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
         if not _MANAGER.fullmatch(manager):
             message = f"manager must be a name with a domain, such as example.org/me, not {manager!r}: {refused}"
             yield finding("KT274", (*at, "manager"), message)
-        runtime_spec, place = _inside(patch, at, "trainingRuntimeSpec", "template", "spec")
-        jobs = maps(runtime_spec, "replicatedJobs", place)
-        pods = [PodTemplate(*_inside(job, path_of_job, "template", "spec", "template")) for job, path_of_job in jobs]
+        pods = _patched_pods(patch, at)
         for pod in pods:
             yield from patch_findings(pod, refused)
+            yield from problem_findings(pod, "JobSet creates no Job")
         if any(
             container.get("name") in _TRAINER_CONTAINERS and container.get("env")
             for pod in pods
@@ -83,11 +83,32 @@ def _train_job_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
             yield finding("KT274", at, message)
 
 
+def _patched_pods(patch: Mapping[str, Any], path: Path) -> list[PodTemplate]:
+    """Returns the parts of pods in one of a TrainJob's runtimePatches."""
+    runtime_spec, place = _inside(patch, path, "trainingRuntimeSpec", "template", "spec")
+    jobs = maps(runtime_spec, "replicatedJobs", place)
+    return [PodTemplate(*_inside(job, path_of_job, "template", "spec", "template")) for job, path_of_job in jobs]
+
+
+def _patched_root_findings(job: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yields a finding if a patch forbids root to a trainer whose image runs as root."""
+    spec, path = as_map(job.get("spec")), (*TRIAL, "spec")
+    image = as_map(spec.get("trainer")).get("image")
+    for patch, at in maps(spec, "runtimePatches", path):
+        for pod in _patched_pods(patch, at):
+            shared = as_map(pod.spec.get("securityContext"))
+            for container, place in pod.maps("containers"):
+                own = as_map(container.get("securityContext"))
+                if container.get("name") == "node" and isinstance(image, str) and forbids_root(shared, own):
+                    yield from image_findings(image, {**shared, **own}, place, (*path, "trainer", "image"))
+
+
 def _trainer_findings(job: Mapping[str, Any], primary: str) -> Iterator[Finding]:
     """Yields what is wrong with spec.trainer, which Trainer copies into the container `node` of the runtime's pods."""
     spec = as_map(job.get("spec"))
     trainer = trainer_container(job)
     yield from setting_findings(trainer, (*TRIAL, "spec", "trainer"), "no pod is created")
+    yield from _patched_root_findings(job)
     if primary != "node":
         message = f"the training's container in a TrainJob is called node, not {primary!r}: Katib's webhook rejects it"
         yield finding("KT233", (*TEMPLATE, "primaryContainerName"), message)

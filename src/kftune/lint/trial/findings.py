@@ -24,6 +24,8 @@ from kftune.lint.trial.collector import collector_findings
 from kftune.lint.trial.conditions import condition_findings, label_findings
 from kftune.lint.trial.pod_findings import job_findings, pod_findings
 from kftune.lint.trial.pods import TEMPLATE, TRIAL, PodTemplate, pods_of
+from kftune.lint.trial.queues import queue_findings
+from kftune.lint.trial.root_images import root_findings
 from kftune.lint.trial.run_object import RunObject, template_findings
 from kftune.lint.trial.security import collector_pod_findings
 from kftune.shell import HARMLESS
@@ -80,6 +82,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
         yield from refusals
         if any(refusal.code == "KT274" and refusal.severity != "advice" for refusal in refusals):
             return  # its pods are never created
+    yield from queue_findings(run.value)
     yield from condition_findings(template, kind)
     yield from label_findings(template, run)
     if kind == "TrainJob":
@@ -89,6 +92,7 @@ def _run_findings(run: RunObject, spec: Mapping[str, Any], experiment: str, clus
     for pod in pods_of(run.value):
         yield from _container_findings(pod, primary, spec)
         yield from pod_findings(pod, kind)
+        yield from root_findings(pod)
         labels, copies = template.get("primaryPodLabels") or {}, cluster.config.copies_context
         yield from collector_pod_findings(pod, _collector(spec), labels, copies_context=copies)
 

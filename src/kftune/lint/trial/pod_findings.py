@@ -15,6 +15,8 @@ from kftune.katib.go.names import IMAGE, is_dns_label
 from kftune.katib.go.quantity import parse
 from kftune.katib.go.types import Path
 from kftune.katib.go.unstructured import as_list, as_map, maps
+from kftune.katib.pod import creation_problems, job_problems, resource_problems, spec_problems
+from kftune.katib.pod.values import VALUES
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import TRIAL, PodTemplate
@@ -22,11 +24,15 @@ from kftune.lint.trial.pods import TRIAL, PodTemplate
 _VARIABLE = re.compile(r"[!-<>-~ ]+")  # printable ASCII except '=', since Kubernetes 1.34
 _ORDINARY_IMAGE = re.compile(r"[a-z0-9.]+(?:[./-][a-z0-9]+)*:[a-z0-9.]{1,30}")
 _SECCOMP = ("RuntimeDefault", "Unconfined", "Localhost")
-_PULL = ("Always", "IfNotPresent", "Never", "")
+_PULL = (*VALUES["imagePullPolicy"], "")
 _NOT_NEGATIVE = ("backoffLimit", "activeDeadlineSeconds", "parallelism", "completions", "ttlSecondsAfterFinished")
 _LONGEST = 2**31 - 1
 _PLAIN_RESOURCES = frozenset({"cpu", "memory", "ephemeral-storage"})
 _GROUPS = ("initContainers", "containers")
+_JOB_LABELS = frozenset(
+    f"{domain}{name}" for domain in ("", "batch.kubernetes.io/") for name in ("job-name", "controller-uid")
+)
+_PARTS = {"resources": "KT273", "volumeMounts": "KT272"}
 _VOLUME_NEEDS = {
     "hostPath": "path",
     "persistentVolumeClaim": "claimName",
@@ -51,12 +57,20 @@ def job_findings(trial: Mapping[str, Any]) -> Iterator[Finding]:
             yield finding("KT276", (*path, name), f"{name} must be at least 0, not {value}: no Job is created")
     if spec.get("activeDeadlineSeconds") == 0:
         yield finding("KT276", (*path, "activeDeadlineSeconds"), "activeDeadlineSeconds is 0: no Job starts", "fails")
-    if spec.get("completionMode") == "Indexed" and spec.get("completions") is None:
-        yield finding("KT276", path, "an Indexed Job needs completions: no Job is created")
-    elif spec.get("completionMode") not in (None, "Indexed", "NonIndexed"):
+    if spec.get("completionMode") not in (None, "Indexed", "NonIndexed"):
         yield finding("KT276", (*path, "completionMode"), "completionMode must be Indexed or NonIndexed")
     if spec.get("manualSelector") is not True and spec.get("selector") is not None:
         yield finding("KT276", (*path, "selector"), "a selector needs manualSelector: true: no Job is created")
+    if spec.get("parallelism") == 0:
+        yield finding("KT276", (*path, "parallelism"), "parallelism is 0: the Job waits forever")
+    if spec.get("completions") == 0:
+        message = "completions is 0: the Job is complete without a pod, and the trial waits for its metrics"
+        yield finding("KT276", (*path, "completions"), message)
+    for problem in job_problems(spec, path):
+        yield finding("KT276", problem.path, f"{problem.detail}: no Job is created")
+    metadata = {"name": "x", **_texts(as_map(trial.get("metadata")))}
+    for reason in metadata_reasons(metadata):
+        yield finding("KT276", (*TRIAL, *reason.path), f"{reason.detail}: no Job is created")
 
 
 def pod_findings(pod: PodTemplate, kind: str) -> Iterator[Finding]:
@@ -68,6 +82,8 @@ def pod_findings(pod: PodTemplate, kind: str) -> Iterator[Finding]:
     """
     effect = f"no {'Job' if kind == 'Job' else 'pod'} is created"
     yield from _with_effect(_refusals(pod, is_job=kind == "Job"), effect)
+    for problem in creation_problems(pod.spec, (*pod.path, "spec")):
+        yield finding("KT277", problem.path, f"{problem.detail}: no pod is created")
     for group in _GROUPS:
         for container, path in pod.maps(group):
             yield from setting_findings(container, path, effect)
@@ -87,7 +103,10 @@ def setting_findings(container: Mapping[str, Any], path: Path, effect: str) -> I
         message = f"{given[:80]!r} is not a valid image; it must be [registry/]name[:tag][@sha256:digest]"
         yield finding("KT278", (*path, "image"), message)
     yield from _with_effect(_variable_findings(container, path), effect)
-    yield from _with_effect(_resource_findings(as_map(container.get("resources")), (*path, "resources")), effect)
+    resources, at = as_map(container.get("resources")), (*path, "resources")
+    yield from _with_effect(_resource_findings(resources, at), effect)
+    problems = (finding("KT273", *problem) for problem in resource_problems(resources, at))
+    yield from _with_effect(problems, effect)
 
 
 def patch_findings(pod: PodTemplate, effect: str) -> Iterator[Finding]:
@@ -110,6 +129,8 @@ def _refusals(pod: PodTemplate, *, is_job: bool) -> Iterator[Finding]:
     if is_job and policy not in ("Never", "OnFailure"):
         path = (*pod.path, "spec", "restartPolicy")
         yield finding("KT270", path, f"a Job's restartPolicy must be Never or OnFailure, not {policy or 'left out'}")
+    if is_job:
+        yield from _own_label_findings(pod)
     yield from _shared_refusals(pod)
     if not as_list(pod.spec.get("containers")):
         yield finding("KT271", (*pod.path, "spec", "containers"), "a pod needs at least one container")
@@ -119,6 +140,31 @@ def _refusals(pod: PodTemplate, *, is_job: bool) -> Iterator[Finding]:
         for container, path in pod.maps(group):
             yield from _container_findings(container, path, names)
             yield from _mount_findings(container, path, volumes)
+    yield from problem_findings(pod)
+
+
+def problem_findings(pod: PodTemplate, effect: str = "") -> Iterator[Finding]:
+    """Yields what the API server refuses in a pod or a part of one.
+
+    Args:
+        pod: The template and its path.
+        effect: What happens then; empty if it is added later.
+    """
+    for problem in spec_problems(pod.spec, (*pod.path, "spec")):
+        message = f"{problem.detail}: {effect}" if effect else problem.detail
+        yield finding(_code(problem.path), problem.path, message)
+
+
+def _own_label_findings(pod: PodTemplate) -> Iterator[Finding]:
+    """Yields the labels that a Job gives its pods itself: its name, which Katib makes up, and its UID."""
+    for key, text in as_map(pod.metadata.get("labels")).items():
+        if key in _JOB_LABELS and "${" not in str(text):
+            yield finding("KT277", (*pod.path, "metadata", "labels", key), f"the Job sets the label {key} itself")
+
+
+def _code(path: Path) -> str:
+    """Returns the rule for a place in a pod."""
+    return next((code for part, code in _PARTS.items() if part in path), "KT277")
 
 
 def _patch_refusals(pod: PodTemplate) -> Iterator[Finding]:
@@ -151,16 +197,23 @@ def _shared_refusals(pod: PodTemplate) -> Iterator[Finding]:
 
 
 def _label_findings(pod: PodTemplate) -> Iterator[Finding]:
-    texts = {
-        group: {key: text for key, text in as_map(pod.metadata.get(group)).items() if isinstance(text, str)}
-        for group in ("labels", "annotations")
-    }
+    texts = _texts(pod.metadata)
     if not texts["labels"] and not texts["annotations"]:
         return
     for reason in metadata_reasons({"name": "x", **texts}):
-        inside = reason.path[1:]
-        if not any("${" in str(part) for part in (*inside, texts[str(inside[0])].get(str(inside[-1]), ""))):
-            yield finding("KT277", (*pod.path, "metadata", *inside), reason.detail)
+        yield finding("KT277", (*pod.path, *reason.path), reason.detail)
+
+
+def _texts(metadata: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Returns the labels and annotations that are texts without placeholders."""
+    return {
+        group: {
+            key: text
+            for key, text in as_map(metadata.get(group)).items()
+            if isinstance(text, str) and "${" not in f"{key}{text}"
+        }
+        for group in ("labels", "annotations")
+    }
 
 
 def _volume_findings(pod: PodTemplate) -> Iterator[Finding]:
@@ -190,9 +243,6 @@ def _container_findings(container: Mapping[str, Any], path: Path, names: set[str
         yield finding("KT271", path, f"a container needs {'a name' if not name else 'an image'}")
     elif "${" not in name and not is_dns_label(name):
         yield finding("KT271", (*path, "name"), f"the name {name!r} may have lower-case letters, digits and '-' only")
-    image = container.get("image")
-    if isinstance(image, str) and image != image.strip():
-        yield finding("KT271", (*path, "image"), f"{image!r} starts or ends with a blank")
     pull = container.get("imagePullPolicy")
     if isinstance(pull, str) and "${" not in pull and pull not in _PULL:
         message = f"imagePullPolicy must be Always, IfNotPresent or Never, not {pull!r}"

@@ -1,4 +1,4 @@
-"""Findings about the user that a trial's containers run as, Katib's own collector among them.
+"""Findings about the collector that Katib adds to a pod: the user it runs as, and the names it knows.
 
 Source: katib v0.19.0, pkg/webhook/v1beta1/pod (inject_webhook.go); Kubernetes, pkg/kubelet/kuberuntime
 (security_context.go); trials on a cluster with both.
@@ -14,6 +14,7 @@ from kftune.katib.trial import WRAPPED_COLLECTORS
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
 from kftune.lint.trial.pods import PodTemplate
+from kftune.lint.trial.root_images import forbids_root
 
 _ROLE = "training.kubeflow.org/job-role"  # the training operator gives it to masters only
 _INJECTED = (*WRAPPED_COLLECTORS, "PrometheusMetric")
@@ -35,13 +36,25 @@ def collector_pod_findings(
     if pod.spec.get("hostPID") is True:
         message = "Katib lets the pod's containers share their processes, which excludes hostPID: no pod is created"
         yield finding("KT277", (*pod.path, "spec", "hostPID"), message)
+    yield from _name_findings(pod)
     first, path = next(pod.maps("containers"), ({}, pod.path))
     copied = as_map(first.get("securityContext")) if copies_context else {}
     if copied.get("runAsNonRoot") is None:
         path = (*pod.path, "spec")
-    if _stops_root(as_map(pod.spec.get("securityContext")), copied):
+    if forbids_root(as_map(pod.spec.get("securityContext")), copied):
         message = "Katib's collector runs as root in this pod, so it never starts: the trial stays Running"
         yield finding("KT279", (*path, "securityContext", "runAsNonRoot"), message)
+
+
+def _name_findings(pod: PodTemplate) -> Iterator[Finding]:
+    """Yields what keeps the collector from finding Katib's database by its name in the cluster."""
+    policy, path = pod.spec.get("dnsPolicy"), (*pod.path, "spec")
+    effect = "Katib's collector does not find Katib's database, and the trial fails"
+    if policy == "Default":
+        yield finding("KT282", (*path, "dnsPolicy"), f"with dnsPolicy Default {effect}")
+    elif pod.spec.get("hostNetwork") is True and policy in (None, "ClusterFirst"):
+        message = f"on the node's network names are the node's, without dnsPolicy ClusterFirstWithHostNet: {effect}"
+        yield finding("KT282", (*path, "hostNetwork"), message)
 
 
 def _has_labels(pod: PodTemplate, labels: Mapping[str, str]) -> bool:
@@ -62,9 +75,3 @@ def may_be_root(pod: PodTemplate, container: Mapping[str, Any]) -> bool:
     context = {**as_map(pod.spec.get("securityContext")), **as_map(container.get("securityContext"))}
     user = context.get("runAsUser")
     return context.get("runAsNonRoot") is not True and not (isinstance(user, int) and user > 0)
-
-
-def _stops_root(shared: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    """Returns whether a container whose image runs as root does not start with these contexts."""
-    context = {**shared, **own}
-    return context.get("runAsNonRoot") is True and context.get("runAsUser") in (None, 0)
