@@ -14,9 +14,10 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.pipeline.ports import text_of
-from kftune.pipeline.targets import ArgoTarget
+from kftune.pipeline.targets import ArgoTarget, ArtifactGc, ArtifactRepository, PodGc
 from kftune.render.argo.container import POD_SECURITY, ports, shown_outputs, step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
+from kftune.render.argo.retrying import duration
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
@@ -91,15 +92,63 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
         "onExit": EXIT if pipeline.plan.exit is not None else None,
         "arguments": ports(("parameters", _parameter(name, given)) for name, given in pipeline.run_parameters.items()),
         "serviceAccountName": target.service_account,
+        **_executor(target),
         "securityContext": POD_SECURITY,
         "activeDeadlineSeconds": whole_seconds(pipeline.timeout),
         "parallelism": pipeline.parallel,
         "ttlStrategy": present({key: whole_seconds(seconds) for key, seconds in kept.items()}),
-        "synchronization": {"mutexes": [{"name": target.mutex}]} if target.mutex is not None else None,
+        "podGC": _pod_gc(target.pod_gc),
+        "artifactGC": _artifact_gc(target.artifact_gc),
+        "artifactRepositoryRef": _repository(target.artifact_repository),
+        "synchronization": _locks(target),
         "workflowMetadata": present({"labels": dict(target.labels)}),
         "templates": [*dag_templates(pipeline), *steps],
     }
     return present(spec)
+
+
+def _executor(target: ArgoTarget) -> dict[str, Any]:
+    """Returns the account of Argo's containers, the only ones with a token then: main containers get none."""
+    if target.executor_account is None:
+        return {}
+    return {"executor": {"serviceAccountName": target.executor_account}, "automountServiceAccountToken": False}
+
+
+_POD_GC = {
+    "step_succeeded": "OnPodSuccess",
+    "step_ended": "OnPodCompletion",
+    "run_succeeded": "OnWorkflowSuccess",
+    "run_ended": "OnWorkflowCompletion",
+}
+_ARTIFACT_GC = {"run_ended": "OnWorkflowCompletion", "run_deleted": "OnWorkflowDeletion", "never": "Never"}
+
+
+def _pod_gc(pods: PodGc | None) -> dict[str, Any] | None:
+    if pods is None:
+        return None
+    delay = None if pods.delay is None else duration(pods.delay)
+    return present({"strategy": _POD_GC[pods.when], "deleteDelayDuration": delay})
+
+
+def _artifact_gc(artifacts: ArtifactGc | None) -> dict[str, Any] | None:
+    if artifacts is None:
+        return None
+    fields = {
+        "strategy": _ARTIFACT_GC[artifacts.when],
+        "serviceAccountName": artifacts.service_account,
+        "forceFinalizerRemoval": artifacts.force or None,
+    }
+    return present(fields)
+
+
+def _repository(repository: ArtifactRepository | None) -> dict[str, Any] | None:
+    return None if repository is None else present({"configMap": repository.config_map, "key": repository.key})
+
+
+def _locks(target: ArgoTarget) -> dict[str, Any]:
+    semaphores = [{"configMapKeyRef": {"name": each.config_map, "key": each.key}} for each in target.semaphores]
+    mutexes = [] if target.mutex is None else [{"name": target.mutex}]
+    return present({"mutexes": mutexes, "semaphores": semaphores})
 
 
 def _parameter(name: str, parameter: Any) -> dict[str, Any]:
@@ -128,6 +177,7 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
         "timezone": schedule.timezone,
         "concurrencyPolicy": schedule.concurrency.capitalize(),
         **_history(pipeline.targets.argo),
+        **present({"startingDeadlineSeconds": whole_seconds(pipeline.targets.argo.starting_deadline)}),
         **({"suspend": True} if schedule.suspend else {}),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
@@ -135,10 +185,17 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
 
 
 def _history(target: ArgoTarget) -> dict[str, int]:
-    """Returns how many runs of a schedule are kept, if times say how long: Argo keeps the last 3 and 1 otherwise."""
-    kept = {"successfulJobsHistoryLimit": target.keep_succeeded, "failedJobsHistoryLimit": target.keep_failed}
+    """Returns how many runs of a schedule are kept, if the target says so: Argo keeps the last 3 and 1 otherwise."""
+    kept = {
+        "successfulJobsHistoryLimit": _runs(target.keep_succeeded_runs, target.keep_succeeded),
+        "failedJobsHistoryLimit": _runs(target.keep_failed_runs, target.keep_failed),
+    }
+    return present(kept)
+
+
+def _runs(count: int | None, seconds: float | None) -> int | None:
     # A schedule starts a run each minute at most.
-    return {name: math.ceil(seconds / 60) for name, seconds in kept.items() if seconds is not None}
+    return count if count is not None or seconds is None else math.ceil(seconds / 60)
 
 
 def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +210,7 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
     for node in pipeline.plan.nodes.values():
         entries = () if node.loop is None else pipeline.loops[node.loop].entries or ()
         times = 1 if node.loop is None else len(entries)
-        count += times * (2 if node.step.retries.limit else 1)
+        count += times * (2 if node.step.retries.limit or node.step.preemption.retries else 1)
     for name, loop in pipeline.loops.items():
         entries = loop.entries or ()
         # The loop, its items, and the check of each list that it gives.
@@ -163,11 +220,44 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
     return count, size
 
 
+_SCHEDULED = ("starting_deadline", "keep_succeeded_runs", "keep_failed_runs")
+
+
+def _access_notes(pipeline: Pipeline, nodes: list[Node]) -> Iterator[str]:
+    """Yields what service accounts need."""
+    target = pipeline.targets.argo
+    executor = target.executor_account
+    rights = "create and patch on workflowtaskresults (argoproj.io)"
+    if executor is None:
+        yield (
+            f"every step's service account needs {rights}; Argo's container in the step's pod uses its token, which "
+            f"the step's program can read: targets.argo.executor_account gives Argo's container an account of its own"
+        )
+    else:
+        yield (
+            f"the service account {executor} needs {rights}, and a Secret {executor}.service-account-token of type "
+            f"kubernetes.io/service-account-token with its token: without it, pods of steps do not start"
+        )
+    if target.artifact_gc is not None and target.artifact_gc.when != "never":
+        yield (
+            f"the service account {target.artifact_gc.service_account or 'default'} deletes artifacts; it needs list "
+            f"and watch on workflowartifactgctasks, and patch on workflowartifactgctasks/status (argoproj.io)"
+        )
+    tuning = {_account(node, target) for node in nodes if isinstance(node.step, TuneStep)}
+    shared = [node.name for node in nodes if not isinstance(node.step, TuneStep) and _account(node, target) in tuning]
+    if shared and executor is None:
+        yield (
+            f"{shared[0]} has the service account of a tune step, so its program may create Experiments: give the "
+            f"tune step a service_account of its own, or set targets.argo.executor_account"
+        )
+
+
+def _account(node: Node, target: ArgoTarget) -> str | None:
+    return node.step.service_account or target.service_account
+
+
 def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning], missing: list[str]) -> Iterator[str]:
-    yield (
-        "every step's service account needs create and patch on workflowtaskresults (argoproj.io); Argo's container "
-        "in the step's pod uses its token"
-    )
+    yield from _access_notes(pipeline, nodes)
     if any(argument.is_artifact for node in nodes for argument in node.arguments.values()):
         yield "steps pass artifacts through the artifact repository of Argo's configuration; without one they fail"
     yield (
@@ -177,6 +267,10 @@ def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning],
     if any(node.step.timeout is not None for node in nodes):
         yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
     yield from stop_notes(pipeline, "Argo")
+    if pipeline.schedule is None:
+        for name in _SCHEDULED:
+            if getattr(pipeline.targets.argo, name) is not None:
+                yield f"targets.argo.{name} has no effect without a schedule"
     if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
         yield f"schedule.cron {pipeline.schedule.clock_changes}; choose an hour from 4 on, or UTC"
     if missing:
