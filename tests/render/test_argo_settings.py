@@ -81,7 +81,7 @@ def test_each_setting_stands_in_the_spec_and_argo_takes_it(version: str, target:
 
 
 def test_a_schedule_says_how_late_a_run_starts_and_how_many_are_kept():
-    target = {"starting_deadline": "10m", "keep_succeeded_runs": 0, "keep_failed_runs": 7, "keep_failed": "1d"}
+    target: Any = {"starting_deadline": "10m", "keep_succeeded_runs": 0, "keep_failed_runs": 7, "keep_failed": "1d"}
     cron = rendered(schedule=SCHEDULE, **target).documents[1]["spec"]
     assert cron["startingDeadlineSeconds"] == 600
     assert (cron["successfulJobsHistoryLimit"], cron["failedJobsHistoryLimit"]) == (0, 7)
@@ -90,8 +90,9 @@ def test_a_schedule_says_how_late_a_run_starts_and_how_many_are_kept():
 @pytest.mark.parametrize("name", ["starting_deadline", "keep_succeeded_runs", "keep_failed_runs"])
 def test_what_only_a_schedule_uses_is_noted_without_one(name: str):
     note = f"targets.argo.{name} has no effect without a schedule"
-    assert note in rendered(**{name: 5}).notes
-    assert note not in rendered(schedule=SCHEDULE, **{name: 5}).notes
+    target: Any = {name: 5}
+    assert note in rendered(**target).notes
+    assert note not in rendered(schedule=SCHEDULE, **target).notes
 
 
 @pytest.mark.parametrize(
@@ -147,3 +148,13 @@ def test_who_deletes_artifacts_and_with_which_rights_is_noted():
     notes = rendered(artifact_gc={"when": "run_ended", "service_account": "cleaner"}).notes
     assert any("cleaner deletes artifacts" in note and "workflowartifactgctasks/status" in note for note in notes)
     assert [note for note in rendered(artifact_gc={"when": "never"}).notes if "deletes artifacts" in note] == []
+
+
+def test_the_config_maps_that_a_run_needs_are_noted():
+    notes = rendered(
+        chain(tune=tune(image=IMAGE)),
+        artifact_repository={"config_map": "repositories"},
+        semaphores=[{"config_map": "limits", "key": "gpus"}],
+    ).notes
+    assert "runs wait for the config map limits, which holds how many may run in gpus" in notes
+    assert any("the artifact repository of the config map repositories" in note for note in notes)

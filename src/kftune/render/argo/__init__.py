@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
 from kftune.pipeline import Node, Pipeline, TuneStep
 from kftune.pipeline.ports import text_of
-from kftune.pipeline.targets import ArgoTarget, ArtifactGc, ArtifactRepository, PodGc
+from kftune.pipeline.targets import ArgoTarget
 from kftune.render.argo.container import POD_SECURITY, ports, shown_outputs, step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
-from kftune.render.argo.retrying import duration
+from kftune.render.argo.notes import notes_of
+from kftune.render.argo.settings import run_settings
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering, present, whole_seconds
-from kftune.render.steps import all_nodes, steps_notes, stop_notes
+from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
@@ -61,7 +62,7 @@ def render_argo(pipeline: Pipeline) -> Rendering:
             f"{lacking} gets a default when another step is skipped; this needs Argo "
             f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older versions pass an empty text, or hang"
         )
-    return Rendering(documents, [*notes, *_notes(pipeline, nodes, tunings, missing)], created)
+    return Rendering(documents, [*notes, *notes_of(pipeline, nodes, tunings, missing)], created)
 
 
 def _check_names(pipeline: Pipeline) -> None:
@@ -92,63 +93,15 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
         "onExit": EXIT if pipeline.plan.exit is not None else None,
         "arguments": ports(("parameters", _parameter(name, given)) for name, given in pipeline.run_parameters.items()),
         "serviceAccountName": target.service_account,
-        **_executor(target),
         "securityContext": POD_SECURITY,
         "activeDeadlineSeconds": whole_seconds(pipeline.timeout),
         "parallelism": pipeline.parallel,
         "ttlStrategy": present({key: whole_seconds(seconds) for key, seconds in kept.items()}),
-        "podGC": _pod_gc(target.pod_gc),
-        "artifactGC": _artifact_gc(target.artifact_gc),
-        "artifactRepositoryRef": _repository(target.artifact_repository),
-        "synchronization": _locks(target),
+        **run_settings(target),
         "workflowMetadata": present({"labels": dict(target.labels)}),
         "templates": [*dag_templates(pipeline), *steps],
     }
     return present(spec)
-
-
-def _executor(target: ArgoTarget) -> dict[str, Any]:
-    """Returns the account of Argo's containers, the only ones with a token then: main containers get none."""
-    if target.executor_account is None:
-        return {}
-    return {"executor": {"serviceAccountName": target.executor_account}, "automountServiceAccountToken": False}
-
-
-_POD_GC = {
-    "step_succeeded": "OnPodSuccess",
-    "step_ended": "OnPodCompletion",
-    "run_succeeded": "OnWorkflowSuccess",
-    "run_ended": "OnWorkflowCompletion",
-}
-_ARTIFACT_GC = {"run_ended": "OnWorkflowCompletion", "run_deleted": "OnWorkflowDeletion", "never": "Never"}
-
-
-def _pod_gc(pods: PodGc | None) -> dict[str, Any] | None:
-    if pods is None:
-        return None
-    delay = None if pods.delay is None else duration(pods.delay)
-    return present({"strategy": _POD_GC[pods.when], "deleteDelayDuration": delay})
-
-
-def _artifact_gc(artifacts: ArtifactGc | None) -> dict[str, Any] | None:
-    if artifacts is None:
-        return None
-    fields = {
-        "strategy": _ARTIFACT_GC[artifacts.when],
-        "serviceAccountName": artifacts.service_account,
-        "forceFinalizerRemoval": artifacts.force or None,
-    }
-    return present(fields)
-
-
-def _repository(repository: ArtifactRepository | None) -> dict[str, Any] | None:
-    return None if repository is None else present({"configMap": repository.config_map, "key": repository.key})
-
-
-def _locks(target: ArgoTarget) -> dict[str, Any]:
-    semaphores = [{"configMapKeyRef": {"name": each.config_map, "key": each.key}} for each in target.semaphores]
-    mutexes = [] if target.mutex is None else [{"name": target.mutex}]
-    return present({"mutexes": mutexes, "semaphores": semaphores})
 
 
 def _parameter(name: str, parameter: Any) -> dict[str, Any]:
@@ -218,68 +171,3 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
         texts = sum(len(text_of(entry)) for entry in entries)
         size += texts * (1 + len(pipeline.members(name)))
     return count, size
-
-
-_SCHEDULED = ("starting_deadline", "keep_succeeded_runs", "keep_failed_runs")
-
-
-def _access_notes(pipeline: Pipeline, nodes: list[Node]) -> Iterator[str]:
-    """Yields what service accounts need."""
-    target = pipeline.targets.argo
-    executor = target.executor_account
-    rights = "create and patch on workflowtaskresults (argoproj.io)"
-    if executor is None:
-        yield (
-            f"every step's service account needs {rights}; Argo's container in the step's pod uses its token, which "
-            f"the step's program can read: targets.argo.executor_account gives Argo's container an account of its own"
-        )
-    else:
-        yield (
-            f"the service account {executor} needs {rights}, and a Secret {executor}.service-account-token of type "
-            f"kubernetes.io/service-account-token with its token: without it, pods of steps do not start"
-        )
-    if target.artifact_gc is not None and target.artifact_gc.when != "never":
-        yield (
-            f"the service account {target.artifact_gc.service_account or 'default'} deletes artifacts; it needs list "
-            f"and watch on workflowartifactgctasks, and patch on workflowartifactgctasks/status (argoproj.io)"
-        )
-    tuning = {_account(node, target) for node in nodes if isinstance(node.step, TuneStep)}
-    shared = [node.name for node in nodes if not isinstance(node.step, TuneStep) and _account(node, target) in tuning]
-    if shared and executor is None:
-        yield (
-            f"{shared[0]} has the service account of a tune step, so its program may create Experiments: give the "
-            f"tune step a service_account of its own, or set targets.argo.executor_account"
-        )
-
-
-def _account(node: Node, target: ArgoTarget) -> str | None:
-    return node.step.service_account or target.service_account
-
-
-def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning], missing: list[str]) -> Iterator[str]:
-    yield from _access_notes(pipeline, nodes)
-    if any(argument.is_artifact for node in nodes for argument in node.arguments.values()):
-        yield "steps pass artifacts through the artifact repository of Argo's configuration; without one they fail"
-    yield (
-        "a step's container must not run as root: images need a numeric USER; in a namespace that enforces the "
-        "restricted standard, Argo's containers need the image argoexec-nonroot and executor.securityContext"
-    )
-    if any(node.step.timeout is not None for node in nodes):
-        yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
-    yield from stop_notes(pipeline, "Argo")
-    if pipeline.schedule is None:
-        for name in _SCHEDULED:
-            if getattr(pipeline.targets.argo, name) is not None:
-                yield f"targets.argo.{name} has no effect without a schedule"
-    if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
-        yield f"schedule.cron {pipeline.schedule.clock_changes}; choose an hour from 4 on, or UTC"
-    if missing:
-        yield (
-            f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "
-            f"-p {missing[0]}=VALUE"
-        )
-    if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
-        yield "Argo runs every step again; cache has no effect there"
-    yield from steps_notes(nodes)
-    for tuning in tunings.values():
-        yield from tuning.notes
