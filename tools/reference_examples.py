@@ -312,6 +312,7 @@ targets:
     keep_failed_runs: 10
     starting_deadline: 30m
     executor_account: argo-executor
+    launcher_account: launcher
     pod_gc: {when: step_succeeded, delay: 10m}
     artifact_gc: {when: run_deleted, service_account: artifact-gc, force: true}
     artifact_repository: {config_map: repositories, key: team-a}

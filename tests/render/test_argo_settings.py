@@ -133,8 +133,19 @@ def test_with_an_executor_account_only_the_program_of_a_tune_step_gets_a_token()
     assert [note for note in notes if "may create Experiments" in note] == []
 
 
-def test_a_tune_step_with_an_account_of_its_own_keeps_others_from_creating_experiments():
-    notes = rendered(chain(tune=tune(image=IMAGE, service_account="launcher")), service_account="runner").notes
+@pytest.mark.parametrize(
+    ("step_account", "launcher_account", "account"),
+    [("own", None, "own"), (None, "launcher", "launcher"), ("own", "launcher", "own")],
+)
+def test_a_tune_step_with_an_account_of_its_own_keeps_others_from_creating_experiments(
+    step_account: str | None, launcher_account: str | None, account: str
+):
+    steps = chain(tune=tune(image=IMAGE, service_account=step_account))
+    rendering = rendered(steps, service_account="runner", launcher_account=launcher_account)
+    templates = rendering.documents[0]["spec"]["templates"]
+    accounts = {each["name"]: each["serviceAccountName"] for each in templates if "serviceAccountName" in each}
+    assert accounts == {"tune": account}
+    notes = rendering.notes
     assert [note for note in notes if "may create Experiments" in note] == []
 
 

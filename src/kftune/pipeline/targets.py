@@ -101,6 +101,8 @@ class ArgoTarget(ClusterTarget):
     executor_account: DnsSubdomain | None = None
     """Service account of Argo's own containers in each pod. With it, the programs of steps get no token of the cluster,
     except the launcher of a tune step. Default: that of the step, whose token its program can read."""
+    launcher_account: DnsSubdomain | None = None
+    """Service account of tune steps, which may create Experiments; default: that of the run."""
     pod_gc: PodGc | None = None
     """When the pods of steps are deleted; default: with the run."""
     artifact_gc: ArtifactGc | None = None

@@ -263,10 +263,8 @@ def _own_accounts(pipeline: Pipeline) -> Iterator[str]:
         yield f"targets.argo.executor_account={_quoted(f'{name}-executor')}"
     if argo.service_account is None:
         yield f"targets.argo.service_account={_quoted(name)}"
-        for step in pipeline.steps:
-            node = pipeline.node(step).step
-            if isinstance(node, TuneStep) and node.service_account is None:
-                yield f"steps.{step}.service_account={_quoted(f'{name}-launcher')}"
+        if argo.launcher_account is None:
+            yield f"targets.argo.launcher_account={_quoted(f'{name}-launcher')}"
 
 
 def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:

@@ -25,7 +25,7 @@ from kftune.render.argo.retrying import retry_strategy
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
 from kftune.render.names import object_name
 from kftune.render.rendering import present, whole_seconds
-from kftune.render.steps import JOB_TYPE_LABEL, check_one_node, command_of, image_of, split_command
+from kftune.render.steps import JOB_TYPE_LABEL, argo_account, check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
@@ -73,7 +73,7 @@ def step_template(
         "inputs": ports(_inputs(node, shown)),
         "outputs": ports(_outputs(node)),
         **_placement(node, pipeline.name),
-        **_token(step, pipeline.targets.argo),
+        **_launcher_access(step, pipeline.targets.argo),
         "activeDeadlineSeconds": whole_seconds(step.timeout),
         "retryStrategy": retry_strategy(step, node.name, pipeline.targets.argo.version),
         "synchronization": mutex,
@@ -175,10 +175,13 @@ def _placement(node: Node, group: str) -> dict[str, Any]:
     return placed
 
 
-def _token(step: StepConfig, target: ArgoTarget) -> dict[str, Any]:
-    """Returns whether the step's program gets a token of its service account: by default what the workflow says."""
-    # The launcher creates the Experiment. Argo's containers of its pod have the token of the executor's account.
-    return {"automountServiceAccountToken": True} if target.executor_account and isinstance(step, TuneStep) else {}
+def _launcher_access(step: StepConfig, target: ArgoTarget) -> dict[str, Any]:
+    """Returns the account and token with which the launcher creates the Experiment; other steps have the workflow's."""
+    if not isinstance(step, TuneStep):
+        return {}
+    account = {"serviceAccountName": argo_account(step, target)} if target.launcher_account else {}
+    # Argo's containers of its pod have the token of the executor's account.
+    return {**account, **({"automountServiceAccountToken": True} if target.executor_account else {})}
 
 
 def _fragments(node: Node) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kftune.pipeline import Node, Pipeline, TuneStep
-from kftune.pipeline.targets import ArgoTarget
-from kftune.render.steps import steps_notes, stop_notes
+from kftune.render.steps import argo_account, steps_notes, stop_notes
 from kftune.render.tuning import Tuning
 
 _SCHEDULED = ("starting_deadline", "keep_succeeded_runs", "keep_failed_runs")
@@ -81,14 +80,11 @@ def _access_notes(pipeline: Pipeline, nodes: list[Node]) -> Iterator[str]:
             f"the service account {target.artifact_gc.service_account or 'default'} deletes artifacts; it needs list "
             f"and watch on workflowartifactgctasks, and patch on workflowartifactgctasks/status (argoproj.io)"
         )
-    tuning = {_account(node, target) for node in nodes if isinstance(node.step, TuneStep)}
-    shared = [node.name for node in nodes if not isinstance(node.step, TuneStep) and _account(node, target) in tuning]
+    tuning = {argo_account(node.step, target) for node in nodes if isinstance(node.step, TuneStep)}
+    others = [node for node in nodes if not isinstance(node.step, TuneStep)]
+    shared = [node.name for node in others if argo_account(node.step, target) in tuning]
     if shared and executor is None:
         yield (
             f"{shared[0]} has the service account of a tune step, so its program may create Experiments: give the "
-            f"tune step a service_account of its own, or set targets.argo.executor_account"
+            f"tune step an account of its own, targets.argo.launcher_account, or set targets.argo.executor_account"
         )
-
-
-def _account(node: Node, target: ArgoTarget) -> str | None:
-    return node.step.service_account or target.service_account

@@ -7,7 +7,7 @@ from typing import Any
 
 from kftune.pipeline import TuneStep
 from kftune.project import Project, Variant
-from kftune.render.steps import all_nodes
+from kftune.render.steps import all_nodes, argo_account
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -35,7 +35,7 @@ def access(project: Project, variant: Variant) -> list[dict[str, Any]]:
         if on_argo and argo.executor_account is not None:
             tokens.add(argo.executor_account)
         for node in all_nodes(member):
-            account = node.step.service_account or argo.service_account or "default"
+            account = argo_account(node.step, argo) or "default"
             if on_argo:
                 executors.add(argo.executor_account or account)
             others.add(account)
