@@ -310,7 +310,16 @@ targets:
     annotations: {owner: team-a@example.com}
     keep_succeeded: 7d
     keep_failed: 30d
+    keep_succeeded_runs: 3
+    keep_failed_runs: 10
+    starting_deadline: 30m
+    executor_account: argo-executor
+    launcher_account: launcher
+    pod_gc: {when: step_succeeded, delay: 10m}
+    artifact_gc: {when: run_deleted, service_account: artifact-gc, force: true}
+    artifact_repository: {config_map: repositories, key: team-a}
     mutex: circuits
+    semaphores: [{config_map: limits, key: gpus}]
 """,
     "targets.local": """
 timeout: 6h

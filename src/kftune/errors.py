@@ -127,6 +127,10 @@ class ClusterError(KftuneError):
     """A cluster that cannot be reached, or that refuses something."""
 
 
+class StudyFailedError(ClusterError):
+    """A study that has failed on a cluster, or has found no best trial: to wait or to ask again changes nothing."""
+
+
 class ModelRegistryError(KftuneError):
     """A Model Registry that cannot be reached, that refuses something, or that holds another model of this version."""
 

@@ -60,7 +60,7 @@ def test_the_small_project_is_all_in_its_own_namespace_with_the_images_given(tmp
 def test_kinds_that_the_cluster_does_not_have_are_left_out() -> None:
     objects = render_objects(load_project(CIRCUITS))
     kinds = {one["kind"] for one in known(objects, ["v1", "kubeflow.org/v1beta1"])}
-    assert kinds == {"Namespace", "ServiceAccount", "PersistentVolumeClaim", "Experiment"}
+    assert kinds == {"Namespace", "ServiceAccount", "Secret", "PersistentVolumeClaim", "Experiment"}
 
 
 def test_only_the_dry_run_is_one() -> None:

@@ -26,7 +26,7 @@ from kftune.launcher.best import best_texts
 from kftune.launcher.launch import experiment_name
 from kftune.launcher.objects import objective_value
 from kftune.pipeline import EXECUTOR_OUTPUT, Node
-from kftune.render.tuning import Tuning, launcher_command, tuning_of
+from kftune.render.tuning import STUDY_FAILED, Tuning, launcher_command, tuning_of
 
 RUN = "run-1/tune"
 BEST = {"lr": "0.01", "units": "64"}
@@ -189,7 +189,7 @@ def test_the_error_for_a_failed_experiment_names_reason_and_trials(cluster, tmp_
 
     server.on_read = once_created(name, fail)
     run = launch(config, line)
-    assert run.returncode == 1
+    assert run.returncode == STUDY_FAILED
     assert "the Experiment has failed: BecauseFailed: too many failed" in run.stdout
     assert "trial trial-1: BecauseMetricsUnavailable" in run.stdout
 
@@ -240,7 +240,7 @@ def test_the_error_for_a_failed_experiment_has_exit_code_and_last_lines_of_a_tri
     )
     server.on_read = fail_when(lambda server: watched(server, 1), name, 1)
     run = launch(config, line)
-    assert run.returncode == 1
+    assert run.returncode == STUDY_FAILED
     told = run.stdout[run.stdout.index("the Experiment has failed") :].splitlines()
     assert told[0] == "the Experiment has failed: BecauseFailed: too many failed"
     assert told[1] == "  trial trial-0: BecauseMetricsUnavailable: m; exit code 3"
@@ -285,7 +285,7 @@ def test_without_the_right_to_look_at_pods_the_launcher_says_so_and_goes_on(clus
     server.forbidden = {forbidden}
     server.on_read = fail_when(lambda server: len(server.requests) > 10, name, 2)
     run = launch(config, line)
-    assert run.returncode == 1
+    assert run.returncode == STUDY_FAILED
     assert run.stdout.count(said) == 1
     assert "give the service account that right" in run.stdout
     assert f"trial trial-1: BecauseMetricsUnavailable: m{'' if known == 'm' else '; ' + known}\n" in run.stdout
@@ -302,7 +302,7 @@ def test_a_retry_fails_at_once_when_the_experiment_has_failed_before(cluster, tm
     launch(config, line)
     server.requests.clear()
     run = launch(config, line)
-    assert run.returncode == 1
+    assert run.returncode == STUDY_FAILED
     assert f"the Experiment {name} of an earlier try has failed: BecauseFailed: too many failed" in run.stdout
     assert "start a new run, or set delete: always" in run.stdout
     assert [request for request in server.requests if "pods" in request] == []
@@ -323,10 +323,10 @@ def test_why_it_failed_is_the_steps_message_where_the_cluster_has_a_file_for_it(
         "program._MESSAGE = pathlib.Path(sys.argv[1]); sys.exit(program.main(sys.argv[2:]))"
     )
     start = [line[0], "-c", script, str(message)]
-    assert launch(config, [*start, *line[3:]]).returncode == 1
+    assert launch(config, [*start, *line[3:]]).returncode == STUDY_FAILED
     assert not message.exists()
     message.touch()
-    assert launch(config, [*start, *line[3:]]).returncode == 1
+    assert launch(config, [*start, *line[3:]]).returncode == STUDY_FAILED
     assert message.read_text().startswith(f"the Experiment {name} of an earlier try has failed: BecauseFailed: \u00e9")
     assert 4000 < message.stat().st_size <= 4096
 
@@ -340,7 +340,7 @@ def test_success_without_a_best_trial_is_an_error(cluster, tmp_path):
 
     server.on_read = once_created(name, succeed)
     run = launch(config, line)
-    assert run.returncode == 1
+    assert run.returncode == STUDY_FAILED
     assert "without a best trial" in run.stdout
 
 
@@ -582,8 +582,12 @@ def with_data(tmp_path: Path, *more: str) -> tuple[list[str], str, Path]:
     return line, name, share
 
 
-@pytest.mark.parametrize(("delete", "copies"), [("never", 1), ("succeeded", 1), ("always", 0)])
-def test_data_stays_after_a_failure_unless_everything_is_to_be_deleted(cluster, tmp_path, delete, copies):
+@pytest.mark.parametrize(
+    ("delete", "copies", "code"), [("never", 1, STUDY_FAILED), ("succeeded", 1, STUDY_FAILED), ("always", 0, 1)]
+)
+def test_data_stays_after_a_failure_and_no_retry_is_wanted_unless_everything_is_to_be_deleted(
+    cluster, tmp_path, delete, copies, code
+):
     server, config = cluster
     line, name, share = with_data(tmp_path, f"--delete={delete}")
 
@@ -591,7 +595,7 @@ def test_data_stays_after_a_failure_unless_everything_is_to_be_deleted(cluster, 
         server.objects["experiments", name]["status"] = {"conditions": [condition("Failed", "too many failed")]}
 
     server.on_read = once_created(name, fail)
-    assert launch(config, line).returncode == 1
+    assert launch(config, line).returncode == code
     assert len(list(share.rglob("content"))) == copies
 
 

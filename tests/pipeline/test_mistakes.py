@@ -200,6 +200,11 @@ EDITS = {
     "schedule: a minute too many": Edit("30 2 * * 1-5", "60 2 * * 1-5"),
     "schedule: unknown time zone": Edit("Europe/Berlin", "Europe/Berlni"),
     "targets: unknown version": Edit('version: "4.1"', 'version: "5.0"'),
+    "targets: pods deleted at no known time": Edit("labels: {team: a}", "pod_gc: {when: step_success}"),
+    "targets: artifacts deleted after a step": Edit("labels: {team: a}", "artifact_gc: {when: step_ended}"),
+    "targets: a semaphore without a key": Edit("labels: {team: a}", "semaphores: [{config_map: limits}]"),
+    "targets: Argo's name of a setting": Edit("labels: {team: a}", "podGC: {strategy: OnPodSuccess}"),
+    "targets: a misspelt account": Edit("labels: {team: a}", "executor_acount: argo"),
     "targets: a pipeline root that is no bucket": Edit("targets:\n", "targets:\n  kfp: {pipeline_root: 'minio:/x'}\n"),
     "targets: a label that no cluster takes": Edit("{team: a}", '{team: "a b"}'),
 }

@@ -226,8 +226,48 @@ def test_each_account_gets_only_the_verbs_that_its_steps_use() -> None:
     }
     subjects = {one["metadata"]["name"]: one["subjects"] for one in objects if one["kind"] == "RoleBinding"}
     runner = [{"kind": "ServiceAccount", "name": "pipeline-runner", "namespace": "team-a"}]
-    assert subjects == {"circuits-argo-executor": runner, "circuits-launcher": runner}
-    assert [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"] == ["pipeline-runner"]
+    executor = [{"kind": "ServiceAccount", "name": "circuits-executor", "namespace": "team-a"}]
+    assert subjects == {"circuits-argo-executor": executor, "circuits-launcher": runner}
+    assert accounts(objects) == ["circuits-executor", "pipeline-runner"]
+
+
+def accounts(objects: list[Any]) -> list[str]:
+    return [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"]
+
+
+def test_argos_containers_have_an_account_of_their_own_and_only_the_launcher_gets_another_token(project: Path) -> None:
+    objects = render_objects(load_project(project))
+    (secret,) = (one for one in objects if one["kind"] == "Secret")
+    assert secret["type"] == "kubernetes.io/service-account-token"
+    assert secret["metadata"]["name"] == "circuits-executor.service-account-token"
+    assert secret["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "circuits-executor"}
+    (template,) = (one for one in objects if one["kind"] == "WorkflowTemplate")
+    assert template["spec"]["executor"] == {"serviceAccountName": "circuits-executor"}
+    assert template["spec"]["automountServiceAccountToken"] is False
+    tokens = {each["name"]: each["automountServiceAccountToken"] for each in with_token(template)}
+    assert tokens == {"tune": True}
+
+
+def with_token(template: Any) -> list[Any]:
+    return [each for each in template["spec"]["templates"] if "automountServiceAccountToken" in each]
+
+
+def test_an_account_that_deletes_artifacts_may_do_what_argo_needs_for_it(project: Path) -> None:
+    edit(project, ", service_account: pipeline-runner", ", artifact_gc: {when: run_ended}", "pipeline.yaml")
+    objects = render_objects(load_project(project))
+    (role,) = (one for one in objects if one["metadata"]["name"] == "circuits-argo-artifact-gc" and "rules" in one)
+    assert role["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowartifactgctasks"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowartifactgctasks/status"], "verbs": ["patch"]},
+    ]
+    (binding,) = (one for one in objects if one["kind"] == "RoleBinding" and "artifact-gc" in one["metadata"]["name"])
+    assert [each["name"] for each in binding["subjects"]] == ["default"]
+
+
+def test_a_set_without_argo_has_no_accounts_for_it(project: Path) -> None:
+    edit(project, "namespace: team-a\n", "namespace: team-a\ntargets: [katib, kfp]\n")
+    objects = render_objects(load_project(project))
+    assert [one["kind"] for one in objects if "executor" in one["metadata"]["name"]] == []
 
 
 def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: Path) -> None:
@@ -240,10 +280,13 @@ def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: 
     assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}
 
 
-def test_a_pipeline_without_an_account_gets_one_of_its_own(project: Path) -> None:
+def test_a_pipeline_without_an_account_gets_some_of_its_own(project: Path) -> None:
     edit(project, ", service_account: pipeline-runner", "", "pipeline.yaml")
     objects = render_objects(load_project(project))
-    assert [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"] == ["circuits"]
+    assert accounts(objects) == ["circuits", "circuits-executor", "circuits-launcher"]
+    subjects = {one["metadata"]["name"]: one["subjects"] for one in objects if one["kind"] == "RoleBinding"}
+    assert [one["name"] for one in subjects["circuits-launcher"]] == ["circuits-launcher"]
+    assert [one["name"] for one in subjects["circuits-argo-executor"]] == ["circuits-executor"]
     (template,) = (one for one in objects if one["kind"] == "WorkflowTemplate")
     assert template["spec"]["serviceAccountName"] == "circuits"
 

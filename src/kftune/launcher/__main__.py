@@ -1,7 +1,8 @@
 """``python -m kftune.launcher``: the program of a tune step on a cluster.
 
-Exit codes: 0 the best values are written, 1 the Experiment failed or the cluster refuses, 2 usage error, 143 asked to
-stop (the Experiment continues, and the next try attaches to it).
+Exit codes: 0 the best values are written, 1 the cluster refuses, or the next try makes another Experiment, 2 usage
+error, 3 the Experiment has failed for each further try too, 143 asked to stop (the Experiment continues, and the next
+try attaches to it).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 
 from kftune import outputs
 from kftune.cluster import Namespace
-from kftune.errors import ClusterError, KftuneError, UsageError
+from kftune.errors import ClusterError, KftuneError, StudyFailedError, UsageError
 from kftune.files import write_text
 from kftune.launcher.best import best_texts
 from kftune.launcher.launch import Launch, experiment_name
@@ -26,7 +27,7 @@ from kftune.launcher.objects import assignments, metric_values, objective_value
 from kftune.launcher.report import report_page
 from kftune.launcher.share import SharedData
 from kftune.pipeline.steps import BEST
-from kftune.render.tuning import put_in
+from kftune.render.tuning import STUDY_FAILED, put_in
 
 METRICS = "metrics"
 # Source: Kubernetes, termination message: the file of each container, of which the last 4 KiB are kept.
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         return _run(argv, stop)
     except KftuneError as error:
         _fail(str(error))
-        return 2 if isinstance(error, UsageError) else 1
+        return 2 if isinstance(error, UsageError) else STUDY_FAILED if isinstance(error, StudyFailedError) else 1
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
@@ -80,6 +81,10 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
             return 143
         _write(found, launch.trials(), wanted, named, arguments.executor_output)
         written = True
+    except StudyFailedError as error:
+        if arguments.delete == "always":  # the next try makes another Experiment
+            raise ClusterError(str(error)) from error
+        raise
     finally:
         _clean_up(launch, data, arguments.delete, written)
     return 0
@@ -156,7 +161,7 @@ def _write(
 ) -> None:
     optimal = found.get("status", {}).get("currentOptimalTrial") or {}
     if not optimal.get("bestTrialName"):
-        raise ClusterError("the Experiment has succeeded without a best trial: no trial reported its objective")
+        raise StudyFailedError("the Experiment has succeeded without a best trial: no trial reported its objective")
     best = best_texts(wanted, assignments(optimal.get("parameterAssignments", [])), named["value"])
     value = objective_value(optimal.get("observation"), found["spec"]["objective"])
     texts = {f"{BEST}.{name}": text for name, text in best.items()}

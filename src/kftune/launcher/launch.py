@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kftune.cluster import Namespace
-from kftune.errors import ClusterError
+from kftune.errors import ClusterError, StudyFailedError
 from kftune.launcher.endings import Endings
 from kftune.launcher.objects import condition_of
 from kftune.render.names import LONGEST
@@ -108,7 +108,8 @@ class Launch:
         """Waits until the Experiment has succeeded and returns it; None when `stop` was set before.
 
         Raises:
-            ClusterError: It has failed, or no longer exists.
+            StudyFailedError: It has failed.
+            ClusterError: It no longer exists.
         """
         said, said_at, watched = "", time.monotonic(), False
         while True:
@@ -120,7 +121,7 @@ class Launch:
                 self._say(f"succeeded: {_counts(found)}")
                 return found
             if state.get("type") == "Failed":
-                raise ClusterError("\n  ".join([*self._why_failed(state, watched), *self._failures()]))
+                raise StudyFailedError("\n  ".join([*self._why_failed(state, watched), *self._failures()]))
             if not watched:
                 self._endings.start()
                 watched = True

@@ -157,8 +157,7 @@ class _Reader:
         for given in (targets.argo.namespace, targets.kfp.namespace):
             self._check_namespace(file, given, keys)
         own = [f"targets.{name}.namespace={_quoted(space)}" for name in ("argo", "kfp")]
-        if targets.argo.service_account is None:
-            own.append(f"targets.argo.service_account={_quoted(pipeline.name)}")
+        own += _own_accounts(pipeline)
         loaded = load_pipeline(path, [*overrides, *own]).with_images(lambda image: resolve(image, path))
         return _tuning_where_it_runs(loaded)
 
@@ -252,6 +251,20 @@ def image_name(image: str) -> str:
 
 def _quoted(text: str) -> str:
     return f'"{text}"'
+
+
+def _own_accounts(pipeline: Pipeline) -> Iterator[str]:
+    """Yields the service accounts of a pipeline that names none: the set creates them, each with the rights it needs.
+
+    An account that is named may be bound to one of the cloud, which reads and writes artifacts, so steps keep it.
+    """
+    argo, name = pipeline.targets.argo, pipeline.name
+    if argo.executor_account is None:
+        yield f"targets.argo.executor_account={_quoted(f'{name}-executor')}"
+    if argo.service_account is None:
+        yield f"targets.argo.service_account={_quoted(name)}"
+        if argo.launcher_account is None:
+            yield f"targets.argo.launcher_account={_quoted(f'{name}-launcher')}"
 
 
 def _tuning_where_it_runs(pipeline: Pipeline) -> Pipeline:

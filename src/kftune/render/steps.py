@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kftune.errors import RenderError
-from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.pipeline import Node, Pipeline, StepConfig, TuneStep
+from kftune.pipeline.targets import ArgoTarget
 from kftune.render import pods
 from kftune.render.command import torchrun_arguments, under_torchrun
 from kftune.render.pod_notes import pod_notes
@@ -18,6 +19,17 @@ def all_nodes(pipeline: Pipeline) -> list[Node]:
     """Returns the steps of a pipeline, its exit step last."""
     plan = pipeline.plan
     return [*plan.nodes.values(), *([] if plan.exit is None else [plan.exit])]
+
+
+def argo_account(step: StepConfig, target: ArgoTarget) -> str | None:
+    """Returns the service account of a step's pods on Argo; None means the namespace's default.
+
+    Args:
+        step: The step.
+        target: The options of its pipeline.
+    """
+    launcher = target.launcher_account if isinstance(step, TuneStep) else None
+    return step.service_account or launcher or target.service_account
 
 
 def stop_notes(pipeline: Pipeline, engine: str) -> Iterator[str]:

@@ -22,6 +22,9 @@ from kftune.render.katib import render_katib
 from kftune.render.parameters import katib_parameters
 from kftune.study import Study
 
+STUDY_FAILED = 3
+"""The exit code of the launcher if the study has failed and another try cannot search again."""
+
 _MARK = re.compile("@kftune:([A-Za-z0-9_.]+)@")
 
 

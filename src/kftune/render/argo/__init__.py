@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
@@ -17,11 +17,13 @@ from kftune.pipeline.ports import text_of
 from kftune.pipeline.targets import ArgoTarget
 from kftune.render.argo.container import POD_SECURITY, ports, shown_outputs, step_template
 from kftune.render.argo.dag import EXIT, MAIN, dag_templates, relies_on_absence
+from kftune.render.argo.notes import notes_of
+from kftune.render.argo.settings import run_settings
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering, present, whole_seconds
-from kftune.render.steps import all_nodes, steps_notes, stop_notes
+from kftune.render.steps import all_nodes
 from kftune.render.tuning import Tuning, tuning_of
 
 _API = "argoproj.io/v1alpha1"
@@ -60,7 +62,7 @@ def render_argo(pipeline: Pipeline) -> Rendering:
             f"{lacking} gets a default when another step is skipped; this needs Argo "
             f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older versions pass an empty text, or hang"
         )
-    return Rendering(documents, [*notes, *_notes(pipeline, nodes, tunings, missing)], created)
+    return Rendering(documents, [*notes, *notes_of(pipeline, nodes, tunings, missing)], created)
 
 
 def _check_names(pipeline: Pipeline) -> None:
@@ -95,7 +97,7 @@ def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) 
         "activeDeadlineSeconds": whole_seconds(pipeline.timeout),
         "parallelism": pipeline.parallel,
         "ttlStrategy": present({key: whole_seconds(seconds) for key, seconds in kept.items()}),
-        "synchronization": {"mutexes": [{"name": target.mutex}]} if target.mutex is not None else None,
+        **run_settings(target),
         "workflowMetadata": present({"labels": dict(target.labels)}),
         "templates": [*dag_templates(pipeline), *steps],
     }
@@ -128,6 +130,7 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
         "timezone": schedule.timezone,
         "concurrencyPolicy": schedule.concurrency.capitalize(),
         **_history(pipeline.targets.argo),
+        **present({"startingDeadlineSeconds": whole_seconds(pipeline.targets.argo.starting_deadline)}),
         **({"suspend": True} if schedule.suspend else {}),
         "workflowSpec": {"workflowTemplateRef": {"name": pipeline.name}},
     }
@@ -135,10 +138,17 @@ def _cron_workflow(pipeline: Pipeline, metadata: Mapping[str, Any], missing: lis
 
 
 def _history(target: ArgoTarget) -> dict[str, int]:
-    """Returns how many runs of a schedule are kept, if times say how long: Argo keeps the last 3 and 1 otherwise."""
-    kept = {"successfulJobsHistoryLimit": target.keep_succeeded, "failedJobsHistoryLimit": target.keep_failed}
+    """Returns how many runs of a schedule are kept, if the target says so: Argo keeps the last 3 and 1 otherwise."""
+    kept = {
+        "successfulJobsHistoryLimit": _runs(target.keep_succeeded_runs, target.keep_succeeded),
+        "failedJobsHistoryLimit": _runs(target.keep_failed_runs, target.keep_failed),
+    }
+    return present(kept)
+
+
+def _runs(count: int | None, seconds: float | None) -> int | None:
     # A schedule starts a run each minute at most.
-    return {name: math.ceil(seconds / 60) for name, seconds in kept.items() if seconds is not None}
+    return count if count is not None or seconds is None else math.ceil(seconds / 60)
 
 
 def _workflow(pipeline: Pipeline, metadata: Mapping[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +163,7 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
     for node in pipeline.plan.nodes.values():
         entries = () if node.loop is None else pipeline.loops[node.loop].entries or ()
         times = 1 if node.loop is None else len(entries)
-        count += times * (2 if node.step.retries.limit else 1)
+        count += times * (2 if node.step.retries.limit or node.step.preemption.retries else 1)
     for name, loop in pipeline.loops.items():
         entries = loop.entries or ()
         # The loop, its items, and the check of each list that it gives.
@@ -161,31 +171,3 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
         texts = sum(len(text_of(entry)) for entry in entries)
         size += texts * (1 + len(pipeline.members(name)))
     return count, size
-
-
-def _notes(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning], missing: list[str]) -> Iterator[str]:
-    yield (
-        "every step's service account needs create and patch on workflowtaskresults (argoproj.io); Argo's container "
-        "in the step's pod uses its token"
-    )
-    if any(argument.is_artifact for node in nodes for argument in node.arguments.values()):
-        yield "steps pass artifacts through the artifact repository of Argo's configuration; without one they fail"
-    yield (
-        "a step's container must not run as root: images need a numeric USER; in a namespace that enforces the "
-        "restricted standard, Argo's containers need the image argoexec-nonroot and executor.securityContext"
-    )
-    if any(node.step.timeout is not None for node in nodes):
-        yield "a step's timeout counts from the creation of its pod: add the time for scheduling and pulling its image"
-    yield from stop_notes(pipeline, "Argo")
-    if pipeline.schedule is not None and pipeline.schedule.meets_clock_changes:
-        yield f"schedule.cron {pipeline.schedule.clock_changes}; choose an hour from 4 on, or UTC"
-    if missing:
-        yield (
-            f"{', '.join(missing)} must be given for each run: argo submit --from workflowtemplate/{pipeline.name} "
-            f"-p {missing[0]}=VALUE"
-        )
-    if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
-        yield "Argo runs every step again; cache has no effect there"
-    yield from steps_notes(nodes)
-    for tuning in tunings.values():
-        yield from tuning.notes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
@@ -20,11 +19,13 @@ from kftune.pipeline import (
     TuneStep,
 )
 from kftune.pipeline.ports import METRICS_TYPES, text_of
+from kftune.pipeline.targets import ArgoTarget
 from kftune.render import pods
+from kftune.render.argo.retrying import retry_strategy
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
 from kftune.render.names import object_name
 from kftune.render.rendering import present, whole_seconds
-from kftune.render.steps import JOB_TYPE_LABEL, check_one_node, command_of, image_of, split_command
+from kftune.render.steps import JOB_TYPE_LABEL, argo_account, check_one_node, command_of, image_of, split_command
 from kftune.render.tuning import Tuning, launcher_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
@@ -72,8 +73,9 @@ def step_template(
         "inputs": ports(_inputs(node, shown)),
         "outputs": ports(_outputs(node)),
         **_placement(node, pipeline.name),
+        **_launcher_access(step, pipeline.targets.argo),
         "activeDeadlineSeconds": whole_seconds(step.timeout),
-        "retryStrategy": _retries(step, node.name, pipeline.targets.argo.version) if step.retries.limit else None,
+        "retryStrategy": retry_strategy(step, node.name, pipeline.targets.argo.version),
         "synchronization": mutex,
         "container": _container(node, tuning),
         "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
@@ -173,49 +175,20 @@ def _placement(node: Node, group: str) -> dict[str, Any]:
     return placed
 
 
+def _launcher_access(step: StepConfig, target: ArgoTarget) -> dict[str, Any]:
+    """Returns the account and token with which the launcher creates the Experiment; other steps have the workflow's."""
+    if not isinstance(step, TuneStep):
+        return {}
+    account = {"serviceAccountName": argo_account(step, target)} if target.launcher_account else {}
+    # Argo's containers of its pod have the token of the executor's account.
+    return {**account, **({"automountServiceAccountToken": True} if target.executor_account else {})}
+
+
 def _fragments(node: Node) -> dict[str, Any]:
     """Returns the parts of the pod in Kubernetes' own words, as Argo merges them into the pod."""
     found = pods.fragments(node.step, lambda text, which: literal(text, f"{which} of step {node.name!r}"))
     of_container = found.pop("container")
     return {**found, **({"containers": [{"name": _MAIN, **of_container}]} if of_container else {})}
-
-
-def _retries(step: StepConfig, name: str, version: str) -> dict[str, Any] | None:
-    retries, lost = step.retries, step.preemption.retries
-    if not retries.limit and not lost:
-        return None
-    # Always: after a lost node and after a failure of the program.
-    strategy: dict[str, Any] = {"limit": str(retries.limit + lost), "retryPolicy": "Always"}
-    if not retries.limit:
-        strategy["expression"] = _NODE_IS_LOST
-    if retries.backoff is None:
-        return strategy
-    if not float(retries.factor).is_integer():
-        raise RenderError(
-            f"Argo needs a whole number as the factor between waits, but retries.factor of step {name!r} is "
-            f"{retries.factor:g}; set it to {math.ceil(retries.factor)}"
-        )
-    backoff = {"duration": _duration(retries.backoff), "factor": str(int(retries.factor))}
-    if retries.max_backoff is not None:
-        if version == "3.6":
-            raise RenderError(
-                f"Argo 3.6 has no maximum wait between retries, but retries.max_backoff of step {name!r} is set; "
-                f"remove it, or set targets.argo.version to 3.7 or newer if the cluster has it"
-            )
-        backoff["cap"] = _duration(retries.max_backoff)
-    return {**strategy, "backoff": backoff}
-
-
-# Source: argo-workflows v4.1.2, workflow/controller/operator.go: a pod that is gone is an Error, and one that is ended
-# from outside has the code of SIGTERM or SIGKILL. A program without memory has that of SIGKILL too, and says so.
-_NODE_IS_LOST = (
-    'lastRetry.status == "Error" || '
-    '(lastRetry.exitCode in ["137", "143"] && not (lastRetry.message contains "OOMKilled"))'
-)
-
-
-def _duration(seconds: float) -> str:
-    return f"{math.ceil(seconds * 1000)}ms" if seconds < 1 else f"{math.ceil(seconds)}s"
 
 
 def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _objects(loaded: LoadedProject, variant: Variant) -> _Objects:
         notes += [note for note in rendering.notes if note not in notes]
     shared = {
         "namespace.yaml": namespace(variant.created),
-        "access.yaml": access(loaded.project.name, variant),
+        "access.yaml": access(loaded.project, variant),
         "claims.yaml": claims(loaded.project, variant.namespace),
         "config-maps.yaml": config_maps(loaded.config_maps, variant.namespace),
     }

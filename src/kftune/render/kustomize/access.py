@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from kftune.pipeline import TuneStep
-from kftune.project import Variant
-from kftune.render.steps import all_nodes
+from kftune.project import Project, Variant
+from kftune.render.steps import all_nodes, argo_account
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -15,21 +15,30 @@ _RBAC = "rbac.authorization.k8s.io"
 _EXISTING = ("default", "default-editor", "default-viewer")
 
 
-def access(project: str, variant: Variant) -> list[dict[str, Any]]:
+def access(project: Project, variant: Variant) -> list[dict[str, Any]]:
     """Renders the service accounts, Roles and RoleBindings of a project.
 
     Args:
-        project: Its name, the prefix of the Roles' names: several projects may share a namespace.
+        project: Its name is the prefix of the Roles' names: several projects may share a namespace.
         variant: Its studies and pipelines, and their namespace.
     """
     executors, launchers, deleters, others = set[str](), set[str](), set[str](), set[str]()
+    cleaners, tokens = set[str](), set[str]()
     for member in variant.members.values():
         if isinstance(member, Study):
             others |= {member.step.service_account or "default"}
             continue
+        argo = member.targets.argo
+        on_argo = "argo" in project.targets
+        if on_argo and argo.artifact_gc is not None and argo.artifact_gc.when != "never":
+            cleaners.add(argo.artifact_gc.service_account or "default")
+        if on_argo and argo.executor_account is not None:
+            tokens.add(argo.executor_account)
         for node in all_nodes(member):
-            account = node.step.service_account or member.targets.argo.service_account or "default"
-            executors.add(account)
+            account = argo_account(node.step, argo) or "default"
+            if on_argo:
+                executors.add(argo.executor_account or account)
+            others.add(account)
             if isinstance(node.step, TuneStep):
                 accounts = {account, member.targets.kfp.service_account or account}
                 launchers |= accounts
@@ -37,17 +46,24 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
                     deleters |= accounts
                 others |= {node.step.study.step.service_account or "default"}
     space = variant.namespace
-    made = sorted((executors | launchers | others).difference(_EXISTING))
+    made = sorted((executors | launchers | cleaners | others).difference(_EXISTING))
     return [
         *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
-        *_granted(f"{project}-argo-executor", space, sorted(executors), _EXECUTOR),
-        *_granted(f"{project}-launcher", space, sorted(launchers), _LAUNCHER),
-        *_granted(f"{project}-launcher-delete", space, sorted(deleters), _DELETER),
+        *(_token(name, space) for name in sorted(tokens)),
+        *_granted(f"{project.name}-argo-executor", space, sorted(executors), _EXECUTOR),
+        *_granted(f"{project.name}-argo-artifact-gc", space, sorted(cleaners), _CLEANER),
+        *_granted(f"{project.name}-launcher", space, sorted(launchers), _LAUNCHER),
+        *_granted(f"{project.name}-launcher-delete", space, sorted(deleters), _DELETER),
     ]
 
 
 # Source: argo-workflows v4.1.2, workflow RBAC: how Argo's container in each pod reports outputs.
 _EXECUTOR = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
+# Source: argo-workflows v4.0.5, manifests/quick-start/base/artifactgc-role.yaml.
+_CLEANER = [
+    {"apiGroups": ["argoproj.io"], "resources": ["workflowartifactgctasks"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["argoproj.io"], "resources": ["workflowartifactgctasks/status"], "verbs": ["patch"]},
+]
 # What kftune.cluster uses.
 _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
@@ -57,6 +73,16 @@ _LAUNCHER = [
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
 ]
 _DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}]
+
+
+def _token(account: str, space: str) -> dict[str, Any]:
+    """Renders the Secret with the token of the executor's account, which Argo mounts; the cluster fills it.
+
+    Source: argo-workflows v4.0.5, util/secrets/names.go.
+    """
+    metadata = _metadata(f"{account}.service-account-token", space)
+    metadata["annotations"] = {"kubernetes.io/service-account.name": account}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/service-account-token"}
 
 
 def _granted(name: str, space: str, accounts: list[str], rules: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
