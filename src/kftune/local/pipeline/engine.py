@@ -333,8 +333,15 @@ class PipelineEngine:
         """Lets a task be tried again after a wait."""
         task, attempt = running.task, running.attempt
         task.state = "Waiting"
-        due = time.monotonic() + wait
-        self._waiting.append(_Waiting(task, running.values, running.key, attempt + 1, running.lost + lost, due))
+        again = _Waiting(
+            task=task,
+            values=running.values,
+            key=running.key,
+            attempt=attempt + 1,
+            lost=running.lost + lost,
+            due=time.monotonic() + wait,
+        )
+        self._waiting.append(again)
         self._emit(StepRetries(task.name, task.node.name, attempt, problem, wait))
 
     def _end(
