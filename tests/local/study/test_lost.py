@@ -16,6 +16,7 @@ from local_experiment import sh as sh_in_pod
 from local_study import Runs, finished, log_of, one_trial, python, run, sh, stored_rows, study, trials_in, wait_until
 
 from kftune.local import Event, TrialRetries, TrialStarted
+from kftune.local.processes import lost
 
 LOST = {"preemption": {"retries": 2}}
 
@@ -98,6 +99,39 @@ def test_without_the_setting_a_lost_trial_fails(tmp_path):
 def test_a_trial_is_lost_when_its_shell_tells_that_its_program_was(tmp_path):
     command = ended_once(tmp_path / "tries", "sh -c 'kill -9 $$' || exit $?")
     assert one_trial(study(command, trials=1, step=LOST), tmp_path / "results").attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "counters", "state"),
+    [
+        ("KILL", "pgfault 7\noom_kill 3\n", "Succeeded"),
+        ("KILL", "pgfault 7\n", "Failed"),
+        ("KILL", None, "Failed"),
+        ("TERM", None, "Succeeded"),
+    ],
+)
+def test_sigkill_counts_only_where_the_kernel_tells_that_it_was_not_for_want_of_memory(
+    tmp_path, monkeypatch, name, counters, state
+):
+    file = tmp_path / "vmstat"
+    monkeypatch.setattr(lost, "_COUNTERS", file)
+    [file.write_text(text) for text in (counters,) if text is not None]
+    command = ended_once(tmp_path / "tries", f"kill -{name} $$")
+    assert one_trial(study(command, trials=1, step=LOST), tmp_path / "results").state == state
+
+
+def test_a_kill_for_want_of_memory_meanwhile_is_a_failure(tmp_path, monkeypatch):
+    file = tmp_path / "vmstat"
+    file.write_text("oom_kill 3\n")
+    monkeypatch.setattr(lost, "_COUNTERS", file)
+    command = ended_once(tmp_path / "tries", f"{{ echo oom_kill 4 > {file}; kill -9 $$; }}")
+    assert one_trial(study(command, trials=1, step=LOST), tmp_path / "results").state == "Failed"
+
+
+def test_the_setting_may_change_between_runs(tmp_path):
+    run(study(trials=1), tmp_path)
+    outcome, _ = run(study(trials=2, step=LOST), tmp_path)
+    assert outcome.counts == {"Succeeded": 2}
 
 
 @pytest.mark.parametrize("algorithm", ["random", "tpe", "multivariate-tpe", "sobol", "cmaes"])
