@@ -202,6 +202,7 @@ IGNORED = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", 
     [
         ({"podFailurePolicy": {"rules": [IGNORED]}}, 4),
         ({"podFailurePolicy": {"rules": [{**IGNORED, "action": "FailJob"}]}}, 1),
+        ({"podFailurePolicy": {"rules": [{**IGNORED, "action": "FailJob"}, IGNORED]}}, 1),
         ({}, 1),
     ],
 )

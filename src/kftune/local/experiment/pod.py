@@ -122,10 +122,13 @@ def pod_of(run: Mapping[str, Any], primary: str, labels: Mapping[str, str] = Map
 def _survives_loss(job: Mapping[str, Any]) -> bool:
     """Whether a Job starts its pod again when a node is lost, although it does not when the program fails."""
     rules = [as_map(rule) for rule in as_map(job.get("podFailurePolicy")).get("rules") or ()]
-    ignored = [
-        as_map(each) for rule in rules if rule.get("action") == "Ignore" for each in rule.get("onPodConditions") or ()
-    ]
-    return any(each.get("type") == "DisruptionTarget" and each.get("status", "True") == "True" for each in ignored)
+    # The first rule that fits a pod decides.
+    return next((rule.get("action") == "Ignore" for rule in rules if _is_of_lost_nodes(rule)), False)
+
+
+def _is_of_lost_nodes(rule: Mapping[str, Any]) -> bool:
+    conditions = [as_map(condition) for condition in rule.get("onPodConditions") or ()]
+    return any(each.get("type") == "DisruptionTarget" and each.get("status", "True") == "True" for each in conditions)
 
 
 def _several(what: str, counts: Mapping[str, object]) -> str:
