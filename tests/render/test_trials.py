@@ -324,3 +324,20 @@ def test_what_a_kind_cannot_express_is_refused_with_a_way_out(step, katib, messa
     with pytest.raises(RenderError) as caught:
         render(make_study(step={**STEP, **step}, katib=katib))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "survives"),
+    [
+        ("Job", "a Job starts its pod again each time that its node is lost", True),
+        ("PyTorchJob", "a PyTorchJob fails when its node is lost", False),
+        ("TrainJob", "the runtime of a TrainJob decides what happens when a node is lost", False),
+    ],
+)
+def test_what_a_lost_node_means_for_a_trial_is_told(kind, told, survives):
+    targets = {"katib": {"trial_kind": kind}}
+    plain = render(make_study(step=STEP, targets=targets))
+    asked = render(make_study(step={**STEP, "preemption": {"retries": 2}}, targets=targets))
+    (note,) = set(asked.notes) - set(plain.notes)
+    assert told in note
+    assert ("podFailurePolicy" in str(asked.documents)) == survives

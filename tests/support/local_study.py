@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -124,6 +125,40 @@ def stored_rows(folder: Path) -> dict[int, tuple[Any, ...]]:
     finally:
         connection.close()
     return {row[0]: row for row in rows}
+
+
+class Runs:
+    """Runs of one study, one after another, each in a process that can be killed."""
+
+    def __init__(self, folder: Path, **arguments: object) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(folder), json.dumps(arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._line() == "ready"
+
+    def start(self) -> int:
+        """Starts a run, and returns its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def wait(self) -> None:
+        """Waits for the end of the run."""
+        assert self._line() == "ended"
+
+    def __enter__(self) -> Runs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
 
 def serve() -> None:

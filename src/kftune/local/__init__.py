@@ -9,6 +9,7 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialRetries,
     TrialStarted,
 )
 from kftune.local.study.progress import Outcome, Reason
@@ -23,6 +24,7 @@ __all__ = [
     "StudyFinished",
     "StudyStarted",
     "TrialFinished",
+    "TrialRetries",
     "TrialStarted",
     "run_study",
 ]

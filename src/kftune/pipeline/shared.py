@@ -31,6 +31,15 @@ class Retries(PipelinePart):
     max_backoff: Seconds | None = None
     """The longest wait; on Argo from 3.7."""
 
+    def wait(self, failed: int) -> float:
+        """Returns the seconds between a failed try and the next.
+
+        Args:
+            failed: How many tries have failed, at least one.
+        """
+        wait = (self.backoff or 0.0) * self.factor ** (failed - 1)
+        return wait if self.max_backoff is None else min(wait, self.max_backoff)
+
 
 def _retries(value: object) -> object:
     return {"limit": value} if isinstance(value, int) and not isinstance(value, bool) else value

@@ -21,7 +21,8 @@ class RunFolder(NamedTuple):
     trials/NAME/      what a trial wrote (its KFTUNE_OUTPUT_DIR)
     lock              held by the run that writes
 
-    When a trial is started again after an interruption, its earlier files end in ``.attempt1``, ``.attempt2``, …
+    When a trial is started again, since it was interrupted or ended from outside, its earlier files end in
+    ``.attempt1``, ``.attempt2``, …
     """
 
     path: Path
@@ -53,6 +54,21 @@ class RunFolder(NamedTuple):
     def output(self, trial: str) -> Path:
         """Returns the output folder of the trial with this name."""
         return self.outputs / trial
+
+    def move_aside(self, trial: str, attempt: int) -> None:
+        """Renames the files of a try that was cut short, so that the next one finds none.
+
+        Args:
+            trial: The trial's name.
+            attempt: Which try, from 1.
+        """
+        for path in (self.log(trial), self.output(trial)):
+            if path.exists():
+                number = attempt
+                # A kill right here leaves files of a try that was never stored.
+                while (aside := path.with_name(f"{path.name}.attempt{number}")).exists():
+                    number += 1
+                path.rename(aside)
 
     def others(self) -> list[str]:
         """Returns the names of files and folders here that are not part of the results."""

@@ -97,7 +97,7 @@ class Trial(NamedTuple):
     name: str
     state: State
     attempt: int
-    """How often it was started; more than 1 after a run was interrupted."""
+    """How often it was started; more than 1 if it was cut short, by the end of a run or from outside."""
     assignment: dict[str, str]
     """The texts it was given, by dotted name."""
     point: dict[str, Any]

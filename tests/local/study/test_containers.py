@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,6 +163,46 @@ def test_containers_of_a_killed_run_are_gone_before_their_trials_run_again(engin
     assert again.returncode == 0, again.stdout + again.stderr
     assert [(trial.attempt, trial.state) for trial in trials_in(folder)] == [(2, "Succeeded")] * 2
     assert containers_of(engine, folder) == []
+
+
+LOST: dict[str, Any] = {"preemption": {"retries": 1}, "grace_period": 1}
+
+
+@pytest.mark.parametrize("how", [["kill"], ["kill", "--signal=TERM"], ["stop", "-t", "1"], ["rm", "--force"]])
+def test_a_trial_starts_again_when_its_container_is_ended_from_outside(engine, tmp_path, how):
+    data = tmp_path / "project" / "data"
+    data.mkdir(parents=True)
+    # The shell has a handler, since the first process of a container ignores SIGTERM without one.
+    script = "trap 'exit 143' TERM; [ -e $KFTUNE_DATA/second ] || { echo loss=0.1; sleep 60 & wait; }; echo loss=0.5"
+    step = {**LOST, "data": {"path": "data"}, "resources": {"cpu": 1, "memory": "128Mi"}}
+    place = tmp_path / "project" / "study.yaml"
+    folder = tmp_path / "runs"
+
+    def end_it() -> None:
+        wait_until(lambda: (folder / "logs/small-study-0001.log").is_file() and log_of_first(folder))
+        (data / "second").touch()
+        engine.call(*how, *containers_of(engine, folder))
+
+    ending = threading.Thread(target=end_it)
+    ending.start()
+    trial = one_trial(in_image(sh(script), trials=1, step=step), folder, study_path=place, runtime="container")
+    ending.join()
+    assert (trial.state, trial.attempt, trial.objective) == ("Succeeded", 2, 0.5), trial.message
+    assert trial.metrics["loss"].count == 1
+    assert containers_of(engine, folder) == []
+
+
+def log_of_first(folder: Path) -> str:
+    return (folder / "logs/small-study-0001.log").read_text()
+
+
+def test_a_trial_that_needs_more_memory_than_its_container_has_is_not_started_again(engine, tmp_path):
+    step = {**LOST, "resources": {"cpu": 1, "memory": "48Mi"}}
+    trial = one_trial(
+        in_image(python("x = bytearray(200_000_000)"), trials=1, step=step), tmp_path, runtime="container"
+    )
+    assert (trial.state, trial.attempt, trial.exit_code) == ("Failed", 1, 137)
+    assert "most likely it needed more than its" in trial.message
 
 
 def _with_support() -> dict[str, str]:

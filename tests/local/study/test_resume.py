@@ -7,16 +7,13 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from local_study import Net, Tiny, is_alive, run, sh, stored_rows, study, trials_in, wait_until
-from places import SUPPORT
+from local_study import Net, Runs, Tiny, is_alive, run, sh, stored_rows, study, trials_in, wait_until
 
 from kftune.errors import StoreError
 from kftune.results import TrialEnd, open_results
@@ -25,39 +22,6 @@ from kftune.study import Study
 
 KILLS = 20
 TRIALS = 200
-
-
-class Runs:
-    """Runs of one study, one after another, each in a process that can be killed."""
-
-    def __init__(self, folder: Path, **arguments: object) -> None:
-        script = SUPPORT.joinpath("local_study.py")
-        self._process = subprocess.Popen(
-            [sys.executable, str(script), str(folder), json.dumps(arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._line() == "ready"
-
-    def start(self) -> int:
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        return int(self._line())
-
-    def wait(self) -> None:
-        assert self._line() == "ended"
-
-    def __enter__(self) -> Runs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
 
 
 def tree(root: int) -> list[int]:

@@ -21,6 +21,7 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialRetries,
     TrialStarted,
 )
 from kftune.local.views import study_view
@@ -117,6 +118,15 @@ def test_where_the_space_has_fewer_points_than_the_budget_the_points_are_the_tot
     assert "18 trials (all points; the budget is 50), 2 at once" in text
     assert "[1/18] demo-0001" in text
     assert "1/18 trials" in frame([replace(STARTED, max_trials=50, total=18)])
+
+
+def test_a_trial_that_starts_again_is_told_and_no_longer_shown_as_running():
+    again = TrialRetries("demo-0002", 2, 1, "was ended from outside by SIGKILL; it printed nothing")
+    line = "demo-0002 attempt 1 was ended from outside by SIGKILL; it printed nothing"
+    assert line in plain([*STORY[:6], again]).splitlines()
+    shown = frame([*STORY[:6], again])
+    assert line in shown
+    assert "lr=0.1 units=8 name=x" not in shown
 
 
 def frame(events: list[Event]) -> str:

@@ -22,6 +22,8 @@ _NEEDED = {
 _NODES = re.compile(r"(--nnodes[= ])[0-9]+(?::[0-9]+)?")
 _REPLICA_TYPE = "training.kubeflow.org/replica-type"
 _GPU = re.compile(r"[\w.-]+/gpu|[\w.-]+/mig-[\w.-]+")
+# A Job has no bound for pods that are lost with their node; here one that is ended over and over must not hang a run.
+_LOST_RETRIES = 3
 
 
 class PodMount(NamedTuple):
@@ -62,6 +64,7 @@ class TrialPod:
         grace: Seconds between the request to stop and the kill.
         others: Names of the other containers.
         retries: How often a cluster would start a failed trial again.
+        lost_retries: How often a trial that is ended from outside starts again here.
         replicas: What a trial of several pods has on a cluster, and what of it runs here; empty for one of one pod.
     """
 
@@ -80,6 +83,7 @@ class TrialPod:
     grace: float = 30.0
     others: tuple[str, ...] = ()
     retries: int = 0
+    lost_retries: int = 0
     replicas: str = ""
 
     @property
@@ -105,7 +109,8 @@ def pod_of(run: Mapping[str, Any], primary: str, labels: Mapping[str, str] = Map
     if kind == "Job":
         counts = {name: spec[name] for name in ("parallelism", "completions") if spec.get(name) is not None}
         pod = _from_template(as_map(spec.get("template")), primary, spec, spec.get("backoffLimit", 6))
-        return replace(pod, replicas=_several("spec.parallelism or spec.completions", counts))
+        replicas = _several("spec.parallelism or spec.completions", counts)
+        return replace(pod, replicas=replicas, lost_retries=_LOST_RETRIES if _survives_loss(spec) else 0)
     if kind in _REPLICAS:
         field = _REPLICAS[kind]
         return _from_replicas(field, as_map(spec.get(field)), primary, labels, as_map(spec.get("runPolicy")))
@@ -113,6 +118,18 @@ def pod_of(run: Mapping[str, Any], primary: str, labels: Mapping[str, str] = Map
         return _from_trainer(spec, primary)
     needed = _NEEDED.get(kind, "only Job, PyTorchJob, TFJob, XGBoostJob and TrainJob run here")
     raise RunError(f"a {kind} of {run.get('apiVersion')} is not run locally: {needed}")
+
+
+def _survives_loss(job: Mapping[str, Any]) -> bool:
+    """Whether a Job starts its pod again when a node is lost, although it does not when the program fails."""
+    rules = [as_map(rule) for rule in as_map(job.get("podFailurePolicy")).get("rules") or ()]
+    # The first rule that fits a pod decides.
+    return next((rule.get("action") == "Ignore" for rule in rules if _is_of_lost_nodes(rule)), False)
+
+
+def _is_of_lost_nodes(rule: Mapping[str, Any]) -> bool:
+    conditions = [as_map(condition) for condition in rule.get("onPodConditions") or ()]
+    return any(each.get("type") == "DisruptionTarget" and each.get("status", "True") == "True" for each in conditions)
 
 
 def _several(what: str, counts: Mapping[str, object]) -> str:

@@ -128,7 +128,7 @@ def run_experiment(
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, earlier)
-        plan = _plan(spec, store.meta, readers, trials.grace)
+        plan = _plan(spec, store.meta, readers, trials)
         emit = None if on_event is None else _noting(metrics, readers, on_event)
         return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=emit).run()
 
@@ -174,12 +174,13 @@ def _server() -> Iterator[MetricsServer]:
         server.close()
 
 
-def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, grace: float) -> StudyPlan:
+def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, trials: ExperimentTrials) -> StudyPlan:
     return StudyPlan(
         meta=meta,
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
-        grace=grace,
+        grace=trials.grace,
+        lost_retries=trials.lost_retries,
         limit_name="activeDeadlineSeconds",
         failed_hint="maxFailedTrialCount",
     )

@@ -74,6 +74,7 @@ class ExperimentTrials(Trials):
 
     Attributes:
         grace: Seconds between the request to stop and the kill.
+        lost_retries: How often a trial that is ended from outside starts again.
         parent_of: Names the trial whose checkpoints another one resumes; None to start from scratch.
 
     Raises:
@@ -91,7 +92,7 @@ class ExperimentTrials(Trials):
             pod = self._pod("sample", sample)
         except ValueError as error:
             raise RunError(f"the template makes no trial; on Katib the Experiment hangs: {error}") from error
-        self.grace = pod.grace
+        self.grace, self.lost_retries = pod.grace, pod.lost_retries
         runner = ContainerRunner(template.folder) if options.runtime == "container" else ProcessRunner()
         super().__init__(folder, runner, SharedDevices(pod.gpus, options.gpus, "resources.limits"), parallel)
         self._check_mounts(pod)

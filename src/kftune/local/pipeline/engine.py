@@ -22,11 +22,11 @@ from kftune.local.pipeline.graph import DONE, Given, Graph, Task, TaskState
 from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
+from kftune.local.processes.lost import LossWatch, why_lost
 from kftune.local.processes.process import TrialProcess
 from kftune.local.study.events import Note, OnEvent, now
-from kftune.local.study.failure import why_failed
+from kftune.local.study.failure import last_lines, why_failed
 from kftune.pipeline import Pipeline
-from kftune.pipeline.shared import Retries
 from kftune.pipeline.steps import TuneStep
 
 _BETWEEN_LINES = 0.5
@@ -49,8 +49,10 @@ class _Running:
     values: Mapping[str, Given]
     key: str
     attempt: int
+    lost: int
     gpus: tuple[str, ...]
     started: str
+    watch: LossWatch
     process: TrialProcess = field(init=False)
     stopped: str = ""
 
@@ -62,6 +64,8 @@ class _Waiting(NamedTuple):
     values: Mapping[str, Given]
     key: str
     attempt: int
+    lost: int
+    """Tries that were ended from outside."""
     due: float
 
 
@@ -175,7 +179,7 @@ class PipelineEngine:
         self._graph.status = ended.state
         self._deadline = None
         self._exit = task = Task(node)
-        self._begin(task, self._graph.values(task), "", 1)
+        self._begin(task, self._graph.values(task), "")
         while self._running or self._waiting:
             if self._interrupts.count:
                 self._stop_all("the run was interrupted")
@@ -207,7 +211,7 @@ class PipelineEngine:
         for waiting in [each for each in self._waiting if each.due <= moment]:
             if len(self._running) < self._parallel and self._devices.wanted(waiting.task) <= len(self._devices.free):
                 self._waiting.remove(waiting)
-                self._begin(waiting.task, waiting.values, waiting.key, waiting.attempt)
+                self._begin(waiting.task, waiting.values, waiting.key, waiting.attempt, waiting.lost)
                 begun = True
         return begun
 
@@ -237,12 +241,12 @@ class PipelineEngine:
         earlier = self._cache.recall(key, task)
         if earlier is not None:
             return self._end(task, "Cached", f"from run {earlier}")
-        self._begin(task, values, key, 1)
+        self._begin(task, values, key)
         return task.state != "Running"
 
     # -- one task ----------------------------------------------------------------------------------------------
 
-    def _begin(self, task: Task, values: Mapping[str, Given], key: str, attempt: int) -> None:
+    def _begin(self, task: Task, values: Mapping[str, Given], key: str, attempt: int = 1, lost: int = 0) -> None:
         """Starts a try of a task."""
         folder = self._run_folder.task(task.name)
         folder.done.unlink(missing_ok=True)
@@ -251,7 +255,16 @@ class PipelineEngine:
         for path in (folder.outputs, folder.work):
             empty(path)
         gpus = self._devices.take(task)
-        running = _Running(task=task, values=values, key=key, attempt=attempt, gpus=gpus or (), started=now())
+        running = _Running(
+            task=task,
+            values=values,
+            key=key,
+            attempt=attempt,
+            lost=lost,
+            gpus=gpus or (),
+            started=now(),
+            watch=LossWatch(),
+        )
         try:
             running.process = self._steps.start(task, values, attempt, gpus, self._feeder(task))
         except (OSError, ValueError, RunError) as error:
@@ -291,6 +304,10 @@ class PipelineEngine:
         if running.stopped:
             self._end(task, "Stopped", f"stopped: {running.stopped}", duration, code)
             return
+        lost = running.watch.lost(process) if running.lost < task.node.step.preemption.retries else ""
+        if lost:
+            self._again(running, f"{why_lost(lost)}{last_lines(folder.log)}", 0.0, lost=1)
+            return
         problem = why_failed(process, folder.log, "its timeout")
         if not problem:
             try:
@@ -306,15 +323,26 @@ class PipelineEngine:
         self._end(task, "Succeeded", "", duration, code)
 
     def _fail(self, running: _Running, problem: str, duration: float, code: int | None) -> None:
-        task, retries = running.task, running.task.node.step.retries
-        if running.attempt > retries.limit:
-            self._end(task, "Failed", problem, duration, code)
-            return
-        wait = _wait(retries, running.attempt)
+        retries, failed = running.task.node.step.retries, running.attempt - running.lost
+        if failed > retries.limit:
+            self._end(running.task, "Failed", problem, duration, code)
+        else:
+            self._again(running, problem, retries.wait(failed))
+
+    def _again(self, running: _Running, problem: str, wait: float, *, lost: int = 0) -> None:
+        """Lets a task be tried again after a wait."""
+        task, attempt = running.task, running.attempt
         task.state = "Waiting"
-        again = _Waiting(task, running.values, running.key, running.attempt + 1, time.monotonic() + wait)
+        again = _Waiting(
+            task=task,
+            values=running.values,
+            key=running.key,
+            attempt=attempt + 1,
+            lost=running.lost + lost,
+            due=time.monotonic() + wait,
+        )
         self._waiting.append(again)
-        self._emit(StepRetries(task.name, task.node.name, running.attempt, problem, wait))
+        self._emit(StepRetries(task.name, task.node.name, attempt, problem, wait))
 
     def _end(
         self, task: Task, state: TaskState, message: str, duration: float | None = None, code: int | None = None
@@ -367,9 +395,3 @@ class PipelineEngine:
 
 def _ids(task: Task) -> dict[str, Any]:
     return {"task": task.name, "step": task.node.name, "index": task.index}
-
-
-def _wait(retries: Retries, attempt: int) -> float:
-    """Seconds between a failed try and the next."""
-    wait = (retries.backoff or 0.0) * retries.factor ** (attempt - 1)
-    return wait if retries.max_backoff is None else min(wait, retries.max_backoff)

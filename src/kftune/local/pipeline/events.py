@@ -51,12 +51,12 @@ class StepPrinted(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepRetries(Event):
-    """A try failed, and another will follow."""
+    """A try failed, or was ended from outside, and another will follow."""
 
     task: str
     step: str
     attempt: int
-    """The try that failed."""
+    """That try."""
     message: str
     wait: float
     """Seconds until the next try."""

@@ -18,6 +18,7 @@ from kftune.local.pipeline.folder import PipelineFolder, PipelineRunFolder
 from kftune.local.pipeline.graph import Graph
 from kftune.local.pipeline.steps import PipelineSteps
 from kftune.local.processes.interrupts import Interrupts
+from kftune.local.processes.process import INTERRUPTED
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import Runtime
 from kftune.local.study.events import Note, OnEvent, now
@@ -44,7 +45,7 @@ class PipelineOutcome(NamedTuple):
     @property
     def exit_code(self) -> int:
         """The exit code for a command: 0 done, 1 failed, 130 interrupted."""
-        return {"Succeeded": 0, "Failed": 1, "Interrupted": 130}[self.state]
+        return {"Succeeded": 0, "Failed": 1, "Interrupted": INTERRUPTED}[self.state]
 
 
 def run_pipeline(

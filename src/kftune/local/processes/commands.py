@@ -46,6 +46,15 @@ def first_in_shell(argv: Sequence[str]) -> Iterator[First]:
             return
 
 
+def is_shell(program: str) -> bool:
+    """Whether a program is a shell.
+
+    Args:
+        program: Its name or path.
+    """
+    return PurePath(program).name in _SHELLS
+
+
 def installs(argv: Sequence[str]) -> str:
     """Returns the command by which a command line changes what is installed; empty if there is none.
 
@@ -73,12 +82,11 @@ def _is_install(words: Sequence[str]) -> bool:
 
 def _script(argv: Sequence[str]) -> CommandList | None:
     """Returns the commands of a shell's text; None if a command line is not that of a shell with a text."""
-    name = PurePath(argv[0]).name
     place = next((index for index, token in enumerate(argv) if index and _TEXT_FOLLOWS.fullmatch(token)), None)
-    if name not in _SHELLS or place is None or place + 1 >= len(argv):
+    if not is_shell(argv[0]) or place is None or place + 1 >= len(argv):
         return None
     try:
-        return parse(argv[place + 1], bash=name == "bash")
+        return parse(argv[place + 1], bash=PurePath(argv[0]).name == "bash")
     except ShellSyntaxError:
         return CommandList(())
 

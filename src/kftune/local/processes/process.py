@@ -21,6 +21,15 @@ CHUNK = 1 << 18
 LONGEST_LOG = 1 << 30
 """Bytes of a log that are kept, so that a trial in an endless loop does not fill the disk."""
 
+SIGNALS: Mapping[int, str] = {-signal.SIGKILL: "SIGKILL", -signal.SIGTERM: "SIGTERM"}
+"""Exit codes of a process that a signal from outside may have ended, each with that signal."""
+
+PASSED_ON: Mapping[int, str] = {**SIGNALS, 128 + signal.SIGKILL: "SIGKILL", 128 + signal.SIGTERM: "SIGTERM"}
+"""The same for one that ends with 128 + N if signal N ended what it runs: a shell, or the client of a container."""
+
+INTERRUPTED = 130
+"""Exit code of a process of kftune that was asked to stop."""
+
 _PIPE = 1 << 20
 # A process that stays behind and holds the pipe open has this long to write the rest.
 _LINGER = 0.25
@@ -43,6 +52,7 @@ class TrialProcess:
         clean_up: Called once at the end of a process that was asked to stop or was killed. It ends what runs outside of
             the process group, such as the container that this process is the client of.
         explain: Says what an exit code means; None for the usual meanings.
+        endings: Exit codes that show a signal from outside, each with that signal.
 
     Attributes:
         began: When it started (monotonic clock).
@@ -50,6 +60,7 @@ class TrialProcess:
         ended: When it ended (monotonic clock).
         returncode: Its exit code; None while it runs.
         timed_out: Whether it ran longer than `timeout`.
+        cut_short: Whether it was asked to stop, or killed, by this object.
 
     Raises:
         OSError: The program cannot be started.
@@ -69,6 +80,7 @@ class TrialProcess:
         grace: float = 30.0,
         clean_up: Callable[[], object] | None = None,
         explain: Callable[[int], str] | None = None,
+        endings: Mapping[int, str] = SIGNALS,
     ) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._logged = self._received = 0
@@ -76,8 +88,9 @@ class TrialProcess:
         self.grace = grace
         self.timeout = timeout
         self.explain = explain
+        self.endings = endings
         self._clean_up = clean_up
-        self._cut_short = False
+        self.cut_short = False
         self.began = time.monotonic()
         self.started = _now()
         try:
@@ -151,7 +164,7 @@ class TrialProcess:
 
     def stop(self) -> None:
         """Asks the process group to end, and kills it after the grace period."""
-        self._cut_short = True
+        self.cut_short = True
         self._stop_at = None
         if self._kill_at is None:
             self._signal(signal.SIGTERM)
@@ -159,7 +172,7 @@ class TrialProcess:
 
     def kill(self) -> None:
         """Kills the process group."""
-        self._cut_short = True
+        self.cut_short = True
         self._stop_at = self._kill_at = None
         self._signal(signal.SIGKILL)
 
@@ -193,7 +206,7 @@ class TrialProcess:
         if self._exit is not None:
             os.close(self._exit)
         os.close(self._log)
-        if self._clean_up is not None and (self._cut_short or self.returncode < 0):
+        if self._clean_up is not None and (self.cut_short or self.returncode < 0):
             self._clean_up()
 
     def _drain(self) -> None:

@@ -12,9 +12,9 @@ from typing import ClassVar
 from kftune.containers import find_engine, how_it_ended, open_to_containers
 from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
-from kftune.local.processes.commands import installs
+from kftune.local.processes.commands import installs, is_shell
 from kftune.local.processes.leftovers import stop_leftovers
-from kftune.local.processes.process import TrialProcess
+from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, TrialProcess
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
 from kftune.local.processes.start import Runtime, Start
 
@@ -108,6 +108,7 @@ class ProcessRunner:
             timeout=start.timeout,
             grace=start.grace,
             clean_up=(lambda: self._sweep(start)) if start.sweep else None,
+            endings=_endings(start),
         )
 
     def remove_leftovers(
@@ -231,6 +232,7 @@ class ContainerRunner(ProcessRunner):
             grace=start.grace,
             clean_up=lambda: self._clean_up(start),
             explain=lambda code: how_it_ended(code, container).text,
+            endings=PASSED_ON,
         )
 
     def _remove_containers(self, labels: Mapping[str, str]) -> None:
@@ -248,6 +250,12 @@ _BIN = str(Path(sys.executable).parent)
 
 def _argv(start: Start) -> list[str]:
     return [*start.command, *start.args]
+
+
+def _endings(start: Start) -> Mapping[int, str]:
+    if start.own:
+        return {**SIGNALS, INTERRUPTED: "SIGTERM"}
+    return PASSED_ON if is_shell(_argv(start)[0]) else SIGNALS
 
 
 def _user(start: Start) -> tuple[int, int] | None:

@@ -6,12 +6,13 @@ It has one thread, which waits in one `select` only. However the loop ends, no t
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
+from kftune.local.processes.lost import LossWatch, why_lost
 from kftune.local.processes.process import TrialProcess
 from kftune.local.samplers import Sampler, Suggestion
 from kftune.local.study.events import (
@@ -22,10 +23,11 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialRetries,
     TrialStarted,
     now,
 )
-from kftune.local.study.failure import end_state
+from kftune.local.study.failure import end_state, last_lines
 from kftune.local.study.plan import Reader, StudyPlan, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.trials import Trials
@@ -45,6 +47,7 @@ class _Running:
     suggestion: Suggestion
     reader: Reader
     gpus: tuple[str, ...]
+    watch: LossWatch | None
     process: TrialProcess = field(init=False)
     reported: dict[str, float] = field(default_factory=dict)
     stopped: str = ""
@@ -81,6 +84,7 @@ class StudyEngine:
         earlier = store.trials()
         self._progress = Progress(plan, store, earlier)
         self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
+        self._lost: Counter[int] = Counter()
         self._next_number = max((trial.number for trial in earlier), default=0) + 1
         self._exhausted = False
         self._answer_seconds = 0.0
@@ -167,8 +171,9 @@ class StudyEngine:
         )
 
     def _start_again(self, trial: Trial) -> None:
-        self._move_aside(trial)
-        self._sampler.repeat(trial.number, trial.point)
+        self._store.folder.move_aside(trial.name, trial.attempt)
+        if trial.number not in self._lost:  # otherwise the sampler still waits for its end
+            self._sampler.repeat(trial.number, trial.point)
         origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
         suggestion = Suggestion(trial.point, trial.assignment, trial.point)
         self._start(trial.number, trial.attempt + 1, suggestion, origin)
@@ -189,7 +194,8 @@ class StudyEngine:
 
     def _start(self, number: int, attempt: int, suggestion: Suggestion, origin: Origin) -> None:
         name = self._store.name(number)
-        running = _Running(number, suggestion, self._plan.reader(name), self._trials.devices.take())
+        watch = LossWatch() if self._lost[number] < self._plan.lost_retries else None
+        running = _Running(number, suggestion, self._plan.reader(name), self._trials.devices.take(), watch)
         problem = ""
         pid = pid_started = None
         try:
@@ -228,17 +234,6 @@ class StudyEngine:
         if problem:
             self._trials.devices.give_back(running.gpus)
             self._end(running, "Failed", problem, 0.0, None)
-
-    def _move_aside(self, trial: Trial) -> None:
-        """Renames the files of an attempt that was cut short, so that the next one finds none."""
-        folder = self._store.folder
-        for path in (folder.log(trial.name), folder.output(trial.name)):
-            if path.exists():
-                number = trial.attempt
-                # A kill right here leaves files of an attempt that was never stored.
-                while (aside := path.with_name(f"{path.name}.attempt{number}")).exists():
-                    number += 1
-                path.rename(aside)
 
     # -- listening ---------------------------------------------------------------------------------------------
 
@@ -281,30 +276,45 @@ class StudyEngine:
         running.reader.close()
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
+        lost = "" if running.watch is None else running.watch.lost(process)
         if running.stopped:
             self._end(running, "Killed", running.stopped, duration, code)
+        elif lost:
+            self._lose(running, f"{why_lost(lost)}{last_lines(log)}", duration, code)
         else:
             state, message = end_state(self._plan, process, running.reader, log)
             if running.reader.stop and not process.timed_out:
                 state, message = "EarlyStopped", running.reader.stop
             self._end(running, state, message, duration, code)
 
-    def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
-        """Stores how a trial ended; `_settle` writes it to disk and emits the event."""
-        number = running.number
-        values, objective = running.reader.values, running.reader.objective
+    def _lose(self, running: _Running, message: str, duration: float, code: int | None) -> None:
+        """Lets a trial that was ended from outside start again. Until then it is stored as one that was cut short."""
+        self._store_end(running, "Killed", message, duration, code)
+        trial = self._store.trial(running.number)
+        self._lost[trial.number] += 1
+        self._again.append(trial)
+        self._progress.add(trial.number, trial.state, None)
+        self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, message))
+
+    def _store_end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
         ending = TrialEnd(
             state=state,
-            metrics=values,
-            objective=objective,
+            metrics=running.reader.values,
+            objective=running.reader.objective,
             ended=now(),
             duration=round(duration, 6),
             exit_code=code,
             message=message,
         )
-        self._store.end(number, ending)
+        self._store.end(running.number, ending)
         self._unsynchronised = True
         running.reader.ended(state)
+
+    def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
+        """Stores how a trial ended; `_settle` writes it to disk and emits the event."""
+        self._store_end(running, state, message, duration, code)
+        number = running.number
+        values, objective = running.reader.values, running.reader.objective
         self._sampler.tell(number, objective if state in SCORED else None)
         is_best = self._progress.add(number, state, objective)
         finished = self._progress.finished

@@ -81,6 +81,17 @@ class MetricReported(Event):
     step: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class TrialRetries(Event):
+    """A try of a trial was ended from outside, and another will follow."""
+
+    trial: str
+    number: int
+    attempt: int
+    """The try that was ended."""
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFinished(Event):
     """A trial has ended, and its result is on the disk."""

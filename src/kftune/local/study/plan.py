@@ -72,6 +72,7 @@ class StudyPlan:
         grace: Seconds between the request to stop and the kill.
         limit_name: What the file calls a trial's time limit.
         failed_hint: What the file calls `max_failed`.
+        lost_retries: How often a trial that was ended from outside starts again.
     """
 
     meta: Meta
@@ -81,6 +82,7 @@ class StudyPlan:
     grace: float = 30.0
     limit_name: str = "trial_timeout"
     failed_hint: str = "budget.max_failed"
+    lost_retries: int = 0
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the objective is better than another.

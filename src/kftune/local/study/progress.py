@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
+from kftune.local.processes.process import INTERRUPTED
 from kftune.local.study.plan import StudyPlan, counted
 from kftune.results import FINISHED, SCORED, State, Trial
 from kftune.results.records import UNSUCCESSFUL
@@ -39,7 +40,7 @@ class Outcome(NamedTuple):
     @property
     def exit_code(self) -> int:
         """The exit code for a command: 0 done, 1 failed, 130 interrupted."""
-        return {"Succeeded": 0, "Failed": 1, "Interrupted": 130}[self.state]
+        return {"Succeeded": 0, "Failed": 1, "Interrupted": INTERRUPTED}[self.state]
 
 
 class Progress:

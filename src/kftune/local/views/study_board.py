@@ -7,7 +7,15 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any
 
-from kftune.local.study.events import Event, MetricReported, StudyFinished, StudyStarted, TrialFinished, TrialStarted
+from kftune.local.study.events import (
+    Event,
+    MetricReported,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialRetries,
+    TrialStarted,
+)
 from kftune.local.views.formatting import number_text
 from kftune.results import FINISHED, State
 
@@ -61,6 +69,8 @@ class StudyBoard:
                 self.running[event.number] = TrialLine(event.trial, event.values, time.monotonic())
             case MetricReported():
                 self._apply_metric(event)
+            case TrialRetries():
+                self.running.pop(event.number, None)
             case TrialFinished():
                 self._apply_finished(event)
             case StudyFinished():

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kftune.local.study.events import Event, TrialFinished
+from kftune.local.study.events import Event, TrialFinished, TrialRetries
 from kftune.local.views.formatting import assignments, clock, counted, number_text, value_text
 from kftune.local.views.live import STATE_STYLES, LiveView, state_text
 from kftune.local.views.study_board import StudyBoard, headline
@@ -37,6 +37,8 @@ class LiveStudyView(LiveView):
         self._board.apply(event)
         if isinstance(event, TrialFinished) and event.state in UNSUCCESSFUL:
             self._print(f"{event.trial} {event.state}: {event.message}", "red")
+        if isinstance(event, TrialRetries):
+            self._print(f"{event.trial} attempt {event.attempt} {event.message}", "yellow")
 
     def _frame(self) -> Iterator[RenderableType]:
         board = self._board

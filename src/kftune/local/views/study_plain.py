@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from kftune.local.study.events import Event, Note, StudyFinished, StudyStarted, TrialFinished, TrialStarted
+from kftune.local.study.events import (
+    Event,
+    Note,
+    StudyFinished,
+    StudyStarted,
+    TrialFinished,
+    TrialRetries,
+    TrialStarted,
+)
 from kftune.local.views.formatting import assignments, clock, counted
 from kftune.local.views.study_board import headline
 from kftune.local.views.view import PlainView
@@ -37,6 +45,8 @@ class PlainStudyView(PlainView):
             case TrialStarted():
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 yield f"{event.trial} started{again}: {assignments(event.values)}"
+            case TrialRetries():
+                yield f"{event.trial} attempt {event.attempt} {event.message}"
             case TrialFinished():
                 yield self._finished(event)
             case StudyFinished():
