@@ -41,9 +41,22 @@ step:
   image: registry.example/circuits:1
   working_dir: /work
   env: {OMP_NUM_THREADS: 2}
+  shared_memory: 8Gi
+  labels: {team: vision}
+  annotations: {owner: team-a@example.com}
+  queue: gpus
+  image_pull_secrets: [registry]
+  image_pull_policy: IfNotPresent
+  node_selector: {disk: ssd}
+  priority_class: research
+  scheduler: volcano
+  runtime_class: nvidia
+  host_network: true
+  host_ipc: true
   service_account: trainer
   grace_period: 1m
-  node_selector: {disk: ssd}
+  pod: {enableServiceLinks: false}
+  container: {lifecycle: {preStop: {sleep: {seconds: 5}}}}
 """,
     "step.secrets.NAME": """
 step:
@@ -64,8 +77,8 @@ step:
   image: registry.example/circuits:1
   command: [python, train.py]
   resources:
-    {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, gpu: 2, gpu_resource: nvidia.com/gpu,
-     gpu_type: NVIDIA-A100-SXM4-80GB, nodes: 2, procs_per_node: 2}
+    {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, ephemeral_storage: 50Gi, gpu: 2,
+     gpu_resource: nvidia.com/gpu, gpu_type: NVIDIA-A100-SXM4-80GB, extra: {rdma/ib: 1}, nodes: 2, procs_per_node: 2}
 targets: {katib: {trial_kind: PyTorchJob}}
 """,
     "step.volumes[]": """
@@ -73,10 +86,12 @@ step:
   image: registry.example/circuits:1
   command: [python, train.py]
   volumes:
-    - {name: readings, mount: /data, claim: readings, read_only: true}
+    - {name: readings, mount: /data, claim: readings, sub_path: "2026", read_only: true}
     - {name: settings, mount: /etc/train, config_map: train-settings}
     - {name: keys, mount: /etc/keys, secret: train-keys}
     - {name: scratch, mount: /scratch, empty_dir: true, size_limit: 10Gi}
+    - {name: bucket, mount: /bucket, csi: {driver: gcsfuse.csi.storage.gke.io}}
+    - {name: cache, mount: /cache, ephemeral: {size: 100Gi}}
 """,
     "step.tolerations[]": """
 step:
@@ -156,9 +171,22 @@ steps:
     outputs: {model: model, metrics: metrics}
     working_dir: /work
     env: {OMP_NUM_THREADS: 2}
+    shared_memory: 8Gi
+    labels: {team: vision}
+    annotations: {owner: team-a@example.com}
+    queue: gpus
+    image_pull_secrets: [registry]
+    image_pull_policy: IfNotPresent
     node_selector: {disk: ssd}
+    priority_class: research
+    scheduler: volcano
+    runtime_class: nvidia
+    host_network: true
+    host_ipc: true
     service_account: trainer
     grace_period: 1m
+    pod: {enableServiceLinks: false}
+    container: {lifecycle: {preStop: {sleep: {seconds: 5}}}}
     instance_type: ml.m5.xlarge
     instance_count: 1
     retries: 2
@@ -198,8 +226,8 @@ steps:
     kind: train
     command: [python, train.py]
     resources:
-      {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, gpu: 2, gpu_resource: nvidia.com/gpu,
-       gpu_type: NVIDIA-A100-SXM4-80GB, nodes: 1, procs_per_node: 2}
+      {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, ephemeral_storage: 50Gi, gpu: 2,
+       gpu_resource: nvidia.com/gpu, gpu_type: NVIDIA-A100-SXM4-80GB, extra: {rdma/ib: 1}, nodes: 1, procs_per_node: 2}
 """,
     "steps.NAME.volumes[]": """
 steps:
@@ -207,10 +235,12 @@ steps:
     kind: train
     command: [python, train.py]
     volumes:
-      - {name: readings, mount: /data, claim: readings, read_only: true}
+      - {name: readings, mount: /data, claim: readings, sub_path: "2026", read_only: true}
       - {name: settings, mount: /etc/train, config_map: train-settings}
       - {name: keys, mount: /etc/keys, secret: train-keys}
       - {name: scratch, mount: /scratch, empty_dir: true, size_limit: 10Gi}
+      - {name: bucket, mount: /bucket, csi: {driver: gcsfuse.csi.storage.gke.io}}
+      - {name: cache, mount: /cache, ephemeral: {size: 100Gi}}
 """,
     "steps.NAME.tolerations[]": """
 steps:
@@ -286,7 +316,7 @@ steps:
   train: {kind: train, command: [python, train.py], for_each: seeds, inputs: {seed: "${item}"}}
 """,
     "schedule": """
-schedule: {cron: "30 4 * * 1-5", timezone: Europe/Berlin, concurrency: replace}
+schedule: {cron: "30 4 * * 1-5", timezone: Europe/Berlin, concurrency: replace, suspend: true}
 """,
     "targets.kfp": """
 timeout: 6h
@@ -332,6 +362,7 @@ PROJECT = {
     "": """
 name: circuits
 namespace: team-a
+targets: [katib, argo]
 files: [study.yaml, pipeline.yaml]
 registry: [classes]
 claims: {circuits-shared: {size: 5Gi}}
@@ -388,3 +419,38 @@ algorithm:
   settings: {suggestion_trial_dir: /checkpoints, n_population: 10, truncation_threshold: 0.2}
 """,
 }
+
+# Settings of a pod, by the keys below a step.
+_OF_PODS = {
+    "security": """security:
+  {run_as_user: 1000, run_as_group: 1000, fs_group: 2000, run_as_non_root: true, read_only_root: true}""",
+    "security.capabilities": "security: {capabilities: {add: [IPC_LOCK]}}",
+    "volumes[].csi": """volumes:
+  - name: bucket
+    mount: /bucket
+    csi: {driver: gcsfuse.csi.storage.gke.io, attributes: {bucketName: readings}, secret: bucket}""",
+    "volumes[].ephemeral": """volumes:
+  - name: cache
+    mount: /cache
+    ephemeral: {size: 100Gi, storage_class: fast, access: ReadWriteOncePod}""",
+    "affinity": """affinity:
+  require: {topology.kubernetes.io/zone: [a, b]}
+  prefer: {disk: ssd}
+  same_node: false
+  spread: true""",
+    "topology_spread[]": "topology_spread: [{key: topology.kubernetes.io/zone, max_skew: 2, required: true}]",
+    "preemption": "preemption: {retries: 2, spot: gke}",
+}
+
+
+def _indented(text: str, by: int) -> str:
+    return "".join(f"{' ' * by}{line}\n" for line in text.splitlines())
+
+
+for _key, _text in _OF_PODS.items():
+    STUDY[f"step.{_key}"] = (
+        f"\nstep:\n  image: registry.example/circuits:1\n  command: [python, train.py]\n{_indented(_text, 2)}"
+    )
+    PIPELINE[f"steps.NAME.{_key}"] = (
+        f"\nsteps:\n  train:\n    kind: train\n    command: [python, train.py]\n{_indented(_text, 4)}"
+    )
