@@ -142,7 +142,7 @@ def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document]
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
-                text = yaml_text.dump(tuning_of(node).experiment)
+                text = yaml_text.dump(tuning_of(node).object)
             except RenderError:
                 unjudged.append(name)  # the reason is reported for every target
                 continue

@@ -22,10 +22,10 @@ from kftune.pipeline import (
 from kftune.pipeline.ports import METRICS_TYPES, text_of
 from kftune.render import pods
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
+from kftune.render.launching import Launching
 from kftune.render.names import object_name
 from kftune.render.rendering import present, whole_seconds
-from kftune.render.steps import JOB_TYPE_LABEL, check_one_node, command_of, image_of, split_command
-from kftune.render.tuning import Tuning, launcher_command
+from kftune.render.steps import command_of, image_of, split_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
@@ -34,7 +34,7 @@ _MAIN = "main"  # Argo's name of a step's container
 # Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
-"""The input that identifies a tune step in a run."""
+"""The input that identifies a step with a launcher in a run."""
 
 
 def shown_outputs(nodes: Iterable[Node]) -> set[OutputReference]:
@@ -48,20 +48,21 @@ def shown_outputs(nodes: Iterable[Node]) -> set[OutputReference]:
 
 
 def step_template(
-    node: Node, pipeline: Pipeline, tuning: Tuning | None = None, shown: Container[Reference] = ()
+    node: Node, pipeline: Pipeline, launching: Launching | None = None, shown: Container[Reference] = ()
 ) -> dict[str, Any]:
     """Renders the template that runs a step.
 
     Args:
         node: The step.
         pipeline: Its pipeline.
-        tuning: What a tune step runs; None for other steps.
+        launching: What kftune's launcher creates for the step; None if the step's own program runs.
         shown: The outputs of all steps that are plain files.
 
     Raises:
         RenderError: Argo cannot run it.
     """
-    check_one_node(node, "Argo")
+    if launching is not None:
+        node = launching.node
     step = node.step
     mutex = None
     if isinstance(step, TuneStep) and node.loop is None:
@@ -69,13 +70,13 @@ def step_template(
     fields = {
         "name": node.name,
         "metadata": _metadata(node, pipeline.name),
-        "inputs": ports(_inputs(node, shown)),
+        "inputs": ports(_inputs(node, shown, launching is not None)),
         "outputs": ports(_outputs(node)),
         **_placement(node, pipeline.name),
         "activeDeadlineSeconds": whole_seconds(step.timeout),
-        "retryStrategy": _retries(step, node.name, pipeline.targets.argo.version) if step.retries.limit else None,
+        "retryStrategy": _retries(step, node.name, pipeline.targets.argo.version),
         "synchronization": mutex,
-        "container": _container(node, tuning),
+        "container": _container(node, launching),
         "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
     }
     template = present(fields)
@@ -83,7 +84,7 @@ def step_template(
     return template
 
 
-def _inputs(node: Node, shown: Container[Reference]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _inputs(node: Node, shown: Container[Reference], launches: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     for argument in node.arguments.values():
         if isinstance(argument.source, FixedValue):
             continue
@@ -98,7 +99,7 @@ def _inputs(node: Node, shown: Container[Reference]) -> Iterator[tuple[str, dict
         if argument.optional:
             # The path that the step receives: empty if there is no artifact.
             yield "parameters", {"name": name, "default": ""}
-    if isinstance(node.step, TuneStep):
+    if launches:
         yield "parameters", {"name": RUN_ID}
 
 
@@ -142,7 +143,7 @@ _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
 
 def _metadata(node: Node, group: str) -> dict[str, Any]:
     made = pods.metadata(node.step, group)
-    labels = {JOB_TYPE_LABEL: node.step.job_type, **made.get("labels", {}), **pods.queue_labels(node.step)}
+    labels = {pods.JOB_TYPE_LABEL: node.step.job_type, **made.get("labels", {}), **pods.queue_labels(node.step)}
     return {"labels": labels, "annotations": made["annotations"]}
 
 
@@ -218,9 +219,9 @@ def _duration(seconds: float) -> str:
     return f"{math.ceil(seconds * 1000)}ms" if seconds < 1 else f"{math.ceil(seconds)}s"
 
 
-def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
+def _container(node: Node, launching: Launching | None) -> dict[str, Any]:
     step = node.step
-    start, rest = _command(node, tuning)
+    start, rest = _command(node, launching)
     variables = pods.environment(step, lambda value, which: literal(value, f"{which} of step {node.name!r}"))
     texts = [*start, *rest, *(variable.get("value", "") for variable in variables)]
     if needs_brace(texts):
@@ -240,14 +241,13 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
     return present(container)
 
 
-def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:
+def _command(node: Node, launching: Launching | None) -> tuple[list[str], list[str]]:
     """Returns the container's command and arguments."""
     values = _values(node)
-    if tuning is not None:
-        values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in tuning.run_values}}
-        experiment = literal(tuning.text, f"the Experiment of step {node.name!r}")
-        run_id = tag(f"inputs.parameters.{RUN_ID}")
-        return split_command(launcher_command(node, tuning, experiment, run_id, values))
+    if launching is not None:
+        values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in launching.run_values}}
+        text = literal(launching.text, f"the {launching.object['kind']} of step {node.name!r}")
+        return split_command(launching.command(text, tag(f"inputs.parameters.{RUN_ID}"), values))
     start, rest = command_of(node, values, literal)
     return split_command([*start, *rest])
 
