@@ -92,6 +92,8 @@ class EndedPod(NamedTuple):
     owner: str
     """The trial or job that it belongs to."""
     failed: bool
+    lost: bool
+    """Whether it was ended because of its node: reclaimed, drained, or needed for other pods."""
     why: str
     """Exit code, and what the cluster says about it."""
     printed_in: str
@@ -376,6 +378,7 @@ def _how_ended(pod: Any, container: str, label: str) -> EndedPod | None:
         name=pod.metadata.name,
         owner=pod.metadata.labels[label],
         failed=training is None or training.exit_code != 0 or status.phase == "Failed",
+        lost=any(each.type == "DisruptionTarget" and each.status == "True" for each in status.conditions or []),
         why="; ".join(reasons) or "its pod failed",
         printed_in=COLLECTOR if any(each.name == COLLECTOR for each in pod.spec.containers) else container,
     )

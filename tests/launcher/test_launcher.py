@@ -276,8 +276,8 @@ def test_many_failed_trials_are_counted_and_their_logs_are_few(cluster, tmp_path
 @pytest.mark.parametrize(
     ("forbidden", "said", "known"),
     [
-        ("pods/log", "if a trial fails, its log will not be known: cannot read the logs of trials", "exit code 3"),
-        ("watch", "if a trial fails, its exit code and log will not be known: cannot watch the pods of trials", "m"),
+        ("pods/log", "if a trial fails, its log will not be known: cannot read the logs", "exit code 3"),
+        ("watch", "if a trial fails, its exit code and log will not be known: cannot watch the pods", "m"),
     ],
 )
 def test_without_the_right_to_look_at_pods_the_launcher_says_so_and_goes_on(cluster, tmp_path, forbidden, said, known):

@@ -757,7 +757,10 @@ PAIR = {"items": [1, 2]}
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
-        (lambda: argo({"a": step(instance_count=2)}), "Argo runs a step on one node, but step 'a' has 2"),
+        (
+            lambda: argo({"a": step(instance_count=2)}),
+            "a step's own pod is on one node, but step 'a' has 2; set its job to",
+        ),
         (lambda: argo({"a": step()}, defaults={}), "needs an image for step 'a'"),
         (lambda: argo({"tune": tune()}), "needs an image for step 'tune', the image of kftune's launcher"),
         (
@@ -766,7 +769,7 @@ PAIR = {"items": [1, 2]}
         ),
         (
             lambda: argo({"data": step("data"), "tune": tune(image=IMAGE, inputs={"d": "${steps.data.outputs.data}"})}),
-            "from a volume with a claim; add one to volumes, and name it in share",
+            "on a volume with a claim; add one to volumes, and name it in share",
         ),
         (lambda: argo({"a": step(retries={"limit": 1, "backoff": 1, "factor": 1.5})}), "whole number .* set it to 2"),
         (

@@ -1,7 +1,7 @@
 """``python -m kftune.launcher``: the program of a tune step, and of a step on several nodes, on a cluster.
 
 Exit codes: 0 the outputs are written, 1 the Experiment or job failed or the cluster refuses, 2 usage error, 143 asked
-to stop (an Experiment continues, and the next try attaches to it; a job is deleted).
+to stop (an Experiment continues, and the next try attaches to it; a job is deleted), or a pod of the job lost its node.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ METRICS = "metrics"
 _MESSAGE = Path("/dev/termination-log")
 _LONGEST_MESSAGE = 4096
 _JOBS = tuple(kind for kind, each in KINDS.items() if each.pod_label)
+# As a process that SIGTERM ends. Argo retries a step with this code as one that lost its node.
+_STOPPED = 143
 _PREFIXES = ("value", "artifact", "output")
 
 
@@ -99,7 +101,7 @@ def _run_experiment(given: _Given, stop: threading.Event) -> int:
         if found is None:
             deleted = arguments.delete == "always"
             _say("stopped" if deleted else f"asked to stop; the Experiment {launch.name} continues")
-            return 143
+            return _STOPPED
         _write(found, launch.trials(), wanted, named, arguments.executor_output)
         written = True
     finally:
@@ -136,9 +138,14 @@ def _run_job(given: _Given, stop: threading.Event) -> int:
     try:
         if launch.wait(stop) is None:
             launch.delete()
-            return 143
+            return _STOPPED
         launch.is_over = True
         outputs.take()
+    except ClusterError as error:
+        if not launch.has_lost_node:
+            raise
+        _fail(str(error))
+        return _STOPPED
     except OSError:
         # The next try takes them, instead of training again.
         launch.is_over = False

@@ -29,13 +29,17 @@ class Endings:
         pods: The pods.
         container: The container of the training.
         say: Called with each line for the log.
+        tells: Whether it says at once that a pod has failed.
     """
 
-    def __init__(self, namespace: Namespace, pods: PodsOf, container: str, say: Callable[[str], object]) -> None:
+    def __init__(
+        self, namespace: Namespace, pods: PodsOf, container: str, say: Callable[[str], object], *, tells: bool = False
+    ) -> None:
         self._namespace = namespace
         self._pods = pods
         self._container = container
         self._say = say
+        self._tells = tells
         self._may_read_logs = True
         self._found: dict[str, dict[str, tuple[EndedPod, list[str]]]] = {}
 
@@ -52,14 +56,14 @@ class Endings:
         ended = self._ended(owner)
         return ("", []) if ended is None else (readable(ended[0].why.encode()), ended[1])
 
-    def failed_pod(self, owner: str) -> EndedPod | None:
-        """Returns the pod of a trial or job that failed first; None if that is unknown.
+    def failed_pod(self, owner: str) -> tuple[EndedPod, list[str]] | None:
+        """Returns the pod of a trial or job that failed first, and its last lines; None if that is unknown.
 
         Args:
             owner: Its name.
         """
         ended = self._ended(owner)
-        return ended[0] if ended is not None and ended[0].failed else None
+        return ended if ended is not None and ended[0].failed else None
 
     def _ended(self, owner: str) -> tuple[EndedPod, list[str]] | None:
         pods = list(self._found.get(owner, {}).values())
@@ -70,8 +74,11 @@ class Endings:
             while True:
                 for pod in self._namespace.ended_pods(self._pods, self._container):
                     pods = self._found.setdefault(pod.owner, {})
-                    before = pods[pod.name][1] if pod.name in pods else []
+                    is_new = pod.name not in pods
+                    before = [] if is_new else pods[pod.name][1]
                     pods[pod.name] = pod, self._lines(pod) or before
+                    if self._tells and is_new and pod.failed:
+                        self._say("\n  ".join(["a pod has failed", *told(*pods[pod.name])]))
                 time.sleep(_AGAIN)
         except ClusterError as error:
             self._say(f"if {self._pods.what} fails, its exit code and log will not be known: {error}")
@@ -85,6 +92,16 @@ class Endings:
             self._may_read_logs = False
             self._say(f"if {self._pods.what} fails, its log will not be known: {error}")
             return []
+
+
+def told(pod: EndedPod, lines: list[str]) -> list[str]:
+    """Returns how a pod ended, in lines of text.
+
+    Args:
+        pod: The pod.
+        lines: What it printed last.
+    """
+    return [f"pod {pod.name}: {readable(pod.why.encode())}", *(f"  {line}" for line in lines)]
 
 
 def last_lines(log: bytes) -> list[str]:

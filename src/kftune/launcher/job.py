@@ -8,6 +8,7 @@ from typing import Any
 
 from kftune.cluster import Namespace, PodsOf
 from kftune.errors import ClusterError
+from kftune.launcher.endings import told
 from kftune.launcher.launch import Launch
 from kftune.launcher.objects import condition_of
 from kftune.launcher.shared_outputs import SharedOutputs
@@ -31,7 +32,10 @@ class JobLaunch(Launch):
 
     Attributes:
         is_over: Whether its pods have ended, or will, so that nothing needs its files.
+        has_lost_node: Whether it failed because one of its pods lost its node.
     """
+
+    _tells = True
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class JobLaunch(Launch):
         super().__init__(namespace, manifest, run_id, say, poll)
         self._outputs = outputs
         self.is_over = False
+        self.has_lost_node = False
 
     def delete(self) -> None:
         """Deletes it. If the cluster refuses, the log says so."""
@@ -88,13 +93,16 @@ class JobLaunch(Launch):
         text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return f"pods: {text or 'none yet'}"
 
+    def _why_failed(self, state: Mapping[str, Any], watched: bool) -> Iterator[str]:
+        if not watched:
+            self._endings.start()
+        return super()._why_failed(state, watched)
+
     def _failures(self) -> Iterator[str]:
         self.is_over = True
         end = time.monotonic() + _PATIENCE
         while (pod := self._endings.failed_pod(self.name)) is None and time.monotonic() < end:
             time.sleep(_AGAIN)
-        if pod is None:
-            return
-        why, lines = self._endings.of(self.name)
-        yield f"pod {pod.name}: {why}"
-        yield from (f"  {line}" for line in lines)
+        if pod is not None:
+            self.has_lost_node = pod[0].lost
+            yield from told(*pod)

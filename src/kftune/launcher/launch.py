@@ -43,6 +43,9 @@ class Launch:
         poll: Seconds between two requests.
     """
 
+    _tells = False
+    """Whether each failed pod is worth a line in the log."""
+
     def __init__(
         self,
         namespace: Namespace,
@@ -63,7 +66,7 @@ class Launch:
         self._manifest = {**manifest, "metadata": metadata}
         self._attached = False
         self._pods, container = self._what_runs()
-        self._endings = Endings(namespace, self._pods, container, say)
+        self._endings = Endings(namespace, self._pods, container, say, tells=self._tells)
 
     def start(self, stop: threading.Event, prepare: Callable[[], object] = lambda: None) -> None:
         """Creates the object, or attaches to the one that an earlier try has created.

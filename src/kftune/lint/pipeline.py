@@ -131,6 +131,8 @@ def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
             own = pipeline.defaults.image != image
             yield from image_advice(image, (*path, "image") if own else ("defaults", "image"))
         images.add(image)
+        if step.job is not None:
+            yield from image_advice(step.job.launcher, (*path, "job", "launcher"))
         for variable, value in step.env.items():
             yield from secret_advice(variable, value, (*path, "env", variable))
 

@@ -273,4 +273,6 @@ def _check_share(step: StepConfig) -> None:
     if volume.claim is None:
         raise PartError(f"share needs a volume with a claim, but {step.share!r} has none", ("share",))
     if volume.read_only:
-        raise PartError(f"the step writes to the volume of share, but {step.share!r} is read_only", ("share",))
+        raise PartError(
+            f"the step writes to the volume of share, but {step.share!r} is read_only; remove that", ("share",)
+        )

@@ -123,7 +123,7 @@ def shared_volume(node: Node, passed: Sequence[str], who: str) -> Volume | None:
     volume = next((volume for volume in node.step.volumes if volume.name == node.step.share), None)
     if volume is None:
         raise RenderError(
-            f"{who} of step {node.name!r} run in other pods, which can share {passed[0]} only on a "
-            f"volume with a claim; add one to volumes, and name it in share"
+            f"{who} of step {node.name!r} run in other pods, which share {passed[0]} with it only on a volume with a "
+            f"claim; add one to volumes, and name it in share"
         )
     return volume

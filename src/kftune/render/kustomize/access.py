@@ -8,6 +8,7 @@ from typing import Any
 from kftune.pipeline import TuneStep
 from kftune.project import Variant
 from kftune.render.steps import all_nodes
+from kftune.render.trials import KINDS
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -23,6 +24,7 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
         variant: Its studies and pipelines, and their namespace.
     """
     executors, launchers, deleters, others = set[str](), set[str](), set[str](), set[str]()
+    of_jobs: dict[str, set[str]] = {}
     for member in variant.members.values():
         if isinstance(member, Study):
             others |= {member.step.service_account or "default"}
@@ -30,31 +32,51 @@ def access(project: str, variant: Variant) -> list[dict[str, Any]]:
         for node in all_nodes(member):
             account = node.step.service_account or member.targets.argo.service_account or "default"
             executors.add(account)
+            accounts = {account, member.targets.kfp.service_account or account}
+            if node.step.launches and node.step.job is not None:
+                of_jobs.setdefault(node.step.job.kind, set()).update(accounts)
+                others |= {node.step.job.service_account or "default"}
             if isinstance(node.step, TuneStep):
-                accounts = {account, member.targets.kfp.service_account or account}
                 launchers |= accounts
                 if node.step.delete != "never":
                     deleters |= accounts
                 others |= {node.step.study.step.service_account or "default"}
     space = variant.namespace
-    made = sorted((executors | launchers | others).difference(_EXISTING))
+    made = sorted((executors | launchers | others).union(*of_jobs.values()).difference(_EXISTING))
     return [
         *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
         *_granted(f"{project}-argo-executor", space, sorted(executors), _EXECUTOR),
         *_granted(f"{project}-launcher", space, sorted(launchers), _LAUNCHER),
         *_granted(f"{project}-launcher-delete", space, sorted(deleters), _DELETER),
+        *(
+            granted
+            for kind, accounts in sorted(of_jobs.items())
+            for granted in _granted(f"{project}-launcher-{kind.lower()}", space, sorted(accounts), _of_jobs(kind))
+        ),
+    ]
+
+
+def _of_jobs(kind: str) -> list[dict[str, Any]]:
+    """Returns what the launcher of a step on several nodes needs for a kind of object."""
+    group = KINDS[kind].api_version.partition("/")[0]
+    return [
+        {"apiGroups": [group], "resources": [f"{kind.lower()}s"], "verbs": ["create", "delete", "get"]},
+        *_PODS,
     ]
 
 
 # Source: argo-workflows v4.1.2, workflow RBAC: how Argo's container in each pod reports outputs.
 _EXECUTOR = [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}]
 # What kftune.cluster uses.
+_PODS = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+]
 _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["trials"], "verbs": ["list"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    *_PODS,
 ]
 _DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}]
 
