@@ -241,7 +241,10 @@ def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: 
 
 
 def test_an_account_gets_the_rights_on_the_kind_of_job_that_its_steps_run_as(project: Path) -> None:
-    job = "    resources: {nodes: 2}\n    job: {kind: TrainJob, launcher: "registry.example/launcher:1", service_account: nodes}\n"
+    job = (
+        "    resources: {nodes: 2}\n"
+        "    job: {kind: TrainJob, launcher: registry.example/launcher, service_account: nodes}\n"
+    )
     share = "    volumes: [{name: shared, mount: /shared, claim: circuits-shared}]\n    share: shared\n"
     edit(project, "    kind: evaluate\n", f"    kind: evaluate\n{job}{share}", "pipeline.yaml")
     objects = render_objects(load_project(project))
