@@ -76,8 +76,8 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     # An optional artifact that its step has not written has no path.
     artifacts = {each: Path(path) for each, path in named["artifact"].items() if path}
     data = SharedData(arguments.share or Path(), artifacts, name, say=_say)
-    filled = put_in(manifest, {**named["value"], **named["artifact"], **data.paths})
-    return (_run_job if is_job else _run_experiment)(_Given(arguments, named, namespace, filled, data), stop)
+    texts = {**named["value"], **named["artifact"], **data.paths}
+    return (_run_job if is_job else _run_experiment)(_Given(arguments, named, namespace, manifest, data, texts), stop)
 
 
 class _Given(NamedTuple):
@@ -88,12 +88,15 @@ class _Given(NamedTuple):
     namespace: Namespace
     manifest: dict[str, Any]
     data: SharedData
+    texts: dict[str, str]
+    """What replaces the marks of the step's arguments."""
 
 
 def _run_experiment(given: _Given, stop: threading.Event) -> int:
     arguments, named = given.arguments, given.named
     wanted = _json(arguments.best, "--best")
-    launch = ExperimentLaunch(given.namespace, given.manifest, arguments.run_id, say=_say, poll=arguments.poll)
+    filled = put_in(given.manifest, given.texts)
+    launch = ExperimentLaunch(given.namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
     launch.start(stop, given.data.hold)
     written = False
     try:
@@ -127,8 +130,8 @@ def _run_job(given: _Given, stop: threading.Event) -> int:
         targets[EXECUTOR_OUTPUT] = arguments.executor_output
     name = name_in_run(given.manifest["metadata"]["name"], arguments.run_id)
     outputs = SharedOutputs(arguments.share, name, targets, frozenset({EXECUTOR_OUTPUT}), say=_say)
-    manifest = put_in(given.manifest, outputs.paths)
-    launch = JobLaunch(given.namespace, manifest, arguments.run_id, outputs, say=_say, poll=arguments.poll)
+    filled = put_in(given.manifest, {**given.texts, **outputs.paths})
+    launch = JobLaunch(given.namespace, filled, arguments.run_id, outputs, say=_say, poll=arguments.poll)
 
     def prepare() -> None:
         given.data.hold()
@@ -139,7 +142,6 @@ def _run_job(given: _Given, stop: threading.Event) -> int:
         if launch.wait(stop) is None:
             launch.delete()
             return _STOPPED
-        launch.is_over = True
         outputs.take()
     except ClusterError as error:
         if not launch.has_lost_node:

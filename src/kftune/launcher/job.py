@@ -31,7 +31,6 @@ class JobLaunch(Launch):
         poll: Seconds between two requests.
 
     Attributes:
-        is_over: Whether its pods have ended, or will, so that nothing needs its files.
         has_lost_node: Whether it failed because one of its pods lost its node.
     """
 
@@ -49,7 +48,6 @@ class JobLaunch(Launch):
     ) -> None:
         super().__init__(namespace, manifest, run_id, say, poll)
         self._outputs = outputs
-        self.is_over = False
         self.has_lost_node = False
 
     def delete(self) -> None:
@@ -99,7 +97,6 @@ class JobLaunch(Launch):
         return super()._why_failed(state, watched)
 
     def _failures(self) -> Iterator[str]:
-        self.is_over = True
         end = time.monotonic() + _PATIENCE
         while (pod := self._endings.failed_pod(self.name)) is None and time.monotonic() < end:
             time.sleep(_AGAIN)

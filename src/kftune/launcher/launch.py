@@ -17,6 +17,7 @@ from kftune.render.names import LONGEST
 
 _CONTENT = "kftune.io/content"
 _RUN = "kftune.io/run-id"
+_GOOD = ("Succeeded", "Complete")
 # After this many seconds without a change, the log says why.
 _LONG_SILENCE = 300.0
 
@@ -41,6 +42,9 @@ class Launch:
         run_id: Distinguishes it from those of all other runs and steps.
         say: Called with each line for the log.
         poll: Seconds between two requests.
+
+    Attributes:
+        is_over: Whether it has ended or is gone, so that nothing needs its files.
     """
 
     _tells = False
@@ -65,6 +69,7 @@ class Launch:
         metadata["annotations"] = {**metadata.get("annotations", {}), _RUN: run_id, _CONTENT: content}
         self._manifest = {**manifest, "metadata": metadata}
         self._attached = False
+        self.is_over = False
         self._pods, container = self._what_runs()
         self._endings = Endings(namespace, self._pods, container, say, tells=self._tells)
 
@@ -120,10 +125,11 @@ class Launch:
         said, said_at, watched = "", time.monotonic(), False
         while True:
             found = self._namespace.find(self._kind, self.name)
+            state = {} if found is None else condition_of(found)
+            self.is_over = found is None or state.get("type") in (*_GOOD, "Failed")
             if found is None:
                 raise ClusterError(f"the {self._kind.kind} {self._namespace.name}/{self.name} was deleted")
-            state = condition_of(found)
-            if state.get("type") in ("Succeeded", "Complete"):
+            if state.get("type") in _GOOD:
                 self._say(f"succeeded: {self._counts(found)}")
                 return found
             if state.get("type") == "Failed":

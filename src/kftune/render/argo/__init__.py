@@ -153,7 +153,7 @@ def _weight(pipeline: Pipeline) -> tuple[int, int]:
     for node in pipeline.plan.nodes.values():
         entries = () if node.loop is None else pipeline.loops[node.loop].entries or ()
         times = 1 if node.loop is None else len(entries)
-        count += times * (2 if node.step.retries.limit else 1)
+        count += times * (2 if node.step.retries.limit or node.step.preemption.retries else 1)
     for name, loop in pipeline.loops.items():
         entries = loop.entries or ()
         # The loop, its items, and the check of each list that it gives.
