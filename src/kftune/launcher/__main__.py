@@ -77,7 +77,9 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
     artifacts = {each: Path(path) for each, path in named["artifact"].items() if path}
     data = SharedData(arguments.share or Path(), artifacts, name, say=_say)
     texts = {**named["value"], **named["artifact"], **data.paths}
-    return (_run_job if is_job else _run_experiment)(_Given(arguments, named, namespace, manifest, data, texts), stop)
+    return (_run_job if is_job else _run_experiment)(
+        _Given(arguments, named, namespace, manifest, data, texts=texts), stop
+    )
 
 
 class _Given(NamedTuple):
