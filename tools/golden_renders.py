@@ -69,6 +69,16 @@ _VOLUMES_ON_KFP = """defaults.volumes=[
     {name: keys, mount: /keys, secret: keys},
     {name: tmp, mount: /tmp, empty_dir: true, size_limit: 1Gi},
     {name: scratch, mount: /scratch, ephemeral: {size: 100Gi, storage_class: fast, access: ReadWriteOncePod}}]"""
+
+
+def _several_nodes(kind: str) -> tuple[str, ...]:
+    return (
+        "steps.train.resources.nodes=2",
+        f"steps.train.job={{kind: {kind}, launcher: registry.example/launcher:1, service_account: nodes}}",
+        "steps.train.share=data",
+    )
+
+
 VARIANTS = {
     "study.job": Variant("study.yaml", "katib"),
     "study.pytorchjob": Variant(
@@ -85,6 +95,24 @@ VARIANTS = {
     ),
     "pipeline.argo36": Variant("pipeline.yaml", "argo", ("targets.argo.version='3.6'",)),
     "pipeline.argo41": Variant("pipeline.yaml", "argo", ("targets.argo.version='4.1'",)),
+    "pipeline.argo-pytorchjob": Variant("pipeline.yaml", "argo", _several_nodes("PyTorchJob")),
+    "pipeline.argo-trainjob": Variant(
+        "pipeline.yaml",
+        "argo",
+        (
+            *_several_nodes("TrainJob"),
+            *_without(*(f"defaults.{name}" for name in _NOT_ON_TRAINJOBS if name != "working_dir")),
+        ),
+    ),
+    "pipeline.kfp-pytorchjob": Variant(
+        "pipeline.yaml",
+        "kfp",
+        (
+            *_several_nodes("PyTorchJob"),
+            *_without(*(f"defaults.{name}" for name in _NOT_ON_KFP)),
+            _VOLUMES_ON_KFP,
+        ),
+    ),
     "pipeline.kfp": Variant(
         "pipeline.yaml",
         "kfp",

@@ -229,6 +229,22 @@ steps:
       {cpu: 4, cpu_limit: 8, memory: 16Gi, memory_limit: 24Gi, ephemeral_storage: 50Gi, gpu: 2,
        gpu_resource: nvidia.com/gpu, gpu_type: NVIDIA-A100-SXM4-80GB, extra: {rdma/ib: 1}, nodes: 1, procs_per_node: 2}
 """,
+    "steps.NAME.job": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    resources: {nodes: 2, procs_per_node: 8, gpu: 8}
+    job:
+      kind: TrainJob
+      launcher: images/launcher
+      runtime: team-torch
+      runtime_kind: TrainingRuntime
+      service_account: reader
+      resources: {cpu: 100m, memory: 256Mi}
+    volumes: [{name: shared, mount: /shared, claim: circuits-shared}]
+    share: shared
+""",
     "steps.NAME.volumes[]": """
 steps:
   train:

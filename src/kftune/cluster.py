@@ -1,4 +1,4 @@
-"""Reads and writes Katib's objects in a cluster, with the Kubernetes client."""
+"""Reads and writes Katib's objects and jobs in a cluster, with the Kubernetes client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from kubernetes.client.rest import ApiException
 from kftune.errors import ClusterError
 from kftune.katib.trial import COLLECTOR
 
-_GROUP, _VERSION = "kubeflow.org", "v1beta1"
 # Source: Kubernetes, service account admission: the namespace of every pod with a token.
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LABEL = "katib.kubeflow.org/experiment"
@@ -28,12 +27,73 @@ _NO_ANSWER = (ApiException, urllib3.exceptions.HTTPError, OSError)
 _BUSY = (429, 500, 502, 503, 504)
 
 
+class Kind(NamedTuple):
+    """A kind of custom object."""
+
+    kind: str
+    group: str
+    version: str
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Kind:
+        """Returns the kind of an object.
+
+        Args:
+            manifest: The object.
+        """
+        group, _, version = manifest["apiVersion"].partition("/")
+        return cls(manifest["kind"], group, version)
+
+    @property
+    def plural(self) -> str:
+        """Its name in the API."""
+        return f"{self.kind.lower()}s"
+
+
+EXPERIMENT = Kind("Experiment", "kubeflow.org", "v1beta1")
+SUGGESTION = EXPERIMENT._replace(kind="Suggestion")
+TRIAL = EXPERIMENT._replace(kind="Trial")
+
+
+class PodsOf(NamedTuple):
+    """Pods, by their labels."""
+
+    selector: str
+    label: str
+    """The label that names what a pod belongs to."""
+    what: str
+    """What that is (``a trial``)."""
+
+    @classmethod
+    def experiment(cls, name: str) -> PodsOf:
+        """Returns the pods of an Experiment's trials.
+
+        Args:
+            name: The Experiment.
+        """
+        return cls(f"{_LABEL}={name}", _TRIAL_LABEL, "a trial")
+
+    @classmethod
+    def labelled(cls, label: str, name: str, what: str) -> PodsOf:
+        """Returns the pods that have the name of their owner in a label.
+
+        Args:
+            label: The label.
+            name: The owner.
+            what: What the owner is.
+        """
+        return cls(f"{label}={name}", label, what)
+
+
 class EndedPod(NamedTuple):
-    """A pod of a trial whose training has ended."""
+    """A pod whose training has ended."""
 
     name: str
-    trial: str
+    owner: str
+    """The trial or job that it belongs to."""
     failed: bool
+    lost: bool
+    """Whether it was ended because of its node: reclaimed, drained, or needed for other pods."""
     why: str
     """Exit code, and what the cluster says about it."""
     printed_in: str
@@ -62,30 +122,32 @@ class Namespace:
         self._objects = kubernetes.client.CustomObjectsApi()
         self._core = kubernetes.client.CoreV1Api()
 
-    def create_experiment(self, experiment: dict[str, Any]) -> bool:
-        """Creates an Experiment; returns false when the name already exists.
+    def create(self, manifest: dict[str, Any]) -> bool:
+        """Creates an object; returns false when the name already exists.
+
+        Args:
+            manifest: The object.
 
         Raises:
-            ClusterError: The cluster refuses it.
+            ClusterError: The cluster refuses it, or does not know its kind.
         """
+        kind = Kind.of(manifest)
         create = self._objects.create_namespaced_custom_object
-        return self._katib("create the Experiment", create, "experiments", experiment, unless=409) is not None
+        return self._custom(f"create the {kind.kind}", kind, create, manifest, unless=409) is not None
 
-    def experiment(self, name: str) -> dict[str, Any] | None:
-        """Returns the current state of an Experiment; None when it does not exist.
+    def find(self, kind: Kind, name: str) -> dict[str, Any] | None:
+        """Returns the current state of an object; None when it does not exist.
 
-        Raises:
-            ClusterError: The cluster refuses.
-        """
-        return self._object("experiments", name)
-
-    def suggestion(self, experiment: str) -> dict[str, Any] | None:
-        """Returns the Suggestion of an Experiment, which has the state of its algorithm's service; None without one.
+        Args:
+            kind: Its kind.
+            name: Its name.
 
         Raises:
             ClusterError: The cluster refuses.
         """
-        return self._object("suggestions", experiment)
+        fetch = self._objects.get_namespaced_custom_object
+        found: dict[str, Any] | None = self._custom(f"read {kind.kind} {name!r}", kind, fetch, name, unless=404)
+        return found
 
     def trials(self, experiment: str) -> list[dict[str, Any]]:
         """Returns the trials of an Experiment.
@@ -94,23 +156,29 @@ class Namespace:
             ClusterError: The cluster refuses.
         """
         fetch = self._objects.list_namespaced_custom_object
-        found = self._katib("list the trials", fetch, "trials", label_selector=f"{_LABEL}={experiment}")
+        found = self._custom("list the trials", TRIAL, fetch, label_selector=f"{_LABEL}={experiment}")
         return list(found.get("items", []))
 
-    def delete_experiment(self, name: str) -> None:
-        """Deletes an Experiment with its trials, if it exists.
+    def delete(self, kind: Kind, name: str, policy: str = "Background") -> None:
+        """Deletes an object and all that belongs to it, if it exists.
+
+        Args:
+            kind: Its kind.
+            name: Its name.
+            policy: ``Foreground`` keeps it until what belongs to it is gone.
 
         Raises:
             ClusterError: The cluster refuses it.
         """
         delete = self._objects.delete_namespaced_custom_object
-        self._katib("delete the Experiment", delete, "experiments", name, unless=404)
+        self._custom(f"delete the {kind.kind}", kind, delete, name, unless=404, propagation_policy=policy)
 
-    def own_experiment(self, name: str, owner: dict[str, str]) -> None:
-        """Makes an object the owner of an Experiment: the cluster deletes the Experiment with it.
+    def own(self, kind: Kind, name: str, owner: dict[str, str]) -> None:
+        """Makes an object the owner of another: the cluster deletes the other with it.
 
         Args:
-            name: The Experiment.
+            kind: The other's kind.
+            name: The other's name.
             owner: An owner reference.
 
         Raises:
@@ -120,7 +188,7 @@ class Namespace:
         client = kubernetes.client.ApiClient(header_name="Content-Type", header_value="application/merge-patch+json")
         patch = kubernetes.client.CustomObjectsApi(client).patch_namespaced_custom_object
         change = {"metadata": {"ownerReferences": [owner]}}
-        self._katib("set the owner of the Experiment", patch, "experiments", name, change)
+        self._custom(f"set the owner of the {kind.kind}", kind, patch, name, change)
 
     def owner(self) -> dict[str, str] | None:
         """Returns a reference to what controls the pod of this process, such as a Workflow.
@@ -144,25 +212,28 @@ class Namespace:
                     return {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
         return None
 
-    def waiting_pods(self, experiment: str) -> Iterator[tuple[str, str]]:
-        """Yields the pods of an Experiment that do not run, and why: (name, reason).
+    def waiting_pods(self, pods: PodsOf) -> Iterator[tuple[str, str]]:
+        """Yields pods that do not run, and why: (name, reason).
+
+        Args:
+            pods: Which pods.
 
         Raises:
             ClusterError: The cluster refuses.
         """
         fetch = self._core.list_namespaced_pod
-        pods = self._ask("list the pods", lambda: fetch(self.name, label_selector=f"{_LABEL}={experiment}"))
-        for pod in pods.items:
+        found = self._ask("list the pods", lambda: fetch(self.name, label_selector=pods.selector))
+        for pod in found.items:
             for reason in _why_waiting(pod):
                 yield pod.metadata.name, reason
 
-    def ended_pods(self, experiment: str, container: str) -> Iterator[EndedPod]:
-        """Yields the pods of trials whose training has ended, and yields them again when their state changes.
+    def ended_pods(self, pods: PodsOf, container: str) -> Iterator[EndedPod]:
+        """Yields the pods whose training has ended, and yields them again when their state changes.
 
         It ends after some minutes, and when the connection breaks. The next call begins with all pods that exist.
 
         Args:
-            experiment: The Experiment's name.
+            pods: Which pods.
             container: The container of the training.
 
         Raises:
@@ -171,20 +242,20 @@ class Namespace:
         events = kubernetes.watch.Watch().stream(
             self._core.list_namespaced_pod,
             self.name,
-            label_selector=f"{_LABEL}={experiment},{_TRIAL_LABEL}",
+            label_selector=f"{pods.selector},{pods.label}",
             timeout_seconds=_WATCH_SECONDS,
             _request_timeout=(10, _WATCH_SECONDS + 30),
         )
         try:
             for event in events:
-                ended = _how_ended(event["object"], container)
+                ended = _how_ended(event["object"], container, pods.label)
                 if ended is not None:
                     yield ended
         except _NO_ANSWER as error:
-            _raise_if_refused("watch the pods of trials", error)
+            _raise_if_refused("watch the pods", error)
 
     def end_of_log(self, pod: EndedPod, lines: int) -> bytes:
-        """Returns the last lines of what a trial printed; empty when its pod is gone.
+        """Returns the last lines of what a training printed; empty when its pod is gone.
 
         Args:
             pod: The pod.
@@ -198,21 +269,21 @@ class Namespace:
             # The client would decode the answer, and fails where that is not UTF-8.
             answer = self._core.read_namespaced_pod_log(pod.name, self.name, **options, _preload_content=False)
         except _NO_ANSWER as error:
-            _raise_if_refused("read the logs of trials", error)
+            _raise_if_refused("read the logs", error)
             return b""
         return bytes(answer.data)
 
-    def _object(self, plural: str, name: str) -> dict[str, Any] | None:
-        fetch = self._objects.get_namespaced_custom_object
-        found: dict[str, Any] | None = self._katib(
-            f"read {plural.rstrip('s')} {name!r}", fetch, plural, name, unless=404
-        )
-        return found
-
-    def _katib(
-        self, what: str, call: Callable[..., Any], *arguments: object, unless: int | None = None, **options: str
+    def _custom(
+        self,
+        what: str,
+        kind: Kind,
+        call: Callable[..., Any],
+        *arguments: object,
+        unless: int | None = None,
+        **options: str,
     ) -> Any:
-        return self._ask(what, lambda: call(_GROUP, _VERSION, self.name, *arguments, **options), unless)
+        place = kind.group, kind.version, self.name, kind.plural
+        return self._ask(what, lambda: call(*place, *arguments, **options), unless)
 
     def _ask(self, what: str, question: Callable[[], Any], unless: int | None = None) -> Any:
         """Returns the server's answer, or None for the status `unless`; repeats the request while it is busy."""
@@ -271,8 +342,13 @@ def _said(error: ApiException) -> str:
         message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):
         message = error.reason
-    hint = "; give the service account that right (docs/guides/kubectl.md)" if error.status == 403 else ""
-    return f"{message} ({error.status}){hint}"
+    return f"{message} ({error.status}){_HINTS.get(error.status, '')}"
+
+
+_HINTS = {
+    403: "; give the service account that right (docs/guides/kubectl.md)",
+    404: "; the cluster does not know that kind, or has no such namespace: install what provides the kind",
+}
 
 
 def _why_waiting(pod: Any) -> Iterator[str]:
@@ -286,7 +362,7 @@ def _why_waiting(pod: Any) -> Iterator[str]:
             yield f"container {container.name}: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
 
 
-def _how_ended(pod: Any, container: str) -> EndedPod | None:
+def _how_ended(pod: Any, container: str, label: str) -> EndedPod | None:
     status = pod.status
     states = {each.name: each.state.terminated for each in status.container_statuses or [] if each.state}
     training = states.get(container)
@@ -300,8 +376,9 @@ def _how_ended(pod: Any, container: str) -> EndedPod | None:
         reasons.append(": ".join(filter(None, (status.reason, status.message))))
     return EndedPod(
         name=pod.metadata.name,
-        trial=pod.metadata.labels[_TRIAL_LABEL],
+        owner=pod.metadata.labels[label],
         failed=training is None or training.exit_code != 0 or status.phase == "Failed",
+        lost=any(each.type == "DisruptionTarget" and each.status == "True" for each in status.conditions or []),
         why="; ".join(reasons) or "its pod failed",
         printed_in=COLLECTOR if any(each.name == COLLECTOR for each in pod.spec.containers) else container,
     )

@@ -23,10 +23,11 @@ from pipeline_examples import pipeline, tune
 from kftune.domains import Conditional, IntUniform, LogUniform, encoding
 from kftune.errors import ClusterError
 from kftune.launcher.best import best_texts
-from kftune.launcher.launch import experiment_name
+from kftune.launcher.launch import name_in_run
 from kftune.launcher.objects import objective_value
 from kftune.pipeline import EXECUTOR_OUTPUT, Node
-from kftune.render.tuning import STUDY_FAILED, Tuning, launcher_command, tuning_of
+from kftune.render.launching import Launching
+from kftune.render.tuning import STUDY_FAILED, tuning_of
 
 RUN = "run-1/tune"
 BEST = {"lr": "0.01", "units": "64"}
@@ -38,7 +39,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
         yield server, config
 
 
-def tune_node() -> tuple[Node, Tuning]:
+def tune_node() -> tuple[Node, Launching]:
     made = pipeline({"tune": tune(image="registry.example/launcher:1")})
     node = made.node("tune")
     return node, tuning_of(node)
@@ -49,8 +50,8 @@ def command(folder: Path, *more: str) -> tuple[list[str], str, Node]:
     node, tuning = tune_node()
     values = {name: str(folder / "outputs" / name) for name in node.outputs}
     values[EXECUTOR_OUTPUT] = str(folder / "executor.json")
-    line = launcher_command(node, tuning, tuning.text, RUN, values)
-    name = experiment_name(tuning.experiment["metadata"]["name"], RUN)
+    line = tuning.command(tuning.text, RUN, values)
+    name = name_in_run(tuning.object["metadata"]["name"], RUN)
     return [sys.executable, *line[1:], "--poll=0.05", *more], name, node
 
 
@@ -131,7 +132,7 @@ def given_values(experiment: dict[str, Any]) -> dict[str, str]:
 def test_it_creates_waits_and_writes_every_output(cluster, tmp_path):
     server, config = cluster
     line, name, node = command(tmp_path)
-    best = given_values(tune_node()[1].experiment)
+    best = given_values(tune_node()[1].object)
     server.on_read = succeed_after(3, name, best)
     run = launch(config, line)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -162,7 +163,7 @@ def test_a_second_try_attaches_and_creates_nothing(cluster, tmp_path):
     first.kill()
     first.wait()
     first.stdout.close()
-    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].object))
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
     assert "attached to Experiment" in run.stdout
@@ -275,8 +276,8 @@ def test_many_failed_trials_are_counted_and_their_logs_are_few(cluster, tmp_path
 @pytest.mark.parametrize(
     ("forbidden", "said", "known"),
     [
-        ("pods/log", "if a trial fails, its log will not be known: cannot read the logs of trials", "exit code 3"),
-        ("watch", "if a trial fails, its exit code and log will not be known: cannot watch the pods of trials", "m"),
+        ("pods/log", "if a trial fails, its log will not be known: cannot read the logs", "exit code 3"),
+        ("watch", "if a trial fails, its exit code and log will not be known: cannot watch the pods", "m"),
     ],
 )
 def test_without_the_right_to_look_at_pods_the_launcher_says_so_and_goes_on(cluster, tmp_path, forbidden, said, known):
@@ -361,7 +362,7 @@ def test_asked_to_stop_it_leaves_the_experiment_for_the_next_try(cluster, tmp_pa
 def test_it_deletes_the_experiment_when_asked(cluster, tmp_path, delete, stays):
     server, config = cluster
     line, name, _ = command(tmp_path, f"--delete={delete}")
-    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].object))
     assert launch(config, line).returncode == 0
     assert (("experiments", name) in server.objects) is stays
 
@@ -387,7 +388,7 @@ def test_in_a_run_the_experiment_stays_for_a_retry_until_the_run_is_deleted(clus
     server, config = cluster
     line, name, node = command(tmp_path, f"--delete={delete}")
     in_a_pod_of(server, config, {**WORKFLOW, "controller": True})
-    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].object))
     first = launch(config, line)
     assert first.returncode == 0, first.stdout
     assert server.objects["experiments", name]["metadata"]["ownerReferences"] == [WORKFLOW]
@@ -406,7 +407,7 @@ def test_an_experiment_that_no_run_can_own_is_deleted_at_once(cluster, tmp_path,
     server, config = cluster
     line, name, _ = command(tmp_path, "--delete=succeeded")
     in_a_pod_of(server, config, owner, namespace)
-    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].object))
     assert launch(config, line).returncode == 0
     assert ("experiments", name) not in server.objects
 
@@ -415,7 +416,7 @@ def test_what_the_launcher_may_not_change_stays_and_the_result_counts(cluster, t
     server, config = cluster
     line, name, _ = command(tmp_path, "--delete=succeeded")
     in_a_pod_of(server, config, {**WORKFLOW, "controller": True})
-    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].object))
     server.forbidden = {"PATCH"}
     run = launch(config, line)
     assert run.returncode == 0
@@ -426,7 +427,7 @@ def test_what_the_launcher_may_not_change_stays_and_the_result_counts(cluster, t
 def test_what_cannot_be_deleted_stays_and_the_result_counts(cluster, tmp_path):
     server, config = cluster
     line, name, node = command(tmp_path, "--delete=succeeded")
-    server.on_read = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(2, name, given_values(tune_node()[1].object))
     server.forbidden = {"DELETE"}
     run = launch(config, line)
     assert run.returncode == 0
@@ -439,7 +440,7 @@ def test_a_try_after_a_deletion_waits_until_the_experiment_is_gone(cluster, tmp_
     line, name, _ = command(tmp_path, "--delete=always")
     dying = {"metadata": {"name": name, "deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {}}
     server.objects["experiments", name] = dying
-    succeed = succeed_after(2, name, given_values(tune_node()[1].experiment))
+    succeed = succeed_after(2, name, given_values(tune_node()[1].object))
 
     moves = chain([lambda _: None, lambda server: server.objects.pop(("experiments", name))], repeat(succeed))
     server.on_read = lambda server: next(moves)(server)
@@ -455,7 +456,7 @@ def test_a_busy_server_is_asked_again(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path)
     server.failures = [503, 500]
-    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].object))
     run = launch(config, line)
     assert run.returncode == 0, run.stdout
     assert server.requests[:3] == [f"GET /apis/kubeflow.org/v1beta1/namespaces/team-a/experiments/{name}"] * 3
@@ -494,13 +495,13 @@ def test_a_wrong_command_line_is_one_line_of_text(tmp_path, cluster, more, told)
 
 def test_obstacles_are_named_when_nothing_changes(cluster, tmp_path, monkeypatch):
     from kftune.cluster import Namespace
-    from kftune.launcher import launch as launching
+    from kftune.launcher.experiment import ExperimentLaunch
 
     server, config = cluster
     monkeypatch.setenv("KUBECONFIG", str(config))
     _, tuning = tune_node()
     said: list[str] = []
-    made = launching.Launch(Namespace(), tuning.experiment, RUN, said.append)
+    made = ExperimentLaunch(Namespace(), tuning.object, RUN, said.append)
     made.start(threading.Event())
     assert made.obstacles() == [
         "there is no Suggestion: Katib has not processed the Experiment, or does not know its algorithm"
@@ -568,7 +569,7 @@ def test_artifacts_are_copied_to_the_share_and_their_paths_reach_the_trials(clus
 def test_an_optional_artifact_that_nobody_wrote_is_not_copied(cluster, tmp_path):
     server, config = cluster
     line, name, _ = command(tmp_path, "--artifact-data=", f"--share={tmp_path / 'share'}")
-    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].object))
     run = launch(config, line, cwd=tmp_path)
     assert run.returncode == 0, run.stdout
     assert not (tmp_path / "share").exists()
@@ -615,7 +616,7 @@ def test_data_stays_when_the_experiment_cannot_be_deleted(cluster, tmp_path):
 def test_a_retry_after_a_success_copies_nothing(cluster, tmp_path):
     server, config = cluster
     line, name, share = with_data(tmp_path)
-    server.on_read = succeed_after(1, name, given_values(tune_node()[1].experiment))
+    server.on_read = succeed_after(1, name, given_values(tune_node()[1].object))
     assert launch(config, line).returncode == 0
     seen: list[Path] = []
     server.on_read = lambda server: seen.extend(share.rglob("content"))
@@ -628,7 +629,7 @@ def test_a_retry_after_a_success_copies_nothing(cluster, tmp_path):
 
 def test_the_name_is_the_same_for_each_try_and_another_for_each_run():
     long = "a-study-with-a-name-that-fills-the-whole"
-    names = {experiment_name(long, run) for run in ("1", "1", "2")}
+    names = {name_in_run(long, run) for run in ("1", "1", "2")}
     assert len(names) == 2
     assert all(len(name) <= 40 for name in names)
 

@@ -126,6 +126,32 @@ EDITS = {
     "tune: a command of its own": Edit("    study: study.yaml\n", "    study: study.yaml\n    module: net.train\n"),
     "tune: a value that the study searches": Edit("values: {epochs: 3}", "values: {lr: 0.1}"),
     "tune: share of no volume": Edit("    study: study.yaml\n", "    study: study.yaml\n    share: work\n"),
+    "tune: a job": Edit(
+        "    study: study.yaml\n", "    study: study.yaml\n    job: {kind: TrainJob, launcher: images/launcher}\n"
+    ),
+    # several nodes
+    "nodes: a job without an image of the launcher": Edit(TRAIN, f"{TRAIN}    job: {{kind: PyTorchJob}}\n"),
+    "nodes: a job without a kind": Edit(TRAIN, f"{TRAIN}    job: {{launcher: images/launcher}}\n"),
+    "nodes: a kind that is no job of several nodes": Edit(
+        TRAIN, f"{TRAIN}    job: {{kind: MPIJob, launcher: images/launcher}}\n"
+    ),
+    "nodes: a misspelt kind": Edit(TRAIN, f"{TRAIN}    job: {{kind: PytorchJob, launcher: images/launcher}}\n"),
+    "nodes: a runtime of a PyTorchJob": Edit(
+        TRAIN, f"{TRAIN}    job: {{kind: PyTorchJob, launcher: images/launcher, runtime: torch-distributed}}\n"
+    ),
+    "nodes: nodes of the launcher": Edit(
+        TRAIN, f"{TRAIN}    job: {{kind: TrainJob, launcher: images/launcher, resources: {{nodes: 2}}}}\n"
+    ),
+    "nodes: a misspelt key": Edit(
+        TRAIN, f"{TRAIN}    job: {{kind: TrainJob, launcher: images/launcher, runtime_knd: TrainingRuntime}}\n"
+    ),
+    "nodes: a read-only share": Edit(
+        TRAIN,
+        f"{TRAIN}    share: work\n    volumes: [{{name: work, claim: work, mount: /work, read_only: true}}]\n",
+    ),
+    "nodes: a share without a claim": Edit(
+        TRAIN, f"{TRAIN}    share: work\n    volumes: [{{name: work, empty_dir: true, mount: /work}}]\n"
+    ),
     "tune: an unknown value": Edit("values: {epochs: 3}", "values: {epoch: 3}"),
     "tune: a value of another type": Edit("values: {epochs: 3}", "values: {epochs: many}"),
     # loops

@@ -280,6 +280,27 @@ def test_an_account_may_delete_experiments_only_where_a_tune_step_does(project: 
     assert rule == {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}
 
 
+def test_an_account_gets_the_rights_on_the_kind_of_job_that_its_steps_run_as(project: Path) -> None:
+    job = (
+        "    resources: {nodes: 2}\n"
+        "    job: {kind: TrainJob, launcher: registry.example/launcher, service_account: nodes}\n"
+    )
+    share = "    volumes: [{name: shared, mount: /shared, claim: circuits-shared}]\n    share: shared\n"
+    edit(project, "    kind: evaluate\n", f"    kind: evaluate\n{job}{share}", "pipeline.yaml")
+    objects = render_objects(load_project(project))
+    roles = {one["metadata"]["name"]: one["rules"] for one in objects if one["kind"] == "Role"}
+    assert sorted(roles) == ["circuits-argo-executor", "circuits-launcher", "circuits-launcher-trainjob"]
+    assert roles["circuits-launcher-trainjob"] == [
+        {"apiGroups": ["trainer.kubeflow.org"], "resources": ["trainjobs"], "verbs": ["create", "delete", "get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    ]
+    bound = {one["metadata"]["name"]: one["subjects"] for one in objects if one["kind"] == "RoleBinding"}
+    assert [subject["name"] for subject in bound["circuits-launcher-trainjob"]] == ["pipeline-runner"]
+    accounts = [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"]
+    assert accounts == ["nodes", "pipeline-runner"]
+
+
 def test_a_pipeline_without_an_account_gets_some_of_its_own(project: Path) -> None:
     edit(project, ", service_account: pipeline-runner", "", "pipeline.yaml")
     objects = render_objects(load_project(project))

@@ -36,8 +36,9 @@ from kftune.pipeline import Pipeline
 from kftune.render import PIPELINE_TARGETS, render_pipeline
 from kftune.render.argo import render_argo
 from kftune.render.argo.size import MOST_RUN_BYTES
+from kftune.render.launching import put_in
 from kftune.render.size import size_of
-from kftune.render.tuning import launcher_command, put_in, tuning_of
+from kftune.render.tuning import tuning_of
 
 
 def objects_of(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -629,7 +630,7 @@ def test_a_tune_step_runs_the_launcher_with_its_experiment():
     experiment, run_id, best, *rest = container["args"]
     assert container["command"] == ["python", "-m", "kftune.launcher"]
     assert run_id == "--run-id={{inputs.parameters.RUN_ID}}"
-    assert json.loads(best.removeprefix("--best=")) == tuning.best
+    assert best.removeprefix("--best=") == tuning.further["best"]
     assert rest == [
         "--value-circuit={{inputs.parameters.circuit}}",
         "--artifact-data=/kftune/inputs/data",
@@ -637,14 +638,14 @@ def test_a_tune_step_runs_the_launcher_with_its_experiment():
         *(f"--output-{name}=/kftune/outputs/{name.replace('.', '-')}" for name in OUTPUTS_OF_TUNE),
         "--executor-output=/kftune/outputs/executor-output",
     ]
-    assert json.loads(experiment.removeprefix("--experiment=")) == tuning.experiment
+    assert json.loads(experiment.removeprefix("--experiment=")) == tuning.object
 
 
 @pytest.mark.parametrize(("delete", "told"), [("never", []), ("succeeded", ["--delete=succeeded"])])
 def test_the_launcher_deletes_its_experiment_only_when_the_step_says_so(delete, told):
     node = EXAMPLES["tuned"]().node("tune")
     node = replace(node, step=node.step.replace(delete=delete))
-    line = launcher_command(node, tuning_of(node), "{}", "run", defaultdict(str))
+    line = tuning_of(node).command("{}", "run", defaultdict(str))
     assert [token for token in line if token.startswith("--delete")] == told
 
 
@@ -678,9 +679,9 @@ def test_each_tuning_of_a_run_has_a_name_of_its_own_which_a_retry_keeps():
 @pytest.mark.parametrize("text", [text for text in HOSTILE if "\0" not in text])
 def test_what_the_launcher_puts_in_reaches_the_trial_byte_by_byte(text, tmp_path):
     tuning = tuning_of(EXAMPLES["tuned"]().node("tune"))
-    (container,) = tuning.experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
+    (container,) = tuning.object["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
     container["args"] = [put_in(container["args"][0], {"circuit": text, "data": "/shared/@kftune:circuit@"})]
-    job = substituted(tuning.experiment, {"kind": "adam", "momentum": "0.5", "optimizer.lr": "0.1"})
+    job = substituted(tuning.object, {"kind": "adam", "momentum": "0.5", "optimizer.lr": "0.1"})
     stand_in(tmp_path, "python")
     arguments, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], tmp_path)
     assert arguments[:3] == ["train.py", "--data=/shared/@kftune:circuit@", f"--circuit={text}"]
@@ -690,7 +691,7 @@ def test_a_hyperparameter_of_the_run_has_its_mark_where_its_text_would_be():
     steps = {"tune": tune(image=IMAGE, values={"units": "${parameters.units}"})}
     pipeline = argo(steps, parameters={"units": 8})
     tuning = tuning_of(pipeline.node("tune"))
-    (container,) = tuning.experiment["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
+    (container,) = tuning.object["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"]["containers"]
     assert " --units=@kftune:units@" in container["args"][0]
     assert "--value-units={{inputs.parameters.units}}" in template_of(pipeline, "tune")["container"]["args"]
 
@@ -756,7 +757,10 @@ PAIR = {"items": [1, 2]}
 @pytest.mark.parametrize(
     ("pipeline", "message"),
     [
-        (lambda: argo({"a": step(instance_count=2)}), "Argo runs a step on one node, but step 'a' has 2"),
+        (
+            lambda: argo({"a": step(instance_count=2)}),
+            "a step's own pod is on one node, but step 'a' has 2; set its job to",
+        ),
         (lambda: argo({"a": step()}, defaults={}), "needs an image for step 'a'"),
         (lambda: argo({"tune": tune()}), "needs an image for kftune's launcher in step 'tune' .kftune images init"),
         (
@@ -765,7 +769,7 @@ PAIR = {"items": [1, 2]}
         ),
         (
             lambda: argo({"data": step("data"), "tune": tune(image=IMAGE, inputs={"d": "${steps.data.outputs.data}"})}),
-            "from a volume with a claim; add one to volumes, and name it in share",
+            "on a volume with a claim; add one to volumes, and name it in share",
         ),
         (lambda: argo({"a": step(retries={"limit": 1, "backoff": 1, "factor": 1.5})}), "whole number .* set it to 2"),
         (

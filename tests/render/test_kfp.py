@@ -421,7 +421,7 @@ def test_a_thousand_items_fit_and_are_noted():
 PROBE = value_step()
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a working directory": ({"work": step(working_dir="/x")}, {}, "WORKDIR"),
-    "more than one node": ({"work": step(instance_count=2)}, {}, "one node"),
+    "more than one node": ({"work": step(instance_count=2)}, {}, "on one node, but step 'work' has 2"),
     "no image": ({"work": step()}, {"defaults": {}}, "needs an image for step"),
     "braces in an argument": ({"work": step(args=["{{workflow.name}}"])}, {}, "'{{'"),
     "a variable in an argument": ({"work": step(args=["$(HOME)"])}, {}, "replaces"),

@@ -1,5 +1,5 @@
-"""The program of a pipeline's tune step on a cluster: creates an Experiment, waits for it, writes the best values.
+"""The program of a tune step, or one on several nodes, on a cluster: creates an object, waits, writes the outputs.
 
-`kftune.render.tuning.launcher_command` makes its command line. It can be started again at any time: the Experiment's
-name comes from the run, so a second launcher attaches to the Experiment of the first one.
+`kftune.render.launching` makes its command line. It can be started again at any time: the object's
+name comes from the run, so a second launcher attaches to the object of the first one.
 """

@@ -1,8 +1,8 @@
-"""``python -m kftune.launcher``: the program of a tune step on a cluster.
+"""``python -m kftune.launcher``: the program of a tune step, and of a step on several nodes, on a cluster.
 
-Exit codes: 0 the best values are written, 1 the cluster refuses, or the next try makes another Experiment, 2 usage
-error, 3 the Experiment has failed for each further try too, 143 asked to stop (the Experiment continues, and the next
-try attaches to it).
+Exit codes: 0 the outputs are written, 1 the job failed, the cluster refuses, or the next try makes another Experiment,
+2 usage error, 3 the Experiment has failed for each further try too, 143 asked to stop (an Experiment continues, and
+the next try attaches to it; a job is deleted), or a pod of the job lost its node.
 """
 
 from __future__ import annotations
@@ -15,24 +15,33 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from kftune import outputs
 from kftune.cluster import Namespace
 from kftune.errors import ClusterError, KftuneError, StudyFailedError, UsageError
 from kftune.files import write_text
 from kftune.launcher.best import best_texts
-from kftune.launcher.launch import Launch, experiment_name
+from kftune.launcher.experiment import ExperimentLaunch
+from kftune.launcher.job import JobLaunch
+from kftune.launcher.launch import name_in_run
 from kftune.launcher.objects import assignments, metric_values, objective_value
 from kftune.launcher.report import report_page
 from kftune.launcher.share import SharedData
+from kftune.launcher.shared_outputs import SharedOutputs
+from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST
-from kftune.render.tuning import STUDY_FAILED, put_in
+from kftune.render.launching import put_in
+from kftune.render.trials import KINDS
+from kftune.render.tuning import STUDY_FAILED
 
 METRICS = "metrics"
 # Source: Kubernetes, termination message: the file of each container, of which the last 4 KiB are kept.
 _MESSAGE = Path("/dev/termination-log")
 _LONGEST_MESSAGE = 4096
+_JOBS = tuple(kind for kind, each in KINDS.items() if each.pod_label)
+# As a process that SIGTERM ends. Argo retries a step with this code as one that lost its node.
+_STOPPED = 143
 _PREFIXES = ("value", "artifact", "output")
 
 
@@ -62,23 +71,44 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str], stop: threading.Event) -> int:
     arguments, named = _arguments(argv)
-    experiment = _json(arguments.experiment, "--experiment")
-    wanted = _json(arguments.best, "--best")
-    namespace = Namespace(arguments.namespace or experiment["metadata"].get("namespace"))
-    name = experiment_name(experiment["metadata"]["name"], arguments.run_id)
+    is_job = arguments.job is not None
+    manifest = _json(arguments.job, "--job") if is_job else _json(arguments.experiment, "--experiment")
+    namespace = Namespace(arguments.namespace or manifest["metadata"].get("namespace"))
+    name = name_in_run(manifest["metadata"]["name"], arguments.run_id)
     # An optional artifact that its step has not written has no path.
     artifacts = {each: Path(path) for each, path in named["artifact"].items() if path}
     data = SharedData(arguments.share or Path(), artifacts, name, say=_say)
-    filled = put_in(experiment, {**named["value"], **named["artifact"], **data.paths})
-    launch = Launch(namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
-    launch.start(stop, data.hold)
+    texts = {**named["value"], **named["artifact"], **data.paths}
+    return (_run_job if is_job else _run_experiment)(
+        _Given(arguments, named, namespace, manifest, data, texts=texts), stop
+    )
+
+
+class _Given(NamedTuple):
+    """What the launcher works with."""
+
+    arguments: argparse.Namespace
+    named: dict[str, dict[str, str]]
+    namespace: Namespace
+    manifest: dict[str, Any]
+    data: SharedData
+    texts: dict[str, str]
+    """What replaces the marks of the step's arguments."""
+
+
+def _run_experiment(given: _Given, stop: threading.Event) -> int:
+    arguments, named = given.arguments, given.named
+    wanted = _json(arguments.best, "--best")
+    filled = put_in(given.manifest, given.texts)
+    launch = ExperimentLaunch(given.namespace, filled, arguments.run_id, say=_say, poll=arguments.poll)
+    launch.start(stop, given.data.hold)
     written = False
     try:
         found = launch.wait(stop)
         if found is None:
             deleted = arguments.delete == "always"
             _say("stopped" if deleted else f"asked to stop; the Experiment {launch.name} continues")
-            return 143
+            return _STOPPED
         _write(found, launch.trials(), wanted, named, arguments.executor_output)
         written = True
     except StudyFailedError as error:
@@ -86,11 +116,11 @@ def _run(argv: Sequence[str], stop: threading.Event) -> int:
             raise ClusterError(str(error)) from error
         raise
     finally:
-        _clean_up(launch, data, arguments.delete, written)
+        _clean_up(launch, given.data, arguments.delete, written)
     return 0
 
 
-def _clean_up(launch: Launch, data: SharedData, delete: str, written: bool) -> None:
+def _clean_up(launch: ExperimentLaunch, data: SharedData, delete: str, written: bool) -> None:
     """Removes what the end of the step leaves behind: all of it after a success, and else only for `always`."""
     over = written
     if written and delete != "never":
@@ -101,30 +131,69 @@ def _clean_up(launch: Launch, data: SharedData, delete: str, written: bool) -> N
         data.release()
 
 
+def _run_job(given: _Given, stop: threading.Event) -> int:
+    """Runs a job. It stays until its run is deleted, for its logs, unless this process is asked to stop."""
+    arguments, targets = given.arguments, dict(given.named["output"])
+    if arguments.executor_output is not None:
+        targets[EXECUTOR_OUTPUT] = arguments.executor_output
+    name = name_in_run(given.manifest["metadata"]["name"], arguments.run_id)
+    outputs = SharedOutputs(arguments.share, name, targets, frozenset({EXECUTOR_OUTPUT}), say=_say)
+    filled = put_in(given.manifest, {**given.texts, **outputs.paths})
+    launch = JobLaunch(given.namespace, filled, arguments.run_id, outputs, say=_say, poll=arguments.poll)
+
+    def prepare() -> None:
+        given.data.hold()
+        outputs.prepare()
+
+    launch.start(stop, prepare)
+    try:
+        if launch.wait(stop) is None:
+            launch.delete()
+            return _STOPPED
+        outputs.take()
+    except ClusterError as error:
+        if not launch.has_lost_node:
+            raise
+        _fail(str(error))
+        return _STOPPED
+    except OSError:
+        # The next try takes them, instead of training again.
+        launch.is_over = False
+        raise
+    finally:
+        if launch.is_over:
+            outputs.remove()
+            given.data.release()
+    return 0
+
+
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, dict[str, str]]]:
     """Returns the launcher's own arguments, and the step's values, artifacts and outputs by name."""
     parser = _ArgumentParser(
         prog="python -m kftune.launcher",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Creates an Experiment, waits until it ends, and writes the best values.",
+        description="Creates an Experiment or a job, waits until it ends, and writes the best values or its outputs.",
         epilog="arguments of the step:\n"
-        "  --value-NAME=TEXT       text to fill into the Experiment\n"
-        "  --artifact-NAME=PATH    artifact to copy to --share; its new path is filled into the Experiment\n"
-        f"  --output-NAME=PATH      file to write: {BEST}.HYPERPARAMETER, best_trial, objective, report or {METRICS}\n",
+        "  --value-NAME=TEXT       text to fill into the Experiment or job\n"
+        "  --artifact-NAME=PATH    artifact to copy to --share; its new path is filled into the Experiment or job\n"
+        f"  --output-NAME=PATH      what to write: {BEST}.HYPERPARAMETER, best_trial, objective, report or {METRICS}\n"
+        "                          of an Experiment, and any that a job writes to --share\n",
     )
-    parser.add_argument("--experiment", required=True, help="the Experiment: JSON, or the path of a JSON file")
+    objects = parser.add_mutually_exclusive_group(required=True)
+    objects.add_argument("--experiment", help="the Experiment: JSON, or the path of a JSON file")
+    objects.add_argument("--job", help=f"the job ({' or '.join(_JOBS)}): JSON, or the path of a JSON file")
     parser.add_argument("--run-id", required=True, help="ID that is the same for each try of a step in a run")
-    parser.add_argument("--best", required=True, help="how to convert Katib's texts to the best values: JSON")
+    parser.add_argument("--best", help="with --experiment: how to convert Katib's texts to the best values: JSON")
     parser.add_argument("--executor-output", help="file to write: the metrics in the form that KFP's page reads")
-    parser.add_argument("--share", type=Path, help="volume that the trials mount at the same path")
-    parser.add_argument("--namespace", help="namespace of the Experiment (default: its own, or that of the pod)")
+    parser.add_argument("--share", type=Path, help="volume that the other pods mount at the same path")
+    parser.add_argument("--namespace", help="namespace of the object (default: its own, or that of the pod)")
     parser.add_argument("--poll", type=float, default=10.0, help="seconds between two requests (default: 10)")
     parser.add_argument(
         "--delete",
         choices=("never", "succeeded", "always"),
         default="never",
-        help="when to delete the Experiment at the end (default: never)",
+        help="when to delete the Experiment at the end (default: never); a job is deleted with its run",
     )
     named: dict[str, dict[str, str]] = {prefix: {} for prefix in _PREFIXES}
     own = []
@@ -136,8 +205,11 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, dict[
         else:
             own.append(token)
     arguments = parser.parse_args(own)
-    if named["artifact"] and arguments.share is None:
-        raise UsageError("trials run in their own pods and see artifacts only on a shared volume; give --share")
+    if (arguments.best is None) != (arguments.experiment is None):
+        raise UsageError("--best belongs to --experiment; give both of them, or --job only")
+    shared = [*named["artifact"], *(named["output"] if arguments.job is not None else ())]
+    if shared and arguments.share is None:
+        raise UsageError("other pods share files with this one only on a volume; give --share")
     return arguments, named
 
 

@@ -1,4 +1,4 @@
-"""Reads Katib's objects: conditions, assignments, metrics and the objective of a trial."""
+"""Reads Katib's objects and jobs: conditions, assignments, metrics and the objective of a trial."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from kftune.metrics.values import UNAVAILABLE
 
 
 def condition_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the last condition of an Experiment or trial that holds; empty when none does."""
+    """Returns the last condition of an Experiment, trial or job that holds; empty when none does."""
     conditions = found.get("status", {}).get("conditions") or []
     held = [condition for condition in conditions if condition.get("status") == "True"]
     return dict(held[-1]) if held else {}
+
+
+def reason_of(condition: Mapping[str, Any]) -> str:
+    """Returns why a condition holds."""
+    return ": ".join(filter(None, (condition.get("reason"), condition.get("message"))))
 
 
 def assignments(given: Sequence[Mapping[str, str]]) -> dict[str, str]:

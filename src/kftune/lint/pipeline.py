@@ -130,6 +130,8 @@ def _step_findings(pipeline: Pipeline) -> Iterator[Finding]:
         if image not in images:
             yield from image_advice(image, _image_place(pipeline, image, path))
         images.add(image)
+        if step.job is not None:
+            yield from image_advice(step.job.launcher, (*path, "job", "launcher"))
         for variable, value in step.env.items():
             yield from secret_advice(variable, value, (*path, "env", variable))
 
@@ -170,7 +172,7 @@ def _experiments(source: SourceText, pipeline: Pipeline) -> tuple[list[Document]
     for name, node in pipeline.plan.nodes.items():
         if isinstance(node.step, TuneStep):
             try:
-                text = yaml_text.dump(tuning_of(node).experiment)
+                text = yaml_text.dump(tuning_of(node).object)
             except RenderError:
                 unjudged.append(name)  # the reason is reported for every target
                 continue

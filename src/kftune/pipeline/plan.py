@@ -113,6 +113,10 @@ class Node:
         further = (EXECUTOR_OUTPUT,) if self.step.has_executor_output else ()
         return (*self.arguments, *self.outputs, *further)
 
+    def with_step(self, step: StepConfig) -> Node:
+        """Returns the same node with another container, or other settings of it."""
+        return replace(self, step=step)
+
     def command_line(self, values: Mapping[str, str]) -> list[str]:
         """Returns the argv of the step's container.
 
@@ -183,6 +187,9 @@ def _with_images(node: Node, resolve: Callable[[str], str]) -> Node:
         step = step.model_copy(update={"study": step.study.with_images(resolve)})
     if step.image is not None:
         step = step.model_copy(update={"image": resolve(step.image)})
+    if step.job is not None:
+        job = step.job.model_copy(update={"launcher": resolve(step.job.launcher)})
+        step = step.model_copy(update={"job": job})
     return replace(node, step=step)
 
 

@@ -82,16 +82,12 @@ class _Planner:
         """Returns the step with the defaults filled in, also for the trials of a tune step."""
         defaults, instances = self._declared.defaults, self._declared.instances
         with located(*path):
-            if not isinstance(step, TuneStep):
-                return filled(step, defaults, instances)
-            return self._with_trials(filled(step, defaults, instances, _TRIALS_ONLY))
+            complete = filled(step, defaults, instances, _TRIALS_ONLY if isinstance(step, TuneStep) else ())
+            _check_share(complete)
+            return self._with_trials(complete) if isinstance(complete, TuneStep) else complete
 
     def _with_trials(self, step: TuneStep) -> TuneStep:
         """Returns the tune step with its constants in the study, and the defaults filled in for the trials."""
-        shared = [volume.name for volume in step.volumes]
-        if step.share is not None and step.share not in shared:
-            hint = suggestion(step.share, shared) if shared else "give it volumes: [{name: …, claim: …, mount: …}]"
-            raise PartError(f"share names one of the step's volumes, but none is {step.share!r}; {hint}", ("share",))
         trial = filled(step.study.step, self._declared.defaults, self._declared.instances)
         values = constants(step)
         with located("values"):
@@ -263,3 +259,20 @@ def _check_absence(given: Input, wanted: str, may_lack: bool, path: Path) -> Non
         raise PartError("an artifact cannot have a default; use optional: true", (*path, "default"), at_key=True)
     with located(*path, "default"):
         typed_value(given.default, wanted)
+
+
+def _check_share(step: StepConfig) -> None:
+    """Checks that other pods can read and write the volume of `share`."""
+    if step.share is None:
+        return
+    names = [volume.name for volume in step.volumes]
+    if step.share not in names:
+        hint = suggestion(step.share, names) if names else "give it volumes: [{name: …, claim: …, mount: …}]"
+        raise PartError(f"share names one of the step's volumes, but none is {step.share!r}; {hint}", ("share",))
+    volume = step.volumes[names.index(step.share)]
+    if volume.claim is None:
+        raise PartError(f"share needs a volume with a claim, but {step.share!r} has none", ("share",))
+    if volume.read_only:
+        raise PartError(
+            f"the step writes to the volume of share, but {step.share!r} is read_only; remove that", ("share",)
+        )

@@ -20,6 +20,7 @@ from pydantic.json_schema import SkipJsonSchema
 from kftune.errors import KftuneError
 from kftune.hparams import Hparams
 from kftune.pipeline.condition import ConditionField
+from kftune.pipeline.job import Job
 from kftune.pipeline.names import flag
 from kftune.pipeline.ports import (
     EXECUTOR_OUTPUT,
@@ -69,10 +70,10 @@ def _outputs(**types: Any) -> Any:
 BEST = "best"
 """The output of a tune step with all best hyperparameters: ``best.learning_rate``."""
 
-TUNE_HAS_NO = ("module", "command", "args", "outputs", "hparams", "values_from")
+TUNE_HAS_NO = ("module", "command", "args", "outputs", "hparams", "values_from", "job")
 """The fields that a tune step does not have, because its study has them."""
-EXIT_HAS_NO = ("when", "after", "for_each", "values_from")
-"""The fields that the exit step does not have, because it always runs, once, at the end."""
+EXIT_HAS_NO = ("when", "after", "for_each", "values_from", "job", "share")
+"""The fields that the exit step does not have, because it always runs, once, at the end, on one node."""
 
 Values = Annotated[
     dict[str, Any], AfterValidator(partial(_each, read_value)), PlainSerializer(partial(_each, write_value))
@@ -114,6 +115,10 @@ class StepConfig(SharedFields, Command):
     """More steps that must end before it starts."""
     for_each: str | None = None
     """Its loop: it runs once for each item."""
+    job: Job | None = None
+    """The object that runs it on a cluster if ``resources.nodes`` is more than one."""
+    share: DnsLabel | None = None
+    """A volume with a claim, through which trials, or several nodes, get the input artifacts and give the outputs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -166,6 +171,11 @@ class StepConfig(SharedFields, Command):
     def hyperparameters(self) -> type[Hparams] | None:
         """The class of the hyperparameters on its command line."""
         return self.hparams
+
+    @property
+    def launches(self) -> bool:
+        """Whether kftune's launcher runs in its pod on a cluster, and what it does runs in other pods."""
+        return self.resources.nodes > 1
 
     @property
     def has_executor_output(self) -> bool:
@@ -296,8 +306,6 @@ class TuneStep(StepConfig):
     """The study: a file, relative to the pipeline file, or the study itself."""
     study_file: SkipJsonSchema[str | None] = Field(None, exclude=True)
     """The file that the study was read from."""
-    share: DnsLabel | None = None
-    """A volume with a claim, through which trials on a cluster get the input artifacts."""
     delete: Literal["never", "succeeded", "always"] = "never"
     """Which Experiment is deleted from a cluster: none, one that succeeded (together with its run), or each."""
 
@@ -319,13 +327,14 @@ class TuneStep(StepConfig):
                 )
         self.__dict__["outputs"] = self._study_outputs()
         super().model_post_init(context)
-        if self.share is not None:
-            shared = next((volume for volume in self.volumes if volume.name == self.share), None)
-            if shared is not None and shared.claim is None:
-                raise PartError(f"share needs a volume with a claim, but {self.share!r} has none", ("share",))
 
     def check_hparams(self) -> None:
         """Needs no check: the class is that of the study."""
+
+    @property
+    def launches(self) -> bool:
+        """Always: the launcher runs in its pod, and trials in others."""
+        return True
 
     @property
     def hyperparameters(self) -> type[Hparams]:

@@ -295,7 +295,10 @@ def _containers(member: Member) -> Iterator[ContainerSettings]:
 
 
 def _images(member: Member) -> set[str]:
-    return {container.image for container in _containers(member) if container.image is not None}
+    found = {container.image for container in _containers(member)}
+    if isinstance(member, Pipeline):
+        found |= {node.step.job.launcher for node in member.plan.nodes.values() if node.step.job is not None}
+    return {image for image in found if image is not None}
 
 
 def _uses(member: Member) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ from kftune.spec.quantities import UNLIMITED
 
 NO_PROXY = {"sidecar.istio.io/inject": "false"}
 """The annotation that keeps Istio's proxy out of a pod: the proxy never ends, so the pod would not either."""
+JOB_TYPE_LABEL = "kftune.io/job-type"
+"""The label of a step's pods that says what the step is for."""
 _DEFAULT_GRACE_SECONDS = 30
 _STORAGE = "ephemeral-storage"
 _MEMORY_VOLUME = "kftune-shared-memory"

@@ -9,10 +9,10 @@ from kftune.pipeline import Node, Pipeline, StepConfig, TuneStep
 from kftune.pipeline.targets import ArgoTarget
 from kftune.render import pods
 from kftune.render.command import torchrun_arguments, under_torchrun
+from kftune.render.jobs import job_of
+from kftune.render.launching import Launching
 from kftune.render.pod_notes import pod_notes
-
-JOB_TYPE_LABEL = "kftune.io/job-type"
-"""The label of a step's pods that says what the step is for."""
+from kftune.render.tuning import tuning_of
 
 
 def all_nodes(pipeline: Pipeline) -> list[Node]:
@@ -28,7 +28,7 @@ def argo_account(step: StepConfig, target: ArgoTarget) -> str | None:
         step: The step.
         target: The options of its pipeline.
     """
-    launcher = target.launcher_account if isinstance(step, TuneStep) else None
+    launcher = target.launcher_account if step.launches else None
     return step.service_account or launcher or target.service_account
 
 
@@ -59,7 +59,8 @@ def stop_notes(pipeline: Pipeline, engine: str) -> Iterator[str]:
 def steps_notes(nodes: Sequence[Node]) -> list[str]:
     """Returns what the pods of steps need of the cluster."""
     notes = [note for node in nodes for note in pod_notes(node.step, f"step {node.name}")]
-    if any(node.step.queue is not None for node in nodes):
+    # The object of a step on several nodes has the queue, not a pod.
+    if any(node.step.queue for node in nodes if isinstance(node.step, TuneStep) or not node.step.launches):
         notes.append("Kueue admits the pods of steps only if its integration for plain pods is on")
     return notes
 
@@ -71,26 +72,28 @@ def image_of(node: Node) -> str:
         RenderError: It has none, or one that is not resolved.
     """
     owner = f"step {node.name!r}"
-    if isinstance(node.step, TuneStep):
+    if node.step.launches:
         owner = f"kftune's launcher in {owner} (kftune images init launcher writes its Dockerfile)"
     return pods.image(node.step, owner, f"steps.{node.name}.image or defaults.image")
 
 
-def check_one_node(node: Node, engine: str) -> None:
-    """Rejects a step that needs several nodes.
-
-    Args:
-        node: The step.
-        engine: What runs it, for the error.
+def launchings_of(pipeline: Pipeline) -> dict[str, Launching]:
+    """Returns what kftune's launcher creates, for each step in whose pod it runs.
 
     Raises:
-        RenderError: The step needs several nodes.
+        RenderError: A step cannot run that way.
     """
-    if node.step.resources.nodes > 1:
+    last = pipeline.plan.exit
+    if last is not None and last.step.launches:
         raise RenderError(
-            f"{engine} runs a step on one node, but step {node.name!r} has {node.step.resources.nodes}; set "
-            f"instance_count to 1, or make it a tune step whose trials are PyTorchJobs or TrainJobs"
+            f"the exit step runs on one node, but {last.name!r} has {last.step.resources.nodes}; set its "
+            f"resources.nodes (instance_count) to 1"
         )
+    return {
+        node.name: tuning_of(node) if isinstance(node.step, TuneStep) else job_of(node, pipeline.name)
+        for node in pipeline.plan.nodes.values()
+        if node.step.launches
+    }
 
 
 def command_of(

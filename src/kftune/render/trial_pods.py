@@ -8,7 +8,7 @@ from kftune.errors import RenderError
 from kftune.katib.trial import COLLECTOR
 from kftune.render import pods
 from kftune.render.command import PLACEHOLDER, checked_text
-from kftune.study import Step, Study
+from kftune.study import Step
 
 # Source: katib v0.19.0, pkg/webhook/v1beta1/{common,pod}: what Katib adds to the pod of a trial.
 _KATIB_VOLUME = "metrics-volume"
@@ -17,23 +17,23 @@ _KATIB_MOUNT = "/var/log/katib"
 DATA_VARIABLE = "KFTUNE_DATA"
 
 
-def pod_template(study: Study, name: str, script: str) -> dict[str, Any]:
+def pod_template(step: Step, group: str, name: str, script: str) -> dict[str, Any]:
     """Returns the pod template of a trial.
 
     Args:
-        study: The study.
+        step: What it runs.
+        group: The name of the study or pipeline.
         name: The container's name.
         script: The command line as one shell command.
     """
-    step = study.step
-    spec: dict[str, Any] = {**pods.placement(step, study.name), "containers": [_container(step, name, script)]}
+    spec: dict[str, Any] = {**pods.placement(step, group), "containers": [_container(step, name, script)]}
     if mounted := pods.volumes(step):
         spec["volumes"] = mounted
     if step.service_account is None:
         spec["automountServiceAccountToken"] = False
     spec = with_fragments(spec, step)
     # Katib's collector waits until everything in the pod has ended, so it has no proxy.
-    return {"metadata": pods.metadata(step, study.name), "spec": spec}
+    return {"metadata": pods.metadata(step, group), "spec": spec}
 
 
 def with_fragments(spec: dict[str, Any], step: Step) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Renders the object that runs one trial: a Job, a PyTorchJob or a TrainJob.
+"""Renders the object that runs one trial, or a step on several nodes: a Job, a PyTorchJob or a TrainJob.
 
 Source: training-operator v1.8.1 and trainer v2.3 (CRDs); katib v0.19.0, pkg/apis/controller/experiments/v1beta1
 (Katib's default conditions and labels, written out so that they are the same in every version).
@@ -16,26 +16,53 @@ from kftune.katib.crd.schema import fields_of
 from kftune.katib.trial.conditions import PRIMARY_LABELS
 from kftune.render import pods, trial_pods
 from kftune.render.rendering import present
-from kftune.study import KatibTarget, Step, Study
+from kftune.study import Step, Study
 
 # The manager of the patches of a TrainJob's runtime; Trainer requires a domain and a path.
 _PATCH_MANAGER = "kftune.io/render"
 
 
+class Work(NamedTuple):
+    """What an object runs."""
+
+    step: Step
+    """The container of each pod."""
+    kind: str
+    """The kind of the object."""
+    group: str
+    """The name of the study or pipeline."""
+    runtime: str
+    """The training runtime of a TrainJob."""
+    runtime_kind: str
+    """The kind of that runtime."""
+    timeout: float | None = None
+    """The longest duration in seconds."""
+    retain: bool = False
+    """Whether pods are kept when the object has ended."""
+    is_trial: bool = True
+    """Whether Katib creates the object."""
+    key: str = "targets.katib.trial_kind"
+    """The key of the kind in the file, for errors."""
+    runtime_key: str = "targets.katib.runtime"
+    """The key of the runtime in the file, for errors."""
+
+
 class TrialKind(NamedTuple):
-    """What Katib needs to know about a kind of object, and how to render one."""
+    """What Katib and the launcher need to know about a kind of object, and how to render one."""
 
     api_version: str
     succeeded: str
-    """The condition of an object that has succeeded."""
+    """The condition of an object that has succeeded; all have ``Failed``."""
     container: str | None
     """The required name of the main container; None uses the step's name."""
-    spec: Callable[[Study, str, str], dict[str, Any]]
-    """Renders the object's spec from the study, the container's name and the script."""
+    spec: Callable[[Work, str, str], dict[str, Any]]
+    """Renders the object's spec from the work, the container's name and the script."""
     suffix: int = 0
     """The most characters that the cluster appends to the object's name, without the number of the pod."""
     labels: Mapping[str, str] = {}
     """Labels of the pod whose metrics are collected; empty where there is only one pod."""
+    pod_label: str = ""
+    """The label of the object's pods that has the object's name."""
 
 
 def trial_spec(study: Study, script: str) -> dict[str, Any]:
@@ -48,59 +75,81 @@ def trial_spec(study: Study, script: str) -> dict[str, Any]:
     Raises:
         RenderError: The kind cannot express the step.
     """
-    target = study.targets.katib
-    kind = KINDS[target.trial_kind]
-    _check_kind(study.step, target)
-    metadata = _object_metadata(study)
-    return {
-        "apiVersion": kind.api_version,
-        "kind": target.trial_kind,
-        **({"metadata": metadata} if metadata else {}),
-        "spec": kind.spec(study, kind.container or study.step.name, script),
-    }
-
-
-def _object_metadata(study: Study) -> dict[str, Any]:
-    """Returns the labels and annotations of the object that runs a trial: queues and cost reports read them there."""
-    step = study.step
-    return present({"labels": {**step.labels, **pods.queue_labels(step)}, "annotations": dict(step.annotations)})
-
-
-def _check_kind(step: Step, target: KatibTarget) -> None:
+    target, step = study.targets.katib, study.step
     if target.trial_kind == "Job" and step.resources.nodes > 1:
         raise RenderError(
             f"a Job trains on one node, but resources.nodes={step.resources.nodes}; "
             f"set targets.katib.trial_kind to PyTorchJob or TrainJob"
         )
-    if target.trial_kind != "TrainJob":
-        return
-    _check_runtime(step, target)
-    if target.version == "0.18":
+    work = Work(
+        step=step,
+        kind=target.trial_kind,
+        group=study.name,
+        runtime=target.runtime,
+        runtime_kind=target.runtime_kind,
+        timeout=study.budget.trial_timeout,
+        retain=target.retain,
+    )
+    made = object_of(work, script)
+    if target.trial_kind == "TrainJob" and target.version == "0.18":
         raise RenderError(
             "Katib 0.18 does not watch TrainJobs, so its trials never end; set targets.katib.version to 0.19 "
             "if the cluster has it, or targets.katib.trial_kind to PyTorchJob"
         )
+    return made
+
+
+def object_of(work: Work, script: str) -> dict[str, Any]:
+    """Renders an object without a name.
+
+    Args:
+        work: What it runs.
+        script: The command line as one shell command.
+
+    Raises:
+        RenderError: The kind cannot express the step.
+    """
+    kind = KINDS[work.kind]
+    if work.kind == "TrainJob":
+        _check_train_job(work)
+    metadata = _object_metadata(work.step)
+    return {
+        "apiVersion": kind.api_version,
+        "kind": work.kind,
+        **({"metadata": metadata} if metadata else {}),
+        "spec": kind.spec(work, kind.container or work.step.name, script),
+    }
+
+
+def _object_metadata(step: Step) -> dict[str, Any]:
+    """Returns the labels and annotations of the object: queues and cost reports read them there."""
+    return present({"labels": {**step.labels, **pods.queue_labels(step)}, "annotations": dict(step.annotations)})
+
+
+def _check_train_job(work: Work) -> None:
+    step = work.step
+    _check_runtime(work)
     if step.working_dir is not None:
         raise RenderError(
             f"a TrainJob has no working directory, but step.working_dir is {step.working_dir!r}; "
-            f"set it in the image (WORKDIR), or set targets.katib.trial_kind to PyTorchJob"
+            f"set it in the image (WORKDIR), or set {work.key} to PyTorchJob"
         )
     taken = sorted(TRAINER_VARIABLES & {*step.env, *step.secrets})
     if taken:
         raise RenderError(f"Trainer sets {taken[0]} and rejects a TrainJob that sets it; remove it from step.env")
 
 
-def _check_runtime(step: Step, target: KatibTarget) -> None:
-    name, resources = target.runtime, step.resources
-    if target.runtime_kind != "ClusterTrainingRuntime":
+def _check_runtime(work: Work) -> None:
+    name, resources = work.runtime, work.step.resources
+    if work.runtime_kind != "ClusterTrainingRuntime":
         return
-    instead = "set targets.katib.runtime to another one, such as torch-distributed"
+    instead = f"set {work.runtime_key} to another one, such as torch-distributed"
     if name in LAUNCHER_RUNTIMES:
         raise RenderError(
-            f"a trial's training must run in the replicated job node of its runtime, but {name} starts it in launcher "
+            f"the training must run in the replicated job node of its runtime, but {name} starts it in launcher "
             f"with MPI, while node runs sshd; {instead}"
         )
-    if name in INITIALIZER_RUNTIMES:
+    if name in INITIALIZER_RUNTIMES and work.is_trial:
         raise RenderError(
             f"Katib rejects pods that do not have a trial's container, but {name} has pods that only fetch data or a "
             f"model, so the training never starts; {instead}"
@@ -113,16 +162,15 @@ def _check_runtime(step: Step, target: KatibTarget) -> None:
         )
 
 
-def _deadline(study: Study) -> dict[str, int]:
+def _deadline(work: Work) -> dict[str, int]:
     """Returns the deadline of a pod, which counts from its start on a node, or of an object, from its creation."""
-    timeout = study.budget.trial_timeout
-    return {} if timeout is None else {"activeDeadlineSeconds": math.ceil(timeout)}
+    return {} if work.timeout is None else {"activeDeadlineSeconds": math.ceil(work.timeout)}
 
 
-def _job(study: Study, container: str, script: str) -> dict[str, Any]:
-    template = trial_pods.pod_template(study, container, script)
-    template["spec"] = {"restartPolicy": "Never", **_deadline(study), **template["spec"]}
-    return {"backoffLimit": 0, **_survival(study.step), "template": template}
+def _job(work: Work, container: str, script: str) -> dict[str, Any]:
+    template = trial_pods.pod_template(work.step, work.group, container, script)
+    template["spec"] = {"restartPolicy": "Never", **_deadline(work), **template["spec"]}
+    return {"backoffLimit": 0, **_survival(work.step), "template": template}
 
 
 def _survival(step: Step) -> dict[str, Any]:
@@ -133,12 +181,12 @@ def _survival(step: Step) -> dict[str, Any]:
     return {"podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [lost]}]}}
 
 
-def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
-    nodes, processes = study.step.resources.nodes, study.step.resources.procs_per_node
+def _pytorch_job(work: Work, container: str, script: str) -> dict[str, Any]:
+    nodes, processes = work.step.resources.nodes, work.step.resources.procs_per_node
 
     def replica(count: int) -> dict[str, Any]:
-        template = trial_pods.pod_template(study, container, script)
-        template["spec"] = {**_deadline(study), **template["spec"]}
+        template = trial_pods.pod_template(work.step, work.group, container, script)
+        template["spec"] = {**_deadline(work), **template["spec"]}
         return {"replicas": count, "restartPolicy": "Never", "template": template}
 
     replicas = {"Master": replica(1)}
@@ -147,14 +195,14 @@ def _pytorch_job(study: Study, container: str, script: str) -> dict[str, Any]:
     return {
         # When a pod fails, the others are stopped: they would wait for it and keep their GPUs. Stopped pods are
         # deleted, also the one whose output counts, so `retain` leaves them running.
-        "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "None" if study.targets.katib.retain else "Running"},
+        "runPolicy": {"backoffLimit": 0, "cleanPodPolicy": "None" if work.retain else "Running"},
         "nprocPerNode": str(processes),
         "pytorchReplicaSpecs": replicas,
     }
 
 
-def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
-    step = study.step
+def _train_job(work: Work, container: str, script: str) -> dict[str, Any]:
+    step = work.step
     trainer = {
         "image": trial_pods.image(step),
         **trial_pods.command(script),
@@ -164,17 +212,17 @@ def _train_job(study: Study, container: str, script: str) -> dict[str, Any]:
         "resourcesPerNode": pods.resources(step),
     }
     return {
-        "runtimeRef": _runtime(study.targets.katib),
-        **_deadline(study),
+        "runtimeRef": _runtime(work),
+        **_deadline(work),
         "trainer": present(trainer),
-        "runtimePatches": [_patch(study, container)],
+        "runtimePatches": [_patch(work, container)],
     }
 
 
-def _runtime(target: KatibTarget) -> dict[str, str]:
+def _runtime(work: Work) -> dict[str, str]:
     # ClusterTrainingRuntime is the default.
-    kind = {} if target.runtime_kind == "ClusterTrainingRuntime" else {"kind": target.runtime_kind}
-    return {"name": target.runtime, **kind}
+    kind = {} if work.runtime_kind == "ClusterTrainingRuntime" else {"kind": work.runtime_kind}
+    return {"name": work.runtime, **kind}
 
 
 # What a patch of a TrainJob's runtime can hold: field of a pod -> the setting of the step that it comes from.
@@ -189,33 +237,34 @@ _NOT_PATCHED = {
 }
 
 
-def _patch(study: Study, container: str) -> dict[str, Any]:
+def _patch(work: Work, container: str) -> dict[str, Any]:
     """Returns a patch of the runtime's pods for what a TrainJob has no fields for.
 
     Raises:
         RenderError: A patch cannot express a setting.
     """
-    step = study.step
-    placed = pods.placement(step, study.name)
+    step = work.step
+    placed = pods.placement(step, work.group)
     lacking = next((setting for field, setting in _NOT_PATCHED.items() if field in placed), None)
     if lacking is None and step.image_pull_policy is not None:
         lacking = "image_pull_policy"
     if lacking is not None:
         raise RenderError(
             f"a TrainJob cannot set {lacking}, which step.{lacking} asks for; set it in the cluster's runtime "
-            f"({study.targets.katib.runtime}), or set targets.katib.trial_kind to PyTorchJob"
+            f"({work.runtime}), or set {work.key} to PyTorchJob"
         )
-    _check_patch(step)
+    _check_patch(work)
     patched = {"name": container, "securityContext": pods.security(step), "volumeMounts": trial_pods.mounts(step)}
     spec = present({**placed, "containers": [present(patched)], "volumes": pods.volumes(step)})
     spec = trial_pods.with_fragments(spec, step)
-    pod = {"metadata": pods.metadata(step, study.name), "spec": spec}
+    pod = {"metadata": pods.metadata(step, work.group), "spec": spec}
     jobs = [{"name": "node", "template": {"spec": {"template": pod}}}]
     return {"manager": _PATCH_MANAGER, "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}}
 
 
-def _check_patch(step: Step) -> None:
-    """Checks that a patch of a runtime has the fields that a study writes in Kubernetes' own words."""
+def _check_patch(work: Work) -> None:
+    """Checks that a patch of a runtime has the fields that the file writes in Kubernetes' own words."""
+    step = work.step
     for name, given, kind in (("pod", step.pod, "PodSpecPatch"), ("container", step.container, "ContainerPatch")):
         # Trainer refuses variables in a patch of its trainer; a TrainJob has a field for them.
         known = {*fields_of(kind)} - {"!", "name", "containers", "env"} if given else set()
@@ -223,7 +272,7 @@ def _check_patch(step: Step) -> None:
             if field not in known:
                 raise RenderError(
                     f"a TrainJob can change {', '.join(sorted(known))} of its {name}, but step.{name} has {field!r}; "
-                    f"set it in the cluster's runtime, or set targets.katib.trial_kind to PyTorchJob"
+                    f"set it in the cluster's runtime, or set {work.key} to PyTorchJob"
                 )
 
 
@@ -236,6 +285,7 @@ KINDS = {
         _pytorch_job,
         suffix=len("-worker-"),
         labels=PRIMARY_LABELS["PyTorchJob"],
+        pod_label="training.kubeflow.org/job-name",
     ),
     "TrainJob": TrialKind(
         "trainer.kubeflow.org/v1alpha1",
@@ -244,5 +294,6 @@ KINDS = {
         _train_job,
         suffix=len("-node-0-") + len("-abcde"),
         labels=PRIMARY_LABELS["TrainJob"],
+        pod_label="jobset.sigs.k8s.io/jobset-name",
     ),
 }

@@ -217,10 +217,9 @@ class PipelineSteps:
 
 
 def _cluster_volumes(node: Node) -> Iterator[str]:
-    """The volumes of a step that only a cluster has; trials here need none to see their inputs."""
-    share = node.step.share if isinstance(node.step, TuneStep) else None
+    """The volumes of a step that only a cluster has; nothing here needs one to share files."""
     for volume in node.step.volumes:
-        if not volume.empty_dir and volume.ephemeral is None and volume.name != share:
+        if not volume.empty_dir and volume.ephemeral is None and volume.name != node.step.share:
             yield volume.name
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.pipeline import Node, Pipeline
 from kftune.pipeline.ports import text_of
 from kftune.pipeline.targets import ArgoTarget
 from kftune.render.argo.container import POD_SECURITY, ports, shown_outputs, step_template
@@ -21,10 +21,10 @@ from kftune.render.argo.notes import notes_of
 from kftune.render.argo.settings import run_settings
 from kftune.render.argo.size import check_counts, check_run, check_size
 from kftune.render.argo.text import carried
+from kftune.render.launching import Launching
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering, present, whole_seconds
-from kftune.render.steps import all_nodes
-from kftune.render.tuning import Tuning, tuning_of
+from kftune.render.steps import all_nodes, launchings_of
 
 _API = "argoproj.io/v1alpha1"
 _DESCRIPTION = "workflows.argoproj.io/description"
@@ -40,14 +40,14 @@ def render_argo(pipeline: Pipeline) -> Rendering:
     """
     _check_names(pipeline)
     nodes = all_nodes(pipeline)
-    tunings = {node.name: tuning_of(node) for node in nodes if isinstance(node.step, TuneStep)}
+    launchings = launchings_of(pipeline)
     lacking = relies_on_absence(pipeline)
     if lacking is not None and pipeline.targets.argo.version == "3.6":
         raise RenderError(
             f"Argo 3.6 has no defaults for outputs of skipped steps, which step {lacking!r} needs; set "
             f"targets.argo.version to 3.7 or newer if the cluster has it, or remove the conditions before that step"
         )
-    spec = _spec(pipeline, nodes, tunings)
+    spec = _spec(pipeline, nodes, launchings)
     check_counts(spec["templates"])
     check_run(spec, *_weight(pipeline))
     metadata = _metadata(pipeline)
@@ -62,7 +62,7 @@ def render_argo(pipeline: Pipeline) -> Rendering:
             f"{lacking} gets a default when another step is skipped; this needs Argo "
             f"{_FIXED_IN[pipeline.targets.argo.version]} or newer: older versions pass an empty text, or hang"
         )
-    return Rendering(documents, [*notes, *notes_of(pipeline, nodes, tunings, missing)], created)
+    return Rendering(documents, [*notes, *notes_of(pipeline, nodes, launchings, missing)], created)
 
 
 def _check_names(pipeline: Pipeline) -> None:
@@ -83,11 +83,11 @@ def _metadata(pipeline: Pipeline) -> dict[str, Any]:
     return metadata
 
 
-def _spec(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning]) -> dict[str, Any]:
+def _spec(pipeline: Pipeline, nodes: list[Node], launchings: Mapping[str, Launching]) -> dict[str, Any]:
     target = pipeline.targets.argo
     kept = {"secondsAfterSuccess": target.keep_succeeded, "secondsAfterFailure": target.keep_failed}
     shown = shown_outputs(nodes)
-    steps = [step_template(node, pipeline, tunings.get(node.name), shown) for node in nodes]
+    steps = [step_template(node, pipeline, launchings.get(node.name), shown) for node in nodes]
     spec = {
         "entrypoint": MAIN,
         "onExit": EXIT if pipeline.plan.exit is not None else None,

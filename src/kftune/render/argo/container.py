@@ -23,10 +23,10 @@ from kftune.pipeline.targets import ArgoTarget
 from kftune.render import pods
 from kftune.render.argo.retrying import retry_strategy
 from kftune.render.argo.text import BRACE_VARIABLE, carried, check_tags, literal, needs_brace, tag, wire
+from kftune.render.launching import Launching
 from kftune.render.names import object_name
 from kftune.render.rendering import present, whole_seconds
-from kftune.render.steps import JOB_TYPE_LABEL, argo_account, check_one_node, command_of, image_of, split_command
-from kftune.render.tuning import Tuning, launcher_command
+from kftune.render.steps import argo_account, command_of, image_of, split_command
 
 INPUTS, OUTPUTS = "/kftune/inputs", "/kftune/outputs"
 _OUTPUT_VOLUME = "kftune-outputs"
@@ -35,7 +35,7 @@ _MAIN = "main"  # Argo's name of a step's container
 # Artifacts that pages show are one file; Argo packs all others into an archive.
 _SHOWN = ("html", "markdown", *METRICS_TYPES)
 RUN_ID = "RUN_ID"
-"""The input that identifies a tune step in a run."""
+"""The input that identifies a step with a launcher in a run."""
 
 
 def shown_outputs(nodes: Iterable[Node]) -> set[OutputReference]:
@@ -49,20 +49,22 @@ def shown_outputs(nodes: Iterable[Node]) -> set[OutputReference]:
 
 
 def step_template(
-    node: Node, pipeline: Pipeline, tuning: Tuning | None = None, shown: Container[Reference] = ()
+    node: Node, pipeline: Pipeline, launching: Launching | None = None, shown: Container[Reference] = ()
 ) -> dict[str, Any]:
     """Renders the template that runs a step.
 
     Args:
         node: The step.
         pipeline: Its pipeline.
-        tuning: What a tune step runs; None for other steps.
+        launching: What kftune's launcher creates for the step; None if the step's own program runs.
         shown: The outputs of all steps that are plain files.
 
     Raises:
         RenderError: Argo cannot run it.
     """
-    check_one_node(node, "Argo")
+    access = _launcher_access(node.step, pipeline.targets.argo)
+    if launching is not None:
+        node = launching.node
     step = node.step
     mutex = None
     if isinstance(step, TuneStep) and node.loop is None:
@@ -70,14 +72,14 @@ def step_template(
     fields = {
         "name": node.name,
         "metadata": _metadata(node, pipeline.name),
-        "inputs": ports(_inputs(node, shown)),
+        "inputs": ports(_inputs(node, shown, launching is not None)),
         "outputs": ports(_outputs(node)),
         **_placement(node, pipeline.name),
-        **_launcher_access(step, pipeline.targets.argo),
+        **access,
         "activeDeadlineSeconds": whole_seconds(step.timeout),
         "retryStrategy": retry_strategy(step, node.name, pipeline.targets.argo.version),
         "synchronization": mutex,
-        "container": _container(node, tuning),
+        "container": _container(node, launching),
         "volumes": [*pods.volumes(step), *([{"name": _OUTPUT_VOLUME, "emptyDir": {}}] if node.outputs else [])],
     }
     template = present(fields)
@@ -85,7 +87,7 @@ def step_template(
     return template
 
 
-def _inputs(node: Node, shown: Container[Reference]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _inputs(node: Node, shown: Container[Reference], launches: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     for argument in node.arguments.values():
         if isinstance(argument.source, FixedValue):
             continue
@@ -100,7 +102,7 @@ def _inputs(node: Node, shown: Container[Reference]) -> Iterator[tuple[str, dict
         if argument.optional:
             # The path that the step receives: empty if there is no artifact.
             yield "parameters", {"name": name, "default": ""}
-    if isinstance(node.step, TuneStep):
+    if launches:
         yield "parameters", {"name": RUN_ID}
 
 
@@ -144,7 +146,7 @@ _PARAMETERS = ("int", "float", "bool", "str", "list", "dict")
 
 def _metadata(node: Node, group: str) -> dict[str, Any]:
     made = pods.metadata(node.step, group)
-    labels = {JOB_TYPE_LABEL: node.step.job_type, **made.get("labels", {}), **pods.queue_labels(node.step)}
+    labels = {pods.JOB_TYPE_LABEL: node.step.job_type, **made.get("labels", {}), **pods.queue_labels(node.step)}
     return {"labels": labels, "annotations": made["annotations"]}
 
 
@@ -176,8 +178,8 @@ def _placement(node: Node, group: str) -> dict[str, Any]:
 
 
 def _launcher_access(step: StepConfig, target: ArgoTarget) -> dict[str, Any]:
-    """Returns the account and token with which the launcher creates the Experiment; other steps have the workflow's."""
-    if not isinstance(step, TuneStep):
+    """Returns the account and token with which the launcher creates objects; other steps have the workflow's."""
+    if not step.launches:
         return {}
     account = {"serviceAccountName": argo_account(step, target)} if target.launcher_account else {}
     # Argo's containers of its pod have the token of the executor's account.
@@ -191,9 +193,9 @@ def _fragments(node: Node) -> dict[str, Any]:
     return {**found, **({"containers": [{"name": _MAIN, **of_container}]} if of_container else {})}
 
 
-def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
+def _container(node: Node, launching: Launching | None) -> dict[str, Any]:
     step = node.step
-    start, rest = _command(node, tuning)
+    start, rest = _command(node, launching)
     variables = pods.environment(step, lambda value, which: literal(value, f"{which} of step {node.name!r}"))
     texts = [*start, *rest, *(variable.get("value", "") for variable in variables)]
     if needs_brace(texts):
@@ -213,14 +215,13 @@ def _container(node: Node, tuning: Tuning | None) -> dict[str, Any]:
     return present(container)
 
 
-def _command(node: Node, tuning: Tuning | None) -> tuple[list[str], list[str]]:
+def _command(node: Node, launching: Launching | None) -> tuple[list[str], list[str]]:
     """Returns the container's command and arguments."""
     values = _values(node)
-    if tuning is not None:
-        values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in tuning.run_values}}
-        experiment = literal(tuning.text, f"the Experiment of step {node.name!r}")
-        run_id = tag(f"inputs.parameters.{RUN_ID}")
-        return split_command(launcher_command(node, tuning, experiment, run_id, values))
+    if launching is not None:
+        values = {**values, **{name: tag(f"inputs.parameters.{wire(name)}") for name in launching.run_values}}
+        text = literal(launching.text, f"the {launching.object['kind']} of step {node.name!r}")
+        return split_command(launching.command(text, tag(f"inputs.parameters.{RUN_ID}"), values))
     start, rest = command_of(node, values, literal)
     return split_command([*start, *rest])
 

@@ -24,7 +24,6 @@ from kftune.pipeline import (
     ParameterReference,
     Pipeline,
     Reference,
-    TuneStep,
 )
 from kftune.render.argo.container import INPUTS, RUN_ID, default_of, ports
 from kftune.render.argo.gathered import STOP, check_task, item_output, list_output, stop_template
@@ -105,7 +104,7 @@ class _Graph:
             paths = {side: path_of(self._side(node, side)) for side in node.condition.references}
             when = expression(node.condition, node.condition_types, paths)
         handed = list(self._given(node))
-        if isinstance(node.step, TuneStep):
+        if node.step.launches:
             item = f".{tag(f'inputs.parameters.{KEY}')}" if node.loop is not None else ""
             handed.append(_Handed(RUN_ID, f"{tag('workflow.uid')}.{node.name}{item}"))
         task = {"name": node.name, "template": node.name, "depends": self._depends(waits), "when": when}
@@ -241,7 +240,7 @@ class _Graph:
         """Renders the DAG that iterates over the items of a loop, and the DAG that runs for each item."""
         loop, members, handed = self._loops[name], self._members[name], self._handed[name]
         fields = item_fields(members)
-        needs_key = any(isinstance(node.step, TuneStep) for node in members)
+        needs_key = any(node.step.launches for node in members)
         passed = [_Handed(item_input(field), item_tag(loop, field)) for field in fields]
         if needs_key:
             passed.append(_Handed(KEY, key_tag(loop)))

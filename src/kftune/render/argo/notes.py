@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kftune.pipeline import Node, Pipeline, TuneStep
+from kftune.pipeline import Node, Pipeline
+from kftune.render.launching import Launching
 from kftune.render.steps import argo_account, steps_notes, stop_notes
-from kftune.render.tuning import Tuning
 
 _SCHEDULED = ("starting_deadline", "keep_succeeded_runs", "keep_failed_runs")
 
 
-def notes_of(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning], missing: list[str]) -> Iterator[str]:
+def notes_of(
+    pipeline: Pipeline, nodes: list[Node], launchings: Mapping[str, Launching], missing: list[str]
+) -> Iterator[str]:
     """Yields what a cluster needs for a pipeline, and what Argo does not do.
 
     Args:
         pipeline: The pipeline.
         nodes: Its steps.
-        tunings: What its tune steps run, by step.
+        launchings: What kftune's launcher creates, by step.
         missing: The parameters without a default.
     """
     yield from _cluster_notes(pipeline, nodes)
@@ -33,8 +35,8 @@ def notes_of(pipeline: Pipeline, nodes: list[Node], tunings: Mapping[str, Tuning
     if any("cache" in node.step.model_fields_set and node.step.cache for node in nodes):
         yield "Argo runs every step again; cache has no effect there"
     yield from steps_notes(nodes)
-    for tuning in tunings.values():
-        yield from tuning.notes
+    for launching in launchings.values():
+        yield from launching.notes
 
 
 def _cluster_notes(pipeline: Pipeline, nodes: list[Node]) -> Iterator[str]:
@@ -80,11 +82,12 @@ def _access_notes(pipeline: Pipeline, nodes: list[Node]) -> Iterator[str]:
             f"the service account {target.artifact_gc.service_account or 'default'} deletes artifacts; it needs list "
             f"and watch on workflowartifactgctasks, and patch on workflowartifactgctasks/status (argoproj.io)"
         )
-    tuning = {argo_account(node.step, target) for node in nodes if isinstance(node.step, TuneStep)}
-    others = [node for node in nodes if not isinstance(node.step, TuneStep)]
-    shared = [node.name for node in others if argo_account(node.step, target) in tuning]
+    launching = {argo_account(node.step, target) for node in nodes if node.step.launches}
+    others = [node for node in nodes if not node.step.launches]
+    shared = [node.name for node in others if argo_account(node.step, target) in launching]
     if shared and executor is None:
         yield (
-            f"{shared[0]} has the service account of a tune step, so its program may create Experiments: give the "
-            f"tune step an account of its own, targets.argo.launcher_account, or set targets.argo.executor_account"
+            f"{shared[0]} has the service account of kftune's launcher, so its program may create Experiments or jobs: "
+            f"give the launcher an account of its own, targets.argo.launcher_account, or set "
+            f"targets.argo.executor_account"
         )

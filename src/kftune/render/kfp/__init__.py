@@ -9,12 +9,12 @@ from typing import Any
 
 from kftune.errors import MissingExtraError, RenderError
 from kftune.katib.go.names import MOST_ANNOTATION_BYTES
-from kftune.pipeline import Pipeline, TuneStep
+from kftune.pipeline import Pipeline
+from kftune.render.launching import Launching
 from kftune.render.names import object_metadata
 from kftune.render.rendering import Rendering
 from kftune.render.size import needs_server_side, size_of
-from kftune.render.steps import all_nodes, steps_notes, stop_notes
-from kftune.render.tuning import Tuning, tuning_of
+from kftune.render.steps import all_nodes, launchings_of, steps_notes, stop_notes
 
 # Source: etcd (--max-request-bytes, 1.5 MiB). KFP 2.17 makes a Workflow of 2.1 times the size of a pipeline's IR
 # (measured: 257 KB from 121 KB), and Argo adds the states of the run's nodes: half of the object is left for them.
@@ -29,8 +29,8 @@ def render_kfp(pipeline: Pipeline) -> Rendering:
     Raises:
         RenderError: KFP cannot run the pipeline; the message says what, why and what works.
     """
-    tunings = {name: tuning_of(node) for name, node in pipeline.plan.nodes.items() if isinstance(node.step, TuneStep)}
-    documents = _compiled(pipeline, tunings)
+    launchings = launchings_of(pipeline)
+    documents = _compiled(pipeline, launchings)
     size = sum(map(size_of, documents))
     if size > LARGEST_IR:
         raise RenderError(
@@ -38,7 +38,7 @@ def render_kfp(pipeline: Pipeline) -> Rendering:
             f"1.5 MiB, but this one has {size}; put long values into files or ConfigMaps, use a loop over a file's "
             f"entries instead of many steps, or split the pipeline"
         )
-    return Rendering(documents, _notes(pipeline, tunings))
+    return Rendering(documents, _notes(pipeline, launchings))
 
 
 def render_kfp_objects(pipeline: Pipeline) -> Rendering:
@@ -73,12 +73,12 @@ def render_kfp_objects(pipeline: Pipeline) -> Rendering:
     return Rendering(objects, notes)
 
 
-def _compiled(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[dict[str, Any]]:
+def _compiled(pipeline: Pipeline, launchings: dict[str, Launching]) -> list[dict[str, Any]]:
     try:
         from kftune.render.kfp.compiling import compiled  # noqa: PLC0415  # kfp takes half a second to import
     except ImportError as error:
         raise MissingExtraError("kfp", error.name or "kfp") from error
-    return compiled(pipeline, tunings)
+    return compiled(pipeline, launchings)
 
 
 _API = "pipelines.kubeflow.org/v2beta1"
@@ -99,8 +99,8 @@ def _account_note(of_run: str | None, of_steps: set[str | None]) -> Iterator[str
     yield f"KFP runs all steps as the service account of the run: choose {which} when you start a run{needs}"
 
 
-def _notes(pipeline: Pipeline, tunings: dict[str, Tuning]) -> list[str]:
-    notes = [note for tuning in tunings.values() for note in tuning.notes]
+def _notes(pipeline: Pipeline, launchings: dict[str, Launching]) -> list[str]:
+    notes = [note for launching in launchings.values() for note in launching.notes]
     if pipeline.schedule is not None:
         notes.append("KFP has no object for a schedule: create a recurring run of this pipeline in its UI")
     if pipeline.parallel is not None:

@@ -47,15 +47,15 @@ from kftune.render.kfp.components import (
 from kftune.render.kfp.dangling import repair_references
 from kftune.render.kfp.groups import Block, Group, Placing, takes_item
 from kftune.render.kfp.settings import apply_settings
-from kftune.render.tuning import Tuning
+from kftune.render.launching import Launching
 
 
-def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str, Any]]:
+def compiled(pipeline: Pipeline, launchings: Mapping[str, Launching]) -> list[dict[str, Any]]:
     """Compiles a pipeline to its IR: the pipeline spec, and the platform spec if it has one.
 
     Args:
         pipeline: The pipeline.
-        tunings: Tune step -> what it runs.
+        launchings: Step -> what kftune's launcher creates for it.
 
     Raises:
         RenderError: KFP cannot run it.
@@ -70,7 +70,7 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
         pipeline_root=target.pipeline_root,
         pipeline_config=timeout,
     )
-    tracer = _Tracer(pipeline, tunings)
+    tracer = _Tracer(pipeline, launchings)
     try:
         graph = decorate(tracer.function())
     except RenderError:
@@ -92,9 +92,9 @@ def compiled(pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> list[dict[str
 class _Tracer:
     """Makes the tasks of a pipeline while kfp traces them."""
 
-    def __init__(self, pipeline: Pipeline, tunings: Mapping[str, Tuning]) -> None:
+    def __init__(self, pipeline: Pipeline, launchings: Mapping[str, Launching]) -> None:
         self._pipeline = pipeline
-        self._tunings = tunings
+        self._launchings = launchings
         self._placing = Placing(pipeline)
         self._types = {name: str(given.type) for name, given in pipeline.run_parameters.items()}
         self._whole = self.place = f"pipeline {pipeline.name!r}"
@@ -175,10 +175,12 @@ class _Tracer:
 
     def _task(self, node: Node) -> Any:
         self.place = f"step {node.name!r}"
-        tuning = self._tunings.get(node.name)
+        launching = self._launchings.get(node.name)
         try:
+            if launching is not None:
+                node = launching.node
             item = self._item_type(node) if self._takes_whole_item(node) else None
-            task = component_of(node, self._types, tuning, item)(**self._arguments(node, tuning))
+            task = component_of(node, self._types, launching, item)(**self._arguments(node, launching))
             for name in node.waits_only:
                 task.after(self._tasks[name])
             apply_settings(task, node, self._pipeline.targets.kfp.version, is_exit=node is self._pipeline.plan.exit)
@@ -194,7 +196,7 @@ class _Tracer:
             return ("defaults", *place)
         return ("exit", *place) if is_exit else ("steps", node.name, *place)
 
-    def _arguments(self, node: Node, tuning: Tuning | None) -> dict[str, Any]:
+    def _arguments(self, node: Node, launching: Launching | None) -> dict[str, Any]:
         given = {
             plain(name): self._value(node, argument)
             for name, argument in node.arguments.items()
@@ -202,20 +204,20 @@ class _Tracer:
         }
         if node.step.has_executor_output:
             given[plain(EXECUTOR_OUTPUT)] = dsl.PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER
-        if tuning is not None:
-            given[EXPERIMENT] = tuning.text
+        if launching is not None:
+            given[EXPERIMENT] = launching.text
             given[RUN] = dsl.PIPELINE_JOB_ID_PLACEHOLDER
         if node.loop is not None and self._takes_whole_item(node):
             given[ITEM] = self._items[node.loop]
         return given
 
     def _takes_whole_item(self, node: Node) -> bool:
-        """Returns whether a component gets the item for itself: a tune step, and one step of a loop without any other.
+        """Returns whether a component gets the item for itself: a launcher, and one step of a loop without any other.
 
         Source: kfp 2.17, compiler: get_inputs_for_all_groups brings the items into an outer group only if a step of the
         loop takes them.
         """
-        if node.loop is None or node.name in self._tunings:
+        if node.loop is None or node.name in self._launchings:
             return node.loop is not None
         members = [self._pipeline.node(name) for name in self._pipeline.members(node.loop)]
         is_known = self._pipeline.loops[node.loop].source is None

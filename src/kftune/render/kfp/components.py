@@ -22,8 +22,8 @@ from kftune.pipeline import (
 )
 from kftune.pipeline.names import plain
 from kftune.pipeline.ports import METRICS_TYPES, PARAMETER_TYPES
-from kftune.render.steps import check_one_node, command_of, image_of, split_command
-from kftune.render.tuning import Tuning, launcher_command
+from kftune.render.launching import Launching
+from kftune.render.steps import command_of, image_of, split_command
 
 TYPES: Mapping[str, Any] = {
     "int": int,
@@ -68,13 +68,15 @@ _OUTPUT_SCRIPT = (
 _WRITE_SCRIPT = 'mkdir -p "$(dirname "$2")" && printf %s "$1" > "$2"'
 
 
-def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning | None, item: str | None = None) -> Any:
+def component_of(
+    node: Node, parameter_types: Mapping[str, str], launching: Launching | None, item: str | None = None
+) -> Any:
     """Makes the component that runs a step.
 
     Args:
         node: The step.
         parameter_types: Parameter of the run -> its type.
-        tuning: What a tune step runs; None for other steps.
+        launching: What kftune's launcher creates for the step; None if the step's own program runs.
         item: The type of an item of the step's loop, if the component gets the item for itself.
 
     Raises:
@@ -83,10 +85,11 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     inputs = {name: input_type(argument, parameter_types) for name, argument in node.arguments.items()}
     if node.step.working_dir is not None:
         raise RenderError(f"KFP has no working_dir, which step {node.name!r} sets; set WORKDIR in the image")
-    check_one_node(node, "KFP")
     if node.step.has_executor_output:
         inputs[EXECUTOR_OUTPUT] = "str"
-    further = {**({} if tuning is None else {EXPERIMENT: "str", RUN: "str"}), **({} if item is None else {ITEM: item})}
+    further = {} if launching is None else {EXPERIMENT: "str", RUN: "str"}
+    if item is not None:
+        further[ITEM] = item
     if taken := sorted(inputs.keys() & further):
         raise RenderError(
             f"kftune gives step {node.name!r} an input {taken[0]!r} in KFP, but it has one of that name; rename it, "
@@ -95,10 +98,10 @@ def component_of(node: Node, parameter_types: Mapping[str, str], tuning: Tuning 
     inputs |= further
 
     def line(values: dict[str, str]) -> list[str]:
-        if tuning is None:
+        if launching is None:
             return _with_output_file(node, _line(node, values), values)
         run = f"{values[RUN]}/{node.name}" + (f"/{values[ITEM]}" if ITEM in values else "")
-        return _with_output_file(node, launcher_command(node, tuning, values[EXPERIMENT], run, values), values)
+        return _with_output_file(node, launching.command(values[EXPERIMENT], run, values), values)
 
     outputs = {name: output.type for name, output in node.outputs.items()}
     return _component(node.name, image_of(node), inputs, outputs, line, description=node.step.description)

@@ -11,7 +11,6 @@ from kftune.errors import RenderError
 from kftune.pipeline import Node
 from kftune.render import pods
 from kftune.render.kfp.components import literal
-from kftune.render.steps import JOB_TYPE_LABEL
 from kftune.spec.container import ContainerSettings
 from kftune.spec.pod import SHARED_MEMORY, Volume
 
@@ -59,7 +58,7 @@ def apply_pod_settings(task: Any, node: Node, version: str) -> None:
     if step.shared_memory is not None:
         name = "kftune-shared-memory"
         kubernetes.empty_dir_mount(task, name, SHARED_MEMORY, medium="Memory", size_limit=step.shared_memory)
-    for key, value in {JOB_TYPE_LABEL: step.job_type, **step.labels, **pods.queue_labels(step)}.items():
+    for key, value in {pods.JOB_TYPE_LABEL: step.job_type, **step.labels, **pods.queue_labels(step)}.items():
         kubernetes.add_pod_label(task, key, value)
     for key, value in {**pods.NO_PROXY, **step.annotations}.items():
         kubernetes.add_pod_annotation(task, key, literal(value, f"annotations.{key} of step {node.name!r}"))
@@ -131,7 +130,14 @@ def mount_volume(task: Any, volume: Volume) -> None:
         kubernetes.use_secret_as_volume(task, volume.secret, place)
     elif volume.ephemeral is not None:
         claim = volume.ephemeral
-        kubernetes.add_ephemeral_volume(task, volume.name, place, [claim.access], claim.size, claim.storage_class)
+        kubernetes.add_ephemeral_volume(
+            task,
+            volume.name,
+            place,
+            access_modes=[claim.access],
+            size=claim.size,
+            storage_class_name=claim.storage_class,
+        )
     elif volume.csi is not None:
         raise RenderError(
             f"KFP's tasks have no volumes of storage drivers, but volume {volume.name!r} has csi; make a claim with "

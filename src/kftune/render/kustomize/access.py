@@ -8,6 +8,7 @@ from typing import Any
 from kftune.pipeline import TuneStep
 from kftune.project import Project, Variant
 from kftune.render.steps import all_nodes, argo_account
+from kftune.render.trials import KINDS
 from kftune.study import Study
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -24,6 +25,7 @@ def access(project: Project, variant: Variant) -> list[dict[str, Any]]:
     """
     executors, launchers, deleters, others = set[str](), set[str](), set[str](), set[str]()
     cleaners, tokens = set[str](), set[str]()
+    of_jobs: dict[str, set[str]] = {}
     for member in variant.members.values():
         if isinstance(member, Study):
             others |= {member.step.service_account or "default"}
@@ -39,14 +41,17 @@ def access(project: Project, variant: Variant) -> list[dict[str, Any]]:
             if on_argo:
                 executors.add(argo.executor_account or account)
             others.add(account)
+            accounts = {account, member.targets.kfp.service_account or account}
+            if node.step.launches and node.step.job is not None:
+                of_jobs.setdefault(node.step.job.kind, set()).update(accounts)
+                others |= {node.step.job.service_account or "default"}
             if isinstance(node.step, TuneStep):
-                accounts = {account, member.targets.kfp.service_account or account}
                 launchers |= accounts
                 if node.step.delete != "never":
                     deleters |= accounts
                 others |= {node.step.study.step.service_account or "default"}
     space = variant.namespace
-    made = sorted((executors | launchers | cleaners | others).difference(_EXISTING))
+    made = sorted((executors | launchers | cleaners | others).union(*of_jobs.values()).difference(_EXISTING))
     return [
         *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(name, space)} for name in made),
         *(_token(name, space) for name in sorted(tokens)),
@@ -54,6 +59,20 @@ def access(project: Project, variant: Variant) -> list[dict[str, Any]]:
         *_granted(f"{project.name}-argo-artifact-gc", space, sorted(cleaners), _CLEANER),
         *_granted(f"{project.name}-launcher", space, sorted(launchers), _LAUNCHER),
         *_granted(f"{project.name}-launcher-delete", space, sorted(deleters), _DELETER),
+        *(
+            granted
+            for kind, accounts in sorted(of_jobs.items())
+            for granted in _granted(f"{project.name}-launcher-{kind.lower()}", space, sorted(accounts), _of_jobs(kind))
+        ),
+    ]
+
+
+def _of_jobs(kind: str) -> list[dict[str, Any]]:
+    """Returns what the launcher of a step on several nodes needs for a kind of object."""
+    group = KINDS[kind].api_version.partition("/")[0]
+    return [
+        {"apiGroups": [group], "resources": [f"{kind.lower()}s"], "verbs": ["create", "delete", "get"]},
+        *_PODS,
     ]
 
 
@@ -65,12 +84,15 @@ _CLEANER = [
     {"apiGroups": ["argoproj.io"], "resources": ["workflowartifactgctasks/status"], "verbs": ["patch"]},
 ]
 # What kftune.cluster uses.
+_PODS = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+]
 _LAUNCHER = [
     {"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["create", "get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["suggestions"], "verbs": ["get"]},
     {"apiGroups": ["kubeflow.org"], "resources": ["trials"], "verbs": ["list"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    *_PODS,
 ]
 _DELETER = [{"apiGroups": ["kubeflow.org"], "resources": ["experiments"], "verbs": ["delete", "patch"]}]
 
