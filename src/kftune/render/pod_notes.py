@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kftune.render import pods
+from kftune.render.pod_security import outside_baseline, outside_restricted
 from kftune.spec.container import ContainerSettings
 
-# Source: Kubernetes, Pod Security Standards, policy Baseline: the capabilities that a container may add.
-_BASELINE_CAPABILITIES = frozenset(
-    {
-        "AUDIT_WRITE",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "MKNOD",
-        "NET_BIND_SERVICE",
-        "SETFCAP",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    }
-)
-_RESTRICTED_CAPABILITIES = frozenset({"NET_BIND_SERVICE"})
-# Source: as above: the volumes that Restricted allows leave out those of the host; csi and ephemeral are allowed.
+_STANDARDS = "namespaces of the Pod Security Standard"
+# What the rest of a file's settings give, every standard takes.
+_RELEVANT = frozenset({"container", "host_ipc", "host_network", "pod", "security"})
+# What a check calls it -> the setting that writes it, unless it is in Kubernetes' own words.
+_SETTINGS = {
+    "container.securityContext.capabilities": "security.capabilities",
+    "pod.hostIPC": "host_ipc",
+    "pod.hostNetwork": "host_network",
+}
+_ROOT = frozenset({"container.securityContext.runAsNonRoot", "container.securityContext.runAsUser"})
 
 
 def pod_notes(container: ContainerSettings, owner: str) -> Iterator[str]:
@@ -35,32 +27,32 @@ def pod_notes(container: ContainerSettings, owner: str) -> Iterator[str]:
         container: The container that runs in it.
         owner: What runs in it (``the trial``, ``step train``).
     """
+    if _RELEVANT.isdisjoint(container.model_fields_set):
+        return
     if not container.security.run_as_non_root:
-        yield f"{owner} may run as root: namespaces of the Pod Security Standard restricted reject it; use baseline"
-    rejected = sorted(_outside_baseline(container))
-    if rejected:
-        yield (
-            f"{owner} has {', '.join(rejected)}: namespaces of the Pod Security Standards baseline and restricted "
-            f"reject it; use privileged"
-        )
-    elif not _RESTRICTED_CAPABILITIES.issuperset(container.security.capabilities.add):
-        yield (f"{owner} adds capabilities: namespaces of the Pod Security Standard restricted reject it; use baseline")
+        yield f"{owner} may run as root: {_STANDARDS} restricted reject it; use baseline"
+    standard, rejected = least_strict_standard(container)
+    if standard == "privileged":
+        yield f"{owner} has {', '.join(rejected)}: {_STANDARDS}s baseline and restricted reject it; use privileged"
+    elif rejected:
+        yield f"{owner} has {', '.join(rejected)}: {_STANDARDS} restricted reject it; use baseline"
     if container.pod or container.container:
         yield f"{owner} has fields in Kubernetes' own words (pod, container), which other targets may refuse"
 
 
-def _outside_baseline(container: ContainerSettings) -> Iterator[str]:
-    if container.host_network:
-        yield "host_network"
-    if container.host_ipc:
-        yield "host_ipc"
-    if not _BASELINE_CAPABILITIES.issuperset(container.security.capabilities.add):
-        yield "capabilities"
-    own = container.container.get("securityContext") or {}
-    if own.get("privileged"):
-        yield "container.securityContext.privileged"
-    for name in ("hostPID", "hostNetwork", "hostIPC"):
-        if container.pod.get(name):
-            yield f"pod.{name}"
-    if any(volume.get("hostPath") for volume in container.pod.get("volumes") or ()):
-        yield "pod.volumes with hostPath"
+def least_strict_standard(container: ContainerSettings) -> tuple[str, list[str]]:
+    """Returns the strictest Pod Security Standard that admits a pod, and what the next stricter one rejects.
+
+    That the container may run as root is not in the list if ``run_as_non_root`` says so.
+
+    Args:
+        container: The container that runs in it.
+    """
+    first = {"name": "main", "securityContext": pods.security(container)}
+    spec = {"hostNetwork": container.host_network, "hostIPC": container.host_ipc, "containers": [first]}
+    spec = pods.with_fragments(spec, container, lambda text, _: text)
+    if rejected := sorted({_SETTINGS.get(name, name) for name in outside_baseline(spec)}):
+        return "privileged", rejected
+    if rejected := {_SETTINGS.get(name, name) for name in outside_restricted(spec)}:
+        return "baseline", sorted(rejected if container.security.run_as_non_root else rejected - _ROOT)
+    return "restricted", []

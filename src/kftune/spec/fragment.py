@@ -17,7 +17,7 @@ from kftune.spec.part import PartError
 _REASONS = {
     "pod": {
         "containers": "kftune writes the one container; change it with container, and add helpers as initContainers "
-        "(with restartPolicy: Always they keep running beside it)",
+        "(in a pipeline on Argo, with restartPolicy: Always they keep running beside it)",
         "ephemeralContainers": "they can only be added to a running pod",
         "restartPolicy": "kftune sets it so that a failed program is not started again unnoticed; use retries or "
         "preemption",

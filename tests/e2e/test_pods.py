@@ -1,0 +1,270 @@
+"""Pods with every setting that a node without accelerators allows, seen from inside: Katib's trials and Argo's steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from cluster_run import ROOT_IMAGE, TRAIN, missing_for_a_run, said, wait_until
+from e2e_pods import (
+    FULL,
+    TRAINJOB_LACKS,
+    Place,
+    Seen,
+    collector_of,
+    experiment,
+    on_argo,
+    on_katib,
+    prepared,
+    settings_of,
+    started_on_katib,
+)
+
+LACKING = missing_for_a_run(os.environ, TRAIN)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(LACKING is not None, reason=str(LACKING)),
+    pytest.mark.timeout(900),
+]
+NEEDS_ROOT = pytest.mark.skipif(ROOT_IMAGE not in os.environ, reason=f"{ROOT_IMAGE} names no image that runs as root")
+AT_A_TIME = 4
+
+TRIALS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    **{kind: ("full.yaml", changes) for kind, changes in FULL.items()},
+    "host": ("plain.yaml", ("step.host_network=true", "step.host_ipc=true")),
+    "user-of-the-pod": ("plain.yaml", ("step.pod.securityContext={runAsNonRoot: true, runAsUser: 4321, fsGroup: 7}",)),
+    "own-processes": ("plain.yaml", ("step.pod={shareProcessNamespace: false}",)),
+    "init": (
+        "plain.yaml",
+        (f"step.pod.initContainers=[{{name: helper, image: '{os.environ.get(TRAIN)}', command: ['true']}}]",),
+    ),
+    "root-by-number": ("plain.yaml", ("step.security={run_as_user: 0, run_as_non_root: false}",)),
+    "root-image": (
+        "plain.yaml",
+        ("step.security={run_as_non_root: false}", f"step.image={os.environ.get(ROOT_IMAGE)}"),
+    ),
+}
+"""What a trial is -> its study, and what differs from it."""
+STEPS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "Argo": ("full.yaml", {}),
+    "Argo-helper": (
+        "plain.yaml",
+        {
+            "pod": {
+                "initContainers": [
+                    {
+                        "name": "helper",
+                        "image": os.environ.get(TRAIN),
+                        "restartPolicy": "Always",
+                        "command": ["sleep", "600"],
+                    }
+                ]
+            }
+        },
+    ),
+    "Argo-host": ("plain.yaml", {"host_network": True, "host_ipc": True, "pod": {"hostPID": True}}),
+}
+FULLY_SET = ["Job", "PyTorchJob", "TrainJob", "Argo"]
+"""The pods that have every setting that their kind can have."""
+
+
+def needed(name: str) -> Any:
+    return pytest.param(name, marks=NEEDS_ROOT if name == "root-image" else ())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with prepared(tmp_path_factory.mktemp("pods")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def seen(request: pytest.FixtureRequest, place: Place) -> Iterator[Callable[[str], Seen]]:
+    """Gives the pod of a trial or step that has ended. All that the selected tests need run side by side."""
+    wanted = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
+    with ThreadPoolExecutor(AT_A_TIME) as lanes:
+        started: dict[str, Future[Seen]] = {}
+        for name in [*TRIALS, *STEPS]:
+            if name in wanted:
+                started[name] = lanes.submit(run, place, name)
+        yield lambda name: started[name].result()
+
+
+def run(place: Place, name: str) -> Seen:
+    if name in STEPS:
+        file, further = STEPS[name]
+        return on_argo(place, name.lower(), {**settings_of(place, file), **further})
+    file, changes = TRIALS[name]
+    return on_katib(place, experiment(place, file, name.lower(), *changes))
+
+
+@pytest.mark.parametrize("name", [needed(name) for name in (*TRIALS, *STEPS)])
+def test_a_pod_with_settings_runs_to_its_end(seen: Callable[[str], Seen], name: str) -> None:
+    found = seen(name)
+    assert found.ended == "Succeeded"
+    assert found.look is not None
+
+
+@pytest.mark.parametrize("name", FULLY_SET)
+def test_a_program_has_the_user_rights_and_memory_that_are_set(seen: Callable[[str], Seen], name: str) -> None:
+    look = seen(name).look or {}
+    assert look["user"] == [4321, 4322, [4322, 4323]]
+    assert (int(look["CapBnd"], 16), look["NoNewPrivs"], look["Seccomp"]) == (1 << 10, "1", "2")
+    assert look["shm"] == 16 * 2**20
+
+
+@pytest.mark.parametrize("name", FULLY_SET)
+def test_fs_group_makes_a_fresh_claim_writable_and_nothing_else_is(seen: Callable[[str], Seen], name: str) -> None:
+    look = seen(name).look or {}
+    folders = ["/claim", "/scratch", "/empty", "/dev/shm", "/tmp"]  # noqa: S108  # in the container
+    assert look["writable"] == folders
+    assert look["groups"] == dict.fromkeys(folders, 4323)
+
+
+@pytest.mark.parametrize("name", FULLY_SET)
+def test_labels_variables_and_files_arrive_as_they_are_written(
+    seen: Callable[[str], Seen], place: Place, name: str
+) -> None:
+    look = seen(name).look or {}
+    assert {'e2e/team="vision"', 'cost-center="42"'} <= {*look["labels"]}
+    assert 'e2e/owner="Vision <vision@example.com>"' in look["annotations"]
+    assert look["notes"] == ["note"]
+    variables = {"SECONDS": "5", "TEXT": "$HOME $(E2E_SECONDS) it's", "SECRET": "hidden", "CONFIG": "noted"}
+    assert look["env"] == {f"E2E_{name}": text for name, text in variables.items()}
+    assert look["hosts"] == ([] if name == "TrainJob" else [["10.0.0.7", "license-server"]])
+
+
+@pytest.mark.parametrize("name", FULLY_SET)
+def test_the_cluster_gives_the_pod_the_classes_and_accounts_that_are_named(
+    seen: Callable[[str], Seen], place: Place, name: str
+) -> None:
+    spec = seen(name).pod["spec"]
+    named = {"priorityClassName": place.namespace, "priority": 7, "runtimeClassName": place.namespace}
+    lacks = TRAINJOB_LACKS if name == "TrainJob" else ()
+    expected = {} if "priority_class" in lacks else named
+    assert {key: spec[key] for key in named if key in expected} == expected
+    assert spec["serviceAccountName"] == place.namespace
+    assert {"name": place.namespace} in spec["imagePullSecrets"]
+    assert spec["terminationGracePeriodSeconds"] == 5
+    assert spec["affinity"].keys() == {"nodeAffinity", "podAntiAffinity"}
+    assert spec["tolerations"][0] == {"key": "e2e", "operator": "Exists", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize("name", ["Job", "host", "user-of-the-pod", "own-processes"])
+def test_katibs_collector_takes_the_pods_fields_and_none_of_the_containers(
+    seen: Callable[[str], Seen], name: str
+) -> None:
+    pod = seen(name).pod
+    collector = collector_of(pod)
+    assert "securityContext" not in collector
+    assert [mount["mountPath"] for mount in collector["volumeMounts"]][0] == "/var/log/katib"
+    assert pod["spec"]["shareProcessNamespace"] is True
+
+
+@pytest.mark.parametrize("name", ["host", "Argo-host"])
+def test_host_network_gives_the_pod_the_name_of_its_node(seen: Callable[[str], Seen], name: str) -> None:
+    found = seen(name)
+    assert (found.look or {})["node"] == found.pod["spec"]["nodeName"]
+
+
+@pytest.mark.parametrize("name", ["root-by-number", pytest.param("root-image", marks=NEEDS_ROOT)])
+def test_run_as_non_root_false_lets_a_program_be_root_without_its_rights(
+    seen: Callable[[str], Seen], name: str
+) -> None:
+    look = seen(name).look or {}
+    assert look["user"][:2] == [0, 0]
+    assert (int(look["CapBnd"], 16), look["NoNewPrivs"]) == (0, "1")
+
+
+# -- what never runs ---------------------------------------------------------------------------------------------------
+
+
+@NEEDS_ROOT
+def test_an_image_that_runs_as_root_does_not_start_unless_it_may(place: Place) -> None:
+    document = experiment(place, "plain.yaml", "no-root", f"step.image={os.environ[ROOT_IMAGE]}")
+    pod = started_on_katib(place, document, waits)
+    waiting = {one["name"]: one["state"]["waiting"] for one in statuses(pod) if "waiting" in one["state"]}
+    assert waiting["train"]["reason"] == "CreateContainerConfigError"
+    assert "image will run as root" in waiting["train"]["message"]
+
+
+def statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pod["status"].get("containerStatuses", [])
+    return found
+
+
+def waits(pod: Mapping[str, Any]) -> bool:
+    states = [one["state"].get("waiting", {}).get("reason") for one in statuses(pod)]
+    return "CreateContainerConfigError" in states
+
+
+def with_fields(document: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Adds fields to the pod that a render refuses."""
+    document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"] |= fields
+    return document
+
+
+def test_katibs_collector_never_starts_in_a_pod_that_forbids_root_without_a_user(place: Place) -> None:
+    document = with_fields(
+        experiment(place, "plain.yaml", "non-root-pod"), securityContext={"runAsNonRoot": True}
+    )
+    pod = started_on_katib(place, document, waits)
+    assert [one["name"] for one in statuses(pod) if "waiting" in one["state"]] == ["metrics-logger-and-collector"]
+
+
+def test_katibs_collector_waits_for_a_helper_that_ends_after_it(place: Place) -> None:
+    helper = {
+        "name": "helper",
+        "image": os.environ[TRAIN],
+        "restartPolicy": "Always",
+        "command": ["sleep", "600"],
+        "resources": {"limits": {"cpu": "50m", "memory": "64Mi"}},
+    }
+    document = with_fields(experiment(place, "plain.yaml", "helped"), initContainers=[helper])
+    pod = started_on_katib(place, document, lambda found: "terminated" in states_of(found).get("train", {}))
+    assert states_of(pod)["train"]["terminated"]["exitCode"] == 0
+    assert "running" in states_of(pod)["metrics-logger-and-collector"]
+    assert "running" in pod["status"]["initContainerStatuses"][0]["state"]
+
+
+def states_of(pod: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one["state"] for one in statuses(pod)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"hostPID": True}, "ShareProcessNamespace and HostPID cannot both be enabled"),
+        (
+            {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}},
+            "must be greater than or equal to aggregate container requests",
+        ),
+    ],
+    ids=["host-pid", "resources"],
+)
+def test_kubernetes_rejects_a_pod_that_katibs_container_does_not_fit(
+    place: Place, request: pytest.FixtureRequest, fields: dict[str, Any], message: str
+) -> None:
+    name = request.node.callspec.id
+    on_katib_without_pod(place, with_fields(experiment(place, "plain.yaml", name), **fields))
+    told = wait_until("events", place.namespace, lambda found: reasons(found, name, message), 120)
+    assert reasons(told, name, message)
+
+
+def on_katib_without_pod(place: Place, document: dict[str, Any]) -> None:
+    from cluster_run import apply_command, kubectl
+
+    from kftune import yaml_text
+
+    kubectl(apply_command(dry_run=False), yaml_text.dump(document))
+
+
+def reasons(found: Any, name: str, message: str) -> list[str]:
+    return [
+        one["message"]
+        for one in found["items"]
+        if one["involvedObject"]["name"].startswith(name) and message in one["message"]
+    ]

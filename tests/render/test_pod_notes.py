@@ -1,0 +1,27 @@
+"""The notes about a pod name the Pod Security Standard that it needs. The e2e suite asks a server the same."""
+
+from __future__ import annotations
+
+import pytest
+from pod_standards import CASES, container_of
+
+from kftune.render.pod_notes import least_strict_standard, pod_notes
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_strictest_standard_of_each_setting_is_known(name: str):
+    assert least_strict_standard(container_of(name))[0] == CASES[name][1]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_note_names_the_standard_that_a_pod_needs(name: str):
+    notes = [note for note in pod_notes(container_of(name), "it") if "Pod Security" in note]
+    assert {note.rpartition("; use ")[2] for note in notes} == {CASES[name][1]} - {"restricted"}
+
+
+def test_a_note_names_settings_as_the_file_has_them():
+    (note,) = pod_notes(container_of("a strong capability"), "step train")
+    assert note == (
+        "step train has security.capabilities: namespaces of the Pod Security Standards baseline and restricted reject "
+        "it; use privileged"
+    )
