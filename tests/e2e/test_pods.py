@@ -1,4 +1,4 @@
-"""Pods with every setting that a node without accelerators allows, seen from inside: Katib's trials and Argo's steps."""
+"""Pods with every setting that a node without accelerators allows, seen from inside, on Katib and on Argo."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from cluster_run import ROOT_IMAGE, TRAIN, missing_for_a_run, said, wait_until
+from cluster_run import ROOT_IMAGE, TRAIN, apply_command, kubectl, missing_for_a_run, wait_until
 from e2e_pods import (
     FULL,
-    TRAINJOB_LACKS,
+    SECONDS,
     Place,
     Seen,
     collector_of,
@@ -20,8 +20,11 @@ from e2e_pods import (
     on_katib,
     prepared,
     settings_of,
-    started_on_katib,
+    trial_pod,
 )
+from e2e_studies import COLLECTOR
+
+from kftune import yaml_text
 
 LACKING = missing_for_a_run(os.environ, TRAIN)
 pytestmark = [
@@ -48,23 +51,10 @@ TRIALS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 """What a trial is -> its study, and what differs from it."""
+HELPER = {"name": "helper", "image": os.environ.get(TRAIN), "restartPolicy": "Always", "command": ["sleep", "600"]}
 STEPS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Argo": ("full.yaml", {}),
-    "Argo-helper": (
-        "plain.yaml",
-        {
-            "pod": {
-                "initContainers": [
-                    {
-                        "name": "helper",
-                        "image": os.environ.get(TRAIN),
-                        "restartPolicy": "Always",
-                        "command": ["sleep", "600"],
-                    }
-                ]
-            }
-        },
-    ),
+    "Argo-helper": ("plain.yaml", {"grace_period": "1s", "pod": {"initContainers": [HELPER]}}),
     "Argo-host": ("plain.yaml", {"host_network": True, "host_ipc": True, "pod": {"hostPID": True}}),
 }
 FULLY_SET = ["Job", "PyTorchJob", "TrainJob", "Argo"]
@@ -119,15 +109,13 @@ def test_a_program_has_the_user_rights_and_memory_that_are_set(seen: Callable[[s
 @pytest.mark.parametrize("name", FULLY_SET)
 def test_fs_group_makes_a_fresh_claim_writable_and_nothing_else_is(seen: Callable[[str], Seen], name: str) -> None:
     look = seen(name).look or {}
-    folders = ["/claim", "/scratch", "/empty", "/dev/shm", "/tmp"]  # noqa: S108  # in the container
+    folders = ["/claim", "/scratch", "/empty", "/dev/shm", "/tmp"]  # in the container
     assert look["writable"] == folders
     assert look["groups"] == dict.fromkeys(folders, 4323)
 
 
 @pytest.mark.parametrize("name", FULLY_SET)
-def test_labels_variables_and_files_arrive_as_they_are_written(
-    seen: Callable[[str], Seen], place: Place, name: str
-) -> None:
+def test_labels_variables_and_files_arrive_as_they_are_written(seen: Callable[[str], Seen], name: str) -> None:
     look = seen(name).look or {}
     assert {'e2e/team="vision"', 'cost-center="42"'} <= {*look["labels"]}
     assert 'e2e/owner="Vision <vision@example.com>"' in look["annotations"]
@@ -143,9 +131,8 @@ def test_the_cluster_gives_the_pod_the_classes_and_accounts_that_are_named(
 ) -> None:
     spec = seen(name).pod["spec"]
     named = {"priorityClassName": place.namespace, "priority": 7, "runtimeClassName": place.namespace}
-    lacks = TRAINJOB_LACKS if name == "TrainJob" else ()
-    expected = {} if "priority_class" in lacks else named
-    assert {key: spec[key] for key in named if key in expected} == expected
+    has = {} if name == "TrainJob" else named
+    assert {key: spec[key] for key in has} == has
     assert spec["serviceAccountName"] == place.namespace
     assert {"name": place.namespace} in spec["imagePullSecrets"]
     assert spec["terminationGracePeriodSeconds"] == 5
@@ -160,7 +147,7 @@ def test_katibs_collector_takes_the_pods_fields_and_none_of_the_containers(
     pod = seen(name).pod
     collector = collector_of(pod)
     assert "securityContext" not in collector
-    assert [mount["mountPath"] for mount in collector["volumeMounts"]][0] == "/var/log/katib"
+    assert "/var/log/katib" in [mount["mountPath"] for mount in collector["volumeMounts"]]
     assert pod["spec"]["shareProcessNamespace"] is True
 
 
@@ -182,89 +169,66 @@ def test_run_as_non_root_false_lets_a_program_be_root_without_its_rights(
 # -- what never runs ---------------------------------------------------------------------------------------------------
 
 
+STUCK: Mapping[str, dict[str, Any]] = {
+    "root-forbidden": {},
+    "root-forbidden-in-pod": {"securityContext": {"runAsNonRoot": True}},
+    "helped": {"initContainers": [HELPER]},
+    "host-pid": {"hostPID": True},
+    "pod-resources": {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}},
+}
+"""An Experiment whose trial does not end -> the fields of its pod that the render refuses or notes."""
+ROOT = os.environ.get(ROOT_IMAGE)
+
+
+@pytest.fixture(scope="module")
+def stuck(place: Place) -> Place:
+    """Applies what does not end, all at once."""
+    for name, fields in STUCK.items():
+        changes = [f"step.image={ROOT}"] if name == "root-forbidden" and ROOT else []
+        document = experiment(place, "plain.yaml", name, *changes)
+        document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"] |= fields
+        kubectl(apply_command(dry_run=False), yaml_text.dump(document))
+    return place
+
+
+def states(pod: Mapping[str, Any], state: str) -> dict[str, dict[str, Any]]:
+    """The containers in a state, and what is known of it."""
+    found = pod["status"].get("containerStatuses", [])
+    return {one["name"]: one["state"][state] for one in found if state in one["state"]}
+
+
+def may_not_start(pod: Mapping[str, Any]) -> bool:
+    return "CreateContainerConfigError" in [one["reason"] for one in states(pod, "waiting").values()]
+
+
 @NEEDS_ROOT
-def test_an_image_that_runs_as_root_does_not_start_unless_it_may(place: Place) -> None:
-    document = experiment(place, "plain.yaml", "no-root", f"step.image={os.environ[ROOT_IMAGE]}")
-    pod = started_on_katib(place, document, waits)
-    waiting = {one["name"]: one["state"]["waiting"] for one in statuses(pod) if "waiting" in one["state"]}
+def test_an_image_that_runs_as_root_does_not_start_unless_it_may(stuck: Place) -> None:
+    waiting = states(trial_pod(stuck, "root-forbidden", may_not_start), "waiting")
     assert waiting["train"]["reason"] == "CreateContainerConfigError"
     assert "image will run as root" in waiting["train"]["message"]
 
 
-def statuses(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pod["status"].get("containerStatuses", [])
-    return found
+def test_katibs_collector_never_starts_in_a_pod_that_forbids_root_without_a_user(stuck: Place) -> None:
+    assert [*states(trial_pod(stuck, "root-forbidden-in-pod", may_not_start), "waiting")] == [COLLECTOR]
 
 
-def waits(pod: Mapping[str, Any]) -> bool:
-    states = [one["state"].get("waiting", {}).get("reason") for one in statuses(pod)]
-    return "CreateContainerConfigError" in states
-
-
-def with_fields(document: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """Adds fields to the pod that a render refuses."""
-    document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"] |= fields
-    return document
-
-
-def test_katibs_collector_never_starts_in_a_pod_that_forbids_root_without_a_user(place: Place) -> None:
-    document = with_fields(
-        experiment(place, "plain.yaml", "non-root-pod"), securityContext={"runAsNonRoot": True}
-    )
-    pod = started_on_katib(place, document, waits)
-    assert [one["name"] for one in statuses(pod) if "waiting" in one["state"]] == ["metrics-logger-and-collector"]
-
-
-def test_katibs_collector_waits_for_a_helper_that_ends_after_it(place: Place) -> None:
-    helper = {
-        "name": "helper",
-        "image": os.environ[TRAIN],
-        "restartPolicy": "Always",
-        "command": ["sleep", "600"],
-        "resources": {"limits": {"cpu": "50m", "memory": "64Mi"}},
-    }
-    document = with_fields(experiment(place, "plain.yaml", "helped"), initContainers=[helper])
-    pod = started_on_katib(place, document, lambda found: "terminated" in states_of(found).get("train", {}))
-    assert states_of(pod)["train"]["terminated"]["exitCode"] == 0
-    assert "running" in states_of(pod)["metrics-logger-and-collector"]
+def test_katibs_collector_waits_for_a_helper_that_ends_after_it(stuck: Place) -> None:
+    pod = trial_pod(stuck, "helped", lambda found: "train" in states(found, "terminated"))
+    assert states(pod, "terminated")["train"]["exitCode"] == 0
+    assert [*states(pod, "running")] == [COLLECTOR]
     assert "running" in pod["status"]["initContainerStatuses"][0]["state"]
 
 
-def states_of(pod: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {one["name"]: one["state"] for one in statuses(pod)}
-
-
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("name", "message"),
     [
-        ({"hostPID": True}, "ShareProcessNamespace and HostPID cannot both be enabled"),
-        (
-            {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}},
-            "must be greater than or equal to aggregate container requests",
-        ),
+        ("host-pid", "ShareProcessNamespace and HostPID cannot both be enabled"),
+        ("pod-resources", "must be greater than or equal to aggregate container requests"),
     ],
-    ids=["host-pid", "resources"],
 )
-def test_kubernetes_rejects_a_pod_that_katibs_container_does_not_fit(
-    place: Place, request: pytest.FixtureRequest, fields: dict[str, Any], message: str
-) -> None:
-    name = request.node.callspec.id
-    on_katib_without_pod(place, with_fields(experiment(place, "plain.yaml", name), **fields))
-    told = wait_until("events", place.namespace, lambda found: reasons(found, name, message), 120)
-    assert reasons(told, name, message)
+def test_kubernetes_rejects_a_pod_that_katibs_container_does_not_fit(stuck: Place, name: str, message: str) -> None:
+    def told(found: Any) -> list[str]:
+        about = [one for one in found["items"] if one["involvedObject"]["name"].startswith(f"{name}-")]
+        return [one["message"] for one in about if message in one["message"]]
 
-
-def on_katib_without_pod(place: Place, document: dict[str, Any]) -> None:
-    from cluster_run import apply_command, kubectl
-
-    from kftune import yaml_text
-
-    kubectl(apply_command(dry_run=False), yaml_text.dump(document))
-
-
-def reasons(found: Any, name: str, message: str) -> list[str]:
-    return [
-        one["message"]
-        for one in found["items"]
-        if one["involvedObject"]["name"].startswith(name) and message in one["message"]
-    ]
+    assert told(wait_until("events", stuck.namespace, told, SECONDS))

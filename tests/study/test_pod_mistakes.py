@@ -35,6 +35,11 @@ STEPS = {
     "pod: a choice of an item": (
         "pod: {topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1, whenUnsatisfiable: Wait}]}"
     ),
+    "pod: a choice that other fields have otherwise": "pod: {tolerations: [{key: gpu, operator: In}]}",
+    "pod: a choice in a security context": "pod: {securityContext: {seccompProfile: {type: runtimeDefault}}}",
+    "pod: a choice in a list": (
+        "pod: {volumes: [{name: a, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [RWO]}}}}]}"
+    ),
     "pod: an item without its key": "pod: {volumes: [{emptyDir: {}}]}",
     "pod: two items of one key": "pod: {imagePullSecrets: [{name: a}, {name: a}]}",
     "pod: a misspelt field far down": "pod: {affinity: {nodeAffinity: {preferredDuringScheduling: []}}}",

@@ -1,4 +1,4 @@
-"""Pods with many settings on a cluster: what they need is made, they run on Katib and on Argo, and tell what they see."""
+"""Pods with many settings on a cluster: what they need is made, they run on Katib and Argo, and tell what they see."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _shared(name: str) -> Iterator[dict[str, Any]]:
                 "accessModes": ["ReadWriteOnce"],
                 "storageClassName": name,
                 "persistentVolumeReclaimPolicy": "Retain",
-                "local": {"path": f"/tmp/{name}/{number}"},  # noqa: S108  # on the node
+                "local": {"path": f"/tmp/{name}/{number}"},  # on the node
                 "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [_NODES]}]}},
             },
         }
@@ -136,17 +136,12 @@ def _on_node(namespace: str, name: str, command: str) -> None:
         "securityContext": {"runAsUser": 0},
         "volumeMounts": [{"name": "node", "mountPath": "/node"}],
     }
-    volumes = [{"name": "node", "hostPath": {"path": "/tmp"}}]  # noqa: S108  # on the node
+    volumes = [{"name": "node", "hostPath": {"path": "/tmp"}}]  # on the node
     spec = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec}
-    wait_until("serviceaccounts", namespace, lambda found: "default" in names(found), SECONDS)
+    wait_until("serviceaccounts", namespace, lambda found: len(found["items"]) > 1, SECONDS)
     kubectl(["kubectl", "create", "-f", "-"], yaml_text.dump(pod))
     wait_until(f"pod/{name}", namespace, lambda found: found["status"]["phase"] == "Succeeded", SECONDS)
-
-
-def names(found: Any) -> list[str]:
-    """Returns the names of the objects of a list."""
-    return [one["metadata"]["name"] for one in found["items"]]
 
 
 # -- on Katib ----------------------------------------------------------------------------------------------------------
@@ -174,23 +169,23 @@ def on_katib(place: Place, document: dict[str, Any]) -> Seen:
         place: Where it runs.
         document: The Experiment.
     """
-    pod = started_on_katib(place, document, lambda found: found["status"].get("phase") in _ENDED)
+    kubectl(apply_command(dry_run=False), yaml_text.dump(document))
     name = document["metadata"]["name"]
     ended = wait_until(f"experiment/{name}", place.namespace, _last_condition, SECONDS)
+    pod = trial_pod(place, name, bool)
     log = ["kubectl", "logs", pod["metadata"]["name"], f"--namespace={place.namespace}", f"--container={COLLECTOR}"]
     return Seen(str(_last_condition(ended)), given_in(said(log)), pod)
 
 
-def started_on_katib(place: Place, document: dict[str, Any], holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """Applies an Experiment, and returns the pod of its trial as soon as a condition holds for it.
+def trial_pod(place: Place, name: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """Returns the pod of the only trial of an Experiment as soon as a condition holds for it.
 
     Args:
         place: Where it runs.
-        document: The Experiment.
+        name: The Experiment's name.
         holds: The condition.
     """
-    kubectl(apply_command(dry_run=False), yaml_text.dump(document))
-    label = f"pods -l katib.kubeflow.org/experiment={document['metadata']['name']},katib.kubeflow.org/trial"
+    label = f"pods -l katib.kubeflow.org/experiment={name},katib.kubeflow.org/trial"
     found = wait_until(label, place.namespace, lambda pods: pods["items"] and holds(pods["items"][0]), SECONDS)
     pod: dict[str, Any] = found["items"][0]
     return pod

@@ -53,6 +53,7 @@ def least_strict_standard(container: ContainerSettings) -> tuple[str, list[str]]
     spec = pods.with_fragments(spec, container, lambda text, _: text)
     if rejected := sorted({_SETTINGS.get(name, name) for name in outside_baseline(spec)}):
         return "privileged", rejected
-    if rejected := {_SETTINGS.get(name, name) for name in outside_restricted(spec)}:
-        return "baseline", sorted(rejected if container.security.run_as_non_root else rejected - _ROOT)
+    if reasons := {*outside_restricted(spec)}:
+        wanted = frozenset() if container.security.run_as_non_root else _ROOT
+        return "baseline", sorted(_SETTINGS.get(name, name) for name in reasons - wanted)
     return "restricted", []

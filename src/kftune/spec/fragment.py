@@ -30,16 +30,47 @@ _REASONS = {
         "image": "use image of the step",
     },
 }
-# Source: k8s.io/kubernetes v1.36, pkg/apis/core/validation. The schema says only that these are texts.
+# Source: k8s.io/kubernetes v1.36, pkg/apis/core/validation. The schema says only that these are texts. A field that has
+# other values elsewhere is named with what it is in.
+_PROFILES = ("RuntimeDefault", "Localhost", "Unconfined")
+_PULLS = ("Always", "IfNotPresent", "Never")
+_POLICIES = ("Honor", "Ignore")
 _VALUES = {
+    "accessModes": ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"),
+    "appArmorProfile.type": _PROFILES,
     "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
     "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
-    "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+    "fsGroupChangePolicy": ("Always", "OnRootMismatch"),
+    "hostPath.type": (
+        "",
+        "BlockDevice",
+        "CharDevice",
+        "Directory",
+        "DirectoryOrCreate",
+        "File",
+        "FileOrCreate",
+        "Socket",
+    ),
+    "imagePullPolicy": _PULLS,
+    "matchExpressions.operator": ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
+    "matchFields.operator": ("In", "NotIn"),
     "mountPropagation": ("None", "HostToContainer", "Bidirectional"),
+    "nodeAffinityPolicy": _POLICIES,
+    "nodeTaintsPolicy": _POLICIES,
+    "os.name": ("linux", "windows"),
     "preemptionPolicy": ("Never", "PreemptLowerPriority"),
     "procMount": ("Default", "Unmasked"),
     "protocol": ("TCP", "UDP", "SCTP"),
+    "pullPolicy": _PULLS,
+    "recursiveReadOnly": ("Disabled", "Enabled", "IfPossible"),
+    "resizePolicy.restartPolicy": ("NotRequired", "RestartContainer"),
+    "scheme": ("HTTP", "HTTPS"),
+    "seLinuxChangePolicy": ("MountOption", "Recursive"),
+    "seccompProfile.type": _PROFILES,
+    "supplementalGroupsPolicy": ("Merge", "Strict"),
     "terminationMessagePolicy": ("File", "FallbackToLogsOnError"),
+    "tolerations.operator": ("Equal", "Exists", "Gt", "Lt"),
+    "volumeMode": ("Block", "Filesystem"),
     "whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway"),
 }
 
@@ -89,7 +120,8 @@ def _check(kind: str, given: Mapping[str, Any]) -> None:
             text = "Kubernetes requires a value" if problem.kind == "Required" else problem.detail
             raise PartError(text, problem.path)
     for path, value in _texts(given):
-        known = _VALUES.get(str(path[-1]))
+        names = [part for part in path if isinstance(part, str)]
+        known = _VALUES.get(".".join(names[-2:]), _VALUES.get(names[-1]))
         if known is not None and value not in known:
             near = near_names(value, known)
             raise PartError(f"must be one of {', '.join(known)}, but got {value!r}{near and f'; {near}'}", path)

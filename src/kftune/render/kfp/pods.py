@@ -131,7 +131,14 @@ def mount_volume(task: Any, volume: Volume) -> None:
         kubernetes.use_secret_as_volume(task, volume.secret, place)
     elif volume.ephemeral is not None:
         claim = volume.ephemeral
-        kubernetes.add_ephemeral_volume(task, volume.name, place, [claim.access], claim.size, claim.storage_class)
+        kubernetes.add_ephemeral_volume(
+            task,
+            volume_name=volume.name,
+            mount_path=place,
+            access_modes=[claim.access],
+            size=claim.size,
+            storage_class_name=claim.storage_class,
+        )
     elif volume.csi is not None:
         raise RenderError(
             f"KFP's tasks have no volumes of storage drivers, but volume {volume.name!r} has csi; make a claim with "
