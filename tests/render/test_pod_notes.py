@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pod_standards import CASES, container_of
 
 from kftune.render.pod_notes import least_strict_standard, pod_notes
+from kftune.spec.container import ContainerSettings
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -20,8 +23,24 @@ def test_a_note_names_the_standard_that_a_pod_needs(name: str):
 
 
 def test_a_note_names_settings_as_the_file_has_them():
-    (note,) = pod_notes(container_of("a strong capability"), "step train")
+    note, _ = pod_notes(container_of("a strong capability"), "step train")
     assert note == (
         "step train has security.capabilities: namespaces of the Pod Security Standards baseline and restricted reject "
         "it; use privileged"
     )
+
+
+@pytest.mark.parametrize(
+    ("security", "noted"),
+    [
+        ({}, True),
+        ({"run_as_user": 7}, True),
+        ({"run_as_user": 7, "run_as_non_root": False}, True),
+        ({"run_as_non_root": False}, False),
+        ({"run_as_user": 0, "run_as_non_root": False}, False),
+    ],
+)
+def test_capabilities_of_a_program_that_is_not_root_have_a_note(security: dict[str, Any], noted: bool):
+    added = {"capabilities": {"add": ["CHOWN"]}}
+    container = ContainerSettings.model_validate({"security": {**security, **added}})
+    assert any("have no effect" in note for note in pod_notes(container, "it")) == noted

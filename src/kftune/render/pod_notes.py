@@ -29,13 +29,20 @@ def pod_notes(container: ContainerSettings, owner: str) -> Iterator[str]:
     """
     if _RELEVANT.isdisjoint(container.model_fields_set):
         return
-    if not container.security.run_as_non_root:
+    security = container.security
+    if not security.run_as_non_root:
         yield f"{owner} may run as root: {_STANDARDS} restricted reject it; use baseline"
     standard, rejected = least_strict_standard(container)
     if standard == "privileged":
         yield f"{owner} has {', '.join(rejected)}: {_STANDARDS}s baseline and restricted reject it; use privileged"
     elif rejected:
         yield f"{owner} has {', '.join(rejected)}: {_STANDARDS} restricted reject it; use baseline"
+    if security.capabilities.add and (security.run_as_user or security.run_as_non_root):
+        # Seen on a cluster: Kubernetes adds them to the bounding set, and a program without root gets none of those.
+        yield (
+            f"{owner} adds capabilities, which only a program that runs as root has: they have no effect without "
+            f"security.run_as_non_root: false and, unless the image runs as root, run_as_user: 0"
+        )
     if container.pod or container.container:
         yield f"{owner} has fields in Kubernetes' own words (pod, container), which other targets may refuse"
 

@@ -17,7 +17,7 @@ def status() -> dict[str, str]:
     """What the kernel says of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     found = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-    return {name: found[name] for name in ("CapBnd", "NoNewPrivs", "Seccomp")}
+    return {name: found[name] for name in ("CapBnd", "CapEff", "NoNewPrivs", "Seccomp")}
 
 
 def writable(folder: str) -> bool:
