@@ -20,6 +20,7 @@ from e2e_pods import (
     on_katib,
     prepared,
     settings_of,
+    start_on_argo,
     trial_pod,
 )
 from e2e_studies import COLLECTOR
@@ -58,6 +59,10 @@ HELPER = {"name": "helper", "image": os.environ.get(TRAIN), "restartPolicy": "Al
 STEPS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Argo": ("full.yaml", {}),
     "Argo-helper": ("plain.yaml", {"grace_period": "1s", "pod": {"initContainers": [HELPER]}}),
+    "Argo-user-of-the-pod": (
+        "plain.yaml",
+        {"pod": {"securityContext": {"runAsNonRoot": True, "runAsUser": 4321, "runAsGroup": 4321}}},
+    ),
     "Argo-host": ("plain.yaml", {"host_network": True, "host_ipc": True, "pod": {"hostPID": True}}),
 }
 FULLY_SET = ["Job", "PyTorchJob", "TrainJob", "Argo"]
@@ -192,6 +197,7 @@ STUCK: Mapping[str, dict[str, Any]] = {
 }
 """An Experiment whose trial does not end -> the fields of its pod that the render refuses or notes."""
 ROOT = os.environ.get(ROOT_IMAGE)
+NO_ROOT = {"pod": {"securityContext": {"runAsNonRoot": True}}}
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +208,7 @@ def stuck(place: Place) -> Place:
         document = experiment(place, "plain.yaml", name, *changes)
         document["spec"]["trialTemplate"]["trialSpec"]["spec"]["template"]["spec"] |= fields
         kubectl(apply_command(dry_run=False), yaml_text.dump(document))
+    start_on_argo(place, "argo-root-forbidden-in-pod", {**settings_of(place, "plain.yaml"), **NO_ROOT})
     return place
 
 
@@ -224,6 +231,15 @@ def test_an_image_that_runs_as_root_does_not_start_unless_it_may(stuck: Place) -
 
 def test_katibs_collector_never_starts_in_a_pod_that_forbids_root_without_a_user(stuck: Place) -> None:
     assert [*states(trial_pod(stuck, "root-forbidden-in-pod", may_not_start), "waiting")] == [COLLECTOR]
+
+
+def test_argos_containers_never_start_in_a_pod_that_forbids_root_without_a_user(stuck: Place) -> None:
+    def waiting(found: Any) -> list[str]:
+        every = [status for pod in found["items"] for status in pod["status"].get("initContainerStatuses", ())]
+        return [one["state"].get("waiting", {}).get("reason") for one in every]
+
+    label = "pods -l workflows.argoproj.io/workflow=argo-root-forbidden-in-pod"
+    wait_until(label, stuck.namespace, lambda found: "CreateContainerConfigError" in waiting(found), SECONDS)
 
 
 def test_katibs_collector_waits_for_a_helper_that_ends_after_it(stuck: Place) -> None:

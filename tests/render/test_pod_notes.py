@@ -44,3 +44,12 @@ def test_capabilities_of_a_program_that_is_not_root_have_a_note(security: dict[s
     added = {"capabilities": {"add": ["CHOWN"]}}
     container = ContainerSettings.model_validate({"security": {**security, **added}})
     assert any("have no effect" in note for note in pod_notes(container, "it")) == noted
+
+
+@pytest.mark.parametrize(
+    ("context", "noted"),
+    [({}, False), ({"runAsNonRoot": True}, True), ({"runAsNonRoot": True, "runAsUser": 7}, False)],
+)
+def test_a_pod_that_forbids_root_for_the_engine_s_containers_has_a_note(context: dict[str, Any], noted: bool):
+    container = ContainerSettings.model_validate({"pod": {"securityContext": context}})
+    assert any("whole pod" in note for note in pod_notes(container, "it")) == noted

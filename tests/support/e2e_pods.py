@@ -206,8 +206,8 @@ def collector_of(pod: dict[str, Any]) -> dict[str, Any]:
 # -- on Argo -----------------------------------------------------------------------------------------------------------
 
 
-def on_argo(place: Place, name: str, settings: dict[str, Any]) -> Seen:
-    """Runs a pipeline of one step.
+def start_on_argo(place: Place, name: str, settings: dict[str, Any]) -> None:
+    """Starts a pipeline of one step.
 
     Args:
         place: Where it runs.
@@ -225,6 +225,17 @@ def on_argo(place: Place, name: str, settings: dict[str, Any]) -> Seen:
     run = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata}
     run |= {"spec": {"workflowTemplateRef": {"name": name}}}
     kubectl(apply_command(dry_run=False), yaml_text.dump_all([*documents, run]))
+
+
+def on_argo(place: Place, name: str, settings: dict[str, Any]) -> Seen:
+    """Runs a pipeline of one step to its end.
+
+    Args:
+        place: Where it runs.
+        name: The pipeline's name.
+        settings: The settings of the step.
+    """
+    start_on_argo(place, name, settings)
     ended = wait_until(f"workflow/{name}", place.namespace, _phase_at_end, SECONDS)
     label = f"pods -l workflows.argoproj.io/workflow={name}"
     (pod,) = read_object(label, place.namespace)["items"]

@@ -43,6 +43,13 @@ def pod_notes(container: ContainerSettings, owner: str) -> Iterator[str]:
             f"{owner} adds capabilities, which only a program that runs as root has: they have no effect without "
             f"security.run_as_non_root: false and, unless the image runs as root, run_as_user: 0"
         )
+    shared = container.pod.get("securityContext") or {}
+    if shared.get("runAsNonRoot") and not shared.get("runAsUser"):  # studies refuse it
+        yield (
+            f"{owner} forbids root for its whole pod (pod.securityContext.runAsNonRoot): the containers that Argo adds "
+            f"run as root and do not start, unless their image is argoexec-nonroot; add runAsUser, or use "
+            f"security.run_as_non_root"
+        )
     if container.pod or container.container:
         yield f"{owner} has fields in Kubernetes' own words (pod, container), which other targets may refuse"
 
