@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from e2e_pods import (
     prepared,
     settings_of,
     start_on_argo,
+    strict_place,
     trial_pod,
 )
 from e2e_studies import COLLECTOR
@@ -183,6 +185,15 @@ def test_host_network_gives_the_pod_the_name_of_its_node(seen: Callable[[str], S
 @pytest.mark.parametrize("name", ["root-by-number", pytest.param("root-image", marks=NEEDS_ROOT)])
 def test_run_as_non_root_false_lets_a_program_be_root(seen: Callable[[str], Seen], name: str) -> None:
     assert (seen(name).look or {})["user"][:2] == [0, 0]
+
+
+def test_a_namespace_with_the_standard_baseline_and_a_quota_runs_trials_and_steps(tmp_path: Path) -> None:
+    with strict_place(tmp_path) as place, ThreadPoolExecutor(AT_A_TIME) as lanes:
+        # The first change of each is the kind of the trial.
+        documents = [experiment(place, "plain.yaml", kind.lower(), *FULL[kind][:1]) for kind in FULL]
+        trials = [lanes.submit(on_katib, place, document) for document in documents]
+        step = lanes.submit(on_argo, place, "argo", settings_of(place, "plain.yaml"))
+        assert [each.result().ended for each in (*trials, step)] == ["Succeeded"] * 4
 
 
 # -- what never runs ---------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ SECONDS = 240
 _NAME = "e2e-pods"  # what the files call every object that the pods need
 _IMAGE = "registry.example/e2e/train:1"
 _VOLUMES = 6
+_KINDS = ("requests", "limits")
 _ENDED = ("Succeeded", "Failed", "Error")
 _NODES = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
 
@@ -73,17 +74,39 @@ def prepared(folder: Path) -> Iterator[Place]:
         folder: An empty folder.
     """
     with own_namespace("pods") as name:
-        for file in FOLDER.glob("*.*"):
-            text = file.read_text(encoding="utf-8").replace(_NAME, name).replace(_IMAGE, os.environ[TRAIN])
-            (folder / file.name).write_text(text, encoding="utf-8")
         shared = [*_shared(name)]
         try:
             kubectl(apply_command(dry_run=False), yaml_text.dump_all([*shared, *_own(name)]))
             _on_node(name, "make", f"mkdir -p {' '.join(f'/node/{name}/{number}' for number in range(_VOLUMES))}")
-            yield Place(name, folder)
+            yield _place(name, folder)
             _on_node(name, "remove", f"rm -r /node/{name}")
         finally:
             kubectl(["kubectl", "delete", "-f", "-", "--wait=false", "--ignore-not-found"], yaml_text.dump_all(shared))
+
+
+@contextmanager
+def strict_place(folder: Path) -> Iterator[Place]:
+    """Makes a namespace that enforces the Pod Security Standard baseline and has a quota, and removes it at the end.
+
+    Args:
+        folder: An empty folder.
+    """
+    with own_namespace("strict") as name:
+        rule = "pod-security.kubernetes.io/enforce=baseline"
+        kubectl(["kubectl", "label", "namespace", name, rule])
+        hard = {f"{kind}.{what}": "16" if what == "cpu" else "16Gi" for kind in _KINDS for what in ("cpu", "memory")}
+        metadata = {"name": name, "namespace": name}
+        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+        objects = [one for one in _own(name) if one["kind"] != "PersistentVolumeClaim"]
+        kubectl(apply_command(dry_run=False), yaml_text.dump_all([quota, *objects]))
+        yield _place(name, folder)
+
+
+def _place(name: str, folder: Path) -> Place:
+    for file in FOLDER.glob("*.*"):
+        text = file.read_text(encoding="utf-8").replace(_NAME, name).replace(_IMAGE, os.environ[TRAIN])
+        (folder / file.name).write_text(text, encoding="utf-8")
+    return Place(name, folder)
 
 
 def _shared(name: str) -> Iterator[dict[str, Any]]:
