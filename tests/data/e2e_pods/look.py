@@ -1,6 +1,6 @@
 """What a pod is from inside: the script of the e2e suite's trials and steps that have every setting a CPU allows.
 
-Usage: ``python -c TEXT_OF_THIS_FILE [--lr=0.1]``. It prints what it sees as hexadecimal JSON, so that no reader of
+Usage: ``python -c TEXT_OF_THIS_FILE [--name=value ...]``. It prints what it sees as hexadecimal JSON, so that no reader of
 metrics finds anything in it, and works in images without kftune.
 """
 
