@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cluster.images import LAUNCHER
+from cluster.images import AS_ROOT, LAUNCHER
 from cluster.layout import ENVIRONMENT, KUBECONFIG, ClusterError
 
 
@@ -23,6 +23,7 @@ def write_environment(programs: Path, versions: Mapping[str, str]) -> None:
         "PATH": str(programs),
         "KFTUNE_E2E_TRAIN": LAUNCHER.reference,  # a trial needs Python and kftune, and the launcher has them
         "KFTUNE_E2E_LAUNCHER": LAUNCHER.reference,
+        "KFTUNE_E2E_ROOT": AS_ROOT.reference,
         "KFTUNE_E2E_VERSIONS": json.dumps(versions),
     }
     ENVIRONMENT.write_text(json.dumps(content, indent=1), encoding="utf-8")

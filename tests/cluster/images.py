@@ -73,7 +73,8 @@ LAUNCHER = PythonImage(
 POSTGRES = PythonImage(
     "postgres", IMAGES / "postgres" / "Dockerfile", IMAGES / "postgres", ("tests/cluster/images/postgres/*",)
 )
-PYTHON_IMAGES = (LAUNCHER, POSTGRES)
+AS_ROOT = PythonImage("root", IMAGES / "root" / "Dockerfile", IMAGES / "root", ("tests/cluster/images/root/*",))
+PYTHON_IMAGES = (LAUNCHER, POSTGRES, AS_ROOT)
 
 
 def archives(engine: str, flags: Sequence[str]) -> list[Path]:

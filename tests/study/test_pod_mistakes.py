@@ -35,6 +35,11 @@ STEPS = {
     "pod: a choice of an item": (
         "pod: {topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1, whenUnsatisfiable: Wait}]}"
     ),
+    "pod: a choice that other fields have otherwise": "pod: {tolerations: [{key: gpu, operator: In}]}",
+    "pod: a choice in a security context": "pod: {securityContext: {seccompProfile: {type: runtimeDefault}}}",
+    "pod: a choice in a list": (
+        "pod: {volumes: [{name: a, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [RWO]}}}}]}"
+    ),
     "pod: an item without its key": "pod: {volumes: [{emptyDir: {}}]}",
     "pod: two items of one key": "pod: {imagePullSecrets: [{name: a}, {name: a}]}",
     "pod: a misspelt field far down": "pod: {affinity: {nodeAffinity: {preferredDuringScheduling: []}}}",
@@ -51,6 +56,9 @@ STEPS = {
     ),
     "pod: a volume of kftune": "pod: {volumes: [{name: kftune-shared-memory, emptyDir: {}}]}",
     "pod: a placeholder of Katib": 'pod: {hostname: "${trialParameters.x}"}',
+    "pod: the processes of the node": "pod: {hostPID: true}",
+    "pod: a helper that never ends": "pod: {initContainers: [{name: proxy, image: a, restartPolicy: Always}]}",
+    "pod: no container may be root": "pod: {securityContext: {runAsNonRoot: true}}",
     "container: a misspelt field": "container: {liveness: {}}",
     "container: command": "container: {command: [sh]}",
     "container: args": "container: {args: [a]}",

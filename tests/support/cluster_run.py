@@ -20,6 +20,8 @@ TRAIN = "KFTUNE_E2E_TRAIN"
 """The variable that names an image with Python and kftune."""
 LAUNCHER = "KFTUNE_E2E_LAUNCHER"
 TORCH = "KFTUNE_E2E_TORCH"
+ROOT_IMAGE = "KFTUNE_E2E_ROOT"
+"""The variable that names an image with Python that runs as root."""
 _IMAGES = "`make build-images` builds images/launcher for the first two, and images/train, which has torch"
 TRIALS = 2
 _BETWEEN_LOOKS = 1.0

@@ -112,6 +112,8 @@ def _about_trials(study: Study) -> Iterator[str]:
     if security.run_as_non_root and security.run_as_user is None:
         yield "the container must not run as root: its image needs a numeric USER"
     yield from pod_notes(study.step, "the trial")
+    if study.step.pod.get("resources"):
+        yield "pod.resources must have room for the container that Katib adds: otherwise Kubernetes rejects the pod"
     if study.step.queue is not None:
         yield "Kueue admits whole trials: one that waits in the queue counts as running in Katib (parallel)"
     if study.step.preemption.retries:

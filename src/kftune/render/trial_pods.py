@@ -44,11 +44,39 @@ def with_fragments(spec: dict[str, Any], step: Step) -> dict[str, Any]:
         step: What runs.
 
     Raises:
-        RenderError: A part changes a volume of kftune, or holds a placeholder of Katib.
+        RenderError: A part changes a volume of kftune, holds a placeholder of Katib, or stops Katib's collector.
     """
     if not step.pod and not step.container:
         return spec
+    _check_for_katib(step)
     return pods.with_fragments(spec, step, lambda text, which: _without_placeholder(text, f"step.{which}"))
+
+
+def _check_for_katib(step: Step) -> None:
+    """Checks that Katib's collector starts in the pod, and ends.
+
+    Source: katib v0.19.0, pkg/webhook/v1beta1/pod/inject_webhook.go; pkg/metricscollector/v1beta1/common/pns.go; each
+    case was seen on a cluster.
+    """
+    if step.pod.get("hostPID"):
+        raise RenderError(
+            "Katib lets the containers of a trial's pod share their processes, which excludes step.pod.hostPID: "
+            "Kubernetes rejects the pod; remove it"
+        )
+    for helper in step.pod.get("initContainers") or ():
+        if helper.get("restartPolicy") == "Always":
+            raise RenderError(
+                f"Katib's collector waits for the end of all containers, but {helper['name']!r} in "
+                f"step.pod.initContainers ends after all others, so the trial would never end; remove its "
+                f"restartPolicy, or start it in the step's command"
+            )
+    shared = step.pod.get("securityContext") or {}
+    if shared.get("runAsNonRoot") and not shared.get("runAsUser"):
+        raise RenderError(
+            "Katib's collector runs as root unless the pod names a user, so step.pod.securityContext.runAsNonRoot "
+            "keeps it from starting, and the trial would never end; remove it (step.security.run_as_non_root is for "
+            "the training alone), or add runAsUser"
+        )
 
 
 def _container(step: Step, name: str, script: str) -> dict[str, Any]:

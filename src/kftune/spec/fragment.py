@@ -17,7 +17,7 @@ from kftune.spec.part import PartError
 _REASONS = {
     "pod": {
         "containers": "kftune writes the one container; change it with container, and add helpers as initContainers "
-        "(with restartPolicy: Always they keep running beside it)",
+        "(in a pipeline on Argo, with restartPolicy: Always they keep running beside it)",
         "ephemeralContainers": "they can only be added to a running pod",
         "restartPolicy": "kftune sets it so that a failed program is not started again unnoticed; use retries or "
         "preemption",
@@ -77,7 +77,8 @@ def _check(kind: str, given: Mapping[str, Any]) -> None:
             text = "Kubernetes requires a value" if problem.kind == "Required" else problem.detail
             raise PartError(text, problem.path)
     for path, value in _texts(given):
-        known = VALUES.get(str(path[-1]))
+        names = [part for part in path if isinstance(part, str)]
+        known = VALUES.get(".".join(names[-2:]), VALUES.get(names[-1]))
         if known is not None and value not in known:
             near = near_names(value, known)
             raise PartError(f"must be one of {', '.join(known)}, but got {value!r}{near and f'; {near}'}", path)

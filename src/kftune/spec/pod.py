@@ -24,7 +24,7 @@ Spot = Literal[False, True, "gke", "aks", "eks", "karpenter"]
 
 
 class Capabilities(Part):
-    """Rights of root that a container has although it is not root."""
+    """Rights of the kernel that a container has. Only a program that runs as root has them."""
 
     add: tuple[Capability, ...] = ()
     """Capabilities (``IPC_LOCK`` for InfiniBand). All others are dropped."""

@@ -73,6 +73,25 @@ def test_a_trial_sees_its_name_folder_data_and_secrets_and_has_no_network(engine
     assert (folder / "trials" / trial.name / "model").read_text() == "made\n"
 
 
+def test_a_trial_has_the_shared_memory_rights_and_volumes_of_its_pod(engine, tmp_path):
+    script = """if True:
+        import os, pathlib
+        status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+        sizes = [os.statvfs(folder).f_blocks * os.statvfs(folder).f_frsize >> 20 for folder in ("/dev/shm", "/scratch")]
+        for folder in ("/dev/shm", "/scratch", "/empty"):
+            pathlib.Path(folder, "made").write_text("x")
+        print(sizes, int(status["CapEff"], 16) == 1 << 10, status["NoNewPrivs"], "loss=1")
+    """
+    volumes = [
+        {"name": "scratch", "mount": "/scratch", "ephemeral": {"size": "8Mi", "storage_class": "fast"}},
+        {"name": "empty", "mount": "/empty", "empty_dir": True, "sub_path": "part"},
+    ]
+    security = {"capabilities": {"add": ["NET_BIND_SERVICE"]}, "run_as_non_root": False, "fs_group": 7}
+    step = {"shared_memory": "32Mi", "security": security, "volumes": volumes, "host_network": True, "queue": "gpus"}
+    trial = one_trial(in_image(python(script), step=step, trials=1), tmp_path, runtime="container")
+    assert log_of(tmp_path, trial) == "[32, 8] True 1 loss=1\n"
+
+
 def test_an_image_of_the_project_is_looked_up_in_its_lock(engine, tmp_path):
     found = engine.image_id(IMAGE)
     assert found is not None

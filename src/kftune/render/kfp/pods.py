@@ -132,8 +132,8 @@ def mount_volume(task: Any, volume: Volume) -> None:
         claim = volume.ephemeral
         kubernetes.add_ephemeral_volume(
             task,
-            volume.name,
-            place,
+            volume_name=volume.name,
+            mount_path=place,
             access_modes=[claim.access],
             size=claim.size,
             storage_class_name=claim.storage_class,
