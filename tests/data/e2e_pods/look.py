@@ -1,7 +1,7 @@
 """What a pod is from inside: the script of the e2e suite's trials and steps that have every setting a CPU allows.
 
-Usage: ``python -c TEXT_OF_THIS_FILE [--name=value ...]``. It prints what it sees as hexadecimal JSON, so that no reader of
-metrics finds anything in it, and works in images without kftune.
+Usage: ``python -c TEXT_OF_THIS_FILE [--name=value ...]``. It prints what it sees as hexadecimal JSON, so that no reader
+of metrics finds anything in it, and works in images without kftune.
 """
 
 import json
