@@ -185,7 +185,7 @@ def test_the_trainer_of_a_train_job_is_checked(project: Path, image: str, expect
 
 
 def test_the_patch_of_a_train_job_is_read_as_the_server_does(project: Path):
-    wrong = "registry.example/toy:1, pod: {tolerations: [{key: a, operator: In}]}"
+    wrong = "registry.example/toy:1, pod: {tolerations: [{key: a, operator: Exists, value: b}]}"
     (project / "study.yaml").write_text(TRAIN_JOB.replace("IMAGE", wrong))
     findings = [each for each in check("study.yaml").findings if each.code == "KT277"]
     assert [each.severity for each in findings] == ["hangs"]

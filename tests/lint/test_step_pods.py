@@ -30,7 +30,7 @@ def found(folder: Path, fragment: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("fragment", "place"),
     [
-        ("pod: {tolerations: [{key: a, operator: In, value: b}]}", "pod.tolerations"),
+        ("pod: {tolerations: [{key: a, operator: Exists, value: b}]}", "pod.tolerations"),
         ("pod: {hostname: A_B}", "pod.hostname"),
         ("pod: {priority: 7}", "pod.priority"),
         ("container: {ports: [{containerPort: 80, name: Http}]}", "container.ports"),

@@ -297,8 +297,7 @@ def test_an_account_gets_the_rights_on_the_kind_of_job_that_its_steps_run_as(pro
     ]
     bound = {one["metadata"]["name"]: one["subjects"] for one in objects if one["kind"] == "RoleBinding"}
     assert [subject["name"] for subject in bound["circuits-launcher-trainjob"]] == ["pipeline-runner"]
-    accounts = [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"]
-    assert accounts == ["nodes", "pipeline-runner"]
+    assert accounts(objects) == ["circuits-executor", "nodes", "pipeline-runner"]
 
 
 def test_a_pipeline_without_an_account_gets_some_of_its_own(project: Path) -> None:
