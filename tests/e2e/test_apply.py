@@ -25,13 +25,15 @@ pytestmark = [
 ]
 
 NOT_RENDERED = {
-    "images/train is an image of the project": "a part of a study whose image is built first",
+    "is an image of the project": "a part of a study or pipeline whose image is built first",
     "KFP cannot wait for a step that may be skipped": "an example of what KFP cannot do",
     "KFP has no working_dir": "an example of every key of a step",
     "KFP mounts claims writable": "an example of every key of a volume",
+    "KFP's tasks cannot set": "an example of a setting that KFP lacks",
+    "KFP's tasks have no volumes of storage drivers": "an example of a volume that KFP lacks",
     "an artifact cannot be missing in KFP": "an example for local runs and Argo",
-    "can read data only from a volume with a claim": "an example for local runs, without a shared volume",
-    "runs a step on one node, but step": "an example for training on several nodes",
+    "share data with it only on a volume with a claim": "an example for local runs, without a shared volume",
+    "a step's own pod is on one node, but step": "an example for training on several nodes, without a job",
 }
 """What kftune says of an example that it does not render -> why the example is there."""
 
