@@ -18,7 +18,8 @@ from kftune.cli.table import table
 from kftune.errors import KftuneError, RegistryError, UnknownNameError, UsageError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, load_hparams
-from kftune.spec.classes import NamedClass, files_below, load_class, named_classes, register_classes
+from kftune.runs import files_below
+from kftune.spec.classes import NamedClass, load_class, named_classes, register_classes
 from kftune.spec.kind import PROJECT_FILE
 
 
@@ -129,7 +130,8 @@ def _found_here() -> list[NamedClass]:
     The modules that project files list have registered theirs before.
     """
     here = Path.cwd()
-    register_classes([here, *(path.parent for path in files_below(here, PROJECT_FILE))])
+    projects = [path.parent for path in files_below(here, (".yaml",)) if path.name == PROJECT_FILE]
+    register_classes([here, *projects])
     known = {f"{entry['module_path']}:{entry['class_name']}" for entry in HPARAMS_REGISTRY.values()}
     return [found for found in named_classes(here) if found.name not in known]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, FixedValue, Node, StepConfig
+from kftune.pipeline import EXECUTOR_OUTPUT, Node, StepConfig
 from kftune.pipeline.job import Job
 from kftune.render import pods
 from kftune.render.command import script, torchrun_arguments
-from kftune.render.launching import Launching, artifacts_of, mark, run_values_of, shared_volume
+from kftune.render.launching import Launching, artifacts_of, mark, run_values_of, shared_volume, texts_of
 from kftune.render.names import object_name
 from kftune.render.trials import KINDS, Work, object_of
 from kftune.spec.container import ContainerSettings
@@ -48,7 +48,7 @@ def job_of(node: Node, pipeline: str) -> Launching:
             f"(instance_count) to 1"
         )
     outputs = (*node.outputs, *((EXECUTOR_OUTPUT,) if step.has_executor_output else ()))
-    artifacts = artifacts_of(node)
+    artifacts = artifacts_of(node.arguments)
     volume = shared_volume(node, (*artifacts, *node.outputs), "the nodes")
     work = Work(
         step=_nodes(step, job, f"step {node.name!r}"),
@@ -60,11 +60,7 @@ def job_of(node: Node, pipeline: str) -> Launching:
         key="job.kind",
         runtime_key="job.runtime",
     )
-    texts = {
-        name: argument.source.text if isinstance(argument.source, FixedValue) else mark(name)
-        for name, argument in node.arguments.items()
-    }
-    texts |= {name: mark(name) for name in outputs}
+    texts = {**texts_of(node.arguments), **{name: mark(name) for name in outputs}}
     try:
         line = script(work.step, texts, (), torchrun_arguments(step.resources, job.kind))
         made = object_of(work, line)
@@ -75,7 +71,7 @@ def job_of(node: Node, pipeline: str) -> Launching:
         node=node.with_step(_launcher(step, job, volume)),
         flag="job",
         object={"apiVersion": made["apiVersion"], "kind": made["kind"], "metadata": metadata, "spec": made["spec"]},
-        run_values=run_values_of(node),
+        run_values=run_values_of(node.arguments),
         artifacts=artifacts,
         outputs=outputs,
         share=None if volume is None else volume.mount,

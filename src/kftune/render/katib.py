@@ -12,15 +12,12 @@ from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts, study_search
 from kftune.render.command import lasting, quoted, script, torchrun_arguments
-from kftune.render.names import LONGEST, checked_name, object_metadata, object_name
+from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters, placeholder_of
 from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
-
-# The maximum length of a label's value, which the names of a trial's objects become.
-_LONGEST_LABEL = 63
 
 
 def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Rendering:
@@ -72,7 +69,7 @@ def _longest_name(study: Study, suffix: int) -> int:
     """Returns the maximum length of the Experiment's name: trials append `suffix` characters, and pods even more."""
     kind = KINDS[study.targets.katib.trial_kind]
     pod = kind.suffix + len(str(study.step.resources.nodes - 1)) if kind.suffix else 0
-    return min(LONGEST, _LONGEST_LABEL - suffix - pod)
+    return min(LONGEST, LONGEST_LABEL - suffix - pod)
 
 
 def _filters(study: Study) -> KatibFilters:

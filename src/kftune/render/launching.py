@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.argv import to_arguments
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, FixedValue, Node
+from kftune.pipeline import EXECUTOR_OUTPUT, Argument, FixedValue, Node
 from kftune.render.command import quoted
 from kftune.spec.pod import Volume
 
@@ -93,16 +93,24 @@ def put_in(value: Any, texts: Mapping[str, str]) -> Any:
     return [put_in(inner, texts) for inner in value] if isinstance(value, list) else value
 
 
-def artifacts_of(node: Node) -> tuple[str, ...]:
-    """Returns the step's arguments that are artifacts."""
-    return tuple(name for name, argument in node.arguments.items() if argument.is_artifact)
+def texts_of(arguments: Mapping[str, Argument]) -> dict[str, str]:
+    """Returns the text of each argument, or its mark if only the run knows it."""
+    return {
+        name: argument.source.text if isinstance(argument.source, FixedValue) else mark(name)
+        for name, argument in arguments.items()
+    }
 
 
-def run_values_of(node: Node) -> tuple[str, ...]:
-    """Returns the step's arguments whose texts only the run knows."""
+def artifacts_of(arguments: Mapping[str, Argument]) -> tuple[str, ...]:
+    """Returns the arguments that are artifacts."""
+    return tuple(name for name, argument in arguments.items() if argument.is_artifact)
+
+
+def run_values_of(arguments: Mapping[str, Argument]) -> tuple[str, ...]:
+    """Returns the arguments whose texts only the run knows."""
     return tuple(
         name
-        for name, argument in node.arguments.items()
+        for name, argument in arguments.items()
         if not argument.is_artifact and not isinstance(argument.source, FixedValue)
     )
 

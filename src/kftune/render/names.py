@@ -14,6 +14,8 @@ from kftune.katib.go.names import DNS_1035
 # Source: katib v0.19.0, pkg/webhook/v1beta1/experiment/validator (40 characters), and DNS-1035 for the Services that
 # Katib names after the Experiment.
 LONGEST = 40
+LONGEST_LABEL = 63
+"""The maximum length of a label's value."""
 
 _OUTSIDE = re.compile(r"[^a-z0-9]+")
 _HASH_LENGTH = 8

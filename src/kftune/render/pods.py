@@ -15,7 +15,7 @@ from typing import Any
 from kftune.errors import RenderError
 from kftune.images import PREFIX
 from kftune.render.merging import merged
-from kftune.render.names import object_name
+from kftune.render.names import LONGEST_LABEL, object_name
 from kftune.render.rendering import present
 from kftune.spec.container import ContainerSettings
 from kftune.spec.pod import QUEUE_LABEL, SHARED_MEMORY, Affinity, Volume
@@ -27,9 +27,9 @@ JOB_TYPE_LABEL = "kftune.io/job-type"
 """The label of a step's pods that says what the step is for."""
 _DEFAULT_GRACE_SECONDS = 30
 _STORAGE = "ephemeral-storage"
-_MEMORY_VOLUME = "kftune-shared-memory"
+MEMORY_VOLUME = "kftune-shared-memory"
+"""The volume of /dev/shm."""
 _GROUP_LABEL = "app.kubernetes.io/part-of"
-_LONGEST_LABEL = 63
 
 
 def metadata(container: ContainerSettings, group: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def queue_labels(container: ContainerSettings) -> dict[str, str]:
 
 def group_labels(group: str) -> dict[str, str]:
     """Returns the labels by which the pods of a study or pipeline find each other."""
-    return {_GROUP_LABEL: object_name(group, _LONGEST_LABEL)}
+    return {_GROUP_LABEL: object_name(group, LONGEST_LABEL)}
 
 
 def _has_neighbours(container: ContainerSettings) -> bool:
@@ -133,7 +133,7 @@ def _rare(container: ContainerSettings, group: str) -> dict[str, Any]:
         "schedulerName": container.scheduler,
         "runtimeClassName": container.runtime_class,
         "imagePullSecrets": [{"name": name} for name in container.image_pull_secrets],
-        "affinity": affinity(container.affinity, group),
+        "affinity": _affinity(container.affinity, group),
         "topologySpreadConstraints": [
             {
                 "maxSkew": spread.max_skew,
@@ -153,7 +153,7 @@ def _rare(container: ContainerSettings, group: str) -> dict[str, Any]:
     return present(spec)
 
 
-def affinity(given: Affinity, group: str) -> dict[str, Any]:
+def _affinity(given: Affinity, group: str) -> dict[str, Any]:
     """Returns the affinity of a pod.
 
     Args:
@@ -322,7 +322,7 @@ def volumes(container: ContainerSettings) -> list[dict[str, Any]]:
     """Returns the volumes of the pod."""
     made = [{"name": volume.name, **_source(volume)} for volume in container.volumes]
     if container.shared_memory is not None:
-        made.append({"name": _MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": container.shared_memory}})
+        made.append({"name": MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": container.shared_memory}})
     return made
 
 
@@ -342,9 +342,9 @@ def mounts(container: ContainerSettings) -> list[dict[str, Any]]:
             )
     made = [_mount(volume) for volume in container.volumes]
     if container.shared_memory is not None:
-        if _MEMORY_VOLUME in {volume.name for volume in container.volumes}:
-            raise RenderError(f"kftune names the volume of shared_memory {_MEMORY_VOLUME!r}; choose another name")
-        made.append({"name": _MEMORY_VOLUME, "mountPath": SHARED_MEMORY})
+        if MEMORY_VOLUME in {volume.name for volume in container.volumes}:
+            raise RenderError(f"kftune names the volume of shared_memory {MEMORY_VOLUME!r}; choose another name")
+        made.append({"name": MEMORY_VOLUME, "mountPath": SHARED_MEMORY})
     return made
 
 

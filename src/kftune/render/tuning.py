@@ -8,10 +8,10 @@ from kftune.argv import to_arguments
 from kftune.domains import Conditional
 from kftune.domains.listed import Listed
 from kftune.errors import RenderError
-from kftune.pipeline import EXECUTOR_OUTPUT, FixedValue, Node, TuneStep
+from kftune.pipeline import EXECUTOR_OUTPUT, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
 from kftune.render.katib import render_katib
-from kftune.render.launching import Launching, mark, shared_volume, wire
+from kftune.render.launching import Launching, artifacts_of, mark, run_values_of, shared_volume, texts_of, wire
 from kftune.render.parameters import katib_parameters
 from kftune.study import Study
 
@@ -35,12 +35,8 @@ def tuning_of(node: Node) -> Launching:
             f"TrainJob"
         )
     given = node.inputs
-    artifacts = tuple(name for name, argument in given.items() if argument.is_artifact)
-    texts = {
-        name: argument.source.text if isinstance(argument.source, FixedValue) else mark(name)
-        for name, argument in given.items()
-    }
-    trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *to_arguments(texts))})
+    artifacts = artifacts_of(given)
+    trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *to_arguments(texts_of(given)))})
     volume = shared_volume(node, artifacts, "the trials")
     if volume is not None and all(other.name != volume.name for other in trial.volumes):
         trial = trial.model_copy(update={"volumes": (*trial.volumes, volume)})
@@ -50,16 +46,11 @@ def tuning_of(node: Node) -> Launching:
         rendering = render_katib(study, marks)
     except RenderError as error:
         raise RenderError(f"step {node.name!r}, study {study.name!r}: {error}") from error
-    in_run = tuple(
-        name
-        for name, argument in given.items()
-        if not argument.is_artifact and not isinstance(argument.source, FixedValue)
-    )
     return Launching(
         node=node,
         flag="experiment",
         object=rendering.documents[0],
-        run_values=(*in_run, *node.hparams),
+        run_values=(*run_values_of(given), *node.hparams),
         artifacts=artifacts,
         outputs=(*node.outputs, EXECUTOR_OUTPUT),
         share=None if volume is None else volume.mount,

@@ -15,6 +15,7 @@ from kftune import yaml_text
 from kftune.errors import RegistryError, UnknownNameError, YamlError
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, import_module, load_hparams
+from kftune.runs import files_below
 from kftune.spec.kind import PROJECT_FILE, kind_of, kind_of_file
 
 
@@ -75,7 +76,7 @@ def register_classes(folders: Sequence[Path]) -> list[str]:
 def named_classes(folder: Path) -> list[NamedClass]:
     """Returns the classes that the studies and pipelines below a folder name; hidden folders are left out."""
     found: dict[str, NamedClass] = {}
-    for path in files_below(folder, "*.yaml", "*.yml"):
+    for path in files_below(folder, (".yaml", ".yml")):
         try:
             kind, content = kind_of_file(path)
         except (YamlError, OSError):
@@ -84,16 +85,6 @@ def named_classes(folder: Path) -> list[NamedClass]:
             for name in _names(content):
                 found.setdefault(name, NamedClass(name, path))
     return [*found.values()]
-
-
-def files_below(folder: Path, *patterns: str) -> list[Path]:
-    """Returns the files below a folder with these names, in order, without those in hidden folders."""
-    return sorted(
-        path
-        for pattern in patterns
-        for path in folder.rglob(pattern)
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def _names(content: Any) -> Iterator[str]:

@@ -258,7 +258,8 @@ class PodSettings(Part):
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
                 raise PartError(f"volume names must differ, but {twice!r} is used twice", ("volumes",))
-            self._check_mounts()
+            if self.shared_memory is not None:
+                self._check_mounts()
         if self.queue is not None and QUEUE_LABEL in self.labels:
             raise PartError(
                 f"queue is written as the label {QUEUE_LABEL}, which labels sets too; remove one of them",
@@ -268,7 +269,7 @@ class PodSettings(Part):
 
     def _check_mounts(self) -> None:
         for index, volume in enumerate(self.volumes):
-            if self.shared_memory is not None and volume.mount.rstrip("/") == SHARED_MEMORY:
+            if volume.mount.rstrip("/") == SHARED_MEMORY:
                 raise PartError(
                     f"shared_memory is mounted at {SHARED_MEMORY}, but volume {volume.name!r} is too; remove one",
                     ("volumes", index, "mount"),

@@ -56,8 +56,9 @@ def apply_pod_settings(task: Any, node: Node, version: str) -> None:
     if step.image_pull_policy is not None:
         kubernetes.set_image_pull_policy(task, step.image_pull_policy)
     if step.shared_memory is not None:
-        name = "kftune-shared-memory"
-        kubernetes.empty_dir_mount(task, name, SHARED_MEMORY, medium="Memory", size_limit=step.shared_memory)
+        kubernetes.empty_dir_mount(
+            task, pods.MEMORY_VOLUME, SHARED_MEMORY, medium="Memory", size_limit=step.shared_memory
+        )
     for key, value in {pods.JOB_TYPE_LABEL: step.job_type, **step.labels, **pods.queue_labels(step)}.items():
         kubernetes.add_pod_label(task, key, value)
     for key, value in {**pods.NO_PROXY, **step.annotations}.items():

@@ -9,7 +9,7 @@ from typing import Any
 from kfp import kubernetes
 
 from kftune.errors import RenderError
-from kftune.katib.go.names import DNS_LABEL
+from kftune.katib.go.names import is_dns_label
 from kftune.pipeline import Node, TuneStep
 from kftune.render.kfp.components import literal
 from kftune.render.kfp.pods import apply_pod_settings, mount_volume
@@ -19,7 +19,6 @@ from kftune.spec.quantities import parse_quantity
 
 # Source: kfp 2.17, dsl/pipeline_task.py: what its setters accept.
 _CPU = re.compile(r"[0-9]*\.?[0-9]+m?")
-_LONGEST_NAME = 63  # of a volume
 _MEMORY = re.compile(r"[0-9]+(?:E|Ei|P|Pi|T|Ti|G|Gi|M|Mi|K|Ki)?")
 
 
@@ -98,7 +97,7 @@ def _check_volume_names(node: Node) -> None:
     for index, volume in enumerate(node.step.volumes):
         kinds = (("claim", volume.claim), ("config_map", volume.config_map), ("secret", volume.secret))
         kind, name = next(((kind, name) for kind, name in kinds if name is not None), ("empty_dir", volume.name))
-        if DNS_LABEL.fullmatch(name) is None or len(name) > _LONGEST_NAME:
+        if not is_dns_label(name):
             raise RenderError(
                 f"KFP names a volume after its object, so the object's name is at most 63 lower-case letters, digits "
                 f"and '-', but volume {volume.name!r} of step {node.name!r} has {kind} {name!r}; rename the object"
