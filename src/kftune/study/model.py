@@ -17,6 +17,7 @@ from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.load import keys_to
 from kftune.spec.part import Part, PartError, located
+from kftune.stopping.rules import Stopping
 from kftune.study.algorithm import Algorithm
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.objective import Budget, Objective, Reduce
@@ -52,6 +53,8 @@ class Study(Part):
     """How values are chosen."""
     budget: Budget = Budget()
     """The limits of the study."""
+    stopping: Stopping = ()
+    """Rules that end trials, or the study, before their time: settings by rule, or a list of such mappings."""
     step: Step
     """What each trial runs."""
     points: tuple[dict[str, Any], ...] = ()
