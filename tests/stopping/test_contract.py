@@ -83,7 +83,7 @@ def test_one_trial_alone_goes_on(name):
 @every_rule
 def test_no_trial_is_stopped_before_the_delay(name):
     rule = trial_rule(name)
-    first = getattr(rule, "delay", None) or getattr(rule, "start_step", None) or getattr(rule, "min_resource", 1)
+    first = max(getattr(rule, name, 1) for name in ("delay", "start_step", "min_resource"))
     assert min(report for _, report in stops(replay(rule, CURVES, parallel=4))) >= first
 
 
@@ -127,3 +127,15 @@ def test_settings_are_the_same_after_they_were_written(name):
 def test_a_reason_is_one_sentence_of_numbers_without_a_rest_of_a_template(name):
     reasons = {each.why for each in replay(trial_rule(name), CURVES, parallel=4) if each.why}
     assert [why for why in reasons if "{" in why or "None" in why or "\n" in why or why.endswith(".")] == []
+
+
+@every_rule
+def test_a_study_of_1000_trials_with_100_reports_each_is_judged_in_seconds(name):
+    rule, found, draw = trial_rule(name), Histories("loss", minimize=True), random.Random(1)
+    began = time.process_time()
+    for number in range(1, 1001):
+        for step in range(1, 101):
+            found.add(number, Report("loss", draw.random() + 1 / step, step))
+            rule.judge(number, found)
+        found.end(number, succeeded=True)
+    assert time.process_time() - began < 10

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kftune.stopping import Histories, TrialRule, rules_from_spec
+from kftune.stopping import Histories, Report, TrialRule, rules_from_spec
 
 TRIAL_RULES: dict[str, dict[str, Any]] = {
     "median": {"min_trials": 2, "start_step": 3},
@@ -29,7 +29,7 @@ COMPARES = [name for name in TRIAL_RULES if name not in ("threshold", "plateau")
 
 def trial_rule(name: str) -> TrialRule:
     """Returns a rule of `TRIAL_RULES`."""
-    (rule,) = rules_from_spec({name.split(" ")[0]: TRIAL_RULES[name]})
+    (rule,) = rules_from_spec({name.split(" ", maxsplit=1)[0]: TRIAL_RULES[name]})
     assert isinstance(rule, TrialRule)
     return rule
 
@@ -60,7 +60,7 @@ def histories(curves: Mapping[int, Sequence[float]], *, minimize: bool = True, e
     found = Histories("loss", minimize=minimize)
     for number, values in curves.items():
         for value in values:
-            found.of(number).add(value)
+            found.add(number, Report("loss", value))
     for number in ended:
         found.end(number, succeeded=True)
     return found
@@ -82,7 +82,7 @@ def replay(
         together = numbers[first : first + parallel]
         for report in range(max(len(curves[number]) for number in together)):
             for number in (number for number in together if report < len(curves[number])):
-                found.of(number).add(curves[number][report])
+                found.add(number, Report("loss", curves[number][report]))
                 seen.append(Seen(number, report + 1, rule.judge(number, found)))
         for number in together:
             found.end(number, succeeded=True)

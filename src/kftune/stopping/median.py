@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Reports, TrialRule
 
 
@@ -26,6 +26,10 @@ class Median(TrialRule):
     """The number of succeeded trials before which no trial is stopped."""
     start_step: Reports = 4
     """The number of the report at which a trial is judged; so many first reports of the other trials count."""
+
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.count >= self.start_step
 
     def judge(self, trial: int, histories: Histories) -> str:
         """Returns why a trial should stop now; empty while it may go on."""

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.history import Histories
-from kftune.stopping.rule import Delay, Reports, TrialRule, is_due
+from kftune.stopping.history import Histories, History
+from kftune.stopping.rule import Delay, Reports, TrialRule, comes_due, is_due
 
 
 class Percentile(TrialRule):
@@ -31,16 +31,16 @@ class Percentile(TrialRule):
     min_trials: Reports = 5
     """The number of succeeded trials with a report at the position before which no trial is stopped."""
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return comes_due(history.count, self.interval, self.delay)
+
     def judge(self, trial: int, histories: Histories) -> str:
         """Returns why a trial should stop now; empty while it may go on."""
         own = histories.of(trial)
         if own.best is None or not is_due(own.count, self.interval, self.delay):
             return ""
-        values = [
-            value
-            for other in histories.others(trial)
-            if other.ended and other.reaches(own.position) and (value := other.value_at(own.position)) is not None
-        ]
+        values = histories.values_at(own.position, succeeded=True)
         if len(values) < self.min_trials:
             return ""
         limit = percentile(values, self.keep if histories.minimize else 100 - self.keep)
@@ -52,14 +52,13 @@ class Percentile(TrialRule):
         )
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
+def percentile(ordered: Sequence[float], percent: float) -> float:
     """Returns a percentile, interpolated between the two nearest values as NumPy does.
 
     Args:
-        values: At least one value.
+        ordered: At least one value, in ascending order.
         percent: From 0 to 100.
     """
-    ordered = sorted(values)
     place = (len(ordered) - 1) * (percent / 100)
     below = int(place)
     share, low = place - below, ordered[below]

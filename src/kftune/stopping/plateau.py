@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kftune.spec.part import PartError
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Delay, Reports, TrialRule
 
 
@@ -42,6 +42,10 @@ class Plateau(TrialRule):
     def watches(self) -> str | None:
         """The metric after whose reports the rule judges; None for the objective."""
         return self.metric
+
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.count > self.patience and history.count >= self.delay
 
     def judge(self, trial: int, histories: Histories) -> str:
         """Returns why a trial should stop now; empty while it may go on."""

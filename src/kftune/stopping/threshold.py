@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from kftune.spec.part import PartError
 from kftune.spec.quantities import Number
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Delay, TrialRule
 
 
@@ -43,6 +43,10 @@ class Threshold(TrialRule):
     def watches(self) -> str | None:
         """The metric after whose reports the rule judges; None for the objective."""
         return self.metric
+
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.count >= max(self.delay, 1)
 
     def judge(self, trial: int, histories: Histories) -> str:
         """Returns why a trial should stop now; empty while it may go on."""
