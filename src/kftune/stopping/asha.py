@@ -57,5 +57,10 @@ class Asha(TrialRule):
         return history.position >= self.min_resource
 
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         return self.ladder.judge(trial, histories)

@@ -45,7 +45,12 @@ class Bandit(TrialRule):
         return comes_due(history.count, self.interval, self.delay)
 
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial)
         if own.best is None or not is_due(own.count, self.interval, self.delay):
             return ""

@@ -54,27 +54,6 @@ class TargetResult(NamedTuple):
     at_most: float | None = None
     """The greatest value that meets the target; None for no such bound."""
 
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        trial: EndedTrial | None,
-        value: float | None,
-        at_least: float | None,
-        at_most: float | None,
-    ) -> TargetResult:
-        """Returns whether the value of a trial is within bounds.
-
-        Args:
-            name: The metric, or the key of the target.
-            trial: The trial; None while there is none.
-            value: Its value; None when it has none.
-            at_least: The least value that meets the target.
-            at_most: The greatest value that meets the target.
-        """
-        met = value is not None and (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
-        return cls(name, met, None if trial is None else trial.number, value, at_least, at_most)
-
     @property
     def bounds(self) -> str:
         """What the value must be: ``at least 0.95``."""

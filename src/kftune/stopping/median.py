@@ -32,7 +32,12 @@ class Median(TrialRule):
         return history.count >= self.start_step
 
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial)
         if own.best is None or own.count != self.start_step:
             return ""

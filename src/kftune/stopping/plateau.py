@@ -48,7 +48,12 @@ class Plateau(TrialRule):
         return history.count > self.patience and history.count >= self.delay
 
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial, self.metric)
         minimize = histories.minimize if self.direction is None else self.direction == "minimize"
         bests = own.bests(minimize=minimize)

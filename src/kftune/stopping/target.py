@@ -75,13 +75,25 @@ class Target(StudyRule):
 
     def _judged(self, trial: EndedTrial | None, study: StudyFacts) -> list[TargetResult]:
         found = [
-            TargetResult.of(name, trial, trial.metrics.get(name) if trial else None, bound.at_least, bound.at_most)
+            _result(name, trial, trial.metrics.get(name) if trial else None, bound)
             for name, bound in self.metrics.items()
         ]
         if self.training_time_per_epoch is not None:
             value = trial.seconds / trial.reports if trial and trial.reports else None
-            found.append(TargetResult.of("training_time_per_epoch", trial, value, None, self.training_time_per_epoch))
+            found.append(_result("training_time_per_epoch", trial, value, Bound(at_most=self.training_time_per_epoch)))
         if self.convergence_epochs is not None:
             best = study.histories.of(trial.number).best_position if trial else None
-            found.append(TargetResult.of("convergence_epochs", trial, best, None, self.convergence_epochs))
+            found.append(_result("convergence_epochs", trial, best, Bound(at_most=self.convergence_epochs)))
         return found
+
+
+def _result(name: str, trial: EndedTrial | None, value: float | None, bound: Bound) -> TargetResult:
+    low, high = bound.at_least, bound.at_most
+    return TargetResult(
+        name=name,
+        met=value is not None and (low is None or value >= low) and (high is None or value <= high),
+        trial=None if trial is None else trial.number,
+        value=value,
+        at_least=low,
+        at_most=high,
+    )

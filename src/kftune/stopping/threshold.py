@@ -49,7 +49,12 @@ class Threshold(TrialRule):
         return history.count >= max(self.delay, 1)
 
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial, self.metric)
         if not own.values or own.count < self.delay:
             return ""

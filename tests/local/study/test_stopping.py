@@ -64,6 +64,12 @@ def test_a_trial_that_diverges_has_no_result(tmp_path):
     assert outcome.best.number == 1
 
 
+def test_a_trial_that_diverges_at_its_end_has_no_result(tmp_path):
+    a_study = study(python("print('loss=1'); print('loss=99', end='')"), trials=2, stopping={"threshold": {"above": 9}})
+    run(a_study, tmp_path)
+    assert [(trial.state, trial.objective) for trial in trials_in(tmp_path)] == [("EarlyStopped", None)] * 2
+
+
 def test_a_threshold_watches_any_metric_of_the_study(tmp_path):
     stopping = {"threshold": {"metric": "speed", "above": 1.5}}
     run(study(trains(200), trials=2, metrics=["speed"], stopping=stopping), tmp_path)
@@ -148,7 +154,7 @@ def test_the_algorithm_hears_the_value_of_a_stopped_trial(tmp_path):
         (
             {"bandit": {"slack_factor": 0.1}},
             1,
-            "bandit could stop nothing early, because each trial reported loss once",
+            "bandit could stop nothing early, because each trial reported loss",
         ),
         ({"bandit": {"slack_factor": 0.1, "interval": 5}}, 3, "bandit has judged no trial, because none reported loss"),
         ({"median": {}}, 3, "median has judged no trial"),
