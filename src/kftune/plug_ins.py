@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from kftune.errors import RegistryError, suggestion
+from kftune.errors import RegistryError, near_names, suggestion
 from kftune.hparams.registry import import_module
 
 Base = TypeVar("Base")
@@ -61,7 +61,11 @@ def load_class(
         RegistryError: The module cannot be imported, or it has no such class.
     """
     module_path, _, name = place.partition(":")
-    module = import_module(module_path, folders, name)
+    form = f"a {what} of one's own is written module:Class, as in an import"
+    if not all(part.isidentifier() for part in module_path.split(".")) or module_path.endswith(".py"):
+        raise RegistryError(f"{module_path!r} is not the name of a module; {form}")
+    beside = [file.stem for folder in folders for file in folder.glob("*.py")]
+    module = import_module(module_path, folders, hint=near_names(module_path, beside) or form)
     found = getattr(module, name, None)
     bases = base if isinstance(base, tuple) else (base,)
     wanted = " or ".join(each.__name__ for each in bases)
