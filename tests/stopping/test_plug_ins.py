@@ -89,7 +89,7 @@ def test_its_short_form_is_read(project):
 
 def test_its_settings_are_checked(project):
     (project / "wrong.yaml").write_text(STUDY.replace("STOPPING", '{"rules_of_mine:Hopeless": {befor: 7}}'))
-    with pytest.raises(StudyError, match="Hopeless has no key 'befor'; did you mean 'after'"):
+    with pytest.raises(StudyError, match="Hopeless has no key 'befor'; known: after"):
         load_study(project / "wrong.yaml")
 
 

@@ -175,7 +175,7 @@ class Histories:
         self._running.add(trial)
         if report.metric != self.objective:
             return
-        if before is not None and history.position <= after:  # it has replaced earlier reports
+        if history.ended or (before is not None and history.position <= after):  # it replaces earlier reports
             self._drop_caches()
             return
         if self._leaders is not None:
@@ -190,6 +190,8 @@ class Histories:
             succeeded: Whether it ended by itself, with a value of the objective.
         """
         own = self.of(trial)
+        if not own.running:  # said before, perhaps otherwise
+            self._drop_caches()
         self._running.discard(trial)
         for history in self._trials[trial].values():
             history.running = False
