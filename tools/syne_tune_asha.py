@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Records what Syne Tune's asynchronous successive halving decides on random curves.
 
 python -m venv syne && syne/bin/pip install syne-tune==0.16.0

@@ -97,8 +97,8 @@ class Ladder(NamedTuple):
             kept = max((len(others) + 1) // self.factor, 1)
             if better >= kept:
                 return (
-                    f"at position {own.position}, rung {rung}, its value is {value:g}, and {better} of the "
-                    f"{len(others)} other trials were better there; the best {kept} of {len(others) + 1} go on"
+                    f"at rung {rung} its value is {value:g}, and {better} of {len(others)} other trials were better "
+                    f"there; the best {kept} of {len(others) + 1} go on"
                 )
         return ""
 

@@ -61,16 +61,19 @@ class Judge:
         stop = None
         for report in reports:
             self._histories.add(trial, report)
-            stop = stop or self._judged(trial, report)
+            found = self._judged(trial, report)
+            if found is not None and (stop is None or stop.counts > found.counts):
+                stop = found
         return stop
 
     def _judged(self, trial: int, report: Report) -> Stop | None:
+        stop = None
         for rule in self._of_trials:
             if report.metric == (rule.watches or self._histories.objective):
                 why = rule.judge(trial, self._histories)
-                if why:
-                    return Stop(f"stopped early by {key_of(rule)}: {why}", rule.counts)
-        return None
+                if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
+                    stop = Stop(f"stopped early by {key_of(rule)}: {why}", rule.counts)
+        return stop
 
     def recall(self, trials: Iterable[Trial], curves: Callable[[int], Iterable[Report]] = lambda number: ()) -> None:
         """Takes the trials that earlier runs have ended.
