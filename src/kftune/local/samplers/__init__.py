@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Iterable
 
 from kftune.errors import RunError
+from kftune.local.samplers.refusals import check_allowed
 from kftune.local.samplers.sampler import Sampler
 from kftune.local.samplers.space import Searched, Space, Suggestion
 from kftune.local.samplers.strategy import Setup, Strategy
@@ -73,11 +74,12 @@ def make_sampler(
         as_katib: Whether to use the order of Katib's engines where it is known, and to repeat points.
 
     Raises:
-        RunError: The algorithm cannot search this space.
+        RunError: The algorithm cannot search this space, or nearly all of its points are refused.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
     earlier = list(trials)
     space = Space(searched)
+    check_allowed(space, seed)
     setup = Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier)
     known = {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES
     module, _, name = known[algorithm.name].partition(":")
