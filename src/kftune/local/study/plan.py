@@ -72,6 +72,7 @@ class StudyPlan:
         grace: Seconds between the request to stop and the kill.
         limit_name: What the file calls a trial's time limit.
         failed_hint: What the file calls `max_failed`.
+        restricted: Whether the study may refuse points of its space.
         lost_retries: How often a trial that was ended from outside starts again.
     """
 
@@ -83,6 +84,7 @@ class StudyPlan:
     limit_name: str = "trial_timeout"
     failed_hint: str = "budget.max_failed"
     lost_retries: int = 0
+    restricted: bool = False
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the objective is better than another.

@@ -155,7 +155,9 @@ class Progress:
         if reason == "MaxTrialsReached":
             return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
-            return f"all points of the space were tried, after {self.finished} trials{none}"
+            found = "no further point was found that the constraints and the class accept"
+            what = found if plan.restricted else "all points of the space were tried"
+            return f"{what}, after {self.finished} trials{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"

@@ -110,6 +110,7 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         wall_clock=study.budget.wall_clock,
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
+        restricted=study.restricted,
         lost_retries=study.step.preemption.retries,
     )
 
