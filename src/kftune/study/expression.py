@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -69,7 +70,7 @@ _IN = (ast.In, ast.NotIn)
 _RULE = "a constraint has comparisons, + - * / // % **, and, or, not, in [...], names, numbers and quoted texts"
 # What people write in other languages -> what to write here.
 _HINTS = {"&&": "and", "||": "or", "=>": ">=", "=<": "<=", "<>": "!=", "≤": "<=", "≥": ">=", "≠": "!=", "·": "*"}
-_OTHER_NAMES = {"true": "True", "false": "False", "null": "None"}
+_ONE_EQUAL = re.compile("(?<![<>=!:])=(?!=)")
 
 
 class Expression:
@@ -156,7 +157,7 @@ class Expression:
         other = next((sign for sign in _HINTS if sign in text), None)
         if other is not None:
             return ExpressionError(f"{text!r} is no comparison: write {_HINTS[other]} for {other}")
-        if isinstance(error, SyntaxError) and "==" in (error.msg or ""):
+        if _ONE_EQUAL.search(text):
             return ExpressionError(f"{text!r} is no comparison: write == for =")
         why = f": {error.msg}" if isinstance(error, SyntaxError) else ""
         at = ""

@@ -31,6 +31,7 @@ __all__ = [
     "Space",
     "Strategy",
     "Suggestion",
+    "check_allowed",
     "check_runs_here",
     "integer",
     "make_sampler",
@@ -93,12 +94,11 @@ def make_sampler(
         as_katib: Whether to use the order of Katib's engines where it is known, and to repeat points.
 
     Raises:
-        RunError: The algorithm cannot search this space, or nearly all of its points are refused.
+        RunError: The algorithm cannot search this space.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
     earlier = list(trials)
     space = Space(searched)
-    check_allowed(space, seed)
     setup = Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier)
     strategy = _strategy(setup, {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES)
     scored = [trial for trial in earlier if trial.state in SCORED]

@@ -48,10 +48,11 @@ class OptunaStrategy(Strategy):
             a number, active or not, and it searches shares of each range, from 0 to 1.
         asking: Makes the context in which the sampler is asked.
         notes: Notes for the user.
-        most_refused: How many of its suggestions for one trial the study may refuse.
     """
 
     patience = 5
+    # Each takes milliseconds, and those for one trial are near each other.
+    most_refused = 10
 
     def __init__(
         self,
@@ -61,10 +62,8 @@ class OptunaStrategy(Strategy):
         stateful: bool = False,
         asking: Callable[[], AbstractContextManager[None]] = nullcontext,
         notes: Iterable[str] = (),
-        most_refused: int = 100,
     ) -> None:
         super().__init__(setup)
-        self.most_refused = most_refused
         self.notes = list(notes)
         self._stateful = stateful
         self._asking = asking
@@ -247,8 +246,7 @@ def bayesian(setup: Setup) -> OptunaStrategy:
             notes.append(_no_effect(setting, name, "Optuna's sampler uses log EI and L-BFGS"))
     arguments = {"n_startup_trials": settings["n_initial_points"]} if "n_initial_points" in settings else {}
     sampler = GPSampler(seed=setup.seed, warn_independent_sampling=False, **arguments)
-    # A suggestion takes a tenth of a second, and those for one trial are near each other.
-    return OptunaStrategy(setup, sampler, asking=lambda: _one_thread(torch), notes=notes, most_refused=10)
+    return OptunaStrategy(setup, sampler, asking=lambda: _one_thread(torch), notes=notes)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 from kftune.errors import RunError
-from kftune.local.samplers.space import Space
+from kftune.local.samplers.space import Searched, Space
 from kftune.local.samplers.strategy import MOST_REFUSED, numbered_rng
 from kftune.study.feasibility import Refusal
 
@@ -15,20 +15,19 @@ _MOST_SHOWN = 3
 _LONGEST_SECONDS = 30.0
 
 
-def check_allowed(space: Space, seed: int) -> None:
+def check_allowed(searched: Searched) -> None:
     """Checks that a point which a trial may have is found, before the first trial.
 
     Args:
-        space: What is searched.
-        seed: The study's seed.
+        searched: What is searched.
 
     Raises:
         RunError: Every point that was drawn is refused, or every point that there is.
     """
-    if not space.restricted:
+    if not searched.restricted:
         return
-    refusals: list[Refusal] = []
-    rng, started = numbered_rng(seed, 0), time.monotonic()
+    space, refusals = Space(searched), list[Refusal]()
+    rng, started = numbered_rng(0, 0), time.monotonic()
     while len(refusals) < MOST_REFUSED and time.monotonic() - started < _LONGEST_SECONDS:
         why = space.refusal(space.draw(rng.random))
         if why is None:

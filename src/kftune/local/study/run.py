@@ -11,7 +11,7 @@ from kftune._version import __version__
 from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
-from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
 from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
@@ -62,12 +62,13 @@ def run_study(
         fresh: Move earlier results aside, and start over.
 
     Raises:
-        RunError: The study cannot run here.
+        RunError: The study cannot run here, or it refuses nearly every point.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
     """
     check_runs_here(study.algorithm.name)
+    check_allowed(study)
     path = Path(folder).resolve()
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
