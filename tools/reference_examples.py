@@ -11,6 +11,7 @@ values: {circuit: PLANT001/CIRCUIT01}
 search:
   learning_rate: {loguniform: [1e-4, 1e-2]}
   batch_size: {choice: [16, 32, 64]}
+constraints: [learning_rate <= 0.001 or batch_size >= 32]
 objective: {metric: val_loss, direction: minimize}
 metrics: [train_loss]
 algorithm: {name: random, seed: 7}
@@ -168,6 +169,7 @@ targets:
     version: "0.19"
     namespace: team-a
     name: circuits-2
+    algorithm: {name: tpe, settings: {gamma: 0.3}}
     encoding: auto
     trial_kind: TrainJob
     runtime: torch-distributed

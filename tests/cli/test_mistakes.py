@@ -5,6 +5,7 @@ mistake_texts.py says how it is written anew.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -51,6 +52,22 @@ step:
   env: {MODE: fast}
 targets:
   katib: {version: "0.19", namespace: team-a}
+"""
+
+
+SAMPLERS = """
+from kftune.local.samplers import Setting, Strategy, number
+
+class Near(Strategy):
+    settings = {"share": Setting(number("a number from 0 to 1", lambda share: 0 <= share <= 1))}
+
+class Outside(Strategy):
+    def proposals(self, number):
+        yield {"lr": 1e-3, "units": 65}
+
+class Failing(Strategy):
+    def proposals(self, number):
+        return [self.best]
 """
 
 
@@ -122,7 +139,42 @@ EDITS = {
     "targets: the version as a number": Edit('version: "0.19"', "version: 0.19"),
     "points: outside the space": Edit("metrics:", "points: [{lr: 1.0, units: 64}]\nmetrics:"),
     "points: not searched": Edit("metrics:", "points: [{epochs: 3}]\nmetrics:"),
+    "points: refused by a constraint": Edit(
+        "metrics:", "constraints: [lr * units < 0.1]\npoints: [{units: 32}, {units: 128, lr: 0.01}]\nmetrics:"
+    ),
+    "algorithm: a sampler that is not there": Edit("{name: tpe, ", "{name: 'toy_hparams:Sampler', "),
+    "algorithm: a sampler in no module": Edit("{name: tpe, ", "{name: 'samplers:Mine', "),
+    "algorithm: a file in place of a module": Edit("{name: tpe, ", "{name: 'toy_hparams.py:Toy', "),
+    "algorithm: not a sampler": Edit("{name: tpe, ", "{name: 'toy_hparams:Toy', "),
+    "algorithm: a sampler whose module raises": Edit("{name: tpe, ", "{name: 'raising_hparams:Mine', "),
+    "algorithm: a sampler with other settings": Edit("{name: tpe, ", "{name: 'wrong_samplers:NoSetting', "),
+    "algorithm: a setting of a sampler out of range": Edit(
+        "{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: 'own_samplers:Near', settings: {share: 3}}"
+    ),
+    "targets: an algorithm that Katib does not have": Edit("team-a}", "team-a, algorithm: 'own_samplers:Near'}"),
+    "targets: a setting of the algorithm on Katib": Edit(
+        "team-a}", "team-a, algorithm: {name: tpe, settings: {gama: 1}}}"
+    ),
 }
+
+CONSTRAINTS = {
+    "constraints: one text": "lr < 1",
+    "constraints: an unknown name": ["lr * unit < 1"],
+    "constraints: a text without quotes": ["units < 64 or optimizer == adam"],
+    "constraints: one sign of equality": ["units = 64"],
+    "constraints: signs of another language": ["lr < 1 && units > 32"],
+    "constraints: a function": ["abs(lr) < 1"],
+    "constraints: no comparison": ["lr * units"],
+    "constraints: a text compared with a number": ["units < 64", "optimizer > 3"],
+    "constraints: a bracket that is not closed": ["(lr + units < 3"],
+    "constraints: a number that is no number": ["lr < 1e-3x"],
+    "constraints: true as in YAML": ["lr < 1 or true"],
+    "constraints: no hyperparameter": ["1 < 2"],
+    "constraints: only fixed values": ["epochs * 2 < 60"],
+    "constraints: too large a number": ["lr < 1e999"],
+    "constraints: a list of names": ["lr in [units, 3]"],
+}
+EDITS |= {name: Edit("metrics:", f"constraints: {json.dumps(texts)}\nmetrics:") for name, texts in CONSTRAINTS.items()}
 
 CLASSES = {
     "class: default outside the domain": "lr: float = Hparam(1.0, search=LogUniform(1e-4, 1e-2))",
@@ -147,6 +199,21 @@ COMMANDS = {
     "command: results of a study that never ran": ["best", "study.yaml"],
 }
 
+# What a study has in addition when it runs or is rendered, and the command.
+RUN = ("run", "study.yaml", "step.command=[python, -c, '1']", "--dir", "runs-mistakes")
+OVERRIDES = {
+    "constraints: nothing is allowed": [*RUN, "constraints=[lr > 1, units < 0]"],
+    "constraints: on Katib": ["render", "study.yaml", "constraints=[lr * units < 1]"],
+    "algorithm: a sampler of one's own on Katib": [
+        *("render", "study.yaml", "~algorithm.settings", "algorithm.name=own_samplers:Near")
+    ],
+    "algorithm: a sampler that leaves the space": [
+        *(*RUN, "~algorithm.settings", "algorithm.name=own_samplers:Outside")
+    ],
+    "algorithm: a sampler that fails": [*(*RUN, "~algorithm.settings", "algorithm.name=own_samplers:Failing")],
+}
+COMMANDS |= OVERRIDES
+
 # The script that a run starts in place of train.py, and what is then wrong with it.
 SCRIPTS = {
     "run: the objective is never reported": "print('train_loss=0.1'); print('valid_loss=0.2')",
@@ -166,6 +233,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "toy_hparams.py").write_text(HPARAMS)
     (folder / "raising_hparams.py").write_text("raise RuntimeError('the licence has run out')\n")
     (folder / "needing_hparams.py").write_text("import a_package_that_is_not_there\n")
+    (folder / "own_samplers.py").write_text(SAMPLERS)
+    (folder / "wrong_samplers.py").write_text("class NoSetting:\n    settings = {'share': 1}\n    proposals = None\n")
     (folder / "study.yaml").write_text(STUDY)
     return folder
 

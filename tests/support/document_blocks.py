@@ -83,6 +83,8 @@ def whole(code: str) -> Study | Pipeline | Project:
     study = {**WHOLE_STUDY, **part}
     if "step" in part and "command" not in part["step"]:
         study["step"] = {**WHOLE_STUDY["step"], **part["step"]}
+    if "constraints" in part:
+        study["hparams"] = "LstmHparams"
     if "search" in part:
         study["hparams"] = "LstmHparams"
         study["search"] = {

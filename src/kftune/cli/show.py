@@ -11,8 +11,8 @@ from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
 from kftune.cli.table import indented, table
-from kftune.katib.engines import engine_of
 from kftune.study import Study, load_study
+from kftune.study.algorithms import declared
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +93,7 @@ def _text(study: Study) -> str:
             f"  objective  {study.objective.direction} {study.objective.metric} "
             f"({study.objective.reduction} of a trial's values{goal})",
             f"  metrics    {', '.join(study.reductions)}",
-            f"  algorithm  {study.algorithm.name}: {engine_of(study.algorithm.name).summary}",
+            f"  algorithm  {study.algorithm.name}: {declared(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",

@@ -30,6 +30,7 @@ from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
 from kftune.lint.step_pod import fragment_findings
 from kftune.lint.step_user import root_advice, user_findings
+from kftune.lint.study_refusals import refusal_findings
 from kftune.lint.study_sample import regex_findings, study_sample
 from kftune.lint.trial.advice import image_advice, secret_advice
 from kftune.pipeline import Pipeline, StepConfig, TuneStep, load_pipeline, pipeline_from_dict
@@ -114,7 +115,7 @@ def _metrics(pipeline: Pipeline, log: str | Path | None) -> Iterator[Finding]:
         if isinstance(node.step, TuneStep):
             study = node.step.study
             read = () if log is None else study_sample(study, log).findings
-            for each in (*regex_findings(study), *read):
+            for each in (*regex_findings(study), *refusal_findings(study), *read):
                 yield each._replace(path=("steps", name, "study", *each.path))
 
 

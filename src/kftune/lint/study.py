@@ -37,6 +37,7 @@ from kftune.lint.rules.rule import Finding
 from kftune.lint.sources import STDIN, Document, SourceText, documents
 from kftune.lint.step import command_findings
 from kftune.lint.step_user import user_findings
+from kftune.lint.study_refusals import refusal_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
 from kftune.spec.classes import load_class
@@ -64,7 +65,8 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
     if (study.step.image or "").startswith(PREFIX):  # the Experiment has only its digest
         findings += user_findings(study.step, _near(source), ("step", "image"))
     read = StudySample() if options.sample_log is None else study_sample(study, options.sample_log)
-    checked = CheckedDocument(document, Verdict("admitted"), (*findings, *regex_findings(study), *read.findings))
+    about = [*regex_findings(study), *refusal_findings(study)]
+    checked = CheckedDocument(document, Verdict("admitted"), (*findings, *about, *read.findings))
     return rendered, StudyReport(
         file=document.file,
         name=study.name,
@@ -83,7 +85,10 @@ def _rendered(study: Study, source: SourceText, document: Document) -> tuple[lis
     study, problems = _with_image(study, source, document)
     try:
         text = yaml_text.dump_all(render(study, "katib").documents)
-    except (StudyError, RenderError, UnknownNameError) as error:
+    except RenderError as error:
+        found = finding("KT400", error.places[0] if error.places else (), str(error))
+        return [], (*problems, *placed(CheckedDocument(document, Verdict("admitted"), (found,))))
+    except (StudyError, UnknownNameError) as error:
         return [], (*problems, *error_findings(document, error, "KT400"))
     return list(documents(source._replace(text=text, file=f"{source.file} (rendered)"))), problems
 

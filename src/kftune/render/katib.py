@@ -14,6 +14,7 @@ from kftune.render.algorithm import algorithm_spec, counts, study_search
 from kftune.render.command import lasting, quoted, script, torchrun_arguments
 from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
+from kftune.render.on_katib import on_katib
 from kftune.render.parameters import KatibParameter, katib_parameters, placeholder_of
 from kftune.render.rendering import Rendering
 from kftune.render.trials import KINDS, trial_spec
@@ -32,6 +33,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     Raises:
         RenderError: Katib cannot express the study; the message says what, why and what works.
     """
+    given, study = study, on_katib(study)
     found = katib_parameters(study)
     search = study_search(study)
     numbers = counts(study, search)
@@ -55,7 +57,8 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
             "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
-    return Rendering([experiment], notes(study, search, found, filters.names, numbers))
+    about = [] if study is given else [f"Katib runs {study.algorithm.name} in place of {given.algorithm.name}"]
+    return Rendering([experiment], [*about, *notes(study, search, found, filters.names, numbers)])
 
 
 def _metadata(study: Study, suffix: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kftune.hparams.fields import checks_combinations
 from kftune.katib.crd import OTHER_RUNTIMES, TORCH_RUNTIMES
 from kftune.katib.engines import engine_of
 from kftune.katib.engines.engine import StudySearch
@@ -65,6 +66,11 @@ def _about_metrics(study: Study, metrics: Mapping[str, str]) -> Iterator[str]:
 
 def _about_algorithm(study: Study, search: StudySearch, counts: Counts) -> Iterator[str]:
     name, seed, engine = study.algorithm.name, study.algorithm.seed, engine_of(study.algorithm.name)
+    if checks_combinations(study.hparams):
+        yield (
+            f"Katib also tries combinations that a validator of {study.hparams.__name__} refuses; such trials fail "
+            f"(kftune lint says how many)"
+        )
     if seed is not None and not engine.seeded:
         yield f"Katib's {name} takes no seed; the seed {seed} has no effect"
     elif seed is not None and counts.parallel > 1 and not engine.exhaustive:

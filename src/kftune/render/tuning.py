@@ -12,6 +12,7 @@ from kftune.pipeline import EXECUTOR_OUTPUT, Node, TuneStep
 from kftune.pipeline.steps import hparam_type
 from kftune.render.katib import render_katib
 from kftune.render.launching import Launching, artifacts_of, mark, run_values_of, shared_volume, texts_of, wire
+from kftune.render.on_katib import on_katib
 from kftune.render.parameters import katib_parameters
 from kftune.study import Study
 
@@ -44,6 +45,7 @@ def tuning_of(node: Node) -> Launching:
     marks = {name: mark(name) for name in node.hparams}
     try:
         rendering = render_katib(study, marks)
+        study = on_katib(study)
     except RenderError as error:
         raise RenderError(f"step {node.name!r}, study {study.name!r}: {error}") from error
     return Launching(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -17,6 +19,9 @@ from kftune.validation import findings
 
 if TYPE_CHECKING:
     from kftune.study.model import Study
+
+# The points of a larger grid are not counted one by one.
+_MOST_COUNTED = 100_000
 
 
 def unknown(study: Study, name: str, section: str) -> PartError:
@@ -126,12 +131,27 @@ def check_algorithm(study: Study) -> None:
                 f"(quniform, int) or a list (choice), or use the algorithm random",
                 ("search", endless) if endless in study.search else ("algorithm", "name"),
             )
-        if study.size > study.budget.max_trials:
+        size, most = study.size, study.budget.max_trials
+        if size > most and size <= _MOST_COUNTED and study.feasibility.restricted:
+            size = sum(1 for _ in _allowed_points(study))
+        if size > most:
             raise PartError(
-                f"a grid tries every point, but it has {study.size} and max_trials={study.budget.max_trials}; "
-                f"set max_trials to {study.size}, make the grid smaller, or use the algorithm random",
+                f"a grid tries every point, but it has {size} and max_trials={most}; "
+                f"set max_trials to {size}, make the grid smaller, or use the algorithm random",
                 ("budget", "max_trials") if "max_trials" in study.budget.model_fields_set else ("algorithm", "name"),
             )
+
+
+def _allowed_points(study: Study) -> Iterator[dict[str, Any]]:
+    """Yields the points of a finite space that a trial may have, each once."""
+    seen = set()
+    for values in product(*(domain.grid() for domain in study.space.values())):
+        point = study.active(dict(zip(study.space, values, strict=True)))
+        key = json.dumps(point, sort_keys=True)
+        if key not in seen:
+            seen.add(key)
+            if study.feasibility.refusal(point) is None:
+                yield point
 
 
 def check_point(study: Study, point: Mapping[str, Any], index: int) -> None:
@@ -164,3 +184,6 @@ def check_point(study: Study, point: Mapping[str, Any], index: int) -> None:
             raise PartError(
                 f"a first point must set {name}, whose default is not in {study.space[name]!r}", ("points", index)
             )
+    why = study.feasibility.refusal(study.filled(point))
+    if why is not None:
+        raise PartError(f"a first point must be one that a trial may have, but {why}", ("points", index))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from kftune.stopping.rules import Stopping
 from kftune.study.algorithm import Algorithm
 from kftune.study.checks import check_algorithm, check_ends, check_point, check_space, unknown
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
+from kftune.study.feasibility import Feasibility, Refusal
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.step import Step
 from kftune.study.stopping import check_stopping
@@ -46,6 +47,8 @@ class Study(Part):
     """Hyperparameters with a fixed value, by dotted name or nested."""
     search: dict[str, SearchDomain] = Field(default_factory=dict)
     """Domains that replace those of the class, by dotted name; ``null`` removes one."""
+    constraints: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    """Conditions that each point must meet, such as ``hidden * layers <= 4096``. Not on Katib."""
     objective: Objective
     """The metric to minimize or maximize."""
     metrics: tuple[Metric, ...] = ()
@@ -71,6 +74,8 @@ class Study(Part):
         self.reductions  # noqa: B018
         if self.stopping:
             check_stopping(self.stopping, self.objective.metric, self.reductions, self.budget.wall_clock)
+        if self.constraints:
+            self.feasibility  # noqa: B018  # making it checks them
         check_algorithm(self)
         for index, point in enumerate(self.points):
             check_point(self, point, index)
@@ -178,6 +183,20 @@ class Study(Part):
         return {name: leaves[name].encode(value) for name, value in point.items()}
 
     @derived
+    def feasibility(self) -> Feasibility:
+        """Which points may be tried."""
+        return Feasibility(self)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the constraints or the class may refuse points."""
+        return self.feasibility.restricted
+
+    def refusal(self, point: Mapping[str, Any]) -> Refusal | None:
+        """Returns what refuses a point; None if a trial may have it."""
+        return self.feasibility.refusal(point)
+
+    @derived
     def argument_names(self) -> tuple[str, ...]:
         """The hyperparameters on a trial's command line, fixed and searched, in the order of the class."""
         searched, fixed = self.searched_arguments, self.fixed_values
@@ -209,6 +228,7 @@ class Study(Part):
             "fixed": self.fixed_values,
             "defaults": self.defaults(),
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
+            "constraints": list(self.constraints),
             "objective": {"metric": objective.metric, "direction": objective.direction, "reduce": objective.reduction},
             "regex": objective.regex,
             "command": {"line": self.step.command_line({})},
@@ -219,6 +239,8 @@ class Study(Part):
         """Returns a SHA-256 of `compared`."""
         parts = self.compared()
         # The form in which earlier versions hashed these, so that their results can be resumed.
+        if not self.constraints:
+            del parts["constraints"]
         parts |= {"fixed": self.fixed, "objective": [*parts["objective"].values()], "command": parts["command"]["line"]}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -267,8 +289,11 @@ class Study(Part):
 
     def first_points(self) -> list[dict[str, Any]]:
         """Returns the points to try first, with defaults filled in."""
+        return [self.filled(point) for point in self.points]
+
+    def filled(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns a first point with defaults for the values that it does not set."""
         leaves = self.leaves
-        return [
-            {name: leaves[name].jsonable(point[name] if name in point else leaves[name].default) for name in self.space}
-            for point in self.points
-        ]
+        return {
+            name: leaves[name].jsonable(point[name] if name in point else leaves[name].default) for name in self.space
+        }

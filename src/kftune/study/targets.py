@@ -9,6 +9,7 @@ from pydantic import Field
 from kftune.spec.labels import DnsLabel, DnsSubdomain, LabelKey, LabelText
 from kftune.spec.part import Part
 from kftune.spec.quantities import EnvText, Seconds
+from kftune.study.algorithm import Substitute
 
 
 class KatibTarget(Part):
@@ -20,6 +21,8 @@ class KatibTarget(Part):
     """Namespace of the Experiment."""
     name: str | None = None
     """Name of the Experiment; default: made from the name of the study."""
+    algorithm: Substitute | None = None
+    """The algorithm on Katib, if it is another than the study's: its name, or name and settings."""
     encoding: Literal["auto", "native", "encoded"] = "auto"
     """Whether domains are rendered as those of Katib: if its engine samples them correctly (auto), always, or never."""
     trial_kind: Literal["Job", "PyTorchJob", "TrainJob"] = "Job"

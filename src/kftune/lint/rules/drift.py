@@ -101,4 +101,15 @@ RULES = (
         remedy="write each argument as an item of its own: [python, train.py]",
         source="kftune, study and pipeline files",
     ),
+    Rule(
+        code="KT409",
+        severity="fails",
+        title="Points that the class refuses",
+        explanation="A validator of the class refuses some of the points that the domains allow, such as two values "
+        "that do not fit together. Katib draws each value by itself and starts a trial with every point; a trial whose "
+        "values are refused fails, and counts as failed. lint draws 200 points and counts those that are refused. "
+        "kftune run passes over such points.",
+        remedy="narrow the domains, search one choice whose values are the combinations, or raise budget.max_failed",
+        source="kftune, study files",
+    ),
 )

@@ -76,6 +76,14 @@ class ParameterSpace:
         """Returns the texts that a trial gets, in the order of the Experiment."""
         return {name: text(point[name]) for name, text in self._texts.items() if name in point}
 
+    @property
+    def restricted(self) -> bool:
+        """False: Katib runs every point."""
+        return False
+
+    def refusal(self, point: Mapping[str, Any]) -> None:
+        """Returns None: Katib runs every point."""
+
     def first_points(self) -> list[dict[str, Any]]:
         """Returns nothing: an Experiment has no points to try first."""
         return []

@@ -7,17 +7,38 @@ Optuna.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kftune.errors import RunError
+from kftune.katib.engines.settings import Setting, integer, number, one_of
+from kftune.local.samplers.plugged_in import PluggedIn
+from kftune.local.samplers.refusals import check_allowed
 from kftune.local.samplers.sampler import Sampler
-from kftune.local.samplers.space import Searched, Space, Suggestion
-from kftune.local.samplers.strategy import Setup, Strategy
+from kftune.local.samplers.space import Point, Searched, Space, Suggestion
+from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng
 from kftune.results import SCORED, Trial
 from kftune.study.algorithm import Algorithm
+from kftune.study.algorithms import declared
 from kftune.study.objective import Direction
 
-__all__ = ["RUNS_ON_KATIB_ONLY", "Sampler", "Searched", "Space", "Suggestion", "check_runs_here", "make_sampler"]
+__all__ = [
+    "RUNS_ON_KATIB_ONLY",
+    "Point",
+    "Sampler",
+    "Searched",
+    "Setting",
+    "Setup",
+    "Space",
+    "Strategy",
+    "Suggestion",
+    "check_allowed",
+    "check_runs_here",
+    "integer",
+    "make_sampler",
+    "number",
+    "numbered_rng",
+    "one_of",
+]
 
 # Algorithm -> the module here and what makes the strategy in it; imported when the algorithm runs.
 _STRATEGIES = {
@@ -79,10 +100,19 @@ def make_sampler(
     earlier = list(trials)
     space = Space(searched)
     setup = Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier)
-    known = {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES
-    module, _, name = known[algorithm.name].partition(":")
-    strategy: Strategy = getattr(importlib.import_module(f"kftune.local.samplers.{module}"), name)(setup)
+    strategy = _strategy(setup, {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES)
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
     repeats = as_katib or algorithm.name == "pbt"
     return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
+
+
+def _strategy(setup: Setup, known: Mapping[str, str]) -> Strategy:
+    """Returns the strategy of an algorithm of kftune, or a sampler of one's own."""
+    algorithm = setup.algorithm.name
+    own = None if algorithm in known else declared(algorithm).make
+    if own is not None:
+        return PluggedIn(own, setup)
+    module, _, name = known[algorithm].partition(":")
+    strategy: Strategy = getattr(importlib.import_module(f"kftune.local.samplers.{module}"), name)(setup)
+    return strategy

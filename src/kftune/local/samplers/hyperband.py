@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kftune.errors import RunError, suggestion
 from kftune.local.samplers.space import Point
-from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng
+from kftune.local.samplers.strategy import MOST_REFUSED, Setup, Strategy, numbered_rng
 
 _ETA = 3.0
 _DRAWS_A_POINT = 20
@@ -93,8 +93,10 @@ class HyperbandStrategy(Strategy):
             self._started.add(_key(point))
 
     def _points(self) -> list[Point]:
-        amount = max(1, int(self._rung.resource + 1e-9))
-        return [self._space.reduced({**point, self._resource: amount}) for point in self._rung.points]
+        return [self._with_resource(point, self._rung.resource) for point in self._rung.points]
+
+    def _with_resource(self, point: Point, resource: float) -> Point:
+        return self._space.reduced({**point, self._resource: max(1, int(resource + 1e-9))})
 
     def _first_rung(self) -> _Rung:
         """Returns the first rung of the current bracket, with new points."""
@@ -103,13 +105,15 @@ class HyperbandStrategy(Strategy):
         self._drawn += 1
         rng = numbered_rng(self._seed, self._drawn)
         found: dict[str, Point] = {}
-        for _ in range(count * _DRAWS_A_POINT):
+        resource = self._most * self._eta**-bracket
+        for _ in range(MOST_REFUSED if self._space.restricted else count * _DRAWS_A_POINT):
             point = self._space.draw(rng.random)
             point.pop(self._resource, None)
-            found.setdefault(_key(point), point)
+            if self._space.refusal(self._with_resource(point, resource)) is None:
+                found.setdefault(_key(point), point)
             if len(found) == count:
                 break
-        return _Rung(bracket, list(found.values()), self._most * self._eta**-bracket)
+        return _Rung(bracket, list(found.values()), resource)
 
     def _next_rung(self) -> _Rung:
         """Returns the best points with more of the resource, or the next bracket; the first follows the last one."""

@@ -24,6 +24,8 @@ class RandomStrategy(Strategy):
 class GridStrategy(Strategy):
     """Every point once, in random order."""
 
+    most_refused = None
+
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self._points = list(self._space.all_points())

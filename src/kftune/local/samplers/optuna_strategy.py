@@ -51,6 +51,8 @@ class OptunaStrategy(Strategy):
     """
 
     patience = 5
+    # Each takes milliseconds, and those for one trial are near each other.
+    most_refused = 10
 
     def __init__(
         self,

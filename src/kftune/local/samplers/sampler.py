@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import count
 
-from kftune.local.samplers.space import Space, Suggestion
-from kftune.local.samplers.strategy import Strategy, numbered_rng
+from kftune.local.samplers.space import Point, Space, Suggestion
+from kftune.local.samplers.strategy import MOST_REFUSED, Strategy, numbered_rng
 
 _RANDOM_DRAWS = 32
 
@@ -69,9 +69,8 @@ class Sampler:
             return min(budget, self._strategy.size or budget)
         if not self._space.listable:
             return budget
-        points = (self._space.suggestion(point) for point in self._space.all_points())
         found = {*self._tried, *(suggestion.key for suggestion in self._first)}
-        for suggestion in points:
+        for suggestion in self._allowed_points():
             if len(found) >= budget:
                 return budget
             found.add(suggestion.key)
@@ -79,21 +78,43 @@ class Sampler:
 
     def _candidates(self, number: int) -> Iterator[Suggestion]:
         yield from self._first
-        for point in islice(self._strategy.proposals(number), self._strategy.patience):
-            yield self._space.suggestion(point)
+        strategy = self._strategy
+        yield from self._allowed(strategy.proposals(number), strategy.patience, strategy.most_refused)
         if self._repeats or self._strategy.exclusive:
             return
         rng = numbered_rng(self._seed, number)
         if self._strategy.patience is not None:
-            for _ in range(_RANDOM_DRAWS):
-                yield self._space.suggestion(self._space.draw(rng.random))
+            draws = (self._space.draw(rng.random) for _ in count())
+            yield from self._allowed(draws, _RANDOM_DRAWS, MOST_REFUSED)
         yield from self._untried(rng)
+
+    def _allowed(self, points: Iterable[Point], most: int | None, most_refused: int | None) -> Iterator[Suggestion]:
+        """Yields points that may be tried.
+
+        Args:
+            points: Points that are proposed.
+            most: How many are yielded at most; None: no limit.
+            most_refused: How many are passed over at most because the study refuses them; None: no limit.
+        """
+        refused = yielded = 0
+        for point in points:
+            if self._space.refusal(point) is None:
+                yield self._space.suggestion(point)
+                yielded += 1
+            else:
+                refused += 1
+            if yielded == most or refused == most_refused:
+                return
 
     def _untried(self, rng: random.Random) -> Iterator[Suggestion]:
         """Yields one of the remaining points, if they can be listed."""
         if self._left is None:
-            points = self._space.all_points() if self._space.listable else ()
-            self._left = [self._space.suggestion(point) for point in points]
+            self._left = [*self._allowed_points()] if self._space.listable else []
         self._left = [suggestion for suggestion in self._left if suggestion.key not in self._tried]
         if self._left:
             yield rng.choice(self._left)
+
+    def _allowed_points(self) -> Iterator[Suggestion]:
+        """Yields every point that may be tried."""
+        points = (point for point in self._space.all_points() if self._space.refusal(point) is None)
+        yield from map(self._space.suggestion, points)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kftune.domains import Conditional, Domain
+from kftune.study.feasibility import Refusal
 
 Point = dict[str, Any]
 """Searched values by dotted name, without inactive values: those with a condition that does not hold."""
@@ -50,6 +51,13 @@ class Searched(Protocol):
     def first_points(self) -> list[dict[str, Any]]:
         """Returns what to try first."""
 
+    @property
+    def restricted(self) -> bool:
+        """Whether some points may not be tried."""
+
+    def refusal(self, point: Mapping[str, Any]) -> Refusal | None:
+        """Returns what refuses a point; None if it may be tried."""
+
 
 class Space:
     """The searched hyperparameters of a study or of an Experiment.
@@ -57,12 +65,14 @@ class Space:
     Attributes:
         domains: Name -> domain without its condition, after the names that its condition depends on.
         conditional: The names that have a condition.
+        restricted: Whether some points may not be tried.
     """
 
     def __init__(self, searched: Searched) -> None:
         self._searched = searched
         space = searched.space
         self.conditional = frozenset(name for name, domain in space.items() if isinstance(domain, Conditional))
+        self.restricted = searched.restricted
         self.domains: dict[str, Domain] = {}
         # A class accepts a conditional parent only above its child, so this order has parents first.
         for name in sorted(space, key=self.conditional.__contains__):
@@ -110,6 +120,10 @@ class Space:
             if name in point and self.is_active(name, kept):
                 kept[name] = point[name]
         return kept
+
+    def refusal(self, point: Point) -> Refusal | None:
+        """Returns what refuses a point; None if it may be tried."""
+        return self._searched.refusal(point) if self.restricted else None
 
     def suggestion(self, point: Point) -> Suggestion:
         """Returns a point with the texts that its trial gets."""

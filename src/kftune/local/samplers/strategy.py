@@ -13,6 +13,9 @@ from kftune.results import Trial
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Direction
 
+MOST_REFUSED = 20_000
+"""How many drawn points a study may refuse before the search for one that it accepts ends."""
+
 
 class Setup(NamedTuple):
     """What a strategy is made from."""
@@ -41,12 +44,15 @@ class Strategy:
 
     Attributes:
         patience: How many of its proposals may have been tried already before other points are used; None: no limit.
+        most_refused: How many of its proposals for one trial may be refused by the study before other points are used;
+            None: no limit.
         size: How many points it proposes at all; None if it has no end, or the end is not known.
         exclusive: Whether only its proposals may be tried; it may have none until running trials have ended.
         notes: Notes for the user.
     """
 
     patience: int | None = None
+    most_refused: int | None = MOST_REFUSED
     size: int | None = None
     exclusive = False
 

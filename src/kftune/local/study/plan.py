@@ -77,6 +77,7 @@ class StudyPlan:
         grace: Seconds between the request to stop and the kill.
         limit_name: What the file calls a trial's time limit.
         failed_hint: What the file calls `max_failed`.
+        restricted: Whether the study may refuse points of its space.
         lost_retries: How often a trial that was ended from outside starts again.
         rules: What ends trials, or the run, before their time.
     """
@@ -90,6 +91,7 @@ class StudyPlan:
     failed_hint: str = "budget.max_failed"
     lost_retries: int = 0
     rules: Sequence[Rule] = ()
+    restricted: bool = False
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the objective is better than another.

@@ -176,7 +176,9 @@ class Progress:
         if reason == "MaxTrialsReached":
             return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
-            return f"all points of the space were tried, after {self.finished} trials{none}"
+            found = "no further point was found that the constraints and the class accept"
+            what = found if plan.restricted else "all points of the space were tried"
+            return f"{what}, after {self.finished} trials{none}"
         if reason == "StoppingRule":
             return f"{self._judge.over()}; {self.finished} trials have finished{none}"
         if reason == "WallClock":

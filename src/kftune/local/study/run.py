@@ -11,7 +11,7 @@ from kftune._version import __version__
 from kftune.errors import RunError
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.start import Runtime
-from kftune.local.samplers import check_runs_here, make_sampler
+from kftune.local.samplers import check_allowed, check_runs_here, make_sampler
 from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
 from kftune.local.study.events import OnEvent, now
@@ -64,12 +64,13 @@ def run_study(
         fresh: Move earlier results aside, and start over.
 
     Raises:
-        RunError: The study cannot run here.
+        RunError: The study cannot run here, or it refuses nearly every point.
         StoreError: Another run writes to the folder, or it holds the results of another study.
         MissingExtraError: A package that the algorithm needs is not installed.
         ContainerError: Trials run in containers, and no container engine answers.
     """
     check_runs_here(study.algorithm.name)
+    check_allowed(study)
     path = Path(folder).resolve()
     place = Path.cwd() if study_path is None else Path(study_path).resolve().parent
     trials = StudyTrials(study, RunFolder(path), place, runtime=runtime, gpus=gpus, containers=containers)
@@ -112,6 +113,7 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         wall_clock=wall_clock_of(study.stopping, study.budget.wall_clock),
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
+        restricted=study.restricted,
         lost_retries=study.step.preemption.retries,
         rules=[rule for rule in study.stopping if key_of(rule) != "wall_clock"],
     )

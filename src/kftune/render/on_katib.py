@@ -1,0 +1,46 @@
+"""What Katib runs in place of a study's own algorithm, and which studies it cannot run at all."""
+
+from __future__ import annotations
+
+from kftune.errors import RenderError
+from kftune.spec.part import PartError
+from kftune.study import Algorithm, Study
+from kftune.study.checks import check_algorithm
+
+_MOST_SHOWN = 60
+
+
+def on_katib(study: Study) -> Study:
+    """Returns a study with the algorithm that it has on Katib.
+
+    Args:
+        study: The study.
+
+    Raises:
+        RenderError: It has constraints, or its algorithm runs on this machine only and it names no other.
+    """
+    if study.constraints:
+        first = study.constraints[0]
+        raise RenderError(
+            f"Katib draws each value by itself, so it cannot keep the constraint "
+            f"{first if len(first) <= _MOST_SHOWN else f'{first[:_MOST_SHOWN]}…'}; run the study on this machine "
+            f"(kftune run), search one choice whose values are the combinations, or remove the constraints (on a "
+            f"command line: ~constraints), so that all combinations are tried",
+            ("constraints",),
+        )
+    other = study.targets.katib.algorithm
+    if other is None:
+        if study.algorithm.runs_on_katib:
+            return study
+        raise RenderError(
+            f"the algorithm {study.algorithm.name} runs on this machine only; name one that Katib has in its place, "
+            f"such as targets.katib.algorithm: random",
+            ("algorithm", "name"),
+        )
+    algorithm = Algorithm(name=other.name, seed=study.algorithm.seed, settings=other.settings)
+    substituted = study.model_copy(update={"algorithm": algorithm})
+    try:
+        check_algorithm(substituted)
+    except PartError as error:
+        raise RenderError(f"targets.katib.algorithm: {error}", ("targets", "katib", "algorithm")) from error
+    return substituted
