@@ -114,7 +114,7 @@ class StudyEngine:
                 reason=outcome.reason,
                 message=outcome.message,
                 counts=outcome.counts,
-                best=self._progress.best_summary(),
+                **self._progress.found(),
                 seconds=time.monotonic() - began,
             )
         )
@@ -315,8 +315,9 @@ class StudyEngine:
         self._store_end(running, state, message, duration, code)
         number = running.number
         values, objective = running.reader.values, running.reader.objective
-        self._sampler.tell(number, objective if state in SCORED else None)
-        is_best = self._progress.add(number, state, objective)
+        score = self._progress.score(objective, values)
+        self._sampler.tell_score(number, score if state in SCORED else None)
+        is_best = self._progress.add(number, state, score)
         finished = self._progress.finished
 
         def event() -> Event:
@@ -372,7 +373,8 @@ class StudyEngine:
                 parallel=self._trials.parallel,
                 wall_clock=self._progress.wall_clock_left(),
                 finished=self._progress.finished,
-                best=self._progress.best_summary(),
+                objectives=[objective._asdict() for objective in meta.objectives],
+                **self._progress.found(),
             )
         )
         for note in (*self._trials.notes, *self._sampler.notes):

@@ -25,7 +25,7 @@ from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
-from kftune.results import Meta, RunFolder, TrackedMetric, slug
+from kftune.results import Aim, Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
 
@@ -77,7 +77,13 @@ def run_study(
         earlier = store.trials()
         trials.remove_leftovers(earlier)
         sampler = make_sampler(
-            study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
+            study,
+            algorithm,
+            study.objective.direction,
+            store.meta.seed,
+            parallel=trials.parallel,
+            trials=earlier,
+            others=store.meta.objectives[1:],
         )
         trials.notes[:0] = notes
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
@@ -122,6 +128,7 @@ def _meta(study: Study, seed: int) -> Meta:
         direction=objective.direction,
         metrics=tuple(TrackedMetric(name, how) for name, how in study.reductions.items()),
         goal=objective.goal,
+        more_objectives=tuple(Aim(other.direction, other.goal) for other in study.objectives[1:]),
         algorithm=study.algorithm.name,
         settings=dict(study.algorithm.settings),
         seed=seed,
