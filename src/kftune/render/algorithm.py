@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kftune.errors import RenderError
-from kftune.katib.engines import engine_of
+from kftune.katib.engines import ALGORITHMS, engine_of
 from kftune.katib.engines.engine import StudySearch
 from kftune.katib.engines.native import number_text
 from kftune.katib.engines.settings import SEED
 from kftune.study import Study
+from kftune.study.algorithm import LOCAL_ONLY
 
 
 class Counts(NamedTuple):
@@ -18,6 +19,21 @@ class Counts(NamedTuple):
     max_trials: int
     parallel: int
     max_failed: int
+
+
+def check_renders(study: Study) -> None:
+    """Rejects an algorithm that Katib does not have.
+
+    Raises:
+        RenderError: It runs on this machine only.
+    """
+    name = study.algorithm.name
+    if name in LOCAL_ONLY:
+        raise RenderError(
+            f"Katib has no algorithm {name}, which runs on this machine only; render with another one, for example "
+            f"with the override 'algorithm={{name: tpe}}'; Katib has {', '.join(ALGORITHMS)}",
+            ("algorithm", "name"),
+        )
 
 
 def study_search(study: Study) -> StudySearch:

@@ -10,7 +10,7 @@ from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
-from kftune.render.algorithm import algorithm_spec, counts, study_search
+from kftune.render.algorithm import algorithm_spec, check_renders, counts, study_search
 from kftune.render.command import lasting, quoted, script, torchrun_arguments
 from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
@@ -32,6 +32,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     Raises:
         RenderError: Katib cannot express the study; the message says what, why and what works.
     """
+    check_renders(study)
     found = katib_parameters(study)
     search = study_search(study)
     numbers = counts(study, search)
@@ -85,8 +86,9 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     if objective.goal is not None:
         spec["goal"] = objective.goal
     spec["objectiveMetricName"] = names[objective.metric]
-    if study.metrics:
-        spec["additionalMetricNames"] = [names[metric.name] for metric in study.metrics]
+    more = [names[name] for name in study.reductions if name != objective.metric]
+    if more:
+        spec["additionalMetricNames"] = more
     spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
     return spec
 

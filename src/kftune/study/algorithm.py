@@ -22,13 +22,17 @@ class LocalAlgorithm(NamedTuple):
     settings: Settings
 
 
+POPULATION = 20
+"""Points of a generation of nsga2 by default. With Optuna's own 50, most studies would end before they learn."""
+
 LOCAL_ONLY: Mapping[str, LocalAlgorithm] = {
     "nsga2": LocalAlgorithm(
         "NSGA-II: generations of points, of which the best in any objective have children",
         # Source: optuna 5.0, NSGAIISampler. Its crossover undx needs three parents.
         {
             "population_size": Setting(
-                integer(3), meaning="Points of a generation; the first generation is drawn at random. Default: 50."
+                integer(3),
+                meaning=f"Points of a generation; the first generation is drawn at random. Default: {POPULATION}.",
             ),
             "mutation_prob": Setting(
                 SHARE, meaning="Probability that a value is drawn anew. Default: 1 / the number of hyperparameters."

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.part import PartError
 from kftune.study.objective import MetricSpec, Objective, Reduce
 
-EITHER = {"oneOf": [{"required": ["objective"]}, {"required": ["objectives"]}]}
+EITHER: dict[str, Any] = {"oneOf": [{"required": ["objective"]}, {"required": ["objectives"]}]}
 """Says in a JSON Schema that a study has one of the two keys."""
 
 
 class HasObjectives(Protocol):
-    """A study, as far as its objectives matter."""
+    """A study, as far as its objectives and metrics matter."""
+
+    @property
+    def model_fields_set(self) -> set[str]:
+        """The keys that its file has."""
+
+    @property
+    def reductions(self) -> Mapping[str, Reduce]:
+        """Its metrics, the objectives first."""
 
     @property
     def objective(self) -> Objective | None:
@@ -104,3 +112,16 @@ def comparable(objectives: Sequence[Objective]) -> dict[str, Any]:
     if not others:
         return first
     return {**first, "others": [{**each, "regex": one.regex} for each, one in zip(others, objectives[1:], strict=True)]}
+
+
+def place_of(metric: str, study: HasObjectives) -> tuple[str, *tuple[int, ...]]:
+    """Returns the keys that lead to a metric in a study: ``objective``, ``objectives``, 1 or ``metrics``, 0.
+
+    Args:
+        metric: Its name.
+        study: The study.
+    """
+    index, objectives = list(study.reductions).index(metric), len(study.objectives)
+    if index >= objectives:
+        return "metrics", index - objectives
+    return ("objective",) if "objective" in study.model_fields_set else ("objectives", index)

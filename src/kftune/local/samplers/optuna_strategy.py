@@ -16,6 +16,7 @@ from kftune.local.samplers.shares import index_of, share_of
 from kftune.local.samplers.space import Point, Space
 from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng, optional_module
 from kftune.results import Score
+from kftune.study.algorithm import POPULATION
 
 try:
     import optuna
@@ -30,6 +31,7 @@ try:
         UniformCrossover,
         VSBXCrossover,
     )
+    from optuna.study import StudyDirection
     from optuna.trial import TrialState
 except ImportError as error:
     raise MissingExtraError("local", "optuna") from error
@@ -81,8 +83,10 @@ class OptunaStrategy(Strategy):
         self._coordinates = coordinates(self._space, shares=stateful)
         # It warns about its own optimization, such as "Study already converged"; a user can do nothing about that.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        directions = [setup.direction, *(other.direction for other in setup.others)]
-        self._study = optuna.create_study(sampler=sampler, directions=directions)
+        directions = (setup.direction, *(other.direction for other in setup.others))
+        self._study = optuna.create_study(
+            sampler=sampler, directions=[StudyDirection[direction.upper()] for direction in directions]
+        )
         self._running: dict[int, Trial] = {}
         self._proposed: tuple[Point, Trial] | None = None
 
@@ -267,7 +271,7 @@ def bayesian(setup: Setup) -> OptunaStrategy:
 @_without_warnings
 def nsga2(setup: Setup) -> OptunaStrategy:
     """Returns the strategy of nsga2, whose settings are Optuna's; each value is a gene, active or not."""
-    settings = dict(setup.settings)
+    settings = {"population_size": POPULATION, **setup.settings}
     if "crossover" in settings:
         settings["crossover"] = _crossover(str(settings["crossover"]), settings.get("swapping_prob", 0.5))
     return OptunaStrategy(setup, NSGAIISampler(seed=setup.seed, **settings), stateful=True)

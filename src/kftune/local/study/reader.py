@@ -9,6 +9,7 @@ from kftune.local.study.plan import Reader
 from kftune.metrics.reduction import Reducer
 from kftune.metrics.values import MetricValues
 from kftune.study import Objective, Study
+from kftune.study.objectives import place_of
 
 
 class StudyReader(Reader):
@@ -21,6 +22,7 @@ class StudyReader(Reader):
     def __init__(self, study: Study) -> None:
         self._objective = study.objective
         self._objectives = study.objectives
+        self._key = place_of(study.objective.metric, study)[0]
         definitions = study.metric_definitions
         self._definitions = {each.name: each for each in definitions}
         self._reducer = Reducer(tuple(study.reductions), definitions)
@@ -65,4 +67,4 @@ class StudyReader(Reader):
         if reduced is not None:
             return why_diverged(name, reduced.latest, definition)
         refused = {text: count for (metric, text), count in self._reducer.refused.items() if metric == name}
-        return why_missing(name, log, refused, definition)
+        return why_missing(name, log, refused, definition, self._key)

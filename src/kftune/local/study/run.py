@@ -28,6 +28,7 @@ from kftune.metrics.near_reports import near_reports
 from kftune.results import Aim, Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
+from kftune.study.algorithm import POPULATION
 
 
 def run_study(
@@ -85,13 +86,22 @@ def run_study(
             trials=earlier,
             others=store.meta.objectives[1:],
         )
-        trials.notes[:0] = notes
+        trials.notes[:0] = [*notes, *_about_generations(study)]
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, earlier)
         emit = None if on_event is None else _noting(study, store.folder, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
+
+
+def _about_generations(study: Study) -> Iterator[str]:
+    size = study.algorithm.settings.get("population_size", POPULATION)
+    if study.algorithm.name == "nsga2" and study.budget.max_trials <= int(size):
+        yield (
+            f"nsga2 draws its first generation of {size} points at random, so none of the {study.budget.max_trials} "
+            f"trials learns from others; set a smaller population_size (algorithm.settings), or use the algorithm tpe"
+        )
 
 
 def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
@@ -101,7 +111,7 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
         return noting_short_trials(study, emit)
 
     def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
-        return near_reports(name, lines, definitions.get(name), is_objective=False)
+        return near_reports(name, lines, definitions.get(name), "metrics")
 
     more = [spec.name for spec in study.metrics]
     cuts = partial(cut_reports, definitions=study.metric_definitions)
