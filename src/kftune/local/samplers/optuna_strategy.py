@@ -147,6 +147,9 @@ class OptunaStrategy(Strategy):
         self._study.enqueue_trial(self._numbers(point))
         with self._quietly():
             trial = self._study.ask()
+            if self._stateful:
+                # Without this the sampler does not see a trial whose values are all given: it counts no generation.
+                trial.relative_params  # noqa: B018  # it is computed when it is read
             self._suggested(trial)
         return trial
 
