@@ -108,16 +108,10 @@ def test_a_score_has_the_value_that_counts_of_each_objective_or_there_is_none(ob
     assert score_of(objective, metrics, OTHERS) == score
 
 
-def test_only_scored_trials_with_all_objectives_are_in_it(tmp_path):
+def test_only_scored_trials_with_all_objectives_are_in_it():
     metrics = (TrackedMetric("loss", "min"), TrackedMetric("size", "min"), TrackedMetric("time", "latest"))
-    meta = Meta(
-        **{
-            **dict.fromkeys(Meta._fields),
-            "direction": "minimize",
-            "metrics": metrics,
-            "more_objectives": (Aim("minimize"),),
-        }
-    )
+    given: dict[str, Any] = {"direction": "minimize", "metrics": metrics, "more_objectives": (Aim("minimize"),)}
+    meta = Meta(**{**dict.fromkeys(Meta._fields), **given})
     assert [objective.name for objective in meta.objectives] == ["loss", "size"]
 
     class Ended:

@@ -41,9 +41,9 @@ TWO = objectives("minimize", "minimize")
 
 def study_of(name: str, hparams: type[Hparams] = Six, trials: int = 60, **parts: Any) -> Study:
     """Returns a study with two objectives."""
-    parts = {"objectives": TWO, "algorithm": {"name": name, **parts.pop("algorithm", {})}, **parts}
-    budget = {"max_trials": trials}
-    return Study(name="trade-off", hparams=hparams, budget=budget, step={"command": ["true"]}, **parts)
+    data: dict[str, Any] = {"name": "trade-off", "hparams": hparams, "objectives": TWO, "step": {"command": ["true"]}}
+    algorithm = {"name": name, **parts.pop("algorithm", {})}
+    return Study(**{**data, "budget": {"max_trials": trials}, "algorithm": algorithm, **parts})
 
 
 def sampler_of(a_study: Study, seed: int, earlier: Sequence[Trial] = (), parallel: int = 1) -> Sampler:

@@ -39,9 +39,11 @@ def notes(
 def _about_objectives(study: Study) -> Iterator[str]:
     first, others = study.objective, study.objectives[1:]
     names = " and ".join(other.metric for other in others)
+    what, them = ("is an additional metric", "it") if len(others) == 1 else ("are additional metrics", "them")
+    stored = "it is stored" if len(others) == 1 else "they are stored"
     yield (
-        f"Katib has one objective and gets {first.metric}, the first; it stores {names} as additional metrics, does "
-        f"not search for them, and also counts a trial that does not report them"
+        f"Katib has one objective and gets {first.metric}, the first; {names} {what} there: {stored}, not searched "
+        f"for, and a trial that does not report {them} counts"
     )
     goals = " and ".join(other.metric for other in others if other.goal is not None)
     if goals:

@@ -335,16 +335,11 @@ def test_a_resumed_cmaes_goes_on_where_it_was(tmp_path):
 
     a_study = study_of("cmaes", Two)
     before = distances(make_sampler(a_study, 3), range(1, 101))
-    earlier = [
-        Trial(
-            **{
-                **dict.fromkeys(Trial._fields),
-                **{"number": number, "state": "Succeeded", "point": point, "objective": value},
-                **{"assignment": a_study.assignment(point), "metrics": {}},
-            }
-        )
-        for number, (point, value) in enumerate(before, 1)
-    ]
+    blank: dict[str, Any] = {**dict.fromkeys(Trial._fields), "state": "Succeeded", "metrics": {}}
+    earlier = []
+    for number, (point, value) in enumerate(before, 1):
+        given = {"number": number, "point": point, "assignment": a_study.assignment(point), "objective": value}
+        earlier.append(Trial(**{**blank, **given}))
     after = distances(make_sampler(a_study, 3, 1, earlier), range(101, 111))
     assert max(value for _, value in after) < min(1, *(value for _, value in before[:5]))
 

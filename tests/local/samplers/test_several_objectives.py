@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from typing import Any
 
 import pytest
 from trade_offs import Mixed, hypervolume, objectives, sampler_of, searched, study_of, zdt1
@@ -10,12 +11,13 @@ from trade_offs import Mixed, hypervolume, objectives, sampler_of, searched, stu
 from kftune.errors import RunError, StudyError
 from kftune.metrics.values import MetricValues
 from kftune.results import Trial
+from kftune.study import Study
 
 TAKING = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "nsga2")
 GRID = {"search": {name: {"choice": [0.0, 0.25, 0.5, 1.0]} for name in "ab"}, "values": dict.fromkeys("cdef", 0.5)}
 
 
-def parts_of(algorithm: str) -> dict:
+def parts_of(algorithm: str) -> dict[str, Any]:
     return GRID if algorithm == "grid" else {}
 
 
@@ -98,10 +100,14 @@ def test_failed_trials_conditions_and_parallel_trials_stop_nobody(algorithm):
     assert len(seen) == 80
 
 
-def earlier_trial(number: int, point: dict, score: tuple[float, ...] | None) -> Trial:
+def earlier_trial(number: int, point: dict[str, Any], score: tuple[float, ...] | None) -> Trial:
     texts = [str(value) for value in score or ()]
     metrics = {f"m{index}": MetricValues(text, text, text, 1) for index, text in enumerate(texts)}
-    values = {**dict.fromkeys(Trial._fields), "number": number, "state": "Succeeded" if score else "Failed"}
+    values: dict[str, Any] = {
+        **dict.fromkeys(Trial._fields),
+        "number": number,
+        "state": "Succeeded" if score else "Failed",
+    }
     values |= {"point": point, "assignment": {name: str(value) for name, value in point.items()}, "metrics": metrics}
     return Trial(**{**values, "objective": score and score[0]})
 
@@ -115,13 +121,13 @@ def test_a_resumed_search_learns_from_the_trials_before(algorithm):
 
     def means(resumed: bool) -> float:
         sampler = sampler_of(a_study, 3, earlier if resumed else ())
-        distances = []
+        distances: list[float] = []
         for number in range(202, 222):
             suggestion = sampler.ask(number)
             assert suggestion is not None
-            distances.append(statistics.mean([*suggestion.point.values()][1:]))
+            distances.append(statistics.fmean([*suggestion.point.values()][1:]))
             sampler.tell_score(number, zdt1(suggestion.point))
-        return statistics.mean(distances)
+        return statistics.fmean(distances)
 
     # The front is where all values but the first are 0; new points are 0.5 away on average.
     assert means(resumed=True) < 0.3
@@ -131,10 +137,11 @@ def test_a_resumed_search_learns_from_the_trials_before(algorithm):
 def test_nsga2_takes_one_objective_too():
     one, random = (study_of(name, objectives=objectives("minimize"), trials=200) for name in ("nsga2", "random"))
 
-    def best(a_study, seed):
+    def best(a_study: Study, seed: int) -> float:
         sampler, found = sampler_of(a_study, seed), []
         for number in range(1, 201):
             suggestion = sampler.ask(number)
+            assert suggestion is not None
             found.append(sum(suggestion.point.values()))
             sampler.tell(number, found[-1])
         return min(found)
