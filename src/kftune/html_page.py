@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 _PAGE = """\
@@ -43,22 +43,22 @@ def html_page(title: str, body: Iterable[str]) -> str:
     return _PAGE.format(title=escape(title), body="\n".join(body))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], best: str | None = None) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], best: Collection[str] = ()) -> str:
     """Returns a table; all texts are escaped here.
 
     Args:
         head: The names of the columns.
         rows: The texts of each row.
-        best: The first text of the row to highlight.
+        best: The first texts of the rows to highlight.
     """
-    lines = [f"<tr{marked(row[0] == best)}>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows]
+    lines = [f"<tr{marked(row[0] in best)}>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows]
     return "\n".join(
         ["<table>", f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>", *lines, "</table>"]
     )
 
 
 def marked(is_best: bool) -> str:
-    """Returns the attribute that highlights the best trial; empty for others."""
+    """Returns the attribute that highlights a best trial; empty for others."""
     return ' class="best"' if is_best else ""
 
 

@@ -79,7 +79,7 @@ def test_an_experiment_gets_a_filter_and_json_gets_a_string():
 )
 def test_a_regex_that_does_not_read_a_line_is_replaced(line: str, why: str, value: str):
     definition = MetricDefinition("val_loss", r"val loss: (\S+)")
-    (near,) = near_reports("val_loss", [b"start", line.encode()], definition, is_objective=False)
+    (near,) = near_reports("val_loss", [b"start", line.encode()], definition, "metrics")
     assert (near.line, near.why) == (2, f"the regex {definition.regex!r} {why}")
     regex = near.remedy.removeprefix("give val_loss, under metrics, a regex: '").removesuffix("'")
     reducer = Reducer(["val_loss"], [MetricDefinition("val_loss", regex)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from local_study import run, study
 
@@ -14,7 +15,7 @@ def row(name: str, objective: float | None, shown: str | None = None, **values: 
     return TrialRow(name, "Succeeded", str(objective or "") if shown is None else shown, objective, values)
 
 
-def page_of(*rows: TrialRow, best: str | None = None, names: tuple[str, ...] = ()) -> str:
+def page_of(*rows: TrialRow, best: Sequence[str] = (), names: tuple[str, ...] = ()) -> str:
     return trials_page(title="study", summary="a summary", metric="loss", names=names, rows=rows, best=best)
 
 
@@ -24,7 +25,7 @@ def dots(page: str) -> list[tuple[float, float]]:
 
 def test_each_trial_has_a_line_and_each_number_a_dot():
     rows = [row("t-1", 0.5, lr="0.1"), row("t-2", None), row("t-3", float("nan"), "nan"), row("t-4", 1.5, lr="0.2")]
-    page = page_of(*rows, best="t-1", names=("lr",))
+    page = page_of(*rows, best=("t-1",), names=("lr",))
     assert page.count("<tr") == 5
     assert "<td>t-4</td><td>Succeeded</td><td>1.5</td><td>0.2</td>" in page
     assert "<td>t-3</td><td>Succeeded</td><td>nan</td><td></td>" in page
@@ -35,7 +36,7 @@ def test_each_trial_has_a_line_and_each_number_a_dot():
 
 
 def test_the_best_trial_is_marked_in_both():
-    page = page_of(row("t-1", 2.0), row("t-2", 1.0), best="t-2")
+    page = page_of(row("t-1", 2.0), row("t-2", 1.0), best=("t-2",))
     assert '<tr class="best"><td>t-2</td>' in page
     assert re.search(r'<circle class="best"[^>]*><title>t-2: 1.0</title>', page)
     assert page.count('class="best"') == 2
@@ -43,7 +44,7 @@ def test_the_best_trial_is_marked_in_both():
 
 def test_equal_values_and_a_single_trial_are_drawn_in_the_middle():
     assert len({height for _, height in dots(page_of(row("a", 1), row("b", 1)))}) == 1
-    assert len(dots(page_of(row("a", 0.0, "0"), best="a"))) == 1
+    assert len(dots(page_of(row("a", 0.0, "0"), best=("a",)))) == 1
 
 
 def test_without_any_number_there_is_no_picture():
@@ -55,7 +56,7 @@ def test_without_any_number_there_is_no_picture():
 def test_no_text_becomes_markup():
     hostile = '"><script>&'
     rows = [TrialRow(hostile, hostile, hostile, 1.0, {hostile: hostile})]
-    page = trials_page(title=hostile, summary=hostile, metric=hostile, names=[hostile], rows=rows, best="")
+    page = trials_page(title=hostile, summary=hostile, metric=hostile, names=[hostile], rows=rows, best=())
     assert "<script" not in page
 
 

@@ -1,13 +1,20 @@
-"""Prints the best trial of a study: its values, its metrics, and its command line. Exit code 1: no trial succeeded."""
+"""Prints the best trial of a study: its values, its metrics, and its command line. Exit code 1: no trial succeeded.
+
+Of a study with several objectives it prints the Pareto set: the trials for which no other trial is as good in every
+objective and better in one. --metric chooses the best of them in one objective.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 from kftune.argv import to_arguments
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
+from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Results, Trial
 from kftune.results.export import to_text, trial_to_json
 from kftune.results.layout import trial_name
@@ -17,23 +24,88 @@ from kftune.results.origins import cells, short
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
-    parser.add_argument("--format", choices=["text", "json", "args"], default="text", help="args: a command line")
+    parser.add_argument("--metric", help="with several objectives: the one in which the trial is to be the best")
+    parser.add_argument(
+        "--format", choices=["text", "json", "yaml", "args"], default="text", help="args: a command line"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the best trial; the exit code is 1 if no trial has succeeded."""
+    """Prints the best trial, or the Pareto set; the exit code is 1 if no trial has succeeded."""
     with open_given(arguments) as results:
-        best = results.best()
-        if arguments.format == "json":
-            found = None if best is None else trial_to_json(best, results)
-            write_data(to_text({"best": found, "targets": [each._asdict() for each in results.targets()]}))
+        objectives = [objective.name for objective in results.meta.objectives]
+        chosen = _chosen(arguments.metric, objectives)
+        pareto = results.pareto() if len(objectives) > 1 and arguments.metric is None else None
+        best = results.best(chosen) if pareto is None else next(iter(pareto), None)
+        if arguments.format in ("json", "yaml"):
+            _write(arguments.format, _data(best, pareto, results))
         elif best is None:
             print(f"no trial of {results.meta.name} has succeeded yet; trials: {counted(results)}")
         elif arguments.format == "args":
+            if pareto is not None and len(pareto) > 1:
+                raise UsageError(
+                    f"a command line is that of one trial, but the Pareto set has {len(pareto)}; choose one: "
+                    f"{' or '.join(f'--metric {name}' for name in objectives)}"
+                )
             print("\n".join(to_arguments(best.assignment)))
+        elif pareto is not None:
+            print(_pareto_text(pareto, results))
         else:
             print(_text(best, results))
     return 0 if best else 1
+
+
+def _chosen(metric: str | None, objectives: Sequence[str]) -> int:
+    """Returns the place of an objective.
+
+    Raises:
+        UnknownNameError: No objective has that name.
+    """
+    if metric is None:
+        return 0
+    if metric not in objectives:
+        raise UnknownNameError("objective", metric, objectives)
+    return objectives.index(metric)
+
+
+def _data(best: Trial | None, pareto: list[Trial] | None, results: Results) -> dict[str, Any]:
+    found: dict[str, Any] = {"best": None if best is None else trial_to_json(best, results)}
+    if pareto is not None:
+        found["pareto"] = [trial_to_json(trial, results) for trial in pareto]
+    found["targets"] = [target._asdict() for target in results.targets()]
+    return found
+
+
+def _write(form: str, data: dict[str, Any]) -> None:
+    if form == "json":
+        write_data(to_text(data))
+        return
+    from kftune import yaml_text  # takes longer than reading the results
+
+    write_data(yaml_text.dump(data))
+
+
+def _pareto_text(pareto: Sequence[Trial], results: Results) -> str:
+    meta = results.meta
+    objectives = meta.objectives
+    header = ["trial", *(objective.name for objective in objectives), *meta.space]
+    rows = [
+        [
+            trial.name,
+            *(trial.metrics[objective.name].text(objective.reduce) for objective in objectives),
+            *(trial.text(name) for name in meta.space),
+        ]
+        for trial in pareto
+    ]
+    sought = ", ".join(f"{objective.direction} {objective.name}" for objective in objectives)
+    return "\n".join(
+        [
+            f"Pareto set of {sum(results.counts().values())} trials of {meta.name} ({sought}): {len(pareto)}\n",
+            f"{table(header, rows)}\n",
+            *_targets(results),
+            f"one of them in full: {' or '.join(f'--metric {objective.name}' for objective in objectives)}",
+        ]
+    )
 
 
 def _text(best: Trial, results: Results) -> str:

@@ -11,7 +11,7 @@ from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
 from kftune.cli.table import indented, table
-from kftune.study import Study, load_study
+from kftune.study import Objective, Study, load_study
 from kftune.study.algorithms import declared
 
 
@@ -63,6 +63,10 @@ def _facts(study: Study) -> dict[str, Any]:
         ],
         "direction": study.objective.direction,
         "goal": study.objective.goal,
+        "objectives": [
+            {"name": each.metric, "reduce": each.reduction, "direction": each.direction, "goal": each.goal}
+            for each in study.objectives
+        ],
         "algorithm": study.algorithm.model_dump(),
         "budget": {**study.budget.model_dump(mode="json"), "max_failed": study.budget.failures_allowed},
         "command": study.step.command_line(
@@ -80,7 +84,7 @@ def _text(study: Study) -> str:
     facts = _facts(study)
     searched = [[name, json.dumps(spec), _about(study, name)] for name, spec in facts["search"].items()]
     fixed = [[name, json.dumps(value), _about(study, name)] for name, value in facts["fixed"].items()]
-    goal = "" if facts["goal"] is None else f", goal {facts['goal']:g}"
+    objectives = [f"{each.direction} {each.metric} ({_counted(each)})" for each in study.objectives]
     budget = study.budget
     limits = f"{budget.max_trials} trials, {budget.at_once} in parallel, fails after {budget.failures_allowed} failed"
     limited = (("each at most", budget.trial_timeout), ("all at most", budget.wall_clock))
@@ -90,8 +94,8 @@ def _text(study: Study) -> str:
         [
             f"{study.name}{f': {study.description}' if study.description else ''}",
             f"  class      {facts['hparams']}",
-            f"  objective  {study.objective.direction} {study.objective.metric} "
-            f"({study.objective.reduction} of a trial's values{goal})",
+            f"  objective  {objectives[0]}",
+            *(f"             {line}" for line in objectives[1:]),
             f"  metrics    {', '.join(study.reductions)}",
             f"  algorithm  {study.algorithm.name}: {declared(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
@@ -101,6 +105,11 @@ def _text(study: Study) -> str:
             *(["\nfixed:", indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
         ]
     )
+
+
+def _counted(objective: Objective) -> str:
+    goal = "" if objective.goal is None else f", goal {objective.goal:g}"
+    return f"{objective.reduction} of a trial's values{goal}"
 
 
 def _about(study: Study, name: str) -> str:

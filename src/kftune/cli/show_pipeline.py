@@ -121,7 +121,7 @@ def _runs(node: Node) -> dict[str, Any]:
         "trials": {
             "study": study.name,
             "search": {name: domain.to_spec() for name, domain in study.space.items()},
-            "objective": f"{study.objective.direction} {study.objective.metric}",
+            "objective": ", ".join(f"{each.direction} {each.metric}" for each in study.objectives),
             "algorithm": study.algorithm.name,
             "max_trials": study.budget.max_trials,
             "parallel": study.budget.at_once,

@@ -44,7 +44,7 @@ def _data(results: Results) -> dict[str, Any]:
     if experiment is not None:
         return experiment
     best = results.best()
-    return {
+    found: dict[str, Any] = {
         "name": results.meta.name,
         "reason": results.reason(),
         "running": results.writer() is not None,
@@ -52,6 +52,9 @@ def _data(results: Results) -> dict[str, Any]:
         "counts": results.counts(),
         "best": None if best is None else trial_to_json(best, results),
     }
+    if results.meta.more_objectives:
+        found["pareto"] = [trial.name for trial in results.pareto()]
+    return found
 
 
 def _text(results: Results) -> str:
@@ -62,8 +65,13 @@ def _text(results: Results) -> str:
         f"  trials  {counted(results)} (at most {meta.max_trials})",
     ]
     if best is not None:
-        value = best.metrics[meta.objective.name].text(meta.objective.reduce)
-        lines.append(f"  best    {best.name}: {meta.objective.name}={value}")
+        objectives = meta.objectives
+        values = [f"{each.name}={best.metrics[each.name].text(each.reduce)}" for each in objectives]
+        lines.append(f"  best    {best.name}: {' '.join(values)}")
+        if len(objectives) > 1:
+            lines[-1] += f" (the best in {meta.objective.name})"
+            pareto = [trial.name for trial in results.pareto()]
+            lines.append(f"  pareto  {len(pareto)}: {', '.join(pareto)}")
     return "\n".join(lines)
 
 

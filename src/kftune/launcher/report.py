@@ -27,7 +27,7 @@ def report_page(experiment: Mapping[str, Any], trials: Sequence[Mapping[str, Any
         metric=metric,
         names=[str(parameter["name"]) for parameter in experiment["spec"].get("parameters", [])],
         rows=[_row(trial, objective) for trial in ordered],
-        best=best,
+        best=[best],
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from kftune.katib.go.types import Path as JsonPath
 from kftune.lint.report import LocalMetric
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding
@@ -16,13 +15,14 @@ from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_reports import near_reports
 from kftune.metrics.reduction import reduce_file
 from kftune.study import Study
+from kftune.study.objectives import place_of
 
 
 class StudySample(NamedTuple):
     """What `kftune run` reads in a log."""
 
     metrics: tuple[LocalMetric, ...] = ()
-    """The objective first."""
+    """The objectives first."""
     near: tuple[NearMiss, ...] = ()
     """Lines that could be read if they, or the study, were written slightly differently."""
     findings: tuple[Finding, ...] = ()
@@ -48,9 +48,9 @@ def study_sample(study: Study, log: str | Path) -> StudySample:
         text = values.text(reduce) if values is not None and counts else None
         metrics.append(LocalMetric(name, reduce, values.count if values else 0, text, refused))
         if values is None:
-            found = near_reports(name, lines, definitions.get(name), is_objective=name == study.objective.metric)
+            found = near_reports(name, lines, definitions.get(name), place_of(name, study)[0])
             near += [NearMiss(name, *each) for each in found]
-    findings = (*_missing(str(log), metrics, near), *_cut(str(log), lines, study))
+    findings = (*_missing(str(log), metrics, near, study), *_cut(str(log), lines, study))
     return StudySample(tuple(metrics), tuple(near), findings)
 
 
@@ -58,26 +58,20 @@ def regex_findings(study: Study) -> Iterator[Finding]:
     """Yields what is wrong with the regexes of a study's metrics."""
     for definition in study.metric_definitions:
         for note in exponent_notes([definition]):
-            yield finding("KT248", (*_place(study, definition.name), "regex"), note)
-
-
-def _place(study: Study, metric: str) -> JsonPath:
-    """Returns where a metric is in a study."""
-    index = list(study.reductions).index(metric)
-    return ("metrics", index - 1) if index else ("objective",)
+            yield finding("KT248", (*place_of(definition.name, study), "regex"), note)
 
 
 def _cut(log: str, lines: list[bytes], study: Study) -> Iterator[Finding]:
     """Yields the values of which only a part is read."""
     for cut in cut_reports(lines, study.metric_definitions):
         message = f"{log}:{cut.line}: {cut.metric} is read as {cut.read!r}, where {cut.whole!r} stands"
-        found = finding("KT503", (*_place(study, cut.metric), "regex"), message)
+        found = finding("KT503", (*place_of(cut.metric, study), "regex"), message)
         yield found._replace(remedy=cut.remedy)
 
 
-def _missing(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iterator[Finding]:
+def _missing(log: str, metrics: list[LocalMetric], near: list[NearMiss], study: Study) -> Iterator[Finding]:
     """Yields the metrics without a value."""
-    for index, metric in enumerate(metrics):
+    for metric in metrics:
         if metric.value is not None:
             continue
         message = f"no line of {log} has a value of {metric.name!r}"
@@ -89,5 +83,8 @@ def _missing(log: str, metrics: list[LocalMetric], near: list[NearMiss]) -> Iter
         if metric.values:
             message = f"the latest value of {metric.name!r} in {log} counts, and it is not a finite number"
             remedy = "let the training end with an exit code other than 0 at such a value"
-        place: JsonPath = ("metrics", index - 1) if index else ("objective", "metric")
-        yield finding("KT502" if index else "KT501", place, message)._replace(remedy=remedy)
+        place = place_of(metric.name, study)
+        if place[0] == "metrics":
+            yield finding("KT502", place, message)._replace(remedy=remedy)
+        else:
+            yield finding("KT501", (*place, "metric"), message)._replace(remedy=remedy)

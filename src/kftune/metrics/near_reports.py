@@ -12,7 +12,7 @@ from kftune.metrics.reduction import Reducer
 
 
 def near_reports(
-    name: str, lines: Iterable[bytes], definition: MetricDefinition | None = None, *, is_objective: bool = True
+    name: str, lines: Iterable[bytes], definition: MetricDefinition | None = None, key: str = "objective"
 ) -> Iterator[NearLine]:
     """Yields the lines that almost report a metric of a study.
 
@@ -20,9 +20,9 @@ def near_reports(
         name: The metric.
         lines: All lines of a log.
         definition: How it is found; None for metric lines.
-        is_objective: Whether the study minimizes or maximizes it.
+        key: Where the study has it: objective, objectives or metrics.
     """
-    place = "give the study objective.regex" if is_objective else f"give {name}, under metrics, a regex"
+    place = "give the study objective.regex" if key == "objective" else f"give {name}, under {key}, a regex"
 
     def advice(regex: str) -> str:
         return f"{place}: '{regex}'"

@@ -203,5 +203,4 @@ def with_values(study: Study, values: Mapping[str, Any]) -> Study:
     Raises:
         StudyError: A value is invalid.
     """
-    fields = {name: getattr(study, name) for name in Study.model_fields}
-    return Study(**{**fields, "values": {**study.fixed_values, **values}})
+    return study.replace(values={**study.fixed_values, **values})

@@ -292,7 +292,8 @@ class TuneStep(StepConfig):
     """Searches hyperparameters with a study; it writes the best of them.
 
     Outputs: ``best.NAME`` for each searched hyperparameter, ``best_trial`` (its name), ``objective`` (its value),
-    ``metrics`` (of the best trial) and ``report`` (HTML). The step of the study, with the defaults of the pipeline, is
+    ``metrics`` (of the best trial) and ``report`` (HTML). With several objectives, the best trial is that in the first
+    of them. The step of the study, with the defaults of the pipeline, is
     what the trials run. The fields here are those of the container that watches over the study.
     """
 
@@ -353,10 +354,12 @@ class TuneStep(StepConfig):
             f"{BEST}.{name}": Output(type=hparam_type(self.study.hparams, name), description=f"Best value of {name}")
             for name in self.study.searched_arguments
         }
+        objectives = len(self.study.objectives)
+        several = f", the first of {objectives} objectives" if objectives > 1 else ""
         return {
             **best,
             "best_trial": Output(type="str", description="Name of the best trial"),
-            "objective": Output(type="float", description=f"{self.study.objective.metric} of the best trial"),
+            "objective": Output(type="float", description=f"{self.study.objective.metric} of the best trial{several}"),
             "metrics": Output(type="metrics", description="Metrics of the best trial"),
             "report": Output(type="html", description="All trials"),
         }

@@ -88,8 +88,9 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     if objective.goal is not None:
         spec["goal"] = objective.goal
     spec["objectiveMetricName"] = names[objective.metric]
-    if study.metrics:
-        spec["additionalMetricNames"] = [names[metric.name] for metric in study.metrics]
+    more = [names[name] for name in study.reductions if name != objective.metric]
+    if more:
+        spec["additionalMetricNames"] = more
     spec["metricStrategies"] = [{"name": names[name], "value": how} for name, how in study.reductions.items()]
     return spec
 

@@ -28,12 +28,28 @@ def notes(
         counts: The numbers of trials in the Experiment.
     """
     return [
+        *(_about_objectives(study) if len(study.objectives) > 1 else ()),
         *_about_hyperparameters(study, found),
         *_about_metrics(study, metrics),
         *_about_algorithm(study, search, counts),
         *_about_budget(study, counts),
         *_about_trials(study),
     ]
+
+
+def _about_objectives(study: Study) -> Iterator[str]:
+    first, others = study.objective, study.objectives[1:]
+    names = " and ".join(other.metric for other in others)
+    what, them = ("is an additional metric", "it") if len(others) == 1 else ("are additional metrics", "them")
+    stored = "it is stored" if len(others) == 1 else "they are stored"
+    yield (
+        f"Katib has one objective and gets {first.metric}, the first; {names} {what} there: {stored}, not searched "
+        f"for, and a trial that does not report {them} counts"
+    )
+    goals = " and ".join(other.metric for other in others if other.goal is not None)
+    if goals:
+        alone = "" if first.goal is None else f", and Katib ends at the goal of {first.metric} alone"
+        yield f"the goal of {goals} applies to local runs only{alone}"
 
 
 def _about_hyperparameters(study: Study, found: Sequence[KatibParameter]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kftune.argv import to_arguments
@@ -57,8 +58,13 @@ def tuning_of(node: Node) -> Launching:
         outputs=(*node.outputs, EXECUTOR_OUTPUT),
         share=None if volume is None else volume.mount,
         further={"best": wire(_best(study)), **({} if step.delete == "never" else {"delete": step.delete})},
-        notes=[f"{node.name}: {note}" for note in (_rights(step), *rendering.notes)],
+        notes=[f"{node.name}: {note}" for note in (_rights(step), *_about_best(study), *rendering.notes)],
     )
+
+
+def _about_best(study: Study) -> Iterator[str]:
+    if len(study.objectives) > 1:
+        yield f"its outputs best, best_trial and objective are those of the best trial in {study.objective.metric}"
 
 
 def _rights(step: TuneStep) -> str:

@@ -7,21 +7,40 @@ imports pydantic, the study or the engine, so that look-ups are fast.
 from __future__ import annotations
 
 from kftune.results.layout import RunFolder, slug
+from kftune.results.pareto import Front, Score, front_of, score_of
 from kftune.results.reading import Results, open_results
-from kftune.results.records import FINISHED, SCORED, Meta, Origin, State, TrackedMetric, Trial, TrialEnd, TrialStart
+from kftune.results.records import (
+    FINISHED,
+    SCORED,
+    Aim,
+    Meta,
+    Origin,
+    State,
+    TrackedMetric,
+    TrackedObjective,
+    Trial,
+    TrialEnd,
+    TrialStart,
+)
 
 __all__ = [
     "FINISHED",
     "SCORED",
+    "Aim",
+    "Front",
     "Meta",
     "Origin",
     "Results",
     "RunFolder",
+    "Score",
     "State",
     "TrackedMetric",
+    "TrackedObjective",
     "Trial",
     "TrialEnd",
     "TrialStart",
+    "front_of",
     "open_results",
+    "score_of",
     "slug",
 ]

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from kftune.results.origins import COLUMNS, cells
+from kftune.results.pareto import front_of
 from kftune.results.reading import Results
 from kftune.results.records import FINISHED, SCORED, Meta, TrackedMetric, Trial
 
@@ -17,7 +18,9 @@ JSON_FORMAT = "kftune.results/1"
 def to_json(results: Results) -> dict[str, Any]:
     """Returns the study and its trials, with the keys that docs/results.md describes."""
     meta, best = results.meta, results.best()
-    stored = {key: value for key, value in meta._asdict().items() if key not in ("slug", "compared", "experiment")}
+    left_out = ("slug", "compared", "experiment", "more_objectives")
+    stored = {key: value for key, value in meta._asdict().items() if key not in left_out}
+    pareto = {"pareto": [trial.name for trial in results.pareto()]} if meta.more_objectives else {}
     return {
         "format": JSON_FORMAT,
         "study": {
@@ -26,11 +29,13 @@ def to_json(results: Results) -> dict[str, Any]:
             "objective": meta.objective.name,
             **stored,
             "metrics": [metric._asdict() for metric in meta.metrics],
+            "objectives": [objective._asdict() for objective in meta.objectives],
         },
         "counts": results.counts(),
         "active_seconds": round(results.active_seconds(), 3),
         "targets": [target._asdict() for target in results.targets()],
         "best": None if best is None else trial_to_json(best, results),
+        **pareto,
         "trials": [trial_to_json(trial, results) for trial in results.trials()],
     }
 
@@ -105,8 +110,9 @@ def _seed_result(trial: Trial, meta: Meta) -> dict[str, Any]:
 
 def _best_of(metric: TrackedMetric, meta: Meta) -> str:
     """Returns which of a metric's values is the best; latest when that is unknown."""
-    if metric.reduce == "latest" and metric == meta.objective:
-        return "min" if meta.direction == "minimize" else "max"
+    direction = {objective.name: objective.direction for objective in meta.objectives}.get(metric.name)
+    if metric.reduce == "latest" and direction is not None:
+        return "min" if direction == "minimize" else "max"
     return metric.reduce
 
 
@@ -123,16 +129,20 @@ def to_csv(results: Results) -> str:
 def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
     """Returns a header and one row per trial, with empty texts for missing values.
 
-    A hyperparameter with the name of another column gets the prefix ``hparams.``.
+    With several objectives, the column ``pareto`` has ``yes`` for the trials of the Pareto set. A hyperparameter with
+    the name of another column gets the prefix ``hparams.``.
     """
     meta, trials = results.meta, results.trials()
+    front = set(front_of(trials, meta).members()) if meta.more_objectives else None
     columns = ["trial", "state", "duration", *(metric.name for metric in meta.metrics)]
+    columns += [] if front is None else ["pareto"]
     names = list(dict.fromkeys((*meta.fixed, *meta.space)))
     columns += [f"hparams.{name}" if name in columns or name in _LAST else name for name in names]
     rows = []
     for trial in trials:
         found = [(trial.metrics.get(metric.name), metric.reduce) for metric in meta.metrics]
         texts = ["" if values is None else values.text(reduce) for values, reduce in found]
+        texts += [] if front is None else ["yes" if trial.number in front else ""]
         duration = "" if trial.duration is None else f"{trial.duration:.3f}"
         given = [trial.text(name) for name in names]
         origin = cells(trial).values()

@@ -1,15 +1,16 @@
-"""All trials of a study on one HTML page: a picture of the objective, and a table."""
+"""All trials of a study on one HTML page: pictures of the objectives, and a table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
 from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
 from kftune.results.origins import cells, differing, short
 from kftune.results.reading import Results
+from kftune.results.records import TrackedObjective, Trial
 
 
 class TrialRow(NamedTuple):
@@ -23,17 +24,21 @@ class TrialRow(NamedTuple):
     """The same as a number; only a finite one is in the picture."""
     values: Mapping[str, str]
     """Hyperparameter -> value."""
+    others: Mapping[str, float | None] = {}
+    """Further objective -> value."""
 
 
 def results_page(results: Results) -> str:
     """Returns the page of a study's results; running the same study again gives the same page."""
-    meta, trials, best = results.meta, results.trials(), results.best()
+    meta, trials = results.meta, results.trials()
+    objectives = meta.objectives
     origins = [{name: short(name, text) for name, text in cells(trial).items()} for trial in trials]
     by = " and ".join(dict.fromkeys(f"{each['origin.algorithm']} with seed {each['origin.seed']}" for each in origins))
-    found = "no trial has succeeded" if best is None else f"the best is {_text(best.objective)}, of {best.name}"
+    best = [trial for trial in (results.pareto() if len(objectives) > 1 else [results.best()]) if trial is not None]
+    sought = " and ".join(f"{objective.direction} {objective.name}" for objective in objectives)
     return trials_page(
         title=meta.name,
-        summary=f"{meta.direction} {meta.objective.name} by {by or meta.algorithm}: {found}, of {len(trials)} trials",
+        summary=f"{sought} by {by or meta.algorithm}: {_found(best, results)}, of {len(trials)} trials",
         metric=meta.objective.name,
         names=[*meta.space, *differing(origins)],
         rows=[
@@ -43,15 +48,37 @@ def results_page(results: Results) -> str:
                 _text(trial.objective),
                 trial.objective,
                 {**{name: trial.text(name) for name in meta.space}, **origin},
+                {each.name: _number(trial, each) for each in objectives[1:]},
             )
             for trial, origin in zip(trials, origins, strict=True)
         ],
-        best=best and best.name,
+        best=[trial.name for trial in best],
+        others=[objective.name for objective in objectives[1:]],
     )
 
 
+def _found(best: Sequence[Trial], results: Results) -> str:
+    if not best:
+        return "no trial has succeeded"
+    if results.meta.more_objectives:
+        return f"the Pareto set has {len(best)}"
+    return f"the best is {_text(best[0].objective)}, of {best[0].name}"
+
+
+def _number(trial: Trial, objective: TrackedObjective) -> float | None:
+    values = trial.metrics.get(objective.name)
+    return None if values is None else values.number(objective.reduce)
+
+
 def trials_page(
-    *, title: str, summary: str, metric: str, names: Sequence[str], rows: Sequence[TrialRow], best: str | None
+    *,
+    title: str,
+    summary: str,
+    metric: str,
+    names: Sequence[str],
+    rows: Sequence[TrialRow],
+    best: Collection[str],
+    others: Sequence[str] = (),
 ) -> str:
     """Returns the page.
 
@@ -61,18 +88,29 @@ def trials_page(
         metric: The objective's name.
         names: The hyperparameters, one column each.
         rows: The trials, in the order of their start.
-        best: The name of the best trial; None when there is none.
+        best: The names of the best trials.
+        others: The names of further objectives.
     """
-    lines = [[row.name, row.state, row.shown, *(row.values.get(name, "") for name in names)] for row in rows]
-    listed = table(["trial", "state", metric, *names], lines, best)
-    return html_page(title, [f"<p>{escape(summary)}</p>", *_picture(metric, rows, best), listed])
+    lines = [
+        [
+            row.name,
+            row.state,
+            row.shown,
+            *(_text(row.others.get(name)) for name in others),
+            *(row.values.get(name, "") for name in names),
+        ]
+        for row in rows
+    ]
+    listed = table(["trial", "state", metric, *others, *names], lines, best)
+    pictures = [part for other in others for part in _trade_off(metric, other, rows, best)]
+    return html_page(title, [f"<p>{escape(summary)}</p>", *(pictures or _picture(metric, rows, best)), listed])
 
 
 def _text(objective: float | None) -> str:
     return "" if objective is None else f"{objective:.6g}"
 
 
-def _picture(metric: str, rows: Sequence[TrialRow], best: str | None) -> Iterator[str]:
+def _picture(metric: str, rows: Sequence[TrialRow], best: Collection[str]) -> Iterator[str]:
     """Yields the picture of each trial's objective; nothing when no trial has a finite one."""
     known = [
         (place / (len(rows) - 1) if len(rows) > 1 else 0.5, row, row.objective)
@@ -82,15 +120,39 @@ def _picture(metric: str, rows: Sequence[TrialRow], best: str | None) -> Iterato
     if not known:
         return
     low, high = min(value for *_, value in known), max(value for *_, value in known)
-
-    def height(value: float) -> float:
-        return (value - low) / (high - low) if high > low else 0.5
-
     dots = [
-        f'<circle{marked(row.name == best)} cx="{x_at(share):.1f}" cy="{y_at(height(value)):.1f}" r="5">'
+        f'<circle{marked(row.name in best)} cx="{x_at(share):.1f}" cy="{y_at(_share(value, low, high)):.1f}" r="5">'
         f"<title>{escape(row.name)}: {escape(row.shown)}</title></circle>"
         for share, row, value in known
     ]
     label = f"{metric} of each trial"
     note = f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(label)}, in the order of their start</text>'
-    yield svg(label, [*(level(height(value), value) for value in sorted({low, high})), *dots, note])
+    yield svg(label, [*(level(_share(value, low, high), value) for value in sorted({low, high})), *dots, note])
+
+
+def _trade_off(metric: str, other: str, rows: Sequence[TrialRow], best: Collection[str]) -> Iterator[str]:
+    """Yields the picture of two objectives, one dot for each trial; nothing when no trial has both."""
+    known = [
+        (row, row.objective, value)
+        for row in rows
+        if row.objective is not None and (value := row.others.get(other)) is not None
+    ]
+    if not known:
+        return
+    xs, ys = [x for _, x, _ in known], [y for *_, y in known]
+    # The best trials last, so that they are in front.
+    dots = [
+        f'<circle{marked(row.name in best)} cx="{x_at(_share(x, min(xs), max(xs))):.1f}" '
+        f'cy="{y_at(_share(y, min(ys), max(ys))):.1f}" r="5">'
+        f"<title>{escape(row.name)}: {escape(metric)} {_text(x)}, {escape(other)} {_text(y)}</title></circle>"
+        for row, x, y in sorted(known, key=lambda each: each[0].name in best)
+    ]
+    note = f"across: {metric}, from {_text(min(xs))} to {_text(max(xs))}; up: {other}; in colour: the Pareto set"
+    text = f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(note)}</text>'
+    levels = (level(_share(y, min(ys), max(ys)), y) for y in sorted({min(ys), max(ys)}))
+    yield svg(f"{other} and {metric} of each trial", [*levels, *dots, text])
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Returns where a value is between the lowest and the highest, from 0 to 1."""
+    return (value - low) / (high - low) if high > low else 0.5

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from kftune.errors import StoreError, UnknownNameError, near_files
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
+from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import check_format, meta_of, select, translated, trial_of
 from kftune.stopping.facts import TargetResult
@@ -86,13 +87,27 @@ class Results:
             raise UnknownNameError("trial", name, [trial.name for trial in self.trials()])
         return found[0]
 
-    def best(self) -> Trial | None:
-        """Returns the trial with the best objective, the first of equal ones; None while no trial has succeeded."""
+    def best(self, objective: int = 0) -> Trial | None:
+        """Returns the best trial, the first of equal ones; None while no trial has succeeded.
+
+        Args:
+            objective: The place of the objective that counts; with several objectives, the best trial in it that is in
+                the Pareto set.
+        """
+        if self.meta.more_objectives:
+            trials = self.trials()
+            number = front_of(trials, self.meta).best(objective)
+            return next((trial for trial in trials if trial.number == number), None)
         order = "ASC" if self.meta.direction == "minimize" else "DESC"
         scored = ", ".join(f"'{state}'" for state in SCORED)
         where = f"WHERE state IN ({scored}) AND objective IS NOT NULL"
         found = self._select(f"{where} ORDER BY objective {order}, number LIMIT 1")
         return found[0] if found else None
+
+    def pareto(self) -> list[Trial]:
+        """Returns the trials of the Pareto set, the best in the first objective first."""
+        trials = {trial.number: trial for trial in self.trials()}
+        return [trials[number] for number in front_of(trials.values(), self.meta).members()]
 
     def counts(self) -> dict[State, int]:
         """Returns state -> number of trials, without states that no trial has."""

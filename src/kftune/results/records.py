@@ -31,6 +31,31 @@ class TrackedMetric(NamedTuple):
     """min, max or latest."""
 
 
+class Aim(NamedTuple):
+    """What is sought of a metric that is an objective."""
+
+    direction: str
+    """minimize or maximize."""
+    goal: float | None = None
+
+
+class TrackedObjective(NamedTuple):
+    """A metric that is an objective."""
+
+    name: str
+    reduce: str
+    """min, max or latest."""
+    direction: str
+    """minimize or maximize."""
+    goal: float | None
+
+    def reached(self, value: float) -> bool:
+        """Returns whether a value is as good as the goal; True without a goal."""
+        if self.goal is None:
+            return True
+        return value <= self.goal if self.direction == "minimize" else value >= self.goal
+
+
 class Origin(NamedTuple):
     """What chose the values of a trial, and the code that it ran."""
 
@@ -50,9 +75,9 @@ class Meta(NamedTuple):
     name: str
     slug: str
     direction: str
-    """minimize or maximize."""
+    """minimize or maximize: of the first objective, like `goal`."""
     metrics: tuple[TrackedMetric, ...]
-    """The objective first."""
+    """The objectives first."""
     goal: float | None
     algorithm: str
     settings: dict[str, Any]
@@ -74,11 +99,20 @@ class Meta(NamedTuple):
     """The version of kftune that wrote it last."""
     experiment: dict[str, Any] | None = None
     """The Experiment with Katib's defaults, when an Experiment ran."""
+    more_objectives: tuple[Aim, ...] = ()
+    """What is sought of further objectives, whose metrics follow the first one."""
 
     @property
     def objective(self) -> TrackedMetric:
-        """The metric to optimize."""
+        """The metric to optimize, the first one of several."""
         return self.metrics[0]
+
+    @property
+    def objectives(self) -> tuple[TrackedObjective, ...]:
+        """All metrics to optimize."""
+        aims = (Aim(self.direction, self.goal), *self.more_objectives)
+        # The metrics that are no objectives come last.
+        return tuple([TrackedObjective(*metric, *aim) for metric, aim in zip(self.metrics, aims, strict=False)])
 
     def origin(self, code: str = "", revision: str = "") -> Origin:
         """Returns the origin of the trials that the last run proposed.
@@ -105,7 +139,7 @@ class Trial(NamedTuple):
     metrics: dict[str, MetricValues]
     """What it reported."""
     objective: float | None
-    """The value of the objective that counts for the trial."""
+    """The value of the objective that counts for the trial, the first one of several."""
     started: str | None
     """UTC."""
     ended: str | None

@@ -11,7 +11,7 @@ from typing import Any
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
 from kftune.results.layout import RunFolder, trial_name
-from kftune.results.records import Meta, Origin, TrackedMetric, Trial
+from kftune.results.records import Aim, Meta, Origin, TrackedMetric, Trial
 
 FORMAT = 2
 """The user_version of files with these tables."""
@@ -105,7 +105,10 @@ def update(connection: sqlite3.Connection, stored: Meta) -> None:
 
 def meta_to_text(meta: Meta) -> str:
     """Returns a study's record as it is stored."""
-    return to_json(meta._asdict())
+    stored = meta._asdict()
+    if not meta.more_objectives:  # earlier versions do not know it
+        del stored["more_objectives"]
+    return to_json(stored)
 
 
 def meta_of(connection: sqlite3.Connection) -> Meta | None:
@@ -115,6 +118,7 @@ def meta_of(connection: sqlite3.Connection) -> Meta | None:
         return None
     data = json.loads(row[0])
     data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
+    data["more_objectives"] = tuple(Aim(*aim) for aim in data.get("more_objectives", ()))
     return Meta(**data)
 
 

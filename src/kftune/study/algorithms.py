@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from kftune.errors import RegistryError, suggestion
 from kftune.hparams.registry import import_module
 from kftune.katib.engines import ALGORITHMS, engine_of
-from kftune.katib.engines.settings import SEED, Setting, Settings
+from kftune.katib.engines.settings import SEED, SHARE, Setting, Settings, integer, one_of
 from kftune.spec.part import PartError
 
 SAMPLERS = "kftune.samplers"
@@ -38,7 +38,33 @@ class Declared(NamedTuple):
     make: Callable[[Any], Any] | None = None
 
 
-HERE_ONLY: Mapping[str, Declared] = {}
+POPULATION = 20
+"""Points of a generation of nsga2 by default. With Optuna's own 50, most studies would end before they learn."""
+
+HERE_ONLY: Mapping[str, Declared] = {
+    "nsga2": Declared(
+        "NSGA-II: generations of points, bred from those that few others are better than",
+        # Source: optuna 5.0, NSGAIISampler. Its crossover undx needs three parents.
+        {
+            "population_size": Setting(
+                integer(3),
+                meaning=f"Points of a generation; the first generation is drawn at random. Default: {POPULATION}.",
+            ),
+            "mutation_prob": Setting(
+                SHARE, meaning="Probability that a value is drawn anew. Default: 1 / the number of hyperparameters."
+            ),
+            "crossover_prob": Setting(SHARE, meaning="Probability that a point has several parents. Default: 0.9."),
+            "swapping_prob": Setting(
+                SHARE,
+                meaning="Probability that a value comes from the second parent, for choices and the crossover uniform. "
+                "Default: 0.5.",
+            ),
+            "crossover": Setting(
+                one_of("uniform blxalpha spx sbx vsbx undx"), meaning="How numbers are mixed. Default: uniform."
+            ),
+        },
+    ),
+}
 """The algorithms of kftune that Katib does not have: they run on this machine only."""
 
 KNOWN = (*ALGORITHMS, *HERE_ONLY)

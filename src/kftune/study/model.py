@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from kftune.domains import Conditional, Domain
 from kftune.errors import HparamsError
@@ -23,6 +23,7 @@ from kftune.study.checks import check_algorithm, check_ends, check_point, check_
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.feasibility import Feasibility, Refusal
 from kftune.study.objective import Budget, Objective, Reduce
+from kftune.study.objectives import EITHER, comparable, definitions_of, not_given, reductions_of, settle
 from kftune.study.step import Step
 from kftune.study.stopping import check_stopping
 from kftune.study.targets import Targets
@@ -31,11 +32,13 @@ from kftune.study.values import flat_values
 
 
 class Study(Part):
-    """Hyperparameters, their domains, an objective, an algorithm, a budget, and the step that each trial runs.
+    """Hyperparameters, their domains, objectives, an algorithm, a budget, and the step that each trial runs.
 
     Raises:
         StudyError: A part is invalid, or the parts do not fit together.
     """
+
+    model_config = ConfigDict(json_schema_extra=EITHER)
 
     name: str = Field(min_length=1, max_length=200)
     """The name of the study; names of objects and folders are made from it."""
@@ -49,8 +52,10 @@ class Study(Part):
     """Domains that replace those of the class, by dotted name; ``null`` removes one."""
     constraints: Annotated[tuple[str, ...], Field(max_length=100)] = ()
     """Conditions that each point must meet, such as ``hidden * layers <= 4096``. Not on Katib."""
-    objective: Objective
-    """The metric to minimize or maximize."""
+    objective: Objective = Field(default_factory=not_given)
+    """The metric to minimize or maximize; with several, the first of them."""
+    objectives: tuple[Objective, ...] = Field((), min_length=1)
+    """Several metrics to minimize or maximize, in place of `objective`. Katib gets the first."""
     metrics: tuple[Metric, ...] = ()
     """More metrics to store; a text is the name of one."""
     algorithm: Algorithm = Algorithm()
@@ -68,6 +73,7 @@ class Study(Part):
 
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
+        settle(self)
         self.fixed  # noqa: B018  # deriving them checks them
         check_space(self)
         check_ends(self)
@@ -132,20 +138,13 @@ class Study(Part):
 
     @derived
     def reductions(self) -> dict[str, Reduce]:
-        """Name of each metric, the objective first -> which value of a trial is used."""
-        found: dict[str, Reduce] = {self.objective.metric: self.objective.reduction}
-        for index, spec in enumerate(self.metrics):
-            name = spec.name
-            if name in found:
-                raise PartError(f"metric names must differ, but {name!r} is used twice", ("metrics", index))
-            found[name] = spec.reduce
-        return found
+        """Name of each metric, the objectives first -> which value of a trial is used."""
+        return reductions_of(self.objectives, self.metrics)
 
     @derived
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
         """The metrics that scripts print in another format."""
-        specs = [(self.objective.metric, self.objective.regex), *[(spec.name, spec.regex) for spec in self.metrics]]
-        return tuple([MetricDefinition(name, regex) for name, regex in specs if regex])
+        return definitions_of(self.objectives, self.metrics)
 
     @derived
     def size(self) -> float:
@@ -222,15 +221,14 @@ class Study(Part):
         }
 
     def compared(self) -> dict[str, Any]:
-        """Returns what makes results comparable: all values that trials get, the objective and the command."""
-        objective = self.objective
+        """Returns what makes results comparable: all values that trials get, the objectives and the command."""
         return {
             "fixed": self.fixed_values,
             "defaults": self.defaults(),
             "space": {name: domain.to_spec() for name, domain in self.space.items()},
             "constraints": list(self.constraints),
-            "objective": {"metric": objective.metric, "direction": objective.direction, "reduce": objective.reduction},
-            "regex": objective.regex,
+            "objective": comparable(self.objectives),
+            "regex": self.objective.regex,
             "command": {"line": self.step.command_line({})},
             "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
         }
@@ -258,7 +256,8 @@ class Study(Part):
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the study as in a file, without defaults."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        derived_key = "objectives" if "objective" in self.model_fields_set else "objective"
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={derived_key})
 
     @derived
     def class_defaults(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ ENDS = st.tuples(
 )
 def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most, most_failed):
     metric = TrackedMetric("loss", {"minimize": "min", "maximize": "max"}[direction])
-    counted = {"metrics": (metric,), "direction": direction, "goal": goal, "max_trials": most}
+    counted = {"metrics": (metric,), "direction": direction, "goal": goal, "max_trials": most, "more_objectives": ()}
     plan = StudyPlan(
         meta=Meta(**{**dict.fromkeys(Meta._fields), **counted}),
         max_failed=most_failed,
@@ -57,11 +57,17 @@ def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most,
     katib, here = [], []
     trials = [katib_trial(number, objective, *end) for number, end in enumerate(ends)]
     for number, (state, value) in enumerate(ends):
-        progress.add(number, state, SCORED_VALUE[state](value))
+        score = SCORED_VALUE[state](value)
+        progress.add(number, state, None if score is None else (score,))
         status = status_of({"spec": spec}, trials[: number + 1])
         katib.append((REASONS[status["conditions"][-1]["reason"]], status["currentOptimalTrial"].get("bestTrialName")))
-        here.append((progress.reached(), progress._best and f"t{progress._best[1]}"))
+        here.append((progress.reached(), best_of(progress)))
     assert until_reached(here) == until_reached(katib)
+
+
+def best_of(progress: Progress) -> str | None:
+    number = progress._front.best()
+    return None if number is None else f"t{number}"
 
 
 SCORED_VALUE = {

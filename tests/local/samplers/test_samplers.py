@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import sys
@@ -39,7 +40,7 @@ from kftune.local.samplers.optuna_strategy import coordinates
 from kftune.results import Trial
 from kftune.study import Study
 
-ALL = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization")
+ALL = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization", "nsga2")
 DOMAINS: dict[str, Domain] = {
     "uniform": Uniform(-1, 1),
     "log": LogUniform(1e-5, 1e-1),
@@ -319,6 +320,28 @@ def test_settings_of_tpe_change_what_it_chooses(one, other):
         return drawn
 
     assert points(one) != points(other)
+
+
+def test_a_resumed_cmaes_goes_on_where_it_was(tmp_path):
+    def distances(sampler: Sampler, numbers: range) -> list[tuple[dict[str, Any], float]]:
+        found = []
+        for number in numbers:
+            suggestion = sampler.ask(number)
+            assert suggestion is not None
+            point = suggestion.point
+            found.append((point, (point["x"] - 1) ** 2 + math.log(point["y"] / 2) ** 2))
+            sampler.tell(number, found[-1][1])
+        return found
+
+    a_study = study_of("cmaes", Two)
+    before = distances(make_sampler(a_study, 3), range(1, 101))
+    blank: dict[str, Any] = {**dict.fromkeys(Trial._fields), "state": "Succeeded", "metrics": {}}
+    earlier = []
+    for number, (point, value) in enumerate(before, 1):
+        given = {"number": number, "point": point, "assignment": a_study.assignment(point), "objective": value}
+        earlier.append(Trial(**{**blank, **given}))
+    after = distances(make_sampler(a_study, 3, 1, earlier), range(101, 111))
+    assert max(value for _, value in after) < min(1, *(value for _, value in before[:5]))
 
 
 def test_cmaes_needs_two_numbers():

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from local_study import run, sh, study
@@ -89,6 +90,94 @@ END = StudyFinished(
     best=BEST,
     seconds=3725.0,
 )
+
+
+def summary(number: int, loss: float, size: float) -> dict[str, Any]:
+    metrics = {"loss": loss, "size": size}
+    return {"trial": f"demo-{number:04}", "objective": loss, "metrics": metrics, "values": {"units": size}}
+
+
+def ended(number: int, loss: float, size: float, *, is_best: bool = True) -> TrialFinished:
+    return replace(SUCCEEDED, number=number, is_best=is_best, **summary(number, loss, size))
+
+
+SEVERAL = replace(
+    STARTED,
+    objectives=[
+        {"name": "loss", "reduce": "min", "direction": "minimize", "goal": 0.1},
+        {"name": "size", "reduce": "min", "direction": "minimize", "goal": None},
+    ],
+    pareto=[summary(1, 0.5, 8)],
+    best=summary(1, 0.5, 8),
+)
+TRADE_OFFS: list[Event] = [
+    SEVERAL,
+    TrialStarted(trial="demo-0002", number=2, attempt=1, values={"units": 4}, log="log"),
+    MetricReported(trial="demo-0002", number=2, metric="epoch", value=1, text="1", step=1),
+    MetricReported(trial="demo-0002", number=2, metric="loss", value=0.75, text="0.75", step=1),
+    MetricReported(trial="demo-0002", number=2, metric="size", value=4, text="4", step=2),
+    MetricReported(trial="demo-0002", number=2, metric="epoch", value=2, text="2", step=2),
+]
+PARETO_END = replace(END, best=summary(3, 0.4, 8), pareto=[summary(3, 0.4, 8), summary(2, 0.7, 4)])
+
+
+def test_the_board_keeps_the_pareto_set_and_shows_all_objectives():
+    board = StudyBoard()
+    for event in TRADE_OFFS:
+        board.apply(event)
+    assert board.running[2].metric == "loss=0.75 size=4"
+    board.apply(ended(2, 0.7, 4))
+    assert [*board.pareto] == ["demo-0001", "demo-0002"]
+    board.apply(ended(3, 0.4, 8))  # better than the first in one objective, and as good in the other
+    board.apply(ended(4, 0.9, 9, is_best=False))
+    assert [*board.pareto] == ["demo-0003", "demo-0002"]
+    assert board.best == summary(3, 0.4, 8)
+
+
+def test_plain_lines_of_several_objectives():
+    out = io.StringIO()
+    with PlainStudyView(out, ["kftune best study.yaml"]) as view:
+        for event in [SEVERAL, ended(2, 0.7, 4), PARETO_END]:
+            view(event)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "demo: minimize loss (goal 0.1), minimize size, tpe with seed 7, 4 trials, 2 at once"
+    assert lines[3:4] + lines[6:] == [
+        "[1/4] demo-0002 Succeeded in 10 s: loss=0.7 size=4, in the Pareto set so far",
+        "Pareto set: 2 trials (no other trial is as good in every objective and better in one)",
+        "demo-0003 loss=0.4 size=8",
+        "  units=8",
+        "demo-0002 loss=0.7 size=4",
+        "  units=4",
+        "next: kftune best study.yaml",
+    ]
+
+
+def test_a_long_pareto_set_is_cut_in_both_views():
+    pareto = [summary(number, 1 - number / 100, number) for number in range(1, 14)]
+    end = replace(END, best=pareto[0], pareto=pareto)
+    for shown in (plain, summary_of):
+        text = shown([SEVERAL, end])
+        assert "demo-0010" in text
+        assert "demo-0011" not in text
+        assert "and 3 more" in text
+
+
+def summary_of(events: list[Event]) -> str:
+    """What the live view leaves behind."""
+    out = io.StringIO()
+    with LiveStudyView(out) as view:
+        for event in events:
+            view(event)
+    return out.getvalue()
+
+
+def test_the_live_view_shows_the_pareto_set():
+    text = frame([*TRADE_OFFS, ended(2, 0.7, 4)])
+    assert "Pareto set so far: 2, with demo-0001  loss=0.5 size=8  units=8" in text
+    assert re.search(r"demo-0002 +units=4 +loss=0.7 size=4 +Succeeded", text)
+    text = summary_of([*TRADE_OFFS, PARETO_END])
+    assert re.search(r"Pareto set: 2 +loss +size +values", text)
+    assert re.search(r"demo-0003 +0.4 +8 +units=8", text)
 
 
 def test_plain_lines_tell_the_story():

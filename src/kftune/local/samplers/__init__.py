@@ -1,13 +1,13 @@
 """What to try next: the algorithms of a local run.
 
-random, grid, sobol, hyperband and pbt are our own; tpe, multivariate-tpe, cmaes and bayesianoptimization come from
-Optuna.
+random, grid, sobol, hyperband and pbt are our own; tpe, multivariate-tpe, cmaes, bayesianoptimization and nsga2 come
+from Optuna.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from kftune.errors import RunError
 from kftune.katib.engines.settings import Setting, integer, number, one_of
@@ -16,7 +16,7 @@ from kftune.local.samplers.refusals import check_allowed
 from kftune.local.samplers.sampler import Sampler
 from kftune.local.samplers.space import Point, Searched, Space, Suggestion
 from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng
-from kftune.results import SCORED, Trial
+from kftune.results import SCORED, TrackedObjective, Trial, score_of
 from kftune.study.algorithm import Algorithm
 from kftune.study.algorithms import declared
 from kftune.study.objective import Direction
@@ -51,6 +51,7 @@ _STRATEGIES = {
     "multivariate-tpe": "optuna_strategy:multivariate_tpe",
     "cmaes": "optuna_strategy:cmaes",
     "bayesianoptimization": "optuna_strategy:bayesian",
+    "nsga2": "optuna_strategy:nsga2",
 }
 # The same for algorithms with a known order in Katib's engines.
 _AS_KATIB = {"grid": "katib_orders:KatibGrid", "sobol": "katib_orders:KatibSobol"}
@@ -80,6 +81,7 @@ def make_sampler(
     *,
     parallel: int = 1,
     trials: Iterable[Trial] = (),
+    others: Sequence[TrackedObjective] = (),
     as_katib: bool = False,
 ) -> Sampler:
     """Returns the sampler of a study or an Experiment.
@@ -87,22 +89,29 @@ def make_sampler(
     Args:
         searched: What is searched.
         algorithm: How values are chosen.
-        direction: Whether a smaller or a greater objective is better.
+        direction: Whether a smaller or a greater objective is better, of several the first.
         seed: The seed to use.
         parallel: How many trials run at the same time.
         trials: The trials of earlier runs.
+        others: The further objectives, of several.
         as_katib: Whether to use the order of Katib's engines where it is known, and to repeat points.
 
     Raises:
-        RunError: The algorithm cannot search this space.
+        RunError: The algorithm cannot search this space, or takes one objective only.
         MissingExtraError: A package that the algorithm needs is not installed.
     """
     earlier = list(trials)
     space = Space(searched)
-    setup = Setup(space=space, algorithm=algorithm, direction=direction, seed=seed, parallel=parallel, earlier=earlier)
+    setup = Setup(space, algorithm, direction, seed, parallel=parallel, earlier=earlier, others=others)
     strategy = _strategy(setup, {**_STRATEGIES, **_AS_KATIB} if as_katib else _STRATEGIES)
-    scored = [trial for trial in earlier if trial.state in SCORED]
-    strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
+    if others and not strategy.several_objectives:
+        raise RunError(
+            f"{algorithm.name} learns from one objective, but the study has {1 + len(others)}; use nsga2, tpe, "
+            f"multivariate-tpe, bayesianoptimization or random, or keep one objective and list the others under metrics"
+        )
+    scores = [score_of(trial.objective, trial.metrics, others) for trial in earlier]
+    found = zip(earlier, scores, strict=True)
+    strategy.learn_scores([(trial.point, score) for trial, score in found if trial.state in SCORED and score])
     repeats = as_katib or algorithm.name == "pbt"
     return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
 

@@ -13,6 +13,7 @@ class RandomStrategy(Strategy):
     """Independent draws."""
 
     patience = 32
+    several_objectives = True
 
     def proposals(self, number: int) -> Iterator[Point]:
         """Yields draws that depend on seed and number, so that neither timing nor a restart changes them."""
@@ -25,6 +26,7 @@ class GridStrategy(Strategy):
     """Every point once, in random order."""
 
     most_refused = None
+    several_objectives = True
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -42,6 +44,7 @@ class SobolStrategy(Strategy):
     """A scrambled Sobol sequence with one dimension per name, mapped by the domains' quantiles."""
 
     patience = 1000
+    several_objectives = True
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

@@ -15,11 +15,23 @@ from kftune.errors import MissingExtraError, RunError
 from kftune.local.samplers.shares import index_of, share_of
 from kftune.local.samplers.space import Point, Space
 from kftune.local.samplers.strategy import Setup, Strategy, numbered_rng, optional_module
+from kftune.results import Score
+from kftune.study.algorithms import POPULATION
 
 try:
     import optuna
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-    from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+    from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, TPESampler
+    from optuna.samplers.nsgaii import (
+        BaseCrossover,
+        BLXAlphaCrossover,
+        SBXCrossover,
+        SPXCrossover,
+        UNDXCrossover,
+        UniformCrossover,
+        VSBXCrossover,
+    )
+    from optuna.study import StudyDirection
     from optuna.trial import TrialState
 except ImportError as error:
     raise MissingExtraError("local", "optuna") from error
@@ -46,6 +58,7 @@ class OptunaStrategy(Strategy):
         sampler: Optuna's sampler.
         stateful: Whether the sampler has its own state. Earlier results then go through it one by one, every name gets
             a number, active or not, and it searches shares of each range, from 0 to 1.
+        several_objectives: Whether the sampler takes more than one.
         asking: Makes the context in which the sampler is asked.
         notes: Notes for the user.
     """
@@ -60,17 +73,22 @@ class OptunaStrategy(Strategy):
         sampler: BaseSampler,
         *,
         stateful: bool = False,
+        several_objectives: bool = True,
         asking: Callable[[], AbstractContextManager[None]] = nullcontext,
         notes: Iterable[str] = (),
     ) -> None:
         super().__init__(setup)
         self.notes = list(notes)
         self._stateful = stateful
+        self.several_objectives = several_objectives
         self._asking = asking
         self._coordinates = coordinates(self._space, shares=stateful)
         # It warns about its own optimization, such as "Study already converged"; a user can do nothing about that.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._study = optuna.create_study(sampler=sampler, direction=setup.direction)
+        directions = (setup.direction, *(other.direction for other in setup.others))
+        self._study = optuna.create_study(
+            sampler=sampler, directions=[StudyDirection[direction.upper()] for direction in directions]
+        )
         self._running: dict[int, Trial] = {}
         self._proposed: tuple[Point, Trial] | None = None
 
@@ -94,17 +112,20 @@ class OptunaStrategy(Strategy):
         self._running[number] = self._enqueued(point)
 
     def tell(self, number: int, value: float | None) -> None:
+        self.tell_score(number, None if value is None else (value,))
+
+    def tell_score(self, number: int, score: Score | None) -> None:
         trial = self._running.pop(number)
-        if value is None:
+        if score is None:
             self._study.tell(trial, state=TrialState.FAIL)
         else:
-            self._study.tell(trial, value)
+            self._study.tell(trial, score)
 
-    def learn(self, results: Iterable[tuple[Point, float]]) -> None:
+    def learn_scores(self, results: Iterable[tuple[Point, Score]]) -> None:
         """Adds earlier results as trials of the study."""
         if self._stateful:
-            for point, value in results:
-                self._study.tell(self._enqueued(point), value)
+            for point, score in results:
+                self._study.tell(self._enqueued(point), score)
             return
         self._study.add_trials(
             [
@@ -113,9 +134,9 @@ class OptunaStrategy(Strategy):
                     distributions={
                         name: coordinate.distribution for name, coordinate in self._coordinates.items() if name in point
                     },
-                    value=value,
+                    values=score,
                 )
-                for point, value in results
+                for point, score in results
             ]
         )
 
@@ -128,6 +149,9 @@ class OptunaStrategy(Strategy):
         self._study.enqueue_trial(self._numbers(point))
         with self._quietly():
             trial = self._study.ask()
+            if self._stateful:
+                # Without this the sampler does not see a trial whose values are all given: it counts no generation.
+                trial.relative_params  # noqa: B018  # it is computed when it is read
             self._suggested(trial)
         return trial
 
@@ -228,7 +252,7 @@ def cmaes(setup: Setup) -> OptunaStrategy:
     sampler = CmaEsSampler(seed=setup.seed, sigma0=settings.get("sigma"), warn_independent_sampling=False)
     # The sampler scales every range to a share. With our own shares the numbers are the same in a study and in the
     # Experiment rendered from it, where they encode the values.
-    return OptunaStrategy(setup, sampler, stateful=True, notes=notes)
+    return OptunaStrategy(setup, sampler, stateful=True, several_objectives=False, notes=notes)
 
 
 @_without_warnings
@@ -247,6 +271,23 @@ def bayesian(setup: Setup) -> OptunaStrategy:
     arguments = {"n_startup_trials": settings["n_initial_points"]} if "n_initial_points" in settings else {}
     sampler = GPSampler(seed=setup.seed, warn_independent_sampling=False, **arguments)
     return OptunaStrategy(setup, sampler, asking=lambda: _one_thread(torch), notes=notes)
+
+
+@_without_warnings
+def nsga2(setup: Setup) -> OptunaStrategy:
+    """Returns the strategy of nsga2, whose settings are Optuna's; each value is a gene, active or not."""
+    settings = {"population_size": POPULATION, **setup.settings}
+    if "crossover" in settings:
+        settings["crossover"] = _crossover(str(settings["crossover"]), settings.get("swapping_prob", 0.5))
+    return OptunaStrategy(setup, NSGAIISampler(seed=setup.seed, **settings), stateful=True)
+
+
+def _crossover(name: str, swapping_prob: Any) -> BaseCrossover:
+    if name == "uniform":
+        return UniformCrossover(swapping_prob)
+    kinds = (BLXAlphaCrossover, SPXCrossover, SBXCrossover, VSBXCrossover, UNDXCrossover)
+    crossover: BaseCrossover = next(kind for kind in kinds if kind.__name__.lower() == f"{name}crossover")()
+    return crossover
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class Sampler:
         notes: Notes about the algorithm for the user.
         repeat: Notes that an interrupted trial of an earlier run runs again (number, point).
         tell: Notes that a trial has ended (number, objective or None).
+        tell_score: The same with a value of each objective.
         parent_of: Returns the trial that a trial resumes from (number); None to start from scratch.
     """
 
@@ -48,6 +49,7 @@ class Sampler:
         self.notes = strategy.notes
         self.repeat = strategy.accept
         self.tell = strategy.tell
+        self.tell_score = strategy.tell_score
         self.parent_of = strategy.parent_of
 
     def ask(self, number: int) -> Suggestion | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kftune.errors import MissingExtraError
 from kftune.local.samplers.space import Point, Space
-from kftune.results import Trial
+from kftune.results import Score, TrackedObjective, Trial
 from kftune.study.algorithm import Algorithm
 from kftune.study.objective import Direction
 
@@ -23,12 +23,15 @@ class Setup(NamedTuple):
     space: Space
     algorithm: Algorithm
     direction: Direction
+    """Of the objective, the first one of several."""
     seed: int
     """Makes the choices repeatable."""
     parallel: int = 1
     """How many trials run at the same time."""
     earlier: Sequence[Trial] = ()
     """The trials of earlier runs."""
+    others: Sequence[TrackedObjective] = ()
+    """The further objectives, of several."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -48,6 +51,7 @@ class Strategy:
             None: no limit.
         size: How many points it proposes at all; None if it has no end, or the end is not known.
         exclusive: Whether only its proposals may be tried; it may have none until running trials have ended.
+        several_objectives: Whether it takes more than one objective, or needs none.
         notes: Notes for the user.
     """
 
@@ -55,6 +59,7 @@ class Strategy:
     most_refused: int | None = MOST_REFUSED
     size: int | None = None
     exclusive = False
+    several_objectives = False
 
     def __init__(self, setup: Setup) -> None:
         self.notes: list[str] = []
@@ -82,12 +87,25 @@ class Strategy:
             value: Its objective; None when it has none.
         """
 
+    def tell_score(self, number: int, score: Score | None) -> None:
+        """Notes that a trial has ended, which may have several objectives.
+
+        Args:
+            number: The trial.
+            score: Its value of each objective; None when it has none.
+        """
+        self.tell(number, None if score is None else score[0])
+
     def parent_of(self, number: int) -> int | None:
         """Returns the trial that trial `number` resumes from; None to start from scratch."""
         return None
 
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Takes points and objectives of earlier runs, in the order of their numbers; called first."""
+
+    def learn_scores(self, results: Iterable[tuple[Point, Score]]) -> None:
+        """Does the same with results that may have several objectives."""
+        self.learn([(point, score[0]) for point, score in results])
 
 
 def numbered_rng(seed: int, number: int) -> random.Random:

@@ -105,7 +105,7 @@ class StudyEngine:
                 reason=outcome.reason,
                 message=outcome.message,
                 counts=outcome.counts,
-                best=self._progress.best_summary(),
+                **self._progress.found(),
                 seconds=time.monotonic() - began,
                 targets=targets,
             )
@@ -316,9 +316,10 @@ class StudyEngine:
         self._store_end(running, state, message, duration, code)
         number = running.number
         values, objective = running.reader.values, running.objective
+        score = self._progress.score(objective, values)
         self._judge.ended(number, state, objective, values, duration)
-        self._sampler.tell(number, objective if state in SCORED else None)
-        is_best = self._progress.add(number, state, objective)
+        self._sampler.tell_score(number, score if state in SCORED else None)
+        is_best = self._progress.add(number, state, score)
         finished = self._progress.finished
 
         def event() -> Event:
@@ -374,7 +375,8 @@ class StudyEngine:
                 parallel=self._trials.parallel,
                 wall_clock=self._progress.wall_clock_left(),
                 finished=self._progress.finished,
-                best=self._progress.best_summary(),
+                objectives=[objective._asdict() for objective in meta.objectives],
+                **self._progress.found(),
             )
         )
         for note in (*self._trials.notes, *self._sampler.notes):

@@ -42,6 +42,7 @@ class StudyStarted(Event):
     algorithm: str
     seed: int
     objective: str
+    """The first one of several, like direction and goal."""
     direction: str
     goal: float | None
     max_trials: int
@@ -54,6 +55,10 @@ class StudyStarted(Event):
     """Trials that earlier runs finished."""
     best: dict[str, Any] | None = None
     """The best of these: trial, objective, metrics, values."""
+    objectives: list[dict[str, Any]] = field(default_factory=list)
+    """All objectives: name, reduce, direction, goal."""
+    pareto: list[dict[str, Any]] | None = None
+    """With several objectives, the Pareto set of earlier trials, each like `best`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +112,7 @@ class TrialFinished(Event):
     exit_code: int | None
     message: str
     is_best: bool
-    """Whether it is the best so far."""
+    """Whether it is the best so far; with several objectives, whether it is in the Pareto set so far."""
     finished: int
     """Trials that count against the budget, this one included."""
 
@@ -122,11 +127,13 @@ class StudyFinished(Event):
     message: str
     counts: dict[State, int]
     best: dict[str, Any] | None
-    """trial, objective, metrics, values."""
+    """trial, objective, metrics, values; with several objectives, the best in the first one."""
     seconds: float
     """How long this run took."""
     targets: list[dict[str, Any]] = field(default_factory=list)
     """The targets of the study: name, met, trial, value, at_least, at_most."""
+    pareto: list[dict[str, Any]] | None = None
+    """With several objectives, the Pareto set, each like `best`."""
 
 
 @dataclass(frozen=True, slots=True)

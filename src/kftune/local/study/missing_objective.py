@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from kftune.containers.ending import readable
@@ -21,7 +22,13 @@ SEARCHED = 1 << 20
 _NAME_AND_NUMBER = re.compile(rb"(?<![^ \t\r\n\f])([!-<>-~]{1,100})=[+-]?[0-9.]")
 
 
-def why_missing(name: str, log: Path, refused: Mapping[str, int], definition: MetricDefinition | None = None) -> str:
+def why_missing(
+    name: str,
+    log: Path,
+    refused: Mapping[str, int],
+    definition: MetricDefinition | None = None,
+    key: str = "objective",
+) -> str:
     """Explains why a log has no value of a study's objective.
 
     Args:
@@ -29,18 +36,20 @@ def why_missing(name: str, log: Path, refused: Mapping[str, int], definition: Me
         log: What the trial printed.
         refused: Reported value that is not a finite number -> how often.
         definition: How it is found; None for metric lines.
+        key: Where the study has it: objective, or objectives with several.
     """
+    near = partial(near_reports, key=key)
     if refused and all(map(is_not_finite, refused)):
         return _never_finite(name, refused)
     if definition is None:
-        return why_not_read(name, end_of(log, SEARCHED), near_reports)
+        return why_not_read(name, end_of(log, SEARCHED), near)
     if refused:
         texts = ", ".join(map(repr, list(refused)[:3]))
         return (
             f"the group in the objective's regex {definition.regex!r} finds {texts}, which is not a number; write "
             f"{VALUE_GROUP} for the group"
         )
-    line = next(near_reports(name, end_of(log, SEARCHED).split(b"\n"), definition), None)
+    line = next(near(name, end_of(log, SEARCHED).split(b"\n"), definition), None)
     if line is not None:
         return f"the objective was never reported; {not_read(line)}"
     return f"no line of the log matches the objective's regex {definition.regex!r}{last_lines(log)}"

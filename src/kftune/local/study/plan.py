@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kftune.metrics.values import MetricValues
-from kftune.results import Meta, State, TrackedMetric
+from kftune.results import Meta, Score, State, TrackedMetric
 from kftune.stopping import Report, Rule
 
 
@@ -93,20 +93,11 @@ class StudyPlan:
     rules: Sequence[Rule] = ()
     restricted: bool = False
 
-    def better(self, value: float, than: float | None) -> bool:
-        """Whether a value of the objective is better than another.
-
-        Args:
-            value: The value.
-            than: The other; every value is better than None.
-        """
-        if than is None:
-            return True
-        return value < than if self.meta.direction == "minimize" else value > than
-
-    def reached(self, value: float) -> bool:
-        """Whether `value` is as good as the goal."""
-        return self.meta.goal is not None and not self.better(self.meta.goal, value)
+    def reached(self, score: Score) -> bool:
+        """Whether a trial with these values has reached all goals that are given; False without a goal."""
+        objectives = self.meta.objectives
+        has_goal = any(objective.goal is not None for objective in objectives)
+        return has_goal and all(each.reached(value) for each, value in zip(objectives, score, strict=True))
 
 
 def counted(values: Mapping[str, MetricValues], metrics: Sequence[TrackedMetric]) -> dict[str, float]:

@@ -1,15 +1,16 @@
-"""Counts finished trials, keeps the best one, and decides when a run is over."""
+"""Counts finished trials, keeps the best ones, and decides when a run is over."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from kftune.local.processes.process import INTERRUPTED
 from kftune.local.study.plan import StudyPlan, counted
 from kftune.local.study.stopping import Judge
-from kftune.results import FINISHED, SCORED, State, Trial
+from kftune.metrics.values import MetricValues
+from kftune.results import FINISHED, SCORED, Front, Score, State, Trial, score_of
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import Store
 
@@ -35,7 +36,9 @@ class Outcome(NamedTuple):
         reason: What ended it.
         message: The reason as a sentence.
         counts: State -> number of trials.
-        best: The best trial of the study; None while none has succeeded.
+        best: The best trial of the study; None while none has succeeded. With several objectives, the trial of the
+            Pareto set that is the best in the first of them.
+        pareto: With several objectives, the trials of the Pareto set.
     """
 
     state: OutcomeState
@@ -43,6 +46,7 @@ class Outcome(NamedTuple):
     message: str
     counts: dict[State, int]
     best: Trial | None
+    pareto: tuple[Trial, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -68,36 +72,46 @@ class Progress:
         self._plan = plan
         self._judge = judge
         self._store = store
+        self._objectives = plan.meta.objectives
+        self._several = len(self._objectives) > 1
         self._states: dict[int, State] = {}
-        self._best: tuple[float, int] | None = None
+        self._front: Front[int] = Front([objective.direction for objective in self._objectives])
+        self._goal: int | None = None
         self.finished = 0
         self.failed = 0
         for trial in trials:
-            self.add(trial.number, trial.state, trial.objective)
+            self.add(trial.number, trial.state, self.score(trial.objective, trial.metrics))
 
-    def add(self, number: int, state: State, objective: float | None) -> bool:
+    def score(self, objective: float | None, metrics: Mapping[str, MetricValues]) -> Score | None:
+        """Returns a trial's value of each objective; None if one of them is missing.
+
+        Args:
+            objective: The value of the first objective.
+            metrics: What the trial reported.
+        """
+        return score_of(objective, metrics, self._objectives[1:])
+
+    def add(self, number: int, state: State, score: Score | None) -> bool:
         """Counts a trial that has ended.
 
         Args:
             number: Its number.
             state: How it ended.
-            objective: Its value of the objective; None when it has none.
+            score: Its value of each objective; None when it has none.
 
         Returns:
-            Whether it is the best one now.
+            Whether it is the best one now, or with several objectives in the Pareto set. Trials may end in any order;
+            of equal ones, the one with the lowest number is the best.
         """
         self._states[number] = state
         self.finished += state in FINISHED
         self.failed += state in UNSUCCESSFUL
-        if state not in SCORED or objective is None:
+        if state not in SCORED or score is None:
             return False
-        best = None if self._best is None else self._best[0]
-        if self._best is not None and best == objective:
-            # Trials may end in any order; of equal ones, the one with the lowest number is the best.
-            self._best = (objective, min(number, self._best[1]))
-        elif self._plan.better(objective, best):
-            self._best = (objective, number)
-        return self._best is not None and self._best[1] == number
+        if self._goal is None and self._plan.reached(score):
+            self._goal = number
+        is_in_front = self._front.add(number, score)
+        return is_in_front and (self._several or self._front.best() == number)
 
     def reached(self, *, exhausted: bool = False) -> Reason | None:
         """Returns what ends the run; None while nothing does.
@@ -109,7 +123,7 @@ class Progress:
         the number of trials. Reasons that Katib does not have come last.
         """
         plan = self._plan
-        if self._best is not None and plan.reached(self._best[0]):
+        if self._goal is not None:
             return "GoalReached"
         if self.failed and plan.max_failed is not None and self.failed >= plan.max_failed:
             return "MaxFailedReached"
@@ -134,15 +148,24 @@ class Progress:
 
     def best(self) -> Trial | None:
         """The best trial; None while none has succeeded."""
-        return None if self._best is None else self._store.trial(self._best[1])
+        number = self._front.best()
+        return None if number is None else self._store.trial(number)
 
-    def best_summary(self) -> dict[str, Any] | None:
-        """The best trial, for an event: trial, objective, metrics, values."""
+    def pareto(self) -> tuple[Trial, ...]:
+        """With several objectives, the trials of the Pareto set, the best in the first objective first."""
+        return tuple(self._store.trial(number) for number in self._front.members()) if self._several else ()
+
+    def found(self) -> dict[str, Any]:
+        """The fields of an event: the best trial, and with several objectives the Pareto set."""
         best = self.best()
-        if best is None:
-            return None
-        metrics = counted(best.metrics, self._plan.meta.metrics)
-        return {"trial": best.name, "objective": best.objective, "metrics": metrics, "values": best.point}
+        return {
+            "best": None if best is None else self._summary(best),
+            "pareto": [self._summary(trial) for trial in self.pareto()] if self._several else None,
+        }
+
+    def _summary(self, trial: Trial) -> dict[str, Any]:
+        metrics = counted(trial.metrics, self._plan.meta.metrics)
+        return {"trial": trial.name, "objective": trial.objective, "metrics": metrics, "values": trial.point}
 
     def outcome(self, reason: Reason) -> Outcome:
         """How the run ended."""
@@ -150,7 +173,7 @@ class Progress:
         failed = reason == "MaxFailedReached" or best is None
         state: OutcomeState = "Interrupted" if reason == "Interrupted" else "Failed" if failed else "Succeeded"
         counts = dict(sorted(Counter(self._states.values()).items()))
-        return Outcome(state, reason, self._message(reason, best), counts, best)
+        return Outcome(state, reason, self._message(reason, best), counts, best, self.pareto())
 
     def stop_message(self, reason: Reason) -> str:
         """Why a trial that was still running is stopped."""
@@ -166,8 +189,7 @@ class Progress:
         plan = self._plan
         none = "" if best is not None else "; no trial has succeeded"
         if reason == "GoalReached" and best is not None:
-            name, goal = plan.meta.objective.name, plan.meta.goal
-            return f"{best.name} has reached the goal: {name}={best.objective} (goal {goal:g})"
+            return self._goal_message(best)
         if reason == "MaxFailedReached":
             return (
                 f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
@@ -184,3 +206,17 @@ class Progress:
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"
+
+    def _goal_message(self, best: Trial) -> str:
+        if not self._several:
+            objective = self._plan.meta.objective.name
+            return f"{best.name} has reached the goal: {objective}={best.objective} (goal {self._plan.meta.goal:g})"
+        trial = best if self._goal is None else self._store.trial(self._goal)
+        score = self.score(trial.objective, trial.metrics) or ()
+        reached = [
+            f"{objective.name}={value} (goal {objective.goal:g})"
+            for objective, value in zip(self._objectives, score, strict=False)
+            if objective.goal is not None
+        ]
+        goals = "the goal" if len(reached) == 1 else "all goals"
+        return f"{trial.name} has reached {goals}: {', '.join(reached)}"

@@ -10,7 +10,8 @@ from kftune.local.study.plan import Reader
 from kftune.metrics.reduction import Reducer
 from kftune.metrics.values import MetricValues
 from kftune.stopping import Report
-from kftune.study import Study
+from kftune.study import Objective, Study
+from kftune.study.objectives import place_of
 
 
 class StudyReader(Reader):
@@ -22,8 +23,10 @@ class StudyReader(Reader):
 
     def __init__(self, study: Study) -> None:
         self._objective = study.objective
+        self._objectives = study.objectives
+        self._key = place_of(study.objective.metric, study)[0]
         definitions = study.metric_definitions
-        self._definition = next((each for each in definitions if each.name == study.objective.metric), None)
+        self._definitions = {each.name: each for each in definitions}
         self._reducer = Reducer(tuple(study.reductions), definitions, keep_new=bool(study.stopping))
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
@@ -52,17 +55,27 @@ class StudyReader(Reader):
 
     @property
     def objective(self) -> float | None:
-        """The trial's value of the objective; None when it has none."""
-        reduced = self._reducer.result(self._objective.metric)
-        return None if reduced is None else reduced.number(self._objective.reduction)
+        """The trial's value of the objective, the first one of several; None when it has none."""
+        return self._value(self._objective)
 
     def why_unavailable(self, log: Path) -> str:
-        """Why the objective was not found; empty when it was."""
-        if self.objective is not None:
+        """Why an objective was not found; empty when all were."""
+        missing = [objective.metric for objective in self._objectives if self._value(objective) is None]
+        if not missing:
             return ""
-        name, reducer = self._objective.metric, self._reducer
-        reduced = reducer.result(name)
+        why = self._why_missing(missing[0], log)
+        if len(self._objectives) == 1:
+            return why
+        names = " and ".join(missing)
+        return f"it has no value of {names}, and only trials with all objectives can be compared; {missing[0]}: {why}"
+
+    def _value(self, objective: Objective) -> float | None:
+        reduced = self._reducer.result(objective.metric)
+        return None if reduced is None else reduced.number(objective.reduction)
+
+    def _why_missing(self, name: str, log: Path) -> str:
+        reduced, definition = self._reducer.result(name), self._definitions.get(name)
         if reduced is not None:
-            return why_diverged(name, reduced.latest, self._definition)
-        refused = {text: count for (metric, text), count in reducer.refused.items() if metric == name}
-        return why_missing(name, log, refused, self._definition)
+            return why_diverged(name, reduced.latest, definition)
+        refused = {text: count for (metric, text), count in self._reducer.refused.items() if metric == name}
+        return why_missing(name, log, refused, definition, self._key)

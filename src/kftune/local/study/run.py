@@ -25,10 +25,11 @@ from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
 from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
-from kftune.results import Meta, RunFolder, TrackedMetric, slug
+from kftune.results import Aim, Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.stopping.rules import key_of
 from kftune.study import Study
+from kftune.study.algorithms import POPULATION
 from kftune.study.stopping import wall_clock_of
 
 
@@ -80,15 +81,30 @@ def run_study(
         earlier = store.trials()
         trials.remove_leftovers(earlier)
         sampler = make_sampler(
-            study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
+            study,
+            algorithm,
+            study.objective.direction,
+            store.meta.seed,
+            parallel=trials.parallel,
+            trials=earlier,
+            others=store.meta.objectives[1:],
         )
-        trials.notes[:0] = notes
+        trials.notes[:0] = [*notes, *_about_generations(study)]
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, earlier)
         emit = None if on_event is None else _noting(study, store.folder, on_event)
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
+
+
+def _about_generations(study: Study) -> Iterator[str]:
+    size = study.algorithm.settings.get("population_size", POPULATION)
+    if study.algorithm.name == "nsga2" and study.budget.max_trials <= int(size):
+        yield (
+            f"nsga2 draws its first generation of {size} points at random, so none of the {study.budget.max_trials} "
+            f"trials learns from others; set a smaller population_size (algorithm.settings), or use the algorithm tpe"
+        )
 
 
 def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
@@ -98,7 +114,7 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
         return noting_short_trials(study, emit)
 
     def near(name: str, lines: Iterable[bytes]) -> Iterator[NearLine]:
-        return near_reports(name, lines, definitions.get(name), is_objective=False)
+        return near_reports(name, lines, definitions.get(name), "metrics")
 
     more = [spec.name for spec in study.metrics]
     cuts = partial(cut_reports, definitions=study.metric_definitions)
@@ -127,6 +143,7 @@ def _meta(study: Study, seed: int) -> Meta:
         direction=objective.direction,
         metrics=tuple(TrackedMetric(name, how) for name, how in study.reductions.items()),
         goal=objective.goal,
+        more_objectives=tuple(Aim(other.direction, other.goal) for other in study.objectives[1:]),
         algorithm=study.algorithm.name,
         settings=dict(study.algorithm.settings),
         seed=seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kftune.local.study.events import (
@@ -17,10 +17,12 @@ from kftune.local.study.events import (
     TrialStarted,
 )
 from kftune.local.views.formatting import number_text
-from kftune.results import FINISHED, State
+from kftune.results import FINISHED, Front, State
 from kftune.stopping.facts import TargetResult
 
 _SHOWN_FINISHED = 5
+MOST_OF_PARETO = 10
+"""Trials of the Pareto set that a view shows."""
 
 
 @dataclass(slots=True)
@@ -31,9 +33,14 @@ class TrialLine:
     values: dict[str, Any]
     began: float
     """Monotonic clock."""
-    metric: str = ""
-    """The latest report, such as ``val_loss=0.31``."""
+    reports: dict[str, str] = field(default_factory=dict)
+    """The latest reports of the objectives; of another metric before there is one."""
     step: int | None = None
+
+    @property
+    def metric(self) -> str:
+        """The latest reports on one line, such as ``val_loss=0.31``."""
+        return " ".join(f"{name}={text}" for name, text in self.reports.items())
 
 
 class StudyBoard:
@@ -43,7 +50,9 @@ class StudyBoard:
         study: The event that began the run; None before that.
         running: Number -> running trial.
         finished: The last trials that ended, the latest first.
-        best: The best trial so far: trial, objective, metrics, values; None while there is none.
+        best: The best trial so far: trial, objective, metrics, values; None while there is none. With several
+            objectives, the best in the first one.
+        pareto: With several objectives, the Pareto set so far: name of each trial -> the same.
         counts: State -> number of trials that ended in this run.
         end: The event that ended the run; None before that.
         done: The number of finished trials, with those of earlier runs.
@@ -54,9 +63,11 @@ class StudyBoard:
         self.running: dict[int, TrialLine] = {}
         self.finished: deque[TrialFinished] = deque(maxlen=_SHOWN_FINISHED)
         self.best: dict[str, Any] | None = None
+        self.pareto: dict[str, dict[str, Any]] = {}
         self.counts: Counter[State] = Counter()
         self.end: StudyFinished | None = None
         self.done = 0
+        self._front: Front[str] = Front(())
         self._began = time.monotonic()
         self._seconds = 0.0
         self._timed = 0
@@ -66,6 +77,9 @@ class StudyBoard:
         match event:
             case StudyStarted():
                 self.study, self.best, self.done = event, event.best, event.finished
+                self._front = Front([each["direction"] for each in event.objectives])
+                for trial in event.pareto or ():
+                    self._add_to_pareto(trial)
             case TrialStarted():
                 self.running[event.number] = TrialLine(event.trial, event.values, time.monotonic())
             case MetricReported():
@@ -76,6 +90,12 @@ class StudyBoard:
                 self._apply_finished(event)
             case StudyFinished():
                 self.end, self.best = event, event.best
+                self.pareto = {trial["trial"]: trial for trial in event.pareto or ()}
+
+    @property
+    def objectives(self) -> list[str]:
+        """The names of the objectives, when there are several."""
+        return several_objectives(self.study)
 
     @property
     def elapsed(self) -> float:
@@ -103,9 +123,13 @@ class StudyBoard:
 
     def _apply_metric(self, event: MetricReported) -> None:
         line = self.running.get(event.number)
-        objective = self.study.objective if self.study else event.metric
-        if line is not None and (event.metric == objective or not line.metric.startswith(f"{objective}=")):
-            line.metric, line.step = f"{event.metric}={number_text(event.value)}", event.step
+        names = self.objectives or [self.study.objective if self.study else event.metric]
+        if line is None:
+            return
+        kept = {name: text for name, text in line.reports.items() if name in names}
+        if event.metric in names or not kept:
+            # A new mapping, because another thread may draw the old one.
+            line.reports, line.step = {**kept, event.metric: number_text(event.value)}, event.step
 
     def _apply_finished(self, event: TrialFinished) -> None:
         self.running.pop(event.number, None)
@@ -116,23 +140,47 @@ class StudyBoard:
             self._seconds += event.duration
             self._timed += 1
         if event.is_best:
-            self.best = {name: getattr(event, name) for name in ("trial", "objective", "metrics", "values")}
+            found = {name: getattr(event, name) for name in ("trial", "objective", "metrics", "values")}
+            if self.objectives:
+                self._add_to_pareto(found)
+            else:
+                self.best = found
+
+    def _add_to_pareto(self, trial: dict[str, Any]) -> None:
+        self.pareto[trial["trial"]] = trial
+        self._front.add(trial["trial"], tuple(trial["metrics"][name] for name in self.objectives))
+        self.pareto = {name: self.pareto[name] for name in self._front.members()}
+        self.best = next(iter(self.pareto.values()))
 
 
 def headline(study: StudyStarted) -> str:
     """Returns a description of the study in one line."""
-    goal = "" if study.goal is None else f" (goal {number_text(study.goal)})"
+    aims = study.objectives or [{"name": study.objective, "direction": study.direction, "goal": study.goal}]
+    sought = ", ".join(f"{aim['direction']} {aim['name']}{_goal(aim['goal'])}" for aim in aims)
     at_once = "" if study.parallel == 1 else f", {study.parallel} at once"
     trials = f"{study.total} trials"
     if study.total < study.max_trials:
         trials += f" (all points; the budget is {study.max_trials})"
-    return (
-        f"{study.study}: {study.direction} {study.objective}{goal}, {study.algorithm} with seed {study.seed}, "
-        f"{trials}{at_once}"
-    )
+    return f"{study.study}: {sought}, {study.algorithm} with seed {study.seed}, {trials}{at_once}"
 
 
 def targets(end: StudyFinished) -> list[str]:
     """Returns a line for each target of the study: ``accuracy at least 0.95: not met (0.91)``."""
     found = (TargetResult(**target) for target in end.targets)
     return [f"{target.name} {target.bounds}: {target.result}" for target in found]
+
+
+def pareto_headline(count: int) -> str:
+    """Returns the line above the trials of the Pareto set."""
+    trials = f"{count} trial{'' if count == 1 else 's'}"
+    return f"Pareto set: {trials} (no other trial is as good in every objective and better in one)"
+
+
+def several_objectives(study: StudyStarted | None) -> list[str]:
+    """Returns the names of the objectives; nothing when there is one only."""
+    objectives = [] if study is None else study.objectives
+    return [each["name"] for each in objectives] if len(objectives) > 1 else []
+
+
+def _goal(goal: float | None) -> str:
+    return "" if goal is None else f" (goal {number_text(goal)})"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
@@ -14,7 +14,7 @@ from rich.text import Text
 from kftune.local.study.events import Event, TrialFinished, TrialRetries
 from kftune.local.views.formatting import assignments, clock, counted, number_text, value_text
 from kftune.local.views.live import STATE_STYLES, LiveView, state_text
-from kftune.local.views.study_board import StudyBoard, headline, targets
+from kftune.local.views.study_board import MOST_OF_PARETO, StudyBoard, headline, targets
 from kftune.results.records import UNSUCCESSFUL
 
 _MOST_RUNNING = 12
@@ -50,12 +50,20 @@ class LiveStudyView(LiveView):
         yield self._progress(board.study.total)
         # Above the tables: a small terminal shows only the first lines of a frame.
         if board.best is not None:
-            line = Text.assemble(("best so far ", "bold"), (str(board.best.get("trial")), "bold green"))
-            yield line.append(f"  {number_text(board.best['objective'])}  {assignments(board.best['values'])}")
+            label = f"Pareto set so far: {len(board.pareto)}, with " if board.pareto else "best so far "
+            line = Text.assemble((label, "bold"), (str(board.best.get("trial")), "bold green"))
+            yield line.append(f"  {self._objectives(board.best)}  {assignments(board.best['values'])}")
         if board.running:
             yield self._running()
         if board.finished:
             yield self._finished()
+
+    def _objectives(self, trial: Mapping[str, Any]) -> str:
+        """Returns the objectives of a trial: the value of one, names and values of several."""
+        names, metrics = self._board.objectives, trial["metrics"]
+        if not names:
+            return number_text(trial["objective"])
+        return assignments({name: metrics[name] for name in names if name in metrics})
 
     def _progress(self, total: int) -> RenderableType:
         board = self._board
@@ -86,7 +94,7 @@ class LiveStudyView(LiveView):
     def _finished(self) -> RenderableType:
         table = _table("ended last", "values", "objective", "state", "time")
         for event in list(self._board.finished):
-            objective = "" if event.objective is None else number_text(event.objective)
+            objective = "" if event.objective is None else self._objectives(event.to_dict())
             table.add_row(
                 Text(event.trial),
                 Text(assignments(event.values)),
@@ -103,7 +111,10 @@ class LiveStudyView(LiveView):
         yield state_text(end.state, f" ({end.reason}): {end.message}")
         yield Text(f"trials: {counted(end.counts, end.seconds)}")
         yield from (Text(f"target {target}") for target in targets(end))
-        if end.best is not None:
+        if end.pareto:
+            yield self._pareto(end.pareto)
+            yield from (Text(f"next: {hint}", style="dim") for hint in self._hints)
+        elif end.best is not None:
             table = _table("best trial", str(end.best["trial"]))
             for name, value in end.best["metrics"].items():
                 table.add_row(Text(name), Text(number_text(value), style="bold green"))
@@ -111,6 +122,16 @@ class LiveStudyView(LiveView):
                 table.add_row(Text(name), Text(value_text(value)))
             yield table
             yield from (Text(f"next: {hint}", style="dim") for hint in self._hints)
+
+    def _pareto(self, trials: Sequence[Mapping[str, Any]]) -> RenderableType:
+        names = self._board.objectives
+        table = _table(f"Pareto set: {len(trials)}", *names, "values")
+        for trial in trials[:MOST_OF_PARETO]:
+            numbers = [Text(number_text(trial["metrics"][name]), style="bold green") for name in names]
+            table.add_row(Text(trial["trial"]), *numbers, Text(assignments(trial["values"])))
+        if len(trials) > MOST_OF_PARETO:
+            table.add_row(Text(f"and {len(trials) - MOST_OF_PARETO} more", style="dim"))
+        return table
 
 
 def _table(*columns: str) -> Table:

@@ -15,7 +15,7 @@ from kftune.local.study.events import (
     TrialStarted,
 )
 from kftune.local.views.formatting import assignments, clock, counted
-from kftune.local.views.study_board import headline, targets
+from kftune.local.views.study_board import MOST_OF_PARETO, headline, pareto_headline, several_objectives, targets
 from kftune.local.views.view import PlainView
 
 
@@ -31,11 +31,13 @@ class PlainStudyView(PlainView):
         super().__init__(out)
         self._hints = hints
         self._total = ""
+        self._several = False
 
     def _lines(self, event: Event) -> Iterator[str]:
         match event:
             case StudyStarted():
                 self._total = f"/{event.total}"
+                self._several = bool(several_objectives(event))
                 yield headline(event)
                 yield f"results in {event.folder}"
                 if event.finished:
@@ -54,9 +56,20 @@ class PlainStudyView(PlainView):
                 yield f"trials: {counted(event.counts, event.seconds)}"
                 yield from (f"target {target}" for target in targets(event))
                 if event.best is not None:
-                    yield f"best: {event.best['trial']} {assignments(event.best['metrics'])}"
-                    yield f"  {assignments(event.best['values'])}"
+                    yield from self._best(event)
                     yield from (f"next: {hint}" for hint in self._hints)
+
+    @staticmethod
+    def _best(event: StudyFinished) -> Iterator[str]:
+        found = [event.best] if event.pareto is None else event.pareto
+        if event.pareto is not None:
+            yield pareto_headline(len(found))
+        for trial in found[:MOST_OF_PARETO]:
+            if trial is not None:
+                yield f"{'best: ' if event.pareto is None else ''}{trial['trial']} {assignments(trial['metrics'])}"
+                yield f"  {assignments(trial['values'])}"
+        if len(found) > MOST_OF_PARETO:
+            yield f"and {len(found) - MOST_OF_PARETO} more"
 
     def _finished(self, event: TrialFinished) -> str:
         total = f"[{event.finished}{self._total}] " if self._total else ""
@@ -65,5 +78,6 @@ class PlainStudyView(PlainView):
             assignments(event.metrics),
             event.message,
         ]
-        best = ", the best so far" if event.is_best else ""
+        which = "in the Pareto set" if self._several else "the best"
+        best = f", {which} so far" if event.is_best else ""
         return ": ".join(part for part in parts if part) + best
