@@ -54,7 +54,7 @@ def test_the_next_run_converts_the_first_format_and_loses_nothing(folder):
     after = rows(folder / "trials.db")
     assert [{name: row[name] for name in before[0]} for row in after] == before
     assert {(row["algorithm"], row["settings"], row["seed"]) for row in after} == {("random", "{}", 7)}
-    assert version(folder / "trials.db") == 2
+    assert version(folder / "trials.db") == 3
     assert rows(folder / "trials.db", "SELECT value FROM meta WHERE key = 'study'") != [meta]
 
 

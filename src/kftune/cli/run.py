@@ -34,7 +34,7 @@ Go = Callable[["OnEvent"], int]
 
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
-    **dict.fromkeys(("gpus", "strict"), ("study", "Experiment")),
+    **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
@@ -46,6 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     trials = parser.add_argument_group("studies and Experiments")
     trials.add_argument("--gpus", help="GPUs to distribute among trials, such as 0,1; none: run without")
     trials.add_argument("--strict", action="store_true", help="refuse a file with settings that have no effect here")
+    trials.add_argument(
+        "--retry-failed", action="store_true", help="run trials again that failed or reported no objective"
+    )
     add_pipeline_arguments(parser)
     experiment = parser.add_argument_group("Experiments")
     experiment.add_argument("--name", help="which Experiment, if the file has several")
@@ -171,6 +174,7 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
             notes=drift_notes(study, arguments.file),
             strict=arguments.strict,
             fresh=arguments.fresh,
+            retry_failed=arguments.retry_failed,
         ).exit_code
 
     return folder, go

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from kftune.results.layout import RunFolder, slug
 from kftune.results.reading import Results, open_results
-from kftune.results.records import FINISHED, SCORED, Meta, Origin, State, TrackedMetric, Trial, TrialEnd, TrialStart
+from kftune.results.records import (
+    FINISHED,
+    SCORED,
+    Meta,
+    Origin,
+    Retried,
+    State,
+    TrackedMetric,
+    Trial,
+    TrialEnd,
+    TrialStart,
+)
 
 __all__ = [
     "FINISHED",
@@ -16,6 +27,7 @@ __all__ = [
     "Meta",
     "Origin",
     "Results",
+    "Retried",
     "RunFolder",
     "State",
     "TrackedMetric",

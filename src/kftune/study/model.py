@@ -20,6 +20,7 @@ from kftune.spec.part import Part, PartError, located
 from kftune.study.algorithm import Algorithm
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.objective import Budget, Objective, Reduce
+from kftune.study.retries import NO_RETRIES, retry_limits
 from kftune.study.step import Step
 from kftune.study.targets import Targets
 from kftune.study.types import HparamsClass, Metric, SearchDomain
@@ -66,6 +67,8 @@ class Study(Part):
         self._check_ends()
         self.reductions  # noqa: B018
         self._check_algorithm()
+        if self.budget.retries is not NO_RETRIES:
+            retry_limits(self)
         for index, point in enumerate(self.points):
             self._check_point(point, index)
 

@@ -34,6 +34,7 @@ from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
+from kftune.local.study.retries import retry_note, unfinished
 from kftune.metrics.cut_numbers import CutNumber
 from kftune.metrics.cut_rows import FILTER_REMEDY, cut_rows, filter_notes
 from kftune.metrics.near_lines import NearLine
@@ -41,6 +42,7 @@ from kftune.metrics.near_rows import near_rows
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
+from kftune.study.retries import RetryLimits
 
 
 def run_experiment(
@@ -57,6 +59,7 @@ def run_experiment(
     notes: Sequence[str] = (),
     strict: bool = False,
     fresh: bool = False,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Runs an Experiment here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -76,6 +79,7 @@ def run_experiment(
         notes: Notes to emit at the start, before the run's own.
         strict: Refuse an Experiment that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
+        retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
         RunError: Katib refuses the Experiment, or it cannot run here.
@@ -119,7 +123,7 @@ def run_experiment(
             metrics.direction,
             store.meta.seed,
             parallel=trials.parallel,
-            trials=earlier,
+            trials=unfinished(earlier, failed_too=retry_failed),
             as_katib=as_katib,
         )
         trials.parent_of = _parents(sampler, store)
@@ -128,9 +132,12 @@ def run_experiment(
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, earlier)
+        if retry_failed:
+            trials.notes.append(retry_note(earlier))
         plan = _plan(spec, store.meta, readers, trials)
         emit = None if on_event is None else _noting(metrics, readers, on_event)
-        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=emit).run()
+        interrupts = Interrupts()
+        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
 def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:
@@ -180,7 +187,7 @@ def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, trials: Experim
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
         grace=trials.grace,
-        lost_retries=trials.lost_retries,
+        retries=RetryLimits(lost=trials.lost_retries),
         limit_name="activeDeadlineSeconds",
         failed_hint="maxFailedTrialCount",
     )

@@ -85,4 +85,11 @@ def make_sampler(
     scored = [trial for trial in earlier if trial.state in SCORED]
     strategy.learn([(trial.point, trial.objective) for trial in scored if trial.objective is not None])
     repeats = as_katib or algorithm.name == "pbt"
-    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
+    tried = [trial.assignment for trial in earlier]
+    # Values that ran out of memory and were replaced by smaller ones.
+    tried += [
+        space.suggestion({**trial.point, **trial.retried.proposed}).assignment
+        for trial in earlier
+        if trial.retried.proposed
+    ]
+    return Sampler(space, strategy, seed, tried, repeats=repeats)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kftune.local.study.smaller import Smaller
 from kftune.metrics.values import MetricValues
 from kftune.results import Meta, State, TrackedMetric
+from kftune.study.retries import NONE_RUNS_AGAIN, RetryLimits
 
 
 class Reader(ABC):
@@ -72,7 +74,8 @@ class StudyPlan:
         grace: Seconds between the request to stop and the kill.
         limit_name: What the file calls a trial's time limit.
         failed_hint: What the file calls `max_failed`.
-        lost_retries: How often a trial that was ended from outside starts again.
+        retries: How often a trial that has failed starts again.
+        smaller: How values get smaller when memory runs out; None if they do not.
     """
 
     meta: Meta
@@ -82,7 +85,8 @@ class StudyPlan:
     grace: float = 30.0
     limit_name: str = "trial_timeout"
     failed_hint: str = "budget.max_failed"
-    lost_retries: int = 0
+    retries: RetryLimits = NONE_RUNS_AGAIN
+    smaller: Smaller | None = None
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the objective is better than another.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal, NamedTuple
 
 from kftune.local.processes.process import INTERRUPTED
+from kftune.local.study.events import StudyStarted
 from kftune.local.study.plan import StudyPlan, counted
 from kftune.results import FINISHED, SCORED, State, Trial
 from kftune.results.records import UNSUCCESSFUL
@@ -50,9 +51,12 @@ class Progress:
         plan: What ends the run.
         store: Its results.
         trials: The trials of earlier runs.
+        again: The numbers of those that run again, and do not count until then.
     """
 
-    def __init__(self, plan: StudyPlan, store: Store, trials: Iterable[Trial]) -> None:
+    def __init__(
+        self, plan: StudyPlan, store: Store, trials: Iterable[Trial], again: Collection[int] = frozenset()
+    ) -> None:
         self._plan = plan
         self._store = store
         self._states: dict[int, State] = {}
@@ -60,7 +64,10 @@ class Progress:
         self.finished = 0
         self.failed = 0
         for trial in trials:
-            self.add(trial.number, trial.state, trial.objective)
+            if trial.number in again:
+                self._states[trial.number] = trial.state
+            else:
+                self.add(trial.number, trial.state, trial.objective)
 
     def add(self, number: int, state: State, objective: float | None) -> bool:
         """Counts a trial that has ended.
@@ -124,6 +131,30 @@ class Progress:
         metrics = counted(best.metrics, self._plan.meta.metrics)
         return {"trial": best.name, "objective": best.objective, "metrics": metrics, "values": best.point}
 
+    def started(self, total: int, parallel: int) -> StudyStarted:
+        """The event of a run that starts.
+
+        Args:
+            total: How many trials the study can have.
+            parallel: How many run at the same time.
+        """
+        meta = self._store.meta
+        return StudyStarted(
+            study=meta.name,
+            folder=str(self._store.folder.path),
+            algorithm=meta.algorithm,
+            seed=meta.seed,
+            objective=meta.objective.name,
+            direction=meta.direction,
+            goal=meta.goal,
+            max_trials=self._plan.meta.max_trials,
+            total=total,
+            parallel=parallel,
+            wall_clock=self.wall_clock_left(),
+            finished=self.finished,
+            best=self.best_summary(),
+        )
+
     def outcome(self, reason: Reason) -> Outcome:
         """How the run ended."""
         best = self.best()
@@ -150,7 +181,8 @@ class Progress:
         if reason == "MaxFailedReached":
             return (
                 f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
-                f"shows what they printed. To resume, raise {plan.failed_hint}; to start over, run with --fresh"
+                f"shows what they printed. To resume, raise {plan.failed_hint}, or run them again with --retry-failed; "
+                f"to start over, run with --fresh"
             )
         if reason == "MaxTrialsReached":
             return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"

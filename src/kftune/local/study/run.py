@@ -19,7 +19,9 @@ from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
+from kftune.local.study.retries import retry_note, unfinished
 from kftune.local.study.short_trials import noting_short_trials
+from kftune.local.study.smaller import smaller_values
 from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
@@ -28,6 +30,7 @@ from kftune.metrics.near_reports import near_reports
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
+from kftune.study.retries import retry_limits
 
 
 def run_study(
@@ -42,6 +45,7 @@ def run_study(
     notes: Sequence[str] = (),
     strict: bool = False,
     fresh: bool = False,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Runs a study here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -60,6 +64,7 @@ def run_study(
         notes: Notes to emit at the start, before the run's own.
         strict: Refuse a study that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
+        retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
         RunError: The study cannot run here.
@@ -77,15 +82,23 @@ def run_study(
         earlier = store.trials()
         trials.remove_leftovers(earlier)
         sampler = make_sampler(
-            study, algorithm, study.objective.direction, store.meta.seed, parallel=trials.parallel, trials=earlier
+            study,
+            algorithm,
+            study.objective.direction,
+            store.meta.seed,
+            parallel=trials.parallel,
+            trials=unfinished(earlier, failed_too=retry_failed),
         )
         trials.notes[:0] = notes
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, earlier)
+        if retry_failed:
+            trials.notes.append(retry_note(earlier))
         emit = None if on_event is None else _noting(study, store.folder, on_event)
-        return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
+        plan, interrupts = _plan(study, store.meta), Interrupts()
+        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
 def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
@@ -103,6 +116,7 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
+    limits = retry_limits(study)
     return StudyPlan(
         meta=meta,
         max_failed=study.budget.failures_allowed,
@@ -110,7 +124,8 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         wall_clock=study.budget.wall_clock,
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
-        lost_retries=study.step.preemption.retries,
+        retries=limits,
+        smaller=smaller_values(study, limits),
     )
 
 
