@@ -39,6 +39,9 @@ _KINDS_OF = {
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
 
+# Options without a key of a file that means the same -> what to do in a file of another kind.
+_INSTEAD = {"gpus": "", "retry_failed": "; without the option, the failed steps of its latest run run again"}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
@@ -131,9 +134,11 @@ def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
     for name, kinds in _KINDS_OF.items():
         if kind.name not in kinds and getattr(arguments, name, None) not in (None, False, []):
             option, which = f"--{name.replace('_', '-')}", " or ".join(f"{Kind(each)}" for each in kinds)  # type: ignore[arg-type]
-            # The devices of this machine are no part of a file.
-            hint = "" if name == "gpus" else in_the_file(arguments.file, option, getattr(arguments, name))
+            known = _INSTEAD.get(name)
+            hint = in_the_file(arguments.file, option, getattr(arguments, name)) if known is None else known
             raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}{hint}")
+    if arguments.fresh and getattr(arguments, "retry_failed", False):
+        raise UsageError("--fresh starts over, and --retry-failed goes on with earlier trials; use one of them")
 
 
 def _print_json(event: Any) -> None:

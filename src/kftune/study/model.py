@@ -20,7 +20,7 @@ from kftune.spec.part import Part, PartError, located
 from kftune.study.algorithm import Algorithm
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.objective import Budget, Objective, Reduce
-from kftune.study.retries import NO_RETRIES, retry_limits
+from kftune.study.retries import NO_RETRIES, RetryLimits, limits_of
 from kftune.study.step import Step
 from kftune.study.targets import Targets
 from kftune.study.types import HparamsClass, Metric, SearchDomain
@@ -68,7 +68,7 @@ class Study(Part):
         self.reductions  # noqa: B018
         self._check_algorithm()
         if self.budget.retries is not NO_RETRIES:
-            retry_limits(self)
+            self.retry_limits  # noqa: B018
         for index, point in enumerate(self.points):
             self._check_point(point, index)
 
@@ -138,6 +138,11 @@ class Study(Part):
         """The metrics that scripts print in another format."""
         specs = [(self.objective.metric, self.objective.regex), *[(spec.name, spec.regex) for spec in self.metrics]]
         return tuple([MetricDefinition(name, regex) for name, regex in specs if regex])
+
+    @derived
+    def retry_limits(self) -> RetryLimits:
+        """How often a trial runs again, by what ended it."""
+        return limits_of(self.budget.retries, self.step.preemption, self)
 
     @derived
     def size(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 from pydantic import BeforeValidator, Field
 
@@ -14,7 +14,11 @@ from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import Count
 
 if TYPE_CHECKING:
-    from kftune.study.model import Study
+    from collections.abc import Mapping
+
+    from kftune.hparams import Hparams
+    from kftune.spec.pod import Preemption
+    from kftune.study.algorithm import Algorithm
 
 SMALLER = "smaller"
 """The short form of ``{halve: batch_size}``."""
@@ -86,13 +90,33 @@ NONE_RUNS_AGAIN = RetryLimits()
 """What a study has by default."""
 
 
-def retry_limits(study: Study) -> RetryLimits:
+class Searched(Protocol):
+    """What a study searches, and how."""
+
+    @property
+    def hparams(self) -> type[Hparams]:
+        """The class of hyperparameters."""
+
+    @property
+    def space(self) -> Mapping[str, Domain]:
+        """The searched hyperparameters."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """How values are chosen."""
+
+
+def limits_of(retries: Retries, preemption: Preemption, searched: Searched) -> RetryLimits:
     """Returns how often the trials of a study run again.
+
+    Args:
+        retries: What the budget says.
+        preemption: What the step says about lost nodes.
+        searched: The study.
 
     Raises:
         PartError: `halve` names no hyperparameter that can be halved, or two keys say how often lost trials run again.
     """
-    retries, preemption = study.budget.retries, study.step.preemption
     if retries is NO_RETRIES:
         return RetryLimits(lost=preemption.retries)
     lost = preemption.retries if retries.lost is None else retries.lost
@@ -103,7 +127,7 @@ def retry_limits(study: Study) -> RetryLimits:
             ("budget", "retries", "lost"),
         )
     memory = retries.out_of_memory
-    halve = "" if memory.halve is None else _halved(study, memory.halve)
+    halve = "" if memory.halve is None else _halved(searched, memory.halve)
     return RetryLimits(retries.failed, lost, memory.limit, halve)
 
 
@@ -111,7 +135,7 @@ NO_RETRIES = Retries()
 """What a study has that does not write them."""
 
 
-def _halved(study: Study, wanted: str) -> str:
+def _halved(study: Searched, wanted: str) -> str:
     """Returns the hyperparameter that is halved."""
     path = ("budget", "retries", "out_of_memory")
     found = [name for name in study.space if wanted in (name, name.rpartition(".")[2])]
@@ -144,7 +168,7 @@ def _halved(study: Study, wanted: str) -> str:
     return name
 
 
-def _why_not(study: Study, wanted: str) -> str:
+def _why_not(study: Searched, wanted: str) -> str:
     named = [name for name in study.hparams.leaves() if wanted in (name, name.rpartition(".")[2])]
     if named:
         return f"{named[0]} has the same value in all trials; give it a domain in search, or name another in halve"

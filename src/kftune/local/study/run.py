@@ -30,7 +30,6 @@ from kftune.metrics.near_reports import near_reports
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Study
-from kftune.study.retries import retry_limits
 
 
 def run_study(
@@ -116,7 +115,7 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
-    limits = retry_limits(study)
+    limits = study.retry_limits
     return StudyPlan(
         meta=meta,
         max_failed=study.budget.failures_allowed,
