@@ -146,7 +146,6 @@ EDITS = {
     "retries: texts to halve": Edit(
         _SEARCH, f"  optimizer: {{choice: [adam, sgd]}}\n{_REST}{_HALVE.format('optimizer')}"
     ),
-    "retries: numbers around 0 to halve": Edit(_SEARCH, f"  lr: {{normal: [0, 1]}}\n{_REST}{_HALVE.format('lr')}"),
     "retries: halving what a condition depends on": Edit(
         _SEARCH,
         f"  units: {{choice: [32, 64]}}\n  lr: {{loguniform: [1e-4, 1e-2], when: {{units: [64]}}}}\n"

@@ -45,11 +45,20 @@ def _text(best: Trial, results: Results) -> str:
             f"best of {sum(results.counts().values())} trials of {results.meta.name}: {best.name}\n",
             f"{table(['metric', 'value'], values)}\n",
             f"{table(['hyperparameter', 'value'], [*best.assignment.items()])}\n",
+            *_smaller(best),
             f"origin  {_origin(best)}",
             f"log     {results.folder.log(best.name)}",
             f"output  {results.folder.output(best.name)}",
         ]
     )
+
+
+def _smaller(trial: Trial) -> list[str]:
+    """Returns a line for each value that replaced a larger one for want of memory."""
+    return [
+        f"{name}={trial.text(name)} ran in place of {value}, for which memory ran out"
+        for name, value in trial.retried.proposed.items()
+    ]
 
 
 def _origin(trial: Trial) -> str:

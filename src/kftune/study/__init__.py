@@ -17,7 +17,7 @@ from kftune.study.algorithm import Algorithm
 from kftune.study.load import load_study, study_from_dict
 from kftune.study.model import Study
 from kftune.study.objective import Budget, MetricSpec, Objective
-from kftune.study.retries import OutOfMemory, Retries
+from kftune.study.retries import OutOfMemory, RetryBudget
 from kftune.study.step import Step
 from kftune.study.targets import KatibTarget, Targets
 
@@ -36,7 +36,7 @@ __all__ = [
     "OutOfMemory",
     "Preemption",
     "Resources",
-    "Retries",
+    "RetryBudget",
     "SecretKey",
     "Security",
     "Step",

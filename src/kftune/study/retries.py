@@ -11,7 +11,7 @@ from kftune.domains.domain import is_number
 from kftune.domains.listed import Listed
 from kftune.errors import DomainError, near_names
 from kftune.spec.part import Part, PartError
-from kftune.spec.quantities import Count
+from kftune.spec.quantities import NO_BOOL, Count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ _TRIES_TO_HALVE = 3
 class OutOfMemory(Part):
     """What follows when a trial has run out of memory."""
 
-    retries: Annotated[Count, Field(ge=0, le=100)] | None = None
+    retries: Annotated[int, Field(ge=0, le=100), NO_BOOL] | None = None
     """How often it runs again; default: 3 with `halve`."""
     halve: Annotated[str, Field(min_length=1)] | None = None
     """The searched hyperparameter that is halved each time, by its dotted name or the last part of that."""
@@ -53,27 +53,29 @@ class OutOfMemory(Part):
 def _out_of_memory(value: object) -> object:
     if value == SMALLER:
         return {"halve": _BATCH_SIZE}
-    if isinstance(value, str):
-        raise PartError(
-            f"out_of_memory is a number of retries, {SMALLER}, or a mapping with retries and halve, but got {value!r}"
-        )
-    return {"retries": value} if isinstance(value, (bool, int, float)) else value
+    if isinstance(value, (bool, int, float)):
+        return {"retries": value}
+    if isinstance(value, (dict, OutOfMemory)):
+        return value
+    raise PartError(
+        f"out_of_memory is a number of retries, {SMALLER}, or a mapping with retries and halve, but got {value!r}"
+    )
 
 
-class Retries(Part):
+class RetryBudget(Part):
     """How often a trial runs again, by what ended it. Each kind is counted for itself."""
 
-    failed: Annotated[Count, Field(ge=0, le=100)] = 0
+    failed: Count = Field(0, ge=0, le=100)
     """After an exit code other than 0, or a signal of its own fault. A trial that reached `trial_timeout`, was stopped
     early or reported no objective does not run again."""
-    lost: Annotated[Count, Field(ge=0, le=100)] | None = None
+    lost: Annotated[int, Field(ge=0, le=100), NO_BOOL] | None = None
     """After SIGKILL or SIGTERM from outside, or the loss of its node; default: `step.preemption.retries`."""
     out_of_memory: Annotated[
         OutOfMemory, BeforeValidator(_out_of_memory, json_schema_input_type=int | str | OutOfMemory)
     ] = OutOfMemory(retries=0)
     """After memory ran out: a number of retries with the same values, ``smaller``, or ``{retries: 2, halve: NAME}``.
     ``smaller`` is short for ``{halve: batch_size}``: each retry has half of the value, rounded down to one of the
-    domain, until the lowest."""
+    domain, but not less than its lowest."""
 
 
 class RetryLimits(NamedTuple):
@@ -106,7 +108,7 @@ class Searched(Protocol):
         """How values are chosen."""
 
 
-def limits_of(retries: Retries, preemption: Preemption, searched: Searched) -> RetryLimits:
+def limits_of(retries: RetryBudget, preemption: Preemption, searched: Searched) -> RetryLimits:
     """Returns how often the trials of a study run again.
 
     Args:
@@ -131,7 +133,7 @@ def limits_of(retries: Retries, preemption: Preemption, searched: Searched) -> R
     return RetryLimits(retries.failed, lost, memory.limit, halve)
 
 
-NO_RETRIES = Retries()
+NO_RETRIES = RetryBudget()
 """What a study has that does not write them."""
 
 

@@ -41,7 +41,7 @@ def test_only_failed_trials_run_again_with_their_number_and_values(tmp_path):
     assert (folder / "logs" / f"{before[1].name}.log.attempt1").read_text() == "loss=0.5\n"
     assert (folder / "trials" / f"{before[1].name}.attempt1").is_dir()
     assert notes(events)[-1] == (
-        "2 trials that failed or reported no objective run again with the same values, from small-study-0002"
+        "2 trial(s) that failed or lack the objective run again with the same values, from small-study-0002"
     )
 
 

@@ -198,7 +198,7 @@ def retry_note(trials: Iterable[Trial]) -> str:
     failed = [trial.name for trial in trials if trial.state in UNSUCCESSFUL]
     if not failed:
         return "--retry-failed has no effect: no trial of an earlier run has failed or lacks its objective"
-    return f"{len(failed)} trials that failed or reported no objective run again with the same values, from {failed[0]}"
+    return f"{len(failed)} trial(s) that failed or lack the objective run again with the same values, from {failed[0]}"
 
 
 def _of_next_run(trial: Trial) -> Retried:
