@@ -23,6 +23,7 @@ from local_study import (
     trials_in,
     wait_until,
 )
+from mistake_texts import printed
 
 from kftune import Choice, Hparam, Hparams, IntUniform, LogUniform, QUniform, Uniform
 from kftune.local import TrialRetries
@@ -237,6 +238,7 @@ def test_a_trial_without_memory_runs_again_with_smaller_values_and_says_so(tmp_p
     with open_results(tmp_path) as results:
         found = to_json(results)["best"]
     assert (found["values"], found["proposed"]) == ({"batch_size": 18, "lr": 0.5}, {"batch_size": 150})
+    assert "\nbatch_size=18 ran in place of 150, for which memory ran out\n" in printed(["best", "."], tmp_path)
 
 
 def test_at_the_lowest_value_the_trial_fails_and_says_so(tmp_path):

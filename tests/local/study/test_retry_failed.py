@@ -162,6 +162,18 @@ case $KFTUNE_TRIAL_NAME in *2) [ -e {mark} ] || {{ touch {mark}; sleep 60; }};; 
     assert log_of(folder, after[1]) == "loss=0.5\n"
 
 
+def test_a_script_that_was_repaired_is_no_other_code_for_trials_that_run_again(tmp_path):
+    script = tmp_path / "train.py"
+    a_study = study(("python", "train.py"), trials=1)
+    where = {"study_path": tmp_path / "study.yaml"}
+    script.write_text("raise SystemExit('a bug')")
+    run(a_study, tmp_path / "results", **where)
+    script.write_text("print('loss=1')")
+    outcome, events = run(a_study, tmp_path / "results", retry_failed=True, **where)
+    assert outcome.counts == {"Succeeded": 1}
+    assert not [note for note in notes(events) if "the code has changed" in note]
+
+
 def test_failed_trials_of_an_experiment_run_again(tmp_path):
     folder, fixed = tmp_path / "results", tmp_path / "fixed"
     an_experiment = experiment(sh_in_pod(f"echo loss=0.5; [ -e {fixed} ] || exit 3"), trials=2)

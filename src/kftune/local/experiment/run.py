@@ -117,13 +117,14 @@ def run_experiment(
             metrics, spec.get("earlyStopping"), store.folder, server, as_katib=as_katib, wrapped=options.strict_wrapper
         )
         readers.recall(earlier)
+        known = unfinished(earlier, failed_too=retry_failed)
         sampler = make_sampler(
             space,
             algorithm,
             metrics.direction,
             store.meta.seed,
             parallel=trials.parallel,
-            trials=unfinished(earlier, failed_too=retry_failed),
+            trials=known,
             as_katib=as_katib,
         )
         trials.parent_of = _parents(sampler, store)
@@ -131,7 +132,7 @@ def run_experiment(
         trials.notes[:0] = [*notes, *about_algorithm, *about_parameters, *about_filters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += changes(trials.code, trials.revision, earlier)
+        trials.notes += changes(trials.code, trials.revision, known)
         if retry_failed:
             trials.notes.append(retry_note(earlier))
         plan = _plan(spec, store.meta, readers, trials)

@@ -180,7 +180,7 @@ def runs_again(trial: Trial, *, failed_too: bool) -> bool:
 
 
 def unfinished(trials: Iterable[Trial], *, failed_too: bool) -> list[Trial]:
-    """Returns trials as an algorithm should see them: those that run again have no end.
+    """Returns trials as a new run sees them: those that run again have no end.
 
     Args:
         trials: The trials of earlier runs.

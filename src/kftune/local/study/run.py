@@ -80,19 +80,20 @@ def run_study(
     with Store(path, _meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
         earlier = store.trials()
         trials.remove_leftovers(earlier)
+        known = unfinished(earlier, failed_too=retry_failed)
         sampler = make_sampler(
             study,
             algorithm,
             study.objective.direction,
             store.meta.seed,
             parallel=trials.parallel,
-            trials=unfinished(earlier, failed_too=retry_failed),
+            trials=known,
         )
         trials.notes[:0] = notes
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += changes(trials.code, trials.revision, earlier)
+        trials.notes += changes(trials.code, trials.revision, known)
         if retry_failed:
             trials.notes.append(retry_note(earlier))
         emit = None if on_event is None else _noting(study, store.folder, on_event)
