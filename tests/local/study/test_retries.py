@@ -157,6 +157,11 @@ def test_a_grid_retries_its_failed_points_before_it_is_exhausted(tmp_path):
         "MemoryError",
         "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 7.28 TiB for an array",
         "java.lang.OutOfMemoryError: Java heap space",
+        "RuntimeError: CUDA driver error: out of memory",
+        "RuntimeError: cuda runtime error (2) : out of memory at /pytorch/aten/src/THC/generic/THCStorage.cu:58",
+        "ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory",
+        "cupy.cuda.memory.OutOfMemoryError: Out of memory allocating 8,000,000,000 bytes",
+        "terminate called after throwing an instance of 'std::bad_alloc'",
     ],
 )
 def test_the_errors_of_frameworks_that_got_no_memory_are_known(tmp_path, text):

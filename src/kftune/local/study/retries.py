@@ -22,13 +22,15 @@ Kind = Literal["failed", "lost", "out_of_memory"]
 # The last lines in which the error that ended a program is looked for, and the most bytes of them.
 _ERROR_LINES, _ERROR_BYTES = 20, 1 << 14
 _OUT_OF_MEMORY = re.compile(
-    rb"\bOutOfMemoryError\b"  # torch, on all devices; Java
-    rb"|\b(?:CUDA|HIP|MPS backend|XPU) out of memory\b"
-    rb"|\bCUDA error: out of memory\b|\bCUDA_ERROR_OUT_OF_MEMORY\b|\bcudaErrorMemoryAllocation\b"
+    rb"\bOutOfMemoryError\b"  # torch, on all devices; CuPy; Java
+    rb"|\b(?:CUDA|cuda|HIP|hip|ROCm|MPS|XPU)\b[^\n]{0,60}\bout of memory\b"
+    rb"|\bcudaMalloc\b[^\n]{0,60}\bout of memory\b|\bCUDA_ERROR_OUT_OF_MEMORY\b|\bcudaErrorMemoryAllocation\b"
     rb"|\bCU(?:BLAS|DNN)_STATUS_ALLOC_FAILED\b"
-    rb"|\bRESOURCE_EXHAUSTED: Out of memory\b|\bResourceExhaustedError\b"  # JAX, TensorFlow
-    rb"|\bDefaultCPUAllocator: (?:can't|not enough) (?:allocate )?memory\b"
-    rb"|^MemoryError\b|\b_ArrayMemoryError\b",
+    rb"|\bRESOURCE_EXHAUSTED: Out of memory\b"  # JAX
+    rb"|\bResourceExhaustedError\b|\bOOM when allocating tensor\b"  # TensorFlow
+    rb"|\bDefaultCPUAllocator: (?:can't allocate|not enough) memory\b"
+    rb"|^MemoryError\b|\b_ArrayMemoryError\b"  # Python, NumPy
+    rb"|\bstd::bad_alloc\b",
     re.MULTILINE,
 )
 
