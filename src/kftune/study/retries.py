@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import BeforeValidator, Field
 
@@ -71,7 +71,7 @@ class RetryBudget(Part):
     lost: Annotated[int, Field(ge=0, le=100), NO_BOOL] | None = None
     """After SIGKILL or SIGTERM from outside, or the loss of its node; default: `step.preemption.retries`."""
     out_of_memory: Annotated[
-        OutOfMemory, BeforeValidator(_out_of_memory, json_schema_input_type=int | str | OutOfMemory)
+        OutOfMemory, BeforeValidator(_out_of_memory, json_schema_input_type=int | Literal["smaller"] | OutOfMemory)
     ] = OutOfMemory(retries=0)
     """After memory ran out: a number of retries with the same values, ``smaller``, or ``{retries: 2, halve: NAME}``.
     ``smaller`` is short for ``{halve: batch_size}``: each retry has half of the value, rounded down to one of the

@@ -90,6 +90,12 @@ def test_kinds_are_counted_for_themselves(tmp_path):
         "ran out of memory: exit code 1; its last lines:",
         "was ended from outside by SIGKILL; its last lines:",
     ]
+    assert [event.reason for event in events if isinstance(event, TrialRetries)] == [
+        "failed",
+        "lost",
+        "out_of_memory",
+        "lost",
+    ]
     with open_results(tmp_path) as results:
         assert to_json(results)["trials"][0]["retries"] == {"failed": 1, "lost": 2, "out_of_memory": 1}
 
@@ -191,6 +197,24 @@ def test_a_kill_for_want_of_memory_counts_as_such(tmp_path, monkeypatch):
     command = ends(f"{{ echo oom_kill 4 > {file}; kill -9 $$; }}")
     trial = one_trial(study(command, trials=1, budget=retries(out_of_memory=1)), tmp_path / "results")
     assert (trial.state, trial.retried.counted()) == ("Succeeded", {"out_of_memory": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RuntimeError: DataLoader worker (pid 123) is killed by signal: Killed.",
+        "  exitcode  : -9 (pid: 123)",
+        "  traceback : Signal 9 (SIGKILL) received by PID 123",
+        "Killed",
+    ],
+)
+def test_a_killed_process_of_the_program_is_want_of_memory_if_the_kernel_killed_one(tmp_path, text):
+    log = tmp_path / "log"
+    log.write_text(f"Traceback (most recent call last):\n{text}\n")
+    assert not says_out_of_memory(log)
+    assert says_out_of_memory(log, kernel_killed=True)
+    log.write_text("ValueError: 9 signals, -9 killed\n")
+    assert not says_out_of_memory(log, kernel_killed=True)
 
 
 # -- smaller values ------------------------------------------------------------------------------------------------

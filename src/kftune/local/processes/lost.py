@@ -41,10 +41,12 @@ class LossWatch:
         Args:
             process: The process, which has ended.
         """
-        if process.cut_short or process.returncode is None:
-            return False
-        is_killed = process.endings.get(process.returncode) == "SIGKILL"
-        return is_killed and self._before is not None and self._before != _killed_for_memory()
+        code = process.returncode
+        return code is not None and process.endings.get(code) == "SIGKILL" and self.memory_ran_out()
+
+    def memory_ran_out(self) -> bool:
+        """Whether the kernel has killed some process for want of memory since the start."""
+        return self._before is not None and self._before != _killed_for_memory()
 
 
 def why_lost(name: str) -> str:

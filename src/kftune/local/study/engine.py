@@ -298,7 +298,7 @@ class StudyEngine:
         trial = self._store.trial(running.number)
         self._again.add(trial, retry)
         self._progress.add(trial.number, trial.state, None)
-        self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, retry.message))
+        self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, retry.message, retry.kind))
 
     def _store_end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
         ending = TrialEnd(

@@ -33,6 +33,8 @@ _OUT_OF_MEMORY = re.compile(
     rb"|\bstd::bad_alloc\b",
     re.MULTILINE,
 )
+# torchrun, torch's DataLoader, multiprocessing and shells about a process of theirs.
+_KILLED = re.compile(rb"\bSIGKILL\b|\b[Ss]ignal:? (?:9|Killed)\b|^Killed\b|\bexitcode\s*: -9\b", re.MULTILINE)
 
 
 class Ended(NamedTuple):
@@ -50,8 +52,10 @@ class Ended(NamedTuple):
 class Retry(NamedTuple):
     """Another try of a trial."""
 
+    kind: Kind
+    """What it was that ended the try before."""
     message: str
-    """What ended the try before."""
+    """The same in words."""
     suggestion: Suggestion | None
     """Other values than before; None for the same."""
 
@@ -138,7 +142,7 @@ class Retries:
             message = f"starts again with {name}={value} in place of {before}: {message}"
         counted: dict[str, Any] = {kind: used + 1}
         self._retried[number] = retried._replace(**counted)
-        return Retry(message, changed)
+        return Retry(kind, message, changed)
 
     def add(self, trial: Trial, retry: Retry) -> None:
         """Lets a trial start again.
@@ -213,16 +217,18 @@ def _kind(ended: Ended, watch: LossWatch) -> tuple[Kind, str]:
     lost = watch.lost(ended.process)
     if lost:
         return "lost", f"{why_lost(lost)}{last_lines(ended.log)}"
-    if watch.ran_out_of_memory(ended.process) or says_out_of_memory(ended.log):
+    if watch.ran_out_of_memory(ended.process) or says_out_of_memory(ended.log, kernel_killed=watch.memory_ran_out()):
         return "out_of_memory", f"ran out of memory: {ended.message}"
     return "failed", ended.message
 
 
-def says_out_of_memory(log: Path) -> bool:
+def says_out_of_memory(log: Path, *, kernel_killed: bool = False) -> bool:
     """Whether the last lines of a log have the error of a program that got no memory, of its machine or of a GPU.
 
     Args:
         log: The file.
+        kernel_killed: Whether the kernel killed a process for want of memory meanwhile: then a program that tells that
+            SIGKILL ended one of its own processes counts too, such as torchrun.
     """
-    lines = end_of(log, _ERROR_BYTES).splitlines()[-_ERROR_LINES:]
-    return _OUT_OF_MEMORY.search(b"\n".join(lines)) is not None
+    lines = b"\n".join(end_of(log, _ERROR_BYTES).splitlines()[-_ERROR_LINES:])
+    return _OUT_OF_MEMORY.search(lines) is not None or (kernel_killed and _KILLED.search(lines) is not None)
