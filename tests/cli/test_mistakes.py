@@ -78,6 +78,11 @@ class Edit(NamedTuple):
     new: str
 
 
+_REST = STUDY[STUDY.index("objective:") : STUDY.index("max_trials")]
+_SEARCH = "  lr: {loguniform: [1e-4, 1e-2]}\n" + _REST
+_GRID = _REST.replace("{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: grid}")
+_HALVE = "retries: {{out_of_memory: {{halve: {}}}}}, "
+
 EDITS = {
     "study: misspelt section": Edit("objective:", "objectve:"),
     "study: misspelt key of a section": Edit("max_trials: 6", "max_trails: 6"),
@@ -129,6 +134,43 @@ EDITS = {
     "budget: none at once": Edit("parallel: 2", "parallel: 0"),
     "budget: no trials": Edit("max_trials: 6", "max_trials: 0"),
     "budget: not a duration": Edit("trial_timeout: 30s", "trial_timeout: 30 minutes"),
+    "retries: a number for all kinds": Edit("trial_timeout: 30s", "trial_timeout: 30s, retries: 2"),
+    "retries: misspelt kind": Edit("trial_timeout: 30s", "trial_timeout: 30s, retries: {oom: 1}"),
+    "retries: below 0": Edit("trial_timeout: 30s", "trial_timeout: 30s, retries: {failed: -1}"),
+    "retries: without a limit": Edit("trial_timeout: 30s", "trial_timeout: 30s, retries: {failed: true}"),
+    "retries: a fraction": Edit("trial_timeout: 30s", "trial_timeout: 30s, retries: {lost: 1.5}"),
+    "retries: an unknown word for memory": Edit(
+        "trial_timeout: 30s", "trial_timeout: 30s, retries: {out_of_memory: larger}"
+    ),
+    "retries: smaller without a batch size": Edit(
+        "trial_timeout: 30s", "trial_timeout: 30s, retries: {out_of_memory: smaller}"
+    ),
+    "retries: an empty mapping for memory": Edit(
+        "trial_timeout: 30s", "trial_timeout: 30s, retries: {out_of_memory: {}}"
+    ),
+    "retries: a misspelt hyperparameter to halve": Edit(
+        "trial_timeout: 30s", "trial_timeout: 30s, retries: {out_of_memory: {halve: lrr}}"
+    ),
+    "retries: a fixed hyperparameter to halve": Edit(
+        "trial_timeout: 30s", "trial_timeout: 30s, retries: {out_of_memory: {halve: epochs}}"
+    ),
+    "retries: nothing to halve with": Edit(
+        "trial_timeout: 30s", "trial_timeout: 30s, retries: {out_of_memory: {retries: 0, halve: lr}}"
+    ),
+    "retries: lost trials twice": Edit(
+        "trial_timeout: 30s}\nstep:", "trial_timeout: 30s, retries: {lost: 1}}\nstep:\n  preemption: {retries: 2}"
+    ),
+    "retries: texts to halve": Edit(
+        _SEARCH, f"  optimizer: {{choice: [adam, sgd]}}\n{_REST}{_HALVE.format('optimizer')}"
+    ),
+    "retries: halving what a condition depends on": Edit(
+        _SEARCH,
+        f"  units: {{choice: [32, 64]}}\n  lr: {{loguniform: [1e-4, 1e-2], when: {{units: [64]}}}}\n"
+        f"{_REST}{_HALVE.format('units')}",
+    ),
+    "retries: halving in a grid": Edit(
+        _SEARCH, f"  units: {{choice: [32, 64]}}\n  lr: null\n{_GRID}{_HALVE.format('units')}"
+    ),
     "step: an invalid image name": Edit("registry.example/toy:1", "Toy Image"),
     "step: the command as one text": Edit("[python, train.py]", "python train.py"),
     "step: neither command nor module": Edit("  command: [python, train.py]\n", ""),
@@ -196,6 +238,8 @@ COMMANDS = {
     "command: an override that breaks the study": ["show", "study.yaml", "budget.max_trials=0"],
     "command: new with a name that is no module": ["new", "hparams", "Text-CNN"],
     "command: registry show of nothing known": ["registry", "show", "LstmHparms"],
+    "command: failed trials again in a run that starts over": ["run", "study.yaml", "--fresh", "--retry-failed"],
+    "command: a misspelt option for failed trials": ["run", "study.yaml", "--retry-fail"],
     "command: results of a study that never ran": ["best", "study.yaml"],
 }
 

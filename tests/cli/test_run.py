@@ -37,6 +37,11 @@ def test_a_pipeline_runs_with_both_commands(folder: Path, command: list[str]):
     [
         (["--gpus", "0"], "--gpus is for a study or an Experiment, but pipeline.yaml is a pipeline"),
         (["--as-katib"], "--as-katib is for an Experiment, but pipeline.yaml is a pipeline"),
+        (
+            ["--retry-failed"],
+            "--retry-failed is for a study or an Experiment, but pipeline.yaml is a pipeline; without the option, the "
+            "failed steps of its latest run run again",
+        ),
         (["--parallel", "0"], "--parallel must be at least 1, but got 0"),
     ],
 )

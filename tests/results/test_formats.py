@@ -54,7 +54,7 @@ def test_the_next_run_converts_the_first_format_and_loses_nothing(folder):
     after = rows(folder / "trials.db")
     assert [{name: row[name] for name in before[0]} for row in after] == before
     assert {(row["algorithm"], row["settings"], row["seed"]) for row in after} == {("random", "{}", 7)}
-    assert version(folder / "trials.db") == 2
+    assert version(folder / "trials.db") == 3
     assert rows(folder / "trials.db", "SELECT value FROM meta WHERE key = 'study'") != [meta]
 
 
@@ -83,3 +83,20 @@ def test_a_conversion_that_is_cut_short_leaves_the_first_format(folder):
         Store(folder, results.meta)
     assert version(folder / "trials.db") == 1
     assert rows(folder / "trials.db") == rows(FILE)
+
+
+def test_a_study_goes_on_from_the_second_format(tmp_path):
+    failing = sh("case $KFTUNE_TRIAL_NAME in *2) exit 3;; esac; echo loss=0.5")
+    run(study(failing), tmp_path)
+    with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
+        connection.executescript("ALTER TABLE trials DROP COLUMN retried; PRAGMA user_version = 2")
+    with open_results(tmp_path) as results:
+        before = results.trials()
+    assert [trial.retried.counted() for trial in before] == [{}] * 3
+    outcome, _ = run(study(failing, budget={"retries": {"failed": 1}}), tmp_path, retry_failed=True)
+    assert outcome.counts == {"Failed": 1, "Succeeded": 2}
+    assert version(tmp_path / "trials.db") == 3
+    with open_results(tmp_path) as results:
+        after = results.trials()
+    assert [after[0], after[2]] == [before[0], before[2]]
+    assert (after[1].origin, after[1].attempt, after[1].retried.failed) == (before[1].origin, 3, 1)

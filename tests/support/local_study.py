@@ -163,15 +163,17 @@ class Runs:
 
 def serve() -> None:
     """Forks a run of a study for each line of standard input, and prints its process id. This is faster than a new
-    Python each time. Arguments: the results folder, and the keyword arguments of `study` as JSON."""
+    Python each time. Arguments: the results folder, and the keyword arguments of `study` as JSON, with retry_failed for
+    `run_study`."""
     folder, arguments = Path(sys.argv[1]), json.loads(sys.argv[2])
+    retry_failed = arguments.pop("retry_failed", False)
     a_study = study(tuple(arguments.pop("command")), **arguments)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            os._exit(run_study(a_study, folder).exit_code)
+            os._exit(run_study(a_study, folder, retry_failed=retry_failed).exit_code)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
         os.waitpid(pid, 0)

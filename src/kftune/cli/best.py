@@ -120,6 +120,7 @@ def _text(best: Trial, results: Results) -> str:
             f"{table(['metric', 'value'], values)}\n",
             f"{table(['hyperparameter', 'value'], [*best.assignment.items()])}\n",
             *_targets(results),
+            *_smaller(best),
             f"origin  {_origin(best)}",
             f"log     {results.folder.log(best.name)}",
             f"output  {results.folder.output(best.name)}",
@@ -134,6 +135,14 @@ def _targets(results: Results) -> list[str]:
         for each in results.targets()
     ]
     return [f"{table(['target', 'must be', 'result', 'trial'], rows)}\n"] if rows else []
+
+
+def _smaller(trial: Trial) -> list[str]:
+    """Returns a line for each value that replaced a larger one for want of memory."""
+    return [
+        f"{name}={trial.text(name)} ran in place of {value}, for which memory ran out"
+        for name, value in trial.retried.proposed.items()
+    ]
 
 
 def _origin(trial: Trial) -> str:

@@ -64,6 +64,7 @@ def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tup
             notes=chosen.notes,
             strict=arguments.strict,
             fresh=arguments.fresh,
+            retry_failed=arguments.retry_failed,
         ).exit_code
 
     return folder, go

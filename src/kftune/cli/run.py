@@ -34,10 +34,13 @@ Go = Callable[["OnEvent"], int]
 
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
-    **dict.fromkeys(("gpus", "strict"), ("study", "Experiment")),
+    **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
+
+# Options without a key of a file that means the same -> what to do in a file of another kind.
+_INSTEAD = {"gpus": "", "retry_failed": "; without the option, the failed steps of its latest run run again"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     trials = parser.add_argument_group("studies and Experiments")
     trials.add_argument("--gpus", help="GPUs to distribute among trials, such as 0,1; none: run without")
     trials.add_argument("--strict", action="store_true", help="refuse a file with settings that have no effect here")
+    trials.add_argument(
+        "--retry-failed", action="store_true", help="run trials again that failed or reported no objective"
+    )
     add_pipeline_arguments(parser)
     experiment = parser.add_argument_group("Experiments")
     experiment.add_argument("--name", help="which Experiment, if the file has several")
@@ -128,9 +134,11 @@ def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
     for name, kinds in _KINDS_OF.items():
         if kind.name not in kinds and getattr(arguments, name, None) not in (None, False, []):
             option, which = f"--{name.replace('_', '-')}", " or ".join(f"{Kind(each)}" for each in kinds)  # type: ignore[arg-type]
-            # The devices of this machine are no part of a file.
-            hint = "" if name == "gpus" else in_the_file(arguments.file, option, getattr(arguments, name))
+            known = _INSTEAD.get(name)
+            hint = in_the_file(arguments.file, option, getattr(arguments, name)) if known is None else known
             raise UsageError(f"{option} is for {which}, but {arguments.file} is {kind}{hint}")
+    if arguments.fresh and getattr(arguments, "retry_failed", False):
+        raise UsageError("--fresh starts over, and --retry-failed goes on with earlier trials; use one of them")
 
 
 def _print_json(event: Any) -> None:
@@ -171,6 +179,7 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
             notes=drift_notes(study, arguments.file),
             strict=arguments.strict,
             fresh=arguments.fresh,
+            retry_failed=arguments.retry_failed,
         ).exit_code
 
     return folder, go

@@ -80,6 +80,19 @@ def _facts(study: Study) -> dict[str, Any]:
     }
 
 
+def _retries(study: Study) -> list[str]:
+    """Returns a line that says how often a trial runs again, if it does."""
+    limits = study.retry_limits
+    halved = limits.halve and f" ({limits.halve} is halved)"
+    counts = {
+        "after a failure": limits.failed,
+        "when lost": limits.lost,
+        f"without memory{halved}": limits.out_of_memory,
+    }
+    told = [f"{count} {when}" for when, count in counts.items() if count]
+    return [f"  retries    {', '.join(told)}"] if told else []
+
+
 def _text(study: Study) -> str:
     facts = _facts(study)
     searched = [[name, json.dumps(spec), _about(study, name)] for name, spec in facts["search"].items()]
@@ -99,6 +112,7 @@ def _text(study: Study) -> str:
             f"  metrics    {', '.join(study.reductions)}",
             f"  algorithm  {study.algorithm.name}: {declared(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
+            *_retries(study),
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",
             indented(table(["name", "domain", "meaning"], searched)),

@@ -22,7 +22,7 @@ from kftune.local.study.trials import TrialContainers
 from kftune.local.views import View, study_view
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
-from kftune.results import Trial, open_results
+from kftune.results import RunFolder, Trial, open_results
 from kftune.results.page import results_page
 from kftune.study import Study, study_from_dict
 
@@ -57,7 +57,16 @@ def _run(study: Study, request: Mapping[str, Any], view: View) -> Outcome:
         gpus=request["gpus"],
         runtime="process" if given is None else "container",
         containers=containers,
+        retry_failed=_has_failed(Path(request["results"])),
     )
+
+
+def _has_failed(results: Path) -> bool:
+    """Whether too many trials failed in an earlier try of the step: then it can go on only if they run again."""
+    if not RunFolder(results).database.is_file():
+        return False
+    with open_results(results) as stored:
+        return stored.reason() == "MaxFailedReached"
 
 
 def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -> None:

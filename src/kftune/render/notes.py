@@ -12,6 +12,7 @@ from kftune.metrics.definition import definition_notes
 from kftune.render.algorithm import Counts
 from kftune.render.parameters import KatibParameter
 from kftune.render.pod_notes import pod_notes
+from kftune.render.trial_retries import retry_notes
 from kftune.study import Study
 
 
@@ -110,24 +111,6 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
         yield "Katib does not stop running trials when the goal is reached"
 
 
-# Source: training-operator v1.9.4, pkg/controller.v1/common/pod.go: `ExitCode` starts a pod again after any code from
-# 128 on, and NumRequeues of its queue is always 0, so that backoffLimit sets no bound. trainer v2.3, JobSpecPatch: a
-# TrainJob can change the pods of its runtime's Jobs, but not the Jobs.
-_LOST_NODE = {
-    "Job": (
-        "a Job starts its pod again each time that its node is lost; it does not count how often (preemption.retries)"
-    ),
-    "PyTorchJob": (
-        "a PyTorchJob fails when its node is lost, since its operator cannot tell that from a failure: "
-        "preemption.retries has no effect"
-    ),
-    "TrainJob": (
-        "the runtime of a TrainJob decides what happens when a node is lost: preemption.retries has no effect; with "
-        "torch-distributed a trial starts again, as after a failure"
-    ),
-}
-
-
 def _about_trials(study: Study) -> Iterator[str]:
     target, resources = study.targets.katib, study.step.resources
     security = study.step.security
@@ -138,8 +121,7 @@ def _about_trials(study: Study) -> Iterator[str]:
         yield "pod.resources must have room for the container that Katib adds: otherwise Kubernetes rejects the pod"
     if study.step.queue is not None:
         yield "Kueue admits whole trials: one that waits in the queue counts as running in Katib (parallel)"
-    if study.step.preemption.retries:
-        yield _LOST_NODE[target.trial_kind]
+    yield from retry_notes(study)
     if target.trial_kind == "TrainJob":
         yield from _about_trainjob(study)
     if target.trial_kind == "PyTorchJob":

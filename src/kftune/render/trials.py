@@ -16,7 +16,9 @@ from kftune.katib.crd.schema import fields_of
 from kftune.katib.trial.conditions import PRIMARY_LABELS
 from kftune.render import pods, trial_pods
 from kftune.render.rendering import present
+from kftune.render.trial_retries import job_policy
 from kftune.study import Step, Study
+from kftune.study.retries import NONE_RUNS_AGAIN, RetryLimits
 
 # The manager of the patches of a TrainJob's runtime; Trainer requires a domain and a path.
 _PATCH_MANAGER = "kftune.io/render"
@@ -39,6 +41,8 @@ class Work(NamedTuple):
     """The longest duration in seconds."""
     retain: bool = False
     """Whether pods are kept when the object has ended."""
+    retries: RetryLimits = NONE_RUNS_AGAIN
+    """How often a Job starts its pod again."""
     is_trial: bool = True
     """Whether Katib creates the object."""
     key: str = "targets.katib.trial_kind"
@@ -89,6 +93,7 @@ def trial_spec(study: Study, script: str) -> dict[str, Any]:
         runtime_kind=target.runtime_kind,
         timeout=study.budget.trial_timeout,
         retain=target.retain,
+        retries=study.retry_limits,
     )
     made = object_of(work, script)
     if target.trial_kind == "TrainJob" and target.version == "0.18":
@@ -173,15 +178,7 @@ def _deadline(work: Work) -> dict[str, int]:
 def _job(work: Work, container: str, script: str) -> dict[str, Any]:
     template = trial_pods.pod_template(work.step, work.group, container, script)
     template["spec"] = {"restartPolicy": "Never", **_deadline(work), **template["spec"]}
-    return {"backoffLimit": 0, **_survival(work.step), "template": template}
-
-
-def _survival(step: Step) -> dict[str, Any]:
-    """Returns what lets a Job start its pod again when a node is lost, but not when the program fails."""
-    if not step.preemption.retries:
-        return {}
-    lost = {"type": "DisruptionTarget", "status": "True"}
-    return {"podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [lost]}]}}
+    return {**job_policy(work.retries, container), "template": template}
 
 
 def _pytorch_job(work: Work, container: str, script: str) -> dict[str, Any]:

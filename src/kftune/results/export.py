@@ -52,6 +52,8 @@ def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
         "name": trial.name,
         "state": trial.state,
         "attempt": trial.attempt,
+        "retries": trial.retried.counted(),
+        "proposed": trial.retried.proposed,
         "values": trial.point,
         "assignment": trial.assignment,
         "objective": trial.objective,

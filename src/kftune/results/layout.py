@@ -21,8 +21,8 @@ class RunFolder(NamedTuple):
     trials/NAME/      what a trial wrote (its KFTUNE_OUTPUT_DIR)
     lock              held by the run that writes
 
-    When a trial is started again, since it was interrupted or ended from outside, its earlier files end in
-    ``.attempt1``, ``.attempt2``, …
+    When a trial is started again, since it was interrupted or is retried, its earlier files end in ``.attempt1``,
+    ``.attempt2``, …
     """
 
     path: Path
@@ -56,7 +56,7 @@ class RunFolder(NamedTuple):
         return self.outputs / trial
 
     def move_aside(self, trial: str, attempt: int) -> None:
-        """Renames the files of a try that was cut short, so that the next one finds none.
+        """Renames the files of an earlier try, so that the next one finds none.
 
         Args:
             trial: The trial's name.

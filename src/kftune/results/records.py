@@ -6,6 +6,7 @@ Named tuples, built with keywords: a dataclass would import `inspect`, which tak
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from kftune.metrics.values import MetricValues
@@ -124,6 +125,27 @@ class Meta(NamedTuple):
         return Origin(self.algorithm, self.settings, self.seed, code, revision)
 
 
+class Retried(NamedTuple):
+    """Why a trial was started again, as far as the study's `budget.retries` count it."""
+
+    failed: int = 0
+    lost: int = 0
+    out_of_memory: int = 0
+    proposed: Mapping[str, Any] = {}
+    """What the algorithm proposed for the hyperparameters that got smaller for want of memory."""
+    smaller: Mapping[str, Any] = {}
+    """Their values since the last retry."""
+
+    def counted(self) -> dict[str, int]:
+        """Returns how often it was started again, by kind; without kinds that did not occur."""
+        kinds = {"failed": self.failed, "lost": self.lost, "out_of_memory": self.out_of_memory}
+        return {kind: count for kind, count in kinds.items() if count}
+
+
+NOT_RETRIED = Retried()
+"""What most trials have."""
+
+
 class Trial(NamedTuple):
     """One trial."""
 
@@ -131,7 +153,7 @@ class Trial(NamedTuple):
     name: str
     state: State
     attempt: int
-    """How often it was started; more than 1 if it was cut short, by the end of a run or from outside."""
+    """How often it was started; more than 1 if a run ended before it did, or if it was retried."""
     assignment: dict[str, str]
     """The texts it was given, by dotted name."""
     point: dict[str, Any]
@@ -154,6 +176,8 @@ class Trial(NamedTuple):
     """Seconds from the machine's start to the process's; with it a later run finds processes that a killed run left."""
     origin: Origin
     """What chose its values, and the code that it ran."""
+    retried: Retried = NOT_RETRIED
+    """Why it was started again."""
 
     def text(self, name: str) -> str:
         """Returns the text of a hyperparameter, or of a searched key in one; empty if the trial did not get it."""
@@ -174,6 +198,7 @@ class TrialStart(NamedTuple):
     origin: Origin
     pid: int | None = None
     pid_started: float | None = None
+    retried: Retried = NOT_RETRIED
 
 
 class TrialEnd(NamedTuple):
@@ -186,3 +211,4 @@ class TrialEnd(NamedTuple):
     duration: float
     exit_code: int | None
     message: str = ""
+    retried: Retried = NOT_RETRIED

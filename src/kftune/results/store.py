@@ -20,6 +20,7 @@ from kftune.results.tables import (
     meta_of,
     meta_to_text,
     origin_to_row,
+    retried_to_text,
     select,
     to_json,
     translated,
@@ -31,12 +32,13 @@ _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _SELECT = select(FORMAT)
 _INSERT = (
     "INSERT OR REPLACE INTO trials (number, state, attempt, assignment, point, metrics, started, message, pid, "
-    "pid_started, algorithm, settings, seed, code, revision) VALUES (:number, 'Running', :attempt, :assignment, "
-    ":point, '{}', :started, '', :pid, :pid_started, :algorithm, :settings, :seed, :code, :revision)"
+    "pid_started, algorithm, settings, seed, code, revision, retried) VALUES (:number, 'Running', :attempt, "
+    ":assignment, :point, '{}', :started, '', :pid, :pid_started, :algorithm, :settings, :seed, :code, :revision, "
+    ":retried)"
 )
 _END = (  # the names in it are our own
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
-    f"pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
+    f"retried = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
@@ -100,8 +102,8 @@ class Store:
             _check_same_study(stored, meta, self.folder)
             seed = stored.seed if self._keep_seed else meta.seed
             meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
-        if version == 1:
-            update(self._connection, stored or meta)
+        if 0 < version < FORMAT:
+            update(self._connection, version, stored or meta)
         run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
@@ -134,7 +136,11 @@ class Store:
 
     def start(self, trial: TrialStart) -> None:
         """Records that a trial runs."""
-        texts = {"assignment": to_json(trial.assignment), "point": to_json(trial.point)}
+        texts = {
+            "assignment": to_json(trial.assignment),
+            "point": to_json(trial.point),
+            "retried": retried_to_text(trial.retried),
+        }
         self._commit(_INSERT, {**trial._asdict(), **texts, **origin_to_row(trial.origin)}, to_disk=False)
 
     def end(self, number: int, end: TrialEnd) -> None:
@@ -144,7 +150,7 @@ class Store:
             number: The trial.
             end: How it ended. `synchronise` writes this to the disk.
         """
-        values = {**end._asdict(), "metrics": to_json(end.metrics)}
+        values = {**end._asdict(), "metrics": to_json(end.metrics), "retried": retried_to_text(end.retried)}
         self._commit(_END, [*values.values(), number], to_disk=False)
 
     def check_place(self) -> None:

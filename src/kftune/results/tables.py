@@ -11,19 +11,28 @@ from typing import Any
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
 from kftune.results.layout import RunFolder, trial_name
-from kftune.results.records import Aim, Meta, Origin, TrackedMetric, Trial
+from kftune.results.records import NOT_RETRIED, Aim, Meta, Origin, Retried, TrackedMetric, Trial
 
-FORMAT = 2
+FORMAT = 3
 """The user_version of files with these tables."""
 
-# What format 1 lacks.
-_ORIGIN = {
-    "algorithm": "TEXT NOT NULL DEFAULT ''",
-    "settings": "TEXT NOT NULL DEFAULT '{}'",
-    "seed": "INTEGER NOT NULL DEFAULT 0",
-    "code": "TEXT NOT NULL DEFAULT ''",
-    "revision": "TEXT NOT NULL DEFAULT ''",
+# Format -> the columns that it adds to those of the format before.
+_ADDED = {
+    2: {
+        "algorithm": "TEXT NOT NULL DEFAULT ''",
+        "settings": "TEXT NOT NULL DEFAULT '{}'",
+        "seed": "INTEGER NOT NULL DEFAULT 0",
+        "code": "TEXT NOT NULL DEFAULT ''",
+        "revision": "TEXT NOT NULL DEFAULT ''",
+    },
+    3: {"retried": "TEXT NOT NULL DEFAULT '{}'"},
 }
+
+
+def _added(after: int, until: int) -> dict[str, str]:
+    """Returns the columns that formats add, with their types."""
+    return {name: kind for number in range(after + 1, until + 1) for name, kind in _ADDED[number].items()}
+
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,11 +51,11 @@ CREATE TABLE trials (
     message     TEXT NOT NULL,
     pid         INTEGER,
     pid_started REAL,
-    {", ".join(f"{name} {type}" for name, type in _ORIGIN.items())}
+    {", ".join(f"{name} {kind}" for name, kind in _added(1, FORMAT).items())}
 );
 """
 
-_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin"))
+_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin", "retried"))
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -57,8 +66,7 @@ def select(version: int) -> str:
     Args:
         version: The file's user_version.
     """
-    columns = _COLUMNS if version == 1 else (*_COLUMNS, *_ORIGIN)
-    return f"SELECT {', '.join(columns)} FROM trials"  # noqa: S608  # the names are our own
+    return f"SELECT {', '.join((*_COLUMNS, *_added(1, version)))} FROM trials"  # noqa: S608  # the names are our own
 
 
 def trial_of(row: Any, meta: Meta) -> Trial:
@@ -72,11 +80,17 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     for name in ("assignment", "point", "metrics"):
         values[name] = json.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
-    origin = meta.origin()
+    origin, retried = meta.origin(), "{}"
     if row[len(_COLUMNS) :]:
-        algorithm, settings, *rest = row[len(_COLUMNS) :]
-        origin = Origin(algorithm, json.loads(settings), *rest)
-    return Trial(name=trial_name(meta.slug, values["number"]), origin=origin, **values)
+        algorithm, settings, seed, code, revision, *rest = row[len(_COLUMNS) :]
+        origin = Origin(algorithm, json.loads(settings), seed, code, revision)
+        retried = rest[0] if rest else retried
+    return Trial(
+        name=trial_name(meta.slug, values["number"]),
+        origin=origin,
+        retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
+        **values,
+    )
 
 
 def origin_to_row(origin: Origin) -> dict[str, Any]:
@@ -84,21 +98,30 @@ def origin_to_row(origin: Origin) -> dict[str, Any]:
     return {**origin._asdict(), "settings": to_json(origin.settings)}
 
 
-def update(connection: sqlite3.Connection, stored: Meta) -> None:
-    """Converts a file of format 1 to this format. A kill at any moment leaves the one or the other.
+def retried_to_text(retried: Retried) -> str:
+    """Returns why a trial was started again as it is stored."""
+    return (
+        "{}" if retried is NOT_RETRIED else to_json({key: value for key, value in retried._asdict().items() if value})
+    )
+
+
+def update(connection: sqlite3.Connection, version: int, stored: Meta) -> None:
+    """Converts a file of an earlier format to this one. A kill at any moment leaves the one or the other.
 
     Args:
         connection: The file, outside of a transaction.
-        stored: The study as the last run stored it: nothing else knows what proposed the trials.
+        version: Its format.
+        stored: The study as the last run stored it: in format 1, nothing else knows what proposed the trials.
     """
     connection.execute("BEGIN IMMEDIATE")
-    for name, type_ in _ORIGIN.items():
-        connection.execute(f"ALTER TABLE trials ADD COLUMN {name} {type_}")
-    connection.execute(
-        "UPDATE trials SET algorithm = :algorithm, settings = :settings, seed = :seed, code = :code, "
-        "revision = :revision",
-        origin_to_row(stored.origin()),
-    )
+    for name, kind in _added(version, FORMAT).items():
+        connection.execute(f"ALTER TABLE trials ADD COLUMN {name} {kind}")
+    if version == 1:
+        connection.execute(
+            "UPDATE trials SET algorithm = :algorithm, settings = :settings, seed = :seed, code = :code, "
+            "revision = :revision",
+            origin_to_row(stored.origin()),
+        )
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
 

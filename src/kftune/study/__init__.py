@@ -17,6 +17,7 @@ from kftune.study.algorithm import Algorithm
 from kftune.study.load import load_study, study_from_dict
 from kftune.study.model import Study
 from kftune.study.objective import Budget, MetricSpec, Objective
+from kftune.study.retries import OutOfMemory, RetryBudget
 from kftune.study.step import Step
 from kftune.study.targets import KatibTarget, Targets
 
@@ -32,8 +33,10 @@ __all__ = [
     "KatibTarget",
     "MetricSpec",
     "Objective",
+    "OutOfMemory",
     "Preemption",
     "Resources",
+    "RetryBudget",
     "SecretKey",
     "Security",
     "Step",

@@ -24,6 +24,7 @@ from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entr
 from kftune.study.feasibility import Feasibility, Refusal
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.objectives import EITHER, comparable, definitions_of, not_given, reductions_of, settle
+from kftune.study.retries import NO_RETRIES, RetryLimits, limits_of
 from kftune.study.step import Step
 from kftune.study.stopping import check_stopping
 from kftune.study.targets import Targets
@@ -83,6 +84,8 @@ class Study(Part):
         if self.constraints:
             self.feasibility  # noqa: B018  # making it checks them
         check_algorithm(self)
+        if self.budget.retries is not NO_RETRIES:
+            self.retry_limits  # noqa: B018
         for index, point in enumerate(self.points):
             check_point(self, point, index)
 
@@ -145,6 +148,11 @@ class Study(Part):
     def metric_definitions(self) -> tuple[MetricDefinition, ...]:
         """The metrics that scripts print in another format."""
         return definitions_of(self.objectives, self.metrics)
+
+    @derived
+    def retry_limits(self) -> RetryLimits:
+        """How often a trial runs again, by what ended it."""
+        return limits_of(self.budget.retries, self.step.preemption, self)
 
     @derived
     def size(self) -> float:

@@ -11,6 +11,7 @@ from kftune.metrics import check_metric_name
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.part import Part, located
 from kftune.spec.quantities import NO_BOOL, Count, Number, Seconds
+from kftune.study.retries import NO_RETRIES, RetryBudget
 
 Direction = Literal["minimize", "maximize"]
 Reduce = Literal["min", "max", "latest"]
@@ -81,6 +82,8 @@ class Budget(Part):
     TrainJob from its creation."""
     wall_clock: Seconds | None = None
     """Longest duration of the study, on this machine; Katib has none."""
+    retries: RetryBudget = NO_RETRIES
+    """How often a trial runs again after a failure, the loss of its node, or for want of memory."""
 
     @property
     def at_once(self) -> int:

@@ -224,5 +224,24 @@ def test_a_trial_that_needs_more_memory_than_its_container_has_is_not_started_ag
     assert "most likely it needed more than its" in trial.message
 
 
+def test_a_trial_without_memory_runs_again_with_half_of_it_in_a_new_container(engine, tmp_path):
+    script = """import sys
+units = int(dict(word[2:].split('=') for word in sys.argv[1:])['units'])
+x = bytearray(units * 1_000_000)
+print('loss=0.5')"""
+    a_study = in_image(
+        python(script),
+        trials=1,
+        step={"resources": {"cpu": 1, "memory": "48Mi"}},
+        points=[{"units": 200, "lr": 0.01, "optimizer": "adam"}],
+        budget={"retries": {"out_of_memory": {"retries": 5, "halve": "units"}}},
+    )
+    trial = one_trial(a_study, tmp_path, runtime="container")
+    assert trial.state == "Succeeded", trial.message
+    assert (trial.point["units"] < 50, trial.retried.proposed) == (True, {"units": 200})
+    assert trial.attempt == trial.retried.out_of_memory + 1 > 2
+    assert containers_of(engine, tmp_path) == []
+
+
 def _with_support() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(SUPPORT)}

@@ -223,7 +223,7 @@ def test_too_many_failures_fail_the_study(tmp_path):
     assert outcome.counts == {"Failed": 2}
     assert outcome.message == (
         "2 of 2 trials have failed (max_failed=2); kftune logs shows what they printed. To resume, raise "
-        "budget.max_failed; to start over, run with --fresh"
+        "budget.max_failed, or run them again with --retry-failed; to start over, run with --fresh"
     )
 
 
@@ -237,7 +237,7 @@ def test_too_many_failures_fail_the_study(tmp_path):
 )
 def test_the_advice_after_failures_names_every_limit_that_was_reached(tmp_path, trials, budget, advice):
     outcome, _ = run(study(sh("exit 1"), trials=trials, budget=budget), tmp_path)
-    assert f"To resume, raise {advice};" in outcome.message
+    assert f"To resume, raise {advice}, or run" in outcome.message
 
 
 def test_no_more_trials_run_or_fail_than_there_are(tmp_path):

@@ -34,6 +34,7 @@ from kftune.local.study.events import OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
+from kftune.local.study.retries import retry_note, unfinished
 from kftune.metrics.cut_numbers import CutNumber
 from kftune.metrics.cut_rows import FILTER_REMEDY, cut_rows, filter_notes
 from kftune.metrics.near_lines import NearLine
@@ -41,6 +42,7 @@ from kftune.metrics.near_rows import near_rows
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
 from kftune.study import Algorithm
+from kftune.study.retries import RetryLimits
 
 
 def run_experiment(
@@ -57,6 +59,7 @@ def run_experiment(
     notes: Sequence[str] = (),
     strict: bool = False,
     fresh: bool = False,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Runs an Experiment here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -76,6 +79,7 @@ def run_experiment(
         notes: Notes to emit at the start, before the run's own.
         strict: Refuse an Experiment that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
+        retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
         RunError: Katib refuses the Experiment, or it cannot run here.
@@ -113,13 +117,14 @@ def run_experiment(
             metrics, spec.get("earlyStopping"), store.folder, server, as_katib=as_katib, wrapped=options.strict_wrapper
         )
         readers.recall(earlier)
+        known = unfinished(earlier, failed_too=retry_failed)
         sampler = make_sampler(
             space,
             algorithm,
             metrics.direction,
             store.meta.seed,
             parallel=trials.parallel,
-            trials=earlier,
+            trials=known,
             as_katib=as_katib,
         )
         trials.parent_of = _parents(sampler, store)
@@ -127,10 +132,13 @@ def run_experiment(
         trials.notes[:0] = [*notes, *about_algorithm, *about_parameters, *about_filters]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += changes(trials.code, trials.revision, earlier)
+        trials.notes += changes(trials.code, trials.revision, known)
+        if retry_failed:
+            trials.notes.append(retry_note(earlier))
         plan = _plan(spec, store.meta, readers, trials)
         emit = None if on_event is None else _noting(metrics, readers, on_event)
-        return StudyEngine(plan, store, sampler, trials, Interrupts(), emit=emit).run()
+        interrupts = Interrupts()
+        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
 def _noting(metrics: Metrics, readers: Readers, emit: OnEvent) -> OnEvent:
@@ -180,7 +188,7 @@ def _plan(spec: Mapping[str, Any], meta: Meta, readers: Readers, trials: Experim
         max_failed=spec.get("maxFailedTrialCount"),
         reader=readers.make,
         grace=trials.grace,
-        lost_retries=trials.lost_retries,
+        retries=RetryLimits(lost=trials.lost_retries),
         limit_name="activeDeadlineSeconds",
         failed_hint="maxFailedTrialCount",
     )

@@ -1,4 +1,4 @@
-"""Tells whether a process was ended from outside, as the loss of a node ends a pod."""
+"""Tells what ended a process: something outside, as the loss of a node ends a pod, or the want of memory."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ class LossWatch:
         if name == "SIGKILL" and (self._before is None or self._before != _killed_for_memory()):
             return ""
         return name
+
+    def ran_out_of_memory(self, process: TrialProcess) -> bool:
+        """Whether a process was ended by SIGKILL while the kernel killed some process for want of memory.
+
+        Args:
+            process: The process, which has ended.
+        """
+        code = process.returncode
+        return code is not None and process.endings.get(code) == "SIGKILL" and self.memory_ran_out()
+
+    def memory_ran_out(self) -> bool:
+        """Whether the kernel has killed some process for want of memory since the start."""
+        return self._before is not None and self._before != _killed_for_memory()
 
 
 def why_lost(name: str) -> str:

@@ -113,7 +113,14 @@ def make_sampler(
     found = zip(earlier, scores, strict=True)
     strategy.learn_scores([(trial.point, score) for trial, score in found if trial.state in SCORED and score])
     repeats = as_katib or algorithm.name == "pbt"
-    return Sampler(space, strategy, seed, [trial.assignment for trial in earlier], repeats=repeats)
+    tried = [trial.assignment for trial in earlier]
+    # Values that ran out of memory and were replaced by smaller ones.
+    tried += [
+        space.suggestion({**trial.point, **trial.retried.proposed}).assignment
+        for trial in earlier
+        if trial.retried.proposed
+    ]
+    return Sampler(space, strategy, seed, tried, repeats=repeats)
 
 
 def _strategy(setup: Setup, known: Mapping[str, str]) -> Strategy:

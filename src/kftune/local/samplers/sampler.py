@@ -28,6 +28,7 @@ class Sampler:
         tell: Notes that a trial has ended (number, objective or None).
         tell_score: The same with a value of each objective.
         parent_of: Returns the trial that a trial resumes from (number); None to start from scratch.
+        suggestion: Returns a point with the texts that its trial gets (point).
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Sampler:
         self.tell = strategy.tell
         self.tell_score = strategy.tell_score
         self.parent_of = strategy.parent_of
+        self.suggestion = space.suggestion
 
     def ask(self, number: int) -> Suggestion | None:
         """Returns what trial `number` tries; None when nothing is left, or nothing until a running trial has ended."""
@@ -60,6 +62,12 @@ class Sampler:
                 self._strategy.accept(number, suggestion.drawn)
                 return suggestion
         return None
+
+    def claim(self, suggestion: Suggestion) -> bool:
+        """Notes that a trial tries values that were not asked for; returns whether no trial has tried them before."""
+        is_new = suggestion.key not in self._tried
+        self._tried.add(suggestion.key)
+        return is_new
 
     def total(self, budget: int) -> int:
         """Returns how many trials a run can have: fewer than its budget where there are fewer points.

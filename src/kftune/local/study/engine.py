@@ -6,12 +6,10 @@ It has one thread, which waits in one `select` only. However the loop ends, no t
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
 from collections.abc import Callable
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
-from kftune.local.processes.lost import LossWatch, why_lost
 from kftune.local.samplers import Sampler, Suggestion
 from kftune.local.study.events import (
     Event,
@@ -19,19 +17,19 @@ from kftune.local.study.events import (
     Note,
     OnEvent,
     StudyFinished,
-    StudyStarted,
     TrialFinished,
     TrialRetries,
     TrialStarted,
     now,
 )
-from kftune.local.study.failure import end_state, last_lines
+from kftune.local.study.failure import end_state
 from kftune.local.study.plan import StudyPlan, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
+from kftune.local.study.retries import Ended, Retries, Retry
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.stopping import Judge, Stop
 from kftune.local.study.trials import Trials
-from kftune.results import FINISHED, SCORED, Origin, State, Trial, TrialEnd, TrialStart
+from kftune.results import SCORED, Origin, State, TrialEnd, TrialStart
 from kftune.results.store import Store
 
 _BETWEEN_REPORTS = 0.5
@@ -49,6 +47,7 @@ class StudyEngine:
         trials: How trials start.
         interrupts: Counts Ctrl-C and requests to stop.
         emit: Called with each event.
+        retry_failed: Whether trials of earlier runs run again that failed or reported no objective.
     """
 
     def __init__(
@@ -59,6 +58,8 @@ class StudyEngine:
         trials: Trials,
         interrupts: Interrupts,
         emit: OnEvent | None = None,
+        *,
+        retry_failed: bool = False,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -69,10 +70,9 @@ class StudyEngine:
         self._origin = store.meta.origin(trials.code, trials.revision)
         self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
         earlier = store.trials()
-        self._judge.recall(earlier)
-        self._progress = Progress(plan, store, earlier, self._judge)
-        self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
-        self._lost: Counter[int] = Counter()
+        self._again = Retries(plan.retries, plan.smaller, sampler, earlier, failed_too=retry_failed)
+        self._judge.recall(earlier, self._again.numbers)
+        self._progress = Progress(plan, store, earlier, self._judge, self._again.numbers)
         self._next_number = max((trial.number for trial in earlier), default=0) + 1
         self._exhausted = False
         self._answer_seconds = 0.0
@@ -149,7 +149,7 @@ class StudyEngine:
         """Starts trials until as many run as allowed."""
         while len(self._running) < self._trials.parallel and self._may_start_more():
             if self._again:
-                self._start_again(self._again.popleft())
+                self._start_again()
             elif not self._start_new():
                 return
 
@@ -162,12 +162,10 @@ class StudyEngine:
             and not self._progress.reached()
         )
 
-    def _start_again(self, trial: Trial) -> None:
+    def _start_again(self) -> None:
+        trial, suggestion = self._again.next()
         self._store.folder.move_aside(trial.name, trial.attempt)
-        if trial.number not in self._lost:  # otherwise the sampler still waits for its end
-            self._sampler.repeat(trial.number, trial.point)
         origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
-        suggestion = Suggestion(trial.point, trial.assignment, trial.point)
         self._start(trial.number, trial.attempt + 1, suggestion, origin)
 
     def _start_new(self) -> bool:
@@ -186,8 +184,8 @@ class StudyEngine:
 
     def _start(self, number: int, attempt: int, suggestion: Suggestion, origin: Origin) -> None:
         name = self._store.name(number)
-        watch = LossWatch() if self._lost[number] < self._plan.lost_retries else None
-        running = RunningTrial(number, suggestion, self._plan.reader(name), self._trials.devices.take(), watch)
+        reader, gpus = self._plan.reader(name), self._trials.devices.take()
+        running = RunningTrial(number, suggestion, reader, gpus, self._again.watch())
         problem = ""
         pid = pid_started = None
         try:
@@ -212,6 +210,7 @@ class StudyEngine:
                 origin=origin,
                 pid=pid,
                 pid_started=pid_started,
+                retried=self._again.of(number),
             )
         )
         self._unsaid.append(
@@ -276,26 +275,32 @@ class StudyEngine:
         running.hear_last(self._judge.hear(running.number, running.reader.reports()))
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
-        lost = "" if running.watch is None else running.watch.lost(process)
         if running.stopped:
             self._end(running, "Killed", running.stopped, duration, code)
-        elif lost:
-            self._lose(running, f"{why_lost(lost)}{last_lines(log)}", duration, code)
-        else:
-            state, message = end_state(self._plan, process, running.reader, log)
-            if running.early is not None and not process.timed_out:
-                state, message = "EarlyStopped", running.early.message
-            self._end(running, state, message, duration, code)
+            return
+        state, message = end_state(self._plan, process, running.reader, log)
+        if running.early is not None and not process.timed_out:
+            state, message = "EarlyStopped", running.early.message
+        if state == "Failed":
+            ended = Ended(process, running.watch, log, message)
+            found = self._again.after(running.number, running.suggestion, ended)
+            if isinstance(found, Retry):
+                self._retry(running, found, duration, code)
+                return
+            message = found
+        self._end(running, state, message, duration, code)
 
-    def _lose(self, running: RunningTrial, message: str, duration: float, code: int | None) -> None:
-        """Lets a trial that was ended from outside start again. Until then it is stored as one that was cut short."""
-        self._store_end(running, "Killed", message, duration, code)
+    def _retry(self, running: RunningTrial, retry: Retry, duration: float, code: int | None) -> None:
+        """Lets a trial start again. Until then it is stored as one that was cut short, with the counts of its retries.
+
+        A kill right here leaves a trial that the next run starts again, with the same counts.
+        """
+        self._store_end(running, "Killed", retry.message, duration, code)
         trial = self._store.trial(running.number)
-        self._lost[trial.number] += 1
         self._judge.forget(trial.number)
-        self._again.append(trial)
+        self._again.add(trial, retry)
         self._progress.add(trial.number, trial.state, None)
-        self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, message))
+        self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, retry.message, retry.kind))
 
     def _store_end(self, running: RunningTrial, state: State, message: str, duration: float, code: int | None) -> None:
         ending = TrialEnd(
@@ -306,6 +311,7 @@ class StudyEngine:
             duration=round(duration, 6),
             exit_code=code,
             message=message,
+            retried=self._again.of(running.number),
         )
         self._store.end(running.number, ending)
         self._unsynchronised = True
@@ -360,25 +366,8 @@ class StudyEngine:
             self._emit(event())
 
     def _emit_start(self) -> None:
-        meta = self._store.meta
-        self._send(
-            lambda: StudyStarted(
-                study=meta.name,
-                folder=str(self._store.folder.path),
-                algorithm=meta.algorithm,
-                seed=meta.seed,
-                objective=meta.objective.name,
-                direction=meta.direction,
-                goal=meta.goal,
-                max_trials=self._plan.meta.max_trials,
-                total=self._sampler.total(self._plan.meta.max_trials),
-                parallel=self._trials.parallel,
-                wall_clock=self._progress.wall_clock_left(),
-                finished=self._progress.finished,
-                objectives=[objective._asdict() for objective in meta.objectives],
-                **self._progress.found(),
-            )
-        )
+        total = self._sampler.total(self._plan.meta.max_trials)
+        self._send(lambda: self._progress.started(total, self._trials.parallel))
         for note in (*self._trials.notes, *self._sampler.notes):
             self._send(lambda note=note: Note(note))  # type: ignore[misc]
 

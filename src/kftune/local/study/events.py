@@ -88,13 +88,15 @@ class MetricReported(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialRetries(Event):
-    """A try of a trial was ended from outside, and another will follow."""
+    """A try of a trial has failed, and another will follow."""
 
     trial: str
     number: int
     attempt: int
-    """The try that was ended."""
+    """The try that has failed."""
     message: str
+    reason: str
+    """failed, lost or out_of_memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ LONGEST_LINE = 200
 
 
 def end_state(plan: StudyPlan, process: TrialProcess, reader: Reader, log: Path) -> tuple[State, str]:
-    """Returns the state of a trial that was not stopped by the study, and why it did not succeed.
+    """Returns the state of a trial that did not end with its study, and why it did not succeed.
 
     Success is exit code 0 and a value of the objective.
 
@@ -28,6 +28,8 @@ def end_state(plan: StudyPlan, process: TrialProcess, reader: Reader, log: Path)
 
     Source: katib, a trial without its objective is MetricsUnavailable (pkg/controller.v1beta1/trial).
     """
+    if reader.stop and not process.timed_out:
+        return "EarlyStopped", reader.stop
     failed = why_failed(process, log, plan.limit_name) or reader.why_failed()
     if failed:
         return "Failed", failed

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kftune.local.study.smaller import Smaller
 from kftune.metrics.values import MetricValues
 from kftune.results import Meta, Score, State, TrackedMetric
 from kftune.stopping import Report, Rule
+from kftune.study.retries import NONE_RUNS_AGAIN, RetryLimits
 
 
 class Reader(ABC):
@@ -78,8 +80,9 @@ class StudyPlan:
         limit_name: What the file calls a trial's time limit.
         failed_hint: What the file calls `max_failed`.
         restricted: Whether the study may refuse points of its space.
-        lost_retries: How often a trial that was ended from outside starts again.
         rules: What ends trials, or the run, before their time.
+        retries: How often a trial that has failed starts again.
+        smaller: How values get smaller when memory runs out; None if they do not.
     """
 
     meta: Meta
@@ -89,9 +92,10 @@ class StudyPlan:
     grace: float = 30.0
     limit_name: str = "trial_timeout"
     failed_hint: str = "budget.max_failed"
-    lost_retries: int = 0
     rules: Sequence[Rule] = ()
     restricted: bool = False
+    retries: RetryLimits = NONE_RUNS_AGAIN
+    smaller: Smaller | None = None
 
     def reached(self, score: Score) -> bool:
         """Whether a trial with these values has reached all goals that are given; False without a goal."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from kftune.local.processes.process import INTERRUPTED
+from kftune.local.study.events import StudyStarted
 from kftune.local.study.plan import StudyPlan, counted
 from kftune.local.study.stopping import Judge
 from kftune.metrics.values import MetricValues
@@ -62,13 +63,21 @@ class Progress:
         store: Its results.
         trials: The trials of earlier runs.
         judge: Knows whether a stopping rule ends the study.
+        again: The numbers of those that run again, and do not count until then.
 
     Attributes:
         finished: The number of trials that count against the budget.
         failed: The number of failed ones.
     """
 
-    def __init__(self, plan: StudyPlan, store: Store, trials: Iterable[Trial], judge: Judge) -> None:
+    def __init__(
+        self,
+        plan: StudyPlan,
+        store: Store,
+        trials: Iterable[Trial],
+        judge: Judge,
+        again: Collection[int] = frozenset(),
+    ) -> None:
         self._plan = plan
         self._judge = judge
         self._store = store
@@ -80,7 +89,10 @@ class Progress:
         self.finished = 0
         self.failed = 0
         for trial in trials:
-            self.add(trial.number, trial.state, self.score(trial.objective, trial.metrics))
+            if trial.number in again:
+                self._states[trial.number] = trial.state
+            else:
+                self.add(trial.number, trial.state, self.score(trial.objective, trial.metrics))
 
     def score(self, objective: float | None, metrics: Mapping[str, MetricValues]) -> Score | None:
         """Returns a trial's value of each objective; None if one of them is missing.
@@ -167,6 +179,31 @@ class Progress:
         metrics = counted(trial.metrics, self._plan.meta.metrics)
         return {"trial": trial.name, "objective": trial.objective, "metrics": metrics, "values": trial.point}
 
+    def started(self, total: int, parallel: int) -> StudyStarted:
+        """The event of a run that starts.
+
+        Args:
+            total: How many trials the study can have.
+            parallel: How many run at the same time.
+        """
+        meta = self._store.meta
+        return StudyStarted(
+            study=meta.name,
+            folder=str(self._store.folder.path),
+            algorithm=meta.algorithm,
+            seed=meta.seed,
+            objective=meta.objective.name,
+            direction=meta.direction,
+            goal=meta.goal,
+            max_trials=self._plan.meta.max_trials,
+            total=total,
+            parallel=parallel,
+            wall_clock=self.wall_clock_left(),
+            finished=self.finished,
+            objectives=[objective._asdict() for objective in meta.objectives],
+            **self.found(),
+        )
+
     def outcome(self, reason: Reason) -> Outcome:
         """How the run ended."""
         best = self.best()
@@ -193,7 +230,8 @@ class Progress:
         if reason == "MaxFailedReached":
             return (
                 f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
-                f"shows what they printed. To resume, raise {plan.failed_hint}; to start over, run with --fresh"
+                f"shows what they printed. To resume, raise {plan.failed_hint}, or run them again with --retry-failed; "
+                f"to start over, run with --fresh"
             )
         if reason == "MaxTrialsReached":
             return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"

@@ -19,7 +19,9 @@ from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
 from kftune.local.study.reader import StudyReader
+from kftune.local.study.retries import retry_note, unfinished
 from kftune.local.study.short_trials import noting_short_trials
+from kftune.local.study.smaller import smaller_values
 from kftune.local.study.trials import StudyTrials, TrialContainers
 from kftune.metrics.cut_numbers import GROUP_REMEDY, cut_reports
 from kftune.metrics.definition import exponent_notes
@@ -45,6 +47,7 @@ def run_study(
     notes: Sequence[str] = (),
     strict: bool = False,
     fresh: bool = False,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Runs a study here until its budget is used up, its goal is reached, or it is interrupted.
 
@@ -63,6 +66,7 @@ def run_study(
         notes: Notes to emit at the start, before the run's own.
         strict: Refuse a study that a note would be emitted for.
         fresh: Move earlier results aside, and start over.
+        retry_failed: Run trials of earlier runs again that failed or reported no objective, with the same values.
 
     Raises:
         RunError: The study cannot run here, or it refuses nearly every point.
@@ -80,22 +84,26 @@ def run_study(
     with Store(path, _meta(study, seed), keep_seed=algorithm.seed is None, fresh=fresh) as store:
         earlier = store.trials()
         trials.remove_leftovers(earlier)
+        known = unfinished(earlier, failed_too=retry_failed)
         sampler = make_sampler(
             study,
             algorithm,
             study.objective.direction,
             store.meta.seed,
             parallel=trials.parallel,
-            trials=earlier,
+            trials=known,
             others=store.meta.objectives[1:],
         )
         trials.notes[:0] = [*notes, *_about_generations(study)]
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
-        trials.notes += changes(trials.code, trials.revision, earlier)
+        trials.notes += changes(trials.code, trials.revision, known)
+        if retry_failed:
+            trials.notes.append(retry_note(earlier))
         emit = None if on_event is None else _noting(study, store.folder, on_event)
-        return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
+        plan, interrupts = _plan(study, store.meta), Interrupts()
+        return StudyEngine(plan, store, sampler, trials, interrupts, emit=emit, retry_failed=retry_failed).run()
 
 
 def _about_generations(study: Study) -> Iterator[str]:
@@ -122,6 +130,7 @@ def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:
 
 
 def _plan(study: Study, meta: Meta) -> StudyPlan:
+    limits = study.retry_limits
     return StudyPlan(
         meta=meta,
         max_failed=study.budget.failures_allowed,
@@ -130,8 +139,9 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
         restricted=study.restricted,
-        lost_retries=study.step.preemption.retries,
         rules=[rule for rule in study.stopping if key_of(rule) != "wall_clock"],
+        retries=limits,
+        smaller=smaller_values(study, limits),
     )
 
 

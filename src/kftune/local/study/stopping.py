@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from kftune.local.study.plan import counted
@@ -75,18 +75,24 @@ class Judge:
                     stop = Stop(f"stopped early by {key_of(rule)}: {why}", rule.counts)
         return stop
 
-    def recall(self, trials: Iterable[Trial], curves: Callable[[int], Iterable[Report]] = lambda number: ()) -> None:
+    def recall(
+        self,
+        trials: Iterable[Trial],
+        again: Collection[int] = frozenset(),
+        curves: Callable[[int], Iterable[Report]] = lambda number: (),
+    ) -> None:
         """Takes the trials that earlier runs have ended.
 
         Args:
             trials: The trials.
+            again: The numbers of those that run again; only the time that they took counts.
             curves: Returns all reports of a trial, by its number.
         """
         if not self._of_trials and not self._of_study:
             return
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
             self._spent += trial.duration or 0.0
-            if trial.state not in FINISHED:
+            if trial.state not in FINISHED or trial.number in again:
                 continue
             for report in curves(trial.number):
                 self._histories.add(trial.number, report)

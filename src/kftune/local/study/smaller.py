@@ -1,0 +1,69 @@
+"""Smaller values for a trial that ran out of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from kftune.domains import Domain
+from kftune.domains.listed import Listed
+from kftune.errors import HparamsError
+from kftune.study import Study
+from kftune.study.retries import RetryLimits, inner
+
+_BISECTIONS = 60
+
+
+class Smaller(NamedTuple):
+    """How values get smaller when memory runs out."""
+
+    name: str
+    """The hyperparameter that is halved."""
+    domain: Domain
+    accepts: Callable[[Mapping[str, str]], str]
+    """Returns why a trial cannot have such texts of hyperparameters; empty if it can."""
+
+
+def smaller_values(study: Study, limits: RetryLimits) -> Smaller | None:
+    """Returns how the values of a study's trials get smaller when memory runs out; None if they do not.
+
+    Args:
+        study: The study.
+        limits: Its retries.
+    """
+    if not limits.halve:
+        return None
+
+    def accepts(assignment: Mapping[str, str]) -> str:
+        try:
+            study.hparams.from_assignments(assignment)
+        except HparamsError as error:
+            return f"{study.hparams.__name__} refuses it ({' '.join(str(error).split())})"
+        return ""
+
+    return Smaller(limits.halve, inner(study.space[limits.halve]), accepts)
+
+
+def halved(domain: Domain, value: Any) -> Any:
+    """Returns half of a value, rounded down to one of its domain or else up to its lowest; None if it is the lowest.
+
+    Args:
+        domain: A domain of positive numbers, without a condition.
+        value: One of them.
+    """
+    if isinstance(domain, Listed):
+        below = [point for point in domain.grid() if point < value]
+        return max((point for point in below if point <= value / 2), default=min(below, default=None))
+    half, lowest = value // 2 if isinstance(value, int) else value / 2, domain.quantile(0)
+    if half <= lowest:
+        return lowest if lowest < value else None
+    return half if domain.contains(half) else _rounded_down(domain, half)
+
+
+def _rounded_down(domain: Domain, value: float) -> Any:
+    """Returns the highest value of a domain that is not above another one."""
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if domain.quantile(middle) <= value else (low, middle)
+    return domain.quantile(low)
