@@ -156,7 +156,7 @@ def test_results_of_a_newer_format_are_refused(tmp_path, use):
     fill(tmp_path)
     with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
         connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(StoreError, match=r"have format 9, and this kftune .* 2; update kftune"):
+    with pytest.raises(StoreError, match=r"have format 9, and this kftune .* 3; update kftune"):
         use(tmp_path)
 
 

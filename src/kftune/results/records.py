@@ -120,6 +120,8 @@ class Trial(NamedTuple):
     """Seconds from the machine's start to the process's; with it a later run finds processes that a killed run left."""
     origin: Origin
     """What chose its values, and the code that it ran."""
+    stopped_by: str = ""
+    """The kind of the rule that ended it early; empty if none did."""
 
     def text(self, name: str) -> str:
         """Returns the text of a hyperparameter, or of a searched key in one; empty if the trial did not get it."""
@@ -152,3 +154,4 @@ class TrialEnd(NamedTuple):
     duration: float
     exit_code: int | None
     message: str = ""
+    stopped_by: str = ""

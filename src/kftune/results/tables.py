@@ -13,7 +13,7 @@ from kftune.metrics.values import MetricValues
 from kftune.results.layout import RunFolder, trial_name
 from kftune.results.records import Meta, Origin, TrackedMetric, Trial
 
-FORMAT = 2
+FORMAT = 3
 """The user_version of files with these tables."""
 
 # What format 1 lacks.
@@ -24,6 +24,17 @@ _ORIGIN = {
     "code": "TEXT NOT NULL DEFAULT ''",
     "revision": "TEXT NOT NULL DEFAULT ''",
 }
+
+# What format 2 lacks.
+_STOPPED_BY = "stopped_by TEXT NOT NULL DEFAULT ''"
+_CURVES = """\
+CREATE TABLE curves (
+    number INTEGER NOT NULL,
+    metric TEXT NOT NULL,
+    data   BLOB NOT NULL,
+    PRIMARY KEY (number, metric)
+) WITHOUT ROWID;
+"""
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,11 +53,12 @@ CREATE TABLE trials (
     message     TEXT NOT NULL,
     pid         INTEGER,
     pid_started REAL,
-    {", ".join(f"{name} {type}" for name, type in _ORIGIN.items())}
+    {", ".join(f"{name} {type}" for name, type in _ORIGIN.items())},
+    {_STOPPED_BY}
 );
-"""
+{_CURVES}"""
 
-_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin"))
+_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin", "stopped_by"))
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -57,7 +69,7 @@ def select(version: int) -> str:
     Args:
         version: The file's user_version.
     """
-    columns = _COLUMNS if version == 1 else (*_COLUMNS, *_ORIGIN)
+    columns = [*_COLUMNS, *(_ORIGIN if version > 1 else ()), *(("stopped_by",) if version > 2 else ())]
     return f"SELECT {', '.join(columns)} FROM trials"  # noqa: S608  # the names are our own
 
 
@@ -72,11 +84,12 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     for name in ("assignment", "point", "metrics"):
         values[name] = json.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
-    origin = meta.origin()
+    origin, stopped_by = meta.origin(), ""
     if row[len(_COLUMNS) :]:
-        algorithm, settings, *rest = row[len(_COLUMNS) :]
-        origin = Origin(algorithm, json.loads(settings), *rest)
-    return Trial(name=trial_name(meta.slug, values["number"]), origin=origin, **values)
+        algorithm, settings, seed, code, revision, *later = row[len(_COLUMNS) :]
+        origin = Origin(algorithm, json.loads(settings), seed, code, revision)
+        stopped_by = later[0] if later else ""
+    return Trial(name=trial_name(meta.slug, values["number"]), origin=origin, stopped_by=stopped_by, **values)
 
 
 def origin_to_row(origin: Origin) -> dict[str, Any]:
@@ -84,21 +97,25 @@ def origin_to_row(origin: Origin) -> dict[str, Any]:
     return {**origin._asdict(), "settings": to_json(origin.settings)}
 
 
-def update(connection: sqlite3.Connection, stored: Meta) -> None:
-    """Converts a file of format 1 to this format. A kill at any moment leaves the one or the other.
+def update(connection: sqlite3.Connection, stored: Meta, version: int) -> None:
+    """Converts a file of an earlier format to this one. A kill at any moment leaves the one or the other.
 
     Args:
         connection: The file, outside of a transaction.
-        stored: The study as the last run stored it: nothing else knows what proposed the trials.
+        stored: The study as the last run stored it: nothing else knows what proposed the trials of format 1.
+        version: The file's user_version.
     """
     connection.execute("BEGIN IMMEDIATE")
-    for name, type_ in _ORIGIN.items():
-        connection.execute(f"ALTER TABLE trials ADD COLUMN {name} {type_}")
-    connection.execute(
-        "UPDATE trials SET algorithm = :algorithm, settings = :settings, seed = :seed, code = :code, "
-        "revision = :revision",
-        origin_to_row(stored.origin()),
-    )
+    if version == 1:
+        for name, type_ in _ORIGIN.items():
+            connection.execute(f"ALTER TABLE trials ADD COLUMN {name} {type_}")
+        connection.execute(
+            "UPDATE trials SET algorithm = :algorithm, settings = :settings, seed = :seed, code = :code, "
+            "revision = :revision",
+            origin_to_row(stored.origin()),
+        )
+    connection.execute(f"ALTER TABLE trials ADD COLUMN {_STOPPED_BY}")
+    connection.execute(_CURVES)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
 

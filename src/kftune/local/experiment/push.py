@@ -6,7 +6,7 @@ Source: katib v0.19.0, pkg/apis/manager/v1beta1/api.proto (service DBManager), p
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +27,11 @@ class Pushed(NamedTuple):
     value: str
     time: str
     """RFC 3339, as the trial wrote it."""
+
+
+def by_time(rows: Iterable[Pushed]) -> list[Pushed]:
+    """Returns rows as Katib's database does: by time."""
+    return sorted(rows, key=lambda row: row.time)
 
 
 class MetricsServer:
@@ -65,11 +70,14 @@ class MetricsServer:
         self.address = f"127.0.0.1:{port}"
         self._server.start()
 
+    def arrived(self, trial: str) -> list[Pushed]:
+        """Returns what a trial has pushed so far, in the order in which it came."""
+        with self._lock:
+            return list(self._rows.get(trial, ()))
+
     def rows(self, trial: str) -> list[Pushed]:
         """Returns what a trial has pushed so far, by time."""
-        with self._lock:
-            found = list(self._rows.get(trial, ()))
-        return sorted(found, key=lambda row: row.time)
+        return by_time(self.arrived(trial))
 
     def forget(self, trial: str) -> None:
         """Drops what a trial has pushed."""

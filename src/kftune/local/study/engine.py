@@ -69,6 +69,7 @@ class StudyEngine:
         self._origin = store.meta.origin(trials.code, trials.revision)
         self._judge = Judge(plan.rules, store.meta.objective.name, minimize=store.meta.direction == "minimize")
         earlier = store.trials()
+        self._judge.recall(store, earlier)
         self._progress = Progress(plan, store, earlier)
         self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
         self._lost: Counter[int] = Counter()
@@ -246,8 +247,9 @@ class StudyEngine:
     def _judge_reports(self, running: RunningTrial) -> None:
         """Asks a trial to end that its reader, or a stopping rule, gives up."""
         if running.early is None:
-            early = self._judge.hear(running.number, running.reader.reports())
-            running.early = early or (Stop(running.reader.stop) if running.reader.stop else None)
+            reader = running.reader
+            early = self._judge.hear(running.number, reader.reports())
+            running.early = early or (Stop(reader.stop, rule=reader.stop_rule) if reader.stop else None)
         if running.early is not None:
             running.process.stop()
 
@@ -300,8 +302,9 @@ class StudyEngine:
             duration=round(duration, 6),
             exit_code=code,
             message=message,
+            stopped_by=running.early.rule if running.early and state == "EarlyStopped" else "",
         )
-        self._store.end(running.number, ending)
+        self._store.end(running.number, ending, running.reader.curves)
         self._unsynchronised = True
         running.reader.ended(state)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results import Meta, State, TrackedMetric
 from kftune.stopping import Report, Rule
@@ -17,10 +18,12 @@ class Reader(ABC):
 
     Attributes:
         stop: Why the trial should stop before its end; empty while it need not.
+        stop_rule: The kind of the rule that says so.
         next_look: When `look` must be called (monotonic clock); None if everything comes through `feed`.
     """
 
     stop = ""
+    stop_rule = ""
     next_look: float | None = None
 
     def feed(self, chunk: bytes) -> Sequence[str]:
@@ -38,6 +41,11 @@ class Reader(ABC):
     def reports(self) -> Sequence[Report]:
         """Returns the finite values that were reported since the last call, in their order."""
         return ()
+
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        """What was reported over time."""
+        return {}
 
     @abstractmethod
     def close(self) -> None:

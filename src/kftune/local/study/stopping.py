@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from kftune.results import State
+from kftune.results import FINISHED, State, Trial
+from kftune.results.store import Store
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
 
 
@@ -15,6 +16,8 @@ class Stop(NamedTuple):
     message: str
     counts: bool = True
     """Whether the value that the trial has reached counts."""
+    rule: str = ""
+    """The kind of the rule."""
 
 
 class Judge:
@@ -28,6 +31,7 @@ class Judge:
 
     def __init__(self, rules: Iterable[Rule], objective: str, *, minimize: bool) -> None:
         rules = tuple(rules)
+        self._hears = bool(rules)
         self._of_trials = [rule for rule in rules if isinstance(rule, TrialRule)]
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._histories = Histories(objective, minimize=minimize)
@@ -40,6 +44,8 @@ class Judge:
             reports: Its new reports.
         """
         stop = None
+        if not self._hears:
+            return stop
         for report in reports:
             self._histories.add(trial, report)
             stop = stop or self._judged(trial, report)
@@ -50,20 +56,26 @@ class Judge:
             if report.metric == (rule.watches or self._histories.objective):
                 why = rule.judge(trial, self._histories)
                 if why:
-                    return Stop(f"stopped early by {rule.kind}: {why}", rule.counts)
+                    return Stop(f"stopped early by {rule.kind}: {why}", rule.counts, rule.kind)
         return None
 
-    def recall(self, trial: int, reports: Iterable[Report], state: State) -> None:
-        """Takes a trial that an earlier run has finished.
+    def recall(self, store: Store, trials: Iterable[Trial]) -> None:
+        """Takes the trials that an earlier run has finished. Without rules it reads nothing.
+
+        Of a trial with very many reports, those are known that its curve has kept.
 
         Args:
-            trial: Its number.
-            reports: All its reports.
-            state: How it ended.
+            store: Has their curves.
+            trials: The trials.
         """
-        for report in reports:
-            self._histories.add(trial, report)
-        self.ended(trial, state)
+        if not self._hears:
+            return
+        for trial in trials:
+            if trial.state in FINISHED:
+                for metric, curve in store.curves(trial.number).items():
+                    for value, step in zip(curve.values, curve.steps, strict=True):
+                        self._histories.add(trial.number, Report(metric, value, step))
+                self.ended(trial.number, trial.state)
 
     def ended(self, trial: int, state: State) -> None:
         """Notes that a trial has ended.
