@@ -1,4 +1,4 @@
-"""All trials of a study on one HTML page: a picture of the objective, and a table."""
+"""All trials of a study on one HTML page: pictures of the objective and of its curves, and a table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from html import escape
 from typing import NamedTuple
 
 from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
+from kftune.results.curve_picture import TrialCurve, curves_picture, drawn
 from kftune.results.origins import cells, differing, short
 from kftune.results.reading import Results
+from kftune.results.records import Trial
 
 
 class TrialRow(NamedTuple):
@@ -28,6 +30,7 @@ class TrialRow(NamedTuple):
 def results_page(results: Results) -> str:
     """Returns the page of a study's results; running the same study again gives the same page."""
     meta, trials, best = results.meta, results.trials(), results.best()
+    drawings = _drawings(results, trials)
     origins = [{name: short(name, text) for name, text in cells(trial).items()} for trial in trials]
     by = " and ".join(dict.fromkeys(f"{each['origin.algorithm']} with seed {each['origin.seed']}" for each in origins))
     found = "no trial has succeeded" if best is None else f"the best is {_text(best.objective)}, of {best.name}"
@@ -47,11 +50,30 @@ def results_page(results: Results) -> str:
             for trial, origin in zip(trials, origins, strict=True)
         ],
         best=best and best.name,
+        curves=drawings,
     )
 
 
+def _drawings(results: Results, trials: Sequence[Trial]) -> list[TrialCurve]:
+    by_number = {trial.number: trial for trial in trials}
+    drawings = []
+    for number, _, curve in results.all_curves(results.meta.objective.name):
+        trial = by_number.get(number)
+        if trial is not None:
+            stopped = trial.message.partition("\n")[0] if trial.state == "EarlyStopped" else ""
+            drawings.append(TrialCurve(trial.name, drawn(curve, len(trials)), stopped))
+    return drawings
+
+
 def trials_page(
-    *, title: str, summary: str, metric: str, names: Sequence[str], rows: Sequence[TrialRow], best: str | None
+    *,
+    title: str,
+    summary: str,
+    metric: str,
+    names: Sequence[str],
+    rows: Sequence[TrialRow],
+    best: str | None,
+    curves: Sequence[TrialCurve] = (),
 ) -> str:
     """Returns the page.
 
@@ -62,10 +84,14 @@ def trials_page(
         names: The hyperparameters, one column each.
         rows: The trials, in the order of their start.
         best: The name of the best trial; None when there is none.
+        curves: What trials reported of the objective over time.
     """
     lines = [[row.name, row.state, row.shown, *(row.values.get(name, "") for name in names)] for row in rows]
     listed = table(["trial", "state", metric, *names], lines, best)
-    return html_page(title, [f"<p>{escape(summary)}</p>", *_picture(metric, rows, best), listed])
+    return html_page(
+        title,
+        [f"<p>{escape(summary)}</p>", *_picture(metric, rows, best), *curves_picture(metric, curves, best), listed],
+    )
 
 
 def _text(objective: float | None) -> str:

@@ -55,7 +55,12 @@ def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def row(metric: str, scalar: Scalar) -> tuple[str, str, str]:
-    """Returns metric, value and time (RFC 3339, seconds) of a report."""
+    """Returns metric, value and time (RFC 3339, seconds) of a report.
+
+    Args:
+        metric: The metric.
+        scalar: Its value.
+    """
     moment = datetime.fromtimestamp(int(scalar.wall_time), UTC).isoformat().replace("+00:00", "Z")
     return metric, scalar.text, moment
 
