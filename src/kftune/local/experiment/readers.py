@@ -20,7 +20,7 @@ from kftune.katib.trial.collector import UNAVAILABLE, Collector, Row, as_passed
 from kftune.katib.trial.medianstop import Finished
 from kftune.katib.trial.stopping import StopRule, StopWatch
 from kftune.local.experiment.metrics import Metrics, local_folder
-from kftune.local.experiment.push import MetricsServer, by_time
+from kftune.local.experiment.push import MetricsServer
 from kftune.local.experiment.reported import ReportedRows
 from kftune.local.study.failure import end_of
 from kftune.local.study.missing_objective import SEARCHED, why_not_read
@@ -356,17 +356,14 @@ class PushReader(RowsReader):
             raise RunError("metrics that are pushed need a server")
         self._server = collection.server
         self._server.forget(trial)
-        self._seen = 0
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
 
     def look(self) -> Sequence[str]:
         """Reads what was pushed since."""
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
-        arrived = self._server.arrived(self._trial)
-        new = [Row(*row) for row in arrived[self._seen :] if row.name in self._metrics.names]
-        self._seen = len(arrived)
+        new = [Row(*row) for row in self._server.take_new(self._trial) if row.name in self._metrics.names]
         self._reported.take(new)
-        self.rows = [Row(*row) for row in by_time(arrived)]
+        self.rows = [Row(*row) for row in self._server.rows(self._trial)]
         return list(dict.fromkeys(row.name for row in new))
 
     def _read_rest(self) -> None:
