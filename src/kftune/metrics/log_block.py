@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kftune.metrics.curves import Reported
-from kftune.metrics.log_scanner import Reports, Scanner, TokenScanner, has_steps, step_before
+from kftune.metrics.log_scanner import Reports, Scanner, TokenScanner, step_before
 
 _FEW = 4
 """From one in this number of reports on, each report is matched; of fewer, those nearby are taken."""
@@ -20,12 +20,20 @@ class LogBlock:
         found: The reports.
         values: Their values.
         last_step: The step of the last one.
+        stepped: Whether some may have a step.
     """
 
     __slots__ = ("_found", "_last_step", "_scanner", "_stepped", "_text", "high", "low", "span", "values")
 
     def __init__(
-        self, scanner: Scanner, text: bytes, found: Reports, values: Sequence[float], last_step: int | None
+        self,
+        scanner: Scanner,
+        text: bytes,
+        found: Reports,
+        values: Sequence[float],
+        *,
+        last_step: int | None,
+        stepped: bool,
     ) -> None:
         self.values = values
         self.low = min(values)
@@ -36,7 +44,7 @@ class LogBlock:
         self._found = found
         self._last_step = last_step
         # With one report, which is the rule while a trial runs, its step is known; the place does not matter.
-        self._stepped = len(values) > 1 and has_steps(text)
+        self._stepped = len(values) > 1 and stepped
 
     def one(self, index: int) -> Reported:
         """Returns the last report, or the first one with its value."""

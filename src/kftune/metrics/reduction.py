@@ -18,6 +18,7 @@ from kftune.metrics.log_scanner import (
     Scanner,
     finite_number,
     finite_numbers,
+    has_steps,
     is_not_finite,
     scanners,
     step_before,
@@ -87,7 +88,18 @@ class Reducer:
         without timestamps the last row is the latest.
     """
 
-    __slots__ = ("_began", "_curves", "_cutter", "_every", "_most", "_new", "_reduced", "_refused", "_scanners")
+    __slots__ = (
+        "_began",
+        "_curves",
+        "_cutter",
+        "_every",
+        "_most",
+        "_new",
+        "_reduced",
+        "_refused",
+        "_scanners",
+        "_stepped",
+    )
 
     def __init__(
         self,
@@ -105,6 +117,7 @@ class Reducer:
         self._curves: dict[str, CurveKeeper] = {}
         self._every = every
         self._new: list[tuple[int, NewReport]] = []
+        self._stepped: bool | None = None
         self._began = monotonic()
 
     @property
@@ -142,6 +155,7 @@ class Reducer:
 
     def _read(self, block: bytes) -> tuple[str, ...]:
         before = len(self._new)
+        self._stepped = None
         names = tuple([scanner.name for scanner in self._scanners if self._take(scanner, block)])
         if len(names) > 1 and self._every:
             self._new[before:] = sorted(self._new[before:], key=itemgetter(0))
@@ -173,7 +187,8 @@ class Reducer:
     def _add(self, scanner: Scanner, block: bytes, found: Reports, numbers: list[float]) -> None:
         name, texts = scanner.name, found.texts
         step = step_before(block, found.last)
-        reports = LogBlock(scanner, block, found, numbers, step)
+        stepped = bool(self._most) and len(numbers) > 1 and (step is not None or self._has_steps(block))
+        reports = LogBlock(scanner, block, found, numbers, last_step=step, stepped=stepped)
         low, high = reports.low, reports.high
         least, greatest = texts[numbers.index(low)], texts[numbers.index(high)]
         news = MetricValues(least.decode(), greatest.decode(), texts[-1].decode(), len(texts), step)
@@ -188,6 +203,12 @@ class Reducer:
                 (offset, (name, number, step_before(block, offset)))
                 for offset, number in zip(reports.offsets, numbers, strict=True)
             ]
+
+    def _has_steps(self, block: bytes) -> bool:
+        """Whether reports of a block may have steps; asked for each metric, but searched once."""
+        if self._stepped is None:
+            self._stepped = has_steps(block)
+        return self._stepped
 
     def _merge(self, name: str, news: MetricValues, low: float, high: float) -> None:
         known = self._reduced.get(name)
