@@ -31,7 +31,7 @@ metrics:
 algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5}}
 """,
     "budget": """
-budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h}
+budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h, metrics_per_trial: 1000}
 stopping: {bandit: {interval: 5, slack_factor: 0.1, delay: 10}}
 """,
     "step": """

@@ -127,13 +127,15 @@ def test_a_long_log_is_thinned_to_reports_that_it_has_in_their_order(kind, size)
     assert max(later - earlier for earlier, later in pairwise(places)) <= 2.5 * evenly
 
 
-def test_thinning_keeps_the_ends_and_says_how_many_reports_there_were():
-    keeper = CurveKeeper()
-    keeper.add(Rows([float(each) for each in range(500)], [None] * 500), 1.0)
-    curve = thinned(keeper.curve(), 20)
-    assert (curve.steps[0], curve.steps[-1], curve.reported) == (1, 500, 500)
-    assert len(curve.steps) <= 20
-    assert thinned(curve, 20) is curve
+@given(VALUES, st.integers(LEAST, 40))
+def test_a_curve_is_thinned_as_its_reports_would_have_been(values, most):
+    whole, thin = CurveKeeper(), CurveKeeper(most)
+    for keeper in (whole, thin):
+        keeper.add(Rows(values, [None] * len(values)), 1.0)
+    found = thinned(whole.curve(), most)
+    assert len(found.values) <= most
+    assert found.reported == len(values)
+    assert set(points(thin.curve())) <= set(points(found))
 
 
 def test_memory_does_not_grow_with_the_reports():
