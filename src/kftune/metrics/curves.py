@@ -179,7 +179,7 @@ def thinned(curve: Curve, most: int) -> Curve:
         curve: The curve.
         most: How many points; at least `LEAST`.
     """
-    values, size, every = curve.values, len(curve.values), 1
+    values, size, every, most = curve.values, len(curve.values), 1, max(most, LEAST)
     if size <= most:
         return curve
     while (size - 1) // every + 1 > most - 3:
