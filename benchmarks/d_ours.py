@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+from kftune.metrics.curves import MOST
 from kftune.metrics.reduction import Reducer, reduce_file
 
 NAMES = ("loss", "accuracy")
 
 
 def live() -> Reducer:
-    reducer = Reducer(NAMES)
+    reducer = Reducer(NAMES, most=MOST)
     while chunk := os.read(0, 1 << 16):
         reducer.feed(chunk)
     reducer.close()

@@ -20,6 +20,9 @@ td {{ font-variant-numeric: tabular-nums }} tr.best {{ background: #e7f0ff; font
 svg {{ display: block; margin: 1rem 0; max-width: 100%; height: auto }}
 svg text {{ font: 12px system-ui, sans-serif; fill: #57606a }}
 circle {{ fill: #8a8f98 }} circle.best {{ fill: #1f6feb }}
+polyline {{ fill: none; stroke: #8a8f98; stroke-opacity: .5 }}
+polyline.best {{ stroke: #1f6feb; stroke-opacity: 1; stroke-width: 2 }}
+path.stopped {{ stroke: #cf222e; stroke-width: 1.5 }}
 </style>
 </head>
 <body>

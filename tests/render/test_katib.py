@@ -413,6 +413,10 @@ def test_population_based_training_gets_the_volume_that_it_needs():
             "Katib cannot limit a study's time; wall_clock (14400s) applies to local runs",
         ),
         (
+            {"budget": {"metrics_per_trial": 100}},
+            "Katib keeps every report of a trial; metrics_per_trial applies to local runs only",
+        ),
+        (
             {"objective": {"metric": "loss", "direction": "minimize", "goal": 1}, "budget": {"parallel": 2}},
             "Katib does not stop running trials when the goal is reached",
         ),

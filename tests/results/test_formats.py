@@ -15,14 +15,26 @@ from kftune.errors import StoreError
 from kftune.results import open_results
 from kftune.results.store import Store
 
-FILE = Path(__file__).parents[1] / "data" / "results-format-1.db"
+DATA = Path(__file__).parents[1] / "data"
 COMMAND = sh("case $KFTUNE_TRIAL_NAME in *2) exit 3;; *4) sleep 60;; esac; echo loss=0.$$ acc=1; echo loss=0.25")
 
 
+@pytest.fixture(params=[1, 2])
+def old(request: pytest.FixtureRequest) -> int:
+    """An earlier format."""
+    return int(request.param)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with results of format 1: two trials succeeded, one failed, one was running when the run was killed."""
-    shutil.copy(FILE, tmp_path / "trials.db")
+def file(old: int) -> Path:
+    """A file of that format: two trials succeeded, one failed, one was running when the run was killed."""
+    return DATA / f"results-format-{old}.db"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, file: Path) -> Path:
+    """A folder with results of that format."""
+    shutil.copy(file, tmp_path / "trials.db")
     return tmp_path
 
 
@@ -37,18 +49,22 @@ def version(path: Path) -> int:
     return int(row["user_version"])
 
 
-def test_results_of_the_first_format_can_be_read_and_stay_as_they_are(folder):
+def test_results_of_an_earlier_format_can_be_read_and_stay_as_they_are(folder, old):
     with open_results(folder) as results:
         trials = results.trials()
         assert results.best() == trials[0]
+        assert list(results.all_curves()) == []
+        assert results.curves(trials[0]) == {}
     assert [trial.state for trial in trials] == ["Succeeded", "Failed", "Succeeded", "Running"]
-    assert trials[0].metrics["loss"].max == "0.32611"
-    assert {(trial.origin.algorithm, trial.origin.seed, trial.origin.code) for trial in trials} == {("random", 7, "")}
-    assert version(folder / "trials.db") == 1
+    assert trials[0].metrics["loss"].max == {1: "0.32611", 2: "0.25276"}[old]
+    assert {trial.stopped_by for trial in trials} == {""}
+    assert {(trial.origin.algorithm, trial.origin.seed) for trial in trials} == {("random", 7)}
+    assert {bool(trial.origin.code) for trial in trials} == {old > 1}
+    assert version(folder / "trials.db") == old
 
 
-def test_the_next_run_converts_the_first_format_and_loses_nothing(folder):
-    before, (meta,) = rows(FILE), rows(FILE, "SELECT value FROM meta WHERE key = 'study'")
+def test_the_next_run_converts_an_earlier_format_and_loses_nothing(folder, file):
+    before, (meta,) = rows(file), rows(file, "SELECT value FROM meta WHERE key = 'study'")
     with open_results(folder) as results, Store(folder, results.meta._replace(algorithm="sobol", seed=8)):
         pass
     after = rows(folder / "trials.db")
@@ -58,7 +74,7 @@ def test_the_next_run_converts_the_first_format_and_loses_nothing(folder):
     assert rows(folder / "trials.db", "SELECT value FROM meta WHERE key = 'study'") != [meta]
 
 
-def test_a_study_goes_on_from_the_first_format(folder):
+def test_a_study_goes_on_from_an_earlier_format(folder):
     budget = {"max_failed": 3, "trial_timeout": 0.2}
     outcome, _ = run(study(COMMAND, trials=5, algorithm={"name": "sobol", "seed": 8}, budget=budget), folder)
     assert outcome.counts == {"Failed": 2, "Succeeded": 3}
@@ -67,29 +83,32 @@ def test_a_study_goes_on_from_the_first_format(folder):
     assert origins == [("random", 7)] * 4 + [("sobol", 8)]
 
 
-def test_a_run_that_is_refused_leaves_the_first_format_as_it_is(folder):
+def test_a_run_that_is_refused_leaves_an_earlier_format_as_it_is(folder, old):
     before = (folder / "trials.db").read_bytes()
     with pytest.raises(StoreError, match="has changed"):
         run(study(sh("echo loss=1")), folder)
-    assert version(folder / "trials.db") == 1
+    assert version(folder / "trials.db") == old
     assert (folder / "trials.db").read_bytes() == before
 
 
-def test_a_conversion_that_is_cut_short_leaves_the_first_format(folder):
+def test_a_conversion_that_is_cut_short_leaves_an_earlier_format(folder, old, file):
     with closing(sqlite3.connect(folder / "trials.db", isolation_level=None)) as connection:
-        # Nothing may be updated, so the conversion fails halfway.
-        connection.execute("CREATE TRIGGER stop BEFORE UPDATE ON trials BEGIN SELECT RAISE(ABORT, 'no'); END")
-    with open_results(folder) as results, pytest.raises(StoreError, match="no"):
+        # The new table has this name, so the conversion fails halfway.
+        connection.execute("CREATE TABLE curves (number)")
+    with open_results(folder) as results, pytest.raises(StoreError, match="curves already exists"):
         Store(folder, results.meta)
-    assert version(folder / "trials.db") == 1
-    assert rows(folder / "trials.db") == rows(FILE)
+    assert version(folder / "trials.db") == old
+    assert rows(folder / "trials.db") == rows(file)
 
 
 def test_a_study_goes_on_from_the_second_format(tmp_path):
     failing = sh("case $KFTUNE_TRIAL_NAME in *2) exit 3;; esac; echo loss=0.5")
     run(study(failing), tmp_path)
     with closing(sqlite3.connect(tmp_path / "trials.db")) as connection:
-        connection.executescript("ALTER TABLE trials DROP COLUMN retried; PRAGMA user_version = 2")
+        connection.executescript(
+            "ALTER TABLE trials DROP COLUMN retried; ALTER TABLE trials DROP COLUMN stopped_by; DROP TABLE curves; "
+            "PRAGMA user_version = 2"
+        )
     with open_results(tmp_path) as results:
         before = results.trials()
     assert [trial.retried.counted() for trial in before] == [{}] * 3

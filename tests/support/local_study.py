@@ -78,6 +78,15 @@ def trials_in(folder: Path) -> list[Trial]:
         return results.trials()
 
 
+def kept_curves(folder: Path) -> dict[int, dict[str, tuple[list[int], list[float]]]]:
+    """Returns the steps and the values of the stored curves, by trial and metric."""
+    found: dict[int, dict[str, tuple[list[int], list[float]]]] = {}
+    with open_results(folder) as results:
+        for number, metric, curve in results.all_curves():
+            found.setdefault(number, {})[metric] = (curve.steps.tolist(), curve.values.tolist())
+    return found
+
+
 def finished(events: list[Event]) -> list[TrialFinished]:
     """Returns the events of finished trials, in order."""
     return [event for event in events if isinstance(event, TrialFinished)]

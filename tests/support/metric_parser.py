@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kftune.metrics.definition import MetricDefinition
 from kftune.metrics.log_scanner import _STEP, _STEP_NEEDLE, LineCutter, scanners
-from kftune.metrics.reduction import FiniteReport, Refused
+from kftune.metrics.reduction import Refused
 from kftune.metrics.values import MetricValues
 
 
@@ -60,9 +60,10 @@ class MetricParser:
         return self._read(self._cutter.close())
 
     def _read(self, block: bytes) -> list[Observation]:
-        reports: list[FiniteReport] = []
+        reports: list[tuple[int, str, bytes, float]] = []
         for scanner in self._scanners:
-            found = self._refused.finite(scanner.name, scanner.find_places(block))
+            kept, numbers = self._refused.finite(scanner.name, scanner.find_places(block))
+            found = [(offset, scanner.name, text, number) for (offset, text), number in zip(kept, numbers, strict=True)]
             in_order = not reports or not found or reports[-1] < found[0]
             reports += found
             if not in_order:

@@ -1,7 +1,8 @@
 """Prints all trials of a study.
 
-Formats: text is a table, csv has one line a trial, json is documented in docs/results.md, and seed is the JSON of other
-tuners: timestamp, experiments_completed, best_result, all_results.
+Formats: text is a table, csv has one line a trial, json is documented in docs/results.md, html is a page with pictures
+of the results and of what trials reported over time, and seed is the JSON of other tuners: timestamp,
+experiments_completed, best_result, all_results.
 """
 
 from __future__ import annotations
@@ -13,23 +14,35 @@ from kftune.cli.arguments import a_path
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.cli.table import table
+from kftune.errors import UsageError
 from kftune.files import write_text
 from kftune.results import Results
-from kftune.results.export import to_csv, to_json, to_rows, to_seed_json, to_text
+from kftune.results.export import curves_to_rows, to_csv, to_json, to_rows, to_seed_json, to_text
 from kftune.results.origins import COLUMNS, differing, short
+from kftune.results.page import results_page
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     add_results_arguments(parser)
     parser.add_argument("--format", choices=[*_FORMATS], default="text")
+    parser.add_argument(
+        "--curves",
+        action="store_true",
+        help="what trials reported over time: one line a report (text, csv), or for each trial (json)",
+    )
     parser.add_argument("--out", type=a_path, help="file to write (default: the screen)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints or writes the trials."""
+    if arguments.curves and arguments.format not in _WITH_CURVES:
+        raise UsageError(
+            f"--curves is for the formats {', '.join(_WITH_CURVES)}; given {arguments.format}, "
+            + ("which has the curves without it" if arguments.format == "html" else "which has no curves")
+        )
     with open_given(arguments) as results:
-        text = _FORMATS[arguments.format](results)
+        text = _FORMATS[arguments.format](results, arguments.curves)
     if arguments.out is None:
         print(text, end="") if arguments.format == "text" else write_data(text)
     else:
@@ -38,18 +51,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _to_table(results: Results) -> str:
+def _to_table(results: Results, curves: bool) -> str:
+    if curves:
+        header, rows = curves_to_rows(results)
+        return table(header, [[str(cell) for cell in row] for row in rows]) + "\n"
     header, rows = to_rows(results)
     different = differing(dict(zip(header, row, strict=True)) for row in rows)
-    hidden = {"started", "ended", "exit_code", *COLUMNS} - {*different}
+    hidden = {"started", "ended", "exit_code", "stopped_by", *COLUMNS} - {*different}
     shown = [(index, name) for index, name in enumerate(header) if name not in hidden]
     cells = [[short(name, row[index]) for index, name in shown] for row in rows]
     return table([name for _, name in shown], cells) + "\n"
 
 
-_FORMATS: dict[str, Callable[[Results], str]] = {
+_WITH_CURVES = ("text", "json", "csv")
+_FORMATS: dict[str, Callable[[Results, bool], str]] = {
     "text": _to_table,
-    "json": lambda results: to_text(to_json(results)),
-    "csv": to_csv,
-    "seed": lambda results: to_text(to_seed_json(results)),
+    "json": lambda results, curves: to_text(to_json(results, curves=curves), indent=None if curves else 2),
+    "csv": lambda results, curves: to_csv(results, curves=curves),
+    "html": lambda results, _: results_page(results),
+    "seed": lambda results, _: to_text(to_seed_json(results)),
 }

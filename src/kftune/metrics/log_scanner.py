@@ -40,11 +40,14 @@ class Reports(NamedTuple):
     """The texts of the values, in order."""
     last: int
     """The offset of the last report; -1 when there is none."""
+    offsets: list[int] | None = None
+    """The offsets of all reports; None if only the last one is known."""
 
     @classmethod
     def of(cls, places: list[Place]) -> Reports:
         """Makes the record from all places."""
-        return cls([text for _, text in places], places[-1][0] if places else -1)
+        offsets = [offset for offset, _ in places]
+        return cls([text for _, text in places], offsets[-1] if places else -1, offsets)
 
 
 class LineCutter:
@@ -123,6 +126,43 @@ class TokenScanner:
             last = block.rfind(self._needle, 0, last)
         return Reports(texts, last)
 
+    def offset(self, block: bytes, found: Reports, index: int) -> int:
+        """Returns where a report is; it must be the first one with its text.
+
+        Args:
+            block: The block.
+            found: What `find` returned for it.
+            index: Which report: its place in `found.texts`.
+        """
+        text = found.texts[index]
+        offset = block.find(self._needle + text)
+        while (match := self._token.match(block, offset)) is None or match[1] != text:
+            offset = block.find(self._needle + text, offset + 1)
+        return offset
+
+    def near(self, block: bytes, found: Reports, wanted: Sequence[int]) -> Iterator[Place]:
+        """Yields for each report that is wanted the first one from where it is about, but none twice.
+
+        To match each report only to know where some of them are would take longer than to read the block.
+
+        Args:
+            block: The block.
+            found: What `find` returned for it.
+            wanted: Which reports: their places in `found.texts`, in ascending order.
+        """
+        first, rest = block.find(self._needle), len(found.texts) - 1
+        begin = 0
+        for index in wanted:
+            begin = max(begin, first + (found.last - first) * index // rest)
+            while (begin := block.find(self._needle, begin)) >= 0:
+                match = self._token.match(block, begin)
+                begin += 1
+                if match is not None:
+                    yield match.start(), match[1]
+                    break
+            else:
+                return
+
     def _has_glued(self, block: bytes) -> bool:
         return not (block.isascii() and b"\v" not in block) and self._glued.search(block) is not None
 
@@ -182,6 +222,11 @@ Scanner = TokenScanner | DefinitionScanner
 """Finds the reports of one metric in a block of whole lines."""
 
 
+def has_steps(block: bytes) -> bool:
+    """Whether a report in a block may have a step."""
+    return _STEP_NEEDLE in block
+
+
 def step_before(block: bytes, offset: int) -> int | None:
     """Returns the step of one report: the nearest ``step=`` before it on its line.
 
@@ -190,13 +235,13 @@ def step_before(block: bytes, offset: int) -> int | None:
         offset: Where the report begins.
     """
     line = block.rfind(b"\n", 0, offset) + 1
-    end = block.find(b"\n", offset)
-    step = None
-    for match in _STEP.finditer(block, line, end if end >= 0 else len(block)):
-        if match.start() > offset:
-            break
-        step = int(match[1])
-    return step
+    end = offset + len(_STEP_NEEDLE)
+    while (found := block.rfind(_STEP_NEEDLE, line, end)) >= 0:
+        match = _STEP.match(block, found)
+        if match is not None:
+            return int(match[1])
+        end = found
+    return None
 
 
 def scanners(names: Sequence[str], definitions: Sequence[MetricDefinition]) -> tuple[Scanner, ...]:

@@ -8,6 +8,7 @@ from kftune.hparams.fields import checks_combinations
 from kftune.katib.crd import OTHER_RUNTIMES, TORCH_RUNTIMES
 from kftune.katib.engines import engine_of
 from kftune.katib.engines.engine import StudySearch
+from kftune.metrics.curves import MOST
 from kftune.metrics.definition import definition_notes
 from kftune.render.algorithm import Counts
 from kftune.render.parameters import KatibParameter
@@ -105,6 +106,8 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
         yield f"budget.max_failed={budget.max_failed} counts as {counts.max_failed}: there are no more trials"
     if budget.wall_clock is not None:
         yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
+    if budget.metrics_per_trial != MOST:
+        yield "Katib keeps every report of a trial; metrics_per_trial applies to local runs only"
     if study.points:
         yield "Katib takes no points to try first; the study's points apply to local runs only"
     if study.objective.goal is not None and counts.parallel > 1:

@@ -7,6 +7,8 @@ import io
 import json
 from typing import Any
 
+from kftune.metrics.curves import Curve
+from kftune.results.layout import trial_name
 from kftune.results.origins import COLUMNS, cells
 from kftune.results.pareto import front_of
 from kftune.results.reading import Results
@@ -15,9 +17,21 @@ from kftune.results.records import FINISHED, SCORED, Meta, TrackedMetric, Trial
 JSON_FORMAT = "kftune.results/1"
 
 
-def to_json(results: Results) -> dict[str, Any]:
-    """Returns the study and its trials, with the keys that docs/results.md describes."""
+def to_json(results: Results, *, curves: bool = False) -> dict[str, Any]:
+    """Returns the study and its trials, with the keys that docs/results.md describes.
+
+    Args:
+        results: The results.
+        curves: Whether each trial has its curves too.
+    """
     meta, best = results.meta, results.best()
+    trials = {trial.number: trial_to_json(trial, results) for trial in results.trials()}
+    if curves:
+        for trial in trials.values():
+            trial["curves"] = {}
+        for number, metric, curve in results.all_curves():
+            if number in trials:  # otherwise a run has stored it since
+                trials[number]["curves"][metric] = _curve_to_json(curve)
     left_out = ("slug", "compared", "experiment", "more_objectives")
     stored = {key: value for key, value in meta._asdict().items() if key not in left_out}
     pareto = {"pareto": [trial.name for trial in results.pareto()]} if meta.more_objectives else {}
@@ -36,7 +50,16 @@ def to_json(results: Results) -> dict[str, Any]:
         "targets": [target._asdict() for target in results.targets()],
         "best": None if best is None else trial_to_json(best, results),
         **pareto,
-        "trials": [trial_to_json(trial, results) for trial in results.trials()],
+        "trials": [*trials.values()],
+    }
+
+
+def _curve_to_json(curve: Curve) -> dict[str, Any]:
+    return {
+        "reported": curve.reported,
+        "steps": curve.steps.tolist(),
+        "values": curve.values.tolist(),
+        "seconds": curve.times.tolist(),
     }
 
 
@@ -63,6 +86,7 @@ def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
         "duration": trial.duration,
         "exit_code": trial.exit_code,
         "message": trial.message,
+        "stopped_by": trial.stopped_by,
         "origin": trial.origin._asdict(),
         "log": str(results.folder.log(trial.name)),
         "output": str(results.folder.output(trial.name)),
@@ -118,14 +142,31 @@ def _best_of(metric: TrackedMetric, meta: Meta) -> str:
     return metric.reduce
 
 
-def to_csv(results: Results) -> str:
-    """Returns one line per trial: its name and state, the value of each metric, every hyperparameter."""
-    header, rows = to_rows(results)
+def to_csv(results: Results, *, curves: bool = False) -> str:
+    """Returns one line per trial: its name and state, the value of each metric, every hyperparameter.
+
+    Args:
+        results: The results.
+        curves: Whether to return one line per report instead.
+    """
+    header, rows = curves_to_rows(results) if curves else to_rows(results)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def curves_to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
+    """Returns a header and one row per report that was kept, by trial and metric."""
+    header = ["trial", "metric", "step", "value", "seconds"]
+    slug = results.meta.slug
+    rows = [
+        [trial_name(slug, number), metric, step, value, seconds]
+        for number, metric, curve in results.all_curves()
+        for step, value, seconds in zip(curve.steps, curve.values, curve.times, strict=True)
+    ]
+    return header, rows
 
 
 def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
@@ -150,13 +191,31 @@ def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
         origin = cells(trial).values()
         times = [trial.started or "", trial.ended or ""]
         exit_code = "" if trial.exit_code is None else trial.exit_code
-        rows.append([trial.name, trial.state, duration, *texts, *given, *origin, *times, exit_code, trial.message])
+        rows.append(
+            [
+                trial.name,
+                trial.state,
+                duration,
+                *texts,
+                *given,
+                *origin,
+                *times,
+                exit_code,
+                trial.message,
+                trial.stopped_by,
+            ]
+        )
     return [*columns, *_LAST], rows
 
 
-_LAST = (*COLUMNS, "started", "ended", "exit_code", "message")
+_LAST = (*COLUMNS, "started", "ended", "exit_code", "message", "stopped_by")
 
 
-def to_text(data: dict[str, Any]) -> str:
-    """Returns JSON for a file."""
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+def to_text(data: dict[str, Any], *, indent: int | None = 2) -> str:
+    """Returns JSON for a file.
+
+    Args:
+        data: The data.
+        indent: None writes one line.
+    """
+    return json.dumps(data, indent=indent, ensure_ascii=False) + "\n"

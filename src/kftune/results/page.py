@@ -1,4 +1,4 @@
-"""All trials of a study on one HTML page: pictures of the objectives, and a table."""
+"""All trials of a study on one HTML page: pictures of the objectives and their curves, and a table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
+from kftune.results.curve_picture import TrialCurve, curves_picture, drawn
 from kftune.results.origins import cells, differing, short
 from kftune.results.reading import Results
 from kftune.results.records import TrackedObjective, Trial
@@ -54,6 +55,7 @@ def results_page(results: Results) -> str:
         ],
         best=[trial.name for trial in best],
         others=[objective.name for objective in objectives[1:]],
+        curves=_drawings(results, trials),
     )
 
 
@@ -70,6 +72,17 @@ def _number(trial: Trial, objective: TrackedObjective) -> float | None:
     return None if values is None else values.number(objective.reduce)
 
 
+def _drawings(results: Results, trials: Sequence[Trial]) -> list[TrialCurve]:
+    by_number = {trial.number: trial for trial in trials}
+    drawings = []
+    for number, _, curve in results.all_curves(results.meta.objective.name):
+        trial = by_number.get(number)
+        if trial is not None:
+            stopped = trial.message.partition("\n")[0] if trial.state == "EarlyStopped" else ""
+            drawings.append(TrialCurve(trial.name, drawn(curve, len(trials)), stopped))
+    return drawings
+
+
 def trials_page(
     *,
     title: str,
@@ -79,6 +92,7 @@ def trials_page(
     rows: Sequence[TrialRow],
     best: Collection[str],
     others: Sequence[str] = (),
+    curves: Sequence[TrialCurve] = (),
 ) -> str:
     """Returns the page.
 
@@ -90,6 +104,7 @@ def trials_page(
         rows: The trials, in the order of their start.
         best: The names of the best trials.
         others: The names of further objectives.
+        curves: What trials reported of the first objective over time.
     """
     lines = [
         [
@@ -103,7 +118,8 @@ def trials_page(
     ]
     listed = table(["trial", "state", metric, *others, *names], lines, best)
     pictures = [part for other in others for part in _trade_off(metric, other, rows, best)]
-    return html_page(title, [f"<p>{escape(summary)}</p>", *(pictures or _picture(metric, rows, best)), listed])
+    pictures = pictures or [*_picture(metric, rows, best)]
+    return html_page(title, [f"<p>{escape(summary)}</p>", *pictures, *curves_picture(metric, curves, best), listed])
 
 
 def _text(objective: float | None) -> str:

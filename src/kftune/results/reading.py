@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
+from kftune.metrics.curves import Curve
+from kftune.results import curves
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.pareto import front_of
@@ -66,6 +69,7 @@ class Results:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         check_format(version, self.folder, "reads")
         self._query = select(version)
+        self._has_curves = version >= curves.SINCE
         meta = meta_of(self._connection) if version else None
         if meta is None:
             raise StoreError("there are no results here yet; kftune run creates them", str(self.folder.path))
@@ -86,6 +90,30 @@ class Results:
         if not found:
             raise UnknownNameError("trial", name, [trial.name for trial in self.trials()])
         return found[0]
+
+    def curves(self, trial: Trial) -> dict[str, Curve]:
+        """Returns what a trial reported over time, by metric; a trial that runs has no curves yet.
+
+        Raises:
+            StoreError: A curve is damaged.
+        """
+        return {metric: curve for _, metric, curve in self._curves(number=trial.number)}
+
+    def all_curves(self, metric: str | None = None) -> Iterator[tuple[int, str, Curve]]:
+        """Yields the number of the trial, the metric and the curve, by number.
+
+        Args:
+            metric: Only this one; None for all metrics.
+
+        Raises:
+            StoreError: A curve is damaged.
+        """
+        return self._curves(metric=metric)
+
+    def _curves(self, *, number: int | None = None, metric: str | None = None) -> Iterator[tuple[int, str, Curve]]:
+        if not self._has_curves:
+            return iter(())
+        return curves.read(self._connection, self.folder, self.meta.slug, number=number, metric=metric)
 
     def best(self, objective: int = 0) -> Trial | None:
         """Returns the best trial, the first of equal ones; None while no trial has succeeded.

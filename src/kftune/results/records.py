@@ -178,6 +178,8 @@ class Trial(NamedTuple):
     """What chose its values, and the code that it ran."""
     retried: Retried = NOT_RETRIED
     """Why it was started again."""
+    stopped_by: str = ""
+    """The kind of the rule that ended it early; empty if none did."""
 
     def text(self, name: str) -> str:
         """Returns the text of a hyperparameter, or of a searched key in one; empty if the trial did not get it."""
@@ -212,3 +214,4 @@ class TrialEnd(NamedTuple):
     exit_code: int | None
     message: str = ""
     retried: Retried = NOT_RETRIED
+    stopped_by: str = ""

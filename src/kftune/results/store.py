@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from kftune.errors import StoreError
+from kftune.metrics.curves import Curve
+from kftune.results import curves
 from kftune.results.layout import ASIDE, RunFolder, trial_name
 from kftune.results.lock import take_lock
 from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
@@ -28,6 +30,10 @@ from kftune.results.tables import (
     update,
 )
 
+_Statement = tuple[str, Sequence[object] | Mapping[str, object]]
+"""SQL, and its values."""
+
+_NO_CURVES: Mapping[str, Curve] = {}
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 _SELECT = select(FORMAT)
 _INSERT = (
@@ -38,7 +44,7 @@ _INSERT = (
 )
 _END = (  # the names in it are our own
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
-    f"retried = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
+    f"retried = ?, stopped_by = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
@@ -141,17 +147,27 @@ class Store:
             "point": to_json(trial.point),
             "retried": retried_to_text(trial.retried),
         }
-        self._commit(_INSERT, {**trial._asdict(), **texts, **origin_to_row(trial.origin)}, to_disk=False)
+        # An earlier try may have left curves.
+        earlier: list[_Statement] = [(curves.DELETE, (trial.number,))] if trial.attempt > 1 else []
+        row = {**trial._asdict(), **texts, **origin_to_row(trial.origin)}
+        self._commit((_INSERT, row), *earlier, to_disk=False)
 
-    def end(self, number: int, end: TrialEnd) -> None:
+    def end(self, number: int, end: TrialEnd, reported: Mapping[str, Curve] = _NO_CURVES) -> None:
         """Records how a trial ended, unless it has finished before.
 
         Args:
             number: The trial.
             end: How it ended. `synchronise` writes this to the disk.
+            reported: Its curves, by metric.
         """
         values = {**end._asdict(), "metrics": to_json(end.metrics), "retried": retried_to_text(end.retried)}
-        self._commit(_END, [*values.values(), number], to_disk=False)
+        rows = [(curves.INSERT, row) for row in curves.rows(number, reported)]
+        self._commit((_END, [*values.values(), number]), *rows, to_disk=False)
+
+    def curves(self, number: int) -> dict[str, Curve]:
+        """Returns the curves of one trial, by metric."""
+        found = curves.read(self._connection, self.folder, self.meta.slug, number=number)
+        return {metric: curve for _, metric, curve in found}
 
     def check_place(self) -> None:
         """Checks that the file is still where other programs find it: SQLite goes on writing to a deleted one.
@@ -173,8 +189,7 @@ class Store:
             reason: What ended it.
             targets: The targets of the study, and which of them were met.
         """
-        self._commit(_REASON, (reason,), to_disk=False)
-        self._commit(_TARGETS, (to_json(targets),), to_disk=False)
+        self._commit((_REASON, (reason,)), (_TARGETS, (to_json(targets),)), to_disk=False)
 
     def synchronise(self) -> None:
         """Writes everything to the disk, together with the time that runs took.
@@ -183,15 +198,27 @@ class Store:
             StoreError: The file is gone, or cannot be written.
         """
         self.check_place()
-        self._commit(_ACTIVE, (repr(self.active_seconds),), to_disk=True)
+        self._commit((_ACTIVE, (repr(self.active_seconds),)), to_disk=True)
 
-    def _commit(self, statement: str, values: Sequence[object] | Mapping[str, object], *, to_disk: bool) -> None:
-        """Runs one statement as one transaction; with `to_disk` it and all earlier ones are synchronised."""
+    def _commit(self, *statements: _Statement, to_disk: bool) -> None:
+        """Runs statements as one transaction; with `to_disk` it and all earlier ones are synchronised."""
+        run = self._connection.execute
         with translated(self.folder):
             if to_disk != self._to_disk:
-                self._connection.execute(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
+                run(f"PRAGMA synchronous = {'FULL' if to_disk else 'NORMAL'}")
                 self._to_disk = to_disk
-            self._connection.execute(statement, values)
+            if len(statements) == 1:
+                run(*statements[0])
+                return
+            run("BEGIN IMMEDIATE")
+            try:
+                for statement in statements:
+                    run(*statement)
+                run("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    run("ROLLBACK")
+                raise
 
     def close(self) -> None:
         """Releases the results, so that another run can write them."""

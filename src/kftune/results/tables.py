@@ -25,7 +25,7 @@ _ADDED = {
         "code": "TEXT NOT NULL DEFAULT ''",
         "revision": "TEXT NOT NULL DEFAULT ''",
     },
-    3: {"retried": "TEXT NOT NULL DEFAULT '{}'"},
+    3: {"retried": "TEXT NOT NULL DEFAULT '{}'", "stopped_by": "TEXT NOT NULL DEFAULT ''"},
 }
 
 
@@ -33,6 +33,15 @@ def _added(after: int, until: int) -> dict[str, str]:
     """Returns the columns that formats add, with their types."""
     return {name: kind for number in range(after + 1, until + 1) for name, kind in _ADDED[number].items()}
 
+
+_CURVES = """\
+CREATE TABLE curves (
+    number INTEGER NOT NULL,
+    metric TEXT NOT NULL,
+    data   BLOB NOT NULL,
+    PRIMARY KEY (number, metric)
+) WITHOUT ROWID;
+"""
 
 TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -53,9 +62,9 @@ CREATE TABLE trials (
     pid_started REAL,
     {", ".join(f"{name} {kind}" for name, kind in _added(1, FORMAT).items())}
 );
-"""
+{_CURVES}"""
 
-_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin", "retried"))
+_COLUMNS = tuple(field for field in Trial._fields if field not in ("name", "origin", "retried", "stopped_by"))
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -80,15 +89,16 @@ def trial_of(row: Any, meta: Meta) -> Trial:
     for name in ("assignment", "point", "metrics"):
         values[name] = json.loads(values[name])
     values["metrics"] = {name: MetricValues(*texts) for name, texts in values["metrics"].items()}
-    origin, retried = meta.origin(), "{}"
+    origin, retried, stopped_by = meta.origin(), "{}", ""
     if row[len(_COLUMNS) :]:
-        algorithm, settings, seed, code, revision, *rest = row[len(_COLUMNS) :]
+        algorithm, settings, seed, code, revision, *later = row[len(_COLUMNS) :]
         origin = Origin(algorithm, json.loads(settings), seed, code, revision)
-        retried = rest[0] if rest else retried
+        retried, stopped_by = later or (retried, stopped_by)
     return Trial(
         name=trial_name(meta.slug, values["number"]),
         origin=origin,
         retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
+        stopped_by=stopped_by,
         **values,
     )
 
@@ -122,6 +132,7 @@ def update(connection: sqlite3.Connection, version: int, stored: Meta) -> None:
             "revision = :revision",
             origin_to_row(stored.origin()),
         )
+    connection.execute(_CURVES)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
 

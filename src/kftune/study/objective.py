@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from kftune.metrics import check_metric_name
+from kftune.metrics.curves import LEAST, MOST
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.part import Part, located
 from kftune.spec.quantities import NO_BOOL, Count, Number, Seconds
@@ -84,6 +85,8 @@ class Budget(Part):
     """Longest duration of the study, on this machine; Katib has none."""
     retries: RetryBudget = NO_RETRIES
     """How often a trial runs again after a failure, the loss of its node, or for want of memory."""
+    metrics_per_trial: Count = Field(MOST, ge=LEAST)
+    """Reports of each metric of a trial to keep, on this machine; of more, evenly spaced ones are kept."""
 
     @property
     def at_once(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from local_experiment import collected, experiment, python, run
-from local_study import trials_in
+from local_study import kept_curves, trials_in
 from places import ROOT
 
 from kftune.errors import MissingExtraError
@@ -58,6 +58,8 @@ push("other", "1", "2026-01-01T00:00:03Z")
     trial = one_trial(script, tmp_path)
     assert trial.state == "Succeeded", trial.message
     assert {name: values[:4] for name, values in trial.metrics.items()} == {"loss": ("0.25", "0.50", "0.50", 2)}
+    # The curve has the order in which they came.
+    assert kept_curves(tmp_path) == {1: {"loss": ([1, 2], [0.5, 0.25])}}
 
 
 def test_a_trial_can_read_back_and_delete_what_it_pushed(tmp_path):

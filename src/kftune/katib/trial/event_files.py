@@ -45,7 +45,28 @@ class Scalar(NamedTuple):
 
 
 def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Returns metric, value and time (RFC 3339, seconds) from the event files below a folder, by file and tag.
+    """Returns metric, value and time (RFC 3339, seconds) from the event files below a folder, as Katib stores them.
+
+    Args:
+        folder: The folder.
+        metrics: Names, as for `reports`.
+    """
+    return [row(*found) for found in reports(folder, metrics)]
+
+
+def row(metric: str, scalar: Scalar) -> tuple[str, str, str]:
+    """Returns metric, value and time (RFC 3339, seconds) of a report.
+
+    Args:
+        metric: The metric.
+        scalar: Its value.
+    """
+    moment = datetime.fromtimestamp(int(scalar.wall_time), UTC).isoformat().replace("+00:00", "Z")
+    return metric, scalar.text, moment
+
+
+def reports(folder: Path, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
+    """Returns the scalars of metrics from the event files below a folder, by file and tag.
 
     Args:
         folder: The folder.
@@ -57,7 +78,7 @@ def rows(folder: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
         for name in names:
             # the names that tensorboard takes for event files
             if "tfevents" in name and not name.endswith(".profile-empty"):
-                found += _rows_of_file(Path(place, name), metrics)
+                found += _in_file(Path(place, name), metrics)
     return found
 
 
@@ -70,7 +91,7 @@ def scalars(file: Path) -> Iterator[Scalar]:
         return
 
 
-def _rows_of_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, str, str]]:
+def _in_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
     tensors: dict[str, list[Scalar]] = {}
     others: dict[str, list[Scalar]] = {}
     for scalar in scalars(file):
@@ -80,12 +101,8 @@ def _rows_of_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, str, st
         for metric in metrics:
             folder, _, last = metric.rpartition("/")
             if tag.startswith(last) and (not folder or str(file.parent).endswith(folder)):
-                found += [(metric, item.text, _time(item.wall_time)) for item in items]
+                found += [(metric, item) for item in items]
     return found
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _records(file: Path) -> Iterator[bytes]:
@@ -131,7 +148,7 @@ def _of_event(record: bytes) -> Iterator[Scalar]:
         if number == 1:
             wall_time = struct.unpack("<d", bytes_of(value))[0]
         elif number == 2 and isinstance(value, int):
-            step = value
+            step = value - (1 << 64) if value >= 1 << 63 else value
         elif number == 5:
             summaries.append(bytes_of(value))
     for summary in summaries:

@@ -47,6 +47,7 @@ class MetricsServer:
         except ImportError as error:
             raise MissingExtraError("katib", "grpcio") from error
         self._rows: dict[str, list[Pushed]] = {}
+        self._new: dict[str, list[Pushed]] = {}
         self._lock = threading.Lock()
         methods = {
             "ReportObservationLog": self._report,
@@ -71,10 +72,16 @@ class MetricsServer:
             found = list(self._rows.get(trial, ()))
         return sorted(found, key=lambda row: row.time)
 
+    def take_new(self, trial: str) -> list[Pushed]:
+        """Returns what a trial has pushed since the last call, in the order in which it came, deleted or not."""
+        with self._lock:
+            return self._new.pop(trial, [])
+
     def forget(self, trial: str) -> None:
-        """Drops what a trial has pushed."""
+        """Drops what a trial has pushed, because it starts now."""
         with self._lock:
             self._rows.pop(trial, None)
+            self._new.pop(trial, None)
 
     def close(self) -> None:
         """Ends the server."""
@@ -93,7 +100,8 @@ class MetricsServer:
         # Source: pkg/db/v1beta1/mysql: a row without a time is ignored.
         rows = [row for row in _rows_of(log) if row.time]
         with self._lock:
-            self._rows.setdefault(trial, []).extend(rows)
+            for each in (self._rows, self._new):
+                each.setdefault(trial, []).extend(rows)
         return b""
 
     def _get(self, request: bytes) -> bytes:
@@ -111,7 +119,8 @@ class MetricsServer:
         """DeleteObservationLogRequest: trial_name 1."""
         for number, value in fields(request):
             if number == 1:
-                self.forget(text_of(value))
+                with self._lock:
+                    self._rows.pop(text_of(value), None)
         return b""
 
 

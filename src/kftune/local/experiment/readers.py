@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,14 +21,17 @@ from kftune.katib.trial.medianstop import Finished
 from kftune.katib.trial.stopping import StopRule, StopWatch
 from kftune.local.experiment.metrics import Metrics, local_folder
 from kftune.local.experiment.push import MetricsServer
+from kftune.local.experiment.reported import ReportedRows
 from kftune.local.study.failure import end_of
 from kftune.local.study.missing_objective import SEARCHED, why_not_read
 from kftune.local.study.plan import Reader
+from kftune.metrics.curves import Curve
 from kftune.metrics.log_scanner import LineCutter
 from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_rows import near_rows
 from kftune.metrics.values import MetricValues
 from kftune.results import RunFolder, State
+from kftune.stopping import Report
 
 _BETWEEN_LOOKS = 0.5
 _CHUNK = 1 << 18
@@ -100,6 +103,7 @@ class RowsReader(Reader):
         self._trial = trial
         self._failure = ""
         self._values: dict[str, MetricValues] = {}
+        self._reported = ReportedRows()
 
     # -- while it runs -----------------------------------------------------------------------------------------
 
@@ -113,9 +117,19 @@ class RowsReader(Reader):
     def _take(self, rows: Iterable[Row]) -> list[str]:
         found = list(rows)
         self.rows += found
+        self._reported.take(found)
         return list(dict.fromkeys(row.name for row in found))
 
+    def reports(self) -> Sequence[Report]:
+        """The finite values that were reported since the last call."""
+        return self._reported.take_new()
+
     # -- when it has ended -------------------------------------------------------------------------------------
+
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        """What was reported over time."""
+        return self._reported.curves
 
     def close(self) -> None:
         """Reads the rest, and makes the observation."""
@@ -234,6 +248,7 @@ class _LinesReader(RowsReader):
         self._watch = None
         rules = " and ".join(f"{rule.name} {rule.comparison} than {rule.value}" for rule in self._rules)
         step = f" after {self._rules[0].start_step} reports" if self._rules[0].start_step else ""
+        self.stop_rule = "medianstop"
         self.stop = f"stopped early by the median rule: {rules}{step}"
 
     def _fail(self, error: KatibError) -> None:
@@ -320,8 +335,10 @@ class EventReader(RowsReader):
     """TensorFlowEvent: event files below a folder."""
 
     def _read_rest(self) -> None:
-        found = event_files.rows(self._collection.local_path(self._trial), self._metrics.names)
-        self._take(Row(*row) for row in found)
+        found = event_files.reports(self._collection.local_path(self._trial), self._metrics.names)
+        self.rows += [Row(*event_files.row(*each)) for each in found]
+        for metric, scalar in sorted(found, key=lambda each: each[1].wall_time):
+            self._reported.add(metric, scalar.text, scalar.step, scalar.wall_time - self._reported.began)
 
     def _why_missing(self, log: Path) -> str:
         place = self._collection.local_path(self._trial)
@@ -344,9 +361,10 @@ class PushReader(RowsReader):
     def look(self) -> Sequence[str]:
         """Reads what was pushed since."""
         self.next_look = time.monotonic() + _BETWEEN_LOOKS
-        before = len(self.rows)
+        new = [Row(*row) for row in self._server.take_new(self._trial) if row.name in self._metrics.names]
+        self._reported.take(new)
         self.rows = [Row(*row) for row in self._server.rows(self._trial)]
-        return list(dict.fromkeys(row.name for row in self.rows[before:] if row.name in self._metrics.names))
+        return list(dict.fromkeys(row.name for row in new))
 
     def _read_rest(self) -> None:
         self.look()

@@ -71,7 +71,7 @@ class StudyEngine:
         self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
         earlier = store.trials()
         self._again = Retries(plan.retries, plan.smaller, sampler, earlier, failed_too=retry_failed)
-        self._judge.recall(earlier, self._again.numbers)
+        self._judge.recall(store, earlier, self._again.numbers)
         self._progress = Progress(plan, store, earlier, self._judge, self._again.numbers)
         self._next_number = max((trial.number for trial in earlier), default=0) + 1
         self._exhausted = False
@@ -250,8 +250,9 @@ class StudyEngine:
     def _judge_reports(self, running: RunningTrial) -> None:
         """Asks a trial to end that its reader, or a stopping rule, gives up."""
         if running.early is None:
-            early = self._judge.hear(running.number, running.reader.reports())
-            running.early = early or (Stop(running.reader.stop) if running.reader.stop else None)
+            reader = running.reader
+            early = self._judge.hear(running.number, reader.reports())
+            running.early = early or (Stop(reader.stop, rule=reader.stop_rule) if reader.stop else None)
         if running.early is not None:
             running.process.stop()
 
@@ -312,8 +313,9 @@ class StudyEngine:
             exit_code=code,
             message=message,
             retried=self._again.of(running.number),
+            stopped_by=running.early.rule if running.early and state == "EarlyStopped" else "",
         )
-        self._store.end(running.number, ending)
+        self._store.end(running.number, ending, running.reader.curves)
         self._unsynchronised = True
         running.reader.ended(state)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kftune.local.study.smaller import Smaller
+from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
 from kftune.results import Meta, Score, State, TrackedMetric
 from kftune.stopping import Report, Rule
@@ -19,10 +20,12 @@ class Reader(ABC):
 
     Attributes:
         stop: Why the trial should stop before its end; empty while it need not.
+        stop_rule: The kind of the rule that says so.
         next_look: When `look` must be called (monotonic clock); None if everything comes through `feed`.
     """
 
     stop = ""
+    stop_rule = ""
     next_look: float | None = None
 
     def feed(self, chunk: bytes) -> Sequence[str]:
@@ -40,6 +43,11 @@ class Reader(ABC):
     def reports(self) -> Sequence[Report]:
         """Returns the finite values that were reported since the last call, in their order."""
         return ()
+
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        """What was reported over time."""
+        return {}
 
     @abstractmethod
     def close(self) -> None:

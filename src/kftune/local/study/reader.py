@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kftune.local.study.missing_objective import why_diverged, why_missing
 from kftune.local.study.plan import Reader
+from kftune.metrics.curves import Curve
 from kftune.metrics.reduction import Reducer
 from kftune.metrics.values import MetricValues
 from kftune.stopping import Report
@@ -27,7 +28,9 @@ class StudyReader(Reader):
         self._key = place_of(study.objective.metric, study)[0]
         definitions = study.metric_definitions
         self._definitions = {each.name: each for each in definitions}
-        self._reducer = Reducer(tuple(study.reductions), definitions, keep_new=bool(study.stopping))
+        self._reducer = Reducer(
+            tuple(study.reductions), definitions, most=study.budget.metrics_per_trial, every=bool(study.stopping)
+        )
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
     def latest(self, metric: str) -> MetricValues | None:
@@ -37,12 +40,12 @@ class StudyReader(Reader):
 
     def reports(self) -> Sequence[Report]:
         """The finite values that were reported since the last call."""
-        found = self._reducer.new
-        if not found:
-            return ()
-        reports = [Report(*each) for each in found]
-        found.clear()
-        return reports
+        return [Report(*each) for each in self._reducer.take_new()]
+
+    @property
+    def curves(self) -> dict[str, Curve]:
+        """What was reported over time."""
+        return self._reducer.curves
 
     def close(self) -> None:
         """Reads a last line without a line break."""

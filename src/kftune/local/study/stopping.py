@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kftune.local.study.plan import counted
 from kftune.metrics.values import MetricValues
 from kftune.results import FINISHED, SCORED, Meta, State, Trial
+from kftune.results.store import Store
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
 from kftune.stopping.facts import EndedTrial, StudyFacts, TargetResult
 from kftune.stopping.rules import key_of
@@ -19,6 +20,8 @@ class Stop(NamedTuple):
     message: str
     counts: bool = True
     """Whether the value that the trial has reached counts."""
+    rule: str = ""
+    """The kind of the rule."""
 
 
 class Judge:
@@ -34,6 +37,7 @@ class Judge:
         rules = tuple(rules)
         self._meta = meta
         self._clock = clock
+        self._hears = bool(rules)
         self._of_trials = [rule for rule in rules if isinstance(rule, TrialRule)]
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
@@ -59,6 +63,8 @@ class Judge:
             reports: Its new reports.
         """
         stop = None
+        if not self._hears:
+            return stop
         for report in reports:
             self._histories.add(trial, report)
             found = self._judged(trial, report)
@@ -72,30 +78,29 @@ class Judge:
             if report.metric == (rule.watches or self._histories.objective):
                 why = rule.judge(trial, self._histories)
                 if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
-                    stop = Stop(f"stopped early by {key_of(rule)}: {why}", rule.counts)
+                    key = key_of(rule)
+                    stop = Stop(f"stopped early by {key}: {why}", rule.counts, key)
         return stop
 
-    def recall(
-        self,
-        trials: Iterable[Trial],
-        again: Collection[int] = frozenset(),
-        curves: Callable[[int], Iterable[Report]] = lambda number: (),
-    ) -> None:
-        """Takes the trials that earlier runs have ended.
+    def recall(self, store: Store, trials: Iterable[Trial], again: Collection[int] = frozenset()) -> None:
+        """Takes the trials that earlier runs have ended. Without rules it reads nothing.
+
+        Of a trial with very many reports, those are known that its curve has kept.
 
         Args:
+            store: Has their curves.
             trials: The trials.
             again: The numbers of those that run again; only the time that they took counts.
-            curves: Returns all reports of a trial, by its number.
         """
-        if not self._of_trials and not self._of_study:
+        if not self._hears:
             return
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
             self._spent += trial.duration or 0.0
             if trial.state not in FINISHED or trial.number in again:
                 continue
-            for report in curves(trial.number):
-                self._histories.add(trial.number, report)
+            for metric, curve in store.curves(trial.number).items():
+                for value, step in zip(curve.values, curve.steps, strict=True):
+                    self._histories.add(trial.number, Report(metric, value, step))
             self.ended(trial.number, trial.state, trial.objective, trial.metrics, trial.duration or 0.0)
 
     def ended(
