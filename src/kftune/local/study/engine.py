@@ -105,7 +105,7 @@ class StudyEngine:
             self._store.check_place()
             raise
         finally:
-            self._trials.discard()
+            self._trials.close()
         self._store.conclude(reason)
         outcome = self._progress.outcome(reason)
         self._send(

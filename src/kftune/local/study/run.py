@@ -14,7 +14,7 @@ from kftune.local.processes.start import Runtime
 from kftune.local.samplers import check_runs_here, make_sampler
 from kftune.local.study.changes import changes
 from kftune.local.study.engine import StudyEngine
-from kftune.local.study.events import OnEvent, now
+from kftune.local.study.events import Note, OnEvent, now
 from kftune.local.study.log_notes import noting_metrics
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome
@@ -84,7 +84,10 @@ def run_study(
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
         trials.notes += changes(trials.code, trials.revision, earlier)
-        emit = None if on_event is None else _noting(study, store.folder, on_event)
+        emit = None
+        if on_event is not None:
+            emit = _noting(study, store.folder, on_event)
+            trials.runner.tell = lambda note: on_event(Note(note))
         return StudyEngine(_plan(study, store.meta), store, sampler, trials, Interrupts(), emit=emit).run()
 
 
