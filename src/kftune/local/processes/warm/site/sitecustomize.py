@@ -172,6 +172,10 @@ def _become_trial(request: dict[str, object], text: bytes, output: int, go: int)
         # As Python has them at this time; `-m` becomes the module's path when the module runs.
         sys.argv[:] = ["-m", *arguments]
         sys.orig_argv[3:] = arguments
+        # A new one: the collector passes over the old one, so what the module defines would not be freed at the end.
+        main = type(sys)("__main__")
+        main.__dict__.update(sys.modules["__main__"].__dict__)
+        sys.modules["__main__"] = main
         _seed_anew()
         _exit_quickly()
         os.write(go, b"1")
@@ -261,3 +265,6 @@ def _start() -> None:
 _own: list[str] = []
 if VARIABLE in os.environ:
     _start()
+    if getattr(sys.modules[__name__], "_start", None) is _start:
+        # As if there were no `sitecustomize`, which Python does not mind.
+        raise ModuleNotFoundError(name=__name__)
