@@ -5,10 +5,17 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
+
+from kftune.local.processes.process import Spawned
 
 # Source: Linux 3.4, include/uapi/linux/prctl.h.
 _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
+
+# Processes that were killed end soon, but not at once.
+_LONGEST_END = 0.5
 
 
 class Adoption:
@@ -31,13 +38,13 @@ class Adoption:
             Adoption._open += 1
         self._is_open = True
 
-    def reap(self, group: int) -> None:
-        """Reaps the ended processes of a group that its first process has left behind, now or at a later call.
+    def watch(self, process: Spawned) -> Spawned:
+        """Returns a process that, when it has ended, leaves nothing of its group behind as a dead child."""
+        return _Watched(process, self._reap) if self._is_open else process
 
-        Args:
-            group: The number of the group, whose first process is reaped.
-        """
-        self._groups.add(group)
+    def _reap(self, *groups: int) -> None:
+        """Reaps the ended processes of groups whose first process is reaped, now or at a later call."""
+        self._groups.update(groups)
         for each in [*self._groups]:
             try:
                 while os.waitpid(-each, os.WNOHANG)[0]:
@@ -50,11 +57,31 @@ class Adoption:
         if not self._is_open:
             return
         self._is_open = False
+        until = time.monotonic() + _LONGEST_END
+        self._reap()
+        while self._groups and time.monotonic() < until:
+            time.sleep(0.002)
+            self._reap()
         with self._lock:
             Adoption._open -= 1
             if Adoption._open == 0:
                 with suppress(OSError):
                     _set_subreaper(Adoption._earlier)
+
+
+class _Watched:
+    """A process, and what to call with its number when it has ended."""
+
+    def __init__(self, process: Spawned, then: Callable[[int], object]) -> None:
+        self._process = process
+        self._then = then
+        self.pid = process.pid
+
+    def wait(self) -> int:
+        """Waits for its end; returns its exit code, or the negative number of the signal that ended it."""
+        code = self._process.wait()
+        self._then(self.pid)
+        return code
 
 
 def _is_subreaper() -> int:

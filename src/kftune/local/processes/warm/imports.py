@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ast
-import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    SourceFileLoader,
+)
 from importlib.util import resolve_name
 from pathlib import Path
+from typing import Any
 
 SLOW = frozenset({"torch", "torchvision", "torchaudio", "lightning", "pytorch_lightning"})
 """Packages whose import takes so long that trials share it without being asked."""
@@ -18,6 +25,7 @@ DECLARED = "__warm_imports__"
 """The variable of a module that names what it imports later and can share: a tuple of texts."""
 
 _MOST_FILES = 300
+_LOADERS: Any = ((ExtensionFileLoader, EXTENSION_SUFFIXES), (SourceFileLoader, SOURCE_SUFFIXES))
 _MAIN = ast.dump(ast.parse('__name__ == "__main__"', mode="eval").body)
 _CHANGES = frozenset({"setdefault", "update", "pop", "popitem", "clear", "putenv", "unsetenv"})
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -65,6 +73,7 @@ class _Walk:
         self.found = FoundImports()
         self._main = module
         self._path = path
+        self._finders: dict[str, FileFinder] = {}
         self._specs: dict[str, ModuleSpec | None] = {}
         self._seen: set[str] = set()
         self._installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -116,7 +125,7 @@ class _Walk:
             self.found.late = top
 
     def _is_project(self, top: str) -> bool:
-        if top in sys.stdlib_module_names or top == "kftune":
+        if top == "kftune":
             return False
         if top == self._main.partition(".")[0]:
             return True
@@ -135,8 +144,24 @@ class _Walk:
             parent, _, _ = name.rpartition(".")
             above = self._spec(parent) if parent else None
             places = self._path if not parent else above and above.submodule_search_locations
-            self._specs[name] = PathFinder.find_spec(name, places) if places else None
+            self._specs[name] = self._find(name, places or ())
         return self._specs[name]
+
+    def _find(self, name: str, places: Iterable[str]) -> ModuleSpec | None:
+        """Finds a module in folders, as Python does, but needs no parent that is imported."""
+        parts = []
+        for place in places:
+            if place not in self._finders:
+                self._finders[place] = FileFinder(place, *_LOADERS)
+            spec = self._finders[place].find_spec(name)
+            if spec is not None and spec.loader is not None:
+                return spec
+            parts += (spec.submodule_search_locations or []) if spec is not None else []
+        if not parts:
+            return None
+        found = ModuleSpec(name, None, is_package=True)
+        found.submodule_search_locations = parts
+        return found
 
     def _read(self, spec: ModuleSpec, *, is_main: bool) -> None:
         if not spec.origin or not spec.origin.endswith(".py"):

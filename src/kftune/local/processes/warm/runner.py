@@ -47,15 +47,23 @@ class WarmRunner(ProcessRunner):
             self._drop_broken()
 
     def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
-        forked = None
         if not self._begun:
             self._begun = True
             self._begin(argv, executable, env, cwd)
-        elif self._worker is not None:
-            if self._worker.is_ready() and _fits(argv):
-                forked = self._worker.fork(argv, env, cwd, output)
-            self._drop_broken()
-        return forked or super()._spawn(argv, executable, env, cwd, output)
+            forked = None
+        else:
+            forked = self._fork(argv, env, cwd, output)
+        process = forked or super()._spawn(argv, executable, env, cwd, output)
+        return process if self._worker is None else self._worker.watch(process)
+
+    def _fork(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, output: int) -> Spawned | None:
+        """Returns a process that the worker has forked; None if there is none, or not yet."""
+        worker = self._worker
+        if worker is None:
+            return None
+        forked = worker.fork(argv, env, cwd, output) if worker.is_ready() and _fits(argv) else None
+        self._drop_broken()
+        return forked
 
     def _begin(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path) -> None:
         """Starts the worker, if the module should have one."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kftune.local.processes.process import Spawned
 from kftune.local.processes.warm.adoption import Adoption
 from kftune.local.processes.warm.imports import Imports
 
@@ -60,6 +61,7 @@ class WarmWorker:
         imports: What it imports.
 
     Attributes:
+        pid: Its number.
         problem: Why it forks nothing; empty while it may.
 
     Raises:
@@ -81,6 +83,7 @@ class WarmWorker:
         self._ready = False
         self._adoption = Adoption()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(_PATIENCE)
         reader, writer = os.pipe()  # so that Python sets up the output as for a trial
         try:
             number, path = str(theirs.fileno()), os.pathsep.join([_FOLDER, env["PYTHONPATH"]])
@@ -104,6 +107,7 @@ class WarmWorker:
             for descriptor in (reader, writer):
                 os.close(descriptor)
             theirs.close()
+        self.pid = self._process.pid
         changes = {name: env.get(name) for name in own}
         with suppress(OSError):  # it has ended; the next look tells so
             self._send({"env": changes, "folder": _FOLDER, "imports": imports})
@@ -165,14 +169,17 @@ class WarmWorker:
         except (WorkerError, OSError) as error:
             self._give_up(str(error))
             code = _adopted(pid)
-        self._adoption.reap(pid)
         return code
+
+    def watch(self, process: Spawned) -> Spawned:
+        """Returns a process that leaves no dead children behind when it ends; see `Adoption`."""
+        return self._adoption.watch(process)
 
     def close(self) -> None:
         """Ends it; processes that it has forked go on."""
         self._socket.close()
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
         self._adoption.close()
 

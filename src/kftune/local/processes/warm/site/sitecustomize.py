@@ -32,8 +32,15 @@ def _serve(descriptor: int) -> None:
     # kftune's end of the socket closes when kftune ends, however it ends.
     control = socket.socket(fileno=descriptor)
     setup = json.loads(control.recv(_LARGEST_REQUEST))
-    _find_as_trials_do(setup["env"], setup["folder"])
-    text, problem = _import_quietly(setup["imports"])
+    imports = setup.pop("imports")
+    printed = os.memfd_create("printed by imports")
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    problem = _find_as_trials_do(**setup) or _own_imports_differ() or _import_all(imports) or _why_no_fork()
+    text = os.pread(printed, MOST_OUTPUT + 1, 0)
+    os.close(printed)
+    if not problem and len(text) > MOST_OUTPUT:
+        problem = f"the imports print more than {MOST_OUTPUT} bytes"
     control.send(json.dumps({"problem": problem}).encode())
     if problem:
         os._exit(0)
@@ -68,29 +75,18 @@ def _fork(folder: str) -> int:
         return -1
 
 
-def _find_as_trials_do(env: dict[str, str | None], folder: str) -> None:
-    """Removes what has led Python here: programs that an import starts, and the trials, find what they always do."""
+def _find_as_trials_do(env: dict[str, str | None], folder: str) -> str:
+    """Removes what has led Python here: programs that an import starts, and the trials, find what they always do.
+
+    Returns why the `sitecustomize` of the environment, if it has one, cannot be imported.
+    """
     _apply(env)
     sys.path.remove(folder)
     sys.path_importer_cache.pop(folder, None)
     own = sys.modules.pop("sitecustomize")
-    try:
-        import sitecustomize  # noqa: F401  # that of the environment, if it has one
-    except ModuleNotFoundError:
-        sys.modules["sitecustomize"] = own
-
-
-def _import_quietly(imports: list[tuple[str, list[str]]]) -> tuple[bytes, str]:
-    """Imports modules; returns what that prints, and why the process cannot be forked."""
-    printed = os.memfd_create("printed by imports")
-    os.dup2(printed, 1)
-    os.dup2(printed, 2)
-    problem = _own_imports_differ() or _import_all(imports) or _why_no_fork()
-    text = os.pread(printed, MOST_OUTPUT + 1, 0)
-    os.close(printed)
-    if not problem and len(text) > MOST_OUTPUT:
-        problem = f"the imports print more than {MOST_OUTPUT} bytes"
-    return text, problem
+    problem = _import_all([("sitecustomize", [])])
+    sys.modules.setdefault("sitecustomize", own)
+    return problem
 
 
 def _own_imports_differ() -> str:
