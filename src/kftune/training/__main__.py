@@ -12,9 +12,7 @@ import importlib.util
 import os
 import signal
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import cast
@@ -23,6 +21,7 @@ from kftune.errors import KftuneError, MetricError, MissingExtraError, ModelRegi
 from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, RegistryEntry, load_hparams
 from kftune.outputs import take
+from kftune.training.importing import torch_import
 from kftune.training.step_outputs import NAMES, write_training_outputs
 
 USAGE = """\
@@ -46,6 +45,9 @@ environment:
   OMP_NUM_THREADS     number of CPU threads for torch
 
 """
+
+# A study's trials share it (`step.warm`).
+__warm_imports__ = ("kftune.training.warm",)
 
 # Step -> its module, with `run(arguments) -> exit status` and the help text `USAGE`.
 STEPS = {
@@ -73,7 +75,7 @@ def _run(argv: Sequence[str]) -> int:
         if wants_help:
             print(step.USAGE, end="")
             return 0
-        with _torch():
+        with torch_import():
             return cast("int", step.run(argv[1:]))
     if argv and not argv[0].startswith("-"):
         entry = _entry(argv[0])
@@ -124,7 +126,7 @@ def load_trainer(model_type: str) -> Callable[[Hparams, Path | None, Path | None
     """
     module_name = f"kftune.training.{model_type}"
     if model_type.isidentifier() and importlib.util.find_spec(module_name) is not None:
-        with _torch():
+        with torch_import():
             trainer = getattr(importlib.import_module(module_name), "train", None)
         if trainer is not None:
             return cast("Callable[[Hparams, Path | None, Path | None], int]", trainer)
@@ -132,19 +134,6 @@ def load_trainer(model_type: str) -> Callable[[Hparams, Path | None, Path | None
         f"python -m kftune.training trains kftune's own models, but model type {model_type!r} has no function "
         f"{module_name}.train; name your own command or module in the study's step"
     )
-
-
-@contextmanager
-def _torch() -> Iterator[None]:
-    """Surrounds an import of torch: hides its warning about numpy, and names the extra when torch is missing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Failed to initialize NumPy", UserWarning)
-            yield
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError("train", "torch") from error
 
 
 def _models() -> str:

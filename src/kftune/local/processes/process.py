@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 CHUNK = 1 << 18
 """Bytes read at once."""
@@ -37,6 +38,50 @@ _LINGER = 0.25
 _BETWEEN_LOOKS = 0.02
 
 
+class Spawned(Protocol):
+    """A process that was started; `subprocess.Popen` is one.
+
+    Attributes:
+        pid: Its number, which is also that of its process group.
+    """
+
+    pid: int
+
+    def wait(self) -> int:
+        """Waits for its end; returns its exit code, or the negative number of the signal that ended it."""
+        ...
+
+
+Spawn = Callable[[Sequence[str], str, Mapping[str, str], Path, int], Spawned]
+"""Starts a process; see `spawn`."""
+
+
+def spawn(argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
+    """Starts a program in its own session.
+
+    Args:
+        argv: The command.
+        executable: The program's path.
+        env: The whole environment.
+        cwd: Working folder.
+        output: The descriptor that it writes to.
+
+    Raises:
+        OSError: The program cannot be started.
+        ValueError: An argument cannot be passed to a process.
+    """
+    return subprocess.Popen(
+        argv,
+        executable=executable,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        cwd=cwd,
+        env=env,
+        start_new_session=True,
+    )
+
+
 class TrialProcess:
     """A running command in its own process group.
 
@@ -53,6 +98,7 @@ class TrialProcess:
             the process group, such as the container that this process is the client of.
         explain: Says what an exit code means; None for the usual meanings.
         endings: Exit codes that show a signal from outside, each with that signal.
+        start: Starts the process.
 
     Attributes:
         began: When it started (monotonic clock).
@@ -81,6 +127,7 @@ class TrialProcess:
         clean_up: Callable[[], object] | None = None,
         explain: Callable[[int], str] | None = None,
         endings: Mapping[int, str] = SIGNALS,
+        start: Spawn = spawn,
     ) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._logged = self._received = 0
@@ -94,7 +141,7 @@ class TrialProcess:
         self.began = time.monotonic()
         self.started = _now()
         try:
-            self._process, self._output = _start(argv, executable, env, cwd)
+            self._process, self._output = _with_pipe(start, argv, executable, env, cwd)
         except BaseException:
             os.close(self._log)
             raise
@@ -241,23 +288,15 @@ class TrialProcess:
             view = view[os.write(self._log, view) :]
 
 
-def _start(
-    argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path
-) -> tuple[subprocess.Popen[bytes], int]:
+def _with_pipe(
+    start: Spawn, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path
+) -> tuple[Spawned, int]:
+    """Starts a process that writes into a pipe; returns the pipe's other end too."""
     reader, writer = os.pipe()
     try:
         _widen(reader)
         os.set_blocking(reader, False)
-        process = subprocess.Popen(
-            argv,
-            executable=executable,
-            stdin=subprocess.DEVNULL,
-            stdout=writer,
-            stderr=writer,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
+        process = start(argv, executable, env, cwd, writer)
     except UnicodeEncodeError as error:
         os.close(reader)
         lacks = error.object[error.start : error.end]

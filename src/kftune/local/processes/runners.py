@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +14,7 @@ from kftune.errors import ContainerError, RunError
 from kftune.images import resolve
 from kftune.local.processes.commands import installs, is_shell
 from kftune.local.processes.leftovers import stop_leftovers
-from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, TrialProcess
+from kftune.local.processes.process import INTERRUPTED, PASSED_ON, SIGNALS, Spawned, TrialProcess, spawn
 from kftune.local.processes.programs import Remedies, check_program, code_digest, find_program
 from kftune.local.processes.start import Runtime, Start
 
@@ -26,11 +26,13 @@ class ProcessRunner:
 
     Attributes:
         runtime: What it starts.
+        tell: Called with a note about how processes start, while they do.
     """
 
     runtime: ClassVar[Runtime] = "process"
 
     def __init__(self) -> None:
+        self.tell: Callable[[str], object] = str
         self._outside = dict(os.environ)
         self._cores = _cores()
         self._programs: dict[tuple[str, Path, str], str] = {}
@@ -109,7 +111,14 @@ class ProcessRunner:
             grace=start.grace,
             clean_up=(lambda: self._sweep(start)) if start.sweep else None,
             endings=_endings(start),
+            start=self._spawn,
         )
+
+    def _spawn(self, argv: Sequence[str], executable: str, env: Mapping[str, str], cwd: Path, output: int) -> Spawned:
+        return spawn(argv, executable, env, cwd, output)
+
+    def close(self) -> None:
+        """Ends what starts processes; those that it has started are not affected."""
 
     def remove_leftovers(
         self, mark: str, labels: Mapping[str, str], groups: Iterable[tuple[int, float | None]] = ()

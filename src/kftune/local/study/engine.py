@@ -93,7 +93,7 @@ class StudyEngine:
             self._store.check_place()
             raise
         finally:
-            self._trials.discard()
+            self._trials.close()
         for note in self._judge.notes():
             self._send(lambda note=note: Note(note))  # type: ignore[misc]
         targets = [target._asdict() for target in self._judge.targets()]

@@ -17,6 +17,7 @@ from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, step_remedies
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import LABEL_OF_RUN, Runtime, Start, step_start
+from kftune.local.processes.warm import WarmRunner
 from kftune.results import FINISHED, RunFolder, Trial
 from kftune.revision import revision_of
 from kftune.study import Study
@@ -96,6 +97,11 @@ class Trials(ABC):
             with suppress(OSError):  # something is in it
                 self._prepared.rmdir()
             self._prepared = None
+
+    def close(self) -> None:
+        """Ends what starts trials, and removes what was prepared for them."""
+        self.discard()
+        self.runner.close()
 
     def _check(self, start: Start, remedies: Remedies, folder: Path) -> None:
         """Checks that trials can start, and notes the code that they run.
@@ -182,8 +188,10 @@ class StudyTrials(Trials):
         containers: TrialContainers = TrialContainers(),  # noqa: B008  # it is immutable
     ) -> None:
         step = study.step
-        runner = ContainerRunner(place, containers.images) if runtime == "container" else ProcessRunner()
-        super().__init__(folder, runner, SharedDevices(step.resources.gpu, gpus), study.budget.at_once)
+        devices = SharedDevices(step.resources.gpu, gpus)
+        in_containers = runtime == "container"
+        runner = ContainerRunner(place, containers.images) if in_containers else _processes(study, folder, devices)
+        super().__init__(folder, runner, devices, study.budget.at_once)
         if containers.labels is not None:
             self.labels = containers.labels
         self._study = study
@@ -236,7 +244,10 @@ class StudyTrials(Trials):
                 f"budget.max_failed={budget.max_failed} counts as {budget.failures_allowed}: budget.max_trials is "
                 f"{budget.max_trials}"
             )
-        resources = self._study.step.resources
+        step = self._study.step
+        if step.warm and self.runner.runtime == "container":
+            self.notes.append("step.warm has no effect on trials in containers: each imports for itself")
+        resources = step.resources
         if resources.nodes * resources.procs_per_node > 1:
             self.notes.append(
                 f"each trial is one {self.runner.runtime} here; on a cluster it is {resources.nodes} node(s) with "
@@ -244,3 +255,14 @@ class StudyTrials(Trials):
             )
         if resources.gpu and not self.devices.all:
             self.notes.append("trials run without a GPU, though the study asks for one")
+
+
+def _processes(study: Study, folder: RunFolder, devices: SharedDevices) -> ProcessRunner:
+    """Returns what starts trials as processes; where all of them start at once, none can share imports."""
+    module, warm = study.step.module, study.step.warm
+    if module is None or warm is False or study.budget.at_once >= study.budget.max_trials:
+        return ProcessRunner()
+    shared: dict[str, str | None] = dict.fromkeys(trial_variables("", ""))
+    if devices.used:
+        shared["CUDA_VISIBLE_DEVICES"] = ",".join(devices.all)
+    return WarmRunner(module, asked=warm, mark=(_OUTPUT_VARIABLE, f"{folder.outputs}/"), shared=shared)
