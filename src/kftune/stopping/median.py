@@ -10,7 +10,7 @@ from kftune.stopping.rule import Reports, TrialRule
 
 
 class Median(TrialRule):
-    """Ends a trial whose best value is worse than the average of the succeeded trials.
+    """Ends a trial if its best value is worse than the average of the succeeded trials.
 
     It looks once, at the report of the number `start_step`. The limit is the mean over all succeeded trials of the mean
     of their first `start_step` values. This is what Katib's medianstop computes, which is no median in spite of its
@@ -53,7 +53,7 @@ class Median(TrialRule):
         """Returns the mean of the means of succeeded trials; None while there are too few.
 
         Args:
-            means: The mean of the first reports of each; None for a trial whose reports are not known.
+            means: The mean of the first reports of each; None if its reports are not known.
         """
         total, count = 0.0, 0
         for mean in means:

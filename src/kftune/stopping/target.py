@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from kftune.metrics.targets import TargetResult
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import Number, Seconds
-from kftune.stopping.facts import EndedTrial, StudyFacts, TargetResult
+from kftune.stopping.facts import EndedTrial, StudyFacts
 from kftune.stopping.rule import Reports, StudyRule
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from kftune.local.study.plan import counted
+from kftune.metrics.targets import TargetResult
 from kftune.metrics.values import MetricValues
 from kftune.results import FINISHED, SCORED, Meta, State, Trial
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
-from kftune.stopping.facts import EndedTrial, StudyFacts, TargetResult
+from kftune.stopping.facts import EndedTrial, StudyFacts
 from kftune.stopping.rules import key_of
 
 
