@@ -172,3 +172,33 @@ def test_a_rule_that_could_not_judge_is_named_at_the_end(tmp_path, stopping, epo
 def test_a_rule_that_has_judged_is_not_named(tmp_path, stopping):
     _, events = run(study(trains(2), trials=2, stopping=stopping), tmp_path)
     assert notes(events) == []
+
+
+def test_a_rule_that_ends_the_study_counts_the_trials_of_earlier_runs(tmp_path):
+    run(study(trains(1), trials=3), tmp_path)
+    outcome, _ = run(study(trains(1), trials=40, stopping={"no_improvement": 5}), tmp_path)
+    assert outcome.reason == "StoppingRule"
+    assert sum(outcome.counts.values()) == 6
+
+
+def test_a_study_that_a_rule_has_ended_tells_so_again_and_starts_nothing(tmp_path):
+    a_study = study(trains(1), trials=40, stopping={"no_improvement": 2})
+    first, _ = run(a_study, tmp_path)
+    again, events = run(a_study, tmp_path)
+    assert (again.reason, again.message) == (first.reason, first.message)
+    assert finished(events) == []
+
+
+def test_the_cost_of_earlier_runs_counts(tmp_path):
+    run(study(trains(60), trials=1), tmp_path)
+    (trial,) = trials_in(tmp_path)
+    assert trial.duration is not None
+    stopping = {"max_cost": {"limit": trial.duration + 0.3, "per_hour": 3600}}
+    outcome, _ = run(study(trains(60), trials=9, stopping=stopping), tmp_path)
+    assert outcome.counts == {"Killed": 1, "Succeeded": 1}
+
+
+def test_a_study_without_its_rules_goes_on(tmp_path):
+    run(study(trains(1), trials=5, stopping={"no_improvement": 2}), tmp_path)
+    outcome, _ = run(study(trains(1), trials=5), tmp_path)
+    assert outcome.reason == "MaxTrialsReached"
