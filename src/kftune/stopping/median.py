@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import ClassVar
 
 from kftune.stopping.history import Histories, History
@@ -42,7 +43,7 @@ class Median(TrialRule):
         if own.best is None or own.count != self.start_step:
             return ""
         limit = self.limit(other.mean_of_first(self.start_step) for other in histories.others(trial) if other.ended)
-        if limit is None or not histories.better(limit, own.best):
+        if limit is None or not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
             f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the mean of the "

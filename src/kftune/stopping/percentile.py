@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -49,7 +50,7 @@ class Percentile(TrialRule):
         if len(values) < self.min_trials:
             return ""
         limit = percentile(values, self.keep if histories.minimize else 100 - self.keep)
-        if not histories.better(limit, own.best):
+        if not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
             f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the limit of the best "

@@ -202,3 +202,26 @@ def test_a_study_without_its_rules_goes_on(tmp_path):
     run(study(trains(1), trials=5, stopping={"no_improvement": 2}), tmp_path)
     outcome, _ = run(study(trains(1), trials=5), tmp_path)
     assert outcome.reason == "MaxTrialsReached"
+
+
+@pytest.mark.parametrize(
+    ("end", "stopping"),
+    [
+        ("sys.exit(1 if number == 1 else 0)", {"bandit": {"slack_amount": 0.5}}),
+        ("sys.exit(0)", {"bandit": {"slack_amount": 0.5}, "threshold": {"below": 0}}),
+    ],
+    ids=["failed", "outside a threshold"],
+)
+def test_no_trial_is_measured_by_a_trial_without_a_result(tmp_path, end, stopping):
+    script = f"""
+import os, sys, time
+number = int(os.environ["KFTUNE_TRIAL_NAME"][-4:])
+for step in range(8):
+    print(f"loss={{-99 if number == 1 else 1}}", flush=True)
+    time.sleep(0.02)
+{end}
+"""
+    run(study(python(script), trials=3, stopping=stopping), tmp_path)
+    first, *others = trials_in(tmp_path)
+    assert first.state in ("Failed", "EarlyStopped")
+    assert [trial.state for trial in others] == ["Succeeded", "Succeeded"]

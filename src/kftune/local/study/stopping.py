@@ -38,6 +38,7 @@ class Judge:
         self._of_trials = [rule for rule in rules if isinstance(rule, TrialRule)]
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
+        self._void: set[int] = set()
         self._began: dict[int, float] = {}
         self._spent = 0.0
         self._ended: list[EndedTrial] = []
@@ -61,11 +62,20 @@ class Judge:
         """
         stop = None
         for report in reports:
+            if trial in self._void:
+                break
             self._histories.add(trial, report)
             found = self._judged(trial, report)
             if found is not None and (stop is None or stop.counts > found.counts):
                 stop = found
+            if found is not None and not found.counts:
+                self._drop(trial)
         return stop
+
+    def _drop(self, trial: int) -> None:
+        """Forgets a trial without a result: other trials must not be measured by values that do not count."""
+        self._void.add(trial)
+        self._histories.forget(trial)
 
     def _judged(self, trial: int, report: Report) -> Stop | None:
         stop = None
@@ -110,7 +120,10 @@ class Judge:
             values: Everything that it reported.
             seconds: How long it ran.
         """
-        self._histories.end(trial, succeeded=state == "Succeeded")
+        if state not in SCORED or objective is None:
+            self._drop(trial)
+        else:
+            self._histories.end(trial, succeeded=state == "Succeeded")
         if self._of_study:
             reports = values[self._histories.objective].count if self._histories.objective in values else 0
             metrics = counted(values, self._meta.metrics)
@@ -125,6 +138,7 @@ class Judge:
             trial: Its number.
         """
         self._histories.forget(trial)
+        self._void.discard(trial)
         self._settle(trial)
 
     def _settle(self, trial: int) -> None:
