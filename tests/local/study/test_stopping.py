@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 from local_study import Tiny, finished, python, run, study, trials_in
+from mistake_texts import printed
 
 from kftune.local import Event, Note, StudyFinished
 from kftune.results import open_results
@@ -125,6 +127,15 @@ def test_targets_end_the_study_and_are_in_its_result(tmp_path):
     ]
     (end,) = [event for event in events if isinstance(event, StudyFinished)]
     assert end.targets == [each._asdict() for each in found]
+
+
+def test_kftune_best_shows_the_targets(tmp_path):
+    target = {"metrics": {"loss": {"at_most": 1}, "speed": {"at_least": 1, "at_most": 3}}}
+    run(study(trains(2), trials=1, metrics=["speed"], stopping={"target": target}), tmp_path)
+    text = printed(["best", str(tmp_path)], tmp_path)
+    assert re.search(r"^target +must be +result +trial$", text, re.M)
+    assert re.search(r"^loss +at most 1 +not met \(1.5\) +small-study-0001$", text, re.M)
+    assert re.search(r"^speed +at least 1 and at most 3 +met \(1\) +small-study-0001$", text, re.M)
 
 
 def test_a_target_that_no_trial_meets_is_in_the_result_too(tmp_path):
