@@ -75,6 +75,14 @@ def test_equal_trials_all_go_on(name):
 
 
 @every_comparison
+@pytest.mark.parametrize("minimize", [True, False])
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308, 5e-324])
+def test_equal_trials_all_go_on_at_the_end_of_the_range_of_numbers(name, value, minimize):
+    curves = {number: [value] * 12 for number in range(1, 8)}
+    assert stops(replay(trial_rule(name), curves, minimize=minimize)) == []
+
+
+@every_comparison
 def test_one_trial_alone_goes_on(name):
     rising = [float(value) for value in range(12)]
     assert stops(replay(trial_rule(name), {1: rising})) == []

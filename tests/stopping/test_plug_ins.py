@@ -93,6 +93,16 @@ def test_its_settings_are_checked(project):
         load_study(project / "wrong.yaml")
 
 
+def test_a_rule_that_fails_ends_the_run_with_its_name_and_line(project):
+    (project / "broken_rules.py").write_text(RULE.replace('return ""', "return own.values[99]"))
+    (project / "broken.yaml").write_text(STUDY.replace("STOPPING", '{"broken_rules:Hopeless": 7}'))
+    text = printed(["run", "broken.yaml", "--plain", "--dir", "broken"], project)
+    assert text.startswith("exit 1\n") or text.startswith("exit 2\n")
+    assert "broken_rules:Hopeless must answer without an error, but raised IndexError: list index out of range" in text
+    assert "broken_rules.py:22)" in text
+    assert "Traceback" not in text
+
+
 class Impatient(TrialRule):
     """A rule that exists in Python only."""
 

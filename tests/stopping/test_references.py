@@ -269,16 +269,14 @@ def test_asha_differs_from_syne_tune_only_for_the_trial_that_just_misses_the_sha
     for trial, step, value, stopped in case["reports"]:
         seen.add(trial, Report("loss", value, step))
         ours = bool(rule.judge(trial, seen))
-        if step in rule.ladder.rungs(trial, step):
-            others = at_rungs.setdefault(step, [])
-            better = sum(other < value if minimize else other > value for other in others)
-            others.append(value)
-            just_misses = better == len(others) // settings["reduction_factor"] and better > 0
-            assert ours == stopped or (ours and just_misses)
-            both += ours and stopped
-        else:
-            assert not ours
-            assert not stopped or step >= settings["max_resource"]
+        others = at_rungs.setdefault(step, [])
+        better = sum(other < value if minimize else other > value for other in others)
+        others.append(value)
+        at_a_rung = step in rule.ladder.rungs(trial, step)
+        just_misses = better == len(others) // settings["reduction_factor"] and better > 0
+        assert ours == (at_a_rung and (stopped or just_misses))
+        assert at_a_rung or not stopped or step >= settings["max_resource"]
+        both += ours and stopped
     assert both > 0
 
 

@@ -11,6 +11,7 @@ from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
 from kftune.cli.table import indented, table
+from kftune.stopping import spec_from_rules
 from kftune.study import Objective, Study, load_study
 from kftune.study.algorithms import declared
 
@@ -69,6 +70,7 @@ def _facts(study: Study) -> dict[str, Any]:
         ],
         "algorithm": study.algorithm.model_dump(),
         "budget": {**study.budget.model_dump(mode="json"), "max_failed": study.budget.failures_allowed},
+        "stopping": spec_from_rules(study.stopping),
         "command": study.step.command_line(
             {
                 name: f"<{name}>" if name in study.searched_arguments else study.fixed[name]
@@ -113,6 +115,7 @@ def _text(study: Study) -> str:
             f"  algorithm  {study.algorithm.name}: {declared(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
             *_retries(study),
+            *([f"  stopping   {json.dumps(facts['stopping'])}"] if study.stopping else []),
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",
             indented(table(["name", "domain", "meaning"], searched)),

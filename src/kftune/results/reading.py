@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
 from kftune.metrics.curves import Curve
+from kftune.metrics.targets import TargetResult
 from kftune.results import curves
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import check_format, meta_of, select, translated, trial_of
-from kftune.stopping.facts import TargetResult
 
 
 def open_results(folder: str | Path) -> Results:

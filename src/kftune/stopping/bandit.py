@@ -1,4 +1,4 @@
-"""`bandit`: ends trials whose best value is too far from the best of all trials at the same position."""
+"""`bandit`: ends trials if their best value is too far from the best of all trials at the same position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Slack = Annotated[float, Field(ge=0), NO_BOOL]
 
 
 class Bandit(TrialRule):
-    """Ends a trial whose best value is further from the best value of all trials than a slack allows.
+    """Ends a trial if its best value is further from the best value of all trials than a slack allows.
 
     Source: Azure Machine Learning, BanditPolicy.
     """
@@ -23,7 +23,7 @@ class Bandit(TrialRule):
     kind: ClassVar[str] = "bandit"
 
     interval: Reports = 1
-    """The rule is applied at every report whose number is a multiple of this."""
+    """The rule is applied once in so many reports."""
     slack_factor: Slack | None = None
     """The slack as a share: when maximizing, a trial stops below best / (1 + slack_factor)."""
     slack_amount: Slack | None = None

@@ -34,7 +34,7 @@ class NoImprovement(StudyRule):
             return ""
         earlier = pick(before)
         last = [each.objective for each in study.ended[-self.trials :] if each.objective is not None]
-        best = pick(earlier, *last)
+        best = pick([earlier, *last])
         if (earlier - best if minimize else best - earlier) > self.min_delta:
             return ""
         return f"the best {study.histories.objective} has been {earlier:g} for {self.trials} trials"

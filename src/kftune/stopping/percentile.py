@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -13,7 +14,7 @@ from kftune.stopping.rule import Delay, Reports, TrialRule, comes_due, is_due
 
 
 class Percentile(TrialRule):
-    """Ends a trial whose best value is not among the best share of the succeeded trials' values at the same position.
+    """Ends a trial if its best value is not among the best share of the succeeded trials' values at the same position.
 
     With `keep: 50` the limit is their median.
 
@@ -25,7 +26,7 @@ class Percentile(TrialRule):
     keep: Annotated[float, Field(gt=0, lt=100), NO_BOOL]
     """The share of trials that goes on, in percent."""
     interval: Reports = 1
-    """The rule is applied at every report whose number is a multiple of this."""
+    """The rule is applied once in so many reports."""
     delay: Delay = 0
     """The rule is not applied before the report of this number."""
     min_trials: Reports = 5
@@ -49,7 +50,7 @@ class Percentile(TrialRule):
         if len(values) < self.min_trials:
             return ""
         limit = percentile(values, self.keep if histories.minimize else 100 - self.keep)
-        if not histories.better(limit, own.best):
+        if not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
             f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the limit of the best "

@@ -13,7 +13,7 @@ from kftune.stopping.rule import Delay, Reports, TrialRule
 
 
 class Plateau(TrialRule):
-    """Ends a trial whose last reports have not made its best value better. It compares with no other trial."""
+    """Ends a trial if its last reports have not made its best value better. It compares with no other trial."""
 
     kind: ClassVar[str] = "plateau"
 
@@ -40,7 +40,7 @@ class Plateau(TrialRule):
 
     @property
     def watches(self) -> str | None:
-        """The metric after whose reports the rule judges; None for the objective."""
+        """The metric that the rule watches: it judges after each report of it. None for the objective."""
         return self.metric
 
     def can_judge(self, history: History) -> bool:

@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from kftune.metrics.targets import TargetResult
 from kftune.spec.part import Part
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.facts import StudyFacts, TargetResult
+from kftune.stopping.facts import StudyFacts
 from kftune.stopping.history import Histories, History
 
 Reports = Annotated[int, Field(ge=1), NO_BOOL]
@@ -56,7 +57,7 @@ class TrialRule(Part, ABC):
 
     @property
     def watches(self) -> str | None:
-        """The metric after whose reports the rule judges; None for the objective."""
+        """The metric that the rule watches: it judges after each report of it. None for the objective."""
         return None
 
 

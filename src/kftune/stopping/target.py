@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from kftune.metrics.targets import TargetResult
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import Number, Seconds
-from kftune.stopping.facts import EndedTrial, StudyFacts, TargetResult
+from kftune.stopping.facts import EndedTrial, StudyFacts
 from kftune.stopping.rule import Reports, StudyRule
 
 
@@ -28,6 +29,11 @@ class Bound(Part):
             raise PartError("a target needs at_least or at_most; for example at_least: 0.95")
         if low is not None and high is not None and low > high:
             raise PartError(f"no value is at least {low:g} and at most {high:g}", ("at_least",))
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a value is within both bounds; None is not."""
+        low, high = self.at_least, self.at_most
+        return value is not None and (low is None or value >= low) and (high is None or value <= high)
 
 
 class Target(StudyRule):
@@ -53,9 +59,11 @@ class Target(StudyRule):
     def over(self, study: StudyFacts) -> str:
         """Returns why the study is over; empty while it is not."""
         for trial in study.ended:
-            if all(target.met for target in self._judged(trial, study)):
-                names = ", ".join(target.name for target in self._judged(trial, study))
-                return f"trial {trial.number} has met all targets: {names}"
+            # Few trials meet the bounds of all metrics, and the rest of the check takes longer.
+            if all(bound.holds(trial.metrics.get(name)) for name, bound in self.metrics.items()):
+                targets = self._judged(trial, study)
+                if all(target.met for target in targets):
+                    return f"trial {trial.number} has met all targets: {', '.join(target.name for target in targets)}"
         return ""
 
     def targets(self, study: StudyFacts) -> list[TargetResult]:
@@ -88,12 +96,11 @@ class Target(StudyRule):
 
 
 def _result(name: str, trial: EndedTrial | None, value: float | None, bound: Bound) -> TargetResult:
-    low, high = bound.at_least, bound.at_most
     return TargetResult(
         name=name,
-        met=value is not None and (low is None or value >= low) and (high is None or value <= high),
+        met=bound.holds(value),
         trial=None if trial is None else trial.number,
         value=value,
-        at_least=low,
-        at_most=high,
+        at_least=bound.at_least,
+        at_most=bound.at_most,
     )

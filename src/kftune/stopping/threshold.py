@@ -41,7 +41,7 @@ class Threshold(TrialRule):
 
     @property
     def watches(self) -> str | None:
-        """The metric after whose reports the rule judges; None for the objective."""
+        """The metric that the rule watches: it judges after each report of it. None for the objective."""
         return self.metric
 
     def can_judge(self, history: History) -> bool:

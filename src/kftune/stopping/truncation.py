@@ -14,7 +14,7 @@ from kftune.stopping.rule import Delay, Reports, TrialRule, comes_due, is_due
 
 
 class Truncation(TrialRule):
-    """Ends a trial whose value is among the worst of all trials at the same position, the given share of them.
+    """Ends a trial if its value is among the worst of all trials at the same position, the given share of them.
 
     Equal values count as equally good: if all are equal, none is stopped.
 
@@ -24,7 +24,7 @@ class Truncation(TrialRule):
     kind: ClassVar[str] = "truncation"
 
     interval: Reports = 1
-    """The rule is applied at every report whose number is a multiple of this."""
+    """The rule is applied once in so many reports."""
     percentage: Annotated[int, Field(ge=1, le=99), NO_BOOL]
     """The share of trials that is stopped, from 1 to 99 percent."""
     delay: Delay = 0

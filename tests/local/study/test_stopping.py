@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 from local_study import Tiny, finished, python, run, study, trials_in
+from mistake_texts import printed
 
 from kftune.local import Event, Note, StudyFinished
 from kftune.results import open_results
@@ -127,6 +129,15 @@ def test_targets_end_the_study_and_are_in_its_result(tmp_path):
     assert end.targets == [each._asdict() for each in found]
 
 
+def test_kftune_best_shows_the_targets(tmp_path):
+    target = {"metrics": {"loss": {"at_most": 1}, "speed": {"at_least": 1, "at_most": 3}}}
+    run(study(trains(2), trials=1, metrics=["speed"], stopping={"target": target}), tmp_path)
+    text = printed(["best", str(tmp_path)], tmp_path)
+    assert re.search(r"^target +must be +result +trial$", text, re.M)
+    assert re.search(r"^loss +at most 1 +not met \(1.5\) +small-study-0001$", text, re.M)
+    assert re.search(r"^speed +at least 1 and at most 3 +met \(1\) +small-study-0001$", text, re.M)
+
+
 def test_a_target_that_no_trial_meets_is_in_the_result_too(tmp_path):
     target = {"metrics": {"loss": {"at_most": 2}, "speed": {"at_least": 9}}, "training_time_per_epoch": "1h"}
     outcome, _ = run(study(trains(2), trials=2, metrics=["speed"], stopping={"target": target}), tmp_path)
@@ -172,3 +183,56 @@ def test_a_rule_that_could_not_judge_is_named_at_the_end(tmp_path, stopping, epo
 def test_a_rule_that_has_judged_is_not_named(tmp_path, stopping):
     _, events = run(study(trains(2), trials=2, stopping=stopping), tmp_path)
     assert notes(events) == []
+
+
+def test_a_rule_that_ends_the_study_counts_the_trials_of_earlier_runs(tmp_path):
+    run(study(trains(1), trials=3), tmp_path)
+    outcome, _ = run(study(trains(1), trials=40, stopping={"no_improvement": 5}), tmp_path)
+    assert outcome.reason == "StoppingRule"
+    assert sum(outcome.counts.values()) == 6
+
+
+def test_a_study_that_a_rule_has_ended_tells_so_again_and_starts_nothing(tmp_path):
+    a_study = study(trains(1), trials=40, stopping={"no_improvement": 2})
+    first, _ = run(a_study, tmp_path)
+    again, events = run(a_study, tmp_path)
+    assert (again.reason, again.message) == (first.reason, first.message)
+    assert finished(events) == []
+
+
+def test_the_cost_of_earlier_runs_counts(tmp_path):
+    run(study(trains(60), trials=1), tmp_path)
+    (trial,) = trials_in(tmp_path)
+    assert trial.duration is not None
+    stopping = {"max_cost": {"limit": trial.duration + 0.3, "per_hour": 3600}}
+    outcome, _ = run(study(trains(60), trials=9, stopping=stopping), tmp_path)
+    assert outcome.counts == {"Killed": 1, "Succeeded": 1}
+
+
+def test_a_study_without_its_rules_goes_on(tmp_path):
+    run(study(trains(1), trials=5, stopping={"no_improvement": 2}), tmp_path)
+    outcome, _ = run(study(trains(1), trials=5), tmp_path)
+    assert outcome.reason == "MaxTrialsReached"
+
+
+@pytest.mark.parametrize(
+    ("end", "stopping"),
+    [
+        ("sys.exit(1 if number == 1 else 0)", {"bandit": {"slack_amount": 0.5}}),
+        ("sys.exit(0)", {"bandit": {"slack_amount": 0.5}, "threshold": {"below": 0}}),
+    ],
+    ids=["failed", "outside a threshold"],
+)
+def test_no_trial_is_measured_by_a_trial_without_a_result(tmp_path, end, stopping):
+    script = f"""
+import os, sys, time
+number = int(os.environ["KFTUNE_TRIAL_NAME"][-4:])
+for step in range(8):
+    print(f"loss={{-99 if number == 1 else 1}}", flush=True)
+    time.sleep(0.02)
+{end}
+"""
+    run(study(python(script), trials=3, stopping=stopping), tmp_path)
+    first, *others = trials_in(tmp_path)
+    assert first.state in ("Failed", "EarlyStopped")
+    assert [trial.state for trial in others] == ["Succeeded", "Succeeded"]

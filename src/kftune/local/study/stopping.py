@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
+from kftune.errors import RunError
 from kftune.local.study.plan import counted
+from kftune.metrics.targets import TargetResult
 from kftune.metrics.values import MetricValues
 from kftune.results import FINISHED, SCORED, Meta, State, Trial
 from kftune.results.store import Store
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
-from kftune.stopping.facts import EndedTrial, StudyFacts, TargetResult
+from kftune.stopping.facts import EndedTrial, StudyFacts
 from kftune.stopping.rules import key_of
 
 
@@ -41,9 +45,12 @@ class Judge:
         self._of_trials = [rule for rule in rules if isinstance(rule, TrialRule)]
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
+        self._void: set[int] = set()
         self._began: dict[int, float] = {}
         self._spent = 0.0
         self._ended: list[EndedTrial] = []
+        self._timed = [rule for rule in self._of_study if type(rule).seconds_left is not StudyRule.seconds_left]
+        self._asked = -1
         self._over = ""
 
     def began(self, trial: int) -> None:
@@ -66,17 +73,27 @@ class Judge:
         if not self._hears:
             return stop
         for report in reports:
+            if trial in self._void:
+                break
             self._histories.add(trial, report)
             found = self._judged(trial, report)
             if found is not None and (stop is None or stop.counts > found.counts):
                 stop = found
+            if found is not None and not found.counts:
+                self._drop(trial)
         return stop
+
+    def _drop(self, trial: int) -> None:
+        """Forgets a trial without a result: other trials must not be measured by values that do not count."""
+        self._void.add(trial)
+        self._histories.forget(trial)
 
     def _judged(self, trial: int, report: Report) -> Stop | None:
         stop = None
         for rule in self._of_trials:
             if report.metric == (rule.watches or self._histories.objective):
-                why = rule.judge(trial, self._histories)
+                with _named(rule):
+                    why = rule.judge(trial, self._histories)
                 if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
                     key = key_of(rule)
                     stop = Stop(f"stopped early by {key}: {why}", rule.counts, key)
@@ -120,7 +137,10 @@ class Judge:
             values: Everything that it reported.
             seconds: How long it ran.
         """
-        self._histories.end(trial, succeeded=state == "Succeeded")
+        if state not in SCORED or objective is None:
+            self._drop(trial)
+        else:
+            self._histories.end(trial, succeeded=state == "Succeeded")
         if self._of_study:
             reports = values[self._histories.objective].count if self._histories.objective in values else 0
             metrics = counted(values, self._meta.metrics)
@@ -135,6 +155,7 @@ class Judge:
             trial: Its number.
         """
         self._histories.forget(trial)
+        self._void.discard(trial)
         self._settle(trial)
 
     def _settle(self, trial: int) -> None:
@@ -144,10 +165,15 @@ class Judge:
 
     def over(self) -> str:
         """Returns why the study is over; empty while it is not. Once it is, it stays so."""
-        if not self._over and self._of_study:
+        # Most rules can answer otherwise only after the end of a trial.
+        asked = self._timed if len(self._ended) == self._asked else self._of_study
+        if not self._over and asked:
+            self._asked = len(self._ended)
             facts = self._facts()
-            reasons = ((key_of(rule), rule.over(facts)) for rule in self._of_study)
-            self._over = next((f"{key}: {why}" for key, why in reasons if why), "")
+            for rule in asked:
+                with _named(rule):
+                    why = rule.over(facts)
+                self._over = self._over or (f"{key_of(rule)}: {why}" if why else "")
         return self._over
 
     def seconds_left(self) -> float | None:
@@ -155,15 +181,22 @@ class Judge:
         if not self._of_study:
             return None
         facts = self._facts()
-        left = [seconds for rule in self._of_study if (seconds := rule.seconds_left(facts)) is not None]
-        return min(left, default=None)
+        left = []
+        for rule in self._of_study:
+            with _named(rule):
+                left.append(rule.seconds_left(facts))
+        return min((seconds for seconds in left if seconds is not None), default=None)
 
     def targets(self) -> list[TargetResult]:
         """Returns the targets of the study, and which of them were met."""
         if not self._of_study:
             return []
         facts = self._facts()
-        return [target for rule in self._of_study for target in rule.targets(facts)]
+        found: list[TargetResult] = []
+        for rule in self._of_study:
+            with _named(rule):
+                found += rule.targets(facts)
+        return found
 
     def notes(self) -> list[str]:
         """Returns what the user should know of the rules that end trials, when the study is over."""
@@ -188,3 +221,16 @@ class Judge:
         now = self._clock()
         running = sum(now - began for began in self._began.values())
         return StudyFacts(self._histories, self._ended, self._spent + running, len(self._began), now)
+
+
+@contextmanager
+def _named(rule: Rule) -> Iterator[None]:
+    """Raises what a rule raises as an error that names it: a rule of one's own may have any fault."""
+    try:
+        yield
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise RunError(
+            f"the stopping rule {key_of(rule)} must answer without an error, but raised {type(error).__name__}: "
+            f"{error} ({place.filename}:{place.lineno}); trials that ran start again with the next run"
+        ) from error

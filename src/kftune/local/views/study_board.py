@@ -17,8 +17,8 @@ from kftune.local.study.events import (
     TrialStarted,
 )
 from kftune.local.views.formatting import number_text
+from kftune.metrics.targets import TargetResult
 from kftune.results import FINISHED, Front, State
-from kftune.stopping.facts import TargetResult
 
 _SHOWN_FINISHED = 5
 MOST_OF_PARETO = 10
