@@ -74,7 +74,7 @@ def by_kftune(text: str, values: dict[str, Any]) -> bool | str:
 
 
 def read(text: str) -> str:
-    """Returns why a text is no expression; empty if it is one."""
+    """Returns why a text is not an expression; empty if it is one."""
     try:
         Expression(text)
     except ExpressionError as error:

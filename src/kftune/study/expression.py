@@ -25,7 +25,7 @@ _Evaluate = Callable[[Mapping[str, Any]], Any]
 
 
 class ExpressionError(KftuneError, ValueError):
-    """Text that is no expression of this language."""
+    """Text that is not an expression of this language."""
 
 
 class NoValueError(KftuneError, ValueError):
@@ -78,7 +78,7 @@ class Expression:
         tree: Its parts, all of which belong to the language.
 
     Raises:
-        ExpressionError: The text is no expression of this language.
+        ExpressionError: The text is not an expression of this language.
     """
 
     def __init__(self, text: str) -> None:
@@ -113,7 +113,7 @@ class Expression:
             name: One of `names`.
             hint: What to do.
         """
-        return self.error(self._names[name], f"is no hyperparameter; {hint}")
+        return self.error(self._names[name], f"is not a hyperparameter; {hint}")
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -137,17 +137,17 @@ class Expression:
         text = self.text
         other = next((sign for sign in _HINTS if sign in text), None)
         if other is not None:
-            return ExpressionError(f"{text!r} is no comparison: write {_HINTS[other]} for {other}")
+            return ExpressionError(f"{text!r} is not a comparison: write {_HINTS[other]} for {other}")
         if _ONE_EQUAL.search(text):
-            return ExpressionError(f"{text!r} is no comparison: write == for =")
+            return ExpressionError(f"{text!r} is not a comparison: write == for =")
         why = f": {error.msg}" if isinstance(error, SyntaxError) else ""
         at = ""
         if isinstance(error, SyntaxError) and error.offset and not self._lines:
             at = f" at character {min(error.offset + len(text) - len(text.lstrip()), len(text))}"
-        return ExpressionError(f"{text!r} is no comparison{at}{why}; {_RULE}")
+        return ExpressionError(f"{text!r} is not a comparison{at}{why}; {_RULE}")
 
     def _built(self, node: ast.expr) -> _Evaluate:
-        """Returns the function that evaluates a part; None stands for a value that is missing."""
+        """Returns the function that evaluates a part; None means that a value is missing."""
         if isinstance(node, ast.Constant):
             return self._constant(node)
         if isinstance(node, (ast.Name, ast.Attribute)):

@@ -37,13 +37,13 @@ class Feasibility:
     """Says why a study may not try a point.
 
     Args:
-        study: The study, whose fields and domains are valid.
+        study: The study; its fields and domains are valid.
 
     Attributes:
         restricted: Whether there is anything that can refuse a point.
 
     Raises:
-        PartError: A constraint is no expression, names what the class does not have, or always refuses.
+        PartError: A constraint is not an expression, names what the class does not have, or always refuses.
     """
 
     def __init__(self, study: Study) -> None:
@@ -93,7 +93,7 @@ class Feasibility:
     # -- reading a constraint ----------------------------------------------------------------------------------
 
     def _read(self, text: str, index: int) -> Expression:
-        """Returns a constraint whose names are known, and whose operations fit them."""
+        """Returns a constraint with names that are known, and operations that fit them."""
         try:
             constraint = Expression(text)
             if not constraint.names:

@@ -45,7 +45,7 @@ class Net(Hparams):
 
 
 class Even(Hparams):
-    """Half of the points of a grid are refused, one with an error that is no finding."""
+    """Half of the points of a grid are refused, one with an error that is not a finding."""
 
     a: int = Hparam(2, search=IntUniform(1, 10))
     b: int = Hparam(1, search=Choice(1, 2, 3))

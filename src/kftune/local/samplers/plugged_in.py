@@ -22,7 +22,7 @@ class PluggedIn(Strategy):
         setup: What it searches, and how.
 
     Raises:
-        RunError: It cannot be made, or is no strategy.
+        RunError: It cannot be made, or is not a strategy.
     """
 
     def __init__(self, make: Callable[[Setup], Any], setup: Setup) -> None:
