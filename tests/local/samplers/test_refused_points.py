@@ -144,6 +144,12 @@ def test_hyperband_compares_points_that_are_allowed_with_the_resource_of_their_r
     assert max(point["epochs"] * point["hidden"] for point in points) <= 64
 
 
+def test_hyperband_leaves_out_brackets_without_an_allowed_point():
+    chosen = {"name": "hyperband", "settings": SETTINGS["hyperband"]}
+    points = asked(study(hparams=Net, algorithm=chosen, constraints=["epochs >= 5"], trials=30), 30)
+    assert [point["epochs"] for point in points] == [9] * 30
+
+
 def test_a_study_that_allows_nothing_says_which_rules_refuse_how_much():
     with pytest.raises(RunError) as refused:
         check_allowed(study(hparams=Net, constraints=["lr > 0.5", "lr < 0.4 or hidden < 1"]))
