@@ -126,6 +126,14 @@ def test_a_note_says_that_a_class_may_refuse_combinations(hparams: type[Hparams]
     assert any("combinations that a validator of" in note for note in render(study).notes) is checks
 
 
+def test_a_grid_on_katib_needs_room_for_the_points_that_the_class_refuses():
+    study = toy(hparams=Checked, algorithm={"name": "grid"}, budget={"max_trials": 19})
+    with pytest.raises(RenderError, match="it has 27, but max_trials=19") as refused:
+        render(study)
+    assert refused.value.places == (("budget", "max_trials"),)
+    assert spec_of(study.replace(budget={"max_trials": 27}))["maxTrialCount"] == 27
+
+
 def test_lint_counts_the_points_that_a_class_refuses():
     (found,) = refusal_findings(toy(hparams=Checked, budget={"max_trials": 20}))
     assert (found.code, found.severity, found.path) == ("KT409", "fails", ("hparams",))

@@ -74,8 +74,8 @@ def test_a_point_without_a_value_is_refused_and_says_why():
     [
         ("tags == 'a' or optimizer.lr < 1", "tags is a list or a mapping, which has no comparison"),
         ("warmup == None", "warmup is a group; name a field of it"),
-        ("table.depth < 3", "table.depth (character 1) is no hyperparameter"),
-        ("optimizer.lr < units.x", "units.x (character 16) is no hyperparameter; did you mean 'units'"),
+        ("table.depth < 3", "table.depth (character 1) is not a hyperparameter"),
+        ("optimizer.lr < units.x", "units.x (character 16) is not a hyperparameter; did you mean 'units'"),
         ("momentum < 'a'", "'a' (character 12) must be a number"),
         ("kind == 'adagrad'", "must be 'adam' or 'sgd', but got 'adagrad'"),
         ("units < 32", "units < 32: it does not hold for units=64, and none of its names is searched"),

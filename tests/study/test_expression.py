@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kftune.study.expression import BOOL, NULL, NUMBER, TEXT, Expression, ExpressionError, NoValueError
+from kftune.study.expression import Expression, ExpressionError, NoValueError
+from kftune.study.kinds import BOOL, NULL, NUMBER, TEXT, check_kinds
 
 KINDS = {"a": NUMBER, "b": NUMBER, "group.x": NUMBER, "f": BOOL, "s": TEXT}
 NUMBERS = st.one_of(st.integers(-50, 50), st.floats(-1e3, 1e3).map(lambda value: round(value, 3)))
@@ -73,7 +74,7 @@ def by_kftune(text: str, values: dict[str, Any]) -> bool | str:
 
 
 def read(text: str) -> str:
-    """Returns why a text is no expression; empty if it is one."""
+    """Returns why a text is not an expression; empty if it is one."""
     try:
         Expression(text)
     except ExpressionError as error:
@@ -95,7 +96,7 @@ def test_an_expression_is_what_python_makes_of_it(text: str, values: dict[str, A
 
 @given(EXPRESSIONS)
 def test_an_expression_of_fitting_kinds_is_accepted(text: str):
-    Expression(text).check(KINDS, takes)
+    check_kinds(Expression(text), KINDS, takes)
 
 
 @given(st.one_of(st.text(), st.text("ab.()[]{}<>=!+-*/%'\" \nnotandrifls0123456789e,:&|^~@#\\"), st.text("(-+~not [")))
@@ -149,7 +150,7 @@ def test_any_text_is_an_expression_or_refused(text: str):
 def test_what_is_no_comparison_of_numbers_and_texts_is_refused(text: str):
     problem = read(text)
     with pytest.raises(ExpressionError):
-        Expression(text).check(KINDS, takes)
+        check_kinds(Expression(text), KINDS, takes)
     assert "Traceback" not in problem
 
 
@@ -175,7 +176,7 @@ def test_what_is_no_comparison_of_numbers_and_texts_is_refused(text: str):
 )
 def test_operations_must_fit_what_the_names_may_be(text: str, problem: str):
     with pytest.raises(ExpressionError) as refused:
-        Expression(text).check({**KINDS, "é": NUMBER}, takes)
+        check_kinds(Expression(text), {**KINDS, "é": NUMBER}, takes)
     assert problem in str(refused.value)
 
 
@@ -205,7 +206,7 @@ def test_operations_must_fit_what_the_names_may_be(text: str, problem: str):
 )
 def test_a_missing_value_decides_nothing_unless_it_is_asked_for(text: str, holds: bool):
     expression = Expression(text)
-    expression.check({"a": NUMBER, "m": NUMBER | NULL}, takes)
+    check_kinds(expression, {"a": NUMBER, "m": NUMBER | NULL}, takes)
     assert expression.holds({"a": 1, "m": None}) is holds
     assert expression.holds({"a": 1}) is holds
 

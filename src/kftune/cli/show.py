@@ -54,6 +54,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "hparams": f"{study.hparams.__module__}:{study.hparams.__name__}",
         "search": {name: domain.to_spec() for name, domain in study.space.items()},
         "size": None if math.isinf(study.size) else study.size,
+        "constraints": list(study.constraints),
         "fixed": study.fixed_values,
         "defaults": {
             name: leaf.default for name, leaf in leaves.items() if leaf.has_default and name not in study.argument_names
@@ -119,6 +120,7 @@ def _text(study: Study) -> str:
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",
             indented(table(["name", "domain", "meaning"], searched)),
+            *(["\nconstraints:", *(f"  {each}" for each in study.constraints)] if study.constraints else []),
             *(["\nfixed:", indented(table(["name", "value", "meaning"], fixed))] if fixed else []),
         ]
     )

@@ -30,6 +30,8 @@ def on_katib(study: Study) -> Study:
         )
     other = study.targets.katib.algorithm
     if other is None:
+        if study.algorithm.name == "grid":
+            _check_grid(study)
         if study.algorithm.runs_on_katib:
             return study
         raise RenderError(
@@ -41,6 +43,19 @@ def on_katib(study: Study) -> Study:
     substituted = study.model_copy(update={"algorithm": algorithm})
     try:
         check_algorithm(substituted)
+        if other.name == "grid":
+            _check_grid(substituted)
     except PartError as error:
         raise RenderError(f"targets.katib.algorithm: {error}", ("targets", "katib", "algorithm")) from error
     return substituted
+
+
+def _check_grid(study: Study) -> None:
+    """Checks that a grid fits into the budget with the points that the class refuses, which Katib tries too."""
+    most = study.budget.max_trials
+    if study.size > most:
+        raise RenderError(
+            f"a grid on Katib also tries the points that {study.hparams.__name__} refuses, so it has {study.size}, but "
+            f"max_trials={most}; set max_trials to {study.size}, or set targets.katib.algorithm to random",
+            ("budget", "max_trials"),
+        )

@@ -20,8 +20,8 @@ from kftune.validation import findings
 if TYPE_CHECKING:
     from kftune.study.model import Study
 
-# The points of a larger grid are not counted one by one.
-_MOST_COUNTED = 100_000
+# The points of a larger grid are not counted one by one: a class may have a slow validator.
+_MOST_COUNTED = 20_000
 
 
 def unknown(study: Study, name: str, section: str) -> PartError:

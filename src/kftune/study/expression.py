@@ -21,17 +21,11 @@ _MOST_PARTS = 200
 # The bits of the greatest whole number that a power may have.
 _MOST_BITS = 4096
 
-Kinds = frozenset[str]
-"""What an expression may be: number, text, bool, null."""
-
-NUMBER, TEXT, BOOL, NULL = (frozenset({kind}) for kind in ("number", "text", "bool", "null"))
-_NUMERIC = NUMBER | BOOL
-
 _Evaluate = Callable[[Mapping[str, Any]], Any]
 
 
 class ExpressionError(KftuneError, ValueError):
-    """Text that is no expression of this language."""
+    """Text that is not an expression of this language."""
 
 
 class NoValueError(KftuneError, ValueError):
@@ -59,7 +53,7 @@ _ARITHMETIC: Mapping[type, Callable[[Any, Any], Any]] = {
 }
 _SIGNS: Mapping[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
 _EQUAL: Mapping[type, Callable[[Any, Any], bool]] = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
-_ORDER: Mapping[type, Callable[[Any, Any], bool]] = {
+ORDER: Mapping[type, Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -81,9 +75,10 @@ class Expression:
 
     Attributes:
         names: The names in it, with dots for fields of groups, in the order in which they appear.
+        tree: Its parts, all of which belong to the language.
 
     Raises:
-        ExpressionError: The text is no expression of this language.
+        ExpressionError: The text is not an expression of this language.
     """
 
     def __init__(self, text: str) -> None:
@@ -92,7 +87,7 @@ class Expression:
         tree = self._parsed()
         self._names: dict[str, ast.expr] = {}
         self._evaluate = self._built(tree)
-        self._tree = tree
+        self.tree = tree
         self.names = tuple(self._names)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
@@ -111,20 +106,6 @@ class Expression:
         except ArithmeticError as error:
             raise NoValueError(f"it has no value: {error}") from error
 
-    def check(self, kinds: Mapping[str, Kinds], takes: Callable[[str, str], str]) -> None:
-        """Checks that the operations fit what the names may be.
-
-        Args:
-            kinds: What each name may be.
-            takes: Returns why a name cannot be a text; empty if it can.
-
-        Raises:
-            ExpressionError: They do not.
-        """
-        found = self._kinds(self._tree, kinds, takes)
-        if not found <= BOOL | NULL:
-            raise self._error(self._tree, f"must be a comparison, but is {_worded(found)}")
-
     def unknown(self, name: str, hint: str) -> ExpressionError:
         """Returns the error for a name that is not known.
 
@@ -132,7 +113,7 @@ class Expression:
             name: One of `names`.
             hint: What to do.
         """
-        return self._error(self._names[name], f"is no hyperparameter; {hint}")
+        return self.error(self._names[name], f"is not a hyperparameter; {hint}")
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -156,21 +137,21 @@ class Expression:
         text = self.text
         other = next((sign for sign in _HINTS if sign in text), None)
         if other is not None:
-            return ExpressionError(f"{text!r} is no comparison: write {_HINTS[other]} for {other}")
+            return ExpressionError(f"{text!r} is not a comparison: write {_HINTS[other]} for {other}")
         if _ONE_EQUAL.search(text):
-            return ExpressionError(f"{text!r} is no comparison: write == for =")
+            return ExpressionError(f"{text!r} is not a comparison: write == for =")
         why = f": {error.msg}" if isinstance(error, SyntaxError) else ""
         at = ""
         if isinstance(error, SyntaxError) and error.offset and not self._lines:
             at = f" at character {min(error.offset + len(text) - len(text.lstrip()), len(text))}"
-        return ExpressionError(f"{text!r} is no comparison{at}{why}; {_RULE}")
+        return ExpressionError(f"{text!r} is not a comparison{at}{why}; {_RULE}")
 
     def _built(self, node: ast.expr) -> _Evaluate:
-        """Returns the function that evaluates a part; None stands for a value that is missing."""
+        """Returns the function that evaluates a part; None means that a value is missing."""
         if isinstance(node, ast.Constant):
             return self._constant(node)
         if isinstance(node, (ast.Name, ast.Attribute)):
-            name = self._name(node)
+            name = self._named(node)
             return lambda values: values.get(name)
         if isinstance(node, ast.BoolOp):
             parts = [self._built(part) for part in node.values]
@@ -185,33 +166,29 @@ class Expression:
             lefts = [node.left, *node.comparators]
             links = zip(lefts, node.ops, node.comparators, strict=False)
             return _all([self._comparison(*link) for link in links])
-        raise self._error(node, f"is not allowed: {_RULE}{_other(node)}")
+        raise self.error(node, f"is not allowed: {_RULE}{_other(node)}")
 
     def _constant(self, node: ast.Constant) -> _Evaluate:
         value = node.value
         if not isinstance(value, (int, float, str, type(None))):
-            raise self._error(node, f"is not allowed: {_RULE}")
+            raise self.error(node, f"is not allowed: {_RULE}")
         if isinstance(value, float) and math.isinf(value):
-            raise self._error(node, "is too large for a number")
+            raise self.error(node, "is too large for a number")
         return lambda values: value
 
-    def _name(self, node: ast.expr) -> str:
-        parts, inner = [], node
-        while isinstance(inner, ast.Attribute):
-            parts.append(inner.attr)
-            inner = inner.value
-        if not isinstance(inner, ast.Name):
-            raise self._error(node, f"is not allowed: {_RULE}")
-        name = ".".join([inner.id, *reversed(parts)])
+    def _named(self, node: ast.expr) -> str:
+        name = name_of(node)
+        if name is None:
+            raise self.error(node, f"is not allowed: {_RULE}")
         self._names.setdefault(name, node)
         return name
 
     def _comparison(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> _Evaluate:
         if isinstance(sign, _IN):
             return _membership(self._built(left), self._listed(right), negated=isinstance(sign, ast.NotIn))
-        compare = {**_EQUAL, **_ORDER}.get(type(sign))
+        compare = {**_EQUAL, **ORDER}.get(type(sign))
         if compare is None:
-            raise self._error(right, "follows `is`, which is not allowed: write == or !=")
+            raise self.error(right, "follows `is`, which is not allowed: write == or !=")
         if _is_none(left) or _is_none(right):
             one, other = self._built(left), self._built(right)
             wanted = isinstance(sign, ast.Eq)
@@ -220,79 +197,21 @@ class Expression:
 
     def _listed(self, node: ast.expr) -> list[Any]:
         if not isinstance(node, (ast.List, ast.Tuple)) or not node.elts:
-            raise self._error(node, 'follows `in`, so it must be a list of values: in [1, 2], in ["a", "b"]')
+            raise self.error(node, 'follows `in`, so it must be a list of values: in [1, 2], in ["a", "b"]')
         parts = [self._built(part) for part in node.elts]
         if any(isinstance(inner, ast.Name) for part in node.elts for inner in ast.walk(part)):
-            raise self._error(node, "must be a list of values, without names; compare names with ==")
+            raise self.error(node, "must be a list of values, without names; compare names with ==")
         return [part({}) for part in parts]
-
-    # -- kinds -------------------------------------------------------------------------------------------------
-
-    def _kinds(self, node: ast.expr, kinds: Mapping[str, Kinds], takes: Callable[[str, str], str]) -> Kinds:
-        """Returns what a part may be, and checks its parts."""
-        if isinstance(node, ast.Constant):
-            return kind_of(node.value)
-        if isinstance(node, (ast.Name, ast.Attribute)):
-            return kinds[self._name(node)]
-        if isinstance(node, ast.BoolOp):
-            for part in node.values:
-                self._expect(part, self._kinds(part, kinds, takes), BOOL, "true or false")
-            return BOOL
-        if isinstance(node, ast.UnaryOp):
-            wanted = BOOL if isinstance(node.op, ast.Not) else _NUMERIC
-            found = self._kinds(node.operand, kinds, takes)
-            self._expect(node.operand, found, wanted, "true or false" if wanted is BOOL else "a number")
-            return BOOL if wanted is BOOL else NUMBER | (found & NULL)
-        if isinstance(node, ast.BinOp):
-            found = NUMBER
-            for part in (node.left, node.right):
-                one = self._kinds(part, kinds, takes)
-                self._expect(part, one, _NUMERIC, "a number")
-                found |= one & NULL
-            return found
-        assert isinstance(node, ast.Compare)  # noqa: S101  # `_built` has refused all others
-        lefts = [node.left, *node.comparators]
-        for left, sign, right in zip(lefts, node.ops, node.comparators, strict=False):
-            self._check_link(left, sign, right, lambda part: self._kinds(part, kinds, takes))
-            self._check_texts(left, right, takes)
-        return BOOL
-
-    def _check_link(
-        self, left: ast.expr, sign: ast.cmpop, right: ast.expr, kinds_of: Callable[[ast.expr], Kinds]
-    ) -> None:
-        """Checks one comparison of a chain."""
-        one = kinds_of(left)
-        others = right.elts if isinstance(right, (ast.List, ast.Tuple)) else [right]
-        for part in others:
-            other = kinds_of(part)
-            if type(sign) in _ORDER:
-                for side, found in ((left, one), (part, other)):
-                    self._expect(side, found, _NUMERIC, "a number (texts are compared with ==, != and in)")
-                    if found == NULL:
-                        raise self._error(side, "has no order; ask for it with == or !=")
-            elif NULL not in (one, other) and not _widened(one) & _widened(other):
-                words = f"{_worded(one)}, and {self._shown(part)} is {_worded(other)}"
-                raise self._error(left, f"is {words}, so they are never equal")
-
-    def _check_texts(self, left: ast.expr, right: ast.expr, takes: Callable[[str, str], str]) -> None:
-        """Checks that a name which is compared with a text can be that text."""
-        others = right.elts if isinstance(right, (ast.List, ast.Tuple)) else [right]
-        for one, other in [(left, part) for part in others] + [(part, left) for part in others]:
-            if isinstance(one, (ast.Name, ast.Attribute)) and isinstance(other, ast.Constant):
-                why = takes(self._name(one), other.value) if isinstance(other.value, str) else ""
-                if why:
-                    raise self._error(other, f"is never the value of {self._name(one)}: {why}")
-
-    def _expect(self, node: ast.expr, found: Kinds, wanted: Kinds, words: str) -> None:
-        if not found <= wanted | NULL:
-            raise self._error(node, f"must be {words}, but may be {_worded(found - wanted)}")
 
     # -- errors ------------------------------------------------------------------------------------------------
 
-    def _shown(self, node: ast.expr) -> str:
-        return ast.unparse(node)
+    def error(self, node: ast.expr, message: str) -> ExpressionError:
+        """Returns an error about a part of the expression, with its place.
 
-    def _error(self, node: ast.expr, message: str) -> ExpressionError:
+        Args:
+            node: The part.
+            message: What is wrong with it.
+        """
         line, column = node.lineno, node.col_offset
         if self._lines:
             column -= 1 if line == 1 else 0
@@ -303,16 +222,16 @@ class Expression:
         # `ast` counts bytes.
         place = len(source.encode()[:column].decode(errors="ignore")) + 1
         place += 0 if self._lines else len(self.text) - len(self.text.lstrip())
-        return ExpressionError(f"{self.text!r}: {self._shown(node)} ({at} {place}) {message}")
+        return ExpressionError(f"{self.text!r}: {ast.unparse(node)} ({at} {place}) {message}")
 
 
-def kind_of(value: object) -> Kinds:
-    """Returns what a JSON-able value is; empty for a list or a mapping."""
-    if value is None:
-        return NULL
-    if isinstance(value, bool):
-        return BOOL
-    return NUMBER if isinstance(value, (int, float)) else TEXT if isinstance(value, str) else frozenset()
+def name_of(node: ast.expr) -> str | None:
+    """Returns the dotted name that a part is; None if it is no name."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
 
 
 def _lifted(function: Callable[..., Any], *parts: _Evaluate) -> _Evaluate:
@@ -367,16 +286,6 @@ def _membership(left: _Evaluate, listed: list[Any], *, negated: bool) -> _Evalua
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def _widened(kinds: Kinds) -> Kinds:
-    """Returns kinds without null, with true and false as the numbers 1 and 0."""
-    return (kinds - NULL) | (NUMBER if kinds & _NUMERIC else frozenset())
-
-
-def _worded(kinds: Kinds) -> str:
-    words = {"number": "a number", "text": "a text", "bool": "true or false", "null": "null"}
-    return " or ".join(words[kind] for kind in ("number", "text", "bool", "null") if kind in kinds)
 
 
 def _other(node: ast.expr) -> str:

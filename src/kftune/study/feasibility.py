@@ -11,12 +11,15 @@ from kftune.domains.listed import Listed
 from kftune.errors import HparamsError, KftuneError, near_names
 from kftune.hparams.fields import Leaf, may_refuse
 from kftune.spec.part import PartError
-from kftune.study.expression import NULL, NUMBER, Expression, ExpressionError, Kinds, NoValueError, kind_of
+from kftune.study.expression import Expression, ExpressionError, NoValueError
+from kftune.study.kinds import NULL, NUMBER, Kinds, check_kinds, kind_of
 
 if TYPE_CHECKING:
     from kftune.study.model import Study
 
 _LONGEST_REASON = 200
+# How YAML writes what an expression writes as Python does.
+_CONSTANTS = {"true": "True", "false": "False", "null": "None"}
 
 
 class Refusal(NamedTuple):
@@ -34,13 +37,13 @@ class Feasibility:
     """Says why a study may not try a point.
 
     Args:
-        study: The study, whose fields and domains are valid.
+        study: The study; its fields and domains are valid.
 
     Attributes:
         restricted: Whether there is anything that can refuse a point.
 
     Raises:
-        PartError: A constraint is no expression, names what the class does not have, or always refuses.
+        PartError: A constraint is not an expression, names what the class does not have, or always refuses.
     """
 
     def __init__(self, study: Study) -> None:
@@ -90,12 +93,13 @@ class Feasibility:
     # -- reading a constraint ----------------------------------------------------------------------------------
 
     def _read(self, text: str, index: int) -> Expression:
-        """Returns a constraint whose names are known, and whose operations fit them."""
+        """Returns a constraint with names that are known, and operations that fit them."""
         try:
             constraint = Expression(text)
             if not constraint.names:
                 raise PartError(f"{text!r} is a constraint of no hyperparameter; name one", ("constraints", index))
-            constraint.check({name: self._kinds(constraint, name) for name in constraint.names}, self._why_no_text)
+            kinds = {name: self._kinds(constraint, name) for name in constraint.names}
+            check_kinds(constraint, kinds, self._why_no_text)
         except ExpressionError as error:
             raise PartError(str(error), ("constraints", index)) from error
         return constraint
@@ -127,8 +131,8 @@ class Feasibility:
 
     def _hint(self, constraint: Expression, name: str) -> str:
         """Returns what an unknown name was probably meant to be: a text without quotes, or another name."""
-        if name in ("true", "false", "null"):
-            return f"write {({'true': 'True', 'false': 'False', 'null': 'None'})[name]}"
+        if name in _CONSTANTS:
+            return f"write {_CONSTANTS[name]}"
         leaves = self._study.leaves
         near = near_names(name, leaves)
         others = [leaves[other] for other in constraint.names if other in leaves]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,12 @@ def test_a_proposal_with_a_value_that_its_condition_excludes_is_an_error(monkeyp
     monkeypatch.setattr(Fixed, "points", staticmethod(lambda: iter([{"optimizer": "adam", "momentum": 0.1}])))
     with pytest.raises(RunError, match="must leave out values that their condition excludes, but gave momentum"):
         sampler_of(study_of(f"{__name__}:Fixed", hparams=Branches)).ask(1)
+
+
+def test_a_sampler_that_proposes_one_point_for_ever_does_not_hang_the_run(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Fixed, "points", staticmethod(lambda: repeat({"a": 1, "b": True})))
+    monkeypatch.setattr(Fixed, "exclusive", False)
+    assert len({suggestion.key for suggestion in drawn(study_of(f"{__name__}:Fixed", hparams=Tiny), count=6)}) == 6
 
 
 def test_proposals_that_cannot_be_read_are_an_error(monkeypatch: pytest.MonkeyPatch):

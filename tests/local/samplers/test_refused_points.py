@@ -45,7 +45,7 @@ class Net(Hparams):
 
 
 class Even(Hparams):
-    """Half of the points of a grid are refused, one with an error that is no finding."""
+    """Half of the points of a grid are refused, one with an error that is not a finding."""
 
     a: int = Hparam(2, search=IntUniform(1, 10))
     b: int = Hparam(1, search=Choice(1, 2, 3))
@@ -142,6 +142,12 @@ def test_hyperband_compares_points_that_are_allowed_with_the_resource_of_their_r
     points = asked(a_study, 60)
     assert {point["epochs"] for point in points} == {1, 3, 9}
     assert max(point["epochs"] * point["hidden"] for point in points) <= 64
+
+
+def test_hyperband_leaves_out_brackets_without_an_allowed_point():
+    chosen = {"name": "hyperband", "settings": SETTINGS["hyperband"]}
+    points = asked(study(hparams=Net, algorithm=chosen, constraints=["epochs >= 5"], trials=30), 30)
+    assert [point["epochs"] for point in points] == [9] * 30
 
 
 def test_a_study_that_allows_nothing_says_which_rules_refuse_how_much():

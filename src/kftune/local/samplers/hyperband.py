@@ -60,6 +60,7 @@ class HyperbandStrategy(Strategy):
         self._started: set[str] = set()
         self._numbers: dict[int, str] = {}
         self._drawn = 0
+        self._refused: set[int] = set()  # brackets without an allowed point for their first amount of the resource
         self._brackets_without_new = 0
         self._begun = self._last_bracket
         self._rung = self._first_rung()
@@ -106,13 +107,16 @@ class HyperbandStrategy(Strategy):
         rng = numbered_rng(self._seed, self._drawn)
         found: dict[str, Point] = {}
         resource = self._most * self._eta**-bracket
-        for _ in range(MOST_REFUSED if self._space.restricted else count * _DRAWS_A_POINT):
+        draws = MOST_REFUSED if self._space.restricted else count * _DRAWS_A_POINT
+        for _ in range(draws if bracket not in self._refused else 0):
             point = self._space.draw(rng.random)
             point.pop(self._resource, None)
             if self._space.refusal(self._with_resource(point, resource)) is None:
                 found.setdefault(_key(point), point)
             if len(found) == count:
                 break
+        if not found:
+            self._refused.add(bracket)
         return _Rung(bracket, list(found.values()), resource)
 
     def _next_rung(self) -> _Rung:

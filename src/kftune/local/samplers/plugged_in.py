@@ -10,6 +10,9 @@ from kftune.errors import KftuneError, RunError
 from kftune.local.samplers.space import Point
 from kftune.local.samplers.strategy import Setup, Strategy
 
+# A strategy without a limit that proposes one point for ever would hang the run.
+_MOST_PROPOSALS = 10_000
+
 
 class PluggedIn(Strategy):
     """Runs a strategy that is not kftune's.
@@ -19,7 +22,7 @@ class PluggedIn(Strategy):
         setup: What it searches, and how.
 
     Raises:
-        RunError: It cannot be made, or is no strategy.
+        RunError: It cannot be made, or is not a strategy.
     """
 
     def __init__(self, make: Callable[[Setup], Any], setup: Setup) -> None:
@@ -32,7 +35,8 @@ class PluggedIn(Strategy):
                 f"the sampler {self._name} must make a kftune.local.samplers.Strategy, but made {strategy!r}"
             )
         self._own = strategy
-        self.patience, self.size, self.exclusive = strategy.patience, strategy.size, strategy.exclusive
+        self.size, self.exclusive = strategy.size, strategy.exclusive
+        self.patience = _MOST_PROPOSALS if strategy.patience is None else strategy.patience
         self.most_refused = strategy.most_refused
         # A strategy that does not call the constructor of its base has none.
         self.notes = list(getattr(strategy, "notes", ()))

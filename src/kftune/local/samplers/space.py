@@ -15,6 +15,9 @@ Point = dict[str, Any]
 _LARGEST_LISTED = 100_000
 """The points of a larger space are not listed to find the remaining ones."""
 
+_LARGEST_ASKED = 20_000
+"""The same for a space of which the study is asked for each point: a class may have a slow validator."""
+
 
 class Suggestion(NamedTuple):
     """What a trial tries."""
@@ -84,7 +87,8 @@ class Space:
     @property
     def listable(self) -> bool:
         """Whether the points are few enough to list them all."""
-        return math.prod(domain.size for domain in self.domains.values()) <= _LARGEST_LISTED
+        largest = _LARGEST_ASKED if self.restricted else _LARGEST_LISTED
+        return math.prod(domain.size for domain in self.domains.values()) <= largest
 
     def is_active(self, name: str, point: Point) -> bool:
         """Returns whether a name's condition holds.
