@@ -33,7 +33,7 @@ def score_of(
     return found if len(found) == len(score) else None
 
 
-def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
     """Returns whether scores that are to be minimized are as good in all objectives and better in one."""
     return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
 
@@ -53,7 +53,7 @@ class Front(Generic[Key]):
         """Adds a trial.
 
         Args:
-            key: What tells it from others, such as its number.
+            key: Its number, or its name.
             score: Its value of each objective.
 
         Returns:
@@ -63,9 +63,9 @@ class Front(Generic[Key]):
         if signed in self._found:
             insort(self._found[signed], key)
             return True
-        if any(dominates(other, signed) for other in self._found):
+        if any(_dominates(other, signed) for other in self._found):
             return False
-        self._found = {other: keys for other, keys in self._found.items() if not dominates(signed, other)}
+        self._found = {other: keys for other, keys in self._found.items() if not _dominates(signed, other)}
         self._found[signed] = [key]
         return True
 

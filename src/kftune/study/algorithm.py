@@ -27,7 +27,7 @@ POPULATION = 20
 
 LOCAL_ONLY: Mapping[str, LocalAlgorithm] = {
     "nsga2": LocalAlgorithm(
-        "NSGA-II: generations of points, of which the best in any objective have children",
+        "NSGA-II: generations of points, bred from those that few others are better than",
         # Source: optuna 5.0, NSGAIISampler. Its crossover undx needs three parents.
         {
             "population_size": Setting(

@@ -48,9 +48,9 @@ class Study(Part):
     search: dict[str, SearchDomain] = Field(default_factory=dict)
     """Domains that replace those of the class, by dotted name; ``null`` removes one."""
     objective: Objective = Field(default_factory=not_given)
-    """The metric to minimize or maximize; with several, the first of them."""
+    """The metric to minimize or maximize. A study has this key, or `objectives`."""
     objectives: tuple[Objective, ...] = Field((), min_length=1)
-    """Several metrics to minimize or maximize, in place of `objective`. Katib gets the first."""
+    """Several metrics to minimize or maximize, the most important first: Katib gets that one only."""
     metrics: tuple[Metric, ...] = ()
     """More metrics to store; a text is the name of one."""
     algorithm: Algorithm = Algorithm()

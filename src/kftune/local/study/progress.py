@@ -153,7 +153,7 @@ class Progress:
         failed = reason == "MaxFailedReached" or best is None
         state: OutcomeState = "Interrupted" if reason == "Interrupted" else "Failed" if failed else "Succeeded"
         counts = dict(sorted(Counter(self._states.values()).items()))
-        return Outcome(state, reason, self._message(reason, best), counts, best, self.pareto())
+        return Outcome(state, reason, self._message(reason, best), counts, best=best, pareto=self.pareto())
 
     def stop_message(self, reason: Reason) -> str:
         """Why a trial that was still running is stopped."""
