@@ -214,6 +214,16 @@ class Study(Part):
         parts |= {"fixed": self.fixed, "objective": [*parts["objective"].values()], "command": parts["command"]["line"]}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    def replace(self, **changes: Any) -> Study:
+        """Returns a copy with some fields changed, and checks it; `objective` and `objectives` replace each other.
+
+        Raises:
+            StudyError: It is invalid.
+        """
+        other_keys = {"objective": "objectives", "objectives": "objective"}
+        kept = self.model_fields_set - {other_keys.get(name) for name in changes}
+        return type(self)(**{**{name: getattr(self, name) for name in kept}, **changes})
+
     def with_step(self, **changes: Any) -> Study:
         """Returns the study with some fields of its step changed, without checks."""
         return self.model_copy(update={"step": self.step.model_copy(update=changes)})
