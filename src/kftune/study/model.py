@@ -49,7 +49,7 @@ class Study(Part):
     """Domains that replace those of the class, by dotted name; ``null`` removes one."""
     objective: Objective = Field(default_factory=not_given)
     """The metric to minimize or maximize. A study has this key, or `objectives`."""
-    objectives: tuple[Objective, ...] = Field((), min_length=1)
+    objectives: tuple[Objective, ...] = Field(default_factory=tuple, min_length=1)
     """Several metrics to minimize or maximize, the most important first: Katib gets that one only."""
     metrics: tuple[Metric, ...] = ()
     """More metrics to store; a text is the name of one."""
