@@ -14,8 +14,8 @@ from reference_pages import all_pages, pipeline_sections, project_sections, stud
 from reference_schema import Section
 
 from kftune import yaml_text
-from kftune.katib.engines import ALGORITHMS, engine_of
 from kftune.katib.engines.settings import SEED
+from kftune.study.algorithm import NAMES, settings_of
 
 PAGES = ROOT / "docs" / "reference"
 SECTIONS = {"study": study_sections, "pipeline": pipeline_sections, "project": project_sections}
@@ -54,9 +54,9 @@ def test_every_key_of_a_file_has_a_meaning(what):
     assert [key.path for section in SECTIONS[what]() for key in section.keys if not key.meaning] == []
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", NAMES)
 def test_every_setting_of_an_algorithm_has_a_meaning(algorithm):
-    settings = engine_of(algorithm).settings
+    settings = settings_of(algorithm)
     assert [name for name, setting in settings.items() if not setting.meaning and name != SEED] == []
 
 

@@ -23,6 +23,11 @@ targets: {katib: {namespace: team-a}}
     "objective": """
 objective: {metric: val_loss, direction: minimize, goal: 0.05, reduce: min, regex: "loss on validation: ([0-9.]+)"}
 """,
+    "objectives[]": """
+objectives:
+  - {metric: val_loss, direction: minimize, goal: 0.05}
+  - {metric: parameters, direction: minimize, goal: 100000, reduce: latest, regex: "parameters: ([0-9]+)"}
+""",
     "metrics[]": """
 metrics:
   - {name: val_mae, reduce: min}
@@ -495,6 +500,10 @@ budget: {max_trials: 27, parallel: 27} # Katib needs both for a bracket
 algorithm:
   name: pbt
   settings: {suggestion_trial_dir: /checkpoints, n_population: 10, truncation_threshold: 0.2}
+""",
+    "nsga2": """
+algorithm: {name: nsga2, seed: 7, settings: {population_size: 10, crossover: sbx}}
+objectives: [{metric: val_loss, direction: minimize}, {metric: parameters, direction: minimize}]
 """,
 }
 

@@ -13,13 +13,14 @@ from typing import Any
 from reference_examples import ALGORITHM, PIPELINE, PROJECT, STUDY
 from reference_schema import Section, sections, text
 
-from kftune.katib.engines import ALGORITHMS, engine_of
+from kftune.katib.engines import engine_of
 from kftune.katib.engines.settings import SEED
 from kftune.local.samplers import RUNS_ON_KATIB_ONLY
 from kftune.pipeline import steps as kinds_of_steps
 from kftune.pipeline.schema import pipeline_schema
 from kftune.pipeline.steps import EXIT_HAS_NO, StepConfig
 from kftune.project.model import project_schema
+from kftune.study.algorithm import LOCAL_ONLY, NAMES, settings_of, summary_of
 from kftune.study.schema import study_schema
 
 _GENERATED = "This page is generated: `python tools/reference_pages.py docs/reference`."
@@ -30,7 +31,8 @@ _VALUES = {
 _ALGORITHMS = """
 The algorithms of a study, under Katib's names. `kftune run` takes the same names and settings. random, grid and
 hyperband run here without an extra, the others with `kftune[local]`, bayesianoptimization with `kftune[local,train]`.
-A study writes a seed as `seed`, not as a setting.
+A study writes a seed as `seed`, not as a setting. With [several objectives](../guides/objectives.md) nsga2, tpe,
+multivariate-tpe, bayesianoptimization, random, grid and sobol run here.
 """
 _NO_SEED = " Katib's engine takes no seed; `algorithm.seed` has an effect on this machine only."
 _STUDY = """
@@ -172,25 +174,26 @@ def _algorithms() -> str:
         _ALGORITHMS.strip(),
         _GENERATED,
         "\n".join(
-            ["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in ALGORITHMS)]
+            ["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in NAMES)]
         ),
     ]
-    for name in ALGORITHMS:
-        engine = engine_of(name)
-        settings = {key: setting for key, setting in engine.settings.items() if key != SEED}
+    for name in NAMES:
+        summary = summary_of(name)
+        settings = {key: setting for key, setting in settings_of(name).items() if key != SEED}
         lines = [
             f"- **`{key}`** ({setting.values.rule}{'; required' if setting.required else ''}): {setting.meaning}"
             for key, setting in settings.items()
         ]
-        seed = "" if engine.seeded else _NO_SEED
-        parts += [f"## {name}", f"{engine.summary[:1].upper()}{engine.summary[1:]}.{seed}"]
+        seed = "" if name in LOCAL_ONLY or engine_of(name).seeded else _NO_SEED
+        parts += [f"## {name}", f"{summary[:1].upper()}{summary[1:]}.{seed}"]
         parts.append(("\n".join(lines) if lines else "It has no settings.") + _example(ALGORITHM[name]))
     return "\n\n".join(parts) + "\n"
 
 
 def _algorithm_row(name: str) -> str:
     where = "Katib; here in Experiments only" if name in RUNS_ON_KATIB_ONLY else "this machine and Katib"
-    return f"| [`{name}`](#{name}) | {engine_of(name).summary} | {where} |"
+    where = "this machine" if name in LOCAL_ONLY else where
+    return f"| [`{name}`](#{name}) | {summary_of(name)} | {where} |"
 
 
 if __name__ == "__main__":

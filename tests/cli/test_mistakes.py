@@ -54,6 +54,10 @@ targets:
   katib: {version: "0.19", namespace: team-a}
 """
 
+LOSS = "{metric: val_loss, direction: minimize}"
+OBJECTIVE = f"objective: {LOSS}"
+SEVERAL = ["~objective", f"objectives=[{LOSS}, {{metric: size, direction: minimize}}]"]
+
 
 SAMPLERS = """
 from kftune.local.samplers import Setting, Strategy, number
@@ -117,11 +121,30 @@ EDITS = {
     "objective: unknown direction": Edit("direction: minimize", "direction: min"),
     "objective: a metric name that no collector reads": Edit("metric: val_loss", "metric: val loss"),
     "objective: also among the metrics": Edit("[train_loss]", "[train_loss, val_loss]"),
+    "objective: neither one nor several": Edit(f"{OBJECTIVE}\n", ""),
+    "objectives: beside objective": Edit("metrics:", "objectives: [{metric: size, direction: minimize}]\nmetrics:"),
+    "objectives: none": Edit(OBJECTIVE, "objectives: []"),
+    "objectives: a mapping": Edit(OBJECTIVE, "objectives: {metric: val_loss, direction: minimize}"),
+    "objectives: names only": Edit(OBJECTIVE, "objectives: [val_loss, size]"),
+    "objectives: one metric twice": Edit(OBJECTIVE, f"objectives: [{LOSS}, {LOSS}]"),
+    "objectives: also among the metrics": Edit(
+        OBJECTIVE, f"objectives: [{LOSS}, {{metric: train_loss, direction: minimize}}]"
+    ),
+    "objectives: no direction": Edit(OBJECTIVE, f"objectives: [{LOSS}, {{metric: size}}]"),
+    "objectives: misspelt key": Edit(OBJECTIVE, f"objectives: [{LOSS}, {{metric: size, drection: minimize}}]"),
+    "objectives: misspelt section": Edit(OBJECTIVE, f"objectivs: [{LOSS}]"),
+    "objectives: a goal as text": Edit(
+        OBJECTIVE, f"objectives: [{LOSS}, {{metric: s, direction: minimize, goal: low}}]"
+    ),
     "metrics: a regex without a group": Edit("[train_loss]", "[{name: train_loss, regex: 'loss: .*'}]"),
     "metrics: a regex that Katib's engine refuses": Edit("[train_loss]", "[{name: a, regex: '(?<=a)b ([0-9.]+)'}]"),
     "algorithm: unknown": Edit("name: tpe", "name: tpee"),
     "algorithm: unknown setting": Edit("gamma: 0.3", "gama: 0.3"),
     "algorithm: setting out of range": Edit("gamma: 0.3", "gamma: 3"),
+    "algorithm: a setting of another algorithm": Edit("name: tpe", "name: nsga2"),
+    "algorithm: a population of one": Edit(
+        "{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: nsga2, settings: {population_size: 1}}"
+    ),
     "algorithm: the seed as a setting": Edit("gamma: 0.3", "random_state: 3"),
     "algorithm: a grid over a continuous domain": Edit("{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: grid}"),
     "algorithm: a grid larger than the budget": Edit(
@@ -241,6 +264,12 @@ COMMANDS = {
     "command: failed trials again in a run that starts over": ["run", "study.yaml", "--fresh", "--retry-failed"],
     "command: a misspelt option for failed trials": ["run", "study.yaml", "--retry-fail"],
     "command: results of a study that never ran": ["best", "study.yaml"],
+    "command: run of an algorithm for one objective": [
+        *("run", "study.yaml", *SEVERAL, "algorithm={name: cmaes}"),
+        *("search={lr: {loguniform: [0.1, 1]}, epochs: {int: [1, 9]}}", "~values", "step.command=[python, -c, pass]"),
+    ],
+    "command: render of an algorithm that Katib lacks": ["render", "study.yaml", "algorithm={name: nsga2}"],
+    "command: objectives beside objective": ["show", "study.yaml", SEVERAL[1]],
 }
 
 # What a study has in addition when it runs or is rendered, and the command.

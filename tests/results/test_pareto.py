@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from growth import calls_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,17 @@ def test_of_equal_trials_the_lowest_number_is_the_best_whatever_the_order():
     front: Front[int] = Front(["minimize"])
     assert [front.add(number, (0.5,)) for number in (3, 1, 2)] == [True, True, True]
     assert front.best() == 1
+
+
+def test_with_two_objectives_a_set_of_thousands_takes_linear_work():
+    def added(count: int) -> None:
+        front: Front[int] = Front(["minimize", "maximize"])
+        for number in range(count):
+            place = number * 7919 % count  # in no order
+            front.add(number, (place, place))
+        assert len(front.members()) == count
+
+    assert calls_of(lambda: added(4000)) < 2.5 * calls_of(lambda: added(2000))
 
 
 def test_minus_zero_equals_zero():

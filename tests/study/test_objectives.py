@@ -50,6 +50,12 @@ def test_a_study_is_written_as_it_was_given(study):
     assert study.replace(name="other").objectives == study.objectives
 
 
+def test_one_and_several_replace_each_other():
+    one, two = toy(), several(LOSS, SIZE)
+    assert one.replace(objectives=two.objectives).to_dict() == two.to_dict()
+    assert two.replace(objective=one.objective).to_dict() == one.to_dict()
+
+
 def test_identities_of_other_objectives_differ():
     studies = [
         several(LOSS),

@@ -81,6 +81,8 @@ def whole(code: str) -> Study | Pipeline | Project:
         steps = {**WHOLE_PIPELINE["steps"], **part.get("steps", {})}
         return pipeline_from_dict({**WHOLE_PIPELINE, **part, "steps": steps}, [CIRCUITS])
     study = {**WHOLE_STUDY, **part}
+    if "objectives" in part:
+        study.pop("objective")
     if "step" in part and "command" not in part["step"]:
         study["step"] = {**WHOLE_STUDY["step"], **part["step"]}
     if "constraints" in part:

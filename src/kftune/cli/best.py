@@ -88,7 +88,8 @@ def _write(form: str, data: dict[str, Any]) -> None:
 def _pareto_text(pareto: Sequence[Trial], results: Results) -> str:
     meta = results.meta
     objectives = meta.objectives
-    header = ["trial", *(objective.name for objective in objectives), *meta.space]
+    header = ["trial", *(objective.name for objective in objectives)]
+    header += [f"hparams.{name}" if name in header else name for name in meta.space]
     rows = [
         [
             trial.name,

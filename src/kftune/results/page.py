@@ -44,12 +44,12 @@ def results_page(results: Results) -> str:
         names=[*meta.space, *differing(origins)],
         rows=[
             TrialRow(
-                trial.name,
-                trial.state,
-                _text(trial.objective),
-                trial.objective,
-                {**{name: trial.text(name) for name in meta.space}, **origin},
-                {each.name: _number(trial, each) for each in objectives[1:]},
+                name=trial.name,
+                state=trial.state,
+                shown=_text(trial.objective),
+                objective=trial.objective,
+                values={**{name: trial.text(name) for name in meta.space}, **origin},
+                others={each.name: _number(trial, each) for each in objectives[1:]},
             )
             for trial, origin in zip(trials, origins, strict=True)
         ],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect, insort
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import takewhile
+from operator import le
 from typing import Generic, TypeVar
 
 from kftune.metrics.values import MetricValues
@@ -33,9 +36,9 @@ def score_of(
     return found if len(found) == len(score) else None
 
 
-def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
     """Returns whether scores that are to be minimized are as good in all objectives and better in one."""
-    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
+    return one != other and all(map(le, one, other))
 
 
 class Front(Generic[Key]):
@@ -47,31 +50,41 @@ class Front(Generic[Key]):
 
     def __init__(self, directions: Iterable[str]) -> None:
         self._signs = [1 if direction == "minimize" else -1 for direction in directions]
-        self._found: dict[Score, list[Key]] = {}
+        # Sorted, with the sign that makes less better: only a score before another one can beat it.
+        self._scores: list[Score] = []
+        self._keys: dict[Score, list[Key]] = {}
 
     def add(self, key: Key, score: Score) -> bool:
         """Adds a trial.
 
         Args:
-            key: What tells it from others, such as its number.
+            key: Its number, or its name.
             score: Its value of each objective.
 
         Returns:
             Whether it is in the set now.
         """
         signed = tuple([sign * value for sign, value in zip(self._signs, score, strict=True)])
-        if signed in self._found:
-            insort(self._found[signed], key)
+        if signed in self._keys:
+            insort(self._keys[signed], key)
             return True
-        if any(dominates(other, signed) for other in self._found):
+        place = bisect(self._scores, signed)
+        before, after = self._scores[:place], self._scores[place:]
+        # With two objectives, each score is better in the second than all before it: the nearest ones decide.
+        is_plane = len(signed) == 2
+        if any(_dominates(other, signed) for other in (before[-1:] if is_plane else before)):
             return False
-        self._found = {other: keys for other, keys in self._found.items() if not dominates(signed, other)}
-        self._found[signed] = [key]
+        beats = partial(_dominates, signed)
+        for other in list(takewhile(beats, after) if is_plane else filter(beats, after)):
+            self._scores.remove(other)
+            del self._keys[other]
+        self._scores.insert(place, signed)
+        self._keys[signed] = [key]
         return True
 
     def members(self) -> list[Key]:
         """Returns the trials in the set: the best in the first objective first, and of equal ones the lowest key."""
-        return [key for score in sorted(self._found) for key in self._found[score]]
+        return [key for score in self._scores for key in self._keys[score]]
 
     def best(self, objective: int = 0) -> Key | None:
         """Returns the trial that is the best in one objective, of equal ones that with the lowest key; None if empty.
@@ -79,7 +92,7 @@ class Front(Generic[Key]):
         Args:
             objective: Its place among the objectives.
         """
-        best = min(self._found.items(), key=lambda item: (item[0][objective], item[1][0]), default=None)
+        best = min(self._keys.items(), key=lambda item: (item[0][objective], item[1][0]), default=None)
         return None if best is None else best[1][0]
 
 

@@ -101,7 +101,7 @@ class Meta(NamedTuple):
     experiment: dict[str, Any] | None = None
     """The Experiment with Katib's defaults, when an Experiment ran."""
     more_objectives: tuple[Aim, ...] = ()
-    """What is sought of further objectives, whose metrics follow the first one."""
+    """What is sought of further objectives. Their metrics follow the first one."""
 
     @property
     def objective(self) -> TrackedMetric:

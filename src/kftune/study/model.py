@@ -54,9 +54,9 @@ class Study(Part):
     constraints: Annotated[tuple[str, ...], Field(max_length=100)] = ()
     """Conditions that each point must meet, such as ``hidden * layers <= 4096``. Not on Katib."""
     objective: Objective = Field(default_factory=not_given)
-    """The metric to minimize or maximize; with several, the first of them."""
-    objectives: tuple[Objective, ...] = Field((), min_length=1)
-    """Several metrics to minimize or maximize, in place of `objective`. Katib gets the first."""
+    """The metric to minimize or maximize. A study has this key, or `objectives`."""
+    objectives: tuple[Objective, ...] = Field(default_factory=tuple, min_length=1)
+    """Several metrics to minimize or maximize, the most important first: Katib gets that one only."""
     metrics: tuple[Metric, ...] = ()
     """More metrics to store; a text is the name of one."""
     algorithm: Algorithm = Algorithm()
@@ -249,6 +249,16 @@ class Study(Part):
             del parts["constraints"]
         parts |= {"fixed": self.fixed, "objective": [*parts["objective"].values()], "command": parts["command"]["line"]}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def replace(self, **changes: Any) -> Study:
+        """Returns a copy with some fields changed, and checks it; `objective` and `objectives` replace each other.
+
+        Raises:
+            StudyError: It is invalid.
+        """
+        other_keys = {"objective": "objectives", "objectives": "objective"}
+        kept = self.model_fields_set - {other_keys.get(name) for name in changes}
+        return type(self)(**{**{name: getattr(self, name) for name in kept}, **changes})
 
     def with_step(self, **changes: Any) -> Study:
         """Returns the study with some fields of its step changed, without checks."""

@@ -50,14 +50,14 @@ class MetricSpec(Part):
 
 
 class Objective(Part):
-    """The metric that a study minimizes or maximizes."""
+    """A metric that a study minimizes or maximizes."""
 
     metric: MetricName
     """The name of the metric."""
     direction: Direction
     """Whether lower or higher values are better."""
     goal: Number | None = None
-    """The study ends when a trial reaches this value."""
+    """The study ends when a trial reaches this value; with several objectives, all goals that are given."""
     reduce: Reduce | None = None
     """Which value of a trial is used; default: the best one (min or max, by direction)."""
     regex: MetricRegex = None

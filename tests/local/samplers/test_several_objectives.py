@@ -86,17 +86,16 @@ def test_settings_of_nsga2_are_typed(settings, message):
 @pytest.mark.parametrize("algorithm", ["nsga2", "tpe", "multivariate-tpe"])
 def test_failed_trials_conditions_and_parallel_trials_stop_nobody(algorithm):
     a_study = study_of(algorithm, Mixed, trials=80, objectives=objectives("minimize", "maximize", "minimize"))
-    sampler, running, seen = sampler_of(a_study, 3, parallel=4), [], set()
-    for number in range(1, 81):
-        suggestion = sampler.ask(number)
-        assert suggestion is not None
-        assert ("depth" in suggestion.point) == (suggestion.point["kind"] == "deep")
-        seen.add(suggestion.key)
-        running.append((number, suggestion))
-        if len(running) == 4:
-            ended, point = running.pop(0)
-            x = point.point["x"]
-            sampler.tell_score(ended, None if ended % 5 == 0 else (x, 1 - x, point.point.get("depth", 0.5)))
+    sampler, seen = sampler_of(a_study, 3, parallel=4), set()
+    for first in range(1, 81, 4):
+        asked = {number: sampler.ask(number) for number in range(first, first + 4)}
+        for number, suggestion in asked.items():
+            assert suggestion is not None
+            point = suggestion.point
+            assert ("depth" in point) == (point["kind"] == "deep")
+            seen.add(suggestion.key)
+            score = (point["x"], 1 - point["x"], point.get("depth", 0.5))
+            sampler.tell_score(number, None if number % 5 == 0 else score)
     assert len(seen) == 80
 
 

@@ -210,7 +210,7 @@ class Progress:
         failed = reason == "MaxFailedReached" or best is None
         state: OutcomeState = "Interrupted" if reason == "Interrupted" else "Failed" if failed else "Succeeded"
         counts = dict(sorted(Counter(self._states.values()).items()))
-        return Outcome(state, reason, self._message(reason, best), counts, best, self.pareto())
+        return Outcome(state, reason, self._message(reason, best), counts, best=best, pareto=self.pareto())
 
     def stop_message(self, reason: Reason) -> str:
         """Why a trial that was still running is stopped."""
@@ -225,8 +225,8 @@ class Progress:
     def _message(self, reason: Reason, best: Trial | None) -> str:
         plan = self._plan
         none = "" if best is not None else "; no trial has succeeded"
-        if reason == "GoalReached" and best is not None:
-            return self._goal_message(best)
+        if reason == "GoalReached" and best is not None and self._goal is not None:
+            return self._goal_message(self._store.trial(self._goal) if self._several else best)
         if reason == "MaxFailedReached":
             return (
                 f"{self.failed} of {self.finished} trials have failed (max_failed={plan.max_failed}); kftune logs "
@@ -245,15 +245,12 @@ class Progress:
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"
 
-    def _goal_message(self, best: Trial) -> str:
-        if not self._several:
-            objective = self._plan.meta.objective.name
-            return f"{best.name} has reached the goal: {objective}={best.objective} (goal {self._plan.meta.goal:g})"
-        trial = best if self._goal is None else self._store.trial(self._goal)
+    def _goal_message(self, trial: Trial) -> str:
+        """Says which goals a trial has reached."""
         score = self.score(trial.objective, trial.metrics) or ()
         reached = [
             f"{objective.name}={value} (goal {objective.goal:g})"
-            for objective, value in zip(self._objectives, score, strict=False)
+            for objective, value in zip(self._objectives, score, strict=True)
             if objective.goal is not None
         ]
         goals = "the goal" if len(reached) == 1 else "all goals"
