@@ -101,7 +101,7 @@ def test_what_an_object_cannot_do_is_told(case: str):
 
 def test_a_timeout_that_counts_as_want_of_memory_is_told():
     notes = rendered({"out_of_memory": 1}, trial_timeout="1h").notes
-    assert "out_of_memory also retries trials that reached it" in " ".join(notes)
+    assert "out_of_memory retries both" in " ".join(notes)
 
 
 @pytest.mark.parametrize("kind", ["PyTorchJob", "TrainJob"])

@@ -1,4 +1,4 @@
-"""What of a study's retries the object of a trial can do: a Job counts and tells some kinds apart, the others do not.
+"""What of a study's retries the object of a trial can do: a Job can count, and knows some kinds; the others cannot.
 
 Source: Kubernetes 1.36, pkg/controller/job: backoffLimit counts failed pods that no rule ignores; the first rule of
 podFailurePolicy that fits a pod decides. katib v0.19.0, cmd/metricscollector/v1beta1/file-metricscollector: the
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kftune.study import Study
-from kftune.study.retries import RetryLimits
+from kftune.study.retries import NONE_RUNS_AGAIN, RetryLimits
 
 _LOST = {"type": "DisruptionTarget", "status": "True"}
 # The exit codes of a container that was killed: for want of memory, or at its deadline after the grace period. One that
@@ -26,6 +26,8 @@ def job_policy(limits: RetryLimits, container: str) -> dict[str, Any]:
         limits: How often a trial runs again.
         container: The name of its container.
     """
+    if limits is NONE_RUNS_AGAIN:
+        return {"backoffLimit": 0}
     memory = 0 if limits.halve else limits.out_of_memory
     count, rules = limits.failed + memory, []
     if limits.lost or count:
@@ -45,6 +47,8 @@ def _fail_on(container: str, operator: str, *codes: int) -> dict[str, Any]:
 def retry_notes(study: Study) -> Iterator[str]:
     """Returns what a user should know about the retries of a study's trials on Katib."""
     limits, kind = study.retry_limits, study.targets.katib.trial_kind
+    if limits is NONE_RUNS_AGAIN:
+        return
     if limits.lost:
         yield _LOST_NODE[kind]
     if not limits.failed and not limits.out_of_memory:
@@ -54,8 +58,8 @@ def retry_notes(study: Study) -> Iterator[str]:
         return
     if limits.halve:
         yield (
-            f"Katib cannot change the values of a trial: it does not halve {limits.halve}, and a trial whose container "
-            f"was killed for want of memory fails"
+            f"Katib cannot change the values of a trial: it does not halve {limits.halve}, and a trial without memory "
+            f"fails, if its container was killed for that"
         )
         if not limits.failed:
             return
@@ -65,7 +69,7 @@ def retry_notes(study: Study) -> Iterator[str]:
             f"failures, want of memory and timeouts together"
         )
     elif limits.out_of_memory and study.budget.trial_timeout is not None:
-        yield "a Job does not tell trial_timeout from want of memory: out_of_memory also retries trials that reached it"
+        yield "a Job takes a trial that reached trial_timeout for one without memory: out_of_memory retries both"
     yield (
         "a Job knows want of memory by the exit code 137 only: an error of a GPU or of the program is a failure there"
     )
@@ -80,7 +84,7 @@ _LOST_NODE = {
         "budget.retries.lost)"
     ),
     "PyTorchJob": (
-        "a PyTorchJob fails when its node is lost, since its operator cannot tell that from a failure: "
+        "a PyTorchJob fails when its node is lost, since its operator takes that for a failure: "
         "preemption.retries and budget.retries.lost have no effect"
     ),
     "TrainJob": (

@@ -120,7 +120,7 @@ def limits_of(retries: RetryBudget, preemption: Preemption, searched: Searched) 
         PartError: `halve` names no hyperparameter that can be halved, or two keys say how often lost trials run again.
     """
     if retries is NO_RETRIES:
-        return RetryLimits(lost=preemption.retries)
+        return RetryLimits(lost=preemption.retries) if preemption.retries else NONE_RUNS_AGAIN
     lost = preemption.retries if retries.lost is None else retries.lost
     if "retries" in preemption.model_fields_set and lost != preemption.retries:
         raise PartError(

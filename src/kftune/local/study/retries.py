@@ -1,4 +1,4 @@
-"""Which trials run again: those that earlier runs did not finish, and those that `budget.retries` gives another try."""
+"""Which trials run again: the unfinished ones of earlier runs, and each that `budget.retries` gives another try."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OUT_OF_MEMORY = re.compile(
     rb"|\bstd::bad_alloc\b",
     re.MULTILINE,
 )
-# torchrun, torch's DataLoader, multiprocessing and shells about a process of theirs.
+# What torchrun, torch's DataLoader, multiprocessing and shells print about a process that was killed.
 _KILLED = re.compile(rb"\bSIGKILL\b|\b[Ss]ignal:? (?:9|Killed)\b|^Killed\b|\bexitcode\s*: -9\b", re.MULTILINE)
 
 
@@ -68,7 +68,7 @@ class Retries:
         smaller: How values get smaller when memory runs out; None if they do not.
         sampler: What proposes values.
         trials: The trials of earlier runs.
-        failed_too: Whether those that failed run again, or reported no objective.
+        failed_too: Whether trials that failed, or reported no objective, run again.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Retries:
         return self._retried.get(number, NOT_RETRIED)
 
     def watch(self) -> LossWatch | None:
-        """Returns what tells why a process that starts now ended; None if nothing starts again."""
+        """Returns a watch for a process that starts now; None if nothing starts again."""
         return LossWatch() if any(self._limits[:3]) else None
 
     def after(self, number: int, suggestion: Suggestion, ended: Ended) -> Retry | str:
@@ -180,17 +180,17 @@ def runs_again(trial: Trial, *, failed_too: bool) -> bool:
 
     Args:
         trial: The trial.
-        failed_too: Whether those do that failed, or reported no objective.
+        failed_too: Whether it does if it failed, or reported no objective.
     """
     return trial.state not in FINISHED or (failed_too and trial.state in UNSUCCESSFUL)
 
 
 def unfinished(trials: Iterable[Trial], *, failed_too: bool) -> list[Trial]:
-    """Returns trials as a new run sees them: those that run again have no end.
+    """Returns trials as a new run sees them: one that runs again has no end.
 
     Args:
         trials: The trials of earlier runs.
-        failed_too: Whether those that failed, or reported no objective, run again.
+        failed_too: Whether trials that failed, or reported no objective, run again.
     """
     return [trial._replace(state="Running") if runs_again(trial, failed_too=failed_too) else trial for trial in trials]
 
@@ -227,8 +227,8 @@ def says_out_of_memory(log: Path, *, kernel_killed: bool = False) -> bool:
 
     Args:
         log: The file.
-        kernel_killed: Whether the kernel killed a process for want of memory meanwhile: then a program that tells that
-            SIGKILL ended one of its own processes counts too, such as torchrun.
+        kernel_killed: Whether the kernel killed a process for want of memory meanwhile: then a program counts
+            too that reports the end of one of its processes by SIGKILL, as torchrun does.
     """
     lines = b"\n".join(end_of(log, _ERROR_BYTES).splitlines()[-_ERROR_LINES:])
     return _OUT_OF_MEMORY.search(lines) is not None or (kernel_killed and _KILLED.search(lines) is not None)

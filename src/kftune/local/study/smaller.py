@@ -45,7 +45,7 @@ def smaller_values(study: Study, limits: RetryLimits) -> Smaller | None:
 
 
 def halved(domain: Domain, value: Any) -> Any:
-    """Returns half of a value, rounded down to one of its domain or else up to its lowest; None if it is the lowest.
+    """Returns half of a value, rounded down to one of its domain, at least its lowest; None for the lowest.
 
     Args:
         domain: A domain of positive numbers, without a condition.
