@@ -15,7 +15,7 @@ from reference_schema import Section
 
 from kftune import yaml_text
 from kftune.katib.engines.settings import SEED
-from kftune.study.algorithm import NAMES, settings_of
+from kftune.study.algorithms import KNOWN, declared
 
 PAGES = ROOT / "docs" / "reference"
 SECTIONS = {"study": study_sections, "pipeline": pipeline_sections, "project": project_sections}
@@ -54,9 +54,9 @@ def test_every_key_of_a_file_has_a_meaning(what):
     assert [key.path for section in SECTIONS[what]() for key in section.keys if not key.meaning] == []
 
 
-@pytest.mark.parametrize("algorithm", NAMES)
+@pytest.mark.parametrize("algorithm", KNOWN)
 def test_every_setting_of_an_algorithm_has_a_meaning(algorithm):
-    settings = settings_of(algorithm)
+    settings = declared(algorithm).settings
     assert [name for name, setting in settings.items() if not setting.meaning and name != SEED] == []
 
 

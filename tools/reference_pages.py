@@ -20,7 +20,7 @@ from kftune.pipeline import steps as kinds_of_steps
 from kftune.pipeline.schema import pipeline_schema
 from kftune.pipeline.steps import EXIT_HAS_NO, StepConfig
 from kftune.project.model import project_schema
-from kftune.study.algorithm import LOCAL_ONLY, NAMES, settings_of, summary_of
+from kftune.study.algorithms import HERE_ONLY, KNOWN, declared
 from kftune.study.schema import study_schema
 
 _GENERATED = "This page is generated: `python tools/reference_pages.py docs/reference`."
@@ -174,17 +174,17 @@ def _algorithms() -> str:
         _ALGORITHMS.strip(),
         _GENERATED,
         "\n".join(
-            ["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in NAMES)]
+            ["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in KNOWN)]
         ),
     ]
-    for name in NAMES:
-        summary = summary_of(name)
-        settings = {key: setting for key, setting in settings_of(name).items() if key != SEED}
+    for name in KNOWN:
+        summary = declared(name).summary
+        settings = {key: setting for key, setting in declared(name).settings.items() if key != SEED}
         lines = [
             f"- **`{key}`** ({setting.values.rule}{'; required' if setting.required else ''}): {setting.meaning}"
             for key, setting in settings.items()
         ]
-        seed = "" if name in LOCAL_ONLY or engine_of(name).seeded else _NO_SEED
+        seed = "" if name in HERE_ONLY or engine_of(name).seeded else _NO_SEED
         parts += [f"## {name}", f"{summary[:1].upper()}{summary[1:]}.{seed}"]
         parts.append(("\n".join(lines) if lines else "It has no settings.") + _example(ALGORITHM[name]))
     return "\n\n".join(parts) + "\n"
@@ -192,8 +192,8 @@ def _algorithms() -> str:
 
 def _algorithm_row(name: str) -> str:
     where = "Katib; here in Experiments only" if name in RUNS_ON_KATIB_ONLY else "this machine and Katib"
-    where = "this machine" if name in LOCAL_ONLY else where
-    return f"| [`{name}`](#{name}) | {summary_of(name)} | {where} |"
+    where = "this machine" if name in HERE_ONLY else where
+    return f"| [`{name}`](#{name}) | {declared(name).summary} | {where} |"
 
 
 if __name__ == "__main__":
