@@ -173,9 +173,7 @@ def _algorithms() -> str:
         "# Algorithms",
         _ALGORITHMS.strip(),
         _GENERATED,
-        "\n".join(
-            ["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in NAMES)]
-        ),
+        "\n".join(["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in NAMES)]),
     ]
     for name in NAMES:
         summary = summary_of(name)
