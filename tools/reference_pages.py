@@ -173,9 +173,7 @@ def _algorithms() -> str:
         "# Algorithms",
         _ALGORITHMS.strip(),
         _GENERATED,
-        "\n".join(
-            ["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in KNOWN)]
-        ),
+        "\n".join(["| name | what it does | runs on |", "|---|---|---|", *(_algorithm_row(name) for name in KNOWN)]),
     ]
     for name in KNOWN:
         summary = declared(name).summary

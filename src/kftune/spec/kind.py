@@ -28,8 +28,8 @@ RENDERED = {
 """`Kind.object` of what kftune renders a pipeline to."""
 
 STUDY_KEYS = (
-    *("name", "description", "hparams", "values", "search", "objective", "metrics", "algorithm", "budget", "step"),
-    *("stopping", "points", "targets"),
+    *("name", "description", "hparams", "values", "search", "constraints", "objective", "objectives", "metrics"),
+    *("algorithm", "budget", "step", "stopping", "points", "targets"),
 )
 PIPELINE_KEYS = (
     *("name", "description", "parameters", "defaults", "instances", "loops", "steps", "exit", "schedule", "parallel"),
@@ -160,13 +160,14 @@ def _documents(path: Path) -> list[object]:
 
 def _is_study(value: Mapping[Any, Any], has_header: bool) -> bool:
     found = _near_keys(value, STUDY_KEYS)
-    hparams, objective, step = (found.get(name) for name in ("hparams", "objective", "step"))
+    hparams, objective, objectives, step = (found.get(name) for name in ("hparams", "objective", "objectives", "step"))
+    aims = [objective, *(objectives if isinstance(objectives, list) else ())]
     fits = (
         isinstance(hparams, str)
-        or (isinstance(objective, Mapping) and not {"metric", "direction"}.isdisjoint(objective))
+        or any(isinstance(aim, Mapping) and not {"metric", "direction"}.isdisjoint(aim) for aim in aims)
         or (isinstance(step, Mapping) and not {"command", "module", "image"}.isdisjoint(step))
     )
-    if fits and len({"hparams", "objective", "step"} & found.keys()) > 1:
+    if fits and len({"hparams", "objective", "objectives", "step"} & found.keys()) > 1:
         return True
     if has_header:
         return False
