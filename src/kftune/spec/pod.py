@@ -105,8 +105,8 @@ class Preemption(Part):
 
     retries: Count = Field(0, ge=0, le=100)
     """How often a trial or step that lost its node starts again, or on this machine one that a signal from outside
-    ended. Failures of the program do not count. ``budget.retries.lost`` of a study means the same. Kubernetes' Jobs have no bound: there, any number above 0 starts it
-    again each time."""
+    ended. Failures of the program do not count. ``budget.retries.lost`` of a study means the same. Kubernetes' Jobs
+    have no bound: there, any number above 0 starts it again each time."""
     spot: Spot = False
     """Whether it may run on nodes that can be lost: ``true`` tolerates the taints of all known providers, a name
     (``gke``, ``aks``, ``eks``, ``karpenter``) also asks for such nodes."""

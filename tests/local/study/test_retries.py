@@ -298,15 +298,25 @@ def test_values_that_the_class_refuses_are_not_tried(tmp_path):
     assert "batch_size * lr must be 50 or more" in first
 
 
-def test_values_that_another_trial_has_are_not_tried_again(tmp_path):
-    points = [{"batch_size": 64, "lr": 0.5}, {"batch_size": 128, "lr": 0.5}]
-    a_study = big(
-        search={"batch_size": {"choice": [64, 128]}}, points=points, trials=2, budget=retries(out_of_memory="smaller")
-    )
-    run(a_study, tmp_path)
+def test_values_that_another_trial_has_are_passed_over(tmp_path):
+    points = [{"batch_size": size, "lr": 0.5} for size in (16, 32)]
+    search = {"batch_size": {"choice": [8, 16, 32]}}
+    run(big(search=search, points=points, trials=2, budget=retries(out_of_memory="smaller")), tmp_path)
+    trials = trials_in(tmp_path)
+    assert [(trial.state, trial.attempt, trial.point["batch_size"]) for trial in trials] == [
+        ("Succeeded", 1, 16),
+        ("Succeeded", 2, 8),
+    ]
+    assert [trial.retried.proposed for trial in trials] == [{}, {"batch_size": 32}]
+
+
+def test_without_smaller_values_that_are_new_the_trial_fails_and_says_so(tmp_path):
+    points = [{"batch_size": size, "lr": 0.5} for size in (64, 128)]
+    search = {"batch_size": {"choice": [64, 128]}}
+    run(big(search=search, points=points, trials=2, budget=retries(out_of_memory="smaller")), tmp_path)
     first, second = trials_in(tmp_path)
     assert first.message.startswith("batch_size=64 is the lowest: ran out of memory")
-    assert second.message.startswith("batch_size=64 is not tried, since another trial has these values: ran out")
+    assert second.message.startswith("other trials have all smaller values of batch_size: ran out of memory")
     assert (second.state, second.attempt, second.point) == ("Failed", 1, points[1])
 
 

@@ -163,16 +163,18 @@ class Retries:
         name = smaller.name
         if name not in before.point:
             return f"no smaller {name} is tried, since the trial has none"
-        value = halved(smaller.domain, before.point[name])
-        if value is None:
-            return f"{name}={before.point[name]} is the lowest"
-        suggestion = self._sampler.suggestion({**before.point, name: value})
-        refused = smaller.accepts(suggestion.assignment)
-        if refused:
-            return f"{name}={value} is not tried, since {refused}"
-        if not self._sampler.claim(suggestion):
-            return f"{name}={value} is not tried, since another trial has these values"
-        return suggestion
+        value, skipped = before.point[name], False
+        while (value := halved(smaller.domain, value)) is not None:
+            suggestion = self._sampler.suggestion({**before.point, name: value})
+            refused = smaller.accepts(suggestion.assignment)
+            if refused:
+                return f"{name}={value} is not tried, since {refused}"
+            if self._sampler.claim(suggestion):
+                return suggestion
+            skipped = True
+        if skipped:
+            return f"other trials have all smaller values of {name}"
+        return f"{name}={before.point[name]} is the lowest"
 
 
 def runs_again(trial: Trial, *, failed_too: bool) -> bool:
