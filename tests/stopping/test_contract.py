@@ -7,10 +7,12 @@ import random
 import time
 
 import pytest
+from json_schema import problems
 from stopping_examples import COMPARES, TRIAL_RULES, curve, histories, replay, stops, trial_rule
 
 from kftune.stopping import RULES, Histories, Report, TrialRule, rules_from_spec, spec_from_rules
 from kftune.stopping.rules import rule_class
+from kftune.study.schema import study_schema
 
 CURVES = {number: curve(number) for number in range(1, 25)}
 every_rule = pytest.mark.parametrize("name", TRIAL_RULES)
@@ -19,7 +21,7 @@ every_comparison = pytest.mark.parametrize("name", COMPARES)
 
 def test_every_rule_of_trials_has_an_example():
     kinds = {kind for kind in RULES if issubclass(rule_class(kind), TrialRule)}
-    assert {name.split(" ")[0] for name in TRIAL_RULES} == kinds
+    assert {name.split(" ")[0] for name in TRIAL_RULES} == {*kinds, "stopping_examples:Halved"}
 
 
 def test_every_rule_has_the_kind_by_which_it_is_found():
@@ -129,6 +131,16 @@ def test_the_number_of_the_report_counts_like_a_step(name):
 def test_settings_are_the_same_after_they_were_written(name):
     rule = trial_rule(name)
     assert rules_from_spec(spec_from_rules([rule])) == (rule,)
+
+
+@every_rule
+def test_settings_are_valid_by_the_json_schema_and_a_misspelt_one_is_not(name):
+    (kind,) = spec_from_rules([trial_rule(name)])
+    definition = study_schema()
+    stopping = {"$defs": definition["$defs"], **definition["$defs"]["Stopping"]}
+    assert [*problems({kind: TRIAL_RULES[name]}, stopping)] == []
+    assert ":" in kind or [*problems({kind: {**TRIAL_RULES[name], "dealy": 1}}, stopping)] != []
+    assert [*problems({f"{kind}s".replace(":", ""): TRIAL_RULES[name]}, stopping)] != []
 
 
 @every_rule
