@@ -79,7 +79,7 @@ class Ladder(NamedTuple):
             trial: Its number.
             histories: What all trials have reported.
 
-        Where a report leaps over several rungs, the trials compared are the same at each of them, so it is one decision.
+        Where a report leaps over several rungs, each of them compares the same trials, so it is one decision.
 
         Source: Optuna, SuccessiveHalvingPruner; Li et al., A system for massively parallel hyperparameter tuning.
         """
