@@ -158,4 +158,4 @@ def test_a_study_of_1000_trials_with_100_reports_each_is_judged_in_seconds(name)
             found.add(number, Report("loss", draw.random() + 1 / step, step))
             rule.judge(number, found)
         found.end(number, succeeded=True)
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 20  # a few on an idle core
