@@ -215,6 +215,15 @@ def test_asha_stops_what_optunas_successive_halving_stops(seed, sign):
     assert any(said.stop for said in expected)
 
 
+def test_a_report_that_leaps_over_several_rungs_is_one_decision():
+    """Optuna decides once a rung, each time among those that the rung before has left: nearly nobody goes on."""
+    seen = Histories("loss", minimize=True)
+    for number in range(9):
+        seen.add(number, Report("loss", float(number), 1000))
+    rule = made("asha", reduction_factor=3)
+    assert [number for number in range(9) if not rule.judge(number, seen)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(12))
 def test_percentile_stops_what_optunas_percentile_pruner_stops(seed, sign):

@@ -155,7 +155,9 @@ class Histories:
             trial: The number of the trial.
             metric: The metric; None for the objective.
         """
-        metrics = self._trials.setdefault(trial, {})
+        metrics = self._trials.get(trial)
+        if metrics is None:
+            metrics = self._trials[trial] = {self.objective: History(minimize=self.minimize)}
         name = metric or self.objective
         if name not in metrics:
             # Which values of another metric are better is not known; a rule that needs it says so itself.
@@ -210,14 +212,14 @@ class Histories:
 
     def others(self, trial: int) -> Iterator[History]:
         """Yields the histories of the objective of all other trials, in the order of their numbers."""
-        for number in sorted(self._trials):
+        for number, history in self.all():
             if number != trial:
-                yield self.of(number)
+                yield history
 
     def all(self) -> Iterator[tuple[int, History]]:
         """Yields the number and the history of the objective of each trial, in the order of their numbers."""
         for number in sorted(self._trials):
-            yield number, self.of(number)
+            yield number, self._trials[number][self.objective]
 
     def running(self) -> Iterator[History]:
         """Yields the histories of the objective of all trials that have reported and not ended, in any order."""

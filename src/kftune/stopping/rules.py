@@ -98,12 +98,12 @@ def rules_from_spec(value: object, folders: Sequence[Path] = ()) -> tuple[Rule, 
     if isinstance(value, Mapping):
         return tuple(_rules(value, folders))
     if not isinstance(value, list | tuple):
-        raise PartError(f"stopping is a mapping of rules, such as {_EXAMPLE}; got {value!r:.80}")
+        raise PartError(f"must be a mapping of rules, such as {_EXAMPLE}, but got {value!r:.80}")
     found: list[Rule] = []
     for index, each in enumerate(value):
         with located(index):
             if not isinstance(each, Mapping):
-                raise PartError(f"a rule is a mapping, such as {_EXAMPLE}; got {each!r:.80}")
+                raise PartError(f"must be a mapping of rules, such as {_EXAMPLE}, but got {each!r:.80}")
             found += _rules(each, folders)
     return tuple(found)
 
@@ -116,9 +116,13 @@ def _rules(value: Mapping[Any, Any], folders: Sequence[Path]) -> Iterable[Rule]:
             rule = _class(str(kind), folders)
             if not isinstance(settings, Mapping):
                 if not rule.short or isinstance(settings, list | tuple):
-                    raise PartError(f"the settings of {kind} are a mapping; got {settings!r:.80}")
+                    raise PartError(f"must be a mapping of settings, but got {settings!r:.80}; {_settings(rule)}")
                 settings = {rule.short: settings}
             yield _made(rule, settings)
+
+
+def _settings(rule: type[Rule]) -> str:
+    return f"its settings are {', '.join(rule.model_fields)}" if rule.model_fields else "it has none: {}"
 
 
 def _class(kind: str, folders: Sequence[Path]) -> type[Rule]:

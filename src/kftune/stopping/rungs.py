@@ -79,6 +79,8 @@ class Ladder(NamedTuple):
             trial: Its number.
             histories: What all trials have reported.
 
+        Where a report leaps over several rungs, each of them compares the same trials, so it is one decision.
+
         Source: Optuna, SuccessiveHalvingPruner; Li et al., A system for massively parallel hyperparameter tuning.
         """
         own, bracket = histories.of(trial), self.bracket(trial)
