@@ -148,8 +148,9 @@ class WarmWorker:
                 ours.settimeout(_PATIENCE)
                 if pid < 0 or ours.recv(1) != b"1":
                     return None
+                forked = Forked(self, pid)
                 ours.send(b"1")
-                return Forked(self, pid)
+                return forked
         except (WorkerError, OSError) as error:
             self._give_up(str(error))
             return None
