@@ -52,11 +52,27 @@ def starts_in(ledger: Path) -> Counter[str]:
     return Counter(ledger.read_text().split() if ledger.exists() else [])
 
 
+def by_shell(folder: Path) -> dict[str, Any]:
+    """A step that starts as a program each time."""
+    return {"command": sh(f"echo $KFTUNE_TRIAL_NAME >> {folder}/ledger; sleep 0.0$(($$ % 5 + 2)); echo loss=0.$$")}
+
+
+def by_worker(folder: Path) -> dict[str, Any]:
+    """A step whose processes a warm worker forks."""
+    (folder / "module_of_kills.py").write_text(
+        "import os, time\nwith open(os.path.dirname(__file__) + '/ledger', 'a') as ledger:\n"
+        "    print(os.environ['KFTUNE_TRIAL_NAME'], file=ledger)\n"
+        "time.sleep(os.getpid() % 5 / 100 + 0.02)\nprint(f'loss=0.{os.getpid()}')\n"
+    )
+    return {"command": (), "step": {"command": (), "module": "module_of_kills", "warm": True}}
+
+
 @pytest.mark.slow
-def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(tmp_path):
+@pytest.mark.parametrize("step", [by_shell, by_worker])
+def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(tmp_path, monkeypatch, step):
     folder, ledger = tmp_path / "runs", tmp_path / "ledger"
-    script = f"echo $KFTUNE_TRIAL_NAME >> {ledger}; sleep 0.0$(($$ % 5 + 2)); echo loss=0.$$"
-    with Runs(folder, command=sh(script), trials=TRIALS, budget={"parallel": 2}) as runs:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Runs(folder, **step(tmp_path), trials=TRIALS, budget={"parallel": 2}) as runs:
         moments = random.Random(20)
         before: dict[int, tuple[object, ...]] = {}
         starts_of_finished: Counter[str] = Counter()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from local_study import run, sh, study
+from local_study import sh, study
 from warm_study import Forks, run_module, write
 
 from kftune.errors import StudyError
-from kftune.local import Note
 from kftune.local.processes.warm import worker as worker_module
 
 REPORT = "print('loss=1')\n"
@@ -52,13 +52,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         ("raise ValueError('no')\n", "import installed ends in ValueError: no"),
         ("raise SystemExit(3)\n", "import installed ends in SystemExit: 3"),
         ("import not_there\n", "import installed ends in ModuleNotFoundError: No module named 'not_there'"),
-        ("import os\nos._exit(3)\n", "its socket is closed"),
+        ("import os\nos._exit(3)\n", "the worker ended with exit code 3"),
+        ("import os\nos.abort()\n", "the worker was ended by SIGABRT"),
         ("print('x' * 70_000)\n", "the imports print more than 65536 bytes"),
     ],
-    ids=["thread", "thread-of-c", "process", "gpu", "error", "exit", "missing", "end", "output"],
+    ids=["thread", "thread-of-c", "process", "gpu", "error", "exit", "missing", "end", "abort", "output"],
 )
 def test_imports_after_which_no_fork_is_safe_are_left_to_each_trial(tmp_path, forks, install, text, why):
-    install(installed=f"import os\nif 'KFTUNE_TRIAL_NAME' not in os.environ:\n    {text.strip().replace(chr(10), chr(10) + '    ')}\n")
+    indented = text.strip().replace("\n", "\n    ")
+    install(installed=f"import os\nif 'KFTUNE_TRIAL_NAME' not in os.environ:\n    {indented}\n")
     found = run_module(tmp_path, "import installed\n" + REPORT)
     assert forks.pids == []
     assert [trial.state for trial in found.trials] == ["Succeeded"] * 3
@@ -67,14 +69,13 @@ def test_imports_after_which_no_fork_is_safe_are_left_to_each_trial(tmp_path, fo
     assert note.endswith(LAST)
 
 
-def test_a_worker_that_opens_a_gpu_forks_nothing(tmp_path, forks, install):
+def test_a_worker_that_opens_a_gpu_forks_nothing(request, tmp_path, forks, install):
     device = Path("/dev/nvidia-kftune-test")
-    install(installed=f"import os\nif 'KFTUNE_TRIAL_NAME' not in os.environ: kept = os.open({str(device)!r}, os.O_RDONLY)\n")
+    opens = f"kept = os.open({str(device)!r}, os.O_RDONLY)"
+    install(installed=f"import os\nif 'KFTUNE_TRIAL_NAME' not in os.environ: {opens}\n")
     device.touch()
-    try:
-        found = run_module(tmp_path, "import installed\n" + REPORT)
-    finally:
-        device.unlink()
+    request.addfinalizer(device.unlink)
+    found = run_module(tmp_path, "import installed\n" + REPORT)
     assert forks.pids == []
     assert found.notes == [f"{FIRST}the imports open a GPU ({device}), which a forked process cannot use{LAST}"]
 
@@ -126,7 +127,9 @@ def test_a_step_with_a_command_shares_no_imports():
         study(sh("echo loss=1"), step={"warm": True})
 
 
-@pytest.mark.parametrize(("source", "count"), [("import torch\n", 2), ("import json\n", 0), ("def f():\n import torch\n", 0)])
+@pytest.mark.parametrize(
+    ("source", "count"), [("import torch\n", 2), ("import json\n", 0), ("def f():\n import torch\n", 0)]
+)
 def test_a_module_that_imports_torch_gets_a_worker_unasked(tmp_path, forks, source, count):
     found = run_module(tmp_path, source + REPORT, step={"warm": None})
     assert (len(forks.pids), found.notes) == (count, [])
@@ -143,7 +146,9 @@ def test_where_all_trials_start_at_once_there_is_no_worker(tmp_path, forks):
 
 
 def test_an_import_of_torch_behind_a_change_of_the_environment_is_not_shared(tmp_path, forks):
-    source = "import os\nos.environ['OMP_NUM_THREADS'] = '1'\nimport torch\n" + REPORT + "print(torch.get_num_threads())"
+    source = (
+        "import os\nos.environ['OMP_NUM_THREADS'] = '1'\nimport torch\n" + REPORT + "print(torch.get_num_threads())"
+    )
     found = run_module(tmp_path, source, trials=2, step={"warm": None})
     assert forks.pids == []
     assert found.logs == ["loss=1\n1\n"] * 2
@@ -160,8 +165,6 @@ def test_a_study_that_shares_no_imports_loads_nothing_for_it(tmp_path):
         "print([name for name in ('ast', 'ctypes', 'kftune.local.processes.warm.worker', "
         "'kftune.local.processes.warm.imports') if name in sys.modules])\n"
     )
-    import subprocess
-
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "support")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert "kftune.local.processes.warm.worker" not in done.stdout

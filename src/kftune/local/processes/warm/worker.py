@@ -118,8 +118,8 @@ class WarmWorker:
             try:
                 self.problem = self._receive()["problem"]
                 self._ready = not self.problem
-            except WorkerError as error:
-                self.problem = str(error)
+            except (WorkerError, OSError) as error:
+                self._give_up(str(error))
             if self.problem:
                 self.close()
         return self._ready and not self.problem
