@@ -80,6 +80,7 @@ print(json.dumps(found))
 
 MAIN = MainStack("main", ("kftune", "pydantic", "pydantic_core", "PyYAML"))
 OPTUNA = MainStack("main", ("optuna", "SQLAlchemy"))
+TORCH = MainStack("main", ("torch",))
 KATIB = Stack("katib", ("kubeflow-katib", "kubernetes", "PyYAML"))
 KUBEFLOW = Stack("kubeflow", ("kubeflow", "kubeflow_katib_api", "pydantic", "PyYAML"))
 TYPER = Stack("typer", ("typer", "rich"))

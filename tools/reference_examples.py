@@ -121,6 +121,7 @@ step:
   host_ipc: true
   service_account: trainer
   grace_period: 1m
+  warm: true
   pod: {enableServiceLinks: false}
   container: {lifecycle: {preStop: {sleep: {seconds: 5}}}}
 """,

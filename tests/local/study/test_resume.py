@@ -52,24 +52,58 @@ def starts_in(ledger: Path) -> Counter[str]:
     return Counter(ledger.read_text().split() if ledger.exists() else [])
 
 
+STOPS = {"threshold": {"above": 0.99}}
+
+
+def by_shell(folder: Path) -> dict[str, Any]:
+    """A step that starts as a program each time."""
+    script = f"echo $KFTUNE_TRIAL_NAME >> {folder}/ledger; sleep 0.0$(($$ % 5 + 2)); echo loss=0.$$"
+    return {"command": sh(script), "budget": {"parallel": 2}}
+
+
+def by_shell_with_stopping(folder: Path) -> dict[str, Any]:
+    """About half of the trials are stopped while they sleep."""
+    script = f"echo $KFTUNE_TRIAL_NAME >> {folder}/ledger; echo loss=$(($$ % 2)); sleep 0.1; echo loss=0.$$"
+    return {"command": sh(script), "budget": {"parallel": 2}, "stopping": STOPS}
+
+
+def by_worker(folder: Path, program: str = "") -> dict[str, Any]:
+    """A step whose processes a warm worker forks."""
+    (folder / "module_of_kills.py").write_text(
+        "import os, sys, time\nwith open(os.path.dirname(__file__) + '/ledger', 'a') as ledger:\n"
+        "    print(os.environ['KFTUNE_TRIAL_NAME'], file=ledger)\n"
+        f"{program}time.sleep(os.getpid() % 5 / 100 + 0.02)\nprint(f'loss=0.{{os.getpid()}}')\n"
+    )
+    step = {"command": (), "module": "module_of_kills", "warm": True}
+    return {"command": (), "step": step, "budget": {"parallel": 2}}
+
+
+def by_worker_with_stopping_and_retries(folder: Path) -> dict[str, Any]:
+    """Some tries fail, and about half of the others are stopped while they sleep."""
+    program = (
+        "if os.getpid() % 5 == 0: sys.exit(3)\n"
+        "if os.getpid() % 2: print('loss=1', flush=True); time.sleep(1)\n"
+    )  # fmt: skip
+    budget = {"parallel": 2, "retries": {"failed": 50}}
+    return {**by_worker(folder, program), "budget": budget, "stopping": STOPS}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rest", "stopping", "states"),
+    ("step", "states"),
     [
-        ("echo loss=0.$$", {}, {"Succeeded"}),
-        # About half of the trials are stopped while they sleep.
-        (
-            "echo loss=$(($$ % 2)); sleep 0.1; echo loss=0.$$",
-            {"threshold": {"above": 0.99}},
-            {"Succeeded", "EarlyStopped"},
-        ),
+        (by_shell, {"Succeeded"}),
+        (by_shell_with_stopping, {"Succeeded", "EarlyStopped"}),
+        (by_worker, {"Succeeded"}),
+        (by_worker_with_stopping_and_retries, {"Succeeded", "EarlyStopped"}),
     ],
-    ids=["plain", "stopping"],
 )
-def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(tmp_path, rest, stopping, states):
+def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(
+    tmp_path, monkeypatch, step, states
+):
     folder, ledger = tmp_path / "runs", tmp_path / "ledger"
-    script = f"echo $KFTUNE_TRIAL_NAME >> {ledger}; sleep 0.0$(($$ % 5 + 2)); {rest}"
-    with Runs(folder, command=sh(script), trials=TRIALS, budget={"parallel": 2}, stopping=stopping) as runs:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Runs(folder, **step(tmp_path), trials=TRIALS) as runs:
         moments = random.Random(20)
         before: dict[int, tuple[object, ...]] = {}
         starts_of_finished: Counter[str] = Counter()
@@ -101,7 +135,8 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
     assert set(starts) == {trial.name for trial in trials}
     # Two trials run at once, and a slot is free again only when the end of its trial is stored: so a kill finds at most
     # two trials of which the store has no end. An engine that starts the next one before it stores an end fails here.
-    assert starts.total() <= TRIALS + 2 * KILLS, "a kill costs no more than the trials that ran"
+    retries = sum(trial.retried.failed for trial in trials)
+    assert starts.total() <= TRIALS + 2 * KILLS + retries, "a kill costs no more than the trials that ran"
     # The same points as in a run that nobody disturbed.
     undisturbed, _ = run(study(trials=TRIALS), tmp_path / "undisturbed")
     assert undisturbed.counts == {"Succeeded": TRIALS}

@@ -68,13 +68,17 @@ def running(tmp_path: Path) -> list[Trial]:
         return []
 
 
+def pid_of_running(tmp_path: Path) -> int:
+    return running(tmp_path)[0].pid or 0
+
+
 def second_runs(tmp_path: Path) -> bool:
     return [trial.number for trial in running(tmp_path)] == [2]
 
 
 def test_a_time_limit_asks_first_and_then_kills_the_whole_group(tmp_path, forks):
-    limits = {"budget": {"trial_timeout": 0.5, "max_failed": 3}, "step": {"grace_period": 0.3}}
-    found = run_module(tmp_path, STUBBORN, trials=3, **limits)
+    budget, step = {"trial_timeout": 0.5, "max_failed": 3}, {"grace_period": 0.3}
+    found = run_module(tmp_path, STUBBORN, budget=budget, step=step)
     assert len(forks.pids) == 2
     assert {(trial.state, trial.exit_code) for trial in found.trials} == {("Failed", -signal.SIGKILL)}
     assert all(trial.message.startswith("ran longer than trial_timeout (0.5 s)") for trial in found.trials)
@@ -87,8 +91,8 @@ def test_a_handler_of_sigterm_may_write_a_checkpoint(tmp_path, forks):
         "def save(*_):\n    open(os.environ['KFTUNE_OUTPUT_DIR'] + '/saved', 'w').close()\n"
         "    sys.exit(143)\nsignal.signal(signal.SIGTERM, save)\nprint('loss=1', flush=True)\ntime.sleep(60)\n"
     )
-    limits = {"budget": {"trial_timeout": 0.5, "max_failed": 3}, "step": {"grace_period": 60}}
-    found = run_module(tmp_path, code, **limits)
+    budget, step = {"trial_timeout": 0.5, "max_failed": 3}, {"grace_period": 60}
+    found = run_module(tmp_path, code, budget=budget, step=step)
     assert len(forks.pids) == 2
     assert {(trial.state, trial.exit_code) for trial in found.trials} == {("Failed", 143)}
     assert [path.parent.name for path in sorted((tmp_path / "runs").glob("trials/*/saved"))] == [
@@ -110,7 +114,7 @@ def test_a_trial_that_is_killed_is_lost_and_starts_again(tmp_path, forks):
 def test_an_interrupted_run_stops_its_trials_and_leaves_nothing(tmp_path, number):
     runner = start_run(tmp_path, SECOND_SLEEPS + "time.sleep(60)\n")
     wait_until(lambda: second_runs(tmp_path))
-    pids = [running(tmp_path)[0].pid, *children(runner.pid)]
+    pids = [pid_of_running(tmp_path), *children(runner.pid)]
     assert len(pids) == 2
     runner.send_signal(number)
     assert runner.wait(20) == 130
@@ -122,7 +126,7 @@ def test_what_a_killed_run_left_is_gone_before_the_next_one(tmp_path):
     code = SECOND_SLEEPS + "if not os.path.exists('quick'): time.sleep(60)\n"
     runner = start_run(tmp_path, code)
     wait_until(lambda: second_runs(tmp_path))
-    pid, (worker,) = running(tmp_path)[0].pid, children(runner.pid)
+    pid, (worker,) = pid_of_running(tmp_path), children(runner.pid)
     runner.kill()
     runner.wait()
     wait_until(lambda: not is_alive(worker))
@@ -140,7 +144,7 @@ def test_a_trial_that_the_store_does_not_know_yet_is_found_by_its_environment(tm
     code = SECOND_SLEEPS + "if not os.path.exists('quick'): time.sleep(60)\n"
     runner = start_run(tmp_path, code)
     wait_until(lambda: second_runs(tmp_path))
-    pid = running(tmp_path)[0].pid
+    pid = pid_of_running(tmp_path)
     runner.kill()
     runner.wait()
     assert f"KFTUNE_OUTPUT_DIR={tmp_path}/runs/trials/".encode() in Path(f"/proc/{pid}/environ").read_bytes()

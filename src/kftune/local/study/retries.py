@@ -166,7 +166,7 @@ class Retries:
         value, skipped = before.point[name], False
         while (value := halved(smaller.domain, value)) is not None:
             suggestion = self._sampler.suggestion({**before.point, name: value})
-            refused = smaller.accepts(suggestion.assignment)
+            refused = smaller.refuses(suggestion.point)
             if refused:
                 return f"{name}={value} is not tried, since {refused}"
             if self._sampler.claim(suggestion):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from kftune.domains import Domain
 from kftune.domains.listed import Listed
-from kftune.errors import HparamsError
 from kftune.study import Study
 from kftune.study.retries import RetryLimits, inner
 
@@ -20,8 +19,8 @@ class Smaller(NamedTuple):
     name: str
     """The hyperparameter that is halved."""
     domain: Domain
-    accepts: Callable[[Mapping[str, str]], str]
-    """Returns why a trial cannot have such texts of hyperparameters; empty if it can."""
+    refuses: Callable[[Mapping[str, Any]], str]
+    """Returns why a trial may not have a point; empty if it may."""
 
 
 def smaller_values(study: Study, limits: RetryLimits) -> Smaller | None:
@@ -34,14 +33,11 @@ def smaller_values(study: Study, limits: RetryLimits) -> Smaller | None:
     if not limits.halve:
         return None
 
-    def accepts(assignment: Mapping[str, str]) -> str:
-        try:
-            study.hparams.from_assignments(assignment)
-        except HparamsError as error:
-            return f"{study.hparams.__name__} refuses it ({' '.join(str(error).split())})"
-        return ""
+    def refuses(point: Mapping[str, Any]) -> str:
+        refusal = study.refusal(point)
+        return "" if refusal is None else f"{refusal.by} refuses it ({refusal.why})"
 
-    return Smaller(limits.halve, inner(study.space[limits.halve]), accepts)
+    return Smaller(limits.halve, inner(study.space[limits.halve]), refuses)
 
 
 def halved(domain: Domain, value: Any) -> Any:

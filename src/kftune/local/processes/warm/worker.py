@@ -118,8 +118,8 @@ class WarmWorker:
             try:
                 self.problem = self._receive()["problem"]
                 self._ready = not self.problem
-            except WorkerError as error:
-                self.problem = str(error)
+            except (WorkerError, OSError) as error:
+                self._give_up(str(error))
             if self.problem:
                 self.close()
         return self._ready and not self.problem
@@ -148,8 +148,9 @@ class WarmWorker:
                 ours.settimeout(_PATIENCE)
                 if pid < 0 or ours.recv(1) != b"1":
                     return None
+                forked = Forked(self, pid)
                 ours.send(b"1")
-                return Forked(self, pid)
+                return forked
         except (WorkerError, OSError) as error:
             self._give_up(str(error))
             return None

@@ -250,8 +250,8 @@ def _start() -> None:
     variables = os.environ["PYTHONPATH"].split(os.pathsep)
     path, sys.path[:] = sys.path[:], [each for each in sys.path if each not in map(os.path.abspath, variables)]
     before = {*sys.modules}
-    import weakref  # noqa: F401
-
+    for name in ("ctypes", "importlib.machinery", "io", "json", "socket", "threading", "weakref"):
+        __import__(name)
     _own.extend(name for name in sys.modules if name not in before and "." not in name)
     sys.path[:] = path
     atexit.register(_let_go)
