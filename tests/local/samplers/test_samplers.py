@@ -335,7 +335,12 @@ def test_a_resumed_cmaes_goes_on_where_it_was(tmp_path):
 
     a_study = study_of("cmaes", Two)
     before = distances(make_sampler(a_study, 3), range(1, 101))
-    blank: dict[str, Any] = {**dict.fromkeys(Trial._fields), "state": "Succeeded", "metrics": {}}
+    blank: dict[str, Any] = {
+        **dict.fromkeys(Trial._fields),
+        **Trial._field_defaults,
+        "state": "Succeeded",
+        "metrics": {},
+    }
     earlier = []
     for number, (point, value) in enumerate(before, 1):
         given = {"number": number, "point": point, "assignment": a_study.assignment(point), "objective": value}

@@ -104,6 +104,7 @@ def earlier_trial(number: int, point: dict[str, Any], score: tuple[float, ...] |
     metrics = {f"m{index}": MetricValues(text, text, text, 1) for index, text in enumerate(texts)}
     values: dict[str, Any] = {
         **dict.fromkeys(Trial._fields),
+        **Trial._field_defaults,
         "number": number,
         "state": "Succeeded" if score else "Failed",
     }

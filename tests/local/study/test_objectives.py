@@ -262,4 +262,7 @@ def test_without_a_success_best_says_so(tmp_path):
     run(study("exit 1", 1), tmp_path)
     text = printed(["best", str(tmp_path)], tmp_path)
     assert text.startswith("exit 1\nno trial of trade off has succeeded yet")
-    assert printed(["best", str(tmp_path), "--format", "yaml"], tmp_path) == "exit 1\nbest: null\npareto: []\n"
+    assert (
+        printed(["best", str(tmp_path), "--format", "yaml"], tmp_path)
+        == "exit 1\nbest: null\npareto: []\ntargets: []\n"
+    )
