@@ -87,6 +87,14 @@ def test_a_project_s_module_with_the_name_of_a_module_of_python_stays_the_one_th
     assert found.notes == [f"{FIRST}{tmp_path}/json.py has the name of a module of Python{LAST}"]
 
 
+def test_what_python_prints_when_it_starts_is_in_each_log(tmp_path, forks, monkeypatch):
+    monkeypatch.setenv("PYTHONVERBOSE", "1")
+    found = run_module(tmp_path, REPORT)
+    assert forks.pids == []
+    assert found.notes == [f"{FIRST}Python prints before it imports the module{LAST}"]
+    assert all(log.startswith("import _frozen_importlib # frozen\n") for log in found.logs)
+
+
 def test_a_module_that_is_not_installed_is_left_out(tmp_path, forks):
     source = "try:\n    import not_there\nexcept ImportError:\n    print('without')\n" + REPORT
     found = run_module(tmp_path, source)

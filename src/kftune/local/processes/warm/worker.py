@@ -84,7 +84,8 @@ class WarmWorker:
         self._adoption = Adoption()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(_PATIENCE)
-        reader, writer = os.pipe()  # so that Python sets up the output as for a trial
+        # So that Python sets up the output as for a trial; nothing should be in it.
+        self._output, writer = os.pipe()
         try:
             number, path = str(theirs.fileno()), os.pathsep.join([_FOLDER, env["PYTHONPATH"]])
             own = {mark[0]: mark[1], _VARIABLE: number, "PYTHONPATH": path}
@@ -100,12 +101,12 @@ class WarmWorker:
                 pass_fds=[theirs.fileno()],
             )
         except BaseException:
+            os.close(self._output)
             self._socket.close()
             self._adoption.close()
             raise
         finally:
-            for descriptor in (reader, writer):
-                os.close(descriptor)
+            os.close(writer)
             theirs.close()
         self.pid = self._process.pid
         changes = {name: env.get(name) for name in own}
@@ -116,7 +117,7 @@ class WarmWorker:
         """Whether it forks processes now; it does not while it imports, and never when there is a problem."""
         if not self.problem and not self._ready and select.select([self._socket], [], [], 0)[0]:
             try:
-                self.problem = self._receive()["problem"]
+                self.problem = self._receive()["problem"] or self._why_not_quiet()
                 self._ready = not self.problem
             except (WorkerError, OSError) as error:
                 self._give_up(str(error))
@@ -178,11 +179,21 @@ class WarmWorker:
 
     def close(self) -> None:
         """Ends it; processes that it has forked go on."""
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            self._socket.close()
+            os.close(self._output)
         if self._process.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
         self._adoption.close()
+
+    def _why_not_quiet(self) -> str:
+        """Returns whether Python has printed something before it imports; each trial has that in its log."""
+        os.set_blocking(self._output, False)
+        with suppress(BlockingIOError):
+            if os.read(self._output, 1):
+                return "Python prints before it imports the module"
+        return ""
 
     def _give_up(self, why: str) -> None:
         if not self.problem:
