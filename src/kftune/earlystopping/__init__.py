@@ -1,0 +1,11 @@
+"""Katib's early stopping with kftune's rules: a service that a cluster registers, and what it decides.
+
+Katib asks an early stopping service when it creates trials, and never again: its answer is fixed for the life of a
+trial. So each rule has an approximation of that form (`approximation`), which the service gives (`service`), and which
+`kftune run` applies to Experiments on this machine.
+"""
+
+from kftune.earlystopping.fixed import FixedRules
+from kftune.earlystopping.settings import PREFIX, SettingError, rule_of, settings_of
+
+__all__ = ["PREFIX", "FixedRules", "SettingError", "rule_of", "settings_of"]
