@@ -57,8 +57,12 @@ class Bandit(TrialRule):
         )
 
     def _limit(self, leader: float, *, minimize: bool) -> float:
-        """Returns the worst value that goes on."""
+        """Returns the worst value that goes on.
+
+        Azure's definition has values above 0 only. Below 0 this is its mirror image, so that the limit is never better
+        than the leader: to maximize -loss means the same as to minimize loss.
+        """
         if self.slack_amount is not None:
             return leader + self.slack_amount if minimize else leader - self.slack_amount
         factor = 1 + (self.slack_factor or 0.0)
-        return leader * factor if minimize else leader / factor
+        return leader * factor if minimize == (leader >= 0) else leader / factor

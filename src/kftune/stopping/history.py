@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -33,13 +33,14 @@ class History:
         running: Whether it runs.
     """
 
-    __slots__ = ("_bests", "_minimize", "_sums", "count", "ended", "positions", "running", "values")
+    __slots__ = ("_highs", "_lows", "_minimize", "_sums", "count", "ended", "positions", "running", "values")
 
     def __init__(self, *, minimize: bool) -> None:
         self._minimize = minimize
         self.positions: list[int] = []
         self.values: list[float] = []
-        self._bests: list[float] = []
+        self._lows: list[float] = []
+        self._highs: list[float] = []
         self._sums: list[float] = []
         self.count = 0
         self.running = True
@@ -56,12 +57,13 @@ class History:
         position = self.count if step is None else step
         if self.positions and position <= self.positions[-1]:
             kept = bisect_left(self.positions, position)
-            for each in (self.positions, self.values, self._bests, self._sums):
+            for each in (self.positions, self.values, self._lows, self._highs, self._sums):
                 del each[kept:]
-        best = self._bests[-1] if self._bests else value
+        lows, highs = self._lows, self._highs
         self.positions.append(position)
         self.values.append(value)
-        self._bests.append(min(best, value) if self._minimize else max(best, value))
+        lows.append(lows[-1] if lows and lows[-1] <= value else value)
+        highs.append(highs[-1] if highs and highs[-1] >= value else value)
         self._sums.append(value + (self._sums[-1] if self._sums else 0.0))
 
     @property
@@ -72,12 +74,21 @@ class History:
     @property
     def best(self) -> float | None:
         """The best value so far; None when there is none."""
-        return self._bests[-1] if self._bests else None
+        bests = self.bests()
+        return bests[-1] if bests else None
+
+    def bests(self, *, minimize: bool | None = None) -> Sequence[float]:
+        """Returns the best value so far at each report.
+
+        Args:
+            minimize: Whether lower values are better; None for what the objective has.
+        """
+        return self._lows if (self._minimize if minimize is None else minimize) else self._highs
 
     def best_at(self, position: int) -> float | None:
         """Returns the best value up to a position; None when nothing was reported up to it."""
         count = bisect_right(self.positions, position)
-        return self._bests[count - 1] if count else None
+        return self.bests()[count - 1] if count else None
 
     def value_at(self, position: int) -> float | None:
         """Returns the latest value up to a position; None when nothing was reported up to it."""
@@ -88,6 +99,25 @@ class History:
         """Returns the mean of the values up to a position; None when nothing was reported up to it."""
         count = bisect_right(self.positions, position)
         return self._sums[count - 1] / count if count else None
+
+    def mean_of_first(self, count: int) -> float | None:
+        """Returns the mean of the first values; None when there are none.
+
+        Args:
+            count: How many count at most, from 1.
+        """
+        found = min(count, len(self.values))
+        return self._sums[found - 1] / found if found else None
+
+    def value_from(self, position: int) -> float | None:
+        """Returns the value of the first report at a position or after it; None while there is none."""
+        index = bisect_left(self.positions, position)
+        return self.values[index] if index < len(self.values) else None
+
+    @property
+    def position_before(self) -> int:
+        """The position of the report before the last one; 0 when there is none."""
+        return self.positions[-2] if len(self.positions) > 1 else 0
 
     def reaches(self, position: int) -> bool:
         """Whether the trial has reported at this position or later."""

@@ -17,7 +17,14 @@ Rule = TrialRule | StudyRule
 
 # Kind -> the module here and the class in it; imported when a study has such a rule.
 RULES = {
+    "median": "median:Median",
     "bandit": "bandit:Bandit",
+    "truncation": "truncation:Truncation",
+    "percentile": "percentile:Percentile",
+    "asha": "asha:Asha",
+    "hyperband": "hyperband:Hyperband",
+    "threshold": "threshold:Threshold",
+    "plateau": "plateau:Plateau",
 }
 """The rules that kftune has, by their key in a study."""
 
