@@ -49,13 +49,13 @@ LEFT_OUT = (
 )
 """What is left out inside of these: fields that the service does not read, with the types of their own."""
 
-_HEAD = '''// An excerpt of Katib's gRPC API, written by tools/katib_proto.py: what an early stopping service needs.
+_HEAD = """// An excerpt of Katib's gRPC API, written by tools/katib_proto.py: what an early stopping service needs.
 //
 // Source: katib v0.19.0, pkg/apis/manager/v1beta1/api.proto (Apache License 2.0, The Kubeflow Authors).
 syntax = "proto3";
 
 package api.v1.beta1;
-'''
+"""
 
 
 def excerpt(text: str) -> str:
@@ -103,7 +103,9 @@ def main() -> None:
     target = HOME / "api.proto"
     target.write_text(excerpt(Path(sys.argv[1]).read_text(encoding="utf-8")), encoding="utf-8")
     well_known = resources.files("grpc_tools") / "_proto"
-    code = protoc.main(["protoc", f"-I{HOME}", f"-I{well_known}", f"--python_out={HOME}", f"--pyi_out={HOME}", str(target)])
+    code = protoc.main(
+        ["protoc", f"-I{HOME}", f"-I{well_known}", f"--python_out={HOME}", f"--pyi_out={HOME}", str(target)]
+    )
     if code:
         raise SystemExit(code)
 

@@ -53,7 +53,9 @@ def stop_rules(rule: TrialRule, histories: Histories) -> list[StopRule]:
 # -- which of the reports ----------------------------------------------------------------------------------------------
 
 
-def _at_best_report(reports: Sequence[int], limit: Callable[[int], float | None], histories: Histories) -> list[StopRule]:
+def _at_best_report(
+    reports: Sequence[int], limit: Callable[[int], float | None], histories: Histories
+) -> list[StopRule]:
     """Returns the rule of the report that would have saved the most; of several, the first.
 
     Args:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from kftune.earlystopping.approximation import APPROXIMATED
 from kftune.errors import KftuneError, suggestion
 from kftune.spec.part import PartError
-from kftune.stopping import TrialRule, rules_from_spec
+from kftune.stopping import RULES, TrialRule, rules_from_spec
 
 PREFIX = "kftune-"
 """The names of kftune's rules in Katib begin with this."""
@@ -62,7 +62,7 @@ def rule_of(algorithm: str, settings: Iterable[tuple[str, str]]) -> TrialRule:
     """
     kind = algorithm.removeprefix(PREFIX)
     if algorithm not in ALGORITHMS:
-        raise SettingError(f"unknown early stopping algorithm {algorithm[:80]!r}; {suggestion(algorithm, ALGORITHMS)}")
+        raise SettingError(_unknown(algorithm, kind))
     names: list[str] = []
     values: dict[str, Any] = {}
     for index, (name, text) in enumerate(settings):
@@ -81,17 +81,20 @@ def rule_of(algorithm: str, settings: Iterable[tuple[str, str]]) -> TrialRule:
     return rule
 
 
+def _unknown(algorithm: str, kind: str) -> str:
+    if algorithm != kind and kind in RULES:
+        return (
+            f"the rule {kind} judges each report of a trial, but Katib fixes what stops a trial when it creates it; "
+            f"use one of {', '.join(ALGORITHMS)}"
+        )
+    return f"unknown early stopping algorithm {algorithm[:80]!r}; {suggestion(algorithm, ALGORITHMS)}"
+
+
 def _refused(algorithm: str, error: PartError, names: list[str]) -> SettingError:
-    keys = [*_keys(error)]
+    keys = [str(key) for key in error.path[1:]]
     index = names.index(keys[0]) if keys and keys[0] in names else None
     where = f"{algorithm}: {'.'.join(keys)}: " if keys and not error.at_key else f"{algorithm}: "
     return SettingError(f"{where}{error.message}", index, error.at_key)
-
-
-def _keys(error: PartError) -> Iterator[str]:
-    """Yields the keys behind that of the rule."""
-    for key in error.path[1:]:
-        yield str(key)
 
 
 def _text(value: object) -> str:

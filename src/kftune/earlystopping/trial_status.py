@@ -60,6 +60,18 @@ class Api(NamedTuple):
             )
         return cls(host, int(port))
 
+    @property
+    def namespace(self) -> str:
+        """The namespace of the pod.
+
+        Raises:
+            TrialStatusError: It is not known.
+        """
+        try:
+            return (self.account / "namespace").read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise TrialStatusError(f"the service account of the pod must name its namespace: {error}") from error
+
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, bytes]:
         """Sends a request; returns the code and the text of the answer.
 
@@ -101,8 +113,7 @@ def stop_early(trial: str, api: Api) -> None:
     """
     if _NAME.fullmatch(trial) is None:
         raise InvalidTrialError(f"a trial's name has lower-case letters, digits, - and ., but got {trial[:80]!r}")
-    namespace = (api.account / "namespace").read_text(encoding="utf-8").strip()
-    path = f"/apis/kubeflow.org/v1beta1/namespaces/{namespace}/trials/{trial}"
+    path = f"/apis/kubeflow.org/v1beta1/namespaces/{api.namespace}/trials/{trial}"
     code = 0
     for _ in range(_TRIES):
         found = _checked(api.request("GET", path), trial)

@@ -63,7 +63,7 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
     return text
 
 
-def lasting(command: str, seconds: float) -> str:
+def lasting(command: str, seconds: float, *, alone: bool) -> str:
     """Returns a command that lasts at least some seconds when it succeeds.
 
     Braces start no other shell, so Katib's marker keeps its name; a command that fails ends at once with its exit code.
@@ -71,7 +71,11 @@ def lasting(command: str, seconds: float) -> str:
     Args:
         command: One simple shell command.
         seconds: The seconds, rounded up.
+        alone: Whether the shell must have one child at a time, and waits in addition: Katib's collector stops a trial
+            early only then.
     """
+    if alone:
+        return f"{{ {command} && sleep {math.ceil(seconds)}; }}"
     return f"{{ sleep {math.ceil(seconds)} & {command} && wait; }}"
 
 

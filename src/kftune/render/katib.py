@@ -15,7 +15,7 @@ from kftune.render.command import lasting, quoted, script, torchrun_arguments
 from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters, placeholder_of
-from kftune.render.rendering import Rendering
+from kftune.render.rendering import NO_STOPPING, EarlyStopping, Rendering
 from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
 
@@ -36,6 +36,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     search = study_search(study)
     numbers = counts(study, search)
     filters, engine = _filters(study), engine_of(study.algorithm.name)
+    stopping = _stopping(study, filters)
     experiment = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
@@ -43,6 +44,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
         "spec": {
             "objective": _objective(study, filters),
             "algorithm": algorithm_spec(study),
+            **({} if stopping.spec is None else {"earlyStopping": stopping.spec}),
             "parallelTrialCount": numbers.parallel,
             "maxTrialCount": numbers.max_trials,
             "maxFailedTrialCount": numbers.max_failed,
@@ -55,7 +57,16 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
             "trialTemplate": _trial_template(study, found, marks or {}),
         },
     }
-    return Rendering([experiment], notes(study, search, found, filters.names, numbers))
+    return Rendering([experiment], [*notes(study, search, found, filters.names, numbers), *stopping.notes])
+
+
+def _stopping(study: Study, filters: KatibFilters) -> EarlyStopping:
+    if not study.stopping:
+        return NO_STOPPING
+    # Most studies have no rules, and rendering is fast.
+    from kftune.render.stopping import early_stopping  # noqa: PLC0415
+
+    return early_stopping(study, filters.names)
 
 
 def _metadata(study: Study, suffix: int) -> dict[str, Any]:
@@ -135,7 +146,7 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str])
             f"budget.trial_timeout is {longest:g}s; make min_runtime the smaller one",
             ("targets", "katib", "min_runtime"),
         )
-    return text if shortest is None else lasting(text, shortest)
+    return text if shortest is None else lasting(text, shortest, alone=bool(study.stopping))
 
 
 def _quoted(pieces: Iterable[str | KatibParameter]) -> str:
