@@ -4,8 +4,3 @@ Katib asks an early stopping service when it creates trials, and never again: it
 trial. So each rule has an approximation of that form (`approximation`), which the service gives (`service`), and which
 `kftune run` applies to Experiments on this machine.
 """
-
-from kftune.earlystopping.fixed import FixedRules
-from kftune.earlystopping.settings import PREFIX, SettingError, rule_of, settings_of
-
-__all__ = ["PREFIX", "FixedRules", "SettingError", "rule_of", "settings_of"]

@@ -44,7 +44,7 @@ def stop_rules(rule: TrialRule, histories: Histories) -> list[StopRule]:
     """Returns Katib's rules for a trial that is created now; none while the rule has nothing to compare with.
 
     Args:
-        rule: A rule of one of the kinds in `APPROXIMATED`.
+        rule: A rule of one of the kinds in `kftune.earlystopping.names`.
         histories: The reports of the trials that have ended: of those that succeeded, and of those stopped early.
     """
     return _APPROXIMATIONS[rule.kind](rule, histories)
@@ -196,6 +196,3 @@ _APPROXIMATIONS: dict[str, Callable[[Any, Histories], list[StopRule]]] = {
     "hyperband": _rungs,
     "threshold": _threshold,
 }
-
-APPROXIMATED = tuple(_APPROXIMATIONS)
-"""The kinds of rules that Katib can apply in this way."""

@@ -6,16 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from kftune.earlystopping.approximation import APPROXIMATED
+from kftune.earlystopping.names import ALGORITHMS, PREFIX
 from kftune.errors import KftuneError, suggestion
 from kftune.spec.part import PartError
 from kftune.stopping import RULES, TrialRule, rules_from_spec
-
-PREFIX = "kftune-"
-"""The names of kftune's rules in Katib begin with this."""
-
-ALGORITHMS = tuple(f"{PREFIX}{kind}" for kind in APPROXIMATED)
-"""The names that the service knows."""
 
 _LONGEST = 1000
 
@@ -43,7 +37,7 @@ def settings_of(rule: TrialRule) -> dict[str, Any]:
     """Returns spec.earlyStopping for a rule.
 
     Args:
-        rule: One of the kinds in `APPROXIMATED`.
+        rule: One of `KINDS`.
     """
     values = rule.model_dump(mode="json", exclude_defaults=True)
     settings = [{"name": name, "value": _text(value)} for name, value in values.items()]
@@ -77,7 +71,7 @@ def rule_of(algorithm: str, settings: Iterable[tuple[str, str]]) -> TrialRule:
     except PartError as error:
         raise _refused(algorithm, error, names) from error
     if not isinstance(rule, TrialRule):
-        raise SettingError(f"{algorithm} must be a rule of trials")  # a name in APPROXIMATED is wrong
+        raise SettingError(f"{algorithm} must be a rule of trials")  # a name in KINDS is wrong
     return rule
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kftune import yaml_text
+from kftune.earlystopping.names import with_service
 from kftune.errors import YamlError
 from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
@@ -24,6 +25,7 @@ from kftune.lint.sources import Document
 from kftune.lint.trial.advice import advice_findings
 from kftune.lint.trial.findings import trial_findings
 from kftune.lint.trial.run_object import run_object
+from kftune.lint.trial.stopping import stopping_findings
 
 _LONGEST = 240
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
@@ -60,7 +62,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         version: The version of Katib.
         old: The existing object, for an update; None for a new one.
     """
-    given, cluster = cluster, with_stock_template(cluster, document.value)
+    given, cluster = cluster, with_service(with_stock_template(cluster, document.value), document.value)
     if document.error is not None:
         verdict = not_yaml(document.error)
     else:
@@ -71,7 +73,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         findings += _predictions(document, verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
-        findings += advice_findings(run)
+        findings += [*stopping_findings(verdict.spec, cluster), *advice_findings(run)]
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return CheckedDocument(document, verdict, tuple(findings))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kftune import yaml_text
-from kftune.earlystopping.settings import ALGORITHMS
+from kftune.earlystopping.names import ALGORITHMS
 from kftune.errors import RenderError
 from kftune.katib.go.reading import NotYamlError, pieces, read
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.earlystopping import settings_of
-from kftune.earlystopping.approximation import APPROXIMATED
+from kftune.earlystopping.names import KINDS
+from kftune.earlystopping.settings import settings_of
 from kftune.render.rendering import EarlyStopping
 from kftune.stopping import Rule, TrialRule
 from kftune.study import Study
@@ -35,7 +35,7 @@ def early_stopping(study: Study, names: Mapping[str, str]) -> EarlyStopping:
 
 
 def _is_applied(rule: TrialRule) -> bool:
-    return rule.kind in APPROXIMATED and not getattr(rule, "exclude_finished", False)
+    return rule.kind in KINDS and not getattr(rule, "exclude_finished", False)
 
 
 def _spec(rule: TrialRule) -> dict[str, Any]:
