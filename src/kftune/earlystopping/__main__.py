@@ -40,7 +40,8 @@ def _serve(address: str) -> None:
         # The package needs gRPC here only.
         from kftune.earlystopping.service import EarlyStopping, serve  # noqa: PLC0415
     except ImportError as error:
-        raise MissingExtraError("katib", "grpcio") from error
+        package = "protobuf" if (error.name or "").startswith("google") else "grpcio"
+        raise MissingExtraError("katib", package) from error
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
