@@ -73,7 +73,7 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         findings += _predictions(document, verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
-        findings += [*stopping_findings(verdict.spec, cluster), *advice_findings(run)]
+        findings += [*stopping_findings(verdict.spec, cluster, run), *advice_findings(run)]
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return CheckedDocument(document, verdict, tuple(findings))

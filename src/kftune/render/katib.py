@@ -11,7 +11,7 @@ from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts, study_search
-from kftune.render.command import lasting, quoted, script, torchrun_arguments
+from kftune.render.command import lasting, quoted, script, stoppable, torchrun_arguments
 from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.parameters import KatibParameter, katib_parameters, placeholder_of
@@ -54,7 +54,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
             },
             "parameters": [parameter.item for parameter in found if parameter.item is not None],
-            "trialTemplate": _trial_template(study, found, marks or {}),
+            "trialTemplate": _trial_template(study, found, marks or {}, stops=stopping.spec is not None),
         },
     }
     return Rendering([experiment], [*notes(study, search, found, filters.names, numbers), *stopping.notes])
@@ -102,19 +102,21 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     return spec
 
 
-def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> dict[str, Any]:
+def _trial_template(
+    study: Study, found: list[KatibParameter], marks: Mapping[str, str], *, stops: bool
+) -> dict[str, Any]:
     target = study.targets.katib
     kind = KINDS[target.trial_kind]
     searched = [parameter for parameter in found if parameter.item is not None]
     leaves = study.leaves
     return {
-        "retain": target.retain,
+        "retain": target.retain or stops,
         "primaryContainerName": kind.container or study.step.name,
         **({"primaryPodLabels": dict(kind.labels)} if kind.labels else {}),
         "successCondition": expression(kind.succeeded),
         "failureCondition": expression("Failed"),
         "trialParameters": [_trial_parameter(leaves[parameter.name]) for parameter in searched],
-        "trialSpec": trial_spec(study, _script(study, found, marks)),
+        "trialSpec": trial_spec(study, _script(study, found, marks, stops=stops)),
     }
 
 
@@ -126,7 +128,7 @@ def _trial_parameter(leaf: Leaf) -> dict[str, str]:
     return {"name": name, "description": described, "reference": name}
 
 
-def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> str:
+def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str], *, stops: bool) -> str:
     texts, placeholders = {**study.fixed, **marks}, {*marks}
     for parameter in found:
         texts[parameter.name] = parameter.text
@@ -146,7 +148,9 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str])
             f"budget.trial_timeout is {longest:g}s; make min_runtime the smaller one",
             ("targets", "katib", "min_runtime"),
         )
-    return text if shortest is None else lasting(text, shortest, alone=bool(study.stopping))
+    if shortest is not None:
+        text = lasting(text, shortest, alone=stops)
+    return stoppable(text) if stops else text
 
 
 def _quoted(pieces: Iterable[str | KatibParameter]) -> str:
