@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.cli.places import new_results
-from kftune.earlystopping.names import with_service
 from kftune.errors import UsageError, suggestion
 from kftune.katib.admission.cluster import Cluster, KatibConfig, cluster_of
 from kftune.katib.admission.server import API_VERSION
@@ -97,7 +96,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
         _override(value, override)
     notes = _named(value)
     cluster = cluster_of((each.value for each in found), KatibConfig(), labelled=True)
-    cluster = with_service(with_stock_template(cluster, value), value)
+    cluster = with_stock_template(cluster, value)
     judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))

@@ -138,7 +138,8 @@ def _checked(answer: tuple[int, bytes], trial: str) -> dict[str, Any]:
         found = {}
     if code >= http.client.BAD_REQUEST or not isinstance(found, dict):
         reason = found.get("message") if isinstance(found, dict) else None
-        raise TrialStatusError(f"trial {trial}: the API server answers {code}: {reason or data[:200]!r}")
+        said = reason or data[:200].decode(errors="replace")
+        raise TrialStatusError(f"trial {trial}: the API server answers {code}: {said}")
     return found
 
 
