@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kftune import yaml_text
-from kftune.errors import UsageError, near_files
+from kftune.errors import ContainerError, UnknownNameError, UsageError, near_files
 from kftune.files import write_text
 from kftune.images import resolve
 
@@ -86,7 +86,7 @@ def registration(arguments: argparse.Namespace) -> Registration:
     """
     from kftune.render.service import fragment, registered
 
-    image = resolve(arguments.service_image or IMAGE, arguments.all or arguments.file)
+    image = _image(arguments)
     if arguments.katib_config is None:
         path = arguments.out / "katib-early-stopping.yaml"
         return Registration(
@@ -107,3 +107,15 @@ def registration(arguments: argparse.Namespace) -> Registration:
         f"an administrator applies {path} with kubectl replace --filename {path}, which refuses it if the ConfigMap "
         f"has changed since",
     )
+
+
+def _image(arguments: argparse.Namespace) -> str:
+    near = arguments.all or arguments.file
+    if arguments.service_image is not None:
+        return resolve(arguments.service_image, near)
+    try:
+        return resolve(IMAGE, near)
+    except (ContainerError, UnknownNameError) as error:
+        raise UsageError(
+            f"--with-service needs the image of the service: {error}; or name it: --service-image"
+        ) from error

@@ -56,7 +56,7 @@ def rule_of(algorithm: str, settings: Iterable[tuple[str, str]]) -> TrialRule:
     """
     kind = algorithm.removeprefix(PREFIX)
     if algorithm not in ALGORITHMS:
-        raise SettingError(_unknown(algorithm, kind))
+        raise SettingError(unknown(algorithm))
     names: list[str] = []
     values: dict[str, Any] = {}
     for index, (name, text) in enumerate(settings):
@@ -75,7 +75,9 @@ def rule_of(algorithm: str, settings: Iterable[tuple[str, str]]) -> TrialRule:
     return rule
 
 
-def _unknown(algorithm: str, kind: str) -> str:
+def unknown(algorithm: str) -> str:
+    """Returns what to say of an algorithm that the service does not know."""
+    kind = algorithm.removeprefix(PREFIX)
     if algorithm != kind and kind in RULES:
         return (
             f"the rule {kind} judges each report of a trial, but Katib fixes what stops a trial when it creates it; "

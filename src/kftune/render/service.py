@@ -77,9 +77,8 @@ def _document(text: str, file: str) -> dict[str, Any]:
     except NotYamlError as error:
         raise RenderError(f"{file}: {error.message}") from error
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise RenderError(
-            f"{file} must hold one object, the ConfigMap katib-config, but holds {len(documents)} documents"
-        )
+        given = f"has {len(documents)} documents" if len(documents) != 1 else f"is {documents[0]!r:.60}"
+        raise RenderError(f"{file} must hold one object, the ConfigMap katib-config, but {given}")
     return documents[0]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.earlystopping.names import PREFIX
+from kftune.earlystopping.names import ALGORITHMS, PREFIX
+from kftune.errors import near_names
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.go.unstructured import as_map
 from kftune.lint.rules.findings import finding
@@ -19,6 +20,24 @@ from kftune.lint.trial.run_object import RunObject
 
 _PATH = ("spec", "earlyStopping")
 _STOPPING_COLLECTORS = ("StdOut", "File")
+
+
+STOPPING_NAME = (*_PATH, "algorithmName")
+
+
+def meant_by(name: str, cluster: Cluster) -> str:
+    """Returns what an unknown algorithm was probably meant to be, behind a semicolon; empty if that is not known.
+
+    Args:
+        name: The algorithm.
+        cluster: What the cluster contains.
+    """
+    if name.startswith(PREFIX) and name not in ALGORITHMS:
+        from kftune.earlystopping.settings import unknown
+
+        return f"; {unknown(name)}"
+    near = near_names(name, sorted(cluster.config.early_stoppings))
+    return f"; {near}" if near else ""
 
 
 def stopping_findings(spec: Mapping[str, Any], cluster: Cluster, run: RunObject | None) -> Iterator[Finding]:
