@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mistake_texts import REMEDY, printed, record, recorded
@@ -68,7 +69,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_entries_are_written_where_the_configuration_is_not_known(project, capsys):
     assert main(WITH_IMAGE) == 0
-    found = yaml_text.load_file(project / "out" / "katib-early-stopping.yaml")
+    found: Any = yaml_text.load_file(project / "out" / "katib-early-stopping.yaml")
     listed = found["runtime"]["earlyStoppings"]
     assert [each["algorithmName"] for each in listed] == [*ALGORITHMS]
     assert {each["image"] for each in listed} == {IMAGE}
@@ -79,7 +80,7 @@ def test_the_entries_are_written_where_the_configuration_is_not_known(project, c
 def test_the_config_map_of_a_cluster_gets_the_service_and_keeps_the_rest(project, capsys):
     assert main([*WITH_IMAGE, "--katib-config", "config.yaml"]) == 0
     written = project / "out" / "katib-config.yaml"
-    found = yaml_text.load_file(written)
+    found: Any = yaml_text.load_file(written)
     # With the version, kubectl replace refuses it after a change by others.
     assert found["metadata"] == {
         "name": "katib-config",
@@ -88,7 +89,8 @@ def test_the_config_map_of_a_cluster_gets_the_service_and_keeps_the_rest(project
         "resourceVersion": "518",
     }
     assert found["data"]["other"] == "kept"
-    before, after = yaml_text.load(INNER), yaml_text.load(found["data"]["katib-config.yaml"])
+    before: Any = yaml_text.load(INNER)
+    after: Any = yaml_text.load(found["data"]["katib-config.yaml"])
     kept, *ours = after["runtime"].pop("earlyStoppings")
     assert kept == before["runtime"].pop("earlyStoppings")[0]
     assert [each["algorithmName"] for each in ours] == [*ALGORITHMS]
@@ -110,7 +112,7 @@ def test_a_second_time_nothing_changes(project):
 def test_the_file_in_the_config_map_stays_such_a_file(project):
     (project / "config.yaml").write_text(INNER)
     assert main([*WITH_IMAGE, "--katib-config", "config.yaml"]) == 0
-    found = yaml_text.load_file(project / "out" / "katib-config.yaml")
+    found: Any = yaml_text.load_file(project / "out" / "katib-config.yaml")
     assert (found["kind"], len(found["runtime"]["earlyStoppings"])) == ("KatibConfig", 1 + len(ALGORITHMS))
 
 

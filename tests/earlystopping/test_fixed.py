@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from recorded import cases
@@ -20,7 +21,7 @@ from kftune.stopping.rules import rule_class
 
 Curve = Sequence[float]
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "median": {"min_trials": 2, "start_step": 3},
     "bandit": {"slack_amount": 0.05, "interval": 2, "delay": 3},
     "truncation": {"percentage": 40, "interval": 3},
@@ -45,7 +46,7 @@ def fixed(of: TrialRule, curves: Sequence[Curve], direction: str = "minimize", s
 def curves(seed: int, count: int, direction: str, *, noise: float) -> list[Curve]:
     draw = random.Random(seed)
     sign = 1 if direction == "minimize" else -1
-    found = []
+    found: list[Curve] = []
     for _ in range(count):
         end, speed = draw.random(), draw.uniform(0.1, 0.9)
         values = [sign * (end + (1 - speed) ** step + draw.gauss(0, noise)) for step in range(12)]
@@ -174,7 +175,7 @@ def test_the_median_rule_gives_what_katib_s_medianstop_was_recorded_to_give(case
         assert not usable or _rounded(given) == _rounded(recorded["rules"])
 
 
-def _rounded(rules: list[dict]) -> list[dict]:
+def _rounded(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**each, "value": format(float(each["value"]), ".12g")} for each in rules]
 
 

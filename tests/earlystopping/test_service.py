@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -129,7 +130,7 @@ def test_outside_of_a_pod_no_status_is_changed(address):
 # -- the status of a trial ---------------------------------------------------------------------------------------------
 
 
-def trial(*conditions: str) -> dict:
+def trial(*conditions: str) -> dict[str, Any]:
     listed = [{"type": each, "status": "True"} for each in conditions]
     return {"metadata": {"name": "a", "resourceVersion": "7"}, "status": {"conditions": listed, "startTime": "x"}}
 

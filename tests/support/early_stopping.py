@@ -72,7 +72,7 @@ def stopping(algorithm: str, settings: Sequence[tuple[str, str]]) -> Any:
 
 
 def rules_request(
-    spec: Any, trials: Mapping[str, int], database: str, *, maximize: bool = False, objective: str = "loss"
+    spec: Any, trials: Mapping[str, Any], database: str, *, maximize: bool = False, objective: str = "loss"
 ) -> Any:
     """Returns what Katib asks for new trials.
 
