@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from kftune.earlystopping import api_pb2
 from kftune.earlystopping.fixed import FixedRules
@@ -144,15 +145,22 @@ def serve(address: str, service: EarlyStopping) -> tuple[grpc.Server, int]:
 
 
 def _handler(name: str, method: Callable[[Any], Any], request: Any) -> Any:
-    def answer(data: Any, context: Any) -> Any:
+    def answer(data: bytes, context: Any) -> Any:
         try:
-            return method(data)
+            return method(_message(request, data))
         except KftuneError as error:
             code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
             _log.warning("%s: %s: %s", name, code.name, error)
             context.abort(code, str(error))
             raise
 
-    return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=request.FromString, response_serializer=lambda reply: reply.SerializeToString()
-    )
+    return grpc.unary_unary_rpc_method_handler(answer, response_serializer=lambda reply: reply.SerializeToString())
+
+
+def _message(kind: Any, data: bytes) -> Any:
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise SettingError(
+            f"the request must be a {kind.DESCRIPTOR.name} of Katib's API, but is not: {error}"
+        ) from error
