@@ -7,10 +7,12 @@ import random
 import time
 
 import pytest
+from json_schema import problems
 from stopping_examples import COMPARES, TRIAL_RULES, curve, histories, replay, stops, trial_rule
 
 from kftune.stopping import RULES, Histories, Report, TrialRule, rules_from_spec, spec_from_rules
 from kftune.stopping.rules import rule_class
+from kftune.study.schema import study_schema
 
 CURVES = {number: curve(number) for number in range(1, 25)}
 every_rule = pytest.mark.parametrize("name", TRIAL_RULES)
@@ -19,7 +21,7 @@ every_comparison = pytest.mark.parametrize("name", COMPARES)
 
 def test_every_rule_of_trials_has_an_example():
     kinds = {kind for kind in RULES if issubclass(rule_class(kind), TrialRule)}
-    assert {name.split(" ")[0] for name in TRIAL_RULES} == kinds
+    assert {name.split(" ")[0] for name in TRIAL_RULES} == {*kinds, "stopping_examples:Halved"}
 
 
 def test_every_rule_has_the_kind_by_which_it_is_found():
@@ -75,6 +77,14 @@ def test_equal_trials_all_go_on(name):
 
 
 @every_comparison
+@pytest.mark.parametrize("minimize", [True, False])
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308, 5e-324])
+def test_equal_trials_all_go_on_at_the_end_of_the_range_of_numbers(name, value, minimize):
+    curves = {number: [value] * 12 for number in range(1, 8)}
+    assert stops(replay(trial_rule(name), curves, minimize=minimize)) == []
+
+
+@every_comparison
 def test_one_trial_alone_goes_on(name):
     rising = [float(value) for value in range(12)]
     assert stops(replay(trial_rule(name), {1: rising})) == []
@@ -83,7 +93,7 @@ def test_one_trial_alone_goes_on(name):
 @every_rule
 def test_no_trial_is_stopped_before_the_delay(name):
     rule = trial_rule(name)
-    first = getattr(rule, "delay", None) or getattr(rule, "start_step", None) or getattr(rule, "min_resource", 1)
+    first = max(getattr(rule, name, 1) for name in ("delay", "start_step", "min_resource"))
     assert min(report for _, report in stops(replay(rule, CURVES, parallel=4))) >= first
 
 
@@ -124,6 +134,28 @@ def test_settings_are_the_same_after_they_were_written(name):
 
 
 @every_rule
+def test_settings_are_valid_by_the_json_schema_and_a_misspelt_one_is_not(name):
+    (kind,) = spec_from_rules([trial_rule(name)])
+    definition = study_schema()
+    stopping = {"$defs": definition["$defs"], **definition["$defs"]["Stopping"]}
+    assert [*problems({kind: TRIAL_RULES[name]}, stopping)] == []
+    assert ":" in kind or [*problems({kind: {**TRIAL_RULES[name], "dealy": 1}}, stopping)] != []
+    assert [*problems({f"{kind}s".replace(":", ""): TRIAL_RULES[name]}, stopping)] != []
+
+
+@every_rule
 def test_a_reason_is_one_sentence_of_numbers_without_a_rest_of_a_template(name):
     reasons = {each.why for each in replay(trial_rule(name), CURVES, parallel=4) if each.why}
     assert [why for why in reasons if "{" in why or "None" in why or "\n" in why or why.endswith(".")] == []
+
+
+@every_rule
+def test_a_study_of_1000_trials_with_100_reports_each_is_judged_in_seconds(name):
+    rule, found, draw = trial_rule(name), Histories("loss", minimize=True), random.Random(1)
+    began = time.process_time()
+    for number in range(1, 1001):
+        for step in range(1, 101):
+            found.add(number, Report("loss", draw.random() + 1 / step, step))
+            rule.judge(number, found)
+        found.end(number, succeeded=True)
+    assert time.process_time() - began < 10

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from kftune.stopping import Histories, TrialRule, rules_from_spec
+from kftune.stopping import Delay, Histories, History, Report, TrialRule, rules_from_spec
+
+
+class Halved(TrialRule):
+    """A rule of one's own: it ends a trial with a first value that is better than all later ones, or nearly."""
+
+    kind: ClassVar[str] = "halved"
+
+    delay: Delay = 5
+    """The report at which it looks."""
+
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough."""
+        return history.count >= self.delay
+
+    def judge(self, trial: int, histories: Histories) -> str:
+        """Returns why a trial should stop now."""
+        own = histories.of(trial)
+        if own.count != self.delay or own.best is None or abs(own.best - own.values[0]) > 1:
+            return ""
+        return f"its best value {own.best:g} is too near to its first one, {own.values[0]:g}"
+
 
 TRIAL_RULES: dict[str, dict[str, Any]] = {
     "median": {"min_trials": 2, "start_step": 3},
@@ -20,16 +41,17 @@ TRIAL_RULES: dict[str, dict[str, Any]] = {
     "hyperband": {"min_resource": 1, "max_resource": 9},
     "threshold": {"above": 3.2, "below": -3.2, "delay": 2},
     "plateau": {"patience": 3, "min_delta": 0.01, "delay": 4},
+    "stopping_examples:Halved": {"delay": 3},
 }
 """Settings of each rule that ends trials, by its key and a remark."""
 
-COMPARES = [name for name in TRIAL_RULES if name not in ("threshold", "plateau")]
+COMPARES = [name for name in TRIAL_RULES if name not in ("threshold", "plateau", "stopping_examples:Halved")]
 """The rules that compare trials with each other. They never stop the trial that leads."""
 
 
 def trial_rule(name: str) -> TrialRule:
     """Returns a rule of `TRIAL_RULES`."""
-    (rule,) = rules_from_spec({name.split(" ")[0]: TRIAL_RULES[name]})
+    (rule,) = rules_from_spec({name.split(" ", maxsplit=1)[0]: TRIAL_RULES[name]})
     assert isinstance(rule, TrialRule)
     return rule
 
@@ -60,7 +82,7 @@ def histories(curves: Mapping[int, Sequence[float]], *, minimize: bool = True, e
     found = Histories("loss", minimize=minimize)
     for number, values in curves.items():
         for value in values:
-            found.of(number).add(value)
+            found.add(number, Report("loss", value))
     for number in ended:
         found.end(number, succeeded=True)
     return found
@@ -82,7 +104,7 @@ def replay(
         together = numbers[first : first + parallel]
         for report in range(max(len(curves[number]) for number in together)):
             for number in (number for number in together if report < len(curves[number])):
-                found.of(number).add(curves[number][report])
+                found.add(number, Report("loss", curves[number][report]))
                 seen.append(Seen(number, report + 1, rule.judge(number, found)))
         for number in together:
             found.end(number, succeeded=True)

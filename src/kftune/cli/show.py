@@ -12,6 +12,7 @@ from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
 from kftune.cli.table import indented, table
 from kftune.katib.engines import engine_of
+from kftune.stopping import spec_from_rules
 from kftune.study import Study, load_study
 
 
@@ -65,6 +66,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "goal": study.objective.goal,
         "algorithm": study.algorithm.model_dump(),
         "budget": {**study.budget.model_dump(mode="json"), "max_failed": study.budget.failures_allowed},
+        "stopping": spec_from_rules(study.stopping),
         "command": study.step.command_line(
             {
                 name: f"<{name}>" if name in study.searched_arguments else study.fixed[name]
@@ -95,6 +97,7 @@ def _text(study: Study) -> str:
             f"  metrics    {', '.join(study.reductions)}",
             f"  algorithm  {study.algorithm.name}: {engine_of(study.algorithm.name).summary}",
             f"  budget     {', '.join([limits, *times])}",
+            *([f"  stopping   {json.dumps(facts['stopping'])}"] if study.stopping else []),
             f"  command    {' '.join(facts['command'])}",
             f"\nsearched ({size}):",
             indented(table(["name", "domain", "meaning"], searched)),

@@ -13,6 +13,7 @@ Source: katib v0.19.0, cmd/metricscollector/v1beta1/file-metricscollector/main.g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.katib.trial.stopping import StopRule
@@ -68,7 +69,7 @@ def _at_best_report(
     best: tuple[int, Check] | None = None
     for report in _thinned([report for report in reports if report <= longest]):
         worst = limit(report)
-        if worst is None:
+        if worst is None or not isfinite(worst):
             continue
         saved = sum(longest - report for history in ended if _stops(history, report, worst, histories))
         if best is None or saved > best[0]:
@@ -104,11 +105,6 @@ def _due(interval: int, delay: int, histories: Histories) -> Sequence[int]:
     return range(first, longest + 1, interval)
 
 
-def _reached(report: int, histories: Histories) -> list[History]:
-    """Returns the trials that have made a report."""
-    return [history for _, history in histories.all() if history.reaches(report)]
-
-
 def _place(place: int, values: Iterable[float], histories: Histories) -> float | None:
     """Returns the value at a place from the best one, from 1; None if there are fewer."""
     ordered = sorted(values, reverse=not histories.minimize)
@@ -117,7 +113,11 @@ def _place(place: int, values: Iterable[float], histories: Histories) -> float |
 
 def _bests(report: int, histories: Histories) -> list[float]:
     """Returns the best values up to a report of the trials that have made it."""
-    return [value for history in _reached(report, histories) if (value := history.best_at(report)) is not None]
+    return [
+        value
+        for _, history in histories.all()
+        if history.reaches(report) and (value := history.best_at(report)) is not None
+    ]
 
 
 # -- one function for each rule ----------------------------------------------------------------------------------------
@@ -125,15 +125,14 @@ def _bests(report: int, histories: Histories) -> list[float]:
 
 def _median(rule: Median, histories: Histories) -> list[StopRule]:
     limit = rule.limit(history.mean_of_first(rule.start_step) for _, history in histories.all() if history.ended)
-    return [] if limit is None else [_rule(Check(rule.start_step, limit), histories)]
+    return [] if limit is None or not isfinite(limit) else [_rule(Check(rule.start_step, limit), histories)]
 
 
 def _bandit(rule: Bandit, histories: Histories) -> list[StopRule]:
     """Trials that run count only locally. They can but make the limit tighter, so no trial is stopped in addition."""
 
     def limit(report: int) -> float | None:
-        bests = [best for _, history in histories.all() if (best := history.best_at(report)) is not None]
-        leader = _place(1, bests, histories)
+        leader = histories.leader_at(report)
         return None if leader is None else rule.limit(leader, minimize=histories.minimize)
 
     return _at_best_report(_due(rule.interval, rule.delay, histories), limit, histories)
@@ -155,8 +154,7 @@ def _percentile(rule: Percentile, histories: Histories) -> list[StopRule]:
     from kftune.stopping.percentile import percentile  # noqa: PLC0415  # as the rule itself, when there is one
 
     def limit(report: int) -> float | None:
-        reached = [history for history in _reached(report, histories) if history.ended]
-        values = [value for history in reached if (value := history.value_at(report)) is not None]
+        values = histories.values_at(report, succeeded=True)
         if len(values) < rule.min_trials:
             return None
         return percentile(values, rule.keep if histories.minimize else 100 - rule.keep)

@@ -12,6 +12,7 @@ from kftune.earlystopping.names import KINDS
 from kftune.earlystopping.settings import settings_of
 from kftune.render.rendering import EarlyStopping
 from kftune.stopping import Rule, TrialRule
+from kftune.stopping.rules import key_of
 from kftune.study import Study
 
 _MEDIAN = "median"
@@ -35,7 +36,7 @@ def early_stopping(study: Study, names: Mapping[str, str]) -> EarlyStopping:
 
 
 def _is_applied(rule: TrialRule) -> bool:
-    return rule.kind in KINDS and not getattr(rule, "exclude_finished", False)
+    return key_of(rule) in KINDS and not getattr(rule, "exclude_finished", False)
 
 
 def _spec(rule: TrialRule) -> dict[str, Any]:
@@ -50,22 +51,18 @@ def _spec(rule: TrialRule) -> dict[str, Any]:
 
 
 def _left_out(rule: Rule, chosen: TrialRule | None) -> str:
+    name = f"stopping.{key_of(rule)}"
     if not isinstance(rule, TrialRule):
-        return f"Katib has no rules that end a study: stopping.{rule.kind} applies to local runs only"
+        goal = "; objective.goal ends an Experiment" if name == "stopping.target" else ""
+        return f"Katib has no rules that end a study: {name} applies to local runs only{goal}"
     if chosen is not None and _is_applied(rule):
+        return f"Katib applies one rule to trials, which is stopping.{chosen.kind}: {name} applies to local runs only"
+    if key_of(rule) in KINDS:
         return (
-            f"Katib applies one rule to trials, which is stopping.{chosen.kind}: stopping.{rule.kind} applies to local "
-            f"runs only"
+            f"Katib's service knows nothing of running trials: {name} with exclude_finished applies to local runs only"
         )
-    if getattr(rule, "exclude_finished", False):
-        return (
-            f"Katib's service knows nothing of running trials: stopping.{rule.kind} with exclude_finished applies to "
-            f"local runs only"
-        )
-    return (
-        f"Katib fixes what stops a trial when it creates it: stopping.{rule.kind}, which judges each report, applies "
-        f"to local runs only"
-    )
+    fixed = "Katib fixes what stops a trial when it creates it"
+    return f"{fixed}: {name}, which judges each report, applies to local runs only"
 
 
 def _about(study: Study, rule: TrialRule) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
+from kftune.metrics.targets import TargetResult
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
@@ -104,6 +106,10 @@ class Results:
     def reason(self) -> str | None:
         """Returns what ended the last run, such as ``MaxTrialsReached``; None while it runs, or when it was killed."""
         return self._stored("reason")
+
+    def targets(self) -> list[TargetResult]:
+        """Returns the targets of the study, as the last run that ended has left them."""
+        return [TargetResult(**target) for target in json.loads(self._stored("targets") or "[]")]
 
     def writer(self) -> str | None:
         """Returns the number of the process that writes these results now, as text; None if no run goes on."""

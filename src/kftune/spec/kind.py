@@ -29,7 +29,7 @@ RENDERED = {
 
 STUDY_KEYS = (
     *("name", "description", "hparams", "values", "search", "objective", "metrics", "algorithm", "budget", "step"),
-    *("points", "targets"),
+    *("stopping", "points", "targets"),
 )
 PIPELINE_KEYS = (
     *("name", "description", "parameters", "defaults", "instances", "loops", "steps", "exit", "schedule", "parallel"),

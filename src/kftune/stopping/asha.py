@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from kftune.spec.part import PartError
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Reports, TrialRule
 from kftune.stopping.rungs import Factor, Ladder, Resource
 
@@ -52,6 +52,15 @@ class Asha(TrialRule):
         """The rungs."""
         return Ladder(self.min_resource, self.reduction_factor, self.max_resource, self.brackets)
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.position >= self.min_resource
+
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         return self.ladder.judge(trial, histories)

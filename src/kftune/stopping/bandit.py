@@ -1,4 +1,4 @@
-"""`bandit`: ends trials whose best value is too far from the best of all trials at the same position."""
+"""`bandit`: ends trials if their best value is too far from the best of all trials at the same position."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import Field
 
 from kftune.spec.part import PartError
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.history import Histories
-from kftune.stopping.rule import Delay, Reports, TrialRule, is_due
+from kftune.stopping.history import Histories, History
+from kftune.stopping.rule import Delay, Reports, TrialRule, comes_due, is_due
 
 Slack = Annotated[float, Field(ge=0), NO_BOOL]
 
 
 class Bandit(TrialRule):
-    """Ends a trial whose best value is further from the best value of all trials than a slack allows.
+    """Ends a trial if its best value is further from the best value of all trials than a slack allows.
 
     Source: Azure Machine Learning, BanditPolicy.
     """
@@ -23,7 +23,7 @@ class Bandit(TrialRule):
     kind: ClassVar[str] = "bandit"
 
     interval: Reports = 1
-    """The rule is applied at every report whose number is a multiple of this."""
+    """The rule is applied once in so many reports."""
     slack_factor: Slack | None = None
     """The slack as a share: when maximizing, a trial stops below best / (1 + slack_factor)."""
     slack_amount: Slack | None = None
@@ -40,15 +40,24 @@ class Bandit(TrialRule):
                 f"bandit needs slack_factor or slack_amount, but got {found}; for example slack_factor: 0.1"
             )
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return comes_due(history.count, self.interval, self.delay)
+
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial)
         if own.best is None or not is_due(own.count, self.interval, self.delay):
             return ""
-        bests = [best for other in histories.others(trial) if (best := other.best_at(own.position)) is not None]
-        if not bests:
+        # The trial itself may lead: the limit is never better than the leader.
+        leader = histories.leader_at(own.position)
+        if leader is None:
             return ""
-        leader = min(bests) if histories.minimize else max(bests)
         limit = self.limit(leader, minimize=histories.minimize)
         if histories.better(own.best, limit) or own.best == limit:
             return ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from kftune.stopping.columns import Columns, Leaders
 
 
 class Report(NamedTuple):
@@ -77,6 +79,12 @@ class History:
         bests = self.bests()
         return bests[-1] if bests else None
 
+    @property
+    def best_position(self) -> int | None:
+        """The position at which the best value was reported first; None when there is none."""
+        bests = self.bests()
+        return self.positions[self.values.index(bests[-1])] if bests else None
+
     def bests(self, *, minimize: bool | None = None) -> Sequence[float]:
         """Returns the best value so far at each report.
 
@@ -136,9 +144,12 @@ class Histories:
         self.objective = objective
         self.minimize = minimize
         self._trials: dict[int, dict[str, History]] = {}
+        self._running: set[int] = set()
+        self._leaders: Leaders | None = None
+        self._reached, self._succeeded = Columns(), Columns()
 
     def of(self, trial: int, metric: str | None = None) -> History:
-        """Returns the history of one metric of one trial.
+        """Returns the history of one metric of one trial. Reports are added with `add`.
 
         Args:
             trial: The number of the trial.
@@ -158,7 +169,18 @@ class Histories:
             trial: The number of the trial.
             report: What it reported.
         """
-        self.of(trial, report.metric).add(report.value, report.step)
+        history = self.of(trial, report.metric)
+        after, before = history.position, history.values[-1] if history.values else None
+        history.add(report.value, report.step)
+        self._running.add(trial)
+        if report.metric != self.objective:
+            return
+        if history.ended or (before is not None and history.position <= after):  # it replaces earlier reports
+            self._drop_caches()
+            return
+        if self._leaders is not None:
+            self._leaders.add(history.position, report.value)
+        self._reached.reached(after, history.position, before, report.value)
 
     def end(self, trial: int, *, succeeded: bool) -> None:
         """Notes that a trial has ended.
@@ -167,13 +189,24 @@ class Histories:
             trial: Its number.
             succeeded: Whether it ended by itself, with a value of the objective.
         """
-        for history in (self.of(trial), *self._trials[trial].values()):
+        own = self.of(trial)
+        if not own.running:  # said before, perhaps otherwise
+            self._drop_caches()
+        self._running.discard(trial)
+        for history in self._trials[trial].values():
             history.running = False
             history.ended = succeeded
+        if succeeded:
+            for position, column in self._succeeded.values.items():
+                value = own.value_at(position)
+                if own.reaches(position) and value is not None:
+                    insort(column, value)
 
     def forget(self, trial: int) -> None:
         """Drops the reports of a trial that starts again."""
         self._trials.pop(trial, None)
+        self._running.discard(trial)
+        self._drop_caches()
 
     def others(self, trial: int) -> Iterator[History]:
         """Yields the histories of the objective of all other trials, in the order of their numbers."""
@@ -185,6 +218,40 @@ class Histories:
         """Yields the number and the history of the objective of each trial, in the order of their numbers."""
         for number in sorted(self._trials):
             yield number, self.of(number)
+
+    def running(self) -> Iterator[History]:
+        """Yields the histories of the objective of all trials that have reported and not ended, in any order."""
+        return map(self.of, self._running)
+
+    def leader_at(self, position: int) -> float | None:
+        """Returns the best value of the objective that any trial has reported up to a position; None without one."""
+        if self._leaders is None:
+            self._leaders = Leaders(minimize=self.minimize)
+            for _, history in self.all():
+                for each, value in zip(history.positions, history.values, strict=True):
+                    self._leaders.add(each, value)
+        return self._leaders.at(position)
+
+    def values_at(self, position: int, *, succeeded: bool = False) -> Sequence[float]:
+        """Returns the values of the objective of all trials that reach a position, in ascending order.
+
+        Args:
+            position: The position.
+            succeeded: Whether only trials count that have succeeded.
+        """
+        columns = (self._succeeded if succeeded else self._reached).values
+        if position not in columns:
+            values = (
+                history.value_at(position)
+                for _, history in self.all()
+                if history.reaches(position) and (history.ended or not succeeded)
+            )
+            columns[position] = sorted(value for value in values if value is not None)
+        return columns[position]
+
+    def _drop_caches(self) -> None:
+        self._leaders = None
+        self._reached, self._succeeded = Columns(), Columns()
 
     def better(self, value: float, than: float) -> bool:
         """Whether one value of the objective is better than another.

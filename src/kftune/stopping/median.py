@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import ClassVar
 
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Reports, TrialRule
 
 
 class Median(TrialRule):
-    """Ends a trial whose best value is worse than the average of the succeeded trials.
+    """Ends a trial if its best value is worse than the average of the succeeded trials.
 
     It looks once, at the report of the number `start_step`. The limit is the mean over all succeeded trials of the mean
     of their first `start_step` values. This is what Katib's medianstop computes, which is no median in spite of its
@@ -27,13 +28,22 @@ class Median(TrialRule):
     start_step: Reports = 4
     """The number of the report at which a trial is judged; so many first reports of the other trials count."""
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.count >= self.start_step
+
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial)
         if own.best is None or own.count != self.start_step:
             return ""
         limit = self.limit(other.mean_of_first(self.start_step) for other in histories.others(trial) if other.ended)
-        if limit is None or not histories.better(limit, own.best):
+        if limit is None or not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
             f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the mean of the "
@@ -44,7 +54,7 @@ class Median(TrialRule):
         """Returns the mean of the means of succeeded trials; None while there are too few.
 
         Args:
-            means: The mean of the first reports of each; None for a trial whose reports are not known.
+            means: The mean of the first reports of each; None if its reports are not known.
         """
         total, count = 0.0, 0
         for mean in means:

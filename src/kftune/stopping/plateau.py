@@ -8,12 +8,12 @@ from pydantic import Field
 
 from kftune.spec.part import PartError
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Delay, Reports, TrialRule
 
 
 class Plateau(TrialRule):
-    """Ends a trial whose last reports have not made its best value better. It compares with no other trial."""
+    """Ends a trial if its last reports have not made its best value better. It compares with no other trial."""
 
     kind: ClassVar[str] = "plateau"
 
@@ -40,11 +40,20 @@ class Plateau(TrialRule):
 
     @property
     def watches(self) -> str | None:
-        """The metric after whose reports the rule judges; None for the objective."""
+        """The metric that the rule watches: it judges after each report of it. None for the objective."""
         return self.metric
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.count > self.patience and history.count >= self.delay
+
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial, self.metric)
         minimize = histories.minimize if self.direction is None else self.direction == "minimize"
         bests = own.bests(minimize=minimize)

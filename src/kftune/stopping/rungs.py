@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -54,15 +55,7 @@ class Ladder(NamedTuple):
 
         Source: Li et al., Hyperband, algorithm 1: ceil(brackets * factor ** s / (s + 1)) trials.
         """
-        if self.brackets == 1:
-            return 0
-        shares = [-(-self.brackets * self.factor**s // (s + 1)) for s in reversed(range(self.brackets))]
-        place = (trial * _GOLDEN % 1) * sum(shares)
-        for bracket, share in enumerate(shares):
-            place -= share
-            if place < 0:
-                return bracket
-        return self.brackets - 1
+        return 0 if self.brackets == 1 else _bracket(trial, self.brackets, self.factor)
 
     def rungs(self, trial: int, up_to: int) -> Iterator[int]:
         """Yields the positions of a trial's rungs, in ascending order.
@@ -86,6 +79,8 @@ class Ladder(NamedTuple):
             trial: Its number.
             histories: What all trials have reported.
 
+        Where a report leaps over several rungs, each of them compares the same trials, so it is one decision.
+
         Source: Optuna, SuccessiveHalvingPruner; Li et al., A system for massively parallel hyperparameter tuning.
         """
         own, bracket = histories.of(trial), self.bracket(trial)
@@ -104,7 +99,18 @@ class Ladder(NamedTuple):
             kept = max((len(others) + 1) // self.factor, 1)
             if better >= kept:
                 return (
-                    f"at position {own.position}, rung {rung}, its value is {value:g}, and {better} of the "
-                    f"{len(others)} other trials were better there; the best {kept} of {len(others) + 1} go on"
+                    f"at rung {rung} its value is {value:g}, and {better} of {len(others)} other trials were better "
+                    f"there; the best {kept} of {len(others) + 1} go on"
                 )
         return ""
+
+
+@lru_cache(1 << 16)
+def _bracket(trial: int, brackets: int, factor: int) -> int:
+    shares = [-(-brackets * factor**s // (s + 1)) for s in reversed(range(brackets))]
+    place = (trial * _GOLDEN % 1) * sum(shares)
+    for bracket, share in enumerate(shares):
+        place -= share
+        if place < 0:
+            return bracket
+    return brackets - 1

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from kftune.spec.part import PartError
 from kftune.spec.quantities import Number
-from kftune.stopping.history import Histories
+from kftune.stopping.history import Histories, History
 from kftune.stopping.rule import Delay, TrialRule
 
 
@@ -41,11 +41,20 @@ class Threshold(TrialRule):
 
     @property
     def watches(self) -> str | None:
-        """The metric after whose reports the rule judges; None for the objective."""
+        """The metric that the rule watches: it judges after each report of it. None for the objective."""
         return self.metric
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return history.count >= max(self.delay, 1)
+
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial, self.metric)
         if not own.values or own.count < self.delay:
             return ""

@@ -22,6 +22,7 @@ from kftune.study.algorithm import Algorithm
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.step import Step
+from kftune.study.stopping import check_stopping
 from kftune.study.targets import Targets
 from kftune.study.types import HparamsClass, Metric, SearchDomain
 from kftune.study.values import flat_values
@@ -68,6 +69,8 @@ class Study(Part):
         self._check_space()
         self._check_ends()
         self.reductions  # noqa: B018
+        if self.stopping:
+            check_stopping(self.stopping, self.objective.metric, self.reductions, self.budget.wall_clock)
         self._check_algorithm()
         for index, point in enumerate(self.points):
             self._check_point(point, index)

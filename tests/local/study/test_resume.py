@@ -53,10 +53,23 @@ def starts_in(ledger: Path) -> Counter[str]:
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(tmp_path):
+@pytest.mark.parametrize(
+    ("rest", "stopping", "states"),
+    [
+        ("echo loss=0.$$", {}, {"Succeeded"}),
+        # About half of the trials are stopped while they sleep.
+        (
+            "echo loss=$(($$ % 2)); sleep 0.1; echo loss=0.$$",
+            {"threshold": {"above": 0.99}},
+            {"Succeeded", "EarlyStopped"},
+        ),
+    ],
+    ids=["plain", "stopping"],
+)
+def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_budget(tmp_path, rest, stopping, states):
     folder, ledger = tmp_path / "runs", tmp_path / "ledger"
-    script = f"echo $KFTUNE_TRIAL_NAME >> {ledger}; sleep 0.0$(($$ % 5 + 2)); echo loss=0.$$"
-    with Runs(folder, command=sh(script), trials=TRIALS, budget={"parallel": 2}) as runs:
+    script = f"echo $KFTUNE_TRIAL_NAME >> {ledger}; sleep 0.0$(($$ % 5 + 2)); {rest}"
+    with Runs(folder, command=sh(script), trials=TRIALS, budget={"parallel": 2}, stopping=stopping) as runs:
         moments = random.Random(20)
         before: dict[int, tuple[object, ...]] = {}
         starts_of_finished: Counter[str] = Counter()
@@ -82,7 +95,7 @@ def test_kills_at_any_moment_lose_no_finished_trial_repeat_none_and_keep_the_bud
     assert 0 < len(before) < TRIALS, "the kills must come while the study runs"
     trials = trials_in(folder)
     assert [trial.number for trial in trials] == list(range(1, TRIALS + 1))
-    assert {trial.state for trial in trials} == {"Succeeded"}
+    assert {trial.state for trial in trials} == states
     assert len({tuple(trial.assignment.items()) for trial in trials}) == TRIALS
     starts = starts_in(ledger)
     assert set(starts) == {trial.name for trial in trials}

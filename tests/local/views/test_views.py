@@ -129,6 +129,37 @@ def test_a_trial_that_starts_again_is_told_and_no_longer_shown_as_running():
     assert "lr=0.1 units=8 name=x" not in shown
 
 
+STOPPED = replace(
+    SUCCEEDED,
+    trial="demo-0002",
+    number=2,
+    state="EarlyStopped",
+    message="stopped early by bandit: too far",
+)
+
+
+def test_a_stopped_trial_is_told_with_the_rule_and_counted():
+    assert "demo-0002 EarlyStopped in 10 s: stopped early by bandit: too far" in plain([STARTED, STOPPED])
+    shown = frame([STARTED, STOPPED])
+    assert "demo-0002 stopped early by bandit: too far" in shown
+    assert "1 stopped early" in shown
+
+
+def test_targets_are_told_at_the_end():
+    targets = [
+        {"name": "acc", "met": False, "trial": 1, "value": 0.9, "at_least": 0.95, "at_most": None},
+        {"name": "size", "met": True, "trial": 1, "value": 4.0, "at_least": 1.0, "at_most": 5.0},
+    ]
+    end = replace(END, targets=targets)
+    out = io.StringIO()
+    with LiveStudyView(out) as view:
+        view(STARTED)
+        view(end)
+    for text in (plain([STARTED, end]), out.getvalue()):
+        assert "target acc at least 0.95: not met (0.9)" in text
+        assert "target size at least 1 and at most 5: met (4)" in text
+
+
 def frame(events: list[Event]) -> str:
     """What a terminal of 120 columns shows after these events."""
     out = io.StringIO()
