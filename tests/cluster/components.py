@@ -70,6 +70,7 @@ def kubernetes_in(folder: str) -> Component:
 ETCD = Component("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "go.etcd.io/etcd/server/v3"})
 COREDNS = Component("coredns", "github.com/coredns/coredns", {"coredns": "github.com/coredns/coredns"})
 PAUSE = Component("pause", "kftune.example/cluster/pause", {"pause": "."})
+PGREP = Component("pgrep", "kftune.example/cluster/pgrep", {"pgrep": "."})
 S3 = Component(
     "s3", "github.com/johannesboyne/gofakes3", {"gofakes3": "github.com/johannesboyne/gofakes3/cmd/gofakes3"}
 )
@@ -100,7 +101,7 @@ OPERATOR = Component(
     "github.com/kubeflow/training-operator",
     {"manager": "github.com/kubeflow/training-operator/cmd/training-operator.v1"},
 )
-ADDONS = (COREDNS, PAUSE, S3, JOBSET, TRAINER, OPERATOR, KATIB, ARGO)
+ADDONS = (COREDNS, PAUSE, PGREP, S3, JOBSET, TRAINER, OPERATOR, KATIB, ARGO)
 
 
 def build(component: Component) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cluster.commands import run, succeeds
-from cluster.components import ARGO, COREDNS, JOBSET, KATIB, OPERATOR, PAUSE, S3, TRAINER, Component
+from cluster.components import ARGO, COREDNS, JOBSET, KATIB, OPERATOR, PAUSE, PGREP, S3, TRAINER, Component
 from cluster.layout import CACHE, IMAGE_PREFIX, IMAGES, ROOT, digest_of, program_image
 from kftune.images.own import write_kftune
 
@@ -20,7 +20,7 @@ _USERS = "root:x:0:0::/:\nnobody:x:65534:65534::/:\nargo:x:8737:8737::/tmp:\n"
 
 
 class ProgramImage(NamedTuple):
-    """An image with one program and nothing else."""
+    """An image with one program and those that it runs, and nothing else."""
 
     name: str
     component: Component
@@ -28,10 +28,22 @@ class ProgramImage(NamedTuple):
     place: str
     """Its folder in the image, which is the working directory."""
     user: str = "65534"
+    runs: tuple[tuple[Component, str], ...] = ()
+    """Other programs, which it finds in its PATH."""
 
     @property
     def reference(self) -> str:
         return program_image(self.name)
+
+    @property
+    def digest(self) -> str:
+        """12 characters that change with the programs."""
+        digests = [component.built.name.rpartition("-")[2] for component in self.components]
+        return digests[0] if not self.runs else digest_of([], *digests)
+
+    @property
+    def components(self) -> list[Component]:
+        return [self.component, *(component for component, _ in self.runs)]
 
 
 PROGRAM_IMAGES = (
@@ -44,7 +56,7 @@ PROGRAM_IMAGES = (
     ProgramImage("katib-controller", KATIB, "katib-controller", "/"),
     ProgramImage("katib-db-manager", KATIB, "katib-db-manager", "/app"),
     ProgramImage("suggestion-goptuna", KATIB, "goptuna-suggestion", "/opt/katib", "0"),
-    ProgramImage("file-metrics-collector", KATIB, "file-metricscollector", "/app", "0"),
+    ProgramImage("file-metrics-collector", KATIB, "file-metricscollector", "/app", "0", ((PGREP, "pgrep"),)),
     ProgramImage("workflow-controller", ARGO, "workflow-controller", "/bin", "8737"),
     ProgramImage("argoexec", ARGO, "argoexec", "/bin", "0"),
 )
@@ -70,11 +82,14 @@ class PythonImage(NamedTuple):
 LAUNCHER = PythonImage(
     "launcher", ROOT / "images" / "launcher" / "Dockerfile", ROOT, ("src/kftune/**/*", "pyproject.toml")
 )
+EARLY_STOPPING = PythonImage(
+    "earlystopping", ROOT / "images" / "earlystopping" / "Dockerfile", ROOT, ("src/kftune/**/*", "pyproject.toml")
+)
 POSTGRES = PythonImage(
     "postgres", IMAGES / "postgres" / "Dockerfile", IMAGES / "postgres", ("tests/cluster/images/postgres/*",)
 )
 AS_ROOT = PythonImage("root", IMAGES / "root" / "Dockerfile", IMAGES / "root", ("tests/cluster/images/root/*",))
-PYTHON_IMAGES = (LAUNCHER, POSTGRES, AS_ROOT)
+PYTHON_IMAGES = (LAUNCHER, EARLY_STOPPING, POSTGRES, AS_ROOT)
 
 
 def archives(engine: str, flags: Sequence[str]) -> list[Path]:
@@ -90,7 +105,7 @@ def archives(engine: str, flags: Sequence[str]) -> list[Path]:
 
 
 def _archive_of_program(image: ProgramImage) -> Path:
-    path = _STORE / f"{image.name}-{image.component.built.name.rpartition('-')[2]}.tar"
+    path = _STORE / f"{image.name}-{image.digest}.tar"
     if not path.exists():
         write_image(image, path)
     return path
@@ -101,7 +116,7 @@ def _archive_of_build(image: PythonImage, engine: str, flags: Sequence[str]) -> 
     if path.exists():
         return path
     print(f"building the image {image.reference} …", flush=True)
-    if image is LAUNCHER:
+    if image.context == ROOT:
         write_kftune(ROOT)
     run(
         engine,
@@ -157,6 +172,8 @@ def _files_of(image: ProgramImage) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     yield _file("etc/passwd", _USERS.encode())
     program = image.component.program(image.program).read_bytes()
     yield _file(str(Path(image.place) / image.program).lstrip("/"), program, 0o755)
+    for component, name in image.runs:
+        yield _file(f"bin/{name}", component.program(name).read_bytes(), 0o755)
 
 
 def _parents(place: str) -> list[str]:

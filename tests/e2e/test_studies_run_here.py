@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
-from e2e_studies import STUDIES, documents, given_in, run_here, sobol_assignments
+from e2e_studies import STOPPED, STUDIES, documents, given_in, run_here, sobol_assignments
 
+from kftune.earlystopping.names import with_service
 from kftune.katib.admission import admit
+from kftune.katib.admission.cluster import Cluster
 
 TOLD = {"argv": ["plain", "--lr=0.1"], "values": {"lr": 0.1}, "env": {}}
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", [*STUDIES, *STOPPED])
 def test_katib_takes_each_study(study: str) -> None:
     script, experiment = documents(study, "space", "registry.example/x:1")
-    assert admit(experiment).message == ""
+    assert admit(experiment, cluster=with_service(Cluster(), experiment)).message == ""
     assert script["data"].keys() == {"e2e_trial.py"}
     assert experiment["spec"]["parallelTrialCount"] == 1
 

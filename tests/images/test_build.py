@@ -216,3 +216,19 @@ def test_the_launcher_image_has_the_command_line_and_the_client_but_no_torch(eng
     asks = "import os, kubernetes; from importlib.util import find_spec; print(find_spec('torch'), os.getuid())"
     container = ContainerRun(image=image, name="kftune-test-ask", command=["python", "-c", asks])
     assert ended(engine, container, tmp_path) == (0, "None 10001\n")
+
+
+def test_the_image_of_the_early_stopping_service_answers_and_ends_when_it_is_asked_to(engine, tmp_path):
+    image = built(engine, "earlystopping")
+    asks = (
+        "import os, grpc, google.protobuf; from importlib.util import find_spec; "
+        "print(find_spec('torch'), find_spec('kubernetes'), os.getuid())"
+    )
+    container = ContainerRun(image=image, name="kftune-test-ask", command=["python", "-c", asks])
+    assert ended(engine, container, tmp_path) == (0, "None None 10001\n")
+    container = ContainerRun(image=image, name="kftune-test-serve")
+    process, output = started(engine, container, tmp_path)
+    next(None for _ in turns(process) if any(b"listens at port 6788" in chunk for chunk in output))
+    engine.stop(container.name, 30)
+    list(turns(process))
+    assert process.returncode == 0

@@ -54,7 +54,7 @@ def locked(root: Path, **images: LockedImage) -> Path:
 
 
 def test_there_is_an_image_that_trains_and_one_that_launches():
-    assert [path.parent.name for path in DOCKERFILES] == ["launcher", "train"]
+    assert [path.parent.name for path in DOCKERFILES] == ["earlystopping", "launcher", "train"]
 
 
 HADOLINT = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -111,7 +111,7 @@ def test_what_an_image_installs_is_pinned():
     pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text().lower(), re.M))
     named = {name for path in DOCKERFILES for name in re.findall(r"/opt/kftune/([\w-]+)\.txt", path.read_text())}
     installed = named - {"constraints"}
-    assert installed == {"core", "cluster", "train", "model-registry"}
+    assert installed == {"core", "cluster", "katib", "train", "model-registry"}
     needed = requirements()
     assert {re.split(r"[^\w.-]", line)[0] for name in installed for line in needed[name]} <= pins
 
@@ -323,7 +323,7 @@ def test_the_list_shows_what_was_built_of_each_image(tmp_path, capsys):
             ["init", "launcher", "--push", "registry.example"],
             "--push, --base and --flag are options of kftune images b",
         ),
-        (["init"], "kftune images init takes the NAME of an image of kftune: launcher or train"),
+        (["init"], "kftune images init takes the NAME of an image of kftune: earlystopping or launcher or train"),
         (["init", "images/laucher"], "unknown image of kftune 'laucher'; did you mean 'launcher'?"),
         (["init", "train", "--root", "none"], "but none is no folder; create it, or correct --root"),
         (["packages"], "kftune images packages takes one NAME"),

@@ -46,8 +46,8 @@ def kftune(folder: Path, *arguments: str, path: Path, options: tuple[str, ...] =
 
 
 def test_the_images_of_this_repository_are_those_that_a_project_gets():
-    """After a change of one, copy it: cp -r images/launcher images/train src/kftune/images/files."""
-    assert own_images() == ["launcher", "train"]
+    """After a change of one, copy it: cp -r images/launcher src/kftune/images/files."""
+    assert own_images() == ["earlystopping", "launcher", "train"]
     assert {name: contents(ROOT / "images" / name) for name in own_images()} == {
         name: contents(FILES / name) for name in own_images()
     }

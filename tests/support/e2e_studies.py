@@ -52,6 +52,13 @@ STUDIES: Mapping[str, tuple[str, Sequence[str]]] = {
 }
 """Name of a study -> its file, and what is changed in it."""
 
+STOPPED: Mapping[str, tuple[str, Sequence[str]]] = {
+    "stopped": ("stopped", ()),
+    "stopped-pytorchjob": ("stopped", ("targets.katib.trial_kind=PyTorchJob",)),
+    "stopped-trainjob": ("stopped", ("targets.katib.trial_kind=TrainJob",)),
+}
+"""The studies whose trials are stopped early, in the same form."""
+
 _COUNTS = frozenset(count for _, count in TRIAL_STATES.values()) | {"trials"}
 
 
@@ -79,11 +86,11 @@ def documents(name: str, namespace: str, image: str) -> list[dict[str, Any]]:
     """Returns a study's Experiment and the ConfigMap with its script.
 
     Args:
-        name: The study, of `STUDIES`.
+        name: The study, of `STUDIES` or `STOPPED`.
         namespace: The namespace of both.
         image: The image of its trials.
     """
-    file, changes = STUDIES[name]
+    file, changes = {**STUDIES, **STOPPED}[name]
     given = [f"name={name}", f"step.image={image}", f"targets.katib.namespace={namespace}", *changes]
     experiment = render_katib(load_study(FOLDER / f"{file}.yaml", given)).documents
     metadata = {"name": CONFIG_MAP, "namespace": namespace}
@@ -139,7 +146,9 @@ def _trial_on_cluster(trial: Mapping[str, Any], states: Mapping[str, str], names
 # -- on this machine ---------------------------------------------------------------------------------------------------
 
 
-def run_here(name: str, folder: Path, assignments: Sequence[Mapping[str, str]]) -> SeenExperiment:
+def run_here(
+    name: str, folder: Path, assignments: Sequence[Mapping[str, str]], parallel: int | None = None
+) -> SeenExperiment:
     """Runs the same Experiment by ``kftune run``, with assignments that were drawn elsewhere.
 
     They are stored as the trials of a run that was interrupted. ``kftune run`` starts such trials again. The algorithm
@@ -149,13 +158,21 @@ def run_here(name: str, folder: Path, assignments: Sequence[Mapping[str, str]]) 
         name: The study, of `STUDIES`.
         folder: An empty folder.
         assignments: Parameter -> text, of each trial.
+        parallel: How many trials run at once; None for all.
     """
     file, results = folder / f"{name}.yaml", folder / name
     script, experiment = documents(name, "here", "registry.example/e2e:1")
     experiment["spec"]["algorithm"] = {"algorithmName": "random"}
     file.write_text(yaml_text.dump_all([script, experiment]), encoding="utf-8")
     interrupted(results, assignments)
-    options = ["--dir", str(results), "--plain", "--env", "E2E_SECONDS=0", f"parallelTrialCount={len(assignments)}"]
+    options = [
+        "--dir",
+        str(results),
+        "--plain",
+        "--env",
+        "E2E_SECONDS=0",
+        f"parallelTrialCount={parallel or len(assignments)}",
+    ]
     _kftune(folder, "run", str(file), *options)
     experiment = json.loads(_kftune(folder, "status", str(results), "-o", "json"))
     with open_results(results) as found:

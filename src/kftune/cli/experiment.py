@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EDITABLE = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
 """The keys of an Experiment's spec that a run can change."""
 _REPORTED = ("fails", "hangs", "wrong")
+_REFUSED_SETTING = "KT268"
 
 
 def prepared(arguments: argparse.Namespace, gpus: tuple[str, ...] | None) -> tuple[Path, Callable[[OnEvent], int]]:
@@ -101,9 +102,13 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
+    predicted = placed(judgement)
+    for each in predicted:
+        if each.code == _REFUSED_SETTING:  # there would be no rule to apply here
+            raise UsageError(f"{path}:{each.line}:{each.column}: {each.message}")
     notes += [
         f"on a cluster ({each.code}, line {each.line}): {each.message}"
-        for each in placed(judgement)
+        for each in predicted
         if each.severity in _REPORTED
     ]
     return Chosen(value, cluster, notes)

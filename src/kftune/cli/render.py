@@ -5,6 +5,8 @@ kftune render study.yaml --out build              writes build/study.katib.yaml
 kftune render pipeline.yaml --target argo         a pipeline, for Argo Workflows
 kftune render pipelines/circuits --out build      a folder with a project.yaml: a kustomization with overlays
 kftune render --all pipelines --out manifests     all files below pipelines/, in the same folders
+kftune render study.yaml --out build --with-service --katib-config katib-config.yaml
+                                                  also the cluster's configuration with the early stopping service
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune import yaml_text
+from kftune.cli import service
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
@@ -46,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=a_path, help="a .yaml or .json file, or a folder (default: print)")
     parser.add_argument("--format", choices=["yaml", "json"], default="yaml")
+    service.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,6 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"kftune render takes a study or pipeline file, or --all DIR{missing_file('file')}")
     if arguments.out is not None and arguments.out.suffix not in _SUFFIXES and arguments.out.is_file():
         raise UsageError(f"--out takes a .yaml or .json file, or a folder, but {arguments.out} is another file")
+    service.check(arguments)
+    registration = service.registration(arguments) if arguments.with_service else None
+    code = _render(arguments)
+    if registration is not None:
+        registration.write()
+    return code
+
+
+def _render(arguments: argparse.Namespace) -> int:
     if arguments.all is not None:
         return _render_all(arguments)
     if arguments.file.is_dir():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kftune import yaml_text
+from kftune.earlystopping.names import with_service
 from kftune.errors import YamlError
 from kftune.katib.admission import Verdict, admit, not_yaml
 from kftune.katib.admission.cluster import Cluster
@@ -24,6 +25,7 @@ from kftune.lint.sources import Document
 from kftune.lint.trial.advice import advice_findings
 from kftune.lint.trial.findings import trial_findings
 from kftune.lint.trial.run_object import run_object
+from kftune.lint.trial.stopping import STOPPING_NAME, meant_by, stopping_findings
 
 _LONGEST = 240
 _MOST_FINDINGS = 1000  # of one document; the worst are kept
@@ -60,18 +62,18 @@ def check_experiment(document: Document, cluster: Cluster, version: KatibVersion
         version: The version of Katib.
         old: The existing object, for an update; None for a new one.
     """
-    given, cluster = cluster, with_stock_template(cluster, document.value)
+    given, cluster = cluster, with_service(with_stock_template(cluster, document.value), document.value)
     if document.error is not None:
         verdict = not_yaml(document.error)
     else:
         verdict = admit(with_name(document.value), cluster=cluster, version=version, old=old)
-    findings = [*_refusals(document, verdict), *_dropped(verdict)]
+    findings = [*_refusals(document, verdict, cluster), *_dropped(verdict)]
     if verdict.admitted and verdict.spec is not None:
         findings += [*_client_findings(document), *_template_findings(document, given, cluster)]
         findings += _predictions(document, verdict.spec, version)
         run = run_object(verdict.spec, cluster)
         findings += trial_findings(verdict.spec, verdict.metadata, cluster, run, version)
-        findings += advice_findings(run)
+        findings += [*stopping_findings(verdict.spec, cluster, run), *advice_findings(run)]
     if len(findings) > _MOST_FINDINGS:
         findings = sorted(findings, key=lambda found: SEVERITIES.index(found.severity))[:_MOST_FINDINGS]
     return CheckedDocument(document, verdict, tuple(findings))
@@ -96,7 +98,7 @@ def _template_findings(document: Document, given: Cluster, cluster: Cluster) -> 
     yield finding("KT266", ("spec", "trialTemplate", "configMap"), message)
 
 
-def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
+def _refusals(document: Document, verdict: Verdict, cluster: Cluster) -> Iterator[Finding]:
     if verdict.admitted:
         return
     from kftune.lint.rules.admission import code_of_reason
@@ -112,6 +114,8 @@ def _refusals(document: Document, verdict: Verdict) -> Iterator[Finding]:
     for reason in verdict.reasons:
         code = code_of_reason(reason.field, reason.detail)
         more = " (bytes of UTF-8 count)" if reason.detail.startswith("must be no more than ") else ""
+        if reason.path == STOPPING_NAME:
+            more = meant_by(str(value_at(document.value, reason.path)), cluster)
         if reason.path == ("spec", "parallelTrialCount") and value_at(document.value, reason.path) is None:
             more = ": none is written, and Katib's default is 3"
         yield finding(code, reason.path, f"{reason.field}: {_short(reason.detail)}{more}")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Container, Mapping, Sequence
 
 from kftune.errors import RenderError
+from kftune.katib.trial import METRICS_LOG
 from kftune.spec.program import PYTHON
 from kftune.study import Resources, Step
 
@@ -63,7 +64,7 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
     return text
 
 
-def lasting(command: str, seconds: float) -> str:
+def lasting(command: str, seconds: float, *, alone: bool) -> str:
     """Returns a command that lasts at least some seconds when it succeeds.
 
     Braces start no other shell, so Katib's marker keeps its name; a command that fails ends at once with its exit code.
@@ -71,8 +72,29 @@ def lasting(command: str, seconds: float) -> str:
     Args:
         command: One simple shell command.
         seconds: The seconds, rounded up.
+        alone: Whether the shell must have one child at a time, and waits in addition: Katib's collector stops a trial
+            early only then.
     """
+    if alone:
+        return f"{{ {command} && sleep {math.ceil(seconds)}; }}"
     return f"{{ sleep {math.ceil(seconds)} & {command} && wait; }}"
+
+
+def stoppable(command: str) -> str:
+    """Returns a command that Katib's collector can stop early, although its shell does not run as root.
+
+    The collector, which does, writes the marker `early-stopped`, and Katib's own line behind the command has to
+    overwrite it. So the shell makes the file first: it belongs to the user of the training from then on. Elsewhere,
+    where there is no such folder, nothing happens.
+
+    Args:
+        command: A simple command, or several in braces.
+
+    Source: katib v0.19.0, pkg/webhook/v1beta1/pod/utils.go, pkg/metricscollector/v1beta1/common/pns.go; seen on a
+        cluster: otherwise the collector waits for the marker `completed` forever.
+    """
+    folder = METRICS_LOG.rpartition("/")[0]
+    return f"{{ {{ echo running > {folder}/$$$$.pid; }} 2> /dev/null; {command}; }}"
 
 
 def quoted(token: str) -> str:

@@ -11,12 +11,12 @@ from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts, study_search
-from kftune.render.command import lasting, quoted, script, torchrun_arguments
+from kftune.render.command import lasting, quoted, script, stoppable, torchrun_arguments
 from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.on_katib import on_katib
 from kftune.render.parameters import KatibParameter, katib_parameters, placeholder_of
-from kftune.render.rendering import Rendering
+from kftune.render.rendering import NO_STOPPING, EarlyStopping, Rendering
 from kftune.render.trials import KINDS, trial_spec
 from kftune.study import Study
 
@@ -38,6 +38,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
     search = study_search(study)
     numbers = counts(study, search)
     filters, engine = _filters(study), engine_of(study.algorithm.name)
+    stopping = _stopping(study, filters)
     experiment = {
         "apiVersion": "kubeflow.org/v1beta1",
         "kind": "Experiment",
@@ -45,6 +46,7 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
         "spec": {
             "objective": _objective(study, filters),
             "algorithm": algorithm_spec(study),
+            **({} if stopping.spec is None else {"earlyStopping": stopping.spec}),
             "parallelTrialCount": numbers.parallel,
             "maxTrialCount": numbers.max_trials,
             "maxFailedTrialCount": numbers.max_failed,
@@ -54,11 +56,20 @@ def render_katib(study: Study, marks: Mapping[str, str] | None = None) -> Render
                 "source": {"filter": {"metricsFormat": list(filters.regexes)}},
             },
             "parameters": [parameter.item for parameter in found if parameter.item is not None],
-            "trialTemplate": _trial_template(study, found, marks or {}),
+            "trialTemplate": _trial_template(study, found, marks or {}, stops=stopping.spec is not None),
         },
     }
     about = [] if study is given else [f"Katib runs {study.algorithm.name} in place of {given.algorithm.name}"]
-    return Rendering([experiment], [*about, *notes(study, search, found, filters.names, numbers)])
+    return Rendering([experiment], [*about, *notes(study, search, found, filters.names, numbers), *stopping.notes])
+
+
+def _stopping(study: Study, filters: KatibFilters) -> EarlyStopping:
+    if not study.stopping:
+        return NO_STOPPING
+    # Most studies have no rules, and rendering is fast.
+    from kftune.render.stopping import early_stopping  # noqa: PLC0415
+
+    return early_stopping(study, filters.names)
 
 
 def _metadata(study: Study, suffix: int) -> dict[str, Any]:
@@ -95,19 +106,21 @@ def _objective(study: Study, filters: KatibFilters) -> dict[str, Any]:
     return spec
 
 
-def _trial_template(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> dict[str, Any]:
+def _trial_template(
+    study: Study, found: list[KatibParameter], marks: Mapping[str, str], *, stops: bool
+) -> dict[str, Any]:
     target = study.targets.katib
     kind = KINDS[target.trial_kind]
     searched = [parameter for parameter in found if parameter.item is not None]
     leaves = study.leaves
     return {
-        "retain": target.retain,
+        "retain": target.retain or stops,
         "primaryContainerName": kind.container or study.step.name,
         **({"primaryPodLabels": dict(kind.labels)} if kind.labels else {}),
         "successCondition": expression(kind.succeeded),
         "failureCondition": expression("Failed"),
         "trialParameters": [_trial_parameter(leaves[parameter.name]) for parameter in searched],
-        "trialSpec": trial_spec(study, _script(study, found, marks)),
+        "trialSpec": trial_spec(study, _script(study, found, marks, stops=stops)),
     }
 
 
@@ -119,7 +132,7 @@ def _trial_parameter(leaf: Leaf) -> dict[str, str]:
     return {"name": name, "description": described, "reference": name}
 
 
-def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str]) -> str:
+def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str], *, stops: bool) -> str:
     texts, placeholders = {**study.fixed, **marks}, {*marks}
     for parameter in found:
         texts[parameter.name] = parameter.text
@@ -139,7 +152,9 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str])
             f"budget.trial_timeout is {longest:g}s; make min_runtime the smaller one",
             ("targets", "katib", "min_runtime"),
         )
-    return text if shortest is None else lasting(text, shortest)
+    if shortest is not None:
+        text = lasting(text, shortest, alone=stops)
+    return stoppable(text) if stops else text
 
 
 def _quoted(pieces: Iterable[str | KatibParameter]) -> str:

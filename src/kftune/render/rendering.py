@@ -25,6 +25,18 @@ class Rendering(NamedTuple):
     """Plain dicts without a name, for `kubectl create`; `kubectl apply` rejects them."""
 
 
+class EarlyStopping(NamedTuple):
+    """What an Experiment has of the stopping rules of its study."""
+
+    spec: dict[str, Any] | None
+    """spec.earlyStopping; None if Katib can apply none of the rules."""
+    notes: list[str]
+
+
+NO_STOPPING = EarlyStopping(None, [])
+"""Of a study without rules."""
+
+
 def present(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the fields that have a value: not None, and not an empty text, list or mapping."""
     return {name: value for name, value in fields.items() if value or value == 0}

@@ -58,18 +58,22 @@ class Bandit(TrialRule):
         leader = histories.leader_at(own.position)
         if leader is None:
             return ""
-        limit = self._limit(leader, minimize=histories.minimize)
+        limit = self.limit(leader, minimize=histories.minimize)
         if histories.better(own.best, limit) or own.best == limit:
             return ""
         return (
             f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g} (best trial: {leader:g})"
         )
 
-    def _limit(self, leader: float, *, minimize: bool) -> float:
+    def limit(self, leader: float, *, minimize: bool) -> float:
         """Returns the worst value that goes on.
 
         Azure's definition has values above 0 only. Below 0 this is its mirror image, so that the limit is never better
         than the leader: to maximize -loss means the same as to minimize loss.
+
+        Args:
+            leader: The best value of all trials.
+            minimize: Whether lower values are better.
         """
         if self.slack_amount is not None:
             return leader + self.slack_amount if minimize else leader - self.slack_amount

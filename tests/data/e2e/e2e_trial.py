@@ -167,12 +167,31 @@ def behaving(given: Behaving) -> None:
     actions.get(given.how, lambda: None)()
 
 
+class Stopped(Hparams):
+    """A training whose result is known from its first report on."""
+
+    lr: float = Hparam(0.5, search=Uniform(0, 1))
+
+
+def stopped(given: Stopped) -> None:
+    def checkpoint(*_: object) -> NoReturn:
+        sys.stdout.write("checkpoint written\n")
+        sys.stdout.flush()
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, checkpoint)
+    for epoch in range(1, 9):
+        report(loss=1 / epoch + given.lr)
+        time.sleep(0.7)
+
+
 STUDIES: dict[str, tuple[type[Hparams], Callable[[Any], None]]] = {
     "plain": (Plain, plain),
     "encoded": (Encoded, encoded),
     "hostile": (Hostile, hostile),
     "reduced": (Reduced, reduced),
     "behaving": (Behaving, behaving),
+    "stopped": (Stopped, stopped),
 }
 
 

@@ -392,7 +392,7 @@ def test_a_trial_that_is_worse_than_the_others_is_stopped_early(tmp_path):
     outcome, _ = run(experiment(sh(script.strip()), trials=4, earlyStopping=STOPPING), tmp_path)
     trials = trials_in(tmp_path)
     assert [trial.state for trial in trials] == ["Succeeded", "Succeeded", "EarlyStopped", "EarlyStopped"]
-    assert trials[2].message == "stopped early by the median rule: loss greater than 0.1 after 2 reports"
+    assert trials[2].message == "stopped early by medianstop: loss greater than 0.1 after 2 reports"
     assert (trials[2].objective, trials[2].metrics["loss"].count) == (0.9, 2)
     assert (trials[2].duration or 99) < 5
     assert outcome.reason == "MaxTrialsReached"

@@ -34,6 +34,8 @@ class KatibConfig(NamedTuple):
     trial_kinds: frozenset[tuple[str, str]] = _TRIAL_KINDS
     copies_context: bool = False
     """`injectSecurityContext`: whether the collector gets the securityContext of the pod's first container."""
+    is_given: bool = False
+    """Whether it is that of a cluster, not of a stock install."""
 
 
 class Cluster(NamedTuple):
@@ -121,6 +123,7 @@ def _config(given: Mapping[str, Any]) -> KatibConfig:
         _names(runtime, "metricsCollectors", "kind"),
         frozenset(_trial_kind(str(kind)) for kind in kinds) if isinstance(kinds, list) else stock.trial_kinds,
         controller.get("injectSecurityContext") is True,
+        is_given=True,
     )
 
 

@@ -44,6 +44,8 @@ class Finished(NamedTuple):
     succeeded: bool
     values: Sequence[str]
     """The reported values of the objective, in order of time."""
+    stopped: bool = False
+    """Whether it was stopped early; Katib's service passes over such trials."""
 
 
 def refused_setting(settings: Iterable[Setting]) -> RefusedSetting | None:

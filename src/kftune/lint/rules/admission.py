@@ -118,7 +118,8 @@ RULES = (
         severity="refused",
         title="An early stopping algorithm that is not installed",
         explanation="The algorithm must be listed in katib-config; the default installation has only medianstop.",
-        remedy="use medianstop, or remove earlyStopping",
+        remedy="use medianstop, register kftune's early stopping service (kftune render --with-service), or remove "
+        "earlyStopping",
         fails="spec: {earlyStopping: {algorithmName: median}}",
         passes="spec: {earlyStopping: {algorithmName: medianstop}}",
     ),

@@ -112,4 +112,15 @@ RULES = (
         passes=_shared_memory("1Gi"),
         source="Kubernetes, pkg/volume/emptydir and pkg/kubelet/eviction",
     ),
+    Rule(
+        code="KT311",
+        severity="advice",
+        title="Early stopping that needs kftune's service",
+        explanation="Katib has no such algorithm. kftune has a service for it, which an administrator adds to "
+        "katib-config once; a cluster without it refuses the Experiment. With --katib-config lint knows.",
+        remedy="let an administrator apply what kftune render --with-service writes, and pass --katib-config FILE",
+        fails="spec: {earlyStopping: {algorithmName: kftune-asha}}",
+        passes="spec: {earlyStopping: {algorithmName: medianstop}}",
+        source="Katib, katib-config: runtime.earlyStoppings",
+    ),
 )

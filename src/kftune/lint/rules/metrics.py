@@ -78,6 +78,30 @@ RULES = (
         passes="spec: {earlyStopping: {algorithmName: medianstop}}",
     ),
     Rule(
+        code="KT259",
+        severity="hangs",
+        title="Early stopping of a training that is not root",
+        explanation="To stop a trial, Katib's collector makes a file with a mark, as root. The line that Katib puts "
+        "behind the training's command then writes `completed` into it. A container that is not root cannot, so it "
+        "fails, and the collector waits forever. The Experiment does not go on.",
+        remedy="let the training's shell make the file before: `{ echo running > /var/log/katib/$$$$.pid; python "
+        "train.py; }`, as kftune render does; or give the pod, and so the collector, the same runAsUser",
+        fails="spec: {earlyStopping: {algorithmName: medianstop}, trialTemplate: {retain: true}}",
+        passes="spec: {earlyStopping: null}",
+        source="katib v0.19.0, pkg/webhook/v1beta1/pod (utils.go), pkg/metricscollector/v1beta1/common (pns.go)",
+    ),
+    Rule(
+        code="KT260",
+        severity="hangs",
+        title="Early stopping of trials that are not retained",
+        explanation="Without retain Katib deletes the object of a trial as soon as it is marked as stopped, and never "
+        "reads what it has reported. It creates no new trials until it has, so the Experiment does not go on.",
+        remedy="set trialTemplate.retain: true",
+        fails="spec: {earlyStopping: {algorithmName: medianstop}}",
+        passes="spec: {earlyStopping: {algorithmName: medianstop}, trialTemplate: {retain: true}}",
+        source="katib v0.19.0, pkg/controller.v1beta1/trial (trial_controller.go), experiment (ReconcileSuggestions)",
+    ),
+    Rule(
         code="KT246",
         severity="fails",
         title="A metrics file directly in /",

@@ -321,4 +321,15 @@ RULES = (
         fails=_stopping("0"),
         passes=_stopping("4"),
     ),
+    Rule(
+        code="KT268",
+        severity="fails",
+        title="A setting that kftune's early stopping service refuses",
+        explanation="The webhook does not check the settings of early stopping. The service does, and the Experiment "
+        "ends Failed.",
+        remedy="write the settings as in a study's stopping, each value as text",
+        fails="spec: {earlyStopping: {algorithmName: kftune-bandit, algorithmSettings: [{name: slack, value: '0.1'}]}}",
+        passes="spec: {earlyStopping: {algorithmName: kftune-bandit, "
+        "algorithmSettings: [{name: slack_factor, value: '0.1'}]}}",
+    ),
 )

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kftune.errors import KatibError, RunError
+from kftune.earlystopping.fixed import FixedRules
+from kftune.earlystopping.names import ALGORITHMS, PREFIX
+from kftune.earlystopping.settings import SettingError, rule_of
+from kftune.errors import KatibError, RunError, suggestion
 from kftune.katib.trial.medianstop import MedianStop
 from kftune.katib.trial.stopping import StopRule
 from kftune.local.experiment.metrics import Metrics
@@ -39,6 +42,8 @@ class Readers(Collection):
     ) -> None:
         super().__init__(metrics, folder, server, as_katib=as_katib, wrapped=wrapped)
         self._service = None if stopping is None else _service(metrics, stopping)
+        if stopping is not None and stopping.get("algorithmName", "").startswith(PREFIX):
+            self.stopped_by = stopping["algorithmName"]
 
     def make(self, trial: str) -> RowsReader:
         """Returns the reader of a trial that starts now."""
@@ -62,7 +67,7 @@ class Readers(Collection):
         if self._service is None:
             return
         for trial in trials:
-            if trial.state == "Succeeded":
+            if trial.state in ("Succeeded", "EarlyStopped"):
                 reader = self.make(trial.name)
                 reader.reread(self._folder.log(trial.name))
                 self.remember(trial.name, reader.rows, trial.state)
@@ -76,11 +81,24 @@ class Readers(Collection):
             raise RunError(f"early stopping fails, and on Katib the Experiment hangs: {error}") from error
 
 
-def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | None:
+def _service(metrics: Metrics, stopping: Mapping[str, Any]) -> MedianStop | FixedRules | None:
+    """Returns the service that Katib would ask.
+
+    Raises:
+        RunError: It is unknown here, or refuses its settings.
+    """
     if metrics.kind not in ("StdOut", "File"):
         return None
     name = stopping.get("algorithmName", "")
-    if name != "medianstop":
-        raise RunError(f"early stopping by {name!r} is unknown here; use medianstop, or remove spec.earlyStopping")
     settings = [(each.get("name", ""), each.get("value", "")) for each in stopping.get("algorithmSettings", ())]
-    return MedianStop(settings, metrics.objective, metrics.direction)
+    if name == "medianstop":
+        return MedianStop(settings, metrics.objective, metrics.direction)
+    if not name.startswith(PREFIX):
+        raise RunError(
+            f"early stopping by {name!r} is unknown here; {suggestion(name, ('medianstop', *ALGORITHMS))}, or remove "
+            f"spec.earlyStopping"
+        )
+    try:
+        return FixedRules(rule_of(name, settings), metrics.objective, metrics.direction)
+    except SettingError as error:
+        raise RunError(f"spec.earlyStopping: {error}; on Katib the Experiment fails") from error

@@ -46,6 +46,8 @@ def is_finite(text: str) -> bool:
 class Collection:
     """What the readers of an Experiment's trials share.
 
+    `stopped_by` is the service that stops trials early.
+
     Args:
         metrics: The Experiment's metrics.
         folder: Where results go.
@@ -61,6 +63,7 @@ class Collection:
         self.server = server
         self.as_katib = as_katib
         self.wrapped = wrapped
+        self.stopped_by = "medianstop"
         self._folder = folder
         self._finished: list[Finished] = []
 
@@ -78,7 +81,7 @@ class Collection:
             state: How it ended.
         """
         values = [row.value for row in self.counted(rows) if row.name == self.metrics.objective]
-        self._finished.append(Finished(trial, state == "Succeeded", values))
+        self._finished.append(Finished(trial, state == "Succeeded", values, stopped=state == "EarlyStopped"))
 
     def local_path(self, trial: str) -> Path:
         """Returns the path that is used here for the one at which the collector reads."""
@@ -248,8 +251,8 @@ class _LinesReader(RowsReader):
         self._watch = None
         rules = " and ".join(f"{rule.name} {rule.comparison} than {rule.value}" for rule in self._rules)
         step = f" after {self._rules[0].start_step} reports" if self._rules[0].start_step else ""
-        self.stop_rule = "medianstop"
-        self.stop = f"stopped early by the median rule: {rules}{step}"
+        self.stop_rule = self._collection.stopped_by
+        self.stop = f"stopped early by {self._collection.stopped_by}: {rules}{step}"
 
     def _fail(self, error: KatibError) -> None:
         self._failure = f"Katib's collector ends with an error, and the trial fails: {error}"

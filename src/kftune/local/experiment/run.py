@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kftune._version import __version__
+from kftune.earlystopping.names import with_service
 from kftune.errors import KatibError, RunError
 from kftune.katib.admission import Verdict, admit
 from kftune.katib.admission.cluster import Cluster
@@ -166,7 +167,7 @@ def _parents(sampler: Sampler, store: Store) -> Callable[[str], str | None]:
 
 
 def _admitted(experiment: Mapping[str, Any], cluster: Cluster, version: KatibVersion) -> tuple[Verdict, dict[str, Any]]:
-    verdict = admit(experiment, cluster=cluster, version=version)
+    verdict = admit(experiment, cluster=with_service(cluster, experiment), version=version)
     if verdict.admitted and verdict.spec is not None:
         return verdict, verdict.spec
     lines = [f"{reason.field}: {reason.detail}" for reason in verdict.reasons] or [verdict.message]

@@ -1,0 +1,3 @@
+module kftune.example/cluster/pgrep
+
+go 1.25
