@@ -183,12 +183,15 @@ class WarmWorker:
 
     def close(self) -> None:
         """Ends it; processes that it has forked go on."""
-        if self._socket.fileno() >= 0:
-            self._socket.close()
-            os.close(self._output)
-        if self._process.poll() is None:
+        if self._socket.fileno() < 0:
+            return
+        self._socket.close()
+        os.close(self._output)
+        # Also what the imports have started.
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()
+        self._adoption.reap(self.pid)
         self._adoption.close()
 
     def _why_not_quiet(self) -> str:
