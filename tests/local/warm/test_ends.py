@@ -51,9 +51,9 @@ def start_run(tmp_path: Path, source: str, trials: int = 4, waits: bool = True, 
     """Starts a run in a process of its own."""
     path = write(tmp_path, {"trial_module.py": source})
     code = RUN.format(folder=str(tmp_path / "runs"), path=str(path), trials=trials, budget=budget, waits=waits)
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SUPPORT)}, start_new_session=True, text=True
-    )
+    path_of_modules = os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path_of_modules}
+    return subprocess.Popen([sys.executable, "-c", code], env=env, start_new_session=True, text=True)
 
 
 def children(pid: int) -> list[int]:
@@ -214,6 +214,22 @@ def test_a_worker_that_imports_without_end_holds_nothing_up(tmp_path, monkeypatc
     found = run_module(tmp_path, "import endless\nprint('loss=1')\n", trials=4)
     assert time.monotonic() - began < 20
     assert [trial.state for trial in found.trials] == ["Succeeded"] * 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_whose_run_ends_while_it_imports_never_runs_the_module(tmp_path, monkeypatch, number):
+    slow = "import os, time\nif 'KFTUNE_TRIAL_NAME' not in os.environ: open('imports', 'w'); time.sleep(1)\n"
+    write(tmp_path / "site-packages", {"slow.py": slow})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site-packages"))
+    source = "import slow, time\nopen('ran', 'a').write('x')\nprint('loss=1', flush=True)\ntime.sleep(2)\n"
+    runner = start_run(tmp_path, source, waits=False)
+    wait_until(lambda: (tmp_path / "imports").exists() and (tmp_path / "ran").exists())
+    pids = children(runner.pid)
+    assert len(pids) == 2
+    runner.send_signal(number)
+    runner.wait()
+    wait_until(lambda: not any(map(is_alive, pids)))
+    assert (tmp_path / "ran").read_text() == "x"
 
 
 def test_nothing_is_left_when_a_run_ends(tmp_path, forks):

@@ -95,6 +95,14 @@ def test_what_python_prints_when_it_starts_is_in_each_log(tmp_path, forks, monke
     assert all(log.startswith("import _frozen_importlib # frozen\n") for log in found.logs)
 
 
+def test_a_fork_that_cannot_become_a_trial_is_told(tmp_path, forks, install):
+    install(torch="")  # not the one that has a generator of random numbers
+    found = run_module(tmp_path, "import torch\n" + REPORT)
+    assert forks.pids == []
+    assert [trial.state for trial in found.trials] == ["Succeeded"] * 3
+    assert found.notes == [f"{FIRST}the worker does not answer: a process that it forked ended at once{LAST}"]
+
+
 def test_a_module_that_is_not_installed_is_left_out(tmp_path, forks):
     source = "try:\n    import not_there\nexcept ImportError:\n    print('without')\n" + REPORT
     found = run_module(tmp_path, source)

@@ -40,10 +40,14 @@ class Adoption:
 
     def watch(self, process: Spawned) -> Spawned:
         """Returns a process that, when it has ended, leaves nothing of its group behind as a dead child."""
-        return _Watched(process, self._reap) if self._is_open else process
+        return _Watched(process, self.reap) if self._is_open else process
 
-    def _reap(self, *groups: int) -> None:
-        """Reaps the ended processes of groups whose first process is reaped, now or at a later call."""
+    def reap(self, *groups: int) -> None:
+        """Reaps the ended processes of groups whose first process is reaped, now or at a later call.
+
+        Args:
+            groups: Their numbers.
+        """
         self._groups.update(groups)
         for each in [*self._groups]:
             try:
@@ -58,10 +62,10 @@ class Adoption:
             return
         self._is_open = False
         until = time.monotonic() + _LONGEST_END
-        self._reap()
+        self.reap()
         while self._groups and time.monotonic() < until:
             time.sleep(0.002)
-            self._reap()
+            self.reap()
         with self._lock:
             Adoption._open -= 1
             if Adoption._open == 0:

@@ -23,6 +23,7 @@ _VARIABLE = "KFTUNE_WARM_WORKER"
 _LARGEST = 1 << 18
 # A fork takes milliseconds, on a machine that swaps perhaps seconds.
 _PATIENCE = 30.0
+_NUMBER = 16
 
 
 class WorkerError(Exception):
@@ -140,21 +141,24 @@ class WarmWorker:
         changes = {name: value for name, value in env.items() if self._env.get(name) != value}
         request = {"arguments": argv[3:], "env": changes, "cwd": str(cwd)}
         ours, theirs = socket.socketpair()
-        try:
-            with ours:
+        ours.settimeout(_PATIENCE)
+        with ours:
+            try:
                 with theirs:
                     self._send(request, [output, theirs.fileno()])
                 pid = int(self._receive()["pid"])
-                # It writes when it leads its own group, and starts when it knows that its number has arrived here.
-                ours.settimeout(_PATIENCE)
-                if pid < 0 or ours.recv(1) != b"1":
+                if pid < 0:
                     return None
+                # It writes its number when it leads its own group, and runs the module when that has arrived here.
+                if int(ours.recv(_NUMBER) or 0) != pid:
+                    raise WorkerError("a process that it forked ended at once")
                 forked = Forked(self, pid)
                 ours.send(b"1")
                 return forked
-        except (WorkerError, OSError) as error:
-            self._give_up(str(error))
-            return None
+            except (WorkerError, OSError) as error:
+                self._give_up(str(error))
+                _reap_unanswered(ours)
+                return None
 
     def wait(self, pid: int) -> int:
         """Waits for the end of a process that it has forked.
@@ -179,12 +183,15 @@ class WarmWorker:
 
     def close(self) -> None:
         """Ends it; processes that it has forked go on."""
-        if self._socket.fileno() >= 0:
-            self._socket.close()
-            os.close(self._output)
-        if self._process.poll() is None:
+        if self._socket.fileno() < 0:
+            return
+        self._socket.close()
+        os.close(self._output)
+        # Also what the imports have started.
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()
+        self._adoption.reap(self.pid)
         self._adoption.close()
 
     def _why_not_quiet(self) -> str:
@@ -215,6 +222,15 @@ class WarmWorker:
             raise WorkerError("its socket is closed")
         answer: dict[str, Any] = json.loads(message)
         return answer
+
+
+def _reap_unanswered(channel: socket.socket) -> None:
+    """Reaps a process that the worker has forked at its own end; without an answer it ends by itself."""
+    with suppress(OSError):
+        pid = int(channel.recv(_NUMBER) or 0)
+        channel.close()
+        if pid:
+            _adopted(pid)
 
 
 def _adopted(pid: int) -> int:

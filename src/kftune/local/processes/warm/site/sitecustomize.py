@@ -174,7 +174,7 @@ def _become_trial(request: dict[str, object], text: bytes, output: int, go: int)
         sys.modules["__main__"] = main
         _seed_anew()
         _exit_quickly()
-        os.write(go, b"1")
+        os.write(go, b"%d" % os.getpid())
         if os.read(go, 1) != b"1":
             os._exit(1)
         os.close(go)
@@ -219,11 +219,12 @@ def _let_go() -> None:
     import io
 
     # What the trial left open is written, even if only an imported module knows it.
+    written = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
     for each in gc.get_objects():
-        if issubclass(type(each), io.IOBase) and not each.closed:
+        if type(each) in written and not each.closed:
             try:
                 each.flush()
-            except (OSError, ValueError):
+            except (OSError, RuntimeError, ValueError):
                 continue
     for name in _names:
         sys.modules.pop(name, None)
@@ -255,7 +256,11 @@ def _start() -> None:
     _own.extend(name for name in sys.modules if name not in before and "." not in name)
     sys.path[:] = path
     atexit.register(_let_go)
-    _serve(int(os.environ.pop(VARIABLE)))
+    try:
+        _serve(int(os.environ.pop(VARIABLE)))
+    except BaseException:
+        # kftune has ended, or this process was interrupted. It must never go on to the module itself.
+        os._exit(1)
 
 
 _own: list[str] = []
