@@ -114,7 +114,7 @@ def stop_early(trial: str, api: Api) -> None:
         api: The API server.
 
     Raises:
-        InvalidTrialError: It is no name of a trial.
+        InvalidTrialError: No trial can have this name.
         TrialStatusError: The API server refuses, or cannot be reached.
     """
     if _NAME.fullmatch(trial) is None:

@@ -78,7 +78,7 @@ def _about(study: Study, rule: TrialRule) -> Iterator[str]:
         )
         yield _when(rule)
     if not study.targets.katib.retain:
-        yield "the pods of trials stay until the Experiment is deleted (retain): Katib needs those that it has stopped"
+        yield "the pods of trials stay until the Experiment is deleted (retain): Katib needs the stopped ones"
     if not rule.counts:
         yield f"Katib counts what a stopped trial has reported: one that stopping.{rule.kind} stops can be the best"
     if _tests_best_of_objective(study, rule):
