@@ -174,7 +174,7 @@ def test_what_the_api_server_says_is_in_the_error(tmp_path):
             stop_early("b", api)
         server.trials["a"] = trial()
         server.conflicts = 99
-        with pytest.raises(TrialStatusError, match="changed by others 5 times"):
+        with pytest.raises(TrialStatusError, match="409: the object has been modified"):
             stop_early("a", api)
         (api.account / "token").write_text("another")
         with pytest.raises(TrialStatusError, match=r"403: trials\.kubeflow\.org is forbidden"):

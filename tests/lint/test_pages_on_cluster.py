@@ -14,7 +14,7 @@ LEFT = {
     "its collector's image comes from a registry, and the cluster has none": 1,
     "the page has no example": 5,
     "the cluster has no TrainJob": 2,
-    "the cluster has no service for early stopping": 6,
+    "the cluster has no service for early stopping": 7,
     "it stops after thousands of trials": 1,
     "its image comes from a registry, and the cluster has none": 2,
     "the setting is one of Katib's random, a Python service that the cluster does not have": 1,

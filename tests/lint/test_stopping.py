@@ -12,7 +12,7 @@ from kftune import yaml_text
 from kftune.lint.checker import check
 from kftune.lint.options import LintOptions
 
-CODES = {"KT111", "KT245", "KT259", "KT260", "KT268", "KT311"}
+CODES = {"KT111", "KT245", "KT269", "KT259", "KT260", "KT268", "KT311"}
 MEDIAN = {"algorithmName": "medianstop"}
 NOT_ROOT = {"securityContext": {"runAsNonRoot": True}}
 USER = {"securityContext": {"runAsUser": 1000}}
@@ -50,6 +50,7 @@ def codes(given: dict[str, Any], folder: Path, config: str | None = None) -> set
         ({"template": RETAIN, "earlyStopping": {"algorithmName": "kftune-plateau"}}, {"KT111"}),
         ({"template": RETAIN, "earlyStopping": {"algorithmName": "kftune-"}}, {"KT111"}),
         ({"template": RETAIN, "earlyStopping": {}}, {"KT111"}),
+        ({"template": RETAIN, "earlyStopping": MEDIAN, "algorithm": {"algorithmName": "hyperband"}}, {"KT269"}),
     ],
 )
 def test_what_keeps_a_stopped_trial_from_ending_is_found(tmp_path, parts, expected):

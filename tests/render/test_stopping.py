@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from kubeflow_katib_api.models import V1beta1Experiment
-from render_examples import container_of, make_study
+from render_examples import SETTINGS, container_of, make_study
 from stopping_examples import TRIAL_RULES
 
 from kftune.earlystopping.names import KINDS
 from kftune.earlystopping.settings import rule_of
+from kftune.errors import RenderError
 from kftune.katib.trial.kubelet import expanded
 from kftune.katib.trial.wrapper import wrap
 from kftune.lint.checker import check
@@ -124,6 +125,13 @@ def test_lint_predicts_no_trouble_for_any_kind_of_trial(kind, tmp_path):
     assert "KT311" in {finding.code for finding in report.findings}
     assert experiment["spec"]["trialTemplate"]["retain"] is True
     assert "the pods of trials stay until the Experiment is deleted" in notes
+
+
+def test_hyperband_does_not_survive_a_stopped_trial():
+    algorithm = {"name": "hyperband", "settings": SETTINGS["hyperband"]}
+    search = {"epochs": {"int": [1, 9]}}
+    with pytest.raises(RenderError, match=r"does not go on when stopping\.asha has stopped one; remove stopping"):
+        rendered({"asha": {}}, algorithm=algorithm, search=search, budget={"max_trials": 9, "parallel": 9})
 
 
 def test_a_step_that_runs_a_shell_is_told_how_the_training_gets_the_signal():

@@ -49,9 +49,7 @@ def check(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{given[0].replace('_', '-')} belongs to --with-service; add it, or leave both out")
         return
     if arguments.out is None or arguments.out.suffix in (".yaml", ".yml", ".json"):
-        raise UsageError(
-            "--with-service writes a file beside the manifests, which others apply, so it needs a folder: --out DIR"
-        )
+        raise UsageError("--with-service writes another file than the manifests, so it needs a folder: --out DIR")
     if arguments.katib_config is not None and not arguments.katib_config.is_file():
         raise UsageError(
             f"--katib-config takes a file, but {arguments.katib_config} is none"

@@ -5,7 +5,7 @@ fixed when the trial is created. The collector counts the reports of each metric
 two of them it tests one rule only, and a trial stops when it has met all of its rules. So a trial gets one rule.
 
 Most of kftune's rules could test many reports. Here the report is taken that would have saved the most among the trials
-that have ended: those that it would have stopped, times the reports that they would not have made.
+that have ended: the number of trials that it would have stopped, times the reports that they would not have made.
 
 Source: katib v0.19.0, cmd/metricscollector/v1beta1/file-metricscollector/main.go (updateStopRules).
 """
@@ -38,7 +38,7 @@ class Check(NamedTuple):
     report: int
     """Its number, from 1."""
     limit: float
-    """The worst value that goes on."""
+    """The worst value with which a trial continues."""
 
 
 def stop_rules(rule: TrialRule, histories: Histories) -> list[StopRule]:
@@ -46,7 +46,7 @@ def stop_rules(rule: TrialRule, histories: Histories) -> list[StopRule]:
 
     Args:
         rule: A rule of one of the kinds in `kftune.earlystopping.names`.
-        histories: The reports of the trials that have ended: of those that succeeded, and of those stopped early.
+        histories: The reports of the trials that have ended: that have succeeded, or were stopped early.
     """
     return _APPROXIMATIONS[rule.kind](rule, histories)
 
@@ -61,7 +61,7 @@ def _at_best_report(
 
     Args:
         reports: The reports at which the rule may be applied, in ascending order.
-        limit: Returns the worst value that goes on at a report; None where there is nothing to compare with.
+        limit: Returns the worst value with which a trial continues; None where there is nothing to compare with.
         histories: The trials that have ended.
     """
     ended = [history for _, history in histories.all()]

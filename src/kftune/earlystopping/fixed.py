@@ -1,4 +1,4 @@
-"""What a rule decides for the trials that Katib creates now, from those that have ended."""
+"""What a rule decides for the trials that Katib creates now, from the trials that have ended."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FixedRules:
         """Returns the rules of the trials that are created next: at most one.
 
         Args:
-            trials: All trials of the Experiment so far, or those that are not known yet.
+            trials: All trials of the Experiment so far, or the new ones.
         """
         for trial in trials:
             self._add(trial)

@@ -22,11 +22,9 @@ from kftune.earlystopping.settings import SettingError, rule_of
 from kftune.earlystopping.trial_status import Api, InvalidTrialError, TrialStatusError, stop_early
 from kftune.errors import KftuneError
 
-PORT = 6788
-"""The port at which Katib expects an early stopping service."""
-
 _SERVICE = "api.v1.beta1.EarlyStopping"
 _THREADS = 8
+_LARGEST_REQUEST = 256 << 20  # it has all trials
 # Katib starts one service for each Experiment.
 _MOST_EXPERIMENTS = 16
 _COMPARISONS = {"equal": api_pb2.EQUAL, "less": api_pb2.LESS, "greater": api_pb2.GREATER}
@@ -134,7 +132,8 @@ def serve(address: str, service: EarlyStopping) -> tuple[grpc.Server, int]:
         "ValidateEarlyStoppingSettings": (service.validate, api_pb2.ValidateEarlyStoppingSettingsRequest),
     }
     handlers = {name: _handler(name, method, request) for name, (method, request) in methods.items()}
-    server = grpc.server(ThreadPoolExecutor(_THREADS))
+    options = [("grpc.max_receive_message_length", _LARGEST_REQUEST)]
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
     try:
         port = server.add_insecure_port(address)

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import ssl
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +27,16 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _TIMEOUT = 20.0
 _TRIES = 5
-_CONFLICT = 409
+_PAUSE = 0.3
+_BUSY = (http.client.CONFLICT, http.client.TOO_MANY_REQUESTS)
 
 
 class TrialStatusError(KftuneError):
     """The status of a trial cannot be changed."""
+
+
+class BusyError(TrialStatusError):
+    """The API server does not answer now, or others have changed the trial at the same time."""
 
 
 class InvalidTrialError(TrialStatusError):
@@ -81,7 +87,7 @@ class Api(NamedTuple):
             body: The patch, as a JSON merge patch.
 
         Raises:
-            TrialStatusError: The API server cannot be reached.
+            BusyError: The API server cannot be reached.
         """
         headers = {"Accept": "application/json"}
         try:
@@ -96,7 +102,7 @@ class Api(NamedTuple):
             found = answer.status, answer.read()
             connection.close()
         except (OSError, http.client.HTTPException) as error:
-            raise TrialStatusError(f"the API server {self.host}:{self.port} does not answer: {error}") from error
+            raise BusyError(f"the API server {self.host}:{self.port} does not answer: {error}") from error
         return found
 
 
@@ -108,26 +114,32 @@ def stop_early(trial: str, api: Api) -> None:
         api: The API server.
 
     Raises:
-        InvalidTrialError: It is no name of a trial.
+        InvalidTrialError: No trial can have this name.
         TrialStatusError: The API server refuses, or cannot be reached.
     """
     if _NAME.fullmatch(trial) is None:
         raise InvalidTrialError(f"a trial's name has lower-case letters, digits, - and ., but got {trial[:80]!r}")
     path = f"/apis/kubeflow.org/v1beta1/namespaces/{api.namespace}/trials/{trial}"
-    code = 0
-    for _ in range(_TRIES):
-        found = _checked(api.request("GET", path), trial)
-        conditions = (found.get("status") or {}).get("conditions") or []
-        if any(each.get("type") == "EarlyStopped" and each.get("status") == "True" for each in conditions):
+    for left in reversed(range(_TRIES)):
+        try:
+            _stop(trial, path, api)
             return
-        # With the version, so that a change of the controller in between is not undone.
-        version = found["metadata"]["resourceVersion"]
-        patch = {"metadata": {"resourceVersion": version}, "status": {"conditions": [*conditions, _condition()]}}
-        code, answer = api.request("PATCH", f"{path}/status", patch)
-        if code != _CONFLICT:
-            _checked((code, answer), trial)
-            return
-    raise TrialStatusError(f"trial {trial}: its status was changed by others {_TRIES} times in a row")
+        except BusyError:
+            # The collector asks once; if it gets an error, it ends, and the trial fails.
+            if not left:
+                raise
+            time.sleep(_PAUSE)
+
+
+def _stop(trial: str, path: str, api: Api) -> None:
+    found = _checked(api.request("GET", path), trial)
+    conditions = (found.get("status") or {}).get("conditions") or []
+    if any(each.get("type") == "EarlyStopped" and each.get("status") == "True" for each in conditions):
+        return
+    # With the version, so that a change of the controller in between is not undone.
+    version = found["metadata"]["resourceVersion"]
+    patch = {"metadata": {"resourceVersion": version}, "status": {"conditions": [*conditions, _condition()]}}
+    _checked(api.request("PATCH", f"{path}/status", patch), trial)
 
 
 def _checked(answer: tuple[int, bytes], trial: str) -> dict[str, Any]:
@@ -135,12 +147,12 @@ def _checked(answer: tuple[int, bytes], trial: str) -> dict[str, Any]:
     try:
         found = json.loads(data)
     except ValueError:
-        found = {}
-    if code >= http.client.BAD_REQUEST or not isinstance(found, dict):
-        reason = found.get("message") if isinstance(found, dict) else None
-        said = reason or data[:200].decode(errors="replace")
-        raise TrialStatusError(f"trial {trial}: the API server answers {code}: {said}")
-    return found
+        found = None
+    if code < http.client.BAD_REQUEST and isinstance(found, dict):
+        return found
+    said = (found.get("message") if isinstance(found, dict) else "") or data[:200].decode(errors="replace")
+    kind = BusyError if code in _BUSY or code >= http.client.INTERNAL_SERVER_ERROR else TrialStatusError
+    raise kind(f"trial {trial}: the API server answers {code}: {said}")
 
 
 def _condition() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kftune.earlystopping.names import KINDS
 from kftune.earlystopping.settings import settings_of
+from kftune.errors import RenderError
 from kftune.render.rendering import EarlyStopping
 from kftune.stopping import Rule, TrialRule
 from kftune.stopping.rules import key_of
@@ -24,11 +25,23 @@ def early_stopping(study: Study, names: Mapping[str, str]) -> EarlyStopping:
     Args:
         study: The study; it has rules.
         names: Name of a metric in the study -> in Katib.
+
+    Raises:
+        RenderError: Katib's algorithm does not survive a trial that is stopped.
+
+    Source: katib v0.19.0, pkg/suggestion/v1beta1/hyperband/service.py.
     """
     chosen = next((rule for rule in study.stopping if isinstance(rule, TrialRule) and _is_applied(rule)), None)
     left_out = [_left_out(rule, chosen) for rule in study.stopping if rule is not chosen]
     if chosen is None:
         return EarlyStopping(None, left_out)
+    if study.algorithm.name == "hyperband":
+        raise RenderError(
+            f"Katib's hyperband waits until each trial of a bracket has succeeded, and does not go on when "
+            f"stopping.{chosen.kind} has stopped one; remove stopping, or use another algorithm, such as random",
+            ("stopping", chosen.kind),
+            ("algorithm", "name"),
+        )
     watched = getattr(chosen, "metric", None)
     if watched is not None:
         chosen = chosen.model_copy(update={"metric": names.get(watched, watched)})
@@ -78,7 +91,7 @@ def _about(study: Study, rule: TrialRule) -> Iterator[str]:
         )
         yield _when(rule)
     if not study.targets.katib.retain:
-        yield "the pods of trials stay until the Experiment is deleted (retain): Katib needs those that it has stopped"
+        yield "the pods of trials stay until the Experiment is deleted (retain): Katib needs the stopped ones"
     if not rule.counts:
         yield f"Katib counts what a stopped trial has reported: one that stopping.{rule.kind} stops can be the best"
     if _tests_best_of_objective(study, rule):

@@ -102,6 +102,19 @@ RULES = (
         source="katib v0.19.0, pkg/controller.v1beta1/trial (trial_controller.go), experiment (ReconcileSuggestions)",
     ),
     Rule(
+        code="KT269",
+        severity="hangs",
+        title="Early stopping with hyperband",
+        explanation="Katib's hyperband begins the next bracket when all trials of the last one have succeeded. A trial "
+        "that was stopped early never does: the service fails at each request, and no more trials are created.",
+        remedy="remove earlyStopping, or use random, tpe or another algorithm",
+        fails="spec: {algorithm: {algorithmName: hyperband, algorithmSettings: [{name: r_l, value: '9'}, "
+        "{name: eta, value: '3'}, {name: resource_name, value: units}]}, "
+        "earlyStopping: {algorithmName: medianstop}, trialTemplate: {retain: true}}",
+        passes="spec: {earlyStopping: {algorithmName: medianstop}, trialTemplate: {retain: true}}",
+        source="katib v0.19.0, pkg/suggestion/v1beta1/hyperband/service.py; recorded runs of it",
+    ),
+    Rule(
         code="KT246",
         severity="fails",
         title="A metrics file directly in /",

@@ -54,6 +54,9 @@ def stopping_findings(spec: Mapping[str, Any], cluster: Cluster, run: RunObject 
     yield from _service_findings(stopping, cluster)
     if spec["metricsCollectorSpec"]["collector"].get("kind") not in _STOPPING_COLLECTORS:
         return
+    if spec["algorithm"]["algorithmName"] == "hyperband":
+        message = "hyperband waits until each trial of a bracket has succeeded: a stopped one ends the search"
+        yield finding("KT269", STOPPING_NAME, message)
     if not spec["trialTemplate"].get("retain"):
         message = "Katib deletes a stopped trial before it reads its metrics, and creates no trials in its place"
         yield finding("KT260", TEMPLATE, message)
