@@ -102,7 +102,7 @@ def choose(path: Path, name: str | None, overrides: list[str]) -> Chosen:
     judgement = check_experiment(document._replace(value=value), cluster, "0.19")
     if not judgement.verdict.admitted:
         raise UsageError(_refusal(path, judgement))
-    predicted = placed(judgement)
+    predicted = list(placed(judgement))
     for each in predicted:
         if each.code == _REFUSED_SETTING:  # there would be no rule to apply here
             raise UsageError(f"{path}:{each.line}:{each.column}: {each.message}")
