@@ -32,6 +32,7 @@ algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5}}
 """,
     "budget": """
 budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h}
+stopping: {bandit: {interval: 5, slack_factor: 0.1, delay: 10}}
 """,
     "step": """
 step:

@@ -84,6 +84,17 @@ def test_a_pytorchjob_has_the_programs_settings_on_every_node():
     assert job()["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
 
 
+def test_what_only_katib_forbids_in_a_pod_is_allowed_on_the_nodes_of_a_step():
+    helper = {"name": "proxy", "image": "registry.example/proxy:1", "restartPolicy": "Always"}
+    logs = {"name": "metrics-volume", "mount": "/var/log/katib", "empty_dir": True}
+    given = {"pod": {"hostPID": True, "initContainers": [helper]}, "volumes": [SHARED, logs]}
+    found = job_of(made(**given).node("train"), "toy").object
+    pod = found["spec"]["pytorchReplicaSpecs"]["Master"]["template"]["spec"]
+    assert pod["hostPID"] is True
+    assert pod["initContainers"] == [helper]
+    assert {"name": "metrics-volume", "mountPath": "/var/log/katib"} in pod["containers"][0]["volumeMounts"]
+
+
 def test_a_trainjob_names_its_runtime_of_the_namespace():
     spec = job("TrainJob", runtime="team-torch", runtime_kind="TrainingRuntime")["spec"]
     assert spec["runtimeRef"] == {"name": "team-torch", "kind": "TrainingRuntime"}

@@ -72,6 +72,10 @@ class Reducer:
     Args:
         names: The metrics to look for.
         definitions: How to find metrics that are not printed on metric lines.
+        keep_new: Whether to collect each finite report, in `new`.
+
+    Attributes:
+        new: The metric, value and step of each finite report since `new` was emptied last; None if not collected.
 
     Raises:
         MetricError: A metric line cannot carry one of the names.
@@ -80,13 +84,16 @@ class Reducer:
         without timestamps the last row is the latest.
     """
 
-    __slots__ = ("_cutter", "_reduced", "_refused", "_scanners")
+    __slots__ = ("_cutter", "_reduced", "_refused", "_scanners", "new")
 
-    def __init__(self, names: Sequence[str], definitions: Sequence[MetricDefinition] = ()) -> None:
+    def __init__(
+        self, names: Sequence[str], definitions: Sequence[MetricDefinition] = (), *, keep_new: bool = False
+    ) -> None:
         self._scanners = scanners(names, definitions)
         self._cutter = LineCutter()
         self._refused = Refused()
         self._reduced: dict[str, MetricValues] = {}
+        self.new: list[tuple[str, float, int | None]] | None = [] if keep_new else None
 
     @property
     def refused(self) -> Counter[tuple[str, str]]:
@@ -122,6 +129,8 @@ class Reducer:
         if numbers is None:
             return self._take_finite(scanner, block)
         self._add(scanner.name, block, found, numbers)
+        if self.new is not None:
+            self._collect(block, self._refused.finite(scanner.name, scanner.find_places(block)))
         return True
 
     def _take_finite(self, scanner: Scanner, block: bytes) -> bool:
@@ -131,6 +140,7 @@ class Reducer:
         if kept:
             found = Reports.of([(offset, text) for offset, _, text, _ in kept])
             self._add(scanner.name, block, found, [number for *_, number in kept])
+            self._collect(block, kept)
         diverged = [place for place in places if is_not_finite(place[1])]
         known = self._reduced.get(scanner.name)
         if known and diverged and (not kept or diverged[-1][0] > kept[-1][0]):
@@ -145,6 +155,10 @@ class Reducer:
         least, greatest = texts[numbers.index(low)], texts[numbers.index(high)]
         news = MetricValues(least.decode(), greatest.decode(), texts[-1].decode(), len(texts), step)
         self._merge(name, news, low, high)
+
+    def _collect(self, block: bytes, reports: list[FiniteReport]) -> None:
+        if self.new is not None:
+            self.new += [(name, number, step_before(block, offset)) for offset, name, _, number in reports]
 
     def _merge(self, name: str, news: MetricValues, low: float, high: float) -> None:
         known = self._reduced.get(name)

@@ -1,4 +1,4 @@
-"""The pod of a trial, as Katib leaves it intact."""
+"""The pod of a trial, or of one node of a step: what Katib leaves intact, and what Katib does not allow."""
 
 from __future__ import annotations
 
@@ -15,6 +15,53 @@ _KATIB_VOLUME = "metrics-volume"
 _KATIB_MOUNT = "/var/log/katib"
 
 DATA_VARIABLE = "KFTUNE_DATA"
+
+
+def check_for_katib(step: Step, name: str) -> None:
+    """Checks that the pod leaves room for what Katib adds, and that Katib's collector starts in it, and ends.
+
+    Args:
+        step: What it runs.
+        name: The container's name.
+
+    Raises:
+        RenderError: It does not.
+
+    Source: katib v0.19.0, pkg/webhook/v1beta1/pod/inject_webhook.go; pkg/metricscollector/v1beta1/common/pns.go; each
+    case was seen on a cluster.
+    """
+    if name == COLLECTOR:
+        raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
+    for volume in step.volumes:
+        if volume.name == _KATIB_VOLUME or pods.path_of(volume) == _KATIB_MOUNT:
+            raise RenderError(
+                f"Katib mounts its volume {_KATIB_VOLUME!r} at {_KATIB_MOUNT}, but step.volumes has "
+                f"{volume.name!r} at {volume.mount}; choose another name and path"
+            )
+    if step.pod:
+        _check_fragment_for_katib(step)
+
+
+def _check_fragment_for_katib(step: Step) -> None:
+    if step.pod.get("hostPID"):
+        raise RenderError(
+            "Katib lets the containers of a trial's pod share their processes, which excludes step.pod.hostPID: "
+            "Kubernetes rejects the pod; remove it"
+        )
+    for helper in step.pod.get("initContainers") or ():
+        if helper.get("restartPolicy") == "Always":
+            raise RenderError(
+                f"Katib's collector waits for the end of all containers, but {helper['name']!r} in "
+                f"step.pod.initContainers ends after all others, so the trial would never end; remove its "
+                f"restartPolicy, or start it in the step's command"
+            )
+    shared = step.pod.get("securityContext") or {}
+    if shared.get("runAsNonRoot") and not shared.get("runAsUser"):
+        raise RenderError(
+            "Katib's collector runs as root unless the pod names a user, so step.pod.securityContext.runAsNonRoot "
+            "keeps it from starting, and the trial would never end; remove it (step.security.run_as_non_root is for "
+            "the training alone), or add runAsUser"
+        )
 
 
 def pod_template(step: Step, group: str, name: str, script: str) -> dict[str, Any]:
@@ -44,44 +91,14 @@ def with_fragments(spec: dict[str, Any], step: Step) -> dict[str, Any]:
         step: What runs.
 
     Raises:
-        RenderError: A part changes a volume of kftune, holds a placeholder of Katib, or stops Katib's collector.
+        RenderError: A part changes a volume of kftune, or holds a placeholder of Katib.
     """
     if not step.pod and not step.container:
         return spec
-    _check_for_katib(step)
     return pods.with_fragments(spec, step, lambda text, which: _without_placeholder(text, f"step.{which}"))
 
 
-def _check_for_katib(step: Step) -> None:
-    """Checks that Katib's collector starts in the pod, and ends.
-
-    Source: katib v0.19.0, pkg/webhook/v1beta1/pod/inject_webhook.go; pkg/metricscollector/v1beta1/common/pns.go; each
-    case was seen on a cluster.
-    """
-    if step.pod.get("hostPID"):
-        raise RenderError(
-            "Katib lets the containers of a trial's pod share their processes, which excludes step.pod.hostPID: "
-            "Kubernetes rejects the pod; remove it"
-        )
-    for helper in step.pod.get("initContainers") or ():
-        if helper.get("restartPolicy") == "Always":
-            raise RenderError(
-                f"Katib's collector waits for the end of all containers, but {helper['name']!r} in "
-                f"step.pod.initContainers ends after all others, so the trial would never end; remove its "
-                f"restartPolicy, or start it in the step's command"
-            )
-    shared = step.pod.get("securityContext") or {}
-    if shared.get("runAsNonRoot") and not shared.get("runAsUser"):
-        raise RenderError(
-            "Katib's collector runs as root unless the pod names a user, so step.pod.securityContext.runAsNonRoot "
-            "keeps it from starting, and the trial would never end; remove it (step.security.run_as_non_root is for "
-            "the training alone), or add runAsUser"
-        )
-
-
 def _container(step: Step, name: str, script: str) -> dict[str, Any]:
-    if name == COLLECTOR:
-        raise RenderError(f"step.name must not be {name!r}: Katib adds a container of that name to the pod")
     container: dict[str, Any] = {"name": name, "image": image(step), **command(script)}
     if step.image_pull_policy is not None:
         container["imagePullPolicy"] = step.image_pull_policy
@@ -125,11 +142,6 @@ def mounts(step: Step) -> list[dict[str, Any]]:
         RenderError: A path or a name is already in use.
     """
     for volume in step.volumes:
-        if volume.name == _KATIB_VOLUME or pods.path_of(volume) == _KATIB_MOUNT:
-            raise RenderError(
-                f"Katib mounts its volume {_KATIB_VOLUME!r} at {_KATIB_MOUNT}, but step.volumes has "
-                f"{volume.name!r} at {volume.mount}; choose another name and path"
-            )
         _without_placeholder(volume.mount, f"the mount of volume {volume.name}")
     return pods.mounts(step)
 

@@ -110,6 +110,9 @@ def object_of(work: Work, script: str) -> dict[str, Any]:
         RenderError: The kind cannot express the step.
     """
     kind = KINDS[work.kind]
+    container = kind.container or work.step.name
+    if work.is_trial:
+        trial_pods.check_for_katib(work.step, container)
     if work.kind == "TrainJob":
         _check_train_job(work)
     metadata = _object_metadata(work.step)
@@ -117,7 +120,7 @@ def object_of(work: Work, script: str) -> dict[str, Any]:
         "apiVersion": kind.api_version,
         "kind": work.kind,
         **({"metadata": metadata} if metadata else {}),
-        "spec": kind.spec(work, kind.container or work.step.name, script),
+        "spec": kind.spec(work, container, script),
     }
 
 

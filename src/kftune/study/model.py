@@ -8,23 +8,24 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from kftune.domains import Conditional, Domain
-from kftune.errors import DomainError, HparamsError, suggestion
-from kftune.hparams.fields import Leaf, check_condition, has_field_validators, holder_of, put
+from kftune.errors import HparamsError
+from kftune.hparams.fields import Leaf
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.load import keys_to
-from kftune.spec.part import Part, PartError, located
+from kftune.spec.part import Part, PartError
+from kftune.stopping.rules import Stopping
 from kftune.study.algorithm import Algorithm
+from kftune.study.checks import check_algorithm, check_ends, check_point, check_space, unknown
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.step import Step
 from kftune.study.targets import Targets
 from kftune.study.types import HparamsClass, Metric, SearchDomain
 from kftune.study.values import flat_values
-from kftune.validation import findings
 
 
 class Study(Part):
@@ -52,6 +53,8 @@ class Study(Part):
     """How values are chosen."""
     budget: Budget = Budget()
     """The limits of the study."""
+    stopping: Stopping = ()
+    """Rules that end trials, or the study, before their time: settings by rule, or a list of such mappings."""
     step: Step
     """What each trial runs."""
     points: tuple[dict[str, Any], ...] = ()
@@ -62,12 +65,12 @@ class Study(Part):
     def model_post_init(self, context: object, /) -> None:
         """Checks rules that concern several fields."""
         self.fixed  # noqa: B018  # deriving them checks them
-        self._check_space()
-        self._check_ends()
+        check_space(self)
+        check_ends(self)
         self.reductions  # noqa: B018
-        self._check_algorithm()
+        check_algorithm(self)
         for index, point in enumerate(self.points):
-            self._check_point(point, index)
+            check_point(self, point, index)
 
     # -- derived values ----------------------------------------------------------------------------------------
 
@@ -78,7 +81,7 @@ class Study(Part):
         leaves = self.hparams.leaves()
         for name, value in flat_values(self.hparams, self.values):
             if name not in leaves:
-                raise self._unknown(name, "values")
+                raise unknown(self, name, "values")
             if name in found:
                 raise PartError(f"{name} is set twice, as a dotted name and in a group; remove one", ("values",))
             try:
@@ -115,7 +118,7 @@ class Study(Part):
         fixed, search, space = self.fixed_values, self.search, {}
         for name, leaf in self.leaves.items():
             domain = search.get(name, leaf.domain)
-            if domain is not None and name not in fixed and (name in search or not self._is_left_out(leaf)):
+            if domain is not None and name not in fixed and (name in search or not self.is_left_out(leaf)):
                 space[name] = domain
         return space
 
@@ -143,12 +146,12 @@ class Study(Part):
 
     def active(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Returns `point` without values that their condition excludes; parents are evaluated before children."""
-        values = {**self._defaults, **self.fixed_values, **point}
+        values = {**self.class_defaults, **self.fixed_values, **point}
         kept = dict(point)
         for name, domain in self.space.items():
             if isinstance(domain, Conditional) and name in kept and not domain.active(values):
                 del kept[name]
-                values[name] = self._defaults.get(name)
+                values[name] = self.class_defaults.get(name)
         return kept
 
     def assignment(self, point: Mapping[str, Any]) -> dict[str, str]:
@@ -187,13 +190,13 @@ class Study(Part):
         """Returns the defaults that trials use, by dotted name: of values that they do not get, or not always."""
         return {
             name: default
-            for name, default in self._defaults.items()
+            for name, default in self.class_defaults.items()
             if (
                 name not in self.argument_names
                 or (name in self.entries and name not in self.fixed_values)
                 or isinstance(self.space.get(name), Conditional)
             )
-            and not self._is_left_out(self.hparams.leaf(name))
+            and not self.is_left_out(self.hparams.leaf(name))
         }
 
     def compared(self) -> dict[str, Any]:
@@ -232,10 +235,9 @@ class Study(Part):
         """Returns the study as in a file, without defaults."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    # -- checks ------------------------------------------------------------------------------------------------
-
     @derived
-    def _defaults(self) -> dict[str, Any]:
+    def class_defaults(self) -> dict[str, Any]:
+        """The defaults of the class, by dotted name."""
         return {name: leaf.default for name, leaf in self.hparams.leaves().items() if leaf.has_default}
 
     @derived
@@ -250,7 +252,7 @@ class Study(Part):
             and (name in self.fixed_values or not any(other.startswith(f"{name}.") for other in named))
         )
 
-    def _is_left_out(self, leaf: Leaf) -> bool:
+    def is_left_out(self, leaf: Leaf) -> bool:
         """Returns whether a field is part of an absent group, so that only `search` of the study can add it.
 
         A condition on the group adds it too, unless the study fixes the group to null.
@@ -259,119 +261,6 @@ class Study(Part):
             leaf.name.startswith(f"{name}.") and (name in self.fixed_values or not isinstance(leaf.domain, Conditional))
             for name in self._absent_groups
         )
-
-    def _unknown(self, name: str, section: str) -> PartError:
-        return PartError(
-            f"{self.hparams.__name__} has no hyperparameter {name!r}; {suggestion(name, self.hparams.leaves())}",
-            (section, *keys_to(getattr(self, section), name)),
-            at_key=True,
-        )
-
-    def _check_space(self) -> None:
-        leaves = self.leaves
-        for name, domain in self.search.items():
-            leaf = leaves.get(name)
-            if leaf is None and domain is None and holder_of(leaves, name) is not None:
-                continue  # an override has removed the domain of a key
-            if leaf is None:
-                raise self._unknown(name, "search")
-            if domain is not None:
-                self._check_domain(leaf, domain)
-        fixed, space = self.fixed_values, self.space
-        if self.entries:
-            self.mappings.check(self.encode({name: domain.quantile(0.5) for name, domain in space.items()}))
-        for name in (name for name in fixed if self.search.get(name) is not None):
-            raise PartError(
-                f"a hyperparameter is fixed or searched, but {name} is in values and in search; "
-                f"remove it from one of them (on a command line: ~search.{name})",
-                ("search", name),
-            )
-        if not space:
-            raise PartError(
-                f"a study needs something to search, but neither {self.hparams.__name__} nor search has a domain; "
-                f"for example search: {{{next(iter(leaves), 'name')}: {{uniform: [0, 1]}}}}",
-                ("search",),
-            )
-        for name, leaf in leaves.items():
-            if not leaf.has_default and name not in space and name not in fixed and not self._is_left_out(leaf):
-                raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
-
-    def _check_domain(self, leaf: Leaf, domain: Domain) -> None:
-        try:
-            leaf.check_domain(domain)
-        except (HparamsError, DomainError) as error:  # not `located`, which takes longer than the check
-            raise PartError(str(error), ("search", leaf.name)) from error
-        if type(domain) is Conditional:
-            if domain.domain is None:
-                raise PartError(f"{leaf.name}: a condition in a study needs a domain too", ("search", leaf.name))
-            leaves, fixed = self.hparams.leaves(), self.fixed_values
-            searched = {name: self.search.get(name, each.domain) for name, each in leaves.items() if name not in fixed}
-            with located("search", leaf.name, "when"):
-                check_condition(leaf.name, domain, leaves, searched)
-            if not leaf.has_default:
-                raise PartError(f"{leaf.declaration} is conditional, so it needs a default", ("search", leaf.name))
-
-    def _check_ends(self) -> None:
-        """Checks the fixed values and both ends of each domain with the validators of the class.
-
-        Only errors about single fields count: two fields that do not fit together here may fit elsewhere.
-        """
-        if not has_field_validators(self.hparams):
-            return
-        for u in (0, 1):
-            point = self.active({name: domain.quantile(u) for name, domain in self.space.items()})
-            values: dict[str, Any] = {}
-            for name, value in {**self.fixed_values, **point}.items():
-                put(values, self.leaves[name].path, value)
-            try:
-                self.hparams.model_validate(values, strict=False)
-            except ValidationError as error:
-                for finding in findings(error, self.hparams):
-                    self._check_end(".".join(map(str, finding.path)), finding.message, point)
-
-    def _check_end(self, name: str, message: str, point: Mapping[str, Any]) -> None:
-        if name in self.fixed_values:
-            raise PartError(message, ("values", *keys_to(self.values, name)))
-        if name in point:
-            refused = f"{self.hparams.__name__} refuses {name}={point[name]!r} of {self.space[name]!r}: {message}"
-            raise PartError(refused, ("search", name) if name in self.search else ("hparams",))
-
-    def _check_algorithm(self) -> None:
-        if self.algorithm.name == "grid":
-            endless = next((name for name, domain in self.space.items() if math.isinf(domain.size)), None)
-            if endless:
-                raise PartError(
-                    f"a grid needs a finite number of points, but {endless} is {self.space[endless]!r}; give it a step "
-                    f"(quniform, int) or a list (choice), or use the algorithm random",
-                    ("search", endless) if endless in self.search else ("algorithm", "name"),
-                )
-            if self.size > self.budget.max_trials:
-                raise PartError(
-                    f"a grid tries every point, but it has {self.size} and max_trials={self.budget.max_trials}; "
-                    f"set max_trials to {self.size}, make the grid smaller, or use the algorithm random",
-                    ("budget", "max_trials") if "max_trials" in self.budget.model_fields_set else ("algorithm", "name"),
-                )
-
-    def _check_point(self, point: Mapping[str, Any], index: int) -> None:
-        for name, value in point.items():
-            if name not in self.space:
-                known = suggestion(name, self.space)
-                raise PartError(
-                    f"a first point sets searched values, but {name!r} is not searched; {known}",
-                    ("points", index, name),
-                    at_key=True,
-                )
-            if not self.space[name].contains(value):
-                raise PartError(
-                    f"a first point must be in the space, but {name}={value!r} is not in {self.space[name]!r}",
-                    ("points", index, name),
-                )
-        for name in self.active({name: point.get(name, self._defaults.get(name)) for name in self.space}):
-            leaf = self.leaves[name]
-            if name not in point and not (leaf.has_default and self.space[name].contains(leaf.default)):
-                raise PartError(
-                    f"a first point must set {name}, whose default is not in {self.space[name]!r}", ("points", index)
-                )
 
     def first_points(self) -> list[dict[str, Any]]:
         """Returns the points to try first, with defaults filled in."""

@@ -8,12 +8,10 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.processes.lost import LossWatch, why_lost
-from kftune.local.processes.process import TrialProcess
 from kftune.local.samplers import Sampler, Suggestion
 from kftune.local.study.events import (
     Event,
@@ -28,8 +26,10 @@ from kftune.local.study.events import (
     now,
 )
 from kftune.local.study.failure import end_state, last_lines
-from kftune.local.study.plan import Reader, StudyPlan, counted
+from kftune.local.study.plan import StudyPlan, counted
 from kftune.local.study.progress import Outcome, Progress, Reason
+from kftune.local.study.running import RunningTrial
+from kftune.local.study.stopping import Judge, Stop
 from kftune.local.study.trials import Trials
 from kftune.results import FINISHED, SCORED, Origin, State, Trial, TrialEnd, TrialStart
 from kftune.results.store import Store
@@ -37,20 +37,6 @@ from kftune.results.store import Store
 _BETWEEN_REPORTS = 0.5
 # When the sampler takes longer than this to answer, ended trials are stored before it is asked.
 _QUICK_ANSWER = 0.01
-
-
-@dataclass(eq=False)
-class _Running:
-    """A trial with a running process."""
-
-    number: int
-    suggestion: Suggestion
-    reader: Reader
-    gpus: tuple[str, ...]
-    watch: LossWatch | None
-    process: TrialProcess = field(init=False)
-    reported: dict[str, float] = field(default_factory=dict)
-    stopped: str = ""
 
 
 class StudyEngine:
@@ -81,6 +67,7 @@ class StudyEngine:
         self._interrupts = interrupts
         self._emit = emit
         self._origin = store.meta.origin(trials.code, trials.revision)
+        self._judge = Judge(plan.rules, store.meta.objective.name, minimize=store.meta.direction == "minimize")
         earlier = store.trials()
         self._progress = Progress(plan, store, earlier)
         self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
@@ -90,7 +77,7 @@ class StudyEngine:
         self._answer_seconds = 0.0
         self._unsaid: list[Callable[[], Event]] = []
         self._unsynchronised = False
-        self._running: Listener[_Running] = Listener(interrupts)
+        self._running: Listener[RunningTrial] = Listener(interrupts)
 
     def run(self) -> Outcome:
         """Runs trials until the study is over, then stops the rest."""
@@ -172,6 +159,7 @@ class StudyEngine:
 
     def _start_again(self, trial: Trial) -> None:
         self._store.folder.move_aside(trial.name, trial.attempt)
+        self._judge.forget(trial.number)
         if trial.number not in self._lost:  # otherwise the sampler still waits for its end
             self._sampler.repeat(trial.number, trial.point)
         origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
@@ -195,7 +183,7 @@ class StudyEngine:
     def _start(self, number: int, attempt: int, suggestion: Suggestion, origin: Origin) -> None:
         name = self._store.name(number)
         watch = LossWatch() if self._lost[number] < self._plan.lost_retries else None
-        running = _Running(number, suggestion, self._plan.reader(name), self._trials.devices.take(), watch)
+        running = RunningTrial(number, suggestion, self._plan.reader(name), self._trials.devices.take(), watch)
         problem = ""
         pid = pid_started = None
         try:
@@ -241,8 +229,7 @@ class StudyEngine:
         """Waits for a process, or until something is due; at most `longest` seconds."""
         until = None if longest is None else time.monotonic() + longest
         for running in self._running.listen(until, *(running.reader.next_look for running in self._running)):
-            if running.reader.stop:
-                running.process.stop()
+            self._judge_reports(running)
             if running.process.returncode is not None:
                 self._finish(running)
         moment = time.monotonic()
@@ -251,13 +238,20 @@ class StudyEngine:
             if due is not None and due <= moment:
                 self._look(running)
 
-    def _look(self, running: _Running) -> None:
+    def _look(self, running: RunningTrial) -> None:
         for metric in running.reader.look():
             self._emit_metric(running, metric)
-        if running.reader.stop:
+        self._judge_reports(running)
+
+    def _judge_reports(self, running: RunningTrial) -> None:
+        """Asks a trial to end that its reader, or a stopping rule, gives up."""
+        if running.early is None:
+            early = self._judge.hear(running.number, running.reader.reports())
+            running.early = early or (Stop(running.reader.stop) if running.reader.stop else None)
+        if running.early is not None:
             running.process.stop()
 
-    def _feeder(self, running: _Running) -> Callable[[bytes], object]:
+    def _feeder(self, running: RunningTrial) -> Callable[[bytes], object]:
         feed = running.reader.feed
         if self._emit is None:
             return feed
@@ -270,10 +264,11 @@ class StudyEngine:
 
     # -- ending ------------------------------------------------------------------------------------------------
 
-    def _finish(self, running: _Running) -> None:
+    def _finish(self, running: RunningTrial) -> None:
         process = running.process
         self._trials.devices.give_back(running.gpus)
         running.reader.close()
+        self._judge.hear(running.number, running.reader.reports())
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
         lost = "" if running.watch is None else running.watch.lost(process)
@@ -283,11 +278,11 @@ class StudyEngine:
             self._lose(running, f"{why_lost(lost)}{last_lines(log)}", duration, code)
         else:
             state, message = end_state(self._plan, process, running.reader, log)
-            if running.reader.stop and not process.timed_out:
-                state, message = "EarlyStopped", running.reader.stop
+            if running.early is not None and not process.timed_out:
+                state, message = "EarlyStopped", running.early.message
             self._end(running, state, message, duration, code)
 
-    def _lose(self, running: _Running, message: str, duration: float, code: int | None) -> None:
+    def _lose(self, running: RunningTrial, message: str, duration: float, code: int | None) -> None:
         """Lets a trial that was ended from outside start again. Until then it is stored as one that was cut short."""
         self._store_end(running, "Killed", message, duration, code)
         trial = self._store.trial(running.number)
@@ -296,11 +291,11 @@ class StudyEngine:
         self._progress.add(trial.number, trial.state, None)
         self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, message))
 
-    def _store_end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
+    def _store_end(self, running: RunningTrial, state: State, message: str, duration: float, code: int | None) -> None:
         ending = TrialEnd(
             state=state,
             metrics=running.reader.values,
-            objective=running.reader.objective,
+            objective=running.objective,
             ended=now(),
             duration=round(duration, 6),
             exit_code=code,
@@ -310,11 +305,13 @@ class StudyEngine:
         self._unsynchronised = True
         running.reader.ended(state)
 
-    def _end(self, running: _Running, state: State, message: str, duration: float, code: int | None) -> None:
+    def _end(self, running: RunningTrial, state: State, message: str, duration: float, code: int | None) -> None:
         """Stores how a trial ended; `_settle` writes it to disk and emits the event."""
         self._store_end(running, state, message, duration, code)
         number = running.number
-        values, objective = running.reader.values, running.reader.objective
+        values, objective = running.reader.values, running.objective
+        self._judge.ended(number, state)
+        self._progress.rule = self._judge.over()
         self._sampler.tell(number, objective if state in SCORED else None)
         is_best = self._progress.add(number, state, objective)
         finished = self._progress.finished
@@ -378,7 +375,7 @@ class StudyEngine:
         for note in (*self._trials.notes, *self._sampler.notes):
             self._send(lambda note=note: Note(note))  # type: ignore[misc]
 
-    def _emit_metric(self, running: _Running, metric: str) -> None:
+    def _emit_metric(self, running: RunningTrial, metric: str) -> None:
         moment = time.monotonic()
         if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kftune.metrics.values import MetricValues
 from kftune.results import Meta, State, TrackedMetric
+from kftune.stopping import Report, Rule
 
 
 class Reader(ABC):
@@ -33,6 +34,10 @@ class Reader(ABC):
     @abstractmethod
     def latest(self, metric: str) -> MetricValues | None:
         """Returns the values so far of a metric; None if its latest report is not a finite number."""
+
+    def reports(self) -> Sequence[Report]:
+        """Returns the finite values that were reported since the last call, in their order."""
+        return ()
 
     @abstractmethod
     def close(self) -> None:
@@ -73,6 +78,7 @@ class StudyPlan:
         limit_name: What the file calls a trial's time limit.
         failed_hint: What the file calls `max_failed`.
         lost_retries: How often a trial that was ended from outside starts again.
+        rules: What ends trials, or the run, before their time.
     """
 
     meta: Meta
@@ -83,6 +89,7 @@ class StudyPlan:
     limit_name: str = "trial_timeout"
     failed_hint: str = "budget.max_failed"
     lost_retries: int = 0
+    rules: Sequence[Rule] = ()
 
     def better(self, value: float, than: float | None) -> bool:
         """Whether a value of the objective is better than another.

@@ -13,7 +13,13 @@ from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import Store
 
 Reason = Literal[
-    "GoalReached", "MaxFailedReached", "MaxTrialsReached", "SearchSpaceExhausted", "WallClock", "Interrupted"
+    "GoalReached",
+    "MaxFailedReached",
+    "MaxTrialsReached",
+    "SearchSpaceExhausted",
+    "WallClock",
+    "StoppingRule",
+    "Interrupted",
 ]
 """What ends a run."""
 
@@ -50,6 +56,11 @@ class Progress:
         plan: What ends the run.
         store: Its results.
         trials: The trials of earlier runs.
+
+    Attributes:
+        finished: The number of trials that count against the budget.
+        failed: The number of failed ones.
+        rule: Why a stopping rule ends the study; empty while none does.
     """
 
     def __init__(self, plan: StudyPlan, store: Store, trials: Iterable[Trial]) -> None:
@@ -59,6 +70,7 @@ class Progress:
         self._best: tuple[float, int] | None = None
         self.finished = 0
         self.failed = 0
+        self.rule = ""
         for trial in trials:
             self.add(trial.number, trial.state, trial.objective)
 
@@ -104,6 +116,8 @@ class Progress:
             return "MaxTrialsReached"
         if exhausted:
             return "SearchSpaceExhausted"
+        if self.rule:
+            return "StoppingRule"
         left = self.wall_clock_left()
         return "WallClock" if left is not None and left <= 0 else None
 
@@ -137,6 +151,7 @@ class Progress:
         return {
             "GoalReached": "stopped: another trial has reached the goal",
             "MaxFailedReached": "stopped: too many other trials have failed",
+            "StoppingRule": "stopped: a stopping rule has ended the study",
             "WallClock": "stopped: the study's wall clock has run out",
             "Interrupted": "stopped: the run was interrupted; the next run starts it again with the same values",
         }.get(reason, "stopped: the study is over")
@@ -156,6 +171,8 @@ class Progress:
             return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
             return f"all points of the space were tried, after {self.finished} trials{none}"
+        if reason == "StoppingRule":
+            return f"{self.rule}; {self.finished} trials have finished{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"

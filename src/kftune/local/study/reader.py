@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kftune.local.study.missing_objective import why_diverged, why_missing
 from kftune.local.study.plan import Reader
 from kftune.metrics.reduction import Reducer
 from kftune.metrics.values import MetricValues
+from kftune.stopping import Report
 from kftune.study import Study
 
 
@@ -22,13 +24,22 @@ class StudyReader(Reader):
         self._objective = study.objective
         definitions = study.metric_definitions
         self._definition = next((each for each in definitions if each.name == study.objective.metric), None)
-        self._reducer = Reducer(tuple(study.reductions), definitions)
+        self._reducer = Reducer(tuple(study.reductions), definitions, keep_new=bool(study.stopping))
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
     def latest(self, metric: str) -> MetricValues | None:
         """The values so far of a metric; None if its latest report is not a finite number."""
         values = self._reducer.result(metric)
         return None if values is None or values.number("latest") is None else values
+
+    def reports(self) -> Sequence[Report]:
+        """The finite values that were reported since the last call."""
+        found = self._reducer.new
+        if not found:
+            return ()
+        reports = [Report(*each) for each in found]
+        found.clear()
+        return reports
 
     def close(self) -> None:
         """Reads a last line without a line break."""

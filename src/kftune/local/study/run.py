@@ -111,6 +111,7 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
         lost_retries=study.step.preemption.retries,
+        rules=study.stopping,
     )
 
 

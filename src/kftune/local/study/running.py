@@ -1,0 +1,31 @@
+"""`RunningTrial`: what the engine knows of a trial while its process runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kftune.local.processes.lost import LossWatch
+from kftune.local.processes.process import TrialProcess
+from kftune.local.samplers import Suggestion
+from kftune.local.study.plan import Reader
+from kftune.local.study.stopping import Stop
+
+
+@dataclass(eq=False)
+class RunningTrial:
+    """A trial with a running process."""
+
+    number: int
+    suggestion: Suggestion
+    reader: Reader
+    gpus: tuple[str, ...]
+    watch: LossWatch | None
+    process: TrialProcess = field(init=False)
+    reported: dict[str, float] = field(default_factory=dict)
+    stopped: str = ""
+    early: Stop | None = None
+
+    @property
+    def objective(self) -> float | None:
+        """The value of the objective that counts, after the end."""
+        return self.reader.objective if self.early is None or self.early.counts else None

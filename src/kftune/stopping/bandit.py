@@ -1,0 +1,64 @@
+"""`bandit`: ends trials whose best value is too far from the best of all trials at the same position."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from kftune.spec.part import PartError
+from kftune.spec.quantities import NO_BOOL
+from kftune.stopping.history import Histories
+from kftune.stopping.rule import Delay, Reports, TrialRule, is_due
+
+Slack = Annotated[float, Field(ge=0), NO_BOOL]
+
+
+class Bandit(TrialRule):
+    """Ends a trial whose best value is further from the best value of all trials than a slack allows.
+
+    Source: Azure Machine Learning, BanditPolicy.
+    """
+
+    kind: ClassVar[str] = "bandit"
+
+    interval: Reports = 1
+    """The rule is applied at every report whose number is a multiple of this."""
+    slack_factor: Slack | None = None
+    """The slack as a share: when maximizing, a trial stops below best / (1 + slack_factor)."""
+    slack_amount: Slack | None = None
+    """The slack as a distance: when maximizing, a trial stops below best - slack_amount."""
+    delay: Delay = 0
+    """The rule is not applied before the report of this number."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Checks that there is one slack."""
+        given = [name for name in ("slack_factor", "slack_amount") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) if given else "neither"
+            raise PartError(
+                f"bandit needs slack_factor or slack_amount, but got {found}; for example slack_factor: 0.1"
+            )
+
+    def judge(self, trial: int, histories: Histories) -> str:
+        """Returns why a trial should stop now; empty while it may go on."""
+        own = histories.of(trial)
+        if own.best is None or not is_due(own.count, self.interval, self.delay):
+            return ""
+        bests = [best for other in histories.others(trial) if (best := other.best_at(own.position)) is not None]
+        if not bests:
+            return ""
+        leader = min(bests) if histories.minimize else max(bests)
+        limit = self._limit(leader, minimize=histories.minimize)
+        if histories.better(own.best, limit) or own.best == limit:
+            return ""
+        return (
+            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g} (best trial: {leader:g})"
+        )
+
+    def _limit(self, leader: float, *, minimize: bool) -> float:
+        """Returns the worst value that goes on."""
+        if self.slack_amount is not None:
+            return leader + self.slack_amount if minimize else leader - self.slack_amount
+        factor = 1 + (self.slack_factor or 0.0)
+        return leader * factor if minimize else leader / factor
