@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.measure import BenchmarkError, Comparison, Line, Skipped
-from benchmarks.page import figure, page
+from benchmarks.measure import BenchmarkError, Line, Search, Skipped
+from benchmarks.page import figure, page, spread
 from benchmarks.stacks import MAIN, PEERS, VENVS, Stack
 
 ROWS = {
@@ -28,6 +28,8 @@ ROWS = {
     "f": "f_argv",
     "g": "g_pipeline",
     "h": "h_lint",
+    "i": "i_search",
+    "j": "j_stopping",
 }
 
 
@@ -92,7 +94,7 @@ def _measure(row: str, rounds: int, report: dict[str, Any]) -> bool:
             for line in module.measure(rounds, Path(folder)):
                 print(_text(line), flush=True)
                 report["rows"].append({"row": row, **_data(line)})
-                good &= not isinstance(line, Comparison) or line.passed
+                good &= isinstance(line, Skipped) or line.passed
         except (BenchmarkError, OSError) as error:
             print(f"  BROKEN: {error}", flush=True)
             report["rows"].append({"row": row, "broken": str(error)})
@@ -109,6 +111,13 @@ def _module(row: str) -> ModuleType:
 def _text(line: Line) -> str:
     if isinstance(line, Skipped):
         return f"  {line.ours} : {line.peer}\n    skipped: {line.reason}"
+    if isinstance(line, Search):
+        (name, ours), *peers = line.sides.items()
+        found = "".join(f"\n    {line.wins[peer]:.2f} {peer} {spread(values)}" for peer, values in peers)
+        return (
+            f"  {line.what}: {name} {spread(ours)}; wins against, goal >= {line.least:.2f}  "
+            f"{'PASS' if line.passed else 'WORSE'}{found}"
+        )
     low, high = line.quartiles
     return (
         f"  {line.ours} : {line.peer}\n"
@@ -120,6 +129,14 @@ def _text(line: Line) -> str:
 def _data(line: Line) -> dict[str, Any]:
     if isinstance(line, Skipped):
         return {"ours": line.ours, "peer": line.peer, "skipped": line.reason}
+    if isinstance(line, Search):
+        return {
+            "what": line.what,
+            "sides": {name: list(values) for name, values in line.sides.items()},
+            "wins": line.wins,
+            "least": line.least,
+            "passed": line.passed,
+        }
     return {
         "ours": line.ours,
         "peer": line.peer,
