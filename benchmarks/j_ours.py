@@ -1,4 +1,4 @@
-"""kftune's search and stopping rules on a table, with the judge of a local run.
+"""kftune's search and stopping rules on a table.
 
 python -m benchmarks.j_ours TABLE WORKERS SEEDS trials|epochs LIMIT ALGORITHM STOPPING   prints the outcome of each seed
 """
@@ -13,8 +13,7 @@ from typing import Any
 from benchmarks.epochs import simulate
 from benchmarks.i_ours import Ours
 from benchmarks.problems import Point, Problem, table
-from kftune.local.study.stopping import Judge
-from kftune.stopping import Report, rules_from_spec
+from kftune.stopping import Histories, Report, TrialRule, rules_from_spec
 
 
 class OursStopped:
@@ -22,20 +21,21 @@ class OursStopped:
 
     def __init__(self, problem: Problem, algorithm: str, seed: int, stopping: dict[str, Any]) -> None:
         self._search = Ours(problem, algorithm, seed)
-        self._judge = Judge(rules_from_spec(stopping), "loss", minimize=True)
+        self._rules = [rule for rule in rules_from_spec(stopping) if isinstance(rule, TrialRule)]
+        self._histories = Histories("loss", minimize=True)
         self._stopped: set[int] = set()
 
     def ask(self, number: int) -> Point:
         return self._search.ask(number)
 
     def report(self, number: int, epoch: int, loss: float) -> bool:
-        stop = self._judge.hear(number, [Report("loss", loss, epoch)]) is not None
-        if stop:
+        self._histories.add(number, Report("loss", loss, epoch))
+        if any(rule.judge(number, self._histories) for rule in self._rules):
             self._stopped.add(number)
-        return stop
+        return number in self._stopped
 
     def end(self, number: int, losses: Sequence[float]) -> None:
-        self._judge.ended(number, "EarlyStopped" if number in self._stopped else "Succeeded")
+        self._histories.end(number, succeeded=number not in self._stopped)
         self._search.tell(number, min(losses))
 
 
