@@ -32,7 +32,60 @@ algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5}}
 """,
     "budget": """
 budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h}
-stopping: {bandit: {interval: 5, slack_factor: 0.1, delay: 10}}
+""",
+    "stopping": """
+stopping:
+  bandit: {interval: 5, slack_factor: 0.1, delay: 10}
+  threshold: {above: 10}
+  no_improvement: 8
+  wall_clock: 6h
+""",
+    "stopping.median": """
+stopping: {median: {min_trials: 5, start_step: 4}}
+""",
+    "stopping.bandit": """
+stopping: {bandit: {interval: 5, slack_amount: 0.02, slack_factor: null, delay: 10}}
+""",
+    "stopping.truncation": """
+stopping: {truncation: {interval: 5, percentage: 20, delay: 5, exclude_finished: true}}
+""",
+    "stopping.percentile": """
+stopping: {percentile: {keep: 50, interval: 2, delay: 4, min_trials: 5}}
+""",
+    "stopping.asha": """
+stopping: {asha: {min_resource: 1, max_resource: 81, reduction_factor: 3, brackets: 2}}
+""",
+    "stopping.hyperband": """
+stopping: {hyperband: {min_resource: 1, max_resource: 81, reduction_factor: 3}}
+""",
+    "stopping.threshold": """
+stopping: {threshold: {metric: gradient_norm, above: 1000, below: 1e-9, delay: 3}}
+metrics: [gradient_norm]
+""",
+    "stopping.plateau": """
+stopping: {plateau: {metric: accuracy, direction: maximize, patience: 5, min_delta: 0.001, delay: 10}}
+metrics: [accuracy]
+""",
+    "stopping.no_improvement": """
+stopping: {no_improvement: {trials: 8, min_delta: 0.001}}
+""",
+    "stopping.target": """
+stopping:
+  target:
+    metrics: {character_accuracy: {at_least: 0.95}}
+    training_time_per_epoch: 60
+    convergence_epochs: 20
+metrics: [character_accuracy]
+""",
+    "stopping.target.metrics.NAME": """
+stopping: {target: {metrics: {memory: {at_least: 1, at_most: 16}}}}
+metrics: [memory]
+""",
+    "stopping.wall_clock": """
+stopping: {wall_clock: {limit: 6h}}
+""",
+    "stopping.max_cost": """
+stopping: {max_cost: {limit: 50, per_hour: 1.2}}
 """,
     "step": """
 step:

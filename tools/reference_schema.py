@@ -169,5 +169,5 @@ def _default(field: dict[str, Any], required: bool) -> str:
 
 def text(description: str) -> str:
     """Returns a description in Markdown, on one line."""
-    line = " ".join(description.partition("\n\nRaises:")[0].split()).replace("``", "`")
+    line = " ".join(re.split("\n\n(?:Raises|Source):", description)[0].split()).replace("``", "`")
     return re.sub(r"\bNone\b(?! of)", "`null`", line)

@@ -15,7 +15,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
     "integer": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value),
 }
-_ANNOTATIONS = {"title", "description", "default", "$schema", "$defs", "search", "properties"}
+_ANNOTATIONS = {"title", "description", "default", "$schema", "$defs", "search", "properties", "patternProperties"}
 # Keyword -> whether it holds; each keyword applies only to values of one type.
 _RULES: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "type": ("any", lambda value, name: any(_TYPES[one](value) for one in ([name] if isinstance(name, str) else name))),
@@ -69,9 +69,13 @@ def _items(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str) ->
 
 def _properties(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str) -> Iterator[str]:
     known, further = schema.get("properties", {}), schema["additionalProperties"]
+    patterns = schema.get("patternProperties", {})
     for name, inner in value.items() if isinstance(value, dict) else ():
         if name in known:
             yield from problems(inner, known[name], root, f"{at}.{name}")
+        elif any(re.search(pattern, name) for pattern in patterns):
+            for pattern in (pattern for pattern in patterns if re.search(pattern, name)):
+                yield from problems(inner, patterns[pattern], root, f"{at}.{name}")
         elif further is False:
             yield f"{at}.{name}: not a property"
         elif further is not True:

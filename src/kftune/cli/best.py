@@ -10,6 +10,7 @@ from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
 from kftune.results import Results, Trial
 from kftune.results.export import to_text, trial_to_json
+from kftune.results.layout import trial_name
 from kftune.results.origins import cells, short
 
 
@@ -24,7 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     with open_given(arguments) as results:
         best = results.best()
         if arguments.format == "json":
-            write_data(to_text({"best": None if best is None else trial_to_json(best, results)}))
+            found = None if best is None else trial_to_json(best, results)
+            write_data(to_text({"best": found, "targets": [each._asdict() for each in results.targets()]}))
         elif best is None:
             print(f"no trial of {results.meta.name} has succeeded yet; trials: {counted(results)}")
         elif arguments.format == "args":
@@ -45,11 +47,21 @@ def _text(best: Trial, results: Results) -> str:
             f"best of {sum(results.counts().values())} trials of {results.meta.name}: {best.name}\n",
             f"{table(['metric', 'value'], values)}\n",
             f"{table(['hyperparameter', 'value'], [*best.assignment.items()])}\n",
+            *_targets(results),
             f"origin  {_origin(best)}",
             f"log     {results.folder.log(best.name)}",
             f"output  {results.folder.output(best.name)}",
         ]
     )
+
+
+def _targets(results: Results) -> list[str]:
+    """Returns a table of the study's targets, if it has some."""
+    rows = [
+        [each.name, each.bounds, each.result, "" if each.trial is None else trial_name(results.meta.slug, each.trial)]
+        for each in results.targets()
+    ]
+    return [f"{table(['target', 'must be', 'result', 'trial'], rows)}\n"] if rows else []
 
 
 def _origin(trial: Trial) -> str:

@@ -203,13 +203,14 @@ def name_of(hparams: type[Hparams]) -> str:
     return f"{hparams.__module__}:{hparams.__qualname__}"
 
 
-def import_module(module_path: str, folders: Sequence[Path], class_name: str = "") -> object:
+def import_module(module_path: str, folders: Sequence[Path], class_name: str = "", hint: str | None = None) -> object:
     """Returns a module.
 
     Args:
         module_path: Its dotted name.
         folders: Folders to search before the installed packages.
-        class_name: The class that is wanted of it, for the error.
+        class_name: The class of hyperparameters that is wanted of it, for the error.
+        hint: What to do if there is no such module; None for what helps with a class of hyperparameters.
 
     Raises:
         RegistryError: It cannot be imported.
@@ -222,7 +223,7 @@ def import_module(module_path: str, folders: Sequence[Path], class_name: str = "
     except ModuleNotFoundError as error:
         if error.name and f"{module_path}.".startswith(f"{error.name}."):
             looked = ", ".join(map(str, folders)) or "the installed packages"
-            near = _hint(f"{module_path}:{class_name}", folders)
+            near = _hint(f"{module_path}:{class_name}", folders) if hint is None else hint
             raise RegistryError(f"no module {module_path!r} in {looked}; {near}") from error
         place = _place(error, module_path)
         raise RegistryError(f"{place}: module {module_path!r} needs {error.name!r}, which is not installed") from error

@@ -8,7 +8,7 @@ from kftune.pipeline.model import Pipeline
 from kftune.pipeline.ports import PortType
 from kftune.pipeline.steps import EXIT_HAS_NO, TUNE_HAS_NO
 from kftune.spec.schema import file_schema
-from kftune.study.schema import with_domains
+from kftune.study.schema import with_named_parts
 
 _CONSTANT = {"type": ["string", "number", "boolean", "array"]}
 _DEFS = "#/$defs/"
@@ -18,7 +18,7 @@ def pipeline_schema() -> dict[str, Any]:
     """Returns the JSON Schema (draft 2020-12) of a pipeline file."""
     schema = file_schema(Pipeline, "kftune pipeline")
     definitions = schema["$defs"]
-    with_domains(definitions, definitions["Study"])
+    with_named_parts(definitions, definitions["Study"])
     steps = sorted(name for name in definitions if name.endswith("Step") and "kind" in definitions[name]["properties"])
     kinds = [definitions[name]["properties"]["kind"]["const"] for name in steps]
     for name in steps:

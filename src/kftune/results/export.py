@@ -29,6 +29,7 @@ def to_json(results: Results) -> dict[str, Any]:
         },
         "counts": results.counts(),
         "active_seconds": round(results.active_seconds(), 3),
+        "targets": [target._asdict() for target in results.targets()],
         "best": None if best is None else trial_to_json(best, results),
         "trials": [trial_to_json(trial, results) for trial in results.trials()],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Self
@@ -12,6 +13,7 @@ from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import check_format, meta_of, select, translated, trial_of
+from kftune.stopping.facts import TargetResult
 
 
 def open_results(folder: str | Path) -> Results:
@@ -104,6 +106,10 @@ class Results:
     def reason(self) -> str | None:
         """Returns what ended the last run, such as ``MaxTrialsReached``; None while it runs, or when it was killed."""
         return self._stored("reason")
+
+    def targets(self) -> list[TargetResult]:
+        """Returns the targets of the study, as the last run that ended has left them."""
+        return [TargetResult(**target) for target in json.loads(self._stored("targets") or "[]")]
 
     def writer(self) -> str | None:
         """Returns the number of the process that writes these results now, as text; None if no run goes on."""

@@ -40,6 +40,7 @@ _END = (  # the names in it are our own
 )
 _ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
+_TARGETS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('targets', ?)"
 
 
 class Store:
@@ -159,9 +160,15 @@ class Store:
                 str(self.folder.path),
             )
 
-    def conclude(self, reason: str) -> None:
-        """Records what ended the run; the next run replaces it."""
+    def conclude(self, reason: str, targets: Sequence[Mapping[str, object]] = ()) -> None:
+        """Records what ended the run; the next run replaces it.
+
+        Args:
+            reason: What ended it.
+            targets: The targets of the study, and which of them were met.
+        """
         self._commit(_REASON, (reason,), to_disk=False)
+        self._commit(_TARGETS, (to_json(targets),), to_disk=False)
 
     def synchronise(self) -> None:
         """Writes everything to the disk, together with the time that runs took.

@@ -21,14 +21,24 @@ def file_schema(model: type[Part], title: str) -> dict[str, Any]:
         model: What the file describes.
         title: The schema's title.
     """
+    schema = part_schema(model)
+    schema.pop("title")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+
+
+def part_schema(model: type[Part]) -> dict[str, Any]:
+    """Returns the JSON Schema of a section, with those of its sections under ``$defs``.
+
+    Args:
+        model: The class of the section.
+    """
     schema = model.model_json_schema(mode="validation")
     parts = {found.__name__: found for found in _below(Part)}
     _describe(schema, model)
-    for name, definition in schema["$defs"].items():
+    for name, definition in schema.get("$defs", {}).items():
         if name in parts:
             _describe(definition, parts[name])
-    schema.pop("title")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+    return schema
 
 
 def _below(part: type[Part]) -> Iterator[type[Part]]:

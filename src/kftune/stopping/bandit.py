@@ -8,8 +8,8 @@ from pydantic import Field
 
 from kftune.spec.part import PartError
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.history import Histories
-from kftune.stopping.rule import Delay, Reports, TrialRule, is_due
+from kftune.stopping.history import Histories, History
+from kftune.stopping.rule import Delay, Reports, TrialRule, comes_due, is_due
 
 Slack = Annotated[float, Field(ge=0), NO_BOOL]
 
@@ -40,15 +40,24 @@ class Bandit(TrialRule):
                 f"bandit needs slack_factor or slack_amount, but got {found}; for example slack_factor: 0.1"
             )
 
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once."""
+        return comes_due(history.count, self.interval, self.delay)
+
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop now; empty while it may go on."""
+        """Returns why a trial should stop now; empty while it may go on.
+
+        Args:
+            trial: The number of the trial.
+            histories: What all trials have reported so far, this report included.
+        """
         own = histories.of(trial)
         if own.best is None or not is_due(own.count, self.interval, self.delay):
             return ""
-        bests = [best for other in histories.others(trial) if (best := other.best_at(own.position)) is not None]
-        if not bests:
+        # The trial itself may lead: the limit is never better than the leader.
+        leader = histories.leader_at(own.position)
+        if leader is None:
             return ""
-        leader = min(bests) if histories.minimize else max(bests)
         limit = self._limit(leader, minimize=histories.minimize)
         if histories.better(own.best, limit) or own.best == limit:
             return ""
@@ -57,8 +66,12 @@ class Bandit(TrialRule):
         )
 
     def _limit(self, leader: float, *, minimize: bool) -> float:
-        """Returns the worst value that goes on."""
+        """Returns the worst value that goes on.
+
+        Azure's definition has values above 0 only. Below 0 this is its mirror image, so that the limit is never better
+        than the leader: to maximize -loss means the same as to minimize loss.
+        """
         if self.slack_amount is not None:
             return leader + self.slack_amount if minimize else leader - self.slack_amount
         factor = 1 + (self.slack_factor or 0.0)
-        return leader * factor if minimize else leader / factor
+        return leader * factor if minimize == (leader >= 0) else leader / factor

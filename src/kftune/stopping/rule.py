@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from kftune.spec.part import Part
 from kftune.spec.quantities import NO_BOOL
-from kftune.stopping.history import Histories
+from kftune.stopping.facts import StudyFacts, TargetResult
+from kftune.stopping.history import Histories, History
 
 Reports = Annotated[int, Field(ge=1), NO_BOOL]
 """A number of reports, from 1."""
@@ -23,11 +25,13 @@ class TrialRule(Part, ABC):
 
     Attributes:
         kind: The key in a study's `stopping`.
+        short: The field that a value which is no mapping stands for.
         counts: Whether the value that a stopped trial has reached counts as its result. If not, the trial cannot be the
             best one, and the algorithm hears that it has no result.
     """
 
     kind: ClassVar[str]
+    short: ClassVar[str] = ""
     counts: ClassVar[bool] = True
 
     @abstractmethod
@@ -42,6 +46,14 @@ class TrialRule(Part, ABC):
             histories: What all trials have reported so far, this report included.
         """
 
+    @abstractmethod
+    def can_judge(self, history: History) -> bool:
+        """Whether a trial has come far enough for the rule to judge it at least once.
+
+        Args:
+            history: What the trial has reported of the metric that the rule watches.
+        """
+
     @property
     def watches(self) -> str | None:
         """The metric after whose reports the rule judges; None for the objective."""
@@ -53,19 +65,49 @@ class StudyRule(Part, ABC):
 
     Attributes:
         kind: The key in a study's `stopping`.
+        short: The field that a value which is no mapping stands for: `wall_clock: 6h` is `wall_clock: {limit: 6h}`.
     """
 
     kind: ClassVar[str]
+    short: ClassVar[str] = ""
 
     @abstractmethod
-    def over(self, histories: Histories) -> str:
+    def over(self, study: StudyFacts) -> str:
         """Returns why the study is over; empty while it is not.
 
-        It is called when a trial has ended. The answer depends on the argument only.
+        It is called when a trial has ended, and when the time of `seconds_left` has passed. The answer depends on the
+        argument only.
 
         Args:
-            histories: What all trials have reported so far.
+            study: What is known of the study so far.
         """
+
+    def seconds_left(self, study: StudyFacts) -> float | None:
+        """Returns after how many seconds `over` can change without the end of a trial; None if it cannot.
+
+        Args:
+            study: What is known of the study so far.
+        """
+        return None
+
+    def targets(self, study: StudyFacts) -> Sequence[TargetResult]:
+        """Returns what the rule wants of the study, and whether it has it; for the result of the study.
+
+        Args:
+            study: What is known of the study so far.
+        """
+        return ()
+
+
+def comes_due(count: int, interval: int, delay: int) -> bool:
+    """Whether a policy is applied at a report or at one before it.
+
+    Args:
+        count: The number of the report, from 1.
+        interval: It is applied at multiples of this number.
+        delay: It is not applied before this number.
+    """
+    return count // interval * interval >= max(delay, 1)
 
 
 def is_due(count: int, interval: int, delay: int) -> bool:

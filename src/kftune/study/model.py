@@ -23,6 +23,7 @@ from kftune.study.checks import check_algorithm, check_ends, check_point, check_
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.objective import Budget, Objective, Reduce
 from kftune.study.step import Step
+from kftune.study.stopping import check_stopping
 from kftune.study.targets import Targets
 from kftune.study.types import HparamsClass, Metric, SearchDomain
 from kftune.study.values import flat_values
@@ -68,6 +69,8 @@ class Study(Part):
         check_space(self)
         check_ends(self)
         self.reductions  # noqa: B018
+        if self.stopping:
+            check_stopping(self.stopping, self.objective.metric, self.reductions, self.budget.wall_clock)
         check_algorithm(self)
         for index, point in enumerate(self.points):
             check_point(self, point, index)

@@ -6,18 +6,19 @@ from typing import Any
 
 from kftune.domains.schema import domain_schema
 from kftune.spec.schema import file_schema
+from kftune.stopping.schema import stopping_schema
 from kftune.study.model import Study
 
 
 def study_schema() -> dict[str, Any]:
     """Returns the JSON Schema (draft 2020-12) of a study file."""
     schema = file_schema(Study, "kftune study")
-    with_domains(schema["$defs"], schema)
+    with_named_parts(schema["$defs"], schema)
     return schema
 
 
-def with_domains(definitions: dict[str, Any], study: dict[str, Any]) -> None:
-    """Writes the domains into the schema of a study.
+def with_named_parts(definitions: dict[str, Any], study: dict[str, Any]) -> None:
+    """Writes the domains and the stopping rules into the schema of a study.
 
     Args:
         definitions: The definitions of the whole schema.
@@ -25,3 +26,7 @@ def with_domains(definitions: dict[str, Any], study: dict[str, Any]) -> None:
     """
     definitions["Domain"] = domain_schema()
     study["properties"]["search"]["additionalProperties"] = {"$ref": "#/$defs/Domain"}
+    stopping, rules = stopping_schema()
+    definitions.update(rules, Stopping=stopping)
+    own = {"$ref": "#/$defs/Stopping"}
+    study["properties"]["stopping"]["anyOf"] = [own, {"type": "array", "items": own}]

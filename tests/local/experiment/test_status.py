@@ -15,6 +15,7 @@ from local_study import trials_in
 from kftune.katib.trial.status import status_of
 from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Progress
+from kftune.local.study.stopping import Judge
 from kftune.metrics.values import MetricValues
 from kftune.results import Meta, TrackedMetric, TrialEnd, TrialStart, open_results
 from kftune.results.experiment import experiment_with_status
@@ -47,7 +48,8 @@ def test_goal_failures_and_budget_count_as_on_katib(ends, direction, goal, most,
         max_failed=most_failed,
         reader=lambda name: None,  # type: ignore[arg-type, return-value]
     )
-    progress = Progress(plan, None, ())  # type: ignore[arg-type]
+    judge = Judge((), plan.meta._replace(metrics=(metric,)), lambda: 0.0)
+    progress = Progress(plan, None, (), judge)  # type: ignore[arg-type]
     strategies = [{"name": "loss", "value": metric.reduce}]
     objective = {"type": direction, "objectiveMetricName": "loss", "metricStrategies": strategies, "goal": goal}
     objective = {key: value for key, value in objective.items() if value is not None}

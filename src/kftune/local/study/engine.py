@@ -67,9 +67,10 @@ class StudyEngine:
         self._interrupts = interrupts
         self._emit = emit
         self._origin = store.meta.origin(trials.code, trials.revision)
-        self._judge = Judge(plan.rules, store.meta.objective.name, minimize=store.meta.direction == "minimize")
+        self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
         earlier = store.trials()
-        self._progress = Progress(plan, store, earlier)
+        self._judge.recall(earlier)
+        self._progress = Progress(plan, store, earlier, self._judge)
         self._again = deque(trial for trial in earlier if trial.state not in FINISHED)
         self._lost: Counter[int] = Counter()
         self._next_number = max((trial.number for trial in earlier), default=0) + 1
@@ -93,7 +94,10 @@ class StudyEngine:
             raise
         finally:
             self._trials.discard()
-        self._store.conclude(reason)
+        for note in self._judge.notes():
+            self._send(lambda note=note: Note(note))  # type: ignore[misc]
+        targets = [target._asdict() for target in self._judge.targets()]
+        self._store.conclude(reason, targets)
         outcome = self._progress.outcome(reason)
         self._send(
             lambda: StudyFinished(
@@ -103,6 +107,7 @@ class StudyEngine:
                 counts=outcome.counts,
                 best=self._progress.best_summary(),
                 seconds=time.monotonic() - began,
+                targets=targets,
             )
         )
         return outcome
@@ -119,7 +124,7 @@ class StudyEngine:
             if self._running:
                 if self._may_start_more():
                     self._trials.prepare(self._store.name(self._next_number))
-                self._listen(self._progress.wall_clock_left())
+                self._listen(self._progress.seconds_left())
 
     def _settle(self) -> None:
         """Writes ended trials to disk, then emits the events that waited for that.
@@ -159,7 +164,6 @@ class StudyEngine:
 
     def _start_again(self, trial: Trial) -> None:
         self._store.folder.move_aside(trial.name, trial.attempt)
-        self._judge.forget(trial.number)
         if trial.number not in self._lost:  # otherwise the sampler still waits for its end
             self._sampler.repeat(trial.number, trial.point)
         origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
@@ -195,6 +199,7 @@ class StudyEngine:
             problem = f"the program could not be started: {error}"
         else:
             self._running.add(running)
+            self._judge.began(number)
         # A kill before the next line leaves a process that the store does not know. `remove_leftovers` finds it by its
         # environment.
         self._store.start(
@@ -268,7 +273,7 @@ class StudyEngine:
         process = running.process
         self._trials.devices.give_back(running.gpus)
         running.reader.close()
-        self._judge.hear(running.number, running.reader.reports())
+        running.hear_last(self._judge.hear(running.number, running.reader.reports()))
         log = self._store.folder.log(self._store.name(running.number))
         duration, code = process.ended - process.began, process.returncode
         lost = "" if running.watch is None else running.watch.lost(process)
@@ -287,6 +292,7 @@ class StudyEngine:
         self._store_end(running, "Killed", message, duration, code)
         trial = self._store.trial(running.number)
         self._lost[trial.number] += 1
+        self._judge.forget(trial.number)
         self._again.append(trial)
         self._progress.add(trial.number, trial.state, None)
         self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, message))
@@ -310,8 +316,7 @@ class StudyEngine:
         self._store_end(running, state, message, duration, code)
         number = running.number
         values, objective = running.reader.values, running.objective
-        self._judge.ended(number, state)
-        self._progress.rule = self._judge.over()
+        self._judge.ended(number, state, objective, values, duration)
         self._sampler.tell(number, objective if state in SCORED else None)
         is_best = self._progress.add(number, state, objective)
         finished = self._progress.finished

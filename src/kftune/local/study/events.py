@@ -125,6 +125,8 @@ class StudyFinished(Event):
     """trial, objective, metrics, values."""
     seconds: float
     """How long this run took."""
+    targets: list[dict[str, Any]] = field(default_factory=list)
+    """The targets of the study: name, met, trial, value, at_least, at_most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.local.processes.process import INTERRUPTED
 from kftune.local.study.plan import StudyPlan, counted
+from kftune.local.study.stopping import Judge
 from kftune.results import FINISHED, SCORED, State, Trial
 from kftune.results.records import UNSUCCESSFUL
 from kftune.results.store import Store
@@ -56,21 +57,21 @@ class Progress:
         plan: What ends the run.
         store: Its results.
         trials: The trials of earlier runs.
+        judge: Knows whether a stopping rule ends the study.
 
     Attributes:
         finished: The number of trials that count against the budget.
         failed: The number of failed ones.
-        rule: Why a stopping rule ends the study; empty while none does.
     """
 
-    def __init__(self, plan: StudyPlan, store: Store, trials: Iterable[Trial]) -> None:
+    def __init__(self, plan: StudyPlan, store: Store, trials: Iterable[Trial], judge: Judge) -> None:
         self._plan = plan
+        self._judge = judge
         self._store = store
         self._states: dict[int, State] = {}
         self._best: tuple[float, int] | None = None
         self.finished = 0
         self.failed = 0
-        self.rule = ""
         for trial in trials:
             self.add(trial.number, trial.state, trial.objective)
 
@@ -116,7 +117,7 @@ class Progress:
             return "MaxTrialsReached"
         if exhausted:
             return "SearchSpaceExhausted"
-        if self.rule:
+        if self._judge.over():
             return "StoppingRule"
         left = self.wall_clock_left()
         return "WallClock" if left is not None and left <= 0 else None
@@ -125,6 +126,11 @@ class Progress:
         """Seconds left of the wall clock, over all runs; None when it has none."""
         limit = self._plan.wall_clock
         return None if limit is None else limit - self._store.active_seconds
+
+    def seconds_left(self) -> float | None:
+        """Seconds until the study may be over without the end of a trial; None if time does not end it."""
+        left = [seconds for seconds in (self.wall_clock_left(), self._judge.seconds_left()) if seconds is not None]
+        return min(left, default=None)
 
     def best(self) -> Trial | None:
         """The best trial; None while none has succeeded."""
@@ -172,7 +178,7 @@ class Progress:
         if reason == "SearchSpaceExhausted":
             return f"all points of the space were tried, after {self.finished} trials{none}"
         if reason == "StoppingRule":
-            return f"{self.rule}; {self.finished} trials have finished{none}"
+            return f"{self._judge.over()}; {self.finished} trials have finished{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"

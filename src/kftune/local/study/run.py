@@ -27,7 +27,9 @@ from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
 from kftune.results import Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
+from kftune.stopping.rules import key_of
 from kftune.study import Study
+from kftune.study.stopping import wall_clock_of
 
 
 def run_study(
@@ -107,11 +109,11 @@ def _plan(study: Study, meta: Meta) -> StudyPlan:
         meta=meta,
         max_failed=study.budget.failures_allowed,
         reader=lambda trial: StudyReader(study),
-        wall_clock=study.budget.wall_clock,
+        wall_clock=wall_clock_of(study.stopping, study.budget.wall_clock),
         grace=study.step.grace_period,
         failed_hint=study.budget.limits_on_failures,
         lost_retries=study.step.preemption.retries,
-        rules=study.stopping,
+        rules=[rule for rule in study.stopping if key_of(rule) != "wall_clock"],
     )
 
 

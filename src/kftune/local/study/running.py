@@ -25,6 +25,11 @@ class RunningTrial:
     stopped: str = ""
     early: Stop | None = None
 
+    def hear_last(self, stop: Stop | None) -> None:
+        """Takes what its last reports mean. It has ended, so only whether they count is of interest."""
+        if stop is not None and not stop.counts:
+            self.early = self.early or stop
+
     @property
     def objective(self) -> float | None:
         """The value of the objective that counts, after the end."""

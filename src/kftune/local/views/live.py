@@ -17,7 +17,7 @@ _PER_SECOND = 4
 STATE_STYLES = {
     "Running": "bold",
     "Succeeded": "green",
-    "EarlyStopped": "green",
+    "EarlyStopped": "cyan",
     "Kept": "green",
     "Cached": "cyan",
     "Skipped": "dim",

@@ -18,6 +18,7 @@ from kftune.local.study.events import (
 )
 from kftune.local.views.formatting import number_text
 from kftune.results import FINISHED, State
+from kftune.stopping.facts import TargetResult
 
 _SHOWN_FINISHED = 5
 
@@ -129,3 +130,9 @@ def headline(study: StudyStarted) -> str:
         f"{study.study}: {study.direction} {study.objective}{goal}, {study.algorithm} with seed {study.seed}, "
         f"{trials}{at_once}"
     )
+
+
+def targets(end: StudyFinished) -> list[str]:
+    """Returns a line for each target of the study: ``accuracy at least 0.95: not met (0.91)``."""
+    found = (TargetResult(**target) for target in end.targets)
+    return [f"{target.name} {target.bounds}: {target.result}" for target in found]

@@ -14,7 +14,7 @@ from rich.text import Text
 from kftune.local.study.events import Event, TrialFinished, TrialRetries
 from kftune.local.views.formatting import assignments, clock, counted, number_text, value_text
 from kftune.local.views.live import STATE_STYLES, LiveView, state_text
-from kftune.local.views.study_board import StudyBoard, headline
+from kftune.local.views.study_board import StudyBoard, headline, targets
 from kftune.results.records import UNSUCCESSFUL
 
 _MOST_RUNNING = 12
@@ -37,6 +37,8 @@ class LiveStudyView(LiveView):
         self._board.apply(event)
         if isinstance(event, TrialFinished) and event.state in UNSUCCESSFUL:
             self._print(f"{event.trial} {event.state}: {event.message}", "red")
+        if isinstance(event, TrialFinished) and event.state == "EarlyStopped":
+            self._print(f"{event.trial} {event.message}", "cyan")
         if isinstance(event, TrialRetries):
             self._print(f"{event.trial} attempt {event.attempt} {event.message}", "yellow")
 
@@ -61,6 +63,8 @@ class LiveStudyView(LiveView):
         texts = [f"{board.done}/{total} trials", f"{clock(board.elapsed)} so far"]
         if failed:
             texts.insert(1, f"{failed} failed")
+        if board.counts["EarlyStopped"]:
+            texts.insert(1, f"{board.counts['EarlyStopped']} stopped early")
         if board.left is not None:
             texts.append(f"about {clock(board.left)} left")
         grid = Table.grid(padding=(0, 1))
@@ -98,6 +102,7 @@ class LiveStudyView(LiveView):
             return
         yield state_text(end.state, f" ({end.reason}): {end.message}")
         yield Text(f"trials: {counted(end.counts, end.seconds)}")
+        yield from (Text(f"target {target}") for target in targets(end))
         if end.best is not None:
             table = _table("best trial", str(end.best["trial"]))
             for name, value in end.best["metrics"].items():

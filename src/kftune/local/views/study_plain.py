@@ -15,7 +15,7 @@ from kftune.local.study.events import (
     TrialStarted,
 )
 from kftune.local.views.formatting import assignments, clock, counted
-from kftune.local.views.study_board import headline
+from kftune.local.views.study_board import headline, targets
 from kftune.local.views.view import PlainView
 
 
@@ -52,6 +52,7 @@ class PlainStudyView(PlainView):
             case StudyFinished():
                 yield f"{event.state} ({event.reason}): {event.message}"
                 yield f"trials: {counted(event.counts, event.seconds)}"
+                yield from (f"target {target}" for target in targets(event))
                 if event.best is not None:
                     yield f"best: {event.best['trial']} {assignments(event.best['metrics'])}"
                     yield f"  {assignments(event.best['values'])}"
