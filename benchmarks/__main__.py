@@ -15,8 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchmarks.curves import picture
 from benchmarks.measure import BenchmarkError, Line, Search, Skipped
-from benchmarks.page import figure, page, spread
+from benchmarks.page import PICTURE, figure, page, spread
 from benchmarks.stacks import MAIN, PEERS, VENVS, Stack
 
 ROWS = {
@@ -55,13 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.page:
         titles = {row: _module(row).TITLE for row in arguments.rows}
         arguments.page.write_text(page(report, titles), encoding="utf-8")
+        drawn = [line for line in report["rows"] if line.get("curves")]
+        if drawn:
+            arguments.page.with_name(PICTURE).write_text(picture(drawn), encoding="utf-8")
     return 0 if good else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "setup"], default="run", help="setup installs the peers")
-    parser.add_argument("--rows", type=_rows, default=list(ROWS), metavar="a,b", help="only these rows")
+    parser.add_argument(
+        "--rows", type=_rows, default=list("abcdefgh"), metavar="a,b", help="these rows (default: a to h)"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="how many times each side is measured (default: 7)")
     parser.add_argument("--quick", action="store_true", help="3 rounds: a rough first result")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to a file")
@@ -133,6 +139,7 @@ def _data(line: Line) -> dict[str, Any]:
         return {
             "what": line.what,
             "sides": {name: list(values) for name, values in line.sides.items()},
+            "curves": {name: list(values) for name, values in line.curves.items()},
             "wins": line.wins,
             "least": line.least,
             "passed": line.passed,

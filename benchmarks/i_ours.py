@@ -1,4 +1,7 @@
-"""kftune's samplers, through the class that a local run uses: `python -m benchmarks.i_ours ALGORITHM TRIALS SEEDS`."""
+"""kftune's samplers, through the class that a local run uses.
+
+python -m benchmarks.i_ours ALGORITHM TRIALS SEEDS [PROBLEM ...]
+"""
 
 from __future__ import annotations
 

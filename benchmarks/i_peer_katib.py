@@ -1,4 +1,6 @@
-"""Katib's tpe and random: the calls of its service, one suggestion a request. `... i_peer_katib tpe|random TRIALS SEEDS`
+"""Katib's tpe and random: the calls of its service, one suggestion a request.
+
+python -m benchmarks.i_peer_katib tpe|random TRIALS SEEDS [PROBLEM ...]
 
 Source: katib v0.19.0, pkg/suggestion/v1beta1/hyperopt/base_service.py, with the hyperopt of its image. Katib has no
 conditions, so every parameter is always searched.

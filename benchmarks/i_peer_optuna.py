@@ -1,4 +1,7 @@
-"""Optuna's TPE with its defaults, as its documentation writes an objective: `... i_peer_optuna tpe TRIALS SEEDS`."""
+"""Optuna's TPE with its defaults, as its documentation writes an objective.
+
+python -m benchmarks.i_peer_optuna tpe TRIALS SEEDS [PROBLEM ...]
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Syne Tune's random search, which its ASHA uses too: `... i_peer_synetune random TRIALS SEEDS`. It has no conditions."""
+"""Syne Tune's random search, which its ASHA uses too. It has no conditions.
+
+python -m benchmarks.i_peer_synetune random TRIALS SEEDS [PROBLEM ...]
+"""
 
 from __future__ import annotations
 

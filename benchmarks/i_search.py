@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,9 +34,13 @@ def measure(rounds: int, folder: Path, trials: int = TRIALS) -> Iterator[Line]:
     for name, (stack, _, _) in SIDES.items():
         if stack.missing:
             yield Skipped(OURS, name, stack.missing)
-    (folder / "regrets.json").write_text(json.dumps(found), encoding="utf-8")
     for problem in problems():
-        yield Search(problem, {name: [each[-1] for each in side[problem]] for name, side in found.items()})
+        runs = {name: side[problem] for name, side in found.items()}
+        last = {name: [run[-1] for run in each] for name, each in runs.items()}
+        curves = {
+            name: [statistics.median(values) for values in zip(*each, strict=True)] for name, each in runs.items()
+        }
+        yield Search(problem, last, curves)
 
 
 def regrets(seeds: int, trials: int) -> dict[str, Regrets]:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -96,10 +96,16 @@ class Search:
     """One line of the table: what several sides found, with one value a seed; the first side is kftune's.
 
     Lower values are better. A side wins a pair of runs, one of each side, if its value is lower; a tie is half a win.
+
+    Attributes:
+        what: What is searched.
+        sides: Name -> what it found with each seed.
+        curves: Name -> the median over the seeds after each trial, for a picture.
     """
 
     what: str
     sides: Mapping[str, Sequence[float]]
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def wins(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Trains every point of a space and writes the losses as a table. A recording that was stopped goes on where it was."""
+"""Trains every point of a space and writes the losses as a table. A stopped recording goes on where it was."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.measure import output
@@ -25,7 +26,10 @@ VALUES = {
 TRAINED_ON = 1200
 
 # scikit-learn is in its own environment and torch in this one, so the images pass as JSON.
-_READ = "import json, sklearn.datasets as d; x, y = d.load_digits(return_X_y=True); print(json.dumps([x.tolist(), y.tolist()]))"
+_READ = """
+import json, sklearn.datasets
+print(json.dumps([each.tolist() for each in sklearn.datasets.load_digits(return_X_y=True)]))
+"""
 
 
 @cache
@@ -47,7 +51,7 @@ def train(point: Point) -> Sequence[float]:
     units, layers = 2 ** int(point["units_log2"]), int(point["layers"])
     activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[point["activation"]]
     sizes = [64, *[units] * layers]
-    hidden = [part for size in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(*size), activation())]
+    hidden = [part for size in pairwise(sizes) for part in (nn.Linear(*size), activation())]
     model = nn.Sequential(*hidden, nn.Linear(units, 10))
     rate = 1e-4 * 4 ** int(point["learning_rate_step"])
     momentum = 0.9 if point["optimizer"] == "momentum" else 0.0

@@ -16,8 +16,8 @@ from kftune.spec.quantities import NO_BOOL
 class Algorithm(Part):
     """How the next values are chosen."""
 
-    name: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ALGORITHMS]})] = "random"
-    """The algorithm's Katib name."""
+    name: Annotated[str, WithJsonSchema({"type": "string", "enum": [*ALGORITHMS]})] = "multivariate-tpe"
+    """The algorithm's Katib name. The default is the one that finds the best values (docs/search.md)."""
     seed: Annotated[int, Field(ge=0, lt=2**32), NO_BOOL] | None = None
     """Makes the choices repeatable. None draws one when the study starts."""
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)

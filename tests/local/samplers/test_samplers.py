@@ -334,7 +334,10 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "kftune.local.samplers.optuna_strategy", raising=False)
     with pytest.raises(MissingExtraError) as caught:
         make_sampler(study_of("tpe", Two), 3)
-    assert str(caught.value) == "this needs the package 'optuna'; install it with: pip install 'kftune[local]'"
+    assert str(caught.value) == (
+        "this needs the package 'optuna'; install it with: pip install 'kftune[local]', or search without it: "
+        "algorithm: {name: random}"
+    )
 
 
 def test_a_missing_torch_is_named_for_the_gaussian_process_alone(monkeypatch):

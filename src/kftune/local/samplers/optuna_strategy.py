@@ -22,7 +22,7 @@ try:
     from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
     from optuna.trial import TrialState
 except ImportError as error:
-    raise MissingExtraError("local", "optuna") from error
+    raise MissingExtraError("local", "optuna", "search without it: algorithm: {name: random}") from error
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
