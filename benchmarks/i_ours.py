@@ -32,7 +32,7 @@ def study(problem: Problem) -> Study:
         hparams=type("Searched", (Hparams,), fields),
         objective=Objective(metric="loss", direction="minimize"),
         budget=Budget(max_trials=1),
-        step=Step(command=["true"]),
+        step=Step(command=("true",)),
     )
 
 

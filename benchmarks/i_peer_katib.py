@@ -80,7 +80,7 @@ def _parameter(name: str, one: Range) -> Any:
 
 def _value(one: Range, number: float) -> Any:
     if isinstance(one, Choice):
-        return one.options[number]
+        return one.options[int(number)]
     return int(number) if isinstance(one, Int) else float(number)
 
 

@@ -25,7 +25,7 @@ GOAL = 0.6
 ALGORITHM = Algorithm().name
 
 RULE = {"percentile": {"keep": 50, "delay": 5}}
-ASHA = {"asha": {}}
+ASHA: dict[str, Any] = {"asha": {}}
 RULE_NAME, ASHA_NAME = "kftune with percentile {keep: 50, delay: 5}", "kftune with asha"
 
 
@@ -36,8 +36,8 @@ def measure(rounds: int, folder: Path, trials: int = TRIALS, epochs: int = EPOCH
         for workers in WORKERS:
             stopped, whole = (_ours(table, workers, seeds, rule, trials=trials) for rule in (RULE, {}))
             what = f"table {table}, {workers} {'trials at a time' if workers > 1 else 'trial at a time'}"
-            spent = [[float(one.epochs) for one in side] for side in (stopped, whole)]
-            yield Comparison(f"{what}, {RULE_NAME}", f"all {trials} trials whole", "epochs", *spent, GOAL)
+            fewer, most = ([float(one.epochs) for one in side] for side in (stopped, whole))
+            yield Comparison(f"{what}, {RULE_NAME}", f"all {trials} trials whole", "epochs", fewer, most, GOAL)
             searches.append(Search(what, {RULE_NAME: _regrets(stopped), "no rule": _regrets(whole)}))
     yield from searches
     if SYNE_TUNE.missing:

@@ -167,7 +167,7 @@ def func2c(point: Point) -> float:
         "camel": ((4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (-4 + 4 * y**2) * y**2) / 10,
         "beale": ((1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2) / 50,
     }
-    return parts[point["first"]] + parts[point["second"].rstrip("23")]
+    return float(parts[point["first"]] + parts[point["second"].rstrip("23")])
 
 
 def jenatton(point: Point) -> float:
@@ -198,7 +198,7 @@ def network(point: Point) -> float:
     rate = math.log10(point["learning_rate"]) - best_rate + 0.2 * (point["layers"] - 3)
     decay = math.log10(point["weight_decay"]) + 4
     dropout = point["dropout"] - 0.1 * max(0.0, size - 8)
-    return more + 1 - math.exp(-(rate**2)) + (size - 9) ** 2 / 40 + dropout**2 + 0.02 * decay**2
+    return float(more + 1 - math.exp(-(rate**2)) + (size - 9) ** 2 / 40 + dropout**2 + 0.02 * decay**2)
 
 
 FUNCTIONS = (

@@ -14,7 +14,7 @@ from benchmarks import i_search, j_stopping
 from benchmarks.curves import picture
 from benchmarks.epochs import simulate
 from benchmarks.i_ours import Ours
-from benchmarks.measure import Search
+from benchmarks.measure import Comparison, Search, Skipped
 from benchmarks.page import page
 from benchmarks.problems import FUNCTIONS, Choice, Range, problems, table
 from benchmarks.search import regrets
@@ -137,9 +137,11 @@ def test_the_row_of_rules_compares_epochs_and_what_is_found(monkeypatch, tmp_pat
     monkeypatch.setattr(j_stopping, "WORKERS", (4,))
     monkeypatch.setattr(j_stopping, "SYNE_TUNE", SimpleNamespace(missing="Syne Tune is not installed"))
     epochs, found, skipped = j_stopping.measure(1, tmp_path, trials=12)
+    assert isinstance(epochs, Comparison)
     assert epochs.ratio < 1
+    assert isinstance(found, Search)
     assert list(found.sides) == [j_stopping.RULE_NAME, "no rule"]
-    assert skipped.reason == "Syne Tune is not installed"
+    assert skipped == Skipped(j_stopping.ASHA_NAME, "Syne Tune's ASHA", "Syne Tune is not installed")
 
 
 def test_the_page_shows_a_search_with_its_picture():
