@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import optuna
 import pytest
 from local_study import Branches, Tiny, run, study, trials_in
 from places import SUPPORT
@@ -35,9 +36,10 @@ from kftune import (
 from kftune.errors import MissingExtraError, RunError
 from kftune.local.samplers import Sampler, Space, Suggestion
 from kftune.local.samplers import make_sampler as sampler_of
-from kftune.local.samplers.optuna_strategy import coordinates
+from kftune.local.samplers.optuna_strategy import OptunaStrategy, coordinates
+from kftune.local.samplers.strategy import Setup
 from kftune.results import Trial
-from kftune.study import Study
+from kftune.study import Algorithm, Study
 
 ALL = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization")
 DOMAINS: dict[str, Domain] = {
@@ -319,6 +321,42 @@ def test_settings_of_tpe_change_what_it_chooses(one, other):
         return drawn
 
     assert points(one) != points(other)
+
+
+class Heard(optuna.samplers.RandomSampler):
+    """Proposes at random, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=1)
+        self.told: list[tuple[str, Any]] = []
+
+    def after_trial(self, study, trial, state, values):
+        self.told.append((trial.params["x"], values and values[0]))
+
+
+class Coin(Hparams):
+    """Two points."""
+
+    x: str = Hparam("a", search=Choice("a", "b"))
+
+
+def test_a_proposal_that_was_tried_already_is_told_its_value_again():
+    heard = Heard()
+    setup = Setup(space=Space(study_of("tpe", Coin)), algorithm=Algorithm(name="tpe"), direction="minimize", seed=1)
+    strategy = OptunaStrategy(setup, heard)
+    first = next(strategy.proposals(1))
+    strategy.accept(1, first)
+    strategy.tell(1, 0.5)
+    proposals = strategy.proposals(2)
+    rejected = [next(proposals) for _ in range(10)]
+    strategy.accept(2, next(proposals))
+    indices = {"a": 0, "b": 1}
+    tried = indices[first["x"]]
+    assert {point["x"] for point in rejected} == {"a", "b"}
+    assert heard.told == [
+        (tried, 0.5),
+        *[(indices[point["x"]], 0.5 if indices[point["x"]] == tried else None) for point in rejected],
+    ]
 
 
 def test_cmaes_needs_two_numbers():

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
+_Numbers = frozenset[tuple[str, Any]]
+"""Optuna's number of each name."""
+
+
 class Coordinate(NamedTuple):
     """How Optuna represents one domain."""
 
@@ -71,6 +75,7 @@ class OptunaStrategy(Strategy):
         self._study = optuna.create_study(sampler=sampler, direction=setup.direction)
         self._running: dict[int, Trial] = {}
         self._proposed: tuple[Point, Trial] | None = None
+        self._values: dict[_Numbers, float] = {}
 
     def proposals(self, number: int) -> Iterator[Point]:
         """Yields what the sampler suggests."""
@@ -93,13 +98,14 @@ class OptunaStrategy(Strategy):
 
     def tell(self, number: int, value: float | None) -> None:
         trial = self._running.pop(number)
-        if value is None:
-            self._study.tell(trial, state=TrialState.FAIL)
-        else:
-            self._study.tell(trial, value)
+        if value is not None:
+            self._values[frozenset(trial.params.items())] = value
+        self._end(trial, value)
 
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         """Adds earlier results as trials of the study."""
+        results = list(results)
+        self._values |= {frozenset(self._numbers(point).items()): value for point, value in results}
         if self._stateful:
             for point, value in results:
                 self._study.tell(self._enqueued(point), value)
@@ -118,9 +124,21 @@ class OptunaStrategy(Strategy):
         )
 
     def _drop_proposed(self) -> None:
+        """Ends a trial that does not run, because its point was tried already.
+
+        The sampler hears the value of that point again, as it would if the point ran twice. In a small space it finds
+        better points that way than if the trial just failed.
+        """
         if self._proposed is not None:
-            self._study.tell(self._proposed[1], state=TrialState.FAIL)
+            _, trial = self._proposed
             self._proposed = None
+            self._end(trial, self._values.get(frozenset(trial.params.items())))
+
+    def _end(self, trial: Trial, value: float | None) -> None:
+        if value is None:
+            self._study.tell(trial, state=TrialState.FAIL)
+        else:
+            self._study.tell(trial, value)
 
     def _enqueued(self, point: Point) -> Trial:
         self._study.enqueue_trial(self._numbers(point))
