@@ -328,7 +328,7 @@ class Heard(optuna.samplers.RandomSampler):
 
     def __init__(self) -> None:
         super().__init__(seed=1)
-        self.told: list[tuple[str, Any]] = []
+        self.told: list[tuple[int, float | None]] = []
 
     def after_trial(self, study, trial, state, values):
         self.told.append((trial.params["x"], values and values[0]))
