@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from syne_tune import config_space
 from syne_tune.optimizer.schedulers.searchers.random_searcher import RandomSearcher
 
@@ -17,6 +18,7 @@ from benchmarks.search import main
 class SyneTune:
     def __init__(self, problem: Problem, algorithm: str, seed: int) -> None:
         assert algorithm == "random"
+        np.random.seed(seed)  # its searcher draws from numpy's global generator, whatever its own seed is
         self._searcher = RandomSearcher(space(problem), random_seed=seed)
 
     def ask(self, number: int) -> Point:

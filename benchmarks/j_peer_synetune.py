@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 from syne_tune.backend.trial_status import Trial
 from syne_tune.optimizer.scheduler import SchedulerDecision
 from syne_tune.optimizer.schedulers.asha import AsynchronousSuccessiveHalving
@@ -18,6 +19,7 @@ from benchmarks.problems import Point, Problem, table
 
 class SyneTuneAsha:
     def __init__(self, problem: Problem, seed: int) -> None:
+        np.random.seed(seed)  # as in i_peer_synetune
         self._most = len(next(iter(problem.curves.values())))
         self._scheduler = AsynchronousSuccessiveHalving(
             space(problem), metric="loss", time_attr="epoch", max_t=self._most, random_seed=seed
