@@ -17,7 +17,7 @@ DEMO_READY := .venv/.demo
 DEMO := pipelines/circuits/demo.yaml
 
 .PHONY: help setup demo test test-nightly conformance lint format manifests check-manifests check-security cluster cluster-down \
-	cluster-status e2e e2e-smoke bench bench-peers build-images sbom clean
+	cluster-status e2e e2e-smoke bench bench-quality bench-peers build-images sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ e2e-smoke: $(READY) ## the five minutes of e2e that show most
 
 bench: $(READY) ## compare the speed of kftune and its peers; a peer that is not installed is skipped
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quality: $(READY) ## compare what kftune's searches find, and what stopping rules save, with its peers
+	$(BIN)/python -m benchmarks --rows i$(,)j $(ARGS)
 
 bench-peers: $(READY) ## install the peers of the benchmarks into benchmarks/.venvs
 	$(BIN)/python -m benchmarks setup

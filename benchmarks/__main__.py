@@ -15,8 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.measure import BenchmarkError, Comparison, Line, Skipped
-from benchmarks.page import figure, page
+from benchmarks.curves import picture
+from benchmarks.measure import BenchmarkError, Line, Search, Skipped
+from benchmarks.page import PICTURE, figure, page, spread
 from benchmarks.stacks import MAIN, PEERS, VENVS, Stack
 
 ROWS = {
@@ -28,6 +29,8 @@ ROWS = {
     "f": "f_argv",
     "g": "g_pipeline",
     "h": "h_lint",
+    "i": "i_search",
+    "j": "j_stopping",
     "w": "w_warm",
 }
 
@@ -54,13 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.page:
         titles = {row: _module(row).TITLE for row in arguments.rows}
         arguments.page.write_text(page(report, titles), encoding="utf-8")
+        drawn = [line for line in report["rows"] if line.get("curves")]
+        if drawn:
+            arguments.page.with_name(PICTURE).write_text(picture(drawn), encoding="utf-8")
     return 0 if good else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("action", nargs="?", choices=["run", "setup"], default="run", help="setup installs the peers")
-    parser.add_argument("--rows", type=_rows, default=list(ROWS), metavar="a,b", help="only these rows")
+    parser.add_argument(
+        "--rows", type=_rows, default=list("abcdefgh"), metavar="a,b", help="these rows (default: a to h)"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="how many times each side is measured (default: 7)")
     parser.add_argument("--quick", action="store_true", help="3 rounds: a rough first result")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to a file")
@@ -93,7 +101,7 @@ def _measure(row: str, rounds: int, report: dict[str, Any]) -> bool:
             for line in module.measure(rounds, Path(folder)):
                 print(_text(line), flush=True)
                 report["rows"].append({"row": row, **_data(line)})
-                good &= not isinstance(line, Comparison) or line.passed
+                good &= isinstance(line, Skipped) or line.passed
         except (BenchmarkError, OSError) as error:
             print(f"  BROKEN: {error}", flush=True)
             report["rows"].append({"row": row, "broken": str(error)})
@@ -110,6 +118,13 @@ def _module(row: str) -> ModuleType:
 def _text(line: Line) -> str:
     if isinstance(line, Skipped):
         return f"  {line.ours} : {line.peer}\n    skipped: {line.reason}"
+    if isinstance(line, Search):
+        (name, ours), *peers = line.sides.items()
+        found = "".join(f"\n    {line.wins[peer]:.2f} {peer} {spread(values)}" for peer, values in peers)
+        return (
+            f"  {line.what}: {name} {spread(ours)}; wins against, goal >= {line.least:.2f}  "
+            f"{'PASS' if line.passed else 'WORSE'}{found}"
+        )
     low, high = line.quartiles
     return (
         f"  {line.ours} : {line.peer}\n"
@@ -121,6 +136,15 @@ def _text(line: Line) -> str:
 def _data(line: Line) -> dict[str, Any]:
     if isinstance(line, Skipped):
         return {"ours": line.ours, "peer": line.peer, "skipped": line.reason}
+    if isinstance(line, Search):
+        return {
+            "what": line.what,
+            "sides": {name: list(values) for name, values in line.sides.items()},
+            "curves": {name: list(values) for name, values in line.curves.items()},
+            "wins": line.wins,
+            "least": line.least,
+            "passed": line.passed,
+        }
     return {
         "ours": line.ours,
         "peer": line.peer,

@@ -7,14 +7,15 @@ process would be the lower limit of every peak.
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -74,8 +75,7 @@ class Comparison:
     @property
     def quartiles(self) -> tuple[float, float]:
         """The first and third quartile of the paired ratios."""
-        first, _, third = statistics.quantiles(self.ratios, n=4, method="inclusive")
-        return first, third
+        return quartiles(self.ratios)
 
     @property
     def passed(self) -> bool:
@@ -91,7 +91,55 @@ class Skipped(NamedTuple):
     reason: str
 
 
-Line = Comparison | Skipped
+@dataclass(frozen=True)
+class Search:
+    """One line of the table: what several sides found, with one value a seed; the first side is kftune's.
+
+    Lower values are better. A side wins a pair of runs, one of each side, if its value is lower; a tie is half a win.
+
+    Attributes:
+        what: What is searched.
+        sides: Name -> what it found with each seed.
+        curves: Name -> the median over the seeds after each trial, for a picture.
+    """
+
+    what: str
+    sides: Mapping[str, Sequence[float]]
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def wins(self) -> dict[str, float]:
+        """For each peer, the share of all pairs that kftune wins."""
+        (_, ours), *peers = self.sides.items()
+        return {name: _share_of_wins(ours, theirs) for name, theirs in peers}
+
+    @property
+    def least(self) -> float:
+        """The share of wins below which kftune is worse beyond noise: one-sided, 1 %.
+
+        Source: Mann and Whitney (1947): the variance of the statistic for two samples of one distribution.
+        """
+        count = min(map(len, self.sides.values()))
+        return 0.5 - statistics.NormalDist().inv_cdf(0.99) * math.sqrt((2 * count + 1) / (12 * count * count))
+
+    @property
+    def passed(self) -> bool:
+        """Whether kftune is not worse than any peer, beyond noise."""
+        return all(share >= self.least for share in self.wins.values())
+
+
+Line = Comparison | Search | Skipped
+
+
+def _share_of_wins(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    won = sum((mine < other) + (mine == other) / 2 for mine in ours for other in theirs)
+    return won / (len(ours) * len(theirs))
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
+    """Returns the first and third quartile."""
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return first, third
 
 
 def in_turn(rounds: int, *sides: Callable[[], T], warm_up: bool = True) -> list[list[T]]:

@@ -31,8 +31,10 @@ _VALUES = {
 _ALGORITHMS = """
 The algorithms of a study, under Katib's names. `kftune run` takes the same names and settings. random, grid and
 hyperband run here without an extra, the others with `kftune[local]`, bayesianoptimization with `kftune[local,train]`.
-A study writes a seed as `seed`, not as a setting. With [several objectives](../guides/objectives.md) nsga2, tpe,
-multivariate-tpe, bayesianoptimization, random, grid and sobol run here.
+A study writes a seed as `seed`, not as a setting. A study without `algorithm` uses multivariate-tpe, which finds the
+best values of those that need no other extra: [what searches find](../search.md) compares it with other tools. With
+[several objectives](../guides/objectives.md) nsga2, tpe, multivariate-tpe, bayesianoptimization, random, grid and sobol
+run here.
 """
 _NO_SEED = " Katib's engine takes no seed; `algorithm.seed` has an effect on this machine only."
 _STUDY = """

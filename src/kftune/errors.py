@@ -141,15 +141,18 @@ class MissingExtraError(KftuneError, ImportError):
     Args:
         extra: The kftune extra that installs it.
         package: The package that could not be imported.
+        instead: What to do without it, if anything.
     """
 
-    def __init__(self, extra: str, package: str) -> None:
+    def __init__(self, extra: str, package: str, instead: str = "") -> None:
         self.extra = extra
         self.package = package
-        super().__init__(extra, package)
+        self.instead = instead
+        super().__init__(extra, package, instead)
 
     def __str__(self) -> str:
-        return f"this needs the package {self.package!r}; install it with: pip install 'kftune[{self.extra}]'"
+        remedy = f"install it with: pip install 'kftune[{self.extra}]'"
+        return f"this needs the package {self.package!r}; {', or '.join(filter(None, (remedy, self.instead)))}"
 
 
 class UsageError(KftuneError):

@@ -22,8 +22,9 @@ class Algorithm(Part):
 
     name: Annotated[
         str, WithJsonSchema({"anyOf": [{"type": "string", "enum": [*KNOWN]}, {"type": "string", "minLength": 1}]})
-    ] = "random"
-    """The algorithm's Katib name, or a sampler of one's own: ``module:Class``, or the name that its package gives."""
+    ] = "multivariate-tpe"
+    """The algorithm's Katib name, or a sampler of one's own: ``module:Class``, or the name that its package gives.
+    The default is the one that finds the best values (docs/search.md)."""
     seed: _Seed = None
     """Makes the choices repeatable. None draws one when the study starts."""
     settings: _Settings = Field(default_factory=dict)

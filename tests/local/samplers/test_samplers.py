@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import optuna
 import pytest
 from local_study import Branches, Tiny, run, study, trials_in
 from places import SUPPORT
@@ -36,9 +37,10 @@ from kftune import (
 from kftune.errors import MissingExtraError, RunError
 from kftune.local.samplers import Sampler, Space, Suggestion
 from kftune.local.samplers import make_sampler as sampler_of
-from kftune.local.samplers.optuna_strategy import coordinates
+from kftune.local.samplers.optuna_strategy import OptunaStrategy, coordinates
+from kftune.local.samplers.strategy import Setup
 from kftune.results import Trial
-from kftune.study import Study
+from kftune.study import Algorithm, Study
 
 ALL = ("random", "grid", "sobol", "tpe", "multivariate-tpe", "cmaes", "bayesianoptimization", "nsga2")
 DOMAINS: dict[str, Domain] = {
@@ -349,6 +351,42 @@ def test_a_resumed_cmaes_goes_on_where_it_was(tmp_path):
     assert max(value for _, value in after) < min(1, *(value for _, value in before[:5]))
 
 
+class Heard(optuna.samplers.RandomSampler):
+    """Proposes at random, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=1)
+        self.told: list[tuple[int, float | None]] = []
+
+    def after_trial(self, study, trial, state, values):
+        self.told.append((trial.params["x"], values and values[0]))
+
+
+class Coin(Hparams):
+    """Two points."""
+
+    x: str = Hparam("a", search=Choice("a", "b"))
+
+
+def test_a_proposal_that_was_tried_already_is_told_its_value_again():
+    heard = Heard()
+    setup = Setup(space=Space(study_of("tpe", Coin)), algorithm=Algorithm(name="tpe"), direction="minimize", seed=1)
+    strategy = OptunaStrategy(setup, heard)
+    first = next(strategy.proposals(1))
+    strategy.accept(1, first)
+    strategy.tell(1, 0.5)
+    proposals = strategy.proposals(2)
+    rejected = [next(proposals) for _ in range(10)]
+    strategy.accept(2, next(proposals))
+    indices = {"a": 0, "b": 1}
+    tried = indices[first["x"]]
+    assert {point["x"] for point in rejected} == {"a", "b"}
+    assert heard.told == [
+        (tried, 0.5),
+        *[(indices[point["x"]], 0.5 if indices[point["x"]] == tried else None) for point in rejected],
+    ]
+
+
 def test_cmaes_needs_two_numbers():
     with pytest.raises(RunError) as caught:
         make_sampler(study_of("cmaes", Branches), 3)
@@ -362,7 +400,10 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "kftune.local.samplers.optuna_strategy", raising=False)
     with pytest.raises(MissingExtraError) as caught:
         make_sampler(study_of("tpe", Two), 3)
-    assert str(caught.value) == "this needs the package 'optuna'; install it with: pip install 'kftune[local]'"
+    assert str(caught.value) == (
+        "this needs the package 'optuna'; install it with: pip install 'kftune[local]', or search without it: "
+        "algorithm: {name: random}"
+    )
 
 
 def test_a_missing_torch_is_named_for_the_gaussian_process_alone(monkeypatch):

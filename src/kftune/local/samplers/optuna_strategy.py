@@ -34,10 +34,14 @@ try:
     from optuna.study import StudyDirection
     from optuna.trial import TrialState
 except ImportError as error:
-    raise MissingExtraError("local", "optuna") from error
+    raise MissingExtraError("local", "optuna", "search without it: algorithm: {name: random}") from error
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
+
+
+_Numbers = frozenset[tuple[str, Any]]
+"""Optuna's number of each name."""
 
 
 class Coordinate(NamedTuple):
@@ -91,6 +95,7 @@ class OptunaStrategy(Strategy):
         )
         self._running: dict[int, Trial] = {}
         self._proposed: tuple[Point, Trial] | None = None
+        self._scores: dict[_Numbers, Score] = {}
 
     def proposals(self, number: int) -> Iterator[Point]:
         """Yields what the sampler suggests."""
@@ -116,13 +121,14 @@ class OptunaStrategy(Strategy):
 
     def tell_score(self, number: int, score: Score | None) -> None:
         trial = self._running.pop(number)
-        if score is None:
-            self._study.tell(trial, state=TrialState.FAIL)
-        else:
-            self._study.tell(trial, score)
+        if score is not None:
+            self._scores[frozenset(trial.params.items())] = score
+        self._end(trial, score)
 
     def learn_scores(self, results: Iterable[tuple[Point, Score]]) -> None:
         """Adds earlier results as trials of the study."""
+        results = list(results)
+        self._scores |= {frozenset(self._numbers(point).items()): score for point, score in results}
         if self._stateful:
             for point, score in results:
                 self._study.tell(self._enqueued(point), score)
@@ -141,9 +147,21 @@ class OptunaStrategy(Strategy):
         )
 
     def _drop_proposed(self) -> None:
+        """Ends a trial that does not run, because its point was tried already.
+
+        The sampler hears the value of that point again, as it would if the point ran twice. In a small space it finds
+        better points that way than if the trial just failed.
+        """
         if self._proposed is not None:
-            self._study.tell(self._proposed[1], state=TrialState.FAIL)
+            _, trial = self._proposed
             self._proposed = None
+            self._end(trial, self._scores.get(frozenset(trial.params.items())))
+
+    def _end(self, trial: Trial, score: Score | None) -> None:
+        if score is None:
+            self._study.tell(trial, state=TrialState.FAIL)
+        else:
+            self._study.tell(trial, score)
 
     def _enqueued(self, point: Point) -> Trial:
         self._study.enqueue_trial(self._numbers(point))
