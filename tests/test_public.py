@@ -111,7 +111,7 @@ def test_importing_the_package_loads_none_of_its_modules_but_the_version():
     ("part", "defaults"),
     [
         (Budget, {"max_trials": 10, "parallel": 1, "max_failed": None, "trial_timeout": None, "wall_clock": None}),
-        (Algorithm, {"name": "random", "seed": None, "settings": {}}),
+        (Algorithm, {"name": "multivariate-tpe", "seed": None, "settings": {}}),
         (Objective, {"goal": None, "reduce": None, "regex": None}),
         (MetricSpec, {"reduce": "latest", "regex": None}),
         (
