@@ -13,8 +13,8 @@ from kftune.stopping.rungs import Ladder, Resource
 class Asha(Halving):
     """Ends a trial that is not among the best at a rung: at min_resource, and at each multiple by the factor.
 
-    A trial is judged when it reaches a rung, and does not wait for others. The resource is the step that the script
-    reports; without steps, the number of the report.
+    A trial is judged when it reaches a rung; with the type `stopping` it does not wait for others. The resource is the
+    step that the script reports; without steps, the number of the report.
 
     Source: Optuna, SuccessiveHalvingPruner; Li et al., A system for massively parallel hyperparameter tuning.
     """

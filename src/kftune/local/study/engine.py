@@ -181,7 +181,7 @@ class StudyEngine:
         self, number: int, attempt: int, suggestion: Suggestion, origin: Origin, *, before: Trial | None = None
     ) -> None:
         """Starts a trial; with `before` it goes on in its output folder."""
-        name, goes_on = self._store.name(number), before is not None
+        name, goes_on = self._store.name(number), self._again.of(number).promoted if before else None
         reader, gpus = self._plan.reader(name), self._trials.devices.take()
         running = RunningTrial(number, suggestion, reader, gpus, self._again.watch())
         if before is not None:
@@ -213,7 +213,7 @@ class StudyEngine:
             pid=pid,
             pid_started=pid_started,
             retried=self._again.of(number),
-            goes_on=goes_on,
+            goes_on=before is not None,
         )
         self._store.start(start)
         self._telling.started(start, gpus)

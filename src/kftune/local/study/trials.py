@@ -69,7 +69,7 @@ class Trials(ABC):
         feed: Callable[[bytes], object],
         gpus: Sequence[str],
         *,
-        goes_on: bool = False,
+        goes_on: int | None = None,
     ) -> TrialProcess:
         """Starts one trial.
 
@@ -78,7 +78,7 @@ class Trials(ABC):
             assignment: Its hyperparameters as texts.
             feed: Called with each piece of its output.
             gpus: The devices that it gets.
-            goes_on: Whether it goes on with what is in its output folder.
+            goes_on: The last step that is known of it, if it goes on with what is in its output folder.
 
         Raises:
             OSError: The program cannot be started.
@@ -90,8 +90,8 @@ class Trials(ABC):
         else:
             output.mkdir(exist_ok=True)
         start = self._record(trial, assignment, output, gpus if self.devices.used else None)
-        if goes_on:
-            start = start.with_changes(env={**start.env, _RESUMED_VARIABLE: "1"})
+        if goes_on is not None:
+            start = start.with_changes(env={**start.env, _RESUMED_VARIABLE: str(goes_on)})
         return self.runner.start(start, feed)
 
     def prepare(self, trial: str) -> None:
