@@ -102,7 +102,12 @@ class Ladder(NamedTuple):
         return self._why(trial, histories, after, least=0)
 
     def reached(self, trial: int, histories: Histories) -> int:
-        """Returns the last rung that a trial has reached; 0 when it has reached none."""
+        """Returns the last rung that a trial has reached; 0 when it has reached none.
+
+        Args:
+            trial: Its number.
+            histories: What all trials have reported.
+        """
         return max(self.rungs(trial, histories.of(trial).position), default=0)
 
     def promotable(self, waiting: Iterable[int], histories: Histories) -> list[int]:

@@ -18,6 +18,7 @@ from resumes import STEPS, whole_curve
 
 from kftune.errors import RunError
 from kftune.local import Event, Note, TrialPaused, TrialStarted
+from kftune.results import Trial
 from kftune.study import Study
 
 PROMOTION: dict[str, Any] = {"asha": {"type": "promotion", "max_resource": STEPS}}
@@ -72,39 +73,39 @@ def test_a_trial_that_waited_goes_on_in_its_folder_and_its_curve_is_that_of_an_u
     assert len(finished(events)) == 27
 
 
-def test_the_last_rung_of_each_trial_is_that_of_the_paper_s_algorithm(tmp_path):
-    run(waits(14), tmp_path)
-    rungs = [1, 3, 9]
-    values: dict[int, dict[int, float]] = {rung: {} for rung in rungs}
-    promoted: dict[int, set[int]] = {rung: set() for rung in rungs}
+class ByThePaper:
+    """Li et al., algorithm 2, with one worker: the values at the rungs, and which trials went on from them."""
 
-    def to_next_rung(number: int, rung: int) -> None:
-        following = next((each for each in rungs if each > rung), 0)
-        if following:
-            values[following][number] = whole_curve(number)[following - 1]
+    def __init__(self, trials: int) -> None:
+        self.values: dict[int, dict[int, float]] = {1: {}, 3: {}, 9: {}}
+        self._promoted: set[tuple[int, int]] = set()
+        for fresh in range(1, trials + 1):
+            self._train(fresh, 1)
+            while (found := self._promotable()) is not None:
+                self._promoted.add(found)
+                self._train(found[0], found[1] * 3)
 
-    def promotable() -> tuple[int, int] | None:
-        for rung in reversed(rungs):
-            best = sorted(values[rung], key=lambda number: values[rung][number])[: len(values[rung]) // 3]
+    def _train(self, number: int, rung: int) -> None:
+        if rung in self.values:
+            self.values[rung][number] = whole_curve(number)[rung - 1]
+
+    def _promotable(self) -> tuple[int, int] | None:
+        for rung, values in reversed(self.values.items()):
+            best = sorted(values, key=lambda number: values[number])[: len(values) // 3]
             for number in best:
-                if number not in promoted[rung]:
+                if (number, rung) not in self._promoted:
                     return number, rung
         return None
 
-    for fresh in range(1, 15):
-        to_next_rung(fresh, 0)
-        while found := promotable():
-            promoted[found[1]].add(found[0])
-            to_next_rung(*found)
-    reached = {
-        trial.number: max(rung for rung in rungs if trial.number in values[rung]) for trial in trials_in(tmp_path)
+
+def test_trials_reach_the_rungs_that_they_reach_by_the_paper_s_algorithm(tmp_path):
+    run(waits(14), tmp_path)
+    curves = {number: each["loss"][0] for number, each in kept_curves(tmp_path).items()}
+    expected = ByThePaper(14).values
+    assert {rung: {number for number, steps in curves.items() if steps[-1] >= rung} for rung in expected} == {
+        rung: set(values) for rung, values in expected.items()
     }
-    by_kftune = {
-        number: max(rung for rung in rungs if rung <= max(curves["loss"][0]))
-        for number, curves in kept_curves(tmp_path).items()
-    }
-    assert by_kftune == reached
-    assert set(by_kftune.values()) == {1, 3, 9}
+    assert expected[9]
 
 
 def test_trials_that_still_wait_at_the_end_are_stopped_early_with_their_value(tmp_path):
@@ -156,6 +157,14 @@ def states(folder: Path) -> list[str]:
         connection.close()
 
 
+ENDED = ("Succeeded", "EarlyStopped")
+
+
+def all_in(folder: Path) -> dict[int, Trial]:
+    """All trials by number; none while the first run has not made the tables."""
+    return {trial.number: trial for trial in trials_in(folder)} if states(folder) else {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_kills_at_any_moment_lose_no_report_and_repeat_no_trial_that_has_ended(tmp_path, seed):
@@ -168,19 +177,18 @@ def test_kills_at_any_moment_lose_no_report_and_repeat_no_trial_that_has_ended(t
             time.sleep(moments.uniform(0.05, 0.8))
             os.kill(runner, signal.SIGKILL)
             runs.wait()
-            found = {trial.number: trial for trial in trials_in(folder)} if "Paused" in states(folder) else {}
+            found = all_in(folder)
             assert {number: found.get(number) for number in ended} == ended
-            ended = {number: trial for number, trial in found.items() if trial.state in ("Succeeded", "EarlyStopped")}
+            ended = {number: trial for number, trial in found.items() if trial.state in ENDED}
         runs.start()
         runs.wait()
     trials = trials_in(folder)
     assert [trial.number for trial in trials] == [*range(1, 31)]
     assert {trial.state for trial in trials} == {"Succeeded", "EarlyStopped"}
     assert_curves_are_whole(folder)
-    for trial in trials:
-        if trial.retried.promoted:
-            begun = [step for step, _ in starts_in(folder, trial.name)]
-            assert begun == sorted(begun), "no part begins before an earlier one"
+    for trial in (trial for trial in trials if trial.retried.promoted):
+        begun = [step for step, _ in starts_in(folder, trial.name)]
+        assert begun == sorted(begun), "no part begins before an earlier one"
 
 
 def test_a_report_without_a_step_ends_the_run_with_what_to_do(tmp_path):
@@ -269,3 +277,16 @@ def test_without_the_rule_waiting_trials_of_an_earlier_run_simply_go_on(tmp_path
         runs.wait()
     assert [trial.state for trial in trials_in(tmp_path)] == ["Succeeded"] * 5
     assert_curves_are_whole(tmp_path)
+
+
+def test_trials_of_a_warm_worker_wait_and_go_on_as_others(tmp_path, monkeypatch):
+    (tmp_path / "resumes_warm.py").write_text(
+        "import sys\nfrom resumes import main\nif __name__ == '__main__':\n    main(27, 0.03)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(resumes.__file__).parent}")
+    step = {"command": (), "module": "resumes_warm", "warm": True}
+    run(waits(9, 2, command=(), step=step), tmp_path / "runs")
+    assert_curves_are_whole(tmp_path / "runs")
+    parts = [starts_in(tmp_path / "runs", trial.name) for trial in trials_in(tmp_path / "runs")]
+    assert max(map(len, parts)) > 1
+    assert all(step == told for each in parts for step, told in each)

@@ -35,7 +35,12 @@ class StudyReader(Reader):
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
 
     def restore(self, trial: Trial, curves: Mapping[str, Curve]) -> None:
-        """Takes what an earlier part of the trial has reported, before anything else."""
+        """Takes what an earlier part of the trial has reported, before anything else.
+
+        Args:
+            trial: The trial, as it is stored.
+            curves: Its curves.
+        """
         self._reducer.restore(trial.metrics, curves, trial.duration or 0.0)
 
     def latest(self, metric: str) -> MetricValues | None:

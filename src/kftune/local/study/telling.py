@@ -65,7 +65,12 @@ class Telling:
             self.now(event)
 
     def started(self, start: TrialStart, gpus: tuple[str, ...]) -> None:
-        """Tells later that a trial runs."""
+        """Tells later that a trial runs.
+
+        Args:
+            start: What is stored of its start.
+            gpus: The devices that it has.
+        """
         name = self._store.name(start.number)
         self._unsaid.append(
             lambda: TrialStarted(
@@ -80,11 +85,21 @@ class Telling:
         )
 
     def retries(self, trial: Trial, retry: Retry) -> None:
-        """Tells later that another try of a trial follows."""
+        """Tells later that another try of a trial follows.
+
+        Args:
+            trial: The trial, as it is stored.
+            retry: The next try.
+        """
         self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, retry.message, retry.kind))
 
     def paused(self, number: int, ending: TrialEnd) -> None:
-        """Tells later that a trial waits."""
+        """Tells later that a trial waits.
+
+        Args:
+            number: The trial.
+            ending: How its part has ended.
+        """
         self._unsaid.append(
             lambda: TrialPaused(
                 trial=self._store.name(number),
@@ -105,7 +120,16 @@ class Telling:
         is_best: bool,
         finished: int,
     ) -> None:
-        """Tells later that a trial has ended."""
+        """Tells later that a trial has ended.
+
+        Args:
+            number: The trial.
+            point: Its values.
+            ending: How it has ended.
+            metrics: The metrics to tell of.
+            is_best: Whether it is the best one now.
+            finished: How many trials have ended.
+        """
         self._unsaid.append(
             lambda: TrialFinished(
                 trial=self._store.name(number),
@@ -135,7 +159,12 @@ class Telling:
         return feed_and_emit
 
     def metric(self, running: RunningTrial, metric: str) -> None:
-        """Tells of a report, but not of each one."""
+        """Tells of a report, but not of each one.
+
+        Args:
+            running: The trial.
+            metric: What it has reported.
+        """
         moment = time.monotonic()
         if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
             return
