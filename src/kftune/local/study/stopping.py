@@ -53,6 +53,7 @@ class Judge:
         self._of_trials = [rule for rule in rules if isinstance(rule, TrialRule)]
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._ladders = [(key_of(rule), rule.pauses_at) for rule in self._of_trials if rule.pauses_at is not None]
+        self._has_paused = False
         self._released: dict[int, int] = {}
         self._went_on: set[int] = set()
         self._began_again: list[int] = []
@@ -141,6 +142,7 @@ class Judge:
         Args:
             trial: Its number.
         """
+        self._has_paused = True
         self._settle(trial)
 
     def promotable(self, waiting: Iterable[int]) -> list[int]:
@@ -299,7 +301,7 @@ class Judge:
             name = rule.watches or self._meta.objective.name
             histories = [self._histories.of(number, name) for number, _ in self._histories.all()]
             most = max((history.count for history in histories), default=0)
-            if most == 1 and rule.counts:
+            if most == 1 and rule.counts and not self._has_paused:
                 found.append(
                     f"stopping: {key_of(rule)} could stop nothing early, because each trial reported {name} once; "
                     f"report it after each epoch, with kftune.report({name}=..., step=...)"
