@@ -5,12 +5,13 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from stopping_examples import curve, histories
 
 from kftune.stopping import Histories, Report, rules_from_spec
+from kftune.stopping.halving import Halving
 from kftune.stopping.rungs import Ladder
 
 STEPS = 27
@@ -136,14 +137,20 @@ def test_trials_are_compared_within_their_bracket():
     assert ladder.promotable(numbers, histories(values)) == numbers[:1]
 
 
+def halving(spec: dict[str, dict[str, Any]]) -> Halving:
+    (rule,) = rules_from_spec(spec)
+    assert isinstance(rule, Halving)
+    return rule
+
+
 @pytest.mark.parametrize("kind", ["asha", "hyperband"])
 def test_a_rule_of_type_promotion_ends_no_trial(kind):
-    (rule,) = rules_from_spec({kind: {"type": "promotion", "max_resource": 27}})
+    rule = halving({kind: {"type": "promotion", "max_resource": 27}})
     found = histories({number: curve(number) for number in range(1, 20)})
     assert [rule.judge(number, found) for number in range(1, 20)] == [""] * 19
     assert rule.pauses_at == rule.ladder
 
 
 def test_the_type_is_stopping_unless_a_study_says_otherwise():
-    assert rules_from_spec({"asha": {}}) == rules_from_spec({"asha": {"type": "stopping"}})
-    assert rules_from_spec({"asha": {}})[0].pauses_at is None
+    assert halving({"asha": {}}) == halving({"asha": {"type": "stopping"}})
+    assert halving({"asha": {}}).pauses_at is None

@@ -248,6 +248,15 @@ def test_other_rules_end_a_trial_that_would_wait(tmp_path):
     assert {trial.stopped_by for trial in trials_in(tmp_path)} == {"threshold"}
 
 
+def test_a_trial_that_loses_its_result_while_it_pauses_does_not_wait(tmp_path):
+    script = "import signal, sys, time\ndef end(*_): print('step=2 loss=99', flush=True); sys.exit()\n"
+    script += "signal.signal(signal.SIGTERM, end)\nprint('step=1 loss=1', flush=True)\ntime.sleep(20)"
+    stopping = {"asha": {"type": "promotion"}, "threshold": {"above": 9}}
+    run(waits(2, command=python(script), stopping=stopping), tmp_path)
+    ends = [(trial.state, trial.objective, trial.stopped_by) for trial in trials_in(tmp_path)]
+    assert ends == [("EarlyStopped", None, "threshold")] * 2
+
+
 @pytest.mark.parametrize("algorithm", ["tpe", "grid", "cmaes", "nsga2"])
 def test_every_algorithm_goes_on_while_trials_wait(tmp_path, algorithm):
     settings = {"population_size": 4} if algorithm == "nsga2" else {}
@@ -273,6 +282,11 @@ def test_without_the_rule_waiting_trials_of_an_earlier_run_simply_go_on(tmp_path
         os.kill(runner, signal.SIGKILL)
         runs.wait()
     with Runs(tmp_path, command=trains(0.03), trials=5) as runs:
+        runner = runs.start()
+        wait_until(lambda: states(tmp_path).count("Running") == 1)
+        time.sleep(0.3)
+        os.kill(runner, signal.SIGKILL)
+        runs.wait()
         runs.start()
         runs.wait()
     assert [trial.state for trial in trials_in(tmp_path)] == ["Succeeded"] * 5

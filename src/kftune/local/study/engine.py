@@ -151,7 +151,10 @@ class StudyEngine:
 
     def _go_on(self, trial: Trial) -> None:
         self._store.folder.move_aside(trial.name, trial.attempt, only_log=True)
-        self._again.promoted(trial.number, self._judge.let_go(trial.number))
+        reported = trial.metrics.get(self._plan.meta.objective.name)
+        # Without rules, the judge knows no reports.
+        position = self._judge.let_go(trial.number) or (reported and reported.step) or 1
+        self._again.promoted(trial.number, position)
         suggestion = Suggestion(trial.point, trial.assignment, trial.point)
         self._start(trial.number, trial.attempt + 1, suggestion, self._origin_of(trial), before=trial)
 

@@ -29,8 +29,8 @@ class RunningTrial:
 
     def hear_last(self, stop: Stop | None) -> None:
         """Takes what its last reports mean. It has ended, so only whether they count is of interest."""
-        if stop is not None and not stop.counts:
-            self.early = self.early or stop
+        if stop is not None and not stop.counts and (self.early is None or self.early.counts):
+            self.early = stop
 
     @property
     def pauses(self) -> bool:
