@@ -65,10 +65,10 @@ stopping: {truncation: {interval: 5, percentage: 20, delay: 5, exclude_finished:
 stopping: {percentile: {keep: 50, interval: 2, delay: 4, min_trials: 5}}
 """,
     "stopping.asha": """
-stopping: {asha: {min_resource: 1, max_resource: 81, reduction_factor: 3, brackets: 2}}
+stopping: {asha: {type: promotion, min_resource: 1, max_resource: 81, reduction_factor: 3, brackets: 2}}
 """,
     "stopping.hyperband": """
-stopping: {hyperband: {min_resource: 1, max_resource: 81, reduction_factor: 3}}
+stopping: {hyperband: {type: stopping, min_resource: 1, max_resource: 81, reduction_factor: 3}}
 """,
     "stopping.threshold": """
 stopping: {threshold: {metric: gradient_norm, above: 1000, below: 1e-9, delay: 3}}

@@ -32,6 +32,8 @@ def address() -> Iterator[str]:
     [
         ("kftune-bandit", [("slack_factor", "0.1"), ("interval", "5"), ("delay", "10")], "OK", ""),
         ("kftune-asha", [], "OK", ""),
+        ("kftune-asha", [("type", "promotion")], "INVALID_ARGUMENT", "must have the type stopping: Katib cannot let"),
+        ("kftune-asha", [("type", "promote")], "INVALID_ARGUMENT", "stopping"),
         ("kftune-bandit", [], "INVALID_ARGUMENT", "needs slack_factor or slack_amount, but got neither"),
         ("kftune-bandit", [("slak", "1")], "INVALID_ARGUMENT", "no key 'slak'"),
         ("kftune-bandit", [("slack_factor", "low")], "INVALID_ARGUMENT", "must be a valid number"),

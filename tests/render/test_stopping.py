@@ -90,6 +90,11 @@ def test_another_rule_is_one_of_kftune_s_service_with_the_same_settings(name):
             "kftune-threshold",
             "Katib applies stopping.threshold to each report; Katib takes one limit, so the other one applies to local",
         ),
+        (
+            {"asha": {"type": "promotion"}},
+            "kftune-asha",
+            "the type promotion of stopping.asha applies to local runs only, and on Katib the trial ends",
+        ),
         ({"threshold": {"above": 5, "delay": 4}}, "kftune-threshold", "to report 4 of each trial only"),
         ({"threshold": {"above": 5}}, "kftune-threshold", "one that stopping.threshold stops can be the best"),
         ({"threshold": {"above": 5}}, "kftune-threshold", "on the wrong side from their first report on"),
@@ -99,6 +104,13 @@ def test_what_katib_cannot_do_is_named(stopping, algorithm, named):
     experiment, notes = rendered(stopping)
     assert experiment["spec"].get("earlyStopping", {}).get("algorithmName") == algorithm
     assert named in notes
+
+
+@pytest.mark.parametrize("kind", ["asha", "hyperband"])
+def test_a_rule_that_lets_trials_wait_ends_them_on_katib(kind):
+    waits, _ = rendered({kind: {"type": "promotion", "max_resource": 27}})
+    ends, _ = rendered({kind: {"max_resource": 27}})
+    assert waits["spec"]["earlyStopping"] == ends["spec"]["earlyStopping"]
 
 
 def test_a_limit_on_the_better_side_of_the_objective_is_exact():

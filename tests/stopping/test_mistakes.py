@@ -56,6 +56,8 @@ STOPPING = {
     "percentile: nobody stays": "{percentile: {keep: 0}}",
     "percentile: Optuna's name of a setting": "{percentile: {percentile: 25}}",
     "asha: a factor of one": "{asha: {reduction_factor: 1}}",
+    "asha: an unknown type": "{asha: {type: promote}}",
+    "hyperband: a type that is no text": "{hyperband: {max_resource: 27, type: true}}",
     "asha: resources in the wrong order": "{asha: {min_resource: 9, max_resource: 3}}",
     "asha: too many brackets": "{asha: {min_resource: 1, max_resource: 9, brackets: 4}}",
     "hyperband: no max_resource": "{hyperband: {}}",

@@ -72,6 +72,11 @@ def rule_of(algorithm: str, settings: Iterable[tuple[str, str]]) -> TrialRule:
         raise _refused(algorithm, error, names) from error
     if not isinstance(rule, TrialRule):
         raise SettingError(f"{algorithm} must be a rule of trials")  # a name in KINDS is wrong
+    if rule.pauses_at is not None:
+        message = (
+            f"{algorithm} must have the type stopping: Katib cannot let a trial wait and go on, it only ends trials"
+        )
+        raise SettingError(message, names.index("type"))
     return rule
 
 

@@ -9,6 +9,7 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialPaused,
     TrialRetries,
     TrialStarted,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "StudyFinished",
     "StudyStarted",
     "TrialFinished",
+    "TrialPaused",
     "TrialRetries",
     "TrialStarted",
     "run_study",

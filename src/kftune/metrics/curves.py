@@ -121,6 +121,16 @@ class CurveKeeper:
         self._last: _Point | None = None
         self.count = 0
 
+    def restore(self, curve: Curve) -> None:
+        """Takes the curve of an earlier part of the trial, before anything else.
+
+        Args:
+            curve: The curve.
+        """
+        for step, value, time in zip(curve.steps, curve.values, curve.times, strict=True):
+            self.add(Rows([value], [step]), time)
+        self.count = curve.reported
+
     def add(self, block: Block, time: float) -> None:
         """Takes the reports of one block.
 

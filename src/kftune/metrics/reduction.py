@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from time import monotonic
@@ -138,6 +138,20 @@ class Reducer:
     def curves(self) -> dict[str, Curve]:
         """The curve of every metric that was reported; times count from when this reducer was made."""
         return {name: keeper.curve() for name, keeper in self._curves.items()}
+
+    def restore(self, results: Mapping[str, MetricValues], curves: Mapping[str, Curve], seconds: float) -> None:
+        """Takes what an earlier part of the trial has reported, before anything else.
+
+        Args:
+            results: The values of its metrics.
+            curves: Their curves.
+            seconds: How long it ran.
+        """
+        self._reduced.update(results)
+        self._began -= seconds
+        for name, curve in curves.items() if self._most else ():
+            self._curves[name] = CurveKeeper(self._most)
+            self._curves[name].restore(curve)
 
     def take_new(self) -> list[NewReport]:
         """Returns each finite report since the last call, in their order."""

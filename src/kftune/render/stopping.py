@@ -45,11 +45,16 @@ def early_stopping(study: Study, names: Mapping[str, str]) -> EarlyStopping:
     watched = getattr(chosen, "metric", None)
     if watched is not None:
         chosen = chosen.model_copy(update={"metric": names.get(watched, watched)})
-    return EarlyStopping(_spec(chosen), [*_about(study, chosen), *left_out])
+    return EarlyStopping(_spec(_ending(chosen)), [*_about(study, chosen), *left_out])
 
 
 def _is_applied(rule: TrialRule) -> bool:
     return key_of(rule) in KINDS and not getattr(rule, "exclude_finished", False)
+
+
+def _ending(rule: TrialRule) -> TrialRule:
+    """Returns a rule that ends trials in place of one that lets them wait."""
+    return rule if rule.pauses_at is None else rule.model_copy(update={"type": "stopping"})
 
 
 def _spec(rule: TrialRule) -> dict[str, Any]:
@@ -90,6 +95,11 @@ def _about(study: Study, rule: TrialRule) -> Iterator[str]:
             f"writes what its administrator applies"
         )
         yield _when(rule)
+    if rule.pauses_at is not None:
+        yield (
+            f"Katib cannot let a trial wait and go on: the type promotion of stopping.{rule.kind} applies to local "
+            f"runs only, and on Katib the trial ends"
+        )
     if not study.targets.katib.retain:
         yield "the pods of trials stay until the Experiment is deleted (retain): Katib needs the stopped ones"
     if not rule.counts:

@@ -22,7 +22,7 @@ class RunFolder(NamedTuple):
     lock              held by the run that writes
 
     When a trial is started again, since it was interrupted or is retried, its earlier files end in ``.attempt1``,
-    ``.attempt2``, …
+    ``.attempt2``, … When it goes on after it has waited, it keeps its folder, and only its earlier log is renamed.
     """
 
     path: Path
@@ -55,14 +55,15 @@ class RunFolder(NamedTuple):
         """Returns the output folder of the trial with this name."""
         return self.outputs / trial
 
-    def move_aside(self, trial: str, attempt: int) -> None:
+    def move_aside(self, trial: str, attempt: int, *, only_log: bool = False) -> None:
         """Renames the files of an earlier try, so that the next one finds none.
 
         Args:
             trial: The trial's name.
             attempt: Which try, from 1.
+            only_log: Whether the next one goes on with the output folder.
         """
-        for path in (self.log(trial), self.output(trial)):
+        for path in (self.log(trial),) if only_log else (self.log(trial), self.output(trial)):
             if path.exists():
                 number = attempt
                 # A kill right here leaves files of a try that was never stored.

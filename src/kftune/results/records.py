@@ -11,8 +11,11 @@ from typing import Any, Literal, NamedTuple
 
 from kftune.metrics.values import MetricValues
 
-State = Literal["Created", "Running", "Succeeded", "Failed", "Killed", "MetricsUnavailable", "EarlyStopped"]
-"""Katib's trial states. Killed: stopped before its end because the study ended or was interrupted; it has no result."""
+State = Literal["Created", "Running", "Paused", "Succeeded", "Failed", "Killed", "MetricsUnavailable", "EarlyStopped"]
+"""Katib's trial states. Killed: stopped before its end because the study ended or was interrupted; it has no result.
+
+Katib has no Paused: the trial waits at a rung of a stopping rule, and may go on.
+"""
 
 FINISHED: tuple[State, ...] = ("Succeeded", "Failed", "MetricsUnavailable", "EarlyStopped")
 """Final states, which count against the budget."""
@@ -131,6 +134,8 @@ class Retried(NamedTuple):
     failed: int = 0
     lost: int = 0
     out_of_memory: int = 0
+    promoted: int = 0
+    """The position from which it last went on after it had waited; 0 if it did not."""
     proposed: Mapping[str, Any] = {}
     """What the algorithm proposed for the hyperparameters that got smaller for want of memory."""
     smaller: Mapping[str, Any] = {}
@@ -181,6 +186,11 @@ class Trial(NamedTuple):
     stopped_by: str = ""
     """The kind of the rule that ended it early; empty if none did."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it can go on in its output folder: it waits at a rung, or it was cut short after that."""
+        return self.state == "Paused" or (self.state not in FINISHED and self.retried.promoted > 0)
+
     def text(self, name: str) -> str:
         """Returns the text of a hyperparameter, or of a searched key in one; empty if the trial did not get it."""
         if name in self.assignment:
@@ -201,6 +211,8 @@ class TrialStart(NamedTuple):
     pid: int | None = None
     pid_started: float | None = None
     retried: Retried = NOT_RETRIED
+    goes_on: bool = False
+    """Whether it goes on where it has waited."""
 
 
 class TrialEnd(NamedTuple):

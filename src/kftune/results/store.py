@@ -42,6 +42,11 @@ _INSERT = (
     ":assignment, :point, '{}', :started, '', :pid, :pid_started, :algorithm, :settings, :seed, :code, :revision, "
     ":retried)"
 )
+_GO_ON = (
+    "UPDATE trials SET state = 'Running', attempt = :attempt, message = '', ended = NULL, exit_code = NULL, "
+    "pid = :pid, pid_started = :pid_started, code = :code, revision = :revision, retried = :retried "
+    "WHERE number = :number"
+)
 _END = (  # the names in it are our own
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
     f"retried = ?, stopped_by = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
@@ -141,7 +146,7 @@ class Store:
         return trial_name(self.meta.slug, number)
 
     def start(self, trial: TrialStart) -> None:
-        """Records that a trial runs."""
+        """Records that a trial runs. One that goes on keeps what it has reported so far."""
         texts = {
             "assignment": to_json(trial.assignment),
             "point": to_json(trial.point),
@@ -150,7 +155,10 @@ class Store:
         # An earlier try may have left curves.
         earlier: list[_Statement] = [(curves.DELETE, (trial.number,))] if trial.attempt > 1 else []
         row = {**trial._asdict(), **texts, **origin_to_row(trial.origin)}
-        self._commit((_INSERT, row), *earlier, to_disk=False)
+        if trial.goes_on:
+            self._commit((_GO_ON, row), to_disk=False)
+        else:
+            self._commit((_INSERT, row), *earlier, to_disk=False)
 
     def end(self, number: int, end: TrialEnd, reported: Mapping[str, Curve] = _NO_CURVES) -> None:
         """Records how a trial ended, unless it has finished before.

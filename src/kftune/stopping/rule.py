@@ -13,6 +13,7 @@ from kftune.spec.part import Part
 from kftune.spec.quantities import NO_BOOL
 from kftune.stopping.facts import StudyFacts
 from kftune.stopping.history import Histories, History
+from kftune.stopping.rungs import Ladder
 
 Reports = Annotated[int, Field(ge=1), NO_BOOL]
 """A number of reports, from 1."""
@@ -54,6 +55,11 @@ class TrialRule(Part, ABC):
         Args:
             history: What the trial has reported of the metric that the rule watches.
         """
+
+    @property
+    def pauses_at(self) -> Ladder | None:
+        """The rungs at which trials wait until they are among the best; None for a rule that ends trials only."""
+        return None
 
     @property
     def watches(self) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Annotated, NamedTuple
 
@@ -83,20 +84,77 @@ class Ladder(NamedTuple):
 
         Source: Optuna, SuccessiveHalvingPruner; Li et al., A system for massively parallel hyperparameter tuning.
         """
+        return self._why(trial, histories, histories.of(trial).position_before, least=1)
+
+    def waits(self, trial: int, histories: Histories, after: int) -> str:
+        """Returns why a trial should wait at a rung that it has reached; empty while it may go on.
+
+        A trial goes on if its value is among the best 1 / factor of all values that trials of its bracket have had when
+        they reached the rung, its own included. While these are fewer than the factor, each of them waits.
+
+        Args:
+            trial: Its number.
+            histories: What all trials have reported.
+            after: Rungs up to this position do not count.
+
+        Source: Li et al., A system for massively parallel hyperparameter tuning, algorithm 2 (get_job).
+        """
+        return self._why(trial, histories, after, least=0)
+
+    def reached(self, trial: int, histories: Histories) -> int:
+        """Returns the last rung that a trial has reached; 0 when it has reached none.
+
+        Args:
+            trial: Its number.
+            histories: What all trials have reported.
+        """
+        return max(self.rungs(trial, histories.of(trial).position), default=0)
+
+    def promotable(self, waiting: Iterable[int], histories: Histories) -> list[int]:
+        """Returns which waiting trials may go on now: those at the highest rung first, of these the best first.
+
+        Args:
+            waiting: The numbers of those that have reached a rung; each waits at the last one.
+            histories: What all trials have reported.
+
+        Source: as `waits`.
+        """
+        columns: dict[tuple[int, int], list[float]] = {}
+        sign, found = 1 if histories.minimize else -1, []
+        for trial in waiting:
+            place = rung, bracket = self.reached(trial, histories), self.bracket(trial)
+            if place not in columns:
+                reached = self._values(rung, bracket, histories)
+                columns[place] = sorted(sign * value for _, value in reached)
+            own = histories.of(trial).value_from(rung)
+            if own is not None and bisect_left(columns[place], sign * own) < len(columns[place]) // self.factor:
+                found.append((-rung, sign * own, trial))
+        return [trial for _, _, trial in sorted(found)]
+
+    def _values(self, rung: int, bracket: int, histories: Histories) -> Iterator[tuple[int, float]]:
+        """Yields the trials of a bracket that have reached a rung, each with its value there."""
+        for number, history in histories.all():
+            value = history.value_from(rung)
+            if value is not None and self.bracket(number) == bracket:
+                yield number, value
+
+    def _why(self, trial: int, histories: Histories, after: int, least: int) -> str:
+        """Returns why a trial does not go on from a rung after a position; empty if it does.
+
+        Args:
+            trial: Its number.
+            histories: What all trials have reported.
+            after: The position.
+            least: How many trials go on from a rung at least.
+        """
         own, bracket = histories.of(trial), self.bracket(trial)
         for rung in self.rungs(trial, own.position):
-            if rung <= own.position_before:
+            value = own.value_from(rung)
+            if rung <= after or value is None:
                 continue
-            value = own.values[-1]
-            others = [
-                reached
-                for number, history in histories.all()
-                if number != trial
-                and (reached := history.value_from(rung)) is not None
-                and self.bracket(number) == bracket
-            ]
+            others = [each for number, each in self._values(rung, bracket, histories) if number != trial]
             better = sum(histories.better(each, value) for each in others)
-            kept = max((len(others) + 1) // self.factor, 1)
+            kept = max((len(others) + 1) // self.factor, least)
             if better >= kept:
                 return (
                     f"at rung {rung} its value is {value:g}, and {better} of {len(others)} other trials were better "

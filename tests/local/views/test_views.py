@@ -22,6 +22,7 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialPaused,
     TrialRetries,
     TrialStarted,
 )
@@ -216,6 +217,17 @@ def test_a_trial_that_starts_again_is_told_and_no_longer_shown_as_running():
     shown = frame([*STORY[:6], again])
     assert line in shown
     assert "lr=0.1 units=8 name=x" not in shown
+
+
+def test_a_trial_that_waits_is_told_and_no_longer_shown_as_running_until_it_goes_on():
+    message = "paused by asha: at rung 1 its value is 3"
+    paused = TrialPaused(trial="demo-0002", number=2, objective=3.0, duration=4.0, message=message)
+    assert f"demo-0002 after 4.0 s {message}" in plain([*STORY[:6], paused]).splitlines()
+    assert "lr=0.1 units=8 name=x" not in frame([*STORY[:6], paused])
+    started = next(event for event in STORY if isinstance(event, TrialStarted) and event.number == 2)
+    goes_on = replace(started, attempt=2, goes_on=True)
+    assert "demo-0002 goes on (attempt 2): " in plain([*STORY[:6], paused, goes_on])
+    assert "lr=0.1 units=8 name=x" in frame([*STORY[:6], paused, goes_on])
 
 
 STOPPED = replace(

@@ -6,33 +6,25 @@ It has one thread, which waits in one `select` only. However the loop ends, no t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 from kftune.local.processes.interrupts import Interrupts
 from kftune.local.processes.listener import Listener
 from kftune.local.samplers import Sampler, Suggestion
-from kftune.local.study.events import (
-    Event,
-    MetricReported,
-    Note,
-    OnEvent,
-    StudyFinished,
-    TrialFinished,
-    TrialRetries,
-    TrialStarted,
-    now,
-)
+from kftune.local.study.events import OnEvent, StudyFinished, now
 from kftune.local.study.failure import end_state
-from kftune.local.study.plan import StudyPlan, counted
+from kftune.local.study.pauses import Pauses, with_last_reports
+from kftune.local.study.plan import StudyPlan
 from kftune.local.study.progress import Outcome, Progress, Reason
 from kftune.local.study.retries import Ended, Retries, Retry
 from kftune.local.study.running import RunningTrial
 from kftune.local.study.stopping import Judge, Stop
+from kftune.local.study.telling import Telling
 from kftune.local.study.trials import Trials
-from kftune.results import SCORED, Origin, State, TrialEnd, TrialStart
+from kftune.results import SCORED, Origin, State, Trial, TrialEnd, TrialStart
 from kftune.results.store import Store
 
-_BETWEEN_REPORTS = 0.5
 # When the sampler takes longer than this to answer, ended trials are stored before it is asked.
 _QUICK_ANSWER = 0.01
 
@@ -66,18 +58,17 @@ class StudyEngine:
         self._sampler = sampler
         self._trials = trials
         self._interrupts = interrupts
-        self._emit = emit
+        self._telling = Telling(store, emit)
         self._origin = store.meta.origin(trials.code, trials.revision)
         self._judge = Judge(plan.rules, store.meta, lambda: store.active_seconds)
-        earlier = store.trials()
+        earlier = with_last_reports(store, plan)
         self._again = Retries(plan.retries, plan.smaller, sampler, earlier, failed_too=retry_failed)
         self._judge.recall(store, earlier, self._again.numbers)
+        self._pauses = Pauses(self._judge, sampler, earlier)
         self._progress = Progress(plan, store, earlier, self._judge, self._again.numbers)
         self._next_number = max((trial.number for trial in earlier), default=0) + 1
         self._exhausted = False
         self._answer_seconds = 0.0
-        self._unsaid: list[Callable[[], Event]] = []
-        self._unsynchronised = False
         self._running: Listener[RunningTrial] = Listener(interrupts)
 
     def run(self) -> Outcome:
@@ -89,17 +80,20 @@ class StudyEngine:
                 self._emit_start()
                 reason = self._loop()
                 self._stop_running(reason)
+                if reason != "Interrupted":
+                    self._end_paused()
+                    self._telling.settle()
         except OSError:
             self._store.check_place()
             raise
         finally:
             self._trials.close()
         for note in self._judge.notes():
-            self._send(lambda note=note: Note(note))  # type: ignore[misc]
+            self._telling.note(note)
         targets = [target._asdict() for target in self._judge.targets()]
         self._store.conclude(reason, targets)
         outcome = self._progress.outcome(reason)
-        self._send(
+        self._telling.now(
             lambda: StudyFinished(
                 state=outcome.state,
                 reason=outcome.reason,
@@ -120,76 +114,88 @@ class StudyEngine:
             if reason is not None:
                 return reason
             self._fill()
-            self._settle()
+            self._telling.settle()
             if self._running:
                 if self._may_start_more():
                     self._trials.prepare(self._store.name(self._next_number))
                 self._listen(self._progress.seconds_left())
-
-    def _settle(self) -> None:
-        """Writes ended trials to disk, then emits the events that waited for that.
-
-        The next trial is already running by then, so the wait for the disk costs little.
-        """
-        if self._unsynchronised:
-            self._store.synchronise()
-            self._unsynchronised = False
-        unsaid, self._unsaid = self._unsaid, []
-        for event in unsaid:
-            self._send(event)
+            elif self._over() is None:
+                self._end_paused()
 
     def _over(self) -> Reason | None:
         """Returns what ends the study now; None while nothing does."""
         if self._interrupts.count:
             return "Interrupted"
-        idle = not self._running
-        return self._progress.reached(exhausted=self._exhausted and idle and not self._again)
+        waits = self._running or self._again or self._pauses
+        return self._progress.reached(exhausted=self._exhausted and not waits)
 
     def _fill(self) -> None:
         """Starts trials until as many run as allowed."""
-        while len(self._running) < self._trials.parallel and self._may_start_more():
-            if self._again:
+        while len(self._running) < self._trials.parallel and self._may_start():
+            paused = self._pauses.next()
+            if paused is not None:
+                self._go_on(paused)
+            elif not self._may_start_more():
+                return
+            elif self._again:
                 self._start_again()
             elif not self._start_new():
                 return
 
+    def _may_start(self) -> bool:
+        return not self._interrupts.count and not self._progress.reached()
+
     def _may_start_more(self) -> bool:
-        started = self._progress.finished + len(self._running)
-        return (
-            not self._interrupts.count
-            and not self._exhausted
-            and started < self._plan.meta.max_trials
-            and not self._progress.reached()
-        )
+        started = self._progress.finished + len(self._running) + len(self._pauses)
+        return started < self._plan.meta.max_trials and not self._exhausted and self._may_start()
+
+    def _go_on(self, trial: Trial) -> None:
+        self._store.folder.move_aside(trial.name, trial.attempt, only_log=True)
+        reported = trial.metrics.get(self._plan.meta.objective.name)
+        # Without rules, the judge knows no reports.
+        position = self._judge.let_go(trial.number) or (reported and reported.step) or 1
+        self._again.promoted(trial.number, position)
+        suggestion = Suggestion(trial.point, trial.assignment, trial.point)
+        self._start(trial.number, trial.attempt + 1, suggestion, self._origin_of(trial), before=trial)
+
+    def _origin_of(self, trial: Trial) -> Origin:
+        return trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
 
     def _start_again(self) -> None:
         trial, suggestion = self._again.next()
         self._store.folder.move_aside(trial.name, trial.attempt)
-        origin = trial.origin._replace(code=self._origin.code, revision=self._origin.revision)
-        self._start(trial.number, trial.attempt + 1, suggestion, origin)
+        self._start(trial.number, trial.attempt + 1, suggestion, self._origin_of(trial))
 
     def _start_new(self) -> bool:
         if self._answer_seconds > _QUICK_ANSWER:
-            self._settle()
+            self._telling.settle()
         number, asked = self._next_number, time.perf_counter()
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
         if suggestion is None:
             # The end of a running trial may bring new points.
-            self._exhausted = not self._running
+            self._exhausted = not self._running and not self._pauses
             return False
         self._next_number += 1
         self._start(number, 1, suggestion, self._origin)
         return True
 
-    def _start(self, number: int, attempt: int, suggestion: Suggestion, origin: Origin) -> None:
-        name = self._store.name(number)
+    def _start(
+        self, number: int, attempt: int, suggestion: Suggestion, origin: Origin, *, before: Trial | None = None
+    ) -> None:
+        """Starts a trial; with `before` it goes on in its output folder."""
+        name, goes_on = self._store.name(number), self._again.of(number).promoted if before else None
         reader, gpus = self._plan.reader(name), self._trials.devices.take()
         running = RunningTrial(number, suggestion, reader, gpus, self._again.watch())
+        if before is not None:
+            reader.restore(before, self._store.curves(number))
+            running.seconds_before = before.duration or 0.0
         problem = ""
         pid = pid_started = None
         try:
-            process = self._trials.start(name, suggestion.assignment, self._feeder(running), running.gpus)
+            process = self._trials.start(
+                name, suggestion.assignment, self._telling.feeder(running), gpus, goes_on=goes_on
+            )
             running.process = process
             pid, pid_started = process.pid, process.started
         except (OSError, ValueError) as error:
@@ -200,32 +206,23 @@ class StudyEngine:
             self._judge.began(number)
         # A kill before the next line leaves a process that the store does not know. `remove_leftovers` finds it by its
         # environment.
-        self._store.start(
-            TrialStart(
-                number=number,
-                attempt=attempt,
-                assignment=suggestion.assignment,
-                point=suggestion.point,
-                started=now(),
-                origin=origin,
-                pid=pid,
-                pid_started=pid_started,
-                retried=self._again.of(number),
-            )
+        start = TrialStart(
+            number=number,
+            attempt=attempt,
+            assignment=suggestion.assignment,
+            point=suggestion.point,
+            started=now(),
+            origin=origin,
+            pid=pid,
+            pid_started=pid_started,
+            retried=self._again.of(number),
+            goes_on=before is not None,
         )
-        self._unsaid.append(
-            lambda: TrialStarted(
-                trial=name,
-                number=number,
-                attempt=attempt,
-                values=suggestion.point,
-                log=str(self._store.folder.log(name)),
-                gpus=running.gpus,
-            )
-        )
+        self._store.start(start)
+        self._telling.started(start, gpus)
         if problem:
             self._trials.devices.give_back(running.gpus)
-            self._end(running, "Failed", problem, 0.0, None)
+            self._end(running, "Failed", problem, running.seconds_before, None)
 
     # -- listening ---------------------------------------------------------------------------------------------
 
@@ -244,7 +241,7 @@ class StudyEngine:
 
     def _look(self, running: RunningTrial) -> None:
         for metric in running.reader.look():
-            self._emit_metric(running, metric)
+            self._telling.metric(running, metric)
         self._judge_reports(running)
 
     def _judge_reports(self, running: RunningTrial) -> None:
@@ -252,20 +249,11 @@ class StudyEngine:
         if running.early is None:
             reader = running.reader
             early = self._judge.hear(running.number, reader.reports())
+            if early is not None and early.pauses and running.process.returncode is not None:
+                early = None  # it has reached its end
             running.early = early or (Stop(reader.stop, rule=reader.stop_rule) if reader.stop else None)
         if running.early is not None:
             running.process.stop()
-
-    def _feeder(self, running: RunningTrial) -> Callable[[bytes], object]:
-        feed = running.reader.feed
-        if self._emit is None:
-            return feed
-
-        def feed_and_emit(chunk: bytes) -> None:
-            for metric in feed(chunk):
-                self._emit_metric(running, metric)
-
-        return feed_and_emit
 
     # -- ending ------------------------------------------------------------------------------------------------
 
@@ -275,7 +263,10 @@ class StudyEngine:
         running.reader.close()
         running.hear_last(self._judge.hear(running.number, running.reader.reports()))
         log = self._store.folder.log(self._store.name(running.number))
-        duration, code = process.ended - process.began, process.returncode
+        duration, code = running.seconds_before + process.ended - process.began, process.returncode
+        if running.pauses and not process.timed_out:
+            self._pause(running, duration, code)
+            return
         if running.stopped:
             self._end(running, "Killed", running.stopped, duration, code)
             return
@@ -299,11 +290,34 @@ class StudyEngine:
         self._store_end(running, "Killed", retry.message, duration, code)
         trial = self._store.trial(running.number)
         self._judge.forget(trial.number)
+        self._pauses.begins_again(trial.number, running.suggestion)
         self._again.add(trial, retry)
         self._progress.add(trial.number, trial.state, None)
-        self._unsaid.append(lambda: TrialRetries(trial.name, trial.number, trial.attempt, retry.message, retry.kind))
+        self._telling.retries(trial, retry)
 
-    def _store_end(self, running: RunningTrial, state: State, message: str, duration: float, code: int | None) -> None:
+    def _pause(self, running: RunningTrial, duration: float, code: int | None) -> None:
+        """Lets a trial wait, unless it has reached the goal. It does not count as finished."""
+        number, message = running.number, running.early.message if running.early else ""
+        score = self._progress.score(running.objective, running.reader.values)
+        if score is not None and self._plan.reached(score):
+            self._end(running, "EarlyStopped", message, duration, code)
+            return
+        ending = self._store_end(running, "Paused", message, duration, code)
+        self._pauses.add(self._store.trial(number))
+        self._pauses.tell(number, score)
+        self._progress.add(number, "Paused", None)
+        self._telling.paused(number, ending)
+
+    def _end_paused(self) -> None:
+        """Ends the trials that wait, since none of them can go on any more."""
+        for trial, ending in self._pauses.end():
+            self._store.end(trial.number, ending)
+            self._telling.end()
+            self._ended(trial.number, trial.point, ending)
+
+    def _store_end(
+        self, running: RunningTrial, state: State, message: str, duration: float, code: int | None
+    ) -> TrialEnd:
         ending = TrialEnd(
             state=state,
             metrics=running.reader.values,
@@ -313,80 +327,46 @@ class StudyEngine:
             exit_code=code,
             message=message,
             retried=self._again.of(running.number),
-            stopped_by=running.early.rule if running.early and state == "EarlyStopped" else "",
+            stopped_by=running.early.rule if running.early and state in ("EarlyStopped", "Paused") else "",
         )
         self._store.end(running.number, ending, running.reader.curves)
-        self._unsynchronised = True
+        self._telling.end()
         running.reader.ended(state)
+        return ending
 
     def _end(self, running: RunningTrial, state: State, message: str, duration: float, code: int | None) -> None:
         """Stores how a trial ended; `_settle` writes it to disk and emits the event."""
-        self._store_end(running, state, message, duration, code)
-        number = running.number
-        values, objective = running.reader.values, running.objective
-        score = self._progress.score(objective, values)
-        self._judge.ended(number, state, objective, values, duration)
-        self._sampler.tell_score(number, score if state in SCORED else None)
+        ending = self._store_end(running, state, message, duration, code)
+        self._ended(running.number, running.suggestion.point, ending)
+
+    def _ended(self, number: int, point: Mapping[str, Any], ending: TrialEnd) -> None:
+        """Tells all parts of the run of a trial's end, which is stored."""
+        state = ending.state
+        score = self._progress.score(ending.objective, ending.metrics)
+        self._judge.ended(number, state, ending.objective, ending.metrics, ending.duration)
+        self._pauses.tell(number, score if state in SCORED else None)
         is_best = self._progress.add(number, state, score)
-        finished = self._progress.finished
-
-        def event() -> Event:
-            return TrialFinished(
-                trial=self._store.name(number),
-                number=number,
-                state=state,
-                objective=objective,
-                metrics=counted(values, self._plan.meta.metrics),
-                values=running.suggestion.point,
-                duration=round(duration, 3),
-                exit_code=code,
-                message=message,
-                is_best=is_best,
-                finished=finished,
-            )
-
-        self._unsaid.append(event)
+        finished, metrics = self._progress.finished, self._plan.meta.metrics
+        self._telling.finished(number, point, ending, metrics, is_best=is_best, finished=finished)
 
     def _stop_running(self, reason: Reason) -> None:
         """Asks the running trials to end, and waits for them; a second interrupt kills them."""
-        self._settle()
+        self._telling.settle()
         self._running.stop(self._progress.stop_message(reason))
         if self._running and reason == "Interrupted":
             grace = self._plan.grace
             stopping = f"stopping {len(self._running)} trials, which may take {grace:g} s; Ctrl-C again kills them"
-            self._send(lambda: Note(stopping))
+            self._telling.note(stopping)
         while self._running:
             if self._interrupts.count > (1 if reason == "Interrupted" else 0):
                 self._running.kill()
             self._listen()
-            self._settle()
+            self._telling.settle()
 
     # -- events ------------------------------------------------------------------------------------------------
 
-    def _send(self, event: Callable[[], Event]) -> None:
-        if self._emit is not None:
-            self._emit(event())
-
     def _emit_start(self) -> None:
         total = self._sampler.total(self._plan.meta.max_trials)
-        self._send(lambda: self._progress.started(total, self._trials.parallel))
+        self._telling.now(lambda: self._progress.started(total, self._trials.parallel))
         for note in (*self._trials.notes, *self._sampler.notes):
-            self._send(lambda note=note: Note(note))  # type: ignore[misc]
-
-    def _emit_metric(self, running: RunningTrial, metric: str) -> None:
-        moment = time.monotonic()
-        if moment - running.reported.get(metric, -_BETWEEN_REPORTS) < _BETWEEN_REPORTS:
-            return
-        running.reported[metric] = moment
-        values = running.reader.latest(metric)
-        if values is not None:
-            self._send(
-                lambda: MetricReported(
-                    trial=self._store.name(running.number),
-                    number=running.number,
-                    metric=metric,
-                    value=float(values.latest),
-                    text=values.latest,
-                    step=values.step,
-                )
-            )
+            self._telling.note(note)

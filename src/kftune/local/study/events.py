@@ -72,6 +72,8 @@ class TrialStarted(Event):
     """The searched values."""
     log: str
     gpus: tuple[str, ...] = ()
+    goes_on: bool = False
+    """Whether it goes on after it has waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,19 @@ class TrialRetries(Event):
     message: str
     reason: str
     """failed, lost or out_of_memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialPaused(Event):
+    """A trial waits at a rung of a stopping rule; it may go on, or end with the study."""
+
+    trial: str
+    number: int
+    objective: float | None
+    """Its value so far."""
+    duration: float
+    message: str
+    """Why it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

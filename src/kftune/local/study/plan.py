@@ -10,7 +10,7 @@ from pathlib import Path
 from kftune.local.study.smaller import Smaller
 from kftune.metrics.curves import Curve
 from kftune.metrics.values import MetricValues
-from kftune.results import Meta, Score, State, TrackedMetric
+from kftune.results import Meta, Score, State, TrackedMetric, Trial
 from kftune.stopping import Report, Rule
 from kftune.study.retries import NONE_RUNS_AGAIN, RetryLimits
 
@@ -27,6 +27,14 @@ class Reader(ABC):
     stop = ""
     stop_rule = ""
     next_look: float | None = None
+
+    def restore(self, trial: Trial, curves: Mapping[str, Curve]) -> None:  # noqa: B027  # no other trials go on
+        """Takes what an earlier part of the trial has reported, before anything else.
+
+        Args:
+            trial: The trial, as it is stored.
+            curves: Its curves.
+        """
 
     def feed(self, chunk: bytes) -> Sequence[str]:
         """Takes a piece of the trial's output; returns the metrics reported in it."""

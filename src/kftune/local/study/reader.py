@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kftune.local.study.missing_objective import why_diverged, why_missing
@@ -10,6 +10,7 @@ from kftune.local.study.plan import Reader
 from kftune.metrics.curves import Curve
 from kftune.metrics.reduction import Reducer
 from kftune.metrics.values import MetricValues
+from kftune.results import Trial
 from kftune.stopping import Report
 from kftune.study import Objective, Study
 from kftune.study.objectives import place_of
@@ -32,6 +33,15 @@ class StudyReader(Reader):
             tuple(study.reductions), definitions, most=study.budget.metrics_per_trial, every=bool(study.stopping)
         )
         self.feed = self._reducer.feed  # type: ignore[method-assign]  # called with each piece of output
+
+    def restore(self, trial: Trial, curves: Mapping[str, Curve]) -> None:
+        """Takes what an earlier part of the trial has reported, before anything else.
+
+        Args:
+            trial: The trial, as it is stored.
+            curves: Its curves.
+        """
+        self._reducer.restore(trial.metrics, curves, trial.duration or 0.0)
 
     def latest(self, metric: str) -> MetricValues | None:
         """The values so far of a metric; None if its latest report is not a finite number."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -76,7 +76,7 @@ class Retries:
         limits: RetryLimits,
         smaller: Smaller | None,
         sampler: Sampler,
-        trials: Iterable[Trial] = (),
+        trials: Collection[Trial] = (),
         *,
         failed_too: bool = False,
     ) -> None:
@@ -84,7 +84,12 @@ class Retries:
         self._smaller = smaller
         self._sampler = sampler
         self._waiting = deque(trial for trial in trials if runs_again(trial, failed_too=failed_too))
-        self._retried = {trial.number: _of_next_run(trial) for trial in self._waiting if trial.retried != NOT_RETRIED}
+        known = (trial for trial in trials if trial.retried != NOT_RETRIED)
+        self._retried = {
+            trial.number: _of_next_run(trial)
+            for trial in known
+            if trial.goes_on or runs_again(trial, failed_too=failed_too)
+        }
         self._known: set[int] = set()
         self.numbers = frozenset(trial.number for trial in self._waiting)
         """The trials of earlier runs that run again."""
@@ -109,6 +114,15 @@ class Retries:
     def of(self, number: int) -> Retried:
         """Returns why a trial was started again so far."""
         return self._retried.get(number, NOT_RETRIED)
+
+    def promoted(self, number: int, position: int) -> None:
+        """Notes that a trial goes on after it has waited.
+
+        Args:
+            number: The trial.
+            position: What it had reached.
+        """
+        self._retried[number] = self.of(number)._replace(promoted=position)
 
     def watch(self) -> LossWatch | None:
         """Returns a watch for a process that starts now; None if nothing starts again."""
@@ -140,7 +154,7 @@ class Retries:
                 proposed={name: before, **retried.proposed}, smaller={**retried.smaller, name: value}
             )
             message = f"starts again with {name}={value} in place of {before}: {message}"
-        counted: dict[str, Any] = {kind: used + 1}
+        counted: dict[str, Any] = {kind: used + 1, "promoted": 0}  # it starts from the beginning
         self._retried[number] = retried._replace(**counted)
         return Retry(kind, message, changed)
 
@@ -184,17 +198,26 @@ def runs_again(trial: Trial, *, failed_too: bool) -> bool:
         trial: The trial.
         failed_too: Whether it does if it failed, or reported no objective.
     """
-    return trial.state not in FINISHED or (failed_too and trial.state in UNSUCCESSFUL)
+    return (trial.state not in FINISHED and not trial.goes_on) or (failed_too and trial.state in UNSUCCESSFUL)
 
 
 def unfinished(trials: Iterable[Trial], *, failed_too: bool) -> list[Trial]:
-    """Returns trials as a new run sees them: one that runs again has no end.
+    """Returns trials as the algorithm of a new run sees them: one that runs again has no end.
+
+    One that goes on has the value with which it paused: the algorithm hears of each trial once.
 
     Args:
         trials: The trials of earlier runs.
         failed_too: Whether trials that failed, or reported no objective, run again.
     """
-    return [trial._replace(state="Running") if runs_again(trial, failed_too=failed_too) else trial for trial in trials]
+    return [
+        trial._replace(state="EarlyStopped")
+        if trial.goes_on
+        else trial._replace(state="Running")
+        if runs_again(trial, failed_too=failed_too)
+        else trial
+        for trial in trials
+    ]
 
 
 def retry_note(trials: Iterable[Trial]) -> str:
@@ -211,7 +234,9 @@ def retry_note(trials: Iterable[Trial]) -> str:
 
 def _of_next_run(trial: Trial) -> Retried:
     """Returns the counts of a trial that runs again: new ones if it has finally failed."""
-    return trial.retried._replace(failed=0, lost=0, out_of_memory=0) if trial.state in FINISHED else trial.retried
+    if trial.state not in FINISHED:
+        return trial.retried
+    return trial.retried._replace(failed=0, lost=0, out_of_memory=0, promoted=0)
 
 
 def _kind(ended: Ended, watch: LossWatch) -> tuple[Kind, str]:

@@ -29,6 +29,7 @@ from kftune.metrics.near_lines import NearLine
 from kftune.metrics.near_reports import near_reports
 from kftune.results import Aim, Meta, RunFolder, TrackedMetric, slug
 from kftune.results.store import Store
+from kftune.stopping import TrialRule
 from kftune.stopping.rules import key_of
 from kftune.study import Study
 from kftune.study.algorithms import POPULATION
@@ -94,7 +95,7 @@ def run_study(
             trials=known,
             others=store.meta.objectives[1:],
         )
-        trials.notes[:0] = [*notes, *_about_generations(study)]
+        trials.notes[:0] = [*notes, *_about_generations(study), *_about_rungs(study)]
         trials.notes += [f"{note}; {GROUP_REMEDY}" for note in exponent_notes(study.metric_definitions)]
         if strict and (trials.notes or sampler.notes):
             raise RunError("\n".join([*trials.notes, *sampler.notes]))
@@ -116,6 +117,22 @@ def _about_generations(study: Study) -> Iterator[str]:
             f"nsga2 draws its first generation of {size} points at random, so none of the {study.budget.max_trials} "
             f"trials learns from others; set a smaller population_size (algorithm.settings), or use the algorithm tpe"
         )
+
+
+def _about_rungs(study: Study) -> Iterator[str]:
+    """Notes a budget with which no trial can pass all rungs at which trials wait."""
+    for rule in study.stopping:
+        ladder = rule.pauses_at if isinstance(rule, TrialRule) else None
+        if ladder is None or ladder.last is None or ladder.brackets > 1:
+            continue
+        rungs = len(list(ladder.rungs(0, ladder.last)))
+        least = ladder.factor**rungs
+        if study.budget.max_trials < least:
+            yield (
+                f"stopping.{key_of(rule)} lets one of {ladder.factor} trials go on at each of {rungs} rungs, so with "
+                f"{study.budget.max_trials} trials none gets to its end; raise budget.max_trials to {least} or more, "
+                f"or min_resource or reduction_factor"
+            )
 
 
 def _noting(study: Study, folder: RunFolder, emit: OnEvent) -> OnEvent:

@@ -20,6 +20,8 @@ class RunningTrial:
     reader: Reader
     gpus: tuple[str, ...]
     watch: LossWatch | None
+    seconds_before: float = 0.0
+    """How long it ran before it waited."""
     process: TrialProcess = field(init=False)
     reported: dict[str, float] = field(default_factory=dict)
     stopped: str = ""
@@ -27,8 +29,13 @@ class RunningTrial:
 
     def hear_last(self, stop: Stop | None) -> None:
         """Takes what its last reports mean. It has ended, so only whether they count is of interest."""
-        if stop is not None and not stop.counts:
-            self.early = self.early or stop
+        if stop is not None and not stop.counts and (self.early is None or self.early.counts):
+            self.early = stop
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it was asked to pause."""
+        return self.early is not None and self.early.pauses
 
     @property
     def objective(self) -> float | None:

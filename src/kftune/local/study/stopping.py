@@ -16,6 +16,7 @@ from kftune.results.store import Store
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
 from kftune.stopping.facts import EndedTrial, StudyFacts
 from kftune.stopping.rules import key_of
+from kftune.stopping.rungs import Ladder
 
 
 class Stop(NamedTuple):
@@ -26,6 +27,13 @@ class Stop(NamedTuple):
     """Whether the value that the trial has reached counts."""
     rule: str = ""
     """The kind of the rule."""
+    pauses: bool = False
+    """Whether it only pauses."""
+
+    @property
+    def weight(self) -> int:
+        """Of several reasons the one with the greatest weight holds: no result, an end, a pause."""
+        return 0 if self.pauses else 1 if self.counts else 2
 
 
 class Judge:
@@ -44,6 +52,11 @@ class Judge:
         self._hears = bool(rules)
         self._of_trials = [rule for rule in rules if isinstance(rule, TrialRule)]
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
+        self._ladders = [(key_of(rule), rule.pauses_at) for rule in self._of_trials if rule.pauses_at is not None]
+        self._has_paused = False
+        self._released: dict[int, int] = {}
+        self._went_on: set[int] = set()
+        self._began_again: list[int] = []
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
         self._void: set[int] = set()
         self._began: dict[int, float] = {}
@@ -75,9 +88,11 @@ class Judge:
         for report in reports:
             if trial in self._void:
                 break
+            if self._ladders and report.metric == self._histories.objective:
+                self._check_steps(trial, report)
             self._histories.add(trial, report)
             found = self._judged(trial, report)
-            if found is not None and (stop is None or stop.counts > found.counts):
+            if found is not None and (stop is None or stop.weight < found.weight):
                 stop = found
             if found is not None and not found.counts:
                 self._drop(trial)
@@ -97,7 +112,77 @@ class Judge:
                 if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
                     key = key_of(rule)
                     stop = Stop(f"stopped early by {key}: {why}", rule.counts, key)
+        if self._ladders and stop is None and report.metric == self._histories.objective:
+            after = max(self._released.get(trial, 0), self._histories.of(trial).position_before)
+            for key, ladder in self._ladders:
+                why = ladder.waits(trial, self._histories, after)
+                if why:
+                    return Stop(f"paused by {key}: {why}", rule=key, pauses=True)
         return stop
+
+    def _check_steps(self, trial: int, report: Report) -> None:
+        """Takes note of a trial that went on and began again; without steps nobody can tell."""
+        if report.step is None:
+            raise RunError(
+                f"stopping.{self._ladders[0][0]} with type promotion needs the step of each report, to know where a "
+                f"trial goes on, but trial {trial} reported {report.metric}={report.value:g} without one; report it "
+                f"with kftune.report(step=..., {report.metric}=...), or choose the type stopping"
+            )
+        if trial in self._went_on:
+            self._went_on.discard(trial)
+            positions = self._histories.of(trial).positions
+            if positions and report.step <= positions[0]:
+                self._began_again.append(trial)
+
+    # -- trials that wait ------------------------------------------------------------------------------------------
+
+    def paused(self, trial: int) -> None:
+        """Notes that a trial waits; what it has reported stays known.
+
+        Args:
+            trial: Its number.
+        """
+        self._has_paused = True
+        self._settle(trial)
+
+    def promotable(self, waiting: Iterable[int]) -> list[int]:
+        """Returns which waiting trials may go on now, the one that goes on first before the others.
+
+        Args:
+            waiting: Their numbers.
+        """
+        found = sorted(waiting)
+        for _, ladder in self._ladders:
+            # Those that went on before, and were cut short before the next rung.
+            free = [each for each in found if self._reached(ladder, each) <= self._released.get(each, 0)]
+            held = [each for each in found if each not in free]
+            found = [*free, *ladder.promotable(held, self._histories)]
+        return found
+
+    def _reached(self, ladder: Ladder, trial: int) -> int:
+        return ladder.reached(trial, self._histories)
+
+    def let_go(self, trial: int) -> int:
+        """Notes that a trial goes on; returns the position up to which no rung holds it any more.
+
+        Args:
+            trial: Its number.
+        """
+        self._went_on.add(trial)
+        self._released[trial] = self._histories.of(trial).position
+        return self._released[trial]
+
+    def why_waits(self, trial: int) -> str:
+        """Returns why a trial still waits, as a part of a sentence.
+
+        Args:
+            trial: Its number.
+        """
+        for key, ladder in self._ladders:
+            why = ladder.waits(trial, self._histories, self._reached(ladder, trial) - 1)
+            if why:
+                return f"stopped early by {key}: {why}"
+        return "stopped early: it waited when the study ended"
 
     def recall(self, store: Store, trials: Iterable[Trial], again: Collection[int] = frozenset()) -> None:
         """Takes the trials that earlier runs have ended. Without rules it reads nothing.
@@ -113,11 +198,14 @@ class Judge:
             return
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
             self._spent += trial.duration or 0.0
-            if trial.state not in FINISHED or trial.number in again:
+            if trial.number in again or (trial.state not in FINISHED and not trial.goes_on):
                 continue
             for metric, curve in store.curves(trial.number).items():
                 for value, step in zip(curve.values, curve.steps, strict=True):
                     self._histories.add(trial.number, Report(metric, value, step))
+            if trial.goes_on:
+                self._released[trial.number] = trial.retried.promoted
+                continue
             self.ended(trial.number, trial.state, trial.objective, trial.metrics, trial.duration or 0.0)
 
     def ended(
@@ -156,6 +244,8 @@ class Judge:
         """
         self._histories.forget(trial)
         self._void.discard(trial)
+        self._released.pop(trial, None)
+        self._went_on.discard(trial)
         self._settle(trial)
 
     def _settle(self, trial: int) -> None:
@@ -201,11 +291,17 @@ class Judge:
     def notes(self) -> list[str]:
         """Returns what the user should know of the rules that end trials, when the study is over."""
         found = []
+        if self._began_again:
+            found.append(
+                f"stopping: {len(self._began_again)} trial(s) went on after a pause and began again with their first "
+                f"step, from trial {self._began_again[0]}; the script must write a checkpoint to KFTUNE_OUTPUT_DIR on "
+                f"SIGTERM, and load it when it is there"
+            )
         for rule in self._of_trials:
             name = rule.watches or self._meta.objective.name
             histories = [self._histories.of(number, name) for number, _ in self._histories.all()]
             most = max((history.count for history in histories), default=0)
-            if most == 1 and rule.counts:
+            if most == 1 and rule.counts and not self._has_paused:
                 found.append(
                     f"stopping: {key_of(rule)} could stop nothing early, because each trial reported {name} once; "
                     f"report it after each epoch, with kftune.report({name}=..., step=...)"

@@ -26,6 +26,7 @@ OUTPUT = "/kftune/output"
 """Where a trial in a container finds its output folder."""
 
 _OUTPUT_VARIABLE = "KFTUNE_OUTPUT_DIR"
+_RESUMED_VARIABLE = "KFTUNE_RESUMED"
 _DATA = "/kftune/data"
 
 
@@ -62,7 +63,13 @@ class Trials(ABC):
         """Returns the start record of a trial, and makes the files that it needs; see `start`."""
 
     def start(
-        self, trial: str, assignment: Mapping[str, str], feed: Callable[[bytes], object], gpus: Sequence[str]
+        self,
+        trial: str,
+        assignment: Mapping[str, str],
+        feed: Callable[[bytes], object],
+        gpus: Sequence[str],
+        *,
+        goes_on: int | None = None,
     ) -> TrialProcess:
         """Starts one trial.
 
@@ -71,6 +78,7 @@ class Trials(ABC):
             assignment: Its hyperparameters as texts.
             feed: Called with each piece of its output.
             gpus: The devices that it gets.
+            goes_on: The last step that is known of it, if it goes on with what is in its output folder.
 
         Raises:
             OSError: The program cannot be started.
@@ -81,7 +89,10 @@ class Trials(ABC):
             self._prepared = None
         else:
             output.mkdir(exist_ok=True)
-        return self.runner.start(self._record(trial, assignment, output, gpus if self.devices.used else None), feed)
+        start = self._record(trial, assignment, output, gpus if self.devices.used else None)
+        if goes_on is not None:
+            start = start.with_changes(env={**start.env, _RESUMED_VARIABLE: str(goes_on)})
+        return self.runner.start(start, feed)
 
     def prepare(self, trial: str) -> None:
         """Makes the output folder of the trial that probably starts next, while there is time."""
@@ -262,7 +273,7 @@ def _processes(study: Study, folder: RunFolder, devices: SharedDevices) -> Proce
     module, warm = study.step.module, study.step.warm
     if module is None or warm is False or study.budget.at_once >= study.budget.max_trials:
         return ProcessRunner()
-    shared: dict[str, str | None] = dict.fromkeys(trial_variables("", ""))
+    shared: dict[str, str | None] = dict.fromkeys((*trial_variables("", ""), _RESUMED_VARIABLE))
     if devices.used:
         shared["CUDA_VISIBLE_DEVICES"] = ",".join(devices.all)
     return WarmRunner(module, asked=warm, mark=(_OUTPUT_VARIABLE, f"{folder.outputs}/"), shared=shared)

@@ -25,6 +25,7 @@ STATE_STYLES = {
     "Failed": "bold red",
     "MetricsUnavailable": "bold red",
     "Killed": "yellow",
+    "Paused": "blue",
     "Stopped": "yellow",
     "Interrupted": "yellow",
 }

@@ -13,6 +13,7 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialPaused,
     TrialRetries,
     TrialStarted,
 )
@@ -84,7 +85,7 @@ class StudyBoard:
                 self.running[event.number] = TrialLine(event.trial, event.values, time.monotonic())
             case MetricReported():
                 self._apply_metric(event)
-            case TrialRetries():
+            case TrialRetries() | TrialPaused():
                 self.running.pop(event.number, None)
             case TrialFinished():
                 self._apply_finished(event)

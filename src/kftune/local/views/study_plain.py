@@ -11,6 +11,7 @@ from kftune.local.study.events import (
     StudyFinished,
     StudyStarted,
     TrialFinished,
+    TrialPaused,
     TrialRetries,
     TrialStarted,
 )
@@ -46,7 +47,9 @@ class PlainStudyView(PlainView):
                 yield f"note: {event.message}"
             case TrialStarted():
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                yield f"{event.trial} started{again}: {assignments(event.values)}"
+                yield f"{event.trial} {'goes on' if event.goes_on else 'started'}{again}: {assignments(event.values)}"
+            case TrialPaused():
+                yield f"{event.trial} after {clock(event.duration)} {event.message}"
             case TrialRetries():
                 yield f"{event.trial} attempt {event.attempt} {event.message}"
             case TrialFinished():
