@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from document_blocks import blocks
-from local_study import Branches, Net, Tiny, run, study, trials_in
+from local_study import Branches, Net, Tiny, run, sh, study, trials_in
 from places import ROOT
 
 from kftune.errors import RunError, StudyError
 from kftune.katib.engines.settings import Setting
+from kftune.local import run_study
 from kftune.local.samplers import Point, Sampler, Setup, Strategy, Suggestion, make_sampler, numbered_rng
+from kftune.results import Score
 from kftune.study import ALGORITHMS, Study
 from kftune.study.algorithms import HERE_ONLY, declared
 
@@ -80,6 +82,19 @@ class Raising(Strategy):
 
     def tell(self, number: int, value: float | None) -> None:
         raise KeyError("lost")
+
+
+class Scores(Shy):
+    """Takes several objectives, and keeps what it is told of them."""
+
+    several_objectives = True
+    told: ClassVar[list[Any]] = []
+
+    def tell_score(self, number: int, score: Score | None) -> None:
+        self.told.append((number, score))
+
+    def learn_scores(self, results: Iterable[tuple[Point, Score]]) -> None:
+        self.told.append([score for _, score in results])
 
 
 NO_CLASS = make(3)
@@ -306,3 +321,20 @@ def test_a_study_with_a_sampler_of_ones_own_renders_with_the_algorithm_that_it_n
 
 def test_the_guide_has_the_sampler_that_the_tests_try():
     assert any("class Near(Strategy)" in block.code for block in blocks(ROOT / "docs/guides/plug-ins.md"))
+
+
+def test_a_sampler_that_takes_several_objectives_gets_all_of_them(tmp_path):
+    objectives = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
+    base = study(sh("echo loss=1 size=2"), trials=2, algorithm={"name": f"{__name__}:Scores"})
+    parts = {name: getattr(base, name) for name in ("name", "hparams", "algorithm", "budget", "step")}
+    for _ in range(2):
+        run_study(Study(**parts, objectives=objectives), tmp_path)
+    assert Scores.told == [[], (1, (1.0, 2.0)), (2, (1.0, 2.0)), [(1.0, 2.0), (1.0, 2.0)]]
+
+
+def test_a_sampler_that_does_not_say_so_takes_one_objective(tmp_path):
+    objectives = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
+    base = study(sh("echo loss=1 size=2"), trials=2, algorithm={"name": OWN})
+    parts = {name: getattr(base, name) for name in ("name", "hparams", "algorithm", "budget", "step")}
+    with pytest.raises(RunError, match="Shy learns from one objective, but the study has 2"):
+        run_study(Study(**parts, objectives=objectives), tmp_path)
