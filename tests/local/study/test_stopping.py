@@ -209,6 +209,14 @@ def test_the_cost_of_earlier_runs_counts(tmp_path):
     assert outcome.counts == {"Killed": 1, "Succeeded": 1}
 
 
+def test_the_cost_of_tries_that_were_cut_short_counts(tmp_path):
+    run(study(trains(2000), trials=1, stopping={"wall_clock": 0.3}), tmp_path)
+    run(study(trains(2000), trials=1, stopping={"wall_clock": 0.6}), tmp_path)
+    outcome, _ = run(study(trains(2000), trials=1, stopping={"max_cost": {"limit": 0.4, "per_hour": 3600}}), tmp_path)
+    assert outcome.reason == "StoppingRule"
+    assert [trial.attempt for trial in trials_in(tmp_path)] == [2]
+
+
 def test_a_study_without_its_rules_goes_on(tmp_path):
     run(study(trains(1), trials=5, stopping={"no_improvement": 2}), tmp_path)
     outcome, _ = run(study(trains(1), trials=5), tmp_path)

@@ -132,6 +132,7 @@ class StudyEngine:
         The next trial is already running by then, so the wait for the disk costs little.
         """
         if self._unsynchronised:
+            self._store.trial_seconds = self._judge.trial_seconds
             self._store.synchronise()
             self._unsynchronised = False
         unsaid, self._unsaid = self._unsaid, []

@@ -11,7 +11,7 @@ from kftune.errors import RunError
 from kftune.local.study.plan import counted
 from kftune.metrics.targets import TargetResult
 from kftune.metrics.values import MetricValues
-from kftune.results import FINISHED, SCORED, Meta, State, Trial
+from kftune.results import FINISHED, SCORED, Front, Meta, Score, State, Trial, score_of
 from kftune.results.store import Store
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
 from kftune.stopping.facts import EndedTrial, StudyFacts
@@ -49,6 +49,8 @@ class Judge:
         self._began: dict[int, float] = {}
         self._spent = 0.0
         self._ended: list[EndedTrial] = []
+        self._front: Front[int] = Front([objective.direction for objective in meta.objectives])
+        self._scores: set[Score] = set()
         self._timed = [rule for rule in self._of_study if type(rule).seconds_left is not StudyRule.seconds_left]
         self._asked = -1
         self._over = ""
@@ -59,8 +61,7 @@ class Judge:
         Args:
             trial: Its number.
         """
-        if self._of_study:
-            self._began[trial] = self._clock()
+        self._began[trial] = self._clock()
 
     def hear(self, trial: int, reports: Sequence[Report]) -> Stop | None:
         """Takes what a trial has reported; returns why it should stop, None while it may go on.
@@ -107,12 +108,12 @@ class Judge:
         Args:
             store: Has their curves.
             trials: The trials.
-            again: The numbers of those that run again; only the time that they took counts.
+            again: The numbers of those that run again.
         """
+        self._spent = store.trial_seconds
         if not self._hears:
             return
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
-            self._spent += trial.duration or 0.0
             if trial.state not in FINISHED or trial.number in again:
                 continue
             for metric, curve in store.curves(trial.number).items():
@@ -145,8 +146,20 @@ class Judge:
             reports = values[self._histories.objective].count if self._histories.objective in values else 0
             metrics = counted(values, self._meta.metrics)
             scored = objective if state in SCORED else None
-            self._ended.append(EndedTrial(trial, scored, metrics, seconds, reports))
+            found = EndedTrial(trial, scored, metrics, seconds, reports, self._joins(trial, scored, values))
+            self._ended.append(found)
         self._settle(trial)
+
+    def _joins(self, trial: int, objective: float | None, values: Mapping[str, MetricValues]) -> bool | None:
+        """Returns whether a trial brings something new into the Pareto set; None with one objective."""
+        others = self._meta.objectives[1:]
+        if not others:
+            return None
+        score = score_of(objective, values, others)
+        if score is None or score in self._scores:
+            return False
+        self._scores.add(score)
+        return self._front.add(trial, score)
 
     def forget(self, trial: int) -> None:
         """Drops what a trial has reported, because it starts again; the time that it took still counts.
@@ -217,10 +230,14 @@ class Judge:
                 )
         return found
 
-    def _facts(self) -> StudyFacts:
+    @property
+    def trial_seconds(self) -> float:
+        """How long all trials together have run, with all their tries."""
         now = self._clock()
-        running = sum(now - began for began in self._began.values())
-        return StudyFacts(self._histories, self._ended, self._spent + running, len(self._began), now)
+        return self._spent + sum(now - began for began in self._began.values())
+
+    def _facts(self) -> StudyFacts:
+        return StudyFacts(self._histories, self._ended, self.trial_seconds, len(self._began), self._clock())
 
 
 @contextmanager
