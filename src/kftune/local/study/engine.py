@@ -94,7 +94,7 @@ class StudyEngine:
             raise
         finally:
             self._trials.close()
-        for note in self._judge.notes():
+        for note in (*self._judge.notes(), *self._again.notes()):
             self._send(lambda note=note: Note(note))  # type: ignore[misc]
         targets = [target._asdict() for target in self._judge.targets()]
         self._store.conclude(reason, targets)
