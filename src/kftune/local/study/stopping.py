@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -51,6 +52,7 @@ class Judge:
         self._ended: list[EndedTrial] = []
         self._front: Front[int] = Front([objective.direction for objective in meta.objectives])
         self._scores: set[Score] = set()
+        self._incomplete: Counter[str] = Counter()
         self._timed = [rule for rule in self._of_study if type(rule).seconds_left is not StudyRule.seconds_left]
         self._asked = -1
         self._over = ""
@@ -148,6 +150,8 @@ class Judge:
             scored = objective if state in SCORED else None
             found = EndedTrial(trial, scored, metrics, seconds, reports, self._joins(trial, scored, values))
             self._ended.append(found)
+        if state == "EarlyStopped" and objective is not None:
+            self._incomplete.update(each.name for each in self._meta.objectives[1:] if each.name not in values)
         self._settle(trial)
 
     def _joins(self, trial: int, objective: float | None, values: Mapping[str, MetricValues]) -> bool | None:
@@ -213,7 +217,11 @@ class Judge:
 
     def notes(self) -> list[str]:
         """Returns what the user should know of the rules that end trials, when the study is over."""
-        found = []
+        found = [
+            f"stopping: {count} trial(s) were stopped before they reported {name}, and only trials with all objectives "
+            f"can be compared; report it before the first epoch"
+            for name, count in self._incomplete.items()
+        ]
         for rule in self._of_trials:
             name = rule.watches or self._meta.objective.name
             histories = [self._histories.of(number, name) for number, _ in self._histories.all()]
