@@ -36,7 +36,8 @@ def check_stopping(
         _check_known([watched] if watched else [], metrics, (*path, "metric"), at_key=False)
         if key == "target":
             _check_known(getattr(rule, "metrics", {}), metrics, (*path, "metrics"), at_key=True)
-        if key == "no_improvement" and len(objectives) > 1 and getattr(rule, "min_delta", 0):
+        min_delta: float = getattr(rule, "min_delta", 0.0) if key == "no_improvement" else 0.0
+        if len(objectives) > 1 and min_delta:
             raise PartError(
                 f"min_delta is a change of one objective, but the study has {len(objectives)}: a trial is better if it "
                 f"brings something new into the Pareto set; remove min_delta",

@@ -16,7 +16,7 @@ from kftune.errors import RunError
 from kftune.local.samplers import Sampler, make_sampler
 from kftune.study import Algorithm, Study
 
-SETTINGS = {"r_l": 9, "eta": 3, "resource_name": "epochs"}
+SETTINGS: dict[str, Any] = {"r_l": 9, "eta": 3, "resource_name": "epochs"}
 
 
 class Deep(Hparams):

@@ -16,7 +16,6 @@ from places import ROOT
 
 from kftune.errors import RunError, StudyError
 from kftune.katib.engines.settings import Setting
-from kftune.local import run_study
 from kftune.local.samplers import Point, Sampler, Setup, Strategy, Suggestion, make_sampler, numbered_rng
 from kftune.results import Score
 from kftune.study import ALGORITHMS, Study
@@ -323,18 +322,21 @@ def test_the_guide_has_the_sampler_that_the_tests_try():
     assert any("class Near(Strategy)" in block.code for block in blocks(ROOT / "docs/guides/plug-ins.md"))
 
 
-def test_a_sampler_that_takes_several_objectives_gets_all_of_them(tmp_path):
+def of_two_objectives(algorithm: str) -> Study:
+    a_study = study_of(algorithm, trials=2)
+    parts: dict[str, Any] = {
+        name: getattr(a_study, name) for name in ("name", "hparams", "algorithm", "budget", "step")
+    }
     objectives = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
-    base = study(sh("echo loss=1 size=2"), trials=2, algorithm={"name": f"{__name__}:Scores"})
-    parts = {name: getattr(base, name) for name in ("name", "hparams", "algorithm", "budget", "step")}
+    return Study(**parts, objectives=objectives).with_step(command=sh("echo loss=1 size=2"))
+
+
+def test_a_sampler_that_takes_several_objectives_gets_all_of_them(tmp_path):
     for _ in range(2):
-        run_study(Study(**parts, objectives=objectives), tmp_path)
+        run(of_two_objectives(f"{__name__}:Scores"), tmp_path)
     assert Scores.told == [[], (1, (1.0, 2.0)), (2, (1.0, 2.0)), [(1.0, 2.0), (1.0, 2.0)]]
 
 
 def test_a_sampler_that_does_not_say_so_takes_one_objective(tmp_path):
-    objectives = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
-    base = study(sh("echo loss=1 size=2"), trials=2, algorithm={"name": OWN})
-    parts = {name: getattr(base, name) for name in ("name", "hparams", "algorithm", "budget", "step")}
     with pytest.raises(RunError, match="Shy learns from one objective, but the study has 2"):
-        run_study(Study(**parts, objectives=objectives), tmp_path)
+        run(of_two_objectives(OWN), tmp_path)
