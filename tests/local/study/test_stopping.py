@@ -192,6 +192,24 @@ def test_a_rule_that_ends_the_study_counts_the_trials_of_earlier_runs(tmp_path):
     assert sum(outcome.counts.values()) == 6
 
 
+def test_a_rule_that_has_stopped_a_trial_is_not_said_to_have_judged_none(tmp_path):
+    # The trials that are left have reported once: the best one fails, the others are stopped at their first report.
+    script = python("""
+import os, sys, time
+first = os.environ["KFTUNE_TRIAL_NAME"].endswith("1")
+for step in range(1, 4):
+    print(f"step={step} loss={1 if first else 9}", flush=True)
+    time.sleep(1)
+sys.exit(first)
+""")
+    a_study = study(script, trials=2, stopping={"bandit": {"slack_amount": 1}}, budget={"parallel": 2})
+    outcome, events = run(a_study, tmp_path)
+    assert outcome.counts == {"EarlyStopped": 1, "Failed": 1}
+    assert [note for note in notes(events) if note.startswith("stopping:")] == []
+    _, events = run(a_study, tmp_path)
+    assert [note for note in notes(events) if note.startswith("stopping:")] == []
+
+
 def test_a_study_that_a_rule_has_ended_tells_so_again_and_starts_nothing(tmp_path):
     a_study = study(trains(1), trials=40, stopping={"no_improvement": 2})
     first, _ = run(a_study, tmp_path)

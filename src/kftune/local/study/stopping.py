@@ -47,6 +47,7 @@ class Judge:
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
         self._void: set[int] = set()
+        self._acted: set[str] = set()
         self._began: dict[int, float] = {}
         self._spent = 0.0
         self._ended: list[EndedTrial] = []
@@ -99,6 +100,7 @@ class Judge:
                     why = rule.judge(trial, self._histories)
                 if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
                     key = key_of(rule)
+                    self._acted.add(key)
                     stop = Stop(f"stopped early by {key}: {why}", rule.counts, key)
         return stop
 
@@ -118,6 +120,7 @@ class Judge:
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
             if trial.state not in FINISHED or trial.number in again:
                 continue
+            self._acted.add(trial.stopped_by)
             for metric, curve in store.curves(trial.number).items():
                 for value, step in zip(curve.values, curve.steps, strict=True):
                     self._histories.add(trial.number, Report(metric, value, step))
@@ -222,7 +225,7 @@ class Judge:
             f"can be compared; report it before the first epoch"
             for name, count in self._incomplete.items()
         ]
-        for rule in self._of_trials:
+        for rule in (rule for rule in self._of_trials if key_of(rule) not in self._acted):
             name = rule.watches or self._meta.objective.name
             histories = [self._histories.of(number, name) for number, _ in self._histories.all()]
             most = max((history.count for history in histories), default=0)
