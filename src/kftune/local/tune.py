@@ -23,8 +23,8 @@ from kftune.local.views import View, study_view
 from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import RunFolder, Trial, open_results
-from kftune.results.records import UNSUCCESSFUL
 from kftune.results.page import results_page
+from kftune.results.records import UNSUCCESSFUL
 from kftune.study import Study, study_from_dict
 
 

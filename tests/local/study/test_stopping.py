@@ -192,8 +192,8 @@ def test_a_rule_that_ends_the_study_counts_the_trials_of_earlier_runs(tmp_path):
     assert sum(outcome.counts.values()) == 6
 
 
-def test_a_rule_that_has_stopped_a_trial_is_not_said_to_have_judged_none(tmp_path):
-    # The trials that are left have reported once: the best one fails, the others are stopped at their first report.
+def test_what_a_failed_trial_reported_shows_that_a_rule_could_judge(tmp_path):
+    # The first trial fails after three reports, and the other one is stopped at its first report.
     script = python("""
 import os, sys, time
 first = os.environ["KFTUNE_TRIAL_NAME"].endswith("1")

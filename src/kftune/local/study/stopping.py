@@ -47,7 +47,8 @@ class Judge:
         self._of_study = [rule for rule in rules if isinstance(rule, StudyRule)]
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
         self._void: set[int] = set()
-        self._acted: set[str] = set()
+        self._most = [0] * len(self._of_trials)
+        self._could_judge = [False] * len(self._of_trials)
         self._began: dict[int, float] = {}
         self._spent = 0.0
         self._ended: list[EndedTrial] = []
@@ -90,17 +91,16 @@ class Judge:
     def _drop(self, trial: int) -> None:
         """Forgets a trial without a result: other trials must not be measured by values that do not count."""
         self._void.add(trial)
-        self._histories.forget(trial)
+        self._forget(trial)
 
     def _judged(self, trial: int, report: Report) -> Stop | None:
         stop = None
         for rule in self._of_trials:
-            if report.metric == (rule.watches or self._histories.objective):
+            if report.metric == self._watched(rule):
                 with _named(rule):
                     why = rule.judge(trial, self._histories)
                 if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
                     key = key_of(rule)
-                    self._acted.add(key)
                     stop = Stop(f"stopped early by {key}: {why}", rule.counts, key)
         return stop
 
@@ -120,7 +120,6 @@ class Judge:
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
             if trial.state not in FINISHED or trial.number in again:
                 continue
-            self._acted.add(trial.stopped_by)
             for metric, curve in store.curves(trial.number).items():
                 for value, step in zip(curve.values, curve.steps, strict=True):
                     self._histories.add(trial.number, Report(metric, value, step))
@@ -174,7 +173,7 @@ class Judge:
         Args:
             trial: Its number.
         """
-        self._histories.forget(trial)
+        self._forget(trial)
         self._void.discard(trial)
         self._settle(trial)
 
@@ -225,21 +224,37 @@ class Judge:
             f"can be compared; report it before the first epoch"
             for name, count in self._incomplete.items()
         ]
-        for rule in (rule for rule in self._of_trials if key_of(rule) not in self._acted):
-            name = rule.watches or self._meta.objective.name
-            histories = [self._histories.of(number, name) for number, _ in self._histories.all()]
-            most = max((history.count for history in histories), default=0)
+        for number, _ in self._histories.all():
+            self._note_reports(number)
+        for rule, most, could_judge in zip(self._of_trials, self._most, self._could_judge, strict=True):
+            name = self._watched(rule)
             if most == 1 and rule.counts:
                 found.append(
                     f"stopping: {key_of(rule)} could stop nothing early, because each trial reported {name} once; "
                     f"report it after each epoch, with kftune.report({name}=..., step=...)"
                 )
-            elif most and not any(map(rule.can_judge, histories)):
+            elif most and not could_judge:
                 found.append(
                     f"stopping: {key_of(rule)} has judged no trial, because none reported {name} more than {most} "
                     f"times; its settings begin later"
                 )
         return found
+
+    def _watched(self, rule: TrialRule) -> str:
+        return rule.watches or self._histories.objective
+
+    def _note_reports(self, trial: int) -> None:
+        """Notes for each rule how often a trial has reported, and whether it could judge that."""
+        for index, rule in enumerate(self._of_trials):
+            history = self._histories.of(trial, self._watched(rule))
+            if history.count:
+                with _named(rule):
+                    self._could_judge[index] |= rule.can_judge(history)
+            self._most[index] = max(self._most[index], history.count)
+
+    def _forget(self, trial: int) -> None:
+        self._note_reports(trial)
+        self._histories.forget(trial)
 
     @property
     def trial_seconds(self) -> float:
