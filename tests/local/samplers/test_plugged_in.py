@@ -327,8 +327,8 @@ def of_two_objectives(algorithm: str) -> Study:
     parts: dict[str, Any] = {
         name: getattr(a_study, name) for name in ("name", "hparams", "algorithm", "budget", "step")
     }
-    objectives = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
-    return Study(**parts, objectives=objectives).with_step(command=sh("echo loss=1 size=2"))
+    parts["objectives"] = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
+    return Study(**parts).with_step(command=sh("echo loss=1 size=2"))
 
 
 def test_a_sampler_that_takes_several_objectives_gets_all_of_them(tmp_path):
