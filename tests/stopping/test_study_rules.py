@@ -58,7 +58,9 @@ def test_settings_are_the_same_after_they_were_written(kind):
     ],
 )
 def test_with_several_objectives_a_trial_is_better_if_it_joins_the_pareto_set(joins, over):
-    ended = [EndedTrial(number, 1.0, {}, 10.0, 1, joined) for number, joined in enumerate(joins, 1)]
+    ended = [
+        EndedTrial(number, 1.0, {}, 10.0, 1)._replace(joins_pareto=joined) for number, joined in enumerate(joins, 1)
+    ]
     why = made("no_improvement", 3).over(facts()._replace(ended=ended))
     assert why == ("nothing new has come into the Pareto set for 3 trials" if over else "")
 

@@ -147,10 +147,15 @@ class Judge:
         else:
             self._histories.end(trial, succeeded=state == "Succeeded")
         if self._of_study:
-            reports = values[self._histories.objective].count if self._histories.objective in values else 0
-            metrics = counted(values, self._meta.metrics)
             scored = objective if state in SCORED else None
-            found = EndedTrial(trial, scored, metrics, seconds, reports, self._joins(trial, scored, values))
+            found = EndedTrial(
+                number=trial,
+                objective=scored,
+                metrics=counted(values, self._meta.metrics),
+                seconds=seconds,
+                reports=values[self._histories.objective].count if self._histories.objective in values else 0,
+                joins_pareto=self._joins(trial, scored, values),
+            )
             self._ended.append(found)
         if state == "EarlyStopped" and objective is not None:
             self._incomplete.update(each.name for each in self._meta.objectives[1:] if each.name not in values)
