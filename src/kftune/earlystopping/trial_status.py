@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.errors import KftuneError
+from kftune.errors import ClusterError
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod has its account."""
@@ -29,7 +29,7 @@ _TRIES = 5
 _CONFLICT = 409
 
 
-class TrialStatusError(KftuneError):
+class TrialStatusError(ClusterError):
     """The status of a trial cannot be changed."""
 
 
