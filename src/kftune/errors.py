@@ -98,6 +98,29 @@ class KatibError(KftuneError, ValueError):
     """An error that Katib's own code has too, in its words where these do not name Go types."""
 
 
+class ExpressionError(KftuneError, ValueError):
+    """A constraint that is no expression of its language, or has no value at a point."""
+
+
+class SettingError(KftuneError, ValueError):
+    """Settings of early stopping in an Experiment that its service refuses.
+
+    Args:
+        message: What must hold, what was given, what to do.
+        setting: The index of the setting; None if no single one is wrong.
+        at_name: Whether its name is wrong; otherwise its value is.
+    """
+
+    def __init__(self, message: str, setting: int | None = None, at_name: bool = False) -> None:
+        self.message = message
+        self.setting = setting
+        self.at_name = at_name
+        super().__init__(message, setting, at_name)
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class StoreError(KftuneError):
     """Results on disk that are locked, damaged or belong to another study.
 

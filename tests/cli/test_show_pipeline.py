@@ -112,6 +112,16 @@ def test_a_tune_step_tells_what_its_trials_run(circuits: Pipeline):
     assert trials["container"]["env"] == {"OMP_NUM_THREADS": "1"}
 
 
+def test_a_tune_step_tells_what_its_study_refuses_stops_and_starts_again():
+    overrides = ["stopping.no_improvement=3", "budget.retries.lost=2", 'constraints=["batch_size >= 16"]']
+    changed = load_pipeline(CIRCUITS, [f"steps.tune.overrides={json.dumps(overrides)}"])
+    trials = facts(changed)["steps"]["tune"]["derived"]["trials"]
+    assert trials["constraints"] == ["batch_size >= 16"]
+    assert trials["retries"] == {"lost": 2}
+    assert trials["stopping"] == {"no_improvement": {"trials": 3}}
+    assert "trials.stopping" in text(facts(changed))
+
+
 def test_the_guide_names_every_key_of_the_json_form(circuits: Pipeline):
     guide = (ROOT / "docs" / "guides" / "pipelines.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z_]+)`", guide))

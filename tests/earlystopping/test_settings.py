@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from stopping_examples import TRIAL_RULES, trial_rule
 
 from kftune.earlystopping.names import ALGORITHMS, KINDS
-from kftune.earlystopping.settings import SettingError, rule_of, settings_of
+from kftune.earlystopping.settings import rule_of, settings_of
+from kftune.errors import SettingError
 
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["1e999", "-1", "0", "nan", "[]", "{}", "null", "1_0", "٣", "true", '"1"']

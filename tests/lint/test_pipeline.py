@@ -123,6 +123,13 @@ def test_only_the_targets_that_the_file_names_are_tried(lint: Lint, project: Pat
     assert finding["message"].startswith("argo: ")
 
 
+def test_a_study_that_katib_cannot_run_is_a_finding_at_its_tune_step(lint: Lint, project: Path):
+    (project / "local.yaml").write_text(f"{EXAMPLE_STUDY}constraints: [learning_rate < 0.01]\n")
+    (project / "pipeline.yaml").write_text(PIPELINE.replace("study.yaml", "local.yaml") + "targets: {argo: {}}\n")
+    (finding,) = report(lint("pipeline.yaml", "--format", "json"))["pipelines"][0]["findings"]
+    assert (finding["code"], finding["path"], finding["line"]) == ("KT411", "steps.tune.study.constraints", 7)
+
+
 def test_two_volumes_that_are_one_for_kfp_are_a_finding_at_the_second(lint: Lint, project: Path):
     (project / "p.yaml").write_text(
         "name: p\nsteps:\n  work:\n    kind: container\n    module: toy\n    image: registry.example/toy:1\n"

@@ -47,6 +47,24 @@ def test_settings_are_the_same_after_they_were_written(kind):
     assert rules_from_spec(spec_from_rules([made(kind)])) == (made(kind),)
 
 
+@pytest.mark.parametrize(
+    ("joins", "over"),
+    [
+        ([True, False, False], False),
+        ([True, False, False, False], True),
+        ([True, True, False, False, True], False),
+        ([False] * 5, False),
+        ([True, False, False, False, True], False),
+    ],
+)
+def test_with_several_objectives_a_trial_is_better_if_it_joins_the_pareto_set(joins, over):
+    ended = [
+        EndedTrial(number, 1.0, {}, 10.0, 1)._replace(joins_pareto=joined) for number, joined in enumerate(joins, 1)
+    ]
+    why = made("no_improvement", 3).over(facts()._replace(ended=ended))
+    assert why == ("nothing new has come into the Pareto set for 3 trials" if over else "")
+
+
 @pytest.mark.parametrize("kind", STUDY_RULES)
 def test_no_study_is_over_before_it_begins(kind):
     assert made(kind).over(facts()) == ""

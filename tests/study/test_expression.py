@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kftune.study.expression import Expression, ExpressionError, NoValueError
+from kftune.errors import ExpressionError
+from kftune.study.expression import Expression, NoValueError
 from kftune.study.kinds import BOOL, NULL, NUMBER, TEXT, check_kinds
 
 KINDS = {"a": NUMBER, "b": NUMBER, "group.x": NUMBER, "f": BOOL, "s": TEXT}

@@ -8,6 +8,8 @@ from typing import Any
 
 from kftune.cli.table import indented, table
 from kftune.pipeline import Argument, FixedValue, Node, Pipeline, TuneStep
+from kftune.stopping import spec_from_rules
+from kftune.study import Study
 
 FORMAT = "kftune.pipeline/1"
 
@@ -125,6 +127,7 @@ def _runs(node: Node) -> dict[str, Any]:
             "algorithm": study.algorithm.name,
             "max_trials": study.budget.max_trials,
             "parallel": study.budget.at_once,
+            **_conditions(study),
             "command": study.step.command_line(tokens),
             "container": {
                 name: value
@@ -133,6 +136,16 @@ def _runs(node: Node) -> dict[str, Any]:
             },
         }
     }
+
+
+def _conditions(study: Study) -> dict[str, Any]:
+    """Returns what a study refuses, stops and starts again, where it does."""
+    found = {
+        "constraints": list(study.constraints),
+        "retries": {kind: limit for kind, limit in study.retry_limits._asdict().items() if limit},
+        "stopping": spec_from_rules(study.stopping),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def text(found: Mapping[str, Any]) -> str:

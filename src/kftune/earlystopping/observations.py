@@ -11,7 +11,7 @@ from typing import Any, Self
 import grpc
 
 from kftune.earlystopping import api_pb2
-from kftune.errors import KftuneError
+from kftune.errors import ClusterError
 from kftune.katib.trial.medianstop import Finished
 
 _METHOD = "/api.v1.beta1.DBManager/GetObservationLog"
@@ -22,7 +22,7 @@ _LONGEST_CALL = 20.0
 _LONGEST = 45.0
 
 
-class ObservationsError(KftuneError):
+class ObservationsError(ClusterError):
     """The database manager does not answer, or not in time."""
 
 

@@ -18,9 +18,9 @@ from google.protobuf.message import DecodeError
 from kftune.earlystopping import api_pb2
 from kftune.earlystopping.fixed import FixedRules
 from kftune.earlystopping.observations import Observations, ObservationsError
-from kftune.earlystopping.settings import SettingError, rule_of
+from kftune.earlystopping.settings import rule_of
 from kftune.earlystopping.trial_status import Api, InvalidTrialError, TrialStatusError, stop_early
-from kftune.errors import KftuneError
+from kftune.errors import KftuneError, SettingError
 
 _SERVICE = "api.v1.beta1.EarlyStopping"
 _THREADS = 8

@@ -7,30 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from kftune.earlystopping.names import ALGORITHMS, PREFIX
-from kftune.errors import KftuneError, suggestion
+from kftune.errors import SettingError, suggestion
 from kftune.spec.part import PartError
 from kftune.stopping import RULES, TrialRule, rules_from_spec
 
 _LONGEST = 1000
-
-
-class SettingError(KftuneError, ValueError):
-    """Settings of spec.earlyStopping that the service refuses.
-
-    Args:
-        message: What must hold, what was given, what to do.
-        setting: The index of the setting; None if no single one is wrong.
-        at_name: Whether its name is wrong; otherwise its value is.
-    """
-
-    def __init__(self, message: str, setting: int | None = None, at_name: bool = False) -> None:
-        self.message = message
-        self.setting = setting
-        self.at_name = at_name
-        super().__init__(message, setting, at_name)
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def settings_of(rule: TrialRule) -> dict[str, Any]:

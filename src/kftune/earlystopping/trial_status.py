@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.errors import KftuneError
+from kftune.errors import ClusterError
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod has its account."""
@@ -31,7 +31,7 @@ _PAUSE = 0.3
 _BUSY = (http.client.CONFLICT, http.client.TOO_MANY_REQUESTS)
 
 
-class TrialStatusError(KftuneError):
+class TrialStatusError(ClusterError):
     """The status of a trial cannot be changed."""
 
 

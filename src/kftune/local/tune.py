@@ -24,6 +24,7 @@ from kftune.pipeline import EXECUTOR_OUTPUT
 from kftune.pipeline.steps import BEST, hparam_type
 from kftune.results import RunFolder, Trial, open_results
 from kftune.results.page import results_page
+from kftune.results.records import UNSUCCESSFUL
 from kftune.study import Study, study_from_dict
 
 
@@ -36,6 +37,8 @@ def main(path: Path) -> int:
             outcome = _run(study, request, view)
         if outcome.state == "Succeeded" and outcome.best is not None:
             _write(study, outcome.best, Path(request["results"]), request["outputs"])
+        elif outcome.state == "Failed":
+            sys.stdout.write(f"{_why_failed(outcome)}\n")
         return outcome.exit_code
     except KftuneError as error:
         sys.stdout.write(f"{error}\n")
@@ -67,6 +70,14 @@ def _has_failed(results: Path) -> bool:
         return False
     with open_results(results) as stored:
         return stored.reason() == "MaxFailedReached"
+
+
+def _why_failed(outcome: Outcome) -> str:
+    """Returns the last line of the log, which the pipeline shows: what the view printed above it may be long."""
+    if outcome.reason != "MaxFailedReached":
+        return f"the study has failed: {outcome.message}"
+    failed = sum(outcome.counts.get(state, 0) for state in UNSUCCESSFUL)
+    return f"the study has failed: {failed} failed trials are too many; the next run of the pipeline runs them again"
 
 
 def _write(study: Study, best: Trial, results: Path, paths: Mapping[str, str]) -> None:

@@ -45,7 +45,8 @@ def job_of(node: Node, pipeline: str) -> Launching:
         raise RenderError(
             f"a step's own pod is on one node, but step {node.name!r} has {step.resources.nodes}; set its job to what "
             f"runs it on several, for example {{kind: PyTorchJob, launcher: images/launcher}}, or set resources.nodes "
-            f"(instance_count) to 1"
+            f"(instance_count) to 1",
+            ("steps", node.name),
         )
     outputs = (*node.outputs, *((EXECUTOR_OUTPUT,) if step.has_executor_output else ()))
     artifacts = artifacts_of(node.arguments)
@@ -65,7 +66,7 @@ def job_of(node: Node, pipeline: str) -> Launching:
         line = script(work.step, texts, (), torchrun_arguments(step.resources, job.kind))
         made = object_of(work, line)
     except RenderError as error:
-        raise RenderError(f"step {node.name!r}: {error}") from error
+        raise RenderError(f"step {node.name!r}: {error}", ("steps", node.name)) from error
     metadata = {"name": object_name(f"{pipeline}-{node.name}"), **made.get("metadata", {})}
     return Launching(
         node=node.with_step(_launcher(step, job, volume)),

@@ -34,7 +34,8 @@ def tuning_of(node: Node) -> Launching:
         raise RenderError(
             f"the resources of tune step {node.name!r} are those of its launcher, which runs on one node, but nodes is "
             f"{step.resources.nodes}; set it for the trials, in the study's step, with the trial kind PyTorchJob or "
-            f"TrainJob"
+            f"TrainJob",
+            ("steps", node.name, "resources", "nodes"),
         )
     given = node.inputs
     artifacts = artifacts_of(given)
@@ -48,7 +49,8 @@ def tuning_of(node: Node) -> Launching:
         rendering = render_katib(study, marks)
         study = on_katib(study)
     except RenderError as error:
-        raise RenderError(f"step {node.name!r}, study {study.name!r}: {error}") from error
+        places = [("steps", node.name, "study", *place) for place in error.places or [()]]
+        raise RenderError(f"step {node.name!r}, study {study.name!r}: {error}", *places) from error
     return Launching(
         node=node,
         flag="experiment",

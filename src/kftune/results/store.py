@@ -51,7 +51,7 @@ _END = (  # the names in it are our own
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
     f"retried = ?, stopped_by = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
-_ACTIVE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?)"
+_SECONDS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?), ('trial_seconds', ?)"
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
 _TARGETS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('targets', ?)"
 
@@ -73,6 +73,9 @@ class Store:
     Raises:
         StoreError: Another run writes here, the results are those of another study, they cannot be read, or they
             cannot be moved aside because other files are in the folder.
+
+    Attributes:
+        trial_seconds: How long all trials together ran, with all their tries. The engine keeps it up to date.
     """
 
     def __init__(self, folder: Path, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
@@ -118,8 +121,10 @@ class Store:
         run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
         run("DELETE FROM meta WHERE key = 'reason'")
         self.meta = meta
-        row = run("SELECT value FROM meta WHERE key = 'active_seconds'").fetchone()
-        self.active_before = 0.0 if row is None else float(row[0])
+        seconds = dict(run("SELECT key, value FROM meta WHERE key IN ('active_seconds', 'trial_seconds')").fetchall())
+        self.active_before = float(seconds.get("active_seconds", 0))
+        # Earlier versions did not store it, and knew of each trial its last try only.
+        self.trial_seconds = float(seconds.get("trial_seconds") or self._durations())
         self._opened = time.monotonic()
         self._to_disk = True
         self._file = _identity(self.folder.database)
@@ -128,6 +133,10 @@ class Store:
     def active_seconds(self) -> float:
         """How long all runs of this study took together."""
         return self.active_before + time.monotonic() - self._opened
+
+    def _durations(self) -> float:
+        total: float = self._connection.execute("SELECT total(duration) FROM trials").fetchone()[0]
+        return total
 
     def trials(self) -> list[Trial]:
         """Returns every trial, by number."""
@@ -200,13 +209,13 @@ class Store:
         self._commit((_REASON, (reason,)), (_TARGETS, (to_json(targets),)), to_disk=False)
 
     def synchronise(self) -> None:
-        """Writes everything to the disk, together with the time that runs took.
+        """Writes everything to the disk, together with the time that runs and trials took.
 
         Raises:
             StoreError: The file is gone, or cannot be written.
         """
         self.check_place()
-        self._commit((_ACTIVE, (repr(self.active_seconds),)), to_disk=True)
+        self._commit((_SECONDS, (repr(self.active_seconds), repr(self.trial_seconds))), to_disk=True)
 
     def _commit(self, *statements: _Statement, to_disk: bool) -> None:
         """Runs statements as one transaction; with `to_disk` it and all earlier ones are synchronised."""

@@ -21,6 +21,8 @@ class EndedTrial(NamedTuple):
     """How long it ran."""
     reports: int
     """How often it reported the objective."""
+    joins_pareto: bool | None = None
+    """With several objectives, whether it brought something new into the Pareto set when it ended."""
 
 
 class StudyFacts(NamedTuple):

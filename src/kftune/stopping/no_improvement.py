@@ -14,7 +14,8 @@ from kftune.stopping.rule import StudyRule
 class NoImprovement(StudyRule):
     """Ends the study when its last trials have not been better than those before them.
 
-    Trials without a value count too. While no trial has a value, the study goes on.
+    Trials without a value count too. While no trial has a value, the study goes on. With several objectives, a trial
+    is better if it brings something new into the Pareto set.
     """
 
     kind: ClassVar[str] = "no_improvement"
@@ -23,10 +24,15 @@ class NoImprovement(StudyRule):
     trials: Annotated[int, Field(ge=1), NO_BOOL]
     """The number of last trials in which the best value must have become better."""
     min_delta: Annotated[float, Field(ge=0), NO_BOOL] = 0.0
-    """A change that is not greater than this is none."""
+    """A change that is not greater than this is none. For a study with one objective."""
 
     def over(self, study: StudyFacts) -> str:
         """Returns why the study is over; empty while it is not."""
+        if study.ended and study.ended[0].joins_pareto is not None:
+            joins = [each.joins_pareto for each in study.ended]
+            if any(joins[-self.trials :]) or not any(joins):
+                return ""
+            return f"nothing new has come into the Pareto set for {self.trials} trials"
         minimize = study.histories.minimize
         pick = min if minimize else max
         before = [each.objective for each in study.ended[: -self.trials] if each.objective is not None]

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kftune.errors import KftuneError
+from kftune.errors import ExpressionError
 
 _LONGEST = 1000
 _MOST_PARTS = 200
@@ -24,11 +24,7 @@ _MOST_BITS = 4096
 _Evaluate = Callable[[Mapping[str, Any]], Any]
 
 
-class ExpressionError(KftuneError, ValueError):
-    """Text that is not an expression of this language."""
-
-
-class NoValueError(KftuneError, ValueError):
+class NoValueError(ExpressionError):
     """An expression that has no value: it divides by zero, or a number is too large."""
 
 

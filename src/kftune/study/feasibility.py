@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import Conditional
 from kftune.domains.listed import Listed
-from kftune.errors import HparamsError, KftuneError, near_names
+from kftune.errors import ExpressionError, HparamsError, KftuneError, near_names
 from kftune.hparams.fields import Leaf, may_refuse
 from kftune.spec.part import PartError
-from kftune.study.expression import Expression, ExpressionError, NoValueError
+from kftune.study.expression import Expression, NoValueError
 from kftune.study.kinds import NULL, NUMBER, Kinds, check_kinds, kind_of
 
 if TYPE_CHECKING:

@@ -80,7 +80,8 @@ class Study(Part):
         check_ends(self)
         self.reductions  # noqa: B018
         if self.stopping:
-            check_stopping(self.stopping, self.objective.metric, self.reductions, self.budget.wall_clock)
+            names = [objective.metric for objective in self.objectives]
+            check_stopping(self.stopping, names, self.reductions, self.budget.wall_clock)
         if self.constraints:
             self.feasibility  # noqa: B018  # making it checks them
         check_algorithm(self)

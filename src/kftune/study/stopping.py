@@ -11,14 +11,17 @@ from kftune.stopping.rules import key_of
 
 
 def check_stopping(
-    rules: Sequence[Rule], objective: str, metrics: Collection[str], wall_clock: float | None = None
+    rules: Sequence[Rule],
+    objectives: Sequence[str],
+    metrics: Collection[str],
+    wall_clock: float | None = None,
 ) -> None:
     """Checks that the rules fit the study.
 
     Args:
         rules: The study's rules.
-        objective: The name of the objective.
-        metrics: The names of all metrics, the objective included.
+        objectives: The names of the objectives.
+        metrics: The names of all metrics, the objectives included.
         wall_clock: The budget's wall clock.
 
     Raises:
@@ -28,11 +31,18 @@ def check_stopping(
     for place, (key, rule) in enumerate(zip(keys, rules, strict=True)):
         path = ("stopping", key) if keys.count(key) == 1 else ("stopping", place, key)
         watched = rule.watches if isinstance(rule, TrialRule) else None
-        if watched == objective:
+        if watched == objectives[0]:
             raise PartError(f"{watched} is the objective, which {key} watches without a metric", (*path, "metric"))
         _check_known([watched] if watched else [], metrics, (*path, "metric"), at_key=False)
         if key == "target":
             _check_known(getattr(rule, "metrics", {}), metrics, (*path, "metrics"), at_key=True)
+        min_delta: float = getattr(rule, "min_delta", 0.0) if key == "no_improvement" else 0.0
+        if len(objectives) > 1 and min_delta:
+            raise PartError(
+                f"min_delta is a change of one objective, but the study has {len(objectives)}: a trial is better if it "
+                f"brings something new into the Pareto set; remove min_delta",
+                (*path, "min_delta"),
+            )
         if key == "wall_clock" and wall_clock is not None:
             raise PartError("budget.wall_clock is given too, which means the same; remove one of them", path)
     for kind in ("wall_clock", "target"):

@@ -63,6 +63,15 @@ def test_the_next_run_runs_the_failed_trials_again(project):
     assert states(project) == [("Succeeded", 1), ("Succeeded", 2), ("Succeeded", 2), ("Succeeded", 1)]
 
 
+def test_a_failed_tune_step_says_why_whatever_its_study_printed(project):
+    step = tune(project, f"print('size=1')\n{FAIL_TWICE}")
+    size = {"metric": "size", "direction": "minimize"}
+    step["study"]["objectives"] = [step["study"].pop("objective"), size]
+    message = project.run(project.pipeline({"tune": step})).ends["tune"].message
+    why = "the study has failed: 2 failed trials are too many; the next run of the pipeline runs them again"
+    assert message.splitlines()[-1].strip() == why
+
+
 def test_so_does_the_next_try_of_the_step(project):
     fails = "times('trial') in (2, 3) and sys.exit('not yet')"
     pipeline = project.pipeline({"tune": tune(project, fails, retries=1)})

@@ -11,12 +11,12 @@ from local_experiment import LR, OPT, experiment, run, sh
 from local_study import run as run_the_study
 from local_study import study, trials_in
 
-from kftune import Choice, Hparam, Hparams, IntUniform, LogUniform
+from kftune import Choice, Discrete, Hparam, Hparams, IntUniform, LogUniform
 from kftune.errors import RunError
 from kftune.local.samplers import Sampler, make_sampler
-from kftune.study import Study
+from kftune.study import Algorithm, Study
 
-SETTINGS = {"r_l": 9, "eta": 3, "resource_name": "epochs"}
+SETTINGS: dict[str, Any] = {"r_l": 9, "eta": 3, "resource_name": "epochs"}
 
 
 class Deep(Hparams):
@@ -92,6 +92,32 @@ def test_a_small_space_ends():
     assert len(found) == len(set(found)) <= 6
 
 
+@pytest.mark.parametrize(
+    ("resource", "r_l", "amounts"),
+    [
+        (IntUniform(8, 256), 81, {9, 27, 81}),
+        (IntUniform(8, 256), 8, {8}),
+        (IntUniform(2, 20, step=3), 18, {2, 5, 17}),
+        (IntUniform(0, 9), 9, {1, 3, 9}),
+        (IntUniform(1, 4), 9, {1, 4}),
+        (Discrete(1, 2, 5, 10), 10, {1, 2, 10}),
+        (Choice(10, 1), 10, {1, 10}),
+    ],
+)
+def test_the_resource_stays_in_its_domain(resource, r_l, amounts):
+    a_study = study_of(search={"epochs": resource}).model_copy(
+        update={"algorithm": Algorithm(name="hyperband", settings={**SETTINGS, "r_l": r_l})}
+    )
+    points = list(all_points(make_sampler(a_study, a_study.algorithm, "minimize", 3)))
+    assert {epochs for _, epochs in points} == amounts
+
+
+def test_a_resource_that_r_l_exceeds_is_noted():
+    a_study = study(hparams=Deep, algorithm={"name": "hyperband", "settings": {**SETTINGS, "r_l": 81}})
+    sampler = make_sampler(a_study, a_study.algorithm, "minimize", 3)
+    assert sampler.notes == ["epochs is at most 9, so hyperband takes this for r_l=81"]
+
+
 def all_points(sampler: Sampler) -> Iterator[tuple[Any, ...]]:
     """Asks for up to 99 trials and tells an objective of 1."""
     for number in range(1, 100):
@@ -126,9 +152,11 @@ def test_an_experiment_of_hyperband_gets_past_its_first_bracket(tmp_path):
             "sets its resource 'epoch', so it must be searched; did you mean 'epochs'",
         ),
         ({"r_l": 0.5, "resource_name": "epochs"}, "needs r_l of at least 1"),
+        ({"r_l": 9, "resource_name": "kind"}, "its resource 'kind' to numbers, but it is Choice"),
     ],
 )
 def test_a_resource_that_cannot_be_is_refused(settings, told):
-    a_study = study(hparams=Deep, algorithm={"name": "hyperband", "settings": settings})
+    hparams = Small if settings["resource_name"] == "kind" else Deep
+    a_study = study(hparams=hparams, algorithm={"name": "hyperband", "settings": settings})
     with pytest.raises(RunError, match=told):
         make_sampler(a_study, a_study.algorithm, "minimize", 3)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from document_blocks import blocks
-from local_study import Branches, Net, Tiny, run, study, trials_in
+from local_study import Branches, Net, Tiny, run, sh, study, trials_in
 from places import ROOT
 
 from kftune.errors import RunError, StudyError
 from kftune.katib.engines.settings import Setting
 from kftune.local.samplers import Point, Sampler, Setup, Strategy, Suggestion, make_sampler, numbered_rng
+from kftune.results import Score
 from kftune.study import ALGORITHMS, Study
 from kftune.study.algorithms import HERE_ONLY, declared
 
@@ -80,6 +81,19 @@ class Raising(Strategy):
 
     def tell(self, number: int, value: float | None) -> None:
         raise KeyError("lost")
+
+
+class Scores(Shy):
+    """Takes several objectives, and keeps what it is told of them."""
+
+    several_objectives = True
+    told: ClassVar[list[Any]] = []
+
+    def tell_score(self, number: int, score: Score | None) -> None:
+        self.told.append((number, score))
+
+    def learn_scores(self, results: Iterable[tuple[Point, Score]]) -> None:
+        self.told.append([score for _, score in results])
 
 
 NO_CLASS = make(3)
@@ -306,3 +320,23 @@ def test_a_study_with_a_sampler_of_ones_own_renders_with_the_algorithm_that_it_n
 
 def test_the_guide_has_the_sampler_that_the_tests_try():
     assert any("class Near(Strategy)" in block.code for block in blocks(ROOT / "docs/guides/plug-ins.md"))
+
+
+def of_two_objectives(algorithm: str) -> Study:
+    a_study = study_of(algorithm, trials=2)
+    parts: dict[str, Any] = {
+        name: getattr(a_study, name) for name in ("name", "hparams", "algorithm", "budget", "step")
+    }
+    parts["objectives"] = [{"metric": "loss", "direction": "minimize"}, {"metric": "size", "direction": "maximize"}]
+    return Study(**parts).with_step(command=sh("echo loss=1 size=2"))
+
+
+def test_a_sampler_that_takes_several_objectives_gets_all_of_them(tmp_path):
+    for _ in range(2):
+        run(of_two_objectives(f"{__name__}:Scores"), tmp_path)
+    assert Scores.told == [[], (1, (1.0, 2.0)), (2, (1.0, 2.0)), [(1.0, 2.0), (1.0, 2.0)]]
+
+
+def test_a_sampler_that_does_not_say_so_takes_one_objective(tmp_path):
+    with pytest.raises(RunError, match="Shy learns from one objective, but the study has 2"):
+        run(of_two_objectives(OWN), tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from local_study import Tiny, finished, run, trials_in
 from mistake_texts import printed
 
-from kftune.errors import RunError, StoreError
+from kftune.errors import RunError, StoreError, StudyError
 from kftune.local import Note, StudyFinished, StudyStarted
 from kftune.results import open_results
 from kftune.results.export import to_json, to_rows, to_seed_json
@@ -190,6 +190,35 @@ def test_a_store_of_one_objective_has_the_keys_that_earlier_versions_know(tmp_pa
     connection.close()
     assert "more_objectives" not in stored
     assert stored["compared"]["objective"] == {"metric": "loss", "direction": "minimize", "reduce": "min"}
+
+
+TRADES = "case $KFTUNE_TRIAL_NAME in *-0002) size=8;; *) size=9;; esac; echo loss=10 size=$size"
+
+
+def test_a_study_goes_on_while_its_pareto_set_gets_new_trials(tmp_path):
+    outcome, _ = run(study(TRADES, stopping={"no_improvement": 3}), tmp_path)
+    assert outcome.message == (
+        "no_improvement: nothing new has come into the Pareto set for 3 trials; 5 trials have finished"
+    )
+    again, events = run(study(TRADES, stopping={"no_improvement": 3}), tmp_path)
+    assert (again.message, finished(events)) == (outcome.message, [])
+
+
+def test_trials_that_were_stopped_before_they_had_all_objectives_are_noted(tmp_path):
+    script = "case $KFTUNE_TRIAL_NAME in *-0001) echo loss=1 size=1; exit;; esac; echo loss=5; sleep 9"
+    outcome, events = run(study(script, trials=3, stopping={"bandit": {"slack_amount": 1}}), tmp_path)
+    assert outcome.counts == {"EarlyStopped": 2, "Succeeded": 1}
+    assert [trial.number for trial in outcome.pareto] == [1]
+    noted = [event.message for event in events if isinstance(event, Note) and "before they reported" in event.message]
+    assert noted == [
+        "stopping: 2 trial(s) were stopped before they reported size, and only trials with all objectives can be "
+        "compared; report it before the first epoch"
+    ]
+
+
+def test_a_change_of_one_objective_is_not_measured_where_there_are_several():
+    with pytest.raises(StudyError, match=r"min_delta is a change of one objective, but the study has 2"):
+        study(stopping={"no_improvement": {"trials": 3, "min_delta": 0.1}})
 
 
 @pytest.mark.parametrize(("trials", "notes"), [(20, 1), (21, 0)])

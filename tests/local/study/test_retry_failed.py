@@ -80,6 +80,17 @@ def test_what_did_not_run_again_keeps_its_state(tmp_path):
     assert (after[0].state, after[0].attempt) == ("Failed", 2)
 
 
+def test_a_study_that_is_over_says_which_failed_trials_did_not_run_again(tmp_path):
+    folder, fixed = tmp_path / "results", tmp_path / "fixed"
+    run(study(flaky(fixed), trials=5), folder)
+    fixed.touch()
+    outcome, events = run(study(flaky(fixed), trials=5, stopping={"no_improvement": 1}), folder, retry_failed=True)
+    assert outcome.reason == "StoppingRule"
+    assert finished(events) == []
+    left = "2 failed trial(s) have not run again, from small-study-0002, because the run ended before"
+    assert notes(events)[-1] == left
+
+
 def test_without_failed_trials_a_note_says_so(tmp_path):
     run(study(trials=2), tmp_path)
     outcome, events = run(study(trials=2), tmp_path, retry_failed=True)

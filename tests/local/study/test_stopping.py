@@ -192,6 +192,24 @@ def test_a_rule_that_ends_the_study_counts_the_trials_of_earlier_runs(tmp_path):
     assert sum(outcome.counts.values()) == 6
 
 
+def test_what_a_failed_trial_reported_shows_that_a_rule_could_judge(tmp_path):
+    # The first trial fails after three reports, and the other one is stopped at its first report.
+    script = python("""
+import os, sys, time
+first = os.environ["KFTUNE_TRIAL_NAME"].endswith("1")
+for step in range(1, 4):
+    print(f"step={step} loss={1 if first else 9}", flush=True)
+    time.sleep(1)
+sys.exit(first)
+""")
+    a_study = study(script, trials=2, stopping={"bandit": {"slack_amount": 1}}, budget={"parallel": 2})
+    outcome, events = run(a_study, tmp_path)
+    assert outcome.counts == {"EarlyStopped": 1, "Failed": 1}
+    assert [note for note in notes(events) if note.startswith("stopping:")] == []
+    _, events = run(a_study, tmp_path)
+    assert [note for note in notes(events) if note.startswith("stopping:")] == []
+
+
 def test_a_study_that_a_rule_has_ended_tells_so_again_and_starts_nothing(tmp_path):
     a_study = study(trains(1), trials=40, stopping={"no_improvement": 2})
     first, _ = run(a_study, tmp_path)
@@ -207,6 +225,14 @@ def test_the_cost_of_earlier_runs_counts(tmp_path):
     stopping = {"max_cost": {"limit": trial.duration + 0.3, "per_hour": 3600}}
     outcome, _ = run(study(trains(60), trials=9, stopping=stopping), tmp_path)
     assert outcome.counts == {"Killed": 1, "Succeeded": 1}
+
+
+def test_the_cost_of_tries_that_were_cut_short_counts(tmp_path):
+    run(study(trains(2000), trials=1, stopping={"wall_clock": 0.3}), tmp_path)
+    run(study(trains(2000), trials=1, stopping={"wall_clock": 0.6}), tmp_path)
+    outcome, _ = run(study(trains(2000), trials=1, stopping={"max_cost": {"limit": 0.4, "per_hour": 3600}}), tmp_path)
+    assert outcome.reason == "StoppingRule"
+    assert [trial.attempt for trial in trials_in(tmp_path)] == [2]
 
 
 def test_a_study_without_its_rules_goes_on(tmp_path):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kftune.earlystopping.names import ALGORITHMS, PREFIX
-from kftune.errors import near_names
+from kftune.errors import SettingError, near_names
 from kftune.katib.admission.cluster import Cluster
 from kftune.katib.go.unstructured import as_map
 from kftune.lint.rules.findings import finding
@@ -70,7 +70,7 @@ def _service_findings(stopping: Mapping[str, Any], cluster: Cluster) -> Iterator
     name = stopping.get("algorithmName", "")
     if not name.startswith(PREFIX):
         return
-    from kftune.earlystopping.settings import SettingError, rule_of
+    from kftune.earlystopping.settings import rule_of
 
     settings = [(each.get("name", ""), each.get("value", "")) for each in stopping.get("algorithmSettings", ())]
     try:

@@ -8,8 +8,8 @@ from typing import Any
 
 from kftune.earlystopping.fixed import FixedRules
 from kftune.earlystopping.names import ALGORITHMS, PREFIX
-from kftune.earlystopping.settings import SettingError, rule_of
-from kftune.errors import KatibError, RunError, suggestion
+from kftune.earlystopping.settings import rule_of
+from kftune.errors import KatibError, RunError, SettingError, suggestion
 from kftune.katib.trial.medianstop import MedianStop
 from kftune.katib.trial.stopping import StopRule
 from kftune.local.experiment.metrics import Metrics

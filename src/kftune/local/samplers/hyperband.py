@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from kftune.domains.listed import Listed
 from kftune.errors import RunError, suggestion
+from kftune.local.samplers.shares import rounded_down
 from kftune.local.samplers.space import Point
 from kftune.local.samplers.strategy import MOST_REFUSED, Setup, Strategy, numbered_rng
 
@@ -39,7 +41,7 @@ class HyperbandStrategy(Strategy):
             gets), eta (one of eta points continues), resource_name.
 
     Raises:
-        RunError: The resource is not searched, or r_l is below 1.
+        RunError: The resource is not searched or no number, or r_l is below its lowest value.
     """
 
     exclusive = True
@@ -52,10 +54,16 @@ class HyperbandStrategy(Strategy):
         if self._resource not in self._space.domains:
             known = suggestion(self._resource, self._space.domains)
             raise RunError(f"hyperband sets its resource {self._resource!r}, so it must be searched; {known}")
-        if self._most < 1:
-            raise RunError(f"hyperband needs r_l of at least 1, and got {self._most:g}")
+        lowest, highest = self._bounds()
+        if self._most < lowest:
+            raise RunError(f"hyperband needs r_l of at least {lowest:g}, and got {self._most:g}")
+        if self._most > highest:
+            self.notes.append(
+                f"{self._resource} is at most {highest:g}, so hyperband takes this for r_l={self._most:g}"
+            )
+            self._most = highest
         # The computed logarithm of 243 to the base 3 may be slightly below 5.
-        self._last_bracket = math.floor(math.log(self._most) / math.log(self._eta) + 1e-9)
+        self._last_bracket = math.floor(math.log(self._most / lowest) / math.log(self._eta) + 1e-9)
         self._results: dict[str, float | None] = {}
         self._started: set[str] = set()
         self._numbers: dict[int, str] = {}
@@ -97,7 +105,28 @@ class HyperbandStrategy(Strategy):
         return [self._with_resource(point, self._rung.resource) for point in self._rung.points]
 
     def _with_resource(self, point: Point, resource: float) -> Point:
-        return self._space.reduced({**point, self._resource: max(1, int(resource + 1e-9))})
+        return self._space.reduced({**point, self._resource: self._amount(resource)})
+
+    def _amount(self, resource: float) -> Any:
+        """Returns the value of the resource's domain for an amount: a whole number, or the highest one below it."""
+        domain, whole = self._space.domains[self._resource], max(1, int(resource + 1e-9))
+        if isinstance(domain, Listed):
+            listed = self._listed(domain)
+            return listed[max((value for value in listed if value <= whole), default=min(listed))]
+        return whole if domain.contains(whole) else rounded_down(domain, whole)
+
+    def _bounds(self) -> tuple[float, float]:
+        """Returns the lowest amount of the resource that is not below 1, and the highest one."""
+        domain = self._space.domains[self._resource]
+        found = self._listed(domain) if isinstance(domain, Listed) else (domain.quantile(0), domain.quantile(1))
+        return max(1.0, min(found)), max(found)
+
+    def _listed(self, domain: Listed) -> dict[float, Any]:
+        """Returns the values of a list by their numbers: an Experiment has texts."""
+        try:
+            return {float(value): value for value in domain.grid()}
+        except (TypeError, ValueError):
+            raise RunError(f"hyperband sets its resource {self._resource!r} to numbers, but it is {domain!r}") from None
 
     def _first_rung(self) -> _Rung:
         """Returns the first rung of the current bracket, with new points."""

@@ -9,6 +9,7 @@ from typing import Any
 from kftune.errors import KftuneError, RunError
 from kftune.local.samplers.space import Point
 from kftune.local.samplers.strategy import Setup, Strategy
+from kftune.results import Score
 
 # A strategy without a limit that proposes one point for ever would hang the run.
 _MOST_PROPOSALS = 10_000
@@ -36,6 +37,7 @@ class PluggedIn(Strategy):
             )
         self._own = strategy
         self.size, self.exclusive = strategy.size, strategy.exclusive
+        self.several_objectives = strategy.several_objectives
         self.patience = _MOST_PROPOSALS if strategy.patience is None else strategy.patience
         self.most_refused = strategy.most_refused
         # A strategy that does not call the constructor of its base has none.
@@ -65,6 +67,10 @@ class PluggedIn(Strategy):
         with self._named():
             self._own.tell(number, value)
 
+    def tell_score(self, number: int, score: Score | None) -> None:
+        with self._named():
+            self._own.tell_score(number, score)
+
     def parent_of(self, number: int) -> int | None:
         with self._named():
             return self._own.parent_of(number)
@@ -72,6 +78,10 @@ class PluggedIn(Strategy):
     def learn(self, results: Iterable[tuple[Point, float]]) -> None:
         with self._named():
             self._own.learn(results)
+
+    def learn_scores(self, results: Iterable[tuple[Point, Score]]) -> None:
+        with self._named():
+            self._own.learn_scores(results)
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 
 from kftune.local.samplers.space import Point, Space, Suggestion
-from kftune.local.samplers.strategy import MOST_REFUSED, Strategy, numbered_rng
+from kftune.local.samplers.strategy import MOST_REFUSED, Strategy
 
 _RANDOM_DRAWS = 32
 
@@ -92,7 +92,7 @@ class Sampler:
         yield from self._allowed(strategy.proposals(number), strategy.patience, strategy.most_refused)
         if self._repeats or self._strategy.exclusive:
             return
-        rng = numbered_rng(self._seed, number)
+        rng = _random_draws(self._seed, number)
         if self._strategy.patience is not None:
             draws = (self._space.draw(rng.random) for _ in count())
             yield from self._allowed(draws, _RANDOM_DRAWS, MOST_REFUSED)
@@ -128,3 +128,8 @@ class Sampler:
         """Yields every point that may be tried."""
         points = (point for point in self._space.all_points() if self._space.refusal(point) is None)
         yield from map(self._space.suggestion, points)
+
+
+def _random_draws(seed: int, number: int) -> random.Random:
+    """Returns random numbers that no strategy has drawn before: they begin other than those of `numbered_rng`."""
+    return random.Random(f"kftune:{seed}:{number}:fallback")

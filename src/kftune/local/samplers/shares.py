@@ -1,4 +1,4 @@
-"""The inverse of a domain's quantile function: the share, from 0 to 1, that gives a value."""
+"""The inverse of a domain's quantile function: the share, from 0 to 1, that gives a value, or one below it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ def index_of(points: Sequence[Any], value: object) -> int:
         value: One of them.
     """
     return next(number for number, point in enumerate(points) if same(point, value))
+
+
+def rounded_down(domain: Domain, value: float) -> Any:
+    """Returns the highest value of a domain that is not above another one; its lowest if there is none.
+
+    Args:
+        domain: A domain of numbers that lists none.
+        value: A number.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if domain.quantile(middle) <= value else (low, middle)
+    return domain.quantile(1.0 if domain.quantile(1.0) <= value else low)
 
 
 def _first_share(holds: Callable[[float], bool]) -> float:

@@ -82,13 +82,13 @@ class StudyEngine:
                 self._stop_running(reason)
                 if reason != "Interrupted":
                     self._end_paused()
-                    self._telling.settle()
+                    self._settle()
         except OSError:
             self._store.check_place()
             raise
         finally:
             self._trials.close()
-        for note in self._judge.notes():
+        for note in (*self._judge.notes(), *self._again.notes()):
             self._telling.note(note)
         targets = [target._asdict() for target in self._judge.targets()]
         self._store.conclude(reason, targets)
@@ -114,13 +114,18 @@ class StudyEngine:
             if reason is not None:
                 return reason
             self._fill()
-            self._telling.settle()
+            self._settle()
             if self._running:
                 if self._may_start_more():
                     self._trials.prepare(self._store.name(self._next_number))
                 self._listen(self._progress.seconds_left())
             elif self._over() is None:
                 self._end_paused()
+
+    def _settle(self) -> None:
+        """Writes ended trials to disk, and the time that all trials took."""
+        self._store.trial_seconds = self._judge.trial_seconds
+        self._telling.settle()
 
     def _over(self) -> Reason | None:
         """Returns what ends the study now; None while nothing does."""
@@ -168,7 +173,7 @@ class StudyEngine:
 
     def _start_new(self) -> bool:
         if self._answer_seconds > _QUICK_ANSWER:
-            self._telling.settle()
+            self._settle()
         number, asked = self._next_number, time.perf_counter()
         suggestion = self._sampler.ask(number)
         self._answer_seconds = time.perf_counter() - asked
@@ -351,7 +356,7 @@ class StudyEngine:
 
     def _stop_running(self, reason: Reason) -> None:
         """Asks the running trials to end, and waits for them; a second interrupt kills them."""
-        self._telling.settle()
+        self._settle()
         self._running.stop(self._progress.stop_message(reason))
         if self._running and reason == "Interrupted":
             grace = self._plan.grace
@@ -361,7 +366,7 @@ class StudyEngine:
             if self._interrupts.count > (1 if reason == "Interrupted" else 0):
                 self._running.kill()
             self._listen()
-            self._telling.settle()
+            self._settle()
 
     # -- events ------------------------------------------------------------------------------------------------
 

@@ -172,6 +172,13 @@ class Retries:
             # The algorithm learns from the values that run only.
             self._sampler.tell(trial.number, None)
 
+    def notes(self) -> list[str]:
+        """Returns what the user should know when the study is over: which failed trials did not run again."""
+        left = [trial.name for trial in self._waiting if trial.state in FINISHED]
+        if not left:
+            return []
+        return [f"{len(left)} failed trial(s) have not run again, from {left[0]}, because the run ended before"]
+
     def _halved(self, smaller: Smaller, before: Suggestion) -> Suggestion | str:
         """Returns the next smaller values of a trial, or why there are none."""
         name = smaller.name

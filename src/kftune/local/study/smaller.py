@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from kftune.domains import Domain
 from kftune.domains.listed import Listed
+from kftune.local.samplers.shares import rounded_down
 from kftune.study import Study
 from kftune.study.retries import RetryLimits, inner
-
-_BISECTIONS = 60
 
 
 class Smaller(NamedTuple):
@@ -53,13 +52,4 @@ def halved(domain: Domain, value: Any) -> Any:
     half, lowest = value // 2 if isinstance(value, int) else value / 2, domain.quantile(0)
     if half <= lowest:
         return lowest if lowest < value else None
-    return half if domain.contains(half) else _rounded_down(domain, half)
-
-
-def _rounded_down(domain: Domain, value: float) -> Any:
-    """Returns the highest value of a domain that is not above another one."""
-    low, high = 0.0, 1.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if domain.quantile(middle) <= value else (low, middle)
-    return domain.quantile(low)
+    return half if domain.contains(half) else rounded_down(domain, half)

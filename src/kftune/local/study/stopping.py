@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from kftune.errors import RunError
 from kftune.local.study.plan import counted
 from kftune.metrics.targets import TargetResult
 from kftune.metrics.values import MetricValues
-from kftune.results import FINISHED, SCORED, Meta, State, Trial
+from kftune.results import FINISHED, SCORED, Front, Meta, Score, State, Trial, score_of
 from kftune.results.store import Store
 from kftune.stopping import Histories, Report, Rule, StudyRule, TrialRule
 from kftune.stopping.facts import EndedTrial, StudyFacts
@@ -59,9 +60,14 @@ class Judge:
         self._began_again: list[int] = []
         self._histories = Histories(meta.objective.name, minimize=meta.direction == "minimize")
         self._void: set[int] = set()
+        self._most = [0] * len(self._of_trials)
+        self._could_judge = [False] * len(self._of_trials)
         self._began: dict[int, float] = {}
         self._spent = 0.0
         self._ended: list[EndedTrial] = []
+        self._front: Front[int] = Front([objective.direction for objective in meta.objectives])
+        self._scores: set[Score] = set()
+        self._incomplete: Counter[str] = Counter()
         self._timed = [rule for rule in self._of_study if type(rule).seconds_left is not StudyRule.seconds_left]
         self._asked = -1
         self._over = ""
@@ -72,8 +78,7 @@ class Judge:
         Args:
             trial: Its number.
         """
-        if self._of_study:
-            self._began[trial] = self._clock()
+        self._began[trial] = self._clock()
 
     def hear(self, trial: int, reports: Sequence[Report]) -> Stop | None:
         """Takes what a trial has reported; returns why it should stop, None while it may go on.
@@ -101,12 +106,12 @@ class Judge:
     def _drop(self, trial: int) -> None:
         """Forgets a trial without a result: other trials must not be measured by values that do not count."""
         self._void.add(trial)
-        self._histories.forget(trial)
+        self._forget(trial)
 
     def _judged(self, trial: int, report: Report) -> Stop | None:
         stop = None
         for rule in self._of_trials:
-            if report.metric == (rule.watches or self._histories.objective):
+            if report.metric == self._watched(rule):
                 with _named(rule):
                     why = rule.judge(trial, self._histories)
                 if why and (stop is None or stop.counts > rule.counts):  # a trial without a result has none by any rule
@@ -192,12 +197,12 @@ class Judge:
         Args:
             store: Has their curves.
             trials: The trials.
-            again: The numbers of those that run again; only the time that they took counts.
+            again: The numbers of those that run again.
         """
+        self._spent = store.trial_seconds
         if not self._hears:
             return
         for trial in sorted(trials, key=lambda each: (each.ended or "", each.number)):
-            self._spent += trial.duration or 0.0
             if trial.number in again or (trial.state not in FINISHED and not trial.goes_on):
                 continue
             for metric, curve in store.curves(trial.number).items():
@@ -230,11 +235,30 @@ class Judge:
         else:
             self._histories.end(trial, succeeded=state == "Succeeded")
         if self._of_study:
-            reports = values[self._histories.objective].count if self._histories.objective in values else 0
-            metrics = counted(values, self._meta.metrics)
             scored = objective if state in SCORED else None
-            self._ended.append(EndedTrial(trial, scored, metrics, seconds, reports))
+            found = EndedTrial(
+                number=trial,
+                objective=scored,
+                metrics=counted(values, self._meta.metrics),
+                seconds=seconds,
+                reports=values[self._histories.objective].count if self._histories.objective in values else 0,
+                joins_pareto=self._joins(trial, scored, values),
+            )
+            self._ended.append(found)
+        if state == "EarlyStopped" and objective is not None:
+            self._incomplete.update(each.name for each in self._meta.objectives[1:] if each.name not in values)
         self._settle(trial)
+
+    def _joins(self, trial: int, objective: float | None, values: Mapping[str, MetricValues]) -> bool | None:
+        """Returns whether a trial brings something new into the Pareto set; None with one objective."""
+        others = self._meta.objectives[1:]
+        if not others:
+            return None
+        score = score_of(objective, values, others)
+        if score is None or score in self._scores:
+            return False
+        self._scores.add(score)
+        return self._front.add(trial, score)
 
     def forget(self, trial: int) -> None:
         """Drops what a trial has reported, because it starts again; the time that it took still counts.
@@ -242,7 +266,7 @@ class Judge:
         Args:
             trial: Its number.
         """
-        self._histories.forget(trial)
+        self._forget(trial)
         self._void.discard(trial)
         self._released.pop(trial, None)
         self._went_on.discard(trial)
@@ -290,33 +314,57 @@ class Judge:
 
     def notes(self) -> list[str]:
         """Returns what the user should know of the rules that end trials, when the study is over."""
-        found = []
+        found = [
+            f"stopping: {count} trial(s) were stopped before they reported {name}, and only trials with all objectives "
+            f"can be compared; report it before the first epoch"
+            for name, count in self._incomplete.items()
+        ]
         if self._began_again:
             found.append(
                 f"stopping: {len(self._began_again)} trial(s) went on after a pause and began again with their first "
                 f"step, from trial {self._began_again[0]}; the script must write a checkpoint to KFTUNE_OUTPUT_DIR on "
                 f"SIGTERM, and load it when it is there"
             )
-        for rule in self._of_trials:
-            name = rule.watches or self._meta.objective.name
-            histories = [self._histories.of(number, name) for number, _ in self._histories.all()]
-            most = max((history.count for history in histories), default=0)
+        for number, _ in self._histories.all():
+            self._note_reports(number)
+        for rule, most, could_judge in zip(self._of_trials, self._most, self._could_judge, strict=True):
+            name = self._watched(rule)
             if most == 1 and rule.counts and not self._has_paused:
                 found.append(
                     f"stopping: {key_of(rule)} could stop nothing early, because each trial reported {name} once; "
                     f"report it after each epoch, with kftune.report({name}=..., step=...)"
                 )
-            elif most and not any(map(rule.can_judge, histories)):
+            elif most and not could_judge:
                 found.append(
                     f"stopping: {key_of(rule)} has judged no trial, because none reported {name} more than {most} "
                     f"times; its settings begin later"
                 )
         return found
 
-    def _facts(self) -> StudyFacts:
+    def _watched(self, rule: TrialRule) -> str:
+        return rule.watches or self._histories.objective
+
+    def _note_reports(self, trial: int) -> None:
+        """Notes for each rule how often a trial has reported, and whether it could judge that."""
+        for index, rule in enumerate(self._of_trials):
+            history = self._histories.of(trial, self._watched(rule))
+            if history.count:
+                with _named(rule):
+                    self._could_judge[index] |= rule.can_judge(history)
+            self._most[index] = max(self._most[index], history.count)
+
+    def _forget(self, trial: int) -> None:
+        self._note_reports(trial)
+        self._histories.forget(trial)
+
+    @property
+    def trial_seconds(self) -> float:
+        """How long all trials together have run, with all their tries."""
         now = self._clock()
-        running = sum(now - began for began in self._began.values())
-        return StudyFacts(self._histories, self._ended, self._spent + running, len(self._began), now)
+        return self._spent + sum(now - began for began in self._began.values())
+
+    def _facts(self) -> StudyFacts:
+        return StudyFacts(self._histories, self._ended, self.trial_seconds, len(self._began), self._clock())
 
 
 @contextmanager
