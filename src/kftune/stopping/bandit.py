@@ -61,9 +61,7 @@ class Bandit(TrialRule):
         limit = self.limit(leader, minimize=histories.minimize)
         if histories.better(own.best, limit) or own.best == limit:
             return ""
-        return (
-            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g} (best trial: {leader:g})"
-        )
+        return f"at report {own.count} its best value is {own.best:g}, worse than {limit:g} (best trial: {leader:g})"
 
     def limit(self, leader: float, *, minimize: bool) -> float:
         """Returns the worst value that goes on.

@@ -46,7 +46,7 @@ class Median(TrialRule):
         if limit is None or not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
-            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the mean of the "
+            f"at report {own.count} its best value is {own.best:g}, worse than {limit:g}, the mean of the "
             f"succeeded trials"
         )
 

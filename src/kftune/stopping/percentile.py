@@ -53,7 +53,7 @@ class Percentile(TrialRule):
         if not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
-            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the limit of the best "
+            f"at report {own.count} its best value is {own.best:g}, worse than {limit:g}, the limit of the best "
             f"{self.keep:g} % of the succeeded trials"
         )
 

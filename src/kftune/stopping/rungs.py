@@ -98,10 +98,8 @@ class Ladder(NamedTuple):
             better = sum(histories.better(each, value) for each in others)
             kept = max((len(others) + 1) // self.factor, 1)
             if better >= kept:
-                return (
-                    f"at rung {rung} its value is {value:g}, and {better} of {len(others)} other trials were better "
-                    f"there; the best {kept} of {len(others) + 1} go on"
-                )
+                go_on = "only the best goes on" if kept == 1 else f"the best {kept} go on"
+                return f"number {better + 1} of {len(others) + 1} at rung {rung} with {value:g}; {go_on}"
         return ""
 
 

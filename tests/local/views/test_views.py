@@ -228,7 +228,9 @@ STOPPED = replace(
 
 
 def test_a_stopped_trial_is_told_with_the_rule_and_counted():
-    assert "demo-0002 EarlyStopped in 10 s: stopped early by bandit: too far" in plain([STARTED, STOPPED])
+    stopped = replace(STOPPED, metrics={"loss": 0.5})
+    line = "demo-0002 EarlyStopped in 10 s: loss=0.5, the best so far: stopped early by bandit: too far"
+    assert line in plain([STARTED, stopped])
     shown = frame([STARTED, STOPPED])
     assert "demo-0002 stopped early by bandit: too far" in shown
     assert "1 stopped early" in shown
