@@ -1,4 +1,4 @@
-"""`truncation`: ends the worst trials of those that have come as far."""
+"""`truncation`: ends the worst of the trials that have come as far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which points a study may try: those that its constraints and the validators of its class accept."""
+"""Which points a study may try: the ones that its constraints and the validators of its class accept."""
 
 from __future__ import annotations
 
