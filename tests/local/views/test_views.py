@@ -210,9 +210,7 @@ def test_where_the_space_has_fewer_points_than_the_budget_the_points_are_the_tot
 
 
 def test_a_trial_that_starts_again_is_told_and_no_longer_shown_as_running():
-    again = TrialRetries(
-        "demo-0002", 2, 1, "starts again: was ended from outside by SIGKILL", "lost"
-    )
+    again = TrialRetries("demo-0002", 2, 1, "starts again: was ended from outside by SIGKILL", "lost")
     line = "demo-0002 attempt 1 starts again: was ended from outside by SIGKILL"
     assert line in plain([*STORY[:6], again]).splitlines()
     shown = frame([*STORY[:6], again])
