@@ -188,7 +188,7 @@ def test_plain_lines_tell_the_story():
     assert out.getvalue().splitlines() == [
         "demo: minimize loss (goal 0.1), tpe with seed 7, 4 trials, 2 at once",
         "results in runs/demo",
-        "resuming: 1 trials finished earlier",
+        "resuming: 1 trial finished earlier",
         "note: something to know",
         "demo-0001 started (attempt 2): lr=0.001235 units=64 name=two words",
         "demo-0002 started: lr=0.1 units=8 name=x",

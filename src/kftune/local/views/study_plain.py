@@ -41,7 +41,7 @@ class PlainStudyView(PlainView):
                 yield headline(event)
                 yield f"results in {event.folder}"
                 if event.finished:
-                    yield f"resuming: {event.finished} trials finished earlier"
+                    yield f"resuming: {event.finished} trial{'' if event.finished == 1 else 's'} finished earlier"
             case Note():
                 yield f"note: {event.message}"
             case TrialStarted():
