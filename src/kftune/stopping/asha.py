@@ -26,7 +26,7 @@ class Asha(TrialRule):
     max_resource: Resource | None = None
     """The position at which a trial has all it needs: no rung is there or after it. None for no limit."""
     reduction_factor: Factor = 3
-    """Of the trials that reach a rung, one in so many continues; the next rung is at so many times the position."""
+    """Of the trials that reach a rung, one in so many goes on; the next rung is at so many times the position."""
     brackets: Reports = 1
     """The trials are shared among so many brackets, each of which begins one rung later."""
 

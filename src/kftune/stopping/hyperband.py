@@ -26,7 +26,7 @@ class Hyperband(TrialRule):
     max_resource: Resource
     """The position at which a trial has all it needs: no rung is there or after it."""
     reduction_factor: Factor = 3
-    """Of the trials that reach a rung, one in so many continues; the next rung is at so many times the position."""
+    """Of the trials that reach a rung, one in so many goes on; the next rung is at so many times the position."""
 
     def model_post_init(self, context: object, /) -> None:
         """Checks that there is a rung between both resources."""

@@ -14,7 +14,7 @@ from kftune.stopping.rule import StudyRule
 class NoImprovement(StudyRule):
     """Ends the study when its last trials have not been better than those before them.
 
-    Trials without a value count too. While no trial has a value, the study continues.
+    Trials without a value count too. While no trial has a value, the study goes on.
     """
 
     kind: ClassVar[str] = "no_improvement"
