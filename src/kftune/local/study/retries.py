@@ -129,7 +129,7 @@ class Retries:
         used: int = getattr(retried, kind)
         if used >= getattr(self._limits, kind):
             return message
-        changed, again = None, "starts again"
+        changed: Suggestion | None = None
         if kind == "out_of_memory" and self._smaller is not None:
             found = self._halved(self._smaller, suggestion)
             if isinstance(found, str):
@@ -139,10 +139,10 @@ class Retries:
             retried = retried._replace(
                 proposed={name: before, **retried.proposed}, smaller={**retried.smaller, name: value}
             )
-            again = f"starts again with {name}={value} in place of {before}"
+            message = f"starts again with {name}={value} in place of {before}: {message}"
         counted: dict[str, Any] = {kind: used + 1}
         self._retried[number] = retried._replace(**counted)
-        return Retry(kind, f"{again}: {message}", changed)
+        return Retry(kind, message if changed else f"starts again: {message}", changed)
 
     def add(self, trial: Trial, retry: Retry) -> None:
         """Lets a trial start again.
