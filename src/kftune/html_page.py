@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
+from typing import NamedTuple
 
 _PAGE = """\
 <!doctype html>
@@ -16,7 +18,8 @@ body {{ font: 15px/1.5 system-ui, sans-serif; color: #1c2128; background: #fff; 
 h1 {{ font-size: 1.4rem }} h2 {{ font-size: 1.1rem; margin-top: 2rem }}
 table {{ border-collapse: collapse }}
 th, td {{ text-align: left; padding: .2rem .75rem; border-bottom: 1px solid #d0d7de }}
-td {{ font-variant-numeric: tabular-nums }} tr.best {{ background: #e7f0ff; font-weight: 600 }}
+td {{ font-variant-numeric: tabular-nums }} td:first-child {{ white-space: nowrap }}
+tr.best {{ background: #e7f0ff; font-weight: 600 }}
 svg {{ display: block; margin: 1rem 0; max-width: 100%; height: auto }}
 svg text {{ font: 12px system-ui, sans-serif; fill: #57606a }}
 circle {{ fill: #8a8f98 }} circle.best {{ fill: #1f6feb }}
@@ -34,6 +37,52 @@ path.stopped {{ stroke: #cf222e; stroke-width: 1.5 }}
 WIDTH, HEIGHT = 720, 280
 LEFT, RIGHT, TOP, BOTTOM = 80, 16, 16, 44
 """Pixels between the edges of a picture and its plot."""
+_FACTOR_OF_A_LOG_SCALE = 100
+
+
+class Scale(NamedTuple):
+    """Where values are along one side of a plot."""
+
+    low: float
+    high: float
+    is_log: bool
+    """Whether equal distances mean equal factors."""
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Scale:
+        """Returns the scale from the lowest to the highest value.
+
+        Args:
+            values: Finite numbers, at least one. Positive ones that are orders of magnitude apart get a logarithmic
+                scale, on which the low ones differ too.
+        """
+        ordered = sorted(values)
+        low, high = ordered[0], ordered[-1]
+        return cls(low, high, is_log=low > 0 and high / low >= _FACTOR_OF_A_LOG_SCALE)
+
+    def share(self, value: float) -> float:
+        """Returns where a value is, from 0 (lowest) to 1 (highest); one outside is at the edge.
+
+        Args:
+            value: The value.
+        """
+        if self.low == self.high and value == self.low:
+            return 0.5
+        if value <= self.low or value >= self.high:
+            return float(value >= self.high)
+        if self.is_log:
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        # Halves, because the difference of two finite numbers may be infinite.
+        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+
+    def levels(self) -> list[str]:
+        """Returns horizontal lines at the lowest and the highest value."""
+        return [level(self.share(value), value) for value in sorted({self.low, self.high})]
+
+    @property
+    def note(self) -> str:
+        """What a reader should know of the scale; empty for a linear one."""
+        return " (logarithmic)" if self.is_log else ""
 
 
 def html_page(title: str, body: Iterable[str]) -> str:

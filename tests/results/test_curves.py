@@ -143,7 +143,7 @@ def test_the_page_draws_curves_and_marks_stopped_trials(tmp_path):
     assert page.count('class="stopped"') == 1
     assert 'class="best" points=' in page
     assert "small-study-0002: stopped early by bandit" in page
-    assert "loss by step, from 1 to 6; a cross ends" in page
+    assert "loss by step, from 1 to 6; a cross marks an early stop" in page
 
 
 def test_without_two_reports_of_a_trial_the_page_has_no_curves(tmp_path):

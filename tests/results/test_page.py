@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 
+import pytest
 from local_study import run, study
 
+from kftune.html_page import Scale
+from kftune.metrics.curves import Curve
 from kftune.results import open_results
+from kftune.results.curve_picture import TrialCurve, curves_picture
 from kftune.results.page import TrialRow, results_page, trials_page
 
 
@@ -45,6 +50,39 @@ def test_the_best_trial_is_marked_in_both():
 def test_equal_values_and_a_single_trial_are_drawn_in_the_middle():
     assert len({height for _, height in dots(page_of(row("a", 1), row("b", 1)))}) == 1
     assert len(dots(page_of(row("a", 0.0, "0"), best=("a",)))) == 1
+
+
+def test_values_of_different_orders_of_magnitude_are_drawn_on_a_logarithmic_scale():
+    page = page_of(row("a", 1e-3), row("b", 1e-1), row("c", 10.0))
+    (_, low), (_, middle), (_, high) = dots(page)
+    assert low - middle == pytest.approx(middle - high)
+    assert "in the order of their start (logarithmic)" in page
+    assert "logarithmic" not in page_of(row("a", -1e-3), row("b", 10.0))
+    assert "logarithmic" not in page_of(row("a", 1.0), row("b", 10.0))
+
+
+def test_a_scale_takes_all_finite_numbers():
+    assert Scale.of([5e-324, 1.7e308]).share(1.0) == pytest.approx(0.51, abs=0.01)
+    assert Scale.of([-1.7e308, 1.7e308]).share(0.0) == 0.5
+    assert Scale.of([1.0, 2.0]).share(1e308) == 1.0
+
+
+def test_a_diverged_trial_without_a_result_hides_no_other_curve():
+    steps, seconds = array("q", [1, 2]), array("d", [0.1, 0.2])
+    curves = [
+        TrialCurve("good", Curve(steps, array("d", [2.0, 1.0]), seconds, 2)),
+        TrialCurve("diverged", Curve(steps, array("d", [1.5, 1e31]), seconds, 2), "above 10", counts=False),
+    ]
+    picture = "".join(curves_picture("loss", curves, ()))
+    assert ">2</text>" in picture
+    assert "e+31" not in picture
+    assert "a cross marks an early stop; at the edge: no result" in picture
+
+
+def test_the_table_says_why_trials_were_stopped():
+    stopped = TrialRow("t-2", "EarlyStopped", "2", 2.0, {}, message="stopped early by asha")
+    assert "<td>stopped early by asha</td>" in page_of(row("t-1", 1.0), stopped)
+    assert "message" not in page_of(row("t-1", 1.0))
 
 
 def test_without_any_number_there_is_no_picture():

@@ -88,6 +88,18 @@ def test_what_no_constraint_can_say_is_an_error(constraint: str, problem: str):
     assert problem in str(error.value)
 
 
+def test_a_text_that_the_study_never_tries_is_an_error_and_one_of_the_class_is_not():
+    search = {"note": {"choice": ["wide", "deep"]}}
+    with pytest.raises(StudyError) as error:
+        toy(constraints=["note == 'depe' or units > 1"], search=search)
+    assert "'depe' (character 9) is never the value of note: the study tries 'wide', 'deep'; did you mean" in str(
+        error.value
+    )
+    assert refused("kind != 'sgd'", search={"kind": {"choice": ["sgd"]}})
+    assert not refused("kind != 'adam'", search={"kind": {"choice": ["sgd"]}})
+    assert not refused("note == 'deep'", {**POINT, "note": "deep"}, search=search)
+
+
 def test_a_constraint_of_fixed_values_that_holds_is_accepted():
     assert not refused("units <= 64 and note == ''")
 

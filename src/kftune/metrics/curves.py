@@ -88,7 +88,7 @@ class CurveKeeper:
     """Takes the reports of one metric, block by block, and keeps at most a number of them.
 
     It keeps the first report, and from there on every second, fourth, eighth, ... one, so that about half of the
-    allowed number or more are kept; besides these the last, the lowest and the highest one.
+    allowed number or more are kept; and also the last, the lowest and the highest one.
 
     Args:
         most: How many to keep.

@@ -37,7 +37,7 @@ def entries(image: str) -> list[dict[str, Any]]:
 
 
 def fragment(image: str) -> dict[str, Any]:
-    """Returns the part of Katib's configuration that has the service, and nothing else.
+    """Returns the part of Katib's configuration that has the service, and no other keys.
 
     Args:
         image: The image of the service, as a cluster pulls it.
@@ -54,7 +54,7 @@ def registered(text: str, file: str, image: str) -> dict[str, Any]:
         image: The image of the service, as a cluster pulls it.
 
     Raises:
-        RenderError: It is something else.
+        RenderError: It is another object.
     """
     found = _document(text, file)
     if "runtime" in found or found.get("kind") == "KatibConfig":

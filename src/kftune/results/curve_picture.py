@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
-from kftune.html_page import HEIGHT, LEFT, level, marked, svg, x_at, y_at
+from kftune.html_page import HEIGHT, LEFT, Scale, marked, svg, x_at, y_at
 from kftune.metrics.curves import Curve, thinned
 
 _MOST_POINTS = 20_000
@@ -22,6 +22,8 @@ class TrialCurve(NamedTuple):
     curve: Curve
     stopped: str = ""
     """Why the trial stopped early; empty if it did not."""
+    counts: bool = True
+    """Whether the trial has a result. The scale is that of trials with one, so a trial that diverged hides no other."""
 
 
 def drawn(curve: Curve, trials: int) -> Curve:
@@ -44,14 +46,15 @@ def curves_picture(metric: str, curves: Sequence[TrialCurve], best: Collection[s
     """
     if all(len(each.curve.values) < 2 for each in curves):
         return
-    low = min(min(each.curve.values) for each in curves)
-    high = max(max(each.curve.values) for each in curves)
-    first = min(min(each.curve.steps) for each in curves)
-    last = max(max(each.curve.steps) for each in curves)
-    parts = [level(_share(value, low, high), value) for value in sorted({low, high})]
+    counted = [each for each in curves if each.counts] or curves
+    scale = Scale.of(value for each in counted for value in each.curve.values)
+    steps = [step for each in curves for step in (each.curve.steps[0], each.curve.steps[-1])]
+    first, last = min(steps), max(steps)
+    across = Scale(first, last, is_log=False)
+    parts = scale.levels()
     for each in sorted(curves, key=lambda one: one.name in best):
         points = [
-            (x_at(_share(step, first, last)), y_at(_share(value, low, high)))
+            (x_at(across.share(step)), y_at(scale.share(value)))
             for step, value in zip(each.curve.steps, each.curve.values, strict=True)
         ]
         title = f"<title>{escape(each.name)}{escape(f': {each.stopped}' if each.stopped else '')}</title>"
@@ -61,15 +64,10 @@ def curves_picture(metric: str, curves: Sequence[TrialCurve], best: Collection[s
             x, y = points[-1]
             cross = f"M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"
             parts.append(f'<path class="stopped" d="{cross}">{title}</path>')
-    stopped = (
-        "; a cross ends the curve of a trial that was stopped early" if any(each.stopped for each in curves) else ""
-    )
+    stopped = "; a cross marks an early stop" if any(each.stopped for each in curves) else ""
+    beyond = any(min(each.curve.values) < scale.low or max(each.curve.values) > scale.high for each in curves)
+    edge = "; at the edge: no result" if beyond else ""
     label = f"{metric} by step"
-    note = f"{label}, from {first} to {last}{stopped}"
+    note = f"{label}, from {first} to {last}{scale.note}{stopped}{edge}"
     parts.append(f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(note)}</text>')
     yield svg(label, parts)
-
-
-def _share(value: float, low: float, high: float) -> float:
-    # Halves, because the difference of two finite numbers may be infinite.
-    return (value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.5

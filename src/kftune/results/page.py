@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from kftune.html_page import HEIGHT, LEFT, html_page, level, marked, svg, table, x_at, y_at
+from kftune.html_page import HEIGHT, LEFT, Scale, html_page, marked, svg, table, x_at, y_at
 from kftune.results.curve_picture import TrialCurve, curves_picture, drawn
 from kftune.results.origins import cells, differing, short
 from kftune.results.reading import Results
@@ -27,6 +27,8 @@ class TrialRow(NamedTuple):
     """Hyperparameter -> value."""
     others: Mapping[str, float | None] = {}
     """Further objective -> value."""
+    message: str = ""
+    """Why it was stopped or failed, on one line."""
 
 
 def results_page(results: Results) -> str:
@@ -50,6 +52,7 @@ def results_page(results: Results) -> str:
                 objective=trial.objective,
                 values={**{name: trial.text(name) for name in meta.space}, **origin},
                 others={each.name: _number(trial, each) for each in objectives[1:]},
+                message=_first_line(trial.message),
             )
             for trial, origin in zip(trials, origins, strict=True)
         ],
@@ -78,9 +81,14 @@ def _drawings(results: Results, trials: Sequence[Trial]) -> list[TrialCurve]:
     for number, _, curve in results.all_curves(results.meta.objective.name):
         trial = by_number.get(number)
         if trial is not None:
-            stopped = trial.message.partition("\n")[0] if trial.state == "EarlyStopped" else ""
-            drawings.append(TrialCurve(trial.name, drawn(curve, len(trials)), stopped))
+            stopped = _first_line(trial.message) if trial.state == "EarlyStopped" else ""
+            counts = trial.objective is not None
+            drawings.append(TrialCurve(trial.name, drawn(curve, len(trials)), stopped, counts))
     return drawings
+
+
+def _first_line(message: str) -> str:
+    return message.partition("\n")[0]
 
 
 def trials_page(
@@ -106,6 +114,7 @@ def trials_page(
         others: The names of further objectives.
         curves: What trials reported of the first objective over time.
     """
+    told = any(row.message for row in rows)
     lines = [
         [
             row.name,
@@ -113,10 +122,11 @@ def trials_page(
             row.shown,
             *(_text(row.others.get(name)) for name in others),
             *(row.values.get(name, "") for name in names),
+            *([row.message] if told else []),
         ]
         for row in rows
     ]
-    listed = table(["trial", "state", metric, *others, *names], lines, best)
+    listed = table(["trial", "state", metric, *others, *names, *(["message"] if told else [])], lines, best)
     pictures = [part for other in others for part in _trade_off(metric, other, rows, best)]
     pictures = pictures or [*_picture(metric, rows, best)]
     return html_page(title, [f"<p>{escape(summary)}</p>", *pictures, *curves_picture(metric, curves, best), listed])
@@ -135,15 +145,15 @@ def _picture(metric: str, rows: Sequence[TrialRow], best: Collection[str]) -> It
     ]
     if not known:
         return
-    low, high = min(value for *_, value in known), max(value for *_, value in known)
+    scale = Scale.of(value for *_, value in known)
     dots = [
-        f'<circle{marked(row.name in best)} cx="{x_at(share):.1f}" cy="{y_at(_share(value, low, high)):.1f}" r="5">'
+        f'<circle{marked(row.name in best)} cx="{x_at(share):.1f}" cy="{y_at(scale.share(value)):.1f}" r="5">'
         f"<title>{escape(row.name)}: {escape(row.shown)}</title></circle>"
         for share, row, value in known
     ]
     label = f"{metric} of each trial"
-    note = f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(label)}, in the order of their start</text>'
-    yield svg(label, [*(level(_share(value, low, high), value) for value in sorted({low, high})), *dots, note])
+    note = f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(label)}, in the order of their start{scale.note}</text>'
+    yield svg(label, [*scale.levels(), *dots, note])
 
 
 def _trade_off(metric: str, other: str, rows: Sequence[TrialRow], best: Collection[str]) -> Iterator[str]:
@@ -155,20 +165,17 @@ def _trade_off(metric: str, other: str, rows: Sequence[TrialRow], best: Collecti
     ]
     if not known:
         return
-    xs, ys = [x for _, x, _ in known], [y for *_, y in known]
+    across, up = Scale.of(x for _, x, _ in known), Scale.of(y for *_, y in known)
     # The best trials last, so that they are in front.
     dots = [
-        f'<circle{marked(row.name in best)} cx="{x_at(_share(x, min(xs), max(xs))):.1f}" '
-        f'cy="{y_at(_share(y, min(ys), max(ys))):.1f}" r="5">'
+        f'<circle{marked(row.name in best)} cx="{x_at(across.share(x)):.1f}" '
+        f'cy="{y_at(up.share(y)):.1f}" r="5">'
         f"<title>{escape(row.name)}: {escape(metric)} {_text(x)}, {escape(other)} {_text(y)}</title></circle>"
         for row, x, y in sorted(known, key=lambda each: each[0].name in best)
     ]
-    note = f"across: {metric}, from {_text(min(xs))} to {_text(max(xs))}; up: {other}; in colour: the Pareto set"
+    note = (
+        f"across: {metric}, from {_text(across.low)} to {_text(across.high)}{across.note}; up: {other}{up.note}; "
+        f"in colour: the Pareto set"
+    )
     text = f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(note)}</text>'
-    levels = (level(_share(y, min(ys), max(ys)), y) for y in sorted({min(ys), max(ys)}))
-    yield svg(f"{other} and {metric} of each trial", [*levels, *dots, text])
-
-
-def _share(value: float, low: float, high: float) -> float:
-    """Returns where a value is between the lowest and the highest, from 0 to 1."""
-    return (value - low) / (high - low) if high > low else 0.5
+    yield svg(f"{other} and {metric} of each trial", [*up.levels(), *dots, text])

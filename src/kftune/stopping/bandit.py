@@ -61,12 +61,10 @@ class Bandit(TrialRule):
         limit = self.limit(leader, minimize=histories.minimize)
         if histories.better(own.best, limit) or own.best == limit:
             return ""
-        return (
-            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g} (best trial: {leader:g})"
-        )
+        return f"at report {own.count} its best value is {own.best:g}, worse than {limit:g} (best trial: {leader:g})"
 
     def limit(self, leader: float, *, minimize: bool) -> float:
-        """Returns the worst value that goes on.
+        """Returns the worst value of a trial that continues.
 
         Azure's definition has values above 0 only. Below 0 this is its mirror image, so that the limit is never better
         than the leader: to maximize -loss means the same as to minimize loss.

@@ -33,7 +33,7 @@ class StudyFacts(NamedTuple):
     ended: Sequence[EndedTrial]
     """The trials that have ended, in the order of their ends."""
     trial_seconds: float
-    """How long all trials together have run, those that run now included."""
+    """How long all trials together have run, with the ones that run now."""
     running: int = 0
     """The number of trials that run now."""
     seconds: float = 0.0

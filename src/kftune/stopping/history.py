@@ -31,7 +31,7 @@ class History:
     Attributes:
         positions: The position of each report, in ascending order.
         values: The value of each report.
-        ended: Whether the trial has ended by itself: it succeeded.
+        ended: Whether the trial has succeeded.
         running: Whether it runs.
     """
 
@@ -189,7 +189,7 @@ class Histories:
 
         Args:
             trial: Its number.
-            succeeded: Whether it ended by itself, with a value of the objective.
+            succeeded: Whether it was not stopped, and has a value of the objective.
         """
         own = self.of(trial)
         if not own.running:  # said before, perhaps otherwise

@@ -14,7 +14,7 @@ class Median(TrialRule):
     """Ends a trial if its best value is worse than the average of the succeeded trials.
 
     It looks once, at the report of the number `start_step`. The limit is the mean over all succeeded trials of the mean
-    of their first `start_step` values. This is what Katib's medianstop computes, which is no median in spite of its
+    of their first `start_step` values. This is what Katib's medianstop computes, which is not a median in spite of its
     name; `percentile` with `keep: 50` compares with a median.
 
     Source: katib v0.19.0, pkg/earlystopping/v1beta1/medianstop/service.py;
@@ -46,7 +46,7 @@ class Median(TrialRule):
         if limit is None or not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
-            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the mean of the "
+            f"at report {own.count} its best value is {own.best:g}, worse than {limit:g}, the mean of the "
             f"succeeded trials"
         )
 

@@ -24,7 +24,7 @@ class Percentile(TrialRule):
     kind: ClassVar[str] = "percentile"
 
     keep: Annotated[float, Field(gt=0, lt=100), NO_BOOL]
-    """The share of trials that goes on, in percent."""
+    """The share of trials that continue, in percent."""
     interval: Reports = 1
     """The rule is applied once in so many reports."""
     delay: Delay = 0
@@ -53,7 +53,7 @@ class Percentile(TrialRule):
         if not isfinite(limit) or not histories.better(limit, own.best):
             return ""
         return (
-            f"after {own.count} reports its best value is {own.best:g}, worse than {limit:g}, the limit of the best "
+            f"at report {own.count} its best value is {own.best:g}, worse than {limit:g}, the limit of the best "
             f"{self.keep:g} % of the succeeded trials"
         )
 

@@ -27,7 +27,7 @@ class TrialRule(Part, ABC):
 
     Attributes:
         kind: The key in a study's `stopping`.
-        short: The field that a value which is no mapping stands for.
+        short: The field that a plain value sets.
         counts: Whether the value that a stopped trial has reached counts as its result. If not, the trial cannot be the
             best one, and the algorithm hears that it has no result.
     """
@@ -72,7 +72,7 @@ class StudyRule(Part, ABC):
 
     Attributes:
         kind: The key in a study's `stopping`.
-        short: The field that a value which is no mapping stands for: `wall_clock: 6h` is `wall_clock: {limit: 6h}`.
+        short: The field that a plain value sets: `wall_clock: 6h` is `wall_clock: {limit: 6h}`.
     """
 
     kind: ClassVar[str]

@@ -37,7 +37,7 @@ RULES = {
 
 
 ENTRY_POINT_GROUP = "kftune.stopping_rules"
-"""The group in which packages declare rules of their own: ``name = "package.module:Class"``."""
+"""The group in which packages declare rules: ``name = "package.module:Class"``."""
 
 _KEYS: dict[type[Rule], str] = {}
 """Class of a rule that kftune does not have -> the key by which it was found."""
@@ -51,7 +51,7 @@ def rule_class(kind: str, folders: Sequence[Path] = ()) -> type[Rule]:
         folders: Folders to search for the module before the installed packages.
 
     Raises:
-        PartError: There is no such rule.
+        PartError: The rule does not exist.
         RegistryError: A module cannot be imported, or has no such rule.
     """
     place = RULES.get(kind)

@@ -17,7 +17,7 @@ Resource = Annotated[int, Field(ge=1), NO_BOOL]
 """A position: a step that the script reports, or the number of a report."""
 
 Factor = Annotated[int, Field(ge=2), NO_BOOL]
-"""The factor between two rungs, and between the trials that reach a rung and those that go on."""
+"""The factor between two rungs, and between the trials that reach a rung and the ones that continue."""
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -71,10 +71,10 @@ class Ladder(NamedTuple):
             position *= self.factor
 
     def judge(self, trial: int, histories: Histories) -> str:
-        """Returns why a trial should stop at the rung that its last report has reached; empty while it may go on.
+        """Returns why a trial should stop at the rung that its last report has reached; empty while it may continue.
 
-        A trial goes on if its value is among the best 1 / factor of all values that trials of its bracket have had when
-        they reached this rung, its own included; while these are fewer than the factor, if it is the best.
+        A trial continues if its value is among the best 1 / factor of all values that trials of its bracket have had
+        when they reached this rung, its own included; while these are fewer than the factor, if it is the best.
 
         Args:
             trial: Its number.
@@ -156,10 +156,8 @@ class Ladder(NamedTuple):
             better = sum(histories.better(each, value) for each in others)
             kept = max((len(others) + 1) // self.factor, least)
             if better >= kept:
-                return (
-                    f"at rung {rung} its value is {value:g}, and {better} of {len(others)} other trials were better "
-                    f"there; the best {kept} of {len(others) + 1} go on"
-                )
+                rest = "only the best continues" if kept == 1 else f"the best {kept} continue"
+                return f"number {better + 1} of {len(others) + 1} at rung {rung} with {value:g}; {rest}"
         return ""
 
 

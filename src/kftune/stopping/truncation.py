@@ -1,4 +1,4 @@
-"""`truncation`: ends the worst trials of those that have come as far."""
+"""`truncation`: ends the worst of the trials that have come as far."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Truncation(TrialRule):
         if not_better * 100 > compared * self.percentage:
             return ""
         return (
-            f"after {own.count} reports its value is {value:g}, among the worst {self.percentage} % of the {compared} "
+            f"at report {own.count} its value is {value:g}, among the worst {self.percentage} % of the {compared} "
             f"trials that have come as far"
         )
 

@@ -245,14 +245,14 @@ def _lifted(function: Callable[..., Any], *parts: _Evaluate) -> _Evaluate:
 
 
 def _all(parts: list[_Evaluate]) -> _Evaluate:
-    """Returns ``and``: False if a part is, else missing if a part is; parts after a false one are not evaluated."""
+    """Returns ``and``: False if a part is, otherwise missing if one is; parts after a false one are not evaluated."""
     if len(parts) == 1:
         return parts[0]
     return _decided(parts, False)
 
 
 def _any(parts: list[_Evaluate]) -> _Evaluate:
-    """Returns ``or``: True if a part is, else missing if a part is; parts after a true one are not evaluated."""
+    """Returns ``or``: True if a part is, otherwise missing if a part is; parts after a true one are not evaluated."""
     return _decided(parts, True)
 
 

@@ -1,9 +1,9 @@
-"""Which points a study may try: those that its constraints and the validators of its class accept."""
+"""Which points a study may try: the ones that its constraints and the validators of its class accept."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kftune.domains import Conditional
@@ -144,15 +144,18 @@ class Feasibility:
     def _why_no_text(self, name: str, text: str) -> str:
         """Returns why a hyperparameter cannot be a text; empty if it can."""
         leaf = self._study.leaves[name]
-        domain = self._study.space.get(name)
-        inner = domain.domain if isinstance(domain, Conditional) else domain
-        if isinstance(inner, Listed) and text in inner.grid():
+        searched = _listed(self._study.space.get(name))
+        # A study that tries fewer values than its class may keep constraints about the others.
+        if text in searched or text in _listed(leaf.domain):
             return ""
         try:
             taken = leaf.jsonable(text)
         except KftuneError as error:
             return str(error).removeprefix(f"{name}: ")
-        return "" if taken == text else f"it would become {taken!r}"
+        if taken != text:
+            return f"it would become {taken!r}"
+        known = [each for each in searched if isinstance(each, str)]
+        return f"the study tries {', '.join(map(repr, known))}; {near_names(text, known)}".rstrip("; ") if known else ""
 
     # -- values ------------------------------------------------------------------------------------------------
 
@@ -168,6 +171,12 @@ class Feasibility:
             if name not in study.space
             and (name in study.fixed_values or (leaf.has_default and not study.is_left_out(leaf)))
         }
+
+
+def _listed(domain: Any) -> Sequence[Any]:
+    """Returns the values of a domain that lists them; nothing for another one, or none."""
+    inner = domain.domain if isinstance(domain, Conditional) else domain
+    return inner.grid() if isinstance(inner, Listed) else ()
 
 
 def _violated(constraint: Expression, values: Mapping[str, Any]) -> Refusal | None:

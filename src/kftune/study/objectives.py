@@ -14,7 +14,7 @@ EITHER: dict[str, Any] = {"oneOf": [{"required": ["objective"]}, {"required": ["
 
 
 class HasObjectives(Protocol):
-    """A study, as far as its objectives and metrics matter."""
+    """What is needed of a study: its objectives and metrics."""
 
     @property
     def model_fields_set(self) -> set[str]:
@@ -34,7 +34,7 @@ class HasObjectives(Protocol):
 
 
 def not_given() -> Any:
-    """Returns what stands for an objective that the file does not have, until `settle` sets it."""
+    """Returns a substitute for an objective that the file does not have, until `settle` sets it."""
 
 
 def settle(study: HasObjectives) -> None:

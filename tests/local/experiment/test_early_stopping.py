@@ -31,6 +31,7 @@ def stopping(kind: str, **settings: object) -> dict[str, Any]:
         (stopping("bandit", slack_amount=0.25, delay=2), "loss greater than 0.5 after 2 reports"),
         (stopping("percentile", keep=50, min_trials=2, delay=2), "loss greater than 0.25 after 2 reports"),
         (stopping("asha", min_resource=2, reduction_factor=2), "loss greater than 0.25 after 2 reports"),
+        (stopping("percentile", keep=50, min_trials=2), "loss greater than 0.5 after 1 report"),
         (stopping("median", min_trials=2, start_step=2), "loss greater than 0.375 after 2 reports"),
         (stopping("threshold", above=0.75), "loss greater than 0.75"),
     ],

@@ -48,7 +48,7 @@ def test_a_lost_trial_starts_again_with_its_number_and_values(tmp_path, name):
     assert [event.attempt for event in started] == [1, 2] * 3
     assert all(first.values == second.values for first, second in zip(started[::2], started[1::2], strict=True))
     assert [event.message.splitlines()[0] for event in retried(events)] == [
-        f"was ended from outside by SIG{name}; its last lines:"
+        f"starts again: was ended from outside by SIG{name}; its last lines:"
     ] * 3
 
 

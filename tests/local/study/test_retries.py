@@ -85,10 +85,10 @@ def test_kinds_are_counted_for_themselves(tmp_path):
     assert trial.retried.counted() == {"failed": 1, "lost": 2, "out_of_memory": 1}
     messages = [event.message.splitlines()[0] for event in events if isinstance(event, TrialRetries)]
     assert messages == [
-        "exit code 3; its last lines:",
-        "was ended from outside by SIGKILL; its last lines:",
-        "ran out of memory: exit code 1; its last lines:",
-        "was ended from outside by SIGKILL; its last lines:",
+        "starts again: exit code 3; its last lines:",
+        "starts again: was ended from outside by SIGKILL; its last lines:",
+        "starts again: ran out of memory: exit code 1; its last lines:",
+        "starts again: was ended from outside by SIGKILL; its last lines:",
     ]
     assert [event.reason for event in events if isinstance(event, TrialRetries)] == [
         "failed",

@@ -46,7 +46,7 @@ def test_a_bad_trial_is_stopped_with_time_for_its_checkpoint_and_its_value_count
     outcome, events = run(a_study, tmp_path)
     first, second = trials_in(tmp_path)
     assert (first.state, second.state) == ("Succeeded", "EarlyStopped")
-    assert second.message.startswith("stopped early by bandit: after ")
+    assert second.message.startswith("stopped early by bandit: at report ")
     assert "checkpoint" not in [path.name for path in (tmp_path / "trials" / first.name).iterdir()]
     assert 3 <= checkpoint(tmp_path, second.name) < 30
     assert second.objective == float(second.metrics["loss"].min)

@@ -189,7 +189,7 @@ def test_plain_lines_tell_the_story():
     assert out.getvalue().splitlines() == [
         "demo: minimize loss (goal 0.1), tpe with seed 7, 4 trials, 2 at once",
         "results in runs/demo",
-        "resuming: 1 trials finished earlier",
+        "resuming: 1 trial finished earlier",
         "note: something to know",
         "demo-0001 started (attempt 2): lr=0.001235 units=64 name=two words",
         "demo-0002 started: lr=0.1 units=8 name=x",
@@ -211,8 +211,8 @@ def test_where_the_space_has_fewer_points_than_the_budget_the_points_are_the_tot
 
 
 def test_a_trial_that_starts_again_is_told_and_no_longer_shown_as_running():
-    again = TrialRetries("demo-0002", 2, 1, "was ended from outside by SIGKILL; it printed nothing", "lost")
-    line = "demo-0002 attempt 1 was ended from outside by SIGKILL; it printed nothing"
+    again = TrialRetries("demo-0002", 2, 1, "starts again: was ended from outside by SIGKILL", "lost")
+    line = "demo-0002 attempt 1 starts again: was ended from outside by SIGKILL"
     assert line in plain([*STORY[:6], again]).splitlines()
     shown = frame([*STORY[:6], again])
     assert line in shown
@@ -240,7 +240,9 @@ STOPPED = replace(
 
 
 def test_a_stopped_trial_is_told_with_the_rule_and_counted():
-    assert "demo-0002 EarlyStopped in 10 s: stopped early by bandit: too far" in plain([STARTED, STOPPED])
+    stopped = replace(STOPPED, metrics={"loss": 0.5})
+    line = "demo-0002 EarlyStopped in 10 s: loss=0.5, the best so far: stopped early by bandit: too far"
+    assert line in plain([STARTED, stopped])
     shown = frame([STARTED, STOPPED])
     assert "demo-0002 stopped early by bandit: too far" in shown
     assert "1 stopped early" in shown

@@ -21,7 +21,7 @@ RULES = (
         severity="refused",
         title="An invalid study",
         explanation="The file refers to something missing, or its parts do not fit, so it cannot be rendered.",
-        remedy="fix the study; kftune show FILE reports the same errors",
+        remedy="fix the study; kftune render FILE reports the same error",
         source="kftune, study files",
     ),
     Rule(

@@ -250,7 +250,8 @@ class _LinesReader(RowsReader):
     def _stop(self) -> None:
         self._watch = None
         rules = " and ".join(f"{rule.name} {rule.comparison} than {rule.value}" for rule in self._rules)
-        step = f" after {self._rules[0].start_step} reports" if self._rules[0].start_step else ""
+        count = self._rules[0].start_step
+        step = f" after {count} report{'' if count == 1 else 's'}" if count else ""
         self.stop_rule = self._collection.stopped_by
         self.stop = f"stopped early by {self._collection.stopped_by}: {rules}{step}"
 

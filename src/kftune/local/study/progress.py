@@ -234,16 +234,19 @@ class Progress:
                 f"to start over, run with --fresh"
             )
         if reason == "MaxTrialsReached":
-            return f"{self.finished} trials have finished (max_trials={plan.meta.max_trials}){none}"
+            return f"{self._have_finished()} (max_trials={plan.meta.max_trials}){none}"
         if reason == "SearchSpaceExhausted":
             found = "no further point was found that the constraints and the class accept"
             what = found if plan.restricted else "all points of the space were tried"
             return f"{what}, after {self.finished} trials{none}"
         if reason == "StoppingRule":
-            return f"{self._judge.over()}; {self.finished} trials have finished{none}"
+            return f"{self._judge.over()}; {self._have_finished()}{none}"
         if reason == "WallClock":
             return f"the wall clock of {plan.wall_clock:g} s has run out after {self.finished} trials{none}"
         return f"interrupted after {self.finished} of {plan.meta.max_trials} trials; the same command resumes the run"
+
+    def _have_finished(self) -> str:
+        return "1 trial has finished" if self.finished == 1 else f"{self.finished} trials have finished"
 
     def _goal_message(self, trial: Trial) -> str:
         """Says which goals a trial has reached."""

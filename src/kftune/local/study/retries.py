@@ -156,7 +156,7 @@ class Retries:
             message = f"starts again with {name}={value} in place of {before}: {message}"
         counted: dict[str, Any] = {kind: used + 1, "promoted": 0}  # it starts from the beginning
         self._retried[number] = retried._replace(**counted)
-        return Retry(kind, message, changed)
+        return Retry(kind, message if changed else f"starts again: {message}", changed)
 
     def add(self, trial: Trial, retry: Retry) -> None:
         """Lets a trial start again.

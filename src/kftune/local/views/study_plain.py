@@ -42,7 +42,7 @@ class PlainStudyView(PlainView):
                 yield headline(event)
                 yield f"results in {event.folder}"
                 if event.finished:
-                    yield f"resuming: {event.finished} trials finished earlier"
+                    yield f"resuming: {event.finished} trial{'' if event.finished == 1 else 's'} finished earlier"
             case Note():
                 yield f"note: {event.message}"
             case TrialStarted():
@@ -76,11 +76,11 @@ class PlainStudyView(PlainView):
 
     def _finished(self, event: TrialFinished) -> str:
         total = f"[{event.finished}{self._total}] " if self._total else ""
-        parts = [
-            f"{total}{event.trial} {event.state} in {clock(event.duration)}",
-            assignments(event.metrics),
-            event.message,
-        ]
         which = "in the Pareto set" if self._several else "the best"
         best = f", {which} so far" if event.is_best else ""
-        return ": ".join(part for part in parts if part) + best
+        parts = [
+            f"{total}{event.trial} {event.state} in {clock(event.duration)}",
+            assignments(event.metrics) + best,
+            event.message,
+        ]
+        return ": ".join(part for part in parts if part)

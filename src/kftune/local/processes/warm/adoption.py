@@ -14,7 +14,7 @@ from kftune.local.processes.process import Spawned
 # Source: Linux 3.4, include/uapi/linux/prctl.h.
 _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
 
-# Processes that were killed end soon, but not at once.
+# Processes that were killed end soon, but not immediately.
 _LONGEST_END = 0.5
 
 
@@ -43,7 +43,7 @@ class Adoption:
         return _Watched(process, self.reap) if self._is_open else process
 
     def reap(self, *groups: int) -> None:
-        """Reaps the ended processes of groups whose first process is reaped, now or at a later call.
+        """Reaps the ended processes of groups that have lost their first process, now or at a later call.
 
         Args:
             groups: Their numbers.

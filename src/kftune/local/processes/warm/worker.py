@@ -50,7 +50,7 @@ class Forked:
 class WarmWorker:
     """A process that has imported what a module imports, and forks itself at a request.
 
-    Processes that it has forked are its own children, so it tells how they end. If it ends before them, they become
+    Processes that it has forked are its own children, so it reports how they end. If it ends before them, they become
     children of kftune (`PR_SET_CHILD_SUBREAPER`), and go on.
 
     Args:
@@ -225,7 +225,7 @@ class WarmWorker:
 
 
 def _reap_unanswered(channel: socket.socket) -> None:
-    """Reaps a process that the worker has forked at its own end; without an answer it ends by itself."""
+    """Reaps a process that the worker has forked at its own end; without an answer it ends too."""
     with suppress(OSError):
         pid = int(channel.recv(_NUMBER) or 0)
         channel.close()
@@ -234,7 +234,7 @@ def _reap_unanswered(channel: socket.socket) -> None:
 
 
 def _adopted(pid: int) -> int:
-    """Waits for a process whose parent has ended; returns its exit code."""
+    """Waits for a process after the end of its parent; returns its exit code."""
     try:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except ChildProcessError:  # it has ended with the worker, before it was a child of this process

@@ -1,4 +1,4 @@
-"""The warm worker: ``python -m MODULE`` that stops before MODULE runs, and goes on in a forked process for each trial.
+"""The warm worker: ``python -m MODULE`` that stops before MODULE runs, and continues in a process for each trial.
 
 Python imports `sitecustomize` before the module of ``-m``. Here it imports what the module will import, then waits for
 requests on a socket. A request forks the process; in the child the import of `sitecustomize` ends, and Python runs the
@@ -45,7 +45,7 @@ def _serve(descriptor: int) -> None:
     if problem:
         os._exit(0)
     _keep_imported()
-    # The collector, and what else runs in a trial, leave these objects alone, so their memory stays shared.
+    # The collector, and other code of a trial, leave these objects alone, so their memory stays shared.
     gc.collect()
     gc.freeze()
     while True:
@@ -111,7 +111,7 @@ def _apply(changes: dict[str, str | None]) -> None:
 
 
 def _import_all(imports: list[tuple[str, list[str]]]) -> str:
-    """Imports modules; returns why one cannot be imported, and leaves out those that are not there."""
+    """Imports modules; returns why one cannot be imported, and leaves out missing ones."""
     for module, names in imports:
         try:
             __import__(module, fromlist=names)
@@ -135,7 +135,7 @@ def _why_no_fork() -> str:
         pass
     else:
         return "the imports start a process"
-    # Threads of libraries that know about fork, such as OpenBLAS, end before one; those that are left do not.
+    # Threads of libraries that know about fork, such as OpenBLAS, end before one; the remaining ones do not.
     probe = os.fork()
     if probe == 0:
         os._exit(0)
