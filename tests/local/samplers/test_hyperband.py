@@ -112,6 +112,12 @@ def test_the_resource_stays_in_its_domain(resource, r_l, amounts):
     assert {epochs for _, epochs in points} == amounts
 
 
+def test_a_resource_without_a_value_of_one_or_more_is_refused():
+    a_study = study_of(search={"epochs": IntUniform(-5, 0)})
+    with pytest.raises(RunError, match="needs r_l of at least 1 in the domain of epochs, and got 0"):
+        make_sampler(a_study, a_study.algorithm, "minimize", 3)
+
+
 def test_a_resource_that_r_l_exceeds_is_noted():
     a_study = study(hparams=Deep, algorithm={"name": "hyperband", "settings": {**SETTINGS, "r_l": 81}})
     sampler = make_sampler(a_study, a_study.algorithm, "minimize", 3)

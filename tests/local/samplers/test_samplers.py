@@ -35,7 +35,7 @@ from kftune import (
     Uniform,
 )
 from kftune.errors import MissingExtraError, RunError
-from kftune.local.samplers import Sampler, Space, Suggestion
+from kftune.local.samplers import Sampler, Space, Suggestion, numbered_rng
 from kftune.local.samplers import make_sampler as sampler_of
 from kftune.local.samplers.optuna_strategy import OptunaStrategy, coordinates
 from kftune.local.samplers.strategy import Setup
@@ -458,3 +458,16 @@ def test_random_stays_as_quick_after_thousands_of_trials(tmp_path):
             assert sampler.ask(number) is not None
         seconds.append(time.process_time() - began)
     assert min(seconds[3:]) < 3 * min(seconds[:3])
+
+
+class Wide(Hparams):
+    """Too many points to list them."""
+
+    a: int = Hparam(1, search=IntUniform(1, 1_000_000))
+
+
+def test_points_at_random_are_not_those_that_random_has_drawn_before():
+    a_study = study_of("random", Wide)
+    sampler, space, rng = sampler_of(a_study, a_study.algorithm, "minimize", 3), Space(a_study), numbered_rng(3, 1)
+    assert all(sampler.claim(space.suggestion(space.draw(rng.random))) for _ in range(32))
+    assert sampler.ask(1) is not None

@@ -54,14 +54,15 @@ class HyperbandStrategy(Strategy):
         if self._resource not in self._space.domains:
             known = suggestion(self._resource, self._space.domains)
             raise RunError(f"hyperband sets its resource {self._resource!r}, so it must be searched; {known}")
-        lowest, highest = self._bounds()
-        if self._most < lowest:
-            raise RunError(f"hyperband needs r_l of at least {lowest:g}, and got {self._most:g}")
-        if self._most > highest:
-            self.notes.append(
-                f"{self._resource} is at most {highest:g}, so hyperband takes this for r_l={self._most:g}"
+        name, (lowest, highest) = self._resource, self._bounds()
+        most = min(self._most, highest)
+        if most < lowest:
+            raise RunError(
+                f"hyperband needs r_l of at least {lowest:g} in the domain of its resource, and got {most:g}"
             )
-            self._most = highest
+        if self._most > highest:
+            self.notes.append(f"{name} is at most {highest:g}, so hyperband takes this for r_l={self._most:g}")
+            self._most = most
         # The computed logarithm of 243 to the base 3 may be slightly below 5.
         self._last_bracket = math.floor(math.log(self._most / lowest) / math.log(self._eta) + 1e-9)
         self._results: dict[str, float | None] = {}
