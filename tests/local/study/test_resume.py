@@ -20,7 +20,7 @@ from kftune.results import TrialEnd, open_results
 from kftune.results.store import Store
 from kftune.study import Study
 
-KILLS = 20
+KILLS = 25
 TRIALS = 200
 
 
