@@ -34,6 +34,14 @@ class Toy(Hparams):
     epochs: int = 10
 '''
 
+SWITCHED = """
+from kftune import Choice, Conditional, Hparam, Hparams
+
+class Switched(Hparams):
+    kind: str = Hparam("a", search=Choice("a", "b"))
+    amp: bool = Hparam(False, search=Conditional(Choice(True, False), when={"kind": "a"}))
+"""
+
 STUDY = """\
 name: toy
 hparams: toy_hparams:Toy
@@ -86,6 +94,12 @@ _REST = STUDY[STUDY.index("objective:") : STUDY.index("max_trials")]
 _SEARCH = "  lr: {loguniform: [1e-4, 1e-2]}\n" + _REST
 _GRID = _REST.replace("{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: grid}")
 _HALVE = "retries: {{out_of_memory: {{halve: {}}}}}, "
+
+
+def _arguments(text: str) -> Edit:
+    """Returns the edit that writes the arguments of the step."""
+    return Edit("  command: [python, train.py]\n", f"  command: [python, train.py]\n  arguments: {text}\n")
+
 
 EDITS = {
     "study: misspelt section": Edit("objective:", "objectve:"),
@@ -199,6 +213,18 @@ EDITS = {
     "step: neither command nor module": Edit("  command: [python, train.py]\n", ""),
     "step: not a quantity": Edit("memory: 1Gi", "memory: 1 GB"),
     "step: an invalid environment variable": Edit("{MODE: fast}", "{my-mode: fast}"),
+    "arguments: a style of no parser": _arguments("{style: /name=value}"),
+    "arguments: a misspelt key": _arguments("{name: dashes}"),
+    "arguments: one word": _arguments("dashes"),
+    "arguments: an unknown way": _arguments("{as: file}"),
+    "arguments: true as a boolean's form": _arguments("{booleans: true}"),
+    "arguments: flags in Hydra's style": _arguments("{style: name=value, booleans: flag}"),
+    "arguments: flags in variables": _arguments("{as: environment, booleans: flag}"),
+    "arguments: a prefix on the command line": _arguments("{prefix: HP_}"),
+    "arguments: the option of a file, without one": _arguments("{as: environment, option: config}"),
+    "arguments: a prefix that is no variable": _arguments('{as: environment, prefix: "my-"}'),
+    "arguments: an option with its dashes": _arguments("{as: json-file, option: --config}"),
+    "arguments: a variable with another meaning": Edit("{MODE: fast}", "{EPOCHS: 9}\n  arguments: {as: environment}"),
     "step: a secret's value in the study": Edit("{MODE: fast}", "{MODE: fast}\n  secrets: {TOKEN: abc}"),
     "targets: unknown Katib version": Edit('version: "0.19"', 'version: "0.17"'),
     "targets: the version as a number": Edit('version: "0.19"', "version: 0.19"),
@@ -275,6 +301,13 @@ COMMANDS = {
 # What a study has in addition when it runs or is rendered, and the command.
 RUN = ("run", "study.yaml", "step.command=[python, -c, '1']", "--dir", "runs-mistakes")
 OVERRIDES = {
+    "arguments: a file for a program that is not Python": [
+        *("render", "study.yaml", "step.command=[./train]", "step.arguments={as: json-file}")
+    ],
+    "arguments: a flag that Katib cannot choose": [
+        *("render", "study.yaml", "hparams=switched_hparams:Switched", "~search", "~values"),
+        "step.arguments={booleans: flag}",
+    ],
     "constraints: nothing is allowed": [*RUN, "constraints=[lr > 1, units < 0]"],
     "constraints: on Katib": ["render", "study.yaml", "constraints=[lr * units < 1]"],
     "algorithm: a sampler of one's own on Katib": [
@@ -306,6 +339,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "toy_hparams.py").write_text(HPARAMS)
     (folder / "raising_hparams.py").write_text("raise RuntimeError('the licence has run out')\n")
     (folder / "needing_hparams.py").write_text("import a_package_that_is_not_there\n")
+    (folder / "switched_hparams.py").write_text(SWITCHED)
     (folder / "own_samplers.py").write_text(SAMPLERS)
     (folder / "wrong_samplers.py").write_text("class NoSetting:\n    settings = {'share': 1}\n    proposals = None\n")
     (folder / "study.yaml").write_text(STUDY)
