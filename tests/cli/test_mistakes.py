@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from argument_mistakes import ARGUMENTS, SWITCHED
 from mistake_texts import REMEDY, record, recorded
 
 import kftune
@@ -33,14 +34,6 @@ class Toy(Hparams):
     optimizer: str = "adam"
     epochs: int = 10
 '''
-
-SWITCHED = """
-from kftune import Choice, Conditional, Hparam, Hparams
-
-class Switched(Hparams):
-    kind: str = Hparam("a", search=Choice("a", "b"))
-    amp: bool = Hparam(False, search=Conditional(Choice(True, False), when={"kind": "a"}))
-"""
 
 STUDY = """\
 name: toy
@@ -94,12 +87,6 @@ _REST = STUDY[STUDY.index("objective:") : STUDY.index("max_trials")]
 _SEARCH = "  lr: {loguniform: [1e-4, 1e-2]}\n" + _REST
 _GRID = _REST.replace("{name: tpe, seed: 7, settings: {gamma: 0.3}}", "{name: grid}")
 _HALVE = "retries: {{out_of_memory: {{halve: {}}}}}, "
-
-
-def _arguments(text: str) -> Edit:
-    """Returns the edit that writes the arguments of the step."""
-    return Edit("  command: [python, train.py]\n", f"  command: [python, train.py]\n  arguments: {text}\n")
-
 
 EDITS = {
     "study: misspelt section": Edit("objective:", "objectve:"),
@@ -213,18 +200,6 @@ EDITS = {
     "step: neither command nor module": Edit("  command: [python, train.py]\n", ""),
     "step: not a quantity": Edit("memory: 1Gi", "memory: 1 GB"),
     "step: an invalid environment variable": Edit("{MODE: fast}", "{my-mode: fast}"),
-    "arguments: a style of no parser": _arguments("{style: /name=value}"),
-    "arguments: a misspelt key": _arguments("{name: dashes}"),
-    "arguments: one word": _arguments("dashes"),
-    "arguments: an unknown way": _arguments("{as: file}"),
-    "arguments: true as a boolean's form": _arguments("{booleans: true}"),
-    "arguments: flags in Hydra's style": _arguments("{style: name=value, booleans: flag}"),
-    "arguments: flags in variables": _arguments("{as: environment, booleans: flag}"),
-    "arguments: a prefix on the command line": _arguments("{prefix: HP_}"),
-    "arguments: the option of a file, without one": _arguments("{as: environment, option: config}"),
-    "arguments: a prefix that is no variable": _arguments('{as: environment, prefix: "my-"}'),
-    "arguments: an option with its dashes": _arguments("{as: json-file, option: --config}"),
-    "arguments: a variable with another meaning": Edit("{MODE: fast}", "{EPOCHS: 9}\n  arguments: {as: environment}"),
     "step: a secret's value in the study": Edit("{MODE: fast}", "{MODE: fast}\n  secrets: {TOKEN: abc}"),
     "targets: unknown Katib version": Edit('version: "0.19"', 'version: "0.17"'),
     "targets: the version as a number": Edit('version: "0.19"', "version: 0.19"),
@@ -277,6 +252,8 @@ CLASSES = {
     "class: weights that do not fit": "units: int = Hparam(32, search=Choice(32, 64, weights=[1]))",
     "class: a name that mappings use": "items: int = 3",
 }
+_COMMAND = "  command: [python, train.py]\n"
+EDITS |= {name: Edit(_COMMAND, f"{_COMMAND}  arguments: {text}\n") for name, text in ARGUMENTS.items()}
 
 COMMANDS = {
     "command: unknown": ["rnu"],
