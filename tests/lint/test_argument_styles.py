@@ -114,6 +114,13 @@ def test_the_file_s_option_must_be_one_of_the_script(findings):
     assert "takes no --settings, the path of the file" in text
 
 
+def test_a_class_that_reads_the_command_line_gets_nothing_from_variables(findings):
+    script = "from as_it_is_hparams import Net\nNet.from_args()\n"
+    ((code, text),) = findings(script, {"as": "environment"})
+    assert code == "KT401"
+    assert text.endswith("all trials train with the defaults")
+
+
 def test_the_parser_of_the_guide_needs_dashes_and_nothing_else(findings):
     values = {"amp": None, "optimizer": None, "dropout_rate": {"uniform": [0.1, 0.5]}}
     assert {code for code, _ in findings(GUIDE, search=values)} == {"KT402"}

@@ -99,6 +99,23 @@ class _Arguments(Part):
                     ("prefix",) if self.prefix else (),
                 )
 
+    def check_for_class(self, module: str) -> None:
+        """Checks that a hyperparameter class, which kftune's own modules use, reads the arguments.
+
+        Args:
+            module: The module.
+
+        Raises:
+            PartError: It does not.
+        """
+        if self.way != "command-line" or self.style == "name=value":
+            key = "as" if self.way != "command-line" else "style"
+            given = self.way if self.way != "command-line" else self.style
+            raise PartError(
+                f"{module} reads its command line, --name=value or --name value, but {key} is {given}; remove it",
+                (key,),
+            )
+
     @property
     def way(self) -> Way:
         """The value of the key ``as``, which is no name in Python."""

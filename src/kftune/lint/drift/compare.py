@@ -115,7 +115,7 @@ def drift(
     own = script.hparams == hparams.__name__
     given, form = begun.given, begun.form
     if begun.arguments is not None and begun.arguments.way != "command-line":
-        return [] if own else list(_file_findings(begun.arguments, script))
+        return list(_elsewhere_findings(begun.arguments, passed, script))
     if script.hparams and not own:
         script = script.doubted("another class reads the arguments")
     flags = {token.partition("=")[0] for token in given if token.startswith("-")}
@@ -130,8 +130,21 @@ def drift(
     return found
 
 
-def _file_findings(arguments: Arguments, script: Script) -> Iterator[Finding]:
-    """Yields that the script does not take the path of the file."""
+def _elsewhere_findings(arguments: Arguments, passed: Sequence[Passed], script: Script) -> Iterator[Finding]:
+    """Yields what keeps a script from reading values that are not on its command line."""
+    path = ("step", "arguments")
+    if arguments.way == "environment" and script.hparams:
+        message = (
+            f"{script.file} reads its command line with {script.hparams}, but step.arguments.as is environment: all "
+            f"trials train with the defaults"
+        )
+        yield finding("KT401", path, message, "wrong")
+    for each in passed if arguments.way == "environment" else ():
+        taken = script.respelled(each.leaf.name)
+        if taken is not None:
+            variable = arguments.variable(each.leaf.name)
+            message = f"{taken.place} takes {taken.name}, but trials get it as the variable {variable}"
+            yield finding("KT401", each.path, message, "advice")
     if arguments.way != "json-file" or arguments.option is None or script.unclear:
         return
     option = arguments.form.option(arguments.option)
