@@ -12,7 +12,6 @@ ARGUMENTS = {
     "arguments: the option of a file, without one": "{as: environment, option: config}",
     "arguments: a prefix that is no variable": '{as: environment, prefix: "my-"}',
     "arguments: an option with its dashes": "{as: json-file, option: --config}",
-    "arguments: variables for kftune's own training": "{as: environment}\n  module: kftune.training\n  command: []",
     "arguments: a variable with another meaning": "{as: environment}\n  secrets: {EPOCHS: {name: a, key: b}}",
 }
 """Name -> what stands under ``step.arguments``."""

@@ -11,6 +11,7 @@ import pytest
 from foreign_scripts import ARGUMENTS, SCRIPTS, Net, foreign_study, script_in
 from local_study import log_of, trials_in
 
+from kftune.errors import StudyError
 from kftune.local import run_study
 
 EVERY = sorted(ARGUMENTS)
@@ -50,6 +51,13 @@ def test_results_of_another_form_of_arguments_are_not_continued(tmp_path):
     other = foreign_study(command, ARGUMENTS["two tokens"][1])
     assert first.identity() != other.identity()
     assert first.compared() != other.compared()
+
+
+@pytest.mark.parametrize("arguments", [{"as": "environment"}, {"as": "json-file"}, {"style": "name=value"}])
+def test_kftune_s_own_training_reads_its_command_line_only(arguments):
+    step = {"module": "kftune.training", "args": ["lstm"], "arguments": arguments}
+    with pytest.raises(StudyError, match=r"kftune\.training reads its command line"):
+        foreign_study((), {}, step=step)
 
 
 def test_a_pipeline_passes_inputs_and_hyperparameters_in_the_form_of_the_script(tmp_path):
