@@ -12,7 +12,7 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
-from kftune.argv import NO_KINDS, Kinds
+from kftune.argv import NO_KINDS, Kinds, to_arguments
 from kftune.errors import RenderError
 from kftune.katib.trial import METRICS_LOG
 from kftune.render.line import Piece, line_of
@@ -66,11 +66,17 @@ def script(step: Step, texts: Texts, launcher: Sequence[str]) -> str:
     Raises:
         RenderError: The command cannot be started this way, or is too long.
     """
-    front, rest = line_of(step, texts.assignment, texts.kinds, texts.marks, texts.wholes)
     start = under_torchrun(step.start, launcher) if launcher else step.start
-    parts = [_written(piece, texts) for piece in front]
-    parts += map(quoted, start if front else program_first(start))
-    parts += [_written(piece, texts) for piece in rest]
+    if step.arguments is None:  # most steps, and much faster
+        known = texts.placeholders
+        parts = [quoted(token) for token in program_first(start)]
+        for name, token in zip(texts.assignment, to_arguments(texts.assignment), strict=True):
+            parts.append(token if name in known else quoted(token))
+    else:
+        front, rest = line_of(step, texts.assignment, texts.kinds, texts.marks, texts.wholes)
+        parts = [_written(piece, texts) for piece in front]
+        parts += map(quoted, start if front else program_first(start))
+        parts += [_written(piece, texts) for piece in rest]
     text = " ".join(parts)
     if len(text) > LONGEST_SCRIPT // 4 and len(text.encode()) > LONGEST_SCRIPT:
         raise RenderError(
