@@ -13,8 +13,8 @@ import pytest
 from lint_examples import EXAMPLE_HPARAMS, EXAMPLE_STUDY, script_text
 
 from kftune.cli.call import call
-from kftune.lint.drift.reading import read_help, read_script
 from kftune.lint.rules.all import RULES
+from kftune.scripts.reading import read_help, read_script
 
 Lint = Callable[..., tuple[int, str]]
 

@@ -24,9 +24,6 @@ from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
 from kftune.lint.drift.compare import drift, encoded_findings, passed_by_class, passed_by_study
-from kftune.lint.drift.module import Module, SourceError
-from kftune.lint.drift.reading import read_help, read_script
-from kftune.lint.drift.script import Script
 from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
@@ -40,6 +37,9 @@ from kftune.lint.step_user import user_findings
 from kftune.lint.study_refusals import refusal_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
+from kftune.scripts.module import Module, SourceError
+from kftune.scripts.reading import read_help, read_script
+from kftune.scripts.script import Script
 from kftune.spec.classes import load_class
 from kftune.study import Study, load_study, study_from_dict
 

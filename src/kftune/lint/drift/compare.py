@@ -13,9 +13,9 @@ from kftune.errors import near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf
 from kftune.katib.go.types import Path
-from kftune.lint.drift.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
+from kftune.scripts.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.spec.load import keys_to
 from kftune.study import Study
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kftune.lint.drift.script import UNKNOWN, Kind, Reading
+from kftune.scripts.script import UNKNOWN, Kind, Reading
 
 _KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "bool"}
 _LONGEST_SOURCE = 1_000_000

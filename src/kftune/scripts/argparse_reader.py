@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kftune.lint.drift.module import Module, spelled, statements
-from kftune.lint.drift.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
+from kftune.scripts.module import Module, spelled, statements
+from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _PARSER = "argparse.ArgumentParser"
 _NO_VALUE = frozenset({"store_true", "store_false", "store_const", "append_const", "count"})

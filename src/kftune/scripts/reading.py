@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kftune.lint.drift.argparse_reader import argparse_script
-from kftune.lint.drift.module import Module, SourceError
-from kftune.lint.drift.script import Script, ScriptArgument
-from kftune.lint.drift.signature_reader import signature_script
+from kftune.scripts.argparse_reader import argparse_script
+from kftune.scripts.module import Module, SourceError
+from kftune.scripts.script import Script, ScriptArgument
+from kftune.scripts.signature_reader import signature_script
 
 # A declared option: at the start of a line, after a comma or a frame, or in the brackets of the usage.
 _DECLARED = re.compile(r"(?m)(?:^[ \t│|*]*|[,/\[|│]\s*|^\s*-\w,?\s+)(--[A-Za-z][\w.-]*)")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from kftune.lint.drift.module import Module
-from kftune.lint.drift.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
+from kftune.scripts.module import Module
+from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
