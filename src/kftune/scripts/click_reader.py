@@ -19,7 +19,7 @@ from kftune.scripts.calls import (
     texts,
     unclear_script,
 )
-from kftune.scripts.module import Module
+from kftune.scripts.module import Module, spelled
 from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 
 _KINDS: dict[str, Kind] = {
@@ -43,44 +43,34 @@ def click_script(module: Module, command: str = "") -> Script | None:
             name = module.name(callee(decorator))
             if name == "click.command":
                 alone.append(function)
-            elif name.endswith(".command") and _uses_click(module, function):
+            elif _is_below(module, function, decorator):
                 below[_command_name(module, function, decorator)] = function
     if below and command not in below:
         return unclear_script(module, "click", f"there are subcommands: {', '.join(below)}", tuple(below))
     if len(alone) > 1 and not below:
         return unclear_script(module, "click", f"there are {len(alone)} commands")
     if not alone and not below:
-        return unclear_script(module, "click", "there are subcommands") if _is_group(module) else None
+        return unclear_script(module, "click", "there are subcommands") if _groups(module) else None
     unclear: list[str] = []
     script = found_script(module, "click", _arguments(module, below.get(command) or alone[0], unclear), unclear)
-    return (
-        replace(script, start=(command,), commands=tuple(below)) if below else replace(script, unclear=tuple(unclear))
-    )
+    return replace(script, start=(command,), commands=tuple(below)) if below else script
 
 
-def _is_group(module: Module) -> bool:
-    return any(
-        module.name(callee(each)) == "click.group" for found in functions(module) for each in found.decorator_list
-    )
+def _decorated(module: Module, function: Function, *names: str) -> bool:
+    return any(module.name(callee(each)) in names for each in function.decorator_list)
 
 
-def _uses_click(module: Module, function: Function) -> bool:
-    groups = {found.name for found in functions(module) if _is_one(module, found)}
-    owners = {
-        each.value.id for d in function.decorator_list if (each := _owner(d)) and isinstance(each.value, ast.Name)
-    }
-    return bool(owners & groups) or any(
-        module.name(callee(decorator)) in ("click.option", "click.argument") for decorator in function.decorator_list
-    )
+def _groups(module: Module) -> set[str]:
+    """Returns the names of the functions that are groups of commands."""
+    return {found.name for found in functions(module) if _decorated(module, found, "click.group")}
 
 
-def _is_one(module: Module, function: Function) -> bool:
-    return any(module.name(callee(each)) == "click.group" for each in function.decorator_list)
-
-
-def _owner(decorator: ast.expr) -> ast.Attribute | None:
-    found = callee(decorator)
-    return found if isinstance(found, ast.Attribute) and found.attr == "command" else None
+def _is_below(module: Module, function: Function, decorator: ast.expr) -> bool:
+    """Returns whether a decorator makes a function a command of a group of click."""
+    named = callee(decorator)
+    if not isinstance(named, ast.Attribute) or named.attr != "command":
+        return False
+    return spelled(named.value) in _groups(module) or _decorated(module, function, "click.option", "click.argument")
 
 
 def _command_name(module: Module, function: Function, decorator: ast.expr) -> str:
@@ -144,6 +134,6 @@ def _reading(module: Module, given: ast.expr | None, default: Any) -> Reading:
         return Reading("unknown" if default is UNKNOWN else kinds.get(type(default), "text"))
     if isinstance(given, ast.Call) and module.name(given.func) == "click.Choice":
         values = module.literal(given.args[0]) if given.args else UNKNOWN
-        known = isinstance(values, (list, tuple)) and not given.keywords.__len__() > 1
+        known = isinstance(values, (list, tuple)) and len(given.keywords) <= 1
         return Reading("text", tuple(values)) if known else Reading()
     return Reading(_KINDS.get(module.name(callee(given)), "unknown"))

@@ -21,7 +21,7 @@ from kftune.scripts.calls import (
     parameters,
     text_of,
 )
-from kftune.scripts.module import Module
+from kftune.scripts.module import Module, spelled
 from kftune.scripts.script import Reading, Script, ScriptArgument
 
 _DEEPEST = 8
@@ -59,7 +59,7 @@ def _tyro(module: Module) -> Script | None:
     if call is None:
         return None
     unclear: list[str] = []
-    if len(call.args) != 1 or call.keywords.__len__() > ("description" in keywords(call)):
+    if len(call.args) != 1 or set(keywords(call)) - {"description"}:
         unclear.append(f"{module.place(call)}: tyro.cli is called with settings")
     arguments = members(module, call.args[0] if call.args else None, unclear)
     return found_script(module, "tyro", map(_as_tyro, arguments), unclear, swaps_dashes=True)
@@ -99,11 +99,10 @@ def _simple_parsing(module: Module) -> Script | None:
     if _first(module, "simple_parsing.ArgumentParser") is None and parse is None:
         return None
     unclear: list[str] = []
-    added = [
-        call for call, _ in calls(module) if isinstance(call.func, ast.Attribute) and call.func.attr == "add_arguments"
-    ]
+    methods = [(call, call.func.attr) for call, _ in calls(module) if isinstance(call.func, ast.Attribute)]
+    added = [call for call, method in methods if method == "add_arguments"]
     given = [call.args[0] for call in (*added, *([parse] if parse else [])) if call.args]
-    if any(isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument" for call, _ in calls(module)):
+    if "add_argument" in {method for _, method in methods}:
         unclear.append(f"{module.file}: the parser has more arguments than those of its classes")
     arguments = (each for one in given for each in members(module, one, unclear))
     return found_script(module, "simple-parsing", map(_flat, arguments), unclear)
@@ -215,9 +214,7 @@ def fields(
     """
     if level > _DEEPEST:
         return
-    own = {
-        each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
-    }
+    own = {spelled(each.target) for each in node.body if isinstance(each, ast.AnnAssign)}
     for base in node.bases:
         home, name = module.where(module.name(base)) or (module, "")
         if name in home.classes:
@@ -248,14 +245,10 @@ def _field(
     module: Module, node: ast.AST, name: str, annotation: ast.expr | None, default: ast.expr | None
 ) -> ScriptArgument:
     about = _about(module, annotation, default)
-    factory = keywords(default).keys() & {"default", "default_factory"} or (
-        isinstance(default, ast.Call) and default.args
-    )
-    declared = isinstance(default, ast.Call) and module.name(default.func).rpartition(".")[2] in ("field", "Field")
-    required = default is None or (declared and not factory)
     value: Any = default_of(module, default)
-    if declared and value is ...:
-        required = True
+    required = default is None or value is ...
+    if isinstance(default, ast.Call) and module.name(default.func).rpartition(".")[2] in ("field", "Field"):
+        required = value is ... or not (default.args or keywords(default).keys() & {"default", "default_factory"})
     return ScriptArgument(
         flags=(f"--{name}",),
         place=module.place(node),

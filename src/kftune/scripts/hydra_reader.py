@@ -26,15 +26,8 @@ def hydra_script(module: Module) -> Script | None:
     Args:
         module: The script.
     """
-    decorator = next(
-        (
-            each
-            for found in functions(module)
-            for each in found.decorator_list
-            if module.name(callee(each)) == "hydra.main"
-        ),
-        None,
-    )
+    decorators = [each for found in functions(module) for each in found.decorator_list]
+    decorator = next((each for each in decorators if module.name(callee(each)) == "hydra.main"), None)
     if decorator is None:
         return None
     given = keywords(decorator)
@@ -96,6 +89,9 @@ class _Config:
         if file in self._read or len(self._read) >= _MOST_FILES:
             return []
         self._read.add(file)
+        if not file.is_file():
+            self._unclear.append(f"{file}: there is no such file")
+            return []
         try:
             text = file.read_text(encoding="utf-8")
             data = yaml_text.load(text, file=str(file))
@@ -104,11 +100,10 @@ class _Config:
             return []
         if not isinstance(data, dict):
             return []
-        found = {
-            each.flags[0]: each for entry in data.pop("defaults", None) or [] for each in self._default(entry, prefix)
-        }
-        found |= {each.flags[0]: each for each in self._values(data, prefix, (), (file, text))}
-        return list(found.values())
+        entries = data.pop("defaults", None)
+        below = [each for entry in entries or [] for each in self._default(entry, prefix)]
+        own = self._values(data, prefix, (), (file, text))
+        return list({each.flags[0]: each for each in (*below, *own)}.values())
 
     def _default(self, entry: Any, prefix: str) -> list[ScriptArgument]:
         """Returns the values of an entry of a defaults list."""
