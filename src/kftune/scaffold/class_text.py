@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 from kftune.scaffold.fields import Fields, WrittenField
 
@@ -27,7 +28,7 @@ def class_text(name: str, class_name: str, script: str, fields: Fields) -> str:
         for parent in parents:
             inner = inner.setdefault(parent, {})  # type: ignore[assignment]  # checked: a name is no group too
         inner[last] = each
-    about = f"Hyperparameters of {name}: the arguments of {script}."
+    about = f"The arguments of {Path(script).name}."
     classes = _classes(tree, class_name, about, ())
     notes = _notes(fields)
     if notes:
@@ -35,12 +36,9 @@ def class_text(name: str, class_name: str, script: str, fields: Fields) -> str:
     body = "\n\n".join(classes)
     used = ["Hparam", "Hparams"] if " Hparam(" in body else ["Hparams"]
     literal = "from typing import Literal\n\n" if "Literal[" in body else ""
-    head = _wrapped(
-        f"Written by `kftune new` from the arguments of {script}, which stays as it is. Change it as you like: a name "
-        f"here is the name of an argument there.",
-        "",
-    )
-    return f'"""{head}"""\n\n{literal}from kftune import {", ".join(used)}\n\n\n{body}'
+    head = f"Hyperparameters of {name}, written by `kftune new` from the arguments of {script}, which stays as it is."
+    more = "Change it as you like: a name here is the name of an argument there."
+    return f'"""{head}\n\n{more}\n"""\n\n{literal}from kftune import {", ".join(used)}\n\n\n{body}'
 
 
 def _classes(tree: _Tree, class_name: str, about: str, path: tuple[str, ...]) -> list[str]:
@@ -86,11 +84,7 @@ def _split(line: str) -> list[str]:
     if opened < 0 or closed < 0:
         return [f"{line}  # noqa: E501"]
     choices = line[opened + 8 : closed]
-    return [line[: opened + 8], *textwrap.wrap(choices, _WIDTH - 8, **_INDENTED), f"    {line[closed:]}"]
-
-
-_INDENTED = {"initial_indent": "        ", "subsequent_indent": "        "}
-
+    return [line[: opened + 8], *textwrap.wrap(choices, _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8), f"    {line[closed:]}"]
 
 def _wrapped(text: str, indent: str) -> str:
     """Returns a text in lines that fit, with the quotes around it."""

@@ -17,10 +17,10 @@ def _words(text: str) -> frozenset[str]:
 _NEVER = _words(
     """
     seed path dir file folder root output out input name workers device devices gpu gpus rank world port host url log
-    logging save eval print debug verbose resume checkpoint ckpt wandb tensorboard project entity tag notes interval freq
-    every epochs epoch steps step iters iter iterations samples pin classes vocab backend dtype precision amp fp16 bf16
-    compile distributed local dataset data split version user experiment profile dry quiet overwrite force push hub token
-    report cache download cuda cpu mps only
+    logging save eval print debug verbose resume checkpoint ckpt wandb tensorboard project entity tag notes interval 
+    freq every epochs epoch steps step iters iter iterations samples pin classes vocab backend dtype precision amp fp16 bf16
+    compile distributed local dataset data split version user experiment profile dry quiet overwrite force 
+    push hub token report cache download cuda cpu mps only
     """
 )
 _RATES = _words("lr rate decay wd eps epsilon alpha lambda reg l1 l2 temperature tau")
@@ -56,7 +56,7 @@ def proposed(name: str, default: Any, choices: Sequence[Any] | None, bounds: Seq
 
 def _of_int(words: set[str], default: int) -> tuple[str, float, float, str] | None:
     if default > 0 and words & _SIZES:
-        return "int", max(1, default // 4), default * 4, ", log: true"
+        return "choice", default / 4, default * 4, ""
     if default > 0 and words & _COUNTS:
         return "int", max(1, default // 2), default * 2, ""
     return None
@@ -69,7 +69,7 @@ def _of_float(words: set[str], default: float) -> tuple[str, float, float, str] 
         return "uniform", 0, max(0.5, round(min(1.0, default * 1.5), 2)), ""
     if words & _MOMENTA and 0.5 <= default < 1:
         low, high = 1 - (1 - default) * 10, 1 - (1 - default) / 10
-        return "reverse_loguniform", max(0.5, low), high, ""
+        return "uniform", max(0.5, low), high, ""
     if default == 0:
         return ("loguniform", 1e-6, 1e-2, "") if words & {"decay", "wd", "reg", "l1", "l2"} else None
     return ("loguniform", default / 10, default * 10, "") if words & _RATES or default < 1 else None
@@ -84,7 +84,7 @@ def _within(kind: str, low: float, high: float, rest: str, bounds: Sequence[tupl
             high = min(high, limit)
         if bound in ("gt", "lt") and limit in (low, high):
             return ""
-    if low >= high or ("log" in kind + rest and low <= 0 and kind != "reverse_loguniform"):
+    if low >= high or (kind == "loguniform" and low <= 0):
         return ""
     return f"{{{kind}: [{_number(low)}, {_number(high)}]{rest}}}"
 

@@ -65,6 +65,17 @@ def keywords(call: ast.expr | None) -> dict[str | None, ast.expr]:
     return {keyword.arg: keyword.value for keyword in call.keywords} if isinstance(call, ast.Call) else {}
 
 
+def named(call: ast.expr | None, *order: str) -> dict[str | None, ast.expr]:
+    """Returns the arguments of a call by name.
+
+    Args:
+        call: The call.
+        order: The names of its positional arguments.
+    """
+    found: dict[str | None, ast.expr] = dict(zip(order, call.args if isinstance(call, ast.Call) else (), strict=False))
+    return found | keywords(call)
+
+
 def texts(module: Module, call: ast.Call | None) -> list[str]:
     """Returns the texts among the positional arguments of a call."""
     values = [module.literal(each) for each in call.args] if call is not None else []

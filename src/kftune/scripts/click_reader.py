@@ -15,6 +15,7 @@ from kftune.scripts.calls import (
     found_script,
     functions,
     keywords,
+    named,
     text_of,
     texts,
     unclear_script,
@@ -123,7 +124,7 @@ def _bounds(module: Module, node: ast.expr | None) -> tuple[tuple[str, float], .
     """Returns the limits of `IntRange(1, 10, max_open=True)`."""
     if not isinstance(node, ast.Call) or module.name(node.func) not in ("click.IntRange", "click.FloatRange"):
         return ()
-    given = {**dict(zip(("min", "max"), node.args, strict=False)), **keywords(node)}
+    given = named(node, "min", "max")
     opened = {"ge": "gt" if "min_open" in given else "ge", "le": "lt" if "max_open" in given else "le"}
     return tuple((opened[name], value) for name, value in bounds_of(module, given))
 
@@ -134,6 +135,7 @@ def _reading(module: Module, given: ast.expr | None, default: Any) -> Reading:
         return Reading("unknown" if default is UNKNOWN else kinds.get(type(default), "text"))
     if isinstance(given, ast.Call) and module.name(given.func) == "click.Choice":
         values = module.literal(given.args[0]) if given.args else UNKNOWN
-        known = isinstance(values, (list, tuple)) and len(given.keywords) <= 1
-        return Reading("text", tuple(values)) if known else Reading()
+        if isinstance(values, (list, tuple)) and len(given.keywords) <= 1:
+            return Reading("text", tuple(values))
+        return Reading()
     return Reading(_KINDS.get(module.name(callee(given)), "unknown"))

@@ -18,6 +18,7 @@ from kftune.scripts.calls import (
     described,
     found_script,
     keywords,
+    named,
     parameters,
     text_of,
 )
@@ -118,7 +119,7 @@ def _lightning(module: Module) -> Script | None:
     if call is None:
         return None
     unclear = [f"{module.place(call)}: the arguments of the trainer, such as --trainer.max_epochs, are Lightning's"]
-    parts = {**dict(zip(("model_class", "datamodule_class"), call.args, strict=False)), **keywords(call)}
+    parts = named(call, "model_class", "datamodule_class")
     found: list[ScriptArgument] = []
     for key, prefix in (("model_class", "model."), ("datamodule_class", "data.")):
         if key in parts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kftune import yaml_text
 from kftune.errors import KftuneError
-from kftune.scripts.calls import callee, calls, found_script, functions, keywords, unclear_script
+from kftune.scripts.calls import callee, calls, found_script, functions, keywords, named, unclear_script
 from kftune.scripts.fields_reader import fields
 from kftune.scripts.module import Module
 from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
@@ -49,7 +49,7 @@ def _stored(module: Module, name: str) -> ast.expr | None:
     """Returns the class or instance that a ConfigStore holds under a name."""
     for call, _ in calls(module):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "store":
-            given = {**dict(zip(("name", "node"), call.args, strict=False)), **keywords(call)}
+            given = named(call, "name", "node")
             if module.literal(given.get("name")) == name and "group" not in given:
                 return given.get("node")
     return None

@@ -40,7 +40,7 @@ def _absl(module: Module) -> Script | None:
 def _absl_flags(module: Module, found: list[tuple[ast.Call, str]], unclear: list[str]) -> Iterator[ScriptArgument]:
     for call, kind in found:
         order = ("name", "default", *(("enum_values", "help") if kind == "enum" else ("help",)))
-        given = {**dict(zip(order, call.args, strict=False)), **keywords(call)}
+        given = named(call, *order)
         name = module.literal(given.get("name"))
         if not isinstance(name, str):
             unclear.append(f"{module.place(call)}: the name of an argument is unknown")

@@ -61,6 +61,12 @@ class ScriptArgument:
     off: tuple[str, ...] = ()
     """The flags that set a switch to false, if it has both; they are among `flags` too."""
 
+    def default_with(self, name: str) -> Any:
+        """Returns the default as `--name=...` would give it: for a flag that stores false, the opposite."""
+        spelled = {f"--{name}", f"--{name.replace('_', '-')}"}
+        negates = self.switch == "false" or bool(spelled & set(self.off))
+        return not self.default if negates and isinstance(self.default, bool) else self.default
+
     @property
     def name(self) -> str:
         """Its name in messages."""
