@@ -39,6 +39,9 @@ algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5}}
     "budget": """
 budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h, metrics_per_trial: 1000}
 """,
+    "step.arguments": """
+step: {command: [python, train.py], arguments: {names: dashes, booleans: flag}}
+""",
     "budget.retries": """
 budget: {max_trials: 40, retries: {failed: 1, lost: 2, out_of_memory: smaller}}
 """,

@@ -10,6 +10,7 @@ from typing import Any
 from kftune.cli.arguments import a_path
 from kftune.cli.given import given_kind
 from kftune.cli.output import write_data
+from kftune.cli.shown_command import shown_command
 from kftune.cli.table import indented, table
 from kftune.stopping import spec_from_rules
 from kftune.study import Objective, Study, load_study
@@ -72,11 +73,13 @@ def _facts(study: Study) -> dict[str, Any]:
         "algorithm": study.algorithm.model_dump(),
         "budget": {**study.budget.model_dump(mode="json"), "max_failed": study.budget.failures_allowed},
         "stopping": spec_from_rules(study.stopping),
-        "command": study.step.command_line(
+        "command": shown_command(
+            study.step,
             {
                 name: f"<{name}>" if name in study.searched_arguments else study.fixed[name]
                 for name in study.argument_names
-            }
+            },
+            study.kinds,
         ),
         "step": study.step.model_dump(mode="json", exclude_defaults=True),
         "targets": study.targets.model_dump(mode="json"),

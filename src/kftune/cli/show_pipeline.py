@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kftune.cli.shown_command import shown_command
 from kftune.cli.table import indented, table
 from kftune.pipeline import Argument, FixedValue, Node, Pipeline, TuneStep
 
@@ -108,7 +109,7 @@ def _source(given: Argument) -> Any:
 def _runs(node: Node) -> dict[str, Any]:
     """Returns what runs: the step's own command line, or the trials of its study."""
     if not isinstance(node.step, TuneStep):
-        return {"command": node.command_line({name: f"<{name}>" for name in node.argument_names})}
+        return {"command": shown_command(node.step, {name: f"<{name}>" for name in node.argument_names}, node.kinds)}
     study = node.step.study
     names = dict.fromkeys((*node.inputs, *node.hparams, *study.argument_names))
     tokens = {
@@ -125,7 +126,7 @@ def _runs(node: Node) -> dict[str, Any]:
             "algorithm": study.algorithm.name,
             "max_trials": study.budget.max_trials,
             "parallel": study.budget.at_once,
-            "command": study.step.command_line(tokens),
+            "command": shown_command(study.step, tokens, node.kinds),
             "container": {
                 name: value
                 for name, value in study.step.model_dump(mode="json", exclude_defaults=True).items()

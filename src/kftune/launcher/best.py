@@ -19,7 +19,8 @@ def best_texts(
 
     Args:
         wanted: How to make each one, by hyperparameter: ``text`` (what a trial gets, with ``${trialParameters.NAME}``
-            in place of Katib's value), ``type`` (of the output; ``json`` for a mapping with searched keys, whose text
+            in place of Katib's value), ``wholes`` (where Katib's value is the whole argument: that -> the value's
+            text), ``type`` (of the output; ``json`` for a mapping with searched keys, whose text
             holds a placeholder for each of ``parameters``) and an optional ``default`` (the text when the value's
             condition does not hold).
         given: Katib's text for each parameter of the best trial.
@@ -32,6 +33,8 @@ def best_texts(
     for name, how in wanted.items():
         if how["type"] == "json":
             found[name] = _decoded(_filled(how["text"], how["parameters"], given))
+        elif "wholes" in how:
+            found[name] = _decided(name, how["wholes"], given)
         else:
             found[name] = encoding.decode(_filled(how["text"], [name], given))
     values = {
@@ -49,6 +52,14 @@ def _filled(text: str, names: Iterable[str], given: Mapping[str, str]) -> str:
             raise ClusterError(f"the best trial has no value for {name}, only for {', '.join(given) or 'none'}")
         text = text.replace(placeholder, given.get(name, ""))
     return text
+
+
+def _decided(name: str, wholes: Mapping[str, str], given: Mapping[str, str]) -> str | encoding.DomainValue:
+    """Returns the value for which a trial got an argument, or none."""
+    whole = given.get(name, "")
+    if whole not in wholes:
+        raise ClusterError(f"{name} of the best trial must be one of {', '.join(map(repr, wholes))}, but is {whole!r}")
+    return encoding.decode(wholes[whole])
 
 
 def _decoded(text: str) -> str:

@@ -23,7 +23,7 @@ def reason_of(condition: Mapping[str, Any]) -> str:
 
 def assignments(given: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Returns Katib's list of names and values as a mapping."""
-    return {str(pair["name"]): str(pair["value"]) for pair in given}
+    return {str(pair["name"]): str(pair.get("value", "")) for pair in given}
 
 
 def metric_values(observation: Mapping[str, Any] | None) -> dict[str, float]:

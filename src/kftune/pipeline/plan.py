@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from kftune.argv import to_arguments
+from kftune.argv import Kind, Kinds, to_arguments
+from kftune.hparams.fields import kinds_of
 from kftune.pipeline.condition import Condition
 from kftune.pipeline.ports import EXECUTOR_OUTPUT, Output, Parameter, is_artifact
 from kftune.pipeline.references import OutputReference, Reference
@@ -127,9 +128,28 @@ class Node:
         Raises:
             KeyError: An argument that is not optional is missing.
         """
-        return self.step.command_line(
-            {name: values[name] for name in self.argument_names if self._is_given(name, values)}
-        )
+        return self.step.command_line(self.given(values), self.kinds)
+
+    def given(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Returns the texts of the arguments that the step gets, in their order.
+
+        Args:
+            values: The text of each of `argument_names`. An optional argument may be missing.
+
+        Raises:
+            KeyError: An argument that is not optional is missing.
+        """
+        return {name: values[name] for name in self.argument_names if self._is_given(name, values)}
+
+    @property
+    def kinds(self) -> Kinds:
+        """What a command line has to know about the arguments, if the step says how it takes them."""
+        step = self.step
+        if (step.study.step if isinstance(step, TuneStep) else step).arguments is None:
+            return {}
+        hparams = step.hyperparameters
+        inputs = {name: Kind(is_boolean=given.type == "bool") for name, given in self.inputs.items()}
+        return {**inputs, **({} if hparams is None else kinds_of(hparams.leaves()))}
 
     def trial_study(self, values: Mapping[str, str]) -> Study:
         """Returns the study that a tune step runs.
@@ -148,7 +168,8 @@ class Node:
             raise TypeError(f"{self.name} is not a tune step")
         study = self.step.study
         fixed = {name: study.hparams.leaf(name).decode(values[name]) for name in self.hparams}
-        tokens = to_arguments({name: values[name] for name in self.inputs if self._is_given(name, values)})
+        inputs = {name: values[name] for name in self.inputs if self._is_given(name, values)}
+        tokens = to_arguments(inputs, study.step.form, self.kinds)
         return with_values(study.with_step(args=(*study.step.args, *tokens)), fixed)
 
     def _is_given(self, name: str, values: Mapping[str, str]) -> bool:

@@ -32,10 +32,11 @@ from kftune.pipeline.ports import (
 )
 from kftune.pipeline.references import OutputReference, parse, read_value, refuse_reference, write_value
 from kftune.pipeline.shared import SharedFields
+from kftune.spec.arguments import Arguments
 from kftune.spec.beside import find_file
 from kftune.spec.container import Command
 from kftune.spec.labels import DnsLabel, LabelValue
-from kftune.spec.part import PartError
+from kftune.spec.part import PartError, located
 from kftune.study import Study, load_study
 from kftune.study.types import HparamsClass
 
@@ -70,7 +71,7 @@ def _outputs(**types: Any) -> Any:
 BEST = "best"
 """The output of a tune step with all best hyperparameters: ``best.learning_rate``."""
 
-TUNE_HAS_NO = ("module", "command", "args", "outputs", "hparams", "values_from", "job")
+TUNE_HAS_NO = ("module", "command", "args", "arguments", "outputs", "hparams", "values_from", "job")
 """The fields that a tune step does not have, because its study has them."""
 EXIT_HAS_NO = ("when", "after", "for_each", "values_from", "job", "share")
 """The fields that the exit step does not have, because it always runs, once, at the end, on one node."""
@@ -148,6 +149,8 @@ class StepConfig(SharedFields, Command):
                 refuse_reference(text, "an argument", (field, index))
         self.check_hparams()
         self._check_flags()
+        if self.arguments is not None:
+            self._check_arguments(self.arguments)
         if self.WRITES and not self.has_output(*self.WRITES):
             raise PartError(self.WRITES_RULE, ("outputs",))
 
@@ -196,6 +199,12 @@ class StepConfig(SharedFields, Command):
     def has_output(self, *types: str) -> bool:
         """Returns whether it has an output of one of these types."""
         return any(output.type in types for output in self.outputs.values())
+
+    def _check_arguments(self, given: Arguments) -> None:
+        hparams = self.hyperparameters
+        names = [] if hparams is None else hparams.leaves()
+        with located("arguments"):
+            given.check_names(names, [*self.inputs, *self.outputs], {*self.env, *self.secrets, *self.config_maps})
 
     def _flags(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         hparams = self.hyperparameters

@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container, Mapping, Sequence
+from typing import NamedTuple
 
+from kftune.argv import NO_KINDS, Kinds
 from kftune.errors import RenderError
 from kftune.katib.trial import METRICS_LOG
+from kftune.render.line import Piece, line_of
 from kftune.spec.program import PYTHON
 from kftune.study import Resources, Step
 
@@ -37,24 +40,37 @@ _SHELL_OWN = frozenset(
 )
 
 
-def script(step: Step, assignment: Mapping[str, str], placeholders: Container[str], launcher: Sequence[str]) -> str:
+class Texts(NamedTuple):
+    """The hyperparameters of a trial, as texts, and which of them are not known yet."""
+
+    assignment: Mapping[str, str]
+    """Hyperparameter name -> text."""
+    placeholders: Container[str] = ()
+    """Names whose text is for the shell already: it holds a placeholder, and otherwise only safe characters."""
+    marks: Container[str] = ()
+    """Names whose text only a run knows, and kftune's launcher fills in."""
+    wholes: Container[str] = ()
+    """Names whose placeholder is the whole argument, or nothing."""
+    kinds: Kinds = NO_KINDS
+    """What is known about each of them."""
+
+
+def script(step: Step, texts: Texts, launcher: Sequence[str]) -> str:
     """Returns the step's command line as one simple shell command.
 
     Args:
         step: The step.
-        assignment: Hyperparameter name -> text.
-        placeholders: Names whose text holds a placeholder and otherwise only safe characters.
+        texts: The hyperparameters.
         launcher: Arguments of torchrun; empty to start the program directly.
 
     Raises:
         RenderError: The command cannot be started this way, or is too long.
     """
-    tokens = step.command_line(assignment)
-    first = len(tokens) - len(assignment)
-    start = tokens[:first]
-    parts = [quoted(token) for token in program_first(under_torchrun(start, launcher) if launcher else start)]
-    for index, name in enumerate(assignment, first):
-        parts.append(tokens[index] if name in placeholders else quoted(tokens[index]))
+    front, rest = line_of(step, texts.assignment, texts.kinds, texts.marks, texts.wholes)
+    start = under_torchrun(step.start, launcher) if launcher else step.start
+    parts = [_written(piece, texts) for piece in front]
+    parts += map(quoted, start if front else program_first(start))
+    parts += [_written(piece, texts) for piece in rest]
     text = " ".join(parts)
     if len(text) > LONGEST_SCRIPT // 4 and len(text.encode()) > LONGEST_SCRIPT:
         raise RenderError(
@@ -62,6 +78,10 @@ def script(step: Step, assignment: Mapping[str, str], placeholders: Container[st
             f"put long values into a file that the step reads"
         )
     return text
+
+
+def _written(piece: Piece, texts: Texts) -> str:
+    return piece.text if piece.name in texts.placeholders else quoted(piece.text)
 
 
 def lasting(command: str, seconds: float, *, alone: bool) -> str:

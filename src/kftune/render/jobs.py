@@ -8,7 +8,7 @@ from kftune.errors import RenderError
 from kftune.pipeline import EXECUTOR_OUTPUT, Node, StepConfig
 from kftune.pipeline.job import Job
 from kftune.render import pods
-from kftune.render.command import script, torchrun_arguments
+from kftune.render.command import Texts, script, torchrun_arguments
 from kftune.render.launching import Launching, artifacts_of, mark, run_values_of, shared_volume, texts_of
 from kftune.render.names import object_name
 from kftune.render.trials import KINDS, Work, object_of
@@ -62,7 +62,9 @@ def job_of(node: Node, pipeline: str) -> Launching:
     )
     texts = {**texts_of(node.arguments), **{name: mark(name) for name in outputs}}
     try:
-        line = script(work.step, texts, (), torchrun_arguments(step.resources, job.kind))
+        unknown = {name for name, text in texts.items() if text == mark(name)}
+        given = Texts(texts, marks=unknown, kinds=node.kinds)
+        line = script(work.step, given, torchrun_arguments(step.resources, job.kind))
         made = object_of(work, line)
     except RenderError as error:
         raise RenderError(f"step {node.name!r}: {error}") from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kftune.argv import NO_KINDS
 from kftune.errors import MetricError, RenderError
 from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
 from kftune.katib.trial.conditions import expression
 from kftune.metrics.katib_filter import KatibFilters, katib_filters
 from kftune.render.algorithm import algorithm_spec, counts, study_search
-from kftune.render.command import lasting, quoted, script, stoppable, torchrun_arguments
+from kftune.render.command import Texts, lasting, quoted, script, stoppable, torchrun_arguments
 from kftune.render.names import LONGEST, LONGEST_LABEL, checked_name, object_metadata, object_name
 from kftune.render.notes import notes
 from kftune.render.on_katib import on_katib
@@ -144,7 +145,9 @@ def _script(study: Study, found: list[KatibParameter], marks: Mapping[str, str],
     names = study.argument_names if not marks else [name for name in study.hparams.leaves() if name in texts]
     assignment = {name: texts[name] for name in names}
     launcher = torchrun_arguments(study.step.resources, study.targets.katib.trial_kind)
-    text = script(study.step, assignment, placeholders, launcher)
+    wholes = {parameter.name for parameter in found if parameter.wholes}
+    kinds = NO_KINDS if study.step.arguments is None else study.kinds
+    text = script(study.step, Texts(assignment, placeholders, marks, wholes, kinds), launcher)
     shortest, longest = study.targets.katib.min_runtime, study.budget.trial_timeout
     if shortest is not None and longest is not None and shortest >= longest:
         raise RenderError(

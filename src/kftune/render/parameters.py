@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from kftune.argv import PLAIN
 from kftune.domains import Conditional, Discrete, Domain, IntUniform, QUniform, encoding
+from kftune.domains.listed import Listed
 from kftune.errors import RenderError
 from kftune.hparams.fields import Leaf
 from kftune.katib.engines import engine_of
 from kftune.katib.engines.engine import Engine
 from kftune.katib.engines.native import Feasible, is_even, is_list, native
 from kftune.render.command import PLACEHOLDER, checked_text
+from kftune.spec.arguments import Arguments
 from kftune.study import Study
 
 Form = Literal["native", "list", "encoded", "fixed"]
@@ -41,6 +46,8 @@ class KatibParameter(NamedTuple):
     """Why the form is not native."""
     tokens: tuple[str, ...] = ()
     """Values that are replaced by a safe token, because their own text would not arrive."""
+    wholes: Mapping[str, str] = MappingProxyType({})
+    """Whole argument -> the value's text, where some value has no argument, or one without a text."""
 
 
 def katib_parameters(study: Study) -> list[KatibParameter]:
@@ -52,12 +59,54 @@ def katib_parameters(study: Study) -> list[KatibParameter]:
     engine = engine_of(study.algorithm.name)
     leaves = study.leaves
     found = [_parameter(leaves[name], domain, study, engine) for name, domain in study.space.items()]
+    if study.step.arguments is not None:
+        found = [_whole(parameter, study, study.step.arguments) for parameter in found]
     if study.algorithm.name == "cmaes":
         found = _with_one_deviation(found, study, engine)
     if not any(parameter.item for parameter in found):
         names = ", ".join(study.space)
         raise RenderError(f"Katib needs something to search, but {names} can take one value only; widen a domain")
     return found
+
+
+def _whole(parameter: KatibParameter, study: Study, given: Arguments) -> KatibParameter:
+    """Returns the parameter with whole arguments as its values, if some of them is not written as name and text.
+
+    Raises:
+        RenderError: Katib cannot choose among the arguments.
+    """
+    name, domain = parameter.name, study.space[parameter.name]
+    kind, form = study.kinds.get(name, PLAIN), given.form
+    inner = domain.domain if isinstance(domain, Conditional) else domain
+    if given.way == "json-file" or not form.chooses(kind) or not isinstance(inner, Listed):
+        return parameter
+    odd = [
+        value
+        for value in inner.grid()
+        if (value is None and form.nulls == "omit") or (isinstance(value, bool) and form.booleans != "value")
+    ]
+    is_known = parameter.item is None and not parameter.text.startswith(encoding.PREFIX)
+    if not odd or is_known:
+        return parameter
+    texts = (parameter.item or {}).get("feasibleSpace", {}).get("list")
+    if not texts:
+        raise RenderError(
+            f"{name}: Katib gives a trial one text for it, but with step.arguments.booleans={given.booleans} and "
+            f"nulls={given.nulls} the argument for {json.dumps(odd[0])} is not --{name}=text, so the domain must be a "
+            f"choice without a condition or weights, but is {domain!r}; set booleans and nulls to value, or change it"
+        )
+    wholes: dict[str, str] = {}
+    for text in texts:
+        if given.way == "environment":
+            whole = "" if text == "null" else f"{given.variable(name)}={text}"
+        else:
+            whole = " ".join(form.tokens(name, text, kind))
+        other = wholes.setdefault(whole, text)
+        if other != text:
+            raise RenderError(f"{name}: {other} and {text} are both no argument; remove one of them from the search")
+    space = {**(parameter.item or {})["feasibleSpace"], "list": [*wholes]}
+    item = {**(parameter.item or {}), "parameterType": "categorical", "feasibleSpace": space}
+    return parameter._replace(item=item, wholes=wholes)
 
 
 def _refused(study: Study, name: str, reason: str) -> RenderError:

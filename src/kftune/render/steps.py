@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kftune.errors import RenderError
-from kftune.pipeline import Node, Pipeline, StepConfig, TuneStep
+from kftune.pipeline import Argument, FixedValue, Node, Pipeline, StepConfig, TuneStep
 from kftune.pipeline.targets import ArgoTarget
 from kftune.render import pods
 from kftune.render.command import torchrun_arguments, under_torchrun
 from kftune.render.jobs import job_of
 from kftune.render.launching import Launching
+from kftune.render.line import line_of
 from kftune.render.pod_notes import pod_notes
 from kftune.render.tuning import tuning_of
 
@@ -106,11 +107,16 @@ def command_of(
         values: Argument or output -> its text, path or placeholder; an optional one may be missing.
         literal: Escapes a text for the target; its second argument says which text it is.
     """
-    tokens = node.command_line(values)
-    first = len(tokens) - sum(name in values for name in node.argument_names)
-    start = [literal(token, f"an argument of step {node.name!r}") for token in tokens[:first]]
+    unknown = {name for name, given in node.arguments.items() if not _is_known(given, values.get(name))}
+    front, rest = line_of(node.step, node.given(values), node.kinds, unknown)
+    start = [literal(token, f"an argument of step {node.name!r}") for token in node.step.start]
     launcher = torchrun_arguments(node.step.resources, "Job")
-    return under_torchrun(start, launcher) if launcher else start, tokens[first:]
+    program = under_torchrun(start, launcher) if launcher else start
+    return [*(piece.text for piece in front), *program], [piece.text for piece in rest]
+
+
+def _is_known(argument: Argument, text: str | None) -> bool:
+    return isinstance(argument.source, FixedValue) and argument.source.text == text
 
 
 def split_command(line: list[str]) -> tuple[list[str], list[str]]:

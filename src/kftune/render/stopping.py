@@ -116,7 +116,7 @@ def _tests_best_of_objective(study: Study, rule: TrialRule) -> bool:
 
 
 def _starts_shell(study: Study) -> bool:
-    tokens = study.step.command_line({})
+    tokens = study.step.start
     return tokens[0].rpartition("/")[2] in ("sh", "bash", "dash", "zsh") and any(
         token.startswith("-") and token.endswith("c") for token in tokens[1:2]
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kftune.argv import to_arguments
+from kftune.argv import PLAIN, to_arguments
 from kftune.domains import Conditional
 from kftune.domains.listed import Listed
 from kftune.errors import RenderError
@@ -15,7 +15,7 @@ from kftune.render.katib import render_katib
 from kftune.render.launching import Launching, artifacts_of, mark, run_values_of, shared_volume, texts_of, wire
 from kftune.render.on_katib import on_katib
 from kftune.render.parameters import katib_parameters
-from kftune.study import Study
+from kftune.study import Step, Study
 
 STUDY_FAILED = 3
 """The exit code of the launcher if the study has failed and another try cannot search again."""
@@ -38,7 +38,9 @@ def tuning_of(node: Node) -> Launching:
         )
     given = node.inputs
     artifacts = artifacts_of(given)
-    trial = step.study.step.model_copy(update={"args": (*step.study.step.args, *to_arguments(texts_of(given)))})
+    trial = step.study.step.model_copy(
+        update={"args": (*step.study.step.args, *_inputs(step.study.step, texts_of(given), node))}
+    )
     volume = shared_volume(node, artifacts, "the trials")
     if volume is not None and all(other.name != volume.name for other in trial.volumes):
         trial = trial.model_copy(update={"volumes": (*trial.volumes, volume)})
@@ -60,6 +62,21 @@ def tuning_of(node: Node) -> Launching:
         further={"best": wire(_best(study)), **({} if step.delete == "never" else {"delete": step.delete})},
         notes=[f"{node.name}: {note}" for note in (_rights(step), *_about_best(study), *rendering.notes)],
     )
+
+
+def _inputs(trial: Step, texts: Mapping[str, str], node: Node) -> list[str]:
+    """Returns the arguments of the trials that are inputs of the step.
+
+    Raises:
+        RenderError: Whether there is an argument depends on a value that only the run knows.
+    """
+    for name, text in texts.items():
+        if text == mark(name) and trial.form.chooses(node.kinds.get(name, PLAIN)):
+            raise RenderError(
+                f"step {node.name!r}: a trial's flag is rendered before the run, but only the run knows the value of "
+                f"input {name!r}; make it a hyperparameter of the study"
+            )
+    return to_arguments(texts, trial.form, node.kinds)
 
 
 def _about_best(study: Study) -> Iterator[str]:
@@ -91,6 +108,7 @@ def _best(study: Study) -> dict[str, dict[str, Any]]:
         is_int = leaf.is_whole and not isinstance(inner, Listed)
         found[leaf.name] = {
             "text": parameter.text,
+            **({"wholes": dict(parameter.wholes)} if parameter.wholes else {}),
             "type": "int" if is_int else hparam_type(study.hparams, leaf.name),
             **({"default": leaf.encode(leaf.default)} if leaf.has_default else {}),
         }

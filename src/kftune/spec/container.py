@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kftune.argv import to_arguments
+from kftune.argv import NO_KINDS, OWN, PLAIN, Kinds, Style, to_arguments
 from kftune.katib.go.names import IMAGE
+from kftune.spec.arguments import Arguments
 from kftune.spec.labels import DataKey, DnsSubdomain, LabelKey, LabelValue, matching
 from kftune.spec.part import Part, PartError
 from kftune.spec.pod import PodSettings
@@ -150,6 +151,10 @@ class ContainerSettings(PodSettings):
             )
 
 
+SHOWN_FILE = "hparams.json"
+"""The name of the JSON file with the hyperparameters of ``as: json-file``; where it is depends on what runs it."""
+
+
 class Command(Part):
     """What a container runs: a Python module, or a program. No shell interprets it."""
 
@@ -160,14 +165,65 @@ class Command(Part):
     args: tuple[Token, ...] = ()
     """Further arguments, before those of the hyperparameters."""
 
-    def command_line(self, assignment: Mapping[str, str]) -> list[str]:
+    arguments: Arguments | None = None
+    """How the program takes the hyperparameters. Default: ``--name=value``, as a hyperparameter class reads them."""
+
+    @property
+    def start(self) -> list[str]:
+        """What starts the program, and its arguments that are always the same."""
+        return [*(("python", "-m", self.module) if self.module else self.command), *self.args]
+
+    @property
+    def form(self) -> Style:
+        """The form of its further arguments."""
+        return OWN if self.arguments is None else self.arguments.form
+
+    def command_line(self, assignment: Mapping[str, str], kinds: Kinds = NO_KINDS) -> list[str]:
         """Returns the argv for one assignment.
+
+        With ``as: environment`` it begins with ``env``, and with ``as: json-file`` the file's path is `SHOWN_FILE`.
 
         Args:
             assignment: Name -> text, or a target's placeholder for it.
+            kinds: What is known about each of them.
         """
-        start = ("python", "-m", self.module) if self.module else self.command
-        return [*start, *self.args, *to_arguments(assignment)]
+        if self.arguments is None:
+            return [*self.start, *to_arguments(assignment)]
+        variables = [f"{name}={text}" for name, text in self.variables(assignment, kinds).items()]
+        front = ["env", *variables] if variables else []
+        return [*front, *self.start, *self.arguments_of(assignment, kinds, SHOWN_FILE)]
+
+    def arguments_of(self, assignment: Mapping[str, str], kinds: Kinds, file: str) -> list[str]:
+        """Returns the arguments behind `start`.
+
+        Args:
+            assignment: Name -> text.
+            kinds: What is known about each of them.
+            file: The path of the JSON file, if there is one.
+        """
+        given = self.arguments
+        if given is None or given.way == "command-line":
+            return to_arguments(assignment, self.form, kinds)
+        others = {name: text for name, text in assignment.items() if not kinds.get(name, PLAIN).is_hparam}
+        path = {given.option: file} if given.way == "json-file" and given.option else {}
+        return to_arguments({**path, **others}, self.form, kinds)
+
+    def variables(self, assignment: Mapping[str, str], kinds: Kinds) -> dict[str, str]:
+        """Returns the hyperparameters that are environment variables, by the variable.
+
+        Args:
+            assignment: Name -> text.
+            kinds: What is known about each of them.
+        """
+        given = self.arguments
+        if given is None or given.way != "environment":
+            return {}
+        return {
+            given.variable(name): text
+            for name, text in assignment.items()
+            if (kind := kinds.get(name, PLAIN)).is_hparam
+            and not (text == "null" and kind.is_optional and given.nulls == "omit")
+        }
 
     def check_command(self) -> None:
         """Checks that there is exactly one way to start it.

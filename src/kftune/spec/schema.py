@@ -52,7 +52,11 @@ def _describe(schema: dict[str, Any], part: type[Part]) -> None:
     for owner in reversed(part.__mro__):
         if not issubclass(owner, Part):
             continue
-        definition: Any = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+        try:
+            source = inspect.getsource(owner)
+        except OSError:  # made by a call, with the descriptions in it
+            continue
+        definition: Any = ast.parse(textwrap.dedent(source)).body[0]
         for field, below in pairwise(definition.body):
             match field, below:
                 case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):

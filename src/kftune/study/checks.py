@@ -39,6 +39,18 @@ def unknown(study: Study, name: str, section: str) -> PartError:
     )
 
 
+def check_arguments(study: Study) -> None:
+    """Checks that no two hyperparameters have the same place, where the step says how it takes them.
+
+    Raises:
+        PartError: They have.
+    """
+    step = study.step
+    if step.arguments is not None:
+        with located("step", "arguments"):
+            step.arguments.check_names(study.argument_names, (), {*step.env, *step.secrets, *step.config_maps})
+
+
 def check_space(study: Study) -> None:
     """Checks that the domains fit the class, and that each hyperparameter has a value or a domain.
 

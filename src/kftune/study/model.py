@@ -10,16 +10,17 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from kftune.argv import Kinds
 from kftune.domains import Conditional, Domain
 from kftune.errors import HparamsError
-from kftune.hparams.fields import Leaf
+from kftune.hparams.fields import Leaf, kinds_of
 from kftune.metrics.definition import MetricDefinition
 from kftune.spec.derived import derived
 from kftune.spec.load import keys_to
 from kftune.spec.part import Part, PartError
 from kftune.stopping.rules import Stopping
 from kftune.study.algorithm import Algorithm
-from kftune.study.checks import check_algorithm, check_ends, check_point, check_space, unknown
+from kftune.study.checks import check_algorithm, check_arguments, check_ends, check_point, check_space, unknown
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.feasibility import Feasibility, Refusal
 from kftune.study.objective import Budget, Objective, Reduce
@@ -86,6 +87,8 @@ class Study(Part):
         check_algorithm(self)
         if self.budget.retries is not NO_RETRIES:
             self.retry_limits  # noqa: B018
+        if self.step.arguments is not None:
+            check_arguments(self)
         for index, point in enumerate(self.points):
             check_point(self, point, index)
 
@@ -215,6 +218,20 @@ class Study(Part):
         space, entries = self.space, self.entries
         return tuple([name for name in self.hparams.leaves() if name in space or name in entries])
 
+    @derived
+    def kinds(self) -> Kinds:
+        """What a command line has to know about the fields of the class."""
+        return kinds_of(self.hparams.leaves())
+
+    def command_line(self, assignment: Mapping[str, str]) -> list[str]:
+        """Returns the command line of a trial.
+
+        Args:
+            assignment: The trial's texts, or what stands for them.
+        """
+        step = self.step
+        return step.command_line(assignment) if step.arguments is None else step.command_line(assignment, self.kinds)
+
     def defaults(self) -> dict[str, Any]:
         """Returns the defaults that trials use, by dotted name: of values that they do not get, or not always."""
         return {
@@ -230,6 +247,7 @@ class Study(Part):
 
     def compared(self) -> dict[str, Any]:
         """Returns what makes results comparable: all values that trials get, the objectives and the command."""
+        given = self.step.arguments
         return {
             "fixed": self.fixed_values,
             "defaults": self.defaults(),
@@ -237,7 +255,7 @@ class Study(Part):
             "constraints": list(self.constraints),
             "objective": comparable(self.objectives),
             "regex": self.objective.regex,
-            "command": {"line": self.step.command_line({})},
+            "command": {"line": self.step.start, **({} if given is None else {"arguments": given.model_dump()})},
             "hparams": f"{self.hparams.__module__}:{self.hparams.__qualname__}",
         }
 
@@ -248,6 +266,8 @@ class Study(Part):
         if not self.constraints:
             del parts["constraints"]
         parts |= {"fixed": self.fixed, "objective": [*parts["objective"].values()], "command": parts["command"]["line"]}
+        if self.step.arguments is not None:
+            parts["arguments"] = self.step.arguments.model_dump()
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def replace(self, **changes: Any) -> Study:

@@ -2,6 +2,7 @@
 
 from kftune.hparams.fields.entry import holder_of, pieces
 from kftune.hparams.fields.groups import has_field_validators
+from kftune.hparams.fields.kinds import kinds_of
 from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import put
 from kftune.hparams.fields.table import check_condition
@@ -13,6 +14,7 @@ __all__ = [
     "checks_combinations",
     "has_field_validators",
     "holder_of",
+    "kinds_of",
     "may_refuse",
     "pieces",
     "put",

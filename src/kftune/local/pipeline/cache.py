@@ -96,6 +96,7 @@ def key_of(node: Node, values: Mapping[str, Given], code: str, environ: Mapping[
     study = step.study.to_dict() if isinstance(step, TuneStep) else None
     content = {
         "argv": None if study else node.command_line(places),
+        **({} if step.arguments is None else {"arguments": step.arguments.model_dump()}),
         "study": study,
         "values": texts,
         "outputs": {name: output.type for name, output in node.outputs.items()},

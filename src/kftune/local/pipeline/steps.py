@@ -15,19 +15,25 @@ from kftune.files import write_text
 from kftune.local.pipeline.cache import key_of
 from kftune.local.pipeline.folder import PipelineRunFolder
 from kftune.local.pipeline.graph import Given, Task
+from kftune.local.processes.passing import passed
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import step_remedies
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
 from kftune.local.processes.start import LABEL_OF_RUN, Start, step_start
 from kftune.pipeline import EXECUTOR_OUTPUT, Node, Pipeline
 from kftune.pipeline.steps import StepConfig, TuneStep
+from kftune.spec.arguments import HPARAMS_FILE
 from kftune.spec.beside import find_file
+from kftune.spec.container import SHOWN_FILE
 
 INPUTS = "/kftune/inputs"
 """Where a container finds its input artifacts, by name, read-only."""
 
 OUTPUTS = "/kftune/outputs"
 """Where a container writes its outputs, by name."""
+
+FILES = "/kftune/files"
+"""Where a container finds the file with its hyperparameters, if it takes them so."""
 
 LABEL_OF_STEP = "io.kftune.step"
 
@@ -150,7 +156,7 @@ class PipelineSteps:
         return given.text if given.artifact is None else self._runner.path(given.artifact.path, f"{INPUTS}/{name}")
 
     def _start_of(self, step: StepConfig) -> Start:
-        return step_start(step, step.command_line({}), self._place, self._parallel, timeout=step.timeout)
+        return step_start(step, step.start, self._place, self._parallel, timeout=step.timeout)
 
     def _what_runs(self, node: Node) -> Start:
         """The start of a step, or of the trials of a tune step."""
@@ -158,16 +164,21 @@ class PipelineSteps:
         if not isinstance(step, TuneStep):
             return self._start_of(step)
         trial = step.study.step
-        return step_start(trial, trial.command_line({}), self._study_folder(step), self._parallel)
+        return step_start(trial, trial.start, self._study_folder(step), self._parallel)
 
     def _step(self, task: Task, texts: dict[str, str], inputs: list[Folder], gpus: Sequence[str] | None) -> Start:
         node, folder, seen = task.node, self._run.task(task.name), self._runner.path
         start = self._start_of(node.step)
         outputs = {name: seen(folder.outputs / name, f"{OUTPUTS}/{name}") for name in _outputs_of(node)}
+        file = folder.work / SHOWN_FILE
+        given = node.given({**texts, **outputs})
+        command, variables = passed(node.step, given, node.kinds, folder.work, seen(folder.work, FILES))
+        if HPARAMS_FILE in variables:
+            inputs = [*inputs, Folder(file, variables[HPARAMS_FILE], read_only=True)]
         return replace(
             start,
-            command=node.command_line({**texts, **outputs}),
-            env={**start.env, "KFTUNE_OUTPUT_DIR": seen(folder.work, "/tmp/output")},  # noqa: S108  # the container's
+            command=command,
+            env={**start.env, **variables, "KFTUNE_OUTPUT_DIR": seen(folder.work, "/tmp/output")},  # noqa: S108  # the container's
             folders=[*inputs, Folder(folder.outputs, OUTPUTS)],
             written=[folder.outputs],
             network="default" if node.step.network else "none",

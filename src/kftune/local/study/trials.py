@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from kftune.argv import NO_KINDS
 from kftune.containers import Folder
 from kftune.errors import RunError
 from kftune.local.processes.devices import SharedDevices
+from kftune.local.processes.passing import passed
 from kftune.local.processes.process import TrialProcess
 from kftune.local.processes.programs import Remedies, step_remedies
 from kftune.local.processes.runners import ContainerRunner, ProcessRunner
@@ -20,6 +22,7 @@ from kftune.local.processes.start import LABEL_OF_RUN, Runtime, Start, step_star
 from kftune.local.processes.warm import WarmRunner
 from kftune.results import FINISHED, RunFolder, Trial
 from kftune.revision import revision_of
+from kftune.spec.arguments import HPARAMS_FILE
 from kftune.study import Study
 
 OUTPUT = "/kftune/output"
@@ -197,7 +200,7 @@ class StudyTrials(Trials):
         self._study = study
         start = step_start(
             step,
-            step.command_line({}),
+            step.start,
             place,
             self.parallel,
             timeout=study.budget.trial_timeout,
@@ -210,11 +213,13 @@ class StudyTrials(Trials):
         self._note_what_differs()
 
     def _record(self, trial: str, assignment: Mapping[str, str], output: Path, gpus: Sequence[str] | None) -> Start:
-        start = self._start
+        start, study, seen = self._start, self._study, self.runner.path(output, OUTPUT)
+        kinds = NO_KINDS if study.step.arguments is None else study.kinds
+        command, variables = passed(study.step, assignment, kinds, output, seen)
         return start.with_changes(
             name=f"{self._name}{trial}",
-            command=self._study.step.command_line(assignment),
-            env={**start.env, **trial_variables(trial, self.runner.path(output, OUTPUT))},
+            command=command,
+            env={**start.env, **variables, **trial_variables(trial, seen)},
             mark=trial_mark(output),
             log=self.folder.log(trial),
             gpus=gpus,
@@ -257,12 +262,20 @@ class StudyTrials(Trials):
             self.notes.append("trials run without a GPU, though the study asks for one")
 
 
+def _variables(study: Study) -> list[str]:
+    """Returns the variables by which trials get their hyperparameters."""
+    given = study.step.arguments
+    if given is None or given.way == "command-line":
+        return []
+    return [HPARAMS_FILE] if given.way == "json-file" else [given.variable(name) for name in study.argument_names]
+
+
 def _processes(study: Study, folder: RunFolder, devices: SharedDevices) -> ProcessRunner:
     """Returns what starts trials as processes; where all of them start at once, none can share imports."""
     module, warm = study.step.module, study.step.warm
     if module is None or warm is False or study.budget.at_once >= study.budget.max_trials:
         return ProcessRunner()
-    shared: dict[str, str | None] = dict.fromkeys(trial_variables("", ""))
+    shared: dict[str, str | None] = dict.fromkeys([*trial_variables("", ""), *_variables(study)])
     if devices.used:
         shared["CUDA_VISIBLE_DEVICES"] = ",".join(devices.all)
     return WarmRunner(module, asked=warm, mark=(_OUTPUT_VARIABLE, f"{folder.outputs}/"), shared=shared)

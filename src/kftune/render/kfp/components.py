@@ -9,7 +9,7 @@ from typing import Any
 
 from kfp import dsl
 
-from kftune.argv import to_arguments
+from kftune.argv import OWN, Style
 from kftune.errors import RenderError
 from kftune.pipeline import (
     EXECUTOR_OUTPUT,
@@ -99,9 +99,9 @@ def component_of(
 
     def line(values: dict[str, str]) -> list[str]:
         if launching is None:
-            return _with_output_file(node, _line(node, values), values)
+            return _with_output_file(node, node.step.form, _line(node, values), values)
         run = f"{values[RUN]}/{node.name}" + (f"/{values[ITEM]}" if ITEM in values else "")
-        return _with_output_file(node, launching.command(values[EXPERIMENT], run, values), values)
+        return _with_output_file(node, OWN, launching.command(values[EXPERIMENT], run, values), values)
 
     outputs = {name: output.type for name, output in node.outputs.items()}
     return _component(node.name, image_of(node), inputs, outputs, line, description=node.step.description)
@@ -147,30 +147,35 @@ def _line(node: Node, values: dict[str, str]) -> list[str]:
     status = next((name for name, given in node.arguments.items() if isinstance(given.source, StatusReference)), None)
     if status is None:
         return [*start, *rest]
-    return _computed(status, _STATUS_SCRIPT, [values[status]], start, rest)
+    return _computed(node.step.form, status, _STATUS_SCRIPT, [values[status]], [*start, *rest])
 
 
-def _with_output_file(node: Node, line: list[str], values: Mapping[str, str]) -> list[str]:
+def _with_output_file(node: Node, form: Style, line: list[str], values: Mapping[str, str]) -> list[str]:
     """Returns a command line that ends with the path of the executor output, if the step has one."""
     shown = next((name for name, output in node.outputs.items() if output.type in METRICS_TYPES), None)
     if shown is None:
         return line
-    return _computed(EXECUTOR_OUTPUT, _OUTPUT_SCRIPT, [values[EXECUTOR_OUTPUT], values[shown]], [], line)
+    return _computed(form, EXECUTOR_OUTPUT, _OUTPUT_SCRIPT, [values[EXECUTOR_OUTPUT], values[shown]], line)
 
 
-def _computed(name: str, script: str, given: Sequence[str], start: Sequence[str], rest: Sequence[str]) -> list[str]:
+def _computed(form: Style, name: str, script: str, given: Sequence[str], line: Sequence[str]) -> list[str]:
     """Returns a command line with an argument that a script computes and puts at the end.
 
     Args:
+        form: The form of arguments.
         name: The argument.
         script: The script; it runs the command line.
         given: What the script computes it from.
-        start: The beginning of the command line, which stays as it is.
-        rest: The rest, with the argument that the script replaces.
+        line: The command line, with the argument that the script replaces.
     """
-    (option,) = to_arguments({name: ""})
-    others = [token for token in rest if not token.startswith(option)]
-    return ["sh", "-c", script, "sh", *given, option, *start, *others]
+    option, *value = form.tokens(name, "")
+    if value:
+        script = script.replace('"$argument$', '"$argument" "$')
+        place = line.index(option)
+        others = [*line[:place], *line[place + 2 :]]
+    else:
+        others = [token for token in line if not token.startswith(option)]
+    return ["sh", "-c", script, "sh", *given, option, *others]
 
 
 def literal(text: str, what: str) -> str:
