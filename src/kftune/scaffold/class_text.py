@@ -83,8 +83,10 @@ def _split(line: str) -> list[str]:
     opened, closed = line.find("Literal["), line.find("]")
     if opened < 0 or closed < 0:
         return [f"{line}  # noqa: E501"]
-    choices = line[opened + 8 : closed]
-    return [line[: opened + 8], *textwrap.wrap(choices, _WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8), f"    {line[closed:]}"]
+    indent = " " * 8
+    choices = textwrap.wrap(line[opened + 8 : closed] + ",", _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return [line[: opened + 8], *choices, f"    {line[closed:]}"]
+
 
 def _wrapped(text: str, indent: str) -> str:
     """Returns a text in lines that fit, with the quotes around it."""

@@ -107,10 +107,7 @@ def _remarks(script: Script, fields: Fields) -> list[str]:
     return [
         *(f"{each.name} ({each.place}): it has no default: write its value under values" for each in required),
         *(f"{each.position} ({each.place}): it has a position: write it into step.args" for each in needed),
-        *(
-            f"{each.name} ({each.place}): its default is computed: set it in the class to search it"
-            for each in computed
-        ),
+        *(f"{each.name} ({each.place}): its default is computed; set it in the class" for each in computed),
         *fields.left,
         *(f"there may be more arguments: {why}" for why in script.unclear),
     ]

@@ -17,10 +17,10 @@ def _words(text: str) -> frozenset[str]:
 _NEVER = _words(
     """
     seed path dir file folder root output out input name workers device devices gpu gpus rank world port host url log
-    logging save eval print debug verbose resume checkpoint ckpt wandb tensorboard project entity tag notes interval 
-    freq every epochs epoch steps step iters iter iterations samples pin classes vocab backend dtype precision amp fp16 bf16
-    compile distributed local dataset data split version user experiment profile dry quiet overwrite force 
-    push hub token report cache download cuda cpu mps only
+    logging save eval print debug verbose resume checkpoint ckpt wandb tensorboard project entity tag notes interval
+    freq every epochs epoch steps step iters iter iterations samples pin classes vocab backend dtype precision amp fp16
+    bf16 compile distributed local dataset data split version user experiment profile dry quiet overwrite force push hub
+    token report cache download cuda cpu mps only
     """
 )
 _RATES = _words("lr rate decay wd eps epsilon alpha lambda reg l1 l2 temperature tau")
@@ -47,6 +47,8 @@ def proposed(name: str, default: Any, choices: Sequence[Any] | None, bounds: Seq
     if choices is not None:
         return f"{{choice: [{', '.join(map(_scalar, choices))}]}}" if 1 < len(choices) <= 12 else ""
     found = None
+    if isinstance(default, int) and default > 0 and words & _SIZES:
+        return _sizes(default, bounds)
     if isinstance(default, int):
         found = _of_int(words, default)
     elif isinstance(default, float):
@@ -55,11 +57,20 @@ def proposed(name: str, default: Any, choices: Sequence[Any] | None, bounds: Seq
 
 
 def _of_int(words: set[str], default: int) -> tuple[str, float, float, str] | None:
-    if default > 0 and words & _SIZES:
-        return "choice", default / 4, default * 4, ""
     if default > 0 and words & _COUNTS:
         return "int", max(1, default // 2), default * 2, ""
     return None
+
+
+def _sizes(default: int, bounds: Sequence[tuple[str, float]]) -> str:
+    """Returns multiples of a size: Katib draws them as they are, and no integers on a logarithmic scale."""
+    values = {default // 4, default // 2, default, default * 2, default * 4}
+    inside = [value for value in sorted(values) if value > 0 and all(_meets(value, *each) for each in bounds)]
+    return f"{{choice: [{', '.join(map(str, inside))}]}}" if len(inside) > 1 else ""
+
+
+def _meets(value: float, bound: str, limit: float) -> bool:
+    return {"ge": value >= limit, "gt": value > limit, "le": value <= limit, "lt": value < limit}[bound]
 
 
 def _of_float(words: set[str], default: float) -> tuple[str, float, float, str] | None:

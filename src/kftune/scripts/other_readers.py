@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kftune.scripts.calls import calls, described, found_script, keywords, parameters, text_of, unclear_script
+from kftune.scripts.calls import calls, described, found_script, parameters, text_of, unclear_script
 from kftune.scripts.fields_reader import members
 from kftune.scripts.module import Module
 from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument

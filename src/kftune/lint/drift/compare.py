@@ -255,13 +255,15 @@ def _default_findings(
         always = each is not None and each.always
         severity: Severity = "advice" if always else "wrong"
         effect = "every trial gets a value" if always else "trials without a value use the script's default"
-        defaults = f"{json.dumps(leaf.default)} in {hparams.__name__} and {argument.default!r} at {argument.place}"
+        defaults = (
+            f"{json.dumps(leaf.default)} in {hparams.__name__} and {argument.default_with(name)!r} at {argument.place}"
+        )
         message = f"{name} is {defaults}: {effect}"
         yield finding("KT405", each.path if each else top, message, severity)
 
 
 def _differs(leaf: Leaf, argument: ScriptArgument) -> bool:
-    theirs, ours, kind = argument.default, leaf.default, argument.reading.kind
+    theirs, ours, kind = argument.default_with(leaf.name), leaf.default, argument.reading.kind
     if theirs is UNKNOWN or theirs is None or argument.reading.many or kind in ("unknown", "code"):
         return False
     if kind == "flag" and not isinstance(ours, bool):
