@@ -209,7 +209,8 @@ def _script(begun: StepScript, folders: Sequence[Path], help_text: HelpText | No
     file = begun.file
     if file is None or not file.is_file():
         raise UsageError(f"there is no file {file}; --script names the training script")
-    script = read_script(file, tuple(dict.fromkeys((file.parent, *folders))))
+    command = next((token for token in begun.given if not token.startswith("-")), "")
+    script = read_script(file, tuple(dict.fromkeys((file.parent, *folders))), command)
     if not script.unclear or script.hparams or help_text is None:
         return script
     try:

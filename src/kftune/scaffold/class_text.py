@@ -98,16 +98,13 @@ def _notes(fields: Fields) -> str:
     """Returns, as comments of the class, what the user has to complete and what is left out."""
     lines: list[str] = []
     if fields.open:
-        lines += ["To search one of these too, write its default and take the # away:"]
-        lines += [f"{each.name}: {each.annotation} = ...  {_where(each)}" for each in fields.open]
+        lines.append("To search one of these too, write its default and take the # away:")
+    for each in fields.open:
+        where = f"{fields.shown(each.argument)}, {each.argument.place}"
+        lines.append(f"{each.name}: {each.annotation} = ...  ({where}: its default is computed)")
     if fields.left:
         lines += ["Not in the class:", *fields.left]
     return "\n".join(_comment(line) for line in lines)
-
-
-def _where(each: object) -> str:
-    argument = each.argument  # type: ignore[attr-defined]  # an OpenField
-    return f"({argument.name}, {argument.place}: its default is computed)"
 
 
 def _comment(line: str) -> str:

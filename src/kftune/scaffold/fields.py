@@ -51,6 +51,10 @@ class Fields:
     form: str = "--name=value"
     booleans: str = "value"
 
+    def shown(self, argument: ScriptArgument) -> str:
+        """Returns the name of an argument as the script takes it."""
+        return argument.name.removeprefix("--") if self.form == "name=value" else argument.name
+
     def style(self) -> dict[str, str]:
         """Returns the settings of `step.arguments` that are not its defaults."""
         own = {"names": "underscores", "style": "--name=value", "booleans": "value"}
@@ -83,7 +87,7 @@ def fields_of(script: Script) -> Fields:
             name, made = _field(script, argument, found)
             _check_place(name, taken)
         except _LeftOutError as reason:
-            found.left.append(f"{argument.name} ({argument.place}): {reason}")
+            found.left.append(f"{found.shown(argument)} ({argument.place}): {reason}")
             continue
         taken.add(name)
         if isinstance(made, OpenField):
@@ -113,7 +117,7 @@ def _field(script: Script, argument: ScriptArgument, style: Fields) -> tuple[str
     annotation, default = typed
     if default is UNKNOWN and not argument.required:
         return name, OpenField(name, annotation, argument)
-    if default is None:
+    if default is None and not argument.required:
         annotation = f"{annotation} | None"
     choices = argument.reading.choices
     domain = proposed(name, default, choices, argument.bounds) if default is not UNKNOWN or choices else ""

@@ -51,8 +51,8 @@ Metrics = tuple[list[Printed], list[Stored]]
 
 
 def _values(fields: Fields) -> str:
-    required = [each for each in fields.fields if each.default is None]
-    lines = [f"  {each.name}: # {each.argument.name} must be given ({each.argument.place})\n" for each in required]
+    required = [(each.name, each.argument) for each in fields.fields if each.default is None]
+    lines = [f"  {name}: # {fields.shown(given)} must be given ({given.place})\n" for name, given in required]
     return f"values:\n{''.join(lines)}" if lines else ""
 
 
@@ -76,7 +76,9 @@ def _default(each: WrittenField) -> str:
 
 def _order(each: WrittenField) -> int:
     last = each.name.rpartition(".")[2]
-    return _TUNED_FIRST.index(last) if last in _TUNED_FIRST else len(_TUNED_FIRST) + ("lr" not in last)
+    if last in _TUNED_FIRST:
+        return _TUNED_FIRST.index(last)
+    return len(_TUNED_FIRST) + ("lr" not in last) + 2 * (each.annotation != "float")
 
 
 def _objective(script: Script, printed: Sequence[Printed], stored: Sequence[Stored]) -> str:

@@ -138,11 +138,11 @@ class _Config:
             place = f"{source[0]}:{yaml_text.locate(source[1], inner)[0]}"
             required = value == _MISSING
             computed = isinstance(value, str) and "${" in value
-            kind = "text" if computed else _KINDS.get(type(value), "unknown")
+            kind = "text" if computed or required else _KINDS.get(type(value), "unknown")
             yield ScriptArgument(
                 flags=(f"--{prefix}{'.'.join(inner)}",),
                 place=place,
-                reading=Reading("unknown" if required else kind),
+                reading=Reading(kind),
                 default=UNKNOWN if required or computed else value,
                 required=required,
             )

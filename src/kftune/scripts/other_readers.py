@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from kftune.scripts.calls import calls, described, found_script, parameters, text_of, unclear_script
+from kftune.scripts.calls import calls, described, found_script, named, parameters, text_of, unclear_script
 from kftune.scripts.fields_reader import members
 from kftune.scripts.module import Module
 from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
@@ -13,6 +13,7 @@ from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 _ABSL: dict[str, Kind] = {
     **{"integer": "int", "float": "float", "string": "text", "bool": "bool", "boolean": "bool", "enum": "text"},
 }
+_NO_PLAIN_VALUE = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 _PLAIN: dict[type, Kind] = {int: "int", float: "float", str: "text"}
 
 
@@ -101,7 +102,9 @@ def _configurator(module: Module) -> Script | None:
             and isinstance(statement.targets[0], ast.Name)
         ):
             name, value = statement.targets[0].id, module.literal(statement.value)
-            if name.startswith("_") or (value is not UNKNOWN and not isinstance(value, (int, float, str))):
+            if name.startswith("_") or isinstance(statement.value, _NO_PLAIN_VALUE):
+                continue
+            if value is not UNKNOWN and not isinstance(value, (int, float, str)):
                 continue
             kind = "literal" if isinstance(value, bool) else _PLAIN.get(type(value), "unknown")
             found[name] = ScriptArgument(

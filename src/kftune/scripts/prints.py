@@ -68,6 +68,9 @@ def printed_metrics(module: Module) -> tuple[list[Printed], list[Stored]]:
         if called in _PRINTING:
             for before, after in _holes(_written(node, called)):
                 _keep(printed, _metric(before, after, module.place(node)))
+    if "transformers.Trainer" in module.imported.values():
+        place = f"{module.file}: the Trainer of transformers"
+        _keep(printed, _metric("'eval_loss': ", ",", place))
     order = sorted(printed.values(), key=lambda each: not each.of_validation)
     return order, [each for name, each in stored.items() if _direction(name) and name not in printed]
 
@@ -129,6 +132,9 @@ def _written(node: ast.Call, called: str) -> str:
 def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         return _percent(node.value) if isinstance(node.value, str) else str(node.value)
+    if isinstance(node, ast.Dict):
+        keys = (repr(key.value) if isinstance(key, ast.Constant) else _HOLE for key in node.keys)
+        return f"{{{', '.join(f'{key}: {_HOLE}' for key in keys)}}}"
     if isinstance(node, ast.JoinedStr):
         return "".join(_part(each) for each in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):

@@ -80,7 +80,7 @@ def _commands(module: Module) -> tuple[dict[str, Function], bool]:
 def _arguments(module: Module, function: Function) -> Iterator[ScriptArgument]:
     about_parameters = described(function)
     for parameter, default in parameters(function):
-        annotation, about = parameter.annotation, default if isinstance(default, ast.Call) else None
+        annotation, about = parameter.annotation, _declaration(module, default)
         if module.name(annotation).rpartition(".")[2] == "Context":
             continue
         if isinstance(annotation, ast.Subscript) and module.name(annotation.value).endswith("Annotated"):
@@ -110,6 +110,12 @@ def _arguments(module: Module, function: Function) -> Iterator[ScriptArgument]:
             argument = replace(argument, switch="both" if off else "true", off=off)
         default_value = UNKNOWN if argument.required else value
         yield replace(argument, flags=flags, reading=reading, default=default_value, bounds=bounds_of(module, given))
+
+
+def _declaration(module: Module, default: ast.expr | None) -> ast.Call | None:
+    """Returns the call that declares a parameter, if its default is one and no value: `Option(…)`, not `Path(…)`."""
+    is_value = not isinstance(default, ast.Call) or module.literal(default) is not UNKNOWN
+    return None if is_value or not isinstance(default, ast.Call) else default
 
 
 def _default(module: Module, default: ast.expr | None, about: ast.Call | None) -> Any:
