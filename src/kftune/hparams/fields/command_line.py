@@ -20,6 +20,9 @@ from kftune.hparams.fields.nested import get, put, remove
 if TYPE_CHECKING:
     import argparse
 
+CONFIG = "config"
+"""The flag that names a config file."""
+
 # The attribute of a namespace with the texts that a parser prepared by `CommandLine.add_options` has read.
 TEXTS = "_kftune_texts"
 
@@ -46,12 +49,18 @@ class CommandLine:
         dashed = {f"--{name.replace('_', '-')}": leaf for name, leaf in leaves.items()}
         self._flags = {**dashed, **{f"--{name}": leaf for name, leaf in leaves.items()}}
 
+    @property
+    def config(self) -> str | None:
+        """The name of the flag for config files; None if ``--config`` sets a field, or a name that the class allows."""
+        has_own = CONFIG in self._model.model_fields or self._model.model_config.get("extra") == "allow"
+        return None if has_own else CONFIG
+
     def refuse(self, name: str) -> NoReturn:
         """Raises the error for a name that the class does not have."""
         raise HparamsError(f"{self._model.__name__} has no hyperparameter {name!r}; {suggestion(name, self._leaves)}")
 
     def texts(self, argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Yields name and text of each flag, given as ``--name=value`` or in two tokens.
+        """Yields name and text of each flag, given as ``--name=value`` or in two tokens; an override has no name.
 
         Raises:
             HparamsError: A token is not a flag, or a flag has no value or is followed by another flag.
@@ -59,7 +68,8 @@ class CommandLine:
         tokens = iter(argv)
         for token in tokens:
             if not token.startswith("--"):
-                raise HparamsError(f"arguments are --name=value, but got {token!r}")
+                yield "", self._checked_override(token)
+                continue
             flag, equals, text = token.partition("=")
             leaf = self._flags.get(flag)
             if not equals:
@@ -68,7 +78,12 @@ class CommandLine:
                     found = f", but the next argument is {following!r}" if following else ""
                     raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
                 text = following
-            yield (leaf.name if leaf else flag[2:]), text
+            yield (leaf.name if leaf else flag[2:] or self.refuse("")), text
+
+    def _checked_override(self, token: str) -> str:
+        if token[:1] != "~" and (token[:1] == "-" or "=" not in token):
+            raise HparamsError(f"arguments are --name=value, or name=value, but got {token!r}")
+        return token
 
     def texts_of(self, namespace: argparse.Namespace) -> dict[str, str]:
         """Returns the texts of the fields whose values in a namespace differ from their defaults.
@@ -159,6 +174,10 @@ class CommandLine:
                 notes.append(f"searched {json.dumps(leaf.domain.to_spec())}")
             lines.append(f"  --{leaf.name}")
             lines.append(f"        {leaf.description} ({'; '.join(notes)})".replace("         (", "        ("))
+        if self.config:
+            lines += ["", "also:", f"  --{self.config} FILE"]
+            lines.append("        YAML file of hyperparameters, once or more; a later one counts more, and flags most")
+            lines += ["  name=value, +name=value, ~name", "        set a value, add one, restore a default"]
         return "\n".join(lines) + "\n"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
