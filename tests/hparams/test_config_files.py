@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ConfigDict
 
-from kftune import Hparam, Hparams
+from kftune import Hparam, Hparams, LogUniform
+from kftune.domains.encoding import encode_value
 from kftune.errors import HparamsError, KftuneError
 
 
@@ -89,6 +90,7 @@ def test_a_file_that_is_laid_over_does_not_change_the_one_below(tmp_path):
         (["+optimizer.kwargs.x=1"], {"optimizer": {"kwargs": {"x": 1}}}),
         (["--units=2", "~units"], {}),
         (["name=a=b"], {"name": "a=b"}),
+        (["--amp", "units=3"], {"amp": True, "units": 3}),
     ],
 )
 def test_overrides_stand_among_the_flags_and_the_last_one_counts(argv: list[str], changed: dict[str, Any]):
@@ -100,7 +102,8 @@ def test_an_override_restores_the_default_and_not_the_value_of_a_file(tmp_path):
 
 
 def test_an_encoded_value_in_an_override_is_decoded():
-    assert Toy.from_args(["optimizer.lr=kftune:num:loguniform:0.001:0.1:0.5"]).optimizer.lr == pytest.approx(0.01)
+    text = encode_value("quantile", LogUniform(1e-3, 1e-1), "0.5")
+    assert Toy.from_args([f"optimizer.lr={text}"]).optimizer.lr == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +165,7 @@ def test_a_variable_that_is_nearly_a_hyperparameter_is_an_error_and_another_is_i
     monkeypatch.setenv("APP_PORT_80_TCP", "tcp://10.0.0.1:80")  # Kubernetes sets such variables for a service "app"
     assert Toy.from_args([], env_prefix="APP_") == Toy()
     monkeypatch.setenv("APP_UNIT", "3")
-    with pytest.raises(
-        HparamsError, match="APP_UNIT is no hyperparameter of Toy; did you mean 'APP_UNITS'"
-    ):
+    with pytest.raises(HparamsError, match="APP_UNIT is no hyperparameter of Toy; did you mean 'APP_UNITS'"):
         Toy.from_args([], env_prefix="APP_")
 
 

@@ -23,7 +23,7 @@ from kftune.hparams import Hparams
 from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
-from kftune.lint.drift.compare import drift, encoded_findings, passed_by_class, passed_by_study
+from kftune.lint.drift.compare import Begun, drift, encoded_findings, passed_by_class, passed_by_study
 from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
@@ -60,7 +60,7 @@ def check_study(source: SourceText, document: Document, options: LintOptions) ->
         found = error_findings(document, error, "KT400")
         return [], StudyReport(document.file, document.text("name"), "refused", found, unjudged="the study is invalid")
     rendered, problems = _rendered(study, source, document)
-    findings, script, note = _drift(study, _folders(source), options, _encoded(rendered))
+    findings, script, note = _drift(study, _folders(source), options, _encoded(rendered, study))
     findings += command_findings(study.step.command, ("step", "command"))
     if (study.step.image or "").startswith(PREFIX):  # the Experiment has only its digest
         findings += user_findings(study.step, _near(source), ("step", "image"))
@@ -135,11 +135,13 @@ def _folders(source: SourceText) -> tuple[Path, ...]:
     return (own,) if own.resolve() == Path.cwd() else (own, Path())
 
 
-def _encoded(rendered: Iterable[Document]) -> set[str]:
+def _encoded(rendered: Iterable[Document], study: Study) -> set[str]:
     """Returns the hyperparameters whose values only a class can decode."""
     found: set[str] = set()
+    options = {study.step.form.option(name): name for name in study.argument_names}
     for document in rendered:
-        found.update(re.findall(rf"--([\w.-]+)=['\"]*{encoding.PREFIX}", document.piece.text))
+        given = re.findall(rf"((?:--)?[\w.-]+)[= ]['\"]*{encoding.PREFIX}", document.piece.text)
+        found.update(options[option] for option in given if option in options)
         spec = document.value.get("spec") if isinstance(document.value, dict) else None
         for parameter in spec.get("parameters", ()) if isinstance(spec, dict) else ():
             texts = parameter.get("feasibleSpace", {}).get("list", ())
@@ -160,8 +162,9 @@ def _drift(
         return [], None, begun.why
     script = _script(begun, folders, options.help_text)
     passed = passed_by_study(study)
-    found = drift(study.hparams, passed, script, begun.given, ("step",))
-    found += encoded_findings(study.hparams, passed, script, encoded)
+    given = Begun(begun.given, study.step.arguments)
+    found = drift(study.hparams, passed, script, given, ("step",))
+    found += encoded_findings(study.hparams, passed, script, encoded, given.form)
     return found, str(begun.file), _note(script, study.hparams)
 
 
@@ -181,7 +184,7 @@ def check_class(name: str, options: LintOptions) -> StudyReport:
     path = Path(options.script)
     script = _script(StepScript(path, "", ()), (path.parent, Path()), options.help_text)
     # A step may add the required arguments.
-    found = [each for each in drift(hparams, passed_by_class(hparams), script, (), ()) if each.code != "KT406"]
+    found = [each for each in drift(hparams, passed_by_class(hparams), script, Begun(), ()) if each.code != "KT406"]
     file, lines = _fields(hparams)
     document = Document(file, 0, Piece("", 0), None)
     at = [(each, lines.get(str(each.path[0]) if each.path else "", 1), 5 if each.path else 1) for each in found]

@@ -102,20 +102,25 @@ class Script:
         """Returns the script with one more reason why it may take more arguments."""
         return replace(self, unclear=(*self.unclear, why))
 
-    def exact(self, name: str) -> ScriptArgument | None:
-        """Returns the argument that `--name=...` sets."""
+    def exact(self, name: str, option: str = "") -> ScriptArgument | None:
+        """Returns the argument that a hyperparameter sets.
+
+        Args:
+            name: The hyperparameter.
+            option: What it is on the command line; default: `--name`.
+        """
         if self.swaps_dashes:
             return self.respelled(name)
-        return next((argument for argument in self.arguments if f"--{name}" in argument.flags), None)
+        option = option or f"--{name}"
+        return next((argument for argument in self.arguments if option in argument.flags), None)
 
     def respelled(self, name: str) -> ScriptArgument | None:
         """Returns the argument of that name, with any dashes and underscores."""
         flag = _plain(f"--{name}")
         return next((argument for argument in self.arguments if flag in map(_plain, argument.flags)), None)
 
-    def abbreviated(self, name: str) -> list[ScriptArgument]:
+    def abbreviated(self, flag: str) -> list[ScriptArgument]:
         """Returns the arguments with names that start with this one, if the script accepts that."""
-        flag = f"--{name}"
         begins = (argument for argument in self.arguments if any(each.startswith(flag) for each in argument.flags))
         return list(begins) if self.abbreviates else []
 

@@ -14,6 +14,7 @@ from kftune import yaml_text
 from kftune.errors import HparamsError, KftuneError, YamlError, suggestion
 from kftune.hparams.fields.form import parse_json, parse_loosely, to_json
 from kftune.hparams.fields.groups import group_of
+from kftune.hparams.fields.kinds import kinds_of
 from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
 
@@ -33,6 +34,10 @@ def _from_yaml(name: str, text: str) -> Any:
         return yaml_text.load(text, file=f"override {name}={text}")
     except YamlError as error:
         raise HparamsError(f"{name}: the value must be YAML, for example [1, 2] or null: {error}") from error
+
+
+def _is_bool(leaf: Leaf) -> bool:
+    return kinds_of({leaf.name: leaf})[leaf.name].is_boolean
 
 
 class CommandLine:
@@ -60,30 +65,46 @@ class CommandLine:
         raise HparamsError(f"{self._model.__name__} has no hyperparameter {name!r}; {suggestion(name, self._leaves)}")
 
     def texts(self, argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Yields name and text of each flag, given as ``--name=value`` or in two tokens; an override has no name.
+        """Yields name and text of each flag, given as ``--name=value`` or in two tokens; ``--name`` is true for a bool.
+
+        ``--no-name`` is false for one. An override has no name.
 
         Raises:
             HparamsError: A token is not a flag, or a flag has no value or is followed by another flag.
         """
-        tokens = iter(argv)
-        for token in tokens:
+        tokens, at = list(argv), 0
+        while at < len(tokens):
+            token, following = tokens[at], (tokens[at + 1] if at + 1 < len(tokens) else None)
+            at += 1
             if not token.startswith("--"):
                 yield "", self._checked_override(token)
                 continue
             flag, equals, text = token.partition("=")
             leaf = self._flags.get(flag)
+            if not equals and (bare := self._bare(flag, following)):
+                yield bare
+                continue
             if not equals:
-                following = next(tokens, None)
                 if following is None or self._is_flag(following):
                     found = f", but the next argument is {following!r}" if following else ""
                     raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
                 text = following
+                at += 1
             yield (leaf.name if leaf else flag[2:] or self.refuse("")), text
 
     def _checked_override(self, token: str) -> str:
         if token[:1] != "~" and (token[:1] == "-" or "=" not in token):
             raise HparamsError(f"arguments are --name=value, or name=value, but got {token!r}")
         return token
+
+    def _bare(self, flag: str, following: str | None) -> tuple[str, str] | None:
+        """Returns name and text of a flag without a value, ``--amp`` or ``--no-amp`` for a bool; None for others."""
+        leaf = self._flags.get(flag)
+        if leaf is not None:
+            is_bare = following is None or following.startswith(("--", "~", "+")) or "=" in following
+            return (leaf.name, "true") if is_bare and _is_bool(leaf) else None
+        leaf = self._flags.get(f"--{flag[5:]}") if flag.startswith("--no-") else None
+        return (leaf.name, "false") if leaf is not None and _is_bool(leaf) else None
 
     def texts_of(self, namespace: argparse.Namespace) -> dict[str, str]:
         """Returns the texts of the fields whose values in a namespace differ from their defaults.

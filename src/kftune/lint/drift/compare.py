@@ -8,14 +8,16 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from kftune.argv import OWN, Style
 from kftune.domains import Conditional, Domain, encoding
 from kftune.errors import near_names
 from kftune.hparams import Hparams
-from kftune.hparams.fields import Leaf
+from kftune.hparams.fields import Leaf, kinds_of
 from kftune.katib.go.types import Path
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.scripts.script import UNKNOWN, Kind, Script, ScriptArgument
+from kftune.spec.arguments import Arguments
 from kftune.spec.load import keys_to
 from kftune.study import Study
 
@@ -24,6 +26,18 @@ _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 _PARSERS: dict[Kind, Callable[[Any], Any]] = {"json": json.loads, "literal": ast.literal_eval, "dict": dict}
+
+
+class Begun(NamedTuple):
+    """What a script gets apart from the hyperparameters, and the form in which it gets those."""
+
+    given: tuple[str, ...] = ()
+    arguments: Arguments | None = None
+
+    @property
+    def form(self) -> Style:
+        """The form of an argument."""
+        return OWN if self.arguments is None else self.arguments.form
 
 
 class Passed(NamedTuple):
@@ -83,7 +97,11 @@ def _points(domain: Domain) -> tuple[Any, ...]:
 
 
 def drift(
-    hparams: type[Hparams], passed: Sequence[Passed], script: Script, given: Sequence[str], top: Path
+    hparams: type[Hparams],
+    passed: Sequence[Passed],
+    script: Script,
+    begun: Begun,
+    top: Path,
 ) -> list[Finding]:
     """Returns the differences between the class, the study and the script.
 
@@ -91,10 +109,13 @@ def drift(
         hparams: The class.
         passed: The hyperparameters that the script gets.
         script: What the script takes.
-        given: Its other arguments.
+        begun: Its other arguments, and the form of all of them.
         top: The path of findings that concern no single hyperparameter.
     """
     own = script.hparams == hparams.__name__
+    given, form = begun.given, begun.form
+    if begun.arguments is not None and begun.arguments.way != "command-line":
+        return [] if own else list(_file_findings(begun.arguments, script))
     if script.hparams and not own:
         script = script.doubted("another class reads the arguments")
     flags = {token.partition("=")[0] for token in given if token.startswith("-")}
@@ -102,30 +123,44 @@ def drift(
         flags |= {f"--{name}" for name in hparams.leaves()}
     found: list[Finding] = []
     for each in passed if not own else ():
-        found += _passed_findings(each, script)
+        found += _passed_findings(each, script, form)
     found += _required_findings(passed, script, flags, bool(given), top)
     if not own:
         found += _default_findings(hparams, passed, script, flags, top)
     return found
 
 
-def _passed_findings(each: Passed, script: Script) -> Iterator[Finding]:
-    name, flag = each.leaf.name, f"--{each.leaf.name}"
-    argument = script.exact(name)
+def _file_findings(arguments: Arguments, script: Script) -> Iterator[Finding]:
+    """Yields that the script does not take the path of the file."""
+    if arguments.way != "json-file" or arguments.option is None or script.unclear:
+        return
+    option = arguments.form.option(arguments.option)
+    if script.exact(arguments.option, option) is None and not script.ignores_unknown:
+        message = (
+            f"{script.file} takes no {option}, the path of the file with the hyperparameters: each trial fails; name "
+            f"the script's own argument in step.arguments.option, or set it to null and read KFTUNE_HPARAMS_FILE"
+        )
+        yield finding("KT401", ("step", "arguments"), message)
+
+
+def _passed_findings(each: Passed, script: Script, form: Style) -> Iterator[Finding]:
+    name, flag = each.leaf.name, form.option(each.leaf.name)
+    argument = script.exact(name, flag)
     if argument is not None:
-        yield from _value_findings(each, argument)
+        yield from _value_findings(each, argument, form)
         return
     if script.unclear:
         return
-    respelled, longer = script.respelled(name), script.abbreviated(name)
+    respelled, longer = script.respelled(name), script.abbreviated(flag)
     if script.ignores_unknown:
         severity: Severity | None = "wrong"
         effect = "the script ignores unknown arguments, and trains with its own value"
     else:
         severity, effect = None, "the script rejects unknown arguments, and each trial fails"
     if respelled is not None and respelled not in longer:
-        spelled = next(each for each in respelled.flags if each.replace("-", "_") == flag.replace("-", "_"))
-        message = f"trials get {flag}=..., but {respelled.place} takes {spelled}: {effect}"
+        plain = f"--{name}".replace("-", "_")
+        spelled = next(each for each in respelled.flags if each.replace("-", "_") == plain)
+        message = f"trials get {flag}=..., but {respelled.place} takes {spelled}: {effect}{_spelling(name, spelled)}"
         yield finding("KT402", each.path, message, severity)
     elif len(longer) == 1:
         message = f"{longer[0].place} has no {flag}, and argparse takes it as an abbreviation of {longer[0].name}"
@@ -136,26 +171,59 @@ def _passed_findings(each: Passed, script: Script) -> Iterator[Finding]:
         yield finding("KT401", each.path, message, severity)
 
 
+def _spelling(name: str, spelled: str) -> str:
+    """Returns which key of the step makes trials get a name as the script spells it; empty if none does."""
+    for names in ("dashes", "underscores"):
+        if Style(names=names).option(name) == spelled:
+            return f"; write step.arguments.names: {names}"
+    return ""
+
+
 class _RefusedError(Exception):
     """The script rejects a value."""
 
 
-def _value_findings(each: Passed, argument: ScriptArgument) -> Iterator[Finding]:
+def _value_findings(each: Passed, argument: ScriptArgument, form: Style) -> Iterator[Finding]:
     name = each.leaf.name
+    kind = kinds_of({name: each.leaf})[name]
     for value in each.values:
         text = each.leaf.encode(value)
         if text.startswith(encoding.PREFIX):
             continue
+        tokens = form.tokens(name, text, kind)
+        shown = " ".join(tokens) or f"{json.dumps(value)} is no argument"
         try:
-            problem = _misread(argument, value, text)
+            if form.chooses(kind) and not (tokens and tokens[-1].endswith(text)):
+                problem = _misread_choice(argument, value, tokens)
+            else:
+                problem = _misread(argument, value, text)
         except _RefusedError as error:
-            yield finding("KT403", each.path, f"--{name}={text}: {argument.place} {error}, and the trial fails")
+            way_out = "; write step.arguments.nulls: omit" if value is None and form.nulls == "value" else ""
+            yield finding("KT403", each.path, f"{shown}: {argument.place} {error}, and the trial fails{way_out}")
             return
         if problem:
             # Code that is not read may still convert a text.
             severity: Severity | None = "advice" if argument.reading.kind == "text" else None
-            yield finding("KT404", each.path, f"--{name}={text}: {argument.place} {problem}", severity)
+            yield finding("KT404", each.path, f"{shown}: {argument.place} {problem}", severity)
             return
+
+
+def _misread_choice(argument: ScriptArgument, value: Any, tokens: Sequence[str]) -> str | None:
+    """Returns how the script misreads a value that is a flag, or no argument; None if it reads the value.
+
+    Raises:
+        _RefusedError: The script rejects the flag.
+    """
+    if not tokens:
+        default = argument.default
+        if default is UNKNOWN or default == value or (value in (False, None) and default in (False, None)):
+            return None
+        return f"then uses its default, {default!r}"
+    if argument.reading.kind not in ("flag", "unknown"):
+        raise _RefusedError(f"declares {argument.name} with a value; leave out step.arguments.booleans")
+    if tokens[0] not in argument.flags:
+        raise _RefusedError(f"has no {tokens[0]}; write step.arguments.booleans: flag")
+    return None
 
 
 def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
@@ -166,7 +234,7 @@ def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
     """
     kind, choices, many = argument.reading
     if kind == "flag":
-        raise _RefusedError(f"declares {argument.name} as a switch, which takes no value")
+        raise _RefusedError(f"declares {argument.name} as a switch, which takes no value{_switching(argument, value)}")
     if kind in ("unknown", "code"):
         return None
     if kind == "characters" and not many:
@@ -182,6 +250,14 @@ def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
     if kind == "text" and not isinstance(value, str) and isinstance(argument.default, (int, float)):
         return f"has no type: the value stays the text {text!r}, but the default {argument.default!r} is a number"
     return None
+
+
+def _switching(argument: ScriptArgument, value: Any) -> str:
+    """Returns which key of the step makes trials use a switch; empty if none does."""
+    if not isinstance(value, bool):
+        return ""
+    is_both = any(flag.startswith("--no-") for flag in argument.flags)
+    return f"; write step.arguments.booleans: {'flag-no' if is_both else 'flag'}"
 
 
 def _read(kind: Kind, text: str) -> Any:
@@ -204,7 +280,7 @@ def _read(kind: Kind, text: str) -> Any:
 
 
 def encoded_findings(
-    hparams: type[Hparams], passed: Sequence[Passed], script: Script, encoded: set[str]
+    hparams: type[Hparams], passed: Sequence[Passed], script: Script, encoded: set[str], form: Style = OWN
 ) -> Iterator[Finding]:
     """Yields the values of a rendered Experiment that only a hyperparameter class can decode.
 
@@ -213,10 +289,11 @@ def encoded_findings(
         passed: The hyperparameters that the script gets.
         script: What the script takes.
         encoded: The hyperparameters with encoded values.
+        form: The form of the arguments.
     """
     for each in passed if script.hparams != hparams.__name__ else ():
         name = each.leaf.name
-        argument = script.exact(name) if name in encoded else None
+        argument = script.exact(name, form.option(name)) if name in encoded else None
         if argument is None or argument.reading.kind in ("unknown", "flag"):
             continue
         kind, choices, _ = argument.reading
@@ -224,7 +301,8 @@ def encoded_findings(
         effect = "cannot read it, and the trial fails" if fails else "takes it as the value"
         if kind == "code":
             effect = "reads it with a function that does not decode it"
-        message = f"Katib passes --{name}={encoding.PREFIX}..., an encoded value of {name}: {argument.place} {effect}"
+        shown = f"{form.option(name)}={encoding.PREFIX}..."
+        message = f"Katib passes {shown}, an encoded value of {name}: {argument.place} {effect}"
         yield finding("KT407", each.path, message, "fails" if fails else "wrong")
 
 

@@ -41,7 +41,8 @@ RULES = (
         title="A name with dashes instead of underscores",
         explanation="argparse and click treat --learning_rate and --learning-rate as two names, and typer turns "
         "underscores into dashes. Trials get the name of the class, with underscores.",
-        remedy="accept both spellings in the script, as in add_argument('--learning-rate', '--learning_rate')",
+        remedy="write step.arguments.names: dashes in the study, or accept both spellings in the script, as in "
+        "add_argument('--learning-rate', '--learning_rate')",
         fails=_parser(_UNITS, '"--learning-rate", type=float, default=0.001'),
         passes=_parser(_UNITS, '"--learning-rate", "--learning_rate", type=float, default=0.001'),
     ),
@@ -50,8 +51,10 @@ RULES = (
         severity="fails",
         title="A value that the script rejects",
         explanation="The script's type or choices do not allow a value that a trial may get. Or the argument is a "
-        "switch: a bool is passed as --flag=true, which store_true, BooleanOptionalAction and typer reject.",
-        remedy="use the type and choices of the class, or narrow the search; read a bool with CLASS.from_args()",
+        "switch: a bool is passed as --flag=true, which store_true, BooleanOptionalAction and typer reject; "
+        "step.arguments.booleans passes it as a flag.",
+        remedy="use the type and choices of the class, or narrow the search; for a switch, write "
+        "step.arguments.booleans: flag (or flag-no)",
         fails=_parser('"--units", type=int, choices=[32, 64]', _RATE),
         passes=_parser('"--units", type=int, choices=[32, 64, 128]', _RATE),
     ),
