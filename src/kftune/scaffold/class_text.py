@@ -100,7 +100,7 @@ def _notes(fields: Fields) -> str:
     if fields.open:
         lines.append("To search one of these too, write its default and take the # away:")
     for each in fields.open:
-        where = f"{fields.shown(each.argument)}, {each.argument.place}"
+        where = f"{each.argument.name}, {each.argument.place}"
         lines.append(f"{each.name}: {each.annotation} = ...  ({where}: its default is computed)")
     if fields.left:
         lines += ["Not in the class:", *fields.left]

@@ -51,10 +51,6 @@ class Fields:
     form: str = "--name=value"
     booleans: str = "value"
 
-    def shown(self, argument: ScriptArgument) -> str:
-        """Returns the name of an argument as the script takes it."""
-        return argument.name.removeprefix("--") if self.form == "name=value" else argument.name
-
     def style(self) -> dict[str, str]:
         """Returns the settings of `step.arguments` that are not its defaults."""
         own = {"names": "underscores", "style": "--name=value", "booleans": "value"}
@@ -87,7 +83,7 @@ def fields_of(script: Script) -> Fields:
             name, made = _field(script, argument, found)
             _check_place(name, taken)
         except _LeftOutError as reason:
-            found.left.append(f"{found.shown(argument)} ({argument.place}): {reason}")
+            found.left.append(f"{argument.name} ({argument.place}): {reason}")
             continue
         taken.add(name)
         if isinstance(made, OpenField):
@@ -139,6 +135,13 @@ def _long(argument: ScriptArgument) -> list[str]:
     return [flag for flag in argument.flags if flag.startswith("--") and flag not in argument.off]
 
 
+def _usable(argument: ScriptArgument, style: Fields, *, swaps: bool) -> list[str]:
+    """Returns the flags that a study can write."""
+    if style.form == "name=value":
+        return list(argument.flags)
+    return [flag for flag in _long(argument) if swaps or _fits(flag, style.names)]
+
+
 def _fits(flag: str, names: str) -> bool:
     return ("_" if names == "dashes" else "-") not in flag.removeprefix("--")
 
@@ -170,7 +173,7 @@ def _pairs(argument: ScriptArgument) -> list[tuple[str, str]]:
 
 def _flag(argument: ScriptArgument, style: Fields, *, swaps: bool) -> str:
     """Returns the flag that a study writes."""
-    usable = [flag for flag in _long(argument) if swaps or _fits(flag, style.names)]
+    usable = _usable(argument, style, swaps=swaps)
     if argument.reading.kind != "flag":
         if not usable:
             raise _LeftOutError(_why_unusable(argument, style))

@@ -105,9 +105,9 @@ def _remarks(script: Script, fields: Fields) -> list[str]:
     needed = [each for each in fields.positions if each.required]
     computed = [each.argument for each in fields.open]
     return [
-        *(f"{fields.shown(each)} ({each.place}): it has no default: write its value under values" for each in required),
+        *(f"{each.name} ({each.place}): it has no default: write its value under values" for each in required),
         *(f"{each.position} ({each.place}): it has a position: write it into step.args" for each in needed),
-        *(f"{fields.shown(each)} ({each.place}): its default is computed; set it in the class" for each in computed),
+        *(f"{each.name} ({each.place}): its default is computed; set it in the class" for each in computed),
         *fields.left,
-        *(f"there may be more arguments: {why}; add fields of their names to search them" for why in script.unclear),
+        *(f"there may be more arguments: {why}" for why in script.unclear),
     ]

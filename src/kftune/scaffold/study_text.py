@@ -52,7 +52,7 @@ Metrics = tuple[list[Printed], list[Stored]]
 
 def _values(fields: Fields) -> str:
     required = [(each.name, each.argument) for each in fields.fields if each.default is None]
-    lines = [f"  {name}: # {fields.shown(given)} must be given ({given.place})\n" for name, given in required]
+    lines = [f"  {name}: # {given.name} must be given ({given.place})\n" for name, given in required]
     return f"values:\n{''.join(lines)}" if lines else ""
 
 

@@ -63,7 +63,9 @@ def _from_class(module: Module, node: ast.expr, unclear: list[str]) -> Iterator[
     for each in fields(home, home.classes[name], unclear):
         required = each.required or each.default == _MISSING
         reading = Reading("json") if each.reading.many else each.reading
-        yield replace(each, required=required, reading=reading, default=UNKNOWN if required else each.default)
+        default = UNKNOWN if required else each.default
+        flags = tuple(flag.removeprefix("--") for flag in each.flags)
+        yield replace(each, flags=flags, required=required, reading=reading, default=default)
 
 
 class _Config:
@@ -140,7 +142,7 @@ class _Config:
             computed = isinstance(value, str) and "${" in value
             kind = "text" if computed or required else _KINDS.get(type(value), "unknown")
             yield ScriptArgument(
-                flags=(f"--{prefix}{'.'.join(inner)}",),
+                flags=(f"{prefix}{'.'.join(inner)}",),
                 place=place,
                 reading=Reading(kind),
                 default=UNKNOWN if required or computed else value,

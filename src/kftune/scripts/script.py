@@ -116,7 +116,7 @@ class Script:
 
     def respelled(self, name: str) -> ScriptArgument | None:
         """Returns the argument of that name, with any dashes and underscores."""
-        flag = _plain(f"--{name}")
+        flag = _plain(name)
         return next((argument for argument in self.arguments if flag in map(_plain, argument.flags)), None)
 
     def abbreviated(self, flag: str) -> list[ScriptArgument]:
@@ -126,4 +126,4 @@ class Script:
 
 
 def _plain(flag: str) -> str:
-    return flag[:2] + flag[2:].replace("-", "_")
+    return flag.removeprefix("--").replace("-", "_")

@@ -149,9 +149,16 @@ def _passed_findings(each: Passed, script: Script, form: Style) -> Iterator[Find
     if argument is not None:
         yield from _value_findings(each, argument, form)
         return
+    respelled, longer = script.respelled(name), script.abbreviated(flag)
+    if respelled is not None and script.form == "name=value" != form.form:
+        message = (
+            f"trials get {flag}=..., but {respelled.place} takes {respelled.name}=... without dashes, and each trial "
+            f"fails; write step.arguments.style: name=value"
+        )
+        yield finding("KT402", each.path, message)
+        return
     if script.unclear:
         return
-    respelled, longer = script.respelled(name), script.abbreviated(flag)
     if script.ignores_unknown:
         severity: Severity | None = "wrong"
         effect = "the script ignores unknown arguments, and trains with its own value"
