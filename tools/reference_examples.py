@@ -40,7 +40,9 @@ algorithm: {name: multivariate-tpe, seed: 7, settings: {n_startup_trials: 5}}
 budget: {max_trials: 40, parallel: 4, max_failed: 5, trial_timeout: 30m, wall_clock: 6h, metrics_per_trial: 1000}
 """,
     "step.arguments": """
-step: {command: [python, train.py], arguments: {names: dashes, booleans: flag}}
+step:
+  command: [python, train.py]
+  arguments: {names: dashes, style: --name value, booleans: flag-no, nulls: omit}
 """,
     "budget.retries": """
 budget: {max_trials: 40, retries: {failed: 1, lost: 2, out_of_memory: smaller}}
@@ -134,6 +136,7 @@ step:
   command: [python, train.py]
   secrets:
     S3_KEY: {name: s3, key: secret-key}
+  arguments: {as: environment, prefix: HP_}
 """,
     "step.config_maps.NAME": """
 step:
@@ -177,6 +180,7 @@ step:
   command: [python, train.py]
   volumes: [{name: readings, mount: /data, claim: readings}]
   data: {path: readings, mount: /data}
+  arguments: {as: json-file, option: config}
 """,
     "targets.katib": """
 targets:
@@ -283,6 +287,7 @@ steps:
     kind: train
     command: [python, train.py]
     secrets: {S3_KEY: {name: s3, key: secret-key}}
+    arguments: {as: environment, prefix: HP_}
 """,
     "steps.NAME.config_maps.NAME": """
 steps:
@@ -290,6 +295,13 @@ steps:
     kind: train
     command: [python, train.py]
     config_maps: {S3_ENDPOINT: {name: s3-settings, key: endpoint}}
+""",
+    "steps.NAME.arguments": """
+steps:
+  train:
+    kind: train
+    command: [python, train.py]
+    arguments: {names: dashes, style: --name value, booleans: flag-no, nulls: omit}
 """,
     "steps.NAME.resources": """
 steps:
@@ -344,6 +356,7 @@ steps:
     kind: train
     command: [python, train.py]
     retries: {limit: 3, backoff: 30s, factor: 2, max_backoff: 10m}
+    arguments: {as: json-file, option: config}
 """,
     "steps.NAME.inputs.NAME": """
 steps:

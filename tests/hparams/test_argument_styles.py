@@ -52,7 +52,7 @@ def test_a_class_reads_what_it_gets_in_a_form(made, style):
 
 
 @pytest.mark.parametrize("style", STYLES, ids=str)
-@pytest.mark.parametrize("name", [entry.class_name for entry in BUILT_IN])
+@pytest.mark.parametrize("name", [entry["class_name"] for entry in BUILT_IN])
 def test_each_registered_class_reads_its_values_in_each_form(name, style):
     hparams = load_hparams(name)
     leaves = hparams.leaves()

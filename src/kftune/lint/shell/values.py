@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kftune.katib.trial.quoting import is_script
 from kftune.shell import ShellSyntaxError, parse
@@ -14,6 +14,7 @@ _ESCAPED = re.compile(r"(?<!\\)\\" + _PLACEHOLDER.pattern)
 _VARIABLE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
 _STAND_IN = "kftune-stand-in"
+_WHOLE_ARGUMENT = re.compile(r"|(?:--?[A-Za-z][\w.-]*=?|[A-Za-z_][\w.]*=)[\w.,:+/@%^-]*(?: [\w.,:+/@%^-]+)?")
 _KEPT_BACKSLASH = re.compile(rf"(?:-{{0,2}}[\w.-]+=)?\\{_STAND_IN}")
 
 
@@ -33,6 +34,26 @@ def kept_backslashes(words: list[str]) -> Iterator[str]:
     for word in seen:
         if _KEPT_BACKSLASH.fullmatch(word):
             yield word.replace(_STAND_IN, "VALUE")
+
+
+def is_whole_argument(words: list[str], placeholder: str, values: Iterable[str]) -> bool:
+    """Returns whether each value is a whole argument or nothing: ``--amp``, ``--rate 0.1``, ``rate=0.1``.
+
+    Args:
+        words: The container's command and args.
+        placeholder: The text that a value replaces.
+        values: The values.
+    """
+    if not any(values) or not all(map(_WHOLE_ARGUMENT.fullmatch, values)):
+        return False
+    line = " ".join(words[2:] if is_script(words) else words)
+    try:
+        seen = _all_words(line.replace(placeholder, _STAND_IN))
+    except ShellSyntaxError:
+        return False  # reported by `command_findings`
+    # With quotes, the empty text would be an argument.
+    quoted = re.search(rf"[\"']{re.escape(placeholder)}[\"']", line)
+    return _STAND_IN in seen and not quoted
 
 
 def is_split(words: list[str], placeholder: str, value: str) -> bool:

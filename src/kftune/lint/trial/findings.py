@@ -153,12 +153,19 @@ def _command_findings(container: Mapping[str, Any], path: Path, spec: Mapping[st
     if not words or (command and is_plain(words) and not unusual):
         return
     from kftune.lint.shell.lines import command_findings
-    from kftune.lint.shell.values import is_split
+    from kftune.lint.shell.values import is_split, is_whole_argument
 
     stops = spec.get("earlyStopping") is not None
     yield from command_findings(container, path, _collector(spec), early_stopping=stops)
     named = {each.get("reference"): each.get("name") for each in spec["trialTemplate"]["trialParameters"]}
-    reported = set()
+    # A value that is a whole argument, or nothing: the shell is to split it.
+    reported = {
+        parameter
+        for parameter in {each[0] for each in unusual}
+        if is_whole_argument(
+            words, placeholder(str(named.get(parameter))), [each[1] for each in _listed(spec) if each[0] == parameter]
+        )
+    }
     for parameter, value, path in unusual:
         name = named.get(parameter)
         if parameter not in reported and is_split(words, placeholder(str(name)), value):
