@@ -13,6 +13,7 @@ from kftune.scripts.module import Module
 _NUMBER = "([0-9.eE+-]+)"
 _PRINTING = frozenset({"print", "info", "warning", "debug", "write", "log", "echo", "secho", "rprint"})
 _STORING = frozenset({"log", "log_dict", "add_scalar", "log_metric", "log_metrics", "scalar", "track"})
+_LOGGERS = frozenset({"logger", "logging", "log", "LOGGER", "console", "_logger", "self.logger"})
 _LOWER = ("loss", "err", "error", "ppl", "perplexity", "rmse", "mae", "mse", "nll", "wer", "cer", "bpb", "bpc", "fid")
 _HIGHER = (
     *("acc", "accuracy", "acc1", "acc5", "top1", "top5", "f1", "auc", "auroc", "map", "map50", "iou", "miou", "dice"),
@@ -62,10 +63,10 @@ def printed_metrics(module: Module) -> tuple[list[Printed], list[Stored]]:
         if module.name(node.func) == "kftune.report":
             for keyword in node.keywords:
                 _keep(printed, _metric(f"{keyword.arg}=", " ", module.place(node)))
-        elif called in _STORING and owner not in ("logger", "logging", "log"):
+        elif called in _STORING and owner not in _LOGGERS:
             for name in _stored_names(module, node):
                 stored.setdefault(name, Stored(name, module.place(node)))
-        if called in _PRINTING:
+        elif called in _PRINTING:
             for before, after in _holes(_written(node, called)):
                 _keep(printed, _metric(before, after, module.place(node)))
     if "transformers.Trainer" in module.imported.values():
@@ -111,7 +112,8 @@ def _metric(before: str, after: str, place: str) -> Printed | None:
 
 
 def _tokens(name: str) -> set[str]:
-    return set(re.split(r"[^a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()))
+    camel = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
+    return set(re.split(r"[^a-z0-9]+", f"{name} {camel}".lower()))
 
 
 def _direction(name: str) -> str:
