@@ -57,7 +57,7 @@ def files(folder: Path, **texts: str) -> list[str]:
 def test_later_files_win_and_flags_win_over_files(tmp_path):
     config = files(tmp_path, a="units: 1\nname: a\noptimizer: {lr: 0.1}\n", b="units: 2\noptimizer: {kwargs: {x: 1}}\n")
     made = Toy.from_args(["--name=flag", *config])
-    assert made == Toy(units=2, name="flag", optimizer={"lr": 0.1, "kwargs": {"x": 1}})
+    assert made == Toy(units=2, name="flag", optimizer=Optimizer(lr=0.1, kwargs={"x": 1}))
 
 
 def test_a_file_may_be_the_next_token_and_have_dotted_names(tmp_path):
@@ -114,6 +114,7 @@ def test_an_encoded_value_in_an_override_is_decoded():
         ("optimizer:\n  rl: 1\n", "a.yaml:2:3: optimizer.rl: "),
         ("units: many\n", "a.yaml:1:8: units: "),
         ("units: true\n", "a.yaml:1:8: units: must be a number, not true or false"),
+        ("layers: [1, two]\n", "a.yaml:1:13: layers.1: "),
         ("- a\n", "a.yaml: a config file holds a mapping of hyperparameters, but this one holds ['a']"),
         ("units: [1\n", "a.yaml:"),
     ],
@@ -147,7 +148,7 @@ def test_a_field_of_the_name_of_the_flag_keeps_it(tmp_path):
 
 
 def test_a_class_that_takes_any_name_reads_its_own_command_line():
-    made = Open(config="a", other=1)
+    made = Open.from_dict({"config": "a", "other": 1})
     assert Open.from_args(made.to_args()) == made
 
 
@@ -157,7 +158,7 @@ def test_the_environment_counts_more_than_files_and_less_than_flags(tmp_path, mo
     monkeypatch.setenv("APP_OPTIMIZER__LR", "0.2")
     monkeypatch.setenv("APP_LAYERS", "[1]")
     made = Toy.from_args([*config, "--optimizer.lr=0.3"], env_prefix="APP_")
-    assert made == Toy(units=2, name="a", optimizer={"lr": 0.3}, layers=(1,))
+    assert made == Toy(units=2, name="a", optimizer=Optimizer(lr=0.3), layers=(1,))
     assert Toy.from_args(config).units == 1
 
 

@@ -59,8 +59,13 @@ def _read(script: Path, root: Path, command: str) -> tuple[Script, tuple[list[Pr
         UsageError: The source does not show it.
     """
     if not script.is_file():
-        raise UsageError(f"{script}: there is no such file; --from takes a Python script")
+        what = "it is a folder" if script.is_dir() else "there is no such file"
+        raise UsageError(f"{script}: {what}; --from takes a Python script")
     folders = [script.resolve().parent, root.resolve()]
+    try:
+        module = Module(script, folders)
+    except SourceError as error:
+        raise UsageError(str(error)) from error
     found = read_script(script, folders, command)
     if found.hparams:
         raise UsageError(
@@ -77,10 +82,7 @@ def _read(script: Path, root: Path, command: str) -> tuple[Script, tuple[list[Pr
         raise UsageError(f"{script} has no subcommands that kftune can read, but got --command {command}")
     if not found.arguments:
         raise UsageError("\n".join((*found.unclear, _READABLE)) if found.unclear else f"{script} takes no arguments")
-    try:
-        return found, printed_metrics(Module(script, folders))
-    except SourceError as error:
-        raise UsageError(str(error)) from error
+    return found, printed_metrics(module)
 
 
 _READABLE = (

@@ -151,12 +151,16 @@ class Given:
 
     def _placed(self, problem: InputProblem) -> str:
         """Returns a problem with the file and line, or the place, that its value comes from."""
-        path = tuple(map(str, problem.path))
-        if any(path[: len(later)] == later for later in self._elsewhere):
+        path: tuple[str, ...] = ()  # as far as it leads through mappings
+        for part in problem.path:
+            if not isinstance(part, str):
+                break
+            path = (*path, part)
+        if any(path[: len(other)] == other for other in self._elsewhere):
             return str(problem)
         for source in reversed(self._files):
             dotted = ".".join(path)
-            where = problem.path if get(source.data, problem.path)[0] else (dotted,) if dotted in source.data else None
+            where = problem.path if get(source.data, path)[0] else (dotted,) if dotted in source.data else None
             if where is not None:
                 line, column = yaml_text.locate(source.text, where, key=problem.at_key)
                 return f"{source.file}:{line}:{column}: {problem}"
