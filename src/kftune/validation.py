@@ -170,7 +170,7 @@ def _reworded(detail: Any, annotation: Any = None) -> str:
         most = context["max_length"]
         return f"must have at most {most} {'entry' if most == 1 else 'entries'}, but got {_shortened(given)}"
     if given is None and detail["type"] in _WITHOUT_VALUE:
-        return "has no value yet; write one after the colon"
+        return f"must be {_WITHOUT_VALUE[detail['type']]}, but there is no value"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     options: list[str] = []
     if detail["type"] == "union_tag_invalid":
@@ -198,7 +198,7 @@ _RULES = {
 
 
 # The errors about `key:` with nothing after it.
-_WITHOUT_VALUE = frozenset({"string_type", "literal_error"})
+_WITHOUT_VALUE = {"string_type": "text", "float_type": "a number", "int_type": "a whole number"}
 
 # How pydantic calls the arms of a union that are no models; it calls a validator "function-plain[name]".
 _SCALARS = ("str", "int", "float", "bool", "none")

@@ -159,12 +159,16 @@ def _names(script: Script, options: Sequence[ScriptArgument]) -> str:
 
 def _booleans(options: Sequence[ScriptArgument]) -> str:
     """Returns how most booleans are written."""
-    switches = [each.switch for each in options if each.switch in ("true", "false", "both")]
-    values = sum(each.reading.kind in ("bool", "literal") and isinstance(each.default, bool) for each in options)
+    switches = [each.switch for each in options if each.switch in ("true", "false", "both") and _is_name(each)]
+    values = sum(each.reading.kind != "flag" and isinstance(each.default, bool) for each in options)
     if not switches or len(switches) < values:
         return "value"
     plain = all(off == f"--no-{flag[2:]}" for each in options if each.off for flag, off in _pairs(each))
     return "flag-no" if set(switches) == {"both"} and plain else "flag"
+
+
+def _is_name(argument: ScriptArgument) -> bool:
+    return any(flag.removeprefix("--").replace("-", "_").isidentifier() for flag in _long(argument))
 
 
 def _pairs(argument: ScriptArgument) -> list[tuple[str, str]]:
@@ -268,15 +272,17 @@ def _of_type(kind: type, default: Any) -> tuple[str, Any]:
 def _of_list(default: Any) -> tuple[str, Any]:
     kinds = {type(each) for each in default} if isinstance(default, (list, tuple)) else set()
     if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
-        raise _LeftOutError("it is a list whose type is unknown")
+        raise _LeftOutError("it is a list of unknown type")
     return f"list[{kinds.pop().__name__}]", list(default)
 
 
 def _python(value: Any) -> str:
     """Returns a value as Python text, with double quotes as formatters have them."""
     if isinstance(value, str):
-        text = repr(value)
-        return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+        text = repr(value)[1:-1].replace("\\'", "'")
+        if value.count('"') > value.count("'"):
+            return "'" + text.replace("'", "\\'") + "'"
+        return '"' + text.replace('"', '\\"') + '"'
     if isinstance(value, list):
         return f"[{', '.join(map(_python, value))}]"
     return repr(value)

@@ -87,7 +87,7 @@ def _read(script: Path, root: Path, command: str) -> tuple[Script, tuple[list[Pr
 
 _READABLE = (
     "kftune reads argparse, click, typer, tyro, dataclasses (HfArgumentParser, simple-parsing), pydantic-settings, "
-    "Hydra, jsonargparse, absl and fire; for anything else write the class: kftune new hparams NAME"
+    "Hydra, jsonargparse, absl and fire; for others write the class: kftune new hparams NAME"
 )
 
 

@@ -57,7 +57,7 @@ def _values(fields: Fields) -> str:
 
 
 def _search(fields: Fields) -> str:
-    """Returns the domains: the likeliest one to search at once, the others as comments."""
+    """Returns the domains: the likeliest one to search, the others as comments."""
     proposed = [each for each in fields.fields if each.domain]
     first = min(proposed, key=_order, default=None)
     if first is None:

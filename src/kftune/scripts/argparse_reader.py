@@ -45,7 +45,7 @@ def argparse_script(module: Module, command: str = "") -> Script | None:
 
     Args:
         module: The script.
-        command: The subcommand whose arguments are meant, if there are several.
+        command: The subcommand to read, if there are several.
     """
     reader = _Reader(module, command)
     reader.follow()
@@ -123,6 +123,8 @@ class _Reader:
 
     def _calls(self, name: str) -> bool:
         """Queues a function of the user to be read; returns whether there is one of that name."""
+        if self._module is self._main and self._is_method(name):
+            return True  # the script is read as a whole
         found = self._module.where(name)
         function = found and found[0].functions.get(found[1])
         if found is None or function is None:
@@ -132,6 +134,13 @@ class _Reader:
             self._seen.add(key)
             self._open.append((found[0], function.body))
         return True
+
+    def _is_method(self, name: str) -> bool:
+        """Returns whether a name is that of a method of a class in the script."""
+        owner, _, method = name.rpartition(".")
+        known = self._module.classes
+        homes = known.values() if owner in ("self", "cls") else [known[owner]] if owner in known else []
+        return any(isinstance(each, ast.FunctionDef) and each.name == method for home in homes for each in home.body)
 
     def _read(self, nodes: Sequence[tuple[ast.AST, bool]]) -> None:
         for node, _ in nodes:

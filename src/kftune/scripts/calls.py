@@ -77,7 +77,12 @@ def named(call: ast.expr | None, *order: str) -> dict[str | None, ast.expr]:
 
 
 def texts(module: Module, call: ast.Call | None) -> list[str]:
-    """Returns the texts among the positional arguments of a call."""
+    """Returns the texts among the positional arguments of a call.
+
+    Args:
+        module: The script.
+        call: The call; None has none.
+    """
     values = [module.literal(each) for each in call.args] if call is not None else []
     return [value for value in values if isinstance(value, str)]
 

@@ -35,7 +35,7 @@ def click_script(module: Module, command: str = "") -> Script | None:
 
     Args:
         module: The script.
-        command: The subcommand whose arguments are meant, if there are several.
+        command: The subcommand to read, if there are several.
     """
     alone: list[Function] = []
     below: dict[str, Function] = {}

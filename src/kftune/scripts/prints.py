@@ -33,11 +33,11 @@ class Printed(NamedTuple):
     regex: str
     """The pattern that reads its value; empty if kftune's own does."""
     direction: str
-    """`minimize` or `maximize`, as the name tells."""
+    """`minimize` or `maximize`, by its name."""
     place: str
     """File and line."""
     of_validation: bool
-    """Whether it is about data that the training does not see, as the name tells."""
+    """Whether it is about data that the training does not see, by its name."""
 
 
 class Stored(NamedTuple):
@@ -90,7 +90,7 @@ def _stored_names(module: Module, node: ast.Call) -> Iterator[str]:
 
 
 def _metric(before: str, after: str, place: str) -> Printed | None:
-    """Returns the metric whose value stands between two texts; None if it is none."""
+    """Returns the metric with its value between two texts; None for other values."""
     found = _NAMED.search(before)
     if found is None:
         return None

@@ -25,7 +25,7 @@ def read_script(file: Path, folders: Sequence[Path], command: str = "") -> Scrip
     Args:
         file: The script.
         folders: Where to find the modules that it imports; no others are opened.
-        command: The subcommand whose arguments are meant, if there are several.
+        command: The subcommand to read, if there are several.
     """
     try:
         script = _script(Module(file, folders), command)

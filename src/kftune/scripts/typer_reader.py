@@ -33,7 +33,7 @@ def typer_script(module: Module, command: str = "") -> Script | None:
 
     Args:
         module: The script.
-        command: The subcommand whose arguments are meant, if there are several.
+        command: The subcommand to read, if there are several.
     """
     found = list(calls(module))
     if not any(name in ("typer.run", "typer.Typer") for _, name in found):

@@ -1,4 +1,4 @@
-"""Writes out loops over literals, and calls of small helper functions, so that each argument stands on its own.
+"""Writes out loops over literals, and calls of small helper functions, so that each call adds one argument.
 
 for name, kind in (("lr", float), ("units", int)):        parser.add_argument("--lr", type=float)
     parser.add_argument(f"--{name}", type=kind)      ->   parser.add_argument("--units", type=int)
@@ -17,7 +17,7 @@ _ADDS = "add_argument"
 
 
 def unrolled(module: Module) -> list[ast.stmt]:
-    """Returns the statements of a file, with loops and helpers that add arguments written out where that can be told.
+    """Returns the statements of a file, with loops and helpers that add arguments written out where the source shows how.
 
     Args:
         module: The file.
@@ -104,7 +104,7 @@ def _called(call: ast.Call) -> str:
 
 
 def _names_by_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Returns whether a function adds an argument whose name depends on its parameters."""
+    """Returns whether the name of an argument that a function adds depends on its parameters."""
     given = function.args
     parameters = {each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
     for call in ast.walk(function):
@@ -146,6 +146,9 @@ def _elements(node: ast.expr, module: Module) -> list[ast.expr] | None:
     method = ""
     if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute) and not found.args:
         method, found = found.func.attr, module.constant(found.func.value)
+    if isinstance(found, ast.Call) and module.name(found.func) == "dict" and not found.args:
+        names = [ast.Constant(each.arg) for each in found.keywords if each.arg is not None]
+        found = ast.Dict([*names], [each.value for each in found.keywords if each.arg is not None])
     if isinstance(found, ast.Dict) and None not in found.keys:
         keys = [key for key in found.keys if key is not None]
         if method == "items":

@@ -70,7 +70,7 @@ def _value(node: ast.expr | None, names: Names, level: int) -> Any:
 
 
 def _composed(node: ast.expr, names: Names, level: int) -> Any:
-    """Returns the value of an expression that is no literal."""
+    """Returns the value of an expression other than a literal."""
     if isinstance(node, ast.Name):
         return _value(names.constants.get(node.id), names, level)
     if isinstance(node, ast.UnaryOp):
@@ -134,7 +134,7 @@ def _attribute(node: ast.Attribute, names: Names) -> ast.expr | None:
 
 
 def _called(node: ast.Call, names: Names, level: int) -> Any:
-    """Returns the value of a call whose result is plain: a text's method, a path, or float("inf")."""
+    """Returns the value of a call with a plain result: a text's method, a path, or float("inf")."""
     values = [_value(each, names, level) for each in node.args]
     if node.keywords:
         raise _UnknownError
