@@ -17,7 +17,7 @@ _ADDS = "add_argument"
 
 
 def unrolled(module: Module) -> list[ast.stmt]:
-    """Returns the statements of a file, with loops and helpers that add arguments written out where the source shows how.
+    """Returns the statements of a file, with loops and helpers that add arguments written out as far as possible.
 
     Args:
         module: The file.
