@@ -120,11 +120,33 @@ VARIANTS = {
     ),
 }
 
+_FORMS = {
+    "flags": "{names: dashes, booleans: flag}",
+    "both-flags": "{names: dashes, style: --name value, booleans: flag-no}",
+    "hydra": "{style: name=value}",
+    "variables": "{as: environment, prefix: HP_}",
+    "file": "{as: json-file, option: config}",
+}
+_KINDS = {
+    "job": (),
+    "pytorchjob": ("targets.katib.trial_kind=PyTorchJob", "step.resources.nodes=2"),
+    "trainjob": ("targets.katib.trial_kind=TrainJob", "step.resources.nodes=2"),
+}
+VARIANTS |= {
+    f"study-arguments.{form}-{kind}": Variant(
+        "study-arguments.yaml", "katib", (f"step.arguments={arguments}", *overrides)
+    )
+    for form, arguments in _FORMS.items()
+    for kind, overrides in _KINDS.items()
+    if kind == "job" or form in ("flags", "file")
+}
+VARIANTS |= {f"pipeline-arguments.{target}": Variant("pipeline-arguments.yaml", target) for target in ("argo", "kfp")}
+
 
 def documents(variant: Variant) -> list[dict[str, Any]]:
     """Returns what a variant renders to."""
     path = GOLDEN / variant.file
-    if variant.file == "study.yaml":
+    if variant.file.startswith("study"):
         return render(load_study(path, variant.overrides), variant.target).documents
     return render_pipeline(load_pipeline(path, variant.overrides), variant.target).documents
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from argument_mistakes import ARGUMENTS, SWITCHED
 from mistake_texts import REMEDY, record, recorded
 
 import kftune
@@ -269,6 +270,8 @@ CLASSES = {
     "class: weights that do not fit": "units: int = Hparam(32, search=Choice(32, 64, weights=[1]))",
     "class: a name that mappings use": "items: int = 3",
 }
+_COMMAND = "  command: [python, train.py]\n"
+EDITS |= {name: Edit(_COMMAND, f"{_COMMAND}  arguments: {text}\n") for name, text in ARGUMENTS.items()}
 
 COMMANDS = {
     "command: unknown": ["rnu"],
@@ -307,6 +310,13 @@ COMMANDS = {
 # What a study has in addition when it runs or is rendered, and the command.
 RUN = ("run", "study.yaml", "step.command=[python, -c, '1']", "--dir", "runs-mistakes")
 OVERRIDES = {
+    "arguments: a file for a program that is not Python": [
+        *("render", "study.yaml", "step.command=[./train]", "step.arguments={as: json-file}")
+    ],
+    "arguments: a flag that Katib cannot choose": [
+        *("render", "study.yaml", "hparams=switched_hparams:Switched", "~search", "~values"),
+        "step.arguments={booleans: flag}",
+    ],
     "constraints: nothing is allowed": [*RUN, "constraints=[lr > 1, units < 0]"],
     "constraints: on Katib": ["render", "study.yaml", "constraints=[lr * units < 1]"],
     "algorithm: a sampler of one's own on Katib": [
@@ -338,6 +348,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "toy_hparams.py").write_text(HPARAMS)
     (folder / "raising_hparams.py").write_text("raise RuntimeError('the licence has run out')\n")
     (folder / "needing_hparams.py").write_text("import a_package_that_is_not_there\n")
+    (folder / "switched_hparams.py").write_text(SWITCHED)
     (folder / "own_samplers.py").write_text(SAMPLERS)
     (folder / "wrong_samplers.py").write_text("class NoSetting:\n    settings = {'share': 1}\n    proposals = None\n")
     (folder / "study.yaml").write_text(STUDY)

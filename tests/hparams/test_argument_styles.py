@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,13 @@ from kftune.errors import HparamsError
 from kftune.hparams.fields import kinds_of
 from kftune.hparams.registry import BUILT_IN, load_hparams
 
-STYLES = [
-    Style(*style)
-    for style in itertools.product(
-        ["underscores", "dashes"], ["--name=value", "--name value"], ["value", "flag-no"], ["omit", "value"]
-    )
-]
+FORMS: tuple[tuple[Any, ...], ...] = (
+    ("underscores", "dashes"),
+    ("--name=value", "--name value"),
+    ("value", "flag-no"),
+    ("omit", "value"),
+)
+STYLES = list(itertools.starmap(Style, itertools.product(*FORMS)))
 
 
 class Wide(Hparams):

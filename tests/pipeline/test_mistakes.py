@@ -124,6 +124,12 @@ EDITS = {
     "tune: a mistake in the study": Edit("study: study.yaml", "study: wrong.yaml"),
     "tune: an override of an unknown key": Edit("budget.max_trials=2", "budget.max_trails=2"),
     "tune: a command of its own": Edit("    study: study.yaml\n", "    study: study.yaml\n    module: net.train\n"),
+    "tune: arguments of its own": Edit(
+        "    study: study.yaml\n", "    study: study.yaml\n    arguments: {names: dashes}\n"
+    ),
+    "arguments: an input with the name of the file's option": Edit(
+        TRAIN, f"{TRAIN}    arguments: {{as: json-file, option: data}}\n"
+    ),
     "tune: a value that the study searches": Edit("values: {epochs: 3}", "values: {lr: 0.1}"),
     "tune: share of no volume": Edit("    study: study.yaml\n", "    study: study.yaml\n    share: work\n"),
     "tune: a job": Edit(

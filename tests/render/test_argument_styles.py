@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from foreign_scripts import ARGUMENTS, GUIDE, SCRIPTS, Net, foreign_study, script_in
@@ -36,6 +37,11 @@ def points(experiment):
     return [dict(zip(texts, values, strict=True)) for values in itertools.product(*texts.values())]
 
 
+def read_by(job, folder) -> Any:
+    """Runs a trial in a shell, as Katib wraps it; returns what its script has read."""
+    return run_trial(job["spec"]["template"]["spec"]["containers"][0], folder)[0]
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_script_reads_every_value_through_katib_and_a_shell(name, tmp_path):
     script, arguments = ARGUMENTS[name]
@@ -47,7 +53,7 @@ def test_a_script_reads_every_value_through_katib_and_a_shell(name, tmp_path):
     seen = set()
     for values in points(experiment):
         job = substituted(experiment, values)
-        received, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], tmp_path)
+        received = read_by(job, tmp_path)
         expected = Net.from_assignments(best_texts(wanted, values, {}))
         assert received == expected.to_dict()
         seen.add(expected.content_hash())
@@ -62,7 +68,7 @@ def test_the_parser_of_the_guide_is_tuned_as_it_stands(tmp_path):
     step = {"image": "i", "command": script_in(tmp_path, GUIDE), "arguments": {"names": "dashes"}}
     study = foreign_study((), {}, hparams=Guide, values={}, step=step)
     job = substituted(render(study).documents[0], {"learning_rate": "1e-05", "hidden_units": "64"})
-    received, _ = run_trial(job["spec"]["template"]["spec"]["containers"][0], tmp_path)
+    received = read_by(job, tmp_path)
     assert (received["learning_rate"], received["hidden_units"], received["dropout_rate"]) == (1e-05, 64, 0.5)
 
 
@@ -191,7 +197,8 @@ TEXTS = st.sampled_from(
 )
 def test_the_shell_chooses_the_arguments_that_known_texts_would_have(listed, form, booleans, nulls):
     style = Style("dashes", form, booleans, nulls)
-    groups, expected = [], []
+    groups: list[str] = []
+    expected: list[str] = []
     for index, (is_boolean, is_optional, text) in enumerate(listed):
         kind = Kind(is_boolean=is_boolean, is_optional=is_optional)
         text = text if not is_boolean or text in ("true", "false") else "true"
@@ -223,9 +230,9 @@ class Nested(Hparams):
 
 @given(st.none() | TEXTS, TEXTS, st.integers() | TEXTS, st.sampled_from(["omit", "value"]))
 def test_python_in_the_container_writes_the_file_that_a_run_here_writes(tmp_path_factory, name, note, either, nulls):
-    texts = Nested(optimizer={"name": name}, note=note, either=either).to_assignments()
+    texts = Nested(optimizer=Nested.Optimizer(name=name), note=note, either=either).to_assignments()
     kinds = kinds_of(Nested.leaves())
-    groups = []
+    groups: list[str] = []
     for key, text in texts.items():
         kind = kinds[key]
         groups += [f"{'text' if kind.is_text else 'json'}{'-null' if kind.is_optional else ''}", key, text]
@@ -235,4 +242,4 @@ def test_python_in_the_container_writes_the_file_that_a_run_here_writes(tmp_path
     subprocess.run(line, env=environment, check=True)
     written = json.loads((folder / "hparams.json").read_text(encoding="utf-8"))
     assert written == to_json(texts, Style(nulls=nulls), kinds)
-    assert Nested(**written) == Nested(optimizer={"name": name}, note=note, either=either)
+    assert Nested(**written) == Nested(optimizer=Nested.Optimizer(name=name), note=note, either=either)

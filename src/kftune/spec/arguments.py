@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field, create_model
 
 from kftune.argv import Booleans, Form, Names, Nulls, Style
 from kftune.spec.derived import derived
+from kftune.spec.labels import matching
 from kftune.spec.part import Part, PartError
 
 Way = Literal["command-line", "environment", "json-file"]
@@ -41,9 +42,11 @@ class _Arguments(Part):
     """``--amp=true``; or a flag: ``--amp`` or nothing; with ``flag-no``, ``--amp`` or ``--no-amp``."""
     nulls: Nulls = "omit"
     """Whether an argument whose value is null is left out, or written as the text ``null``."""
-    prefix: str = Field("", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
+    prefix: Annotated[str, matching(r"([A-Za-z_][A-Za-z0-9_]*)?", "a variable is letters, digits and '_'")] = ""
     """With ``as: environment``, the start of each variable's name, such as ``SM_HP_``."""
-    option: str | None = Field("config", pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+    option: (
+        Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_.-]*", "an option is its name without dashes in front")] | None
+    ) = "config"
     """With ``as: json-file``, the argument with the file's path; ``null`` for none, only the variable."""
 
     def model_post_init(self, context: object, /) -> None:

@@ -187,7 +187,11 @@ def _spelling(name: str, spelled: str) -> str:
 
 
 class _RefusedError(Exception):
-    """The script rejects a value."""
+    """The script rejects a value; `way_out` says which key of the step helps, if one does."""
+
+    def __init__(self, message: str, way_out: str = "") -> None:
+        super().__init__(message)
+        self.way_out = way_out
 
 
 def _value_findings(each: Passed, argument: ScriptArgument, form: Style) -> Iterator[Finding]:
@@ -205,7 +209,8 @@ def _value_findings(each: Passed, argument: ScriptArgument, form: Style) -> Iter
             else:
                 problem = _misread(argument, value, text)
         except _RefusedError as error:
-            way_out = "; write step.arguments.nulls: omit" if value is None and form.nulls == "value" else ""
+            is_null = value is None and form.nulls == "value"
+            way_out = "; write step.arguments.nulls: omit" if is_null else error.way_out
             yield finding("KT403", each.path, f"{shown}: {argument.place} {error}, and the trial fails{way_out}")
             return
         if problem:
@@ -227,9 +232,9 @@ def _misread_choice(argument: ScriptArgument, value: Any, tokens: Sequence[str])
             return None
         return f"then uses its default, {default!r}"
     if argument.reading.kind not in ("flag", "unknown"):
-        raise _RefusedError(f"declares {argument.name} with a value; leave out step.arguments.booleans")
+        raise _RefusedError(f"declares {argument.name} with a value", "; leave out step.arguments.booleans")
     if tokens[0] not in argument.flags:
-        raise _RefusedError(f"has no {tokens[0]}; write step.arguments.booleans: flag")
+        raise _RefusedError(f"has no {tokens[0]}", "; write step.arguments.booleans: flag")
     return None
 
 
@@ -241,7 +246,7 @@ def _misread(argument: ScriptArgument, value: Any, text: str) -> str | None:
     """
     kind, choices, many = argument.reading
     if kind == "flag":
-        raise _RefusedError(f"declares {argument.name} as a switch, which takes no value{_switching(argument, value)}")
+        raise _RefusedError(f"declares {argument.name} as a switch, which takes no value", _switching(argument, value))
     if kind in ("unknown", "code"):
         return None
     if kind == "characters" and not many:
