@@ -63,6 +63,8 @@ def test_arguments_are_followed_through_loops_helpers_and_constants(code, found,
     "code",
     [
         "import names\nfor name in names.ALL:\n    parser.add_argument('--' + name)",
+        "def add(p, name):\n    p.add_argument('--' + name)\n    add(p, name + 'x')\nadd(parser, 'a')",
+        "def add(p, name):\n    p.add_argument('--' + name)\nadd(parser, 'a')\nx = add(parser, 'b')",
         "def add(p, name, *rest):\n    p.add_argument('--' + name)\nadd(parser, 'a', 1)",
         "for name in ('a', 'b'):\n    if name == 'a':\n        break\n    parser.add_argument('--' + name)",
     ],

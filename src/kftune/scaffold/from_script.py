@@ -36,6 +36,8 @@ def new_from_script(name: str, root: Path, script: Path, command: str = "") -> t
     """
     check_name(name)
     place = Path(os.path.relpath(script.resolve(), root.resolve()))
+    if not str(place).isprintable() or set(str(place)) & {'"', "\\"}:
+        raise UsageError(f"the path of a script is written into the files, so it has no quotes, but got {str(place)!r}")
     targets = [root / f"{name}_hparams.py", root / f"{name}_study.yaml"]
     check_absent(targets)
     found, metrics = _read(script, root, command)

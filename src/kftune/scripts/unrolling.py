@@ -33,11 +33,17 @@ class _Unroller(ast.NodeTransformer):
         self._left = _MOST
         self._helpers = {name: node for name, node in module.functions.items() if _names_by_parameter(node)}
         self._inlined: set[str] = set()
+        self._kept: set[str] = set()
+        """The helpers with a call that could not be written out."""
+        self._open: set[str] = set()
+        """The helpers that are written out at the moment, which may call themselves."""
 
     def body(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
         made = [self.visit(deepcopy(each)) for each in statements]
         flat = [one for each in made for one in (each if isinstance(each, list) else [each])]
-        return [each for each in flat if not (isinstance(each, ast.FunctionDef) and each.name in self._inlined)]
+        return [
+            each for each in flat if not (isinstance(each, ast.FunctionDef) and each.name in self._inlined - self._kept)
+        ]
 
     def visit_For(self, node: ast.For) -> ast.AST | list[ast.AST]:
         elements = _elements(node.iter, self._module)
@@ -55,7 +61,7 @@ class _Unroller(ast.NodeTransformer):
             self._helpers.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
         )
         given = _given(helper, call) if helper is not None and isinstance(call, ast.Call) else None
-        if helper is None or given is None or self._left <= 0:
+        if helper is None or given is None or self._left <= 0 or helper.name in self._open:
             return self.generic_visit(node)
         self._left -= 1
         self._inlined.add(helper.name)
@@ -63,7 +69,14 @@ class _Unroller(ast.NodeTransformer):
         for inner in (each for copy in copies for each in ast.walk(copy)):
             if hasattr(inner, "lineno"):
                 ast.copy_location(inner, node)
-        return self._visited(copies)
+        self._open.add(helper.name)
+        visited = self._visited(copies)
+        self._open.discard(helper.name)
+        return visited
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self._kept |= {_called(node)} & self._helpers.keys()
+        return self.generic_visit(node)
 
     def _visited(self, nodes: Sequence[ast.AST]) -> list[ast.AST]:
         made = [self.visit(each) for each in nodes]
