@@ -94,6 +94,7 @@ def test_a_variable_that_holds_one_subcommand_after_another_is_told_apart(tmp_pa
         ("print('test accuracy:', x)", "test_accuracy", "test accuracy: *([0-9.eE+-]+)"),
         ("logger.info('valid loss %.3f (%d)', x, n)", "valid_loss", "valid loss *([0-9.eE+-]+)"),
         ("print(f'step {i}: train loss {a:.4f}, val loss {b:.4f}')", "val_loss", "val loss *([0-9.eE+-]+)"),
+        ("print(f'f1 = {x}')", "f1", "f1 *= *([0-9.eE+-]+)"),
         ("print({'eval_loss': x})", "eval_loss", "eval_loss': *([0-9.eE+-]+)"),
         ("import kftune\nkftune.report(step=1, val_mae=x)", "val_mae", ""),
         ("print(f'{x=} loss={y}')", "loss", ""),

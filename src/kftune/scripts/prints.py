@@ -106,7 +106,9 @@ def _metric(before: str, after: str, place: str) -> Printed | None:
     if found["end"] == "=" and stands_alone and (after[:1] in ("", " ", "\t", "\n", "\r")) and name == shown:
         regex = ""
     else:
-        sign = re.escape(found["end"].strip()) + (" *" if found["end"][-1:].isspace() or found["end"] else "")
+        end = found["end"]
+        lead = " *" if end[:1].isspace() and end.strip() else ""
+        sign = f"{lead}{re.escape(end.strip())}{' *' if end else ''}"
         regex = f"{re.escape(shown).replace(chr(92) + ' ', ' ').replace(chr(92) + '-', '-')}{sign}{_NUMBER}"
     return Printed(name, regex, direction, place, bool(_tokens(shown) & _VALIDATION))
 
