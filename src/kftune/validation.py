@@ -169,6 +169,8 @@ def _reworded(detail: Any, annotation: Any = None) -> str:
     if detail["type"] == "too_long":
         most = context["max_length"]
         return f"must have at most {most} {'entry' if most == 1 else 'entries'}, but got {_shortened(given)}"
+    if given is None and detail["type"] in _WITHOUT_VALUE:
+        return f"must be {_WITHOUT_VALUE[detail['type']]}, but there is no value"
     rule = _RULES.get(detail["type"]) or re.sub("^(Input|String) should ", "must ", detail["msg"])
     options: list[str] = []
     if detail["type"] == "union_tag_invalid":
@@ -194,6 +196,9 @@ _RULES = {
     "string_type": "must be text (put quotes around it)",
 }
 
+
+# The errors about `key:` with nothing after it.
+_WITHOUT_VALUE = {"string_type": "text", "float_type": "a number", "int_type": "a whole number"}
 
 # How pydantic calls the arms of a union that are no models; it calls a validator "function-plain[name]".
 _SCALARS = ("str", "int", "float", "bool", "none")

@@ -76,6 +76,24 @@ class Failing(Strategy):
 """
 
 
+PARSER = "import argparse\nparser = argparse.ArgumentParser()\n"
+
+# The scripts of which `kftune new` is to write a study.
+SCRIPTS_OF_NEW = {
+    "broken": "def main(:\n    pass\n",
+    "with_class": "from toy_hparams import Toy\nprint(Toy.from_args())\n",
+    "subcommands": (
+        f"{PARSER}subs = parser.add_subparsers()\ntrain = subs.add_parser('train')\n"
+        "train.add_argument('--lr', type=float, default=1e-3)\nsubs.add_parser('evaluate')\nparser.parse_args()\n"
+    ),
+    "positions": (
+        f"{PARSER}parser.add_argument('data')\nparser.add_argument('--sizes', nargs='+', type=int, default=[1])\n"
+        "parser.add_argument('--amp', type=bool, default=False)\nparser.parse_args()\n"
+    ),
+}
+NEW = ["new", "hparams", "net", "--from"]
+
+
 class Edit(NamedTuple):
     """A study in which `old` was mistakenly written as `new`."""
 
@@ -263,6 +281,20 @@ COMMANDS = {
     "command: an override of an unknown key": ["show", "study.yaml", "budget.max_trails=4"],
     "command: an override that breaks the study": ["show", "study.yaml", "budget.max_trials=0"],
     "command: new with a name that is no module": ["new", "hparams", "Text-CNN"],
+    "new: another kind": ["new", "hparms", "net"],
+    "new: --help": ["new", "--help"],
+    "new: a script that is not there": [*NEW, "trian.py"],
+    "new: a folder in place of a script": [*NEW, "."],
+    "new: a script that is not Python": [*NEW, "broken.py"],
+    "new: a script without a parser": [*NEW, "toy_hparams.py"],
+    "new: a script that reads its arguments with a class": [*NEW, "with_class.py"],
+    "new: a script with subcommands": [*NEW, "subcommands.py"],
+    "new: a misspelt subcommand": [*NEW, "subcommands.py", "--command", "trian"],
+    "new: a subcommand of a script that has none": [*NEW, "positions.py", "--command", "train"],
+    "new: no argument that a study can set": [*NEW, "positions.py"],
+    "new: a subcommand without a script": ["new", "hparams", "net", "--command", "train"],
+    "new: a pipeline from a script": ["new", "pipeline", "net", "--from", "subcommands.py"],
+    "new: a study that is there": ["new", "hparams", "taken", "--from", "subcommands.py", "--command", "train"],
     "command: registry show of nothing known": ["registry", "show", "LstmHparms"],
     "command: failed trials again in a run that starts over": ["run", "study.yaml", "--fresh", "--retry-failed"],
     "command: a misspelt option for failed trials": ["run", "study.yaml", "--retry-fail"],
@@ -320,6 +352,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "own_samplers.py").write_text(SAMPLERS)
     (folder / "wrong_samplers.py").write_text("class NoSetting:\n    settings = {'share': 1}\n    proposals = None\n")
     (folder / "study.yaml").write_text(STUDY)
+    (folder / "taken_study.yaml").write_text(STUDY)
+    for name, script in SCRIPTS_OF_NEW.items():
+        (folder / f"{name}.py").write_text(script)
     return folder
 
 

@@ -159,8 +159,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(make):
         (["--optimizer={"], "optimizer: the value must be JSON"),
         (["--optimizer=3"], "optimizer: must be a mapping, but got 3"),
         (["--scheduler=3"], "scheduler: must be a mapping, but got 3"),
-        (["lr=3"], "arguments are --name=value, but got 'lr=3'"),
-        (["-x", "3"], "arguments are --name=value, but got '-x'"),
+        (["lr=3"], "Model has no hyperparameter 'lr'"),
+        (["-x", "3"], "arguments are --name=value, or name=value, but got '-x'"),
         (["--hidden_units"], "--hidden_units needs a value: --hidden_units=VALUE"),
         (["--"], "-- needs a value"),
         (

@@ -13,8 +13,8 @@ import pytest
 from lint_examples import EXAMPLE_HPARAMS, EXAMPLE_STUDY, script_text
 
 from kftune.cli.call import call
-from kftune.lint.drift.reading import read_help, read_script
 from kftune.lint.rules.all import RULES
+from kftune.scripts.reading import read_help, read_script
 
 Lint = Callable[..., tuple[int, str]]
 
@@ -94,6 +94,34 @@ UNCLEAR = {
 }
 
 OTHER_LIBRARIES = {
+    "absl": (
+        'from absl import app, flags\nflags.DEFINE_integer("units", 64, "Width.")\n'
+        'flags.DEFINE_float("learning_rate", 0.001, "Step size.")\napp.run(print)',
+        [],
+    ),
+    "fire": ("import fire\ndef main(units: int = 64, rate: float = 0.001): pass\nfire.Fire(main)", ["KT401"]),
+    "transformers": (
+        "from dataclasses import dataclass, field\nfrom transformers import HfArgumentParser\n@dataclass\nclass A:\n"
+        '    units: int = field(default=32, metadata={"help": "Width."})\n    learning_rate: float = 0.001\n'
+        "HfArgumentParser(A).parse_args_into_dataclasses()",
+        ["KT405"],
+    ),
+    "jsonargparse": (
+        "import jsonargparse\ndef main(units: int = 64, learning_rate: int = 1): pass\njsonargparse.CLI(main)",
+        ["KT403", "KT405"],
+    ),
+    "Hydra, which takes no dashes": (
+        "import hydra\nfrom dataclasses import dataclass\nfrom hydra.core.config_store import ConfigStore\n"
+        "@dataclass\nclass C:\n    units: int = 64\n    learning_rate: float = 0.001\n"
+        'ConfigStore.instance().store(name="config", node=C)\n'
+        '@hydra.main(version_base=None, config_name="config")\ndef main(cfg): pass\nmain()',
+        ["KT402", "KT402"],
+    ),
+    "a switch that turns off": (
+        'import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument("--units", type=int, default=64)\n'
+        'parser.add_argument("--learning_rate", action="store_false")\nparser.parse_args()',
+        ["KT403"],
+    ),
     "click": (
         'import click\n@click.command()\n@click.option("--units", default=64)\n'
         '@click.option("--learning_rate", type=float, default=0.001)\ndef main(**given): pass\nmain()',

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,16 +23,16 @@ from pydantic_core import InitErrorDetails, PydanticSerializationError, Pydantic
 
 from kftune import yaml_text
 from kftune.argv import to_arguments
-from kftune.domains import Conditional, Domain, encoding
-from kftune.domains.encoding import DomainValue
+from kftune.domains import Domain
 from kftune.errors import HparamsError, KftuneError, suggestion
 from kftune.hparams.fields.bools import NO_NUMBER, refused_bools
 from kftune.hparams.fields.command_line import CommandLine
 from kftune.hparams.fields.entry import entry_of, holder_of
 from kftune.hparams.fields.form import in_order, to_json
+from kftune.hparams.fields.given import Given, of_environment
 from kftune.hparams.fields.groups import FieldGroup, completed, extras_of, groups_of
 from kftune.hparams.fields.leaf import Leaf
-from kftune.hparams.fields.nested import get, put, remove
+from kftune.hparams.fields.nested import get
 from kftune.hparams.fields.reading import check_reading
 from kftune.hparams.fields.table import leaves_of
 from kftune.validation import Frozen, OwnErrors, findings
@@ -220,24 +222,32 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         return cls._from_texts(assignments.items())
 
     @classmethod
-    def from_args(cls, argv: Sequence[str] | None = None) -> Self:
+    def from_args(
+        cls, argv: Sequence[str] | None = None, *, config: str | None = None, env_prefix: str | None = None
+    ) -> Self:
         """Returns an instance from a command line of ``--name=value`` (dashes or underscores, dots for groups).
+
+        ``--config FILE`` reads a YAML file, several times if given so; ``a.b=1``, ``+new=1`` and ``~a`` are overrides.
+        What counts most is last: defaults, files in their order, the environment, then flags and overrides.
 
         Args:
             argv: The arguments. None takes those of the process, and exits as a script should: ``--help`` prints the
                 fields and exits 0, a mistake prints one line and exits 2.
+            config: The name of the flag for files. None is ``config``, unless the class has such a field, or allows
+                any name: then ``--config`` sets that.
+            env_prefix: Variables that begin with it count too: ``APP_OPTIMIZER__LR`` for ``optimizer.lr``.
 
         Raises:
-            HparamsError: A flag is unknown, or a value is not valid for its field.
+            HparamsError: A flag is unknown, a file cannot be read, or a value is not valid for its field.
         """
         if argv is not None:
-            return cls._from_texts(cls._command_line.texts(argv))
+            return cls._from_line(argv, config, env_prefix)
         arguments = sys.argv[1:]
         if {"-h", "--help"} & set(arguments):
             sys.stdout.write(cls.help_text())
             raise SystemExit(0)
         try:
-            return cls._from_texts(cls._command_line.texts(arguments))
+            return cls._from_line(arguments, config, env_prefix)
         except KftuneError as error:
             sys.stderr.write(f"{sys.argv[0]}: {error}\n")
             raise SystemExit(2) from error
@@ -338,33 +348,17 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
 
     @classmethod
     def _from_texts(cls, texts: Iterable[tuple[str, str]]) -> Self:
-        data: dict[str, Any] = {}
-        conditions: dict[str, Conditional] = {}
-        for name, text in texts:
-            leaf = cls._leaves.get(name) or cls._leaves.get(name.replace("-", "_"))
-            if leaf is None:
-                put(data, *cls._command_line.place_of(name, text))
-                continue
-            if text.startswith(encoding.PREFIX):
-                drawn = encoding.decode(text)
-                if isinstance(drawn, DomainValue) and isinstance(drawn.domain, Conditional):
-                    conditions[leaf.name] = drawn.domain
-            if len(leaf.path) == 1:
-                data[leaf.name] = leaf.decode(text)
-            else:
-                put(data, leaf.path, leaf.decode(text))
-        made = cls._valid(data, strict=False)
-        return cls._without_inactive(made, data, conditions) if conditions else made
+        given = Given(cls, cls._leaves, cls._command_line)
+        given.texts(texts)
+        return cast("Self", given.made(partial(cls._valid, strict=False)))
 
     @classmethod
-    def _without_inactive(cls, made: Self, data: dict[str, Any], conditions: dict[str, Conditional]) -> Self:
-        """Restores the default of each inactive conditional field, parents before children."""
-        for name in cls._leaves:
-            condition = conditions.get(name)
-            if condition is not None and not condition.active(made.to_flat()):
-                remove(data, cls._leaves[name].path)
-                made = cls._valid(data, strict=False)
-        return made
+    def _from_line(cls, argv: Sequence[str], config: str | None, env_prefix: str | None) -> Self:
+        line = cls._command_line
+        given = Given(cls, cls._leaves, line)
+        env = of_environment(cls, cls._leaves, env_prefix, os.environ)
+        given.arguments(line.texts(argv), config or line.config, env)
+        return cast("Self", given.made(partial(cls._valid, strict=False)))
 
     @classmethod
     def _valid(cls, data: dict[str, Any], *, strict: bool | None = None) -> Self:

@@ -24,9 +24,6 @@ from kftune.images import PREFIX, resolve
 from kftune.katib.admission import Verdict
 from kftune.katib.go.reading import Piece
 from kftune.lint.drift.compare import Begun, drift, encoded_findings, passed_by_class, passed_by_study
-from kftune.lint.drift.module import Module, SourceError
-from kftune.lint.drift.reading import read_help, read_script
-from kftune.lint.drift.script import Script
 from kftune.lint.drift.step import StepScript, step_script
 from kftune.lint.experiment import CheckedDocument
 from kftune.lint.options import HelpText, LintOptions
@@ -40,6 +37,9 @@ from kftune.lint.step_user import user_findings
 from kftune.lint.study_refusals import refusal_findings
 from kftune.lint.study_sample import StudySample, regex_findings, study_sample
 from kftune.render import render
+from kftune.scripts.module import Module, SourceError
+from kftune.scripts.reading import read_help, read_script
+from kftune.scripts.script import Script
 from kftune.spec.classes import load_class
 from kftune.study import Study, load_study, study_from_dict
 
@@ -212,7 +212,8 @@ def _script(begun: StepScript, folders: Sequence[Path], help_text: HelpText | No
     file = begun.file
     if file is None or not file.is_file():
         raise UsageError(f"there is no file {file}; --script names the training script")
-    script = read_script(file, tuple(dict.fromkeys((file.parent, *folders))))
+    command = next((token for token in begun.given if not token.startswith("-")), "")
+    script = read_script(file, tuple(dict.fromkeys((file.parent, *folders))), command)
     if not script.unclear or script.hparams or help_text is None:
         return script
     try:

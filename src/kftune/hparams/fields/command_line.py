@@ -21,6 +21,9 @@ from kftune.hparams.fields.nested import get, put, remove
 if TYPE_CHECKING:
     import argparse
 
+CONFIG = "config"
+"""The flag that names a config file."""
+
 # The attribute of a namespace with the texts that a parser prepared by `CommandLine.add_options` has read.
 TEXTS = "_kftune_texts"
 
@@ -51,6 +54,12 @@ class CommandLine:
         dashed = {f"--{name.replace('_', '-')}": leaf for name, leaf in leaves.items()}
         self._flags = {**dashed, **{f"--{name}": leaf for name, leaf in leaves.items()}}
 
+    @property
+    def config(self) -> str | None:
+        """The name of the flag for config files; None if ``--config`` sets a field, or a name that the class allows."""
+        has_own = CONFIG in self._model.model_fields or self._model.model_config.get("extra") == "allow"
+        return None if has_own else CONFIG
+
     def refuse(self, name: str) -> NoReturn:
         """Raises the error for a name that the class does not have."""
         raise HparamsError(f"{self._model.__name__} has no hyperparameter {name!r}; {suggestion(name, self._leaves)}")
@@ -58,7 +67,7 @@ class CommandLine:
     def texts(self, argv: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yields name and text of each flag, given as ``--name=value`` or in two tokens; ``--name`` is true for a bool.
 
-        ``--no-name`` is false for one.
+        ``--no-name`` is false for one. An override has no name.
 
         Raises:
             HparamsError: A token is not a flag, or a flag has no value or is followed by another flag.
@@ -68,7 +77,8 @@ class CommandLine:
             token, following = tokens[at], (tokens[at + 1] if at + 1 < len(tokens) else None)
             at += 1
             if not token.startswith("--"):
-                raise HparamsError(f"arguments are --name=value, but got {token!r}")
+                yield "", self._checked_override(token)
+                continue
             flag, equals, text = token.partition("=")
             leaf = self._flags.get(flag)
             if not equals and (bare := self._bare(flag, following)):
@@ -80,13 +90,18 @@ class CommandLine:
                     raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
                 text = following
                 at += 1
-            yield (leaf.name if leaf else flag[2:]), text
+            yield (leaf.name if leaf else flag[2:] or self.refuse("")), text
+
+    def _checked_override(self, token: str) -> str:
+        if token[:1] != "~" and (token[:1] == "-" or "=" not in token):
+            raise HparamsError(f"arguments are --name=value, or name=value, but got {token!r}")
+        return token
 
     def _bare(self, flag: str, following: str | None) -> tuple[str, str] | None:
         """Returns name and text of a flag without a value, ``--amp`` or ``--no-amp`` for a bool; None for others."""
         leaf = self._flags.get(flag)
         if leaf is not None:
-            is_bare = following is None or following.startswith("--")
+            is_bare = following is None or following.startswith(("--", "~", "+")) or "=" in following
             return (leaf.name, "true") if is_bare and _is_bool(leaf) else None
         leaf = self._flags.get(f"--{flag[5:]}") if flag.startswith("--no-") else None
         return (leaf.name, "false") if leaf is not None and _is_bool(leaf) else None
@@ -180,6 +195,10 @@ class CommandLine:
                 notes.append(f"searched {json.dumps(leaf.domain.to_spec())}")
             lines.append(f"  --{leaf.name}")
             lines.append(f"        {leaf.description} ({'; '.join(notes)})".replace("         (", "        ("))
+        if self.config:
+            lines += ["", "also:", f"  --{self.config} FILE"]
+            lines.append("        YAML file of hyperparameters, once or more; a later one counts more, and flags most")
+            lines += ["  name=value, +name=value, ~name", "        set a value, add one, restore a default"]
         return "\n".join(lines) + "\n"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,9 @@ from kftune.errors import near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, kinds_of
 from kftune.katib.go.types import Path
-from kftune.lint.drift.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
+from kftune.scripts.script import UNKNOWN, Kind, Script, ScriptArgument
 from kftune.spec.arguments import Arguments
 from kftune.spec.load import keys_to
 from kftune.study import Study
@@ -162,9 +162,16 @@ def _passed_findings(each: Passed, script: Script, form: Style) -> Iterator[Find
     if argument is not None:
         yield from _value_findings(each, argument, form)
         return
+    respelled, longer = script.respelled(name), script.abbreviated(flag)
+    if respelled is not None and script.form == "name=value" != form.form:
+        message = (
+            f"trials get {flag}=..., but {respelled.place} takes {respelled.name}=... without dashes, and each trial "
+            f"fails; write step.arguments.style: name=value"
+        )
+        yield finding("KT402", each.path, message)
+        return
     if script.unclear:
         return
-    respelled, longer = script.respelled(name), script.abbreviated(flag)
     if script.ignores_unknown:
         severity: Severity | None = "wrong"
         effect = "the script ignores unknown arguments, and trains with its own value"
@@ -351,13 +358,15 @@ def _default_findings(
         always = each is not None and each.always
         severity: Severity = "advice" if always else "wrong"
         effect = "every trial gets a value" if always else "trials without a value use the script's default"
-        defaults = f"{json.dumps(leaf.default)} in {hparams.__name__} and {argument.default!r} at {argument.place}"
+        defaults = (
+            f"{json.dumps(leaf.default)} in {hparams.__name__} and {argument.default_with(name)!r} at {argument.place}"
+        )
         message = f"{name} is {defaults}: {effect}"
         yield finding("KT405", each.path if each else top, message, severity)
 
 
 def _differs(leaf: Leaf, argument: ScriptArgument) -> bool:
-    theirs, ours, kind = argument.default, leaf.default, argument.reading.kind
+    theirs, ours, kind = argument.default_with(leaf.name), leaf.default, argument.reading.kind
     if theirs is UNKNOWN or theirs is None or argument.reading.many or kind in ("unknown", "code"):
         return False
     if kind == "flag" and not isinstance(ours, bool):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kftune.lint.drift.module import module_file
+from kftune.scripts.module import module_file
 from kftune.spec.program import PythonProgram, python_program
 from kftune.study import Step
 

@@ -41,7 +41,7 @@ RULES = (
         title="A name with dashes instead of underscores",
         explanation="argparse and click treat --learning_rate and --learning-rate as two names, and typer turns "
         "underscores into dashes. Trials get the name of the class, with underscores.",
-        remedy="write step.arguments.names: dashes in the study, or accept both spellings in the script, as in "
+        remedy="write the key of step.arguments in the study, or accept both spellings in the script, as in "
         "add_argument('--learning-rate', '--learning_rate')",
         fails=_parser(_UNITS, '"--learning-rate", type=float, default=0.001'),
         passes=_parser(_UNITS, '"--learning-rate", "--learning_rate", type=float, default=0.001'),

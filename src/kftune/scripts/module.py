@@ -10,9 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kftune.lint.drift.script import UNKNOWN, Kind, Reading
+from kftune.scripts.script import UNKNOWN, Kind, Reading
+from kftune.scripts.values import value_of
 
-_KINDS: dict[str, Kind] = {"int": "int", "float": "float", "str": "text", "bool": "bool"}
+_KINDS: dict[str, Kind] = {
+    **{"int": "int", "float": "float", "str": "text", "bool": "bool"},
+    **dict.fromkeys(("pathlib.Path", "os.PathLike"), "text"),
+}
+_ENUMERATIONS = frozenset({"Enum", "StrEnum", "IntEnum"})
 _LONGEST_SOURCE = 1_000_000
 _MOST_MODULES = 100
 
@@ -45,10 +50,19 @@ class Module:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self.tree = ast.parse(text)
+            self._lines = text.splitlines()
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise SourceError(f"{file}:{getattr(error, 'lineno', None) or 1}: not Python: {error}") from None
         except OSError as error:
             raise SourceError(f"{file}: {error.strerror}") from None
+
+    def comment(self, node: ast.AST) -> str:
+        """Returns the comment at the end of the line on which a node ends; empty if there is none."""
+        end = getattr(node, "end_lineno", None)
+        if end is None:
+            return ""
+        rest = self._lines[end - 1][getattr(node, "end_col_offset", 0) :].decode(errors="replace").strip()
+        return rest.lstrip("#").strip() if rest.startswith("#") else ""
 
     def place(self, node: ast.AST) -> str:
         """Returns the file and line of a node."""
@@ -80,11 +94,12 @@ class Module:
         return {node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef)}
 
     @cached_property
-    def _constants(self) -> dict[str, ast.expr]:
-        """Names that are assigned exactly once, with their values."""
-        names = (node for node in ast.walk(self.tree) if isinstance(node, ast.Name))
-        stored = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
-        assigned = map(_assigned, self.tree.body)
+    def constants(self) -> dict[str, ast.expr]:
+        """Names that are assigned exactly once, and are no parameters, with their values."""
+        nodes = list(ast.walk(self.tree))
+        stored = Counter(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+        stored.update(node.arg for node in nodes if isinstance(node, ast.arg))
+        assigned = (_assigned(node) for node in nodes if isinstance(node, (ast.Assign, ast.AnnAssign)))
         return {target: value for target, value in assigned if value is not None and stored[target] == 1}
 
     def name(self, node: ast.AST | None) -> str:
@@ -92,16 +107,17 @@ class Module:
         root, dot, rest = spelled(node).partition(".")
         return f"{self.imported.get(root, root)}{dot}{rest}"
 
+    def constant(self, node: ast.expr | None) -> ast.expr | None:
+        """Returns what a name was assigned, if it is assigned once; other expressions unchanged."""
+        seen = set()
+        while isinstance(node, ast.Name) and node.id in self.constants and node.id not in seen:
+            seen.add(node.id)
+            node = self.constants[node.id]
+        return node
+
     def literal(self, node: ast.expr | None) -> Any:
-        """Returns the value of a literal or a constant; UNKNOWN for other expressions."""
-        if isinstance(node, ast.Name) and node.id in self._constants:
-            node = self._constants[node.id]
-        if node is None:
-            return UNKNOWN
-        try:
-            return ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            return UNKNOWN
+        """Returns the value of a literal, of a constant, or of simple arithmetic; UNKNOWN for other expressions."""
+        return UNKNOWN if node is None else value_of(node, self)
 
     def reading(self, node: ast.expr | None) -> Reading:
         """Returns how an argument with an annotation is read."""
@@ -113,6 +129,9 @@ class Module:
         name = self.name(node)
         if name in _KINDS:
             return Reading(_KINDS[name])
+        members = self.members(name)
+        if members:
+            return Reading("text", tuple(members.values()))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             sides = [side for side in (node.left, node.right) if ast.unparse(side) != "None"]
             return self.reading(sides[0]) if len(sides) == 1 else Reading()
@@ -126,10 +145,21 @@ class Module:
             return self.reading(parts[0])
         if outer == "Literal":
             values = tuple(self.literal(part) for part in parts)
-            return Reading("text", values) if all(isinstance(value, str) for value in values) else Reading()
+            kinds: dict[type, Kind] = {str: "text", int: "int", float: "float"}
+            same = {type(value) for value in values}
+            return Reading(kinds[same.pop()], values) if len(same) == 1 and same <= kinds.keys() else Reading()
         if outer in ("list", "List", "Sequence", "tuple", "Tuple"):
             return self.reading(parts[0])._replace(many=True)
         return Reading()
+
+    def members(self, name: str) -> dict[str, Any]:
+        """Returns the members of an enumeration that the user defines, by name; none for other names."""
+        home, inner = self.where(name) or (self, "")
+        node = home.classes.get(inner)
+        if node is None or not any(home.name(base).rpartition(".")[2] in _ENUMERATIONS for base in node.bases):
+            return {}
+        assigned = (_assigned(each) for each in node.body)
+        return {target: home.literal(value) for target, value in assigned if value is not None}
 
     def where(self, name: str) -> tuple[Module, str] | None:
         """Returns the user's module that defines what a name refers to, and the name in it; None if there is none."""
@@ -203,7 +233,7 @@ def spelled(node: ast.AST | None) -> str:
     return ""
 
 
-def _assigned(statement: ast.stmt) -> tuple[str, ast.expr | None]:
+def _assigned(statement: ast.AST) -> tuple[str, ast.expr | None]:
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
         return statement.targets[0].id, statement.value
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

@@ -22,6 +22,10 @@ accepts true and false; `flag` takes no value; `dict` and `characters` are Pytho
 function that does not use kftune."""
 
 
+Switch = Literal["", "true", "false", "both", "other"]
+"""What a flag without a value stores: true, false, both with two flags, or something else, such as a count."""
+
+
 class Reading(NamedTuple):
     """How the text of an argument is read."""
 
@@ -46,6 +50,22 @@ class ScriptArgument:
     reading: Reading = UNREAD
     default: Any = UNKNOWN
     required: bool = False
+    help: str = ""
+    """What the script says about it."""
+    bounds: tuple[tuple[str, float], ...] = ()
+    """Limits of a number, such as `("ge", 0)`, by pydantic's names for them."""
+    switch: Switch = ""
+    """What an argument of kind `flag` does; empty if that is unknown, and for others."""
+    position: str = ""
+    """Its name, if it has a position and no flag."""
+    off: tuple[str, ...] = ()
+    """The flags that set a switch to false, if it has both; they are among `flags` too."""
+
+    def default_with(self, name: str) -> Any:
+        """Returns the default as `--name=...` would give it: for a flag that stores false, the opposite."""
+        spelled = {f"--{name}", f"--{name.replace('_', '-')}"}
+        negates = self.switch == "false" or bool(spelled & set(self.off))
+        return not self.default if negates and isinstance(self.default, bool) else self.default
 
     @property
     def name(self) -> str:
@@ -69,6 +89,14 @@ class Script:
     """Whether it accepts - and _ for each other."""
     hparams: str = ""
     """The hyperparameter class that reads the command line, by its name in the script."""
+    library: str = ""
+    """What reads the command line, by its name."""
+    form: Literal["--name=value", "name=value"] = "--name=value"
+    """How an argument is written."""
+    start: tuple[str, ...] = ()
+    """Arguments that come before these, such as the name of a subcommand."""
+    commands: tuple[str, ...] = ()
+    """The subcommands of which one has to be chosen before its arguments are known."""
 
     def doubted(self, why: str) -> Script:
         """Returns the script with one more reason why it may take more arguments."""
@@ -88,7 +116,7 @@ class Script:
 
     def respelled(self, name: str) -> ScriptArgument | None:
         """Returns the argument of that name, with any dashes and underscores."""
-        flag = _plain(f"--{name}")
+        flag = _plain(name)
         return next((argument for argument in self.arguments if flag in map(_plain, argument.flags)), None)
 
     def abbreviated(self, flag: str) -> list[ScriptArgument]:
@@ -98,4 +126,4 @@ class Script:
 
 
 def _plain(flag: str) -> str:
-    return flag[:2] + flag[2:].replace("-", "_")
+    return flag.removeprefix("--").replace("-", "_")

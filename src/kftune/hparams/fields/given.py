@@ -1,0 +1,202 @@
+"""What a script is given: config files, variables of the environment, flags and overrides, the last one first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from kftune import yaml_text
+from kftune.domains import Conditional, encoding
+from kftune.domains.encoding import DomainValue
+from kftune.errors import HparamsError, near_names
+from kftune.hparams.fields.command_line import CommandLine
+from kftune.hparams.fields.groups import group_of
+from kftune.hparams.fields.leaf import Leaf
+from kftune.hparams.fields.nested import get, put, remove
+from kftune.validation import InputProblem, findings
+
+
+class _Source(NamedTuple):
+    """A config file."""
+
+    file: str
+    text: str
+    data: dict[str, Any]
+
+
+class Given:
+    """Collects values for the fields of a class; of two for the same field, the later one counts.
+
+    Args:
+        model: The class.
+        leaves: Its fields by dotted name.
+        line: Its command line.
+    """
+
+    def __init__(self, model: type[BaseModel], leaves: Mapping[str, Leaf], line: CommandLine) -> None:
+        self._model = model
+        self._leaves = leaves
+        self._line = line
+        self._data: dict[str, Any] = {}
+        self._conditions: dict[str, Conditional] = {}
+        self._files: list[_Source] = []
+        self._elsewhere: list[tuple[str, ...]] = []
+        """The paths of values that come from no file."""
+
+    def texts(self, texts: Iterable[tuple[str, str]]) -> None:
+        """Takes texts by dotted name."""
+        data, leaves = self._data, self._leaves
+        for name, text in texts:
+            leaf = leaves.get(name) or leaves.get(name.replace("-", "_"))
+            if leaf is None:
+                put(data, *self._line.place_of(name, text))
+                continue
+            if text.startswith(encoding.PREFIX):
+                drawn = encoding.decode(text)
+                if isinstance(drawn, DomainValue) and isinstance(drawn.domain, Conditional):
+                    self._conditions[leaf.name] = drawn.domain
+            if len(leaf.path) == 1:
+                data[leaf.name] = leaf.decode(text)
+            else:
+                put(data, leaf.path, leaf.decode(text))
+
+    def arguments(self, found: Iterable[tuple[str, str]], config: str | None, env: Mapping[str, str]) -> None:
+        """Takes a command line: first its config files, then the environment, then flags and overrides in their order.
+
+        Args:
+            found: What `CommandLine.texts` yields.
+            config: The name of the flag for config files; None for no such flag.
+            env: Text of the variables of the environment that count, by dotted name.
+
+        Raises:
+            HparamsError: A file cannot be read or is no mapping, or a name or a text is rejected.
+        """
+        pairs = list(found)
+        names = {name for name, _ in pairs}
+        if not env and names.isdisjoint(("", config)):
+            self.texts(pairs)
+            return
+        for name, text in pairs:
+            if name == config:
+                self._file(text)
+        self.texts(env.items())
+        self._elsewhere += map(_path, env)
+        for name, text in pairs:
+            if not name:
+                self._override(text)
+            elif name != config:
+                self.texts([(name, text)])
+                self._elsewhere.append(_path(name))
+
+    def made(self, valid: Callable[[dict[str, Any]], Any]) -> Any:
+        """Returns the instance.
+
+        Args:
+            valid: Makes an instance from nested values.
+
+        Raises:
+            HparamsError: A value is not valid for its field.
+        """
+        if self._files:
+            try:
+                self._model.model_validate(self._data, strict=False)
+            except ValidationError as error:
+                problems = findings(error, self._model)
+                raise HparamsError("\n".join(map(self._placed, problems))) from error
+        made = valid(self._data)
+        for name in self._leaves if self._conditions else ():  # parents before children
+            condition = self._conditions.get(name)
+            if condition is not None and not condition.active(made.to_flat()):
+                remove(self._data, self._leaves[name].path)
+                made = valid(self._data)
+        return made
+
+    def _override(self, token: str) -> None:
+        """Takes ``name=value``, ``+name=value`` or ``~name``; a text for a plain field is one as in a flag."""
+        name, equals, text = token.partition("=")
+        leaf = self._leaves.get(name) if equals else None
+        if leaf is not None and leaf.form != "json":
+            self.texts([(name, text)])
+        else:
+            self._line.apply(token, self._data)
+        self._elsewhere.append(_path(name.lstrip("+~")))
+
+    def _file(self, file: str) -> None:
+        try:
+            text = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise HparamsError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        data = yaml_text.load(text, file=file)
+        if data is None:
+            return
+        if not isinstance(data, dict):
+            raise HparamsError(f"{file}: a config file holds a mapping of hyperparameters, but this one holds {data!r}")
+        self._files.append(_Source(file, text, data))
+        self._merge(self._data, data, self._model)
+
+    def _merge(self, data: dict[str, Any], more: Mapping[Any, Any], model: type[BaseModel]) -> None:
+        """Lays values over others: group by group, and a field as a whole."""
+        for key, value in more.items():
+            field = model.model_fields.get(key) if isinstance(key, str) else None
+            group = group_of(field.annotation) if field else None
+            if group is not None and isinstance(value, dict) and isinstance(data.get(key), dict):
+                self._merge(data[key], value, group)
+            elif isinstance(key, str) and model is self._model and field is None and "." in key and key in self._leaves:
+                put(data, self._leaves[key].path, value)
+            else:
+                data[key] = _copied(value)
+
+    def _placed(self, problem: InputProblem) -> str:
+        """Returns a problem with the file and line, or the place, that its value comes from."""
+        path: tuple[str, ...] = ()  # as far as it leads through mappings
+        for part in problem.path:
+            if not isinstance(part, str):
+                break
+            path = (*path, part)
+        if any(path[: len(other)] == other for other in self._elsewhere):
+            return str(problem)
+        for source in reversed(self._files):
+            dotted = ".".join(path)
+            where = problem.path if get(source.data, path)[0] else (dotted,) if dotted in source.data else None
+            if where is not None:
+                line, column = yaml_text.locate(source.text, where, key=problem.at_key)
+                return f"{source.file}:{line}:{column}: {problem}"
+        return str(problem)
+
+
+def _path(name: str) -> tuple[str, ...]:
+    return tuple(name.replace("-", "_").split("."))
+
+
+def _copied(value: Any) -> Any:
+    """Returns a copy of nested mappings, so that what is laid over them changes no file's own values."""
+    return {key: _copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def of_environment(
+    model: type[BaseModel], leaves: Mapping[str, Leaf], prefix: str | None, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns the texts that variables of the environment give to fields, by dotted name.
+
+    Args:
+        model: The class.
+        leaves: Its fields by dotted name.
+        prefix: What their names begin with; two underscores stand for the dot of a group. None reads none.
+        environ: The environment.
+
+    Raises:
+        HparamsError: A variable is nearly the name of a field. Others that begin with the prefix are ignored, because
+            Kubernetes sets some of its own.
+    """
+    if prefix is None:
+        return {}
+    variables = {f"{prefix}{name.replace('.', '__').upper()}": name for name in leaves}
+    for variable in environ:
+        if variable.startswith(prefix) and variable not in variables:
+            near = near_names(variable, variables)
+            if near:
+                raise HparamsError(f"the variable {variable} is no hyperparameter of {model.__name__}; {near}")
+    return {name: environ[variable] for variable, name in variables.items() if variable in environ}
