@@ -343,7 +343,7 @@ class Hparams(Frozen, BaseModel, Mapping[str, Any], metaclass=OwnErrors):
         for name, text in texts:
             leaf = cls._leaves.get(name) or cls._leaves.get(name.replace("-", "_"))
             if leaf is None:
-                put(data, *cls._command_line.place_of(name, text))
+                cls._command_line.put_further(data, name, text)
                 continue
             if text.startswith(encoding.PREFIX):
                 drawn = encoding.decode(text)
