@@ -1,7 +1,7 @@
 """Training inside the container: ``python -m kftune.training MODEL --name=value …``, and `Model` and `fit` for scripts.
 
 Importing this package does not import torch; only the modules of the models do. A name below is imported when it is
-first used: the classes of hyperparameters need no torch, `Model`, `Data`, `fit` and `test` import Lightning.
+first used: the classes of hyperparameters need no torch, `Model`, `Data`, `fit` and `evaluate` import Lightning.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         TrainerHparams,
     )
     from kftune.training.lightning.data import Data
-    from kftune.training.lightning.fitting import fit, test
+    from kftune.training.lightning.fitting import evaluate, fit
     from kftune.training.lightning.model import Model
     from kftune.training.lightning.output import FitResult
 
@@ -32,7 +32,7 @@ _HOMES = {
         *("OptimizerHparams", "RunHparams", "SchedulerHparams", "TrainerHparams"),
     ),
     "kftune.training.lightning.data": ("Data",),
-    "kftune.training.lightning.fitting": ("fit", "test"),
+    "kftune.training.lightning.fitting": ("evaluate", "fit"),
     "kftune.training.lightning.model": ("Model",),
     "kftune.training.lightning.output": ("FitResult",),
 }
@@ -51,8 +51,8 @@ __all__ = [
     "RunHparams",
     "SchedulerHparams",
     "TrainerHparams",
+    "evaluate",
     "fit",
-    "test",
 ]
 
 

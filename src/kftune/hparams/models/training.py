@@ -73,7 +73,7 @@ class CheckpointHparams(Hparams):
     """What is kept of a training."""
 
     dirpath: str | None = Hparam(None)
-    """The folder; null for checkpoints/ in the output folder."""
+    """The folder, in the output folder or absolute; null for checkpoints."""
     filename: Annotated[str, AfterValidator(_file_name)] = Hparam("{epoch}-{validation/loss:.2f}")
     """The name of a file without .ckpt, with metrics in braces."""
     monitor: str = Hparam("validation/loss")
@@ -187,6 +187,8 @@ class TrainerHparams(Hparams):
     """Batches per validation at most; null for all."""
     loggers: tuple[Logger, ...] = Hparam(("console", "tensorboard"))
     """Where metrics go besides the metric lines."""
+    experiment: str = Hparam("kftune")
+    """The name that W&B and MLflow group trainings under."""
     fallback: FallbackHparams = Hparam(FallbackHparams())
 
 
