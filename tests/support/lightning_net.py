@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def _limit_memory(mib: int) -> None:
 
 
 if __name__ == "__main__":
-    given = NetRun.from_args(sys.argv[1:])
+    given = NetRun.from_args()
     if "LIMIT_MIB" in os.environ:
         _limit_memory(int(os.environ["LIMIT_MIB"]))
     train(given)

@@ -126,7 +126,7 @@ class EpochLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator: it begins with the first batch, when Lightning has set the epoch.
         epoch = self.sampler.epoch
-        skipped = self.done[1] if self.done[0] == epoch else 0
+        skipped = self.done[1] if self.done[0] == epoch and self.done[1] < len(self) else 0
         self.done = epoch, skipped
         if self.generator is not None:
             self.generator.manual_seed(_mixed(self.seed, epoch))

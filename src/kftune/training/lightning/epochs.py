@@ -70,6 +70,7 @@ class Epochs(Checkpoint):
         self._trained = self._learning = 0.0
         self._examples = 0
         self._saved = -1
+        self._is_between = False
 
     # -- the course of a training ------------------------------------------------------------------------------
 
@@ -90,9 +91,11 @@ class Epochs(Checkpoint):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keeps what the epoch before gave, and ends if asked to. The learning rate has made its step by now."""
+        self._is_between = True
         self._keep(trainer)
         if self._agrees(trainer):
             self._stop(trainer)
+        self._is_between = False
         self._begin(trainer)
 
     def on_train_batch_end(
@@ -148,6 +151,9 @@ class Epochs(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Adds what Lightning does not know: the epochs so far, the sums of this one, and what memory allowed."""
+        if self._is_between:  # Lightning counts the next epoch already, and would go on at its end
+            for counted in checkpoint["loops"]["fit_loop"]["epoch_progress"].values():
+                counted["ready"] -= 1
         sums, count = _averages(pl_module).totals()
         checkpoint["kftune"] = {
             "history": self._run.history,

@@ -103,7 +103,6 @@ def _value(name: str, value: float) -> bytes:
     return _field(1, _field(1, name.encode()) + b"\x15" + struct.pack("<f", value))
 
 
-
 def _field(number: int, value: bytes | float) -> bytes:
     """Returns a field of a message: bytes with their length, or a 64-bit number."""
     if isinstance(value, float):

@@ -39,9 +39,7 @@ class Effort:
             if way == "batch" and self.batch_size is not None and self.halvings < hparams.halvings:
                 size = self.batch_size // 2
                 if size >= hparams.min_batch_size and size >= world and size % world == 0:
-                    return replace(
-                        self, batch_size=size, accumulate=2 * self.accumulate, halvings=self.halvings + 1
-                    )
+                    return replace(self, batch_size=size, accumulate=2 * self.accumulate, halvings=self.halvings + 1)
             if way == "precision" and self.precision in ("64", "32") and self.precision != hparams.precision:
                 return replace(self, precision=hparams.precision)
         return None

@@ -36,6 +36,7 @@ _HINTS = (
     ".*does not have many workers.*",
     ".*lower value for log_every_n_steps.*",
     ".*exists and is not empty.*",
+    ".*but have no `val_dataloader`.*",
     r".*isinstance\(treespec, LeafSpec\).*",  # torch's, about Lightning's own code
 )
 _LOGGERS = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric")
@@ -123,8 +124,9 @@ def evaluate(
     if isinstance(module, Data) and module.test is None:
         raise HparamsError("a test needs data: give a third data set, or a third share in data.split")
     with _quiet():
+        model.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"])
         runner = pl.Trainer(**_place(hparams), precision=hparams.precision, logger=False, **_SILENT)
-        found = runner.test(model, datamodule=module, ckpt_path=checkpoint, weights_only=True, verbose=False)
+        found = runner.test(model, datamodule=module, verbose=False)
     values = dict(found[0])
     report(values)
     return values

@@ -167,9 +167,7 @@ class Model(pl.LightningModule, Generic[H]):
     @property
     def num_params_by_module(self) -> dict[str, int]:
         """The number of weights in each of the modules that the model has directly, by attribute."""
-        return {
-            name: sum(weight.numel() for weight in module.parameters()) for name, module in self.named_children()
-        }
+        return {name: sum(weight.numel() for weight in module.parameters()) for name, module in self.named_children()}
 
     def _step(self, stage: str, batch: Any) -> Tensor:
         metrics = self.metrics_of(batch)
