@@ -104,7 +104,7 @@ class Share(Sampler[int]):
         return (self.size + self.world - 1) // self.world
 
     def __iter__(self) -> Iterator[int]:
-        order = range(self.size)
+        order: Sequence[int] = range(self.size)
         if self.seed is not None:
             generator = torch.Generator().manual_seed(_mixed(self.seed, self.epoch))
             order = torch.randperm(self.size, generator=generator).tolist()

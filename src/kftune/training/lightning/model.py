@@ -170,12 +170,12 @@ class Model(pl.LightningModule, Generic[H]):
         return {name: sum(weight.numel() for weight in module.parameters()) for name, module in self.named_children()}
 
     def _step(self, stage: str, batch: Any) -> Tensor:
-        metrics = self.metrics_of(batch)
+        metrics: object = self.metrics_of(batch)
         if not isinstance(metrics, Mapping) or "loss" not in metrics:
             shown = sorted(metrics) if isinstance(metrics, Mapping) else type(metrics).__name__
             owner = type(self).__name__
             raise MetricError(f"compute_metrics must return a dict with 'loss', but that of {owner} gives {shown}")
-        loss: Tensor = metrics["loss"]
+        loss: object = metrics["loss"]
         if not isinstance(loss, Tensor) or loss.ndim != 0:
             raise MetricError(f"the loss must be a tensor with one number, but is {loss!r:.80}")
         self.averages[stage].add(metrics, examples_in(batch))

@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ def _summary(result: FitResult, trainer: pl.Trainer) -> dict[str, Any]:
         "versions": {
             "python": platform.python_version(),
             "torch": str(torch.__version__),
-            "pytorch-lightning": pl.__version__,
+            "pytorch-lightning": version("pytorch-lightning"),
         },
     }
 

@@ -67,7 +67,7 @@ def build(group: str, hparams: Any, base: type[Target], first: Any, allowed: Seq
 
 def _find(name: str, base: type[Target], allowed: Sequence[str]) -> type[Target]:
     module_name, _, class_name = name.rpartition(".")
-    modules = (*ALLOWED, *allowed)
+    modules: tuple[str, ...] = (*ALLOWED, *allowed)
     if not _is_below(module_name, modules):
         modules = (*modules, *_of_project())
     if not _is_below(module_name, modules):
