@@ -28,6 +28,7 @@ ROWS = {
     "f": "f_argv",
     "g": "g_pipeline",
     "h": "h_lint",
+    "m": "m_models",
     "w": "w_warm",
 }
 

@@ -18,7 +18,7 @@ from metric_parser import MetricParser
 from places import ROOT
 from torch import Tensor
 
-from kftune.errors import HparamsError, MetricError, UsageError
+from kftune.errors import HparamsError, MetricError, MissingExtraError, UsageError
 from kftune.katib.trial.event_files import scalars
 from kftune.training import Data, FitResult, evaluate, fit
 from kftune.training.lightning.fallback import Effort, memory_problem
@@ -411,3 +411,32 @@ def test_a_training_of_another_folder_leaves_its_files_alone(tmp_path: Path):
     train(quick("trainer.max_epochs=1", f"model.checkpoint.dirpath={other.parent}"))
     assert other.exists()
     assert (other.parent / "last.ckpt").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of MLflow and SQLAlchemy
+def test_mlflow_writes_a_database_without_a_server(output_dir: Path):
+    mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("sqlalchemy")
+    found = train(quick("trainer.max_epochs=2", "trainer.loggers=[mlflow]", "trainer.experiment=sums"))
+    client = mlflow.MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
+    (kept,) = client.search_runs([client.get_experiment_by_name("sums").experiment_id])
+    assert kept.data.metrics["validation/loss"] == pytest.approx(found.metrics["validation/loss"])
+    assert kept.data.params["model/optimizer/module_name"] == "torch.optim.Adam"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of wandb
+def test_wandb_writes_files_without_a_key(output_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("wandb")
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    train(quick("trainer.max_epochs=1", "trainer.loggers=[wandb]"))
+    assert [path.suffix for path in output_dir.glob("wandb/offline-run-*/*.wandb")] == [".wandb"]
+
+
+@pytest.mark.parametrize("package", ["wandb", "mlflow"])
+def test_a_logger_that_is_not_installed_names_its_extra(package: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf"kftune\[{package}\]"):
+        train(quick(f"trainer.loggers=[{package}]"))

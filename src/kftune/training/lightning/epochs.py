@@ -84,6 +84,8 @@ class Epochs(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the signals again, after Lightning took them, and puts loaded sums on the model's device."""
         self._asked.listen()
+        for logger in trainer.loggers:
+            logger.log_hyperparams(self._run.settings)
         averages = _averages(pl_module)
         averages.sums = {name: value.to(pl_module.device) for name, value in averages.sums.items()}
         self._saved = trainer.current_epoch
