@@ -1,7 +1,7 @@
 """One training in bare Lightning or with kftune: `python -m benchmarks.m_script bare|kftune FOLDER`.
 
 It prints the seconds of CPU from the start of the process to the first batch, and those of the fastest epoch after the
-first. Seconds of CPU, because other work on a machine of two cores changes the time on the clock more than the sides do.
+first: seconds of CPU, because other work on a small machine changes the time on the clock more than the sides do.
 Both log the averages of two metrics in training and validation, and keep the best three checkpoints and the last.
 """
 
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def main() -> None:
     which, folder = sys.argv[1], Path(sys.argv[2])
     warnings.simplefilter("ignore")
     times = _kftune(folder) if which == "kftune" else _bare(folder)
-    epochs = [after - before for before, after in zip(times[1:], times[2:], strict=False)]
+    epochs = [after - before for before, after in pairwise(times)]
     print(json.dumps({"start": times[0], "epoch": min(epochs[1:])}))
 
 

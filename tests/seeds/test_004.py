@@ -88,9 +88,10 @@ model_config:
 """
 
 
-def test_hyperparameters_are_a_class_and_a_mapping(capsys: pytest.CaptureFixture[str]):
+def test_hyperparameters_are_a_class_and_a_mapping():
     hparams = TestHparams(learning_rate=0.001, hidden_dim=256, num_layers=4, dropout=0.2)
-    assert TestHparams.from_dict(dict(learning_rate=0.001, hidden_dim=256, num_layers=4, dropout=0.2)) == hparams
+    dict_config = {"learning_rate": 0.001, "hidden_dim": 256, "num_layers": 4, "dropout": 0.2}
+    assert TestHparams.from_dict(dict_config) == hparams
     assert hparams.hidden_dim == 256
     assert hparams["learning_rate"] == 0.001
     assert [*hparams.keys()] == ["learning_rate", "hidden_dim", "num_layers", "dropout"]

@@ -75,14 +75,14 @@ class Epochs(Checkpoint):
     # -- the course of a training ------------------------------------------------------------------------------
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Prepares the output folder, when all processes have looked for a checkpoint in it."""
+        # Prepares the output folder, when all processes have looked for a checkpoint in it.
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             self._run.prepare()
         trainer.strategy.barrier()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the signals again, after Lightning took them, and puts loaded sums on the model's device."""
+        # Takes the signals again, after Lightning took them, and puts loaded sums on the model's device.
         self._asked.listen()
         for logger in trainer.loggers:
             logger.log_hyperparams(self._run.settings)
@@ -92,7 +92,7 @@ class Epochs(Checkpoint):
         self._begin(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keeps what the epoch before gave, and ends if asked to. The learning rate has made its step by now."""
+        # Keeps what the epoch before gave, and ends if asked to. The learning rate has made its step by now.
         self._is_between = True
         self._keep(trainer)
         if self._agrees(trainer):
@@ -103,7 +103,7 @@ class Epochs(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Ends between two steps of the optimizer, if asked to."""
+        # Ends between two steps of the optimizer, if asked to.
         if trainer.is_last_batch:  # before the model begins anew
             self._trained = time.monotonic() - self._learning
             self._examples = _averages(pl_module).count * trainer.world_size
@@ -119,7 +119,7 @@ class Epochs(Checkpoint):
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Reports the epoch; the model has logged its averages by now."""
+        # Reports the epoch; the model has logged its averages by now.
         # Or else Lightning leaves out a step of ReduceLROnPlateau in an epoch that was interrupted.
         trainer.fit_loop.restarting = False
         epoch = trainer.current_epoch + 1
@@ -144,7 +144,7 @@ class Epochs(Checkpoint):
             report({name: float(f"{value:.4g}") for name, value in system.items()}, step=epoch)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keeps what the last epoch gave."""
+        # Keeps what the last epoch gave.
         self._keep(trainer)
 
     # -- what goes into checkpoints ----------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Epochs(Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Adds what Lightning does not know: the epochs so far, the sums of this one, and what memory allowed."""
+        # Adds what Lightning does not know: the epochs so far, the sums of this one, and what memory allowed.
         if self._is_between:  # Lightning counts the next epoch already, and would go on at its end
             for counted in checkpoint["loops"]["fit_loop"]["epoch_progress"].values():
                 counted["ready"] -= 1
@@ -168,7 +168,7 @@ class Epochs(Checkpoint):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Takes it back."""
+        # Takes it back.
         kept = checkpoint.get("kftune")
         if kept is None:
             return

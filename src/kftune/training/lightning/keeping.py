@@ -38,7 +38,7 @@ class Keeper(ModelCheckpoint):
         )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keeps the epoch if it is one of the best."""
+        # Keeps the epoch if it is one of the best.
         check_logged("checkpoint", names_in(self._hparams), trainer.callback_metrics)
         super().on_train_epoch_end(trainer, pl_module)
 
@@ -60,7 +60,7 @@ class Stopping(EarlyStopping):
         super().__init__(**hparams.to_dict(), check_on_train_epoch_end=True, strict=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Ends the training if it is time."""
+        # Ends the training if it is time.
         check_logged("early_stopping", (self.monitor,), trainer.callback_metrics)
         super().on_train_epoch_end(trainer, pl_module)
 
@@ -76,7 +76,7 @@ class Names(pl.Callback):
         self._hparams = hparams
 
     def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Checks the names."""
+        # Checks the names.
         groups: list[tuple[str, Iterable[str]]] = [("checkpoint", names_in(self._hparams.checkpoint))]
         if self._hparams.early_stopping is not None:
             groups.append(("early_stopping", (self._hparams.early_stopping.monitor,)))
