@@ -190,6 +190,23 @@ def test_a_signal_at_the_end_of_an_epoch_lets_it_end(tmp_path: Path, capsys: pyt
     assert curve(train(quick())) == curve(whole)
 
 
+class KillEarly(pl.Callback):
+    """Sends SIGTERM before the first batch, when Lightning has the handler."""
+
+    def on_sanity_check_start(self, *args: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_a_signal_before_the_first_batch_ends_with_143_too(batches: int, tmp_path: Path):
+    hparams = quick(f"trainer.accumulate_grad_batches={batches}")
+    whole = train(hparams, output=tmp_path / "whole")
+    with pytest.raises(SystemExit) as stopped:
+        train(hparams, callbacks=[KillEarly()])
+    assert stopped.value.code == 143
+    assert curve(train(hparams)) == curve(whole)
+
+
 def test_a_signal_in_the_last_batch_of_all_lets_training_complete():
     assert train(quick(), callbacks=[Kill(epoch=3, batch=7)]).status == "completed"
 
@@ -391,6 +408,31 @@ def test_a_checkpoint_to_go_on_from_must_exist(tmp_path: Path):
         train(quick(), resume=tmp_path / "none.ckpt")
     with pytest.raises(HparamsError, match="there is no"):
         evaluate(Net(), sums(), checkpoint=tmp_path / "none.ckpt")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK"])
+def test_a_file_that_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path):
+    path = tmp_path / "some.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(HparamsError, match=r"some\.ckpt must be a checkpoint"):
+        train(quick(), resume=path)
+    with pytest.raises(HparamsError, match=r"some\.ckpt must be a checkpoint"):
+        evaluate(Net(), Data(sums()), checkpoint=path)
+
+
+def test_a_limit_of_batches_holds_for_examples_when_the_batch_is_halved():
+    found = train_with_less("trainer.limit_train_batches=2", "trainer.max_epochs=1", "model.optimizer.kwargs.lr=0")
+    plain = train(
+        quick(
+            "model.dropout=0",
+            "data.batch_size=40",
+            "trainer.limit_train_batches=2",
+            "trainer.max_epochs=1",
+            "model.optimizer.kwargs.lr=0",
+        ),
+        resume=None,
+    )
+    assert found.metrics == pytest.approx(plain.metrics, rel=1e-5)
 
 
 def test_data_modules_of_lightning_are_trained_too():

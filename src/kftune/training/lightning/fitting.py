@@ -7,14 +7,17 @@ import logging
 import os
 import sys
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
+from pickle import UnpicklingError  # only the error; nothing is unpickled here
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from kftune import outputs
 from kftune.errors import HparamsError, UsageError
@@ -90,7 +93,7 @@ def fit(
     with asked.listening(), _quiet(), _compiled(model, wanted=hparams.compile):
         try:
             lightning = _Fitting(model, module, hparams, run=run, asked=asked, callbacks=callbacks).run_all(start)
-        except Stopped:
+        except (Stopped, SIGTERMException):  # the latter is Lightning's, until the first batch
             say(f"stopped by signal {asked.number}; the same command goes on from {run.checkpoints}")
             sys.exit(128 + asked.number)
         result = run.finish(model, lightning, stopped_early=lightning.should_stop)
@@ -124,7 +127,7 @@ def evaluate(
     if isinstance(module, Data) and module.test is None:
         raise HparamsError("a test needs data: give a third data set, or a third share in data.split")
     with _quiet():
-        model.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"])
+        model.load_state_dict(_load(Path(checkpoint))["state_dict"])
         runner = pl.Trainer(**_place(hparams), precision=hparams.precision, logger=False, **_SILENT)
         found = runner.test(model, datamodule=module, verbose=False)
     values = dict(found[0])
@@ -220,7 +223,7 @@ class _Fitting:
 
     def _as_before(self, start: Path, effort: Effort) -> Effort:
         """Returns what the interrupted training needed memory for, if it had less than the hyperparameters say."""
-        kept = torch.load(start, weights_only=True, map_location="cpu", mmap=True).get("kftune")
+        kept = _load(start).get("kftune")
         say(f"going on from {start}")
         if kept is None or not kept["fallbacks"]:
             return effort
@@ -245,8 +248,8 @@ class _Fitting:
             gradient_clip_val=hparams.gradient_clip_val,
             gradient_clip_algorithm=hparams.gradient_clip_algorithm,
             deterministic=hparams.deterministic or None,
-            limit_train_batches=hparams.limit_train_batches,
-            limit_val_batches=hparams.limit_val_batches,
+            limit_train_batches=hparams.limit_train_batches and hparams.limit_train_batches << effort.halvings,
+            limit_val_batches=hparams.limit_val_batches and hparams.limit_val_batches << effort.halvings,
             use_distributed_sampler=not isinstance(self._data, Data),
             default_root_dir=self._run.folder,
             logger=loggers_of(hparams, self._run.folder),
@@ -258,6 +261,24 @@ class _Fitting:
                 Epochs(self._run, hparams, checkpoint, effort=effort, asked=self._asked),
             ],
         )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Returns what is in a checkpoint.
+
+    Raises:
+        HparamsError: It is not a checkpoint of Lightning, or it needs code to load.
+    """
+    if not zipfile.is_zipfile(path):
+        raise HparamsError(f"{path} must be a checkpoint of Lightning, but torch.save did not write it")
+    try:
+        found = torch.load(path, weights_only=True, map_location="cpu")
+    except (UnpicklingError, RuntimeError, ValueError, EOFError) as error:
+        problem = str(error).partition("\n")[0]
+        raise HparamsError(f"{path} must be a checkpoint with weights and plain values, but: {problem}") from error
+    if not isinstance(found, dict) or "state_dict" not in found:
+        raise HparamsError(f"{path} must be a checkpoint of Lightning, but has no state_dict")
+    return found
 
 
 def _trainer_hparams(trainer: Any) -> TrainerHparams:
