@@ -224,6 +224,36 @@ def test_data_sets_that_cannot_be_learned_from_are_refused(given: Any, problem: 
         Data(given)
 
 
+class Several:
+    """What `Data` asks Lightning's trainer for, in one of several processes."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.global_rank, self.world_size = rank, world
+
+
+def test_processes_share_the_examples_and_have_equally_many_steps():
+    seen: list[float] = []
+    for rank in (0, 1, 2):
+        data = Data(sums(50), {"batch_size": 6, "split": [0.8, 0.2, 0]})
+        data.trainer = Several(rank, 3)  # type: ignore[assignment]
+        found = [inputs[:, 0].tolist() for inputs, _ in data.train_dataloader()]
+        assert [len(batch) for batch in found] == [2] * 7
+        seen += [value for batch in found for value in batch]
+        assert len(data.val_dataloader()) == 2
+    assert len(set(seen)) == 40
+    assert len(seen) == 42
+
+
+@pytest.mark.parametrize(
+    ("hparams", "problem"), [({"batch_size": 4}, "multiple of the number of processes"), ({"batch_size": 6}, "1 for 3")]
+)
+def test_what_processes_cannot_share_is_refused(hparams: dict[str, Any], problem: str):
+    data = Data([sums(9), sums(1)], hparams)
+    data.trainer = Several(0, 3)  # type: ignore[assignment]
+    with pytest.raises(HparamsError, match=problem):
+        data.val_dataloader()
+
+
 def test_kftune_does_not_import_lightning_until_a_model_is_asked_for():
     code = (
         "import sys, kftune.training as t; assert 'pytorch_lightning' not in sys.modules;"

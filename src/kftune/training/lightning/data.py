@@ -13,7 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, random_split
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from kftune.errors import HparamsError
 from kftune.hparams.models.training import DataHparams
@@ -68,6 +68,11 @@ class Data(pl.LightningDataModule):
         if dataset is None:
             return []
         world, rank = self._place()
+        if len(dataset) < world:
+            raise HparamsError(
+                f"each process needs an example to validate or test with, but there are {len(dataset)} for {world} "
+                f"processes; raise the shares in data.split, or start fewer processes"
+            )
         size, workers = self.batch_size // world, self.thparams.num_workers
         sampler = range(rank, len(dataset), world)
         return DataLoader(dataset, sampler=sampler, batch_size=size, num_workers=workers)
@@ -175,9 +180,14 @@ def _parts(datasets: Any, hparams: DataHparams) -> tuple[Any, Any, Any]:
             raise HparamsError(f"data sets are for training, validation and, if given, test; got {len(datasets)}")
         train, val, test = (*datasets, None)[:3]
     else:
-        shares = [*hparams.split]
-        parts = random_split(datasets, shares, torch.Generator().manual_seed(hparams.seed))
-        train, val, test = (part if len(part) else None for part in parts)
+        count = len(datasets)
+        val_size, test_size = (round(count * share) for share in hparams.split[1:])
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(hparams.seed)).tolist()
+        ends = (count - val_size - test_size, count - test_size, count)
+        train, val, test = (
+            Subset(datasets, order[start:end]) if end > start else None
+            for start, end in zip((0, *ends), ends, strict=False)
+        )
     if train is None or not len(train):
         raise HparamsError("there must be at least one example to learn from, but there is none")
     return train, val, test
