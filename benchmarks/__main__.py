@@ -31,6 +31,7 @@ ROWS = {
     "h": "h_lint",
     "i": "i_search",
     "j": "j_stopping",
+    "m": "m_models",
     "w": "w_warm",
 }
 

@@ -465,6 +465,7 @@ namespace: team-a
 targets: [katib, argo]
 files: [study.yaml, pipeline.yaml]
 registry: [classes]
+training_modules: [optimizers]
 claims: {circuits-shared: {size: 5Gi}}
 config_maps: {settings: [settings.yaml]}
 overlays: {dev: {namespace: team-a-dev}}

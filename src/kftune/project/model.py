@@ -121,6 +121,9 @@ class Project(ProjectPart):
     """The studies and pipelines to apply; default: all in the folder. Applying a study starts it."""
     registry: tuple[ModuleName, ...] = ()
     """Modules in the folder that register hyperparameter classes; imported when a class is looked for by its name."""
+    training_modules: tuple[ModuleName, ...] = ()
+    """Modules, with those below them, from which hyperparameters may name an optimizer or a scheduler besides
+    ``torch.optim``; a training reads them from the project file in its working folder or above."""
     claims: dict[DnsLabel, Claim] = Field(default_factory=dict)
     """PersistentVolumeClaims to create, by name."""
     config_maps: dict[DnsLabel, Files] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Surrounds an import of torch."""
+"""Surrounds an import of torch or Lightning."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from contextlib import contextmanager
 
 from kftune.errors import MissingExtraError
 
+_EXTRAS = {"torch": "train", "pytorch_lightning": "lightning"}
+
 
 @contextmanager
 def torch_import() -> Iterator[None]:
-    """Surrounds an import of torch: hides its warning about numpy, and names the extra when torch is missing."""
+    """Surrounds an import of torch or Lightning: hides torch's warning about numpy, and names a missing extra."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Failed to initialize NumPy", UserWarning)
             yield
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
             raise
-        raise MissingExtraError("train", "torch") from error
+        raise MissingExtraError(extra, str(error.name)) from error

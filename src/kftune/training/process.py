@@ -90,7 +90,7 @@ def start_process(seed: int) -> Iterator[Process]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
-    _keep_threads_in_quota()
+    keep_threads_in_quota()
     process = Process(
         device=_device(),
         rank=int(os.environ.get("RANK", "0")),
@@ -114,7 +114,7 @@ def start_process(seed: int) -> Iterator[Process]:
             signal.signal(number, handler)
 
 
-def _keep_threads_in_quota() -> None:
+def keep_threads_in_quota() -> None:
     """Limits torch to the CPU threads that the container may use; torch counts all cores of the machine.
 
     OMP_NUM_THREADS, which torch reads itself, takes precedence.

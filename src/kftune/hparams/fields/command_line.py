@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel
@@ -12,6 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from kftune import yaml_text
 from kftune.errors import HparamsError, KftuneError, YamlError, suggestion
+from kftune.hparams.fields.entry import holder_of
 from kftune.hparams.fields.form import parse_json, parse_loosely, to_json
 from kftune.hparams.fields.groups import group_of
 from kftune.hparams.fields.kinds import kinds_of
@@ -132,10 +134,13 @@ class CommandLine:
                 texts[name] = to_json(name, to_jsonable_python(value))
         return texts
 
-    def place_of(self, name: str, text: str) -> tuple[tuple[str, ...], Any]:
-        """Returns path and value for a name that is not a field: a whole group, an entry of a dict, or an extra.
+    def put_further(self, data: dict[str, Any], name: str, text: str) -> None:
+        """Sets what is not a field: a whole group, an entry of a dict, or an extra.
+
+        Other entries of a dict stay as in its default.
 
         Args:
+            data: The nested values, which it changes.
             name: The dotted name.
             text: The text given for it: JSON, or for an entry or an extra any text.
 
@@ -143,7 +148,10 @@ class CommandLine:
             HparamsError: The name is none of these.
         """
         path, is_group = self._place(name)
-        return path, parse_json(name, text) if is_group else parse_loosely(text)
+        holder = holder_of(self._leaves, name)
+        if holder is not None and isinstance(holder.default, dict) and not get(data, holder.path)[0]:
+            put(data, holder.path, deepcopy(holder.default))
+        put(data, path, parse_json(name, text) if is_group else parse_loosely(text))
 
     def _place(self, name: str) -> tuple[tuple[str, ...], bool]:
         """Returns the path of a name that is not a field, and whether it is a whole group."""

@@ -52,7 +52,7 @@ class Given:
         for name, text in texts:
             leaf = leaves.get(name) or leaves.get(name.replace("-", "_"))
             if leaf is None:
-                put(data, *self._line.place_of(name, text))
+                self._line.put_further(data, name, text)
                 continue
             if text.startswith(encoding.PREFIX):
                 drawn = encoding.decode(text)

@@ -106,7 +106,7 @@ def _in_file(file: Path, metrics: Sequence[str]) -> list[tuple[str, Scalar]]:
 
 
 def _records(file: Path) -> Iterator[bytes]:
-    """Yields the records; each is its length, a checksum of it, its bytes, and a checksum of them."""
+    """Yields the records, which are as `framed` writes them."""
     with file.open("rb") as stream:
         while len(header := stream.read(_HEADER.size)) == _HEADER.size:
             length, check = _HEADER.unpack(header)
@@ -118,6 +118,12 @@ def _records(file: Path) -> Iterator[bytes]:
             if length <= _CHECKED and _FOOTER.unpack(footer)[0] != _masked(record):
                 raise WireError("a record is damaged")
             yield record
+
+
+def framed(record: bytes) -> bytes:
+    """Returns a record as it is in a file: its length, a checksum of it, its bytes, and a checksum of them."""
+    length = struct.pack("<Q", len(record))
+    return b"".join((length, _FOOTER.pack(_masked(length)), record, _FOOTER.pack(_masked(record))))
 
 
 def _masked(data: bytes) -> int:
