@@ -309,7 +309,7 @@ def test_a_default_must_be_a_value_of_its_domain(annotation, default, options, t
         (float, float("nan"), {}, "field value: float has default nan: must be a finite number"),
         (Literal["a"], "b", {}, "field value: Literal['a'] has default 'b': must be 'a'"),
         (list[int], ["x"], {}, "field value: list[int] has default ['x']: must be a valid integer"),
-        (int, None, {}, "field value: int has default None: must be a valid integer"),
+        (int, None, {}, "field value: int has default None: must be a whole number, but there is no value"),
     ],
 )
 def test_a_default_must_be_a_value_of_its_field(annotation, default, options, text):

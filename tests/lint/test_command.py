@@ -97,14 +97,14 @@ def test_findings_come_by_file_and_the_summary_counts_them_by_severity(lint: Lin
     lines = lint(str(tmp_path))[1].splitlines()
     told = [line.removeprefix(f"{tmp_path}/").split(": ")[:2] for line in lines if not line.startswith(" ")]
     assert told[:-1] == [
-        *[["a.yaml:1:1", "KT400 refused"]] * 3,
+        *[["a.yaml:1:1", "KT400 refused"]] * 2,
         ["a.yaml:1:10", "KT400 refused"],
         ["a.yaml:2:22", "KT400 refused"],
         ["b.yaml:31:9", "KT301 advice"],
         ["c.yaml:12:23", "KT107 refused"],
         ["c.yaml:14:24", "KT107 refused"],
     ]
-    assert lines[-1] == "1 study: 1 refused; 2 Experiments: 1 refused, 1 ok; 8 findings: 7 refused, 1 advice"
+    assert lines[-1] == "1 study: 1 refused; 2 Experiments: 1 refused, 1 ok; 7 findings: 6 refused, 1 advice"
 
 
 @pytest.mark.parametrize("key", ["objective", "step", "hparams"])
@@ -112,11 +112,11 @@ def test_a_study_with_a_misspelt_key_is_reported_as_a_study(key: str, lint: Lint
     study = (
         "name: x\nhparams: LstmHparams\nobjective: {metric: a, direction: minimize}\nstep: {module: kftune.training}\n"
     )
-    file = write(tmp_path, (study + "budget: {max_trials: 2}\nvalues: {}\n").replace(f"{key}:", f"{key}s:"))
+    file = write(tmp_path, (study + "budget: {max_trials: 2}\nvalues: {}\n").replace(f"{key}:", f"{key}x:"))
     code, text = lint(file)
     assert code == 1
     assert "KT400 refused" in text
-    assert f"did you mean '{key}'?" in text
+    assert f"did you mean '{key}'" in text
 
 
 def test_bytes_that_are_no_utf8_are_reported_as_such(lint: Lint, tmp_path: Path):

@@ -199,6 +199,7 @@ HARMLESS = [
 def _manifest(kind: str) -> str:
     study = make_study(
         objective={"metric": "loss", "direction": "minimize", "goal": 0.1},
+        algorithm={"name": "random"},
         budget={"max_trials": 12, "parallel": 2, "max_failed": 3, "trial_timeout": "4h"},
         step={
             "image": "registry.example/plain:1",

@@ -173,9 +173,9 @@ def test_native_encoding_takes_plain_texts_and_refuses_others(domain):
     study = make_study(hparams=Named, katib={"encoding": "native"}, algorithm={"name": "random"})
     assert parameters_of(render(study).documents[0])["how"]["feasibleSpace"]["list"] == ["sgd", "adam"]
     with pytest.raises(RenderError, match=r"how: random of Katib 0.19 cannot pass"):
-        render(make_study(hparams=Named, search={"how": domain}, katib={"encoding": "native"}))
+        render(study.replace(search={"how": domain}))
     with pytest.raises(RenderError, match=re.escape("sizes: random of Katib 0.19 cannot pass '[1, 2]' as it is")):
-        render(make_study(hparams=Named, search={"sizes": Choice([1, 2], [3])}, katib={"encoding": "native"}))
+        render(study.replace(search={"sizes": Choice([1, 2], [3])}))
 
 
 @pytest.mark.parametrize(("algorithm", "name"), ENCODED)

@@ -112,9 +112,7 @@ def test_trials_go_on_in_the_order_of_the_paper(workers, sign, factor, seed):
 
 def test_a_trial_waits_while_too_few_have_reached_its_rung():
     ladder = Ladder(2, 3)
-    assert ladder.waits(1, histories({1: [1.0, 1.0]}), 0) == (
-        "at rung 2 its value is 1, and 0 of 0 other trials were better there; the best 0 of 1 go on"
-    )
+    assert ladder.waits(1, histories({1: [1.0, 1.0]}), 0) == ("number 1 of 1 at rung 2 with 1; the best 0 continue")
     three = histories({1: [1.0, 1.0], 2: [2.0, 2.0], 3: [3.0, 3.0], 4: [0.0]})
     assert ladder.promotable([1, 2, 3], three) == [1]
 

@@ -36,7 +36,9 @@ PIPELINE_KEYS = (
     "on_failure",
     *("timeout", "targets"),
 )
-PROJECT_KEYS = ("name", "namespace", "targets", "files", "registry", "claims", "config_maps", "overlays")
+PROJECT_KEYS = (
+    *("name", "namespace", "targets", "files", "registry", "training_modules", "claims", "config_maps", "overlays"),
+)
 STEP_KINDS = ("data", "train", "tune", "evaluate", "register", "container")
 _COMMON_KEYS = {"name", "description"}
 _CLASS_NAME = re.compile(r"\w+|[\w.]+:\w+")

@@ -114,7 +114,7 @@ def test_the_resource_stays_in_its_domain(resource, r_l, amounts):
 
 def test_a_resource_without_a_value_of_one_or_more_is_refused():
     a_study = study_of(search={"epochs": IntUniform(-5, 0)})
-    with pytest.raises(RunError, match="needs r_l of at least 1 in the domain of epochs, and got 0"):
+    with pytest.raises(RunError, match="needs r_l of at least 1 in the domain of its resource, and got 0"):
         make_sampler(a_study, a_study.algorithm, "minimize", 3)
 
 

@@ -113,10 +113,10 @@ def test_trials_that_still_wait_at_the_end_are_stopped_early_with_their_value(tm
     assert outcome.counts == {"EarlyStopped": 3}
     assert outcome.best is not None
     paused = [event.message for event in events if isinstance(event, TrialPaused)]
-    assert paused[0].startswith("paused by asha: at rung 1 its value is ")
+    assert paused[0].startswith("paused by asha: number 1 of 1 at rung 1 with ")
     for trial in trials_in(tmp_path):
         assert trial.stopped_by == "asha"
-        assert trial.message.startswith("stopped early by asha: at rung ")
+        assert trial.message.startswith("stopped early by asha: number ")
         assert trial.objective is not None
     assert notes(events)[0] == (
         "stopping.asha lets one of 3 trials go on at each of 3 rungs, so with 3 trials none gets to its end; raise "
@@ -129,7 +129,6 @@ def test_ctrl_c_leaves_waiting_trials_as_they_are_and_the_next_run_lets_them_go_
     with Runs(tmp_path / "runs", **arguments, trials=12) as runs:
         runner = runs.start()
         wait_until(lambda: "Paused" in states(tmp_path / "runs"))
-        time.sleep(1)
         os.kill(runner, signal.SIGINT)
         runs.wait()
         between = {trial.number: trial for trial in trials_in(tmp_path / "runs")}

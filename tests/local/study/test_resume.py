@@ -20,7 +20,7 @@ from kftune.results import TrialEnd, open_results
 from kftune.results.store import Store
 from kftune.study import Study
 
-KILLS = 25
+KILLS = 20
 TRIALS = 200
 
 
@@ -63,7 +63,8 @@ def by_shell(folder: Path) -> dict[str, Any]:
 
 def by_shell_with_stopping(folder: Path) -> dict[str, Any]:
     """About half of the trials are stopped while they sleep."""
-    script = f"echo $KFTUNE_TRIAL_NAME >> {folder}/ledger; echo loss=$(($$ % 2)); sleep 0.1; echo loss=0.$$"
+    begins = f"echo $KFTUNE_TRIAL_NAME >> {folder}/ledger; sleep 0.0$(($$ % 5 + 2))"
+    script = f"{begins}; echo loss=$(($$ % 2)); sleep 0.1; echo loss=0.$$"
     return {"command": sh(script), "budget": {"parallel": 2}, "stopping": STOPS}
 
 
