@@ -338,7 +338,7 @@ def test_two_processes_learn_what_one_does(output_dir: Path):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_stop_together_and_go_on(output_dir: Path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", SCRIPT, "--data.batch_size=4"]
     status, rest = stopped([*command, "--trainer.max_epochs=100000"])
@@ -366,6 +366,7 @@ def test_settings_of_the_trainer_reach_the_training(override: str, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's, about its own code
+@pytest.mark.nightly
 def test_a_compiled_model_learns_the_same(tmp_path: Path):
     plain = train(quick("model.dropout=0"), output=tmp_path / "plain")
     found = train(quick("model.dropout=0", "trainer.compile=true"))

@@ -94,7 +94,7 @@ def by_worker_with_stopping_and_retries(folder: Path) -> dict[str, Any]:
     ("step", "states"),
     [
         (by_shell, {"Succeeded"}),
-        (by_shell_with_stopping, {"Succeeded", "EarlyStopped"}),
+        pytest.param(by_shell_with_stopping, {"Succeeded", "EarlyStopped"}, marks=pytest.mark.nightly),
         (by_worker, {"Succeeded"}),
         (by_worker_with_stopping_and_retries, {"Succeeded", "EarlyStopped"}),
     ],
