@@ -43,7 +43,7 @@ $(DEMO_READY): pyproject.toml constraints.txt
 demo: $(if $(wildcard $(READY)),$(READY),$(DEMO_READY)) ## train a dozen LSTMs on real sensor readings, and write the Experiment that does this on a cluster
 	$(BIN)/kftune run $(DEMO)
 	$(BIN)/kftune best $(DEMO)
-	# Without the rules for stopping: they need kftune's early stopping service on the cluster.
+# Without the rules for stopping: they need kftune's early stopping service on the cluster.
 	$(BIN)/kftune render $(DEMO) --target katib --out build/demo '~stopping'
 
 test: $(READY) ## run the tests that need no GPU, no cluster and no hours
