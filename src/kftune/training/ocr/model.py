@@ -5,12 +5,14 @@ Shape suffixes: B pictures, H rows, W columns, C channels, U features of a colum
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.training.digits.alphabet import END, START, decode, decode_ctc
-from kftune.training.digits.drawing import HEIGHT, WIDTH
+from kftune.training.digits.drawing import HEIGHT
 from kftune.training.ocr.sizes import Size, size_of
 
 
@@ -54,14 +56,25 @@ def _convolution(before: int, after: int, kernel: int, stride: tuple[int, int]) 
     return [convolution, nn.BatchNorm2d(after), nn.ReLU()]
 
 
+class _Memory(NamedTuple):
+    """What the decoder remembers from one token to the next."""
+
+    state_BU: Tensor
+    seen_BU: Tensor
+    looked_B2W: Tensor
+
+
 class AttentionReader(nn.Module):
-    """Writes one token after the other; for each it looks at the columns anew, knowing where it looked before."""
+    """Writes one token after the other; for each it looks at the columns anew, knowing where it looked before.
+
+    Source: Chorowski et al., "Attention-based models for speech recognition" (2015): location-aware attention.
+    """
 
     def __init__(self, size: Size, vocab_size: int, max_length: int) -> None:
         super().__init__()
         self.max_length = max_length
         self.encoder = Encoder(size)
-        self.place_WU = nn.Parameter(torch.randn(WIDTH // 4, size.hidden) * 0.1)
+        self.look = nn.Conv1d(2, size.hidden, kernel_size=9, padding=4, bias=False)
         self.embedding = nn.Embedding(vocab_size, size.hidden)
         self.cell = nn.GRUCell(2 * size.hidden, size.hidden)
         self.query = nn.Linear(size.hidden, size.hidden)
@@ -79,24 +92,26 @@ class AttentionReader(nn.Module):
         Returns:
             Logits, B x L x V.
         """
-        columns_BWU, keys_BWU = self._look(ink_BHW)
+        columns = self.encoder(ink_BHW)
+        keys = self.key(columns)
         before_BL = torch.cat([tokens_BL.new_full((len(tokens_BL), 1), START), tokens_BL[:, :-1]], dim=1)
-        state, seen = self._start(columns_BWU)
+        memory = self._start(columns)
         logits = []
         for token_BU in self.embedding(before_BL).unbind(dim=1):
-            logits_BV, state, seen = self._write(token_BU, state, seen, columns_BWU, keys_BWU)
+            logits_BV, memory = self._write(token_BU, memory, columns, keys)
             logits.append(logits_BV)
         return torch.stack(logits, dim=1)
 
     def read(self, ink_BHW: Tensor) -> list[str]:
         """Returns the number in each picture, the most likely token at each place."""
-        columns_BWU, keys_BWU = self._look(ink_BHW)
-        state, seen = self._start(columns_BWU)
+        columns = self.encoder(ink_BHW)
+        keys = self.key(columns)
+        memory = self._start(columns)
         token_B = torch.full((len(ink_BHW),), START, device=ink_BHW.device)
         written = []
         ended_B = torch.zeros_like(token_B, dtype=torch.bool)
         for _ in range(self.max_length):
-            logits_BV, state, seen = self._write(self.embedding(token_B), state, seen, columns_BWU, keys_BWU)
+            logits_BV, memory = self._write(self.embedding(token_B), memory, columns, keys)
             token_B = logits_BV.argmax(dim=1)
             written.append(token_B)
             ended_B |= token_B == END
@@ -108,20 +123,23 @@ class AttentionReader(nn.Module):
         """Returns the numbers that outputs of `forward` mean."""
         return [decode(tokens) for tokens in logits_BLV.argmax(dim=2).tolist()]
 
-    def _look(self, ink_BHW: Tensor) -> tuple[Tensor, Tensor]:
-        columns_BWU = self.encoder(ink_BHW) + self.place_WU
-        return columns_BWU, self.key(columns_BWU)
-
-    def _start(self, columns_BWU: Tensor) -> tuple[Tensor, Tensor]:
-        return columns_BWU.mean(dim=1), torch.zeros_like(columns_BWU[:, 0])
+    def _start(self, columns_BWU: Tensor) -> _Memory:
+        state_BU = torch.zeros_like(columns_BWU[:, 0])
+        looked_B2W = columns_BWU.new_zeros(len(columns_BWU), 2, columns_BWU.shape[1])
+        return _Memory(state_BU, state_BU, looked_B2W)
 
     def _write(
-        self, token_BU: Tensor, state_BU: Tensor, seen_BU: Tensor, columns_BWU: Tensor, keys_BWU: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        state_BU = self.cell(torch.cat([token_BU, seen_BU.to(token_BU.dtype)], dim=1), state_BU.to(token_BU.dtype))
-        weight_BW1 = self.score(torch.tanh(keys_BWU + self.query(state_BU)[:, None])).softmax(dim=1)
-        seen_BU = (weight_BW1 * columns_BWU).sum(dim=1)
-        return self.head(torch.cat([state_BU, seen_BU.to(state_BU.dtype)], dim=1)), state_BU, seen_BU
+        self, token_BU: Tensor, memory: _Memory, columns_BWU: Tensor, keys_BWU: Tensor
+    ) -> tuple[Tensor, _Memory]:
+        """Returns the logits of the next token, and what to remember for the one after it."""
+        state_BU = self.cell(torch.cat([token_BU, memory.seen_BU], dim=1), memory.state_BU)
+        places_BWU = self.look(memory.looked_B2W).transpose(1, 2)
+        fits_BW = self.score(torch.tanh(keys_BWU + places_BWU + self.query(state_BU)[:, None]))[..., 0]
+        weight_BW = fits_BW.softmax(dim=1)
+        seen_BU = (weight_BW[:, None] @ columns_BWU)[:, 0]
+        # Where it looked last, and where it looked at all.
+        looked_B2W = torch.stack([weight_BW, memory.looked_B2W[:, 1] + weight_BW], dim=1)
+        return self.head(torch.cat([state_BU, seen_BU], dim=1)), _Memory(state_BU, seen_BU, looked_B2W)
 
 
 class CtcReader(nn.Module):
