@@ -1,4 +1,4 @@
-"""Writes the pictures of Khmer digits that `kftune.training.digits` puts together: ``python tools/khmer_glyphs.py FONTS``.
+"""Writes the pictures of digits that `kftune.training.digits` puts together: ``python tools/khmer_glyphs.py FONTS``.
 
 FONTS is a folder with the fonts: the file of the PyPI package fontpkg-noto-sans-khmer 2.4, and the folder of Debian's
 package fonts-khmeros 5.0. It needs Pillow, which nothing else here does. `docs/ocr.md` has the licences.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont  # type: ignore[import-not-found]
 
 DIGITS = "០១២៣៤៥៦៧៨៩"
 SIDE = 48
@@ -21,7 +21,19 @@ HEIGHT = 40
 TARGET = Path(__file__).parents[1] / "src" / "kftune" / "training" / "digits"
 
 NOTO = [(100, 100), (250, 85), (400, 100), (600, 75), (900, 100), (900, 62)]
-KHMER_OS = ["", "battambang", "bokor", "content", "fasthand", "freehand", "metalchrieng", "muol", "muolpali", "siemreap", "sys"]
+KHMER_OS = [
+    "",
+    "battambang",
+    "bokor",
+    "content",
+    "fasthand",
+    "freehand",
+    "metalchrieng",
+    "muol",
+    "muolpali",
+    "siemreap",
+    "sys",
+]
 
 
 def main(folder: Path) -> None:
@@ -40,7 +52,9 @@ def main(folder: Path) -> None:
         rows.append({"font": name, "file": path.name})
     raw = f"P5 {sheet.width} {sheet.height} 255\n".encode() + sheet.tobytes()
     (TARGET / "khmer-digits.pgm.gz").write_bytes(gzip.compress(raw, mtime=0))
-    (TARGET / "khmer-digits.json").write_text(json.dumps({"digits": DIGITS, "side": SIDE, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    (TARGET / "khmer-digits.json").write_text(
+        json.dumps({"digits": DIGITS, "side": SIDE, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def _fonts(folder: Path) -> Iterator[tuple[str, Path, tuple[int, int] | None]]:
@@ -58,9 +72,10 @@ def _sized(path: Path, axes: tuple[int, int] | None) -> ImageFont.FreeTypeFont:
         if axes is not None:
             font.set_variation_by_axes(list(axes))
         boxes = [font.getbbox(digit, anchor="ls") for digit in DIGITS]
-        if max(-top for _, top, _, _ in boxes) <= HEIGHT and max(bottom for *_, bottom in boxes) <= 6:
-            if max(right - left for left, _, right, _ in boxes) <= SIDE - 2:
-                return font
+        widest = max(right - left for left, _, right, _ in boxes)
+        highest, lowest = max(-top for _, top, _, _ in boxes), max(bottom for *_, bottom in boxes)
+        if widest <= SIDE - 2 and highest <= HEIGHT and lowest <= 6:
+            return font
     raise SystemExit(f"{path} has no size that fits")
 
 

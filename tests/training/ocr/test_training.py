@@ -1,4 +1,4 @@
-"""Training the models that read Khmer numbers: what is reported, kept, resumed and stopped. Trains for real, on tiny data."""
+"""Training the models that read Khmer numbers: what is reported, kept, resumed and stopped. Trains for real."""
 
 from __future__ import annotations
 
@@ -96,16 +96,15 @@ def test_every_model_trains_and_reports_each_epoch(
     assert [(item.name, item.step) for item in seen] == [(name, epoch) for epoch in (1, 2) for name in METRICS]
 
 
-@pytest.mark.parametrize("model", list(SIZES))
-def test_a_model_learns_by_heart_what_it_sees(values: dict[str, Any], model: str):
+@pytest.mark.parametrize("model", ["small", "ctc"])
+def test_a_model_learns_from_what_it_sees(values: dict[str, Any], model: str):
     hparams = OcrHparams(
         **{
             **values,
             "model_name": model,
             "model_config_path": "config/model_config.yaml",
-            "val_split": "val",
             "augmentation": False,
-            "num_epochs": 6,
+            "num_epochs": 4,
             "learning_rate": 0.003,
         }
     )
@@ -125,7 +124,12 @@ def test_the_same_seed_gives_the_same_numbers_and_any_number_of_workers_too(valu
 
 def test_the_output_folder_is_that_of_the_experiment(values: dict[str, Any]):
     train(OcrHparams(**{**values, "num_epochs": 1}))
-    assert sorted(path.name for path in folder().iterdir()) == ["checkpoints", "hparams.json", "model.pt", "summary.json"]
+    assert sorted(path.name for path in folder().iterdir()) == [
+        "checkpoints",
+        "hparams.json",
+        "model.pt",
+        "summary.json",
+    ]
     assert summary()["experiment_name"] == "tiny"
 
 
@@ -315,9 +319,7 @@ def test_without_a_file_of_sizes_those_of_kftune_count(values: dict[str, Any]):
         ("models: {small: {dropout: 1}}", HparamsError, "dropout from 0 to below 1"),
     ],
 )
-def test_a_wrong_file_of_sizes_is_an_error(
-    values: dict[str, Any], content: str, error: type[Exception], message: str
-):
+def test_a_wrong_file_of_sizes_is_an_error(values: dict[str, Any], content: str, error: type[Exception], message: str):
     Path("sizes.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(error, match=message):
         size_of(OcrHparams(**values))
@@ -325,7 +327,9 @@ def test_a_wrong_file_of_sizes_is_an_error(
 
 def test_killed_at_any_moment_a_training_leaves_whole_files(values: dict[str, Any]):
     hparams = OcrHparams(**{**values, "num_epochs": 10_000, "save_every_n_epochs": 1, "early_stopping_patience": None})
-    child = subprocess.Popen([sys.executable, "-m", "kftune.training", "ocr", *hparams.to_args()], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "kftune.training", "ocr", *hparams.to_args()], stdout=subprocess.PIPE
+    )
     assert child.stdout is not None
     next(line for line in child.stdout if b"val_loss" in line)
     time.sleep(0.3)

@@ -1,6 +1,6 @@
 """Hyperparameters of the models that read Khmer numbers, which `kftune.training.ocr` trains.
 
-The fields are flat. An experiment file has them in groups (``training``, ``optimizer``, …): `OcrHparams.from_experiment`.
+The fields are flat. An experiment file has them in groups such as ``training``: `OcrHparams.from_experiment`.
 """
 
 from __future__ import annotations
@@ -163,7 +163,15 @@ _GROUPS: dict[str, dict[str, str]] = {
     },
     "data": {
         key: key
-        for key in ("metadata_path", "train_split", "val_split", "num_workers", "pin_memory", "augmentation", "batch_size")
+        for key in (
+            "metadata_path",
+            "train_split",
+            "val_split",
+            "num_workers",
+            "pin_memory",
+            "augmentation",
+            "batch_size",
+        )
     },
     "training": {key: key for key in _TRAINING},
     # After training: where both name a field, this one counts.

@@ -102,7 +102,7 @@ def _draw_split(
         drawn.append(draw(texts[-1], glyphs()[fonts[int(font * len(fonts))]], generator))
     ink_BHW = torch.stack(drawn)
     if is_spoiled:
-        parts = ink_BHW.split(_DAMAGED_AT_ONCE)
+        parts = torch.split(ink_BHW, _DAMAGED_AT_ONCE)
         ink_BHW = torch.cat([spoil(part, Damage(), generator) for part in parts])
     return Pictures(ink_BHW.mul(255).round().to(torch.uint8), tuple(texts))
 
@@ -145,7 +145,7 @@ def _read_files(metadata: Path, split: str, entry: Mapping[str, Any], max_length
     names = [entry.get(key) for key in ("pictures", "texts")] if isinstance(entry, dict) else []
     if not names or not all(isinstance(name, str) for name in names):
         raise HparamsError(f"{metadata}: split {split!r} must name its files as pictures and texts, but is {entry!r}")
-    sheet, listed = (metadata.parent / name for name in names)
+    sheet, listed = (metadata.parent / str(name) for name in names)
     try:
         paper = parse_pgm(sheet.read_bytes(), str(sheet))
         texts = tuple(listed.read_text(encoding="utf-8").split("\n"))[:-1]

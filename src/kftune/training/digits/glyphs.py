@@ -43,8 +43,8 @@ def glyphs() -> dict[str, list[Tensor]]:
     side = listed["side"]
     found = {}
     for row, entry in enumerate(listed["rows"]):
-        cells = sheet_HW[row * side : (row + 1) * side].float().div(255).split(side, dim=1)
-        found[entry["font"]] = [_cut(cell) for cell in cells]
+        cells = sheet_HW[row * side : (row + 1) * side].float().div(255)
+        found[entry["font"]] = [_cut(cell) for cell in torch.split(cells, side, dim=1)]
     return found
 
 

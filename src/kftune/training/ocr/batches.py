@@ -5,6 +5,7 @@ Shape suffixes: B pictures, H rows, W columns, L tokens.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,11 +73,11 @@ class Order(Sampler[Key]):
     def __iter__(self) -> Iterator[Key]:
         generator = torch.Generator().manual_seed((self.seed or 0) * 100_003 + self.epoch)
         order = torch.arange(self.count) if self.seed is None else torch.randperm(self.count, generator=generator)
-        for numbers in order.split(self.batch_size):
+        for numbers in torch.split(order, self.batch_size):
             yield int(torch.randint(2**31, (1,), generator=generator)), numbers
 
     def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
+        return math.ceil(self.count / self.batch_size)
 
 
 def create_data_loaders(config: OcrHparams, data: Path | None = None) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
@@ -100,7 +101,12 @@ def create_data_loaders(config: OcrHparams, data: Path | None = None) -> tuple[D
     if workers < config.num_workers:
         print(f"num_workers is {config.num_workers}, but there are {workers} cores: {workers} prepare batches")
     damage = Damage() if config.augmentation else None
-    common: dict[str, Any] = {"batch_size": None, "pin_memory": config.pin_memory}
+    # A loader draws from the generator, which must not be that of the dropout: how often depends on the workers.
+    common: dict[str, Any] = {
+        "batch_size": None,
+        "pin_memory": config.pin_memory and torch.cuda.is_available(),
+        "generator": torch.Generator(),
+    }
     return (
         DataLoader(
             Batches(train, damage, config.max_sequence_length),

@@ -207,7 +207,7 @@ class Training:
                 break
             loss, outputs = self._outputs(ink_BHW, tokens_BL)
             self.optimizer.zero_grad()
-            self.scaler.scale(loss).backward()
+            torch.autograd.backward(self.scaler.scale(loss))
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.hparams.gradient_clip_norm)
             self.scaler.step(self.optimizer)
@@ -244,7 +244,7 @@ class Training:
         if best is None:
             return True
         gain = metrics[hparams.early_stopping_monitor] - best[hparams.early_stopping_monitor]
-        return (gain if hparams.early_stopping_mode == "max" else -gain) > hparams.early_stopping_min_delta
+        return bool((gain if hparams.early_stopping_mode == "max" else -gain) > hparams.early_stopping_min_delta)
 
     def _is_out_of_patience(self) -> bool:
         patience, best = self.hparams.early_stopping_patience, self.summary["best"]

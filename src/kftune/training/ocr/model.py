@@ -180,4 +180,3 @@ def create_model_from_config(config: OcrHparams) -> Reader:
     if config.model_name == "ctc":
         return CtcReader(size, config.vocab_size)
     return AttentionReader(size, config.vocab_size, config.max_sequence_length)
-

@@ -45,7 +45,7 @@ def create_optimizer(model: nn.Module, config: OcrHparams) -> torch.optim.Optimi
         model: What it trains.
         config: Its type, learning rate, weight decay and betas.
     """
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer_type]
+    kind = torch.optim.Adam if config.optimizer_type == "adam" else torch.optim.AdamW
     betas = config.optimizer_betas
     return kind(model.parameters(), lr=config.learning_rate, betas=betas, weight_decay=config.weight_decay)
 
@@ -124,6 +124,8 @@ def not_used(config: OcrHparams) -> list[str]:
         found.append("the model ctc is trained with the CTC loss, so loss_type has no effect")
     if config.model_name == "ctc" and config.label_smoothing:
         found.append("the CTC loss has no label_smoothing")
+    if config.pin_memory and not torch.cuda.is_available():
+        found.append("pin_memory has no effect without CUDA")
     of_scheduler = {
         "warmup_epochs": "cosine", "step_size": "steplr", "gamma": "steplr", "patience": "plateau", "factor": "plateau"
     }  # fmt: skip

@@ -65,11 +65,11 @@ def _changed(size: Size, given: Mapping[str, Any], place: str) -> Size:
         raise UnknownNameError(f"key of {place}", str(unknown), known)
     values = dict(given)
     if "channels" in values:
-        values["channels"] = tuple(values["channels"]) if isinstance(values["channels"], list) else None
+        values["channels"] = tuple(values["channels"]) if isinstance(values["channels"], list) else ()
     changed = replace(size, **values)
-    counts = [*(changed.channels or ()), changed.hidden]
+    counts: list[object] = [*changed.channels, changed.hidden]
     is_right = len(counts) == 4 and all(type(count) is int and count > 0 for count in counts)
-    if not (is_right and isinstance(changed.dropout, int | float) and 0 <= changed.dropout < 1):
+    if not (is_right and type(changed.dropout) in (int, float) and 0 <= changed.dropout < 1):
         raise HparamsError(
             f"{place} must have three channels, hidden above 0 and dropout from 0 to below 1, but is {dict(given)!r}"
         )
