@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def values(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def one_thread() -> Iterator[None]:
+    """As in the processes that tests start: another number of threads adds up in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def values(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> dict[str, Any]:
     """A tiny training."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -216,12 +226,12 @@ def test_a_signal_saves_a_checkpoint_and_a_resumed_training_ends_the_same(
     whole = curve()
     slow = OcrHparams(**{**values, "num_epochs": 10_000, "early_stopping_patience": None, "output_dir": "stopped"})
     command = [sys.executable, "-m", "kftune.training", "ocr", *slow.to_args()]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    first = next(line for line in child.stdout if "val_loss" in line)
-    child.send_signal(number)
-    rest = child.stdout.read()
-    assert child.wait(60) == 128 + number
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        first = next(line for line in child.stdout if "val_loss" in line)
+        child.send_signal(number)
+        rest = child.stdout.read()
+    assert child.returncode == 128 + number
     assert "step=1 " in first
     assert "stopped after" in rest
     path = Path("stopped/tiny")

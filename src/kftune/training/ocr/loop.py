@@ -52,10 +52,10 @@ def train(hparams: OcrHparams, data: Path | None = None, output: Path | None = N
         MetricError: A loss is no longer finite.
         OSError: The output folder cannot be written.
     """
+    if (count := os.environ.get("WORLD_SIZE", "1")) != "1":
+        raise HparamsError(f"ocr trains in one process, but WORLD_SIZE is {count}; start it without torchrun")
     device, use_amp = setup_training_environment(hparams)
     with start_process(hparams.seed, device) as process:
-        if process.world_size > 1:
-            raise HparamsError(f"ocr trains in one process, but WORLD_SIZE is {process.world_size}")
         folder = output or Path(os.environ.get("KFTUNE_OUTPUT_DIR", "")) / hparams.output_dir / hparams.experiment_name
         training = Training(hparams, process, use_amp, data)
         training.start(folder)
