@@ -151,7 +151,12 @@ class CtcReader(nn.Module):
         self.head = nn.Linear(size.hidden, vocab_size)
 
     def forward(self, ink_BHW: Tensor, tokens_BL: Tensor) -> Tensor:
-        """Returns what the model expects in each column: logits, B x W/4 x V."""
+        """Returns what the model expects in each column: logits, B x W/4 x V.
+
+        Args:
+            ink_BHW: Pictures.
+            tokens_BL: Not used; the same call serves every model.
+        """
         logits: Tensor = self.head(self.encoder(ink_BHW))
         return logits
 

@@ -88,7 +88,12 @@ class SequenceLoss(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits_BLV: Tensor, tokens_BL: Tensor) -> Tensor:
-        """Returns the mean over all tokens."""
+        """Returns the mean over all tokens.
+
+        Args:
+            logits_BLV: What `forward` of the model returns.
+            tokens_BL: The right tokens, with END, filled up with PAD.
+        """
         smoothing = self.label_smoothing if self.training else 0.0
         logits_BVL = logits_BLV.float().transpose(1, 2)
         return functional.cross_entropy(logits_BVL, tokens_BL, ignore_index=PAD, label_smoothing=smoothing)
@@ -98,7 +103,12 @@ class ColumnLoss(nn.Module):
     """The CTC loss, for each token."""
 
     def forward(self, logits_BWV: Tensor, tokens_BL: Tensor) -> Tensor:
-        """Returns the mean over all pictures of the loss divided by the number of digits."""
+        """Returns the mean over all pictures of the loss divided by the number of digits.
+
+        Args:
+            logits_BWV: What `forward` of the model returns.
+            tokens_BL: The right tokens, with END, filled up with PAD.
+        """
         # On the CPU, because torch's own CTC loss on CUDA has no gradients that repeat.
         chances_WBV = logits_BWV.float().log_softmax(dim=2).transpose(0, 1).cpu()
         tokens_BL = tokens_BL.cpu()

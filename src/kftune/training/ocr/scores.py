@@ -6,7 +6,12 @@ from collections.abc import Iterable
 
 
 def edits(found: str, wanted: str) -> int:
-    """Returns the least number of characters to add, remove or replace that makes one text the other (Levenshtein)."""
+    """Returns the least number of characters to add, remove or replace that makes one text the other.
+
+    Args:
+        found: One text.
+        wanted: The other.
+    """
     if found == wanted:
         return 0
     before = list(range(len(wanted) + 1))
@@ -26,7 +31,12 @@ class Scores:
         self._characters = self._edits = self._texts = self._right = 0
 
     def add(self, found: Iterable[str], wanted: Iterable[str]) -> None:
-        """Adds what was read, and what it should have been."""
+        """Adds some texts.
+
+        Args:
+            found: What was read.
+            wanted: What it should have been.
+        """
         for text, right in zip(found, wanted, strict=True):
             self._characters += len(right)
             self._edits += edits(text, right)
