@@ -199,8 +199,8 @@ def test_a_plug_in_cannot_use_a_name_that_is_taken(tmp_path, monkeypatch):
     [
         ("LstmHparam", "did you mean 'LstmHparams'?"),
         ("lstn", "did you mean 'lstm'?"),
-        ("transformer", "known: LstmHparams, lstm"),
-        ("", "known: LstmHparams, lstm"),
+        ("transformer", "known: LstmHparams, OcrHparams, lstm, ocr"),
+        ("", "known: LstmHparams, OcrHparams, lstm, ocr"),
     ],
 )
 def test_an_unknown_name_offers_the_near_ones(name, text):

@@ -34,6 +34,12 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
         model_type="lstm",
         description="LSTM that predicts the next readings of a sensor circuit",
     ),
+    RegistryEntry(
+        class_name="OcrHparams",
+        module_path="kftune.hparams.models.ocr",
+        model_type="ocr",
+        description="encoder and decoder that read numbers in Khmer digits from pictures",
+    ),
 )
 
 _MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -52,6 +52,7 @@ __warm_imports__ = ("kftune.training.warm",)
 # Step -> its module, with `run(arguments) -> exit status` and the help text `USAGE`.
 STEPS = {
     "data": "kftune.training.fetch",
+    "ocr-data": "kftune.training.digits.step",
     "evaluate": "kftune.training.evaluation",
     "register": "kftune.training.register",
 }

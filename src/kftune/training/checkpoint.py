@@ -59,10 +59,20 @@ def save_model(folder: Path, state: Mapping[str, Any]) -> None:
         folder: The output folder.
         state: Tensors, numbers, text, and dicts and lists of them.
     """
+    save_state(folder / "model.pt", state)
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Writes a file of torch in one step.
+
+    Args:
+        path: The file.
+        state: Tensors, numbers, text, and dicts and lists of them.
+    """
     # Into memory first, because torch.save writes the name of a file into it.
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    with replacing(folder / "model.pt") as file:
+    with replacing(path) as file:
         file.buffer.write(buffer.getbuffer())
 
 
@@ -74,12 +84,22 @@ def load_model(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     hparams = read_json(folder / "hparams.json")
     path = folder / "model.pt"
-    rule = f"{path} must contain the weights of a training and nothing else"
     if not path.exists():
         raise missing(path)
+    return hparams, load_state(path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Loads what `save_state` wrote. It runs no code from the file.
+
+    Raises:
+        HparamsError: It is another file.
+    """
+    rule = f"{path} must contain the weights of a training and nothing else"
     if not zipfile.is_zipfile(path):
         raise HparamsError(f"{rule}, but torch.save did not write it")
     try:
-        return hparams, torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, ValueError) as error:
         raise HparamsError(f"{rule}, but: {str(error).partition(chr(10))[0]}") from error
+    return state

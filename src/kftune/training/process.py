@@ -80,8 +80,12 @@ class Process:
 
 
 @contextmanager
-def start_process(seed: int) -> Iterator[Process]:
+def start_process(seed: int, device: torch.device | None = None) -> Iterator[Process]:
     """Seeds all random numbers, joins the other processes if there are any, and handles stop signals.
+
+    Args:
+        seed: The seed.
+        device: The device of all tensors; None takes that of KFTUNE_DEVICE.
 
     Raises:
         UsageError: KFTUNE_DEVICE is invalid, or the device does not exist.
@@ -92,7 +96,7 @@ def start_process(seed: int) -> Iterator[Process]:
     torch.manual_seed(seed)
     keep_threads_in_quota()
     process = Process(
-        device=_device(),
+        device=device or device_named(os.environ.get("KFTUNE_DEVICE")),
         rank=int(os.environ.get("RANK", "0")),
         world_size=int(os.environ.get("WORLD_SIZE", "1")),
         output_dir=Path(os.environ.get("KFTUNE_OUTPUT_DIR") or "output"),
@@ -131,8 +135,16 @@ def keep_threads_in_quota() -> None:
         torch.set_num_threads(min(torch.get_num_threads(), math.ceil(int(quota) / int(period))))
 
 
-def _device() -> torch.device:
-    name = os.environ.get("KFTUNE_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+def device_named(name: str | None) -> torch.device:
+    """Returns a device, and makes it the one of this process.
+
+    Args:
+        name: ``cpu``, ``cuda`` or ``cuda:N``; None or empty for CUDA when there is a device, otherwise the CPU.
+
+    Raises:
+        UsageError: There is no such device.
+    """
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kftune import outputs
+from kftune.errors import HparamsError
 from kftune.files import write_text
 from kftune.hparams import Hparams
-from kftune.training.folder import read_summary
+from kftune.training.folder import read_json
 from kftune.training.page import ABOUT_TRAINING, model_page
 
 VALUES = ("train_loss", "val_loss", "val_mae")
@@ -46,14 +47,21 @@ def write_training_outputs(given: Mapping[str, str], folder: Path, hparams: Hpar
         hparams: What it was trained with.
 
     Raises:
-        HparamsError: The training has not ended.
+        HparamsError: The training has not ended, or reports no such metric.
         OSError: A file cannot be written.
     """
-    summary = read_summary(folder)
+    summary = read_json(folder / "summary.json")
+    metrics = {name: value for name, value in (summary.get("best") or {}).items() if name != "epoch"}
+    lacking = next((name for name in VALUES if name in given and name not in metrics), None)
+    if lacking is not None or not metrics:
+        raise HparamsError(
+            f"{folder}/summary.json must have the metrics of a finished epoch, but has no {lacking or 'epoch'}; "
+            f"it has: {', '.join(metrics) or 'none'}"
+        )
     write_outputs(
         given,
-        {name: summary["best"][name] for name in VALUES},
-        title=f"Training of {summary['circuit']}",
+        metrics,
+        title=f"Training of {summary.get('circuit', summary.get('experiment_name'))}",
         about=ABOUT_TRAINING,
         hparams=hparams.to_dict(),
         history=summary["history"],

@@ -5,6 +5,6 @@ from __future__ import annotations
 from kftune.training.importing import torch_import
 
 with torch_import():
-    from kftune.training import lstm
+    from kftune.training import lstm, ocr
 
-__all__ = ["lstm"]
+__all__ = ["lstm", "ocr"]
