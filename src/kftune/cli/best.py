@@ -15,9 +15,8 @@ from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
 from kftune.errors import UnknownNameError, UsageError
-from kftune.results import Results, Trial
+from kftune.results import Trial, Trials
 from kftune.results.export import to_text, trial_to_json
-from kftune.results.layout import trial_name
 from kftune.results.origins import cells, short
 
 
@@ -68,7 +67,7 @@ def _chosen(metric: str | None, objectives: Sequence[str]) -> int:
     return objectives.index(metric)
 
 
-def _data(best: Trial | None, pareto: list[Trial] | None, results: Results) -> dict[str, Any]:
+def _data(best: Trial | None, pareto: list[Trial] | None, results: Trials) -> dict[str, Any]:
     found: dict[str, Any] = {"best": None if best is None else trial_to_json(best, results)}
     if pareto is not None:
         found["pareto"] = [trial_to_json(trial, results) for trial in pareto]
@@ -85,7 +84,7 @@ def _write(form: str, data: dict[str, Any]) -> None:
     write_data(yaml_text.dump(data))
 
 
-def _pareto_text(pareto: Sequence[Trial], results: Results) -> str:
+def _pareto_text(pareto: Sequence[Trial], results: Trials) -> str:
     meta = results.meta
     objectives = meta.objectives
     header = ["trial", *(objective.name for objective in objectives)]
@@ -109,7 +108,7 @@ def _pareto_text(pareto: Sequence[Trial], results: Results) -> str:
     )
 
 
-def _text(best: Trial, results: Results) -> str:
+def _text(best: Trial, results: Trials) -> str:
     values = [
         [metric.name, best.metrics[metric.name].text(metric.reduce)]
         for metric in results.meta.metrics
@@ -123,16 +122,22 @@ def _text(best: Trial, results: Results) -> str:
             *_targets(results),
             *_smaller(best),
             f"origin  {_origin(best)}",
-            f"log     {results.folder.log(best.name)}",
-            f"output  {results.folder.output(best.name)}",
+            *_files(best, results),
         ]
     )
 
 
-def _targets(results: Results) -> list[str]:
+def _files(best: Trial, results: Trials) -> list[str]:
+    folder = results.folder
+    if folder is None:
+        return [f"from    {results.place}"]
+    return [f"log     {folder.log(best.name)}", f"output  {folder.output(best.name)}"]
+
+
+def _targets(results: Trials) -> list[str]:
     """Returns a table of the study's targets, if it has some."""
     rows = [
-        [each.name, each.bounds, each.result, "" if each.trial is None else trial_name(results.meta.slug, each.trial)]
+        [each.name, each.bounds, each.result, "" if each.trial is None else results.name_of(each.trial)]
         for each in results.targets()
     ]
     return [f"{table(['target', 'must be', 'result', 'trial'], rows)}\n"] if rows else []

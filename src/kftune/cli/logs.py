@@ -20,12 +20,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Copies the log to the screen."""
     with open_given(arguments) as results:
+        folder = results.folder
+        if folder is None:
+            raise StoreError(
+                "trials from a file have no logs here; give the study, or the folder of its results", results.place
+            )
         trial = results.best() if arguments.trial == "best" else results.trial(arguments.trial)
         if trial is None:
-            raise StoreError(
-                "no trial has succeeded yet, so there is no best one; give a number", str(results.folder.path)
-            )
-        log = results.folder.log(trial.name)
+            raise StoreError("no trial has succeeded yet, so there is no best one; give a number", results.place)
+        log = folder.log(trial.name)
     if arguments.path:
         print(log)
         return 0

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from kftune.cli.arguments import a_path
 from kftune.errors import StoreError, StudyError
-from kftune.results import Results, open_results, slug
+from kftune.results import Trials, open_results, slug
 from kftune.runs import RUNS
+
+SUFFIXES = (".json", ".csv")
+"""Of files with trials."""
 
 DEFAULT = f"{RUNS}/NAME beside the file"
 """Where results are if no folder is given, for the help of a command."""
@@ -18,12 +21,16 @@ DEFAULT = f"{RUNS}/NAME beside the file"
 
 def add_results_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments that name a study's results."""
-    parser.add_argument("study", type=a_path, help="study or Experiment file, or the folder of its results")
+    parser.add_argument(
+        "study",
+        type=a_path,
+        help="study or Experiment file, the folder of its results, or a file with trials (JSON, CSV)",
+    )
     parser.add_argument("--dir", type=a_path, help=f"folder of the results (default: {DEFAULT})")
 
 
-def open_given(arguments: argparse.Namespace) -> Results:
-    """Returns the results that a command line names; use it in a `with` statement.
+def open_given(arguments: argparse.Namespace) -> Trials:
+    """Returns the trials that a command line names; use it in a `with` statement.
 
     Raises:
         UsageError: The file is of another kind.
@@ -32,6 +39,12 @@ def open_given(arguments: argparse.Namespace) -> Results:
         OSError: The file does not exist.
     """
     study: Path = arguments.study
+    if arguments.dir is None and study.suffix in SUFFIXES and not study.is_dir():
+        from kftune.results.sources.find import trials_in
+
+        found = trials_in(study)
+        if found is not None:
+            return found
     if arguments.dir is not None or study.is_dir():
         return open_results(arguments.dir or study)
     name = slug(_name(study))
@@ -65,7 +78,7 @@ def new_results(given: Path | None, file: Path, name: str) -> Path:
     return folder
 
 
-def counted(results: Results) -> str:
+def counted(results: Trials) -> str:
     """Returns how many trials are in each state, as text."""
     return ", ".join(f"{count} {state}" for state, count in results.counts().items()) or "none"
 

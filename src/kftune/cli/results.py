@@ -16,7 +16,7 @@ from kftune.cli.places import add_results_arguments, open_given
 from kftune.cli.table import table
 from kftune.errors import UsageError
 from kftune.files import write_text
-from kftune.results import Results
+from kftune.results import Trials
 from kftune.results.export import curves_to_rows, to_csv, to_json, to_rows, to_seed_json, to_text
 from kftune.results.origins import COLUMNS, differing, short
 from kftune.results.page import results_page
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _to_table(results: Results, curves: bool) -> str:
+def _to_table(results: Trials, curves: bool) -> str:
     if curves:
         header, rows = curves_to_rows(results)
         return table(header, [[str(cell) for cell in row] for row in rows]) + "\n"
@@ -64,7 +64,7 @@ def _to_table(results: Results, curves: bool) -> str:
 
 
 _WITH_CURVES = ("text", "json", "csv")
-_FORMATS: dict[str, Callable[[Results, bool], str]] = {
+_FORMATS: dict[str, Callable[[Trials, bool], str]] = {
     "text": _to_table,
     "json": lambda results, curves: to_text(to_json(results, curves=curves), indent=None if curves else 2),
     "csv": lambda results, curves: to_csv(results, curves=curves),

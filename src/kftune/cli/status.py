@@ -11,7 +11,7 @@ from typing import Any
 
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
-from kftune.results import Results
+from kftune.results import Trials
 from kftune.results.export import trial_to_json
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _data(results: Results) -> dict[str, Any]:
+def _data(results: Trials) -> dict[str, Any]:
     from kftune.results.experiment import experiment_with_status
 
     experiment = experiment_with_status(results)
@@ -57,7 +57,7 @@ def _data(results: Results) -> dict[str, Any]:
     return found
 
 
-def _text(results: Results) -> str:
+def _text(results: Trials) -> str:
     meta, best = results.meta, results.best()
     what = "study" if meta.experiment is None else "Experiment"
     lines = [
@@ -75,7 +75,7 @@ def _text(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _state(results: Results) -> str:
+def _state(results: Trials) -> str:
     writer = results.writer()
     if writer is not None:
         return f"running (process {writer})"

@@ -23,6 +23,7 @@ from kftune.results.records import (
     TrialEnd,
     TrialStart,
 )
+from kftune.results.trials import Trials
 
 __all__ = [
     "FINISHED",
@@ -41,6 +42,7 @@ __all__ = [
     "Trial",
     "TrialEnd",
     "TrialStart",
+    "Trials",
     "front_of",
     "open_results",
     "score_of",

@@ -8,8 +8,8 @@ from typing import Any
 from kftune.katib.trial.conditions import is_completed
 from kftune.katib.trial.status import new_status, status_of
 from kftune.metrics.values import UNAVAILABLE
-from kftune.results.reading import Results
 from kftune.results.records import FINISHED, SCORED, Meta, Trial
+from kftune.results.trials import Trials
 
 # Reasons that end a run here; in Katib only the end of the suggestions corresponds to them.
 _SUGGESTIONS_ENDED = ("SearchSpaceExhausted", "WallClock")
@@ -20,7 +20,7 @@ _SUGGESTIONS_ENDED = ("SearchSpaceExhausted", "WallClock")
 _OBSERVED = (*SCORED, "MetricsUnavailable")
 
 
-def experiment_with_status(results: Results) -> dict[str, Any] | None:
+def experiment_with_status(results: Trials) -> dict[str, Any] | None:
     """Returns the Experiment with its status; None when the results are those of a study.
 
     The status is the one that Katib's controller would compute from the trials. A trial that was stopped by an

@@ -8,16 +8,15 @@ import json
 from typing import Any
 
 from kftune.metrics.curves import Curve
-from kftune.results.layout import trial_name
 from kftune.results.origins import COLUMNS, cells
 from kftune.results.pareto import front_of
-from kftune.results.reading import Results
 from kftune.results.records import FINISHED, SCORED, Meta, TrackedMetric, Trial
+from kftune.results.trials import Trials
 
 JSON_FORMAT = "kftune.results/1"
 
 
-def to_json(results: Results, *, curves: bool = False) -> dict[str, Any]:
+def to_json(results: Trials, *, curves: bool = False) -> dict[str, Any]:
     """Returns the study and its trials, with the keys that docs/results.md describes.
 
     Args:
@@ -63,13 +62,14 @@ def _curve_to_json(curve: Curve) -> dict[str, Any]:
     }
 
 
-def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
+def trial_to_json(trial: Trial, results: Trials) -> dict[str, Any]:
     """Returns one trial, in the form of `to_json`.
 
     Args:
         trial: The trial.
         results: The results that contain it, for the paths of its files.
     """
+    folder = results.folder
     return {
         "number": trial.number,
         "name": trial.name,
@@ -88,12 +88,12 @@ def trial_to_json(trial: Trial, results: Results) -> dict[str, Any]:
         "message": trial.message,
         "stopped_by": trial.stopped_by,
         "origin": trial.origin._asdict(),
-        "log": str(results.folder.log(trial.name)),
-        "output": str(results.folder.output(trial.name)),
+        "log": None if folder is None else str(folder.log(trial.name)),
+        "output": None if folder is None else str(folder.output(trial.name)),
     }
 
 
-def to_seed_json(results: Results) -> dict[str, Any]:
+def to_seed_json(results: Trials) -> dict[str, Any]:
     """Returns the results in the form of experiment-list tuners, as docs/results.md describes it.
 
     Each result has ``best_<metric>`` for the objective and for every metric that is reduced to its minimum or maximum,
@@ -142,7 +142,7 @@ def _best_of(metric: TrackedMetric, meta: Meta) -> str:
     return metric.reduce
 
 
-def to_csv(results: Results, *, curves: bool = False) -> str:
+def to_csv(results: Trials, *, curves: bool = False) -> str:
     """Returns one line per trial: its name and state, the value of each metric, every hyperparameter.
 
     Args:
@@ -157,19 +157,18 @@ def to_csv(results: Results, *, curves: bool = False) -> str:
     return text.getvalue()
 
 
-def curves_to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
+def curves_to_rows(results: Trials) -> tuple[list[str], list[list[Any]]]:
     """Returns a header and one row per report that was kept, by trial and metric."""
     header = ["trial", "metric", "step", "value", "seconds"]
-    slug = results.meta.slug
     rows = [
-        [trial_name(slug, number), metric, step, value, seconds]
+        [results.name_of(number), metric, step, value, seconds]
         for number, metric, curve in results.all_curves()
         for step, value, seconds in zip(curve.steps, curve.values, curve.times, strict=True)
     ]
     return header, rows
 
 
-def to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
+def to_rows(results: Trials) -> tuple[list[str], list[list[Any]]]:
     """Returns a header and one row per trial, with empty texts for missing values.
 
     With several objectives, the column ``pareto`` has ``yes`` for the trials of the Pareto set. A hyperparameter with

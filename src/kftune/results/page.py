@@ -10,8 +10,8 @@ from typing import NamedTuple
 from kftune.html_page import HEIGHT, LEFT, Scale, html_page, marked, svg, table, x_at, y_at
 from kftune.results.curve_picture import TrialCurve, curves_picture, drawn
 from kftune.results.origins import cells, differing, short
-from kftune.results.reading import Results
 from kftune.results.records import TrackedObjective, Trial
+from kftune.results.trials import Trials
 
 
 class TrialRow(NamedTuple):
@@ -31,7 +31,7 @@ class TrialRow(NamedTuple):
     """Why it was stopped or failed, on one line."""
 
 
-def results_page(results: Results) -> str:
+def results_page(results: Trials) -> str:
     """Returns the page of a study's results; running the same study again gives the same page."""
     meta, trials = results.meta, results.trials()
     objectives = meta.objectives
@@ -62,7 +62,7 @@ def results_page(results: Results) -> str:
     )
 
 
-def _found(best: Sequence[Trial], results: Results) -> str:
+def _found(best: Sequence[Trial], results: Trials) -> str:
     if not best:
         return "no trial has succeeded"
     if results.meta.more_objectives:
@@ -75,7 +75,7 @@ def _number(trial: Trial, objective: TrackedObjective) -> float | None:
     return None if values is None else values.number(objective.reduce)
 
 
-def _drawings(results: Results, trials: Sequence[Trial]) -> list[TrialCurve]:
+def _drawings(results: Trials, trials: Sequence[Trial]) -> list[TrialCurve]:
     by_number = {trial.number: trial for trial in trials}
     drawings = []
     for number, _, curve in results.all_curves(results.meta.objective.name):

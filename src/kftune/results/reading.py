@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 from urllib.parse import quote
 
 from kftune.errors import StoreError, UnknownNameError, near_files
@@ -15,9 +14,9 @@ from kftune.metrics.targets import TargetResult
 from kftune.results import curves
 from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import writer_of
-from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, State, Trial
 from kftune.results.tables import check_format, meta_of, select, translated, trial_of
+from kftune.results.trials import Trials
 
 
 def open_results(folder: str | Path) -> Results:
@@ -48,22 +47,29 @@ def _elsewhere(folder: Path) -> str:
     return f"; there are some in {', '.join(found[:6])}" if found else ""
 
 
-class Results:
-    """One study's results, open for reading.
+class Results(Trials):
+    """One study's results in a folder, open for reading.
 
     Attributes:
         folder: The folder and its files.
         meta: The study.
+        place: The folder's path.
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+        self._folder = folder
+        self.place = str(folder.path)
         self._connection = _connect(folder)
         try:
             self.meta = self._meta()
         except BaseException:
             self._connection.close()
             raise
+
+    @property
+    def folder(self) -> RunFolder:
+        """The folder and its files."""
+        return self._folder
 
     def _meta(self) -> Meta:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -123,19 +129,12 @@ class Results:
                 the Pareto set.
         """
         if self.meta.more_objectives:
-            trials = self.trials()
-            number = front_of(trials, self.meta).best(objective)
-            return next((trial for trial in trials if trial.number == number), None)
+            return super().best(objective)
         order = "ASC" if self.meta.direction == "minimize" else "DESC"
         scored = ", ".join(f"'{state}'" for state in SCORED)
         where = f"WHERE state IN ({scored}) AND objective IS NOT NULL"
         found = self._select(f"{where} ORDER BY objective {order}, number LIMIT 1")
         return found[0] if found else None
-
-    def pareto(self) -> list[Trial]:
-        """Returns the trials of the Pareto set, the best in the first objective first."""
-        trials = {trial.number: trial for trial in self.trials()}
-        return [trials[number] for number in front_of(trials.values(), self.meta).members()]
 
     def counts(self) -> dict[State, int]:
         """Returns state -> number of trials, without states that no trial has."""
@@ -161,12 +160,6 @@ class Results:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _stored(self, key: str) -> str | None:
         rows = self._fetch("SELECT value FROM meta WHERE key = ?", key)
