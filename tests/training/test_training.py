@@ -267,7 +267,6 @@ MISTAKES = {
     "a misspelt flag": (["lstm", "--learning_rat=0.1"], "did you mean 'learning_rate'?"),
     "a value out of bounds": (["lstm", "--learning_rate=0"], "learning_rate"),
     "a value of another type": (["lstm", "--epochs=many"], "epochs"),
-    "metrics without a model": (["lstm", "--metrics=/tmp/x"], "give --model=PATH too"),
     "a circuit that is none": (["lstm", "--circuit=CIRCUIT01"], "a name must be like PLANT001/CIRCUIT01"),
 }
 

@@ -46,9 +46,8 @@ def _classes(folders: Sequence[Path]) -> Iterator[str]:
         for path in islice(files, _MOST_FILES):
             classes = set()
             for name, bases in _CLASS.findall(_text(path)):
-                if any(
-                    base.endswith("Hparams") or base in classes for base in re.findall(r"\w+", _INNER.sub("", bases))
-                ):
+                words = re.findall(r"\w+", _INNER.sub("", bases))
+                if any(word.endswith("Hparams") or word in classes for word in words):
                     classes.add(name)
                     yield f"{'.'.join(path.relative_to(folder).with_suffix('').parts)}:{name}"
 

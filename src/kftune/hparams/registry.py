@@ -82,7 +82,7 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
             class_name=class_name, module_path=module_path, model_type=model_type, description=description
         )
         if trainer is not None:
-            if not isinstance(trainer, str) or not _FUNCTION.fullmatch(trainer):
+            if not _FUNCTION.fullmatch(str(trainer)):
                 raise RegistryError(
                     f"{class_name}: a trainer is module:function, for example net:train, but got {trainer!r}"
                 )
@@ -225,7 +225,7 @@ def name_of(hparams: type[Hparams]) -> str:
 
 
 def trainer_of(hparams: type[Hparams]) -> str:
-    """Returns the function that trains with a class, as ``module:function``: its registered one, or ``train`` beside it.
+    """Returns the function that trains with a class, as ``module:function``: a registered one, or ``train`` beside it.
 
     Args:
         hparams: The class.

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import cast
 
@@ -130,12 +131,11 @@ def _train(hparams_class: type[Hparams], argv: Sequence[str]) -> int:
     if line.prints:
         print(with_origins(hparams.to_dict(), origin), end="")
         return 0
-    if line.outputs and line.output is None:
-        raise UsageError(f"--{min(line.outputs)} is made from the training's output folder; give --model=PATH too")
     status, metrics = Trainer(hparams_class)(hparams, line.data, line.output)
     # torchrun starts several processes; only the first writes.
     if status == 0 and line.outputs and os.environ.get("RANK", "0") == "0":
-        write_training_outputs(line.outputs, line.output, hparams, metrics)
+        folder = line.output or Path(os.environ.get("KFTUNE_OUTPUT_DIR") or "output")
+        write_training_outputs(line.outputs, folder, hparams, metrics)
     return status
 
 

@@ -47,11 +47,11 @@ def find_model(name: str, others: Sequence[str] = ()) -> type[Hparams]:
         KftuneError: There is no such class, or it cannot be imported.
     """
     folders = folders_here()
-    if ":" not in name and not _is_registered(name):
+    if not _is_registered(name):
         register_classes(folders)
-        if not _is_registered(name):
-            known = [word for entry in HPARAMS_REGISTRY.values() for word in (entry["class_name"], entry["model_type"])]
-            raise UsageError(f"unknown model {name!r}; {class_hint(name, [*known, *others], folders)}")
+    if ":" not in name and not _is_registered(name):
+        known = [word for entry in HPARAMS_REGISTRY.values() for word in (entry["class_name"], entry["model_type"])]
+        raise UsageError(f"unknown model {name!r}; {class_hint(name, [*known, *others], folders)}")
     try:
         with torch_import():
             return load_hparams(name, folders)
@@ -104,8 +104,8 @@ class Trainer:
         self._function: Callable[..., Any] | None = getattr(module, attribute, None)
         if not callable(self._function):
             raise UsageError(
-                f"{name_of(hparams)} is trained by {self.name}(hparams), but {module_name} has no function {attribute!r}; "
-                f"write it, register the class with trainer: MODULE:FUNCTION, or run your own script"
+                f"{name_of(hparams)} is trained by {self.name}(hparams), but {module_name} has no function "
+                f"{attribute!r}; write it, register the class with trainer: MODULE:FUNCTION, or run your own script"
             )
         self._takes = _parameters(self._function)
         self._check_class(hparams)
@@ -140,7 +140,7 @@ class Trainer:
         return self._result(self._function(hparams, **taken))  # type: ignore[misc]  # it is callable
 
     def _result(self, found: Any) -> Trained:
-        metrics = found if isinstance(found, Mapping) else getattr(found, "best", None)  # the latter: FitResult
+        metrics: Any = found if isinstance(found, Mapping) else getattr(found, "best", None)  # the latter: FitResult
         if found is None or type(found) is int:
             return Trained(found or 0, None)
         try:

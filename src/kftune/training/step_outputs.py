@@ -42,13 +42,13 @@ def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page
 
 
 def write_training_outputs(
-    given: Mapping[str, str], folder: Path | None, hparams: Hparams, returned: Mapping[str, float] | None = None
+    given: Mapping[str, str], folder: Path, hparams: Hparams, returned: Mapping[str, float] | None = None
 ) -> None:
     """Writes what the command line of a training asks for.
 
     Args:
         given: Path by name, of `NAMES`.
-        folder: What the training wrote; None if its metrics were returned.
+        folder: What the training wrote.
         hparams: What it was trained with.
         returned: The metrics that it returned; None for those in ``summary.json``.
 
@@ -56,8 +56,8 @@ def write_training_outputs(
         HparamsError: The training has not ended, or reports no such metric.
         OSError: A file cannot be written.
     """
-    path = None if folder is None else folder / "summary.json"
-    summary = {} if path is None or (returned is not None and not path.is_file()) else read_json(path)
+    path = folder / "summary.json"
+    summary = read_json(path) if returned is None or path.is_file() else {}
     best = summary.get("best") or {} if returned is None else returned
     metrics = {name: value for name, value in best.items() if name != "epoch"}
     lacking = next((name for name in VALUES if name in given and name not in metrics), None)
