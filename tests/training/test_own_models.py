@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from metric_parser import MetricParser
+from places import ROOT
 
 from kftune import Hparams
 from kftune.cli import main as kftune
@@ -169,8 +170,10 @@ def test_a_cluster_gets_the_same_command_line(project: Path, monkeypatch: pytest
     assert kftune(["render", "study.yaml", "--out", "rendered"]) == 0
     assert kftune(["render", "pipeline.yaml", "--out", "rendered"]) == 0
     texts = {path.name: path.read_text() for path in (project / "rendered").rglob("*.yaml")}
-    assert {"study.katib.yaml", "pipeline.argo.yaml", "pipeline.kfp.yaml"} <= texts.keys()
-    assert [name for name, text in texts.items() if not re.search(r"kftune\.training[\s\"'-]+net\b", text)] == []
+    starts = {name: re.search(r"kftune\.training(\s|args:|[\"'-])+net\b", text) for name, text in texts.items()}
+    assert {name for name, found in starts.items() if found} >= {
+        *("study.katib.yaml", "pipeline.argo.yaml", "pipeline.kfp.yaml", "pipeline.kfp-objects.yaml")
+    }
 
 
 @pytest.mark.parametrize("program", [["kftune", "train"], ["kftune.training"]], ids=" ".join)
@@ -183,6 +186,11 @@ def test_sigterm_ends_it_with_143_after_its_own_cleaning_up(project: Path, progr
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 143
         assert process.stdout.read() == "cleaned up\n"
+
+
+def test_only_the_first_of_several_processes_reports_and_writes(project: Path):
+    done = run(project, "kftune.training", "net", "--metrics=m.json", RANK="1", WORLD_SIZE="2")
+    assert (done.returncode, done.stdout, (project / "m.json").exists()) == (0, "", False)
 
 
 def test_its_exit_status_is_that_of_the_process(project: Path):
@@ -261,3 +269,58 @@ assert "torch" not in sys.modules and "numpy" not in sys.modules
 def test_a_trainer_that_is_no_function_of_a_module_is_refused():
     with pytest.raises(RegistryError, match="a trainer is module:function"):
         HparamsRegistry().register("A", "a", "a", trainer="a.train")
+
+
+TYPED = {"PYTHONPATH": str(ROOT / "tests" / "support")}
+
+
+def test_a_typed_model_is_trained_with_its_blueprint(tmp_path: Path):
+    assert run(tmp_path, "kftune", "init", "lightning_net:NetRun", **TYPED).returncode == 0
+    overrides = ["trainer.max_epochs=1", "model.optimizer.kwargs.lr=0.01", "--metrics=m.json"]
+    done = run(
+        tmp_path, "kftune", "train", "lightning_net:NetRun", "-c", "config.yaml", "-o", "made", *overrides, **TYPED
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    assert f"validation/loss={metrics['validation/loss']}" in done.stdout
+    assert json.loads((tmp_path / "made" / "hparams.json").read_text())["optimizer"]["kwargs"] == {"lr": 0.01}
+
+
+def test_a_model_in_place_of_its_hyperparameters_is_answered_with_them(tmp_path: Path):
+    done = run(tmp_path, "kftune", "train", "lightning_net:Net", **TYPED)
+    assert done.returncode == 2
+    assert "lightning_net:Net is a model" in done.stderr
+    assert done.stderr.endswith("give lightning_net:NetRun\n")
+
+
+@pytest.mark.nightly
+def test_torchrun_starts_several_processes_of_a_typed_model(tmp_path: Path):
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "kftune.training"]
+    arguments = [
+        "lightning_net:NetRun",
+        "trainer.max_epochs=2",
+        "data.batch_size=20",
+        "--model=made",
+        "--metrics=m.json",
+    ]
+    done = run(tmp_path, *torchrun, *arguments, **TYPED)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("validation/loss=") == 2
+    assert json.loads((tmp_path / "made" / "summary.json").read_text())["processes"] == 2
+    assert json.loads((tmp_path / "m.json").read_text()).keys() >= {"train/loss", "validation/loss"}
+
+
+@pytest.mark.nightly
+def test_a_stopped_typed_model_goes_on_with_the_same_command(tmp_path: Path):
+    arguments = ["lightning_net:NetRun", "trainer.max_epochs=300", "trainer.loggers=[]"]
+    command = [sys.executable, "-m", "kftune", "train", *arguments]
+    environment = {**os.environ, **TYPED, "KFTUNE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "step=2" in line)
+        process.send_signal(signal.SIGTERM)
+        assert "goes on from" in process.stdout.read()
+        assert process.wait(60) == 143
+    done = run(tmp_path, "kftune", "train", *arguments[:1], "trainer.max_epochs=6", "trainer.loggers=[]", **TYPED)
+    assert "going on from" in done.stdout
+    assert "step=1 " not in done.stdout
