@@ -112,7 +112,7 @@ def find_config(option: str, name: str, *, is_name: bool) -> Path:
         return found
     known = [path.name for folder in folders for path in folder.iterdir() if path.suffix in _SUFFIXES]
     near = near_names(name, [*known, *(name.rpartition(".")[0] for name in known)])
-    where = f"in {', '.join(map(str, folders)) or CONFIG_PATH}" if is_name else "here"
-    if listed and not is_name:
-        where += f" or in {', '.join(map(str, listed))} ({CONFIG_PATH})"
+    places_said = [] if is_name and listed else ["here"]
+    places_said += [f"in {', '.join(map(str, listed))} ({CONFIG_PATH})"] if listed else []
+    where = " or ".join(places_said)
     raise UsageError(f"{option} {name}: there is no such file {where}{f'; {near}' if near else near_files(name)}")
