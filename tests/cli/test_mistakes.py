@@ -315,6 +315,7 @@ COMMANDS = {
     "train: a misspelt option": ["train", "toy_hparams:Toy", "--print-confg"],
     "train: a file that is not there": ["train", "toy_hparams:Toy", "-c", "tiped.yaml"],
     "train: a name that is not there": ["train", "toy_hparams:Toy", "--config-name", "tiped"],
+    "train: two folders": ["train", "toy_hparams:Toy", "-o", "a", "-o", "b"],
     "train: an option without its file": ["train", "toy_hparams:Toy", "-c"],
     "init: --help": ["init", "--help"],
     "init: a misspelt model": ["init", "lsmt"],
