@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> RunHparams:
     """The hyperparameters that a command line gives."""
     assert main(["train", RUN, *arguments, "--print-config"]) == 0
-    return RunHparams.from_dict(yaml_text.load(capsys.readouterr().out))
+    found: Any = yaml_text.load(capsys.readouterr().out)
+    return RunHparams.from_dict(found)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -128,5 +130,6 @@ def test_init_keeps_a_file_that_is_there_unless_forced(folder: Path, capsys):
 
 def test_init_prints_to_standard_output(folder: Path, capsys):
     assert main(["init", "lstm", "-o", "-"]) == 0
-    assert yaml_text.load(capsys.readouterr().out)["lstm_units"] == 64
+    found: Any = yaml_text.load(capsys.readouterr().out)
+    assert found["lstm_units"] == 64
     assert list(folder.iterdir()) == []

@@ -45,7 +45,6 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
 )
 
 _MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")
-_FUNCTION = re.compile(rf"{_MODULE.pattern}:[^\W\d]\w*")
 # What pydantic adds to its errors: a line with an address.
 _FURTHER = "\n\nFor further information"
 
@@ -82,7 +81,8 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
             class_name=class_name, module_path=module_path, model_type=model_type, description=description
         )
         if trainer is not None:
-            if not _FUNCTION.fullmatch(str(trainer)):
+            module, _, function = str(trainer).partition(":")
+            if not (_MODULE.fullmatch(module) and function.isidentifier()):
                 raise RegistryError(
                     f"{class_name}: a trainer is module:function, for example net:train, but got {trainer!r}"
                 )

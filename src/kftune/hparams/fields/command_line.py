@@ -99,7 +99,7 @@ class CommandLine:
                 continue
             if not equals:
                 if following is None or self._is_flag(following):
-                    if leaf is None:
+                    if leaf is None and flag != "--":
                         self._place(flag[2:])  # an unknown name is the worse problem
                     found = f", but the next argument is {following!r}" if following else ""
                     raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
