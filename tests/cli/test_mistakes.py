@@ -91,6 +91,11 @@ SCRIPTS_OF_NEW = {
         "parser.add_argument('--amp', type=bool, default=False)\nparser.parse_args()\n"
     ),
 }
+TYPED = "kftune.training:RunHparams"
+CONFIGS = {
+    "typed.yaml": "model:\n  optimizer: {module_nam: torch.optim.SGD}\n",
+    "hydrantic.yaml": "model_config:\n  matmul_precision: high\n",
+}
 NEW = ["new", "hparams", "net", "--from"]
 
 
@@ -295,6 +300,26 @@ COMMANDS = {
     "new: a subcommand without a script": ["new", "hparams", "net", "--command", "train"],
     "new: a pipeline from a script": ["new", "pipeline", "net", "--from", "subcommands.py"],
     "new: a study that is there": ["new", "hparams", "taken", "--from", "subcommands.py", "--command", "train"],
+    "train: --help": ["train", "--help"],
+    "train: --help of a model": ["train", "toy_hparams:Toy", "--help"],
+    "train: nothing": ["train"],
+    "train: a misspelt model": ["train", "toy_hparams:Tow"],
+    "train: a step of a pipeline": ["train", "register"],
+    "train: a class that no function trains": ["train", "toy_hparams:Toy"],
+    "train: a misspelt hyperparameter": ["train", "toy_hparams:Toy", "lrr=0.1"],
+    "train: the root of a typed model is missing": ["train", TYPED, "optimizer.kwargs.lr=0.0005"],
+    "train: the root of another program": ["train", TYPED, "-c", "hydrantic.yaml"],
+    "train: a misspelt key of a file": ["train", TYPED, "-c", "typed.yaml"],
+    "train: a new key": ["train", TYPED, "+new_key=1"],
+    "train: a removed key that is not there": ["train", TYPED, "~model.optimizer.kwargs.lr"],
+    "train: a misspelt option": ["train", "toy_hparams:Toy", "--print-confg"],
+    "train: a file that is not there": ["train", "toy_hparams:Toy", "-c", "tiped.yaml"],
+    "train: a name that is not there": ["train", "toy_hparams:Toy", "--config-name", "tiped"],
+    "train: two folders": ["train", "toy_hparams:Toy", "-o", "a", "-o", "b"],
+    "train: an option without its file": ["train", "toy_hparams:Toy", "-c"],
+    "init: --help": ["init", "--help"],
+    "init: a misspelt model": ["init", "lsmt"],
+    "init: a file that is there": ["init", "toy_hparams:Toy", "-o", "study.yaml"],
     "command: registry show of nothing known": ["registry", "show", "LstmHparms"],
     "command: failed trials again in a run that starts over": ["run", "study.yaml", "--fresh", "--retry-failed"],
     "command: a misspelt option for failed trials": ["run", "study.yaml", "--retry-fail"],
@@ -355,6 +380,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "taken_study.yaml").write_text(STUDY)
     for name, script in SCRIPTS_OF_NEW.items():
         (folder / f"{name}.py").write_text(script)
+    for name, text in CONFIGS.items():
+        (folder / name).write_text(text)
     return folder
 
 

@@ -56,11 +56,11 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("word", "right"),
     [
         *[
-            ("init", "new"),
+            ("add", "new"),
             ("create", "new"),
             ("list", "results"),
             ("resume", "run"),
-            ("train", "run"),
+            ("fit", "train"),
             ("tune", "run"),
         ],
         *[("start", "run"), ("TUNE", "run"), ("validate", "lint"), ("apply", "render"), ("describe", "show")],

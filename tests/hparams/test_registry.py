@@ -9,13 +9,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kftune import HPARAMS_REGISTRY, Hparams
 from kftune.errors import RegistryError, UnknownNameError
 from kftune.hparams.models.lstm import LstmHparams
-from kftune.hparams.registry import BUILT_IN, ENTRY_POINT_GROUP, HparamsRegistry, RegistryEntry, load_hparams, name_of
+from kftune.hparams.registry import (
+    BUILT_IN,
+    ENTRY_POINT_GROUP,
+    TRAINER_GROUP,
+    HparamsRegistry,
+    RegistryEntry,
+    load_hparams,
+    name_of,
+)
 
 CLASS = "from kftune import Hparams\n\nclass {name}(Hparams):\n    lr: float = {default}\n"
 FORM = "a class is written module:Class, as in an import, or as its name in the registry"
@@ -288,7 +297,9 @@ def test_an_entry_may_be_set_by_its_key():
     assert registry["Other"]["description"] == ""
     with pytest.raises(RegistryError, match="the key must be the class_name, but got 'A' and 'B'"):
         registry["A"] = {"class_name": "B", "module_path": "m", "model_type": "t"}
-    with pytest.raises(RegistryError, match="A: an entry has class_name, module_path, model_type, description, but"):
+    with pytest.raises(
+        RegistryError, match="A: an entry has class_name, module_path, model_type, description, trainer, but"
+    ):
         registry["A"] = {"module_path": "m", "modle_type": "t"}
     with pytest.raises(RegistryError, match="A: an entry is a dict with module_path and model_type, but got 'm:A'"):
         registry["A"] = "m:A"  # type: ignore[assignment]  # a user may write it
@@ -433,3 +444,22 @@ def test_a_module_that_changes_the_path_keeps_its_change(tmp_path, module):
     before = list(sys.path)
     load_hparams(f"{name}:Made", [tmp_path])
     assert sys.path == [*before, str(other)]
+
+
+# -- the function that trains ------------------------------------------------------------------------------------------
+
+TRAINERS = {"beside": "plug_hparams:train", "other": "plug_training:run"}
+
+
+@pytest.mark.parametrize(("name", "function"), TRAINERS.items(), ids=TRAINERS)
+def test_a_package_declares_the_function_that_trains_under_the_same_name(tmp_path, name: str, function: str):
+    entries = f"{name} = plug_hparams:Plug\n[{TRAINER_GROUP}]\nother = plug_training:run"
+    (tmp_path / "plug_hparams.py").write_text(CLASS.format(name="Plug", default=1))
+    code = f"from kftune.hparams.registry import load_hparams, trainer_of\nprint(trainer_of(load_hparams({name!r})))\n"
+    assert python(code, plug_in(tmp_path, entries)) == f"{function}\n"
+
+
+@pytest.mark.parametrize("trainer", ["net.train", "net:", ":train", "net.py:train", "net:a.b", 3])
+def test_a_trainer_that_is_no_function_of_a_module_is_refused(trainer: Any):
+    with pytest.raises(RegistryError, match="a trainer is module:function"):
+        HparamsRegistry().register("A", "a", "a", trainer=trainer)

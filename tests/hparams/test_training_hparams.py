@@ -80,7 +80,7 @@ def test_the_default_of_a_class_does_not_change_with_an_instance():
 @pytest.mark.parametrize(
     ("model", "override", "problem"),
     [
-        (RunHparams, "optimizer.kwargs.lr=1", "did you mean 'model.optimizer.kwargs'"),
+        (RunHparams, "optimizer.kwargs.lr=1", "did you mean 'model.optimizer.kwargs.lr'"),
         (RunHparams, "batch_size=1", "did you mean 'data.batch_size'"),
         (ModelHparams, "checkpoint.save_every_n_epochs=1", r"did you mean 'checkpoint\.every_n_epochs'"),
         (ModelHparams, "optimizer.module_name=Adam", "module and class with dots between"),

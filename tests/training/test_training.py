@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -16,12 +15,13 @@ import pytest
 import torch
 from metric_parser import MetricParser, Observation
 
-from kftune.errors import HparamsError, MetricError, MissingExtraError, UsageError
+from kftune.errors import HparamsError, MetricError, UsageError
 from kftune.hparams.models.lstm import LstmHparams
-from kftune.hparams.registry import BUILT_IN
-from kftune.training.__main__ import load_trainer, main
+from kftune.hparams.registry import BUILT_IN, load_hparams, trainer_of
+from kftune.training.__main__ import main
 from kftune.training.data import load_circuit
 from kftune.training.lstm import Forecaster, evaluate, load_trained, split_circuit, train
+from kftune.training.models import Trainer
 from kftune.training.process import Process
 
 NAMES = ("train_loss", "val_loss", "val_mae")
@@ -61,8 +61,9 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_built_in_model_has_a_trainer():
     for entry in BUILT_IN:
-        assert importlib.util.find_spec(f"kftune.training.{entry['model_type']}") is not None
-        assert callable(load_trainer(entry["model_type"]))
+        hparams = load_hparams(entry["class_name"])
+        assert trainer_of(hparams) == f"kftune.training.{entry['model_type']}:train"
+        assert callable(Trainer(hparams))
 
 
 def test_epochs_are_reported_and_train_loss_falls(capsys: pytest.CaptureFixture[str]):
@@ -253,12 +254,12 @@ def test_a_batch_must_give_each_process_a_window():
 MISTAKES = {
     "no model": (
         [],
-        "the first argument must be the model to train (lstm, ocr) or a step "
+        "the first argument must be the model to train (lstm, ocr, or module:Class) or a step "
         "(data, ocr-data, evaluate, register), but got nothing",
     ),
     "a flag first": (
         ["--epochs=3"],
-        "the first argument must be the model to train (lstm, ocr) or a step "
+        "the first argument must be the model to train (lstm, ocr, or module:Class) or a step "
         "(data, ocr-data, evaluate, register), but got --epochs=3",
     ),
     "a misspelt model": (["lsmt"], "did you mean 'lstm'?"),
@@ -266,7 +267,6 @@ MISTAKES = {
     "a misspelt flag": (["lstm", "--learning_rat=0.1"], "did you mean 'learning_rate'?"),
     "a value out of bounds": (["lstm", "--learning_rate=0"], "learning_rate"),
     "a value of another type": (["lstm", "--epochs=many"], "epochs"),
-    "metrics without a model": (["lstm", "--metrics=/tmp/x"], "give --model=PATH too"),
     "a circuit that is none": (["lstm", "--circuit=CIRCUIT01"], "a name must be like PLANT001/CIRCUIT01"),
 }
 
@@ -330,14 +330,6 @@ sys.exit(main(["lstm"]))
     assert done.returncode == 1
     assert "pip install 'kftune[train]'" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_model_type_without_trainer_is_named():
-    with pytest.raises(UsageError, match=r"no function kftune\.training\.data\.train"):
-        load_trainer("data")
-    with pytest.raises(UsageError, match="model type 'a-b'"):
-        load_trainer("a-b")
-    assert issubclass(MissingExtraError, ImportError)
 
 
 def test_a_killed_training_leaves_only_complete_files(output_dir: Path):

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 
 from kftune._version import __version__
 
-# Command -> its summary. Its module, such as kftune.cli.run, has `configure(parser)` and `run(arguments) -> exit code`.
+# Command -> its summary. Its module, such as kftune.cli.run, has `configure(parser)` and `run(arguments) -> exit code`,
+# or `main(arguments) -> exit code` if it reads its arguments itself.
 COMMANDS = {
     "new": "create a hyperparameter class with its study and its test",
+    "init": "write a config file with every hyperparameter of a model, to start from",
+    "train": "train a model on this machine, with config files and overrides",
     "show": "print what a study or pipeline searches, runs and needs",
     "run": "run a study, a pipeline or a Katib Experiment on this machine",
     "pipeline": "pipeline run: the same as run, for pipelines only",
@@ -30,8 +33,9 @@ COMMANDS = {
 
 # What other tools call their commands -> what to write here.
 _OTHER_WORDS = {
-    **dict.fromkeys(("init", "create", "add", "scaffold", "startproject"), "kftune new hparams NAME"),
-    **dict.fromkeys(("train", "tune", "start", "execute", "optimize", "search", "study", "fit"), "kftune run FILE"),
+    **dict.fromkeys(("create", "add", "scaffold", "startproject"), "kftune new hparams NAME"),
+    **dict.fromkeys(("tune", "start", "execute", "optimize", "search", "study"), "kftune run FILE"),
+    "fit": "kftune train MODEL",
     **dict.fromkeys(("resume", "continue", "restart"), "kftune run FILE, which goes on where a run stopped"),
     **dict.fromkeys(("list", "ls", "trials", "export", "report"), "kftune results FILE"),
     **dict.fromkeys(("log", "tail", "output"), "kftune logs FILE TRIAL"),

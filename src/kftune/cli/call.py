@@ -91,6 +91,8 @@ def call(name: str, summary: str, arguments: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     try:
+        if hasattr(command, "main"):
+            return int(command.main(arguments))
         command.configure(parser)
         return int(command.run(parser.parse(arguments)))
     except KftuneError as error:

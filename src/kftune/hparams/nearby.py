@@ -10,6 +10,7 @@ from pathlib import Path
 from kftune.near import meant
 
 _CLASS = re.compile(r"^class\s+(\w+)\s*\(([^)]*)\)\s*:", re.MULTILINE)
+_INNER = re.compile(r"\[[^]]*\]")
 _MOST_FILES = 200
 
 
@@ -45,7 +46,8 @@ def _classes(folders: Sequence[Path]) -> Iterator[str]:
         for path in islice(files, _MOST_FILES):
             classes = set()
             for name, bases in _CLASS.findall(_text(path)):
-                if any(base.endswith("Hparams") or base in classes for base in re.findall(r"\w+", bases)):
+                words = re.findall(r"\w+", _INNER.sub("", bases))
+                if any(word.endswith("Hparams") or word in classes for word in words):
                     classes.add(name)
                     yield f"{'.'.join(path.relative_to(folder).with_suffix('').parts)}:{name}"
 

@@ -1,7 +1,8 @@
 """Hyperparameter classes by name: a table of their modules; looking one up imports that module only.
 
 Built-in classes are in `BUILT_IN`. A project's own class needs no registration: ``module:Class`` names it. A plug-in
-package declares an entry point in the group ``kftune.hparams``: ``model_type = "package.module:Class"``.
+package declares an entry point in the group ``kftune.hparams``: ``model_type = "package.module:Class"``, and one of the
+same name in the group ``kftune.trainers`` if the function that trains with it is in another module.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from kftune.errors import KftuneError, RegistryError, UnknownNameError
 from kftune.hparams import Hparams
@@ -19,12 +20,13 @@ from kftune.hparams.imports import import_from
 
 
 class RegistryEntry(TypedDict):
-    """The place of a hyperparameter class."""
+    """The place of a hyperparameter class, and of the function that trains with it if that is in another module."""
 
     class_name: str
     module_path: str
     model_type: str
     description: str
+    trainer: NotRequired[str]
 
 
 BUILT_IN: tuple[RegistryEntry, ...] = (
@@ -47,6 +49,8 @@ _MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")
 _FURTHER = "\n\nFor further information"
 
 ENTRY_POINT_GROUP = "kftune.hparams"
+TRAINER_GROUP = "kftune.trainers"
+_OWN_CLASSES, _OWN_TRAINERS = "kftune.hparams.models", "kftune.training"
 
 
 class HparamsRegistry(Mapping[str, RegistryEntry]):
@@ -58,7 +62,9 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
         for entry in entries:
             self.register(**entry)
 
-    def register(self, class_name: str, module_path: str, model_type: str, description: str = "") -> None:
+    def register(
+        self, class_name: str, module_path: str, model_type: str, description: str = "", trainer: str | None = None
+    ) -> None:
         """Adds a class. Adding the same entry again changes nothing.
 
         Args:
@@ -66,13 +72,21 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
             module_path: The module to import it from.
             model_type: A short name for the model.
             description: One line for lists.
+            trainer: The function that trains with it, ``module:function``; None for ``train`` in the class's module.
 
         Raises:
-            RegistryError: Another entry has that class name or model type.
+            RegistryError: Another entry has that class name or model type, or the trainer is not of that form.
         """
         entry = RegistryEntry(
             class_name=class_name, module_path=module_path, model_type=model_type, description=description
         )
+        if trainer is not None:
+            module, _, function = str(trainer).partition(":")
+            if not (_MODULE.fullmatch(module) and function.isidentifier()):
+                raise RegistryError(
+                    f"{class_name}: a trainer is module:function, for example net:train, but got {trainer!r}"
+                )
+            entry["trainer"] = trainer
         for other in self._entries.values():
             if other == entry:
                 return
@@ -109,9 +123,10 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
         self._plugins_read = True
         from importlib.metadata import entry_points  # noqa: PLC0415  # costs as much as half of a start-up
 
+        trainers = {point.name: point.value for point in entry_points(group=TRAINER_GROUP)}
         for point in entry_points(group=ENTRY_POINT_GROUP):
             package = point.dist.name if point.dist else "a plug-in"
-            self.register(point.attr, point.module, point.name, f"from {package}")
+            self.register(point.attr, point.module, point.name, f"from {package}", trainers.get(point.name))
 
     def __getitem__(self, class_name: str) -> RegistryEntry:
         if class_name not in self._entries:
@@ -123,7 +138,7 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
 
         Args:
             class_name: The name of the class.
-            entry: module_path, model_type, and if wanted class_name and description.
+            entry: module_path, model_type, and if wanted class_name, description and trainer.
         """
         if not isinstance(entry, Mapping):
             raise RegistryError(f"{class_name}: an entry is a dict with module_path and model_type, but got {entry!r}")
@@ -207,6 +222,20 @@ def name_of(hparams: type[Hparams]) -> str:
     if entry is not None and entry["module_path"] == hparams.__module__:
         return entry["class_name"]
     return f"{hparams.__module__}:{hparams.__qualname__}"
+
+
+def trainer_of(hparams: type[Hparams]) -> str:
+    """Returns the function that trains with a class, as ``module:function``: a registered one, or ``train`` beside it.
+
+    Args:
+        hparams: The class.
+    """
+    module = hparams.__module__
+    entry = HPARAMS_REGISTRY._find(hparams.__name__)
+    if entry is None or entry["module_path"] != module:
+        return f"{module}:train"
+    own = f"{_OWN_TRAINERS}.{entry['model_type']}" if module.startswith(f"{_OWN_CLASSES}.") else module
+    return entry.get("trainer", f"{own}:train")
 
 
 def import_module(module_path: str, folders: Sequence[Path], class_name: str = "", hint: str | None = None) -> object:

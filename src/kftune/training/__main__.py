@@ -1,37 +1,52 @@
 """``python -m kftune.training MODEL --name=value …``: the command of a training step and of the steps around it.
 
-MODEL is a name in the registry (``LstmHparams``) or its model type (``lstm``). The module ``kftune.training.<model
-type>`` trains it. ``data``, ``evaluate`` and ``register`` are the other steps of a pipeline.
+MODEL is a name in the registry (``LstmHparams``), its model type (``lstm``), or ``module:Class``. kftune's own models
+are trained by the module ``kftune.training.<model type>``, a project's own by its function `train(hparams)`: `models`.
+``data``, ``evaluate`` and ``register`` are the other steps of a pipeline. ``kftune train`` is the same, for people.
 Exit status: 0 done, 1 training or registering failed, 2 usage error, 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from kftune.errors import KftuneError, MetricError, MissingExtraError, ModelRegistryError, UnknownNameError, UsageError
+from kftune.errors import KftuneError, MetricError, MissingExtraError, ModelRegistryError, UsageError
 from kftune.hparams import Hparams
-from kftune.hparams.registry import HPARAMS_REGISTRY, RegistryEntry, load_hparams
-from kftune.outputs import take
+from kftune.hparams.as_config import read_line, with_origins
+from kftune.hparams.registry import HPARAMS_REGISTRY, name_of, trainer_of
+from kftune.spec.classes import register_classes
+from kftune.training.command_line import read_arguments
 from kftune.training.importing import torch_import
-from kftune.training.step_outputs import NAMES, write_training_outputs
+from kftune.training.models import Trainer, find_model, folders_here
+from kftune.training.step_outputs import write_training_outputs
 
 USAGE = """\
-usage: python -m kftune.training MODEL [--data=PATH] [--model=PATH] [--metrics=PATH ...] [--name=value ...]
+usage: {program} MODEL [-c FILE ...] [--name=value ...] [name=value ...]
 
-Trains MODEL and prints one line of metrics per epoch.
+Trains MODEL and prints one line of metrics per epoch. MODEL is a name below, or module:Class.
 
-arguments, in addition to the hyperparameters:
-  --data    file with the circuit's readings, as the data step writes it
-  --model   folder to write: hparams.json, model.pt (the best epoch) and summary.json
+hyperparameters; of two values for one, the later one counts, and files count least:
+  --name=value, name=value
+            sets one
+  +name=value, ~name
+            adds one to a mapping; restores a default
+  -c FILE   YAML file of hyperparameters, once or more; a name is also looked for in KFTUNE_CONFIG_PATH
+  --config-name NAME
+            a file in the folders of KFTUNE_CONFIG_PATH, with or without .yaml
+  --print-config
+            prints the hyperparameters, with where each comes from, and trains nothing
+
+other arguments; a hyperparameter of the same name has precedence:
+  --data    data to train with: for lstm, the file that the data step writes
+  -o, --model
+            folder to write
   --metrics, --train_loss, --val_loss, --val_mae
             files to write: the metrics of the best epoch, as JSON
   --report  file to write: an HTML page with the loss of each epoch
@@ -39,9 +54,10 @@ arguments, in addition to the hyperparameters:
             file to write: the metrics in the form that KFP's page reads
 
 environment:
-  KFTUNE_OUTPUT_DIR   folder to write when --model is not given (default: output)
-  KFTUNE_DATA         folder with readings: PLANT001/CIRCUIT01.csv and so on (default: the readings in kftune)
+  KFTUNE_OUTPUT_DIR   folder to write without -o (default: output)
+  KFTUNE_DATA         lstm: folder with readings: PLANT001/CIRCUIT01.csv and so on (default: the readings in kftune)
   KFTUNE_DEVICE       cpu, cuda or cuda:N (default: cuda when there is a device, otherwise cpu)
+  KFTUNE_CONFIG_PATH  folders with config files, separated by colons
   OMP_NUM_THREADS     number of CPU threads for torch
 
 """
@@ -58,20 +74,31 @@ STEPS = {
 }
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs the command line `argv` (without the program's name) and returns the exit status."""
+PROGRAM = "python -m kftune.training"
+
+
+def main(argv: Sequence[str], program: str = PROGRAM) -> int:
+    """Runs the command line `argv` (without the program's name) and returns the exit status.
+
+    Args:
+        argv: Model or step, and its arguments.
+        program: What is run, for the help and for errors.
+    """
     try:
-        return _run(argv)
+        return _run(argv, program)
     except KeyboardInterrupt:  # before training handles signals itself
         return 128 + signal.SIGINT
     except (KftuneError, OSError) as error:
-        print(f"kftune.training: {error}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError) and program != PROGRAM:
+            raise  # `kftune` ends quietly
+        print(f"{'kftune.training' if program == PROGRAM else 'kftune'}: {error}", file=sys.stderr)
         return 1 if isinstance(error, (MetricError, MissingExtraError, ModelRegistryError, OSError)) else 2
 
 
-def _run(argv: Sequence[str]) -> int:
+def _run(argv: Sequence[str], program: str) -> int:
     wants_help = bool({"-h", "--help"} & set(argv))
-    if argv and argv[0] in STEPS:
+    steps = [*STEPS] if program == PROGRAM else []
+    if argv and argv[0] in steps:
         step = importlib.import_module(STEPS[argv[0]])
         if wants_help:
             print(step.USAGE, end="")
@@ -79,70 +106,56 @@ def _run(argv: Sequence[str]) -> int:
         with torch_import():
             return cast("int", step.run(argv[1:]))
     if argv and not argv[0].startswith("-"):
-        entry = _entry(argv[0])
-        hparams_class = load_hparams(entry["class_name"])
+        hparams_class = find_model(argv[0], steps)
         if wants_help:
-            print(USAGE + hparams_class.help_text(), end="")
+            name = name_of(hparams_class)
+            print(USAGE.format(program=program) + f"{name}, trained by {trainer_of(hparams_class)}\n\n", end="")
+            print(hparams_class.help_text(), end="")
             return 0
-        given, rest = take(argv[1:], "data", "model", *NAMES)
-        hparams = hparams_class.from_args(rest)  # before torch is imported, so that a mistake is reported quickly
-        return _train(entry["model_type"], hparams, given)
+        return _train(hparams_class, argv[1:])
     if wants_help:
-        print(USAGE + _models())
+        print(USAGE.format(program=program) + _models(program, steps))
         return 0
     types = ", ".join(entry["model_type"] for entry in HPARAMS_REGISTRY.values())
+    or_step = f" or a step ({', '.join(steps)})" if steps else ""
     raise UsageError(
-        f"the first argument must be the model to train ({types}) or a step ({', '.join(STEPS)}), "
+        f"the first argument must be the model to train ({types}, or module:Class){or_step}, "
         f"but got {argv[0] if argv else 'nothing'}"
     )
 
 
-def _train(model_type: str, hparams: Hparams, given: Mapping[str, str]) -> int:
-    data, model = (Path(given[name]) if name in given else None for name in ("data", "model"))
-    outputs = {name: path for name, path in given.items() if name in NAMES}
-    if outputs and model is None:
-        raise UsageError(f"--{min(outputs)} is made from the training's output folder; give --model=PATH too")
-    status = load_trainer(model_type)(hparams, data, model)
+def _train(hparams_class: type[Hparams], argv: Sequence[str]) -> int:
+    line = read_arguments(argv, hparams_class)
+    # Before torch is imported, so that a mistake is reported quickly.
+    hparams, origin = read_line(hparams_class, line.hparams, line.config)
+    if line.prints:
+        print(with_origins(hparams.to_dict(), origin), end="")
+        return 0
+    status, metrics = Trainer(hparams_class)(hparams, line.data, line.output)
     # torchrun starts several processes; only the first writes.
-    if status == 0 and model is not None and outputs and os.environ.get("RANK", "0") == "0":
-        write_training_outputs(outputs, model, hparams)
+    if status == 0 and line.outputs and os.environ.get("RANK", "0") == "0":
+        folder = line.output or Path(os.environ.get("KFTUNE_OUTPUT_DIR") or "output")
+        write_training_outputs(line.outputs, folder, hparams, metrics)
     return status
 
 
-def _entry(model: str) -> RegistryEntry:
-    try:
-        return HPARAMS_REGISTRY.find(model)
-    except UnknownNameError as error:
-        raise UnknownNameError("model or step", model, [*error.known, *STEPS]) from error
+def _models(program: str, steps: Sequence[str]) -> str:
+    register_classes(folders_here())
+    lines = [f"  {entry['model_type']:<12}{entry['description']}" for entry in HPARAMS_REGISTRY.values()]
+    if steps:
+        lines += ["", f"other steps of a pipeline: {', '.join(steps)}"]
+    of_steps = ", or the arguments of a step" if steps else ""
+    more = f"{program} NAME --help shows the hyperparameters of a model{of_steps}."
+    return "\n".join(["models:", *lines, "", more])
 
 
-def load_trainer(model_type: str) -> Callable[[Hparams, Path | None, Path | None], int]:
-    """Returns the function that trains a model type: `train` of the module ``kftune.training.<model type>``.
+def end_on_sigterm() -> None:
+    """Ends this process with 143 when it gets SIGTERM.
 
-    It takes the hyperparameters, the file with the data and the folder to write; None takes these from the environment.
-
-    Raises:
-        UsageError: kftune has no trainer for this model type.
-        MissingExtraError: torch is not installed.
+    A signal without a handler does not end the first process of a container. Training sets its own handlers, but only
+    after torch is imported, which takes a while.
     """
-    module_name = f"kftune.training.{model_type}"
-    if model_type.isidentifier() and importlib.util.find_spec(module_name) is not None:
-        with torch_import():
-            trainer = getattr(importlib.import_module(module_name), "train", None)
-        if trainer is not None:
-            return cast("Callable[[Hparams, Path | None, Path | None], int]", trainer)
-    raise UsageError(
-        f"python -m kftune.training trains kftune's own models, but model type {model_type!r} has no function "
-        f"{module_name}.train; name your own command or module in the study's step"
-    )
-
-
-def _models() -> str:
-    entries = HPARAMS_REGISTRY.values()
-    lines = [f"  {entry['model_type']:<12}{entry['description']}" for entry in entries]
-    steps = f"other steps of a pipeline: {', '.join(STEPS)}"
-    more = "python -m kftune.training NAME --help shows the hyperparameters of a model, or the arguments of a step."
-    return "\n".join(["models:", *lines, "", steps, "", more])
+    signal.signal(signal.SIGTERM, _end)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -150,7 +163,5 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    # A signal without a handler does not end the first process of a container. Training sets its own handlers, but only
-    # after torch is imported, which takes a while.
-    signal.signal(signal.SIGTERM, _end)
+    end_on_sigterm()
     sys.exit(main(sys.argv[1:]))

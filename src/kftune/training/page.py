@@ -36,22 +36,28 @@ def model_page(
         about: What the metrics are, such as `ABOUT_TRAINING`.
         metrics: Name -> value.
         hparams: Name -> value.
-        history: One mapping per epoch: ``epoch``, ``train_loss``, ``val_loss``.
+        history: One mapping per epoch: ``epoch``, ``train_loss``, ``val_loss``; the page has no picture without these.
     """
     rows = [[name, f"{value:.4g}", _MEANING.get(name, "")] for name, value in metrics.items()]
-    best = min(history, key=lambda epoch: epoch["val_loss"])
     values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in hparams.items()}
     return html_page(
         title,
         [
             f"<p>{about}</p>",
             table(["metric", "value", "meaning"], rows),
-            f"<h2>Loss by epoch</h2>\n<p>The kept model is that of epoch {best['epoch']:g}.</p>",
-            loss_curve(history),
+            *_losses(history),
             "<h2>Hyperparameters</h2>",
             table(["name", "value"], values.items()),
         ],
     )
+
+
+def _losses(history: Sequence[Mapping[str, float]]) -> list[str]:
+    if not history or not all({"epoch", *_CURVES} <= epoch.keys() for epoch in history):
+        return []
+    best = min(history, key=lambda epoch: epoch["val_loss"])
+    about = f"<h2>Loss by epoch</h2>\n<p>The kept model is that of epoch {best['epoch']:g}.</p>"
+    return [about, loss_curve(history)]
 
 
 def loss_curve(history: Sequence[Mapping[str, float]]) -> str:

@@ -17,6 +17,9 @@ VALUES = ("train_loss", "val_loss", "val_mae")
 NAMES = ("metrics", *VALUES, "report", "executor-output")
 """The arguments that name the files to write."""
 
+_LOSSES = {"train/loss": "train_loss", "validation/loss": "val_loss"}
+"""What typed models call the losses -> their names on the page."""
+
 
 def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page: Any) -> None:
     """Writes what the command line asks for.
@@ -38,31 +41,36 @@ def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page
         write_text(Path(given["report"]), model_page(metrics=metrics, **page))
 
 
-def write_training_outputs(given: Mapping[str, str], folder: Path, hparams: Hparams) -> None:
+def write_training_outputs(
+    given: Mapping[str, str], folder: Path, hparams: Hparams, returned: Mapping[str, float] | None = None
+) -> None:
     """Writes what the command line of a training asks for.
 
     Args:
         given: Path by name, of `NAMES`.
         folder: What the training wrote.
         hparams: What it was trained with.
+        returned: The metrics that it returned; None for those in ``summary.json``.
 
     Raises:
         HparamsError: The training has not ended, or reports no such metric.
         OSError: A file cannot be written.
     """
-    summary = read_json(folder / "summary.json")
-    metrics = {name: value for name, value in (summary.get("best") or {}).items() if name != "epoch"}
+    path = folder / "summary.json"
+    summary = read_json(path) if returned is None or path.is_file() else {}
+    best = summary.get("best") or {} if returned is None else returned
+    metrics = {name: value for name, value in best.items() if name != "epoch"}
     lacking = next((name for name in VALUES if name in given and name not in metrics), None)
     if lacking is not None or not metrics:
         raise HparamsError(
-            f"{folder}/summary.json must have the metrics of a finished epoch, but has no {lacking or 'epoch'}; "
-            f"it has: {', '.join(metrics) or 'none'}"
+            f"{path if returned is None else 'what the training returns'} must have the metrics of a finished epoch, "
+            f"but has no {lacking or 'epoch'}; it has: {', '.join(metrics) or 'none'}"
         )
     write_outputs(
         given,
         metrics,
-        title=f"Training of {summary.get('circuit', summary.get('experiment_name'))}",
+        title=f"Training of {summary.get('circuit') or summary.get('experiment_name') or type(hparams).__name__}",
         about=ABOUT_TRAINING,
         hparams=hparams.to_dict(),
-        history=summary["history"],
+        history=[{_LOSSES.get(name, name): epoch[name] for name in epoch} for epoch in summary.get("history", [])],
     )

@@ -64,7 +64,18 @@ class CommandLine:
 
     def refuse(self, name: str) -> NoReturn:
         """Raises the error for a name that the class does not have."""
-        raise HparamsError(f"{self._model.__name__} has no hyperparameter {name!r}; {suggestion(name, self._leaves)}")
+        near = " or ".join(map(repr, self._in_groups(name)))
+        known = f"did you mean {near}?" if near else suggestion(name, self._leaves)
+        raise HparamsError(f"{self._model.__name__} has no hyperparameter {name!r}; {known}")
+
+    def _in_groups(self, name: str) -> list[str]:
+        """Returns what a name is called that lacks the group around it, or has another: ``model.`` for ``net.``."""
+        groups = {".".join(leaf.path[:depth]) for leaf in self._leaves.values() for depth in range(1, len(leaf.path))}
+        found: list[str] = []
+        for rest in (name, name.partition(".")[2]):
+            wholes = [f"{group}.{rest}" for group in sorted(groups) if rest and f"{group}.{rest}" != name]
+            found = found or [each for each in wholes if each in self._leaves or holder_of(self._leaves, each)]
+        return found[:3]
 
     def texts(self, argv: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yields name and text of each flag, given as ``--name=value`` or in two tokens; ``--name`` is true for a bool.
@@ -88,6 +99,8 @@ class CommandLine:
                 continue
             if not equals:
                 if following is None or self._is_flag(following):
+                    if leaf is None and flag != "--":
+                        self._place(flag[2:])  # an unknown name is the worse problem
                     found = f", but the next argument is {following!r}" if following else ""
                     raise HparamsError(f"{flag} needs a value: {flag}=VALUE{found}")
                 text = following

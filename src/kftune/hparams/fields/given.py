@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from kftune.hparams.fields.groups import group_of
 from kftune.hparams.fields.leaf import Leaf
 from kftune.hparams.fields.nested import get, put, remove
 from kftune.validation import InputProblem, findings
+
+_LINE = "command line"
 
 
 class _Source(NamedTuple):
@@ -43,8 +46,8 @@ class Given:
         self._data: dict[str, Any] = {}
         self._conditions: dict[str, Conditional] = {}
         self._files: list[_Source] = []
-        self._elsewhere: list[tuple[str, ...]] = []
-        """The paths of values that come from no file."""
+        self._elsewhere: list[tuple[tuple[str, ...], str]] = []
+        """The paths of values that come from no file, and where they come from; the last one counts."""
 
     def texts(self, texts: Iterable[tuple[str, str]]) -> None:
         """Takes texts by dotted name."""
@@ -83,13 +86,13 @@ class Given:
             if name == config:
                 self._file(text)
         self.texts(env.items())
-        self._elsewhere += map(_path, env)
+        self._elsewhere += [(_path(name), "environment") for name in env]
         for name, text in pairs:
             if not name:
                 self._override(text)
             elif name != config:
                 self.texts([(name, text)])
-                self._elsewhere.append(_path(name))
+                self._elsewhere.append((_path(name), _LINE))
 
     def made(self, valid: Callable[[dict[str, Any]], Any]) -> Any:
         """Returns the instance.
@@ -122,7 +125,7 @@ class Given:
             self.texts([(name, text)])
         else:
             self._line.apply(token, self._data)
-        self._elsewhere.append(_path(name.lstrip("+~")))
+        self._elsewhere.append((_path(name.lstrip("+~")), _LINE))
 
     def _file(self, file: str) -> None:
         try:
@@ -151,20 +154,41 @@ class Given:
 
     def _placed(self, problem: InputProblem) -> str:
         """Returns a problem with the file and line, or the place, that its value comes from."""
-        path: tuple[str, ...] = ()  # as far as it leads through mappings
-        for part in problem.path:
-            if not isinstance(part, str):
-                break
-            path = (*path, part)
-        if any(path[: len(other)] == other for other in self._elsewhere):
+        path = tuple(takewhile(lambda part: isinstance(part, str), problem.path))  # as far as it leads through mappings
+        if self._set_elsewhere(path):
             return str(problem)
+        found = self._in_files(path)
+        if found is None:
+            return str(problem)
+        source, where = found
+        line, column = yaml_text.locate(source.text, problem.path if where == path else where, key=problem.at_key)
+        return f"{source.file}:{line}:{column}: {problem}"
+
+    def origin(self, path: tuple[str, ...]) -> str:
+        """Returns where a value comes from: file and line, ``command line``, ``environment`` or ``default``.
+
+        Args:
+            path: The keys that lead to the value.
+        """
+        found = None if (elsewhere := self._set_elsewhere(path)) else self._in_files(path)
+        if found is None:
+            return elsewhere or "default"
+        source, where = found
+        return f"{source.file}:{yaml_text.locate(source.text, where, key=True)[0]}"
+
+    def _set_elsewhere(self, path: tuple[Any, ...]) -> str:
+        """Returns where a value comes from that is from no file; empty if it is from one, or a default."""
+        return next((whence for other, whence in reversed(self._elsewhere) if path[: len(other)] == other), "")
+
+    def _in_files(self, path: tuple[Any, ...]) -> tuple[_Source, tuple[Any, ...]] | None:
+        """Returns the last file that has a value, and the keys to it there; None if none has it."""
+        dotted = ".".join(path)
         for source in reversed(self._files):
-            dotted = ".".join(path)
-            where = problem.path if get(source.data, path)[0] else (dotted,) if dotted in source.data else None
-            if where is not None:
-                line, column = yaml_text.locate(source.text, where, key=problem.at_key)
-                return f"{source.file}:{line}:{column}: {problem}"
-        return str(problem)
+            if get(source.data, path)[0]:
+                return source, path
+            if dotted in source.data:
+                return source, (dotted,)
+        return None
 
 
 def _path(name: str) -> tuple[str, ...]:
