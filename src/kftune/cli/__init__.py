@@ -16,6 +16,7 @@ COMMANDS = {
     "new": "create a hyperparameter class with its study and its test",
     "show": "print what a study or pipeline searches, runs and needs",
     "run": "run a study, a pipeline or a Katib Experiment on this machine",
+    "experiments": "run a list of named experiments on this machine, or write it as a Katib Experiment",
     "pipeline": "pipeline run: the same as run, for pipelines only",
     "status": "print the progress of a study or an Experiment",
     "lint": "find what a cluster would reject, and where it would hang",

@@ -17,7 +17,6 @@ from kftune.cli.table import table
 from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Results, Trial
 from kftune.results.export import to_text, trial_to_json
-from kftune.results.layout import trial_name
 from kftune.results.origins import cells, short
 
 
@@ -132,7 +131,7 @@ def _text(best: Trial, results: Results) -> str:
 def _targets(results: Results) -> list[str]:
     """Returns a table of the study's targets, if it has some."""
     rows = [
-        [each.name, each.bounds, each.result, "" if each.trial is None else trial_name(results.meta.slug, each.trial)]
+        [each.name, each.bounds, each.result, "" if each.trial is None else results.meta.trial_name(each.trial)]
         for each in results.targets()
     ]
     return [f"{table(['target', 'must be', 'result', 'trial'], rows)}\n"] if rows else []

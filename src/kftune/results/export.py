@@ -8,7 +8,6 @@ import json
 from typing import Any
 
 from kftune.metrics.curves import Curve
-from kftune.results.layout import trial_name
 from kftune.results.origins import COLUMNS, cells
 from kftune.results.pareto import front_of
 from kftune.results.reading import Results
@@ -160,9 +159,8 @@ def to_csv(results: Results, *, curves: bool = False) -> str:
 def curves_to_rows(results: Results) -> tuple[list[str], list[list[Any]]]:
     """Returns a header and one row per report that was kept, by trial and metric."""
     header = ["trial", "metric", "step", "value", "seconds"]
-    slug = results.meta.slug
     rows = [
-        [trial_name(slug, number), metric, step, value, seconds]
+        [results.meta.trial_name(number), metric, step, value, seconds]
         for number, metric, curve in results.all_curves()
         for step, value, seconds in zip(curve.steps, curve.values, curve.times, strict=True)
     ]

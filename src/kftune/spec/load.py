@@ -31,6 +31,7 @@ class FileType(Generic[Loaded]):
         named: Sections with entries that the user named. An override cannot add a part of a new entry.
         elsewhere: Returns dotted names that a first key could have been meant for, given the content of a file and the
             folders of its modules; only mistakes need them.
+        further: Returns what is wrong beyond the fields of the class, given the same.
     """
 
     name: str
@@ -39,6 +40,7 @@ class FileType(Generic[Loaded]):
     dotted: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     elsewhere: Callable[[Mapping[str, Any], Sequence[Path]], Iterable[str]] = lambda data, folders: ()
+    further: Callable[[Mapping[str, Any], Sequence[Path]], Sequence[InputProblem]] = lambda data, folders: ()
 
 
 def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] = ()) -> Loaded:
@@ -65,12 +67,42 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
     for override in overrides:
         _check_section(data, override, file_type, folders)
         changed.append(_override(data, override, file_type))
-    try:
-        return file_type.model.model_validate(data, context={"folders": folders})
-    except ValidationError as problem:
-        found = findings(problem, file_type.model, file_type.elsewhere(data, folders))
+    made, found, cause = _made(data, file_type, folders)
+    if made is None or found:
         message, place = _placed(found, text, str(path), changed)
-        raise file_type.model.ERROR(message, str(path), *place) from problem
+        raise file_type.model.ERROR(message, str(path), *place) from cause
+    return made
+
+
+def part_from_dict(data: Mapping[str, Any], file_type: FileType[Loaded], folders: Sequence[Path] = ()) -> Loaded:
+    """Returns what nested values describe, with all checks of a file of that kind.
+
+    Args:
+        data: The values.
+        file_type: The kind.
+        folders: Where the modules and files that they name are looked for.
+
+    Raises:
+        KftuneError: They are invalid; the class is `model.ERROR`.
+    """
+    made, found, cause = _made(data, file_type, folders)
+    if made is None or found:
+        raise file_type.model.ERROR("\n".join(map(str, found))) from cause
+    return made
+
+
+def _made(
+    data: Mapping[str, Any], file_type: FileType[Loaded], folders: Sequence[Path]
+) -> tuple[Loaded | None, list[InputProblem], ValidationError | None]:
+    """Returns what values describe, or all that is wrong with them."""
+    made: Loaded | None = None
+    cause: ValidationError | None = None
+    found: list[InputProblem] = []
+    try:
+        made = file_type.model.model_validate(dict(data), context={"folders": tuple(folders)})
+    except ValidationError as error:
+        cause, found = error, findings(error, file_type.model, file_type.elsewhere(data, folders))
+    return made, [*found, *file_type.further(data, folders)], cause
 
 
 def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Loaded:
