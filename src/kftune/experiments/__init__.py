@@ -8,10 +8,10 @@ from __future__ import annotations
 from kftune.errors import ConfigurationError, DataLoaderError, ExperimentFailedError, ModelCreationError
 from kftune.experiments.tuner import (
     HyperparameterTuner,
-    create_training_config,
     get_best_hyperparameters,
     load_latest_results,
 )
+from kftune.hparams.models.ocr import create_training_config
 
 __all__ = [
     "ConfigurationError",

@@ -13,7 +13,6 @@ from kftune.errors import ConfigurationError, ExperimentFailedError
 from kftune.experiments.file import Experiments, list_from_dict, load_list
 from kftune.experiments.results import PATTERN, results_of, stamp, write_results
 from kftune.experiments.run import run_list
-from kftune.hparams.models.ocr import OcrHparams
 from kftune.local.views import study_view
 
 CONFIG = "config/phase3_simple_configs.yaml"
@@ -193,16 +192,3 @@ def get_best_hyperparameters(folder: str | Path = ".") -> dict[str, Any] | None:
     results = load_latest_results(folder)
     best = results.get("best_result") if results else None
     return best["hyperparameters"] if best else None
-
-
-def create_training_config(experiment_config: Mapping[str, Any]) -> OcrHparams:
-    """Returns the hyperparameters of an experiment that reads numbers, without training it.
-
-    Args:
-        experiment_config: The experiment, in groups such as ``training``.
-
-    Raises:
-        UnknownNameError: A group or key does not exist.
-        HparamsError: A value is invalid.
-    """
-    return OcrHparams.from_experiment(experiment_config)

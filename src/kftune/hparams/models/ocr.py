@@ -205,3 +205,16 @@ _GROUPS: Groups = {
 """Group -> key -> field, in the order in which later groups take precedence."""
 
 _ALONE = ("experiment_name", "output_dir")
+
+
+def create_training_config(experiment_config: Mapping[str, Any]) -> OcrHparams:
+    """Returns the hyperparameters of an experiment that reads numbers, without training it.
+
+    Args:
+        experiment_config: The experiment, in groups such as ``training``.
+
+    Raises:
+        UnknownNameError: A group or key does not exist.
+        HparamsError: A value is invalid.
+    """
+    return OcrHparams.from_experiment(experiment_config)
