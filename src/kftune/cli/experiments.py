@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from kftune.experiments.results import Found
 
 
+DEFAULT = Path("config/phase3_simple_configs.yaml")
+"""The experiment list if none is given."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument(
         "--config",
         type=a_path,
-        default=Path("config/phase3_simple_configs.yaml"),
+        default=DEFAULT,
         metavar="FILE",
         help="experiment list (default: %(default)s)",
     )
@@ -76,12 +80,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _split(arguments: argparse.Namespace) -> tuple[list[str] | None, list[str]]:
     """Returns the names of experiments and the changes; a change after --experiments is not a name."""
+    file = next((each for each in arguments.overrides if "=" not in each and not each.startswith("~")), None)
+    if file is not None:
+        raise UsageError(
+            f"the experiment list is given as --config {file}, and {file!r} is no change (key=value, ~key)"
+        )
     names = arguments.experiments
     changes = [each for each in names or () if "=" in each or each.startswith("~")]
     return names and [each for each in names if each not in changes], [*arguments.overrides, *changes]
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
+    if not arguments.config.exists() and arguments.config == DEFAULT:
+        raise UsageError(f"experiments needs a list: kftune experiments --config FILE (there is no {DEFAULT})")
     if arguments.out is not None and not arguments.render:
         raise UsageError("--out is the place of what --render writes; the results of a run go to --output-dir")
     if arguments.parallel is not None and arguments.parallel < 1:

@@ -131,7 +131,7 @@ def _values(hparams: type[Hparams], given: Mapping[Any, Any]) -> _Values:
         if name in paths:
             problems.append(InputProblem((name,), f"{name} is set twice, as a dotted name and in a group; remove one"))
         paths[name] = keys_to(own, name)
-        put(values, leaves[name].path if name in leaves else (name,), value)
+        put(values, leaves[name].path if name in leaves else tuple(name.split(".")), value)
     return _Values(values, paths, problems)
 
 

@@ -17,7 +17,7 @@ from kftune.hparams.models.ocr import OcrHparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, name_of
 from kftune.spec.classes import load_class
 from kftune.spec.load import FileType, load_part, part_from_dict
-from kftune.spec.part import Part
+from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import Seconds
 from kftune.study import Objective, Step
 from kftune.study.objective import MetricSpec, Reduce
@@ -126,9 +126,13 @@ def _repeated(hparams: type[Hparams], experiments: Mapping[Any, Any]) -> list[In
 def _about_targets(data: Mapping[str, Any], hparams: type[Hparams]) -> list[InputProblem]:
     targets = data.get("targets")
     try:
-        reductions = _reductions(*_measured(data, hparams))
-    except (KftuneError, ValueError, TypeError):  # the fields of the class say what is wrong with them
+        objective, metrics = _measured(data, hparams)
+    except (ValueError, TypeError):  # the fields of the class say what is wrong with them
         return []
+    try:
+        reductions = _reductions(objective, metrics)
+    except PartError as error:
+        return [InputProblem(error.path, error.message)]
     names = _names_of_targets(reductions, hparams)
     found = []
     for name, value in targets.items() if isinstance(targets, Mapping) else ():

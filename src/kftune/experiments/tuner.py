@@ -15,8 +15,6 @@ from kftune.experiments.results import PATTERN, results_of, stamp, write_results
 from kftune.experiments.run import run_list
 from kftune.local.views import study_view
 
-CONFIG = "config/phase3_simple_configs.yaml"
-"""The experiment list that is read if none is given."""
 OUTPUT = "training_output"
 """The folder of results if none is given."""
 
@@ -41,7 +39,7 @@ class HyperparameterTuner:
 
     def __init__(
         self,
-        config_file: str | Path = CONFIG,
+        config_file: str | Path = "config/phase3_simple_configs.yaml",
         *,
         output_dir: str | Path = OUTPUT,
         results_file: str | Path | None = None,

@@ -60,7 +60,8 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
     text = path.read_text(encoding="utf-8", errors="surrogateescape")
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, dict):
-        message = f"a {file_type.name} file holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
+        what = f"{_with_article(file_type.name)} file"
+        message = f"{what} holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
         raise file_type.model.ERROR(message, str(path), 1, 1)
     folders = _folders_of(path)
     changed = []
@@ -168,7 +169,11 @@ def _check_section(data: Mapping[str, Any], override: str, file_type: FileType[A
         return
     near = [f"{each}={text}" for each in meant(name, _known(data, file_type, folders), keys=True)]
     hint = f"did you mean {' or '.join(near)}?" if near else suggestion(section, file_type.model.model_fields)
-    raise UsageError(f"{override}: a {file_type.name} has no key {section!r}; {hint}")
+    raise UsageError(f"{override}: {_with_article(file_type.name)} has no key {section!r}; {hint}")
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _override(data: dict[str, Any], override: str, file_type: FileType[Any]) -> Keys:
