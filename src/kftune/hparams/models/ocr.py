@@ -111,6 +111,8 @@ class OcrHparams(Hparams):
     output_dir: str = Hparam("training_output")
     """Folder of all trainings; a relative one is in KFTUNE_OUTPUT_DIR if that is set. --model names another folder."""
 
+    fallback: bool = Hparam(True)
+    """Whether batches are read in smaller pieces, whose gradients are added up, when memory runs out."""
     resume: bool = Hparam(False)
     """Whether to go on from the newest checkpoint in the folder, if there is one."""
     seed: int = Hparam(0, ge=0)
@@ -167,7 +169,7 @@ class OcrHparams(Hparams):
 _TRAINING = (
     "device", "mixed_precision", "gradient_clip_norm", "log_every_n_steps", "save_every_n_epochs",
     "keep_n_checkpoints", "use_tensorboard", "batch_size", "learning_rate", "weight_decay", "num_epochs", "loss_type",
-    "label_smoothing", "resume", "seed",
+    "label_smoothing", "fallback", "resume", "seed",
 )  # fmt: skip
 _GROUPS: Groups = {
     "model": {
