@@ -73,6 +73,17 @@ def test_a_single_experiment_need_not_be_in_the_file(folder: Path):
         tuner.run_single_experiment("mine", {"lr": -1})
 
 
+def test_a_list_elsewhere_has_its_script_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "toys").mkdir()
+    project(tmp_path / "toys")
+    monkeypatch.chdir(tmp_path)
+    tuner = HyperparameterTuner("toys/list.yaml")
+    tuner.validate_config(tuner.config)
+    assert tuner.run_single_experiment("slow", {"lr": 0.5})["status"] == "completed"
+    assert (tmp_path / "training_output" / "slow" / "weights.txt").exists()
+    assert started(tmp_path / "toys") == ["slow"]
+
+
 def test_a_file_that_is_missing_or_wrong_raises_what_its_readers_expect(folder: Path):
     with pytest.raises(FileNotFoundError):
         HyperparameterTuner("nowhere.yaml")

@@ -237,30 +237,32 @@ def load_list(path: str | Path, overrides: Sequence[str] = ()) -> Experiments:
     """
     file = Path(path)
     made = load_part(file, LIST, overrides)
-    # A list with a step of its own is like a study: its script is beside it. Without one, its paths are those of the
-    # person who starts it.
-    own = "hparams" in made.model_fields_set or made.step.module != "kftune.training"
-    return _list(made, made.name or file.stem, file.resolve().parent if own else Path.cwd())
+    return _list(made, made.name or file.stem, file.resolve().parent)
 
 
-def list_from_dict(data: Mapping[str, Any], name: str = "experiments") -> Experiments:
-    """Returns the list that nested values describe, as a file in the current folder would.
+def list_from_dict(data: Mapping[str, Any], name: str = "experiments", folder: Path | None = None) -> Experiments:
+    """Returns the list that nested values describe, as a file would.
 
     Args:
         data: The values.
         name: The name of the list, if the values have none.
+        folder: The folder of that file; None takes the current folder.
 
     Raises:
         ConfigurationError: They are invalid; the error has all mistakes.
     """
     if not isinstance(data, Mapping):
         raise ConfigurationError(f"an experiment list is a mapping with the key experiments, but got {data!r}")
-    made = part_from_dict(data, LIST, (Path.cwd(),))
-    return _list(made, made.name or name, Path.cwd())
+    folder = (folder or Path.cwd()).resolve()
+    made = part_from_dict(data, LIST, tuple(dict.fromkeys((folder, Path.cwd()))))
+    return _list(made, made.name or name, folder)
 
 
-def _list(file: ExperimentList, name: str, place: Path) -> Experiments:
+def _list(file: ExperimentList, name: str, folder: Path) -> Experiments:
     hparams = file.hparams
+    # A list with a class or a step of its own is like a study: its script is beside it. Otherwise its paths are those
+    # of the person who starts it.
+    own = "hparams" in file.model_fields_set or file.step.module != "kftune.training"
     measured = {field: getattr(file, field) for field in ("objective", "metrics")}
     objective, metrics = _measured(measured, hparams)
     reductions = _reductions(objective, metrics)
@@ -271,7 +273,7 @@ def _list(file: ExperimentList, name: str, place: Path) -> Experiments:
     return Experiments(
         name=name,
         file=file,
-        place=place,
+        place=folder if own else Path.cwd(),
         objective=objective,
         metrics=metrics,
         experiments={key: read_entry(hparams, key, value).experiment for key, value in file.experiments.items()},

@@ -78,7 +78,7 @@ class HyperparameterTuner:
         Raises:
             ConfigurationError: It is invalid; the error has all mistakes, and is a ValueError.
         """
-        list_from_dict(config)
+        list_from_dict(config, folder=self.config_file.parent)
 
     def run_experiments(
         self, experiment_names: Iterable[str] | None = None, *, parallel: int = 1, check: bool = False
@@ -126,7 +126,8 @@ class HyperparameterTuner:
             StoreError: Another run writes to the folder, or it holds other results.
         """
         others = {key: value for key, value in self.config.items() if key != "experiments"}
-        listed = list_from_dict({**others, "experiments": {experiment_name: experiment_config}}, self._listed.name)
+        content = {**others, "experiments": {experiment_name: experiment_config}}
+        listed = list_from_dict(content, self._listed.name, self.config_file.parent)
         results = self._run(listed, None, 1)
         found: dict[str, Any] = results["all_results"][0]
         return found
