@@ -89,7 +89,7 @@ def read_entry(hparams: type[Hparams], key: str, given: object) -> Entry:
     if NAME in leaves:
         values[NAME] = name
         if FOLDER in given:
-            text = "an experiment of a list has no folder of its own; give that of all experiments (--output-dir)"
+            text = "all experiments of a list have one folder, which --output-dir names; remove output_dir"
             problems.append(InputProblem((*place, FOLDER), text, at_key=True))
     made, more = _made(hparams, values)
     for each in more:

@@ -163,7 +163,7 @@ def _reductions(objective: Objective, metrics: Sequence[MetricSpec]) -> dict[str
 
 
 def _names_of_targets(reductions: Iterable[str], hparams: type[Hparams]) -> dict[str, str]:
-    """Returns the names of targets: name -> metric, or what else is measured."""
+    """Returns the names of targets: name -> what is measured."""
     others = {name: metric for name, metric in _OCR_TARGETS.items() if metric in reductions}
     own = others if issubclass(hparams, OcrHparams) else {}
     return {**own, SECONDS: SECONDS, EPOCHS: EPOCHS, **{name: name for name in reductions}}
@@ -210,7 +210,7 @@ class Experiments:
             keys: The names; None for all.
 
         Raises:
-            ConfigurationError: There are no such experiments.
+            ConfigurationError: A name is unknown.
         """
         if keys is None:
             return [*self.experiments.values()]
@@ -260,7 +260,7 @@ def list_from_dict(data: Mapping[str, Any], name: str = "experiments", folder: P
 
 def _list(file: ExperimentList, name: str, folder: Path) -> Experiments:
     hparams = file.hparams
-    # A list with a class or a step of its own is like a study: its script is beside it. Otherwise its paths are those
+    # A list that names a class or a step is like a study, with its script in its folder. Otherwise its paths are those
     # of the person who starts it.
     own = "hparams" in file.model_fields_set or file.step.module != "kftune.training"
     measured = {field: getattr(file, field) for field in ("objective", "metrics")}

@@ -39,7 +39,7 @@ def render_list(listed: Experiments, keys: Sequence[str] | None = None, *, paral
         parallel: How many run at the same time.
 
     Raises:
-        ConfigurationError: There is no such experiment.
+        ConfigurationError: A name is unknown.
         RenderError: Katib cannot run the list; the message says what, why and what works.
     """
     chosen = listed.chosen(keys)

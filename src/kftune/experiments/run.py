@@ -120,7 +120,7 @@ def run_list(
         retry_failed: Run experiments again that have failed, with the same values.
 
     Raises:
-        ConfigurationError: There is no such experiment.
+        ConfigurationError: A name is unknown.
         RunError: The list cannot run here.
         StoreError: Another run writes to the folder, or it holds other results.
     """

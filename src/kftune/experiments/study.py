@@ -1,4 +1,4 @@
-"""The study that an experiment list is: a grid over one choice, the preset, whose values are the names."""
+"""The study that an experiment list is: a grid over one choice, the preset, with their names as values."""
 
 from __future__ import annotations
 

@@ -39,7 +39,12 @@ class Target(NamedTuple):
         """
         value = self._value(trial, reductions, curves) if trial.objective is not None else None
         return TargetResult(
-            self.name, self.bound.holds(value), trial.number, value, self.bound.at_least, self.bound.at_most
+            name=self.name,
+            met=self.bound.holds(value),
+            trial=trial.number,
+            value=value,
+            at_least=self.bound.at_least,
+            at_most=self.bound.at_most,
         )
 
     def _value(self, trial: Trial, reductions: Mapping[str, str], curves: Mapping[str, Curve]) -> float | None:

@@ -28,7 +28,7 @@ class HyperparameterTuner:
         results_file: The file that `save_results` writes; default: a new one in the current folder.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file is missing.
         yaml.YAMLError: The file is not YAML; it is a `kftune.errors.YamlError` too.
         ConfigurationError: The list is invalid; it is a ValueError too.
 
@@ -59,7 +59,7 @@ class HyperparameterTuner:
             config_file: The file.
 
         Raises:
-            FileNotFoundError: There is no such file.
+            FileNotFoundError: The file is missing.
             yaml.YAMLError: It is not YAML.
             ConfigurationError: The list is invalid, with file, line and column of each mistake.
         """
@@ -93,7 +93,7 @@ class HyperparameterTuner:
             check: Whether failed experiments are an error, after all have ended.
 
         Raises:
-            ConfigurationError: There is no such experiment.
+            ConfigurationError: A name is unknown.
             ExperimentFailedError: With `check`, if an experiment has failed.
             KeyboardInterrupt: The run was interrupted; the results of experiments that had ended are saved.
             RunError: The list cannot run here.
