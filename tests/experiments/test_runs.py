@@ -139,11 +139,21 @@ def test_a_changed_experiment_runs_again_and_a_new_one_too(folder: Path):
 
 @pytest.mark.nightly
 def test_fresh_runs_all_again_and_keeps_the_earlier_results_aside(folder: Path):
-    run(folder, "--experiments", "slow")
-    assert run(folder, "--experiments", "slow", "--fresh").returncode == 0
+    run(folder, "--experiments", "slow", "--results-file", "out/results.json")
+    again = run(folder, "--experiments", "slow", "--fresh", "--results-file", "out/results.json")
+    assert again.returncode == 0, again.stderr
     assert started(folder) == ["slow", "slow"]
     aside = next(folder.glob("out.old-*"))
     assert (aside / "slow" / "weights.txt").exists()
+
+
+def test_a_folder_of_someone_else_is_left_alone(folder: Path):
+    (folder / "out" / "slow").mkdir(parents=True)
+    (folder / "out" / "slow" / "thesis.txt").write_text("mine")
+    done = run(folder, "--experiments", "slow")
+    assert done.returncode == 2
+    assert "this one has files that are not its results" in done.stderr
+    assert [file.name for file in (folder / "out" / "slow").iterdir()] == ["thesis.txt"]
 
 
 @pytest.mark.nightly

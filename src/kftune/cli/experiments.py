@@ -131,6 +131,7 @@ def _run(arguments: argparse.Namespace, listed: Experiments, keys: list[str] | N
             gpus=devices(arguments.gpus),
             on_event=shown,
             on_found=save,
+            results_file=file,
             fresh=arguments.fresh,
             retry_failed=arguments.retry_failed,
         )

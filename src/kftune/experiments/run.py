@@ -100,6 +100,7 @@ def run_list(
     gpus: Sequence[str] | None = None,
     on_event: OnEvent | None = None,
     on_found: Callable[[list[Found]], object] = len,
+    results_file: Path | None = None,
     fresh: bool = False,
     retry_failed: bool = False,
 ) -> ListRun:
@@ -116,6 +117,7 @@ def run_list(
         gpus: The devices to share, as CUDA_VISIBLE_DEVICES names them. None finds them, an empty sequence uses none.
         on_event: Called with each event of the run.
         on_found: Called with what the experiments have reached so far, after each of them.
+        results_file: The file that `on_found` writes; it may be in the folder.
         fresh: Move earlier results aside, and start over.
         retry_failed: Run experiments again that have failed, with the same values.
 
@@ -131,7 +133,8 @@ def run_list(
     names = tuple(each.name for each in chosen)
     # Trials that share imports are forks of one process, which is found by the folder of all trials.
     study = study_of(listed, chosen, listed.file.step.model_copy(update={"warm": False}), parallel)
-    place = RunFolder(path, tuple({*names, *_earlier_names(path)}))
+    own = [results_file.name] if results_file is not None and results_file.resolve().parent == path else []
+    place = RunFolder(path, tuple({*names, *_earlier_names(path), *own}))
     trials = _Trials(study, place, listed.place, gpus=gpus)
     with _Store(place, _meta(listed, study, names), fresh=fresh) as store:
         store.chosen = frozenset(names)
@@ -148,7 +151,9 @@ def run_list(
         if retry_failed:
             trials.notes.append(retry_note(earlier))
         known = {trial.name for trial in earlier}
-        sampler = _Sampler(study, [each for each in chosen if each.name not in known])
+        waiting = [each for each in chosen if each.name not in known]
+        _check_free(store.folder, waiting)
+        sampler = _Sampler(study, waiting)
 
         def tell(event: Event) -> None:
             if on_event is not None:
@@ -168,6 +173,23 @@ def run_list(
         found = found_of(listed, chosen, store)
         on_found(found)
         return ListRun(outcome, found)
+
+
+def _check_free(folder: RunFolder, waiting: Iterable[Experiment]) -> None:
+    """Checks that no experiment writes into a folder of someone else: a second try would move it away.
+
+    Raises:
+        StoreError: One would.
+    """
+    for each in waiting:
+        output = folder.output(each.name)
+        # A run that was killed just after a start leaves a log of an experiment that it has not stored.
+        if not folder.log(each.name).exists() and (output.is_file() or (output.is_dir() and any(output.iterdir()))):
+            raise StoreError(
+                "an experiment writes to the folder of its name, but this one has files that are not its results; "
+                "give another folder (--output-dir), or move them away",
+                str(output),
+            )
 
 
 def _with_folder(experiment: Experiment, folder: Path) -> Experiment:

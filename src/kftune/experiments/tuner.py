@@ -143,7 +143,15 @@ class HyperparameterTuner:
             self.save_results()
 
         with study_view(sys.stdout, plain=True) as view:
-            run = run_list(listed, self.output_dir, keys=keys, parallel=parallel, on_event=view, on_found=save)
+            run = run_list(
+                listed,
+                self.output_dir,
+                keys=keys,
+                parallel=parallel,
+                on_event=view,
+                on_found=save,
+                results_file=self.results_file,
+            )
         if run.outcome.state == "Interrupted":
             raise KeyboardInterrupt
         return self.results
