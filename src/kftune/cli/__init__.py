@@ -26,7 +26,7 @@ COMMANDS = {
     "logs": "print the log of a trial",
     "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "print the JSON Schema of a study, pipeline or project file, or of the output of lint",
+    "schema": "print the JSON Schema of a study, pipeline, project or experiment list, or of the output of lint",
 }
 
 # What other tools call their commands -> what to write here.

@@ -19,6 +19,7 @@ from kftune.spec.classes import load_class
 from kftune.spec.load import FileType, load_part, part_from_dict
 from kftune.spec.part import Part, PartError
 from kftune.spec.quantities import Seconds
+from kftune.spec.schema import file_schema
 from kftune.study import Objective, Step
 from kftune.study.objective import MetricSpec, Reduce
 from kftune.study.objectives import definitions_of, reductions_of
@@ -44,7 +45,7 @@ class ExperimentList(Part):
     """The name of the list; default: that of the file."""
     description: str = ""
     """What it is about, in one sentence."""
-    hparams: HparamsClass = OcrHparams
+    hparams: HparamsClass = Field(default_factory=lambda: OcrHparams)
     """The class of hyperparameters: its name in the registry, or ``module:Class``."""
     step: Step
     """What each experiment runs; default: ``python -m kftune.training`` with the class's model type."""
@@ -280,3 +281,10 @@ def _list(file: ExperimentList, name: str, folder: Path) -> Experiments:
         targets=tuple(target for target in targets if target is not None),
         shown=shown,
     )
+
+
+def experiments_schema() -> dict[str, Any]:
+    """Returns the JSON Schema (draft 2020-12) of an experiment list."""
+    schema = file_schema(ExperimentList, "kftune experiment list")
+    schema["required"].remove("step")  # a class of the registry has one
+    return schema
