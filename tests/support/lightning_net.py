@@ -59,7 +59,7 @@ def train(hparams: NetRun, **options: Any) -> FitResult:
     return fit(Net(hparams.model), Data(sums(), hparams.data), hparams.trainer, **options)
 
 
-def limit_memory(mib: int) -> None:
+def _limit_memory(mib: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * os.sysconf("SC_PAGESIZE") + mib * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -68,5 +68,5 @@ def limit_memory(mib: int) -> None:
 if __name__ == "__main__":
     given = NetRun.from_args()
     if "LIMIT_MIB" in os.environ:
-        limit_memory(int(os.environ["LIMIT_MIB"]))
+        _limit_memory(int(os.environ["LIMIT_MIB"]))
     train(given)

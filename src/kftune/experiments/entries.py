@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from kftune.errors import HparamsError, KftuneError
 from kftune.hparams import Hparams
 from kftune.hparams.fields import put
+from kftune.results import RunFolder
 from kftune.spec.load import keys_to
 from kftune.study.values import flat_values
 from kftune.validation import InputProblem, findings
@@ -108,12 +110,9 @@ def _wrong_name(name: object) -> str:
         return f"the name of an experiment is a text, but is {name!r}; put it into quotes"
     if name in ("", ".", "..") or set(name) & set("/\\\0\r\n") or len(name.encode()) > _LONGEST_NAME:
         return f"the name of an experiment is that of its folder, of at most {_LONGEST_NAME} bytes, but is {name!r}"
-    if name in _TAKEN_NAMES:
+    if name in RunFolder(Path()).own_names():
         return f"an experiment cannot be called {name!r}, because the results have a file or folder of that name"
     return ""
-
-
-_TAKEN_NAMES = frozenset(("lock", "logs", "trials", "trials.db", "trials.db-wal", "trials.db-shm", "trials.db-journal"))
 
 
 def _values(hparams: type[Hparams], given: Mapping[Any, Any]) -> _Values:
