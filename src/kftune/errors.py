@@ -40,6 +40,14 @@ class UnknownNameError(KftuneError, LookupError):
         return f"unknown {self.kind} {self.name!r}; {suggestion(self.name, self.known)}"
 
 
+class ModelCreationError(HparamsError):
+    """A model that cannot be made from its hyperparameters and its file of sizes."""
+
+
+class DataLoaderError(HparamsError):
+    """A data set that is missing, damaged, or does not fit the model."""
+
+
 class RegistryError(KftuneError):
     """A registry entry that is invalid, given twice or cannot be imported."""
 
@@ -75,6 +83,10 @@ class PipelineError(_PlacedError):
 
 class ProjectError(_PlacedError):
     """An invalid project, with its place in the file if it comes from one."""
+
+
+class ConfigurationError(_PlacedError):
+    """An invalid experiment list, with its place in the file if it comes from one."""
 
 
 class MetricError(KftuneError, ValueError):
@@ -140,6 +152,10 @@ class StoreError(KftuneError):
 
 class RunError(KftuneError):
     """The local run cannot start or continue."""
+
+
+class ExperimentFailedError(RunError):
+    """An experiment of a list has failed."""
 
 
 class ContainerError(KftuneError):

@@ -54,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "experiment_name": "hyperparameter_experiment",
     "output_dir": "training_output",
 }
-OWN = {"resume", "seed"}
+OWN = {"fallback", "resume", "seed"}
 
 
 def test_every_field_has_the_default_that_experiment_files_expect():
@@ -90,6 +90,7 @@ def test_every_field_can_be_written_in_an_experiment():
             "num_epochs": 3,
             "loss_type": "crossentropy",
             "label_smoothing": 0.1,
+            "fallback": False,
             "resume": True,
             "seed": 5,
         },

@@ -21,7 +21,8 @@ from torch import Tensor
 from kftune.errors import HparamsError, MetricError, MissingExtraError, UsageError
 from kftune.katib.trial.event_files import scalars
 from kftune.training import Data, FitResult, evaluate, fit
-from kftune.training.lightning.fallback import Effort, memory_problem
+from kftune.training.lightning.fallback import Effort
+from kftune.training.memory import memory_problem
 
 SCRIPT = str(ROOT / "tests" / "support" / "lightning_net.py")
 QUICK = ("trainer.max_epochs=4", "data.batch_size=20", "trainer.loggers=[]", "model.optimizer.kwargs.lr=0.01")

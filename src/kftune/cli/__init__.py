@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train a model on this machine, with config files and overrides",
     "show": "print what a study or pipeline searches, runs and needs",
     "run": "run a study, a pipeline or a Katib Experiment on this machine",
+    "experiments": "run a list of named experiments on this machine, or write it as a Katib Experiment",
     "pipeline": "pipeline run: the same as run, for pipelines only",
     "status": "print the progress of a study or an Experiment",
     "lint": "find what a cluster would reject, and where it would hang",
@@ -28,7 +29,7 @@ COMMANDS = {
     "logs": "print the log of a trial",
     "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
-    "schema": "print the JSON Schema of a study, pipeline or project file, or of the output of lint",
+    "schema": "print the JSON Schema of a study, pipeline, project or experiment list, or of the output of lint",
 }
 
 # What other tools call their commands -> what to write here.

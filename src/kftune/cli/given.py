@@ -13,6 +13,7 @@ _ADVICE: dict[KindName, str] = {
     "study": "run it with kftune run",
     "pipeline": "give the folder of one of its tune steps, runs/NAME/RUN/steps/STEP/study",
     "project": "give one of its studies or pipelines, or render its folder: kftune render FOLDER --out DIR",
+    "experiment list": "run or render it with kftune experiments --config FILE",
     "Experiment": "run it with kftune run, or apply it with kubectl",
     "Katib object": "Katib makes it from an Experiment, so give the Experiment",
 }

@@ -1,4 +1,4 @@
-"""Prints the JSON Schema of a study, pipeline or project file, or of the output of kftune lint --format json.
+"""Prints the JSON Schema of a study, pipeline, project or experiment list, or of what kftune lint --format json prints.
 
 An editor completes and checks a file while you type, if the file begins with this line:
   # yaml-language-server: $schema=study.schema.json
@@ -16,6 +16,7 @@ _MODULES = {
     "study": "kftune.study.schema",
     "pipeline": "kftune.pipeline.schema",
     "project": "kftune.project.model",
+    "experiments": "kftune.experiments.file",
     "lint": "kftune.lint.schema",
 }
 

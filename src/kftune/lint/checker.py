@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _Report = TypeVar("_Report", ExperimentReport, StudyReport, PipelineReport)
 
 # A file that contains nothing else is an error.
-_UNSUPPORTED: tuple[KindName, ...] = ("Katib object", "project")
+_UNSUPPORTED: tuple[KindName, ...] = ("Katib object", "project", "experiment list")
 
 # Remedies for a rendered Experiment, as changes of the study that it was rendered from.
 _STUDY_REMEDIES = {

@@ -17,7 +17,8 @@ from typing import Any
 
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
-from kftune.results.layout import RunFolder, trial_name
+from kftune.results.layout import RunFolder
+from kftune.results.records import Meta
 from kftune.results.tables import translated
 
 # The statement before it stores the trial's end, or another curve of it. It changes nothing if the trial has ended.
@@ -120,7 +121,7 @@ def rows(number: int, curves: Mapping[str, Curve]) -> list[tuple[int, str, bytes
 def read(
     connection: sqlite3.Connection,
     folder: RunFolder,
-    slug: str,
+    meta: Meta,
     *,
     number: int | None = None,
     metric: str | None = None,
@@ -130,7 +131,7 @@ def read(
     Args:
         connection: The file.
         folder: Where it is.
-        slug: The study's name in the names of its trials.
+        meta: The study.
         number: The trial; None for all of them.
         metric: The metric; None for all of them.
 
@@ -149,7 +150,7 @@ def read(
                 curve = from_bytes(data)
             except (ValueError, TypeError, OverflowError, MemoryError) as error:
                 raise StoreError(
-                    f"the curve of {name} of {trial_name(slug, trial)} is damaged: {error}; the other results do not "
+                    f"the curve of {name} of {meta.trial_name(trial)} is damaged: {error}; the other results do not "
                     f"depend on it, and its log has what was reported",
                     str(folder.path),
                 ) from error

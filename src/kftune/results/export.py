@@ -31,7 +31,7 @@ def to_json(results: Trials, *, curves: bool = False) -> dict[str, Any]:
         for number, metric, curve in results.all_curves():
             if number in trials:  # otherwise a run has stored it since
                 trials[number]["curves"][metric] = _curve_to_json(curve)
-    left_out = ("slug", "compared", "experiment", "more_objectives")
+    left_out = ("slug", "compared", "experiment", "more_objectives", "trial_names")
     stored = {key: value for key, value in meta._asdict().items() if key not in left_out}
     pareto = {"pareto": [trial.name for trial in results.pareto()]} if meta.more_objectives else {}
     return {

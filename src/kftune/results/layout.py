@@ -14,11 +14,11 @@ ASIDE = ".old-"
 
 
 class RunFolder(NamedTuple):
-    """The folder of one study's results.
+    """The folder of the results of one study, or of one experiment list.
 
     trials.db         every trial, in SQLite
     logs/NAME.log     what a trial printed
-    trials/NAME/      what a trial wrote (its KFTUNE_OUTPUT_DIR)
+    trials/NAME/      what a trial wrote (its KFTUNE_OUTPUT_DIR); NAME/ for the trials of an experiment list
     lock              held by the run that writes
 
     When a trial is started again, since it was interrupted or is retried, its earlier files end in ``.attempt1``,
@@ -26,6 +26,8 @@ class RunFolder(NamedTuple):
     """
 
     path: Path
+    names: tuple[str, ...] = ()
+    """The names of the trials of an experiment list; empty for the trials of a study."""
 
     @property
     def database(self) -> Path:
@@ -45,7 +47,7 @@ class RunFolder(NamedTuple):
     @property
     def outputs(self) -> Path:
         """The folder of the files that trials write."""
-        return self.path / "trials"
+        return self.path if self.names else self.path / "trials"
 
     def log(self, trial: str) -> Path:
         """Returns the log of the trial with this name."""
@@ -73,9 +75,14 @@ class RunFolder(NamedTuple):
 
     def others(self) -> list[str]:
         """Returns the names of files and folders here that are not part of the results."""
-        own = {self.lock.name, self.logs.name, self.outputs.name}
-        own.update(f"{self.database.name}{end}" for end in ("", "-wal", "-shm", "-journal"))
-        return sorted({path.name for path in self.path.iterdir()} - own)
+        own = {*self.own_names(), *self.names, *(() if self.names else (self.outputs.name,))}
+        earlier = tuple(f"{name}.attempt" for name in self.names)
+        found = {path.name for path in self.path.iterdir()} - own
+        return sorted(name for name in found if not name.startswith(earlier))
+
+    def own_names(self) -> set[str]:
+        """Returns the names in this folder that no trial of an experiment list may have."""
+        return {self.lock.name, self.logs.name, *(f"trials.db{end}" for end in ("", "-wal", "-shm", "-journal"))}
 
 
 def slug(name: str) -> str:

@@ -62,6 +62,7 @@ class Results(Trials):
         self._connection = _connect(folder)
         try:
             self.meta = self._meta()
+            self._folder = RunFolder(folder.path, self.meta.trial_names)
         except BaseException:
             self._connection.close()
             raise
@@ -91,7 +92,9 @@ class Results(Trials):
         Raises:
             UnknownNameError: There is no such trial.
         """
-        digits = name.removeprefix(f"{self.meta.slug}-")
+        names, digits = self.meta.trial_names, name.removeprefix(f"{self.meta.slug}-")
+        if name in names:
+            digits = str(names.index(name) + 1)
         found = self._select("WHERE number = ?", int(digits)) if digits.isascii() and digits.isdigit() else []
         if not found:
             raise UnknownNameError("trial", name, [trial.name for trial in self.trials()])
@@ -119,7 +122,7 @@ class Results(Trials):
     def _curves(self, *, number: int | None = None, metric: str | None = None) -> Iterator[tuple[int, str, Curve]]:
         if not self._has_curves:
             return iter(())
-        return curves.read(self._connection, self.folder, self.meta.slug, number=number, metric=metric)
+        return curves.read(self._connection, self.folder, self.meta, number=number, metric=metric)
 
     def best(self, objective: int = 0) -> Trial | None:
         """Returns the best trial, the first of equal ones; None while no trial has succeeded.

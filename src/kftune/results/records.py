@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from kftune.metrics.values import MetricValues
+from kftune.results.layout import trial_name
 
 State = Literal["Created", "Running", "Paused", "Succeeded", "Failed", "Killed", "MetricsUnavailable", "EarlyStopped"]
 """Katib's trial states. Killed: stopped before its end because the study ended or was interrupted; it has no result.
@@ -105,6 +106,16 @@ class Meta(NamedTuple):
     """The Experiment with Katib's defaults, when an Experiment ran."""
     more_objectives: tuple[Aim, ...] = ()
     """What is sought of further objectives. Their metrics follow the first one."""
+    trial_names: tuple[str, ...] = ()
+    """The names of trials by number, where they have names of their own: those of an experiment list."""
+
+    def trial_name(self, number: int) -> str:
+        """Returns the name of trial number `number`.
+
+        Args:
+            number: The trial's number, from 1.
+        """
+        return self.trial_names[number - 1] if number <= len(self.trial_names) else trial_name(self.slug, number)
 
     @property
     def objective(self) -> TrackedMetric:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from kftune.errors import StoreError
 from kftune.metrics.curves import Curve
 from kftune.results import curves
-from kftune.results.layout import ASIDE, RunFolder, trial_name
+from kftune.results.layout import ASIDE, RunFolder
 from kftune.results.lock import take_lock
 from kftune.results.records import FINISHED, Meta, Trial, TrialEnd, TrialStart
 from kftune.results.tables import (
@@ -51,6 +51,10 @@ _END = (  # the names in it are our own
     "UPDATE trials SET state = ?, metrics = ?, objective = ?, ended = ?, duration = ?, exit_code = ?, message = ?, "  # noqa: S608
     f"retried = ?, stopped_by = ?, pid = NULL, pid_started = NULL WHERE number = ? AND state NOT IN ({_FINISHED})"
 )
+_AGAIN = (
+    "UPDATE trials SET state = 'Killed', assignment = ?, message = ?, metrics = '{}', objective = NULL, "
+    "exit_code = NULL WHERE number = ?"
+)
 _SECONDS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('active_seconds', ?), ('trial_seconds', ?)"
 _REASON = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reason', ?)"
 _TARGETS = "INSERT OR REPLACE INTO meta (key, value) VALUES ('targets', ?)"
@@ -64,7 +68,7 @@ class Store:
     end of each trial, when the next trial is already running, and reports the end only then.
 
     Args:
-        folder: Where the results are; created when missing.
+        folder: Where the results are; created when missing. A `RunFolder` with names for an experiment list.
         meta: The study. Stored results must have the same identity; their other data is replaced, except for the name
             used in file names and the time of creation.
         keep_seed: Whether the stored seed is used in place of the one in `meta`.
@@ -78,9 +82,9 @@ class Store:
         trial_seconds: How long all trials together ran, with all their tries. The engine keeps it up to date.
     """
 
-    def __init__(self, folder: Path, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
+    def __init__(self, folder: Path | RunFolder, meta: Meta, *, keep_seed: bool = False, fresh: bool = False) -> None:
         self._keep_seed = keep_seed
-        self.folder = RunFolder(folder)
+        self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self._lock = take_lock(self.folder.lock)
         try:
             if fresh and self.folder.database.exists():
@@ -116,6 +120,11 @@ class Store:
             _check_same_study(stored, meta, self.folder)
             seed = stored.seed if self._keep_seed else meta.seed
             meta = meta._replace(created=stored.created, slug=stored.slug, seed=seed)
+            if meta.trial_names:
+                kept = stored.trial_names[: self.next_number() - 1]
+                new = [name for name in meta.trial_names if name not in kept]
+                meta = meta._replace(trial_names=(*kept, *new))
+                self.folder = self.folder._replace(names=tuple({*self.folder.names, *meta.trial_names}))
         if 0 < version < FORMAT:
             update(self._connection, version, stored or meta)
         run("INSERT OR REPLACE INTO meta (key, value) VALUES ('study', ?)", (meta_to_text(meta),))
@@ -150,9 +159,25 @@ class Store:
             row = self._connection.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
         return trial_of(row, self.meta)
 
+    def next_number(self) -> int:
+        """Returns the number of the next new trial."""
+        with translated(self.folder):
+            found = self._connection.execute("SELECT max(number) FROM trials").fetchone()[0]
+        return int(found or 0) + 1
+
+    def run_again(self, number: int, assignment: Mapping[str, str], message: str) -> None:
+        """Lets a trial start again with other texts: its result is that of another experiment now.
+
+        Args:
+            number: The trial.
+            assignment: The texts that it gets.
+            message: Why it has no result.
+        """
+        self._commit((_AGAIN, (to_json(assignment), message, number)), to_disk=True)
+
     def name(self, number: int) -> str:
         """Returns the name of trial number `number`."""
-        return trial_name(self.meta.slug, number)
+        return self.meta.trial_name(number)
 
     def start(self, trial: TrialStart) -> None:
         """Records that a trial runs. One that goes on keeps what it has reported so far."""
@@ -183,7 +208,7 @@ class Store:
 
     def curves(self, number: int) -> dict[str, Curve]:
         """Returns the curves of one trial, by metric."""
-        found = curves.read(self._connection, self.folder, self.meta.slug, number=number)
+        found = curves.read(self._connection, self.folder, self.meta, number=number)
         return {metric: curve for _, metric, curve in found}
 
     def check_place(self) -> None:
@@ -265,9 +290,11 @@ def _move_aside(results: RunFolder) -> None:
     others, folder = results.others(), results.path
     if others:
         shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
+        option, outputs = ("--output-dir", "their folders") if results.names else ("--dir", "trials/")
         raise StoreError(
             f"to start again, --fresh moves the whole folder aside, so it must contain nothing but results; but it has "
-            f"{shown}. Give the new results another folder (--dir), or move trials.db, logs/ and trials/ away yourself",
+            f"{shown}. Give the new results another folder ({option}), or move trials.db, logs/ and {outputs} away "
+            f"yourself",
             str(folder),
         )
     name = f"{folder.name}{ASIDE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
@@ -287,11 +314,12 @@ def _check_same_study(stored: Meta, meta: Meta, folder: RunFolder) -> None:
     if not found and stored.compared.keys() < meta.compared.keys():
         return
     changes = "\n".join(f"  {change}" for change in found)
-    what = "study" if meta.experiment is None else "Experiment"
+    what = "list" if meta.trial_names else "study" if meta.experiment is None else "Experiment"
+    option = "--output-dir" if meta.trial_names else "--dir"
     raise StoreError(
         f"all results of a study must come from the same space, objective and command, but since these were written "
         f"the {what} {meta.name!r} has changed:\n{changes}\n"
-        f"Undo the change, keep both in another folder (--dir), or start again (--fresh moves these results aside)",
+        f"Undo the change, keep both in another folder ({option}), or start again (--fresh moves these results aside)",
         str(folder.path),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kftune.errors import StoreError
 from kftune.metrics.values import MetricValues
-from kftune.results.layout import RunFolder, trial_name
+from kftune.results.layout import RunFolder
 from kftune.results.records import NOT_RETRIED, Aim, Meta, Origin, Retried, TrackedMetric, Trial
 
 FORMAT = 3
@@ -95,7 +95,7 @@ def trial_of(row: Any, meta: Meta) -> Trial:
         origin = Origin(algorithm, json.loads(settings), seed, code, revision)
         retried, stopped_by = later or (retried, stopped_by)
     return Trial(
-        name=trial_name(meta.slug, values["number"]),
+        name=meta.trial_name(values["number"]),
         origin=origin,
         retried=NOT_RETRIED if retried == "{}" else Retried(**json.loads(retried)),
         stopped_by=stopped_by,
@@ -140,8 +140,9 @@ def update(connection: sqlite3.Connection, version: int, stored: Meta) -> None:
 def meta_to_text(meta: Meta) -> str:
     """Returns a study's record as it is stored."""
     stored = meta._asdict()
-    if not meta.more_objectives:  # earlier versions do not know it
-        del stored["more_objectives"]
+    for name in ("more_objectives", "trial_names"):
+        if not stored[name]:  # earlier versions do not know it
+            del stored[name]
     return to_json(stored)
 
 
@@ -153,6 +154,7 @@ def meta_of(connection: sqlite3.Connection) -> Meta | None:
     data = json.loads(row[0])
     data["metrics"] = tuple(TrackedMetric(*metric) for metric in data["metrics"])
     data["more_objectives"] = tuple(Aim(*aim) for aim in data.get("more_objectives", ()))
+    data["trial_names"] = tuple(data.get("trial_names", ()))
     return Meta(**data)
 
 

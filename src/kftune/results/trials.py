@@ -11,7 +11,7 @@ from typing import Self
 from kftune.errors import UnknownNameError
 from kftune.metrics.curves import Curve
 from kftune.metrics.targets import TargetResult
-from kftune.results.layout import RunFolder, slug, trial_name
+from kftune.results.layout import RunFolder, slug
 from kftune.results.pareto import front_of
 from kftune.results.records import SCORED, Meta, State, Trial
 
@@ -65,7 +65,7 @@ class Trials(ABC):
 
     def name_of(self, number: int) -> str:
         """Returns the name of the trial with this number."""
-        return trial_name(self.meta.slug, number)
+        return self.meta.trial_name(number)
 
     def best(self, objective: int = 0) -> Trial | None:
         """Returns the best trial, the first of equal ones; None while no trial has succeeded.

@@ -13,7 +13,9 @@ from kftune.errors import UsageError, YamlError
 PROJECT_FILE = "project.yaml"
 """The name of every project file."""
 
-KindName = Literal["study", "pipeline", "project", "Experiment", "Katib object", "Kubernetes object", "other"]
+KindName = Literal[
+    "study", "pipeline", "project", "experiment list", "Experiment", "Katib object", "Kubernetes object", "other"
+]
 _NAMES: tuple[KindName, ...] = get_args(KindName)
 
 _API_VERSION = "kubeflow.org/v1beta1"
@@ -67,10 +69,11 @@ class Kind(NamedTuple):
         if self.name == "other":
             return "neither a study (hparams, objective, step) nor a pipeline (steps)"
         words = {"Katib object": f"Katib {self.object}", "Kubernetes object": self.object}.get(self.name, self.name)
-        return f"{'an' if words[:1] in 'AEIO' else 'a'} {words}"
+        return f"{'an' if words[:1] in 'AEIOe' else 'a'} {words}"
 
 
 _STUDY, _PIPELINE, _PROJECT, _OTHER = Kind("study"), Kind("pipeline"), Kind("project"), Kind("other")
+_LIST = Kind("experiment list")
 _EXPERIMENT = Kind("Experiment", "Experiment")
 
 
@@ -86,6 +89,8 @@ def kind_of(value: object) -> Kind:
     if kind == "Experiment" and version == _API_VERSION:
         return _EXPERIMENT
     if not (_is_text(kind) and _is_text(version) and "metadata" in value):
+        if isinstance(value.get("experiments"), Mapping) and "apiVersion" not in value:
+            return _LIST
         has_header = "kind" in value or "apiVersion" in value  # such a document needs more of the keys of a file
         if _is_study(value, has_header):
             return _STUDY

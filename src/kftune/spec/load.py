@@ -31,6 +31,7 @@ class FileType(Generic[Loaded]):
         named: Sections with entries that the user named. An override cannot add a part of a new entry.
         elsewhere: Returns dotted names that a first key could have been meant for, given the content of a file and the
             folders of its modules; only mistakes need them.
+        further: Returns what is wrong beyond the fields of the class, given the same.
     """
 
     name: str
@@ -39,6 +40,7 @@ class FileType(Generic[Loaded]):
     dotted: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     elsewhere: Callable[[Mapping[str, Any], Sequence[Path]], Iterable[str]] = lambda data, folders: ()
+    further: Callable[[Mapping[str, Any], Sequence[Path]], Sequence[InputProblem]] = lambda data, folders: ()
 
 
 def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] = ()) -> Loaded:
@@ -58,19 +60,50 @@ def load_part(path: Path, file_type: FileType[Loaded], overrides: Sequence[str] 
     text = path.read_text(encoding="utf-8", errors="surrogateescape")
     data = yaml_text.load(text, file=str(path))
     if not isinstance(data, dict):
-        message = f"a {file_type.name} file holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
+        what = f"{_with_article(file_type.name)} file"
+        message = f"{what} holds a mapping ({file_type.keys}, …), but this one holds {data!r}"
         raise file_type.model.ERROR(message, str(path), 1, 1)
     folders = _folders_of(path)
     changed = []
     for override in overrides:
         _check_section(data, override, file_type, folders)
         changed.append(_override(data, override, file_type))
-    try:
-        return file_type.model.model_validate(data, context={"folders": folders})
-    except ValidationError as problem:
-        found = findings(problem, file_type.model, file_type.elsewhere(data, folders))
+    made, found, cause = _made(data, file_type, folders)
+    if made is None or found:
         message, place = _placed(found, text, str(path), changed)
-        raise file_type.model.ERROR(message, str(path), *place) from problem
+        raise file_type.model.ERROR(message, str(path), *place) from cause
+    return made
+
+
+def part_from_dict(data: Mapping[str, Any], file_type: FileType[Loaded], folders: Sequence[Path] = ()) -> Loaded:
+    """Returns what nested values describe, with all checks of a file of that kind.
+
+    Args:
+        data: The values.
+        file_type: The kind.
+        folders: Where the modules and files that they name are looked for.
+
+    Raises:
+        KftuneError: They are invalid; the class is `model.ERROR`.
+    """
+    made, found, cause = _made(data, file_type, folders)
+    if made is None or found:
+        raise file_type.model.ERROR("\n".join(map(str, found))) from cause
+    return made
+
+
+def _made(
+    data: Mapping[str, Any], file_type: FileType[Loaded], folders: Sequence[Path]
+) -> tuple[Loaded | None, list[InputProblem], ValidationError | None]:
+    """Returns what values describe, or all that is wrong with them."""
+    made: Loaded | None = None
+    cause: ValidationError | None = None
+    found: list[InputProblem] = []
+    try:
+        made = file_type.model.model_validate(dict(data), context={"folders": tuple(folders)})
+    except ValidationError as error:
+        cause, found = error, findings(error, file_type.model, file_type.elsewhere(data, folders))
+    return made, [*found, *file_type.further(data, folders)], cause
 
 
 def part_of(model: type[Loaded], data: Mapping[str, Any], folders: Sequence[Path] = ()) -> Loaded:
@@ -136,7 +169,11 @@ def _check_section(data: Mapping[str, Any], override: str, file_type: FileType[A
         return
     near = [f"{each}={text}" for each in meant(name, _known(data, file_type, folders), keys=True)]
     hint = f"did you mean {' or '.join(near)}?" if near else suggestion(section, file_type.model.model_fields)
-    raise UsageError(f"{override}: a {file_type.name} has no key {section!r}; {hint}")
+    raise UsageError(f"{override}: {_with_article(file_type.name)} has no key {section!r}; {hint}")
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _override(data: dict[str, Any], override: str, file_type: FileType[Any]) -> Keys:

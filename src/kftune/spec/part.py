@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kftune.errors import KftuneError, PipelineError, ProjectError, StudyError
+from kftune.errors import ConfigurationError, KftuneError, PipelineError, ProjectError, StudyError
 from kftune.spec.derived import derived
 from kftune.validation import Frozen, OwnErrors, findings
 
-FileError = StudyError | PipelineError | ProjectError
+FileError = StudyError | PipelineError | ProjectError | ConfigurationError
 
 
 class Part(Frozen, BaseModel, metaclass=OwnErrors):

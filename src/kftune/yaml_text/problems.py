@@ -71,6 +71,10 @@ _REPORTED_AT_START = frozenset(
 )
 
 
+class InvalidYamlError(YamlError, yaml.YAMLError):
+    """What kftune raises about YAML; who catches the errors of PyYAML catches it too."""
+
+
 @contextmanager
 def reported(text: str, file: str) -> Iterator[None]:
     """Turns errors of the parser inside into `YamlError`.
@@ -88,10 +92,10 @@ def reported(text: str, file: str) -> Iterator[None]:
         message = "half a surrogate pair is not a character; remove it"
         if "\udc80" <= text[error.start] <= "\udcff":  # how `surrogateescape` keeps a byte that is not UTF-8
             message = f"the byte 0x{ord(text[error.start]) - 0xDC00:02x} here is not UTF-8; save the file as UTF-8"
-        raise YamlError(message, file, *_end(text[: error.start])) from None
+        raise InvalidYamlError(message, file, *_end(text[: error.start])) from None
     except ReaderError as error:
         message = f"the control character U+{error.character:04X} is not allowed here; remove or escape it"
-        raise YamlError(message, file, *_end_of_bytes(text.encode(), error.position)) from None
+        raise InvalidYamlError(message, file, *_end_of_bytes(text.encode(), error.position)) from None
     except yaml.MarkedYAMLError as error:
         raise _explained(error, text, file) from None
 
@@ -105,7 +109,7 @@ def not_utf8(error: UnicodeDecodeError, file: str) -> YamlError:
     """
     byte = error.object[error.start]
     message = f"the file must be UTF-8, and the byte 0x{byte:02x} here is not; save it as UTF-8"
-    return YamlError(message, file, *_end_of_bytes(error.object, error.start))
+    return InvalidYamlError(message, file, *_end_of_bytes(error.object, error.start))
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str, file: str) -> YamlError:
@@ -119,7 +123,7 @@ def _explained(error: yaml.MarkedYAMLError, text: str, file: str) -> YamlError:
         message = _misplaced_sign(text, mark)
     else:
         message = _SENTENCES.get(problem, f"invalid YAML: {problem}; fix it or quote the text")
-    return YamlError(message, file, mark.line + 1, mark.column + 1)
+    return InvalidYamlError(message, file, mark.line + 1, mark.column + 1)
 
 
 def _misplaced_colon(text: str, mark: Any) -> str:

@@ -29,7 +29,7 @@ from yaml.events import (
 
 from kftune.errors import YamlError, near_files
 from kftune.yaml_text.pairs import events_of
-from kftune.yaml_text.problems import not_utf8, reported
+from kftune.yaml_text.problems import InvalidYamlError, not_utf8, reported
 
 # The most values that aliases may add to one document: anchors in a study add dozens, a "billion laughs" 10**9.
 _MOST_COPIES = 100_000
@@ -108,7 +108,7 @@ def load_file(path: str | os.PathLike[str]) -> object:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise YamlError(f"the file cannot be read: {error.strerror}{near_files(file)}", file) from error
+        raise InvalidYamlError(f"the file cannot be read: {error.strerror}{near_files(file)}", file) from error
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -272,4 +272,4 @@ def _plain_value(text: str) -> object:
 
 def _at(event: Any, message: str, file: str) -> YamlError:
     mark = event.start_mark
-    return YamlError(message, file, mark.line + 1, mark.column + 1)
+    return InvalidYamlError(message, file, mark.line + 1, mark.column + 1)

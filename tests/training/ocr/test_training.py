@@ -17,7 +17,14 @@ import torch
 from metric_parser import MetricParser, Observation
 
 from kftune import yaml_text
-from kftune.errors import HparamsError, MetricError, UnknownNameError, UsageError
+from kftune.errors import (
+    DataLoaderError,
+    HparamsError,
+    MetricError,
+    ModelCreationError,
+    UnknownNameError,
+    UsageError,
+)
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.training.digits.dataset import Recipe, generate
 from kftune.training.ocr import create_data_loaders, create_model_from_config, setup_training_environment, train
@@ -333,6 +340,16 @@ def test_a_wrong_file_of_sizes_is_an_error(values: dict[str, Any], content: str,
     Path("sizes.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(error, match=message):
         size_of(OcrHparams(**values))
+
+
+def test_what_makes_the_model_and_the_batches_names_itself_in_its_errors(values: dict[str, Any]):
+    Path("sizes.yaml").write_text("models: {smal: {}}", encoding="utf-8")
+    with pytest.raises(ModelCreationError, match="did you mean 'small'"):
+        create_model_from_config(OcrHparams(**values))
+    with pytest.raises(DataLoaderError, match="there is no data set at nowhere"):
+        create_data_loaders(OcrHparams(**{**values, "metadata_path": "nowhere.yaml"}))
+    with pytest.raises(DataLoaderError, match="did you mean 'val'"):
+        create_data_loaders(OcrHparams(**{**values, "val_split": "vall"}))
 
 
 def test_killed_at_any_moment_a_training_leaves_whole_files(values: dict[str, Any]):

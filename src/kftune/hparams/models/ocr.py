@@ -5,14 +5,15 @@ The fields are flat. An experiment file has them in groups such as ``training``:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from kftune.domains import Choice, LogUniform, Uniform
-from kftune.errors import HparamsError, UnknownNameError
+from kftune.errors import HparamsError
 from kftune.hparams import Hparam, Hparams
+from kftune.hparams.grouped import GroupedProblem, GroupedValue, Groups, grouped_values
 
 Monitor = Literal[
     "train_loss", "val_loss", "train_char_accuracy", "val_char_accuracy", "train_seq_accuracy", "val_seq_accuracy"
@@ -110,6 +111,8 @@ class OcrHparams(Hparams):
     output_dir: str = Hparam("training_output")
     """Folder of all trainings; a relative one is in KFTUNE_OUTPUT_DIR if that is set. --model names another folder."""
 
+    fallback: bool = Hparam(True)
+    """Whether batches are read in smaller pieces, whose gradients are added up, when memory runs out."""
     resume: bool = Hparam(False)
     """Whether to go on from the newest checkpoint in the folder, if there is one."""
     seed: int = Hparam(0, ge=0)
@@ -146,15 +149,29 @@ class OcrHparams(Hparams):
             UnknownNameError: A group or key does not exist.
             HparamsError: A group is not a mapping, or a value is invalid.
         """
-        return cls.from_dict(dict(_flat(experiment)))
+        if not isinstance(experiment, Mapping):
+            raise HparamsError(f"an experiment must be a mapping of groups such as training, but is {experiment!r}")
+        values, problems = cls.experiment_values(experiment)
+        if problems:
+            raise problems[0].error
+        return cls.from_dict({each.field: each.value for each in values})
+
+    @classmethod
+    def experiment_values(cls, experiment: Mapping[str, Any]) -> tuple[list[GroupedValue], list[GroupedProblem]]:
+        """Returns the values of an experiment by field, of which later ones take precedence, and all its mistakes.
+
+        Args:
+            experiment: As for `from_experiment`.
+        """
+        return grouped_values(_GROUPS, _ALONE, experiment)
 
 
 _TRAINING = (
     "device", "mixed_precision", "gradient_clip_norm", "log_every_n_steps", "save_every_n_epochs",
     "keep_n_checkpoints", "use_tensorboard", "batch_size", "learning_rate", "weight_decay", "num_epochs", "loss_type",
-    "label_smoothing", "resume", "seed",
+    "label_smoothing", "fallback", "resume", "seed",
 )  # fmt: skip
-_GROUPS: dict[str, dict[str, str]] = {
+_GROUPS: Groups = {
     "model": {
         "name": "model_name",
         "config_path": "model_config_path",
@@ -192,20 +209,14 @@ _GROUPS: dict[str, dict[str, str]] = {
 _ALONE = ("experiment_name", "output_dir")
 
 
-def _flat(experiment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    if not isinstance(experiment, Mapping):
-        raise HparamsError(f"an experiment must be a mapping of groups such as training, but is {experiment!r}")
-    unknown = next((name for name in experiment if name not in _GROUPS and name not in _ALONE), None)
-    if unknown is not None:
-        raise UnknownNameError("group of an experiment", str(unknown), [*_ALONE, *_GROUPS])
-    for name in _ALONE:
-        if name in experiment:
-            yield name, experiment[name]
-    for group, fields in _GROUPS.items():
-        given = experiment.get(group, {})
-        if not isinstance(given, Mapping):
-            raise HparamsError(f"{group} must be a mapping, but is {given!r}")
-        for key, value in given.items():
-            if key not in fields:
-                raise UnknownNameError(f"key of {group}", str(key), list(fields))
-            yield fields[key], value
+def create_training_config(experiment_config: Mapping[str, Any]) -> OcrHparams:
+    """Returns the hyperparameters of an experiment that reads numbers, without training it.
+
+    Args:
+        experiment_config: The experiment, in groups such as ``training``.
+
+    Raises:
+        UnknownNameError: A group or key does not exist.
+        HparamsError: A value is invalid.
+    """
+    return OcrHparams.from_experiment(experiment_config)

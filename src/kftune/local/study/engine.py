@@ -66,7 +66,7 @@ class StudyEngine:
         self._judge.recall(store, earlier, self._again.numbers)
         self._pauses = Pauses(self._judge, sampler, earlier)
         self._progress = Progress(plan, store, earlier, self._judge, self._again.numbers)
-        self._next_number = max((trial.number for trial in earlier), default=0) + 1
+        self._next_number = store.next_number()
         self._exhausted = False
         self._answer_seconds = 0.0
         self._running: Listener[RunningTrial] = Listener(interrupts)

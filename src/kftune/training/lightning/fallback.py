@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-
 from kftune.hparams.models.training import FallbackHparams
-
-_WORDS = ("out of memory", "allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
 
 
 @dataclass(frozen=True)
@@ -52,16 +48,3 @@ class Effort:
         """
         mine, theirs = asdict(self), asdict(before)
         return {name: [theirs[name], mine[name]] for name in mine if name != "halvings" and mine[name] != theirs[name]}
-
-
-def memory_problem(error: BaseException) -> str | None:
-    """Returns the first line of an error that says that memory ran out; None for another error.
-
-    Args:
-        error: The error.
-    """
-    text = str(error).partition("\n")[0]
-    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    if known or (isinstance(error, RuntimeError) and any(word in str(error) for word in _WORDS)):
-        return text or type(error).__name__
-    return None

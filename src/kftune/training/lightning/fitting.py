@@ -26,12 +26,13 @@ from kftune.metrics import report
 from kftune.training.lightning.averages import Averages
 from kftune.training.lightning.data import Data, seed_all
 from kftune.training.lightning.epochs import Epochs, say
-from kftune.training.lightning.fallback import Effort, memory_problem
+from kftune.training.lightning.fallback import Effort
 from kftune.training.lightning.keeping import Keeper, Names, Stopping
 from kftune.training.lightning.loggers import loggers_of
 from kftune.training.lightning.model import STAGES, Model
 from kftune.training.lightning.output import LAST, FitResult, Run
 from kftune.training.lightning.stopping import Stopped, StopRequest
+from kftune.training.memory import memory_problem
 from kftune.training.process import keep_threads_in_quota
 
 # Lightning's hints that this module's own settings answer.

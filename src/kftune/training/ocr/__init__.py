@@ -3,6 +3,7 @@
 Each part of a training can be used alone.
 """
 
+from kftune.hparams.models.ocr import create_training_config
 from kftune.training.ocr.batches import create_data_loaders
 from kftune.training.ocr.loop import train
 from kftune.training.ocr.model import create_model_from_config
@@ -19,6 +20,7 @@ __all__ = [
     "create_model_from_config",
     "create_optimizer",
     "create_scheduler",
+    "create_training_config",
     "setup_training_environment",
     "train",
 ]

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from kftune.errors import DataLoaderError
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.training.digits.alphabet import END, PAD, encode
 from kftune.training.digits.dataset import Pictures, find_metadata, read_split
 from kftune.training.digits.drawing import Damage, spoil
+from kftune.training.ocr.refusals import raised_as
 
 _VALIDATED_AT_ONCE = 250
 
@@ -80,6 +82,7 @@ class Order(Sampler[Key]):
         return math.ceil(self.count / self.batch_size)
 
 
+@raised_as(DataLoaderError)
 def create_data_loaders(config: OcrHparams, data: Path | None = None) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
     """Returns the batches to train on and to validate with.
 
@@ -88,9 +91,7 @@ def create_data_loaders(config: OcrHparams, data: Path | None = None) -> tuple[D
         data: Another data set than that of `config`.
 
     Raises:
-        HparamsError: The data set is missing, or does not fit the model.
-        UnknownNameError: It has no such split.
-        YamlError: Its metadata cannot be read.
+        DataLoaderError: The data set is missing or cannot be read, has no such split, or does not fit the model.
     """
     default = Path(OcrHparams.model_fields["metadata_path"].default)
     metadata = find_metadata(data or Path(config.metadata_path), default)

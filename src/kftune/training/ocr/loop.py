@@ -20,7 +20,7 @@ from kftune.hparams.models.ocr import OcrHparams
 from kftune.metrics import report
 from kftune.training import checkpoint
 from kftune.training.digits.alphabet import decode
-from kftune.training.ocr.batches import Order, create_data_loaders
+from kftune.training.ocr.batches import Batch, Order, create_data_loaders
 from kftune.training.ocr.checkpoints import Checkpoints
 from kftune.training.ocr.events import EventFiles
 from kftune.training.ocr.model import Reader, create_model_from_config
@@ -31,6 +31,7 @@ from kftune.training.ocr.parts import (
     not_used,
     setup_training_environment,
 )
+from kftune.training.ocr.pieces import Pieces
 from kftune.training.ocr.scores import Scores
 from kftune.training.process import Process, start_process
 
@@ -94,6 +95,7 @@ class Training:
             "epochs": 0,
             "best": None,
             "history": [],
+            "fallbacks": [],
             "parameters": sum(weights.numel() for weights in self.model.parameters()),
             "device": device.type,
             "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
@@ -122,6 +124,7 @@ class Training:
         for sentence in not_used(self.hparams):
             print(sentence)
         train, val = (loader.sampler.count for loader in (self.train_loader, self.val_loader))  # type: ignore[attr-defined]
+        self.pieces = Pieces(allowed=self.hparams.fallback, found=self.summary["fallbacks"])
         print(
             f"{self.hparams.model_name} with {self.summary['parameters']} parameters on {self.process.device}: "
             f"{train} pictures to train on, {val} to validate with",
@@ -205,19 +208,28 @@ class Training:
         for step, (ink_BHW, tokens_BL) in enumerate(self.train_loader, start=1):
             if self.process.stops_now:
                 break
-            loss, outputs = self._outputs(ink_BHW, tokens_BL)
-            self.optimizer.zero_grad()
-            torch.autograd.backward(self.scaler.scale(loss))
+            loss, texts = self.pieces.step((ink_BHW, tokens_BL), epoch, self.optimizer.zero_grad, self._gradients)
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.hparams.gradient_clip_norm)
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            total += loss.detach().cpu() * len(ink_BHW)
+            total += loss * len(ink_BHW)
             count += len(ink_BHW)
-            scores.add(self.model.texts(outputs.detach()), _texts(tokens_BL))
+            scores.add(texts, _texts(tokens_BL))
             if step % self.hparams.log_every_n_steps == 0:
                 print(f"epoch {epoch}, step {step} of {len(order)}: loss {loss.item():.4f}", flush=True)
         return total.item() / max(1, count), scores
+
+    def _gradients(self, piece: Batch, share: float) -> tuple[Tensor, list[str]]:
+        """Adds the gradients of a piece of a batch; returns its loss and what was read.
+
+        Args:
+            piece: The pictures and their tokens.
+            share: How much the loss counts.
+        """
+        loss, outputs = self._outputs(*piece)
+        torch.autograd.backward(self.scaler.scale(loss * share))
+        return loss, self.model.texts(outputs.detach())
 
     def _validate(self) -> tuple[float, Scores]:
         self.model.eval()
@@ -261,7 +273,7 @@ class Training:
     def _state(self) -> dict[str, Any]:
         """Returns a copy of all that the next epoch depends on."""
         state = {name: part.state_dict() for name, part in self._parts().items()}
-        kept = {name: self.summary[name] for name in ("epochs", "best", "history")}
+        kept = {name: self.summary[name] for name in ("epochs", "best", "history", "fallbacks")}
         return copy.deepcopy({**state, "summary": kept})
 
 

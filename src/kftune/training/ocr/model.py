@@ -10,9 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from kftune.errors import ModelCreationError
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.training.digits.alphabet import END, START, decode, decode_ctc
 from kftune.training.digits.drawing import HEIGHT
+from kftune.training.ocr.refusals import raised_as
 from kftune.training.ocr.sizes import Size, size_of
 
 
@@ -172,6 +174,7 @@ class CtcReader(nn.Module):
 Reader = AttentionReader | CtcReader
 
 
+@raised_as(ModelCreationError)
 def create_model_from_config(config: OcrHparams) -> Reader:
     """Returns the model with its first weights.
 
@@ -179,7 +182,7 @@ def create_model_from_config(config: OcrHparams) -> Reader:
         config: Model, vocabulary and longest number.
 
     Raises:
-        HparamsError: The file of sizes is invalid.
+        ModelCreationError: The file of sizes is invalid.
     """
     size = size_of(config)
     if config.model_name == "ctc":
