@@ -2,4 +2,7 @@
 
 from kftune.hparams.model import Hparam, Hparams
 
-__all__ = ["Hparam", "Hparams"]
+ModelHyperparameters = Hparams
+"""The name that many projects give the base class of their hyperparameters; it is `Hparams` itself."""
+
+__all__ = ["Hparam", "Hparams", "ModelHyperparameters"]
