@@ -223,7 +223,7 @@ def test_the_script_is_tuned_as_it_is(project: Path):
     assert [trial.state for trial in trials] == ["Succeeded"] * 3
     for trial in trials:
         given = json.loads(log_of(folder, trial).partition("given ")[2].splitlines()[0])
-        assert given == {"num_epochs": 10, "batch_size": 32, "hidden_layers": 2, "dropout_rate": 0.5, **trial.values}
+        assert given == {"num_epochs": 10, "batch_size": 32, "hidden_layers": 2, "dropout_rate": 0.5, **trial.point}
 
 
 def test_the_script_reads_its_values_as_katib_runs_it(tmp_path: Path):
