@@ -132,8 +132,13 @@ def test_all_hyperparameters_that_could_be_searched_are_listed(project: Path):
 # -- the objective and its metrics -------------------------------------------------------------------------------
 
 
-def test_the_tuner_runs_with_the_values_of_the_document(project: Path):
-    kftune(project, "run", "study.yaml", "--plain")
+@pytest.mark.parametrize(
+    "algorithm",
+    # The import of the one costs as much as all other tests here; the default run has it in tests/local.
+    ["random", pytest.param("bayesianoptimization", marks=pytest.mark.nightly)],
+)
+def test_the_tuner_runs_with_the_values_of_the_document(project: Path, algorithm: str):
+    kftune(project, "run", "study.yaml", "--plain", f"algorithm.name={algorithm}")
     trials = trials_in(project / "runs" / "yolo-hpt-test")
     assert [trial.state for trial in trials] == ["Succeeded"] * 6
     for trial in trials:

@@ -6,6 +6,7 @@ Data and models are tiny, so that a real training takes a second.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,15 @@ def test_a_training_tracks_losses_accuracies_rate_time_and_parameters(
     }
     assert "val_char_accuracy=" in capsys.readouterr().out
     assert summary["parameters"] == sum(each.numel() for each in create_model_from_config(tiny).parameters())
+
+
+def test_without_its_package_tensorboard_is_said_to_have_no_effect(
+    tiny: OcrHparams, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    train(tiny.override("use_tensorboard=true", "num_epochs=1"))
+    assert "use_tensorboard has no effect: the package tensorboard is not installed" in capsys.readouterr().out
+    assert not Path("training_output/tiny/tensorboard").exists()
 
 
 def test_the_monitor_of_early_stopping_must_be_a_metric_and_fit_its_mode():

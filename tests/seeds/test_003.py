@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from local_study import Net, one_trial, study, trials_in
+from local_study import Net, one_trial, sh, study, trials_in
 from places import CIRCUITS
 from seed_project import kftune
 from stopping_examples import histories
@@ -67,6 +67,7 @@ def test_a_range_in_the_words_of_azure_is_answered_with_the_form_to_write():
 # -- runs --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly  # two trainings; docs/seeds.md has one of two epochs
 def test_the_lstm_is_tuned_here_and_the_bandit_ends_a_bad_trial(tmp_path: Path):
     shutil.copytree(CIRCUITS, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("runs"))
     points = f"points={json.dumps([GOOD, BAD])}"
@@ -144,6 +145,12 @@ def test_data_that_is_missing_is_named_before_the_first_trial(tmp_path: Path):
 def test_a_circuit_that_does_not_exist_fails_with_the_reason_of_the_script():
     with pytest.raises(HparamsError, match=r"a name must be like PLANT001/CIRCUIT01 .* but got 'PLANT1/C1'"):
         load_circuit("PLANT1/C1")
+
+
+def test_a_script_that_fails_shows_its_last_lines(tmp_path: Path):
+    failed = one_trial(study(sh("echo the component has no data >&2; exit 3"), trials=1), tmp_path)
+    assert (failed.state, failed.exit_code) == ("Failed", 3)
+    assert "the component has no data" in failed.message
 
 
 def test_ranges_that_do_not_fit_the_class_are_named():
