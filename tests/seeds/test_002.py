@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,15 @@ def presets() -> dict[str, Any]:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OcrHparams:
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> OcrHparams:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KFTUNE_DEVICE", raising=False)
     monkeypatch.delenv("KFTUNE_OUTPUT_DIR", raising=False)

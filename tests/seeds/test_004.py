@@ -92,8 +92,10 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def one_cpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("KFTUNE_DEVICE", "cpu")
-    before = torch.get_float32_matmul_precision()
+    before, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
+    torch.set_num_threads(threads)
     torch.set_float32_matmul_precision(before)
 
 
