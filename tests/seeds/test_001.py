@@ -15,6 +15,7 @@ import pytest
 from local_study import one_trial, sh, trials_in
 from seed_project import kftune, write
 
+import kftune as kftune_package
 from kftune import Choice, Hparam, Hparams, IntUniform, LogUniform, ReverseLogUniform, Uniform, yaml_text
 from kftune.domains import domain_from_spec
 from kftune.errors import MetricError, RunError, StudyError, YamlError
@@ -22,7 +23,7 @@ from kftune.local import run_study
 from kftune.metrics.definition import MetricDefinition
 from kftune.render import render
 from kftune.study import Study, load_study, study_from_dict
-from kftune.study.algorithms import ALGORITHMS
+from kftune.study.algorithms import KNOWN
 
 METRIC_DEFINITIONS = {
     "yolo:recall": r"recall: ([0-9]*\.?[0-9]+)",
@@ -110,6 +111,19 @@ def printing(line: str, **parts: Any) -> Study:
 )
 def test_each_type_and_scale_of_a_range_is_a_domain(form: dict[str, Any], domain: Any):
     assert domain_from_spec(form) == domain
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("ContinuousParameter", "write Uniform(low, high), or LogUniform(low, high)"),
+        ("IntegerParameter", "write IntUniform(low, high)"),
+        ("CategoricalParameter", "write Choice(value, ...)"),
+    ],
+)
+def test_the_classes_of_sagemaker_are_answered_with_those_of_here(name: str, instead: str):
+    with pytest.raises(AttributeError, match=re.escape(instead)):
+        getattr(kftune_package, name)
 
 
 def test_ranges_print_their_values():
@@ -217,7 +231,7 @@ def test_a_definition_has_exactly_one_group():
 def test_each_strategy_is_an_algorithm(strategy: str, algorithm: str):
     with pytest.raises(StudyError, match=f"unknown algorithm '{strategy}'; did you mean '{algorithm}'"):
         study(algorithm={"name": strategy})
-    assert algorithm in ALGORITHMS
+    assert algorithm in KNOWN
 
 
 def test_jobs_and_name_of_the_tuner_are_those_of_the_experiment():

@@ -119,8 +119,8 @@ EXPERIMENT: dict[str, Any] = {
 
 
 def presets() -> dict[str, Any]:
-    found: dict[str, Any] = yaml_text.load_file(ROOT / "pipelines" / "ocr" / "experiments.yaml")
-    return found
+    found: Any = yaml_text.load_file(ROOT / "pipelines" / "ocr" / "experiments.yaml")
+    return dict(found)
 
 
 @pytest.fixture

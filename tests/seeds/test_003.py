@@ -17,6 +17,7 @@ from kftune.errors import DomainError, HparamsError, RunError, StudyError
 from kftune.hparams.models.lstm import LstmHparams
 from kftune.local import run_study
 from kftune.render import render
+from kftune.stopping import TrialRule
 from kftune.study import Study, load_study
 from kftune.training.data import load_circuit
 
@@ -88,6 +89,7 @@ def test_the_lstm_is_tuned_here_and_the_bandit_ends_a_bad_trial(tmp_path: Path):
 )
 def test_the_bandit_judges_from_the_tenth_report_on_and_then_each_fifth(reports: int, value: float, stops: bool):
     (rule,) = circuits(BANDIT).stopping
+    assert isinstance(rule, TrialRule)
     assert bool(rule.judge(2, histories({1: [1.0] * 30, 2: [value] * reports}))) is stops
 
 

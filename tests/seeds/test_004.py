@@ -40,7 +40,7 @@ class TestHparams(Hparams):
     dropout: float = Hparam(0.1, ge=0, lt=1)
 
 
-GIVEN = {"learning_rate": 0.001, "hidden_dim": 256, "num_layers": 4, "dropout": 0.2}
+GIVEN: dict[str, Any] = {"learning_rate": 0.001, "hidden_dim": 256, "num_layers": 4, "dropout": 0.2}
 
 
 class MyModelHparams(ModelHparams):
@@ -201,6 +201,7 @@ def test_the_model_trains_with_the_groups_of_the_file(file: Path, one_cpu: None)
     assert model.num_params == 3 * (8 * 8 + 8)
     assert model.num_params_by_module == {"net": 3 * (8 * 8 + 8)}
     found = fit(model, examples(), {"max_epochs": 2}, output=file.parent)
+    assert found.best_checkpoint is not None
     assert found.history[1]["validation/loss"] < found.history[0]["validation/loss"]
     assert (file.parent / "checkpoints" / "last.ckpt").is_file()
     assert torch.get_float32_matmul_precision() == "high"
