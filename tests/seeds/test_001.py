@@ -6,7 +6,11 @@ The script is a stand-in that prints the log of such a training, so that the tri
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from inspect import getsource
 from pathlib import Path
 from typing import Any, Literal
@@ -247,6 +251,22 @@ def test_a_run_is_followed_from_another_process_and_goes_on_after_its_end(tmp_pa
     run_study(printing("mAP@0.5: 0.62", budget={"max_trials": 3}), tmp_path)
     assert [trial.number for trial in trials_in(tmp_path)] == [1, 2, 3]
     assert kftune(tmp_path, "best", ".", "--format", "args").startswith("--lr0=")
+
+
+def test_a_run_is_stopped_and_goes_on(project: Path):
+    script = project / "train.py"
+    script.write_text(f"import time\n{script.read_text()}\ntime.sleep(60 * (h.batch == 4))\n")
+    line = [sys.executable, "-m", "kftune", "run", "study.yaml", "--plain", "algorithm.name=grid", "search.lr0=null"]
+    programs = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(line, cwd=project, env=programs, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        next(line for line in run.stdout if "batch=4" in line and "started" in line)
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=30)
+    assert run.returncode == 130
+    script.write_text(script.read_text().replace("60 *", "0 *"))
+    kftune(project, "run", "study.yaml", "--plain", "algorithm.name=grid", "search.lr0=null")
+    assert {trial.state for trial in trials_in(project / "runs" / "yolo-hpt-test")} == {"Succeeded"}
 
 
 # -- traps -------------------------------------------------------------------------------------------------------

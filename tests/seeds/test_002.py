@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from local_study import sh, study
 from places import ROOT
+from seed_project import kftune
 
 from kftune import yaml_text
-from kftune.errors import HparamsError, UnknownNameError
+from kftune.errors import HparamsError, KftuneError, UnknownNameError
 from kftune.hparams.models.ocr import OcrHparams
+from kftune.local import run_study
 from kftune.study import load_study
 from kftune.training.digits.dataset import Recipe, generate
 from kftune.training.ocr import (
@@ -174,6 +177,25 @@ def test_learning_rate_and_weight_decay_of_the_optimizer_come_first():
     assert OcrHparams.from_experiment(part).learning_rate == 0.5
 
 
+def test_an_experiment_may_be_a_dict_of_a_script():
+    experiment = {
+        "experiment_name": "my_experiment",
+        "model": {"name": "medium"},
+        "training": {"batch_size": 48, "learning_rate": 0.0015, "num_epochs": 35},
+        "optimizer": {"type": "adamw"},
+        "scheduler": {"type": "cosine", "warmup_epochs": 2},
+    }
+    assert OcrHparams.from_experiment(experiment).diff(OcrHparams()) == {
+        "batch_size": (48, 32),
+        "num_epochs": (35, 40),
+        "learning_rate": (0.0015, 0.001),
+        "optimizer_type": ("adamw", "adam"),
+        "scheduler_type": ("cosine", "steplr"),
+        "warmup_epochs": (2, 0),
+        "experiment_name": ("my_experiment", "hyperparameter_experiment"),
+    }
+
+
 @pytest.mark.parametrize(
     ("experiment", "error", "message"),
     [
@@ -287,6 +309,16 @@ def test_the_monitor_of_early_stopping_must_be_a_metric_and_fit_its_mode():
         OcrHparams.from_experiment({"early_stopping": {"monitor": "val_loss", "mode": "max"}})
 
 
+def test_without_a_training_that_succeeded_there_is_no_best_one(tmp_path: Path):
+    run_study(study(sh("exit 1"), trials=2), tmp_path)
+    assert "no trial" in kftune(tmp_path, "best", ".", status=1)
+
+
+def test_errors_of_a_configuration_are_value_errors_and_errors_of_kftune():
+    assert issubclass(HparamsError, ValueError)
+    assert issubclass(HparamsError, KftuneError)
+
+
 def test_the_targets_of_the_document_end_a_study():
     keys = presets()["targets"]
     metrics = {"val_char_accuracy": {"at_least": keys["character_accuracy"]}}
@@ -295,5 +327,5 @@ def test_the_targets_of_the_document_end_a_study():
         "training_time_per_epoch": keys["training_time_per_epoch"],
         "convergence_epochs": keys["convergence_epochs"],
     }
-    study = load_study(ROOT / "pipelines" / "ocr" / "study.yaml", [f"stopping.target={json.dumps(target)}"])
-    assert [type(rule).__name__ for rule in study.stopping] == ["Asha", "Target"]
+    found = load_study(ROOT / "pipelines" / "ocr" / "study.yaml", [f"stopping.target={json.dumps(target)}"])
+    assert [type(rule).__name__ for rule in found.stopping] == ["Asha", "Target"]

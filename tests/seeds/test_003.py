@@ -111,6 +111,12 @@ def test_one_trial_with_the_defaults_is_a_first_try(tmp_path: Path):
     assert (first.state, first.point) == ("Succeeded", Net().to_dict())
 
 
+def test_more_trials_go_on_with_the_same_study(tmp_path: Path):
+    run_study(study(trials=2), tmp_path)
+    run_study(study(trials=3), tmp_path)
+    assert [(trial.number, trial.attempt) for trial in trials_in(tmp_path)] == [(1, 1), (2, 1), (3, 1)]
+
+
 def test_the_same_numbers_of_trials_are_a_start():
     small = circuits("budget.max_trials=5", "search.epochs={choice: [30, 50]}", "search.lstm_units={choice: [32, 64]}")
     assert (small.budget.max_trials, small.space["epochs"], small.space["lstm_units"]) == (

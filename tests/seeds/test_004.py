@@ -208,6 +208,14 @@ def test_the_model_trains_with_the_groups_of_the_file(file: Path, one_cpu: None)
     assert set(evaluate(model, examples(), checkpoint=found.best_checkpoint)) == {"test/loss"}
 
 
+def test_a_short_run_tries_everything_and_a_training_goes_on_from_a_checkpoint(one_cpu: None, tmp_path: Path):
+    model, short = MyModelHparams(hidden_dim=8), {"limit_train_batches": 1, "limit_val_batches": 1}
+    first = fit(MyModel(model), examples(), {**short, "max_epochs": 1}, output=tmp_path)
+    assert first.best_checkpoint is not None
+    again = fit(MyModel(model), examples(), {**short, "max_epochs": 2}, output=tmp_path, resume=first.best_checkpoint)
+    assert [epoch["epoch"] for epoch in again.history][-1] == 2
+
+
 def test_a_model_types_and_validates_what_it_gets():
     assert type(MyModel({"hidden_dim": 8}).thparams) is MyModelHparams  # type: ignore[arg-type]  # a dict is validated
     with pytest.raises(HparamsError, match="did you mean 'hidden_dim'"):
