@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.data import TensorDataset
 
 from kftune import Hparam, Hparams, yaml_text
-from kftune.errors import HparamsError, KftuneError
+from kftune.errors import HparamsError, KftuneError, YamlError
 from kftune.training import (
     CheckpointHparams,
     Data,
@@ -266,6 +266,17 @@ def test_an_override_without_its_root_is_answered_with_the_whole_name():
 def test_a_key_that_the_file_does_not_have_gives_no_defaults(file: Path):
     with pytest.raises(HparamsError, match="no key 'model'"):
         ModelHparams.from_yaml(file, key="model")
+
+
+def test_a_config_without_the_key_that_is_read_from_it_gives_no_defaults(file: Path):
+    with pytest.raises(HparamsError, match="ModelHparams is made from a mapping of names to values, but got None"):
+        ModelHparams.from_config(OmegaConf.load(file).get("model"))
+
+
+def test_a_placeholder_line_in_a_file_is_an_error_with_its_place(file: Path):
+    file.write_text(file.read_text().replace("model_config:\n", "model_config:\n  ...\n"))
+    with pytest.raises(YamlError, match=r"config.yaml:\d+:\d+: "):
+        ModelHparams.from_yaml(file, key="model_config")
 
 
 def test_names_that_the_class_does_not_have_are_errors(file: Path):
