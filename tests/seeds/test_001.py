@@ -138,7 +138,7 @@ def test_ranges_print_their_values():
 
 
 def test_an_unknown_type_of_a_range_is_an_error_not_a_warning():
-    with pytest.raises(StudyError, match=r"search.lr0: unknown domain 'continuous'; known: choice, "):
+    with pytest.raises(StudyError, match=r"search.lr0: unknown domain 'continuous'; did you mean 'uniform'"):
         study(search={"lr0": {"continuous": [0.1, 0.2]}})
 
 
@@ -280,6 +280,29 @@ def test_a_file_that_holds_python_is_not_read_as_yaml(project: Path):
         load_study(project / "config.yaml")
 
 
-def test_a_key_that_nothing_reads_is_an_error():
-    with pytest.raises(StudyError, match=r"max_jobs.*did you mean|Budget has no key 'max_jobs'"):
-        study(budget={"max_jobs": 6})
+@pytest.mark.parametrize(
+    ("part", "key", "here"),
+    [
+        ("budget", "max_jobs", "max_trials"),
+        ("budget", "max_parallel_jobs", "parallel"),
+        ("objective", "objective_type", "direction"),
+        ("objective", "objective_metric", "metric"),
+        ("objective", "Regex", "regex"),
+    ],
+)
+def test_a_key_that_nothing_reads_is_an_error(part: str, key: str, here: str):
+    with pytest.raises(StudyError, match=f"has no key '{key}'; did you mean '{here}'"):
+        study(**{part: {**TUNING[part], key: 6}})
+
+
+@pytest.mark.parametrize(
+    ("key", "here"),
+    [
+        ("hyperparameter_ranges", "search"),
+        ("metric_definitions", "metrics"),
+        ("strategy", "algorithm"),
+    ],
+)
+def test_an_argument_of_the_tuner_is_answered_with_the_key_of_a_study(key: str, here: str):
+    with pytest.raises(StudyError, match=f"Study has no key '{key}'; did you mean '{here}'"):
+        study(**{key: {}})

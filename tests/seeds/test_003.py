@@ -100,6 +100,22 @@ def test_the_settings_of_azure_are_answered_with_those_of_here():
         circuits("stopping={bandit: {delay_evaluation: 10, slack_factor: 0.1}}")
 
 
+@pytest.mark.parametrize(
+    ("key", "here"),
+    [("search_space", "search"), ("early_termination", "stopping"), ("sampling_algorithm", "algorithm")],
+)
+def test_a_section_of_a_sweep_is_answered_with_the_key_of_a_study(tmp_path: Path, key: str, here: str):
+    (tmp_path / "study.yaml").write_text(f"{(CIRCUITS / 'study.yaml').read_text()}\n{key}: {{}}\n")
+    with pytest.raises(StudyError, match=f"has no key '{key}'; did you mean '{here}"):
+        load_study(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize(("key", "here"), [("max_total_trials", "max_trials"), ("max_concurrent_trials", "parallel")])
+def test_a_limit_of_a_sweep_is_answered_with_one_of_the_budget(key: str, here: str):
+    with pytest.raises(StudyError, match=f"'{key}'; did you mean '(budget.)?{here}'"):
+        circuits(f"budget.{key}=3")
+
+
 def test_bayesian_sampling_takes_a_loguniform_and_a_bandit():
     (experiment,) = render(circuits("algorithm.name=bayesianoptimization", BANDIT)).documents
     assert experiment["spec"]["algorithm"]["algorithmName"] == "bayesianoptimization"

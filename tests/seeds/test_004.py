@@ -269,8 +269,9 @@ def test_a_key_that_the_file_does_not_have_gives_no_defaults(file: Path):
 
 
 def test_a_config_without_the_key_that_is_read_from_it_gives_no_defaults(file: Path):
+    config: Any = OmegaConf.load(file)
     with pytest.raises(HparamsError, match="ModelHparams is made from a mapping of names to values, but got None"):
-        ModelHparams.from_config(OmegaConf.load(file).get("model"))
+        ModelHparams.from_config(config.get("model"))
 
 
 def test_a_placeholder_line_in_a_file_is_an_error_with_its_place(file: Path):
