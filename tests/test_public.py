@@ -47,6 +47,8 @@ def test_every_name_of_all_is_there_and_no_other_is_offered():
         ("tune", "run a study with kftune run study.yaml, or from Python: from kftune.local import run_study"),
         ("suggest_float", "a script gets its values from its class: hparams = MyHparams.from_args()"),
         ("Pipeline", "pipelines are in kftune.pipeline"),
+        ("ModelHparams", "typed models are in kftune.training"),
+        ("ModelHyperparameters", "from kftune.hparams import ModelHyperparameters"),
         ("outputs", "it is a module: import kftune.outputs"),
         ("loguniform", "did you mean 'LogUniform'?"),
         ("Hparms", "did you mean 'Hparams' or 'Hparam'?"),

@@ -107,6 +107,14 @@ _ELSEWHERE = {
         "pipelines are in kftune.pipeline",
     ),
     **dict.fromkeys(("render", "compile", "render_pipeline"), "from kftune.render import render, render_pipeline"),
+    **dict.fromkeys(
+        ("Model", "ModelHparams", "OptimizerHparams", "SchedulerHparams", "CheckpointHparams", "EarlyStoppingHparams"),
+        "typed models are in kftune.training",
+    ),
+    "ModelHyperparameters": "from kftune.hparams import ModelHyperparameters",
+    "ContinuousParameter": "write Uniform(low, high), or LogUniform(low, high)",
+    "IntegerParameter": "write IntUniform(low, high)",
+    "CategoricalParameter": "write Choice(value, ...)",
     **dict.fromkeys(("results", "best", "open_results"), "from kftune.results import open_results"),
     "load_hparams": "from kftune.hparams.registry import load_hparams",
 }

@@ -31,7 +31,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     # domains
     **dict.fromkeys(("categorical", "options", "values", "enum", "list"), ("choice", "Choice")),
     "gaussian": ("normal", "Normal"),
-    **dict.fromkeys(("float", "double", "real", "number"), ("uniform", "Uniform", "float")),
+    **dict.fromkeys(("float", "double", "real", "number", "continuous"), ("uniform", "Uniform", "float")),
     **dict.fromkeys(("randint", "integer", "range", "intuniform", "int"), ("int", "IntUniform")),
     **dict.fromkeys(("log", "logarithmic"), ("loguniform", "LogUniform")),
     # keys of files
@@ -39,6 +39,8 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
         ("trials", "ntrials", "numtrials", "maxtrialcount", "numsamples", "iterations", "niter", "maxevals", "evals"),
         ("max_trials", "maxTrialCount"),
     ),
+    **dict.fromkeys(("maxjobs", "maxtotaljobs", "maxtotaltrials"), ("max_trials", "maxTrialCount")),
+    **dict.fromkeys(("maxparalleljobs", "maxconcurrenttrials"), ("parallel", "parallelTrialCount")),
     **dict.fromkeys(
         ("parallel", "paralleltrials", "paralleltrialcount", "jobs", "njobs", "workers", "numworkers", "concurrency"),
         ("parallel", "parallelTrialCount"),
@@ -46,10 +48,15 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("maxfailures", "maxfailed", "maxfailedtrialcount"), ("max_failed", "maxFailedTrialCount")),
     "timeout": ("trial_timeout", "wall_clock"),
     **dict.fromkeys(("randomseed", "randomstate"), ("seed",)),
-    **dict.fromkeys(("mode", "goaltype"), ("direction",)),
-    **dict.fromkeys(("algo", "algorithm", "sampler", "method", "strategy"), ("algorithm.name", "algorithm")),
+    **dict.fromkeys(("mode", "goaltype", "type", "objectivetype"), ("direction",)),
+    **dict.fromkeys(("metricname", "objectivemetric", "objectivemetricname", "primarymetric"), ("metric",)),
+    "metricdefinitions": ("metrics",),
+    **dict.fromkeys(("earlytermination", "earlystopping", "pruner"), ("stopping",)),
+    **dict.fromkeys(
+        ("algo", "algorithm", "sampler", "samplingalgorithm", "method", "strategy"), ("algorithm.name", "algorithm")
+    ),
     **dict.fromkeys(("hyperparameters", "params"), ("hparams", "values")),
-    **dict.fromkeys(("searchspace", "space"), ("search",)),
+    **dict.fromkeys(("searchspace", "space", "hyperparameterranges"), ("search",)),
     **dict.fromkeys(("entrypoint", "cmd"), ("command",)),
     **dict.fromkeys(("script", "run", "program"), ("command", "container")),
     "gpus": ("gpu",),

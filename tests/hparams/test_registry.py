@@ -303,6 +303,8 @@ def test_an_entry_may_be_set_by_its_key():
         registry["A"] = {"module_path": "m", "modle_type": "t"}
     with pytest.raises(RegistryError, match="A: an entry is a dict with module_path and model_type, but got 'm:A'"):
         registry["A"] = "m:A"  # type: ignore[assignment]  # a user may write it
+    with pytest.raises(RegistryError, match="A: the values of an entry are texts, but model_type is None"):
+        registry["A"] = {"module_path": "m", "model_type": None}  # type: ignore[dict-item]  # a user may write it
 
 
 def test_a_missing_package_is_distinguished_from_a_module_of_a_similar_name(tmp_path, module):

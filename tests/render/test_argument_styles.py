@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import pytest
-from foreign_scripts import ARGUMENTS, GUIDE, SCRIPTS, Net, foreign_study, script_in
+from foreign_scripts import ARGUMENTS, SCRIPTS, Net, foreign_study, script_in
 from hypothesis import given
 from hypothesis import strategies as st
 from katib_as_run import leftover_placeholders, run_trial, substituted
@@ -58,18 +58,6 @@ def test_a_script_reads_every_value_through_katib_and_a_shell(name, tmp_path):
         assert received == expected.to_dict()
         seen.add(expected.content_hash())
     assert len(seen) == 3 * 2 * 3 * 2
-
-
-def test_the_parser_of_the_guide_is_tuned_as_it_stands(tmp_path):
-    class Guide(Hparams):
-        learning_rate: float = Hparam(0.01, search=Choice(0.01, 1e-05))
-        hidden_units: int = Hparam(128, search=Choice(64, 128))
-
-    step = {"image": "i", "command": script_in(tmp_path, GUIDE), "arguments": {"names": "dashes"}}
-    study = foreign_study((), {}, hparams=Guide, values={}, step=step)
-    job = substituted(render(study).documents[0], {"learning_rate": "1e-05", "hidden_units": "64"})
-    received = read_by(job, tmp_path)
-    assert (received["learning_rate"], received["hidden_units"], received["dropout_rate"]) == (1e-05, 64, 0.5)
 
 
 def test_a_searched_flag_is_the_whole_argument_or_nothing_and_decodes(tmp_path):

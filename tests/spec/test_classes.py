@@ -58,6 +58,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "classes.py").write_text(dedent(REGISTERS))
     (tmp_path / "own.py").write_text(CLASS.format(name="Own"))
     (tmp_path / "study.yaml").write_text(STUDY.format(hparams="own_net"))
+    (tmp_path / "table.py").write_text("HYPERPARAMETER_REGISTRY = ['Own']\n")
     (tmp_path / "unrelated.py").write_text("raise SystemExit('imported')\n")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "project.yaml").write_text("registry: https://other.example\n")
@@ -127,6 +128,7 @@ def test_a_study_may_use_a_name_that_a_module_of_its_project_registers(project):
         ("[clases]", "project.yaml: registry: no module 'clases' in"),
         ("classes", "project.yaml: registry must be a list of modules, for example [classes], but is 'classes'"),
         ("[unrelated]", "project.yaml: registry: "),
+        ("[table]", "registry: table.HYPERPARAMETER_REGISTRY must be a dict of class names to entries, but is ['Own']"),
     ],
 )
 def test_a_list_of_modules_that_cannot_be_imported_is_refused_with_the_file(project, registry, problem):

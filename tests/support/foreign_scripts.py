@@ -38,23 +38,18 @@ else:
 print("loss=0.5")
 """
 
-# The parser of the guide that shows how a step trains a model, as it stands there.
+# A parser with dashes, as guides for SageMaker show one; tests/seeds/test_000.py has a class with its defaults.
 GUIDE = """
 import argparse
 
-def parse_args():
-    parser = argparse.ArgumentParser()
-    # Add hyperparameters as arguments
-    parser.add_argument('--learning-rate', type=float, default=0.01)
-    parser.add_argument('--num-epochs', type=int, default=10)
-    parser.add_argument('--batch-size', type=int, default=32)
-    parser.add_argument('--hidden-layers', type=int, default=2)
-    parser.add_argument('--hidden-units', type=int, default=128)
-    parser.add_argument('--dropout-rate', type=float, default=0.5)
-    # Other arguments...
-    return parser.parse_args()
-
-given = vars(parse_args())
+parser = argparse.ArgumentParser(description="Trains a net.")
+parser.add_argument("--learning-rate", default=0.01, type=float)
+parser.add_argument("--num-epochs", default=10, type=int)
+parser.add_argument("--batch-size", default=32, type=int)
+parser.add_argument("--hidden-layers", default=2, type=int)
+parser.add_argument("--hidden-units", default=128, type=int)
+parser.add_argument("--dropout-rate", default=0.5, type=float)
+given = vars(parser.parse_args())
 """
 
 _PARSER = """

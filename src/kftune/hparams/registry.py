@@ -150,6 +150,9 @@ class HparamsRegistry(Mapping[str, RegistryEntry]):
             known = ", ".join(RegistryEntry.__annotations__)
             given = ", ".join(entry) or "none of them"
             raise RegistryError(f"{class_name}: an entry has {known}, but got {given}")
+        for key, value in values.items():
+            if not isinstance(value, str):  # a user's dict may hold anything
+                raise RegistryError(f"{class_name}: the values of an entry are texts, but {key} is {value!r}")
         self.register(**values)
 
     def __iter__(self) -> Iterator[str]:

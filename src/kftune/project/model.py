@@ -120,7 +120,8 @@ class Project(ProjectPart):
     files: tuple[FileName, ...] = Field((), min_length=1)
     """The studies and pipelines to apply; default: all in the folder. Applying a study starts it."""
     registry: tuple[ModuleName, ...] = ()
-    """Modules in the folder that register hyperparameter classes; imported when a class is looked for by its name."""
+    """Modules in the folder that register hyperparameter classes, or have a dict HYPERPARAMETER_REGISTRY of them. They
+    are imported when a class is looked for by its name."""
     training_modules: tuple[ModuleName, ...] = ()
     """Modules, with those below them, from which hyperparameters may name an optimizer or a scheduler besides
     ``torch.optim``; a training reads them from the project file in its working folder or above."""

@@ -2,7 +2,8 @@
 
 A study or pipeline names its class (``module:Class``), and its file says where the module is. Modules that register
 classes under short names are listed in the project file: ``registry: [module]``. They are imported when a name is not
-known otherwise, or when all classes are listed.
+known otherwise, or when all classes are listed. One may also have the entries in a dict, `TABLE`, and import nothing
+of kftune.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from kftune.hparams import Hparams
 from kftune.hparams.registry import HPARAMS_REGISTRY, import_module, load_hparams
 from kftune.runs import files_below
 from kftune.spec.kind import PROJECT_FILE, kind_of, kind_of_file
+
+TABLE = "HYPERPARAMETER_REGISTRY"
+"""The name of a module's dict with the entries of its classes, as projects for SageMaker have it."""
 
 
 class NamedClass(NamedTuple):
@@ -50,7 +54,7 @@ def register_classes(folders: Sequence[Path]) -> list[str]:
     """Imports the modules that the project files in some folders list under ``registry``; returns their names.
 
     Raises:
-        RegistryError: The list is invalid, or a module cannot be imported.
+        RegistryError: The list is invalid, a module cannot be imported, or an entry of its table is invalid.
         YamlError: A project file is not YAML.
     """
     found = []
@@ -66,11 +70,23 @@ def register_classes(folders: Sequence[Path]) -> list[str]:
             )
         for module in modules:
             try:
-                import_module(module, (folder,))
+                _register_table(module, import_module(module, (folder,)))
             except RegistryError as error:
                 raise RegistryError(f"{path}: registry: {error}") from error
             found.append(module)
     return found
+
+
+def _register_table(name: str, module: object) -> None:
+    """Registers the entries that a module has in a dict, if it has one."""
+    entries = getattr(module, TABLE, {})
+    if not isinstance(entries, Mapping):
+        raise RegistryError(f"{name}.{TABLE} must be a dict of class names to entries, but is {entries!r}")
+    for class_name, entry in entries.items():
+        try:
+            HPARAMS_REGISTRY[class_name] = entry
+        except RegistryError as error:
+            raise RegistryError(f"{name}.{TABLE}: {error}") from error
 
 
 def named_classes(folder: Path) -> list[NamedClass]:
