@@ -216,6 +216,7 @@ MISTAKES = {
     "another result": (["net"], "net_training:confuse", "must return metrics"),
     "data that it does not take": (["net", "--data=x"], "net_training:fail", "takes no argument data"),
     "a class that it does not take": (["net"], "net_training:other", "takes OtherHparams, but got NetHparams"),
+    "a file in place of a model": (["study.yaml"], "", "MODEL -c study.yaml, for a study kftune run study.yaml"),
     "a misspelt model": (["nett"], "", "did you mean 'net'?"),
     "no metrics for a file": (["net", "--metrics=m"], "net_training:nothing", "output/summary.json is missing"),
 }

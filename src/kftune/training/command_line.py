@@ -41,7 +41,7 @@ class TrainingLine(NamedTuple):
 
 
 def read_arguments(argv: Sequence[str], hparams: type[Hparams]) -> TrainingLine:
-    """Returns what a command line says. A name of the class is a hyperparameter, whatever else it could mean.
+    """Returns what a command line says. A name of the class is a hyperparameter, and no option.
 
     Args:
         argv: The arguments after the model.

@@ -46,6 +46,11 @@ def find_model(name: str, others: Sequence[str] = ()) -> type[Hparams]:
     Raises:
         KftuneError: There is no such class, or it cannot be imported.
     """
+    if name.endswith((".yaml", ".yml")):
+        raise UsageError(
+            f"the first argument is a model, but got the file {name}; for hyperparameters write MODEL -c {name}, "
+            f"for a study kftune run {name}"
+        )
     folders = folders_here()
     if not _is_registered(name):
         register_classes(folders)
@@ -129,7 +134,7 @@ class Trainer:
             output: The folder to write; None for KFTUNE_OUTPUT_DIR, which a function without this argument uses.
 
         Raises:
-            UsageError: The function does not take the data, or it returned something else than `Trained` has.
+            UsageError: The function does not take the data, or it returned something other than `Trained` has.
         """
         options: dict[str, Path | None] = {"data": data, "output": output}
         taken = {name: value for name, value in options.items() if name in self._takes}
