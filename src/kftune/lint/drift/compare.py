@@ -14,6 +14,7 @@ from kftune.errors import near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, kinds_of
 from kftune.katib.go.types import Path
+from kftune.lint.drift.hydra import hydra_findings
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.scripts.script import UNKNOWN, Kind, Script, ScriptArgument
@@ -168,6 +169,8 @@ def _passed_findings(each: Passed, script: Script, form: Style) -> Iterator[Find
         return
     if argument is not None:
         yield from _value_findings(each, argument, form)
+        if script.library == "Hydra":
+            yield from hydra_findings(each.leaf, each.values, each.path, script)
         return
     respelled, longer = script.respelled(name), script.abbreviated(flag)
     if respelled is not None and script.form == "name=value" != form.form:
