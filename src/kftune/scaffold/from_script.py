@@ -11,7 +11,7 @@ from kftune.files import write_text
 from kftune.scaffold.class_text import class_text
 from kftune.scaffold.fields import Fields, fields_of
 from kftune.scaffold.names import check_absent, check_name, class_name_of
-from kftune.scaffold.study_text import needed_of, study_text
+from kftune.scaffold.study_text import needed_of, searched_first, study_text
 from kftune.scripts.module import Module, SourceError
 from kftune.scripts.prints import Printed, Stored, printed_metrics
 from kftune.scripts.reading import read_script
@@ -89,9 +89,9 @@ def _read(script: Path, root: Path, command: str) -> tuple[Script, tuple[list[Pr
 
 
 _READABLE = (
-    "kftune reads argparse, click, typer, tyro, dataclasses (HfArgumentParser, simple-parsing), pydantic-settings, "
-    "Hydra, jsonargparse, absl and fire; for others write the class (kftune new hparams NAME), and step.arguments says "
-    "how the script takes it: as arguments, as variables, or in a JSON file"
+    "kftune reads argparse, configargparse, click, typer, tyro, dataclasses (HfArgumentParser, simple-parsing), "
+    "pydantic-settings, Hydra, jsonargparse, absl and fire; for others write the class (kftune new hparams NAME), and "
+    "step.arguments says how the script takes it: as arguments, as variables, or in a JSON file"
 )
 
 
@@ -113,7 +113,8 @@ def _way(position: ScriptArgument) -> str:
 
 def _remarks(script: Script, fields: Fields) -> list[str]:
     """Returns what the user has to know: what is left out, open, or unclear."""
-    required = [each.argument for each in fields.fields if each.default is None]
+    searched = searched_first(fields)
+    required = [each.argument for each in fields.fields if each.default is None and each is not searched]
     computed = [each.argument for each in fields.open]
     unlisted = [each.argument for each in fields.fields if UNKNOWN in (each.argument.reading.choices or ())]
     return [

@@ -31,7 +31,7 @@ def study_text(name: str, command: Sequence[str], script: Script, fields: Fields
         "# (kftune schema study > study.schema.json lets an editor complete and check this file)\n"
         f"name: {dashed}\n"
         f"hparams: {name}_hparams:{class_name_of(name)}\n",
-        _values(fields, _first(fields)),
+        _values(fields, searched_first(fields)),
         _search(fields),
         _objective(script, *metrics),
         "algorithm: {name: random, seed: 1}\n"
@@ -68,19 +68,23 @@ def needed_of(fields: Fields) -> list[tuple[str, str]]:
 def _values(fields: Fields, searched: WrittenField | None) -> str:
     required = [each for each in fields.fields if each.default is None and each is not searched]
     lines = [f"  {each.name}: # {each.argument.name} must be given ({each.argument.place})\n" for each in required]
-    notes = [f"  # {text.partition(':')[0]} ({place})\n" for place, text in needed_of(fields)]
-    return f"values:{'' if lines else ' {}'}\n{''.join(lines)}{''.join(notes)}" if lines or notes else ""
+    notes = lines_of([f"{text[0].upper()}{text[1:]} ({place})." for place, text in needed_of(fields)], "")
+    return f"{notes}values:\n{''.join(lines)}" if lines else notes
 
 
-def _first(fields: Fields) -> WrittenField | None:
-    """Returns the hyperparameter that is likeliest to matter, among those with a proposed domain."""
+def searched_first(fields: Fields) -> WrittenField | None:
+    """Returns the hyperparameter that the study searches: the likeliest to matter of those with a proposed domain.
+
+    Args:
+        fields: What the class has of the script.
+    """
     return min((each for each in fields.fields if each.domain), key=_order, default=None)
 
 
 def _search(fields: Fields) -> str:
     """Returns the domains: the likeliest one to search, the others as comments."""
     proposed = [each for each in fields.fields if each.domain]
-    first = _first(fields)
+    first = searched_first(fields)
     if first is None:
         names = [each.name for each in fields.fields]
         example = f", for example {names[0]}: {{choice: […]}}" if names else ""
