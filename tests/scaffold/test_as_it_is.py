@@ -100,7 +100,8 @@ def test_the_experiment_of_a_script_as_it_is_runs_as_katib_wraps_it(name, tmp_pa
     texts = {each["name"]: each["feasibleSpace"].get("list", ["0.1"])[0] for each in experiment["spec"]["parameters"]}
     job = substituted(experiment, texts)
     container = job["spec"]["template"]["spec"]["containers"][0]
-    received = flat(run_trial(container, tmp_path)[0])
+    given: Any = run_trial(container, tmp_path)[0]
+    received = flat(given)
     wanted = {
         "learning_rate": 1e-05,
         "num_epochs": 5,
