@@ -34,6 +34,16 @@ def test_every_trial_of_a_script_reads_its_values(name, tmp_path):
         assert trial.assignment["amp"] in ("true", "false")
 
 
+def as_started(lines, way, folder):
+    """Returns the arguments and variables with which a person starts a script with what `kftune best` prints."""
+    if way == "environment":
+        return [], dict(line.split("=", 1) for line in lines)
+    if way == "json-file":
+        (folder / "best.json").write_text("".join(lines))
+        return ["--config=best.json"], {"KFTUNE_HPARAMS_FILE": "best.json"}
+    return lines, {}
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_the_arguments_of_the_best_trial_are_what_its_script_takes(name, tmp_path):
     script, arguments = ARGUMENTS[name]
@@ -43,12 +53,7 @@ def test_the_arguments_of_the_best_trial_are_what_its_script_takes(name, tmp_pat
     best = trials_in(tmp_path / "runs")[0]
     head, *lines = printed(["best", "runs", "--format", "args"], tmp_path).splitlines()
     assert head == "exit 0", lines
-    variables, tokens = {}, lines
-    if arguments.get("as") == "environment":
-        variables, tokens = dict(line.split("=", 1) for line in lines), []
-    if arguments.get("as") == "json-file":
-        (tmp_path / "best.json").write_text("".join(lines))
-        variables, tokens = {"KFTUNE_HPARAMS_FILE": "best.json"}, ["--config=best.json"]
+    tokens, variables = as_started(lines, arguments.get("as"), tmp_path)
     done = subprocess.run(
         [*command, *tokens],
         cwd=tmp_path,
