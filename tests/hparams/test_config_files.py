@@ -163,11 +163,24 @@ def test_the_environment_counts_more_than_files_and_less_than_flags(tmp_path, mo
 
 
 def test_a_variable_that_is_nearly_a_hyperparameter_is_an_error_and_another_is_ignored(monkeypatch):
-    monkeypatch.setenv("APP_PORT_80_TCP", "tcp://10.0.0.1:80")  # Kubernetes sets such variables for a service "app"
+    # Kubernetes sets such variables for a service "app".
+    for name in ("PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_HTTP"):
+        monkeypatch.setenv(f"APP_{name}", "tcp://10.0.0.1:80")
     assert Toy.from_args([], env_prefix="APP_") == Toy()
     monkeypatch.setenv("APP_UNIT", "3")
     with pytest.raises(HparamsError, match="APP_UNIT is no hyperparameter of Toy; did you mean 'APP_UNITS'"):
         Toy.from_args([], env_prefix="APP_")
+
+
+def test_a_long_prefix_makes_no_variable_nearly_a_hyperparameter(monkeypatch):
+    monkeypatch.setenv("A_LONG_PREFIX_OF_VARIABLES_HOME", "x")
+    assert Toy.from_args([], env_prefix="A_LONG_PREFIX_OF_VARIABLES_") == Toy()
+
+
+@pytest.mark.parametrize("arguments", [["--config="], ["--config", ""]])
+def test_an_empty_name_of_a_file_is_an_error(arguments):
+    with pytest.raises(HparamsError, match="--config names a file, but it is empty; write --config=FILE"):
+        Toy.from_args(arguments)
 
 
 @given(

@@ -132,3 +132,33 @@ def test_encoded_values_are_found_in_every_form(findings):
     for name in ("store_true", "two tokens"):
         script, arguments = ARGUMENTS[name]
         assert "KT407" in dict(findings(SCRIPTS[script], arguments, search=search))
+
+
+HYDRA = """
+import hydra
+@hydra.main(version_base=None, config_path="conf", config_name="config")
+def train(config): ...
+train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "code"),
+    [
+        (["adam", "/data/x-1.5", "a b", "$HOME", "100%", "a:b", ""], None),
+        (["adam", "it's"], "KT403"),
+        (["a,b"], "KT403"),
+        (["a=b"], "KT403"),
+        (["a(b"], "KT403"),
+        (["ខ្មែរ"], "KT403"),
+        (["1e-05"], "KT404"),
+        (["True"], "KT404"),
+        ([" a"], "KT404"),
+    ],
+)
+def test_texts_that_hydra_reads_in_quotes_only_are_found(texts, code, findings):
+    Path("conf").mkdir()
+    Path("conf/config.yaml").write_text("optimizer: adam\nlearning_rate: 0.1\n")
+    search = {"num_epochs": None, "amp": None, "dropout_rate": None, "optimizer": {"choice": [*texts, "sgd"]}}
+    found = findings(HYDRA, {"style": "name=value"}, search=search)
+    assert [each for each, _ in found if each != "KT407"] == ([code] if code else [])

@@ -6,6 +6,7 @@ tests/snapshots/from_script.txt has what is written for each; `KFTUNE_SNAPSHOTS=
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from kftune.study import load_study
 SCRIPTS = ROOT / "tests" / "data" / "scripts"
 SNAPSHOTS = "from_script.txt"
 NAMES = sorted(path.name.removesuffix(".py.txt") for path in SCRIPTS.glob("*.txt") if "configurator" not in path.name)
-COMMANDS = {"subcommands": ["--command", "train"], "click_multi": ["--command", "train"]}
+COMMANDS = {name: ["--command", "train"] for name in ("subcommands", "click_multi", "odd")}
 # What the script leaves to the user, as overrides.
 COMPLETED = {
     "click_multi": ["values.out=x"],
@@ -30,11 +31,12 @@ COMPLETED = {
     "hf": ["values.model_name_or_path=m"],
     "hydra_app": ["values.data_dir=d"],
     "lightning": ["values={data.data_dir: d}", "objective.metric=val_loss"],
+    "odd": ["values={learning_rate: 0.1, epochs: 2}"],
     "settings": ["objective.metric=loss", "objective.regex=loss ([0-9.]+)"],
     "tyro_app": ["values.exp_name=x", "objective.metric=episodic_return", "objective.direction=maximize"],
 }
 # Those that run with what the tests install.
-RUNNING = ["click_multi", "helpers", "nanogpt", "subcommands", "timm"]
+RUNNING = ["click_multi", "helpers", "hydra_app", "nanogpt", "odd", "subcommands", "timm"]
 
 
 def written(name: str, folder: Path) -> str:
@@ -120,6 +122,27 @@ def test_every_proposed_domain_is_tuned_without_a_change_of_the_script(name, tmp
     assert done.returncode == 0, done.stdout + done.stderr
     assert "trials: 3 Succeeded" in done.stdout
     assert (tmp_path / "train.py").read_bytes() == source
+
+
+@pytest.mark.parametrize(
+    ("completed", "finding"),
+    [
+        ("  learning_rate: 0.1\n  epochs: 2\n", ""),
+        ("  learning_rate: 0.1\n", "KT406 fails: train.py:22 needs one of --epochs, --steps"),
+        ("  learning_rate: 0.1\n  steps: 2\n  batch_size: 8\n", "KT401 fails: trials get --batch-size=... after train"),
+    ],
+)
+def test_lint_knows_what_a_script_with_subcommands_needs(completed, finding, tmp_path, monkeypatch):
+    written("odd", tmp_path)
+    monkeypatch.delitem(sys.modules, "my_odd_hparams", raising=False)
+    study, module = tmp_path / "my_odd_study.yaml", tmp_path / "my_odd_hparams.py"
+    study.write_text(re.sub(r"  learning_rate: .*\n", completed, study.read_text()))
+    module.write_text(
+        module.read_text().replace("    units: int = 32\n", "    units: int = 32\n    batch_size: int = 32\n")
+    )
+    shown = printed(["lint", study.name], tmp_path)
+    assert finding in shown
+    assert ("1 finding" in shown) == bool(finding)
 
 
 def test_a_script_in_a_folder_is_run_from_the_project(tmp_path):

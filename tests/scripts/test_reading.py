@@ -51,6 +51,8 @@ def defaults(script: Script) -> dict[str, Any]:
         ("import random\nparser.add_argument('--a', type=int, default=random.randint(1, 9))", {"--a": UNKNOWN}),
         ("parser.add_argument('--a', type=int, default=9 ** 9 ** 9)", {"--a": UNKNOWN}),
         ("parser.add_argument('--a', default='x' * 10 ** 9)", {"--a": UNKNOWN}),
+        ("parser.add_argument('--a', default='%999999999d' % 1)", {"--a": UNKNOWN}),
+        ("D = {'a': 1}\nD['a'] = 2\nparser.add_argument('--a', default=D['a'])", {"--a": UNKNOWN}),
     ],
 )
 def test_arguments_are_followed_through_loops_helpers_and_constants(code, found, tmp_path):
@@ -62,6 +64,8 @@ def test_arguments_are_followed_through_loops_helpers_and_constants(code, found,
 @pytest.mark.parametrize(
     "code",
     [
+        "NAMES = ['a']\nNAMES.append('b')\nfor name in NAMES:\n    parser.add_argument('--' + name)",
+        "D = dict(a=1)\nD.update(more())\nfor name in D:\n    parser.add_argument('--' + name)",
         "import names\nfor name in names.ALL:\n    parser.add_argument('--' + name)",
         "def add(p, name):\n    p.add_argument('--' + name)\n    add(p, name + 'x')\nadd(parser, 'a')",
         "def add(p, name):\n    p.add_argument('--' + name)\nadd(parser, 'a')\nx = add(parser, 'b')",
@@ -119,3 +123,136 @@ def test_a_metric_that_is_only_stored_is_told_apart(tmp_path):
     )
     printed, stored = printed_metrics(Module(tmp_path / "train.py", []))
     assert (printed, [each.name for each in stored]) == ([], ["val/loss", "val_acc"])
+
+
+SUBCOMMANDS = (
+    "base = argparse.ArgumentParser(add_help=False)\nbase.add_argument('--lr', default=1)\n"
+    "def common(parser):\n    parser.add_argument('--wd', default=2)\n"
+    "parser.add_argument('--seed', default=3)\nparser.add_argument_group('g').add_argument('--log', default=4)\n"
+    "subs = parser.add_subparsers()\ntrain = subs.add_parser('train', parents=[base])\n"
+    "train.add_argument('--bs', default=5)\ncommon(train)\nparser.parse_args()"
+)
+
+
+def test_arguments_before_a_subcommand_are_told_apart(tmp_path):
+    script = read(tmp_path, PARSER + SUBCOMMANDS, "train")
+    early = {argument.name: argument.early for argument in script.arguments}
+    assert early == {"--lr": False, "--wd": False, "--seed": True, "--log": True, "--bs": False}
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "default", "choices"),
+    [
+        ("parser.add_argument('--a', default=argparse.SUPPRESS)", "--a", None, None),
+        ("if x:\n    parser.set_defaults(**load())\nparser.add_argument('--a', default=1)", "--a", 1, None),
+        ("parser.set_defaults(**load())\nparser.add_argument('--a', default=1)", "--a", UNKNOWN, None),
+        ("M = {'x': 1, 'y': 2}\nparser.add_argument('--a', choices=M.keys())", "--a", None, ("x", "y")),
+        ("M = {'y': 1, 'x': 2}\nparser.add_argument('--a', choices=sorted(M))", "--a", None, ("x", "y")),
+        ("M = ('x',)\nparser.add_argument('--a', choices=M + ('y',))", "--a", None, ("x", "y")),
+        ("parser.add_argument('--a', type=int, choices=range(1, 4))", "--a", None, (1, 2, 3)),
+        ("parser.add_argument('--a', choices=[2 ** i for i in x])", "--a", None, (UNKNOWN,)),
+        ("M = ['x', 'y']\nparser.add_argument('--a', default=list(M)[1])", "--a", "y", None),
+        ("for i in range(1):\n    parser.add_argument(f'--w{i}', default=i * 2)", "--w0", 0, None),
+        ("for i in range(1):\n    parser.add_argument('--w%d' % i, default=i)", "--w0", 0, None),
+    ],
+)
+def test_defaults_and_choices_are_computed_as_far_as_the_source_shows_them(code, name, default, choices, tmp_path):
+    script = read(tmp_path, f"{PARSER}{code}\nparser.parse_args()")
+    [found] = script.arguments
+    assert (found.name, found.default, found.reading.choices, script.unclear) == (name, default, choices, ())
+
+
+def test_a_parser_without_defaults_leaves_out_what_is_not_given(tmp_path):
+    code = "import argparse\nparser = argparse.ArgumentParser(argument_default=argparse.SUPPRESS)\n"
+    assert defaults(read(tmp_path, f"{code}parser.add_argument('--a', type=int)\nparser.parse_args()")) == {"--a": None}
+
+
+def test_the_parents_that_a_function_makes_are_read(tmp_path):
+    (tmp_path / "parents.py").write_text(
+        "import argparse\ndef made():\n    p = argparse.ArgumentParser(add_help=False)\n"
+        "    p.add_argument('--lr', default=1)\n    return p\n"
+    )
+    code = "import argparse\nfrom parents import made\nparser = argparse.ArgumentParser(parents=[made()])\n"
+    script = read(tmp_path, f"{code}parser.parse_args()")
+    assert (defaults(script), script.unclear) == ({"--lr": 1}, ())
+
+
+@pytest.mark.parametrize("name", ["configargparse.ArgumentParser", "configargparse.ArgParser"])
+def test_configargparse_is_read_as_argparse(name, tmp_path):
+    code = f"import configargparse\np = {name}()\np.add_argument('--lr', type=float, default=1.0)\np.parse_args()"
+    assert defaults(read(tmp_path, code)) == {"--lr": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("Opt()", (0.1, "sgd")),
+        ("field(default_factory=Opt)", (0.1, "sgd")),
+        ("Opt(lr=0.5)", (0.5, "sgd")),
+        ("field(default_factory=lambda: Opt(kind='adam'))", (0.1, "adam")),
+        ("Opt(0.5)", (UNKNOWN, UNKNOWN)),
+        ("Opt(**CHANGES)", (UNKNOWN, UNKNOWN)),
+    ],
+)
+def test_the_fields_of_an_inner_class_have_the_defaults_of_the_outer_one(value, found, tmp_path):
+    code = (
+        "import tyro\nfrom dataclasses import dataclass, field\n@dataclass\nclass Opt:\n    lr: float = 0.1\n"
+        f"    kind: str = 'sgd'\n@dataclass\nclass Args:\n    opt: Opt = {value}\ntyro.cli(Args)\n"
+    )
+    assert defaults(read(tmp_path, code)) == dict(zip(("--opt.lr", "--opt.kind"), found, strict=True))
+
+
+def test_a_field_that_is_missing_in_a_structured_config_must_be_given(tmp_path):
+    code = (
+        "import hydra\nfrom omegaconf import MISSING\nfrom hydra.core.config_store import ConfigStore\n"
+        "class C:\n    data: str = MISSING\nConfigStore.instance().store(name='c', node=C)\n"
+        "@hydra.main(config_path=None, config_name='c')\ndef main(cfg): ...\n"
+    )
+    [argument] = read(tmp_path, code).arguments
+    assert (argument.name, argument.required) == ("data", True)
+
+
+ABSL = "from absl import app, flags\n"
+
+
+def test_flags_of_absl_are_required_and_bounded_as_declared(tmp_path):
+    code = (
+        f"{ABSL}flags.DEFINE_string('out', None, 'o')\nflags.DEFINE_string('data', None, 'd', required=True)\n"
+        "flags.DEFINE_float('lr', 0.1, 's', lower_bound=0.0, upper_bound=1)\nflags.mark_flags_as_required(['out'])\n"
+    )
+    script = read(tmp_path, code)
+    found = {each.name: (each.required, each.bounds) for each in script.arguments}
+    assert found == {"--out": (True, ()), "--data": (True, ()), "--lr": (False, (("ge", 0.0), ("le", 1)))}
+
+
+def test_the_keys_of_a_config_file_of_flags_are_named_as_unknown(tmp_path):
+    code = (
+        "from absl import app\nfrom ml_collections import config_flags\nconfig_flags.DEFINE_config_file('c', 'x.py')\n"
+    )
+    assert any("--c.KEY" in why for why in read(tmp_path, code).unclear)
+
+
+def test_flags_of_tensorflow_are_read_as_those_of_absl(tmp_path):
+    code = "import tensorflow as tf\nflags = tf.app.flags\nflags.DEFINE_float('lr', 0.01, 'step')\ntf.app.run()\n"
+    assert defaults(read(tmp_path, code)) == {"--lr": 0.01}
+
+
+@pytest.mark.parametrize("settings", ["{'show_default': True}", "dict(help_option_names=['-h', '--help'])"])
+def test_settings_of_a_click_command_that_change_no_option_raise_no_doubt(settings, tmp_path):
+    head = f"import click\n@click.command(context_settings={settings})\n"
+    code = f"{head}@click.option('--lr', default=0.1)\ndef main(lr): ...\n"
+    script = read(tmp_path, code)
+    assert (defaults(script), script.unclear) == ({"--lr": 0.1}, ())
+
+
+def test_an_optional_file_of_a_hydra_config_may_be_missing(tmp_path):
+    (tmp_path / "c.yaml").write_text("defaults:\n  - optional local: default\n  - _self_\nlr: 0.1\n")
+    code = "import hydra\n@hydra.main(config_path='.', config_name='c')\ndef main(cfg): ...\n"
+    script = read(tmp_path, code)
+    assert (defaults(script), script.unclear) == ({"lr": 0.1}, ())
+
+
+def test_a_source_that_is_not_python_is_named_with_its_line(tmp_path):
+    assert read(tmp_path, "x = 1\nprint 'x'\n").unclear == (
+        f"{tmp_path / 'train.py'}:2: not Python: Missing parentheses in call to 'print'. Did you mean print(...)?",
+    )

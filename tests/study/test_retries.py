@@ -45,6 +45,13 @@ def study(retries: Any = None, hparams: type[Hparams] = One, **parts: Any) -> St
     return Study(**data)
 
 
+def test_null_switches_them_off_as_if_none_were_written():
+    written = study({"failed": 2})
+    off = Study(**{**written.model_dump(exclude_unset=True), "hparams": One, "budget": {"retries": None}})
+    assert (off.retry_limits, off.budget) == ((0, 0, 0, ""), study().budget)
+    assert off.identity() == study().identity()
+
+
 @pytest.mark.parametrize(
     ("retries", "limits"),
     [

@@ -126,10 +126,15 @@ ARGUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
 """Name -> the script, and what a step says of it."""
 
 
+def recording(text: str) -> str:
+    """Returns a script that says what it has read."""
+    return text + _RECORD
+
+
 def script_in(folder: Path, text: str) -> tuple[str, ...]:
     """Writes a script, and returns the command that runs it."""
     file = folder / "train_it.py"
-    file.write_text(text + _RECORD, encoding="utf-8")
+    file.write_text(recording(text), encoding="utf-8")
     return (sys.executable, str(file))
 
 

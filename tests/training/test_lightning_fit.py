@@ -391,6 +391,11 @@ def test_a_loss_that_is_not_finite_ends_training_with_advice():
         ("model.checkpoint.monitor=validation/los", "checkpoint: no metric 'validation/los' is logged; did you mean"),
         ("model.early_stopping={monitor: val_loss}", "early_stopping: no metric 'val_loss' is logged; did you mean"),
         ("trainer.devices=2", "torchrun --nproc-per-node=2"),
+        pytest.param(
+            "data.split=[1, 0, 0]",
+            "no metric 'validation/loss' is logged; there is no data for a validation",
+            marks=pytest.mark.filterwarnings("ignore:Total length of"),
+        ),
     ],
 )
 def test_what_nobody_logs_or_has_is_an_error(override: str, problem: str):
@@ -403,6 +408,14 @@ def test_an_unknown_device_is_refused(device: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KFTUNE_DEVICE", device)
     with pytest.raises(UsageError, match="KFTUNE_DEVICE must be"):
         train(quick())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize(("device", "asked"), [("", "trainer.accelerator is gpu"), ("cuda", "KFTUNE_DEVICE is cuda")])
+def test_a_gpu_that_is_not_there_is_refused(device: str, asked: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KFTUNE_DEVICE", device)
+    with pytest.raises(UsageError, match=f"{asked}, but torch finds no GPU here"):
+        train(quick("trainer.accelerator=gpu"))
 
 
 def test_a_checkpoint_to_go_on_from_must_exist(tmp_path: Path):

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from kftune.argv import to_arguments
+from kftune.cli.as_given import given_lines
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, counted, open_given
 from kftune.cli.table import table
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_results_arguments(parser)
     parser.add_argument("--metric", help="with several objectives: the one in which the trial is to be the best")
     parser.add_argument(
-        "--format", choices=["text", "json", "yaml", "args"], default="text", help="args: a command line"
+        "--format", choices=["text", "json", "yaml", "args"], default="text", help="args: what the script takes"
     )
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
                     f"a command line is that of one trial, but the Pareto set has {len(pareto)}; choose one: "
                     f"{' or '.join(f'--metric {name}' for name in objectives)}"
                 )
-            print("\n".join(to_arguments(best.assignment)))
+            print("\n".join(given_lines(best, results.meta)))
         elif pareto is not None:
             print(_pareto_text(pareto, results))
         else:

@@ -60,6 +60,9 @@ class Fields:
         return {"names": self.names, "style": self.form, "booleans": self.booleans}
 
 
+_NO_NAME = "it has no name that begins with --"
+
+
 class _LeftOutError(Exception):
     """An argument that a study cannot set."""
 
@@ -102,6 +105,8 @@ def _check_place(name: str, taken: Iterable[str]) -> None:
 
 
 def _field(script: Script, argument: ScriptArgument, style: Fields) -> tuple[str, WrittenField | OpenField]:
+    if argument.early:
+        raise _LeftOutError(f"it comes before {script.start[0]} on the command line: write it into step.args")
     typed = None if argument.reading.kind == "flag" else _typed(argument)
     flag = _flag(argument, style, swaps=script.swaps_dashes)
     name = flag.removeprefix("--").replace("-", "_")
@@ -109,14 +114,22 @@ def _field(script: Script, argument: ScriptArgument, style: Fields) -> tuple[str
         _check_name(part)
     if typed is None:
         default = argument.default is True and flag not in argument.off and argument.switch == "both"
+        if argument.default is None and argument.switch == "both" and style.booleans == "flag-no":
+            return name, WrittenField(name, "bool | None", "None", argument, proposed(name, default, None))
         return name, WrittenField(name, "bool", repr(default), argument, proposed(name, default, None))
     annotation, default = typed
     if default is UNKNOWN and not argument.required:
         return name, OpenField(name, annotation, argument)
     if default is None and not argument.required:
         annotation = f"{annotation} | None"
-    choices = argument.reading.choices
-    domain = proposed(name, default, choices, argument.bounds) if default is not UNKNOWN or choices else ""
+    choices = _known(argument.reading.choices)
+    domain = (
+        ""
+        if choices == ()
+        else proposed(name, default, choices, argument.bounds)
+        if default is not UNKNOWN or choices
+        else ""
+    )
     text = None if argument.required and default in (UNKNOWN, None) else _python(default)
     return name, WrittenField(name, annotation, text, argument, domain)
 
@@ -151,7 +164,11 @@ def _names(script: Script, options: Sequence[ScriptArgument]) -> str:
     if script.swaps_dashes or script.form == "name=value":
         return "underscores"
     counts = {
-        names: sum(any(_fits(flag, names) for flag in _long(each)) for each in options)
+        # Where both fit as many, the flags that turn something off, which have dashes, decide.
+        names: (
+            sum(any(_fits(flag, names) for flag in _long(each)) for each in options),
+            sum(_fits(flag, names) for each in options for flag in each.off if each.default is True),
+        )
         for names in ("underscores", "dashes")
     }
     return "dashes" if counts["dashes"] > counts["underscores"] else "underscores"
@@ -159,12 +176,19 @@ def _names(script: Script, options: Sequence[ScriptArgument]) -> str:
 
 def _booleans(options: Sequence[ScriptArgument]) -> str:
     """Returns how most booleans are written."""
+    booleans = [each for each in options if each.reading.kind == "flag" or isinstance(each.default, bool)]
+    # Those that a study may search decide: --dry-run and --verbose say nothing about the others.
+    options = [each for each in booleans if proposed(_plain(each), default=False, choices=None)] or booleans
     switches = [each.switch for each in options if each.switch in ("true", "false", "both") and _is_name(each)]
-    values = sum(each.reading.kind != "flag" and isinstance(each.default, bool) for each in options)
+    values = sum(each.reading.kind != "flag" for each in options)
     if not switches or len(switches) < values:
         return "value"
     plain = all(off == f"--no-{flag[2:]}" for each in options if each.off for flag, off in _pairs(each))
     return "flag-no" if set(switches) == {"both"} and plain else "flag"
+
+
+def _plain(argument: ScriptArgument) -> str:
+    return argument.name.lstrip("-").replace("-", "_")
 
 
 def _is_name(argument: ScriptArgument) -> bool:
@@ -184,6 +208,8 @@ def _flag(argument: ScriptArgument, style: Fields, *, swaps: bool) -> str:
         if style.booleans != "value" and isinstance(argument.default, bool):
             raise _LeftOutError("it takes true or false as a value, but most switches of the script take none")
         return usable[0]
+    if not any(flag.startswith("--") for flag in argument.flags) and style.form != "name=value":
+        raise _LeftOutError(_NO_NAME)
     if argument.switch in ("", "other"):
         raise _LeftOutError("it counts, or stores a constant, which a study cannot set")
     if style.booleans == "value":
@@ -207,9 +233,16 @@ def _switch(argument: ScriptArgument, usable: Sequence[str], style: Fields) -> s
     return usable[0]
 
 
+def _known(choices: Sequence[Any] | None) -> tuple[Any, ...] | None:
+    """Returns the choices of an argument but null; none of them if the source does not show them all."""
+    if choices is None:
+        return None
+    return () if UNKNOWN in choices else tuple(each for each in choices if each is not None)
+
+
 def _why_unusable(argument: ScriptArgument, style: Fields) -> str:
     if not any(flag.startswith("--") for flag in argument.flags):
-        return "it has no name that begins with --"
+        return _NO_NAME
     other = "dashes" if style.names == "underscores" else "underscores"
     return f"its name has {other}, but most names of the script have {style.names}"
 
@@ -219,7 +252,7 @@ def _why_unusable(argument: ScriptArgument, style: Fields) -> str:
 
 def _typed(argument: ScriptArgument) -> tuple[str, Any]:
     """Returns the annotation and the default of an argument with a value."""
-    kind, choices, many = argument.reading
+    kind, many, choices = argument.reading.kind, argument.reading.many, _known(argument.reading.choices)
     default = argument.default
     reasons = {
         "truthy": "type=bool reads every text but '' as true; use a switch, or a function that reads true and false",
@@ -230,7 +263,7 @@ def _typed(argument: ScriptArgument) -> tuple[str, Any]:
         raise _LeftOutError(reasons[kind])
     if many:
         raise _LeftOutError("it takes several values")
-    if choices is not None:
+    if choices:
         return _of_choices(choices, default)
     if kind in _PLAIN:
         return _of_type(_PLAIN[kind], default)
@@ -246,7 +279,7 @@ def _typed(argument: ScriptArgument) -> tuple[str, Any]:
 def _of_choices(choices: Sequence[Any], default: Any) -> tuple[str, Any]:
     kinds = {type(choice) for choice in choices}
     if len(kinds) != 1 or not kinds <= {str, int, float}:
-        raise _LeftOutError("its choices are unknown, or of several types")
+        raise _LeftOutError("its choices are of several types")
     [kind] = kinds
     if kind is float or not (default is UNKNOWN or default is None or default in choices):
         return _of_type(kind, default)
@@ -272,7 +305,8 @@ def _of_type(kind: type, default: Any) -> tuple[str, Any]:
 def _of_list(default: Any) -> tuple[str, Any]:
     kinds = {type(each) for each in default} if isinstance(default, (list, tuple)) else set()
     if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
-        raise _LeftOutError("it is a list of unknown type")
+        what = "a mapping" if isinstance(default, dict) else "a list of unknown type"
+        raise _LeftOutError(f"it is {what}")
     return f"list[{kinds.pop().__name__}]", list(default)
 
 

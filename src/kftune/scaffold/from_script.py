@@ -11,11 +11,11 @@ from kftune.files import write_text
 from kftune.scaffold.class_text import class_text
 from kftune.scaffold.fields import Fields, fields_of
 from kftune.scaffold.names import check_absent, check_name, class_name_of
-from kftune.scaffold.study_text import study_text
+from kftune.scaffold.study_text import needed_of, searched_first, study_text
 from kftune.scripts.module import Module, SourceError
 from kftune.scripts.prints import Printed, Stored, printed_metrics
 from kftune.scripts.reading import read_script
-from kftune.scripts.script import Script
+from kftune.scripts.script import UNKNOWN, Script, ScriptArgument
 
 
 def new_from_script(name: str, root: Path, script: Path, command: str = "") -> tuple[list[Path], list[str]]:
@@ -44,7 +44,8 @@ def new_from_script(name: str, root: Path, script: Path, command: str = "") -> t
     shown = _relative(found, script, place)
     fields = fields_of(shown)
     if not fields.fields:
-        raise UsageError("\n".join([f"{script}: no argument that a study can set", *fields.left, *shown.unclear]))
+        head = f"{script}: kftune finds no argument that a study can set"
+        raise UsageError("\n".join([head, *_remarks(shown, fields)]))
     texts = [
         class_text(name, class_name_of(name), str(place), fields),
         study_text(name, ["python", str(place)], shown, fields, metrics),
@@ -88,8 +89,9 @@ def _read(script: Path, root: Path, command: str) -> tuple[Script, tuple[list[Pr
 
 
 _READABLE = (
-    "kftune reads argparse, click, typer, tyro, dataclasses (HfArgumentParser, simple-parsing), pydantic-settings, "
-    "Hydra, jsonargparse, absl and fire; for others write the class: kftune new hparams NAME"
+    "kftune reads argparse, configargparse, click, typer, tyro, dataclasses (HfArgumentParser, simple-parsing), "
+    "pydantic-settings, Hydra, jsonargparse, absl and fire; for others write the class (kftune new hparams NAME), and "
+    "step.arguments says how the script takes it: as arguments, as variables, or in a JSON file"
 )
 
 
@@ -99,19 +101,28 @@ def _relative(found: Script, script: Path, place: Path) -> Script:
     def shown(text: str) -> str:
         return text.replace(str(script), str(place))
 
-    arguments = tuple(replace(each, place=shown(each.place)) for each in found.arguments)
+    arguments = tuple(
+        replace(each, place=shown(each.place), alternative=shown(each.alternative)) for each in found.arguments
+    )
     return replace(found, file=str(place), arguments=arguments, unclear=tuple(map(shown, found.unclear)))
+
+
+def _way(position: ScriptArgument) -> str:
+    return ": write it into step.args" if position.required else "; without it in step.args the script has its default"
 
 
 def _remarks(script: Script, fields: Fields) -> list[str]:
     """Returns what the user has to know: what is left out, open, or unclear."""
-    required = [each.argument for each in fields.fields if each.default is None]
-    needed = [each for each in fields.positions if each.required]
+    searched = searched_first(fields)
+    required = [each.argument for each in fields.fields if each.default is None and each is not searched]
     computed = [each.argument for each in fields.open]
+    unlisted = [each.argument for each in fields.fields if UNKNOWN in (each.argument.reading.choices or ())]
     return [
         *(f"{each.name} ({each.place}): it has no default: write its value under values" for each in required),
-        *(f"{each.position} ({each.place}): it has a position: write it into step.args" for each in needed),
+        *(f"{each.position} ({each.place}): it has a position{_way(each)}" for each in fields.positions),
+        *(f"{place}: {text}" for place, text in needed_of(fields)),
         *(f"{each.name} ({each.place}): its default is computed; set it in the class" for each in computed),
+        *(f"{each.name} ({each.place}): its choices are computed; no domain is proposed" for each in unlisted),
         *fields.left,
         *(f"there may be more arguments: {why}" for why in script.unclear),
     ]

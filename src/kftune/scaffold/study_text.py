@@ -31,7 +31,7 @@ def study_text(name: str, command: Sequence[str], script: Script, fields: Fields
         "# (kftune schema study > study.schema.json lets an editor complete and check this file)\n"
         f"name: {dashed}\n"
         f"hparams: {name}_hparams:{class_name_of(name)}\n",
-        _values(fields),
+        _values(fields, searched_first(fields)),
         _search(fields),
         _objective(script, *metrics),
         "algorithm: {name: random, seed: 1}\n"
@@ -50,16 +50,41 @@ def study_text(name: str, command: Sequence[str], script: Script, fields: Fields
 Metrics = tuple[list[Printed], list[Stored]]
 
 
-def _values(fields: Fields) -> str:
-    required = [(each.name, each.argument) for each in fields.fields if each.default is None]
-    lines = [f"  {name}: # {given.name} must be given ({given.place})\n" for name, given in required]
-    return f"values:\n{''.join(lines)}" if lines else ""
+def needed_of(fields: Fields) -> list[tuple[str, str]]:
+    """Returns the place of each group of which one argument must be given, and what to do about it.
+
+    Args:
+        fields: What the class has of the script.
+    """
+    groups: dict[str, list[str]] = {}
+    for each in fields.fields:
+        if each.argument.alternative:
+            groups.setdefault(each.argument.alternative, []).append(each.name)
+    return [
+        (place, f"one of {', '.join(names)} must be given: write it under values") for place, names in groups.items()
+    ]
+
+
+def _values(fields: Fields, searched: WrittenField | None) -> str:
+    required = [each for each in fields.fields if each.default is None and each is not searched]
+    lines = [f"  {each.name}: # {each.argument.name} must be given ({each.argument.place})\n" for each in required]
+    notes = lines_of([f"{text[0].upper()}{text[1:]} ({place})." for place, text in needed_of(fields)], "")
+    return f"{notes}values:\n{''.join(lines)}" if lines else notes
+
+
+def searched_first(fields: Fields) -> WrittenField | None:
+    """Returns the hyperparameter that the study searches: the likeliest to matter of those with a proposed domain.
+
+    Args:
+        fields: What the class has of the script.
+    """
+    return min((each for each in fields.fields if each.domain), key=_order, default=None)
 
 
 def _search(fields: Fields) -> str:
     """Returns the domains: the likeliest one to search, the others as comments."""
     proposed = [each for each in fields.fields if each.domain]
-    first = min(proposed, key=_order, default=None)
+    first = searched_first(fields)
     if first is None:
         names = [each.name for each in fields.fields]
         example = f", for example {names[0]}: {{choice: […]}}" if names else ""

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kftune.scripts.argparse_call import PARSERS, SUPPRESS, declared
 from kftune.scripts.module import Module, spelled, statements
-from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument, Switch
+from kftune.scripts.script import UNKNOWN, Script, ScriptArgument
 from kftune.scripts.unrolling import unrolled
 
-_PARSER = "argparse.ArgumentParser"
-_SWITCHES: dict[str, Switch] = {
-    **{"store_true": "true", "store_false": "false", "both": "both"},
-    **dict.fromkeys(("store_const", "append_const", "count"), "other"),
-}
-# Texts that argparse puts into a help text; the class says its default itself.
-_WITHOUT_DEFAULT = re.compile(r"\s*[(\[]?\s*(?:default\s*[:=]?\s*)?%\([a-z]+\)[sdrif]\s*[)\]]?", re.I)
-_LISTS = frozenset({"append", "extend"})
-_ANSWERS = frozenset({"help", "version"})
 _PARSING_KNOWN = frozenset({"parse_known_args", "parse_known_intermixed_args"})
 _PARSING = _PARSING_KNOWN | {"parse_args", "parse_intermixed_args"}
-_KINDS: dict[str, Kind] = {
-    "int": "int",
-    "float": "float",
-    "str": "text",
-    "bool": "truthy",
-    "json.loads": "json",
-    "ast.literal_eval": "literal",
-    "pathlib.Path": "text",
-    "dict": "dict",
-    **dict.fromkeys(("list", "tuple", "set", "frozenset"), "characters"),
-}
 # Functions that may be called with a parser, and add no arguments to it.
 _HARMLESS = frozenset({"argcomplete.autocomplete", "print", "isinstance", "id", "repr", "vars"})
 _CONVERTERS = frozenset({"int", "float", "bool", "eval", "json.loads", "ast.literal_eval", "decimal.Decimal"})
+_GROUPS = frozenset({"add_argument_group", "add_mutually_exclusive_group"})
 _MOST_FUNCTIONS = 50
 
 
@@ -68,6 +49,12 @@ class _Reader:
         """The variables that hold a parser, in the function that is read."""
         self._subparsers: dict[str, str] = {}
         """The variables that hold the parser of a subcommand, with its name."""
+        self._inherited: set[str] = set()
+        """The variables that hold a parent of a subcommand's parser."""
+        self._given: set[int] = set()
+        """The calls of methods of what a function is given, which may be any parser."""
+        self._alternatives: dict[str, str] = {}
+        """The variables that hold a group of which one argument must be given, with its place."""
         self._commands: list[str] = []
         self._adders: set[str] = set()
         """The variables that hold a parser's method `add_argument`."""
@@ -115,7 +102,8 @@ class _Reader:
         default = self._defaults.get(name, argument.default) if self._defaults_are_known else UNKNOWN
         is_converted = argument.reading.kind == "text" and name in self._converted
         reading = argument.reading._replace(kind="unknown") if is_converted else argument.reading
-        return replace(argument, default=default, reading=reading)
+        early = argument.early and self._command in self._commands
+        return replace(argument, default=default, reading=reading, early=early)
 
     def _doubt(self, node: ast.AST, why: str) -> None:
         """Records why there may be more arguments."""
@@ -144,16 +132,31 @@ class _Reader:
 
     def _read(self, nodes: Sequence[tuple[ast.AST, bool]]) -> None:
         for node, _ in nodes:
-            if isinstance(node, ast.ClassDef) and any(self._module.name(base) == _PARSER for base in node.bases):
+            if isinstance(node, ast.ClassDef) and any(self._module.name(base) in PARSERS for base in node.bases):
                 self.makes_parser = True
                 self._doubt(node, "the parser is of a derived class")
             if isinstance(node, ast.Assign):
                 self._assigned(node)
+            self._scoped(node)
         for node, conditional in nodes:
             if isinstance(node, ast.Assign):
                 self._assigned_command(node)
             if isinstance(node, ast.Call):
                 self._called(node, conditional=conditional)
+
+    def _scoped(self, node: ast.AST) -> None:
+        """Records which parsers belong to a subcommand, and which calls go to a parser that a function is given."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_parser":
+            self._inherited |= {spelled(parent) for parent in _parents(node)}
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            given = {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+            inner = (each for each in ast.walk(node) if isinstance(each, ast.Call))
+            self._given |= {id(each) for each in inner if spelled(each.func).partition(".")[0] in given}
+
+    def _is_early(self, node: ast.Call, owner: str) -> bool:
+        """Returns whether an argument has to come before the subcommand, if there are any."""
+        own = owner in self._subparsers or owner in self._inherited or id(node) in self._given
+        return owner in self._parsers and not own
 
     def _assigned(self, node: ast.Assign) -> None:
         call = node.value
@@ -163,8 +166,11 @@ class _Reader:
         if not isinstance(call, ast.Call):
             return
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        if self._module.name(call.func) == _PARSER or method in ("add_argument_group", "add_mutually_exclusive_group"):
+        if self._module.name(call.func) in PARSERS or method in _GROUPS:
             self._parsers |= names
+        required = next((each.value for each in call.keywords if each.arg == "required"), None)
+        if method == "add_mutually_exclusive_group" and self._module.literal(required) is True:
+            self._alternatives.update(dict.fromkeys(names, self._module.place(call)))
 
     def _assigned_command(self, node: ast.Assign) -> None:
         """Reads which variable holds the parser of a subcommand; one variable may hold several, one after another."""
@@ -175,28 +181,27 @@ class _Reader:
         if isinstance(call, ast.Call) and method == "add_parser":
             name = self._module.literal(call.args[0]) if call.args else UNKNOWN
             self._subparsers.update(dict.fromkeys(names, name if isinstance(name, str) else ""))
-        elif owner in self._subparsers and method in ("add_argument_group", "add_mutually_exclusive_group"):
+        elif owner in self._subparsers and method in _GROUPS:
             self._subparsers.update(dict.fromkeys(names, self._subparsers[owner]))
 
     def _called(self, node: ast.Call, *, conditional: bool) -> None:
         name = self._module.name(node.func)
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        owner = spelled(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-        if name == _PARSER:
+        method, owner = node.func.attr if isinstance(node.func, ast.Attribute) else "", _owner(node)
+        if name in PARSERS:
             self._parser(node)
         elif method == "add_argument" or name in self._adders:
             if self._subparsers.get(owner, self._command) == self._command:
-                self._argument(node, conditional=conditional)
+                self._argument(node, owner, conditional=conditional)
         elif method in _PARSING:
             self._parses(node, method)
-        elif method and self._configured(node, method, owner):
+        elif method and self._configured(node, method, owner, conditional=conditional):
             return
         elif name in _CONVERTERS:
             self._converted |= {each.attr for each in node.args if isinstance(each, ast.Attribute)}
         elif not self._calls(name) and name not in _HARMLESS:
             self._given_away(node, owner)
 
-    def _configured(self, node: ast.Call, method: str, owner: str) -> bool:
+    def _configured(self, node: ast.Call, method: str, owner: str, *, conditional: bool) -> bool:
         """Reads a call that configures the parser, or uses a hyperparameter class; returns whether it is one."""
         if method == "add_parser":
             name = self._module.literal(node.args[0]) if node.args else UNKNOWN
@@ -207,7 +212,7 @@ class _Reader:
         elif method == "add_subparsers":
             pass
         elif method == "set_defaults":
-            self._set_defaults(node)
+            self._set_defaults(node, conditional=conditional)
         elif method == "from_args" and owner:
             self.class_that_reads = self._module.name(node.func).split(".")[-2]
         elif method == "add_to_argparse" and owner:
@@ -222,25 +227,31 @@ class _Reader:
             if keyword.arg == "allow_abbrev" and self._module.literal(keyword.value) is not True:
                 self._abbreviates = False
             elif keyword.arg == "parents":
-                parents = keyword.value.elts if isinstance(keyword.value, ast.List) else None
-                if parents is None or not all(spelled(parent) in self._parsers for parent in parents):
+                parents = _parents(node)
+                if not parents or not all(map(self._is_read, parents)):
                     self._doubt(node, "the parser has parents from elsewhere")
             elif keyword.arg in (None, "prefix_chars"):
                 self._doubt(node, "the parser has settings that kftune cannot read")
-            elif keyword.arg == "argument_default":
+            elif keyword.arg == "argument_default" and self._module.name(keyword.value) != SUPPRESS:
                 self._defaults_are_known = False
+
+    def _is_read(self, parent: ast.expr) -> bool:
+        """Returns whether the arguments of a parent are read too: it is made here, or by a function of the user."""
+        made = self._module.name(parent.func) if isinstance(parent, ast.Call) else ""
+        return spelled(parent) in self._parsers or (bool(made) and self._calls(made))
 
     def _parses(self, node: ast.Call, method: str) -> None:
         given = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == "args"), None)
         if not isinstance(given, (ast.List, ast.Tuple)):
             self._parsed.add(method)
 
-    def _set_defaults(self, node: ast.Call) -> None:
+    def _set_defaults(self, node: ast.Call, *, conditional: bool) -> None:
+        """Reads new defaults; those of a file that the user may give hold only if it is given."""
         for keyword in node.keywords:
-            if keyword.arg is None:
+            if keyword.arg is not None:
+                self._defaults[keyword.arg] = UNKNOWN if conditional else self._module.literal(keyword.value)
+            elif not conditional:
                 self._defaults_are_known = False
-            else:
-                self._defaults[keyword.arg] = self._module.literal(keyword.value)
 
     def _given_away(self, node: ast.Call, owner: str) -> None:
         """Records a call that passes a parser to code that kftune does not read, which may add arguments."""
@@ -248,105 +259,30 @@ class _Reader:
         if owner not in self._parsers and any(spelled(each) in self._parsers for each in given):
             self._doubt(node, f"{ast.unparse(node.func)} may add arguments to the parser")
 
-    def _argument(self, node: ast.Call, *, conditional: bool) -> None:
+    def _argument(self, node: ast.Call, owner: str, *, conditional: bool) -> None:
         flags = [self._module.literal(each) for each in node.args]
         if not flags or not all(isinstance(flag, str) for flag in flags):
             self._doubt(node, "the name of an argument is unknown")
             return
-        named, is_complete = self._named(node)
-        is_option = flags[0].startswith("-")
-        action = str(self._module.literal(named.get("action", ast.Constant("store"))))
-        if action in _ANSWERS:
-            return
-        off: tuple[str, ...] = ()
-        if self._module.name(named.get("action")) == "argparse.BooleanOptionalAction":
-            off = tuple(f"--no-{flag[2:]}" for flag in flags if flag.startswith("--"))
-            action = "both"
-        argument = ScriptArgument(
-            flags=(*flags, *off) if is_option else (), place=self._module.place(node), off=off, help=self._help(named)
-        )
-        if is_complete:
-            wanted = self._module.literal(named["required"]) is True if "required" in named else not is_option
-            optional = self._module.literal(named.get("nargs")) in ("?", "*") or (not is_option and "nargs" in named)
-            required = wanted and not conditional and not optional
-            argument = replace(self._typed(argument, named, action), required=required)
-        if not is_option:
-            argument = replace(argument, position=flags[0])
-        self._arguments.append(argument)
-
-    def _named(self, node: ast.Call) -> tuple[dict[str, ast.expr], bool]:
-        """Returns the keywords of a call, with those of `**` that the source shows, and whether these are all."""
-        named: dict[str, ast.expr] = {}
-        is_complete = True
-        for keyword in node.keywords:
-            more = self._module.constant(keyword.value) if keyword.arg is None else None
-            if keyword.arg is not None:
-                named[keyword.arg] = keyword.value
-            elif isinstance(more, ast.Call) and self._module.name(more.func) == "dict" and not more.args:
-                named.update({each.arg: each.value for each in more.keywords if each.arg})
-            elif isinstance(more, ast.Dict) and all(isinstance(key, ast.Constant) for key in more.keys):
-                named.update({str(self._module.literal(k)): v for k, v in zip(more.keys, more.values, strict=True)})
-            else:
-                is_complete = False
-        return named, is_complete
-
-    def _help(self, named: dict[str, ast.expr]) -> str:
-        text = self._module.literal(named.get("help"))
-        return _WITHOUT_DEFAULT.sub("", text).replace("%%", "%").strip() if isinstance(text, str) else ""
-
-    def _kind(self, converter: ast.expr) -> Kind:
-        """Returns how a converter reads a text."""
-        name = self._module.name(converter)
-        if self._module.members(name):
-            return "text"
-        if name in _KINDS:
-            return _KINDS[name]
-        where = self._module.where(name)
-        function = where and where[0].functions.get(where[1])
-        return "unknown" if _uses_kftune(self._module, converter, *(function.body if function else ())) else "code"
-
-    def _typed(self, argument: ScriptArgument, named: dict[str, ast.expr], action: str) -> ScriptArgument:
-        """Returns the argument with its reading and its default."""
-        default = self._module.literal(named["default"]) if "default" in named else None
-        if action in _SWITCHES:
-            implied = {"store_true": False, "store_false": True, "both": None}.get(action, UNKNOWN)
-            argument = replace(argument, reading=Reading("flag"), switch=_SWITCHES[action])
-            return replace(argument, default=default if "default" in named else implied)
-        many = self._module.literal(named.get("nargs", ast.Constant("?"))) != "?" or action in _LISTS
-        if action != "store" and action not in _LISTS:
-            return replace(argument, reading=Reading(many=many))
-        kind: Kind = self._kind(named["type"]) if "type" in named else "text"
-        if isinstance(default, str) and kind in ("int", "float"):
-            default = _converted(default, kind)
-        choices = self._module.literal(named["choices"]) if "choices" in named else None
-        if isinstance(choices, dict):
-            choices = list(choices)
-        known = tuple(choices) if isinstance(choices, (list, tuple, set, range)) else None
-        members = self._module.members(self._module.name(named.get("type")))
-        if members:
-            known = tuple(members.values())
-        return replace(argument, reading=Reading(kind, known, many), default=default)
+        argument = declared(self._module, node, flags, conditional=conditional)
+        if argument is not None:
+            early, alternative = self._is_early(node, owner), self._alternatives.get(owner, "")
+            self._arguments.append(replace(argument, alternative=alternative, early=early))
 
 
-def _uses_kftune(module: Module, *nodes: ast.AST) -> bool:
-    """Returns whether code may decode values as a hyperparameter class does: with a leaf of it, or with kftune.
-
-    Args:
-        module: Where the code is.
-        nodes: The code.
-    """
-    inner = [each for node in nodes for each in ast.walk(node)]
-    return any(isinstance(each, ast.Attribute) and each.attr == "leaf" for each in inner) or any(
-        module.name(each).startswith("kftune.") for each in inner if isinstance(each, (ast.Name, ast.Attribute))
-    )
+def _owner(call: ast.Call) -> str:
+    """Returns the variable whose method is called, also as `parser.add_argument_group("x").add_argument(…)`."""
+    if not isinstance(call.func, ast.Attribute):
+        return ""
+    owner = call.func.value
+    grouped = isinstance(owner, ast.Call) and isinstance(owner.func, ast.Attribute) and owner.func.attr in _GROUPS
+    return _owner(owner) if grouped and isinstance(owner, ast.Call) else spelled(owner)
 
 
-def _converted(text: str, kind: str) -> Any:
-    """Converts a default that is text, as argparse does."""
-    try:
-        return int(text) if kind == "int" else float(text)
-    except ValueError:
-        return UNKNOWN
+def _parents(call: ast.Call) -> list[ast.expr]:
+    """Returns the parents of a parser, as a list in the call has them."""
+    given = [each.value for each in call.keywords if each.arg == "parents"]
+    return [parent for each in given if isinstance(each, (ast.List, ast.Tuple)) for parent in each.elts]
 
 
 def _merged(arguments: Iterable[ScriptArgument]) -> tuple[ScriptArgument, ...]:

@@ -10,7 +10,16 @@ from kftune.scripts.module import Module
 from kftune.scripts.script import UNKNOWN, Script, ScriptArgument
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_BOUNDS = {"ge": "ge", "gt": "gt", "le": "le", "lt": "lt", "min": "ge", "max": "le"}
+_BOUNDS = {
+    "ge": "ge",
+    "gt": "gt",
+    "le": "le",
+    "lt": "lt",
+    "min": "ge",
+    "max": "le",
+    "lower_bound": "ge",
+    "upper_bound": "le",
+}
 
 
 def unclear_script(module: Module, library: str, why: str, commands: tuple[str, ...] = ()) -> Script:

@@ -30,6 +30,10 @@ _KINDS: dict[str, Kind] = {
 }
 
 
+# Settings of a command that do not change what its options read.
+_HARMLESS_SETTINGS = frozenset({"show_default", "help_option_names", "max_content_width", "terminal_width"})
+
+
 def click_script(module: Module, command: str = "") -> Script | None:
     """Returns what a script takes; None if it does not use click.
 
@@ -91,7 +95,10 @@ def _arguments(module: Module, function: Function, unclear: list[str]) -> Iterat
             position = next(iter(texts(module, decorator)), "")
             yield ScriptArgument(place=module.place(decorator), required=not optional, position=position)
         elif name == "click.command" or name.endswith(".command"):
-            if not keywords(decorator).keys().isdisjoint({None, "context_settings", "cls"}):
+            given = keywords(decorator)
+            settings = module.literal(given.get("context_settings", ast.Dict([], [])))
+            plain = isinstance(settings, dict) and settings.keys() <= _HARMLESS_SETTINGS
+            if not plain or not given.keys().isdisjoint({None, "cls"}):
                 unclear.append(f"{module.place(decorator)}: the command has settings that kftune cannot read")
         elif name not in ("click.pass_context", "click.pass_obj", "click.version_option", "click.help_option"):
             unclear.append(f"{module.place(decorator)}: {ast.unparse(decorator)[:40]} may add options")

@@ -23,7 +23,7 @@ from kftune.scripts.calls import (
     text_of,
 )
 from kftune.scripts.module import Module, spelled
-from kftune.scripts.script import Reading, Script, ScriptArgument
+from kftune.scripts.script import UNKNOWN, Reading, Script, ScriptArgument
 
 _DEEPEST = 8
 _PLAIN_BASES = frozenset({"object", "pydantic.BaseModel", "pydantic_settings.BaseSettings", "typing.Protocol"})
@@ -231,10 +231,33 @@ def fields(
         name = f"{prefix}{statement.target.id}"
         home, inner = module.where(module.name(statement.annotation)) or (module, "")
         if inner in home.classes and not home.members(inner):
-            yield from fields(home, home.classes[inner], unclear, f"{name}.", level + 1)
+            inside = fields(home, home.classes[inner], unclear, f"{name}.", level + 1)
+            yield from _made(module, inside, f"--{name}.", statement.value)
         else:
             field = _field(module, statement, name, statement.annotation, statement.value)
             yield replace(field, help=field.help or _docstring(following) or module.comment(statement))
+
+
+def _made(
+    module: Module, inside: Iterator[ScriptArgument], prefix: str, value: ast.expr | None
+) -> Iterator[ScriptArgument]:
+    """Yields the fields of an inner class with the defaults of the instance that the outer class has.
+
+    Args:
+        module: The file of the outer class.
+        inside: The fields, with the defaults of their class.
+        prefix: What their flags begin with.
+        value: The default of the outer class.
+    """
+    about = keywords(value) if isinstance(value, ast.Call) else {}
+    given = about.get("default_factory", about.get("default", value))
+    made = given.body if isinstance(given, ast.Lambda) else given
+    known = keywords(made) if isinstance(made, ast.Call) else {}
+    unknown = isinstance(made, ast.Call) and (bool(made.args) or None in known)
+    for each in inside:
+        name = each.name.removeprefix(prefix)
+        changed = module.literal(known[name]) if name in known else UNKNOWN if unknown else each.default
+        yield each if changed is each.default else replace(each, default=changed, required=False)
 
 
 def _docstring(node: ast.stmt | None) -> str:
@@ -247,13 +270,17 @@ def _field(
 ) -> ScriptArgument:
     about = _about(module, annotation, default)
     value: Any = default_of(module, default)
-    required = default is None or value is ...
+    required = default is None or value is ... or module.name(default) == "omegaconf.MISSING"
     if isinstance(default, ast.Call) and module.name(default.func).rpartition(".")[2] in ("field", "Field"):
         required = value is ... or not (default.args or keywords(default).keys() & {"default", "default_factory"})
+    reading = module.reading(annotation)
+    choices = module.literal(about.get("choices"))
+    if isinstance(choices, (list, tuple)):  # as HfArgumentParser and simple-parsing read a field's metadata
+        reading = reading._replace(choices=tuple(choices))
     return ScriptArgument(
         flags=(f"--{name}",),
         place=module.place(node),
-        reading=module.reading(annotation),
+        reading=reading,
         default=value,
         required=required,
         help=text_of(module, about, "help", "description"),

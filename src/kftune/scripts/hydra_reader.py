@@ -81,16 +81,19 @@ class _Config:
         self._unclear = unclear
         self._read: set[Path] = set()
 
-    def read(self, file: Path, prefix: str) -> list[ScriptArgument]:
+    def read(self, file: Path, prefix: str, *, optional: bool = False) -> list[ScriptArgument]:
         """Returns the values of a file, with those of the files in its defaults list.
 
         Args:
             file: The file.
             prefix: What the names begin with.
+            optional: Whether the file may be missing.
         """
         if file in self._read or len(self._read) >= _MOST_FILES:
             return []
         self._read.add(file)
+        if optional and not file.is_file():
+            return []
         if not file.is_file():
             self._unclear.append(f"{file}: there is no such file")
             return []
@@ -121,7 +124,8 @@ class _Config:
             folder = self._folder / group[0].lstrip("/")
             others = sorted(each.stem for each in folder.glob("*.yaml"))
             package = prefix if group[2] == "_global_" else f"{prefix}{group[2] or group[0].replace('/', '.')}."
-            found += self.read(folder / f"{choice.removesuffix('.yaml')}.yaml", package)
+            optional = str(key).startswith("optional ")
+            found += self.read(folder / f"{choice.removesuffix('.yaml')}.yaml", package, optional=optional)
             if len(others) > 1:
                 self._unclear.append(
                     f"{folder}: {group[0]}={'|'.join(others)} chooses a file; kftune searches values only"

@@ -18,6 +18,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("pathlib.Path", "os.PathLike"), "text"),
 }
 _ENUMERATIONS = frozenset({"Enum", "StrEnum", "IntEnum"})
+_CHANGES = frozenset({"append", "extend", "insert", "remove", "add", "update", "setdefault", "pop", "popitem", "clear"})
 _LONGEST_SOURCE = 1_000_000
 _MOST_MODULES = 100
 
@@ -51,8 +52,10 @@ class Module:
                 warnings.simplefilter("ignore")
                 self.tree = ast.parse(text)
             self._lines = text.splitlines()
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise SourceError(f"{file}:{getattr(error, 'lineno', None) or 1}: not Python: {error}") from None
+        except SyntaxError as error:
+            raise SourceError(f"{file}:{error.lineno or 1}: not Python: {error.msg}") from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise SourceError(f"{file}: not Python: {error}") from None
         except OSError as error:
             raise SourceError(f"{file}: {error.strerror}") from None
 
@@ -95,10 +98,11 @@ class Module:
 
     @cached_property
     def constants(self) -> dict[str, ast.expr]:
-        """Names that are assigned exactly once, and are no parameters, with their values."""
+        """Names that are assigned exactly once, never changed, and no parameters, with their values."""
         nodes = list(ast.walk(self.tree))
         stored = Counter(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
         stored.update(node.arg for node in nodes if isinstance(node, ast.arg))
+        stored.update(name for name in map(_changed, nodes) if name)
         assigned = (_assigned(node) for node in nodes if isinstance(node, (ast.Assign, ast.AnnAssign)))
         return {target: value for target, value in assigned if value is not None and stored[target] == 1}
 
@@ -231,6 +235,14 @@ def spelled(node: ast.AST | None) -> str:
         owner = spelled(node.value)
         return f"{owner}.{node.attr}" if owner else ""
     return ""
+
+
+def _changed(node: ast.AST) -> str:
+    """Returns the name of the list or mapping that a node changes in place; empty if it changes none."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
+        return spelled(node.func.value)
+    is_item = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
+    return spelled(node.value) if is_item and isinstance(node, ast.Subscript) else ""
 
 
 def _assigned(statement: ast.AST) -> tuple[str, ast.expr | None]:

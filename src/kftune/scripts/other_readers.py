@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from kftune.scripts.calls import calls, described, found_script, named, parameters, text_of, unclear_script
+from kftune.scripts.calls import bounds_of, calls, described, found_script, named, parameters, text_of, unclear_script
 from kftune.scripts.fields_reader import members
 from kftune.scripts.module import Module
 from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
@@ -13,6 +15,9 @@ from kftune.scripts.script import UNKNOWN, Kind, Reading, Script, ScriptArgument
 _ABSL: dict[str, Kind] = {
     **{"integer": "int", "float": "float", "string": "text", "bool": "bool", "boolean": "bool", "enum": "text"},
 }
+# TensorFlow 1 has the same flags, as tf.app.flags.
+_WITH_FLAGS = frozenset({"absl", "tensorflow"})
+_MARKS = re.compile(r"\.mark_flags?_as_required$")
 _NO_PLAIN_VALUE = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 _PLAIN: dict[type, Kind] = {int: "int", float: "float", str: "text"}
 
@@ -32,10 +37,22 @@ def other_script(module: Module) -> Script | None:
 
 def _absl(module: Module) -> Script | None:
     found = [(call, name.rpartition("DEFINE_")[2]) for call, name in calls(module) if ".DEFINE_" in name]
-    if not found or not any(name.startswith("absl") for name in module.imported.values()):
+    if not found or not any(name.partition(".")[0] in _WITH_FLAGS for name in module.imported.values()):
         return None
     unclear: list[str] = []
-    return found_script(module, "absl", _absl_flags(module, found, unclear), unclear)
+    required = _marked(module)
+    flags = (
+        replace(each, required=True, default=UNKNOWN) if each.name.removeprefix("--") in required else each
+        for each in _absl_flags(module, found, unclear)
+    )
+    return found_script(module, "absl", flags, unclear)
+
+
+def _marked(module: Module) -> set[str]:
+    """Returns the flags that a script marks as required."""
+    marked = [call.args[0] for call, name in calls(module) if _MARKS.search(name) and call.args]
+    values = map(module.literal, marked)
+    return {name for each in values if each is not UNKNOWN for name in ([each] if isinstance(each, str) else each)}
 
 
 def _absl_flags(module: Module, found: list[tuple[ast.Call, str]], unclear: list[str]) -> Iterator[ScriptArgument]:
@@ -46,6 +63,8 @@ def _absl_flags(module: Module, found: list[tuple[ast.Call, str]], unclear: list
         if not isinstance(name, str):
             unclear.append(f"{module.place(call)}: the name of an argument is unknown")
             continue
+        if kind.startswith("config_"):  # of ml_collections: each key of the file is an argument
+            unclear.append(f"{module.place(call)}: the keys of what --{name} names are arguments, --{name}.KEY")
         values = module.literal(given.get("enum_values"))
         choices = tuple(values) if isinstance(values, (list, tuple)) else None
         yield ScriptArgument(
@@ -54,6 +73,8 @@ def _absl_flags(module: Module, found: list[tuple[ast.Call, str]], unclear: list
             reading=Reading(_ABSL.get(kind, "unknown"), choices),
             default=module.literal(given.get("default")),
             help=text_of(module, given, "help"),
+            required=module.literal(given.get("required")) is True,
+            bounds=bounds_of(module, given),
         )
 
 

@@ -31,7 +31,7 @@ class Reading(NamedTuple):
 
     kind: Kind = "unknown"
     choices: tuple[Any, ...] | None = None
-    """None if every value, or an unknown set of values, is accepted."""
+    """None if every value is accepted; with UNKNOWN in it if the source does not show them all."""
     many: bool = False
     """Whether it is a list of values."""
 
@@ -58,6 +58,10 @@ class ScriptArgument:
     """What an argument of kind `flag` does; empty if that is unknown, and for others."""
     position: str = ""
     """Its name, if it has a position and no flag."""
+    alternative: str = ""
+    """The place of the group of which exactly one argument must be given, if it is in one."""
+    early: bool = False
+    """Whether it has to come before the subcommand."""
     off: tuple[str, ...] = ()
     """The flags that set a switch to false, if it has both; they are among `flags` too."""
 

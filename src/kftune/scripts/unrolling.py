@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
 from kftune.scripts.module import Module
+from kftune.scripts.script import UNKNOWN
 
 _MOST = 1000
 _ADDS = "add_argument"
@@ -156,6 +157,9 @@ def _elements(node: ast.expr, module: Module) -> list[ast.expr] | None:
     found = module.constant(node)
     if isinstance(found, (ast.List, ast.Tuple, ast.Set)):
         return found.elts
+    if isinstance(found, ast.Call) and module.name(found.func) == "range":
+        numbers = module.literal(found)
+        return None if numbers is UNKNOWN else [ast.Constant(number) for number in numbers]
     method = ""
     if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute) and not found.args:
         method, found = found.func.attr, module.constant(found.func.value)

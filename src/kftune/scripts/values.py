@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -20,6 +21,10 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
+_MOST = 100
+_COLLECTED: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": tuple, "sorted": sorted}
+# `"%999999999d" % 1` is a text that fills the memory.
+_WIDE = re.compile(r"%[^%a-zA-Z]*(\d{3}|\*)")
 _METHODS = frozenset({"replace", "lower", "upper", "strip", "lstrip", "rstrip"})
 
 
@@ -98,14 +103,16 @@ def _negated(node: ast.UnaryOp, value: Any) -> Any:
 
 def _computed(op: ast.operator, left: Any, right: Any) -> Any:
     numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
-    if not numbers and not (isinstance(op, ast.Add) and isinstance(left, str) and isinstance(right, str)):
+    joined = isinstance(op, ast.Add) and type(left) is type(right) and isinstance(left, (str, list, tuple))
+    formatted = isinstance(op, ast.Mod) and isinstance(left, str) and not _WIDE.search(left)
+    if not (numbers or joined or formatted):
         raise _UnknownError
     if isinstance(op, ast.Pow) and (abs(right) > 64 or abs(left) > 1e6):
         raise _UnknownError
     found = _OPERATORS[type(op)](left, right)
     if isinstance(found, (int, float)) and not isinstance(found, complex) and abs(found) < 1e300:
         return found
-    return found if isinstance(found, str) and len(found) < _LONGEST else _unknown()
+    return found if isinstance(found, (str, list, tuple)) and len(found) < _LONGEST else _unknown()
 
 
 def _text(node: ast.expr, names: Names, level: int) -> str:
@@ -136,8 +143,13 @@ def _attribute(node: ast.Attribute, names: Names) -> ast.expr | None:
 def _called(node: ast.Call, names: Names, level: int) -> Any:
     """Returns the value of a call with a plain result: a text's method, a path, or float("inf")."""
     values = [_value(each, names, level) for each in node.args]
+    if names.name(node.func) == "dict" and not values:
+        return {each.arg or _unknown(): _value(each.value, names, level) for each in node.keywords}
     if node.keywords:
         raise _UnknownError
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("keys", "values") and not values:
+        owner = _value(node.func.value, names, level)
+        return list(getattr(owner, node.func.attr)()) if isinstance(owner, dict) else _unknown()
     if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
         owner = _value(node.func.value, names, level)
         return getattr(owner, node.func.attr)(*values) if isinstance(owner, str) else _unknown()
@@ -146,4 +158,8 @@ def _called(node: ast.Call, names: Names, level: int) -> Any:
         return values[0]
     if called == "float" and len(values) == 1 and isinstance(values[0], (str, int, float)):
         return float(values[0])
+    if called == "range" and all(type(each) is int for each in values) and len(range(*values)) <= _MOST:
+        return list(range(*values))
+    if called in _COLLECTED and len(values) == 1 and isinstance(values[0], (list, tuple, set, dict)):
+        return _COLLECTED[called](values[0])
     return _unknown()

@@ -80,12 +80,24 @@ def check_space(study: Study) -> None:
     if not space:
         raise PartError(
             f"a study needs something to search, but neither {study.hparams.__name__} nor search has a domain; "
-            f"for example search: {{{next(iter(leaves), 'name')}: {{uniform: [0, 1]}}}}",
+            f"for example search: {{{_example(leaves)}}}",
             ("search",),
         )
     for name, leaf in leaves.items():
         if not leaf.has_default and name not in space and name not in fixed and not study.is_left_out(leaf):
             raise PartError(f"{leaf.declaration} has no default, so it needs a value or a domain", ("values",))
+
+
+def _example(leaves: Mapping[str, Leaf]) -> str:
+    """Returns a domain that a study could have, for the first hyperparameter that fits one."""
+    for name, leaf in leaves.items():
+        example = _EXAMPLES.get(type(leaf.default)) if leaf.has_default else None
+        if example:
+            return f"{name}: {example}"
+    return "NAME: {choice: [VALUE, OTHER]}"
+
+
+_EXAMPLES = {bool: "{choice: [true, false]}", int: "{int: [1, 10]}", float: "{uniform: [0, 1]}"}
 
 
 def _check_domain(study: Study, leaf: Leaf, domain: Domain) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from kftune.metrics import check_metric_name
 from kftune.metrics.curves import LEAST, MOST
@@ -69,6 +69,11 @@ class Objective(Part):
         return self.reduce or ("min" if self.direction == "minimize" else "max")
 
 
+def _or_none(retries: Any) -> Any:
+    """Returns what a study without `retries` has for null, with which an override switches them off."""
+    return NO_RETRIES if retries is None else retries
+
+
 class Budget(Part):
     """The limits of a study."""
 
@@ -83,8 +88,8 @@ class Budget(Part):
     TrainJob from its creation."""
     wall_clock: Seconds | None = None
     """Longest duration of the study, on this machine; Katib has none."""
-    retries: RetryBudget = NO_RETRIES
-    """How often a trial runs again after a failure, the loss of its node, or for want of memory."""
+    retries: Annotated[RetryBudget, BeforeValidator(_or_none, json_schema_input_type=RetryBudget | None)] = NO_RETRIES
+    """How often a trial runs again after a failure, the loss of its node, or for want of memory; null: never."""
     metrics_per_trial: Count = Field(MOST, ge=LEAST)
     """Reports of each metric of a trial to keep, on this machine; of more, evenly spaced ones are kept."""
 

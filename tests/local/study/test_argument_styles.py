@@ -10,6 +10,7 @@ import sys
 import pytest
 from foreign_scripts import ARGUMENTS, SCRIPTS, Net, foreign_study, script_in
 from local_study import log_of, trials_in
+from mistake_texts import printed
 
 from kftune.errors import StudyError
 from kftune.local import run_study
@@ -31,6 +32,38 @@ def test_every_trial_of_a_script_reads_its_values(name, tmp_path):
     for trial in trials_in(tmp_path / "runs"):
         assert given_to(tmp_path / "runs", trial) == Net.from_assignments(trial.assignment).to_dict()
         assert trial.assignment["amp"] in ("true", "false")
+
+
+def as_started(lines, way, folder):
+    """Returns the arguments and variables with which a person starts a script with what `kftune best` prints."""
+    if way == "environment":
+        return [], dict(line.split("=", 1) for line in lines)
+    if way == "json-file":
+        (folder / "best.json").write_text("".join(lines))
+        return ["--config=best.json"], {"KFTUNE_HPARAMS_FILE": "best.json"}
+    return lines, {}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_arguments_of_the_best_trial_are_what_its_script_takes(name, tmp_path):
+    script, arguments = ARGUMENTS[name]
+    command = script_in(tmp_path, SCRIPTS[script])
+    study = foreign_study(command, arguments, values={"optimizer": "adam"}, budget={"max_trials": 3, "parallel": 3})
+    run_study(study, tmp_path / "runs", study_path=tmp_path / "study.yaml")
+    best = trials_in(tmp_path / "runs")[0]
+    head, *lines = printed(["best", "runs", "--format", "args"], tmp_path).splitlines()
+    assert head == "exit 0", lines
+    tokens, variables = as_started(lines, arguments.get("as"), tmp_path)
+    done = subprocess.run(
+        [*command, *tokens],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("given "))
+    assert json.loads(line.removeprefix("given ")) == Net.from_assignments(best.assignment).to_dict()
 
 
 @pytest.mark.parametrize("name", ["store_true", "environment", "json-file"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
 from pathlib import Path
@@ -20,6 +21,8 @@ from kftune.hparams.fields.nested import get, put, remove
 from kftune.validation import InputProblem, findings
 
 _LINE = "command line"
+# Kubernetes sets these for each service: of a service APP, APP_SERVICE_HOST and APP_PORT.
+_OF_SERVICES = re.compile(r"(^|_)(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
 
 
 class _Source(NamedTuple):
@@ -84,7 +87,7 @@ class Given:
             return
         for name, text in pairs:
             if name == config:
-                self._file(text)
+                self._file(text, config)
         self.texts(env.items())
         self._elsewhere += [(_path(name), "environment") for name in env]
         for name, text in pairs:
@@ -127,7 +130,9 @@ class Given:
             self._line.apply(token, self._data)
         self._elsewhere.append((_path(name.lstrip("+~")), _LINE))
 
-    def _file(self, file: str) -> None:
+    def _file(self, file: str, option: str) -> None:
+        if not file:
+            raise HparamsError(f"--{option} names a file, but it is empty; write --{option}=FILE")
         try:
             text = Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -220,7 +225,9 @@ def of_environment(
     variables = {f"{prefix}{name.replace('.', '__').upper()}": name for name in leaves}
     for variable in environ:
         if variable.startswith(prefix) and variable not in variables:
-            near = near_names(variable, variables)
-            if near:
+            # A prefix that all share would make all of them near.
+            rest, others = variable.removeprefix(prefix), (each.removeprefix(prefix) for each in variables)
+            if near_names(rest, others) and not _OF_SERVICES.search(rest):
+                near = near_names(variable, variables)
                 raise HparamsError(f"the variable {variable} is no hyperparameter of {model.__name__}; {near}")
     return {name: environ[variable] for variable, name in variables.items() if variable in environ}

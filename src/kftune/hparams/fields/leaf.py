@@ -244,7 +244,10 @@ class Leaf:
         """Returns a value of the field: from the middle of its domain, or a simple one; None if none is known."""
         inner = self.domain.domain if isinstance(self.domain, Conditional) else self.domain
         samples = _SAMPLES if inner is None else (inner.quantile(0.5),)
-        options = [option for part in parts_of(self.annotation) for option in _options(part)]
+        parts = parts_of(self.annotation)
+        options = [
+            each for part in parts for each in (get_args(part) if get_origin(part) is Literal else _options(part))
+        ]
         return next((value for value in (*samples, *options) if self._is_value(value)), None)
 
     def _is_value(self, value: object) -> bool:

@@ -14,6 +14,7 @@ from kftune.errors import near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import Leaf, kinds_of
 from kftune.katib.go.types import Path
+from kftune.lint.drift.hydra import hydra_findings
 from kftune.lint.rules.findings import finding
 from kftune.lint.rules.rule import Finding, Severity
 from kftune.scripts.script import UNKNOWN, Kind, Script, ScriptArgument
@@ -159,8 +160,17 @@ def _elsewhere_findings(arguments: Arguments, passed: Sequence[Passed], script: 
 def _passed_findings(each: Passed, script: Script, form: Style) -> Iterator[Finding]:
     name, flag = each.leaf.name, form.option(each.leaf.name)
     argument = script.exact(name, flag)
+    if argument is not None and argument.early:
+        message = (
+            f"trials get {flag}=... after {script.start[0]}, but {argument.place} takes it before, and each trial "
+            f"fails; write a fixed value into step.args, before {script.start[0]}"
+        )
+        yield finding("KT401", each.path, message)
+        return
     if argument is not None:
         yield from _value_findings(each, argument, form)
+        if script.library == "Hydra":
+            yield from hydra_findings(each.leaf, each.values, each.path, script)
         return
     respelled, longer = script.respelled(name), script.abbreviated(flag)
     if respelled is not None and script.form == "name=value" != form.form:
@@ -336,6 +346,15 @@ def _required_findings(
 ) -> Iterator[Finding]:
     names = [each.leaf.name for each in passed]
     there = [argument for name in names for argument in (script.exact(name), script.respelled(name)) if argument]
+    groups: dict[str, list[ScriptArgument]] = {}
+    for argument in script.arguments:
+        if argument.alternative:
+            groups.setdefault(argument.alternative, []).append(argument)
+    for place, group in groups.items():
+        if not any(argument in there or set(argument.flags) & flags for argument in group):
+            listed = ", ".join(argument.name for argument in group)
+            message = f"{place} needs one of {listed}, but neither the study nor the step gives one"
+            yield finding("KT406", top, message)
     for argument in script.arguments:
         if not argument.required or argument in there:
             continue

@@ -152,6 +152,11 @@ class StudyFinished(Event):
     pareto: list[dict[str, Any]] | None = None
     """With several objectives, the Pareto set, each like `best`."""
 
+    @property
+    def why(self) -> str:
+        """The reason in brackets, for people; empty where it says no more than the state."""
+        return "" if self.reason == self.state else f" ({self.reason})"
+
 
 @dataclass(frozen=True, slots=True)
 class Note(Event):

@@ -108,7 +108,7 @@ class LiveStudyView(LiveView):
         end = self._board.end
         if end is None:
             return
-        yield state_text(end.state, f" ({end.reason}): {end.message}")
+        yield state_text(end.state, f"{end.why}: {end.message}")
         yield Text(f"trials: {counted(end.counts, end.seconds)}")
         yield from (Text(f"target {target}") for target in targets(end))
         if end.pareto:

@@ -55,7 +55,7 @@ class PlainStudyView(PlainView):
             case TrialFinished():
                 yield self._finished(event)
             case StudyFinished():
-                yield f"{event.state} ({event.reason}): {event.message}"
+                yield f"{event.state}{event.why}: {event.message}"
                 yield f"trials: {counted(event.counts, event.seconds)}"
                 yield from (f"target {target}" for target in targets(event))
                 if event.best is not None:

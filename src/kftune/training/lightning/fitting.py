@@ -306,6 +306,9 @@ def _place(hparams: TrainerHparams) -> dict[str, Any]:
         accelerator = "cpu" if kind == "cpu" else "gpu"
         devices = [int(number)] if number else devices
     here, everywhere = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator == "gpu" and not torch.cuda.is_available() and not torch.backends.mps.is_available():
+        asked = f"KFTUNE_DEVICE is {name}" if name else "trainer.accelerator is gpu"
+        raise UsageError(f"{asked}, but torch finds no GPU here; write {'cpu' if name else 'auto or cpu'} instead")
     if everywhere > 1:
         return {"accelerator": accelerator, "devices": here, "num_nodes": everywhere // here, "strategy": "ddp"}
     if hparams.devices > 1:

@@ -103,4 +103,6 @@ def check_logged(group: str, names: Iterable[str], metrics: Mapping[str, Any]) -
     """
     for name in names:
         if name not in metrics and name not in _ALWAYS:
-            raise HparamsError(f"{group}: no metric {name!r} is logged; {suggestion(name, metrics)}")
+            without = name.startswith("validation/") and not any(each.startswith("validation/") for each in metrics)
+            hint = "there is no data for a validation" if without else suggestion(name, metrics)
+            raise HparamsError(f"{group}: no metric {name!r} is logged; {hint}")
