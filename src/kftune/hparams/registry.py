@@ -40,6 +40,12 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
         model_type="ocr",
         description="encoder and decoder that read numbers in Khmer digits from pictures",
     ),
+    RegistryEntry(
+        class_name="DetectorHparams",
+        module_path="kftune.hparams.models.detector",
+        model_type="detector",
+        description="small detector that finds handwritten digits on canvases",
+    ),
 )
 
 _MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")
