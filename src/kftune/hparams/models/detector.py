@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from kftune.domains import Choice, LogUniform, Uniform
+from kftune.domains import Choice, LogUniform
 from kftune.hparams import Hparam, Hparams
 
 
@@ -21,21 +21,21 @@ class DetectorHparams(Hparams):
     """Optimizer; SGD has Nesterov momentum."""
     lr0: float = Hparam(0.02, gt=0, search=LogUniform(1e-4, 0.2))
     """Learning rate after the warm-up."""
-    lrf: float = Hparam(0.01, gt=0, le=1, search=LogUniform(1e-3, 1.0))
+    lrf: float = Hparam(0.01, gt=0, le=1)
     """Learning rate at the end, as a share of lr0; it falls along a cosine."""
-    momentum: float = Hparam(0.9, ge=0, lt=1, search=Uniform(0.6, 0.98))
+    momentum: float = Hparam(0.9, ge=0, lt=1)
     """Momentum of SGD; memory of the average gradient (beta1) of Adam and AdamW."""
-    weight_decay: float = Hparam(5e-4, ge=0, search=LogUniform(1e-6, 1e-2))
+    weight_decay: float = Hparam(5e-4, ge=0)
     """L2 penalty of SGD and Adam, decay of the weights themselves with AdamW. Biases and norms have none."""
     warmup_epochs: float = Hparam(1.0, ge=0)
     """Epochs. In these the learning rate rises from 0 to lr0."""
     clip_norm: float = Hparam(10.0, gt=0)
     """Norm to which a larger gradient is shortened."""
-    box: float = Hparam(2.0, gt=0, search=LogUniform(0.2, 20.0))
+    box: float = Hparam(2.0, gt=0)
     """Weight of the loss of boxes."""
-    cls: float = Hparam(1.0, gt=0, search=LogUniform(0.2, 5.0))
+    cls: float = Hparam(1.0, gt=0)
     """Weight of the loss of classes."""
-    width: int = Hparam(16, ge=1, search=Choice(8, 16, 32))
+    width: int = Hparam(16, ge=1)
     """Channels of the first layer; later ones have two and four times as many."""
 
     imgsz: int = Hparam(64, ge=32, le=640)

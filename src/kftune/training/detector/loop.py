@@ -21,10 +21,11 @@ from kftune.files import write_bytes
 from kftune.hparams.models.detector import DetectorHparams
 from kftune.metrics import report
 from kftune.training import checkpoint
+from kftune.training.detection import log_line
 from kftune.training.detector.canvases import Canvas, draw_canvas
 from kftune.training.detector.loss import Losses, losses
 from kftune.training.detector.model import STRIDE, Detector, Found, cell_centers, find
-from kftune.training.detector.output import log_line, picture, state_of
+from kftune.training.detector.output import picture, state_of
 from kftune.training.detector.png import to_png
 from kftune.training.detector.scores import Scores
 from kftune.training.process import Process, start_process

@@ -1,33 +1,20 @@
-"""What a training of the detector says and keeps: its log line, the state to resume from, a picture of what it finds."""
+"""What a training of the detector keeps: the state to resume from, a picture of what it finds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from kftune.errors import HparamsError
 from kftune.hparams.models.detector import DetectorHparams
 from kftune.training import checkpoint
+from kftune.training.detection import check_goes_on
 from kftune.training.detector.boxes import best_of_each_place
 from kftune.training.detector.canvases import Canvas
 from kftune.training.detector.model import Found
-from kftune.training.folder import read_json
-
-LOG_NAMES = {
-    "train_loss": "train/box_loss",
-    "train_cls_loss": "train/cls_loss",
-    "val_loss": "val/box_loss",
-    "val_cls_loss": "val/cls_loss",
-    "precision": "precision",
-    "recall": "recall",
-    "mAP_0.5": "mAP@0.5",
-    "mAP_0.5_0.95": "mAP@0.5:0.95",
-}
-"""Metric -> its name in the log line."""
 
 _MAY_DIFFER = {"resume", "patience"}
 """What may change between a training and its continuation: it changes no epoch."""
@@ -37,18 +24,6 @@ _SAME_PLACE = 0.5
 _GREEN, _RED = (0, 160, 0), (220, 30, 30)
 # Digits of 3 x 5 pixels: five rows of three bits each.
 _FONT = (0o75557, 0o26227, 0o71747, 0o71717, 0o55711, 0o74717, 0o74757, 0o71111, 0o75757, 0o75717)
-
-
-def log_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
-    """Returns the line for people, and for what reads logs with a regex.
-
-    Args:
-        epoch: The epoch that is done.
-        epochs: All epochs.
-        metrics: Name -> value.
-    """
-    parts = [f"{name}: {metrics[metric]:.6g}" for metric, name in LOG_NAMES.items() if metric in metrics]
-    return f"epoch {epoch} of {epochs}, {', '.join(parts)}"
 
 
 def state_of(folder: Path, hparams: DetectorHparams) -> dict[str, Any] | None:
@@ -64,13 +39,7 @@ def state_of(folder: Path, hparams: DetectorHparams) -> dict[str, Any] | None:
     path = folder / "last.pt"
     if not path.is_file():
         return None
-    before, now = read_json(folder / "hparams.json"), hparams.to_dict()
-    other = next((name for name in now if name not in _MAY_DIFFER and before.get(name) != now[name]), None)
-    if other is not None:
-        raise HparamsError(
-            f"resume goes on only with the same hyperparameters, but {other} is {now[other]!r} and was "
-            f"{before.get(other)!r} in {folder}; choose another folder, or resume=false"
-        )
+    check_goes_on(folder, hparams, _MAY_DIFFER)
     return checkpoint.load_state(path)
 
 

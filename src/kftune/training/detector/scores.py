@@ -19,7 +19,8 @@ from kftune.training.detector.model import Found
 THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 """IoU from which a detection is a hit; the first one is that of mAP@0.5."""
 
-_RECALLS = torch.linspace(0, 1, 101, dtype=torch.float64)
+# As numpy.linspace makes them there, to the last bit: a recall of 0.7 must reach the same ones.
+_RECALLS = torch.arange(101, dtype=torch.float64) * 0.01
 
 
 @dataclass
