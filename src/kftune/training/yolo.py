@@ -80,7 +80,9 @@ def train(hparams: YoloHparams, data: Path | None = None, output: Path | None = 
     rows = Rows(folder / RUN / "results.csv")
     if goes_on:
         check_goes_on(folder, hparams, _MAY_DIFFER)
-        if (folder / "summary.json").is_file() and (found := read_json(folder / "summary.json"))["status"] == "completed":
+        if (folder / "summary.json").is_file() and (found := read_json(folder / "summary.json"))[
+            "status"
+        ] == "completed":
             print(f"{folder} has a finished training of {found['epochs']} epochs")
             return 0
         for row in rows.new():
@@ -108,8 +110,8 @@ def find_program() -> str:
     found = shutil.which("yolo", path=os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]))
     if found is None:
         raise UsageError(
-            "this model needs the program yolo of ultralytics, which kftune does not install (its licence is AGPL-3.0); "
-            "install it yourself: pip install ultralytics==8.4.190 torchvision==0.28.0"
+            "this model needs the program yolo of ultralytics, which kftune does not install because its licence is "
+            "AGPL-3.0; install it yourself: pip install ultralytics==8.4.190 torchvision==0.28.0"
         )
     return found
 
@@ -183,9 +185,7 @@ def _follow(command: list[str], rows: Rows, summary: dict[str, Any], epochs: int
     # Without this, yolo installs packages that it misses.
     environment = {"YOLO_AUTOINSTALL": "false", **os.environ}
     with (
-        subprocess.Popen(  # noqa: S603 - the user's command, without a shell
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
-        ) as child,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as child,
         _passing_signals(child) as received,
     ):
         assert child.stdout is not None  # noqa: S101 - it is a pipe

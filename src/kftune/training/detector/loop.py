@@ -161,7 +161,8 @@ class Training:
         """
         self.model.eval()
         with torch.inference_mode():
-            return find(*self.model(self._ink(canvases)), self.hparams)
+            logits_BGK, boxes_BG4 = self.model(self._ink(canvases))
+            return find(logits_BGK, boxes_BG4, self.hparams)
 
     def _epoch(self, epoch: int) -> dict[str, float] | None:
         """Trains one epoch and returns its metrics; None when it was asked to stop."""
@@ -192,7 +193,8 @@ class Training:
                 break
             canvases = [self._canvas("train", first + number) for number in batch.tolist()]
             self._set_learning_rate(epoch - 1 + (step + 1) / len(batches))
-            found = self._losses(canvases)
+            logits_BGK, boxes_BG4 = self.model(self._ink(canvases))
+            found = losses(logits_BGK, boxes_BG4, self.centers_G2, canvases)
             self.optimizer.zero_grad()
             torch.autograd.backward(hparams.box * found.box + hparams.cls * found.cls)
             nn.utils.clip_grad_norm_(self.model.parameters(), hparams.clip_norm)
@@ -206,23 +208,19 @@ class Training:
         with torch.inference_mode():
             for start in range(0, len(self.val), _VALIDATED_AT_ONCE):
                 canvases = self.val[start : start + _VALIDATED_AT_ONCE]
-                outputs = self.model(self._ink(canvases))
-                sums += torch.stack(losses(*outputs, self.centers_G2, canvases)).cpu() * len(canvases)
-                for canvas, found in zip(canvases, find(*outputs, self.hparams), strict=True):
+                logits_BGK, boxes_BG4 = self.model(self._ink(canvases))
+                found_losses = losses(logits_BGK, boxes_BG4, self.centers_G2, canvases)
+                sums += torch.stack(found_losses).cpu() * len(canvases)
+                for canvas, found in zip(canvases, find(logits_BGK, boxes_BG4, self.hparams), strict=True):
                     scores.add(found, canvas.boxes_N4, canvas.labels_N)
         return Losses(*(sums / len(self.val))), scores
-
-    def _losses(self, canvases: Sequence[Canvas]) -> Losses:
-        return losses(*self.model(self._ink(canvases)), self.centers_G2, canvases)
 
     def _ink(self, canvases: Sequence[Canvas]) -> Tensor:
         return torch.stack([canvas.ink_HW for canvas in canvases]).to(self.process.device)
 
     def _canvas(self, split: str, number: int) -> Canvas:
         hparams = self.hparams
-        return draw_canvas(
-            split, number, side=hparams.imgsz, max_digits=hparams.max_digits, seed=hparams.data_seed
-        )
+        return draw_canvas(split, number, side=hparams.imgsz, max_digits=hparams.max_digits, seed=hparams.data_seed)
 
     def _set_learning_rate(self, epochs: float) -> None:
         """Sets the learning rate after some epochs: it rises in a line, then falls along a cosine."""

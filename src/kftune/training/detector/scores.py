@@ -1,8 +1,8 @@
 """How good a detector is: precision, recall and the mean average precision (mAP) over classes.
 
-Source: COCO's detection evaluation (pycocotools, cocoeval.py): detections of one class are matched with the best free box
-of their canvas, the most confident first; the precision at a recall is the highest at this or any higher recall; its
-average is taken at 101 recalls.
+Source: COCO's detection evaluation (pycocotools, cocoeval.py): detections of one class are matched with the best free
+box of their canvas, the most confident first; the precision at a recall is the highest at this or any higher recall;
+its average is taken at 101 recalls.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``python -m kftune.training detector-data``: writes canvases as a data set in the format of YOLO.
 
-Source: the format of ultralytics: ``data.yaml`` names folders ``images/SPLIT``; beside each there is ``labels/SPLIT`` with
-a text file for each picture, and in it a line for each box: class, center x and y, width and height, as shares.
+Source: the format of ultralytics: ``data.yaml`` names folders ``images/SPLIT``; beside each there is ``labels/SPLIT``
+with a text file for each picture, and in it a line for each box: class, center x and y, width and height, as shares.
 """
 
 from __future__ import annotations
