@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -70,3 +71,13 @@ class DetectorHparams(Hparams):
         if self.imgsz % 8:
             raise ValueError(f"imgsz must be a multiple of 8, but is {self.imgsz}; take {self.imgsz // 8 * 8}")
         return self
+
+    def learning_rate_after(self, epochs: float) -> float:
+        """Returns the learning rate after some epochs, also parts of one: it rises in a line, and falls along a cosine.
+
+        Args:
+            epochs: Epochs that are done.
+        """
+        fallen = (1 - math.cos(math.pi * epochs / self.epochs)) / 2
+        warm = min(1.0, epochs / self.warmup_epochs) if self.warmup_epochs else 1.0
+        return self.lr0 * warm * (1 - (1 - self.lrf) * fallen)

@@ -192,7 +192,9 @@ class Training:
             if self.process.stops_now:
                 break
             canvases = [self._canvas("train", first + number) for number in batch.tolist()]
-            self._set_learning_rate(epoch - 1 + (step + 1) / len(batches))
+            rate = hparams.learning_rate_after(epoch - 1 + (step + 1) / len(batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
             logits_BGK, boxes_BG4 = self.model(self._ink(canvases))
             found = losses(logits_BGK, boxes_BG4, self.centers_G2, canvases)
             self.optimizer.zero_grad()
@@ -221,15 +223,6 @@ class Training:
     def _canvas(self, split: str, number: int) -> Canvas:
         hparams = self.hparams
         return draw_canvas(split, number, side=hparams.imgsz, max_digits=hparams.max_digits, seed=hparams.data_seed)
-
-    def _set_learning_rate(self, epochs: float) -> None:
-        """Sets the learning rate after some epochs: it rises in a line, then falls along a cosine."""
-        hparams = self.hparams
-        fallen = (1 - math.cos(math.pi * epochs / hparams.epochs)) / 2
-        share = 1 - (1 - hparams.lrf) * fallen
-        warm = min(1.0, epochs / hparams.warmup_epochs) if hparams.warmup_epochs else 1.0
-        for group in self.optimizer.param_groups:
-            group["lr"] = hparams.lr0 * share * warm
 
     def _is_out_of_patience(self) -> bool:
         patience, best = self.hparams.patience, self.summary["best"]
