@@ -73,16 +73,18 @@ class Detector(nn.Module):
         """
         fine_BCHW = self.fine(ink_BHW[:, None].float().div(255))
         coarse_BCHW = self.coarse(fine_BCHW)
-        batch, channels, height, width = coarse_BCHW.shape
-        # As nn.Upsample does, which has no deterministic gradient on a GPU.
-        large = coarse_BCHW[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2)
-        both_BCHW = torch.cat([fine_BCHW, large.reshape(batch, channels, 2 * height, 2 * width)], dim=1)
-        shared_BCHW = self.neck(both_BCHW)
+        shared_BCHW = self.neck(torch.cat([fine_BCHW, _doubled(coarse_BCHW)], dim=1))
         logits_BGK = self.classes(shared_BCHW).flatten(2).transpose(1, 2)
         edges_BG4 = nn.functional.softplus(self.edges(shared_BCHW).flatten(2).transpose(1, 2)) * 2 * STRIDE
-        centers_G2 = cell_centers(2 * height, 2 * width, ink_BHW.device)
+        centers_G2 = cell_centers(*fine_BCHW.shape[2:], ink_BHW.device)
         boxes_BG4 = torch.cat([centers_G2 - edges_BG4[..., :2], centers_G2 + edges_BG4[..., 2:]], dim=-1)
         return logits_BGK, boxes_BG4
+
+
+def _doubled(features_BCHW: Tensor) -> Tensor:
+    """Returns each cell as four: what nn.Upsample does, which has no deterministic gradient on a GPU."""
+    rows_BCHW = torch.stack([features_BCHW, features_BCHW], dim=3).flatten(2, 3)
+    return torch.stack([rows_BCHW, rows_BCHW], dim=4).flatten(3, 4)
 
 
 def cell_centers(rows: int, columns: int, device: torch.device) -> Tensor:

@@ -28,7 +28,7 @@ def to_png(picture: Tensor) -> bytes:
     rows = torch.cat([picture.new_zeros(height, 1), picture.reshape(height, -1)], dim=1).contiguous()
     # Without numpy, torch has no other way to bytes that does not pass each pixel through Python.
     raw = ctypes.string_at(rows.data_ptr(), rows.numel())
-    header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    header = struct.pack(">II5B", *(width, height), *(8, kind, 0, 0, 0))
     return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(raw)) + _chunk(b"IEND", b"")
 
 
