@@ -124,7 +124,7 @@ def test_the_device_is_that_of_the_class_or_of_the_environment(
     assert values(command_line(YoloHparams(device=field), DATA, tmp_path))["device"] == device
 
 
-def test_going_on_takes_the_checkpoint_and_only_what_may_change(tmp_path: Path):
+def test_continuing_takes_the_checkpoint_and_only_what_may_change(tmp_path: Path):
     last = tmp_path / "yolo" / "weights" / "last.pt"
     hparams = YoloHparams(lr0=0.15, optimizer="SGD", workers=0, resume=True)
     given = values(command_line(hparams, DATA, tmp_path, last=last))
@@ -210,7 +210,7 @@ def test_the_exit_status_is_that_of_yolo(monkeypatch: pytest.MonkeyPatch, capsys
     assert read("summary.json")["status"] == "failed"
 
 
-def test_a_signal_is_passed_on_and_a_resumed_training_goes_on(
+def test_a_signal_is_passed_on_and_a_resumed_training_continues(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     command = [sys.executable, "-m", "kftune.training", "yolo", f"--data={DATA}", "--epochs=3"]
@@ -225,7 +225,7 @@ def test_a_signal_is_passed_on_and_a_resumed_training_goes_on(
     assert read("summary.json")["status"] == "stopped"
     assert train(YoloHparams(epochs=3, resume=True), DATA) == 0
     out = capsys.readouterr().out
-    assert "goes on after epoch 2" in out
+    assert "continues after epoch 2" in out
     assert {step for _, step, _ in reported(out)} == {3}
     assert [epoch["epoch"] for epoch in read("summary.json")["history"]] == [1, 2, 3]
     assert train(YoloHparams(epochs=3, resume=True), DATA) == 0
@@ -234,7 +234,7 @@ def test_a_signal_is_passed_on_and_a_resumed_training_goes_on(
 
 def test_resume_with_other_hyperparameters_is_refused():
     train(YoloHparams(epochs=3), DATA)
-    with pytest.raises(HparamsError, match=r"resume goes on only with the same .* imgsz is 64 and was 640"):
+    with pytest.raises(HparamsError, match=r"resume continues only with the same .* imgsz is 64 and was 640"):
         train(YoloHparams(epochs=3, imgsz=64, resume=True), DATA)
 
 

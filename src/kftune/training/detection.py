@@ -1,4 +1,4 @@
-"""What trainings of detectors say and keep alike: the line of an epoch, and whether a training may go on."""
+"""What all trainings of detectors need: the line of an epoch, and whether a training may continue."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def log_line(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
     return f"epoch {epoch} of {epochs}, {', '.join(parts)}"
 
 
-def check_goes_on(folder: Path, hparams: Hparams, may_differ: Set[str]) -> None:
-    """Rejects hyperparameters with which a training cannot go on.
+def check_continues(folder: Path, hparams: Hparams, may_differ: Set[str]) -> None:
+    """Rejects hyperparameters with which a training cannot continue.
 
     Args:
         folder: Its output folder.
@@ -51,6 +51,6 @@ def check_goes_on(folder: Path, hparams: Hparams, may_differ: Set[str]) -> None:
     other = next((name for name in now if name not in may_differ and before.get(name) != now[name]), None)
     if other is not None:
         raise HparamsError(
-            f"resume goes on only with the same hyperparameters, but {other} is {now[other]!r} and was "
+            f"resume continues only with the same hyperparameters, but {other} is {now[other]!r} and was "
             f"{before.get(other)!r} in {folder}; choose another folder, or resume=false"
         )

@@ -1,7 +1,7 @@
 """Trains with the program ``yolo`` of ultralytics, and reports what it writes into ``results.csv``.
 
-Ultralytics has the licence AGPL-3.0. Who uses it installs it; this module starts its command line as a process of its
-own, and imports nothing of it. `docs/yolo.md` says how.
+Ultralytics has the licence AGPL-3.0. Who uses it installs it; this module starts its command line as a separate
+process, and imports nothing from it. `docs/yolo.md` says how.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kftune.errors import HparamsError, UsageError
 from kftune.files import write_text
 from kftune.hparams.models.yolo import YoloHparams
 from kftune.metrics import report
-from kftune.training.detection import check_goes_on, log_line
+from kftune.training.detection import check_continues, log_line
 from kftune.training.folder import read_json
 
 COLUMNS = {
@@ -47,7 +47,7 @@ RUN = "yolo"
 """The folder that yolo writes, in the output folder."""
 
 _MAY_DIFFER = {"resume", "batch", "device", "workers", "cache", "patience", "time", "save_period", "plots"}
-"""What yolo takes anew when a training goes on."""
+"""What yolo accepts again when a training continues."""
 _NOT_PASSED = {"network", "resume", "device"}
 _STYLE = Style(form="name=value")
 
@@ -75,11 +75,11 @@ def train(hparams: YoloHparams, data: Path | None = None, output: Path | None = 
     program = find_program()
     folder = (output or Path(os.environ.get("KFTUNE_OUTPUT_DIR") or "output")).absolute()
     last = folder / RUN / "weights" / "last.pt"
-    goes_on = hparams.resume and last.is_file()
+    continues = hparams.resume and last.is_file()
     summary: dict[str, Any] = {"status": "completed", "experiment_name": RUN, "epochs": 0, "best": None, "history": []}
     rows = Rows(folder / RUN / "results.csv")
-    if goes_on:
-        check_goes_on(folder, hparams, _MAY_DIFFER)
+    if continues:
+        check_continues(folder, hparams, _MAY_DIFFER)
         if (folder / "summary.json").is_file() and (found := read_json(folder / "summary.json"))[
             "status"
         ] == "completed":
@@ -87,12 +87,12 @@ def train(hparams: YoloHparams, data: Path | None = None, output: Path | None = 
             return 0
         for row in rows.new():
             _add(summary, row)
-        print(f"goes on after epoch {summary['epochs']}", flush=True)
+        print(f"continues after epoch {summary['epochs']}", flush=True)
     else:
         shutil.rmtree(folder / RUN, ignore_errors=True)
         (folder / "summary.json").unlink(missing_ok=True)
     _write(folder / "hparams.json", hparams.to_dict())
-    command = command_line(hparams, data, folder, program=program, last=last if goes_on else None)
+    command = command_line(hparams, data, folder, program=program, last=last if continues else None)
     summary["command"] = command
     status = _follow(command, rows, summary, hparams.epochs)
     summary["status"] = "completed" if status == 0 else "stopped" if status > 128 else "failed"
@@ -101,13 +101,13 @@ def train(hparams: YoloHparams, data: Path | None = None, output: Path | None = 
 
 
 def find_program() -> str:
-    """Returns the path of the program ``yolo``: beside this Python, or in PATH.
+    """Returns the path of the program ``yolo``: next to this Python, or in PATH.
 
     Raises:
         UsageError: There is none.
     """
-    beside = str(Path(sys.executable).parent)
-    found = shutil.which("yolo", path=os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]))
+    folder = str(Path(sys.executable).parent)
+    found = shutil.which("yolo", path=os.pathsep.join([folder, os.environ.get("PATH", os.defpath)]))
     if found is None:
         raise UsageError(
             "this model needs the program yolo of ultralytics, which kftune does not install because its licence is "
@@ -128,9 +128,9 @@ def command_line(
         data: The file that describes the data set.
         folder: The output folder.
         program: The program.
-        last: The checkpoint to go on from; None starts from the beginning.
+        last: The checkpoint to continue from; None starts from the beginning.
     """
-    # A file is named in full, because yolo looks for others in a folder of its own.
+    # A file is named in full, because yolo looks for others in another folder.
     dataset = data.absolute() if data.exists() else data
     changed = hparams.diff(YoloHparams())
     texts = hparams.to_assignments()
@@ -226,7 +226,7 @@ def _add(summary: dict[str, Any], row: dict[str, float]) -> None:
 
 @contextmanager
 def _passing_signals(child: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Passes signals that stop a training on to a process; yields the list of those that came."""
+    """Passes signals that stop a training on to a process; yields the list of received ones."""
     received: list[int] = []
 
     def passed_on(number: int, _frame: FrameType | None) -> None:

@@ -171,13 +171,13 @@ def test_resume_of_a_finished_training_trains_nothing(folder: Path, capsys: pyte
     run()
     before = (folder / "model.pt").read_bytes()
     assert run(resume=True) == 0
-    assert "goes on after epoch 2" in capsys.readouterr().out
+    assert "continues after epoch 2" in capsys.readouterr().out
     assert (folder / "model.pt").read_bytes() == before
 
 
 def test_resume_with_other_hyperparameters_is_refused():
     run()
-    with pytest.raises(HparamsError, match=r"resume goes on only with the same .* batch is 2 and was 4"):
+    with pytest.raises(HparamsError, match=r"resume continues only with the same .* batch is 2 and was 4"):
         run(batch=2, resume=True)
 
 

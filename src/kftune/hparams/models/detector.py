@@ -14,7 +14,7 @@ from kftune.hparams import Hparam, Hparams
 class DetectorHparams(Hparams):
     """Finds handwritten digits on canvases: a small convolutional network with one stage and no anchors."""
 
-    epochs: int = Hparam(30, ge=1)
+    epochs: int = Hparam(20, ge=1)
     """Epochs. Passes over the canvases to train on."""
     batch: int = Hparam(4, ge=1, search=Choice(2, 4, 8, 16))
     """Canvases per optimizer step."""
@@ -62,7 +62,7 @@ class DetectorHparams(Hparams):
     patience: int | None = Hparam(None, ge=1)
     """Epochs without a better mAP_0.5_0.95 after which training ends; null trains all epochs."""
     resume: bool = Hparam(False)
-    """Whether to go on after the last finished epoch in the output folder, if there is one."""
+    """Whether to continue after the last finished epoch in the output folder, if there is one."""
     seed: int = Hparam(0, ge=0)
     """Seed of the first weights and of the order of the canvases."""
 

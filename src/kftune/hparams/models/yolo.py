@@ -1,7 +1,7 @@
 """Hyperparameters of detectors that the program `yolo` of ultralytics trains; `kftune.training.yolo` starts it.
 
 Names, types and defaults are those of ultralytics 8.4.190. Ultralytics is not a part of kftune, and kftune imports
-nothing of it.
+nothing from it.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class YoloHparams(Hparams):
     multi_scale: float = Hparam(0.0, ge=0, le=1)
     """How much imgsz varies between batches, as a share of it."""
     freeze: int | None = Hparam(None, ge=0)
-    """First layers whose weights stay as they are."""
+    """Number of first layers with fixed weights."""
     save_period: int = Hparam(-1, ge=-1)
-    """Epochs between checkpoints that are kept, beside the last and the best one; -1 keeps no others."""
+    """Epochs between further checkpoints, in addition to the last and the best; -1 for none."""
     plots: bool = Hparam(True)
     """Whether yolo draws curves and examples."""
     deterministic: bool = Hparam(True)
@@ -62,7 +62,7 @@ class YoloHparams(Hparams):
     seed: int = Hparam(0, ge=0)
     """Seed of weights, order and augmentation."""
     resume: bool = Hparam(False)
-    """Whether to go on after the last finished epoch in the output folder, if there is one."""
+    """Whether to continue after the last finished epoch in the output folder, if there is one."""
 
     optimizer: Literal["auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp"] = Hparam("auto")
     """Optimizer; auto chooses it together with lr0 and momentum."""

@@ -61,7 +61,7 @@ def draw_canvas(split: str, number: int, *, side: int, max_digits: int, seed: in
         max_digits: Digits on it at most; at least one.
         seed: Another seed gives another sequence.
     """
-    # Each canvas has a generator of its own, so that it depends on no other one.
+    # Each canvas has a separate generator, so that it depends on no other canvas.
     generator = torch.Generator().manual_seed((seed * 2 + (split == "val")) * 10_000_019 + number)
     ink_HW = torch.zeros(side, side)
     boxes: list[list[float]] = []

@@ -15,7 +15,7 @@ def write_dataset(path: Path, counts: Mapping[str, int], *, side: int, max_digit
     """Writes a data set, ``data.yaml`` last.
 
     Args:
-        path: The file ``data.yaml``; pictures and labels go beside it.
+        path: The file ``data.yaml``; pictures and labels go into the same folder.
         counts: How many canvases each split has.
         side: Pixels of height and width.
         max_digits: Digits on a canvas at most.
@@ -31,7 +31,7 @@ def write_dataset(path: Path, counts: Mapping[str, int], *, side: int, max_digit
             name = f"{split}/{number:05}"
             write_bytes(folder / "images" / f"{name}.png", to_png(255 - canvas.ink_HW))
             write_text(folder / "labels" / f"{name}.txt", _labels(canvas))
-    # Without a key path, folders are beside this file.
+    # Without a key path, folders are relative to this file.
     splits = {split: f"images/{split}" for split in counts}
     write_text(path, yaml_text.dump({**splits, "names": [str(label) for label in range(CLASSES)]}))
 

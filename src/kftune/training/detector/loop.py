@@ -96,7 +96,7 @@ class Training:
         }
 
     def start(self, folder: Path) -> None:
-        """Prepares the output folder, and goes on after the last finished epoch if asked to.
+        """Prepares the output folder, and continues after the last finished epoch if asked to.
 
         Args:
             folder: The output folder.
@@ -114,7 +114,7 @@ class Training:
             self.optimizer.load_state_dict(state["optimizer"])
             self.summary |= state["summary"]
             checkpoint.write_json(folder / "hparams.json", self.hparams.to_dict())
-            print(f"goes on after epoch {self.summary['epochs']}")
+            print(f"continues after epoch {self.summary['epochs']}")
         print(
             f"detector with {self.summary['parameters']} parameters on {self.process.device}: "
             f"{self.hparams.train_images} canvases to train on, {len(self.val)} to validate with",
@@ -166,7 +166,7 @@ class Training:
 
     def _epoch(self, epoch: int) -> dict[str, float] | None:
         """Trains one epoch and returns its metrics; None when it was asked to stop."""
-        # A training that goes on draws the same numbers as one that was not interrupted.
+        # A resumed training draws the same numbers as one that was not interrupted.
         generator = torch.Generator().manual_seed(self.hparams.seed * 100_003 + epoch)
         train = self._train_epoch(epoch, generator)
         if self.process.stops_now:

@@ -16,7 +16,7 @@ from kftune.training.detector.canvases import Canvas
 from kftune.training.detector.model import STRIDE
 
 _REACH = 1.5 * STRIDE
-"""Pixels. A cell answers for a digit whose center is no farther than this away, in either direction."""
+"""Pixels. A cell answers for a digit if its center is at most this far away, in either direction."""
 _FOCUS = 2.0
 
 

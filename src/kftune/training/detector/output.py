@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kftune.hparams.models.detector import DetectorHparams
 from kftune.training import checkpoint
-from kftune.training.detection import check_goes_on
+from kftune.training.detection import check_continues
 from kftune.training.detector.boxes import best_of_each_place
 from kftune.training.detector.canvases import Canvas
 from kftune.training.detector.model import Found
@@ -31,7 +31,7 @@ def state_of(folder: Path, hparams: DetectorHparams) -> dict[str, Any] | None:
 
     Args:
         folder: The output folder.
-        hparams: The hyperparameters of the training that goes on.
+        hparams: The hyperparameters of the training that continues.
 
     Raises:
         HparamsError: The state is that of another training, or the file is another one.
@@ -39,7 +39,7 @@ def state_of(folder: Path, hparams: DetectorHparams) -> dict[str, Any] | None:
     path = folder / "last.pt"
     if not path.is_file():
         return None
-    check_goes_on(folder, hparams, _MAY_DIFFER)
+    check_continues(folder, hparams, _MAY_DIFFER)
     return checkpoint.load_state(path)
 
 

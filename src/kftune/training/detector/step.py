@@ -1,6 +1,6 @@
 """``python -m kftune.training detector-data``: writes canvases as a data set in the format of YOLO.
 
-Source: the format of ultralytics: ``data.yaml`` names folders ``images/SPLIT``; beside each there is ``labels/SPLIT``
+Source: the format of ultralytics: ``data.yaml`` names folders ``images/SPLIT``; next to each is ``labels/SPLIT``
 with a text file for each picture, and in it a line for each box: class, center x and y, width and height, as shares.
 """
 
@@ -19,7 +19,7 @@ Writes the canvases on which the model detector trains, as a data set in the for
 same files. Digits of the two splits are of different people.
 
 arguments:
-  --dataset      file to write, such as digits/data.yaml; pictures and labels go beside it
+  --dataset      file to write, such as digits/data.yaml; pictures and labels go into the same folder
   --seed         another seed gives other canvases (default: 0)
   --train        number of canvases to train on (default: 400)
   --val          number of canvases to validate with (default: 200)
