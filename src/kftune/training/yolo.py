@@ -106,8 +106,7 @@ def find_program() -> str:
     Raises:
         UsageError: There is none.
     """
-    folder = str(Path(sys.executable).parent)
-    found = shutil.which("yolo", path=os.pathsep.join([folder, os.environ.get("PATH", os.defpath)]))
+    found = shutil.which("yolo", path=str(Path(sys.executable).parent)) or shutil.which("yolo")
     if found is None:
         raise UsageError(
             "this model needs the program yolo of ultralytics, which kftune does not install because its licence is "

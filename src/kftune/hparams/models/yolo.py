@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from kftune.domains import Choice, LogUniform
+from kftune.domains import Choice
 from kftune.hparams import Hparam, Hparams
 
 _CHOSEN_BY_AUTO = ("lr0", "momentum")
@@ -66,7 +66,7 @@ class YoloHparams(Hparams):
 
     optimizer: Literal["auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp"] = Hparam("auto")
     """Optimizer; auto chooses it together with lr0 and momentum."""
-    lr0: float = Hparam(0.01, gt=0, le=1, search=LogUniform(1e-5, 1e-1))
+    lr0: float = Hparam(0.01, gt=0, le=1)
     """Learning rate at the start."""
     lrf: float = Hparam(0.01, gt=0, le=1)
     """Learning rate at the end, as a share of lr0."""
