@@ -82,7 +82,7 @@ def values(command: list[str]) -> dict[str, str]:
 
 
 def reported(text: str) -> list[tuple[str, int | None, str]]:
-    parser = MetricParser(yolo.COLUMNS.values())
+    parser = MetricParser(list(yolo.COLUMNS.values()))
     return [(item.name, item.step, item.text) for item in (*parser.feed(text.encode()), *parser.close())]
 
 

@@ -80,10 +80,8 @@ def train(hparams: YoloHparams, data: Path | None = None, output: Path | None = 
     rows = Rows(folder / RUN / "results.csv")
     if continues:
         check_continues(folder, hparams, _MAY_DIFFER)
-        if (folder / "summary.json").is_file() and (found := read_json(folder / "summary.json"))[
-            "status"
-        ] == "completed":
-            print(f"{folder} has a finished training of {found['epochs']} epochs")
+        if (path := folder / "summary.json").is_file() and read_json(path).get("status") == "completed":
+            print(f"{folder} has a finished training")
             return 0
         for row in rows.new():
             _add(summary, row)

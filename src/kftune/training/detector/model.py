@@ -76,7 +76,8 @@ class Detector(nn.Module):
         shared_BCHW = self.neck(torch.cat([fine_BCHW, _doubled(coarse_BCHW)], dim=1))
         logits_BGK = self.classes(shared_BCHW).flatten(2).transpose(1, 2)
         edges_BG4 = nn.functional.softplus(self.edges(shared_BCHW).flatten(2).transpose(1, 2)) * 2 * STRIDE
-        centers_G2 = cell_centers(*fine_BCHW.shape[2:], ink_BHW.device)
+        rows, columns = fine_BCHW.shape[2:]
+        centers_G2 = cell_centers(rows, columns, ink_BHW.device)
         boxes_BG4 = torch.cat([centers_G2 - edges_BG4[..., :2], centers_G2 + edges_BG4[..., 2:]], dim=-1)
         return logits_BGK, boxes_BG4
 
