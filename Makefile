@@ -145,7 +145,7 @@ build/sbom/tool: Makefile
 	@touch $@
 
 sbom: $(READY) build/sbom/tool ## write build/sbom/IMAGE.cdx.json: the Python packages of each built image (CycloneDX)
-	@for name in $$($(BIN)/kftune images list --format names); do \
+	@for name in $$($(BIN)/python -c 'from pathlib import Path; from kftune.images import lock_of; print(*lock_of(Path()).images)'); do \
 	  $(BIN)/kftune images packages $$name | build/sbom/tool/bin/cyclonedx-py requirements - --output-reproducible --output-file build/sbom/$$name.cdx.json; \
 	  echo "wrote build/sbom/$$name.cdx.json"; \
 	done

@@ -28,6 +28,7 @@ from kftune.hparams.registry import (
 
 CLASS = "from kftune import Hparams\n\nclass {name}(Hparams):\n    lr: float = {default}\n"
 FORM = "a class is written module:Class, as in an import, or as its name in the registry"
+KNOWN = "known: DetectorHparams, LstmHparams, OcrHparams, YoloHparams, detector, lstm, ocr, yolo"
 _NUMBERS = itertools.count()
 
 
@@ -208,8 +209,8 @@ def test_a_plug_in_cannot_use_a_name_that_is_taken(tmp_path, monkeypatch):
     [
         ("LstmHparam", "did you mean 'LstmHparams'?"),
         ("lstn", "did you mean 'lstm'?"),
-        ("transformer", "known: LstmHparams, OcrHparams, lstm, ocr"),
-        ("", "known: LstmHparams, OcrHparams, lstm, ocr"),
+        ("transformer", KNOWN),
+        ("", KNOWN),
     ],
 )
 def test_an_unknown_name_offers_the_near_ones(name, text):

@@ -75,6 +75,18 @@ def test_images_are_built_on_one_another_and_locked(engine, project, tmp_path):
         lock_images(engine, project, tag="t2")
 
 
+def test_an_image_that_is_opt_in_is_built_only_by_name(engine, project):
+    dockerfile = project / "images" / "kftune-test-a" / "Dockerfile"
+    dockerfile.write_text(f"# opt-in: it is large\n{dockerfile.read_text()}")
+    told: list[str] = []
+    assert list(build_images(engine, project, tag="t1", tell=told.append).images) == ["kftune-test-z"]
+    left_out = "left out kftune-test-a: it is large; name it to build it: kftune images build kftune-test-a"
+    assert told == [left_out, "building localhost/kftune-test-z:t1"]
+    assert list(lock_images(engine, project, tag="t1").images) == ["kftune-test-z"]
+    lock = build_images(engine, project, ["kftune-test-a"], tag="t1")
+    assert sorted(lock.images) == ["kftune-test-a", "kftune-test-z"]
+
+
 def test_a_build_that_fails_leaves_the_lock_as_it_is(engine, project, capfd):
     before = build_images(engine, project, tag="t1")
     with (project / "images" / "kftune-test-a" / "Dockerfile").open("a") as file:

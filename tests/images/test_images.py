@@ -22,7 +22,10 @@ from kftune.images.source import find_sources, with_bases
 from kftune.images.wheel import requirements
 from kftune.render import render
 
-DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))
+ALL = sorted((ROOT / "images").glob("*/Dockerfile"))
+DOCKERFILES = [path for path in ALL if path.parent.name != "yolo"]
+"""Those that stand alone; yolo is built on train."""
+YOLO = ROOT / "images" / "yolo" / "Dockerfile"
 DIGEST = "sha256:" + 64 * "a"
 PUSHED = f"registry.example/team/train@{DIGEST}"
 TRAIN = LockedImage("localhost/train:1", DIGEST, "abc", "python:3.11", PUSHED)
@@ -54,7 +57,7 @@ def locked(root: Path, **images: LockedImage) -> Path:
 
 
 def test_there_is_an_image_that_trains_and_one_that_launches():
-    assert [path.parent.name for path in DOCKERFILES] == ["earlystopping", "launcher", "train"]
+    assert [path.parent.name for path in ALL] == ["earlystopping", "launcher", "train", "yolo"]
 
 
 HADOLINT = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -62,7 +65,7 @@ HADOLINT = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.env
 
 @pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed; make setup brings it")
 def test_hadolint_finds_nothing():
-    done = subprocess.run([str(HADOLINT), *DOCKERFILES], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(HADOLINT), *ALL], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -116,6 +119,31 @@ def test_what_an_image_installs_is_pinned():
     assert {re.split(r"[^\w.-]", line)[0] for name in installed for line in needed[name]} <= pins
 
 
+def test_the_image_for_yolo_is_built_on_the_one_that_trains_and_only_when_it_is_named():
+    source = find_sources(ROOT)["yolo"]
+    assert (source.below, source.user) == ("train", "10001")
+    assert "AGPL-3.0" in source.opt_in
+    assert [name for name, other in find_sources(ROOT).items() if other.opt_in] == ["yolo"]
+
+
+def test_the_image_for_yolo_takes_nothing_from_the_project():
+    assert not {"COPY", "ADD"} & {word for word, _ in steps(YOLO)}
+    rules = YOLO.with_name("Dockerfile.dockerignore").read_text().splitlines()
+    assert [rule for rule in rules if not rule.startswith("#")] == ["*"]
+
+
+def test_the_image_for_yolo_installs_the_versions_with_which_it_was_tried():
+    installed = dict(re.findall(r"([\w-]+)==([\w.]+)", YOLO.read_text()))
+    tried = (
+        (ROOT / "pipelines" / "yolo" / "constraints.txt")
+        .read_text()
+        .replace("opencv-python=", "opencv-python-headless=")
+    )
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", f"{(ROOT / 'constraints.txt').read_text()}\n{tried}", re.M))
+    assert installed == {name: pins[name] for name in installed}
+    assert set(dict(re.findall(r"^([\w.-]+)==([\w.]+)", tried, re.M))) - set(installed) == {"torch"}
+
+
 # -- order ---------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +153,13 @@ def test_an_image_comes_after_the_one_that_it_is_built_on(tmp_path):
     assert [source.name for source in with_bases(["images/c"], sources)] == ["z", "c"]
     assert [source.name for source in with_bases([], sources)] == ["z", "c", "a", "b"]
     assert (sources["a"].below, sources["b"].below) == ("c", None)
+
+
+def test_an_image_is_opt_in_by_a_comment(tmp_path):
+    project(tmp_path, a="python:3.11", b="python:3.11")
+    path = tmp_path / "images" / "b" / "Dockerfile"
+    path.write_text(f"# opt-in: it is large\n{path.read_text()}")
+    assert {name: source.opt_in for name, source in find_sources(tmp_path).items()} == {"a": "", "b": "it is large"}
 
 
 @pytest.mark.parametrize(

@@ -254,13 +254,13 @@ def test_a_batch_must_give_each_process_a_window():
 MISTAKES = {
     "no model": (
         [],
-        "the first argument must be the model to train (lstm, ocr, or module:Class) or a step "
-        "(data, ocr-data, evaluate, register), but got nothing",
+        "the first argument must be the model to train (lstm, ocr, detector, yolo, or module:Class) or a step "
+        "(data, ocr-data, detector-data, evaluate, register), but got nothing",
     ),
     "a flag first": (
         ["--epochs=3"],
-        "the first argument must be the model to train (lstm, ocr, or module:Class) or a step "
-        "(data, ocr-data, evaluate, register), but got --epochs=3",
+        "the first argument must be the model to train (lstm, ocr, detector, yolo, or module:Class) or a step "
+        "(data, ocr-data, detector-data, evaluate, register), but got --epochs=3",
     ),
     "a misspelt model": (["lsmt"], "did you mean 'lstm'?"),
     "a misspelt step": (["evalute"], "did you mean 'evaluate'?"),

@@ -3,7 +3,7 @@
 kftune images init launcher                           write images/launcher, the image of tune steps
 kftune images init train                              write images/train, which trains kftune's own models
 kftune images list                                    list the images, and what was last built of each
-kftune images build                                   build all, tagged localhost/NAME:GIT-REVISION
+kftune images build                                   build all that are not opt-in, as localhost/NAME:GIT-REVISION
 kftune images build train --push registry.example/team
 kftune images lock                                    write images/images.lock.json from existing images
 kftune images packages train                          list the Python packages in an image
@@ -33,7 +33,9 @@ from kftune.images import LockedImage, lock_of
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("action", choices=["init", "list", "build", "lock", "packages"])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="names of images (default: all; init needs them)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="names of images (default: all that are not opt-in; init needs them)"
+    )
     parser.add_argument("--root", type=a_path, default=Path(), help="folder of the project (default: the current one)")
     parser.add_argument("--push", metavar="REGISTRY", help="push the images, for example to registry.example/team")
     parser.add_argument("--base", metavar="IMAGE", help="base image, for example one with a digest")
@@ -92,8 +94,12 @@ def _build(arguments: argparse.Namespace) -> None:
     from kftune.images.build import build_images, lock_images
 
     engine = find_engine()
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr)
+
     if arguments.action == "lock":
-        lock = lock_images(engine, arguments.root, arguments.names, tag=arguments.tag)
+        lock = lock_images(engine, arguments.root, arguments.names, tag=arguments.tag, tell=tell)
     else:
         lock = build_images(
             engine,
@@ -103,7 +109,7 @@ def _build(arguments: argparse.Namespace) -> None:
             base=arguments.base,
             flags=arguments.flag,
             registry=arguments.push,
-            tell=lambda text: print(text, file=sys.stderr),
+            tell=tell,
         )
     print(f"wrote {lock.path}")
 

@@ -42,6 +42,18 @@ BUILT_IN: tuple[RegistryEntry, ...] = (
         model_type="ocr",
         description="encoder and decoder that read numbers in Khmer digits from pictures",
     ),
+    RegistryEntry(
+        class_name="DetectorHparams",
+        module_path="kftune.hparams.models.detector",
+        model_type="detector",
+        description="small detector that finds handwritten digits on canvases",
+    ),
+    RegistryEntry(
+        class_name="YoloHparams",
+        module_path="kftune.hparams.models.yolo",
+        model_type="yolo",
+        description="detector that the program yolo of ultralytics trains",
+    ),
 )
 
 _MODULE = re.compile(r"(?!.*\.py$)[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -72,7 +72,7 @@ def build_images(
     Args:
         engine: The container engine.
         root: The folder of the project, which is also the build context.
-        names: Images to build; none means all.
+        names: Images to build; none means all but those that are opt-in.
         tag: The tag; None means the git revision.
         base: The base image; None means those of the Dockerfiles.
         flags: More options for the ``build`` of the engine.
@@ -84,7 +84,7 @@ def build_images(
             the kftune that runs, which is not installed.
         UnknownNameError: The image is unknown.
     """
-    chosen = with_bases(names, find_sources(root))
+    chosen = _chosen(root, names, tell)
     version = version_of(root, tag)
     if any(source.with_kftune for source in chosen):
         tell(f"wrote {write_kftune(root)}")
@@ -98,20 +98,28 @@ def build_images(
     return _write_lock(engine, root, chosen, version, pushed)
 
 
-def lock_images(engine: ContainerEngine, root: Path, names: Sequence[str] = (), *, tag: str | None = None) -> Lock:
+def lock_images(
+    engine: ContainerEngine,
+    root: Path,
+    names: Sequence[str] = (),
+    *,
+    tag: str | None = None,
+    tell: Callable[[str], object] = str,
+) -> Lock:
     """Writes the lock from images that were built before.
 
     Args:
         engine: The container engine.
         root: The folder of the project.
-        names: Images to lock; none means all.
+        names: Images to lock; none means all but those that are opt-in.
         tag: The tag; None means the git revision.
+        tell: Called with a line about each image that is left out.
 
     Raises:
         ContainerError: An image does not exist.
         UnknownNameError: The image is unknown.
     """
-    chosen = with_bases(names, find_sources(root))
+    chosen = _chosen(root, names, tell)
     return _write_lock(engine, root, chosen, version_of(root, tag), {})
 
 
@@ -129,6 +137,18 @@ def python_packages(engine: ContainerEngine, image: str) -> list[str]:
     container = ContainerRun(image=image, name=f"kftune-packages-{os.getpid()}", command=listing)
     _, *arguments = engine.run_argv(container)
     return engine.call(*arguments).splitlines()
+
+
+def _chosen(root: Path, names: Sequence[str], tell: Callable[[str], object]) -> list[Source]:
+    """Returns the images to build, with their base images; names those that are left out."""
+    sources = find_sources(root)
+    if names:
+        return with_bases(names, sources)
+    for source in sources.values():
+        if source.opt_in:
+            tell(f"left out {source.name}: {source.opt_in}; name it to build it: kftune images build {source.name}")
+    chosen = [name for name, source in sources.items() if not source.opt_in]
+    return with_bases(chosen, sources) if chosen else []
 
 
 def _options(source: Source, version: Version, base: str | None) -> Iterable[str]:

@@ -15,6 +15,7 @@ from kftune.images.own import KFTUNE, own_images
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _LINE = re.compile(r"^[ \t]*(FROM|USER)[ \t]+(?:--\S+[ \t]+)*(\S.*)", re.MULTILINE | re.IGNORECASE)
 _BASE = re.compile(r"^ARG\s+BASE_IMAGE=(\S+)", re.MULTILINE)
+_OPT_IN = re.compile(r"^# opt-in: (.*\S)", re.MULTILINE)
 
 
 class Source(NamedTuple):
@@ -25,12 +26,14 @@ class Source(NamedTuple):
         dockerfile: Its Dockerfile.
         base: The default of ``ARG BASE_IMAGE``, the base image; ``images/NAME`` is another image of the project.
         with_kftune: Whether it copies from ``images/kftune``.
+        opt_in: Why it is built only when it is named: what its comment ``# opt-in: …`` says; empty without one.
     """
 
     name: str
     dockerfile: Path
     base: str
     with_kftune: bool
+    opt_in: str = ""
 
     @property
     def user(self) -> str:
@@ -100,7 +103,8 @@ def _source(dockerfile: Path) -> Source:
     found = _BASE.search(text)
     if found is None:
         raise ContainerError(f"{dockerfile} must begin with ARG BASE_IMAGE=…, so that the base image can be set")
-    return Source(name, dockerfile, found[1].strip("\"'"), f"{KFTUNE}/" in text)
+    opt_in = _OPT_IN.search(text)
+    return Source(name, dockerfile, found[1].strip("\"'"), f"{KFTUNE}/" in text, opt_in[1] if opt_in else "")
 
 
 def _in_order(names: Iterable[str], sources: Mapping[str, Source]) -> list[str]:

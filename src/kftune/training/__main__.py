@@ -69,6 +69,7 @@ __warm_imports__ = ("kftune.training.warm",)
 STEPS = {
     "data": "kftune.training.fetch",
     "ocr-data": "kftune.training.digits.step",
+    "detector-data": "kftune.training.detector.step",
     "evaluate": "kftune.training.evaluation",
     "register": "kftune.training.register",
 }
