@@ -112,7 +112,7 @@ def _score(name: str, known: str, keys: bool) -> float:
         return 1.0
     if wanted == _plain(last):
         return 0.99
-    if {known, last} & {*_OTHER_WORDS.get(wanted, ())}:
+    if {_plain(known), _plain(last)} & {_plain(word) for word in _OTHER_WORDS.get(wanted, ())}:
         return _SURE
     if last == known or "." in name:
         return _likeness(wanted, _plain(known))

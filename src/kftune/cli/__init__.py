@@ -22,6 +22,8 @@ COMMANDS = {
     "render": "write the manifests that run a study or pipeline on a cluster",
     "best": "print the best trial of a study",
     "results": "print all trials of a study, also as JSON or CSV",
+    "apply": "write the best values of a study into a YAML file, or a git branch",
+    "snippet": "print the best values of a study as YAML, to be pasted",
     "logs": "print the log of a trial",
     "images": "write, build and lock the images of a project",
     "registry": "list, show or check the registered hyperparameter classes",
@@ -39,7 +41,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("describe", "inspect", "info", "explain", "print", "cat"), "kftune show FILE"),
     **dict.fromkeys(("check", "validate", "verify", "test"), "kftune lint FILE"),
     **dict.fromkeys(
-        ("apply", "submit", "deploy", "compile", "template", "generate", "manifests"),
+        ("submit", "deploy", "compile", "template", "generate", "manifests"),
         "kftune render FILE --out DIR, and kubectl apply -f DIR",
     ),
     **dict.fromkeys(("build", "image"), "kftune images build"),
