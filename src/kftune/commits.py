@@ -1,4 +1,4 @@
-"""Makes a git branch with one commit that changes one file. The working tree and the current branch stay as they are."""
+"""Makes a git branch with one commit that changes one file. Working tree and current branch stay as they are."""
 
 from __future__ import annotations
 

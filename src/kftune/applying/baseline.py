@@ -28,8 +28,8 @@ def with_baseline(study: Study, target: Target | None = None, *, option: str = "
         where = "the defaults of the class" if target is None else f"the values of {target.label}"
         problem = error.message.partition("\n")[0].replace("a first point", "the baseline")
         raise UsageError(
-            f"{option}: {where} cannot be a trial of this study: {problem.removeprefix('points[0]: ')}; widen its space, "
-            f"or leave the baseline out"
+            f"{option}: {where} cannot be a trial of this study: {problem.removeprefix('points[0]: ')}; widen its "
+            f"space, or leave the baseline out"
         ) from error
 
 

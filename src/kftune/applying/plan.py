@@ -10,7 +10,7 @@ from kftune import yaml_text
 from kftune.applying.chosen import typed
 from kftune.applying.evidence import equal
 from kftune.applying.target import Spot, Target
-from kftune.errors import HparamsError, UsageError, YamlError, near_names
+from kftune.errors import HparamsError, UsageError, near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import put
 from kftune.yaml_text.paths import names_in, parts_of
@@ -123,8 +123,8 @@ def _not_there(missing: Sequence[Spot], target: Target) -> UsageError:
         names.append(f"{spot.name}{named}{merged}{near and f' ({near})'}")
     first = missing[0].name
     return UsageError(
-        f"{target.label} has no key of its own for {', '.join(names)}; give --add to add such keys, or say which key is "
-        f"meant: --map {first}=KEY"
+        f"{target.label} has no key of its own for {', '.join(names)}; give --add to add such keys, or say which key "
+        f"is meant: --map {first}=KEY"
     )
 
 

@@ -45,7 +45,7 @@ class Spot(NamedTuple):
 class _Step(NamedTuple):
     """A key on the way to a value; it may hold several parts of a name, with dots."""
 
-    count: int
+    parts: int
     key: str
     node: Node
 
@@ -190,7 +190,7 @@ class Target:
 
 def _covered(steps: Sequence[_Step]) -> int:
     """Returns how many parts of a name the steps have."""
-    return sum(step.count for step in steps)
+    return sum(step.parts for step in steps)
 
 
 def _merged(mapping: Node, missing: Sequence[str], file: str) -> Node | None:

@@ -71,8 +71,8 @@ def place_of(arguments: argparse.Namespace) -> Place:
         to, at, names, add = arguments.to, arguments.at or "", names_of(arguments.map), bool(arguments.add)
     if to is None:
         raise UsageError(
-            "kftune apply needs --to FILE, the YAML file that gets the best values (or apply: {to: FILE} in the study); "
-            "to create a study on a cluster: kftune render FILE --out DIR, and kubectl apply -f DIR"
+            "kftune apply needs --to FILE, the YAML file that gets the best values (or apply: {to: FILE} in the "
+            "study); to create a study on a cluster: kftune render FILE --out DIR, and kubectl apply -f DIR"
         )
     return Place(to, at, names, add)
 

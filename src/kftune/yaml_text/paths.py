@@ -1,4 +1,4 @@
-"""Paths that people write, such as ``PLANT001/CIRCUIT01`` or ``circuits/name=C1``, and where they lead in a YAML text."""
+"""Paths that people write, such as ``PLANT001/CIRCUIT01`` or ``circuits/name=C1``, and where they lead in YAML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _SEPARATORS = {sign: re.compile(rf"(?<!\\)(?:\\\\)*\{sign}") for sign in "/."}
 def parts_of(path: str) -> list[str]:
     r"""Returns the keys of a path.
 
-    With a ``/`` in it, ``/`` separates the keys, otherwise ``.`` does. A backslash before a sign makes it part of a key.
+    With a ``/`` in it, ``/`` separates the keys, otherwise ``.`` does. A backslash before a sign makes it part
+    of a key.
 
     Args:
         path: Such as ``PLANT001/CIRCUIT01``, ``training.optimizer`` or ``models/v1\/small``.
@@ -61,7 +62,8 @@ def follow(root: Node, parts: Sequence[str], file: str) -> Found:
     Raises:
         YamlError: A key is there twice, or an alias stands where the path goes on.
     """
-    nodes, keys = [root], []
+    nodes: list[Node] = [root]
+    keys: list[str] = []
     for index, part in enumerate(parts):
         node = nodes[-1]
         if node.target is not None:
@@ -84,8 +86,8 @@ def is_alias(node: Node, name: str, file: str) -> YamlError:
     """
     anchor, line = node.event.anchor, node.target.place[0] if node.target else 0
     return YamlError(
-        f"{name} is *{anchor}, the mapping of line {line}, so a change concerns both; change that one, or write the keys "
-        f"out here",
+        f"{name} is *{anchor}, the mapping of line {line}, so a change concerns both; change that one, or write the "
+        f"keys out here",
         file,
         *node.place,
     )

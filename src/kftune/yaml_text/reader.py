@@ -260,7 +260,7 @@ def tagged_value(event: Any) -> object:
     reader = _DocumentReader(None, "")
     try:
         if event.tag is not None:
-            return reader._tagged(event)  # noqa: SLF001
+            return reader._tagged(event)
         return reader._plain(event) if event.implicit[0] else event.value
     except YamlError as error:
         raise YamlError(error.message, None, error.line, error.column) from None

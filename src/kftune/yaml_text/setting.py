@@ -1,9 +1,9 @@
 """Sets values in YAML text; all other bytes stay as they are.
 
-A change is made at the place of its value, in the quotes that the value has. Then both texts are compared as YAML: apart
-from the values that were set, each must have the same keys, values, quotes, anchors and tags. If that is not so, or a
-value is written in a way that a small change does not fit (a block of text, a tag), nothing is changed and an error
-says where.
+A change is made at the place of its value, in the quotes that the value has. Then both texts are compared as YAML:
+apart from the values that were set, each must have the same keys, values, quotes, anchors and tags. If that is not so,
+or a value is written in a way that a small change does not fit (a block of text, a tag), nothing is changed and an
+error says where.
 """
 
 from __future__ import annotations
@@ -90,9 +90,11 @@ class Changes:
         Raises:
             YamlError: A change would have changed more than its value.
         """
-        text = self._text
-        for start, end, new in sorted(self._edits, reverse=True):
-            text = text[:start] + new + text[end:]
+        pieces, at = [], 0
+        for start, end, new in sorted(self._edits, key=lambda edit: edit[0]):
+            pieces += [self._text[at:start], new]
+            at = end
+        text = "".join([*pieces, self._text[at:]])
         try:
             after = documents_of(text, self._file)
         except YamlError:
@@ -141,28 +143,24 @@ class Changes:
             raise self._refused(node, f"has the tag {event.tag.replace('tag:yaml.org,2002:', '!!')}", "remove the tag")
         if event.style in ("|", ">"):
             raise self._refused(node, "is a block of text", "write it on one line")
-        if event.style in ("'", '"'):
-            start = self._text.find(event.style, node.start)
-        else:
-            start = end - len(event.value)
+        start = self._text.find(node.quote, node.start) if node.quote else end - len(event.value)
         piece = self._text[start:end]
-        whole = piece == event.value if event.style not in ("'", '"') else piece[:1] == piece[-1:] == event.style
-        if not whole or "\n" in piece or "\r" in piece or not event.value:
-            if event.value or event.style is None or len(piece) != 2:
-                raise self._refused(node, "is written over several lines", "write it on one line")
+        whole = piece[:1] == piece[-1:] == node.quote if node.quote else piece == event.value != ""
+        if not whole or "\n" in piece or "\r" in piece:
+            raise self._refused(node, "is written over several lines", "write it on one line")
         return start, end
 
     def _written(self, node: Node, value: Any) -> str:
         """Returns a new value in the form of the present scalar."""
-        style = node.event.style
+        quote = node.quote
         if isinstance(value, str):
-            if style == "'" and value.isprintable():
+            if quote == "'" and value.isprintable():
                 return "'" + value.replace("'", "''") + "'"
-            as_json = style == '"' or self._text[node.start - 1 : node.start] == ":"
+            as_json = quote == '"' or self._text[node.start - 1 : node.start] == ":"
             return in_quotes(value) if as_json else inline(value, flow=node.flow)
         text = inline(value, flow=node.flow)
-        is_number_in_quotes = style in ("'", '"') and not isinstance(plain_value(node.event.value), (str, type(None)))
-        return f"{style}{text}{style}" if is_number_in_quotes and isinstance(value, (bool, int, float)) else text
+        is_number_in_quotes = quote and not isinstance(plain_value(node.event.value), (str, type(None)))
+        return f"{quote}{text}{quote}" if is_number_in_quotes and isinstance(value, (bool, int, float)) else text
 
     def _fill(self, node: Node, value: Any) -> None:
         """Writes a value where there is none, behind the colon of its key."""
@@ -206,10 +204,9 @@ class Changes:
         lines = _lines(tree, " " * int(first.event.start_mark.column))
         if last.is_scalar and last.event.style in ("|", ">"):
             at = last.end
-            ends = self._text[:at].endswith("\n")
-            text = (
-                "".join(line + self._break() for line in lines) if ends else self._break() + self._break().join(lines)
-            )
+            if not self._text[:at].endswith("\n"):
+                raise self._refused(last, "ends the file without a line break", "add one")
+            text = "".join(line + self._break() for line in lines)
         else:
             at = self._line_end(self._behind_colon(last) if last.is_empty else last.end, last)
             text = "".join(self._break() + line for line in lines)
@@ -276,8 +273,7 @@ class Changes:
             before, after = pairs.pop()
             if before in self._set:
                 wanted = self._set[before]
-                quoted = before.is_scalar and before.event.style is not None and not isinstance(wanted, str)
-                if not same(_read(after, loosely=quoted), wanted):
+                if not same(_read(after, loosely=bool(before.quote) and not isinstance(wanted, str)), wanted):
                     raise self._unsafe(before)
                 continue
             count = len(before.children)

@@ -80,7 +80,12 @@ class Node:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is written, as after the colon of ``key:``."""
-        return self.is_scalar and self.event.style is None and self.event.value == "" and self.start == self.end
+        return self.is_scalar and not self.event.style and self.event.value == "" and self.start == self.end
+
+    @property
+    def quote(self) -> str:
+        """The quote around a scalar; empty if there is none."""
+        return self.event.style if self.is_scalar and self.event.style in ("'", '"') else ""
 
     @property
     def is_merge(self) -> bool:
