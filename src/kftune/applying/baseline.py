@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kftune.applying.evidence import differences, present_values
 from kftune.applying.target import Target
 from kftune.errors import HparamsError, StudyError, UsageError
 from kftune.study import Study
+
+# The place of the baseline among the first points of the study.
+_POINT = re.compile(r"^points\.0(\.\S+)?: ")
 
 
 def with_baseline(study: Study, target: Target | None = None, *, option: str = "--baseline") -> Study:
@@ -28,8 +32,8 @@ def with_baseline(study: Study, target: Target | None = None, *, option: str = "
         where = "the defaults of the class" if target is None else f"the values of {target.label}"
         problem = error.message.partition("\n")[0].replace("a first point", "the baseline")
         raise UsageError(
-            f"{option}: {where} cannot be a trial of this study: {problem.removeprefix('points[0]: ')}; widen its "
-            f"space, or leave the baseline out"
+            f"{option}: {where} cannot be a trial of this study: {_POINT.sub('', problem)}; widen its space, or "
+            f"leave the baseline out"
         ) from error
 
 

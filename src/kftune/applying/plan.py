@@ -122,9 +122,10 @@ def _not_there(missing: Sequence[Spot], target: Target) -> UsageError:
         named = f" (as {_key(spot)})" if _key(spot) != spot.name else ""
         names.append(f"{spot.name}{named}{merged}{near and f' ({near})'}")
     first = missing[0].name
+    inside = "" if target.at else "; --at names a mapping inside of the file"
     return UsageError(
         f"{target.label} has no key of its own for {', '.join(names)}; give --add to add such keys, or say which key "
-        f"is meant: --map {first}=KEY"
+        f"is meant: --map {first}=KEY{inside}"
     )
 
 

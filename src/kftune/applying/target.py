@@ -149,10 +149,10 @@ class Target:
                 what = (
                     f"{spot.name} is &{node.event.anchor}"
                     if node is spot.node
-                    else f"it is part of &{node.event.anchor}"
+                    else f"{spot.name} is part of &{node.event.anchor}"
                 )
                 return YamlError(
-                    f"{what}, which line {lines} uses too, so {spot.name} would change there as well; give --shared if "
+                    f"{what}, which line {lines} uses too, so it would change there as well; give --shared if "
                     f"that is wanted, or give --at where it is used, with --add",
                     str(self.path),
                     *node.place,

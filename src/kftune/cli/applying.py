@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from kftune.cli.arguments import a_path
-from kftune.errors import KftuneError, UnknownNameError, UsageError
+from kftune.errors import UnknownNameError, UsageError
 from kftune.results import Trials
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def place_of(arguments: argparse.Namespace) -> Place:
         to, at, names, add = arguments.to, arguments.at or "", names_of(arguments.map), bool(arguments.add)
     if to is None:
         raise UsageError(
-            "kftune apply needs --to FILE, the YAML file that gets the best values (or apply: {to: FILE} in the "
+            "apply needs --to FILE, the YAML file that gets the best values (or apply: {to: FILE} in the "
             "study); to create a study on a cluster: kftune render FILE --out DIR, and kubectl apply -f DIR"
         )
     return Place(to, at, names, add)
@@ -123,25 +123,19 @@ def hparams_of(arguments: argparse.Namespace, results: Trials) -> type[Hparams] 
         UnknownNameError: No class has the name of --hparams.
         RegistryError: Its module cannot be imported.
     """
+    from kftune.applying.classes import class_of
     from kftune.spec.classes import load_class
 
     path: Path = arguments.study
-    folders = [path.resolve() if path.is_dir() else path.resolve().parent, Path.cwd()]
     if arguments.hparams is not None:
-        return load_class(arguments.hparams, folders)
+        return load_class(arguments.hparams, [path.resolve() if path.is_dir() else path.resolve().parent, Path.cwd()])
     study = study_of(arguments)
     if study is not None:
         return study.hparams
-    name = results.meta.compared.get("hparams")
-    if not isinstance(name, str):
-        return None
-    if path.is_dir():  # runs/NAME is beside the study
-        folders = [*path.resolve().parents[1:2], *folders]
-    try:
-        return load_class(name, folders)
-    except KftuneError as error:
-        print(f"note: {name} cannot be imported here: {error}", file=sys.stderr)
-        return None
+    found, problem = class_of(results, path)
+    if problem:
+        print(f"note: {problem}", file=sys.stderr)
+    return found
 
 
 def check_names(names: Mapping[str, str], known: Sequence[str]) -> None:
