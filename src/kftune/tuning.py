@@ -72,7 +72,7 @@ def submit_tuning_job(
 
     Args:
         study: The study file.
-        overrides: Changes to it, as for ``kftune run``: ``budget.max_trials=10``, ``values.circuit=PLANT001/CIRCUIT02``.
+        overrides: Changes to it, as for ``kftune run``: ``budget.max_trials=10``, ``name=circuit02``.
         folder: Where the results go; ``runs/NAME`` beside the file by default.
         baseline: Whether the defaults of the class are tried first.
 
