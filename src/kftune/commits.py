@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kftune.errors import KftuneError
@@ -56,26 +57,26 @@ def commit_on_branch(path: Path, content: bytes, branch: str, message: str) -> C
         "--branch",
         branch,
     )
-    listed = git("ls-files", "--stage", "--full-name", "-z", "--", path.name).rstrip("\0")
+    listed = git(["ls-files", "--stage", "--full-name", "-z", "--", path.name]).rstrip("\0")
     if not listed:
         raise CommitError(f"{path} is not tracked by git; add and commit it first")
-    if git("status", "--porcelain", "--", path.name):
+    if git(["status", "--porcelain", "--", path.name]):
         raise CommitError(f"{path} has changes that are not committed; commit or stash them first")
     reference = f"refs/heads/{branch}"
-    if git("for-each-ref", reference):
+    if git(["for-each-ref", reference]):
         raise CommitError(f"the branch {branch} exists; give another name with --branch NAME, or delete it")
     stage, _, tracked = listed.partition("\t")
     mode = stage.split(" ", 1)[0]
-    blob = git("hash-object", "-w", "--stdin", "--path", path.name, stdin=content)
-    head = git("rev-parse", "HEAD")
+    blob = git(["hash-object", "-w", "--stdin", "--path", path.name], stdin=content)
+    head = git(["rev-parse", "HEAD"])
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        git("read-tree", head, env=index)
-        git("update-index", "--cacheinfo", f"{mode},{blob},{tracked}", env=index)
-        tree = git("write-tree", env=index)
-    commit = git("commit-tree", tree, "-p", head, *git.signing(), "-F", "-", stdin=message.encode())
-    git("update-ref", "-m", "kftune apply", reference, commit, _NO_COMMIT)
-    return Committed(branch, commit, git("rev-parse", "--abbrev-ref", "HEAD"))
+        git(["read-tree", head], env=index)
+        git(["update-index", "--cacheinfo", f"{mode},{blob},{tracked}"], env=index)
+        tree = git(["write-tree"], env=index)
+    commit = git(["commit-tree", tree, "-p", head, *git.signing(), "-F", "-"], stdin=message.encode())
+    git(["update-ref", "-m", "kftune apply", reference, commit, _NO_COMMIT])
+    return Committed(branch, commit, git(["rev-parse", "--abbrev-ref", "HEAD"]))
 
 
 class _Git:
@@ -87,8 +88,10 @@ class _Git:
             raise CommitError("git is not installed; install it, or apply without --branch")
         self._command = [program, "--literal-pathspecs", "-C", str(folder)]
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
-        done = self._run(arguments, stdin, env or {})
+    def __call__(
+        self, arguments: Sequence[str], stdin: bytes = b"", env: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
+        done = self._run(arguments, stdin, env)
         if done.returncode != 0:
             lines = done.stderr.decode(errors="replace").strip() or "it failed"
             raise CommitError(f"git {arguments[0]}: {lines}")
@@ -96,16 +99,16 @@ class _Git:
 
     def check(self, problem: str, *arguments: str) -> None:
         """Runs a command, and raises an error with another text when it fails."""
-        if self._run(arguments, b"", {}).returncode != 0:
+        if self._run(arguments).returncode != 0:
             raise CommitError(problem)
 
     def signing(self) -> list[str]:
         """Returns the option to sign the commit, if the user signs all."""
-        done = self._run(("config", "--type=bool", "--get", "commit.gpgSign"), b"", {})
+        done = self._run(("config", "--type=bool", "--get", "commit.gpgSign"))
         return ["-S"] if done.stdout.strip() == b"true" else []
 
     def _run(
-        self, arguments: tuple[str, ...], stdin: bytes, env: Mapping[str, str]
+        self, arguments: Sequence[str], stdin: bytes = b"", env: Mapping[str, str] = MappingProxyType({})
     ) -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(

@@ -69,7 +69,8 @@ def test_in_a_terminal_it_asks(project: Path, answer: bytes, code: int, wanted: 
         capture_output=True,
         env=ENVIRONMENT,
     )
-    os.close(leader), os.close(follower)
+    os.close(leader)
+    os.close(follower)
     assert b"write this to config.yaml? [y/N]" in done.stderr
     assert (done.returncode, (project / "config.yaml").read_text()) == (code, wanted)
 

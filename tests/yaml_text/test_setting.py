@@ -236,7 +236,7 @@ def test_a_value_that_others_use_changes_when_that_is_wanted(tmp_path: Path):
 
 
 def test_a_missing_key_is_named_with_near_ones(tmp_path: Path):
-    with pytest.raises(UsageError, match=r"no key of its own for learning_rate \(did you mean 'learning_rat'\?\)"):
+    with pytest.raises(UsageError, match=r"no key for learning_rate \(did you mean 'learning_rat'\?\)"):
         changed("learning_rat: 1\n", "", {"learning_rate": 7}, tmp_path)
 
 

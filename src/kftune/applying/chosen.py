@@ -86,7 +86,7 @@ def _best(results: Trials, objective: int | None, objectives: Sequence[str]) -> 
 
 
 def values_of(trial: Trial, meta: Meta, hparams: type[Hparams] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the searched values of a trial, and those that the study gave to all trials, by dotted name.
+    """Returns the searched values of a trial, and the values that the study gave to all trials, by dotted name.
 
     Args:
         trial: The trial.

@@ -15,7 +15,8 @@ def class_of(results: Trials, place: Path) -> tuple[type[Hparams] | None, str]:
 
     Args:
         results: The trials of a study.
-        place: Their folder or file. Its modules are looked for there, beside ``runs`` and in the current folder.
+        place: Their folder or file. Modules are looked for there, in the folder that has ``runs``, and in the
+            current folder.
 
     Returns:
         The class, or None; the reason is empty if results do not say which class it is.
@@ -23,7 +24,7 @@ def class_of(results: Trials, place: Path) -> tuple[type[Hparams] | None, str]:
     name = results.meta.compared.get("hparams")
     if not isinstance(name, str):
         return None, ""
-    # runs/NAME is beside the study.
+    # The study is in the folder that has runs/NAME.
     folders = [*place.resolve().parents[1:2], place.resolve()] if place.is_dir() else [place.resolve().parent]
     try:
         return load_class(name, [*folders, Path.cwd()]), ""

@@ -116,7 +116,7 @@ def _is_there(spot: Spot, value: Any, target: Target, hparams: type[Hparams] | N
 def _not_there(missing: Sequence[Spot], target: Target) -> UsageError:
     names = []
     for spot in missing:
-        merged = "" if spot.inherited is None else f", which << brings from line {spot.inherited.place[0]}"
+        merged = "" if spot.inherited is None else f" (<< brings it from line {spot.inherited.place[0]})"
         key = ".".join(spot.missing)
         near = near_names(key, names_in(spot.nodes[-1] if spot.nodes else target.mapping))
         named = f" (as {_key(spot)})" if _key(spot) != spot.name else ""
@@ -124,7 +124,7 @@ def _not_there(missing: Sequence[Spot], target: Target) -> UsageError:
     first = missing[0].name
     inside = "" if target.at else "; --at names a mapping inside of the file"
     return UsageError(
-        f"{target.label} has no key of its own for {', '.join(names)}; give --add to add such keys, or say which key "
+        f"{target.label} has no key for {', '.join(names)}; give --add to add such keys, or say which key "
         f"is meant: --map {first}=KEY{inside}"
     )
 
@@ -139,7 +139,7 @@ def _trees(missing: Sequence[Spot], values: Mapping[str, Any], target: Target) -
 
 
 def _check_together(values: Mapping[str, Any], target: Target, hparams: type[Hparams] | None) -> None:
-    """Checks that the class takes the new values beside those that stay.
+    """Checks that the class takes the new values with the ones that do not change.
 
     Raises:
         HparamsError: It does not, and it takes the present ones.
@@ -162,7 +162,7 @@ def _check_together(values: Mapping[str, Any], target: Target, hparams: type[Hpa
     except HparamsError as error:
         if _refusal(hparams, before) != str(error):
             raise HparamsError(
-                f"{target.label}: {hparams.__name__} refuses the new values beside those that stay: {error}"
+                f"{target.label}: {hparams.__name__} refuses the new values with the ones that do not change: {error}"
             ) from error
 
 
@@ -197,9 +197,9 @@ def _notes(
     ]
     for spot in differing:
         if spot.node is not None and spot.node.target is not None:
-            notes.append(f"{spot.name} was *{spot.node.event.anchor}, and now has a value of its own")
+            notes.append(f"{spot.name} was *{spot.node.event.anchor}, and now has a separate value")
         if spot.inherited is not None:
-            notes.append(f"{spot.name} came from << and now has a value of its own")
+            notes.append(f"{spot.name} came from <<, and now has a separate value")
     if hparams is None and differing:
         notes.append(
             "the class of the hyperparameters is not known here, so no type and no range was checked (--hparams)"

@@ -160,7 +160,7 @@ class Target:
         return None
 
     def _search(self, mapping: Node, parts: Sequence[str], *, loosely: bool) -> tuple[_Step, ...]:
-        """Returns the steps to a name, as far as they are there."""
+        """Returns the steps to a name, up to the first one that is missing."""
         for count in range(len(parts), 0, -1) if mapping.is_mapping else ():
             key = self._key(mapping, ".".join(parts[:count]), loosely=loosely)
             inner = None if key is None else value_of(mapping, key, str(self.path))

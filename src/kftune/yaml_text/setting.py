@@ -295,7 +295,12 @@ class Changes:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Returns whether two values are the same, of the same type; a tuple is a list."""
+    """Returns whether two values are equal and of one type; a tuple counts as a list.
+
+    Args:
+        one: A value.
+        other: Another one.
+    """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return [*one] == [*other] and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
