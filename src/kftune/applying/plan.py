@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from difflib import unified_diff
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune import yaml_text
@@ -13,6 +12,7 @@ from kftune.applying.target import Spot, Target
 from kftune.errors import HparamsError, UsageError, near_names
 from kftune.hparams import Hparams
 from kftune.hparams.fields import put
+from kftune.yaml_text.difference import difference
 from kftune.yaml_text.paths import names_in, parts_of
 from kftune.yaml_text.setting import Changes
 from kftune.yaml_text.tree import Node
@@ -60,10 +60,7 @@ class Plan(NamedTuple):
 
     def diff(self) -> str:
         """Returns the changes as a unified diff."""
-        name = str(self.target.path)
-        before, after = (text.splitlines(keepends=True) for text in (self.target.text, self.text))
-        lines = unified_diff(before, after, fromfile=name, tofile=name)
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        return difference(self.target.text, self.text, str(self.target.path))
 
 
 def plan(
@@ -107,6 +104,28 @@ def plan(
         _check_together(values, target, hparams)
     made = tuple(Change(spot.name, _key(spot), _before(spot, target), values[spot.name]) for spot in differing)
     return Plan(target, text, made, tuple(_notes(spots, differing, target, hparams)))
+
+
+def check_keys(names: Iterable[str], target: Target, *, add: bool) -> None:
+    """Checks that a file has the keys of some hyperparameters, unless they may be added.
+
+    Args:
+        names: Their dotted names.
+        target: The place in the file.
+        add: Whether keys that are missing are added.
+
+    Raises:
+        UsageError: It does not.
+        YamlError: A key is there twice, or a change of it would change other values too.
+    """
+    spots = [target.spot(name) for name in names]
+    missing = [spot for spot in spots if spot.missing]
+    if missing and not add:
+        raise _not_there(missing, target)
+    for spot in spots:
+        problem = target.shared_by(spot)
+        if problem is not None:
+            raise problem
 
 
 def _is_there(spot: Spot, value: Any, target: Target, hparams: type[Hparams] | None) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kftune.applying import Target, choose, evidence_for, plan, with_baseline
+from kftune.applying.plan import check_keys
 from kftune.cli.applying import names_of
 from kftune.errors import UsageError
 from kftune.results import open_results
@@ -39,8 +40,7 @@ def prepared(study: Study, arguments: argparse.Namespace) -> Study:
     if study.apply is None:
         return study
     target = _target(study, arguments.file)
-    # What would be refused after the run is refused before it.
-    plan({name: study.leaves[name].example() for name in study.space}, target, None, add=study.apply.add)
+    check_keys(study.space, target, add=study.apply.add)  # not only after the run
     if study.apply.baseline and arguments.baseline_from is None:
         study = with_baseline(study, target, option="apply (baseline: false runs without)")
     return study
