@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kftune.applying import Target, choose, evidence_for, plan, snippet, with_baseline
+from kftune.applying import Target, choose, evidence_for, plan_for, snippet, with_baseline
 from kftune.applying.classes import class_of
 from kftune.errors import UsageError
 from kftune.files import write_bytes
@@ -47,6 +47,7 @@ class BestTrial(NamedTuple):
         value: Its value.
         hyperparameters: What was searched, by dotted name, as the class reads it.
         fixed: What all trials of the study were given.
+        given: All values that the trial was given, in the order of its command line.
         metrics: The value that counts of each metric.
         trials: How many trials the study has.
     """
@@ -57,6 +58,7 @@ class BestTrial(NamedTuple):
     value: float | None
     hyperparameters: dict[str, Any]
     fixed: dict[str, Any]
+    given: dict[str, Any]
     metrics: dict[str, float | None]
     trials: int
 
@@ -117,6 +119,7 @@ def get_best_trial_results(run: Run, *, metric: str | None = None) -> BestTrial:
             value=metrics.get(name, trial.objective),
             hyperparameters=chosen.values,
             fixed=chosen.others,
+            given=chosen.all_values,
             metrics=metrics,
             trials=sum(results.counts().values()),
         )
@@ -134,7 +137,7 @@ def generate_circuits_yaml_snippet(best: BestTrial | Run, at: str = "") -> str:
         StoreError: There are no trials.
     """
     found = best if isinstance(best, BestTrial) else get_best_trial_results(best)
-    return snippet({**found.fixed, **found.hyperparameters}, at)
+    return snippet(found.given, at)
 
 
 def compare_tuning_runs(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -195,7 +198,7 @@ def apply_best_trial(
         hparams, _ = class_of(results, _place(run))
         chosen = choose(results, hparams)
         target = Target(Path(to), at)
-        planned = plan(chosen.values, target, hparams, add=add)
+        planned = plan_for(chosen, target, hparams, add=add)
         evidence = evidence_for(results, chosen, target, hparams)
     if not planned.changes:
         return ""

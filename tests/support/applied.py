@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import model_validator
 
-from kftune import Choice, Hparam, Hparams
+from kftune import Choice, Conditional, Hparam, Hparams
 from kftune.cli import main
+from kftune.local import run_study
+from kftune.results import Trials, open_results
+from kftune.study import Algorithm, Budget, Objective, Step, Study
 
 
 class Net(Hparams):
@@ -82,3 +86,39 @@ def committed(folder: Path, names: Sequence[str] = ("config.yaml", "study.yaml")
     git(folder, "config", "user.email", "ada@example.com")
     git(folder, "add", *names)
     git(folder, "commit", "-q", "-m", "First")
+
+
+class Optimizer(Hparams):
+    """A group."""
+
+    name: str = Hparam("adam", search=Choice("adam", "sgd"))
+    """Which one."""
+    momentum: float = Hparam(0.0, search=Conditional(Choice(0.5, 0.9), when={"name": ("sgd",)}))
+    """Only sgd has it."""
+
+
+class Deep(Hparams):
+    """A class with a group, a list and a mapping."""
+
+    optimizer: Optimizer = Optimizer()
+    """A group."""
+    layers: tuple[int, ...] = Hparam((64, 32), search=Choice((64, 32), (16,)))
+    """A list."""
+    options: dict[str, Any] = {"a": 1, "b": {"c": 2.0}}  # noqa: RUF012  # pydantic copies it
+    """A mapping."""
+
+
+def deep(folder: Path, *points: dict[str, Any]) -> Trials:
+    """Returns the results of a study of `Deep` that has tried some points; the later ones are better."""
+    study = Study(
+        name="deep",
+        hparams=Deep,
+        search={"options.b.c": Choice(1.0, 2.0)},
+        objective=Objective(metric="loss", direction="minimize"),
+        algorithm=Algorithm(name="random", seed=1),
+        budget=Budget(max_trials=len(points), parallel=1),
+        points=points,
+        step=Step(command=("sh", "-c", "echo loss=-$(date +%s%N | cut -c 6-)")),
+    )
+    run_study(study, folder)
+    return open_results(folder)

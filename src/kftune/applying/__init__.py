@@ -10,7 +10,7 @@ from kftune.applying.baseline import with_baseline
 from kftune.applying.chosen import Chosen, choose
 from kftune.applying.evidence import Evidence, evidence_for
 from kftune.applying.message import Message, message_for
-from kftune.applying.plan import Plan, plan, snippet
+from kftune.applying.plan import Plan, plan, plan_for, snippet
 from kftune.applying.target import Target
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "evidence_for",
     "message_for",
     "plan",
+    "plan_for",
     "snippet",
     "with_baseline",
 ]

@@ -27,7 +27,8 @@ def with_baseline(study: Study, target: Target | None = None, *, option: str = "
     """
     point = _defaults(study) if target is None else _present(study, target, option)
     try:
-        return study.replace(points=(point, *study.points))
+        # A value whose condition does not hold may be outside of its domain.
+        return study.replace(points=(study.active(point), *study.points))
     except StudyError as error:
         where = "the defaults of the class" if target is None else f"the values of {target.label}"
         problem = error.message.partition("\n")[0].replace("a first point", "the baseline")

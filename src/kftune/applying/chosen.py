@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune.errors import HparamsError, UnknownNameError, UsageError
@@ -22,6 +22,7 @@ class Chosen(NamedTuple):
         values: The searched values, by dotted name.
         others: The values that the study gave to all trials, by dotted name.
         idle: Searched hyperparameters that the trial did not get, because of a condition.
+        wholes: The mappings in which keys were searched, as the trial got them, by dotted name.
     """
 
     trial: Trial
@@ -29,13 +30,24 @@ class Chosen(NamedTuple):
     values: dict[str, Any]
     others: dict[str, Any]
     idle: tuple[str, ...]
+    wholes: dict[str, Any]
 
     @property
     def all_values(self) -> dict[str, Any]:
         """All values that the trial was given, in the order of its command line."""
-        found = {**self.others, **self.values}
+        found = {**self.others, **self.with_wholes(self.wholes)}
         first = [name for name in self.trial.assignment if name in found]
         return {name: found[name] for name in dict.fromkeys((*first, *found))}
+
+    def with_wholes(self, missing: Iterable[str]) -> dict[str, Any]:
+        """Returns the searched values, with whole mappings in place of their searched keys.
+
+        Args:
+            missing: The mappings that a file does not have: one with the searched keys alone would lose the others.
+        """
+        wholes = {name: value for name, value in self.wholes.items() if name in {*missing}}
+        inside = [name for name in self.values if any(name.startswith(f"{whole}.") for whole in wholes)]
+        return {**{name: value for name, value in self.values.items() if name not in inside}, **wholes}
 
 
 def choose(
@@ -65,7 +77,9 @@ def choose(
         raise UsageError(f"a trial to apply must have succeeded, but {found.name} is {found.state}; choose another")
     values, others = values_of(found, results.meta, hparams)
     idle = tuple(name for name in results.meta.space if name not in values)
-    return Chosen(found, objective, values, others, idle)
+    wholes = {name: value for name, value in others.items() if any(each.startswith(f"{name}.") for each in values)}
+    others = {name: value for name, value in others.items() if name not in wholes}
+    return Chosen(found, objective, values, others, idle, wholes)
 
 
 def _best(results: Trials, objective: int | None, objectives: Sequence[str]) -> Trial:
@@ -96,7 +110,7 @@ def values_of(trial: Trial, meta: Meta, hparams: type[Hparams] | None) -> tuple[
     Raises:
         HparamsError: The class has no such hyperparameter, or refuses a value.
     """
-    found = dict(_without_class(trial) if hparams is None else _with_class(trial, meta, hparams))
+    found = dict(_without_class(trial, meta) if hparams is None else _with_class(trial, meta, hparams))
     searched = meta.space or trial.point
     return (
         {
@@ -108,23 +122,28 @@ def values_of(trial: Trial, meta: Meta, hparams: type[Hparams] | None) -> tuple[
     )
 
 
-def _without_class(trial: Trial) -> Iterator[tuple[str, Any]]:
+def _without_class(trial: Trial, meta: Meta) -> Iterator[tuple[str, Any]]:
     for name in dict.fromkeys((*trial.assignment, *trial.point)):
         value = trial.point.get(name, trial.assignment.get(name))
-        yield name, plain_value(value) if isinstance(value, str) else value
+        is_text = isinstance(value, str) and _is_listed(value, meta.space.get(name))
+        yield name, plain_value(value) if isinstance(value, str) and not is_text else value
+
+
+def _is_listed(text: str, domain: Any) -> bool:
+    """Returns whether a domain has a text among its values, so that it is no number."""
+    listed = domain.values() if isinstance(domain, Mapping) else ()
+    return any(isinstance(values, (list, tuple)) and text in values for values in listed)
 
 
 def _with_class(trial: Trial, meta: Meta, hparams: type[Hparams]) -> Iterator[tuple[str, Any]]:
     leaves = hparams.leaves()
     inside = {name: holder for name in meta.space if name not in leaves and (holder := holder_of(leaves, name))}
-    holders = {holder.name for holder in inside.values()}
     whole: dict[str, Any] = {}
     for name, text in trial.assignment.items():
         if name not in leaves:
             raise HparamsError(f"{hparams.__name__} has no hyperparameter {name!r}, which trial {trial.name} has")
         whole[name] = leaves[name].jsonable(leaves[name].decode(text))
-        if name not in holders:
-            yield name, whole[name]
+        yield name, whole[name]
     for name, holder in inside.items():
         present, value = get(whole.get(holder.name), hparams.leaf(name).path[len(holder.path) :])
         if present:

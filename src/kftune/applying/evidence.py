@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from kftune.applying.chosen import Chosen, defaults_of, typed, values_of
 from kftune.applying.target import Target
 from kftune.hparams import Hparams
+from kftune.hparams.fields import holder_of, put
 from kftune.metrics.values import MetricValues
 from kftune.results import SCORED, Meta, TrackedObjective, Trial, Trials
 from kftune.yaml_text.setting import same
@@ -109,7 +111,7 @@ def evidence_for(results: Trials, chosen: Chosen, target: Target, hparams: type[
     """
     meta, trials = results.meta, results.trials()
     searched = dict.fromkeys((*meta.space, *(name for trial in trials for name in trial.point)))
-    present = {**defaults_of(hparams), **present_values(searched, hparams, target)}
+    present = {**_defaults(searched, hparams, target), **present_values(searched, hparams, target)}
     baseline = next((trial for trial in trials if _has(trial, meta, present, hparams)), None)
     objectives = meta.objectives
     counted = objectives if chosen.objective is None else (objectives[chosen.objective],)
@@ -118,7 +120,11 @@ def evidence_for(results: Trials, chosen: Chosen, target: Target, hparams: type[
         for objective in counted
         if (value := _value(chosen.trial, objective, meta)) is not None
     )
-    return Evidence(comparisons, baseline, tuple(differences(chosen.others, searched, hparams, target)))
+    return Evidence(
+        comparisons,
+        baseline,
+        (*differences(chosen.others, searched, hparams, target), *_inside(chosen, hparams, target)),
+    )
 
 
 def present_values(names: Iterable[str], hparams: type[Hparams] | None, target: Target) -> dict[str, Any]:
@@ -131,6 +137,18 @@ def present_values(names: Iterable[str], hparams: type[Hparams] | None, target: 
     """
     spots = [target.spot(name) for name in names]
     return {spot.name: typed(spot.name, target.value(spot), hparams) for spot in spots if spot.source is not None}
+
+
+def _defaults(names: Iterable[str], hparams: type[Hparams] | None, target: Target) -> dict[str, Any]:
+    """Returns the values of hyperparameters that a file leaves out; keys of a mapping that it has are not left out."""
+    found = dict(defaults_of(hparams))
+    leaves = {} if hparams is None else hparams.leaves()
+    for name in names:
+        holder = None if hparams is None or name in leaves else holder_of(leaves, name)
+        if hparams is not None and holder is not None and target.spot(holder.name).source is None:
+            leaf = hparams.leaf(name)
+            found |= {name: leaf.default} if leaf.has_default else {}
+    return found
 
 
 def differences(
@@ -153,6 +171,17 @@ def differences(
         for name, value in present.items()
         if name in ran and not equal(value, ran[name])
     ]
+
+
+def _inside(chosen: Chosen, hparams: type[Hparams] | None, target: Target) -> Iterator[str]:
+    """Yields the mappings of a file whose other keys are not those that the trial got."""
+    for name, value in present_values(chosen.wholes, hparams, target).items():
+        wanted, other = chosen.wholes[name], deepcopy(value)
+        for key in (each for each in chosen.values if each.startswith(f"{name}.")):
+            if isinstance(other, dict):
+                put(other, key[len(name) + 1 :].split("."), chosen.values[key])
+        if not isinstance(other, dict) or not same(dict(sorted(other.items())), dict(sorted(wanted.items()))):
+            yield f"{name} is {value!r} there and {wanted!r} in the trial"
 
 
 def _holds(name: str, searched: Iterable[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kftune import yaml_text
-from kftune.applying.chosen import typed
+from kftune.applying.chosen import Chosen, typed
 from kftune.applying.evidence import equal
 from kftune.applying.target import Spot, Target
 from kftune.errors import HparamsError, UsageError, near_names
@@ -104,6 +104,25 @@ def plan(
         _check_together(values, target, hparams)
     made = tuple(Change(spot.name, _key(spot), _before(spot, target), values[spot.name]) for spot in differing)
     return Plan(target, text, made, tuple(_notes(spots, differing, target, hparams)))
+
+
+def plan_for(
+    chosen: Chosen, target: Target, hparams: type[Hparams] | None, *, add: bool = False, shared: bool = False
+) -> Plan:
+    """Returns the file with the values of a trial, as `plan` does.
+
+    Args:
+        chosen: The trial.
+        target: The place in the file.
+        hparams: The class; None if it is not known.
+        add: Whether keys that are missing are added.
+        shared: Whether values may change that other places in the file use too.
+
+    Raises:
+        KftuneError: As for `plan`.
+    """
+    missing = [name for name in chosen.wholes if target.spot(name).source is None]
+    return plan(chosen.with_wholes(missing), target, hparams, add=add, shared=shared)
 
 
 def check_keys(names: Iterable[str], target: Target, *, add: bool) -> None:

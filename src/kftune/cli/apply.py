@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from kftune.applying import Plan, Target, choose, evidence_for, message_for, plan
+from kftune.applying import Plan, Target, choose, evidence_for, message_for, plan_for
 from kftune.applying.message import branch_name
 from kftune.cli.applying import add_place_arguments, check_names, hparams_of, place_of
 from kftune.cli.output import write_data
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         target = Target(place.to, place.at, place.names)
         chosen = choose(results, hparams, trial=arguments.trial, metric=arguments.metric)
         check_names(place.names, [*chosen.values, *chosen.idle])
-        planned = plan(chosen.values, target, hparams, add=place.add, shared=arguments.shared)
+        planned = plan_for(chosen, target, hparams, add=place.add, shared=arguments.shared)
         print(f"{chosen.trial.name} of {sum(results.counts().values())} trials of {results.meta.name}")
         _say(f"{name} stays as it is: its condition does not hold in the trial" for name in chosen.idle)
         if not planned.changes:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kftune.applying import Target, choose, evidence_for, plan, with_baseline
+from kftune.applying import Target, choose, evidence_for, plan_for, with_baseline
 from kftune.applying.plan import check_keys
 from kftune.cli.applying import names_of
 from kftune.errors import UsageError
@@ -72,7 +72,7 @@ def apply_best(study: Study, folder: Path, file: Path, *, quiet: bool) -> None:
             )
             return
         chosen = choose(results, study.hparams)
-        planned = plan(chosen.values, target, study.hparams, add=study.apply.add)
+        planned = plan_for(chosen, target, study.hparams, add=study.apply.add)
         if not planned.changes:
             print(f"{target.label} has the values of {chosen.trial.name} already", file=stream)
             return
