@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from kftune.applying import Target, choose, evidence_for, plan_for, snippet, with_baseline
 from kftune.applying.classes import class_of
 from kftune.errors import UsageError
-from kftune.files import write_bytes
 from kftune.local import run_study
 from kftune.results import Trials, slug
 from kftune.results.sources.find import open_trials
@@ -206,7 +205,7 @@ def apply_best_trial(
     if problem:
         raise UsageError(f"not applied: {problem}")
     if write:
-        write_bytes(Path(to).resolve(), planned.content)
+        planned.write()
     return planned.diff()
 
 

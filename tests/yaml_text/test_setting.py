@@ -200,6 +200,8 @@ REFUSED = {
     "a list over lines": ("lr:\n- 1\n- 2\n", "list or mapping on several lines", 2, 1),
     "a key twice": ("lr: 1\nlr: 2\n", "is already given at line 1, column 1", 2, 1),
     "an anchor that is used": ("lr: &x 1\nb: *x\n", "which line 2 uses too", 1, 5),
+    "an anchor alone": ("lr: &x\n", "is an anchor alone", 1, 5),
+    "a mapping that merges itself": ("a: &a {<<: *a}\n", "needs a value &a that ends before it", 1, 12),
     "two keys alike": ("l-r: 1\nL_R: 2\n", "could be 'l-r' or 'L_R'", 1, 1),
 }
 
@@ -233,6 +235,19 @@ def test_a_path_that_leads_to_no_mapping_of_its_own_is_refused(tmp_path: Path, t
 def test_a_value_that_others_use_changes_when_that_is_wanted(tmp_path: Path):
     text = "a: &a {lr: 1}\nb: {<<: *a}\n"
     assert changed(text, "a", {"lr": 7}, tmp_path, shared=True) == text.replace("1", "7")
+
+
+def test_an_item_of_a_list_that_others_use_is_refused(tmp_path: Path):
+    with pytest.raises(YamlError, match="is &x, which line 2 uses too"):
+        changed("lr: [&x 1, 2]\nb: *x\n", "", {"lr": [7, 2]}, tmp_path)
+
+
+def test_keys_are_added_to_items_of_lists(tmp_path: Path):
+    text = "a:\n- b: 1\n- {c: 1}\n-\n  - d: 1\n"
+    text = changed(text, "a/0", {"lr": 7}, tmp_path, add=True)
+    text = changed(text, "a/c=1", {"lr": 7}, tmp_path, add=True)
+    text = changed(text, "a/2/0", {"lr": 7}, tmp_path, add=True)
+    assert text == "a:\n- b: 1\n  lr: 7\n- {c: 1, lr: 7}\n-\n  - d: 1\n    lr: 7\n"
 
 
 def test_a_missing_key_is_named_with_near_ones(tmp_path: Path):

@@ -180,7 +180,7 @@ def _inside(chosen: Chosen, hparams: type[Hparams] | None, target: Target) -> It
         for key in (each for each in chosen.values if each.startswith(f"{name}.")):
             if isinstance(other, dict):
                 put(other, key[len(name) + 1 :].split("."), chosen.values[key])
-        if not isinstance(other, dict) or not same(dict(sorted(other.items())), dict(sorted(wanted.items()))):
+        if not same(other, wanted):
             yield f"{name} is {value!r} there and {wanted!r} in the trial"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from kftune.applying.chosen import Chosen, typed
 from kftune.applying.evidence import equal
 from kftune.applying.target import Spot, Target
 from kftune.errors import HparamsError, UsageError, near_names
+from kftune.files import write_bytes
 from kftune.hparams import Hparams
 from kftune.hparams.fields import put
 from kftune.yaml_text.difference import difference
@@ -62,6 +64,19 @@ class Plan(NamedTuple):
         """Returns the changes as a unified diff."""
         return difference(self.target.text, self.text, str(self.target.path))
 
+    def write(self) -> None:
+        """Replaces the file, at once; its mode stays, and a link stays a link.
+
+        Raises:
+            UsageError: The file has changed since it was read, or is read-only.
+        """
+        path = self.target.path.resolve()
+        if path.read_bytes() != self.target.content:
+            raise UsageError(f"{self.target.path} has changed since it was read; run this again")
+        if not os.access(path, os.W_OK):
+            raise UsageError(f"{self.target.path} is read-only; change its mode first")
+        write_bytes(path, self.content)
+
 
 def plan(
     values: Mapping[str, Any],
@@ -90,7 +105,7 @@ def plan(
     missing = [spot for spot in differing if spot.missing]
     if missing and not add:
         raise _not_there(missing, target)
-    changes = Changes(target.text, target.documents, str(target.path))
+    changes = Changes(target.text, target.documents, str(target.path), shared=shared)
     for spot in differing:
         problem = None if shared else target.shared_by(spot)
         if problem is not None:
@@ -100,8 +115,9 @@ def plan(
     for owner, tree in _trees(missing, values, target).items():
         changes.add(owner, tree)
     text = changes.made() if differing else target.text
-    if differing:
-        _check_together(values, target, hparams)
+    if text == target.text:
+        return Plan(target, text, (), tuple(_notes(spots, (), target, hparams)))
+    _check_together(values, target, hparams)
     made = tuple(Change(spot.name, _key(spot), _before(spot, target), values[spot.name]) for spot in differing)
     return Plan(target, text, made, tuple(_notes(spots, differing, target, hparams)))
 

@@ -15,7 +15,6 @@ Exit codes: 0 applied, or there already; 1 refused or not written; 2 wrong use.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +25,6 @@ from kftune.cli.applying import add_place_arguments, check_names, hparams_of, pl
 from kftune.cli.output import write_data
 from kftune.cli.places import add_results_arguments, open_given
 from kftune.errors import UsageError
-from kftune.files import write_bytes
 from kftune.results import FINISHED, Trials
 
 _DEFAULT_BRANCH = ""
@@ -108,26 +106,9 @@ def _write(arguments: argparse.Namespace, planned: Plan) -> int:
         return 0
     if not arguments.yes and not _agreed(f"write this to {planned.target.path}?"):
         return 1
-    write(planned)
+    planned.write()
     print(f"wrote {planned.target.path}")
     return 0
-
-
-def write(planned: Plan) -> None:
-    """Writes a changed file, at once; a link stays a link.
-
-    Args:
-        planned: The changes.
-
-    Raises:
-        UsageError: The file has changed since it was read, or may not be written.
-    """
-    path = planned.target.path.resolve()
-    if path.read_bytes() != planned.target.content:
-        raise UsageError(f"{planned.target.path} has changed since it was read; run the command again")
-    if not os.access(path, os.W_OK):
-        raise UsageError(f"{planned.target.path} is read-only; change its mode first")
-    write_bytes(path, planned.content)
 
 
 def _agreed(question: str) -> bool:

@@ -58,8 +58,6 @@ def apply_best(study: Study, folder: Path, file: Path, *, quiet: bool) -> None:
     Raises:
         KftuneError: They cannot be written.
     """
-    from kftune.cli.apply import write
-
     if study.apply is None:
         return
     stream = sys.stderr if quiet else sys.stdout
@@ -84,7 +82,7 @@ def apply_best(study: Study, folder: Path, file: Path, *, quiet: bool) -> None:
     for note in planned.notes:
         print(f"note: {note}", file=sys.stderr)
     print("\n".join([*evidence.lines(), planned.diff()]), end="", file=stream)
-    write(planned)
+    planned.write()
     print(f"wrote {target.path}", file=stream)
 
 

@@ -31,10 +31,11 @@ class Changes:
         text: The YAML text, without a byte order mark.
         documents: Its documents.
         file: The name of the text in errors.
+        shared: Whether values may change that aliases stand for.
     """
 
-    def __init__(self, text: str, documents: list[Node], file: str) -> None:
-        self._text, self._documents, self._file = text, documents, file
+    def __init__(self, text: str, documents: list[Node], file: str, *, shared: bool = False) -> None:
+        self._text, self._documents, self._file, self._shared = text, documents, file, shared
         self._edits: list[tuple[int, int, str]] = []
         self._set: dict[Node, Any] = {}
         self._added: dict[Node, Tree] = {}
@@ -49,6 +50,9 @@ class Changes:
         Raises:
             YamlError: The present value is written in a way that cannot be changed safely.
         """
+        if node.uses and not self._shared:
+            lines = ", ".join(str(use.place[0]) for use in node.uses[:6])
+            raise self._refused(node, f"is &{node.event.anchor}, which line {lines} uses too", "change it by hand")
         if self._set_inside(node, value):
             return
         if (node.is_list or node.is_mapping) and not self._is_simple(node):
@@ -119,7 +123,7 @@ class Changes:
         else:
             return False
         for inner, new in pairs:
-            if inner.plain() != new or type(inner.plain()) is not type(new):
+            if not same(inner.plain(), new):
                 self.set(inner, new)
         return True
 
@@ -145,7 +149,9 @@ class Changes:
             raise self._refused(node, "is a block of text", "write it on one line")
         start = self._text.find(node.quote, node.start) if node.quote else end - len(event.value)
         piece = self._text[start:end]
-        whole = piece[:1] == piece[-1:] == node.quote if node.quote else piece == event.value != ""
+        if not node.quote and not event.value:
+            raise self._refused(node, "is an anchor alone", "write a value behind it")
+        whole = piece[:1] == piece[-1:] == node.quote if node.quote else piece == event.value
         if not whole or "\n" in piece or "\r" in piece:
             raise self._refused(node, "is written over several lines", "write it on one line")
         return start, end
@@ -302,7 +308,7 @@ def same(one: Any, other: Any) -> bool:
         other: Another one.
     """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return [*one] == [*other] and all(same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and bool(one == other)

@@ -190,7 +190,9 @@ def _document(next_event: Any, file: str) -> Node:
 def _join(alias: Node, anchors: dict[str, Node], file: str) -> None:
     """Notes what an alias stands for."""
     name = alias.event.anchor
-    if name not in anchors:
+    target = anchors.get(name)
+    # A list or mapping that has not ended: its last event is still the first one.
+    if target is None or (isinstance(target.event, _OPENING) and target.last is target.event):
         raise YamlError(f"the alias *{name} needs a value &{name} that ends before it; add one", file, *alias.place)
-    alias.target = anchors[name]
-    anchors[name].uses.append(alias)
+    alias.target = target
+    target.uses.append(alias)
