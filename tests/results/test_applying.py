@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from applied import Deep, deep
+from applied import Deep, Net, deep, trade_off
 
 from kftune import yaml_text
 from kftune.applying import Target, choose, evidence_for, plan_for, snippet
+from kftune.errors import UsageError
 from kftune.results import Trials
 
 FIRST: dict[str, Any] = {"optimizer.name": "adam", "layers": (64, 32), "options.b.c": 2.0}
@@ -70,3 +71,33 @@ def test_other_keys_of_a_mapping_that_differ_are_named(results: Trials, tmp_path
     assert evidence.differences == (
         "options is {'a': 5, 'b': {'c': 2}} there and {'a': 1, 'b': {'c': 1.0}} in the trial",
     )
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
+    with trade_off(tmp_path_factory.mktemp("two")) as found:
+        yield found
+
+
+def test_of_a_pareto_set_one_trial_is_chosen(two: Trials):
+    with pytest.raises(UsageError, match="the Pareto set has 2 trials; choose one: --metric loss or --metric speed"):
+        choose(two, Net)
+    assert choose(two, Net, metric="loss").values == {"lr": 1e-05, "units": 32}
+    assert choose(two, Net, metric="speed").values == {"lr": 0.001, "units": 32}
+
+
+def test_with_an_objective_chosen_that_one_counts(two: Trials, tmp_path: Path):
+    present = target(tmp_path, "lr: 0.001\nunits: 32\n")
+    assert evidence_for(two, choose(two, Net, metric="loss"), present, Net).lines() == [
+        "loss 1, baseline 2 (two-0003): 50 % lower"
+    ]
+    present = target(tmp_path, "lr: 1.0e-05\nunits: 32\n")
+    evidence = evidence_for(two, choose(two, Net, metric="speed"), present, Net)
+    assert (evidence.lines(), evidence.is_better) == (["speed 2, baseline 1 (two-0002): 100 % higher"], True)
+
+
+def test_a_trial_that_is_better_in_no_objective_is_no_better(two: Trials, tmp_path: Path):
+    present = target(tmp_path, "lr: 0.001\nunits: 32\n")
+    evidence = evidence_for(two, choose(two, Net, trial="1"), present, Net)
+    assert not evidence.is_better
+    assert "is no better than the present values" in evidence.problem(needs_baseline=True, run="", target=present)

@@ -88,6 +88,30 @@ def committed(folder: Path, names: Sequence[str] = ("config.yaml", "study.yaml")
     git(folder, "commit", "-q", "-m", "First")
 
 
+def trade_off(folder: Path) -> Trials:
+    """Returns the results of a study with two objectives; two of four points are in the Pareto set."""
+    study = Study(
+        name="two",
+        hparams=Net,
+        objectives=(
+            Objective(metric="loss", direction="minimize"),
+            Objective(metric="speed", direction="maximize"),
+        ),
+        algorithm=Algorithm(name="grid", seed=1),
+        budget=Budget(max_trials=4, parallel=1),
+        step=Step(
+            command=(
+                "sh",
+                "-c",
+                'case "$0 $1" in *1e-05*32) echo loss=1 speed=1;; *32) echo loss=2 speed=2;; '
+                "*) echo loss=3 speed=1;; esac",
+            )
+        ),
+    )
+    run_study(study, folder)
+    return open_results(folder)
+
+
 class Optimizer(Hparams):
     """A group."""
 

@@ -68,7 +68,8 @@ class Evidence(NamedTuple):
         for each in self.comparisons:
             line = f"{each.objective.name} {_text(each.value)}"
             if self.baseline is not None and each.baseline is not None:
-                line += f", baseline {_text(each.baseline)} ({self.baseline.name}){each.change and f': {each.change}'}"
+                name = f"{self.baseline.name}{', stopped early' if self.baseline.state == 'EarlyStopped' else ''}"
+                line += f", baseline {_text(each.baseline)} ({name}){each.change and f': {each.change}'}"
             found.append(line)
         return found
 
