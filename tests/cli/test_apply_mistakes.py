@@ -53,6 +53,8 @@ COMMANDS = {
     "run: a baseline for a pipeline": ["run", "pipeline.yaml", "--baseline"],
     "study: apply without a file": ["show", "study.yaml", "apply={at: P1}"],
     "study: apply maps another name": ["show", "study.yaml", "apply={to: config.yaml, map: {rate: lr}}"],
+    "study: update_config": ["show", "study.yaml", "update_config=true"],
+    "kubectl's form": ["apply", "-f", "study.yaml"],
     "study: apply: true": ["show", "study.yaml", "apply=true"],
     "snippet: no such trial": ["snippet", "study.yaml", "--trial", "net-9"],
 }

@@ -44,6 +44,7 @@ _OTHER_WORDS = {
         ("submit", "deploy", "compile", "template", "generate", "manifests"),
         "kftune render FILE --out DIR, and kubectl apply -f DIR",
     ),
+    **dict.fromkeys(("update", "patch", "write", "promote"), "kftune apply STUDY --to FILE"),
     **dict.fromkeys(("build", "image"), "kftune images build"),
     **dict.fromkeys(("models", "classes"), "kftune registry list"),
     **dict.fromkeys(("stop", "cancel", "kill", "abort"), "Ctrl-C in the terminal of the run"),
