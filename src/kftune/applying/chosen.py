@@ -79,7 +79,7 @@ def choose(
     idle = tuple(name for name in results.meta.space if name not in values)
     wholes = {name: value for name, value in others.items() if any(each.startswith(f"{name}.") for each in values)}
     others = {name: value for name, value in others.items() if name not in wholes}
-    return Chosen(found, objective, values, others, idle, wholes)
+    return Chosen(trial=found, objective=objective, values=values, others=others, idle=idle, wholes=wholes)
 
 
 def _best(results: Trials, objective: int | None, objectives: Sequence[str]) -> Trial:
