@@ -182,7 +182,7 @@ class Writer:
             elif entry in _PRESENT:
                 key = rng.choice((entry, entry, f"'{entry}'", f'"{entry}"'))
                 self._write(f"{indent}{key}:{rng.choice((' ', ' ', '   ', ' ' + self._anchor()))}")
-                self._slot(entry, ())
+                self._slot(entry)
                 self._end_line()
             else:
                 self._other(entry, indent)
@@ -210,12 +210,12 @@ class Writer:
         self._write("{" + (gap if lines else rng.choice(("", " "))))
         for index, name in enumerate(names):
             self._write(f"{quote}{name}{quote}: ")
-            self._slot(name, ("'", '"') if quote else ("[", "{"))
+            self._slot(name)
             if index < len(names) - 1:
                 self._write(f",{gap}")
         self._write((f"\n{indent} " if lines else rng.choice(("", " "))) + "}")
 
-    def _slot(self, name: str, _: tuple[str, ...]) -> None:
+    def _slot(self, name: str) -> None:
         self._pieces.append(Slot(name, self._random.choice(_PRESENT[name])))
 
     def _other(self, key: str, indent: str) -> None:

@@ -27,8 +27,6 @@ from kftune.cli.places import add_results_arguments, open_given
 from kftune.errors import UsageError
 from kftune.results import FINISHED, Trials
 
-_DEFAULT_BRANCH = ""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
@@ -47,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--branch",
         nargs="?",
-        const=_DEFAULT_BRANCH,
+        const="",
         metavar="NAME",
         help="make a git branch with one commit in place of writing the file (default name: kftune/STUDY-PLACE)",
     )
