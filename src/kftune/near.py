@@ -64,6 +64,7 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("ram", "mem"), ("memory",)),
     **dict.fromkeys(("environment", "envs", "variables"), ("env",)),
     "cron": ("schedule",),
+    **dict.fromkeys(("updateconfig", "writeback", "applyto"), ("apply",)),
     **dict.fromkeys(("dependson", "depends", "dependencies", "needs", "requires"), ("after",)),
     **dict.fromkeys(("if", "condition"), ("when",)),
     **dict.fromkeys(("loop", "withitems", "parallelfor", "matrix"), ("for_each",)),
@@ -119,7 +120,7 @@ def _score(name: str, known: str, keys: bool) -> float:
         return 1.0
     if wanted == _plain(last):
         return 0.99
-    if {known, last} & {*_OTHER_WORDS.get(wanted, ())}:
+    if {_plain(known), _plain(last)} & {_plain(word) for word in _OTHER_WORDS.get(wanted, ())}:
         return _SURE
     if last == known or "." in name:
         return _likeness(wanted, _plain(known))

@@ -63,7 +63,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ("fit", "train"),
             ("tune", "run"),
         ],
-        *[("start", "run"), ("TUNE", "run"), ("validate", "lint"), ("apply", "render"), ("describe", "show")],
+        *[("start", "run"), ("TUNE", "run"), ("validate", "lint"), ("submit", "render"), ("describe", "show")],
         *[("log", "logs"), ("progress", "status"), ("build", "images build"), ("study.yaml", "run study.yaml")],
     ],
 )

@@ -404,6 +404,7 @@ def test_population_based_training_gets_the_volume_that_it_needs():
     ("parts", "note"),
     [
         ({"points": [{"lr": 0.001}]}, "Katib takes no points to try first"),
+        ({"apply": {"to": "config.yaml"}}, "apply is for runs on this machine"),
         (
             {"budget": {"max_trials": 1, "parallel": 2}},
             "1 trial(s) at once, not budget.parallel=2: there are no more trials",

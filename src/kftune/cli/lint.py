@@ -112,15 +112,12 @@ def _codes(text: str) -> tuple[str, ...]:
 
 def _put_out(texts: Iterable[FixedText], *, only_show: bool) -> None:
     """Writes fixed texts to their files, or shows the differences."""
-    from difflib import unified_diff
-
     from kftune.files import write_text
+    from kftune.yaml_text.difference import difference
 
     for text in texts:
         if only_show:
-            before, after = (each.splitlines(keepends=True) for each in (text.before, text.after))
-            for line in unified_diff(before, after, fromfile=text.file, tofile=text.file):
-                write_data(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+            write_data(difference(text.before, text.after, text.file))
         elif text.file == STDIN:
             write_data(text.after)
         elif text.after != text.before:

@@ -35,12 +35,16 @@ Go = Callable[["OnEvent"], int]
 # Which kinds of file an option is for; the other options are for all.
 _KINDS_OF = {
     **dict.fromkeys(("gpus", "strict", "retry_failed"), ("study", "Experiment")),
+    **dict.fromkeys(("baseline", "baseline_from", "at", "map"), ("study",)),
     **dict.fromkeys(("image", "parallel"), ("pipeline",)),
     **dict.fromkeys(("name", "seed", "env", "mount", "working_dir", "as_katib", "strict_wrapper"), ("Experiment",)),
 }
 
 # Options without a key of a file that means the same -> what to do in a file of another kind.
-_INSTEAD = {"gpus": "", "retry_failed": "; without the option, the failed steps of its latest run run again"}
+_INSTEAD = {
+    **dict.fromkeys(("gpus", "baseline", "baseline_from", "at", "map"), ""),
+    "retry_failed": "; without the option, the failed steps of its latest run run again",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +55,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     trials.add_argument("--strict", action="store_true", help="refuse a file with settings that have no effect here")
     trials.add_argument(
         "--retry-failed", action="store_true", help="run trials again that failed or reported no objective"
+    )
+    study = parser.add_argument_group("studies")
+    study.add_argument("--baseline", action="store_true", help="first try the defaults of the class")
+    study.add_argument(
+        "--baseline-from",
+        type=a_path,
+        metavar="FILE",
+        help="first try the values in a YAML file, as kftune apply sees them",
+    )
+    study.add_argument("--at", metavar="PATH", help="the mapping in that file, such as PLANT001/CIRCUIT01")
+    study.add_argument(
+        "--map", action="append", default=[], metavar="NAME=PATH", help="the path of a hyperparameter in that mapping"
     )
     add_pipeline_arguments(parser)
     experiment = parser.add_argument_group("Experiments")
@@ -120,12 +136,28 @@ def run_file(arguments: argparse.Namespace, taken: Sequence[KindName]) -> int:
         from kftune.cli.local_pipeline import prepared
 
         go, view = prepared(arguments)
-    else:
-        go, view = _trials(arguments, kind)
+        return _run(arguments, go, view)
+    if kind.name == "study":
+        return _study(arguments)
+    from kftune.cli.experiment import prepared as prepared_experiment
+
+    folder, go = prepared_experiment(arguments, devices(arguments.gpus))
+    return _run(arguments, go, _trials_view(arguments, folder))
+
+
+def _run(arguments: argparse.Namespace, go: Go, view: Callable[[], AbstractContextManager[OnEvent]]) -> int:
     if arguments.json:
         return go(_print_json)
     with view() as shown:
         return go(shown)
+
+
+def _trials_view(arguments: argparse.Namespace, folder: Path) -> Callable[[], AbstractContextManager[OnEvent]]:
+    """Returns the view of a study or an Experiment."""
+    from kftune.local.views import study_view
+
+    hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
+    return lambda: study_view(sys.stdout, hints, plain=arguments.plain)
 
 
 def _check_options(arguments: argparse.Namespace, kind: Kind) -> None:
@@ -145,27 +177,17 @@ def _print_json(event: Any) -> None:
     write_data(f"{json.dumps(event.to_dict(), ensure_ascii=False)}\n")
 
 
-def _trials(arguments: argparse.Namespace, kind: Kind) -> tuple[Go, Callable[[], AbstractContextManager[OnEvent]]]:
-    """Prepares a study or an Experiment."""
-    from kftune.local.views import study_view
-
-    if kind.name == "Experiment":
-        from kftune.cli.experiment import prepared
-
-        folder, go = prepared(arguments, devices(arguments.gpus))
-    else:
-        folder, go = _study(arguments)
-    hints = [f"kftune best {folder}", f"kftune logs {folder} best"]
-    return go, lambda: study_view(sys.stdout, hints, plain=arguments.plain)
-
-
-def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
+def _study(arguments: argparse.Namespace) -> int:
     from kftune.lint.study import drift_notes
     from kftune.local import run_study
     from kftune.results import slug
     from kftune.study import load_study
 
     study = load_study(arguments.file, arguments.settings)
+    if study.apply is not None or arguments.baseline or arguments.baseline_from or arguments.at or arguments.map:
+        from kftune.cli.around_run import prepared
+
+        study = prepared(study, arguments)
     folder = new_results(arguments.dir, arguments.file, slug(study.name))
 
     def go(on_event: OnEvent) -> int:
@@ -182,7 +204,12 @@ def _study(arguments: argparse.Namespace) -> tuple[Path, Go]:
             retry_failed=arguments.retry_failed,
         ).exit_code
 
-    return folder, go
+    code = _run(arguments, go, _trials_view(arguments, folder))
+    if code == 0 and study.apply is not None:
+        from kftune.cli.around_run import apply_best
+
+        apply_best(study, folder, arguments.file, quiet=arguments.json)
+    return code
 
 
 def devices(text: str | None) -> tuple[str, ...] | None:

@@ -108,6 +108,8 @@ def _about_budget(study: Study, counts: Counts) -> Iterator[str]:
         yield f"Katib cannot limit a study's time; wall_clock ({budget.wall_clock:g}s) applies to local runs only"
     if budget.metrics_per_trial != MOST:
         yield "Katib keeps every report of a trial; metrics_per_trial applies to local runs only"
+    if study.apply is not None:
+        yield "apply is for runs on this machine; after a study on Katib, give its results to kftune apply"
     if study.points:
         yield "Katib takes no points to try first; the study's points apply to local runs only"
     if study.objective.goal is not None and counts.parallel > 1:

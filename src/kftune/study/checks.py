@@ -180,6 +180,26 @@ def _allowed_points(study: Study) -> Iterator[dict[str, Any]]:
                 yield point
 
 
+def check_map(study: Study, names: Mapping[str, str]) -> None:
+    """Checks that `apply.map` names searched hyperparameters.
+
+    Args:
+        study: The study.
+        names: The keys of the map.
+
+    Raises:
+        PartError: One is not searched.
+    """
+    for name in names:
+        if name not in study.space:
+            known = suggestion(name, study.space)
+            raise PartError(
+                f"apply.map names searched hyperparameters, but {name!r} is not searched; {known}",
+                ("apply", "map", name),
+                at_key=True,
+            )
+
+
 def check_point(study: Study, point: Mapping[str, Any], index: int) -> None:
     """Checks a first point.
 

@@ -20,7 +20,16 @@ from kftune.spec.load import keys_to
 from kftune.spec.part import Part, PartError
 from kftune.stopping.rules import Stopping
 from kftune.study.algorithm import Algorithm
-from kftune.study.checks import check_algorithm, check_arguments, check_ends, check_point, check_space, unknown
+from kftune.study.apply import Apply
+from kftune.study.checks import (
+    check_algorithm,
+    check_arguments,
+    check_ends,
+    check_map,
+    check_point,
+    check_space,
+    unknown,
+)
 from kftune.study.entries import Entries, Mappings, entries_of, leaves_with_entries
 from kftune.study.feasibility import Feasibility, Refusal
 from kftune.study.objective import Budget, Objective, Reduce
@@ -70,6 +79,8 @@ class Study(Part):
     """What each trial runs."""
     points: tuple[dict[str, Any], ...] = ()
     """Values to try first, by dotted name; missing ones take their defaults. Not on Katib."""
+    apply: Apply | None = None
+    """The YAML file that gets the best values after a run on this machine. Not on Katib."""
     targets: Targets = Targets()
     """Options of the render targets."""
 
@@ -92,6 +103,8 @@ class Study(Part):
             check_arguments(self)
         for index, point in enumerate(self.points):
             check_point(self, point, index)
+        if self.apply is not None:
+            check_map(self, self.apply.map)
 
     # -- derived values ----------------------------------------------------------------------------------------
 

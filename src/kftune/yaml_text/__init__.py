@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kftune.yaml_text.emitter import dump, dump_all, write_all
+    from kftune.yaml_text.emitter import dump, dump_all, inline, write_all
     from kftune.yaml_text.places import locate, locate_all
     from kftune.yaml_text.reader import load, load_all, load_file
 
-__all__ = ["dump", "dump_all", "load", "load_all", "load_file", "locate", "locate_all", "write_all"]
+__all__ = ["dump", "dump_all", "inline", "load", "load_all", "load_file", "locate", "locate_all", "write_all"]
 
 _HOMES = {
-    **dict.fromkeys(("dump", "dump_all", "write_all"), "emitter"),
+    **dict.fromkeys(("dump", "dump_all", "inline", "write_all"), "emitter"),
     **dict.fromkeys(("load", "load_all", "load_file"), "reader"),
     **dict.fromkeys(("locate", "locate_all"), "places"),
 }

@@ -37,6 +37,9 @@ _UNBLOCKED = re.compile(f"[\x00-\x09\x0b-\x1f{_HIDDEN_CHARS}]| (?:\n|\\Z)")
 
 _LINE_START = re.compile(r"\n(?=[^\n])")
 
+# They end a bare text inside brackets.
+_BRACKETS = re.compile(r"[\[\]{},]")
+
 # libyaml and its Go port look for the ":" of a key in at most 1024 characters from the key's start.
 _LONGEST_KEY = 1000
 
@@ -114,6 +117,34 @@ def write_all(documents: Iterable[object], file: TextSink) -> None:
     for document in documents:
         file.write(separator + dump(document))
         separator = "---\n"
+
+
+def inline(value: object, *, flow: bool = False) -> str:
+    """Returns a value on one line, with the words and quotes of `dump`; lists and mappings in brackets.
+
+    Args:
+        value: As for `dump`.
+        flow: Whether it stands inside brackets, where a bare text may hold no bracket and no comma.
+
+    Raises:
+        YamlError: As for `dump`.
+    """
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(inline(item, flow=True) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{inline(key, flow=True)}: {inline(item, flow=True)}' for key, item in value.items())}}}"
+    if isinstance(value, str):
+        try:
+            text = _scalar_text(value) if "\n" not in value else _quoted(value)
+            return _quoted(value) if flow and not text.startswith('"') and _BRACKETS.search(text) else text
+        except _UnwritableError as refused:
+            raise YamlError(str(refused)) from None
+    return dump(value)[:-1]
+
+
+def in_quotes(text: str) -> str:
+    """Returns a text in double quotes, as in JSON."""
+    return _quoted(text)
 
 
 def _document_text(value: object) -> str:

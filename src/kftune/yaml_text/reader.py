@@ -179,7 +179,7 @@ class _DocumentReader:
 
     def _plain(self, event: Any) -> object:
         try:
-            return _plain_value(event.value)
+            return plain_value(event.value)
         except ValueError as error:
             raise self._wrong(str(error), event) from None
 
@@ -250,7 +250,23 @@ class _DocumentReader:
         return self._wrong(f"the key {name!r} is already given at {place}; keep one of them", event)
 
 
-def _plain_value(text: str) -> object:
+def tagged_value(event: Any) -> object:
+    """Returns the value of the event of a scalar.
+
+    Raises:
+        YamlError: It has a tag that is not of the core schema, or is a number that Python cannot represent; the error
+            has no file.
+    """
+    reader = _DocumentReader(None, "")
+    try:
+        if event.tag is not None:
+            return reader._tagged(event)
+        return reader._plain(event) if event.implicit[0] else event.value
+    except YamlError as error:
+        raise YamlError(error.message, None, error.line, error.column) from None
+
+
+def plain_value(text: str) -> object:
     """Returns the value of a plain (not quoted) scalar; ValueError for a number that Python cannot represent."""
     if text[:1] not in _TYPED_STARTS:
         return text
