@@ -30,11 +30,11 @@ usage: python -m kftune.training MODEL [--data=PATH] [--model=PATH] [--metrics=P
 Trains MODEL and prints one line of metrics per epoch.
 
 arguments, in addition to the hyperparameters:
-  --data    file with the circuit's readings, as the data step writes it
+  --data    the data, as the data step of the model writes it (lstm: data, ocr: ocr-data)
   --model   folder to write: hparams.json, model.pt (the best epoch) and summary.json
-  --metrics, --train_loss, --val_loss, --val_mae
+  --metrics, --train_loss, --val_loss, --val_mae, --val_char_accuracy, --val_seq_accuracy
             files to write: the metrics of the best epoch, as JSON
-  --report  file to write: an HTML page with the loss of each epoch
+  --report  file to write: an HTML page with the metrics of each epoch
   --executor-output
             file to write: the metrics in the form that KFP's page reads
 

@@ -10,12 +10,16 @@ from kftune import outputs
 from kftune.errors import HparamsError
 from kftune.files import write_text
 from kftune.hparams import Hparams
+from kftune.training.about import about_of
 from kftune.training.folder import read_json
 from kftune.training.page import ABOUT_TRAINING, model_page
 
-VALUES = ("train_loss", "val_loss", "val_mae")
+VALUES = ("train_loss", "val_loss", "val_mae", "val_char_accuracy", "val_seq_accuracy")
+TEST_VALUES = ("val_loss", "val_mae", "test_loss", "test_char_accuracy", "test_seq_accuracy")
 NAMES = ("metrics", *VALUES, "report", "executor-output")
-"""The arguments that name the files to write."""
+"""The arguments that name the files to write after a training."""
+TEST_NAMES = ("metrics", *TEST_VALUES, "report", "executor-output")
+"""The same after an evaluation."""
 
 
 def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page: Any) -> None:
@@ -27,13 +31,17 @@ def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page
         **page: The other arguments of `model_page`.
 
     Raises:
+        HparamsError: The model has no such metric.
         OSError: A file cannot be written.
     """
+    values = [name for name in {*VALUES, *TEST_VALUES} if name in given]
+    lacking = min((name for name in values if name not in metrics), default=None)
+    if lacking is not None:
+        raise HparamsError(f"--{lacking} must be a metric of this model, which has: {', '.join(metrics)}")
     if "metrics" in given:
         outputs.write_metrics(given["metrics"], metrics, given.get("executor-output"))
-    for name in VALUES:
-        if name in given:
-            outputs.write(given[name], metrics[name])
+    for name in values:
+        outputs.write(given[name], metrics[name])
     if "report" in given:
         write_text(Path(given["report"]), model_page(metrics=metrics, **page))
 
@@ -52,17 +60,13 @@ def write_training_outputs(given: Mapping[str, str], folder: Path, hparams: Hpar
     """
     summary = read_json(folder / "summary.json")
     metrics = {name: value for name, value in (summary.get("best") or {}).items() if name != "epoch"}
-    lacking = next((name for name in VALUES if name in given and name not in metrics), None)
-    if lacking is not None or not metrics:
-        raise HparamsError(
-            f"{folder}/summary.json must have the metrics of a finished epoch, but has no {lacking or 'epoch'}; "
-            f"it has: {', '.join(metrics) or 'none'}"
-        )
+    if not metrics:
+        raise HparamsError(f"{folder}/summary.json must have the metrics of a finished epoch, but has no epoch")
     write_outputs(
         given,
         metrics,
-        title=f"Training of {summary.get('circuit', summary.get('experiment_name'))}",
+        title=f"Training of {about_of(summary).subject(summary)}",
         about=ABOUT_TRAINING,
         hparams=hparams.to_dict(),
-        history=summary["history"],
+        summary=summary,
     )

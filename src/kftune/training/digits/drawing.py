@@ -43,9 +43,9 @@ class Damage:
     zoom: float = 0.2
     shift: float = 0.1
     blur: float = 0.9
-    fade: float = 0.6
+    fade: float = 0.5
     shade: float = 0.35
-    noise: float = 0.14
+    noise: float = 0.12
     lines: float = 0.35
 
 

@@ -5,6 +5,7 @@ Each part of a training can be used alone.
 
 from kftune.training.ocr.batches import create_data_loaders
 from kftune.training.ocr.loop import train
+from kftune.training.ocr.measuring import evaluate_trained, load_trained
 from kftune.training.ocr.model import create_model_from_config
 from kftune.training.ocr.parts import (
     create_loss_function,
@@ -19,6 +20,8 @@ __all__ = [
     "create_model_from_config",
     "create_optimizer",
     "create_scheduler",
+    "evaluate_trained",
+    "load_trained",
     "setup_training_environment",
     "train",
 ]
