@@ -119,8 +119,7 @@ class Training:
             checkpoints.remove()
             checkpoint.start_output(folder, self.hparams)
         else:
-            for name, part in self._parts().items():
-                part.load_state_dict(state[name])
+            self._take_over(state, folder)
             self.summary |= state["summary"]
             checkpoint.write_json(folder / "hparams.json", self.hparams.to_dict())
             print(f"goes on after epoch {self.summary['epochs']}")
@@ -235,6 +234,17 @@ class Training:
     def _is_out_of_patience(self) -> bool:
         patience, best = self.hparams.early_stopping_patience, self.summary["best"]
         return patience is not None and best is not None and bool(self.summary["epochs"] - best["epoch"] >= patience)
+
+    def _take_over(self, state: dict[str, Any], folder: Path) -> None:
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise HparamsError(
+                f"resume goes on only with a model of the same size, but the checkpoint in {folder} does not fit: "
+                f"{' '.join(str(error).split())[:200]}; is the file at model_config_path another one now? "
+                f"resume=false begins anew"
+            ) from error
 
     def _parts(self) -> dict[str, Any]:
         return {
