@@ -30,16 +30,9 @@ def read_json(path: Path) -> Any:
 
 @pytest.mark.nightly
 def test_small_reads_nine_of_ten_numbers_in_fonts_that_it_does_not_know(tmp_path: Path):
-    values = ["--model_name=small", "--learning_rate=0.003", "--scheduler_type=cosine", "--num_epochs=40"]
+    values = ["--model_name=small", "--learning_rate=0.003", "--scheduler_type=cosine", "--num_epochs=24"]
     run(tmp_path, "kftune.training", "ocr", *values, "--num_workers=0", "--model=model")
     assert read_json(tmp_path / "model" / "summary.json")["best"]["val_seq_accuracy"] >= 0.9
-
-
-@pytest.mark.nightly
-def test_small_learns_to_look_at_the_digits_within_six_epochs(tmp_path: Path):
-    values = ["--model_name=small", "--learning_rate=0.003", "--scheduler_type=cosine", "--num_epochs=6"]
-    run(tmp_path, "kftune.training", "ocr", *values, "--num_workers=0", "--model=model")
-    assert read_json(tmp_path / "model" / "summary.json")["best"]["val_seq_accuracy"] >= 0.4
 
 
 @pytest.mark.nightly

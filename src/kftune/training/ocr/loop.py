@@ -241,7 +241,7 @@ class Training:
                 part.load_state_dict(state[name])
         except (RuntimeError, ValueError, KeyError) as error:
             raise HparamsError(
-                f"resume goes on only with a model of the same size, but the checkpoint in {folder} does not fit: "
+                f"resume continues only with a model of the same size, but the checkpoint in {folder} does not fit: "
                 f"{' '.join(str(error).split())[:200]}; is the file at model_config_path another one now? "
                 f"resume=false begins anew"
             ) from error
