@@ -28,7 +28,7 @@ from kftune.results import open_results
 from kftune.training.__main__ import main
 from kftune.training.data import load_circuit, read_circuit, write_circuit
 from kftune.training.lstm import load_trained
-from kftune.training.page import loss_curve
+from kftune.training.page import curves
 
 
 @pytest.fixture(autouse=True)
@@ -167,7 +167,8 @@ def test_the_report_is_one_page_that_loads_nothing(tmp_path: Path, trained: Path
 @pytest.mark.parametrize("losses", [[0.5], [0.0, 0.0], [1e-9, 3e-9, 2e-9], [123456.0, 7.0], [*map(float, range(300))]])
 def test_a_loss_curve_lies_within_its_picture(losses: list[float]):
     history = [{"epoch": epoch, "train_loss": loss, "val_loss": loss} for epoch, loss in enumerate(losses, start=1)]
-    picture = ElementTree.fromstring(loss_curve(history))  # noqa: S314  # our own text
+    text = curves("Loss by epoch", history, ("train_loss", "val_loss"), kept=1)
+    picture = ElementTree.fromstring(text)  # noqa: S314  # our own text
     _, _, width, height = map(float, picture.attrib["viewBox"].split())
     for line in picture.iter("polyline"):
         points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
@@ -233,7 +234,7 @@ MISTAKES = {
     "an argument twice": (["data", "--data=x", "--data=y"], "--data must be given once"),
     "no such circuit": (["data", "--circuit=P1", "--data=x"], "a name must be like PLANT001/CIRCUIT01"),
     "no readings": (["lstm", "--data=nowhere"], "cannot read the readings of PLANT001/CIRCUIT01"),
-    "no model": (["evaluate", "--model=nowhere", "--data=x"], "nowhere/hparams.json is missing"),
+    "no model": (["evaluate", "--model=nowhere", "--data=x"], "nowhere/summary.json is missing"),
     "a model that nothing was learned for": (
         ["register", "--model=empty", "--card=c", "--manifest=m"],
         "has no 'best'",

@@ -44,12 +44,12 @@ hyperparameters; of two values for one, the later one counts, and files count le
             prints the hyperparameters, with where each comes from, and trains nothing
 
 other arguments; a hyperparameter of the same name has precedence:
-  --data    data to train with: for lstm, the file that the data step writes
+  --data    data to train with: what the data step of the model writes (lstm: data, ocr: ocr-data)
   -o, --model
             folder to write
-  --metrics, --train_loss, --val_loss, --val_mae
+  --metrics, --train_loss, --val_loss, --val_mae, --val_char_accuracy, --val_seq_accuracy
             files to write: the metrics of the best epoch, as JSON
-  --report  file to write: an HTML page with the loss of each epoch
+  --report  file to write: an HTML page with the metrics of each epoch
   --executor-output
             file to write: the metrics in the form that KFP's page reads
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kftune.errors import HparamsError
 
-_SUMMARY = ("circuit", "epochs", "best", "history", "windows", "versions")
+_SUMMARY = ("epochs", "best", "history", "versions")
 
 
 def missing(path: Path) -> HparamsError:

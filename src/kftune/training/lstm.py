@@ -231,6 +231,7 @@ def _train_epoch(
 def _start_summary(hparams: LstmHparams, split: Split, model: Forecaster, process: Process) -> dict[str, Any]:
     return {
         "status": "completed",
+        "model_type": "lstm",
         "circuit": hparams.circuit,
         "epochs": 0,
         "best": None,

@@ -5,21 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kftune.html_page import HEIGHT, LEFT, RIGHT, TOP, WIDTH, html_page, level, svg, table, x_at, y_at
+from kftune.training.about import about_of
 
-_CURVES = {"train_loss": "#8a8f98", "val_loss": "#1f6feb"}
-_MEANING = {
-    "train_loss": "mean squared error in squared spreads, while training",
-    "val_loss": "mean squared error in squared spreads",
-    "val_mae": "mean absolute error in litres per second",
-    "baseline_loss": "val_loss of the best prediction without a model",
-}
+_COLOURS = ("#8a8f98", "#1f6feb")
 ABOUT_TRAINING = "The metrics of the epoch that was kept."
-ABOUT_EVALUATION = (
-    "The newest readings, which are kept for validation: no weight was learned from them, but they chose the epoch to "
-    "keep and, in a study, the hyperparameters."
-)
 
 
 def model_page(
@@ -27,7 +19,7 @@ def model_page(
     about: str,
     metrics: Mapping[str, float],
     hparams: Mapping[str, object],
-    history: Sequence[Mapping[str, float]],
+    summary: Mapping[str, Any],
 ) -> str:
     """Returns the HTML page of a training or an evaluation.
 
@@ -36,38 +28,48 @@ def model_page(
         about: What the metrics are, such as `ABOUT_TRAINING`.
         metrics: Name -> value.
         hparams: Name -> value.
-        history: One mapping per epoch: ``epoch``, ``train_loss``, ``val_loss``; the page has no picture without these.
+        summary: The summary of the training, as far as there is one.
     """
-    rows = [[name, f"{value:.4g}", _MEANING.get(name, "")] for name, value in metrics.items()]
+    model = about_of(summary)
+    rows = [[name, f"{value:.4g}", model.meanings.get(name, "")] for name, value in metrics.items()]
     values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in hparams.items()}
     return html_page(
         title,
         [
             f"<p>{about}</p>",
             table(["metric", "value", "meaning"], rows),
-            *_losses(history),
+            *_curves(summary),
             "<h2>Hyperparameters</h2>",
             table(["name", "value"], values.items()),
         ],
     )
 
 
-def _losses(history: Sequence[Mapping[str, float]]) -> list[str]:
-    if not history or not all({"epoch", *_CURVES} <= epoch.keys() for epoch in history):
+def _curves(summary: Mapping[str, Any]) -> list[str]:
+    """Returns the pictures of a training whose epochs are known."""
+    history, kept = summary.get("history") or [], (summary.get("best") or {}).get("epoch", math.nan)
+    drawn = {
+        heading: names
+        for heading, names in about_of(summary).curves.items()
+        if all({"epoch", *names} <= epoch.keys() for epoch in history)
+    }
+    if not drawn or kept not in [epoch["epoch"] for epoch in history if "epoch" in epoch]:
         return []
-    best = min(history, key=lambda epoch: epoch["val_loss"])
-    about = f"<h2>Loss by epoch</h2>\n<p>The kept model is that of epoch {best['epoch']:g}.</p>"
-    return [about, loss_curve(history)]
+    pictures = [f"<h2>{heading}</h2>\n{curves(heading, history, names, kept)}" for heading, names in drawn.items()]
+    return [f"<p>The kept model is that of epoch {kept:g}.</p>", *pictures]
 
 
-def loss_curve(history: Sequence[Mapping[str, float]]) -> str:
-    """Returns the losses of all epochs as SVG, with a dot at the smallest val_loss.
+def curves(heading: str, history: Sequence[Mapping[str, float]], names: Sequence[str], kept: float) -> str:
+    """Returns metrics of all epochs as SVG, with a dot at the epoch that was kept.
 
     Args:
-        history: One mapping per epoch, at least one: ``epoch``, ``train_loss``, ``val_loss``.
+        heading: What they are.
+        history: One mapping per epoch, at least one: ``epoch`` and metrics.
+        names: The metrics to show, at most two; the dot is on the last one.
+        kept: The epoch that was kept.
     """
     last = history[-1]["epoch"]
-    highest = max(epoch[name] for epoch in history for name in _CURVES) or 1.0
+    highest = max(epoch[name] for epoch in history for name in names) or 1.0
     step = _round_step(highest, 4)
     top = step * math.ceil(highest / step)
 
@@ -79,16 +81,16 @@ def loss_curve(history: Sequence[Mapping[str, float]]) -> str:
     for epoch in sorted({1, *range(every, round(last) + 1, every)}):
         parts.append(f'<text x="{x(epoch):.1f}" y="{HEIGHT - 24}" text-anchor="middle">{epoch}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 5}" text-anchor="middle">epoch</text>')
-    for index, (name, colour) in enumerate(_CURVES.items()):
+    for index, (name, colour) in enumerate(zip(names, _COLOURS, strict=False)):
         points = " ".join(f"{x(epoch['epoch']):.1f},{y_at(epoch[name] / top):.1f}" for epoch in history)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         key = TOP + 12 + 18 * index
         parts.append(f'<path d="M{WIDTH - 120} {key - 4}h22" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<text x="{WIDTH - 92}" y="{key}">{name}</text>')
-    best = min(history, key=lambda epoch: epoch["val_loss"])
-    dot = f'class="best" cx="{x(best["epoch"]):.1f}" cy="{y_at(best["val_loss"] / top):.1f}" r="4"'
-    parts.append(f"<circle {dot}><title>epoch {best['epoch']:g}: {best['val_loss']:.4g}</title></circle>")
-    return svg("Loss by epoch", parts)
+    best = next(epoch[names[-1]] for epoch in history if epoch["epoch"] == kept)
+    dot = f'class="best" cx="{x(kept):.1f}" cy="{y_at(best / top):.1f}" r="4"'
+    parts.append(f"<circle {dot}><title>epoch {kept:g}: {best:.4g}</title></circle>")
+    return svg(heading, parts)
 
 
 def _round_step(high: float, parts: int) -> float:

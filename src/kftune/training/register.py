@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kftune.errors import HparamsError, MissingExtraError
 from kftune.files import write_text
+from kftune.training.about import about_of
 from kftune.training.arguments import step_arguments
 from kftune.training.folder import read_json, read_summary
 from kftune.training.registry_entry import ENTRY_ARGUMENTS, ModelEntry, check_entry, entry_of
@@ -25,7 +26,7 @@ usage: python -m kftune.training register --model=PATH --card=PATH --manifest=PA
 Describes a trained model: what it is, how good it is, and which files belong to it.
 
 arguments:
-  --model        folder that a training wrote
+  --model        folder that a training wrote; its checkpoints/ and tensorboard/ are left out
   --card         file to write: the model card, in Markdown
   --manifest     file to write: files with their SHA-256, hyperparameters, metrics and source, as JSON
   --registered   folder to write: the model's files, card.md and manifest.json
@@ -45,6 +46,9 @@ environment:
   KFTUNE_MODEL_REGISTRY_TOKEN   token for the Model Registry, if it requires one
   KF_PIPELINES_SA_TOKEN_PATH    file with the token, used when KFTUNE_MODEL_REGISTRY_TOKEN is not set
 """
+
+_OF_TRAINING = ("checkpoints", "tensorboard")
+"""Folders in that of a training which are not part of the model."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -75,8 +79,10 @@ def run(argv: Sequence[str]) -> int:
     write_text(Path(given["card"]), card)
     write_text(Path(given["manifest"]), text)
     if "registered" in given:
-        _write_package(folder, Path(given["registered"]), card, text)
-    print(f"{manifest['name']}: {len(manifest['files'])} files", flush=True)
+        _write_package(folder, manifest["files"], Path(given["registered"]), card, text)
+    left_out = [f"{name}/" for name in _OF_TRAINING if (folder / name).is_dir()]
+    without = f", without {' and '.join(left_out)}" if left_out else ""
+    print(f"{manifest['name']}: {len(manifest['files'])} files{without}", flush=True)
     if "model_registry" in given:
         entry = entry_of(given, manifest, text, ("pytorch", str(summary["versions"]["torch"])))
         print(_enter(given["model_registry"], entry), flush=True)
@@ -84,18 +90,15 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _model_card(manifest: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-    windows, versions = summary["windows"], summary["versions"]
+    about, versions = about_of(summary), summary["versions"]
     source = [("source revision", manifest["revision"]), ("registered", manifest["created"])]
     parts = [
         f"# {_plain(manifest['name'])}",
-        f"Predicts the readings of {_plain(summary['circuit'])}. Trained for {summary['epochs']} epochs on "
-        f"{windows['train']} windows. The model is that of epoch {summary['best']['epoch']}, the best one on "
-        f"{windows['val']} windows for validation.",
+        _plain(about.card(summary)),
         "## Metrics",
         _table(("metric", "value"), [(name, f"{value:.4g}") for name, value in manifest["metrics"].items()]),
         "## Limits",
-        "Faults and gaps were left out of training, so the model knows only normal operation. The readings for "
-        "validation also chose the epoch to keep, so expect a slightly higher error on new readings.",
+        about.limits,
         "## Hyperparameters",
         _table(("name", "value"), manifest["hparams"].items()),
         "## Source",
@@ -124,6 +127,8 @@ def _plain(value: object) -> str:
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path.relative_to(folder).parts[0] in _OF_TRAINING:
+            continue
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
@@ -138,8 +143,10 @@ def _metrics(path: Path) -> dict[str, float]:
     return found
 
 
-def _write_package(model: Path, target: Path, card: str, manifest: str) -> None:
-    shutil.copytree(model, target, dirs_exist_ok=True)
+def _write_package(model: Path, files: Iterable[str], target: Path, card: str, manifest: str) -> None:
+    for name in files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(model / name, target / name)
     write_text(target / "card.md", card)
     write_text(target / "manifest.json", manifest)  # last: once it exists, everything does
 

@@ -10,12 +10,16 @@ from kftune import outputs
 from kftune.errors import HparamsError
 from kftune.files import write_text
 from kftune.hparams import Hparams
+from kftune.training.about import about_of
 from kftune.training.folder import read_json
 from kftune.training.page import ABOUT_TRAINING, model_page
 
-VALUES = ("train_loss", "val_loss", "val_mae")
+VALUES = ("train_loss", "val_loss", "val_mae", "val_char_accuracy", "val_seq_accuracy")
+TEST_VALUES = ("val_loss", "val_mae", "test_loss", "test_char_accuracy", "test_seq_accuracy")
 NAMES = ("metrics", *VALUES, "report", "executor-output")
-"""The arguments that name the files to write."""
+"""The arguments that name the files to write after a training."""
+TEST_NAMES = ("metrics", *TEST_VALUES, "report", "executor-output")
+"""The same after an evaluation."""
 
 _LOSSES = {"train/loss": "train_loss", "validation/loss": "val_loss"}
 """What typed models call the losses -> their names on the page."""
@@ -30,13 +34,17 @@ def write_outputs(given: Mapping[str, str], metrics: Mapping[str, float], **page
         **page: The other arguments of `model_page`.
 
     Raises:
+        HparamsError: The model has no such metric.
         OSError: A file cannot be written.
     """
+    values = [name for name in {*VALUES, *TEST_VALUES} if name in given]
+    lacking = min((name for name in values if name not in metrics), default=None)
+    if lacking is not None:
+        raise HparamsError(f"--{lacking} must be a metric of this model, which has: {', '.join(metrics)}")
     if "metrics" in given:
         outputs.write_metrics(given["metrics"], metrics, given.get("executor-output"))
-    for name in VALUES:
-        if name in given:
-            outputs.write(given[name], metrics[name])
+    for name in values:
+        outputs.write(given[name], metrics[name])
     if "report" in given:
         write_text(Path(given["report"]), model_page(metrics=metrics, **page))
 
@@ -60,17 +68,17 @@ def write_training_outputs(
     summary = read_json(path) if returned is None or path.is_file() else {}
     best = summary.get("best") or {} if returned is None else returned
     metrics = {name: value for name, value in best.items() if name != "epoch"}
-    lacking = next((name for name in VALUES if name in given and name not in metrics), None)
-    if lacking is not None or not metrics:
+    if not metrics:
         raise HparamsError(
             f"{path if returned is None else 'what the training returns'} must have the metrics of a finished epoch, "
-            f"but has no {lacking or 'epoch'}; it has: {', '.join(metrics) or 'none'}"
+            f"but has no epoch"
         )
+    history = [{_LOSSES.get(name, name): epoch[name] for name in epoch} for epoch in summary.get("history", [])]
     write_outputs(
         given,
         metrics,
-        title=f"Training of {summary.get('circuit') or summary.get('experiment_name') or type(hparams).__name__}",
+        title=f"Training of {about_of(summary).subject({'experiment_name': type(hparams).__name__, **summary})}",
         about=ABOUT_TRAINING,
         hparams=hparams.to_dict(),
-        history=[{_LOSSES.get(name, name): epoch[name] for name in epoch} for epoch in summary.get("history", [])],
+        summary={**summary, "history": history},
     )

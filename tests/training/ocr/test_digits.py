@@ -194,10 +194,50 @@ def test_the_step_writes_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert all(len(text) <= 3 for text in read_split(path, "train", **LIMITS).texts)
 
 
+def test_the_step_writes_a_folder_that_training_reads(tmp_path: Path):
+    assert main(["ocr-data", f"--data={tmp_path / 'new'}", "--train=5", "--val=2", "--test=2"]) == 0
+    assert len(read_split(find_metadata(tmp_path / "new", None), "train", **LIMITS)) == 5
+
+
+def test_processes_that_miss_the_data_set_at_the_same_time_write_it_once(tmp_path: Path):
+    code = """
+import sys
+from pathlib import Path
+from kftune.training.digits import dataset
+dataset.Recipe.__init__.__defaults__ = (0, 800, 8, 8, 8)
+path = Path("generated_data/metadata.yaml")
+print("ready", flush=True)
+sys.stdin.readline()
+found = dataset.find_metadata(path, path)
+print(len(dataset.read_split(found, "train", vocab_size=13, max_length=9)))
+"""
+    trials = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for trial in trials:
+        assert trial.stdout is not None
+        assert trial.stdout.readline() == "ready\n"
+    printed = []
+    for trial in trials:
+        assert trial.stdin is not None
+        trial.stdin.write("\n")
+        trial.stdin.flush()
+    for trial in trials:
+        printed.append(trial.communicate(timeout=60)[0])
+        assert trial.returncode == 0
+    assert [text.splitlines()[-1] for text in printed] == ["800", "800"]
+    assert sum("generating the pictures" in text for text in printed) == 1
+    assert sorted(path.name for path in (tmp_path / "generated_data").iterdir() if path.name.startswith(".")) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "needs --metadata"),
+        ([], "needs --data=FOLDER or --metadata=FILE, but has neither"),
+        (["--data=x", "--metadata=x.yaml"], "but has both"),
         (["--metadata=x.yml"], "writes a file such as generated_data/metadata.yaml"),
         (["--metadata=x.yaml", "--train=0"], "--train must be a whole number from 1"),
         (["--metadata=x.yaml", "--max_digits=17"], "--max_digits must be a whole number from 1 to 16"),

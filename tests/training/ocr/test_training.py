@@ -352,6 +352,14 @@ def test_what_makes_the_model_and_the_batches_names_itself_in_its_errors(values:
         create_data_loaders(OcrHparams(**{**values, "val_split": "vall"}))
 
 
+def test_a_training_does_not_go_on_with_a_model_of_another_size(values: dict[str, Any]):
+    train(OcrHparams(**{**values, "num_epochs": 1}))
+    sizes = {"models": {"small": {"channels": [2, 2, 2], "hidden": 6}}}
+    Path("sizes.yaml").write_text(yaml_text.dump(sizes), encoding="utf-8")
+    with pytest.raises(HparamsError, match=r"a model of the same size, but the checkpoint in .* does not fit"):
+        train(OcrHparams(**{**values, "resume": True}))
+
+
 def test_killed_at_any_moment_a_training_leaves_whole_files(values: dict[str, Any]):
     hparams = OcrHparams(**{**values, "num_epochs": 10_000, "save_every_n_epochs": 1, "early_stopping_patience": None})
     child = subprocess.Popen(

@@ -5,7 +5,10 @@ Pictures are one below the other in a PGM file, the texts one on each line. The 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +63,7 @@ class Pictures:
 
 
 def generate(metadata: Path, recipe: Recipe) -> None:
-    """Writes a data set, the metadata last.
+    """Writes a data set, the metadata last. Waits while another process writes one there.
 
     Args:
         metadata: The file ``metadata.yaml``; the other files go beside it.
@@ -69,6 +72,23 @@ def generate(metadata: Path, recipe: Recipe) -> None:
     Raises:
         OSError: A file cannot be written.
     """
+    with _writing_alone(metadata.parent):
+        _generate(metadata, recipe)
+
+
+@contextmanager
+def _writing_alone(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes a data set to the folder. The system frees the lock of a killed one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)  # the folder itself, so that no file is left in the data set
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _generate(metadata: Path, recipe: Recipe) -> None:
     splits: dict[str, Any] = {}
     for number, (name, fonts) in enumerate(FONTS.items()):
         generator = torch.Generator().manual_seed(recipe.seed * len(FONTS) + number)
@@ -169,12 +189,12 @@ def _read_files(metadata: Path, split: str, entry: Mapping[str, Any], max_length
     return Pictures(255 - paper.view(len(texts), HEIGHT, WIDTH), texts)
 
 
-def find_metadata(path: Path, default: Path) -> Path:
+def find_metadata(path: Path, default: Path | None) -> Path:
     """Returns the metadata file to train with, and generates a data set at the default place if there is none.
 
     Args:
         path: The file, or its folder.
-        default: The place where one is generated when it is missing.
+        default: The place where one is generated when it is missing; None generates none.
 
     Raises:
         HparamsError: There is none at another place.
@@ -187,6 +207,9 @@ def find_metadata(path: Path, default: Path) -> Path:
         raise HparamsError(
             f"there is no data set at {metadata}; python -m kftune.training ocr-data --metadata={metadata} makes one"
         )
-    print(f"{metadata} does not exist: generating the pictures of Khmer numbers", flush=True)
-    generate(metadata, Recipe())
+    with _writing_alone(metadata.parent):
+        # Another trial may have written it in the meantime.
+        if not metadata.is_file():
+            print(f"{metadata} does not exist: generating the pictures of Khmer numbers", flush=True)
+            _generate(metadata, Recipe())
     return metadata

@@ -43,10 +43,10 @@ class Damage:
     zoom: float = 0.2
     shift: float = 0.1
     blur: float = 0.9
-    fade: float = 0.6
+    fade: float = 0.45
     shade: float = 0.35
-    noise: float = 0.14
-    lines: float = 0.35
+    noise: float = 0.1
+    lines: float = 0.3
 
 
 def draw(text: str, font: Sequence[Tensor], generator: torch.Generator) -> Tensor:

@@ -10,12 +10,13 @@ from kftune.errors import UsageError
 from kftune.training.arguments import step_arguments
 
 USAGE = """\
-usage: python -m kftune.training ocr-data --metadata=PATH [--name=value ...]
+usage: python -m kftune.training ocr-data --data=FOLDER [--name=value ...]
 
 Generates pictures of Khmer numbers, and says for each one what it shows. The same arguments give the same files.
 
 arguments:
-  --metadata     file to write, such as generated_data/metadata.yaml; the pictures and texts go beside it
+  --data         folder to write; training reads its metadata.yaml
+  --metadata     in place of --data: the file, such as generated_data/metadata.yaml; the rest goes beside it
   --seed         another seed gives other numbers and pictures (default: 0)
   --train        number of pictures to train on (default: 6000)
   --val          number of pictures to validate with (default: 1000)
@@ -35,14 +36,23 @@ def run(argv: Sequence[str]) -> int:
     from kftune.training.digits.dataset import Recipe, generate  # noqa: PLC0415
 
     names = [field.name for field in fields(Recipe)]
-    given = step_arguments("ocr-data", argv, ("metadata",), names)
-    path = Path(given.pop("metadata"))
-    if path.suffix != ".yaml":
-        raise UsageError(f"ocr-data writes a file such as generated_data/metadata.yaml, but --metadata is {path}")
+    given = step_arguments("ocr-data", argv, (), ("data", "metadata", *names))
+    path = _metadata(given.pop("data", None), given.pop("metadata", None))
     recipe = Recipe(**{name: _whole_number(name, text) for name, text in given.items()})
     generate(path, recipe)
     print(f"{path}: {recipe.train} pictures to train on, {recipe.val} to validate with, {recipe.test} to test with")
     return 0
+
+
+def _metadata(folder: str | None, file: str | None) -> Path:
+    if (folder is None) == (file is None):
+        raise UsageError(
+            f"ocr-data needs --data=FOLDER or --metadata=FILE, but has {'both' if folder else 'neither of them'}"
+        )
+    path = Path(file) if file else Path(str(folder)) / "metadata.yaml"
+    if path.suffix != ".yaml":
+        raise UsageError(f"ocr-data writes a file such as generated_data/metadata.yaml, but --metadata is {path}")
+    return path
 
 
 def _whole_number(name: str, text: str) -> int:

@@ -6,6 +6,7 @@ Each part of a training can be used alone.
 from kftune.hparams.models.ocr import create_training_config
 from kftune.training.ocr.batches import create_data_loaders
 from kftune.training.ocr.loop import train
+from kftune.training.ocr.measuring import evaluate_trained, load_trained
 from kftune.training.ocr.model import create_model_from_config
 from kftune.training.ocr.parts import (
     create_loss_function,
@@ -21,6 +22,8 @@ __all__ = [
     "create_optimizer",
     "create_scheduler",
     "create_training_config",
+    "evaluate_trained",
+    "load_trained",
     "setup_training_environment",
     "train",
 ]

@@ -95,30 +95,52 @@ def create_data_loaders(config: OcrHparams, data: Path | None = None) -> tuple[D
     """
     default = Path(OcrHparams.model_fields["metadata_path"].default)
     metadata = find_metadata(data or Path(config.metadata_path), default)
-    limits = {"vocab_size": config.vocab_size, "max_length": config.max_sequence_length}
-    train, val = (read_split(metadata, split, **limits) for split in (config.train_split, config.val_split))
+    train = _read(config, metadata, config.train_split)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = min(config.num_workers, cores)
     if workers < config.num_workers:
         print(f"num_workers is {config.num_workers}, but there are {workers} cores: {workers} prepare batches")
-    damage = Damage() if config.augmentation else None
-    # A loader draws from the generator, which must not be that of the dropout: how often depends on the workers.
-    common: dict[str, Any] = {
-        "batch_size": None,
-        "pin_memory": config.pin_memory and torch.cuda.is_available(),
-        "generator": torch.Generator(),
-    }
     return (
         DataLoader(
-            Batches(train, damage, config.max_sequence_length),
+            Batches(train, Damage() if config.augmentation else None, config.max_sequence_length),
             sampler=Order(len(train), config.batch_size, config.seed),
             num_workers=workers,
             persistent_workers=workers > 0,
-            **common,
+            **_common(config),
         ),
-        DataLoader(
-            Batches(val, None, config.max_sequence_length),
-            sampler=Order(len(val), _VALIDATED_AT_ONCE, None),
-            **common,
-        ),
+        create_test_loader(config, metadata, config.val_split),
     )
+
+
+def create_test_loader(config: OcrHparams, metadata: Path, split: str) -> DataLoader[Batch]:
+    """Returns the batches of a split in its own order, as it is.
+
+    Args:
+        config: The model that reads them.
+        metadata: The data set's ``metadata.yaml``.
+        split: The name of the split.
+
+    Raises:
+        HparamsError: The data set does not fit the model.
+        UnknownNameError: It has no such split.
+        YamlError: Its metadata cannot be read.
+    """
+    pictures = _read(config, metadata, split)
+    return DataLoader(
+        Batches(pictures, None, config.max_sequence_length),
+        sampler=Order(len(pictures), _VALIDATED_AT_ONCE, None),
+        **_common(config),
+    )
+
+
+def _read(config: OcrHparams, metadata: Path, split: str) -> Pictures:
+    return read_split(metadata, split, vocab_size=config.vocab_size, max_length=config.max_sequence_length)
+
+
+def _common(config: OcrHparams) -> dict[str, Any]:
+    return {
+        "batch_size": None,
+        "pin_memory": config.pin_memory and torch.cuda.is_available(),
+        # A loader draws from the generator, which must not be that of the dropout: how often depends on the workers.
+        "generator": torch.Generator(),
+    }

@@ -8,21 +8,22 @@ import os
 import platform
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from kftune.errors import HparamsError, MetricError
 from kftune.hparams.models.ocr import OcrHparams
 from kftune.metrics import report
 from kftune.training import checkpoint
-from kftune.training.digits.alphabet import decode
 from kftune.training.ocr.batches import Batch, Order, create_data_loaders
 from kftune.training.ocr.checkpoints import Checkpoints
 from kftune.training.ocr.events import EventFiles
+from kftune.training.ocr.measuring import measure, outputs_of, texts_of
 from kftune.training.ocr.model import Reader, create_model_from_config
 from kftune.training.ocr.parts import (
     create_loss_function,
@@ -33,6 +34,7 @@ from kftune.training.ocr.parts import (
 )
 from kftune.training.ocr.pieces import Pieces
 from kftune.training.ocr.scores import Scores
+from kftune.training.ocr.sizes import size_of
 from kftune.training.process import Process, start_process
 
 
@@ -84,19 +86,22 @@ class Training:
     def __post_init__(self) -> None:
         hparams, device = self.hparams, self.process.device
         self.train_loader, self.val_loader = create_data_loaders(hparams, self.data)
-        self.model: Reader = create_model_from_config(hparams).to(device)
+        self.size = size_of(hparams)
+        self.model: Reader = create_model_from_config(hparams, self.size).to(device)
         self.loss: nn.Module = create_loss_function(hparams)
         self.optimizer = create_optimizer(self.model, hparams)
         self.scheduler = create_scheduler(self.optimizer, hparams)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.use_amp and device.type == "cuda")
         self.summary = {
             "status": "completed",
+            "model_type": "ocr",
             "experiment_name": hparams.experiment_name,
             "epochs": 0,
             "best": None,
             "history": [],
             "fallbacks": [],
             "parameters": sum(weights.numel() for weights in self.model.parameters()),
+            "pictures": {"train": _count(self.train_loader), "val": _count(self.val_loader)},
             "device": device.type,
             "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
         }
@@ -116,18 +121,17 @@ class Training:
             checkpoints.remove()
             checkpoint.start_output(folder, self.hparams)
         else:
-            for name, part in self._parts().items():
-                part.load_state_dict(state[name])
+            self._take_over(state, folder)
             self.summary |= state["summary"]
             checkpoint.write_json(folder / "hparams.json", self.hparams.to_dict())
             print(f"goes on after epoch {self.summary['epochs']}")
         for sentence in not_used(self.hparams):
             print(sentence)
-        train, val = (loader.sampler.count for loader in (self.train_loader, self.val_loader))  # type: ignore[attr-defined]
+        pictures = self.summary["pictures"]
         self.pieces = Pieces(allowed=self.hparams.fallback, found=self.summary["fallbacks"])
         print(
             f"{self.hparams.model_name} with {self.summary['parameters']} parameters on {self.process.device}: "
-            f"{train} pictures to train on, {val} to validate with",
+            f"{pictures['train']} pictures to train on, {pictures['val']} to validate with",
             flush=True,
         )
 
@@ -152,7 +156,7 @@ class Training:
             summary["history"].append({"epoch": epoch, **metrics})
             if self._is_better(metrics):
                 summary["best"] = {"epoch": epoch, **metrics}
-                checkpoint.save_model(folder, {"state_dict": self.model.state_dict()})
+                checkpoint.save_model(folder, {"state_dict": self.model.state_dict(), "size": asdict(self.size)})
             done = self._state()
             if epoch % hparams.save_every_n_epochs == 0:
                 checkpoints.save(epoch, done)
@@ -177,7 +181,7 @@ class Training:
         train_loss, train = self._train_epoch(epoch)
         if self.process.stops_now:
             return None
-        val_loss, val = self._validate()
+        val_loss, val = measure(self.model, self.loss, self.val_loader, self.process.device, self.use_amp)
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             raise MetricError(
                 f"losses must be finite, but after epoch {epoch} train_loss is {train_loss} and val_loss is "
@@ -215,7 +219,7 @@ class Training:
             self.scaler.update()
             total += loss * len(ink_BHW)
             count += len(ink_BHW)
-            scores.add(texts, _texts(tokens_BL))
+            scores.add(texts, texts_of(tokens_BL))
             if step % self.hparams.log_every_n_steps == 0:
                 print(f"epoch {epoch}, step {step} of {len(order)}: loss {loss.item():.4f}", flush=True)
         return total.item() / max(1, count), scores
@@ -227,29 +231,10 @@ class Training:
             piece: The pictures and their tokens.
             share: How much the loss counts.
         """
-        loss, outputs = self._outputs(*piece)
+        outputs = outputs_of(self.model, piece, self.process.device, self.use_amp)
+        loss: Tensor = self.loss(outputs, piece[1].to(self.process.device))
         torch.autograd.backward(self.scaler.scale(loss * share))
         return loss, self.model.texts(outputs.detach())
-
-    def _validate(self) -> tuple[float, Scores]:
-        self.model.eval()
-        self.loss.eval()
-        total, count, scores = 0.0, 0, Scores()
-        with torch.inference_mode():
-            for ink_BHW, tokens_BL in self.val_loader:
-                loss, _ = self._outputs(ink_BHW, tokens_BL)
-                total += loss.item() * len(ink_BHW)
-                count += len(ink_BHW)
-                scores.add(self.model.read(ink_BHW.to(self.process.device)), _texts(tokens_BL))
-        return total / count, scores
-
-    def _outputs(self, ink_BHW: Tensor, tokens_BL: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the loss of a batch, and the outputs of the model."""
-        device = self.process.device
-        dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
-        with torch.autocast(device.type, dtype=dtype, enabled=self.use_amp):
-            outputs = self.model(ink_BHW.to(device), tokens_BL.to(device))
-        return self.loss(outputs, tokens_BL.to(device)), outputs
 
     def _is_better(self, metrics: dict[str, float]) -> bool:
         hparams, best = self.hparams, self.summary["best"]
@@ -261,6 +246,17 @@ class Training:
     def _is_out_of_patience(self) -> bool:
         patience, best = self.hparams.early_stopping_patience, self.summary["best"]
         return patience is not None and best is not None and bool(self.summary["epochs"] - best["epoch"] >= patience)
+
+    def _take_over(self, state: dict[str, Any], folder: Path) -> None:
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise HparamsError(
+                f"resume continues only with a model of the same size, but the checkpoint in {folder} does not fit: "
+                f"{' '.join(str(error).split())[:200]}; is the file at model_config_path another one now? "
+                f"resume=false begins anew"
+            ) from error
 
     def _parts(self) -> dict[str, Any]:
         return {
@@ -277,5 +273,7 @@ class Training:
         return copy.deepcopy({**state, "summary": kept})
 
 
-def _texts(tokens_BL: Tensor) -> list[str]:
-    return [decode(tokens) for tokens in tokens_BL.tolist()]
+def _count(loader: DataLoader[Batch]) -> int:
+    order = loader.sampler
+    assert isinstance(order, Order)  # noqa: S101 - create_data_loaders made it
+    return order.count
