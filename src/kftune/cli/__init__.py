@@ -14,6 +14,7 @@ from kftune._version import __version__
 # Command -> its summary. Its module, such as kftune.cli.run, has `configure(parser)` and `run(arguments) -> exit code`.
 COMMANDS = {
     "new": "create a hyperparameter class with its study and its test",
+    "import": "write a study from the search of another system",
     "show": "print what a study or pipeline searches, runs and needs",
     "run": "run a study, a pipeline or a Katib Experiment on this machine",
     "pipeline": "pipeline run: the same as run, for pipelines only",
@@ -43,6 +44,7 @@ _OTHER_WORDS = {
         "kftune render FILE --out DIR, and kubectl apply -f DIR",
     ),
     **dict.fromkeys(("build", "image"), "kftune images build"),
+    **dict.fromkeys(("convert", "migrate", "from"), "kftune import SYSTEM FILE"),
     **dict.fromkeys(("models", "classes"), "kftune registry list"),
     **dict.fromkeys(("stop", "cancel", "kill", "abort"), "Ctrl-C in the terminal of the run"),
     **dict.fromkeys(("version", "-v", "-V"), "kftune --version"),

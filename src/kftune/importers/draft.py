@@ -1,0 +1,337 @@
+"""The study that an import builds, the fields of its class, and what the report says about each part."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from kftune.errors import MetricError
+from kftune.hparams import Hparams
+from kftune.importers.command import ForeignCommand
+from kftune.importers.flow import flow
+from kftune.importers.node import Node
+from kftune.importers.spaces import Bounds, Space, typed_values
+from kftune.metrics import check_metric_name
+from kftune.metrics.definition import MetricDefinition, definition_notes
+
+Kind = Literal["exact", "converted", "lost"]
+REQUIRED: Any = object()
+"""The default of a field that has none."""
+
+_BAYESIAN = "the Gaussian process is kftune's own (bayesianoptimization); multivariate-tpe needs no extra package"
+_RESERVED = frozenset({"bool", "float", "int", "list", "str", "dict", "Hparam", "Hparams", "Literal"})
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user decides about an import."""
+
+    log_bounds: Bounds | None = None
+    """How bounds of logarithmic ranges are read, in systems where they are exponents; None as the system does."""
+    pick: str = ""
+    """Which one, if the file has several."""
+    command: tuple[str, ...] = ()
+    """The command line of a trial; empty to take that of the file."""
+    image: str = ""
+    """The image; empty to take that of the file."""
+
+
+class Note(NamedTuple):
+    """What became of one part of the file."""
+
+    kind: Kind
+    """`exact`; `converted`: it means the same in another form; `lost`: it means something else here, or nothing."""
+    where: str
+    line: int | None
+    text: str
+
+
+class Open(NamedTuple):
+    """What the user has to write or to check."""
+
+    key: str
+    """The key of the study."""
+    text: str
+
+
+class Field(NamedTuple):
+    """A field of the class."""
+
+    annotation: str
+    default: Any = REQUIRED
+
+
+@dataclass
+class Imported:
+    """What an import gives."""
+
+    name: str
+    """The study's name."""
+    study: dict[str, Any]
+    """The study, without `name` and `hparams`."""
+    fields: dict[str, Field]
+    """The fields of the class, by dotted name."""
+    notes: list[Note]
+    open: list[Open]
+
+
+@dataclass
+class Draft:
+    """Builds an import. Names of hyperparameters are those of the file until `finish`."""
+
+    name: str
+    options: Options = field(default_factory=Options)
+    study: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Field] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+    open: list[Open] = field(default_factory=list)
+    flags: dict[str, str] = field(default_factory=dict)
+    """Hyperparameter -> its argument in the file's own command line, without dashes at the start."""
+
+    # -- the report ----------------------------------------------------------------------------------------------------
+
+    def exact(self, node: Node, became: str) -> None:
+        """Says that a part is carried exactly."""
+        self.notes.append(Note("exact", node.where, node.line, became))
+
+    def converted(self, node: Node, became: str) -> None:
+        """Says that a part means the same in another form."""
+        self.notes.append(Note("converted", node.where, node.line, became))
+
+    def lost(self, node: Node, text: str) -> None:
+        """Says that a part means something else here, or nothing, and what to use."""
+        self.notes.append(Note("lost", node.where, node.line, text))
+
+    def to_fill(self, key: str, text: str) -> None:
+        """Says what the user has to write or to check."""
+        self.open.append(Open(key, text))
+
+    def leave(self, node: Node, reasons: dict[str, str]) -> None:
+        """Says of each key that nobody has read that it is left out.
+
+        Args:
+            node: The mapping.
+            reasons: What to use in place of known keys.
+        """
+        for each in node.unread():
+            key = str(each.path[-1])
+            if each.value is not None:
+                self.lost(each, reasons.get(key, "nothing in a study has this name; it is left out"))
+
+    # -- the study -----------------------------------------------------------------------------------------------------
+
+    def put(self, *path: str, value: Any) -> None:
+        """Sets a key of the study."""
+        inner = self.study
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[path[-1]] = value
+
+    def carry(self, node: Node | None, *path: str, value: Any = REQUIRED, note: str = "") -> None:
+        """Sets a key of the study to the value of a node, if there is one, and says so.
+
+        Args:
+            node: The part of the file.
+            path: The key of the study.
+            value: The value, if it is not that of the node.
+            note: How it differs in form; then it counts as converted.
+        """
+        if node is None:
+            return
+        given = node.value if value is REQUIRED else value
+        self.put(*path, value=given)
+        text = f"{'.'.join(path)}: {flow(given)}"
+        if note:
+            self.converted(node, f"{text}; {note}")
+        else:
+            self.exact(node, text)
+
+    def search(self, name: str, node: Node, space: Space) -> None:
+        """Adds a searched hyperparameter."""
+        self._check_new(name, node)
+        self.fields[name] = Field(space.annotation)
+        self.study.setdefault("search", {})[name] = space.spec
+        text = flow(space.spec)
+        if space.lost:
+            self.lost(node, f"{text}; {space.lost}")
+        elif space.converted:
+            self.converted(node, f"{text}; {space.converted}")
+        else:
+            self.exact(node, text)
+        if space.check:
+            self.to_fill(f"search.{name}", space.check)
+
+    def fix(self, name: str, node: Node, value: Any, note: str = "") -> None:
+        """Adds a hyperparameter with a fixed value."""
+        self._check_new(name, node)
+        annotation, [typed], changed = typed_values([value]) if not isinstance(value, dict) else ("dict", [value], "")
+        self.fields[name] = Field(annotation, typed)
+        self.study.setdefault("values", {})[name] = typed
+        notes = "; ".join(filter(None, (note, changed)))
+        text = f"values.{name}: {flow(typed)}"
+        self.notes.append(
+            Note("converted" if notes else "exact", node.where, node.line, f"{text}{notes and f'; {notes}'}")
+        )
+
+    def bayesian(self, node: Node) -> None:
+        """Takes the algorithm for a search by a Gaussian process."""
+        self.carry(node, "algorithm", "name", value="bayesianoptimization", note=_BAYESIAN)
+
+    def objective(self, node: Node, metric: str, direction: str) -> None:
+        """Sets the objective.
+
+        Args:
+            node: Where the file names the metric.
+            metric: Its name there.
+            direction: `minimize` or `maximize`.
+        """
+        name = metric_name(metric)
+        self.put("objective", "metric", value=name)
+        self.put("objective", "direction", value=direction)
+        text = f"objective: {direction} {name}"
+        if name == metric:
+            self.exact(node, text)
+        else:
+            self.lost(node, f"{text}; a metric line cannot carry the name {metric!r}, so report it as {name!r}")
+
+    def printed(self, how: str) -> None:
+        """Says that the script has to print its metrics, because the other system gets them in another way."""
+        self.to_fill("objective.metric", f"{how}; kftune reads what trials print: call kftune.report, or write a regex")
+
+    def regex(self, node: Node, metric: str, pattern: str) -> None:
+        """Adds the pattern by which a metric is read from the log; it says what the pattern misreads."""
+        name = metric_name(metric)
+        try:
+            notes = definition_notes(MetricDefinition(name, pattern))
+        except MetricError as error:
+            self.lost(node, f"the pattern of {name} is left out: {error}")
+            return
+        if self.study.get("objective", {}).get("metric") == name:
+            self.put("objective", "regex", value=pattern)
+            where = "objective.regex"
+        else:
+            self.study.setdefault("metrics", []).append({"name": name, "regex": pattern})
+            where = f"metrics: {name}"
+        if name == metric:
+            self.exact(node, f"{where}: {pattern}")
+        else:
+            self.converted(node, f"{where}: {pattern}; the name is {name}")
+        for each in notes:
+            self.to_fill(where, each)
+
+    def command(self, line: ForeignCommand, node: Node) -> None:
+        """Takes the command line of a trial."""
+        if line.tokens:
+            self.put("step", "command", value=line.tokens)
+            self.converted(node, f"step.command: {' '.join(line.tokens)}; the hyperparameters follow it")
+        if line.style != "--name=value" and line.flags:
+            self.put("step", "arguments", "style", value=line.style)
+        self.flags |= line.flags
+        for text in line.lost:
+            self.lost(node, text)
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> Imported:
+        """Returns the import, with names that a class can have, and what is missing filled with examples."""
+        if not self.study.get("search"):
+            self.to_fill("search", "the file searches nothing; write what to search")
+        self._rename()
+        self._fill()
+        return Imported(self.name, self.study, self.fields, self.notes, self.open)
+
+    def _check_new(self, name: str, node: Node) -> None:
+        for other in self.fields:
+            if other == name:
+                raise node.fail(f"the hyperparameter {name!r} is there twice")
+            if other.startswith(f"{name}.") or name.startswith(f"{other}."):
+                raise node.fail(f"a hyperparameter is a value or a group, but {name!r} and {other!r} are both")
+
+    def _rename(self) -> None:
+        spelled = {raw: self.flags.get(raw, raw) for raw in self.fields}
+        dashed = [text for text in spelled.values() if "-" in text.strip("-")]
+        scored = [text for text in spelled.values() if "_" in text.strip("_") and "-" not in text]
+        if dashed and not scored:
+            self.put("step", "arguments", "names", value="dashes")
+        names: dict[str, str] = {}
+        for raw, text in spelled.items():
+            name = field_name(text)
+            while name in names.values():
+                name += "_"
+            names[raw] = name
+            taken = name.replace("_", "-") if dashed and not scored else name
+            if taken != text:
+                self.notes.append(
+                    Note(
+                        "lost",
+                        raw,
+                        None,
+                        f"a field cannot be called {text!r}: the script gets --{taken}, so rename it there",
+                    )
+                )
+            elif name != raw:
+                self.notes.append(Note("converted", raw, None, f"the field is {name}: the argument is --{taken}"))
+        self.fields = {names[raw]: each for raw, each in self.fields.items()}
+        for section in ("search", "values"):
+            if section in self.study:
+                self.study[section] = {names[raw]: value for raw, value in self.study[section].items()}
+        if "points" in self.study:
+            self.study["points"] = [
+                {names[raw]: value for raw, value in point.items()} for point in self.study["points"]
+            ]
+        renamed = [(old, new) for old, new in names.items() if old != new]
+        for old, new in renamed:
+            self.open = [Open(each.key.replace(f"search.{old}", f"search.{new}"), each.text) for each in self.open]
+
+    def _fill(self) -> None:
+        step = self.study.setdefault("step", {})
+        if self.options.command:
+            step["command"] = [*self.options.command]
+        if self.options.image:
+            step["image"] = self.options.image
+        if "objective" not in self.study and "objectives" not in self.study:
+            self.study["objective"] = {"metric": "loss", "direction": "minimize"}
+            self.to_fill("objective", "the file names no metric; write the one that counts, and its direction")
+        if "command" not in step and "module" not in step:
+            step["command"] = ["python", "train.py"]
+            self.to_fill("step.command", "the file names no script; python train.py is an example (or give --command)")
+        if "image" not in step:
+            step["image"] = f"registry.example/{study_name(self.name)}:1"
+            self.to_fill("step.image", "for a cluster: an image with the script and what it imports (or give --image)")
+
+
+def field_name(text: str) -> str:
+    """Returns the name of a field for a name of another system; dots stay, they make groups."""
+    parts = []
+    for part in text.lstrip("-+").split("."):
+        name = re.sub(r"\W+", "_", part, flags=re.ASCII).strip("_") or "value"
+        name = f"p{name}" if name[0].isdigit() else name
+        parts.append(f"{name}_" if keyword.iskeyword(name) or name in _RESERVED or hasattr(Hparams, name) else name)
+    return ".".join(parts)
+
+
+def metric_name(text: str) -> str:
+    """Returns the name that a metric line can carry."""
+    try:
+        check_metric_name(text)
+    except MetricError:
+        return (
+            "steps"
+            if text == "step"
+            else re.sub(r"[^!#%&(-:<>?@A-Z\[\]^_a-z{}~]+", "_", text).strip("_")[:255] or "loss"
+        )
+    return text
+
+
+def study_name(text: str) -> str:
+    """Returns a name for files and images: lower-case letters, digits and dashes, at most 40 characters."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
+    return name if name and name[0].isalpha() else f"study-{name}".strip("-")
+
+
+def lines_of(notes: Sequence[Note], kind: Kind) -> list[Note]:
+    """Returns the notes of one kind."""
+    return [note for note in notes if note.kind == kind]
