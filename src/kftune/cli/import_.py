@@ -27,7 +27,7 @@ from pathlib import Path
 
 from kftune.cli.arguments import a_path
 from kftune.cli.output import write_data
-from kftune.errors import ForeignFileError, KftuneError, UnknownNameError
+from kftune.errors import ForeignFileError, KftuneError, UnknownNameError, UsageError
 from kftune.files import write_text
 from kftune.importers import SYSTEMS, Imported, Options, read_foreign
 from kftune.importers.report import losses, report_json, report_text
@@ -78,7 +78,7 @@ def _write(imported: Imported, arguments: argparse.Namespace) -> list[Path]:
     """Writes the class, if there is no other, and the study; returns the files, the study last."""
     from kftune.importers.draft import study_name
     from kftune.importers.writing import class_text, study_text
-    from kftune.scaffold.names import check_absent, class_name_of
+    from kftune.scaffold.names import class_name_of
 
     name = study_name(imported.name).replace("-", "_")
     target: Path = arguments.out or Path(f"{name}_study.yaml")
@@ -92,8 +92,9 @@ def _write(imported: Imported, arguments: argparse.Namespace) -> list[Path]:
         hparams = arguments.hparams
         _check_fields(imported, hparams, target, str(arguments.file))
     texts[target] = study_text(imported, hparams, origin)
-    if not arguments.force:
-        check_absent(texts)
+    existing = next((path for path in texts if path.exists() or path.is_symlink()), None)
+    if existing is not None and not arguments.force:
+        raise UsageError(f"{existing} already exists; nothing was written. Give --force to overwrite it, or another -o")
     for path, text in texts.items():
         write_text(path, text)
     return [*texts]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,8 @@ def _sampling(draft: Draft, node: Node | None) -> float:
         name = "sobol"
     if name == "bayesian":
         draft.bayesian(kind)
+    elif name == "grid":
+        draft.grid(kind)
     else:
         draft.carry(kind, "algorithm", "name", value=name)
     if kind is not node:
@@ -263,6 +266,8 @@ def _policy(draft: Draft, node: Node | None) -> None:
 
 def _trial(draft: Draft, node: Node) -> None:
     trial = node.get("trial")
+    if trial is not None and isinstance(trial.value, str):
+        trial = _component(draft, trial)
     if trial is None:
         return
     if isinstance(trial.value, str):
@@ -271,13 +276,17 @@ def _trial(draft: Draft, node: Node) -> None:
         return
     given = trial.get("command")
     inputs = node.get("inputs")
+    used: set[str] = set()
     if given is not None:
         text = _OPTIONAL.sub(r"\1", given.text())
-        line = read_command(_BINDING.sub(lambda found: _bound(found, draft, inputs), text), draft.fields.__contains__)
+        line = read_command(
+            _BINDING.sub(lambda found: _bound(found, draft, inputs, used), text), draft.fields.__contains__
+        )
         code = _code(trial)
         if code and len(line.tokens) > 1 and line.tokens[1].endswith(".py"):
             line.tokens[1] = posixpath.normpath(posixpath.join(code, line.tokens[1]))
         draft.command(line, given)
+    _inputs(draft, inputs, used)
     _environment(draft, trial)
     resources = trial.get("resources")
     if resources is not None:
@@ -295,15 +304,36 @@ def _code(trial: Node) -> str:
     return value if isinstance(value, str) and ":" not in value else ""
 
 
-def _bound(found: re.Match[str], draft: Draft, inputs: Node | None) -> str:
+def _component(draft: Draft, trial: Node) -> Node:
+    """Returns the component in another file, if it is beside the sweep; otherwise the text that names it."""
+    path = Path(trial.source.file).parent / trial.text().removeprefix("file:")
+    if path.suffix not in (".yml", ".yaml") or not path.is_file():
+        return trial
+    component = find(path, lambda value: "command" in value, "command component").node
+    if component is None:
+        return trial
+    draft.converted(trial, f"the component in {path.name} is read")
+    return component
+
+
+def _inputs(draft: Draft, inputs: Node | None, used: set[str]) -> None:
+    """Says what becomes of the inputs of the sweep."""
+    for name, each in inputs.items() if inputs is not None else ():
+        if isinstance(each.value, Mapping):
+            draft.lost(each, "mount the data: step.volumes, and write its path into step.args")
+        elif name not in used and name not in draft.fields:
+            draft.lost(each, "the command does not use it")
+
+
+def _bound(found: re.Match[str], draft: Draft, inputs: Node | None, used: set[str]) -> str:
     """Returns what stands for a binding: a mark, or the plain value of an input."""
     kind, name = found[1], found[2]
     if kind == "outputs" or name in draft.fields:
         return mark(name if kind != "outputs" else f"outputs.{name}")
     given = None if inputs is None else inputs.value.get(name) if isinstance(inputs.value, Mapping) else None
     if isinstance(given, str | int | float):
-        inputs.get(name)  # type: ignore[union-attr]  # it has a value
-        return str(given)
+        used.add(name)
+        return shlex.quote(str(given))
     return mark(f"inputs.{name}")
 
 

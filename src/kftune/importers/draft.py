@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from kftune.domains import domain_from_spec
 from kftune.errors import MetricError
 from kftune.hparams import Hparams
 from kftune.importers.command import ForeignCommand
@@ -91,6 +93,12 @@ class Draft:
     flags: dict[str, str] = field(default_factory=dict)
     """Hyperparameter -> its argument in the file's own command line, without dashes at the start."""
 
+    _renamed: tuple[Node, str] | None = None
+    """The objective, if its name has changed; what that means depends on whether a pattern reads it."""
+
+    _grid: Node | None = None
+    """Where the file asks for a grid."""
+
     # -- the report ----------------------------------------------------------------------------------------------------
 
     def exact(self, node: Node, became: str) -> None:
@@ -108,6 +116,11 @@ class Draft:
     def to_fill(self, key: str, text: str) -> None:
         """Says what the user has to write or to check."""
         self.open.append(Open(key, text))
+
+    def _to_fill_too(self, key: str, text: str) -> None:
+        """Says what the user has to write, unless something was said about that key."""
+        if not any(each.key == key for each in self.open):
+            self.to_fill(key, text)
 
     def leave(self, node: Node, reasons: dict[str, str]) -> None:
         """Says of each key that nobody has read that it is left out.
@@ -180,6 +193,11 @@ class Draft:
         """Takes the algorithm for a search by a Gaussian process."""
         self.carry(node, "algorithm", "name", value="bayesianoptimization", note=_BAYESIAN)
 
+    def grid(self, node: Node) -> None:
+        """Takes a search that tries every point; `finish` looks at the number of points."""
+        self._grid = node
+        self.put("algorithm", "name", value="grid")
+
     def objective(self, node: Node, metric: str, direction: str) -> None:
         """Sets the objective.
 
@@ -195,7 +213,7 @@ class Draft:
         if name == metric:
             self.exact(node, text)
         else:
-            self.lost(node, f"{text}; a metric line cannot carry the name {metric!r}, so report it as {name!r}")
+            self._renamed = (node, f"{text}; a metric line cannot carry the name {metric!r}")
 
     def printed(self, how: str) -> None:
         """Says that the script has to print its metrics, because the other system gets them in another way."""
@@ -232,6 +250,9 @@ class Draft:
         self.flags |= line.flags
         for text in line.lost:
             self.lost(node, text)
+        for name in self.fields:
+            if name not in line.flags and not any(f"--{name}" in text for text in line.lost):
+                self.lost(node, f"the command does not use {name}; here the script gets --{name}")
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -239,9 +260,31 @@ class Draft:
         """Returns the import, with names that a class can have, and what is missing filled with examples."""
         if not self.study.get("search"):
             self.to_fill("search", "the file searches nothing; write what to search")
+        if self._renamed is not None:
+            node, text = self._renamed
+            has_pattern = "regex" in self.study.get("objective", {})
+            (self.converted if has_pattern else self.lost)(node, text)
+        if self._grid is not None:
+            self._finish_grid(self._grid)
         self._rename()
         self._fill()
         return Imported(self.name, self.study, self.fields, self.notes, self.open)
+
+    def _finish_grid(self, node: Node) -> None:
+        """Decides whether a grid is possible: a study has a trial for each of its points."""
+        size = math.prod(domain_from_spec(spec).size for spec in self.study.get("search", {}).values())
+        most = self.study.get("budget", {}).get("max_trials", size)
+        if math.isfinite(size) and size <= most:
+            self.put("budget", "max_trials", value=int(size))
+            self.converted(node, f"algorithm.name: grid, all {int(size)} points")
+            return
+        self.put("algorithm", "name", value="random")
+        if math.isinf(size):
+            self.lost(node, "random: a grid needs lists or steps, but some ranges are continuous")
+        else:
+            self.lost(
+                node, f"random: a grid has a trial for each point, but there are {int(size)} points and {most} trials"
+            )
 
     def _check_new(self, name: str, node: Node) -> None:
         for other in self.fields:
@@ -294,13 +337,17 @@ class Draft:
             step["image"] = self.options.image
         if "objective" not in self.study and "objectives" not in self.study:
             self.study["objective"] = {"metric": "loss", "direction": "minimize"}
-            self.to_fill("objective", "the file names no metric; write the one that counts, and its direction")
+            self._to_fill_too("objective", "the file names no metric; write the one that counts, and its direction")
         if "command" not in step and "module" not in step:
             step["command"] = ["python", "train.py"]
-            self.to_fill("step.command", "the file names no script; python train.py is an example (or give --command)")
+            self._to_fill_too(
+                "step.command", "the file names no script; python train.py is an example (or give --command)"
+            )
         if "image" not in step:
             step["image"] = f"registry.example/{study_name(self.name)}:1"
-            self.to_fill("step.image", "for a cluster: an image with the script and what it imports (or give --image)")
+            self._to_fill_too(
+                "step.image", "for a cluster: an image with the script and what it imports (or give --image)"
+            )
 
 
 def field_name(text: str) -> str:

@@ -86,7 +86,8 @@ def _space(draft: Draft, listed: Node, points: Mapping[str, Mapping[str, Any]]) 
             draft.fix(name, node, values[0])
             continue
         annotation, typed, _ = typed_values(values)
-        draft.search(name, node, choice(values))
+        # Each experiment is a point, so how often a value is there says nothing.
+        draft.search(name, node, choice([value for index, value in enumerate(values) if value not in values[:index]]))
         if any(name not in point for point in points.values()):
             draft.fields[name] = Field(annotation, None)
             draft.converted(node, "null in the experiments that do not name it: the script's own default")

@@ -5,7 +5,6 @@ Source: Hydra's documentation of the sweepers, and their plugins.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,14 @@ _SAMPLERS = {
     "NSGAIISampler": "nsga2",
     "GPSampler": "bayesianoptimization",
     "QMCSampler": "sobol",
+}
+# Names in the group hydra/sweeper/sampler.
+_CHOSEN = {
+    "tpe": "TPESampler",
+    "random": "RandomSampler",
+    "grid": "GridSampler",
+    "cmaes": "CmaEsSampler",
+    "nsgaii": "NSGAIISampler",
 }
 _SETTINGS = {
     "multivariate-tpe": {"n_startup_trials": "n_startup_trials", "n_ei_candidates": "n_ei_candidates"},
@@ -56,9 +63,16 @@ def read(path: Path, options: Options) -> Imported:
     draft = Draft(path.stem, options)
     # Hydra takes name=value, without dashes.
     draft.put("step", "arguments", "style", value="name=value")
+    chosen = _defaults(node)
+    optuna = chosen.get("sweeper") == "optuna" or "n_trials" in sweeper or _target(sweeper, "Optuna")
     params = sweeper.get("params")
     if params is not None:
-        _overrides(draft, params, inclusive="n_trials" in sweeper or "sampler" in sweeper or _target(sweeper, "Optuna"))
+        nested = params.get("ax_config")  # where older versions of the Ax sweeper have it
+        if nested is not None:
+            _ax(draft, nested)
+        # Source: its grid leaves out the last value of a range.
+        grid = chosen.get("sweeper/sampler") == "grid" or _target(sweeper.get("sampler"), "GridSampler")
+        _overrides(draft, params, inclusive=optuna and not grid)
     old = sweeper.get("search_space")
     if old is not None and params is None:
         _search_space(draft, old)
@@ -71,6 +85,9 @@ def read(path: Path, options: Options) -> Imported:
     if optim is not None or "parametrization" in sweeper:
         _nevergrad(draft, sweeper, optim)
     _settings(draft, node, sweeper)
+    _sampler(draft, sweeper.get("sampler"), chosen.get("sweeper/sampler", ""), node)
+    if "algorithm" not in draft.study and not optuna and "optim" not in sweeper:
+        draft.grid(sweeper)
     return draft.finish()
 
 
@@ -89,8 +106,20 @@ def _sweeper(node: Node) -> Node:
     return inner.get("sweeper") or inner
 
 
-def _target(sweeper: Node, part: str) -> bool:
-    target = sweeper.get("_target_")
+def _defaults(node: Node) -> dict[str, str]:
+    """Returns what the defaults list chooses in the group hydra: sweeper, sweeper/sampler."""
+    given = node.value.get("defaults")
+    found: dict[str, str] = {}
+    for entry in given if isinstance(given, list) else ():
+        for key, value in entry.items() if isinstance(entry, Mapping) else ():
+            group = str(key).removeprefix("override ").strip().lstrip("/")
+            if group.startswith("hydra/"):
+                found[group.removeprefix("hydra/")] = str(value)
+    return found
+
+
+def _target(node: Node | None, part: str) -> bool:
+    target = None if node is None else node.get("_target_")
     return target is not None and part in str(target.value)
 
 
@@ -99,22 +128,19 @@ def _target(sweeper: Node, part: str) -> bool:
 
 def _overrides(draft: Draft, params: Node, *, inclusive: bool) -> None:
     for name, each in params.items():
+        if name == "ax_config":
+            continue
         if isinstance(each.value, list):
-            draft.search(_key(draft, name, each), each, choice(each.values()))
+            draft.search(name, each, choice(each.values()))
             continue
         try:
             sweep = read_sweep(each.value, inclusive=inclusive)
         except NotASweepError as error:
             raise each.fail(f"{each.value}: {error}") from error
         if sweep.space is not None:
-            draft.search(_key(draft, name, each), each, sweep.space)
+            draft.search(name, each, sweep.space)
         else:
-            draft.fix(_key(draft, name, each), each, sweep.value)
-
-
-def _key(draft: Draft, name: str, node: Node) -> str:
-    """Returns the name of an override; the script gets it with its sign and its package."""
-    return name
+            draft.fix(name, each, sweep.value)
 
 
 def _search_space(draft: Draft, node: Node) -> None:
@@ -229,21 +255,26 @@ def _settings(draft: Draft, node: Node, sweeper: Node) -> None:
     elif direction is not None:
         _direction(draft, direction, direction.one_of(("minimize", "maximize")))
     _metric(draft, node)
-    _sampler(draft, sweeper.get("sampler"))
     basic = sweeper.get("max_batch_size")
     if basic is not None:
         draft.carry(basic, "budget", "parallel")
-    if "algorithm" not in draft.study and "n_trials" not in sweeper and "sampler" not in sweeper:
-        _basic(draft, sweeper)
-    sweeper.ignore(["_target_", "defaults"])
+    sweeper.ignore(["_target_", "defaults", "sampler", "optim", "parametrization", "ax_config"])
     draft.leave(
         sweeper,
         {
+            "experiment_sequence": "code that is not run",
             "storage": "results are in runs/NAME beside the study",
             "max_failure_rate": "write budget.max_failed",
             "custom_search_space": "code that is not run: write what it adds into search",
         },
     )
+    own = (
+        [str(key) for key in node.value if key not in ("hydra", "defaults", "optimized_metric")]
+        if "hydra" in node
+        else []
+    )
+    if own:
+        draft.converted(node, f"{', '.join(own)}: the script's own configuration has them and stays as it is")
     hydra = node.get("hydra")
     if hydra is not None:
         hydra.ignore(
@@ -275,40 +306,38 @@ def _metric(draft: Draft, node: Node) -> None:
     draft.to_fill(what, "Hydra takes what the function returns; print it with kftune.report, and write its name here")
 
 
-def _sampler(draft: Draft, node: Node | None) -> None:
-    if node is None:
+def _sampler(draft: Draft, node: Node | None, chosen: str, around: Node) -> None:
+    """Takes the sampler of the Optuna sweeper.
+
+    Args:
+        draft: The import.
+        node: Its settings.
+        chosen: What the defaults list chooses.
+        around: The configuration, where there are no settings.
+    """
+    target = None if node is None else node.get("_target_")
+    name = _CHOSEN.get(chosen, chosen) if target is None else target.text().rpartition(".")[2]
+    if not name:
         return
-    target = node.get("_target_")
-    name = "TPESampler" if target is None else target.text().rpartition(".")[2]
+    place = node or around
     if name not in _SAMPLERS:
-        draft.lost(node, f"{name} is not known here; the study uses its default, multivariate-tpe")
+        draft.lost(place, f"{name} is not known here; the study uses its default, multivariate-tpe")
         return
-    multivariate = node.get("multivariate")
+    multivariate = None if node is None else node.get("multivariate")
     algorithm = _SAMPLERS[name]
     if algorithm == "tpe" and multivariate is not None and multivariate.value is True:
         algorithm = "multivariate-tpe"
-    draft.carry(node, "algorithm", "name", value=algorithm, note=f"for {name}")
+    if algorithm == "grid":
+        draft.grid(place)
+    else:
+        draft.carry(place, "algorithm", "name", value=algorithm, note=f"for {name}")
+    if node is None:
+        return
     seed = node.get("seed")
     if seed is not None and isinstance(seed.value, int):
         draft.carry(seed, "algorithm", "seed")
     for key, setting in _SETTINGS.get(algorithm, {}).items():
         draft.carry(node.get(key), "algorithm", "settings", setting)
-    if algorithm == "grid":
-        _basic(draft, node)
     for each in node.unread():
         if each.value not in (None, False):
             draft.lost(each, f"the algorithm {algorithm} has no such setting")
-
-
-def _basic(draft: Draft, node: Node) -> None:
-    """Tries every point, as the basic sweeper does."""
-    from kftune.domains import domain_from_spec  # noqa: PLC0415 - only a grid needs it
-
-    size = math.prod(domain_from_spec(spec).size for spec in draft.study.get("search", {}).values())
-    if math.isinf(size):
-        draft.put("algorithm", "name", value="random")
-        draft.lost(node, "random: a grid needs lists or steps, but some intervals are continuous")
-    else:
-        draft.put("algorithm", "name", value="grid")
-        draft.put("budget", "max_trials", value=int(size))
-        draft.converted(node, f"algorithm.name: grid, all {int(size)} points")

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from kftune.domains import Domain
 from kftune.errors import ForeignFileError, KftuneError, suggestion
 from kftune.importers.command import mark, read_command
 from kftune.importers.document import text_of
-from kftune.importers.draft import Draft, Imported, Options
-from kftune.importers.node import Node, Source, number_of
+from kftune.importers.draft import Draft, Imported, Options, metric_name
+from kftune.importers.node import Node, Path, Source, number_of
 from kftune.importers.spaces import Space, choice
 from kftune.katib.engines import ALGORITHMS, engine_of
 from kftune.katib.engines.settings import SEED
@@ -29,10 +29,21 @@ _REASONS = {
     "resumePolicy": "write targets.katib.resume_policy",
     "trialTemplate": "",
 }
+_POD_REASONS = {
+    "volumes": "write step.volumes",
+    "nodeSelector": "write step.node_selector",
+    "tolerations": "write step.tolerations",
+    "affinity": "write step.affinity",
+    "serviceAccountName": "write step.service_account",
+    "imagePullSecrets": "write step.image_pull_secrets",
+    "priorityClassName": "write step.priority_class",
+    "securityContext": "write step.security",
+    "initContainers": "write step.pod",
+}
 _SHELLS = ("sh", "bash", "/bin/sh", "/bin/bash")
 
 
-def read(path: Path, options: Options) -> Imported:
+def read(path: FilePath, options: Options) -> Imported:
     """Returns the study of an Experiment.
 
     Args:
@@ -84,7 +95,7 @@ def read(path: Path, options: Options) -> Imported:
     return draft.finish()
 
 
-def _one(path: Path, text: str, options: Options) -> Document:
+def _one(path: FilePath, text: str, options: Options) -> Document:
     found = [each for each in documents(SourceText(str(path), text, named=True)) if each.error is None]
     experiments = [each for each in found if kind_of(each.value).name == "Experiment"]
     names = [str((each.value.get("metadata") or {}).get("name", "")) for each in experiments]
@@ -160,8 +171,12 @@ def _objective(draft: Draft, spec: Node) -> None:
         draft.put("objective", "reduce", value=own)
     if more is not None and more.value:
         # Katib reduces each metric as the objective, if nothing is said about it.
-        metrics = [{"name": name, "reduce": how.get(name, default)} for name in more.values()]
+        names = {str(name): metric_name(str(name)) for name in more.values()}
+        metrics = [{"name": new, "reduce": how.get(name, default)} for name, new in names.items()]
         draft.carry(more, "metrics", value=metrics)
+        for name, new in names.items():
+            if name != new:
+                draft.lost(more, f"a metric line cannot carry the name {name!r}: report it as {new}")
 
 
 def _algorithm(draft: Draft, node: Node | None) -> None:
@@ -171,7 +186,10 @@ def _algorithm(draft: Draft, node: Node | None) -> None:
     if name.text() not in ALGORITHMS:
         draft.lost(name, f"a study has no algorithm {name.text()!r}; the study uses its default, multivariate-tpe")
         return
-    draft.carry(name, "algorithm", "name")
+    if name.text() == "grid":
+        draft.grid(name)
+    else:
+        draft.carry(name, "algorithm", "name")
     known = engine_of(name.text()).settings
     settings = node.get("algorithmSettings")
     for each in settings.each() if settings is not None else ():
@@ -204,7 +222,6 @@ def _early_stopping(draft: Draft, node: Node | None) -> None:
 
 def _collector(draft: Draft, node: Node | None) -> None:
     if node is None:
-        draft.to_fill("objective.metric", "Katib reads lines such as loss=0.5, as kftune does")
         return
     collector = node.get("collector")
     kind = "StdOut" if collector is None else str(collector.value.get("kind", "StdOut"))
@@ -236,7 +253,9 @@ def _template(draft: Draft, template: Node) -> None:
         draft.lost(template, "the trial is in a ConfigMap: write step.command and step.image")
         return
     kind = str(trial.value.get("kind", "Job"))
-    container = _container(trial, str(template.value.get("primaryContainerName", "")))
+    pod, container = _container(trial, str(template.value.get("primaryContainerName", "")))
+    if kind == "TrainJob":
+        pod, container = None, _train_job(draft, trial)
     if container is None:
         draft.lost(trial, f"the {kind} has no container that can be read: write step.command and step.image")
         return
@@ -246,12 +265,14 @@ def _template(draft: Draft, template: Node) -> None:
         )
     draft.carry(container.get("image"), "step", "image")
     _command(draft, container, references)
-    resources = container.get("resources")
+    resources = container.get("resources") or container.get("resourcesPerNode")
     if resources is not None:
         _resources(draft, resources)
     _env(draft, container)
-    container.ignore(["name", "image", "command", "args", "resources", "env"])
-    draft.leave(container, {"volumeMounts": "write step.volumes", "workingDir": "write step.working_dir"})
+    draft.carry(container.get("workingDir"), "step", "working_dir")
+    draft.carry(container.get("imagePullPolicy"), "step", "image_pull_policy")
+    container.ignore(["name", "resourcesPerNode"])
+    draft.leave(container, {"volumeMounts": "write step.volumes", "ports": "a study opens no ports"})
     template.ignore(
         [
             "trialSpec",
@@ -268,24 +289,66 @@ def _template(draft: Draft, template: Node) -> None:
     draft.leave(template, {})
 
 
-def _container(trial: Node, primary: str) -> Node | None:
-    """Returns the container that trains: that of a Job, or the first with a command in another object."""
-    found: list[Node] = []
+def _container(trial: Node, primary: str) -> tuple[Node | None, Node | None]:
+    """Returns the pod and the container that trains: the primary one, or the first of the object."""
+    found: list[tuple[Node, Node]] = []
 
-    def visit(node: Node) -> None:
-        if isinstance(node.value, Mapping):
-            for key, each in node.items():
-                if key == "containers" and isinstance(each.value, list):
-                    found.extend(item for item in each.each() if isinstance(item.value, Mapping))
-                else:
-                    visit(each)
-        elif isinstance(node.value, list):
-            for each in node.each():
-                visit(each)
+    def visit(value: Any, path: Path) -> None:
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            if key == "containers" and isinstance(inner, list):
+                pod = Node(trial.source, value, path, trial.known_line)
+                found.extend((pod, each) for each in pod.need("containers").each() if isinstance(each.value, Mapping))
+            elif isinstance(inner, Mapping | list):
+                visit(inner, (*path, key))
 
-    visit(trial)
-    named = [each for each in found if each.value.get("name") == primary]
-    return (named or found or [None])[0]
+    visit(trial.value, trial.path)
+    named = [each for each in found if each[1].value.get("name") == primary]
+    return next(iter(named or found), (None, None))
+
+
+def _train_job(draft: Draft, trial: Node) -> Node | None:
+    """Returns the trainer of a TrainJob, which has what a container has."""
+    spec = trial.get("spec")
+    trainer = None if spec is None else spec.get("trainer")
+    if spec is None or trainer is None:
+        return None
+    for key, target in (("numNodes", "nodes"), ("numProcPerNode", "procs_per_node")):
+        count = trainer.get(key)
+        if count is not None and str(count.value).isdigit():
+            draft.carry(count, "step", "resources", target, value=count.integer())
+    runtime = spec.get("runtimeRef")
+    if runtime is not None:
+        draft.carry(runtime.get("name"), "targets", "katib", "runtime")
+        draft.carry(runtime.get("kind"), "targets", "katib", "runtime_kind")
+    draft.leave(spec, {"suspend": "Katib starts the trials"})
+    return trainer
+
+
+def _object(draft: Draft, trial: Node, kind: str, pod: Node | None) -> None:
+    """Takes what the object around the container says."""
+    spec = trial.get("spec")
+    if spec is None:
+        return
+    if kind == "PyTorchJob":
+        replicas = spec.value.get("pytorchReplicaSpecs") or {}
+        nodes = sum(number_of(each.get("replicas", 1)) or 0 for each in replicas.values() if isinstance(each, Mapping))
+        draft.put("step", "resources", "nodes", value=int(nodes))
+    if kind in ("PyTorchJob", "TrainJob"):
+        draft.carry(trial, "targets", "katib", "trial_kind", value=kind)
+    elif kind != "Job":
+        draft.lost(trial, f"trials of kind {kind}: a study has Job, PyTorchJob and TrainJob")
+    if kind == "Job":
+        draft.carry(spec.get("activeDeadlineSeconds"), "budget", "trial_timeout")
+        if spec.value.get("backoffLimit") == 0:
+            spec.get("backoffLimit")
+        spec.ignore(["template"])
+        draft.leave(spec, {"backoffLimit": "write budget.retries"})
+    if pod is not None:
+        pod.ignore(["restartPolicy"])
+        draft.leave(pod, _POD_REASONS)
+        others = len(pod.value["containers"]) - 1
+        if others:
+            draft.lost(pod, f"{others} more containers: write step.pod")
 
 
 def _command(draft: Draft, container: Node, references: Mapping[str, str]) -> None:
@@ -295,6 +358,8 @@ def _command(draft: Draft, container: Node, references: Mapping[str, str]) -> No
         draft.to_fill("step.command", "the image has its own command: write it")
         return
     tokens = [str(each) for part in (command, arguments) if part is not None for each in part.values()]
+    if command is None:
+        draft.to_fill("step.command", "the image has its own command: write it before these arguments")
 
     def marked(text: str) -> str:
         return _PARAMETER.sub(lambda found: mark(references.get(found[1], found[1])), text)
@@ -326,7 +391,8 @@ def _resources(draft: Draft, node: Node) -> None:
         elif found.get(f"{key}_limit") == found.get(key):
             found.pop(f"{key}_limit", None)
     if found:
-        draft.carry(node, "step", "resources", value=found)
+        for key, value in found.items():
+            draft.carry(node, "step", "resources", key, value=value)
 
 
 def _env(draft: Draft, container: Node) -> None:
@@ -336,6 +402,6 @@ def _env(draft: Draft, container: Node) -> None:
         if value is None:
             draft.lost(each, f"the variable {name}: write step.secrets or step.config_maps")
         elif _PARAMETER.search(str(value.value)):
-            draft.lost(each, f"the variable {name} has a hyperparameter: see step.arguments.as")
+            draft.lost(each, f"the variable {name} has a value of the trial: see step.arguments.as")
         else:
             draft.carry(each, "step", "env", name, value=str(value.value))

@@ -67,6 +67,11 @@ class Node:
         return text or "the file"
 
     @property
+    def known_line(self) -> int | None:
+        """The line that was given; None if it is looked up."""
+        return self._line
+
+    @property
     def line(self) -> int | None:
         """The line of its key."""
         return self._line if self._line is not None else self.source.line(self.path)

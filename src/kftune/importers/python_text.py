@@ -140,6 +140,16 @@ class _Reader(ast.NodeVisitor):
         value = self._value(node)
         if isinstance(value, Call):
             self.found.calls.append(value)
+            self._update(node, value)
+
+    def _update(self, node: ast.Call, call: Call) -> None:
+        """Adds what `parameters.update({…})` adds to a mapping of the text."""
+        if call.name == "update" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            held = self._known.get(node.func.value.id)
+            for other in (*call.args, call.kwargs):
+                if isinstance(held, Lined) and isinstance(other, Mapping):
+                    held.update(other)
+                    held.lines |= getattr(other, "lines", dict.fromkeys(other, call.line))
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -170,9 +180,22 @@ class _Reader(ast.NodeVisitor):
                 return self._computed(node, code)
             case ast.Attribute(attr="pi" | "e" as name):
                 return getattr(math, name)
+            case ast.ListComp(generators=[ast.comprehension(target=ast.Name(id=name), iter=over, ifs=[])]):
+                return self._listed(node.elt, name, self._value(over), code)
             case ast.Call():
                 return self._call(node, code)
         return code
+
+    def _listed(self, item: ast.expr, name: str, over: Any, code: Code) -> Any:
+        """Returns the items of a list that is written as an expression for each item of another."""
+        if not isinstance(over, list) or len(over) > _MOST_ITEMS:
+            return code
+        hidden, found = self._known.get(name), []
+        for value in over:
+            self._known[name] = value
+            found.append(self._value(item))
+        self._known[name] = hidden
+        return found
 
     def _mapping(self, node: ast.Dict, code: Code) -> Any:
         found = Lined()

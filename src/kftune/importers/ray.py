@@ -39,7 +39,8 @@ _ALGORITHMS = {
     "BayesOptSearch": "bayesianoptimization",
     "BasicVariantGenerator": "random",
 }
-_NAMES = ("param_space", "search_space", "config", "space")
+_WRAPPER = "train_loop_config"
+"""What Ray Train's trainers put around the values of the training function."""
 
 
 def read(path: Path, options: Options) -> Imported:
@@ -111,6 +112,10 @@ def _has_grid(value: Mapping[str, Any]) -> bool:
 def _space_of(draft: Draft, node: Node, prefix: str) -> None:
     for key, each in node.items():
         name, value = f"{prefix}{key}", each.value
+        if not prefix and key == _WRAPPER and isinstance(value, Mapping):
+            draft.converted(each, "its values are those of the training function")
+            _space_of(draft, each, "")
+            continue
         if isinstance(value, Code) or (isinstance(value, Call) and value.name not in _FUNCTIONS):
             text = "its value depends on other values, which a study cannot say; compute it in the script"
             draft.lost(

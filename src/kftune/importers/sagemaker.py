@@ -21,6 +21,15 @@ _RANGE_CALLS = {
     "CategoricalParameter": "categorical",
 }
 _TUNER_ARGS = ("estimator", "objective_metric_name", "hyperparameter_ranges", "metric_definitions", "strategy")
+_ESTIMATOR_REASONS = {
+    "role": "the rights of the pods are those of step.service_account",
+    "framework_version": "the image has the framework: write step.image",
+    "py_version": "the image has Python: write step.image",
+    "use_spot_instances": "say what happens when a node is lost: step.preemption",
+    "distribution": "write step.resources.nodes and procs_per_node",
+    "sagemaker_session": "nothing in a study is like it",
+    "output_path": "trials write into the folder of their results; on a cluster into a volume",
+}
 _TYPES = ("continuous", "integer", "categorical")
 
 
@@ -152,6 +161,12 @@ def _definitions(found: Found, tuner: Node | None) -> dict[str, tuple[str, Node]
     """Returns the metric definitions of Python text: name -> pattern and place."""
     given = None if tuner is None else tuner.get("metric_definitions")
     if given is None or not isinstance(given.value, list):
+        estimator = None if tuner is None else tuner.get("estimator")
+        call = None if estimator is None else estimator.value
+        own = call.kwargs.get("metric_definitions") if isinstance(call, Call) else None
+        if isinstance(own, list) and estimator is not None:
+            given = Node(found.source, own, ("metric_definitions",), estimator.line)
+    if given is None or not isinstance(given.value, list):
         value = found.python.values.get("metric_definitions")
         if not isinstance(value, list):
             return {}
@@ -188,9 +203,38 @@ def _from_tuner(draft: Draft, found: Found, tuner: Node) -> None:
     early = _literal(draft, tuner, "early_stopping_type")
     sagemaker_job.early_stopping(draft, early)
     _named(draft, tuner)
-    tuner.ignore(["estimator"])
-    draft.to_fill("step", "the estimator is code that is not run: take its script, image and resources over")
+    _estimator(draft, tuner)
     draft.leave(tuner, {"warm_start_config": "write the best values of the earlier job into points"})
+
+
+def _estimator(draft: Draft, tuner: Node) -> None:
+    """Takes what the estimator runs, if the text has its call."""
+    estimator = tuner.get("estimator")
+    if estimator is None or not isinstance(estimator.value, Call):
+        draft.to_fill("step", "the estimator is code that is not run: take its script, image and resources over")
+        return
+    call: Call = estimator.value
+    given = Lined(call.kwargs)
+    given.lines = dict.fromkeys(given, call.line)
+    node = Node(estimator.source, given, (call.name,), call.line)
+    script = _literal(draft, node, "entry_point")
+    if script is not None:
+        folder = _literal(draft, node, "source_dir")
+        path = script.text() if folder is None or ":" in folder.text() else f"{folder.text()}/{script.text()}"
+        draft.carry(script, "step", "command", value=["python", path], note="the hyperparameters follow it")
+    draft.carry(_literal(draft, node, "image_uri"), "step", "image")
+    sagemaker_job.resources(draft, _literal(draft, node, "instance_type"), _literal(draft, node, "instance_count"))
+    fixed = _literal(draft, node, "hyperparameters")
+    for name, each in fixed.items() if fixed is not None else ():
+        if name in draft.fields:
+            continue  # the tuner's range counts
+        if isinstance(each.value, Code | Call):
+            draft.lost(each, f"{each.value!r} is code, and the file is not run: write the value")
+        else:
+            draft.fix(name, each, each.value)
+    draft.carry(_literal(draft, node, "max_run"), "budget", "trial_timeout")
+    node.ignore(["metric_definitions"])
+    draft.leave(node, _ESTIMATOR_REASONS)
 
 
 def _named(draft: Draft, tuner: Node) -> None:

@@ -151,18 +151,9 @@ def strategy(draft: Draft, given: Node | None, around: Node, config: Node | None
     elif name == "Random":
         draft.carry(place, "algorithm", "name", value="random")
     elif name == "Grid":
-        draft.carry(place, "algorithm", "name", value="grid")
-        _grid_size(draft)
+        draft.grid(place)
     else:
         _hyperband(draft, place, config)
-
-
-def _grid_size(draft: Draft) -> None:
-    size = 1
-    for spec in draft.study.get("search", {}).values():
-        size *= len(spec["choice"]) if "choice" in spec else 1
-    if "max_trials" not in draft.study.get("budget", {}):
-        draft.put("budget", "max_trials", value=size)
 
 
 def _hyperband(draft: Draft, place: Node, config: Node | None) -> None:
@@ -229,9 +220,9 @@ def _training_job(draft: Draft, training: Node) -> None:
     static = training.get("StaticHyperParameters")
     if static is not None:
         _static(draft, static)
-    resources = training.get("ResourceConfig")
-    if resources is not None:
-        _resources(draft, resources)
+    machines = training.get("ResourceConfig")
+    if machines is not None:
+        _resources(draft, machines)
     stopping = training.get("StoppingCondition")
     if stopping is not None:
         draft.carry(stopping.get("MaxRuntimeInSeconds"), "budget", "trial_timeout")
@@ -281,18 +272,7 @@ def _unquoted(text: Any) -> Any:
 
 def _resources(draft: Draft, node: Node) -> None:
     kind = node.get("InstanceType")
-    if kind is not None:
-        resources = resources_of(kind.text())
-        if resources is None:
-            draft.lost(kind, f"the size of {kind.text()} is not known here: write step.resources")
-        else:
-            draft.carry(
-                kind, "step", "resources", value=resources, note="the size of that machine; a node offers a little less"
-            )
-    count = node.get("InstanceCount")
-    if count is not None and count.integer() > 1:
-        draft.carry(count, "step", "resources", "nodes", value=count.integer())
-        draft.lost(count, "several nodes need the trial kind PyTorchJob or TrainJob: targets.katib.trial_kind")
+    resources(draft, kind, node.get("InstanceCount"))
     volume = node.get("VolumeSizeInGB")
     if volume is not None and kind is not None:
         draft.put("step", "resources", "ephemeral_storage", value=f"{volume.integer()}Gi")
@@ -300,3 +280,24 @@ def _resources(draft: Draft, node: Node) -> None:
     draft.leave(
         node, {"VolumeKmsKeyId": "encryption is the storage class' matter", "InstanceGroups": "write step.resources"}
     )
+
+
+def resources(draft: Draft, kind: Node | None, count: Node | None) -> None:
+    """Takes the machines of a training job.
+
+    Args:
+        draft: The import.
+        kind: The type of machine.
+        count: The number of machines.
+    """
+    if kind is not None:
+        size = resources_of(kind.text())
+        if size is None:
+            draft.lost(kind, f"the size of {kind.text()} is not known here: write step.resources")
+        else:
+            draft.carry(
+                kind, "step", "resources", value=size, note="the size of that machine; a node offers a little less"
+            )
+    if count is not None and count.integer() > 1:
+        draft.carry(count, "step", "resources", "nodes", value=count.integer())
+        draft.lost(count, "several nodes need the trial kind PyTorchJob or TrainJob: targets.katib.trial_kind")

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+_FUZZ = 1e-9
+
 Bounds = Literal["exponents", "values"]
 
 
@@ -57,7 +59,8 @@ def quantised(low: float, high: float, q: float, *, log: bool = False) -> Space:
         q: The distance of the values.
         log: Whether the draw is uniform in the logarithm.
     """
-    first, last = round(low / q), round(high / q)
+    # A draw at a bound halfway between two multiples never comes out beyond it.
+    first, last = math.floor(low / q + 0.5 + _FUZZ), math.ceil(high / q - 0.5 - _FUZZ)
     lost = ""
     if log and first < 1:
         first = 1
@@ -68,8 +71,8 @@ def quantised(low: float, high: float, q: float, *, log: bool = False) -> Space:
     if first >= last:
         return _single(ends[0], kind)._replace(lost=lost)
     text = f"multiples of {q:g} from {ends[0]:g} to {ends[1]:g}"
-    if not log:
-        text += "; the ends are as likely as the others, which rounding makes half as likely"
+    if not log and math.isclose(first * q, low, abs_tol=_FUZZ * q):
+        text += "; the ends are as likely as the others here, rounding makes them half as likely there"
     spec = {"qloguniform" if log else "quniform": [kind(each) for each in ends], "q": kind(q)}
     return Space(spec, kind.__name__, converted=text, lost=lost)
 

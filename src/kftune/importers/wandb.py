@@ -223,27 +223,12 @@ def _method(draft: Draft, node: Node, capped: bool) -> None:
         draft.bayesian(node)
     elif name == "custom":
         draft.lost(node, "a search in a controller of one's own: see docs/guides/plug-ins.md")
-    else:
+    elif name == "random":
         draft.carry(node, "algorithm", "name", value=name)
     if name == "grid":
-        _grid(draft, node)
+        draft.grid(node)
     elif not capped:
         draft.to_fill("budget.max_trials", "a sweep without run_cap has no end; a study has 10 trials without this key")
-
-
-def _grid(draft: Draft, node: Node) -> None:
-    """Sets the number of trials to that of the points; W&B's grid takes q_uniform and int_uniform too."""
-    from kftune.domains import domain_from_spec  # noqa: PLC0415 - only a grid needs it
-
-    size = math.prod(domain_from_spec(spec).size for spec in draft.study.get("search", {}).values())
-    if math.isinf(size):
-        draft.put("algorithm", "name", value="random")
-        draft.lost(node, "random: a grid needs lists or steps, but some parameters are continuous")
-    elif "max_trials" not in draft.study.get("budget", {}):
-        draft.put("budget", "max_trials", value=int(size))
-    elif size > draft.study["budget"]["max_trials"]:
-        draft.put("algorithm", "name", value="random")
-        draft.lost(node, f"random: the grid has {int(size)} points, more than run_cap")
 
 
 def _early_terminate(draft: Draft, node: Node | None) -> None:
